@@ -1,0 +1,31 @@
+"""goeswith: what goes with what. Fashion compatibility from designers' outfits and matching rules."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Catalogue": "catalogue",
+    "Dataset": "dataset",
+    "Features": "encoders",
+    "GoeswithError": "errors",
+    "OutfitBatch": "outfits",
+    "Outfits": "outfits",
+}
+__all__ = ["__version__", *sorted(_HOME)]
+
+if TYPE_CHECKING:
+    from goeswith.catalogue import Catalogue as Catalogue
+    from goeswith.dataset import Dataset as Dataset
+    from goeswith.encoders import Features as Features
+    from goeswith.errors import GoeswithError as GoeswithError
+    from goeswith.outfits import OutfitBatch as OutfitBatch
+    from goeswith.outfits import Outfits as Outfits
+
+
+def __getattr__(name: str) -> object:
+    """Load public names on first use, so that ``import goeswith`` stays instant."""
+    if name in _HOME:
+        return getattr(import_module(f"goeswith.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'goeswith' has no attribute {name!r}")

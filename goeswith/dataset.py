@@ -1,0 +1,170 @@
+"""Dataset: the folder that holds a catalogue, its pictures and its outfits.
+
+items.parquet  outfits.parquet  images/  features/<encoder>.safetensors  questions/*.parquet  dataset.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+
+from goeswith import __version__
+from goeswith.catalogue import Catalogue
+from goeswith.errors import DataError
+from goeswith.files import fresh_folder, read_table, sha256
+from goeswith.outfits import Outfits
+from goeswith.questions import write_questions
+from goeswith.splits import assign_splits
+
+
+@dataclass
+class Imported:
+    """What a reader hands over; `create` turns it into a folder.
+
+    items: a table for `Catalogue`, without the ``image`` column (that follows from `images`).
+    outfits: outfit_id, item_ids (list of str), and source and split where the publisher gives them.
+    images: item id → picture file at the source.
+    questions: file name (without ending) → question table, in the form of `goeswith.questions`.
+    skipped: reason → how many rows, items, outfits or pictures were left out for it.
+    notes: sentences for the person who imports, e.g. which published files are missing.
+    """
+
+    items: pl.DataFrame
+    outfits: pl.DataFrame
+    source: str
+    licence: str
+    images: dict[str, Path] = field(default_factory=dict)
+    questions: dict[str, pl.DataFrame] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Dataset:
+    """An imported data set, opened from its folder. Tables are read on first use.
+
+    Args:
+        path: the folder; ``folder#source`` keeps only the outfits of that source, e.g. ``sample#designers``.
+
+    Raises:
+        DataError: the folder is missing, or is not a goeswith data set.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        folder, _, self.outfit_source = str(path).partition("#")
+        self.path = Path(folder)
+        described = self.path / "dataset.json"
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is not a folder; import a data set first: goeswith import LAYOUT SOURCE DEST")
+        if not described.is_file():
+            raise DataError(
+                f"{self.path} is not a goeswith data set (it has no dataset.json); "
+                "import it first: goeswith import LAYOUT SOURCE DEST"
+            )
+        try:
+            self.info: dict[str, Any] = json.loads(described.read_text())
+        except ValueError as error:
+            raise DataError(f"{described} is not valid JSON ({error}); import the data set again") from None
+
+    @property
+    def name(self) -> str:
+        """The name given at import, the folder's name by default."""
+        return str(self.info.get("name", self.path.name))
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The items, by row."""
+        return Catalogue(read_table(self.path / "items.parquet"))
+
+    @cached_property
+    def outfits(self) -> Outfits:
+        """The outfits of every split; only those of one source where the path names one.
+
+        Raises:
+            DataError: no outfit has the source that the path names.
+        """
+        where = self.path / "outfits.parquet"
+        outfits = Outfits.from_frame(read_table(where), self.catalogue, str(where))
+        if not self.outfit_source:
+            return outfits
+        chosen = outfits.sources == self.outfit_source
+        if not chosen.any():
+            have = ", ".join(sorted(set(outfits.sources)))
+            raise DataError(f"{where} has no outfit of source {self.outfit_source!r}; the sources there are: {have}")
+        return outfits.take(chosen)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hex digits over the catalogue and the outfits: what a signature names."""
+        both = f"{self.catalogue.fingerprint}{self.outfits.fingerprint}"
+        return hashlib.sha256(both.encode()).hexdigest()[:12]
+
+
+def create(imported: Imported, dest: str | Path, *, layout: str, name: str | None = None, seed: int = 0) -> Dataset:
+    """Write an imported data set to `dest`, which must not exist yet; whole or not at all.
+
+    Outfits without a published split get one here (see `goeswith.splits`). Pictures are hard-linked
+    where the file system allows it, else copied; the source is never changed.
+
+    Raises:
+        DataError: `dest` exists, or the tables contradict each other.
+    """
+    dest = Path(dest)
+    if dest.exists():
+        raise DataError(f"{dest} exists already; choose another folder or remove it first")
+    items = imported.items.with_columns(pl.col("item_id").cast(pl.String))
+    names = {
+        item_id: f"images/{quote(item_id, safe='')}{path.suffix.lower()}" for item_id, path in imported.images.items()
+    }
+    images = items["item_id"].replace_strict(names, default=None, return_dtype=pl.String)
+    catalogue = Catalogue(items.with_columns(images.alias("image")))
+    outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
+    outfits, split_report = assign_splits(outfits, seed)
+
+    with fresh_folder(dest) as partial:
+        (partial / "images").mkdir()
+        pictures = hashlib.sha256()
+        for item_id in catalogue.ids:
+            if item_id in names:
+                _link(imported.images[item_id], partial / names[item_id])
+                with open(partial / names[item_id], "rb") as file:
+                    pictures.update(hashlib.file_digest(file, "sha256").digest())
+        catalogue.items.write_parquet(partial / "items.parquet")
+        outfits.to_frame(catalogue).write_parquet(partial / "outfits.parquet")
+        checksums = {file: sha256(partial / file) for file in ("items.parquet", "outfits.parquet")}
+        checksums["images"] = pictures.hexdigest()
+        for file, questions in imported.questions.items():
+            write_questions(questions, partial / "questions" / f"{file}.parquet", catalogue, outfits)
+        info = {
+            "name": name or dest.name,
+            "layout": layout,
+            "source": imported.source,
+            "licence": imported.licence,
+            "goeswith": __version__,
+            "seed": seed,
+            "items": len(catalogue),
+            "pictures": len(names),
+            "outfits": len(outfits),
+            "splits": {split: int((outfits.splits == split).sum()) for split in sorted(set(outfits.splits))},
+            "split_report": split_report,
+            "skipped": imported.skipped,
+            "notes": imported.notes,
+            "checksums": checksums,
+        }
+        (partial / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
+    return Dataset(dest)
+
+
+def _link(source: Path, dest: Path) -> None:
+    try:
+        os.link(source, dest)
+    except OSError:
+        shutil.copyfile(source, dest)

@@ -1,0 +1,28 @@
+"""Every error that goeswith raises on purpose. The message is one sentence: what, where, what to do.
+
+GoeswithError
+├── DataError         a file, folder or table is not what it should be
+│   └── CatalogueError    an item, category or feature matrix does not fit the catalogue
+├── ConfigError       an option, recipe or model setting is wrong
+└── ModelError        a run, weights or training went wrong
+"""
+
+
+class GoeswithError(Exception):
+    """Base of all errors meant for the user; the command line prints the message and exits with 1."""
+
+
+class DataError(GoeswithError):
+    """A file, folder or table is not what it should be."""
+
+
+class CatalogueError(DataError):
+    """An item, category or feature matrix does not fit the catalogue."""
+
+
+class ConfigError(GoeswithError):
+    """An option, recipe or model setting is wrong."""
+
+
+class ModelError(GoeswithError):
+    """A run folder, weights or training went wrong."""

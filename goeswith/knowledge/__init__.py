@@ -1,0 +1,1 @@
+"""Knowledge: what teaches a student, and where it comes from."""

@@ -1,0 +1,15 @@
+"""What several tests share."""
+
+from pathlib import Path
+
+import pytest
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real outfits; the test is skipped where it is not there."""
+    if not REAL.is_dir():
+        pytest.skip("the real outfits (../shared/data) are not here")
+    return REAL
