@@ -1,10 +1,29 @@
-"""Models: what every scorer and every trainable model offers."""
+"""Models: what every scorer and every trainable model offers, and the dict that names them."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+import polars as pl
+
+from goeswith.catalogue import Catalogue
+from goeswith.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from goeswith.outfits import OutfitBatch, Outfits
+
+MODELS = {
+    "add-gnn": ("goeswith.models.add_gnn", "AddGnn", "AddGnnConfig"),
+    "teacher": ("goeswith.models.teacher", "Teacher", "TeacherConfig"),
+}
+"""Name on the command line → module, class, config class."""
 
 
 class Scorer(Protocol):
@@ -18,3 +37,71 @@ class Scorer(Protocol):
         items: (B, n) int64 catalogue rows. mask: (B, n) bool, True = a real item.
         """
         ...
+
+
+class ItemStates(NamedTuple):
+    """What a model knows of items, computed once per distinct item.
+
+    hidden: (U, ...), (U, K, H) for ADD-GNN. categories: (U,) int64 codes in the model's own vocabulary.
+    """
+
+    hidden: Tensor
+    categories: Tensor
+
+
+class Model(Protocol):
+    """A trainable model: a torch module made from (config, dim, vocabulary)."""
+
+    def observe(self, outfits: Outfits, codes: np.ndarray) -> None:
+        """Take from the TRAINING outfits what is counted rather than learned; codes: (U,) by catalogue row."""
+        ...
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """States of items, from features (U, D) and category codes (U,)."""
+        ...
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Scores (B,) of outfits whose `items` are rows of the states; NaN where there is no answer."""
+        ...
+
+    def penalty(self) -> Tensor:
+        """What the model's own objective adds to the ranking loss."""
+        ...
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """The parameters to train."""
+        ...
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The categories a model was trained on, and the group of each."""
+
+    categories: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> Vocabulary:
+        """The catalogue's categories, each with the group that most of its items have."""
+        groups = catalogue.items.group_by("category").agg(pl.col("group").drop_nulls().mode().sort().first())
+        found = dict(groups.iter_rows())
+        return cls(tuple(catalogue.categories), tuple(found[c] or "other" for c in catalogue.categories))
+
+    def codes(self, catalogue: Catalogue) -> np.ndarray:
+        """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``."""
+        places = {category: place for place, category in enumerate(self.categories)}
+        lookup = np.array([places.get(category, len(places)) for category in catalogue.categories], dtype=np.int64)
+        return lookup[catalogue.category_codes]
+
+
+def model_classes(name: str) -> tuple[Any, Any]:
+    """The class and the config class of a model.
+
+    Raises:
+        ConfigError: there is no model of that name.
+    """
+    if name not in MODELS:
+        raise ConfigError(f"there is no model {name!r}; the models are: {', '.join(MODELS)}")
+    module, model, config = MODELS[name]
+    found = import_module(module)
+    return getattr(found, model), getattr(found, config)

@@ -1,0 +1,209 @@
+"""ADD-GNN: attribute masks and a gated graph network over an outfit.
+
+Chen, Wu, Shen, Jia: "Learning from Designers: Fashion Compatibility Analysis via Dataset Distillation".
+Equation numbers are the paper's. U distinct items, D feature dimensions, K attributes, H hidden,
+B outfits of at most n items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from goeswith.errors import ConfigError
+from goeswith.knowledge.graph import category_graph
+from goeswith.losses import mask_penalty, parameter_norm
+from goeswith.models import ItemStates, Vocabulary
+from goeswith.outfits import OutfitBatch, Outfits
+
+
+@dataclass(frozen=True)
+class AddGnnConfig:
+    """Settings of ADD-GNN; the defaults are the paper's where it gives them.
+
+    attributes: K. hidden: H. steps: T; 0 scores from h⁰, "without graph".
+    activation: of the masks (1). mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
+    rank: of W_k where `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
+    mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` takes ‖Θ‖² for ‖Θ‖.
+    dropout: of the features while training; not in the paper, 0 by default.
+    """
+
+    attributes: int = 4
+    hidden: int = 256
+    steps: int = 2
+    activation: Literal["relu", "logistic", "tanh"] = "relu"
+    mask_loss: Literal["literal", "mean"] = "literal"
+    mask_weight: float = 1e-3
+    weight_norm: float = 1e-3
+    squared_norm: bool = False
+    pair: Literal["full", "symmetric", "diagonal", "low-rank"] = "full"
+    rank: int = 32
+    smoothing: float = 1.0
+    edges: Literal["counts", "uniform"] = "counts"
+    self_loop: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("attributes", "hidden", "rank"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.steps < 0 or not 0 <= self.dropout < 1 or self.smoothing <= 0:
+            raise ConfigError(
+                f"steps={self.steps}, dropout={self.dropout}, smoothing={self.smoothing}: "
+                "steps must be >= 0, dropout in [0, 1), smoothing > 0"
+            )
+
+
+class AttributeMasks(nn.Module):
+    """Masks (1) and the first projection (4) in one: items to (U, K, H) without a (U, K, D) tensor.
+
+    With act = ReLU, relu(M^k ⊙ f) = f⁺ ⊙ relu(M^k) + f⁻ ⊙ relu(−M^k), so W_0 m_k = (W_0 ⊙ relu(M^k)) f⁺ +
+    (W_0 ⊙ relu(−M^k)) f⁻: all K attributes are one matmul (U, D) × (D, K·H), and for the features of a
+    CNN (f ≥ 0) the second is not needed.
+    """
+
+    def __init__(self, dim: int, attributes: int, hidden: int, activation: str = "relu") -> None:
+        super().__init__()
+        self.activation = activation
+        # Mean 1 keeps the scale of the features, and no entry is dead under ReLU at the start.
+        self.masks = nn.Parameter(torch.empty(dim, attributes).uniform_(0, 2))
+        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(hidden, dim)))
+
+    def masked(self, features: Tensor) -> Tensor:
+        """m of (1) as printed: (U, K, D). For the activations that do not fold, and for explanations."""
+        shifted = features[:, None, :] * self.masks.T
+        act = {"relu": torch.relu, "logistic": torch.sigmoid, "tanh": torch.tanh}[self.activation]
+        return act(shifted)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """W_0 m_ik for features (U, D): (U, K, H)."""
+        hidden, dim = self.weight.shape
+        if self.activation != "relu":
+            return self.masked(features) @ self.weight.T
+        folded = (self.weight * self.masks.relu().T[:, None, :]).reshape(-1, dim)  # (K·H, D)
+        out = features.clamp_min(0) @ folded.T
+        if bool((features < 0).any()):
+            folded = (self.weight * (-self.masks).relu().T[:, None, :]).reshape(-1, dim)
+            out = out - features.clamp_max(0) @ folded.T
+        return out.view(len(features), -1, hidden)
+
+
+class AddGnn(nn.Module):
+    """The student of ADD-GNN.
+
+    Args:
+        config: see `AddGnnConfig`.
+        dim: D, the size of the features.
+        vocabulary: the C categories of the graph; its edges are uniform until `observe` has counted them.
+    """
+
+    graph: Tensor
+
+    def __init__(self, config: AddGnnConfig, dim: int, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        k, h = config.attributes, config.hidden
+        self.attributes = AttributeMasks(dim, k, h, config.activation)
+        self.bias = nn.Parameter(torch.zeros(h))
+        nodes = len(vocabulary.categories) + 1  # the last stands for categories never seen in training
+        self.register_buffer("graph", torch.full((nodes, nodes), 1 / max(nodes - 1, 1)))
+        if config.steps:
+            # [W_z W_r W_h] and [U_z U_r] of (6) side by side: two matmuls a step, and U apart.
+            self.gates_in = nn.Parameter(torch.cat([nn.init.xavier_uniform_(torch.empty(h, h)) for _ in range(3)], 1))
+            self.gates_state = nn.Parameter(torch.cat([nn.init.orthogonal_(torch.empty(h, h)) for _ in range(2)], 1))
+            self.candidate_state = nn.Parameter(nn.init.orthogonal_(torch.empty(h, h)))
+        if config.pair == "diagonal":
+            self.pair = nn.Parameter(torch.randn(k, h) / h)
+        elif config.pair == "low-rank":
+            self.pair = nn.Parameter(torch.randn(2, k, h, config.rank) / (h * config.rank) ** 0.5)
+        else:
+            self.pair = nn.Parameter(torch.randn(k, h, h) / h)
+
+    def observe(self, outfits: Outfits, codes: np.ndarray) -> None:
+        """Count the edges (3) on training outfits; codes: (U,) category codes by catalogue row."""
+        if self.config.edges == "counts":
+            self.graph.copy_(category_graph(outfits, codes, len(self.graph) - 1, self.config.smoothing))
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """h⁰ = tanh(W_0 m + b_0), (4), for features (U, D) and categories (U,)."""
+        if self.training and self.config.dropout:
+            features = nn.functional.dropout(features, self.config.dropout)
+        projected = self.attributes(features)
+        return ItemStates((projected + self.bias.to(projected.dtype)).tanh(), categories)
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """y of (8) for each outfit: (B,)."""
+        mask = batch.mask[:, :, None, None].to(states.hidden.dtype)
+        if not self.config.steps:
+            # Without the graph W_k h is a matter of the item alone: once per distinct item.
+            message = self.bilinear(states.hidden)
+            return self.mean_of_pairs(states.hidden[batch.items] * mask, message[batch.items], batch.mask)
+        hidden = self.aggregate(states.hidden[batch.items], self.edges(states.categories, batch)) * mask
+        return self.mean_of_pairs(hidden, self.bilinear(hidden), batch.mask)
+
+    def edges(self, categories: Tensor, batch: OutfitBatch) -> Tensor:
+        """Ã: (B, n, n) weights of (3) looked up by category, each row normalised inside its outfit."""
+        codes = categories[batch.items]
+        weights = self.graph[codes[:, :, None], codes[:, None, :]] * batch.mask[:, None, :]
+        if not self.config.self_loop:
+            weights = weights * ~torch.eye(codes.shape[1], dtype=torch.bool, device=codes.device)
+        return weights / weights.sum(dim=2, keepdim=True).clamp_min(1e-12)
+
+    def aggregate(self, hidden: Tensor, edges: Tensor) -> Tensor:
+        """T steps of (5) and (6) on (B, n, K, H)."""
+        b, n, k, h = hidden.shape
+        for _ in range(self.config.steps):
+            gathered = (edges.to(hidden.dtype) @ hidden.reshape(b, n, k * h)).view(b, n, k, h)  # (5)
+            inward = gathered @ self.gates_in
+            gates = (inward[..., : 2 * h] + hidden @ self.gates_state).sigmoid()
+            update, reset = gates[..., :h], gates[..., h:]
+            candidate = (inward[..., 2 * h :] + (reset * hidden) @ self.candidate_state).tanh()
+            hidden = torch.lerp(hidden, candidate, update)  # (6)
+        return hidden
+
+    def bilinear(self, hidden: Tensor) -> Tensor:
+        """W_kᵀ h_k for (..., K, H): what (7) multiplies with the other item's h_k."""
+        weight, lead = self.pair, hidden.shape[:-2]
+        if self.config.pair == "diagonal":
+            return hidden * weight
+        by_attribute = hidden.reshape(-1, *hidden.shape[-2:]).transpose(0, 1)  # (K, rows, H)
+        if self.config.pair == "low-rank":
+            out = by_attribute @ weight[0] @ weight[1].transpose(1, 2)
+        elif self.config.pair == "symmetric":
+            out = by_attribute @ ((weight + weight.transpose(1, 2)) / 2)
+        else:
+            out = by_attribute @ weight
+        return out.transpose(0, 1).reshape(*lead, *hidden.shape[-2:])
+
+    @staticmethod
+    def mean_of_pairs(hidden: Tensor, message: Tensor, mask: Tensor) -> Tensor:
+        """Mean over ordered pairs i ≠ j of message_i · hidden_j, (7) and (8): (B,).
+
+        Σ_{i≠j} q_i · h_j = Σ_i q_i · (S − h_i) with S = Σ_j h_j, so no (n, n) tensor of pairs is made.
+        hidden: (B, n, K, H), zero where padded. message: the same shape. mask: (B, n).
+        """
+        others = hidden.sum(dim=1, keepdim=True) - hidden
+        size = mask.sum(dim=1)
+        total = ((message * others).sum(dim=(2, 3), dtype=torch.float32) * mask).sum(dim=1)
+        return total / (size * (size - 1)).clamp_min(1)
+
+    def pair_scores(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """P(i, j) of (7): (B, n, n); the diagonal and padding are 0. For explanations."""
+        hidden = states.hidden[batch.items]
+        if self.config.steps:
+            hidden = self.aggregate(hidden, self.edges(states.categories, batch))
+        scores = torch.einsum("bikh,bjkh->bij", self.bilinear(hidden), hidden)
+        both = batch.mask[:, :, None] & batch.mask[:, None, :]
+        return scores * (both & ~torch.eye(both.shape[1], dtype=torch.bool, device=both.device))
+
+    def penalty(self) -> Tensor:
+        """λ1 L_M + λ3 ‖Θ‖ of (12)."""
+        config = self.config
+        penalty = config.mask_weight * mask_penalty(self.attributes.masks, config.mask_loss)
+        if config.weight_norm:
+            penalty = penalty + config.weight_norm * parameter_norm(self.parameters(), config.squared_norm)
+        return penalty
