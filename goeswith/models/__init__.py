@@ -29,7 +29,10 @@ MODELS = {
 class Scorer(Protocol):
     """Anything that scores outfits over one catalogue: floors, the sample's oracle, trained runs."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Scores (B,) float64 of outfits, higher = better; NaN where the scorer cannot answer.

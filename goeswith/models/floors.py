@@ -1,0 +1,184 @@
+"""Floors: scorers that learn from counts alone, or not at all. A model that does not beat them has learnt nothing.
+
+Counts come from training outfits alone. Values lie on a grid of 2⁻³⁰, so float64 adds them without rounding:
+neither item order nor padding changes a score, and two outfits with equal values tie exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+
+from goeswith.catalogue import Catalogue
+from goeswith.models import Scorer
+from goeswith.outfits import Outfits
+
+if TYPE_CHECKING:
+    from goeswith.encoders import Features
+
+_BLOCK = 1 << 21  # numbers in one temporary array: 16 MB
+_GRID = 2.0**30
+_SMOOTHING = 1.0  # imagined item pairs added to what was seen and to what was expected
+
+PairValue = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Catalogue rows (P,) and (P,) → a value (P,) of each item pair, the same both ways round."""
+
+
+def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None = None) -> dict[str, Scorer]:
+    """The floors that this catalogue can have, by name: chance, popularity, category, category_colour, season, cosine.
+
+    chance: one score for everything. popularity: mean log(1 + training outfits that wear the item).
+    category: mean `Lift` over the item pairs. category_colour: the same for (category, colour), which falls back
+    to the categories' lift where it was never seen. season: share of item pairs of the same known season.
+    cosine: mean cosine over the item pairs of the frozen features; NaN where an item has none.
+    category_colour and season are left out where the catalogue says no colour or season, cosine without `features`.
+    """
+    counts = np.bincount(train.items, minlength=len(catalogue))
+    category = Lift.count(catalogue.category_codes, train)
+    floors: list[Scorer] = [
+        ItemFloor("chance", np.zeros(len(catalogue))),
+        ItemFloor("popularity", np.log1p(counts)),
+        PairFloor("category", category),
+    ]
+    colours, names = catalogue.codes("colour")
+    if names:
+        both = catalogue.category_codes * (len(names) + 1) + colours + 1  # an unknown colour is one of its own
+        fine = np.unique(both, return_inverse=True)[1].reshape(-1)
+        floors.append(PairFloor("category_colour", Lift.count(fine, train, coarse=category)))
+    seasons, names = catalogue.codes("season")
+    if names:
+        floors.append(PairFloor("season", lambda a, b: (seasons[a] == seasons[b]) & (seasons[a] >= 0)))
+    if features is not None:
+        norms = np.linalg.norm(features.values, axis=1).astype(np.float64)
+        scales = np.divide(1.0, norms, out=np.full_like(norms, np.nan), where=features.present & (norms > 0))
+        floors.append(CosineFloor("cosine", features.values, scales))
+    return {floor.name: floor for floor in floors}
+
+
+@dataclass(frozen=True)
+class ItemFloor:
+    """The mean of one number an item. values: (U,) float64."""
+
+    name: str
+    values: np.ndarray
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool; NaN without an item."""
+        scores = np.empty(len(items))
+        for block in _blocks(len(items), items.shape[1]):
+            values = _on_grid(self.values[items[block]])
+            scores[block] = _mean(values, mask[block])
+        return scores
+
+
+@dataclass(frozen=True)
+class PairFloor:
+    """The mean of one number an item pair."""
+
+    name: str
+    value: PairValue
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool; NaN with fewer than two items."""
+        first, second = np.triu_indices(items.shape[1], 1)
+        scores = np.empty(len(items))
+        for block in _blocks(len(items), len(first)):
+            a, b = items[block][:, first], items[block][:, second]  # (b, n (n − 1) / 2)
+            real = mask[block][:, first] & mask[block][:, second]
+            values = np.zeros(real.shape)
+            values[real] = _on_grid(self.value(a[real], b[real]))
+            scores[block] = _mean(values, real)
+        return scores
+
+
+@dataclass(frozen=True)
+class CosineFloor:
+    """The mean cosine over the item pairs. values: (U, D) float32; scales: (U,) 1 / norm, NaN without features."""
+
+    name: str
+    values: np.ndarray
+    scales: np.ndarray
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool; NaN where an item has no features.
+
+        Σ_{i≠j} u_iᵀ u_j = ‖Σ_i u_i‖² − n for unit vectors u: no pair is ever formed.
+        """
+        scores = np.empty(len(items))
+        for block in _blocks(len(items), self.values.shape[1]):
+            sums = np.zeros((len(items[block]), self.values.shape[1]))  # (b, D)
+            for rows, real in zip(items[block].T, mask[block].T, strict=True):  # one item place at a time
+                sums[real] += self.values[rows[real]] * self.scales[rows[real], None]
+            lengths = mask[block].sum(axis=1)
+            pairs = np.where(lengths > 1, lengths * (lengths - 1.0), np.nan)
+            scores[block] = (np.square(sums).sum(axis=1) - lengths) / pairs
+        return _on_grid(scores)
+
+
+@dataclass(frozen=True)
+class Lift:
+    """How much more often two codes meet in training outfits than chance would have them, log((n + 1) / (e + 1)).
+
+    codes: (U,) int64 code of each item. seen: (V, V) how many item pairs had the codes, upper triangle.
+    ends: (V,) how many pair ends had the code. e = ends_a ends_b / 2N, half of that for a = b, is what N pairs
+    of independent ends would show; +1 keeps rare codes near 0. With a coarser `coarse`, e is multiplied by its
+    lift and its logarithm added: pairs of codes too rare to tell have just the coarse lift.
+    """
+
+    codes: np.ndarray
+    seen: csr_array
+    ends: np.ndarray
+    coarse: Lift | None = None
+
+    @classmethod
+    def count(cls, codes: np.ndarray, outfits: Outfits, coarse: Lift | None = None) -> Lift:
+        """Count the item pairs of all outfits, by code."""
+        size = int(codes.max(initial=-1)) + 1
+        seen = csr_array((size, size))
+        for items in _by_length(outfits):
+            first, second = np.triu_indices(items.shape[1], 1)
+            a, b = codes[items[:, first]].ravel(), codes[items[:, second]].ravel()
+            where = (np.minimum(a, b), np.maximum(a, b))
+            seen = seen + coo_array((np.ones(len(a)), where), shape=(size, size)).tocsr()
+        seen.sort_indices()
+        ends = np.asarray(seen.sum(axis=0)).ravel() + np.asarray(seen.sum(axis=1)).ravel()
+        return cls(codes, seen, ends, coarse)
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Lift (P,) of the item pairs (rows, others), both (P,)."""
+        if not len(rows):
+            return np.zeros(0)
+        a, b = self.codes[rows], self.codes[others]
+        seen = np.asarray(self.seen[np.minimum(a, b), np.maximum(a, b)]).ravel()
+        expected = self.ends[a] * self.ends[b] / max(2.0 * self.ends.sum(), 1.0) * np.where(a == b, 1.0, 2.0)
+        coarse = self.coarse(rows, others) if self.coarse else np.zeros(len(rows))
+        return coarse + np.log((seen + _SMOOTHING) / (expected * np.exp(coarse) + _SMOOTHING))
+
+
+def _by_length(outfits: Outfits) -> Iterator[np.ndarray]:
+    """All outfits of one length at a time, (m, n) int64, in blocks that fit into memory."""
+    for length in np.unique(outfits.lengths):
+        starts = outfits.offsets[:-1][outfits.lengths == length]
+        for block in _blocks(len(starts), length * (length - 1) // 2):
+            yield outfits.items[starts[block, None] + np.arange(length)]
+
+
+def _blocks(rows: int, width: int) -> Iterator[slice]:
+    """Slices over `rows` rows of `width` numbers that keep temporary arrays small."""
+    step = max(1, _BLOCK // max(1, width))
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
+def _on_grid(values: np.ndarray) -> np.ndarray:
+    scaled: np.ndarray = np.round(np.asarray(values, dtype=np.float64) * _GRID)
+    return scaled / _GRID
+
+
+def _mean(values: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Means (B,) over the real entries of (B, P) values; NaN where there is none."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(real, values, 0.0).sum(axis=1) / real.sum(axis=1))
