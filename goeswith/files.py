@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -19,7 +22,10 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     """A folder under a temporary name that becomes `dest` only when the block ends well."""
     partial = dest.with_name(f".{dest.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {dest}: {error.strerror}") from None
     try:
         yield partial
         os.rename(partial, dest)
@@ -54,8 +60,71 @@ def read_table(path: Path) -> pl.DataFrame:
         raise DataError(f"there is no file {path}") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"cannot read {path}: {reason}") from None
+        raise DataError(f"cannot read {path}: {_ragged_row(path) or reason}") from None
     raise DataError(f"{path} is neither a .csv nor a .parquet file")
+
+
+def _ragged_row(path: Path) -> str:
+    """What is wrong with the first CSV row of more fields than the header; empty where no row is."""
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return ""
+    with open(path, encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.reader(file)
+        columns = len(next(rows, []))
+        for place, row in enumerate(rows, start=1):
+            if len(row) > columns:
+                return (
+                    f"row {place} has {len(row)} fields where the header has {columns}; "
+                    "put quotes around values that hold a comma"
+                )
+    return ""
+
+
+def read_lines(path: Path) -> pl.Series:
+    """The lines of a text file without their ends; empty lines are left out.
+
+    Raises:
+        DataError: the file is missing, or is not UTF-8 text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path} as text: {error}") from None
+    lines = pl.Series("line", text.split("\n"), dtype=pl.String).str.strip_chars_end("\r")
+    return lines.filter(lines.str.strip_chars() != "")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        DataError: the file is missing, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}") from None
+
+
+def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
+    """Make sure that `folder` looks like `layout`.
+
+    Raises:
+        DataError: it is no folder, or lacks a file; the message names what was found and what is missing.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder; {layout} is imported from a folder with {', '.join(needed)}")
+    missing = [name for name in needed if not (folder / name).exists()]
+    if missing:
+        found = ", ".join(name for name in needed if name not in missing) or "none of its files"
+        raise DataError(
+            f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {found}); "
+            "give the folder that the publisher's files were unpacked to"
+        )
 
 
 def sha256(path: Path) -> str:
