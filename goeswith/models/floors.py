@@ -156,7 +156,8 @@ class Lift:
         seen = np.asarray(self.seen[np.minimum(a, b), np.maximum(a, b)]).ravel()
         expected = self.ends[a] * self.ends[b] / max(2.0 * self.ends.sum(), 1.0) * np.where(a == b, 1.0, 2.0)
         coarse = self.coarse(rows, others) if self.coarse else np.zeros(len(rows))
-        return coarse + np.log((seen + _SMOOTHING) / (expected * np.exp(coarse) + _SMOOTHING))
+        lift: np.ndarray = coarse + np.log((seen + _SMOOTHING) / (expected * np.exp(coarse) + _SMOOTHING))
+        return lift
 
 
 def _by_length(outfits: Outfits) -> Iterator[np.ndarray]:
@@ -174,11 +175,12 @@ def _blocks(rows: int, width: int) -> Iterator[slice]:
 
 
 def _on_grid(values: np.ndarray) -> np.ndarray:
-    scaled: np.ndarray = np.round(np.asarray(values, dtype=np.float64) * _GRID)
-    return scaled / _GRID
+    near: np.ndarray = np.round(np.asarray(values, dtype=np.float64) * _GRID) / _GRID
+    return near
 
 
 def _mean(values: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Means (B,) over the real entries of (B, P) values; NaN where there is none."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(real, values, 0.0).sum(axis=1) / real.sum(axis=1))
+        found: np.ndarray = np.where(real, values, 0.0).sum(axis=1) / real.sum(axis=1)
+    return found

@@ -1,0 +1,147 @@
+"""Audit: which shortcut (category, colour, season, popularity) solves a question file without looking at a garment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goeswith.errors import DataError
+from goeswith.evaluation import answer, report
+from goeswith.models import Scorer
+from goeswith.models.floors import fit_floors
+from goeswith.questions import Questions, read_questions
+
+if TYPE_CHECKING:
+    from goeswith.dataset import Dataset
+    from goeswith.encoders import Features
+
+SHORTCUTS = ("popularity", "category", "category_colour", "season")
+STRONG = 0.2  # of the way from chance to a perfect answer: AUC .6, 4 choices .4
+_WHAT = {
+    "compat": "orders {} of the {} compat pairs rightly",
+    "fitb": "answers {} of the {} fitb questions",
+    "triplet": "orders {} of the {} triplets rightly",
+    "retrieval": "reaches MRR {} on the {} retrieval questions",
+}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the floors make of each question file.
+
+    rows: one dict for each file, (task, negatives) in it and floor: file, floor, and a line of `Report.summary`
+    with the headline measure. verdicts: file → one sentence.
+    """
+
+    rows: list[dict[str, Any]]
+    verdicts: dict[str, str]
+
+    def to_json(self) -> str:
+        """Rows and verdicts as JSON."""
+        return json.dumps({"rows": self.rows, "verdicts": self.verdicts}, indent=2)
+
+
+def audit(
+    dataset: Dataset,
+    files: list[Path] | None = None,
+    features: Features | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Audit:
+    """Answer question files (all of the data set's own by default) with floors that know its training outfits only.
+
+    `progress` is told the files done and in all.
+
+    Raises:
+        DataError: there is no question file, or one is broken or of another data set.
+    """
+    files = sorted((dataset.path / "questions").glob("*.parquet")) if files is None else files
+    if not files:
+        raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
+    known = yardsticks(dataset, features)
+    rows: list[dict[str, Any]] = []
+    verdicts = {}
+    for done, file in enumerate(files, 1):
+        lines = [
+            {"file": file.name} | line for line in floor_rows(read_questions(file, dataset.catalogue), dataset, known)
+        ]
+        headlines = [line for line in lines if line["headline"]]
+        rows += headlines
+        verdicts[file.name] = verdict(headlines)
+        if progress:
+            progress(done, len(files))
+    return Audit(rows, verdicts)
+
+
+def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
+    """The floors, fit on the training outfits; on the drawn sample also its true compatibility, as ``ceiling``.
+
+    Raises:
+        DataError: no outfit of the data set is in the training split.
+    """
+    known = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
+    if dataset.info.get("layout") == "sample":
+        from goeswith.readers.sample import oracle
+
+        known["ceiling"] = oracle(dataset.catalogue)
+    return known
+
+
+def floor_rows(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[dict[str, Any]]:
+    """Summary lines (see `Report`) of each of `known` (from `yardsticks`), for the head of a table.
+
+    Each has two things more: floor, its name in `known`, and headline, whether its measure is the task's first.
+    """
+    lines = []
+    for name, scorer in known.items():
+        summary = report(answer(scorer, questions), dataset).summary
+        for _, group in groupby(summary, key=lambda line: (line["task"], line["negatives"])):
+            lines += [{"floor": name, "headline": place == 0, **line} for place, line in enumerate(group)]
+    return lines
+
+
+def verdict(lines: list[dict[str, Any]]) -> str:
+    """One sentence on the headline lines of one question file: the strongest shortcut, and what follows from it.
+
+    Strongest = farthest above chance, of all there is to gain, among those whose interval lies above chance.
+    The features' cosine is no shortcut, as it looks at the pictures (or words), and is named apart.
+    """
+    chance = {_kind(line): line["value"] for line in lines if line["floor"] == "chance"}
+
+    def gain(line: dict[str, Any], bound: str = "value") -> float:
+        at = chance[_kind(line)]
+        return float((line[bound] - at) / (1 - at))
+
+    cosine = max((line for line in lines if line["floor"] == "cosine"), key=gain, default=None)
+    aside = f"; cosine of the features, which is no shortcut, reaches {_told(cosine)}" if cosine else ""
+    shortcuts = [line for line in lines if line["floor"] in SHORTCUTS]
+    above = [line for line in shortcuts if gain(line, "low") > 0]
+    if not above:
+        nearest = max(shortcuts, key=lambda line: gain(line, "high"))
+        at, name = chance[_kind(nearest)], nearest["floor"].replace("_", " + ")
+        room = _number(max(0.0, nearest["high"] - at))
+        return f"no shortcut here beats chance ({_number(at)}) by more than {room}: {name} has {_told(nearest)}{aside}."
+    best = max(above, key=gain)
+    advice = (
+        f"do not use these {best['negatives']} questions to compare models"
+        if gain(best) >= STRONG
+        else "a model must beat that before it counts"
+    )
+    solved = _WHAT[best["task"]].format(_told(best), best["negatives"])
+    name = best["floor"].replace("_", " + ")
+    return f"{name} alone {solved} (chance {_number(chance[_kind(best)])}): {advice}{aside}."
+
+
+def _kind(line: dict[str, Any]) -> tuple[str, str]:
+    return line["task"], line["negatives"]
+
+
+def _told(line: dict[str, Any]) -> str:
+    return f"{_number(line['value'])} [{_number(line['low'])}, {_number(line['high'])}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
