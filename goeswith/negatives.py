@@ -24,13 +24,13 @@ class Negatives:
 
     Why ``matched`` is drawn so: truths are popular, since each occurrence in an outfit makes one, and a wrong item
     drawn evenly over the items would give itself away by being rare. It must be drawn the very way a truth is: an
-    outfit, and one of its places. Truth a and wrong item b are then exchangeable within a pool, P(a, b) = p(a) p(b) = P(b, a),
-    and nothing that belongs to the item alone (popularity, season, backdrop) tells them apart. This holds only if a
-    draw with b = a ends the question. Drawing again until b ≠ a has P(a, b) = p(a) p(b) / (1 − p(a)), which makes the
-    more popular of two items the likelier truth; the same goes for wrong items that repeat each other. So questions
-    are frozen with ``redraw=False`` and those that fail are left out; in training, drawing again does no harm.
-    What remains: b is also refused where it stands elsewhere in the outfit or completes a known one. That leaves
-    p(a) p(b) − s(a, b) p(b), where s is the share of outfits or contexts that both occur in: as small as s is.
+    outfit, and one of its places. Truth a and wrong item b are then exchangeable within a pool, P(a, b) = p(a) p(b)
+    = P(b, a), and nothing that belongs to the item alone (popularity, season, backdrop) tells them apart. This holds
+    only if a draw with b = a ends the question. Drawing again until b ≠ a has P(a, b) = p(a) p(b) / (1 − p(a)),
+    which makes the more popular of two items the likelier truth; the same goes for wrong items that repeat each
+    other. So questions are frozen with ``redraw=False`` and those that fail are left out; in training, drawing again
+    does no harm. What remains: b is also refused where it stands elsewhere in the outfit or completes a known one.
+    That leaves p(a) p(b) − s(a, b) p(b), s the share of outfits or contexts that both occur in: as small as s is.
 
     Args:
         catalogue: the items.

@@ -56,7 +56,7 @@ class Questions:
     """Questions over one catalogue, as arrays.
 
     context: (Q, n) int64 catalogue rows. context_mask: (Q, n) bool.
-    candidates: (total,) int64 catalogue rows; question q has ``candidates[candidate_offsets[q]:candidate_offsets[q + 1]]``.
+    candidates: (total,) int64 rows, question after question. candidate_offsets: (Q + 1,) int64, where each begins.
     answers: (Q,) int64, −1 where labelled. positions: (Q,) int64. labels: (Q,) int64, −1 where not labelled.
     """
 
@@ -158,9 +158,7 @@ def read_questions(path: Path | str, catalogue: Catalogue) -> Questions:
     """
     path = Path(path)
     frame = read_table(path)
-    with open(path, "rb") as file:
-        info = {} if path.suffix.lower() == ".csv" else pl.read_parquet_metadata(file)
-    info.pop("ARROW:schema", None)
+    info = read_info(path)
     if "catalogue" not in info:
         raise DataError(
             f"{path} does not say which catalogue it was made from; make it with: goeswith questions DATASET"
@@ -171,6 +169,14 @@ def read_questions(path: Path | str, catalogue: Catalogue) -> Questions:
             "use the questions of this data set, or make them anew: goeswith questions DATASET"
         )
     return Questions.from_frame(frame, catalogue, info, path, str(path))
+
+
+def read_info(path: Path) -> dict[str, str]:
+    """What a Parquet file says about itself; nothing for a file of another kind."""
+    if path.suffix.lower() != ".parquet":
+        return {}
+    with open(path, "rb") as file:
+        return {name: value for name, value in pl.read_parquet_metadata(file).items() if name != "ARROW:schema"}
 
 
 def _checked(frame: pl.DataFrame, where: str) -> pl.DataFrame:
