@@ -13,23 +13,19 @@ from goeswith.errors import ConfigError
 
 
 def override(configs: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """Apply ``field=value`` or ``part.field=value`` to the dataclass instances in `configs`.
-
-    A field without a part is looked for in every config that is not a part of another (no dot in its
-    name, first match wins).
+    """Apply ``field=value`` to the dataclass instances in `configs`; the first that has the field takes it.
 
     Raises:
         ConfigError: no such field (the nearest name is given), or a value of the wrong kind.
     """
     changes: dict[str, dict[str, Any]] = {name: {} for name in configs}
     for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        part, dot, field = path.strip().rpartition(".")
+        field, equals, text = (piece.strip() for piece in assignment.partition("="))
         if not equals:
             raise ConfigError(f"--set {assignment!r} has no '='; write field=value, e.g. --set epochs=20")
-        owner = _owner(configs, part if dot else None, field)
+        owner = _owner(configs, field)
         kind = typing.get_type_hints(type(configs[owner]))[field]
-        changes[owner][field] = _parse(text.strip(), kind, path)
+        changes[owner][field] = _parse(text, kind, field)
     return {name: dataclasses.replace(config, **changes[name]) for name, config in configs.items()}
 
 
@@ -46,15 +42,13 @@ def restore(kind: type, values: Mapping[str, Any], where: str) -> Any:
     return kind(**values)
 
 
-def _owner(configs: Mapping[str, Any], part: str | None, field: str) -> str:
-    parts = [name for name in configs if (name == part if part else not name.startswith("teacher"))]
-    for name in parts:
-        if field in {f.name for f in dataclasses.fields(configs[name])}:
-            return name
-    choices = [f.name for name in parts for f in dataclasses.fields(configs[name])]
+def _owner(configs: Mapping[str, Any], field: str) -> str:
+    choices = {f.name: name for name in reversed(list(configs)) for f in dataclasses.fields(configs[name])}
+    if field in choices:
+        return choices[field]
     near = difflib.get_close_matches(field, choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the fields are: {', '.join(sorted(choices)) or 'none here'}"
-    raise ConfigError(f"there is no setting {field!r}{f' in {part!r}' if part else ''}; {hint}")
+    hint = f"did you mean {near[0]!r}?" if near else f"the settings are: {', '.join(sorted(choices))}"
+    raise ConfigError(f"there is no setting {field!r}; {hint}")
 
 
 def _parse(text: str, kind: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError
 from goeswith.outfits import Outfits
 
-STRATEGIES = ("random", "category", "matched")
+STRATEGIES = ("random", "group", "category", "matched")
 
 _ROUNDS = 8  # of drawing again, before the few that are left are drawn from their whole pools
 
@@ -18,7 +18,7 @@ _ROUNDS = 8  # of drawing again, before the few that are left are drawn from the
 class Negatives:
     """Draws wrong items from the pool of the item they replace.
 
-    ``random``: every usable item, each as likely. ``category``: the usable items of the same fine category, each as
+    ``random``: every usable item, each as likely. ``group``: those of the same group, such as tops. ``category``: the usable items of the same fine category, each as
     likely. ``matched``: the items that are worn in `outfits` and share category and season (no season is a season of
     its own), each as likely as it is to be found at a random place of a random one of those outfits.
 
@@ -218,6 +218,8 @@ def _pools(catalogue: Catalogue, strategy: str) -> np.ndarray:
     """(U,) int64 number of each item's pool."""
     if strategy == "random":
         return np.zeros(len(catalogue), np.int64)
+    if strategy == "group":
+        return catalogue.codes("group")[0] + 1
     if strategy == "category":
         return catalogue.category_codes
     seasons, names = catalogue.codes("season")

@@ -134,6 +134,26 @@ class Outfits:
             sources=self.sources[places],
         )
 
+    def keep(self, usable: np.ndarray) -> tuple[Outfits, dict[str, int]]:
+        """The outfits without the items that are not `usable` (U,) bool, and how much that left out.
+
+        An outfit left with fewer than two items goes as a whole.
+        """
+        good = usable[self.items]
+        owner = np.repeat(np.arange(len(self)), self.lengths)
+        left = np.bincount(owner[good], minlength=len(self))
+        whole = left >= 2
+        good &= whole[owner]
+        kept = Outfits(
+            items=self.items[good],
+            offsets=np.concatenate([[0], np.cumsum(left[whole])]).astype(np.int64),
+            outfit_ids=self.outfit_ids[whole],
+            splits=self.splits[whole],
+            sources=self.sources[whole],
+        )
+        shortened = int((whole & (left < self.lengths)).sum())
+        return kept, {"outfits dropped": int((~whole).sum()), "outfits shortened": shortened}
+
     def split(self, name: str) -> Outfits:
         """The outfits of one split.
 

@@ -188,7 +188,8 @@ class AddGnn(nn.Module):
         """
         others = hidden.sum(dim=1, keepdim=True) - hidden
         size = mask.sum(dim=1)
-        total = ((message * others).sum(dim=(2, 3), dtype=torch.float32) * mask).sum(dim=1)
+        exact = torch.promote_types(hidden.dtype, torch.float32)  # bfloat16 would round the score itself
+        total = ((message * others).sum(dim=(2, 3), dtype=exact) * mask).sum(dim=1)
         return total / (size * (size - 1)).clamp_min(1)
 
     def pair_scores(self, states: ItemStates, batch: OutfitBatch) -> Tensor:

@@ -23,6 +23,7 @@ class TeacherConfig:
     rank: W'_k = W_0ᵀ V_k W_0 with W_0 (rank, D) shared by the attributes; it has the form of the
     student's scorer, which can therefore start from it. 0 takes the literal W'_k of (10), (D, D) each.
     mask_weight, weight_norm: as λ1 and λ3 of (12).
+    shuffled: the control, learn from tops and bottoms matched at random.
     """
 
     attributes: int = 4
@@ -33,6 +34,7 @@ class TeacherConfig:
     weight_norm: float = 1e-3
     squared_norm: bool = False
     dropout: float = 0.0
+    shuffled: bool = False
 
     def __post_init__(self) -> None:
         if self.attributes < 1 or self.rank < 0 or not 0 <= self.dropout < 1:
@@ -40,6 +42,11 @@ class TeacherConfig:
                 f"attributes={self.attributes}, rank={self.rank}, dropout={self.dropout}: "
                 "attributes must be >= 1, rank >= 0, dropout in [0, 1)"
             )
+
+
+def sides(vocabulary: Vocabulary) -> Tensor:
+    """(C + 1,) by category code: 0 = top, 1 = bottom, 2 = neither or unknown."""
+    return torch.tensor([{"top": 0, "bottom": 1}.get(group, 2) for group in vocabulary.groups] + [2])
 
 
 class Teacher(nn.Module):
@@ -63,8 +70,7 @@ class Teacher(nn.Module):
         else:
             self.pair = nn.Parameter(torch.randn(k, dim, dim) / dim)
             self.attributes.weight.requires_grad_(False)
-        sides = [{"top": 0, "bottom": 1}.get(group, 2) for group in vocabulary.groups] + [2]
-        self.register_buffer("side", torch.tensor(sides), persistent=False)
+        self.register_buffer("side", sides(vocabulary), persistent=False)
 
     def observe(self, outfits: Outfits, codes: np.ndarray) -> None:
         """Nothing is counted: the teacher has no graph."""
@@ -78,15 +84,19 @@ class Teacher(nn.Module):
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """Mean of (10) over the outfit's pairs of a top and a bottom: (B,); NaN where it has none."""
-        side = self.side[states.categories[batch.items]]
-        hidden = states.hidden[batch.items]  # (B, n, K, H)
-        top = ((side == 0) & batch.mask)[:, :, None, None]
-        bottom = ((side == 1) & batch.mask)[:, :, None, None]
+        return self.score_sides(states.hidden, self.side[states.categories], batch)
+
+    def score_sides(self, hidden: Tensor, side: Tensor, batch: OutfitBatch) -> Tensor:
+        """`score` for items of another catalogue: hidden (U, K, H), side (U,) 0 = top, 1 = bottom, 2 = neither."""
+        sides, hidden = side[batch.items], hidden[batch.items]  # (B, n), (B, n, K, H)
+        top = ((sides == 0) & batch.mask)[:, :, None, None]
+        bottom = ((sides == 1) & batch.mask)[:, :, None, None]
         # The sum over all pairs is bilinear, so it is one form of the two sums.
         tops, bottoms = (hidden * top).sum(dim=1), (hidden * bottom).sum(dim=1)  # (B, K, H)
         left = (tops.transpose(0, 1) @ self.pair).transpose(0, 1)
         pairs = (top.sum(dim=1) * bottom.sum(dim=1))[:, 0, 0]
-        return (left * bottoms).sum(dim=(1, 2)) / torch.where(pairs > 0, pairs, torch.nan)
+        total = (left * bottoms).sum(dim=(1, 2), dtype=torch.float32)
+        return torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
 
     def penalty(self) -> Tensor:
         """λ1 L_M + λ3 ‖Θ‖."""

@@ -1,0 +1,288 @@
+"""Run: a folder that holds a trained model, all its settings, its log and, while it trains, its state.
+
+config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  teacher/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from goeswith import __version__
+from goeswith.config import override, restore
+from goeswith.dataset import Dataset
+from goeswith.errors import ConfigError, DataError, ModelError
+from goeswith.features import Features, load_features
+from goeswith.files import fresh_file
+from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
+from goeswith.models import Vocabulary, model_classes
+from goeswith.models.teacher import Teacher, TeacherConfig
+from goeswith.outfits import OutfitBatch
+from goeswith.training import Progress, TrainConfig, TrainingData, encode, fit, score
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], Progress]
+"""Called with the name of a stage; returns what to call after each of its epochs."""
+
+
+class Run:
+    """A trained model, opened from its folder.
+
+    Raises:
+        ModelError: the folder is no run, its training has not finished, or a file is broken.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        described = self.path / "config.json"
+        if not described.is_file():
+            raise ModelError(
+                f"{self.path} is not a run (it has no config.json); train one: goeswith train MODEL DATASET"
+            )
+        try:
+            self.config: dict[str, Any] = json.loads(described.read_text())
+            self.name: str = self.config["model"]
+            self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{described} is broken ({error}); train the run again") from None
+
+    @cached_property
+    def model(self) -> Any:
+        """The model with its trained weights, in eval mode."""
+        model_class, config_class = model_classes(self.name)
+        settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
+        model = model_class(settings, self.config["dim"], self.vocabulary)
+        weights = self.path / "weights.safetensors"
+        if not weights.is_file():
+            raise ModelError(f"the training of {self.path} has not finished; run the same train command to go on")
+        try:
+            model.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(
+                f"{weights} does not hold the weights of this {self.name} ({reason}); train it again"
+            ) from None
+        return model.eval()
+
+    def scorer(self, dataset: Dataset, features: Features | None = None) -> RunScorer:
+        """Score outfits of a catalogue: states of all its items are computed here, once.
+
+        Raises:
+            DataError: the features were made by another encoder than the run's.
+        """
+        features = features or load_features(dataset, self.config["encoder"])
+        if features.encoder != self.config["encoder"] or features.values.shape[1] != self.config["dim"]:
+            raise DataError(
+                f"{self.path} was trained on {self.config['encoder']} features of {self.config['dim']} dimensions, "
+                f"these are {features.encoder} of {features.values.shape[1]}; "
+                f"run goeswith encode {dataset.path} --encoder {self.config['encoder']}"
+            )
+        return RunScorer(self, dataset, features)
+
+
+class RunScorer:
+    """A trained model as a `goeswith.models.Scorer` over one catalogue."""
+
+    def __init__(self, run: Run, dataset: Dataset, features: Features) -> None:
+        self.name = run.path.name
+        self.model = run.model
+        codes = torch.from_numpy(run.vocabulary.codes(dataset.catalogue))
+        self.states = encode(self.model, torch.from_numpy(features.values), codes)
+        self.present = features.present
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64; NaN for an outfit with an item that has no features."""
+        batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(mask))
+        scores = score(self.model, self.states, batch).double().numpy()
+        return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
+
+
+def train(
+    name: str,
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    teacher: str | Path | None = None,
+    settings: Iterable[str] = (),
+    encoder: str | None = None,
+    say: Say | None = None,
+) -> Run:
+    """Train a model, and first its teacher where it has one, into the folder `out`.
+
+    The same call goes on where a killed one stopped, and returns at once where it had finished.
+
+    Args:
+        name: of the model, see `goeswith.models.MODELS`.
+        teacher: designers' data set (a teacher is trained on it into ``out/teacher``) or a teacher's run.
+        settings: ``field=value``; the teacher's as ``teacher.field=value``. Its attributes, activation,
+            rank and seed follow the student's unless they are set.
+        encoder: whose features to use; the only one there is by default.
+
+    Raises:
+        ConfigError, DataError, ModelError: as the message says.
+    """
+    out, settings = Path(out), list(settings)
+    theirs = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
+    if theirs and teacher is None:
+        raise ConfigError(f"--set teacher.{theirs[0]} is for a teacher; name its data set with --teacher")
+    model_class, config_class = model_classes(name)
+    configs: dict[str, Any] = {"model": config_class(), "train": TrainConfig()}
+    if name == "teacher":
+        configs["train"] = TrainConfig(negatives="group")  # "another top or bottom"
+    if teacher is not None:
+        configs["designers"] = DesignersConfig()
+    configs = override(configs, [s for s in settings if not s.startswith("teacher.")])
+    features = load_features(dataset, encoder)
+    data, vocabulary, left_out = training_data(dataset, features, configs["model"])
+    torch.manual_seed(configs["train"].seed)
+    model = model_class(configs["model"], features.values.shape[1], vocabulary)
+    described = {
+        "model": name,
+        "goeswith": __version__,
+        "settings": asdict(configs["model"]),
+        "train": asdict(configs["train"]),
+        "knowledge": None,
+        "encoder": features.encoder,
+        "features": features.fingerprint,
+        "dim": features.values.shape[1],
+        "dataset": _named(dataset),
+        "left_out": left_out,
+        "categories": list(vocabulary.categories),
+        "groups": list(vocabulary.groups),
+    }
+    knowledge = []
+    with locked(out):
+        if teacher is not None:
+            source, described["knowledge"] = _designers(
+                teacher, out / "teacher", configs, theirs, features, data, vocabulary, say
+            )
+            knowledge.append(source)
+        if _finished(out, described):
+            return Run(out)
+        with fresh_file(out / "config.json") as partial:
+            partial.write_text(json.dumps(described, indent=2) + "\n")
+        model.observe(data.train, data.categories.numpy())
+        # Dropout must not depend on how much chance the making of a teacher used up.
+        torch.manual_seed(configs["train"].seed)
+        result = fit(model, data, configs["train"], out, knowledge=knowledge, progress=say(name) if say else None)
+        with fresh_file(out / "weights.safetensors") as partial:
+            save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
+        with fresh_file(out / "config.json") as partial:
+            partial.write_text(json.dumps({**described, "result": result}, indent=2) + "\n")
+        (out / "state.safetensors").unlink(missing_ok=True)
+    return Run(out)
+
+
+def training_data(dataset: Dataset, features: Features, config: Any) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
+    """What a model learns from, the categories it knows, and what was left out for want of features."""
+    vocabulary = Vocabulary.of(dataset.catalogue)
+    outfits = dataset.outfits
+    if isinstance(config, TeacherConfig):
+        outfits = tops_and_bottoms(outfits, dataset.catalogue)
+        if config.shuffled:
+            outfits = shuffled_pairs(outfits, seed=0)
+    kept, left_out = outfits.keep(features.present)
+    data = TrainingData(
+        catalogue=dataset.catalogue,
+        features=torch.from_numpy(features.values),
+        categories=torch.from_numpy(vocabulary.codes(dataset.catalogue)),
+        usable=features.present,
+        train=kept.split("train"),
+        valid=kept.split("valid"),
+    )
+    return data, vocabulary, left_out
+
+
+def _designers(
+    teacher: str | Path,
+    out: Path,
+    configs: dict[str, Any],
+    theirs: list[str],
+    features: Features,
+    student: TrainingData,
+    vocabulary: Vocabulary,
+    say: Say | None,
+) -> tuple[Designers, dict[str, Any]]:
+    """The designers' knowledge, trained first where it must be; and what the student's config says of it."""
+    config: DesignersConfig = configs["designers"]
+    if (Path(teacher) / "config.json").is_file():
+        run = Run(teacher)
+        if run.name != "teacher" or config.teaching != "frozen" or config.untrained or theirs:
+            raise ConfigError(
+                f"{teacher} is a run of {run.name}: as a teacher only a trained one of 'teacher' can be used, "
+                "with teaching=frozen and without teacher settings; else name a data set"
+            )
+        return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
+    dataset, model, loop = Dataset(teacher), configs["model"], configs["train"]
+    theirs = [
+        f"attributes={model.attributes}", f"activation={model.activation}", f"rank={model.hidden}",
+        f"seed={loop.seed}", f"precision={loop.precision}", *theirs,
+    ]  # fmt: skip
+    if config.teaching == "frozen" and not config.untrained:
+        run = train("teacher", dataset, out, settings=theirs, encoder=features.encoder, say=say)
+        return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
+    fresh = override({"model": TeacherConfig(), "train": TrainConfig(negatives="group")}, theirs)
+    own, words, left_out = training_data(dataset, load_features(dataset, features.encoder), fresh["model"])
+    untaught = Teacher(fresh["model"], features.values.shape[1], words)
+    told = _told({"dataset": _named(dataset), "settings": asdict(fresh["model"]), "train": asdict(fresh["train"])})
+    loop = fresh["train"]
+    return (
+        Designers(untaught, config, student, vocabulary, own, loop.negatives, loop.batch_size),
+        asdict(config) | {"teacher": told | {"left_out": left_out}},
+    )
+
+
+def _told(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: config[name] for name in ("dataset", "settings", "train")}
+
+
+def _named(dataset: Dataset) -> dict[str, str]:
+    return {"name": dataset.name, "source": dataset.outfit_source, "fingerprint": dataset.fingerprint}
+
+
+def _finished(out: Path, described: dict[str, Any]) -> bool:
+    """Whether `out` holds the finished run that `described` asks for.
+
+    Raises:
+        ModelError: it holds another run.
+    """
+    if not (out / "config.json").is_file():
+        return False
+    there = Run(out).config
+    result = there.pop("result", None)
+    if there != json.loads(json.dumps(described)):
+        changed = [k for k in described if there.get(k) != json.loads(json.dumps(described[k]))]
+        raise ModelError(
+            f"{out} holds another run (it differs in {', '.join(changed) or 'its fields'}); "
+            "choose another --out or remove the folder"
+        )
+    return result is not None
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold a run folder for this process alone.
+
+    Raises:
+        ModelError: another process is writing it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ModelError(f"another process is writing {out}; wait for it or choose another --out") from None
+        yield

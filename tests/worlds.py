@@ -1,0 +1,43 @@
+"""Small worlds whose answers are known, shared by the tests of models and training."""
+
+import numpy as np
+import polars as pl
+
+from goeswith.catalogue import Catalogue
+from goeswith.outfits import Outfits
+
+GROUPS = {"shirt": "top", "skirt": "bottom", "boots": "shoes", "tote": "bag"}
+
+
+def styles_world(
+    outfits: int = 400, styles: int = 4, each: int = 12, dim: int = 16, seed: int = 0
+) -> tuple[Catalogue, Outfits, np.ndarray]:
+    """Items of the four categories in `styles` hidden styles; an outfit goes together when all its items share one.
+
+    Features (U, dim) >= 0 show the style with noise. Outfits are split 7:1:2.
+    """
+    generator = np.random.default_rng(seed)
+    names = list(GROUPS)
+    category, style = np.divmod(np.arange(len(names) * styles * each) // each, styles)
+    catalogue = Catalogue(
+        pl.DataFrame(
+            {
+                "item_id": [f"i{row}" for row in range(len(category))],
+                "category": [names[c] for c in category],
+                "group": [GROUPS[names[c]] for c in category],
+            }
+        )
+    )
+    prototypes = generator.random((styles, dim)) * (generator.random((styles, dim)) < 0.5) * 2
+    features = np.maximum(prototypes[style] + 0.15 * generator.standard_normal((len(category), dim)), 0)
+    worn = generator.integers(0, styles, outfits)
+    lengths = generator.integers(2, len(names) + 1, outfits)
+    lists = [
+        [f"i{(c * styles + worn[o]) * each + generator.integers(each)}" for c in range(lengths[o])]
+        for o in range(outfits)
+    ]
+    splits = np.where(np.arange(outfits) % 10 < 7, "train", np.where(np.arange(outfits) % 10 == 7, "valid", "test"))
+    frame = pl.DataFrame(
+        {"outfit_id": [f"o{o}" for o in range(outfits)], "item_ids": lists, "split": splits, "source": "made"}
+    )
+    return catalogue, Outfits.from_frame(frame, catalogue), features.astype(np.float32)
