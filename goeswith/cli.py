@@ -1,0 +1,363 @@
+"""The command line: thin commands over the library, each importing what it needs when it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from goeswith import __version__
+from goeswith.errors import ConfigError, DataError, GoeswithError
+
+if TYPE_CHECKING:
+    from goeswith.training import Progress
+
+app = typer.Typer(
+    name="goeswith",
+    help="What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
+EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; the only ones there by default.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def main() -> None:
+    """Run the command line; an error meant for the user is one sentence and exit code 1."""
+    try:
+        app()
+    except GoeswithError as error:
+        typer.echo(f"goeswith: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("goeswith: stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"goeswith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def goeswith(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue."""
+
+
+@app.command("import")
+def import_(
+    layout: Annotated[str, typer.Argument(help="Published layout, e.g. mango, ccp, fashionvc, table, sample.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")],
+    name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the splits, and of the drawn sample.")] = 0,
+    outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+) -> None:
+    """Bring outfits as they were published, or your own tables, into a data set folder."""
+    import tempfile
+
+    from goeswith.dataset import create
+    from goeswith.readers import read
+
+    if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
+        raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
+    options: dict[str, Any] = _pairs(option, "--option")
+    if columns := _pairs(column, "--column"):
+        options["columns"] = columns
+    if outfits is not None:
+        options["outfits"] = outfits
+    dest = paths[-1]
+    if dest.exists():
+        raise DataError(f"{dest} exists already; choose another folder or remove it first")
+    if not dest.parent.is_dir():
+        raise DataError(f"{dest.parent} is not a folder; make it first")
+    # Beside DEST, so that drawn pictures are linked and not copied.
+    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.") as work:
+        if layout == "sample":
+            with _bar("draw") as progress:
+                imported = read(layout, None, workdir=Path(work), seed=seed, progress=progress, **options)
+        else:
+            imported = read(layout, paths[0], workdir=Path(work), **options)
+        dataset = create(imported, dest, layout=layout, name=name, seed=seed)
+    info = dataset.info
+    typer.echo(
+        f"{dest}: {info['items']} items, {info['pictures']} pictures, {info['outfits']} outfits {info['splits']}"
+    )
+    for reason, count in info["skipped"].items():
+        typer.echo(f"  skipped {count}: {reason}")
+    for note in info["notes"]:
+        typer.echo(f"  note: {note}")
+    for key, value in info["split_report"].items():
+        typer.echo(f"  {key}: {value}")
+
+
+@app.command()
+def encode(
+    dataset: DatasetArgument,
+    encoder: Annotated[
+        str, typer.Option(help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words).")
+    ] = "efficientnet-lite0",
+    batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
+) -> None:
+    """Turn pictures or titles into features, once; a killed run goes on where it stopped."""
+    from goeswith.dataset import Dataset
+    from goeswith.encoders import encode as encode_dataset
+
+    with _bar("encode") as progress:
+        done = encode_dataset(Dataset(dataset), encoder, batch_size=batch_size, workers=workers, progress=progress)
+    typer.echo(f"{done.path}: {done.encoded} items encoded, {len(done.excluded)} left out")
+    for item_id, reason in done.excluded.items():
+        typer.echo(f"  left out {item_id}: {reason}")
+
+
+@app.command()
+def questions(
+    dataset: DatasetArgument,
+    seed: Annotated[int, typer.Option(help="Equal seeds freeze equal questions.")] = 0,
+    outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --outfits: the question file to write.")] = None,
+    task: Annotated[str, typer.Option(help="With --outfits: compat, fitb, triplet or retrieval.")] = "fitb",
+    negatives: Annotated[str, typer.Option(help="With --outfits: random, category or matched.")] = "category",
+) -> None:
+    """Freeze compat, FITB and retrieval questions by random, category and matched negatives."""
+    from goeswith.dataset import Dataset
+    from goeswith.freezing import freeze, make_questions
+    from goeswith.outfits import read_outfits
+    from goeswith.questions import write_questions
+
+    opened = Dataset(dataset)
+    if (outfits is None) != (out is None):
+        raise typer.BadParameter("--outfits and --out go together")
+    if outfits is not None and out is not None:
+        listed = read_outfits(outfits, opened.catalogue)
+        frame, skipped = make_questions(opened.catalogue, listed, None, task, negatives, seed=seed)
+        if not len(frame):
+            raise DataError(f"{outfits} can serve no {task} question with {negatives} negatives ({skipped})")
+        info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
+        write_questions(frame, out, opened.catalogue, listed, **info)
+        typer.echo(f"{out}: {len(frame)} questions")
+        for reason, count in skipped.items():
+            typer.echo(f"  left out {count}: {reason}")
+        return
+    with _bar("freeze") as progress:
+        done = freeze(
+            opened.catalogue, opened.outfits, opened.path / "questions", dataset=opened.name, seed=seed,
+            prefix=opened.outfit_source, progress=progress,
+        )  # fmt: skip
+    for file in done:
+        state = "kept as it was" if file.kept else "written" if file.questions else "not written"
+        left = "".join(f"; left out {count}: {reason}" for reason, count in file.skipped.items())
+        typer.echo(f"{file.path}: {file.questions} questions, {state}{left}")
+
+
+@app.command()
+def audit(
+    dataset: DatasetArgument,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="All by default.")] = None,
+    encoder: EncoderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which shortcut solves this? Score question files with counters that see no picture."""
+    from goeswith.audit import audit as audit_files
+    from goeswith.dataset import Dataset
+
+    opened = Dataset(dataset)
+    with _bar("audit") as progress:
+        found = audit_files(opened, files or None, _features_if_any(opened, encoder), progress)
+    if as_json:
+        typer.echo(found.to_json())
+        return
+    floors = list(dict.fromkeys(row["floor"] for row in found.rows))
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in found.rows:
+        lines.setdefault((row["file"], row["metric"]), {})[row["floor"]] = f"{row['value']:.3f}"
+    _table(
+        ["questions", "metric", *floors], [[*key, *(cell.get(f, "–") for f in floors)] for key, cell in lines.items()]
+    )
+    for file, sentence in found.verdicts.items():
+        typer.echo(f"{file}: {sentence}")
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="add-gnn, or teacher for a designers' teacher alone.")],
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    teacher: Annotated[str | None, typer.Option(help="Designers' data set, or a teacher's run.")] = None,
+    settings: SetOption = None,
+    encoder: EncoderOption = None,
+) -> None:
+    """Train a model, and its teacher where it has one; a killed run goes on where it stopped."""
+    from goeswith.dataset import Dataset
+    from goeswith.run import train as train_run
+
+    run = train_run(
+        model, Dataset(dataset), out, teacher=teacher, settings=settings or (), encoder=encoder, say=_epochs
+    )
+    result = run.config["result"]
+    typer.echo(
+        f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
+        f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
+    )
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    dataset: DatasetArgument,
+    questions: Annotated[list[Path] | None, typer.Option(help="Question file; the data set's test files.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Another run: paired comparison on the same questions.")] = None,
+    rows: Annotated[Path | None, typer.Option(help="Folder for the per-question rows, as Parquet.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """AUC, FITB, MRR and recall with intervals, floors above, a signature on every line."""
+    from goeswith.audit import floor_rows, yardsticks
+    from goeswith.dataset import Dataset
+    from goeswith.evaluation import answer, compare, report
+    from goeswith.features import load_features
+    from goeswith.questions import read_questions
+    from goeswith.run import Run
+
+    opened, first = Dataset(dataset), Run(run)
+    features = load_features(opened, first.config["encoder"])
+    prefix = f"{opened.outfit_source}-" if opened.outfit_source else ""
+    folder = opened.path / "questions"
+    files = questions or [
+        *sorted(folder.glob(f"{prefix}test-*.parquet")),
+        *sorted(folder.glob("official-test-*.parquet")),
+    ]
+    if not files:
+        raise DataError(f"{opened.path} has no test questions; make them with: goeswith questions {dataset}")
+    scorers = [first.scorer(opened, features)]
+    if against is not None:
+        other = Run(against)
+        scorers.append(other.scorer(opened, None if other.config["encoder"] != features.encoder else features))
+    floors = yardsticks(opened, features)
+    lines: list[dict[str, Any]] = []
+    compared: list[dict[str, Any]] = []
+    for file in files:
+        asked = read_questions(file, opened.catalogue)
+        reports = [report(answer(scorer, asked), opened) for scorer in scorers]
+        lines += floor_rows(asked, opened, floors)
+        lines += [line for told in reports for line in told.summary]
+        if len(reports) == 2:
+            compared += compare(*reports)
+        if rows is not None:
+            for scorer, told in zip(scorers, reports, strict=True):
+                told.write(rows / f"{scorer.name}-{file.stem}.parquet")
+    if as_json:
+        typer.echo(json.dumps({"summary": lines, "compared": compared}, indent=2))
+        return
+    cells = [
+        [line["scorer"], line["task"], line["negatives"], line["metric"], f"{line['value']:.4f}",
+         f"{line['low']:.4f}–{line['high']:.4f}", str(line["n"]), str(line["unanswered"]), line["signature"]]
+        for line in lines
+    ]  # fmt: skip
+    _table(["scorer", "task", "negatives", "metric", "value", "95 %", "n", "unanswered", "signature"], cells)
+    for line in compared:
+        typer.echo(
+            f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}: "
+            f"{line['difference']:+.4f} [{line['low']:+.4f}, {line['high']:+.4f}], p = {line['p']:.4f}"
+        )
+
+
+@app.command()
+def score(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    dataset: DatasetArgument,
+    outfits: Annotated[Path, typer.Option(help="CSV of outfit_id,item_id or outfit_id,item_ids.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: outfit_id, items, score.")],
+) -> None:
+    """Score a list of outfits; higher goes together better."""
+    import polars as pl
+
+    from goeswith.dataset import Dataset
+    from goeswith.files import fresh_file
+    from goeswith.outfits import read_outfits
+    from goeswith.run import Run
+
+    opened = Dataset(dataset)
+    listed = read_outfits(outfits, opened.catalogue)
+    scores = Run(run).scorer(opened).score(*listed.padded())
+    table = pl.DataFrame({"outfit_id": listed.outfit_ids.tolist(), "items": listed.lengths, "score": scores})
+    with fresh_file(out) as partial:
+        table.with_columns(pl.col("score").fill_nan(None)).write_csv(partial)
+    silent = table["score"].is_nan().sum()
+    typer.echo(f"{out}: {len(table)} outfits scored, {silent} without a score (an item has no features)")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the sample, the runs and the report.")] = Path("demo"),
+    outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 3000,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+) -> None:
+    """Draw a wardrobe, train on it, measure, and write report.html: every stage for real."""
+    from goeswith.demo import demo as run_demo
+
+    run_demo(out, outfits=outfits, seed=seed, say=typer.echo)
+
+
+def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
+    found = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"{flag} {text!r} has no '='; write {flag} key=value")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def _features_if_any(dataset: Any, encoder: str | None) -> Any:
+    """Features for the cosine floor; none where nothing is encoded yet and none were asked for."""
+    from goeswith.features import load_features
+
+    if encoder is None and len(list((dataset.path / "features").glob("*.safetensors"))) != 1:
+        return None
+    return load_features(dataset, encoder)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _epochs(stage: str) -> Progress:
+    """One line on standard error for each epoch of a stage."""
+
+    def told(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+        typer.echo(
+            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, validation AUC {measured['valid_auc']:.4f}, "
+            f"{measured['pairs_per_second']:.0f} pairs/s",
+            err=True,
+        )
+
+    return told
+
+
+def _table(head: list[str], rows: list[list[str]]) -> None:
+    """Print a plain table with aligned columns, as wide as it needs to be."""
+    widths = [max(len(str(cell)) for cell in column) for column in zip(head, *rows, strict=True)]
+    for row in [head, ["-" * width for width in widths], *rows]:
+        typer.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

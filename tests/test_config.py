@@ -1,0 +1,52 @@
+"""Settings changed from the command line."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from goeswith.config import override, restore
+from goeswith.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Thing:
+    size: int = 3
+    rate: float = 0.5
+    kind: Literal["a", "b"] = "a"
+    loud: bool = False
+
+
+@dataclass(frozen=True)
+class Other:
+    size: int = 9
+    name: str = "x"
+
+
+def test_values_take_the_type_of_their_field_and_the_first_owner_wins() -> None:
+    changed = override({"thing": Thing(), "other": Other()}, ["size=5", "rate=1e-3", "kind=b", "loud=true", "name=a=b"])
+    assert changed["thing"] == Thing(5, 1e-3, "b", True)
+    assert changed["other"] == Other(9, "a=b")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("sise=5", "there is no setting 'sise'; did you mean 'size'"),
+        ("zzz=5", "the settings are: kind, loud, name, rate, size"),
+        ("size", "has no '='"),
+        ("size=five", "size='five' is not a whole number"),
+        ("rate=fast", "rate='fast' is not a number"),
+        ("kind=c", "kind='c' is not one of: a, b"),
+        ("loud=maybe", "loud='maybe' is not true or false"),
+    ],
+)
+def test_bad_settings_say_what_and_how(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        override({"thing": Thing(), "other": Other()}, [text])
+
+
+def test_restore_refuses_what_it_does_not_know_and_fills_what_is_missing() -> None:
+    assert restore(Thing, {"size": 4}, "here") == Thing(4)
+    with pytest.raises(ConfigError, match="here has the setting 'weight'"):
+        restore(Thing, {"weight": 4}, "here")
