@@ -69,7 +69,7 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
     category = table["category"].to_list()
     fine = list(zip(category, table["colour"].fill_null("?").to_list(), strict=True))
     season = table["season"].to_list()
-    by_category, by_fine = naive_lift(category, train), naive_lift(fine, train)
+    by_category, by_fine, by_item = (naive_lift(keys, train) for keys in (category, fine, list(range(len(table)))))
 
     def lift(i: int, j: int) -> float:
         seen, expected = by_category[frozenset((category[i], category[j]))]
@@ -78,6 +78,10 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
     def fine_lift(i: int, j: int) -> float:
         seen, expected = by_fine[frozenset((fine[i], fine[j]))]
         return lift(i, j) + math.log((seen + 1) / (expected * math.exp(lift(i, j)) + 1))
+
+    def item_lift(i: int, j: int) -> float:
+        seen, expected = by_item[frozenset((i, j))]
+        return fine_lift(i, j) + math.log((seen + 1) / (expected * math.exp(fine_lift(i, j)) + 1))
 
     def cosine(i: int, j: int) -> float:
         a, b = features.values[i], features.values[j]
@@ -90,6 +94,7 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
         "popularity": np.mean([math.log(1 + worn[i]) for i in outfit]),
         "category": np.mean([lift(i, j) for i, j in pairs]),
         "category_colour": np.mean([fine_lift(i, j) for i, j in pairs]),
+        "item_pairs": np.mean([item_lift(i, j) for i, j in pairs]),
         "season": np.mean([season[i] is not None and season[i] == season[j] for i, j in pairs]),
         "cosine": np.mean([cosine(i, j) for i, j in pairs]),
     }
@@ -115,7 +120,9 @@ def test_every_floor_says_what_the_loop_says(monkeypatch: pytest.MonkeyPatch, bl
     assert np.isnan(fitted["cosine"].score(*padded(ROWS))).tolist() == [False, True, False, False, False]
 
 
-@pytest.mark.parametrize("name", ["chance", "popularity", "category", "category_colour", "season", "cosine"])
+@pytest.mark.parametrize(
+    "name", ["chance", "popularity", "category", "category_colour", "item_pairs", "season", "cosine"]
+)
 def test_order_padding_and_company_change_no_bit(name: str) -> None:
     catalogue, train = world(seed=1)
     floor = fit_floors(catalogue, train, features_of(catalogue))[name]
@@ -133,7 +140,7 @@ def test_order_padding_and_company_change_no_bit(name: str) -> None:
 def test_floors_that_the_catalogue_cannot_have_are_absent() -> None:
     catalogue, train = world()
     bare = Catalogue(catalogue.items.drop("colour", "season"))
-    assert list(fit_floors(bare, train)) == ["chance", "popularity", "category"]
+    assert list(fit_floors(bare, train)) == ["chance", "popularity", "category", "item_pairs"]
 
 
 def test_a_rare_colour_pair_falls_back_to_its_categories() -> None:
@@ -147,6 +154,14 @@ def test_a_rare_colour_pair_falls_back_to_its_categories() -> None:
     assert np.array_equal(fitted["category_colour"].score(*never_worn), fitted["category"].score(*never_worn))
     high, low = fitted["category"].score(*padded([[0, 1], [1, 2]]))
     assert high > 0 > low
+
+
+def test_item_pairs_remember_what_was_worn_together() -> None:
+    items = pl.DataFrame({"item_id": list("abcd"), "category": ["x", "y"] * 2})
+    catalogue = Catalogue(items)
+    fitted = fit_floors(catalogue, outfits_of(catalogue, [[0, 1]] * 5 + [[2, 3]] * 5))
+    together, apart = fitted["item_pairs"].score(*padded([[0, 1], [0, 3]]))
+    assert together > fitted["category"].score(*padded([[0, 1]]))[0] > apart
 
 
 def test_an_item_alone_has_no_pair_to_judge() -> None:
@@ -170,5 +185,5 @@ def test_a_feature_vector_of_zeros_points_nowhere() -> None:
 def test_no_training_outfits_leave_constant_counts() -> None:
     catalogue, train = world()
     fitted = fit_floors(catalogue, train.take([]))
-    for name in ("popularity", "category", "category_colour"):
+    for name in ("popularity", "category", "category_colour", "item_pairs"):
         assert np.array_equal(fitted[name].score(*padded(ROWS)), np.zeros(len(ROWS)))

@@ -29,16 +29,17 @@ PairValue = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None = None) -> dict[str, Scorer]:
-    """The floors that this catalogue can have, by name: chance, popularity, category, category_colour, season, cosine.
+    """The floors that this catalogue can have, by name and in this order.
 
     chance: one score for everything. popularity: mean log(1 + training outfits that wear the item).
     category: mean `Lift` over the item pairs. category_colour: the same for (category, colour), which falls back
-    to the categories' lift where it was never seen. season: share of item pairs of the same known season.
+    to the categories' lift where it was never seen. item_pairs: the same for the items themselves, which falls back
+    to category_colour: what memory alone can do. season: share of item pairs of the same known season.
     cosine: mean cosine over the item pairs of the frozen features; NaN where an item has none.
     category_colour and season are left out where the catalogue says no colour or season, cosine without `features`.
     """
     counts = np.bincount(train.items, minlength=len(catalogue))
-    category = Lift.count(catalogue.category_codes, train)
+    category = fine = Lift.count(catalogue.category_codes, train)
     floors: list[Scorer] = [
         ItemFloor("chance", np.zeros(len(catalogue))),
         ItemFloor("popularity", np.log1p(counts)),
@@ -47,8 +48,9 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
     colours, names = catalogue.codes("colour")
     if names:
         both = catalogue.category_codes * (len(names) + 1) + colours + 1  # an unknown colour is one of its own
-        fine = np.unique(both, return_inverse=True)[1].reshape(-1)
-        floors.append(PairFloor("category_colour", Lift.count(fine, train, coarse=category)))
+        fine = Lift.count(np.unique(both, return_inverse=True)[1].reshape(-1), train, coarse=category)
+        floors.append(PairFloor("category_colour", fine))
+    floors.append(PairFloor("item_pairs", Lift.count(np.arange(len(catalogue)), train, coarse=fine)))
     seasons, names = catalogue.codes("season")
     if names:
         floors.append(PairFloor("season", lambda a, b: (seasons[a] == seasons[b]) & (seasons[a] >= 0)))
