@@ -64,7 +64,8 @@ def make_questions(
         choices: candidates per question, two or more, or "all" for the whole pool; by default as in `CHOICES`.
         seed: equal seeds make equal tables.
         limit: at most so many questions, of outfits taken by chance.
-        usable: (U,) bool, items that may be truth or wrong, e.g. those with a picture; all by default.
+        usable: (U,) bool, items that may be truth or wrong; by default those with a picture, or where there are no
+            pictures those with a title.
         known: outfits that no wrong item may complete; `outfits` by default.
 
     Returns:
@@ -81,7 +82,7 @@ def make_questions(
         raise ConfigError(f"a question needs two or more choices, not {choices}")
     own = outfits if split is None else outfits.split(split)
     known = outfits if known is None else known
-    usable = np.ones(len(catalogue), bool) if usable is None else usable
+    usable = _shown(catalogue) if usable is None else usable
     whole = len(own)
     if task == "triplet":
         own, known = _pairs(catalogue, own, seed), _pairs(catalogue, known)
@@ -238,8 +239,7 @@ def freeze(
         catalogue, outfits: of every split. dataset: its name, for the files' metadata.
         splits, plan: which files. seed: of all of them.
         prefix: put before the names with a hyphen, e.g. the source that the outfits were limited to.
-        usable: (U,) bool, items that may be truth or wrong; by default those with a picture, or where there are no
-            pictures those with a title.
+        usable: as for `make_questions`.
         progress: called with files done and files in all.
 
     Raises:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 
 from goeswith.catalogue import Catalogue
 from goeswith.errors import DataError
+from goeswith.files import read_table
 
 if TYPE_CHECKING:
     import torch
@@ -173,3 +175,59 @@ class Outfits:
         mask = place[None, :] < self.lengths[:, None]
         at = self.offsets[:-1, None] + np.where(mask, place[None, :], 0)
         return self.items[at], mask
+
+
+def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
+    """Read a person's own list of outfits over a catalogue, from CSV or Parquet.
+
+    Columns ``outfit_id`` and ``item_id`` (one row an item, the rows of an outfit anywhere), or ``outfit_id`` and
+    ``item_ids`` (one row an outfit; ids between ``;``, or between spaces where there is no ``;``).
+
+    Raises:
+        DataError: the file is missing, broken or empty or lacks a column; a row has no id, an unknown item, or an item
+            or outfit for the second time; an outfit has fewer than two items.
+    """
+    path = Path(path)
+    table = read_table(path)
+    kinds = [name for name in ("item_id", "item_ids") if name in table.columns]
+    if "outfit_id" not in table.columns or len(kinds) != 1:
+        raise DataError(
+            f"{path} has the columns {', '.join(table.columns)}; it needs outfit_id and item_id (one row an item), "
+            "or outfit_id and item_ids (one row an outfit, ids between ';' or spaces)"
+        )
+    if table.is_empty():
+        raise DataError(f"{path} lists no outfit; put at least one below the header")
+    outfit, item = pl.col("outfit_id"), pl.col("item_id")
+    rows = table.with_row_index("row", offset=1).with_columns(outfit.cast(pl.String).str.strip_chars().fill_null(""))
+    _refuse(path, rows, outfit == "", "has no outfit_id; give it one")
+    if kinds == ["item_ids"]:
+        _refuse(path, rows, ~outfit.is_first_distinct(), "lists outfit {outfit_id!r} again; give it an id of its own")
+        rows = rows.with_columns(item_id=_split(rows["item_ids"])).explode("item_id")
+    rows = rows.with_columns(item.cast(pl.String).str.strip_chars().fill_null(""))
+    _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty place; name an item or remove the row")
+    unknown = "outfit {outfit_id!r} names item {item_id!r}, which the catalogue does not have; correct or remove it"
+    _refuse(path, rows, ~item.is_in(catalogue.ids), unknown)
+    again = ~pl.struct(outfit, item).is_first_distinct()
+    _refuse(path, rows, again, "outfit {outfit_id!r} names item {item_id!r} a second time; remove it")
+    alone = pl.len().over("outfit_id") < 2
+    _refuse(path, rows, alone, "outfit {outfit_id!r} has 1 item; an outfit needs two or more")
+    frame = rows.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
+    return Outfits.from_frame(frame, catalogue, str(path))
+
+
+def _split(cells: pl.Series) -> pl.Series:
+    """Lists of item ids, from lists or from text with the ids between ``;`` or spaces."""
+    if isinstance(cells.dtype, pl.List):
+        return cells
+    text = cells.cast(pl.String).to_frame("cell")
+    parts = pl.when(pl.col("cell").str.contains(";", literal=True)).then(pl.col("cell").str.split(";"))
+    parts = parts.otherwise(pl.col("cell").str.extract_all(r"\S+"))
+    return text.select(parts.list.eval(pl.element().filter(pl.element().str.strip_chars() != ""))).to_series()
+
+
+def _refuse(path: Path, rows: pl.DataFrame, test: pl.Expr, fault: str) -> None:
+    """Raise DataError that names the first row for which `test` holds."""
+    found = rows.filter(test)
+    if len(found):
+        first = found.row(0, named=True)
+        raise DataError(f"{path}, row {first['row']}: {fault.format(**first)}")
