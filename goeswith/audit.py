@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from goeswith.dataset import Dataset
     from goeswith.encoders import Features
 
-SHORTCUTS = ("popularity", "category", "season")
+SHORTCUTS = ("popularity", "rarity", "category", "season")
 """Floors that know nothing of taste. The others (colour, memory of item pairs, cosine) are there to be beaten."""
 
 STRONG = 1.5
@@ -55,14 +55,17 @@ def audit(
     features: Features | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
-    """Answer question files (all of the data set's own by default) with floors that know its training outfits only.
+    """Answer question files with floors that know the training outfits of the data set only.
 
+    By default all files of its ``questions`` folder; of ``folder#source`` those whose name begins with the source.
     `progress` is told the files done and in all.
 
     Raises:
         DataError: there is no question file, or one is broken or of another data set.
     """
-    files = sorted((dataset.path / "questions").glob("*.parquet")) if files is None else files
+    if files is None:
+        source = f"{dataset.outfit_source}-" if dataset.outfit_source else ""
+        files = sorted((dataset.path / "questions").glob(f"{source}*.parquet"))
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
     known = yardsticks(dataset, features)
@@ -110,7 +113,7 @@ def floor_rows(questions: Questions, dataset: Dataset, known: Mapping[str, Score
 def verdict(lines: list[dict[str, Any]]) -> str:
     """One sentence on the headline lines of one question file: the strongest shortcut, and what follows from it.
 
-    A shortcut counts if its 95 % interval lies above chance: of three that are none, one in about fourteen files
+    A shortcut counts if its 95 % interval lies above chance: where none is one, about one file in ten
     still shows one. The floors that are no shortcuts are named apart where they are above chance.
     """
     chance = {_kind(line): line["value"] for line in lines if line["floor"] == "chance"}
@@ -135,10 +138,8 @@ def verdict(lines: list[dict[str, Any]]) -> str:
         at = chance[_kind(near)]
         room = _number(max(0.0, near["high"] - at))
         sentence = f"no shortcut here beats chance ({_number(at)}) by more than {room}: {_name(near)} has {_told(near)}"
-    for line in shortcuts:
-        if line["high"] < chance[_kind(line)]:
-            sentence += f"; {_name(line)} is below chance, {_told(line)}, so its opposite is a shortcut"
-    others = [f"{_name(line)} {_told(line)}" for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]
+    more = [line for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]
+    others = [f"{_name(line)} {_told(line)}" for line in more if not best or line["value"] != best["value"]]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
 

@@ -20,9 +20,8 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 def mean(values: np.ndarray, outfits: np.ndarray) -> Statistic:
     """Mean of values (Q,) float64, NaN apart, whose outfits (Q,) int64 from 0 on weigh differently."""
     told = ~np.isnan(values)
-    sums = np.bincount(outfits, np.where(told, values, 0.0))
-    counts = np.bincount(outfits, told)
-    return lambda weights: _ratio(weights @ sums, weights @ counts)
+    sums = np.stack([np.bincount(outfits, np.where(told, values, 0.0)), np.bincount(outfits, told)], axis=1)  # (C, 2)
+    return lambda weights: _ratio(*(weights @ sums).T)
 
 
 def pooled_auc(scores: np.ndarray, good: np.ndarray, outfits: np.ndarray) -> Statistic:

@@ -92,6 +92,7 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
     return {
         "chance": 0.0,
         "popularity": np.mean([math.log(1 + worn[i]) for i in outfit]),
+        "rarity": -np.mean([math.log(1 + worn[i]) for i in outfit]),
         "category": np.mean([lift(i, j) for i, j in pairs]),
         "category_colour": np.mean([fine_lift(i, j) for i, j in pairs]),
         "item_pairs": np.mean([item_lift(i, j) for i, j in pairs]),
@@ -121,7 +122,7 @@ def test_every_floor_says_what_the_loop_says(monkeypatch: pytest.MonkeyPatch, bl
 
 
 @pytest.mark.parametrize(
-    "name", ["chance", "popularity", "category", "category_colour", "item_pairs", "season", "cosine"]
+    "name", ["chance", "popularity", "rarity", "category", "category_colour", "item_pairs", "season", "cosine"]
 )
 def test_order_padding_and_company_change_no_bit(name: str) -> None:
     catalogue, train = world(seed=1)
@@ -140,7 +141,7 @@ def test_order_padding_and_company_change_no_bit(name: str) -> None:
 def test_floors_that_the_catalogue_cannot_have_are_absent() -> None:
     catalogue, train = world()
     bare = Catalogue(catalogue.items.drop("colour", "season"))
-    assert list(fit_floors(bare, train)) == ["chance", "popularity", "category", "item_pairs"]
+    assert list(fit_floors(bare, train)) == ["chance", "popularity", "rarity", "category", "item_pairs"]
 
 
 def test_a_rare_colour_pair_falls_back_to_its_categories() -> None:
@@ -169,7 +170,7 @@ def test_an_item_alone_has_no_pair_to_judge() -> None:
     fitted = fit_floors(catalogue, train, features_of(catalogue))
     alone = padded([[4]], width=3)
     answered = {name for name, floor in fitted.items() if not np.isnan(floor.score(*alone)[0])}
-    assert answered == {"chance", "popularity"}
+    assert answered == {"chance", "popularity", "rarity"}
 
 
 def test_a_feature_vector_of_zeros_points_nowhere() -> None:

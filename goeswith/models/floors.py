@@ -31,18 +31,20 @@ PairValue = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None = None) -> dict[str, Scorer]:
     """The floors that this catalogue can have, by name and in this order.
 
-    chance: one score for everything. popularity: mean log(1 + training outfits that wear the item).
+    chance: one score for everything. popularity: mean log(1 + training outfits that wear the item). rarity: less
+    that; where items are worn once, wrong ones drawn from everywhere have been seen in training and true ones not.
     category: mean `Lift` over the item pairs. category_colour: the same for (category, colour), which falls back
     to the categories' lift where it was never seen. item_pairs: the same for the items themselves, which falls back
     to category_colour: what memory alone can do. season: share of item pairs of the same known season.
     cosine: mean cosine over the item pairs of the frozen features; NaN where an item has none.
     category_colour and season are left out where the catalogue says no colour or season, cosine without `features`.
     """
-    counts = np.bincount(train.items, minlength=len(catalogue))
+    worn = np.log1p(np.bincount(train.items, minlength=len(catalogue)))
     category = fine = Lift.count(catalogue.category_codes, train)
     floors: list[Scorer] = [
         ItemFloor("chance", np.zeros(len(catalogue))),
-        ItemFloor("popularity", np.log1p(counts)),
+        ItemFloor("popularity", worn),
+        ItemFloor("rarity", -worn),
         PairFloor("category", category),
     ]
     colours, names = catalogue.codes("colour")
