@@ -139,7 +139,9 @@ def verdict(lines: list[dict[str, Any]]) -> str:
         room = _number(max(0.0, near["high"] - at))
         sentence = f"no shortcut here beats chance ({_number(at)}) by more than {room}: {_name(near)} has {_told(near)}"
     more = [line for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]
-    others = [f"{_name(line)} {_told(line)}" for line in more if not best or line["value"] != best["value"]]
+    counted = [line["value"] for line in lines if line["floor"] in ("category", "category_colour")]
+    more = [line for line in more if line["floor"] != "item_pairs" or line["value"] not in counted]  # fell back
+    others = [f"{_name(line)} {_told(line)}" for line in more]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
 
