@@ -25,6 +25,8 @@ from goeswith.outfits import Outfits
 from goeswith.questions import write_questions
 from goeswith.splits import assign_splits
 
+LONGEST_NAME = 150  # letters of a picture's file name; file systems stop at 255 bytes
+
 
 @dataclass
 class Imported:
@@ -33,7 +35,7 @@ class Imported:
     items: a table for `Catalogue`, without the ``image`` column (that follows from `images`).
     outfits: outfit_id, item_ids (list of str), and source and split where the publisher gives them.
     images: item id → picture file at the source.
-    questions: file name (without ending) → question table, in the form of `goeswith.questions`.
+    questions: ``official-<split>-<task>`` → question table, in the form of `goeswith.questions`.
     skipped: reason → how many rows, items, outfits or pictures were left out for it.
     notes: sentences for the person who imports, e.g. which published files are missing.
     """
@@ -120,10 +122,9 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
     dest = Path(dest)
     if dest.exists():
         raise DataError(f"{dest} exists already; choose another folder or remove it first")
+    name = name or dest.name
     items = imported.items.with_columns(pl.col("item_id").cast(pl.String))
-    names = {
-        item_id: f"images/{quote(item_id, safe='')}{path.suffix.lower()}" for item_id, path in imported.images.items()
-    }
+    names = _image_names(imported.images)
     images = items["item_id"].replace_strict(names, default=None, return_dtype=pl.String)
     catalogue = Catalogue(items.with_columns(images.alias("image")))
     outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
@@ -134,24 +135,25 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
         pictures = hashlib.sha256()
         for item_id in catalogue.ids:
             if item_id in names:
-                _link(imported.images[item_id], partial / names[item_id])
-                with open(partial / names[item_id], "rb") as file:
-                    pictures.update(hashlib.file_digest(file, "sha256").digest())
+                _link(imported.images[item_id], partial / names[item_id], item_id)
+                pictures.update(bytes.fromhex(sha256(partial / names[item_id])))
         catalogue.items.write_parquet(partial / "items.parquet")
         outfits.to_frame(catalogue).write_parquet(partial / "outfits.parquet")
         checksums = {file: sha256(partial / file) for file in ("items.parquet", "outfits.parquet")}
         checksums["images"] = pictures.hexdigest()
-        for file, questions in imported.questions.items():
-            write_questions(questions, partial / "questions" / f"{file}.parquet", catalogue, outfits)
+        for title, questions in imported.questions.items():
+            where = partial / "questions" / f"{title}.parquet"
+            split = title.split("-")[1]
+            write_questions(questions, where, catalogue, outfits, dataset=name, split=split, seed=str(seed))
         info = {
-            "name": name or dest.name,
+            "name": name,
             "layout": layout,
             "source": imported.source,
             "licence": imported.licence,
             "goeswith": __version__,
             "seed": seed,
             "items": len(catalogue),
-            "pictures": len(names),
+            "pictures": catalogue.items["image"].count(),
             "outfits": len(outfits),
             "splits": {split: int((outfits.splits == split).sum()) for split in sorted(set(outfits.splits))},
             "split_report": split_report,
@@ -163,8 +165,33 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
     return Dataset(dest)
 
 
-def _link(source: Path, dest: Path) -> None:
+def _image_names(images: dict[str, Path]) -> dict[str, str]:
+    """Where each item's picture goes: a name that is safe and unique on every file system, whatever the id is."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for item_id, path in images.items():
+        stem, ending = quote(item_id, safe=""), path.suffix.lower()
+        if stem.startswith("."):
+            stem = "%2E" + stem[1:]
+        if len(stem) > LONGEST_NAME:
+            stem = hashlib.sha256(item_id.encode()).hexdigest()
+        name = stem
+        while f"{name}{ending}".lower() in taken:  # "a" and "A" are one name where case does not count
+            name = f"{stem}~{len(taken)}"
+        taken.add(f"{name}{ending}".lower())
+        names[item_id] = f"images/{name}{ending}"
+    return names
+
+
+def _link(source: Path, dest: Path, item_id: str) -> None:
+    real = source.resolve()
     try:
-        os.link(source, dest)
+        os.link(real, dest)
     except OSError:
-        shutil.copyfile(source, dest)
+        try:
+            shutil.copyfile(real, dest)
+        except OSError as error:
+            raise DataError(
+                f"cannot copy {source}, the picture of item {item_id!r}: {error.strerror or error}; "
+                "restore the file or take it out of the item table"
+            ) from None

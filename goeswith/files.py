@@ -80,8 +80,8 @@ def _ragged_row(path: Path) -> str:
     return ""
 
 
-def read_lines(path: Path) -> pl.Series:
-    """The lines of a text file without their ends; empty lines are left out.
+def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
+    """The lines of a text file without their ends; blank lines only count where `blank` says so.
 
     Raises:
         DataError: the file is missing, or is not UTF-8 text.
@@ -92,8 +92,8 @@ def read_lines(path: Path) -> pl.Series:
         raise DataError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} as text: {error}") from None
-    lines = pl.Series("line", text.split("\n"), dtype=pl.String).str.strip_chars_end("\r")
-    return lines.filter(lines.str.strip_chars() != "")
+    lines = pl.Series("line", text.removesuffix("\n").split("\n"), dtype=pl.String).str.strip_chars_end("\r")
+    return lines if blank else lines.filter(lines.str.strip_chars() != "")
 
 
 def read_json(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,12 @@ def assign_splits(
 
         The parts are null where there is no test or no training outfit.
     """
+    report: dict[str, Any] = {"near": NEAR, "ratios": list(ratios), "seed": seed, "sources": {}}
+    if not len(outfits):
+        return outfits, report
     sets = _item_sets(outfits)
     pairs = contained_pairs(outfits.take(np.unique(sets, return_index=True)[1]))
-    groups = _groups(pairs, int(sets.max(initial=-1)) + 1)[sets]
+    groups = _groups(pairs, int(sets.max()) + 1)[sets]
     names, sources = np.unique(outfits.sources.astype(str), return_inverse=True)
     has_split = np.bincount(sources, outfits.splits != "", minlength=len(names)) > 0
     published = has_split[sources]
@@ -63,7 +67,6 @@ def assign_splits(
     chosen = ~published & ~repeats
     drawn[chosen] = _deal(groups[chosen], sources[chosen], seed, ratios)
     random = _deal(np.arange(len(outfits)), sources, seed, ratios)
-    report: dict[str, Any] = {"near": NEAR, "ratios": list(ratios), "seed": seed, "sources": {}}
     for place, source in enumerate(names.tolist()):
         here = sources == place
         stays = here & (published | ~repeats)
@@ -99,7 +102,7 @@ def contained_pairs(outfits: Outfits) -> tuple[np.ndarray, np.ndarray]:
     bounds = np.searchsorted(meetings, np.arange(0, meetings[-1] if len(meetings) else 0, PRODUCTS), side="right")
     found: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     items = has.T.tocsr()
-    for start, stop in zip(bounds, [*bounds[1:], len(outfits)], strict=True):
+    for start, stop in pairwise([*bounds, len(outfits)]):
         shared = (has[start:stop] @ items).tocoo()
         first, second = shared.row.astype(np.int64) + start, shared.col.astype(np.int64)
         near = (shared.data >= NEAR * sizes[first] - 1e-9) & (first != second)
@@ -117,8 +120,6 @@ def _item_sets(outfits: Outfits) -> np.ndarray:
 
 def _groups(pairs: tuple[np.ndarray, np.ndarray], count: int) -> np.ndarray:
     """(count,) group number of each item set: connected by containment, in whichever direction."""
-    if count == 0:
-        return np.empty(0, np.int64)
     graph = coo_matrix((np.ones(len(pairs[0]), np.int8), pairs), shape=(count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 

@@ -11,7 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from goeswith.errors import ConfigError
+import polars as pl
+
+from goeswith.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from goeswith.dataset import Imported
@@ -59,7 +61,11 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
             have = ", ".join(other for other in known if other != "workdir") or "none"
             raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
         given[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
-    imported: Imported = reader(source, **given)
+    try:
+        imported: Imported = reader(source, **given)
+    except pl.exceptions.PolarsError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"a file in {source} is not as layout {layout!r} has it: {reason}") from None
     return imported
 
 

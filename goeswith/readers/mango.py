@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.dataset import Imported
-from goeswith.errors import DataError
 from goeswith.files import expect_files, read_table
 
 LICENCE = "none stated; research use"
@@ -65,11 +64,8 @@ def read(source: Path) -> Imported:
     """
     expect_files(source, "mango", ["product_data.csv", "outfit_data.csv", "images"])
     products, listed = read_table(source / "product_data.csv"), read_table(source / "outfit_data.csv")
-    try:
-        items = _items(products)
-        known = listed.select(outfit_id="cod_outfit", item_id="cod_modelo_color").unique(maintain_order=True)
-    except pl.exceptions.ColumnNotFoundError as error:
-        raise DataError(f"a table in {source} lacks the column {str(error).splitlines()[0]}") from None
+    items = _items(products)
+    known = listed.select(outfit_id="cod_outfit", item_id="cod_modelo_color").unique(maintain_order=True)
     twice = len(items) - items["item_id"].n_unique()
     items = items.unique("item_id", keep="first", maintain_order=True)
     unknown = known.filter(~pl.col("item_id").is_in(items["item_id"].implode()))
