@@ -18,9 +18,10 @@ _ROUNDS = 8  # of drawing again, before the few that are left are drawn from the
 class Negatives:
     """Draws wrong items from the pool of the item they replace.
 
-    ``random``: every usable item, each as likely. ``group``: those of the same group, such as tops. ``category``: the usable items of the same fine category, each as
-    likely. ``matched``: the items that are worn in `outfits` and share category and season (no season is a season of
-    its own), each as likely as it is to be found at a random place of a random one of those outfits.
+    ``random``: every usable item, each as likely. ``group``: the usable items of the same group, such as tops, each as
+    likely. ``category``: those of the same fine category, each as likely. ``matched``: the items that are worn in
+    `outfits` and share category and season (no season is a season of its own), each as likely as it is to be found at
+    a random place of a random one of those outfits.
 
     Why ``matched`` is drawn so: truths are popular, since each occurrence in an outfit makes one, and a wrong item
     drawn evenly over the items would give itself away by being rare. It must be drawn the very way a truth is: an
