@@ -158,10 +158,10 @@ class AddGnn(nn.Module):
         b, n, k, h = hidden.shape
         for _ in range(self.config.steps):
             gathered = (edges.to(hidden.dtype) @ hidden.reshape(b, n, k * h)).view(b, n, k, h)  # (5)
-            inward = gathered @ self.gates_in
-            gates = (inward[..., : 2 * h] + hidden @ self.gates_state).sigmoid()
-            update, reset = gates[..., :h], gates[..., h:]
-            candidate = (inward[..., 2 * h :] + (reset * hidden) @ self.candidate_state).tanh()
+            # split, not slices: the gradient of a slice is a whole tensor of zeros.
+            to_gates, to_candidate = (gathered @ self.gates_in).split([2 * h, h], dim=-1)
+            update, reset = (to_gates + hidden @ self.gates_state).sigmoid().split(h, dim=-1)
+            candidate = (to_candidate + (reset * hidden) @ self.candidate_state).tanh()
             hidden = torch.lerp(hidden, candidate, update)  # (6)
         return hidden
 

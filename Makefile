@@ -1,0 +1,39 @@
+# Two commands do all the set-up on a fresh machine with only Python and pip: make demo, make test.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= ../shared/data
+
+.PHONY: install demo test check bench results docs clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,dev]"
+	touch $@
+
+demo: install  ## draw a wardrobe, train on it, measure, write demo/report.html
+	$(BIN)/goeswith demo --out demo
+
+test: install  ## the default tests: offline, under three minutes
+	$(BIN)/pytest
+
+check: install  ## linters, types, and every test, the slow ones and those on real data too
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m ""
+
+bench: install  ## speed, as ratios measured in one run
+	$(BIN)/python benchmarks/add_gnn.py
+	$(BIN)/python benchmarks/encoders.py
+
+results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped
+	$(BIN)/python benchmarks/results.py --data $(DATA)
+
+docs: install  ## the generated parts of the documentation: command line help
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
