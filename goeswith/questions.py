@@ -145,8 +145,8 @@ def write_questions(frame: pl.DataFrame, path: Path, catalogue: Catalogue, outfi
     questions = Questions.from_frame(frame, catalogue, where=f"the questions for {path.name}")
     told = {name: "+".join(sorted(set(questions.frame[name]))) for name in ("task", "negatives")}
     told |= {"catalogue": catalogue.fingerprint, "outfits": outfits.fingerprint, "goeswith": __version__} | info
-    with fresh_file(path) as partial, open(partial, "wb") as file:
-        questions.frame.write_parquet(file, metadata=dict(sorted(told.items())))
+    with fresh_file(path) as partial:
+        questions.frame.write_parquet(partial, metadata=dict(sorted(told.items())))
 
 
 def read_questions(path: Path | str, catalogue: Catalogue) -> Questions:
@@ -188,11 +188,11 @@ def _checked(frame: pl.DataFrame, where: str) -> pl.DataFrame:
         frame = frame.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{where} has a column of the wrong kind: {str(error).splitlines()[0]}") from None
-    ids, labelled = pl.col("question_id"), pl.col("label").is_not_null()
+    labelled = pl.col("label").is_not_null()
     context, choices = pl.col("context").list.len(), pl.col("candidates").list.len()
     faults = {
         "has no value where one is needed": pl.any_horizontal(pl.exclude("label").is_null()),
-        "has a question id that stands more than once": ids.is_duplicated(),
+        "has a question id that stands more than once": ~pl.col("question_id").is_first_distinct(),
         "has an empty context": context == 0,
         "has a label that is neither 0 nor 1": labelled & ~pl.col("label").is_in([0, 1]),
         "has a label and candidates, or a label and an answer": labelled & ((choices > 0) | (pl.col("answer") != -1)),
