@@ -110,11 +110,12 @@ def compatibility(path: Path, names: pl.DataFrame, split: str) -> tuple[pl.DataF
 
 
 def set_ids(path: Path) -> pl.Series:
-    """The outfits (set ids) that a question file of either form speaks of, each once."""
+    """The outfits (set ids) that a question file of either form asks about, each once; no mixed ones."""
     if path.suffix == ".json":
         names = _questions(path)["question"].explode()
     else:
-        names = read_lines(path).str.strip_chars().str.split(" ").list.slice(1).explode()
+        words = read_lines(path).str.strip_chars().str.split(" ")
+        names = words.filter(words.list.first() == "1").list.slice(1).explode()
     return names.str.extract(r"^(.*)_").drop_nulls().unique(maintain_order=True)
 
 

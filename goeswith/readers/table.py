@@ -124,7 +124,8 @@ def _named(table: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
     taken = {name: f"other_{name}" for name in renamed.values() if name in table.columns and name not in renamed}
     table = table.rename(taken | renamed)
     text = [pl.col(name).cast(pl.String).str.strip_chars() for name in table.columns if name in TEXTS]
-    return table.with_columns(text).drop("row", strict=False).with_row_index("row", offset=1)
+    ids = [pl.col(name).fill_null("") for name in ("item_id", "outfit_id") if name in table.columns]
+    return table.with_columns(text).with_columns(ids).drop("row", strict=False).with_row_index("row", offset=1)
 
 
 def _sound(

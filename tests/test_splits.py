@@ -1,0 +1,151 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goeswith import splits
+from goeswith.outfits import SPLITS, Outfits
+from goeswith.readers import read
+from goeswith.splits import assign_splits, contained_pairs
+
+
+def outfits(lists, published=None, sources=None):
+    lengths = [len(items) for items in lists]
+    return Outfits(
+        items=np.array([item for items in lists for item in items], np.int64),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        outfit_ids=np.array([f"o{place}" for place in range(len(lists))], dtype=object),
+        splits=np.array(published or [""] * len(lists), dtype=object),
+        sources=np.array(sources or [""] * len(lists), dtype=object),
+    )
+
+
+def shares(first, second):
+    """Whether `second` holds at least 80 % of the items of `first`: the plain definition."""
+    return len(set(first) & set(second)) >= 0.8 * len(set(first)) - 1e-9
+
+
+def naive_overlap(lists, names):
+    test = [items for items, name in zip(lists, names, strict=True) if name == "test"]
+    train = [items for items, name in zip(lists, names, strict=True) if name == "train"]
+    if not test or not train:
+        return None
+    return round(sum(any(shares(mine, other) for other in train) for mine in test) / len(test), 4)
+
+
+wardrobes = st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=6), min_size=1, max_size=25)
+
+
+@given(wardrobes)
+def test_contained_pairs_are_those_of_two_loops(lists):
+    found = set(zip(*(side.tolist() for side in contained_pairs(outfits(lists))), strict=True))
+    places = range(len(lists))
+    assert found == {(a, b) for a in places for b in places if a != b and shares(lists[a], lists[b])}
+
+
+def test_pairs_do_not_depend_on_the_blocks_they_are_looked_at_in(monkeypatch):
+    lists = np.random.default_rng(0).integers(0, 30, (80, 4)).tolist()
+    whole = sorted(zip(*contained_pairs(outfits(lists)), strict=True))
+    monkeypatch.setattr(splits, "PRODUCTS", 50)
+    assert sorted(zip(*contained_pairs(outfits(lists)), strict=True)) == whole
+
+
+@settings(deadline=None)
+@given(wardrobes, st.integers(0, 3))
+def test_drawn_splits_leak_nothing_and_lose_only_repeats(lists, seed):
+    drawn, report = assign_splits(outfits(lists), seed)
+    told = report["sources"]["all"]
+    distinct = {frozenset(items) for items in lists}
+    firsts = [place for place, items in enumerate(lists) if set(items) not in [set(other) for other in lists[:place]]]
+    assert drawn.outfit_ids.tolist() == [f"o{place}" for place in firsts]
+    assert told["repeats"] == told["repeats_removed"] == len(lists) - len(distinct)
+    assert set(drawn.splits) <= set(SPLITS)
+    kept = [drawn[place].tolist() for place in range(len(drawn))]
+    for mine, split in zip(kept, drawn.splits, strict=True):
+        assert not any(
+            split != other_split and (shares(mine, other) or shares(other, mine))
+            for other, other_split in zip(kept, drawn.splits, strict=True)
+        )
+    assert told["test_overlap"] == naive_overlap(kept, drawn.splits)
+    assert told["splits"] == {name: int((drawn.splits == name).sum()) for name in sorted(set(drawn.splits))}
+    json.dumps(report)
+
+
+@settings(deadline=None)
+@given(wardrobes, st.data())
+def test_published_splits_are_kept_and_their_overlap_is_told(lists, data):
+    names = data.draw(st.lists(st.sampled_from(SPLITS), min_size=len(lists), max_size=len(lists)))
+    kept, report = assign_splits(outfits(lists, names), seed=0)
+    told = report["sources"]["all"]
+    assert kept.splits.tolist() == names
+    assert (told["published"], told["repeats_removed"], told["without_split"]) == (True, 0, 0)
+    assert told["repeats"] == len(lists) - len({frozenset(items) for items in lists})
+    assert told["test_overlap"] == naive_overlap(lists, names)
+    test, train = (
+        {item for items, name in zip(lists, names, strict=True) if name == part for item in items}
+        for part in ("test", "train")
+    )
+    expected = round(1 - len(test & train) / len(test), 4) if test and train else None
+    assert told["test_items_unseen"] == expected
+
+
+def test_the_random_overlap_is_that_of_a_plain_random_split():
+    # every outfit twice: a random split shares most of them, one by group none
+    lists = [[10 * place, 10 * place + 1, 10 * place + 2] for place in range(500)] * 2
+    told = assign_splits(outfits(lists), seed=0)[1]["sources"]["all"]
+    assert told["test_overlap"] == 0
+    assert told["test_overlap_random"] == pytest.approx(0.7, abs=0.06)
+    assert told["test_items_unseen"] == 1
+    assert told["test_items_unseen_random"] == pytest.approx(0.08 / 0.36, abs=0.05)  # in test, and never in training
+
+
+def test_ratios_hold_in_every_source():
+    lists = np.random.default_rng(1).choice(100_000, (1500, 4)).tolist()
+    sources = ["designers"] * 1000 + ["users"] * 500
+    drawn, report = assign_splits(outfits(lists, sources=sources), seed=3)
+    assert report["sources"]["designers"]["splits"] == {"train": 700, "valid": 100, "test": 200}
+    assert report["sources"]["users"]["splits"] == {"train": 350, "valid": 50, "test": 100}
+    other = assign_splits(outfits(lists, sources=sources), seed=4, ratios=(1, 1, 2))
+    assert other[1]["sources"]["users"]["splits"] == {"train": 125, "valid": 125, "test": 250}
+    again = assign_splits(outfits(lists, sources=sources), seed=3)[0]
+    assert again.fingerprint == drawn.fingerprint != other[0].fingerprint
+
+
+def test_an_outfit_of_two_sources_stays_in_both_and_in_one_split():
+    lists = np.random.default_rng(2).choice(10_000, (60, 4)).tolist()
+    drawn, report = assign_splits(outfits(lists * 2, sources=["a"] * 60 + ["b"] * 60), seed=0)
+    assert len(drawn) == 120
+    assert drawn.splits[:60].tolist() == drawn.splits[60:].tolist()
+    assert report["sources"]["b"]["repeats"] == 0
+
+
+def test_a_source_with_splits_stands_beside_one_without():
+    lists = np.random.default_rng(3).choice(10_000, (40, 3)).tolist()
+    given = ["test"] * 10 + [""] * 10 + [""] * 20
+    drawn, report = assign_splits(outfits(lists, given, ["old"] * 20 + ["new"] * 20), seed=0)
+    assert drawn.splits[:20].tolist() == given[:20]
+    assert report["sources"]["old"]["without_split"] == 10
+    assert report["sources"]["new"]["splits"] == {"train": 14, "valid": 2, "test": 4}
+
+
+def test_no_outfits_is_no_error():
+    drawn, report = assign_splits(outfits([]), seed=0)
+    assert len(drawn) == 0
+    assert report["sources"] == {}
+
+
+@pytest.mark.real
+def test_mango_repeats_and_overlap(real, tmp_path):
+    from goeswith.dataset import create
+
+    told = create(read("mango", real / "mango", workdir=tmp_path), tmp_path / "mango", layout="mango").info[
+        "split_report"
+    ]
+    told = told["sources"]["all"]
+    assert told["repeats_removed"] == 409
+    assert told["splits"] == {"train": 4371, "valid": 625, "test": 1249}
+    assert told["test_overlap"] == 0
+    assert 0.19 < told["test_overlap_random"] < 0.24
+    assert told["largest_group"] < 50
