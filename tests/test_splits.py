@@ -130,6 +130,15 @@ def test_a_source_with_splits_stands_beside_one_without():
     assert report["sources"]["new"]["splits"] == {"train": 14, "valid": 2, "test": 4}
 
 
+def test_a_giant_group_trains_and_leaves_the_ratios_alone():
+    chain = [[place, place + 1, place + 2, place + 3, place + 4] for place in range(300)]
+    lists = chain + np.random.default_rng(5).choice(range(1000, 90_000), (700, 5)).tolist()
+    drawn, report = assign_splits(outfits(lists), seed=0)
+    assert report["sources"]["all"]["largest_group"] == 300
+    assert set(drawn.splits[:300]) == {"train"}
+    assert report["sources"]["all"]["splits"] == {"train": 700, "valid": 100, "test": 200}
+
+
 def test_no_outfits_is_no_error():
     drawn, report = assign_splits(outfits([]), seed=0)
     assert len(drawn) == 0
