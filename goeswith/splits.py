@@ -30,8 +30,8 @@ def assign_splits(
     Two outfits belong together when they share ≥ 80 % of the items of the *smaller* one, directly or through
     others: then no test outfit can share ≥ 80 % of its items with a training outfit, in its own source or another.
     (Counting on the larger one would let a test outfit stand as a part of a longer training outfit.) Chains of
-    near-duplicates stay short on real data: 6,245 distinct stylists' outfits (`mango`) make 5,413 groups, the largest of
-    37; 80 % of the larger would make 5,643, the largest of 27.
+    near-duplicates stay short on real data: 6,245 distinct stylists' outfits (`mango`) make 5,413 groups, the
+    largest of 37; 80 % of the larger would make 5,643, the largest of 27.
 
     Args:
         outfits: of one catalogue, of any number of sources.

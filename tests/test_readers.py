@@ -67,6 +67,7 @@ def test_options_come_as_text(tmp_path):
     assert len(read("table", tmp_path, workdir=tmp_path, **{"skip-bad": "yes"}).items) == 1
     fail("table", tmp_path, ["'skip_bad'", "yes or no", "'perhaps'"], ConfigError, skip_bad="perhaps")
     fail("fashionvc", tmp_path, ["'seed'", "number", "'one'"], ConfigError, seed="one")
+    fail("table", tmp_path, ["'columns'", "as text"], ConfigError, columns="item_id")
 
 
 # --- mango
@@ -574,6 +575,8 @@ def test_table_troubles_with_files_and_columns(tmp_path):
     fail("table", tmp_path, ["missing.csv"], outfits=tmp_path / "missing.csv", columns=SKU | {"category": "kind"})
     write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag,red,blue\n"})
     fail("table", tmp_path, ["items.csv", "row 2 has 4 fields where the header has 2"])
+    write(tmp_path, {"items.csv": "item_id;category\na;coat\n"})
+    fail("table", tmp_path, ["items.csv separates its fields by ;", "commas"])
     write(tmp_path, {"items.csv": b"item_id,category\na,co\xff\xfeat\n"})
     fail("table", tmp_path, ["items.csv"])
     write(tmp_path, {"items.csv": ""})

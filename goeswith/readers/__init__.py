@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import polars as pl
 
@@ -71,15 +71,16 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
 
 def _value(value: Any, kind: Any, where: str) -> Any:
     """An option that came as text, as the type its reader asks for."""
+    kind = next((part for part in get_args(kind) if part is not type(None)), kind)  # the X of X | None
     if not isinstance(value, str) or kind is str:
         return value
     if kind is bool:
         if value.lower() not in FLAGS:
             raise ConfigError(f"{where} is yes or no, not {value!r}")
         return FLAGS[value.lower()]
-    if kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            raise ConfigError(f"{where} is a number, not {value!r}") from None
-    return Path(value)
+    if kind not in (int, float, Path):
+        raise ConfigError(f"{where} cannot be given as text")
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{where} is a number, not {value!r}") from None

@@ -156,6 +156,8 @@ def _needed(table: pl.DataFrame, names: list[str], path: Path) -> None:
     for name in names:
         if name not in table.columns:
             have = ", ".join(column for column in table.columns if column != "row")
+            if ";" in have or "\t" in have:
+                raise DataError(f"{path} separates its fields by {';' if ';' in have else 'tabs'}; save it with commas")
             raise DataError(f"{path} has no column {name!r} (it has {have}); map it with --column {name}=THEIR_NAME")
 
 
