@@ -48,14 +48,14 @@ def make_questions(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Make one question of each outfit: a blank at one of its places, the truth among wrong items.
 
-    The blank is as likely at each place that has a usable item and enough wrong ones; for one seed it is the same
-    under all negatives that can serve it. Wrong items that complete another known outfit are refused. ``triplet``
-    asks for the bottom of one (top, bottom) pair.
+    The blank is as likely at each place that can serve (`Negatives.blanks`); for one seed it is the same under all
+    negatives that can serve it. Wrong items that complete another known outfit are refused. ``triplet`` asks for the
+    bottom of one (top, bottom) pair.
 
     ``matched`` wrong items are drawn once for a place, so that popularity gives nothing away (the reason stands in
     `goeswith.negatives`); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which
-    one place alone would lose a quarter with four choices, and on real outfits gives popularity back less than .005 of
-    AUC. Retrieval needs more items than one draw gives, so it draws again, and its rare candidates are often wrong.
+    one place alone would lose a quarter with four choices, and gives popularity back less than .005 of AUC on real
+    outfits. Retrieval needs more items than one draw gives, so it draws again, and its rare candidates are often wrong.
 
     Args:
         catalogue, outfits: whose questions; every split, since the others are known outfits too.
@@ -93,7 +93,7 @@ def make_questions(
     items, mask = (torch.from_numpy(part) for part in own.padded())
     luck = torch.rand(mask.shape, generator=chance)
     count = 1 if choices == "all" else choices - 1
-    luck[~(mask & torch.from_numpy(usable)[items] & (drawer.room(items, mask) >= count))] = -1.0
+    luck[~drawer.blanks(items, mask, count)] = -1.0
     can = (luck >= 0).any(1).nonzero()[:, 0]
     places = _some(can, limit, chance)
     items, mask, luck = items[places], mask[places], luck[places]

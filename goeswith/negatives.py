@@ -20,25 +20,25 @@ class Negatives:
 
     ``random``: every usable item, each as likely. ``group``: the usable items of the same group, such as tops, each as
     likely. ``category``: those of the same fine category, each as likely. ``matched``: the items that are worn in
-    `outfits` and share category and season (no season is a season of its own), each as likely as it is to be found at
-    a random place of a random one of those outfits.
+    `outfits` and share category and season (no season is a season of its own), by popularity.
 
-    Why ``matched`` is drawn so: truths are popular, since each occurrence in an outfit makes one, and a wrong item
-    drawn evenly over the items would give itself away by being rare. It must be drawn the very way a truth is: an
-    outfit, and one of its places. Truth a and wrong item b are then exchangeable within a pool, P(a, b) = p(a) p(b)
-    = P(b, a), and nothing that belongs to the item alone (popularity, season, backdrop) tells them apart. This holds
-    only if a draw with b = a ends the question. Drawing again until b ≠ a has P(a, b) = p(a) p(b) / (1 − p(a)),
-    which makes the more popular of two items the likelier truth; the same goes for wrong items that repeat each
-    other. So questions are frozen with ``redraw=False`` and those that fail are left out; in training, drawing again
-    does no harm. What remains: b is also refused where it stands elsewhere in the outfit or completes a known one.
-    That leaves p(a) p(b) − s(a, b) p(b), s the share of outfits or contexts that both occur in: as small as s is.
+    How ``matched`` is drawn, and why: truths are popular, since each occurrence in an outfit makes one, and a wrong
+    item drawn evenly over the items would give itself away by being rare. It must be drawn the very way a truth is: a
+    random outfit, and a random place of it. Truth a and wrong item b are then exchangeable within their pool, P(a, b) =
+    p(a) p(b) = P(b, a), and nothing that belongs to the item alone (popularity, season, backdrop) tells them apart.
+    Two things would break that. Drawing again until b ≠ a has P(a, b) = p(a) p(b) / (1 − p(a)), which makes the more
+    popular of two items the likelier truth (and so where wrong items repeat each other): questions are therefore
+    frozen with ``redraw=False`` and a draw that fails is given up; in training, drawing again does no harm. And a b
+    that stands elsewhere in the outfit is refused more often the more popular it is: only places whose item is the one
+    of its pool in the outfit are asked about and drawn from (see `blanks`). What remains is that a wrong item must not
+    complete a known outfit, which few would.
 
     Args:
         catalogue: the items.
         outfits: whose occurrences make up the ``matched`` pools: the split's own when questions are frozen, the
             training outfits when a model is trained. The other strategies do not read them.
         strategy: one of `STRATEGIES`.
-        usable: (U,) bool, items that may be drawn, e.g. those with features; all by default.
+        usable: (U,) bool, items that may be drawn or asked about, e.g. those with features; all by default.
         known: outfits that no draw may complete (item for item), for such a draw is a right answer too.
 
     Raises:
@@ -56,15 +56,15 @@ class Negatives:
         if strategy not in STRATEGIES:
             raise ConfigError(f"there are no {strategy!r} negatives; choose one of {', '.join(STRATEGIES)}")
         self.strategy = strategy
-        weights = _popularity(outfits, len(catalogue)) if strategy == "matched" else np.ones(len(catalogue))
-        if usable is not None:
-            weights = np.where(usable, weights, 0.0)
+        usable = np.ones(len(catalogue), bool) if usable is None else usable
         pools = _pools(catalogue, strategy)
+        weights = np.where(usable, _popularity(outfits, pools) if strategy == "matched" else 1.0, 0.0)
         members = np.flatnonzero(weights)
         members = members[np.argsort(pools[members], kind="stable")]  # pool after pool
         bounds = np.searchsorted(pools[members], np.arange(pools.max(initial=0) + 2))
         places = np.full(len(catalogue), -1)
         places[members] = np.arange(len(members))
+        self._usable = torch.from_numpy(usable)
         self._pool = torch.from_numpy(pools)  # (U,) pool of each item
         self._members = torch.from_numpy(members)  # (P,) items, pool after pool
         self._place = torch.from_numpy(places)  # (U,) each item's place in members, −1 where it cannot be drawn
@@ -81,6 +81,14 @@ class Negatives:
         drawable = (self._place[items] >= 0) & mask
         taken = ((pool[:, :, None] == pool[:, None, :]) & drawable[:, None, :]).sum(2)
         return (self._ends[pool] - self._starts[pool] - taken).clamp(min=0) * mask
+
+    def blanks(self, items: Tensor, mask: Tensor, count: int) -> Tensor:
+        """(B, n) bool: places of usable items that leave `count` to draw; if ``matched``, alone in their pool there."""
+        good = mask & self._usable[items] & (self.room(items, mask) >= count)
+        if self.strategy != "matched":
+            return good
+        pool = self._pool[items]
+        return good & (((pool[:, :, None] == pool[:, None, :]) & mask[:, None, :]).sum(2) == 1)
 
     def draw(
         self,
@@ -210,9 +218,14 @@ class _Known:
         return self._sums[place] == sums
 
 
-def _popularity(outfits: Outfits, size: int) -> np.ndarray:
-    """(U,) how likely each item is at a random place of a random outfit, times the number of outfits."""
-    return np.bincount(outfits.items, np.repeat(1 / outfits.lengths, outfits.lengths), size)
+def _popularity(outfits: Outfits, pools: np.ndarray) -> np.ndarray:
+    """(U,) how likely each item is at a random place of a random outfit, of the places alone in their pool there."""
+    owner = np.repeat(np.arange(len(outfits)), outfits.lengths)
+    kinds = owner * (pools.max(initial=0) + 1) + pools[outfits.items]
+    _, kind, together = np.unique(kinds, return_inverse=True, return_counts=True)
+    alone = together[kind] == 1
+    owner, rows = owner[alone], outfits.items[alone]
+    return np.bincount(rows, 1 / np.bincount(owner)[owner], len(pools))
 
 
 def _pools(catalogue: Catalogue, strategy: str) -> np.ndarray:

@@ -27,7 +27,7 @@ def batch(outfits: Outfits) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def world() -> tuple[Catalogue, Outfits, np.ndarray]:
-    """80 items, 4 categories in 2 groups, 3 seasons (one of them null); 300 outfits that favour some; some unusable."""
+    """80 items, 4 categories in 2 groups, 3 seasons (one of them null); 150 outfits that favour some; some unusable."""
     chance = np.random.default_rng(1)
     season = np.array(["winter", "summer", None], dtype=object)[chance.integers(3, size=80)]
     items = {"item_id": [f"i{row}" for row in range(80)], "category": [f"c{row % 4}" for row in range(80)]}
@@ -35,16 +35,28 @@ def world() -> tuple[Catalogue, Outfits, np.ndarray]:
     catalogue = Catalogue(pl.DataFrame(items))
     popularity = 1 / np.arange(1, 81)
     rows = [
-        chance.choice(80, chance.integers(2, 8), replace=False, p=popularity / popularity.sum()) for _ in range(300)
+        chance.choice(80, chance.integers(2, 8), replace=False, p=popularity / popularity.sum()) for _ in range(150)
     ]
-    table = {"outfit_id": [str(n) for n in range(300)], "item_ids": [[f"i{row}" for row in outfit] for outfit in rows]}
+    table = {"outfit_id": [str(n) for n in range(150)], "item_ids": [[f"i{row}" for row in outfit] for outfit in rows]}
     return catalogue, Outfits.from_frame(pl.DataFrame(table), catalogue), chance.random(80) < 0.8
 
 
-def naive_pool(catalogue: Catalogue, outfits: Outfits, usable: np.ndarray, strategy: str, truth: int) -> set[int]:
+def kind(catalogue: Catalogue, row: int) -> tuple[str, str | None]:
+    return catalogue.items["category"][row], catalogue.items["season"][row]
+
+
+def worn_alone(catalogue: Catalogue, outfits: Outfits) -> set[int]:
+    """Items that stand in an outfit as the only one of their category and season."""
+    found = set()
+    for place in range(len(outfits)):
+        kinds = [kind(catalogue, row) for row in outfits[place].tolist()]
+        found |= {row for row, own in zip(outfits[place].tolist(), kinds, strict=True) if kinds.count(own) == 1}
+    return found
+
+
+def naive_pool(catalogue: Catalogue, worn: set[int], usable: np.ndarray, strategy: str, truth: int) -> set[int]:
     """What may be drawn for `truth`, before its outfit is looked at: the rule, item by item."""
     table = catalogue.items.to_dicts()
-    worn = set(outfits.items.tolist())
     pool = set()
     for row, item in enumerate(table):
         same_category = item["category"] == table[truth]["category"]
@@ -71,14 +83,19 @@ def test_draws_agree_with_a_loop(world, strategy, count, known):
     drawer = Negatives(catalogue, outfits, strategy, usable, outfits if known else None)
     rows, ok = drawer.draw(items, mask, position, count, generator)
     owner, everything = drawer.everything(items, mask, position)
-    room = drawer.room(items, mask)
+    room, blanks = drawer.room(items, mask), drawer.blanks(items, mask, count)
     sets = {frozenset(outfits[place].tolist()) for place in range(len(outfits))}
+    worn = worn_alone(catalogue, outfits)
+    pools = [naive_pool(catalogue, worn, usable, strategy, item) for item in range(len(catalogue))]
     for place in range(len(outfits)):
         own = outfits[place].tolist()
         truth = own[position[place]]
         for at, item in enumerate(own):
-            assert room[place, at] == len(naive_pool(catalogue, outfits, usable, strategy, item) - set(own))
-        allowed = naive_pool(catalogue, outfits, usable, strategy, truth) - set(own)
+            left = len(pools[item] - set(own))
+            alone = [kind(catalogue, row) for row in own].count(kind(catalogue, item)) == 1
+            assert room[place, at] == left
+            assert bool(blanks[place, at]) == (usable[item] and left >= count and (strategy != "matched" or alone))
+        allowed = pools[truth] - set(own)
         if known:
             allowed = {row for row in allowed if frozenset({*own, row} - {truth}) not in sets}
         assert set(everything[owner == place].tolist()) == allowed
@@ -91,20 +108,20 @@ def test_draws_agree_with_a_loop(world, strategy, count, known):
             assert drawn == [truth] * count
     assert ok.any()
     assert (room[~mask] == 0).all()
+    assert not blanks[~mask].any()
 
 
 def test_padding_and_its_content_change_nothing(world):
     catalogue, outfits, usable = world
     items, mask = batch(outfits)
     position = torch.zeros(len(items), dtype=torch.long)
-    wider = torch.cat([items, torch.full((len(items), 4), 7)], 1)
-    wider_mask = torch.cat([mask, torch.zeros(len(items), 4, dtype=torch.bool)], 1)
     drawer = Negatives(catalogue, outfits, "category", usable, outfits)
-    first = drawer.draw(items, mask, position, 3, torch.Generator().manual_seed(0))
-    second = drawer.draw(wider, wider_mask, position, 3, torch.Generator().manual_seed(0))
-    assert torch.equal(first[0], second[0])
-    assert torch.equal(first[1], second[1])
-    assert (first[0] == 7).any()  # an item that only stands in the padding may be drawn
+    rows, ok = drawer.draw(items, mask, position, 3, torch.Generator().manual_seed(0))
+    wider = torch.cat([items, rows], 1)  # what was drawn stands in the padding, and may be drawn all the same
+    wider_mask = torch.cat([mask, torch.zeros_like(rows, dtype=torch.bool)], 1)
+    again, ok_again = drawer.draw(wider, wider_mask, position, 3, torch.Generator().manual_seed(0))
+    assert torch.equal(rows, again)
+    assert torch.equal(ok, ok_again)
 
 
 def shares(rows: torch.Tensor, size: int) -> np.ndarray:
@@ -115,7 +132,7 @@ def shares(rows: torch.Tensor, size: int) -> np.ndarray:
 def test_every_item_of_a_category_is_as_likely(rounds, monkeypatch):
     monkeypatch.setattr(module, "_ROUNDS", rounds)  # 0: all from the whole pools, in one pass
     catalogue = Catalogue(pl.DataFrame({"item_id": list("abcdefxy"), "category": ["one"] * 6 + ["two"] * 2}))
-    outfits = listed(catalogue, *["ax"] * 20_000)
+    outfits = listed(catalogue, "ax").take([0] * 20_000)
     items, mask = batch(outfits)
     position = torch.zeros(len(items), dtype=torch.long)
     rows, ok = Negatives(catalogue, outfits, "category").draw(
@@ -131,7 +148,7 @@ def test_popular_items_are_drawn_as_often_as_they_are_worn(rounds, monkeypatch):
     monkeypatch.setattr(module, "_ROUNDS", rounds)
     catalogue = Catalogue(pl.DataFrame({"item_id": list("abcdx"), "category": ["one"] * 4 + ["two"]}))
     outfits = listed(catalogue, *["bx"] * 6, *["cx"] * 3, "dx", "ax")
-    asked = listed(catalogue, *["ax"] * 20_000)
+    asked = listed(catalogue, "ax").take([0] * 20_000)
     items, mask = batch(asked)
     position = torch.zeros(len(items), dtype=torch.long)
     drawer = Negatives(catalogue, outfits, "matched")
@@ -149,18 +166,20 @@ def test_popular_items_are_drawn_as_often_as_they_are_worn(rounds, monkeypatch):
 
 
 def test_an_occurrence_counts_as_much_as_the_blank_is_likely_to_fall_on_it():
-    catalogue = Catalogue(pl.DataFrame({"item_id": list("abcxyz"), "category": ["one"] * 3 + ["two"] * 3}))
-    outfits = listed(catalogue, "ax", "bx", "cxyz")  # c stands in an outfit of four, b in one of two
-    items, mask = batch(listed(catalogue, *["ax"] * 20_000))
+    """b stands in an outfit of two, c in one of four, d beside another of its kind and so at no place of a blank."""
+    items = {"item_id": list("abcdexyz"), "category": ["one"] * 5 + ["two", "three", "four"]}
+    catalogue = Catalogue(pl.DataFrame(items))
+    outfits = listed(catalogue, "ax", "bx", "cxyz", "dex")
+    items, mask = batch(listed(catalogue, "ax").take([0] * 20_000))
     position = torch.zeros(len(items), dtype=torch.long)
     rows, _ = Negatives(catalogue, outfits, "matched").draw(items, mask, position, 1, torch.Generator().manual_seed(0))
-    assert shares(rows, 6) == pytest.approx([0, 2 / 3, 1 / 3, 0, 0, 0], abs=0.015)
+    assert shares(rows, 8) == pytest.approx([0, 2 / 3, 1 / 3, 0, 0, 0, 0, 0], abs=0.015)
 
 
 def test_truth_and_wrong_item_are_exchangeable_when_nothing_is_drawn_again():
     """p = .6 .3 .1: one draw makes (a, b) as likely as (b, a); again and again (1 − p(b)) / (1 − p(a)) as likely."""
     catalogue = Catalogue(pl.DataFrame({"item_id": list("abcx"), "category": ["one"] * 3 + ["two"]}))
-    outfits = listed(catalogue, *(["ax"] * 6 + ["bx"] * 3 + ["cx"]) * 5_000)
+    outfits = listed(catalogue, "ax", "bx", "cx").take([*[0] * 6, *[1] * 3, 2] * 5_000)
     items, mask = batch(outfits)
     position = torch.zeros(len(items), dtype=torch.long)
     drawer = Negatives(catalogue, outfits, "matched")
@@ -182,7 +201,7 @@ def test_truth_and_wrong_item_are_exchangeable_when_nothing_is_drawn_again():
 def test_what_completes_a_known_outfit_is_refused_and_counted():
     catalogue = Catalogue(pl.DataFrame({"item_id": list("abcdxy"), "category": ["one"] * 4 + ["two"] * 2}))
     known = listed(catalogue, "xa", "bx", "ayd", "cd")  # {x, b} is known too, in another order
-    items, mask = batch(listed(catalogue, *["ax"] * 500))
+    items, mask = batch(listed(catalogue, "ax").take([0] * 500))
     position = torch.zeros(len(items), dtype=torch.long)
     free = Negatives(catalogue, known, "category")
     rows, _ = free.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
