@@ -96,18 +96,21 @@ def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
     return lines if blank else lines.filter(lines.str.strip_chars() != "")
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file.
+def read_json(path: Path, kind: type) -> Any:
+    """The value in a JSON file, which must be a `kind`: list or dict.
 
     Raises:
-        DataError: the file is missing, or is not JSON.
+        DataError: the file is missing, is not JSON, or holds something else.
     """
     try:
-        return json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise DataError(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected")
+    return value
 
 
 def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:

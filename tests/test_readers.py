@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -60,6 +61,11 @@ def test_a_wrong_folder_says_what_is_missing(layout, tmp_path):
 @pytest.mark.parametrize("layout", sorted(set(READERS) - {"sample"}))
 def test_an_unknown_option_names_the_known_ones(layout, tmp_path):
     fail(layout, tmp_path, [layout, "'colour_of_moon'"], ConfigError, colour_of_moon="1")
+
+
+def test_the_documentation_has_a_command_for_every_layout():
+    text = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    assert [layout for layout in READERS if f"goeswith import {layout} " not in text] == []
 
 
 def test_options_come_as_text(tmp_path):
@@ -438,6 +444,12 @@ def test_polyvore_outfits_variants(polyvore):
     flat = write(polyvore / "flat", {"valid.json": json.dumps(outfit), "categories.csv": "11,top,tops\n"})
     write(flat, {"train_category.json": json.dumps({"a": "11"})})
     assert column(read("polyvore-outfits", flat, workdir=flat), "category") == {"a": "top", "c": "unknown"}
+
+
+def test_polyvore_outfits_with_a_broken_file_says_so(polyvore):
+    fail("polyvore-outfits", write(polyvore, {"polyvore_item_metadata.json": "[]"}), ["polyvore_item_metadata.json"])
+    for text in ("{}", "[3]", '[{"set_id": "1"}]'):
+        fail("polyvore-outfits", write(polyvore, {"nondisjoint/train.json": text}), ["train.json"])
 
 
 # --- fashion-products

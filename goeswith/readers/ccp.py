@@ -16,7 +16,7 @@ from goeswith.readers.groups import group_of
 def read(source: Path) -> Imported:
     """Read items.json (outfit, file, label, area, mean_rgb of every crop) and crops/; an outfit is one photo."""
     expect_files(source, "ccp", ["items.json", "crops"])
-    rows = read_json(source / "items.json")
+    rows = read_json(source / "items.json", list)
     try:
         crops = pl.DataFrame(rows, strict=False).select(
             item_id=pl.col("file").str.replace(r"\.[^.]*$", ""),

@@ -123,7 +123,9 @@ def _questions(path: Path) -> pl.DataFrame:
     """The rows of a fill-in-the-blank file."""
     items = pl.List(pl.String())
     try:
-        return pl.DataFrame(read_json(path), schema={"question": items, "answers": items, "blank_position": pl.Int64()})
+        return pl.DataFrame(
+            read_json(path, list), schema={"question": items, "answers": items, "blank_position": pl.Int64()}
+        )
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is not a fill-in-the-blank file ({reason}); restore the published file") from None

@@ -52,7 +52,7 @@ def category_names(path: Path | None) -> dict[str, str]:
 
 def _outfits(path: Path) -> pl.DataFrame:
     """<split>_no_dup.json: outfits with their items' index, name, price, likes and categoryid."""
-    items = [{"set_id": str(outfit["set_id"]), **item} for outfit in read_json(path) for item in outfit["items"]]
+    items = [{"set_id": str(outfit["set_id"]), **item} for outfit in read_json(path, list) for item in outfit["items"]]
     table = pl.DataFrame(items, strict=False, infer_schema_length=None)
     return table.select("set_id", "index", "price", "likes", title="name", code="categoryid")
 
@@ -74,7 +74,7 @@ def _roles(path: Path) -> pl.DataFrame:
     """<split>_no_dup_with_category_3more_name.json: set_id → role → index and name."""
     items = [
         {"set_id": set_id, "kind": role, "index": item["index"], "title": item["name"]}
-        for set_id, roles in read_json(path).items()
+        for set_id, roles in read_json(path, dict).items()
         for role, item in roles.items()
     ]
     return pl.DataFrame(items)
@@ -82,7 +82,7 @@ def _roles(path: Path) -> pl.DataFrame:
 
 def _codes(path: Path) -> pl.DataFrame:
     """<split>_no_dup_new_100.json: outfits with their items' indices and category codes."""
-    table = pl.DataFrame(read_json(path)).explode("items_category", "items_index")
+    table = pl.DataFrame(read_json(path, list)).explode("items_category", "items_index")
     return table.select("set_id", index="items_index", code="items_category")
 
 

@@ -97,7 +97,7 @@ def _folder(source: Path, variant: str) -> tuple[Path, list[str]]:
 def _rows(path: Path, split: str) -> pl.DataFrame:
     """A row an item of an outfit: set_id, item_id, name (as question files call it), split."""
     try:
-        table = pl.DataFrame(read_json(path)).select("set_id", "items").explode("items").unnest("items")
+        table = pl.DataFrame(read_json(path, list)).select("set_id", "items").explode("items").unnest("items")
         item, outfit = pl.col("item_id").cast(pl.String), pl.col("set_id").cast(pl.String)
         name = outfit + "_" + pl.col("index").cast(pl.String)
         return table.select(set_id=outfit, item_id=item, name=name, split=pl.lit(split))
@@ -108,13 +108,13 @@ def _rows(path: Path, split: str) -> pl.DataFrame:
 def _items(source: Path, items: pl.DataFrame) -> pl.DataFrame:
     """Category, group and title of items, from the metadata or, where these are missing, from category codes alone."""
     if (source / METADATA).is_file():
-        told = read_json(source / METADATA)
+        told = read_json(source / METADATA, dict)
         facts = {
             name: [told.get(item_id, {}).get(name) for item_id in items["item_id"]]
             for name in ("category_id", "title", "url_name")
         }
     else:
-        codes = read_json(source / CODES) if (source / CODES).is_file() else {}
+        codes = read_json(source / CODES, dict) if (source / CODES).is_file() else {}
         blank = [None] * len(items)
         facts = {"category_id": [codes.get(item_id) for item_id in items["item_id"]], "title": blank, "url_name": blank}
     names = read_lines(source / CATEGORIES).str.split(",").to_frame("parts")
