@@ -202,7 +202,9 @@ def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
     _refuse(path, rows, outfit == "", "has no outfit_id; give it one")
     if kinds == ["item_ids"]:
         _refuse(path, rows, ~outfit.is_first_distinct(), "lists outfit {outfit_id!r} again; give it an id of its own")
-        rows = rows.with_columns(item_id=_split(rows["item_ids"])).explode("item_id")
+        rows = rows.with_columns(item_id=_split(rows["item_ids"]))
+        _refuse(path, rows, item.list.len().fill_null(0) == 0, "outfit {outfit_id!r} has no items; name them")
+        rows = rows.explode("item_id")
     rows = rows.with_columns(item.cast(pl.String).str.strip_chars().fill_null(""))
     _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty place; name an item or remove the row")
     unknown = "outfit {outfit_id!r} names item {item_id!r}, which the catalogue does not have; correct or remove it"
@@ -220,8 +222,8 @@ def _split(cells: pl.Series) -> pl.Series:
     if isinstance(cells.dtype, pl.List):
         return cells
     text = cells.cast(pl.String).to_frame("cell")
-    parts = pl.when(pl.col("cell").str.contains(";", literal=True)).then(pl.col("cell").str.split(";"))
-    parts = parts.otherwise(pl.col("cell").str.extract_all(r"\S+"))
+    parted = pl.when(pl.col("cell").str.contains(";", literal=True)).then(pl.col("cell").str.split(";"))
+    parts = parted.otherwise(pl.col("cell").str.extract_all(r"\S+"))
     return text.select(parts.list.eval(pl.element().filter(pl.element().str.strip_chars() != ""))).to_series()
 
 
