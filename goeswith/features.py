@@ -57,12 +57,14 @@ class Features:
         if made_of != catalogue.fingerprint:
             unknown = len(set(ids) - set(catalogue.ids))
             raise CatalogueError(
-                f"{path} was made from another catalogue ({unknown} of its {len(ids)} items are not in this one); {again}"
+                f"{path} was made from another catalogue ({unknown} of its {len(ids)} items are not in this one); "
+                f"{again}"
             )
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise DataError(
-                f"{path} has numbers that are not finite for {bad.sum()} items, first {ids[int(np.argmax(bad))]!r}; {again}"
+                f"{path} has numbers that are not finite for {bad.sum()} items, "
+                f"the first is {ids[int(np.argmax(bad))]!r}; {again}"
             )
         rows = catalogue.rows(ids, str(path))
         whole = np.zeros((len(catalogue), values.shape[1]), dtype=np.float32)

@@ -1,6 +1,10 @@
 """What several tests share."""
 
+import os
 from pathlib import Path
+
+# Small tensors: on busy or few cores, threads that wait for each other cost more than they help.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

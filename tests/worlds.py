@@ -1,9 +1,13 @@
 """Small worlds whose answers are known, shared by the tests of models and training."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
 from goeswith.catalogue import Catalogue
+from goeswith.dataset import Dataset, Imported, create
+from goeswith.features import write_features
 from goeswith.outfits import Outfits
 
 GROUPS = {"shirt": "top", "skirt": "bottom", "boots": "shoes", "tote": "bag"}
@@ -41,3 +45,16 @@ def styles_world(
         {"outfit_id": [f"o{o}" for o in range(outfits)], "item_ids": lists, "split": splits, "source": "made"}
     )
     return catalogue, Outfits.from_frame(frame, catalogue), features.astype(np.float32)
+
+
+def styles_dataset(folder: Path, name: str = "styles", seed: int = 0) -> Dataset:
+    """The world of `styles_world` as an imported data set with features of an encoder called ``made``."""
+    catalogue, outfits, features = styles_world(seed=seed)
+    sources = np.where(np.arange(len(outfits)) // 10 % 2, "users", "designers")
+    frame = outfits.to_frame(catalogue).with_columns(source=pl.Series(sources))
+    imported = Imported(items=catalogue.items.drop("image"), outfits=frame, source="made for a test", licence="none")
+    dataset = create(imported, folder / name, layout="test")
+    write_features(
+        dataset.path / "features" / "made.safetensors", dataset.catalogue, "made", dataset.catalogue.ids, features, {}
+    )
+    return dataset
