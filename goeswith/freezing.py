@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,7 +44,7 @@ def make_questions(
     seed: int = 0,
     limit: int | None = None,
     usable: np.ndarray | None = None,
-    known: Outfits | None = None,
+    known: Sequence[Outfits] = (),
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Make one question of each outfit: a blank at one of its places, the truth among wrong items.
 
@@ -66,7 +66,7 @@ def make_questions(
         limit: at most so many questions, of outfits taken by chance.
         usable: (U,) bool, items that may be truth or wrong; by default those with a picture, or where there are no
             pictures those with a title.
-        known: outfits that no wrong item may complete; `outfits` by default.
+        known: outfits beside `outfits` that no wrong item may complete, e.g. the data set's own for another list.
 
     Returns:
         The table (columns of `SCHEMA`, in the order of the outfits), and what was left out, counted by reason.
@@ -81,11 +81,11 @@ def make_questions(
     if choices != "all" and choices < 2:
         raise ConfigError(f"a question needs two or more choices, not {choices}")
     own = outfits if split is None else outfits.split(split)
-    known = outfits if known is None else known
+    known = [outfits, *known]
     usable = _shown(catalogue) if usable is None else usable
     whole = len(own)
     if task == "triplet":
-        own, known = _pairs(catalogue, own, seed), _pairs(catalogue, known)
+        own, known = _pairs(catalogue, own, seed), [_pairs(catalogue, some) for some in known]
         usable = usable & (catalogue.items["group"] == "bottom").fill_null(False).to_numpy()
 
     drawer = Negatives(catalogue, own, negatives, usable, known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -51,7 +53,7 @@ class Negatives:
         outfits: Outfits,
         strategy: str,
         usable: np.ndarray | None = None,
-        known: Outfits | None = None,
+        known: Sequence[Outfits] = (),
     ) -> None:
         if strategy not in STRATEGIES:
             raise ConfigError(f"there are no {strategy!r} negatives; choose one of {', '.join(STRATEGIES)}")
@@ -71,16 +73,13 @@ class Negatives:
         self._starts, self._ends = torch.from_numpy(bounds[:-1]), torch.from_numpy(bounds[1:])  # (K,) of each pool
         self._weights = torch.from_numpy(weights[members])
         self._reach = torch.from_numpy(np.concatenate([[0.0], np.cumsum(weights[members])]))  # (P + 1,)
-        self._known = None if known is None else _Known(known, len(catalogue))
+        self._known = _Known(known, len(catalogue)) if known else None
         self.completions = 0
         """How many draws were refused because they would have completed a known outfit."""
 
     def room(self, items: Tensor, mask: Tensor) -> Tensor:
         """(B, n) long: how many different items could be drawn for each place; 0 at padding."""
-        pool = self._pool[items]
-        drawable = (self._place[items] >= 0) & mask
-        taken = ((pool[:, :, None] == pool[:, None, :]) & drawable[:, None, :]).sum(2)
-        return (self._ends[pool] - self._starts[pool] - taken).clamp(min=0) * mask
+        return self._left(self._pool[items], items, mask) * mask
 
     def blanks(self, items: Tensor, mask: Tensor, count: int) -> Tensor:
         """(B, n) bool: places of usable items that leave `count` to draw; if ``matched``, alone in their pool there."""
@@ -114,7 +113,7 @@ class Negatives:
         """
         truth = items.gather(1, position[:, None])  # (B, 1)
         rows = torch.full((len(items), count), -1)
-        enough = self.room(items, mask).gather(1, position[:, None])[:, 0] >= count
+        enough = self._left(self._pool[truth], items, mask)[:, 0] >= count
         active = enough.nonzero()[:, 0]
         for _ in range(_ROUNDS if redraw else 1):
             if not len(active):
@@ -135,6 +134,12 @@ class Negatives:
         truth = items.gather(1, position[:, None])
         owner, place = self._candidates(truth[:, 0], items, mask, truth)
         return owner, self._members[place]
+
+    def _left(self, pool: Tensor, items: Tensor, mask: Tensor) -> Tensor:
+        """(B, m) long: how many of each `pool` (B, m) could be drawn beside the outfits (B, n)."""
+        drawable = (self._place[items] >= 0) & mask
+        taken = ((pool[:, :, None] == self._pool[items][:, None, :]) & drawable[:, None, :]).sum(2)
+        return (self._ends[pool] - self._starts[pool] - taken).clamp(min=0)
 
     def _sample(self, truth: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
         """(B, count) items from the pool of `truth` (B, 1), which is not empty."""
@@ -196,12 +201,12 @@ class Negatives:
 class _Known:
     """Outfits by the sum of their items' random 64-bit numbers, which does not depend on order."""
 
-    def __init__(self, outfits: Outfits, size: int) -> None:
+    def __init__(self, outfits: Sequence[Outfits], size: int) -> None:
         bounds = np.iinfo(np.int64)
         number = np.random.default_rng(0).integers(bounds.min, bounds.max, size)
-        sums = np.add.reduceat(number[outfits.items], outfits.offsets[:-1]) if len(outfits) else np.zeros(0, np.int64)
+        sums = [np.add.reduceat(number[some.items], some.offsets[:-1]) for some in outfits if len(some)]
         self._number = torch.from_numpy(number)
-        self._sums = torch.from_numpy(np.unique(sums))
+        self._sums = torch.from_numpy(np.unique(np.concatenate([np.zeros(0, np.int64), *sums])))
 
     def completed(
         self, items: Tensor, mask: Tensor, truth: Tensor, rows: Tensor, owner: Tensor | None = None

@@ -9,6 +9,8 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.freezing import PLAN, freeze, make_questions
 from goeswith.outfits import Outfits
 from goeswith.questions import SCHEMA, Questions, read_questions
+from goeswith.readers import mango
+from goeswith.splits import assign_splits
 
 GROUPS = ("top", "bottom", "shoes")
 
@@ -187,6 +189,12 @@ def test_wrong_items_that_complete_another_outfit_are_refused_and_counted():
     for row in made.filter(pl.col("context").list.first() == "x").iter_rows(named=True):
         assert "d" in row["candidates"]  # the only one that nobody wears with x
     assert skipped["wrong items that would have completed another known outfit"] > 0
+    other = Outfits.from_frame(pl.DataFrame({"outfit_id": ["1"], "item_ids": [["d", "x"]]}), catalogue)
+    made, _ = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits])
+    assert set(made["candidates"][0]) == {"a", "d"}
+    made, skipped = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits, other])
+    assert len(made) == 0
+    assert skipped["outfits whose wrong items did not fit"] == 1
 
 
 @pytest.mark.parametrize(
@@ -243,3 +251,19 @@ def test_equal_seeds_freeze_equal_bytes(tmp_path):
         freeze(CATALOGUE, OUTFITS, tmp_path / folder, splits=["test"])
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+@pytest.mark.real
+def test_popularity_gives_nothing_away_on_stylists_outfits(real):
+    imported = mango.read(real / "mango")
+    catalogue = Catalogue(imported.items.with_columns(image=pl.lit("all have one")))
+    outfits, _ = assign_splits(Outfits.from_frame(imported.outfits, catalogue), 0)
+    for task in ("compat", "fitb"):
+        wins: dict[str, list[float]] = {"category": [], "matched": []}
+        for negatives, shares in wins.items():
+            for seed in range(5):
+                frame, _ = make_questions(catalogue, outfits, "test", task, negatives, seed=seed)
+                assert len(frame) > 0.95 * len(outfits.split("test"))
+                shares.append(popularity_wins(frame, catalogue, outfits))
+        assert np.mean(wins["category"]) > 0.8
+        assert np.mean(wins["matched"]) == pytest.approx(0.5, abs=0.02)

@@ -80,7 +80,7 @@ def test_draws_agree_with_a_loop(world, strategy, count, known):
     items, mask = batch(outfits)
     generator = torch.Generator().manual_seed(3)
     position = (torch.rand(mask.shape, generator=generator) * mask).argmax(1)
-    drawer = Negatives(catalogue, outfits, strategy, usable, outfits if known else None)
+    drawer = Negatives(catalogue, outfits, strategy, usable, [outfits] if known else [])
     rows, ok = drawer.draw(items, mask, position, count, generator)
     owner, everything = drawer.everything(items, mask, position)
     room, blanks = drawer.room(items, mask), drawer.blanks(items, mask, count)
@@ -115,7 +115,7 @@ def test_padding_and_its_content_change_nothing(world):
     catalogue, outfits, usable = world
     items, mask = batch(outfits)
     position = torch.zeros(len(items), dtype=torch.long)
-    drawer = Negatives(catalogue, outfits, "category", usable, outfits)
+    drawer = Negatives(catalogue, outfits, "category", usable, [outfits])
     rows, ok = drawer.draw(items, mask, position, 3, torch.Generator().manual_seed(0))
     wider = torch.cat([items, rows], 1)  # what was drawn stands in the padding, and may be drawn all the same
     wider_mask = torch.cat([mask, torch.zeros_like(rows, dtype=torch.bool)], 1)
@@ -207,7 +207,7 @@ def test_what_completes_a_known_outfit_is_refused_and_counted():
     rows, _ = free.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
     assert set(rows.flatten().tolist()) == {1, 2, 3}
     assert free.completions == 0
-    careful = Negatives(catalogue, known, "category", known=known)
+    careful = Negatives(catalogue, known, "category", known=[known.take([0, 1]), known.take([]), known.take([2, 3])])
     rows, ok = careful.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
     assert ok.all()
     assert set(rows.flatten().tolist()) == {2, 3}
