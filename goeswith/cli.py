@@ -128,41 +128,42 @@ def encode(
 @app.command()
 def questions(
     dataset: DatasetArgument,
+    task: Annotated[
+        str | None, typer.Option(help="compat, fitb, triplet or retrieval; a usual set by default.")
+    ] = None,
+    negatives: Annotated[str, typer.Option(help="With --task: random, category or matched.")] = "matched",
     seed: Annotated[int, typer.Option(help="Equal seeds freeze equal questions.")] = 0,
     outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
-    out: Annotated[Path | None, typer.Option(help="With --outfits: the question file to write.")] = None,
-    task: Annotated[str, typer.Option(help="With --outfits: compat, fitb, triplet or retrieval.")] = "fitb",
-    negatives: Annotated[str, typer.Option(help="With --outfits: random, category or matched.")] = "category",
+    out: Annotated[Path | None, typer.Option(help="With --outfits and --task: the question file to write.")] = None,
 ) -> None:
     """Freeze compat, FITB and retrieval questions by random, category and matched negatives."""
     from goeswith.dataset import Dataset
-    from goeswith.freezing import freeze, make_questions
+    from goeswith.freezing import PLAN, freeze, make_questions
     from goeswith.outfits import read_outfits
     from goeswith.questions import write_questions
 
     opened = Dataset(dataset)
-    if (outfits is None) != (out is None):
-        raise typer.BadParameter("--outfits and --out go together")
-    if outfits is not None and out is not None:
+    if (outfits is None) != (out is None) or (out is not None and task is None):
+        raise typer.BadParameter("--outfits, --out and --task go together")
+    if outfits is not None and out is not None and task is not None:
         listed = read_outfits(outfits, opened.catalogue)
-        frame, skipped = make_questions(opened.catalogue, listed, None, task, negatives, seed=seed)
+        frame, skipped = make_questions(
+            opened.catalogue, listed, None, task, negatives, seed=seed, known=[opened.outfits]
+        )
         if not len(frame):
-            raise DataError(f"{outfits} can serve no {task} question with {negatives} negatives ({skipped})")
+            raise DataError(f"{outfits} can serve no {task} question with {negatives} negatives: {skipped}")
         info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
         write_questions(frame, out, opened.catalogue, listed, **info)
-        typer.echo(f"{out}: {len(frame)} questions")
-        for reason, count in skipped.items():
-            typer.echo(f"  left out {count}: {reason}")
+        typer.echo(f"{out}: {len(frame)} questions{_left_out(skipped)}")
         return
     with _bar("freeze") as progress:
         done = freeze(
             opened.catalogue, opened.outfits, opened.path / "questions", dataset=opened.name, seed=seed,
-            prefix=opened.outfit_source, progress=progress,
+            prefix=opened.outfit_source, plan=[(task, negatives)] if task else PLAN, progress=progress,
         )  # fmt: skip
     for file in done:
         state = "kept as it was" if file.kept else "written" if file.questions else "not written"
-        left = "".join(f"; left out {count}: {reason}" for reason, count in file.skipped.items())
-        typer.echo(f"{file.path}: {file.questions} questions, {state}{left}")
+        typer.echo(f"{file.path}: {file.questions} questions, {state}{_left_out(file.skipped)}")
 
 
 @app.command()
@@ -321,6 +322,10 @@ def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
             raise ConfigError(f"{flag} {text!r} has no '='; write {flag} key=value")
         found[key.strip()] = value.strip()
     return found
+
+
+def _left_out(skipped: dict[str, int]) -> str:
+    return "".join(f"; left out {count}: {reason}" for reason, count in skipped.items())
 
 
 def _features_if_any(dataset: Any, encoder: str | None) -> Any:
