@@ -17,7 +17,7 @@ from goeswith.questions import Questions, read_questions
 
 if TYPE_CHECKING:
     from goeswith.dataset import Dataset
-    from goeswith.encoders import Features
+    from goeswith.features import Features
 
 SHORTCUTS = ("popularity", "rarity", "category", "season")
 """Floors that know nothing of taste. The others (colour, memory of item pairs, cosine) are there to be beaten."""

@@ -18,7 +18,7 @@ from goeswith.models import Scorer
 from goeswith.outfits import Outfits
 
 if TYPE_CHECKING:
-    from goeswith.encoders import Features
+    from goeswith.features import Features
 
 _BLOCK = 1 << 21  # numbers in one temporary array: 16 MB
 _GRID = 2.0**30
