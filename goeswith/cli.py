@@ -129,7 +129,7 @@ def encode(
 def questions(
     dataset: DatasetArgument,
     task: Annotated[
-        str | None, typer.Option(help="compat, fitb, triplet or retrieval; a usual set by default.")
+        str | None, typer.Option(help="compat, fitb, triplet or retrieval; all usual ones by default.")
     ] = None,
     negatives: Annotated[str, typer.Option(help="With --task: random, category or matched.")] = "matched",
     seed: Annotated[int, typer.Option(help="Equal seeds freeze equal questions.")] = 0,
@@ -142,9 +142,9 @@ def questions(
     from goeswith.outfits import read_outfits
     from goeswith.questions import write_questions
 
-    opened = Dataset(dataset)
     if (outfits is None) != (out is None) or (out is not None and task is None):
         raise typer.BadParameter("--outfits, --out and --task go together")
+    opened = Dataset(dataset)
     if outfits is not None and out is not None and task is not None:
         listed = read_outfits(outfits, opened.catalogue)
         frame, skipped = make_questions(
@@ -248,6 +248,9 @@ def evaluate(
     if against is not None:
         other = Run(against)
         scorers.append(other.scorer(opened, None if other.config["encoder"] != features.encoder else features))
+        if scorers[0].name == scorers[1].name:
+            for scorer, path in zip(scorers, (run, against), strict=True):
+                scorer.name = "-".join(path.parts).lstrip("/-.")
     floors = yardsticks(opened, features)
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []
@@ -343,7 +346,8 @@ def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    with Bars(console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(title, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import cached_property
@@ -285,4 +286,9 @@ def locked(out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ModelError(f"another process is writing {out}; wait for it or choose another --out") from None
-        yield
+        try:
+            yield
+        except BaseException:
+            if [path.name for path in out.iterdir()] == [".lock"]:  # nothing was begun: leave nothing behind
+                shutil.rmtree(out)
+            raise

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worlds import styles_dataset
+from worlds import styles_dataset, write_made
 
 from goeswith.dataset import Dataset
 from goeswith.errors import ConfigError, DataError, ModelError
-from goeswith.features import write_features
 from goeswith.run import Run, train
 
 SMALL = ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category", "precision=fp32")
@@ -96,7 +95,7 @@ def test_items_without_features_are_left_out_and_counted(world: Dataset, tmp_pat
     worn = np.unique(other.outfits.items)[:5]
     ids = [item for row, item in enumerate(other.catalogue.ids) if row not in worn]
     path.unlink()
-    write_features(path, other.catalogue, "made", ids, np.random.default_rng(0).random((len(ids), 16)), {})
+    write_made(other, ids, np.random.default_rng(0).random((len(ids), 16), dtype=np.float32))
     run = train("add-gnn", other, tmp_path / "run", settings=SMALL)
     hit = [np.isin(other.outfits[place], worn).sum() for place in range(len(other.outfits))]
     left = other.outfits.lengths - hit

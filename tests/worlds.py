@@ -54,7 +54,11 @@ def styles_dataset(folder: Path, name: str = "styles", seed: int = 0) -> Dataset
     frame = outfits.to_frame(catalogue).with_columns(source=pl.Series(sources))
     imported = Imported(items=catalogue.items.drop("image"), outfits=frame, source="made for a test", licence="none")
     dataset = create(imported, folder / name, layout="test")
-    write_features(
-        dataset.path / "features" / "made.safetensors", dataset.catalogue, "made", dataset.catalogue.ids, features, {}
-    )
+    write_made(dataset, dataset.catalogue.ids, features)
     return dataset
+
+
+def write_made(dataset: Dataset, ids: list[str], values: np.ndarray) -> None:
+    """Features of an encoder called ``made`` for some items of a data set."""
+    path = dataset.path / "features" / "made.safetensors"
+    write_features(path, [values], values.shape, item_ids=ids, encoder="made", catalogue=dataset.catalogue)

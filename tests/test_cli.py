@@ -1,0 +1,164 @@
+"""The command line: what it prints, what it refuses, and how it ends."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from worlds import styles_dataset
+
+from goeswith import cli
+from goeswith.dataset import Dataset
+
+SMALL = [f"--set={s}" for s in ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category")]
+
+
+class Shell:
+    """Runs the command line in this process, as `goeswith ARGS` would."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *args: object) -> tuple[int, str, str]:
+        self.monkeypatch.setattr(sys, "argv", ["goeswith", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = self.capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return styles_dataset(tmp_path_factory.mktemp("world")).path
+
+
+@pytest.fixture(scope="module")
+def run(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from goeswith.run import train
+
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train("add-gnn", Dataset(world), out, settings=[s.removeprefix("--set=") for s in SMALL])
+    return out
+
+
+def test_questions_audit_train_evaluate_and_score(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
+    code, out, _ = shell("questions", world)
+    assert code == 0
+    assert "test-fitb-category.parquet" in out
+    code, out, _ = shell("questions", world)
+    assert out.count("kept as it was") >= 8
+    code, out, _ = shell("audit", world)
+    assert code == 0
+    assert "test-compat-random.parquet: " in out
+    code, out, err = shell("train", "add-gnn", world, "--out", tmp_path / "run", *SMALL, "--set=seed=1")
+    assert code == 0
+    assert "best epoch" in out
+    assert "add-gnn 2/2: loss" in err
+    code, out, _ = shell("evaluate", run, world, "--against", tmp_path / "run", "--rows", tmp_path / "rows", "--json")
+    assert code == 0
+    told = json.loads(out)
+    names = {line["scorer"] for line in told["summary"]}
+    assert {"chance", "popularity", "category", "cosine"} <= names
+    mine, other = (name for name in names if name.endswith("-run"))  # both folders are called run: told apart by path
+    if not next(line for line in told["compared"])["scorer"] == mine:
+        mine, other = other, mine
+    assert all(line["signature"].startswith("styles:") for line in told["summary"])
+    assert told["compared"]
+    rows = pl.read_parquet(tmp_path / "rows" / f"{mine}-test-fitb-category.parquet")
+    assert (tmp_path / "rows" / f"{other}-test-fitb-category.parquet").exists()
+    fitb = next(
+        line for line in told["summary"]
+        if (line["scorer"], line["task"], line["negatives"]) == (mine, "fitb", "category")
+    )  # fmt: skip
+    assert rows["accuracy"].mean() == pytest.approx(fitb["value"])
+
+
+def test_scores_of_a_list_keep_its_order(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "looks.csv").write_text("outfit_id,item_id\nb,i0\nb,i100\na,i0\na,i50\na,i150\n")
+    code, out, _ = shell("score", run, world, "--outfits", tmp_path / "looks.csv", "--out", tmp_path / "scores.csv")
+    assert code == 0
+    assert "2 outfits scored, 0 without a score" in out
+    rows = list(csv.DictReader((tmp_path / "scores.csv").read_text().splitlines()))
+    assert [(row["outfit_id"], row["items"]) for row in rows] == [("b", "2"), ("a", "3")]
+    assert all(np.isfinite(float(row["score"])) for row in rows)
+
+
+def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
+    lines = "\n".join(f"o{n},i{n % 12}\no{n},i{48 + (n * 5) % 48}" for n in range(30))
+    (tmp_path / "looks.csv").write_text(f"outfit_id,item_id\n{lines}\n")
+    asked = tmp_path / "asked.parquet"
+    given = ("--outfits", tmp_path / "looks.csv", "--task", "fitb", "--negatives", "category", "--out", asked)
+    code, out, _ = shell("questions", world, *given)
+    assert code == 0, out
+    code, out, _ = shell("evaluate", run, world, "--questions", asked)
+    assert code == 0
+    assert "|looks|fitb|category|" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["audit", "nowhere"], "nowhere is not a folder; import a data set first"),
+        (["train", "gnn", "WORLD", "--out", "OUT"], "there is no model 'gnn'; the models are: add-gnn"),
+        (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epoch=3"], "no setting 'epoch'; did you mean 'epochs'"),
+        (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epochs=0"], "epochs is 0; it must be greater than 0"),
+        (["train", "add-gnn", "WORLD", "--out", "OUT", "--encoder", "minilm"], "has no features of 'minilm'"),
+        (["train", "add-gnn", "WORLD#brides", "--out", "OUT"], "no outfit of source 'brides'; the sources there are"),
+        (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a goeswith data set"),
+        (["evaluate", "WORLD", "WORLD"], "is not a run"),
+        (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; known are"),
+        (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
+        (["import", "mango", "WORLD", "WORLD"], "exists already; choose another folder"),
+        (["import", "mango", "WORLD", "OUT", "--option", "loud"], "has no '='"),
+        (["encode", "WORLD", "--encoder", "resnet"], "resnet"),
+        (["questions", "WORLD", "--outfits", "OUT.csv", "--task", "fitb", "--out", "q.parquet"], "OUT.csv"),
+    ],
+    ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    shell: Shell, world: Path, tmp_path: Path, args: list[str], sentence: str
+) -> None:
+    out = tmp_path / "OUT"
+    given = [a.replace("WORLD", str(world)).replace("OUT", str(out)) for a in args]
+    before = sorted(p.name for p in world.rglob("*"))
+    code, _, err = shell(*given)
+    assert code == 1
+    assert sentence.replace("OUT", str(out)) in err
+    assert "Traceback" not in err
+    assert err.startswith("goeswith: ")
+    assert err.count("\n") == 1
+    assert not out.exists()
+    assert sorted(p.name for p in world.rglob("*")) == before
+
+
+@pytest.mark.parametrize("args", [["train"], ["import", "mango", "a"], ["nonsense"], ["questions", "a", "--out", "b"]])
+def test_wrong_usage_ends_with_2(shell: Shell, args: list[str]) -> None:
+    assert shell(*args)[0] == 2
+
+
+def test_help_is_instant_for_it_loads_nothing_heavy() -> None:
+    """Not a time, which depends on the machine, but its cause: the help must not import torch or polars."""
+    code = (
+        "import sys; sys.argv = ['goeswith', '--help']\n"
+        "from goeswith import cli\n"
+        "try:\n    cli.main()\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'torch', 'polars', 'numpy', 'transformers', 'matplotlib', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "print('heavy:', sorted(heavy))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "heavy: []" in told.stdout
+
+
+def test_the_installed_command_prints_its_version() -> None:
+    told = subprocess.run([sys.executable, "-m", "goeswith", "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("goeswith 0.")
