@@ -231,6 +231,7 @@ def sandal(desk: Desk) -> None:
 
 def loafer(desk: Desk) -> None:
     """A low slip-on with an apron front, a bar or tassels."""
+    lift, crest = desk.vary(3, 8), desk.vary(38.5, 43.5)
     floor = 72
     inside: list[Point] = [(14, 44), (28, 42, 1), (46, 48), (32, 52, 1), (17, 50)]
     desk.canvas.piece(inside, desk.trim("camel", "leather"), dim=0.8, puff=0.3)
@@ -239,7 +240,7 @@ def loafer(desk: Desk) -> None:
         (19, 48.5, 1),
         (32, 51, 1),
         (42, 46),
-        (50, 41.5, 1),
+        (50, crest, 1),
         (57, 43.5),
         (74, 53.5, 1),
         (87, 58, 1),
@@ -254,7 +255,7 @@ def loafer(desk: Desk) -> None:
     desk.seams([(43, 48.6), (56, 61.8, 1), (74, 64.3, 1), (87, 61.8)], strength=0.4, dash=0.9)
     kind = desk.pick("penny", "tassel", "snaffle", "plain")
     if kind != "plain":
-        saddle: list[Point] = [(42, 44), (50, 40), (60, 44.5), (57, 58, 1), (58, 72), (44, 72), (46, 58, 1)]
+        saddle: list[Point] = [(42, 44), (50, crest - 1.5), (60, 44.5), (57, 58, 1), (58, 72), (44, 72), (46, 58, 1)]
         desk.canvas.piece(saddle, desk.cloth, turn=20, puff=0.7, clip=mask)
     if kind == "penny":
         desk.canvas.piece([(47, 50.4), (55.6, 48.6), (55.8, 51), (47.4, 52.8)], desk.plain(), dim=0.5, puff=0.2)
@@ -277,7 +278,7 @@ def loafer(desk: Desk) -> None:
         (91, floor - 3.6),
         (90.6, floor),
         (37, floor),
-        (35.5, floor + 4),
-        (12.5, floor + 4),
+        (35.5, floor + lift),
+        (12.5, floor + lift),
     ]
     _sole(desk, sole, desk.pick("black", "brown", "camel"), "leather")

@@ -3,7 +3,7 @@
 An item is seen by its colour, pattern, material and category, all visible in its picture. Two items i, j go
 together by s(i, j) in about −1..1, the weighted sum of five agreements, each −1..1:
 
-    s = .30 colour + .15 pattern + .25 formality + .15 season + .15 material
+    s = .30 colour + .10 pattern + .25 formality + .15 season + .20 material
 
 - colour: of two hues d degrees apart on the painter's wheel cos 2d, so that tone on tone and complements are 1 and a
   quarter turn clashes at −1. A neutral goes with its own undertone (.9), less with white, the blues of denim and
@@ -35,7 +35,7 @@ from goeswith.drawing.prints import PATTERNS
 from goeswith.errors import CatalogueError
 from goeswith.sample.wardrobe import KINDS, formality, warmth
 
-WEIGHTS = {"colour": 0.30, "pattern": 0.15, "formality": 0.25, "season": 0.15, "material": 0.15}
+WEIGHTS = {"colour": 0.30, "pattern": 0.10, "formality": 0.25, "season": 0.15, "material": 0.20}
 LOUDNESS = {
     "plain": 0.0,
     "pinstripe": 0.3,
