@@ -60,7 +60,8 @@ class Features:
         if unknown:
             raise CatalogueError(
                 f"{path} belongs to another catalogue: {len(unknown)} of its {len(ids)} items are not among "
-                f"the {len(catalogue)} here, the first is {unknown[0]!r}; remove the file and encode this data set again"
+                f"the {len(catalogue)} here, the first is {unknown[0]!r}; "
+                "remove the file and encode this data set again"
             )
         if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
             raise CatalogueError(
@@ -177,5 +178,5 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
 
 def _fingerprint(encoder: str, ids: list[str], matrix: np.ndarray) -> str:
     told = hashlib.sha256("\x1f".join([encoder, *ids]).encode())
-    told.update(memoryview(np.ascontiguousarray(matrix)).cast("B"))
+    told.update(np.ascontiguousarray(matrix).data)
     return told.hexdigest()[:12]
