@@ -1,0 +1,146 @@
+"""Features: the file, its alignment to a catalogue, and what is wrong with broken ones."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load_file, save_file
+
+from goeswith.catalogue import Catalogue
+from goeswith.errors import CatalogueError, DataError
+from goeswith.features import Features, features_path, load_features, read_metadata, write_features
+
+CATALOGUE = Catalogue(pl.DataFrame({"item_id": ["a", "b", "c", "d"], "category": ["hat", "hat", "bag", "bag"]}))
+
+
+def write(path: Path, ids: list[str], matrix: np.ndarray, catalogue: Catalogue = CATALOGUE, encoder: str = "e") -> Path:
+    write_features(path, [matrix], matrix.shape, item_ids=ids, encoder=encoder, catalogue=catalogue)
+    return path
+
+
+def folder(path: Path, *encoders: str) -> SimpleNamespace:
+    dataset = SimpleNamespace(path=path, catalogue=CATALOGUE)
+    for encoder in encoders:
+        write(features_path(dataset, encoder), ["a"], np.ones((1, 2)), encoder=encoder)
+    return dataset
+
+
+def test_vectors_stand_at_the_rows_of_their_items(tmp_path: Path) -> None:
+    features = Features.load(write(tmp_path / "f", ["d", "a"], np.array([[4.0, 5.0], [1.0, 2.0]])), CATALOGUE)
+    assert features.values.tolist() == [[1, 2], [0, 0], [0, 0], [4, 5]]
+    assert features.values.dtype == np.float32
+    assert features.present.tolist() == [True, False, False, True]
+    assert features.encoder == "e"
+
+
+@given(hnp.arrays(np.float16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7), elements={"allow_nan": False}))
+def test_the_container_is_what_safetensors_reads(tmp_path_factory: pytest.TempPathFactory, matrix: np.ndarray) -> None:
+    path = tmp_path_factory.mktemp("container") / "f.safetensors"
+    blocks = [matrix[:1], matrix[1:1], matrix[1:]]
+    write_features(path, blocks, matrix.shape, item_ids=["é", '"'], encoder="e", catalogue=CATALOGUE, more="told")
+    assert np.array_equal(load_file(path)["features"], matrix)
+    assert read_metadata(path)["item_ids"] == '["\\u00e9", "\\""]'
+    assert read_metadata(path)["more"] == "told"
+
+
+def test_blocks_that_do_not_add_up_leave_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="needs 16 bytes of features and got 8"):
+        write_features(tmp_path / "f", [np.ones((2, 2))], (4, 2), item_ids=["a"] * 4, encoder="e", catalogue=CATALOGUE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fingerprint_tells_encoder_items_and_vectors_apart(tmp_path: Path) -> None:
+    ids, matrix = ["a", "b"], np.eye(2)
+    files = [
+        write(tmp_path / "same", ids, matrix),
+        write(tmp_path / "again", ids, matrix),
+        write(tmp_path / "vectors", ids, matrix * 2),
+        write(tmp_path / "ids", ids[::-1], matrix),
+        write(tmp_path / "encoder", ids, matrix, encoder="f"),
+    ]
+    prints = [Features.load(file, CATALOGUE).fingerprint for file in files]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 4
+    assert all(len(told) == 12 for told in prints)
+
+
+def test_a_file_made_elsewhere_needs_only_ids(tmp_path: Path) -> None:
+    save_file({"features": np.ones((1, 3), np.float32)}, tmp_path / "own.safetensors", {"item_ids": '["c"]'})
+    features = Features.load(tmp_path / "own.safetensors", CATALOGUE)
+    assert features.encoder == "own"
+    assert features.values[2].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path: Path, value: float) -> None:
+    matrix = np.ones((3, 2))
+    matrix[1:, 1] = value
+    with pytest.raises(DataError, match=r"NaN or infinity in the features of 2 item\(s\), the first is 'c'"):
+        Features.load(write(tmp_path / "f", ["a", "c", "d"], matrix), CATALOGUE)
+
+
+def test_features_of_another_catalogue_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "f", ["a", "x", "y"], np.ones((3, 2)))
+    with pytest.raises(CatalogueError, match="2 of its 3 items are not among the 4 here, the first is 'x'"):
+        Features.load(path, CATALOGUE)
+    other = Catalogue(CATALOGUE.items.with_columns(category=pl.lit("shoe")))
+    path = write(tmp_path / "f", ["a"], np.ones((1, 2)), catalogue=other)
+    with pytest.raises(CatalogueError, match=f"made for catalogue {other.fingerprint} .* the items are not"):
+        Features.load(path, CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("ids", "shape", "told"),
+    [('["a"]', (2, 3), "one vector an id"), ('["a"]', (1,), "one vector an id"), ('["a", "a"]', (2, 3), "than once")],
+)
+def test_vectors_and_ids_must_fit(tmp_path: Path, ids: str, shape: tuple[int, ...], told: str) -> None:
+    save_file({"features": np.ones(shape, np.float32)}, tmp_path / "f", {"item_ids": ids})
+    with pytest.raises(CatalogueError, match=told):
+        Features.load(tmp_path / "f", CATALOGUE)
+
+
+def test_broken_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    with pytest.raises(DataError, match=f"no file {path}"):
+        Features.load(path, CATALOGUE)
+    whole = write(path, ["a"], np.ones((1, 64))).read_bytes()
+    for size in (0, 5, 40, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match=f"cannot read {path}, it is truncated or broken"):
+            Features.load(path, CATALOGUE)
+    save_file({"weights": np.ones(2)}, path)
+    with pytest.raises(DataError, match="needs a tensor 'features'"):
+        Features.load(path, CATALOGUE)
+    save_file({"features": np.ones((2, 2), np.int64)}, path)
+    with pytest.raises(DataError, match="here it is I64"):
+        Features.load(path, CATALOGUE)
+    save_file({"features": np.ones((2, 2))}, path)
+    with pytest.raises(DataError, match="does not say which items"):
+        Features.load(path, CATALOGUE)
+
+
+def test_the_only_encoder_is_found_and_several_must_be_chosen_from(tmp_path: Path) -> None:
+    dataset = folder(tmp_path)
+    with pytest.raises(DataError, match="no features yet; run goeswith encode"):
+        load_features(dataset)
+    folder(tmp_path, "hf:some/model")
+    (tmp_path / "features" / ".x.safetensors").write_bytes(b"half")
+    assert load_features(dataset).encoder == "hf:some/model"
+    folder(tmp_path, "minilm")
+    assert load_features(dataset, "minilm").encoder == "minilm"
+    assert load_features(dataset, "hf:some/model").encoder == "hf:some/model"
+    with pytest.raises(DataError, match=r"several encoders \(hf-some-model, minilm\); choose one"):
+        load_features(dataset)
+    with pytest.raises(DataError, match=r"no features of 'x' .*run goeswith encode .* --encoder x"):
+        load_features(dataset, "x")
+
+
+@pytest.mark.parametrize("encoder", ["hf:a/b", "hf:../../x", "st:/home/me/models", "hf:C:\\m", "minilm"])
+def test_a_features_file_stays_in_its_folder(tmp_path: Path, encoder: str) -> None:
+    path = features_path(SimpleNamespace(path=tmp_path), encoder)
+    assert path.parent == tmp_path / "features"
+    assert not path.name.startswith(".")
