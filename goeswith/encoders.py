@@ -128,7 +128,7 @@ def _pictures(dataset: Dataset) -> _Inputs:
 def _texts(catalogue: Catalogue) -> _Inputs:
     title = pl.col("title").fill_null("").str.strip_chars()
     words = pl.concat_str("colour", "category", separator=" ", ignore_nulls=True).str.strip_chars()
-    texts = catalogue.items.select(pl.when(title == "").then(words).otherwise(title))["title"].to_list()
+    texts = catalogue.items.select(pl.when(title == "").then(words).otherwise(title).alias("text"))["text"].to_list()
     if untitled := catalogue.items.select((title == "").sum()).item():
         log.info("%d of %d items have no title; their colour and category are encoded", untitled, len(catalogue))
     ids = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if text]
