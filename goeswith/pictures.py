@@ -141,7 +141,7 @@ def _answer(worker: subprocess.Popen[bytes], chunk: Sequence[str], size: tuple[i
     line = worker.stdout.readline()
     reasons: Reasons = json.loads(line) if line.endswith(b"\n") else [None]
     block = np.empty((reasons.count(None), *size, 3), np.uint8)
-    if not line or worker.stdout.readinto(block.data.cast("B")) != block.nbytes:
+    if not line or worker.stdout.readinto(block.reshape(-1).data) != block.nbytes:
         raise DataError(
             f"a process that decodes pictures died with code {worker.wait()} between {chunk[0]} and {chunk[-1]}; "
             "run again to go on from there, with --workers 0 to see which picture it is"
@@ -156,7 +156,7 @@ def _serve() -> None:
         paths, size = json.loads(line)
         block, reasons = read_pictures(paths, tuple(size))
         sys.stdout.buffer.write(json.dumps(reasons).encode() + b"\n")
-        sys.stdout.buffer.write(block.data)
+        sys.stdout.buffer.write(block.reshape(-1).data)
         sys.stdout.buffer.flush()
 
 
