@@ -201,7 +201,9 @@ def _load(name: str, loader: Callable[..., Any], **options: Any) -> Any:
                     raise
                 _find_on_hub(name, model)
                 return loader(model, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (ImportError, ConfigError):
+        raise
+    except Exception as error:  # a foreign folder makes the loaders raise nearly anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"cannot load encoder {name!r}: {reason}") from None
 
