@@ -173,7 +173,8 @@ def _encode_shards(
                 progress(done + len(reasons), total)
             block, why = next(blocks)
             if len(block):
-                vectors.append(network.run(block).astype(np.float16))
+                with np.errstate(over="ignore"):  # `_save` names the item
+                    vectors.append(network.run(block).astype(np.float16))
             reasons += why
         _save(catalogue, network, shard, vectors, reasons)
         done += len(shard.ids)
