@@ -29,7 +29,7 @@ from goeswith.outfits import OutfitBatch, Outfits
 
 log = logging.getLogger(__name__)
 
-VALID_REPEATS = 4
+VALID_REPEATS = 2
 """Corruptions drawn, once and for all, for each validation outfit."""
 SCORE_BLOCK = 1024
 """Outfits scored at a time where no gradient is kept."""
