@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from results_page import BASELINE, CONTRASTS, DOCS, MASKS, write_page
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 SEEDS = (0, 1, 2)
 CURVE = (1, 2, 6, 8)
-"""K beside the paper's 4, whose point of the curve is ADD-GNN itself."""
+"""K beside the paper's 4, whose point on the curve is ADD-GNN itself."""
 PLAN = [(task, negatives) for task in ("compat", "fitb") for negatives in ("matched", "category", "random")]
 SAMPLE = 6000
 """Outfits of the drawn sample, half of them users'."""
@@ -73,11 +73,10 @@ SETTINGS = (
     Setting("sample", "The drawn sample, users taught by designers", "sample#users", "sample#designers", PICTURES),
 )  # fmt: skip
 
-BASELINE = "without knowledge"
 VARIANTS = (
     Variant(BASELINE),
     Variant("without knowledge, without graph", ("steps=0",)),
-    Variant("ADD-GNN (masks)", ("carry=masks",), "designers"),
+    Variant(MASKS, ("carry=masks",), "designers"),
     Variant("ADD-GNN without graph", ("carry=masks", "steps=0"), "designers"),
     Variant("control: masks of an untrained teacher", ("carry=masks", "untrained=true"), "untrained"),
     Variant("control: masks of shuffled pairs", ("carry=masks",), "shuffled"),
@@ -90,25 +89,7 @@ VARIANTS = (
     Variant("without knowledge, trained on random negatives", ("negatives=random",)),
 )
 
-MASKS = "ADD-GNN (masks)"
-CONTRASTS = (
-    (MASKS, BASELINE, "Designers' knowledge as printed"),
-    (MASKS, "control: masks of an untrained teacher", "A trained against an untrained teacher"),
-    (MASKS, "control: masks of shuffled pairs", "Designers' pairs against shuffled ones"),
-    (MASKS, "control: masks of the student's own data", "Designers' data against the student's own"),
-    ("masks + initialisation", BASELINE, "The teacher's whole scorer as a start"),
-    ("masks + initialisation", "control: initialisation of shuffled pairs", "The same against shuffled pairs"),
-    ("responses", BASELINE, "The teacher's rankings"),
-    ("responses", "control: responses of shuffled pairs", "The same against shuffled pairs"),
-    (BASELINE, "without knowledge, without graph", "The graph, without knowledge"),
-    (MASKS, "ADD-GNN without graph", "The graph, with knowledge"),
-)
-"""Pairs of variants whose difference answers a question, and the question."""
-
 KEYS = ["question_id", "outfit_id", "task", "negatives", "metric"]
-HEADLINE = {"compat": "auc", "fitb": "accuracy"}
-_SHORT = {"compat": "AUC", "fitb": "FITB"}
-
 Say = Callable[[str], None]
 
 
@@ -129,7 +110,7 @@ def main() -> None:
         for setting in SETTINGS:
             if setting.name in given.only:
                 measure(setting, given.data, given.work, say)
-    write_page()
+    write_page(SETTINGS, SEEDS, COMMON)
     say(f"{DOCS / 'results.md'}")
 
 
@@ -293,97 +274,6 @@ def _interval(part: pl.DataFrame, values: pl.Series) -> dict[str, Any]:
     tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
     p = float(min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))
     return {"value": float(values.mean()), "low": float(low), "high": float(high), "p": p, "n": len(values)}
-
-
-def write_page() -> None:
-    """docs/results.md and the K curves, from the JSON files alone."""
-    from goeswith import __version__
-    from goeswith.figures import k_curve
-    from goeswith.tables import markdown, value
-
-    parts = [
-        "# Results",
-        "",
-        f"Made by `make results`; do not edit. Every number is the mean of {len(SEEDS)} seeds with its 95 % interval by "
-        "outfit. Settings and epochs were chosen on validation outfits; the test outfits were asked once. Negatives: "
-        "`matched` (same category and season, drawn as often as it is worn) is the headline; `category` and `random` stand "
-        "beside it. Models were trained on matched negatives unless the row says otherwise, with "
-        f"`{' '.join(COMMON)}` and else the paper's settings (K 4, T 2, RMSprop, λ 1e-3).",
-        "",
-        "What these data are: **designers** are MANGO's stylists (pictures) and FashionVC's experts (words), **users** are "
-        "CCP's street looks and Polyvore Maryland. Fashion32 and Fashion Show, which the paper used, cannot be had; its own "
-        "numbers (ADD-GNN .883 AUC, .731 FITB on random negatives) are another protocol's and stand in no table here.",
-        "",
-        "How to read the floors: `item_pairs` only remembers which items were worn together, `rarity` only whether an item "
-        "was seen in training; neither looks at a garment. A model that does not beat them has learnt nothing else.",
-        "",
-    ]
-    for setting in SETTINGS:
-        path = DOCS / "results" / f"{setting.name}.json"
-        if not path.exists():
-            continue
-        kept = json.loads(path.read_text())
-        rows = [line for line in kept["rows"] if not line["scorer"].startswith("K = ")]
-        lines = [line for line in kept["floors"] if line["metric"] in HEADLINE.values()] + [
-            line for line in rows if line["metric"] in HEADLINE.values()
-        ]
-        parts += [f"## {setting.title}", "", _described(kept), ""]
-        columns = [(task, n) for n in ("matched", "category", "random") for task in HEADLINE]
-        columns = [c for c in columns if any((line["task"], line["negatives"]) == c for line in lines)]
-        head = ["", *(f"{_SHORT[task]} {negatives}" for task, negatives in columns)]
-        table = []
-        for scorer in dict.fromkeys(line["scorer"] for line in lines):
-            own = {(line["task"], line["negatives"]): line for line in lines if line["scorer"] == scorer}
-            table.append([scorer, *(value(own[c]) if c in own else "–" for c in columns)])
-        parts += [markdown(head, table), ""]
-        parts += ["What makes a difference, on the hardest negatives, paired by question:", ""]
-        hardest = columns[0][1] if columns else "matched"
-        parts += [_sentence(kept["contrasts"], a, b, what, hardest) for a, b, what in CONTRASTS]
-        of_k = {MASKS: 4} | {f"K = {k}": k for k in CURVE}
-        shown = [row for row in kept["rows"] if row["scorer"] in of_k and row["negatives"] == hardest]
-        curve = [{**row, "attributes": of_k[row["scorer"]]} for row in shown if row["metric"] in HEADLINE.values()]
-        if len({row["attributes"] for row in curve}) > 1:
-            picture = k_curve(curve, DOCS / "results" / f"{setting.name}-k.svg")
-            parts += ["", f"![AUC and FITB against the number of attributes K](results/{picture.name})"]
-        signatures = sorted({line["signature"] for line in lines})
-        parts += [
-            "",
-            "<details><summary>Signatures</summary>",
-            "",
-            *(f"- `{s}`" for s in signatures),
-            "",
-            "</details>",
-            "",
-        ]
-    parts.append(f"goeswith {__version__}")
-    (DOCS / "results.md").write_text("\n".join(parts) + "\n")
-
-
-def _described(kept: dict[str, Any]) -> str:
-    dataset = kept["dataset"]
-    report = next(iter(dataset["split_report"]["sources"].values()))
-    return (
-        f"{dataset['items']} items, {dataset['pictures']} pictures; outfits {report['splits']}; "
-        f"{report['repeats_removed']} exact repeats removed. Test outfits that share 80 % of their items with a "
-        f"training outfit: {report['test_overlap']:.1%} ({report['test_overlap_random']:.1%} under a plain random split); "
-        f"test items unseen in training: {report['test_items_unseen']:.0%}. Source: {dataset['source']}; licence: "
-        f"{dataset['licence']}."
-    )
-
-
-def _sentence(lines: list[dict[str, Any]], first: str, second: str, what: str, negatives: str) -> str:
-    told = []
-    for line in lines:
-        if (line["scorer"], line["against"], line["negatives"]) != (first, second, negatives):
-            continue
-        if line["metric"] == HEADLINE.get(line["task"]):
-            verdict = (
-                "no difference shown" if line["low"] <= 0 <= line["high"] else "better" if line["low"] > 0 else "worse"
-            )
-            told.append(
-                f"{_SHORT[line['task']]} {line['difference']:+.3f} [{line['low']:+.3f}, {line['high']:+.3f}] ({verdict})"
-            )
-    return f"- {what}, *{first}* against *{second}*: {'; '.join(told) or 'not measured'}."
 
 
 if __name__ == "__main__":
