@@ -80,7 +80,9 @@ def _efficientnet(name: str, batch_size: int) -> Network:
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(pictures).to(_device()).permute(0, 3, 1, 2)
-        return _array(model.extract_features((pixels.float() - 127) / 128).mean((2, 3)))
+        # On a CPU four at a time: their activations stay in the cache, which is a quarter faster than 32 at a time.
+        parts = pixels.split(4 if pixels.device.type == "cpu" else len(pixels))
+        return _array(torch.cat([model.extract_features((part.float() - 127) / 128).mean((2, 3)) for part in parts]))
 
     side = {"0": 224, "2": 260}[version]
     return Network(name, run, (side, side), digest)

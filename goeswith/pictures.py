@@ -39,8 +39,8 @@ def read_picture(path: str | Path, size: tuple[int, int]) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 width, height = picture.size
-                # Twice the size wanted: measured, features are then the same as without the shortcut.
-                side = 2 * max(size) / max(width, height)
+                # Four times the size wanted: features then change by 4 %; a shift by one pixel changes them by 15 %.
+                side = 4 * max(size) / max(width, height)
                 picture.draft("RGB", (math.ceil(width * side), math.ceil(height * side)))
                 return _fit(_on_white(ImageOps.exif_transpose(picture)), size)
     except FileNotFoundError:
