@@ -37,8 +37,8 @@ INTRO = """# Results
 Made by `make results`; do not edit. Every number is the mean of {seeds} seeds with its 95 % interval by outfit.
 Settings and epochs were chosen on validation outfits; the test outfits were asked once. Negatives: `matched` (same
 category and season, drawn as often as it is worn) is the headline; `category` and `random` stand beside it. Models were
-trained on matched negatives unless the row says otherwise, with `{common}` and else the paper's settings (K 4, T 2,
-RMSprop, λ 1e-3).
+trained on matched negatives unless the row says otherwise; all that is not named is the paper's (K 4, T 2, RMSprop,
+λ 1e-3).
 
 What these data are: **designers** are MANGO's stylists (pictures) and FashionVC's experts (words), **users** are CCP's
 street looks and Polyvore Maryland. Fashion32 and Fashion Show, which the paper used, cannot be had; its own numbers
@@ -50,9 +50,9 @@ worn once (CCP, Polyvore) a `random` or `category` negative gives itself away by
 """
 
 
-def write_page(settings: Iterable[Any], seeds: Sequence[int], common: Sequence[str]) -> None:
+def write_page(settings: Iterable[Any], seeds: Sequence[int]) -> None:
     """Write the page, with a section for each setting that has been measured."""
-    parts = [INTRO.format(seeds=len(seeds), common=" ".join(common))]
+    parts = [INTRO.format(seeds=len(seeds))]
     for setting in settings:
         path = DOCS / "results" / f"{setting.name}.json"
         if path.exists():
@@ -110,7 +110,7 @@ def _described(kept: dict[str, Any]) -> str:
         f"{report['repeats_removed']} exact repeats removed. Test outfits that share 80 % of their items with a "
         f"training outfit: {report['test_overlap']:.1%} ({report['test_overlap_random']:.1%} under a plain random "
         f"split); test items unseen in training: {report['test_items_unseen']:.0%}. Source: {dataset['source']}; "
-        f"licence: {dataset['licence']}."
+        f"licence: {dataset['licence']}. Settings: `{' '.join(kept['settings'])}`."
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from goeswith.errors import ConfigError
 from goeswith.knowledge.graph import category_graph
 from goeswith.models import ItemStates, Vocabulary
-from goeswith.models.add_gnn import AddGnn, AddGnnConfig
+from goeswith.models.add_gnn import AddGnn, AddGnnConfig, GatedStep
 from goeswith.outfits import OutfitBatch, Outfits
 
 WORDS = Vocabulary(("coat", "jeans", "shirt"), ("outer", "bottom", "top"))
@@ -94,13 +94,18 @@ def test_a_batch_scores_as_the_printed_equations(settings: dict) -> None:
         assert scores[outfit].item() == pytest.approx(wanted, rel=1e-9)
 
 
+def test_the_gradient_of_a_gated_step_is_that_of_its_equation() -> None:
+    torch.manual_seed(0)
+    shapes = [(4, 3), (4, 3), (3, 9), (3, 6), (3, 3)]
+    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(GatedStep.apply, given)
+
+
 def test_pair_scores_average_to_the_score() -> None:
     model, features, categories, batch = model_of()
     states = model.encode_items(features, categories)
     pairs, size = model.pair_scores(states, batch), batch.mask.sum(dim=1)
-    torch.testing.assert_close(
-        pairs.sum(dim=(1, 2)) / (size * (size - 1)), model.score(states, batch)
-    )
+    torch.testing.assert_close(pairs.sum(dim=(1, 2)) / (size * (size - 1)), model.score(states, batch))
     assert pairs[1, 2:].abs().sum() == 0
 
 
