@@ -56,7 +56,7 @@ class Variant:
 
 PICTURES, WORDS = "efficientnet-lite0", "minilm"
 DATASETS: dict[str, tuple[str, str, str]] = {
-    "mango": ("mango", "mango", PICTURES, 24),
+    "mango": ("mango", "mango", PICTURES),
     "ccp": ("ccp", "ccp", PICTURES),
     "fashionvc": ("fashionvc", "fashionvc", WORDS),
     "polyvore-maryland": ("polyvore-maryland", "polyvore-maryland", WORDS),
@@ -226,9 +226,8 @@ def teacher_of(setting: Setting, variant: Variant, seed: int, work: Path, settin
     if variant.teacher == "untrained":
         return str(work / "data" / source)
     k = next((s for s in settings[::-1] if s.startswith("attributes=")), "attributes=4")
-    out = (
-        work / "teachers" / f"{setting.name}-{source.replace('#', '-')}-{variant.teacher == 'shuffled'}-{k}-seed{seed}"
-    )
+    name = f"{setting.name}-{source.replace('#', '-')}-{variant.teacher == 'shuffled'}-{k}-seed{seed}"
+    out = work / "teachers" / name
     theirs = [k, "rank=64", *COMMON[1:], f"epochs={setting.epochs}", "negatives=matched", f"seed={seed}"]
     if variant.teacher == "shuffled":
         theirs.append("shuffled=true")
