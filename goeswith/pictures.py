@@ -42,7 +42,8 @@ def read_picture(path: str | Path, size: tuple[int, int]) -> np.ndarray:
                 # Four times the size wanted: features then change by 4 %; a shift by one pixel changes them by 15 %.
                 side = 4 * max(size) / max(width, height)
                 picture.draft("RGB", (math.ceil(width * side), math.ceil(height * side)))
-                return _fit(_on_white(ImageOps.exif_transpose(picture)), size)
+                ImageOps.exif_transpose(picture, in_place=True)
+                return _fit(_on_white(picture), size)
     except FileNotFoundError:
         raise DataError("the file is missing") from None
     except UnidentifiedImageError:
@@ -54,6 +55,8 @@ def read_picture(path: str | Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode == "RGB" and not picture.has_transparency_data:
+        return picture
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip instead of scale
         picture = Image.fromarray((np.asarray(picture, np.float32) / 257).clip(0, 255).astype(np.uint8))
     if not picture.has_transparency_data:
