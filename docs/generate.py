@@ -1,7 +1,12 @@
-"""Write docs/cli.md: the help of every command, as it is. ``--check`` only says whether the file is up to date."""
+"""Write the generated parts of the documents: docs/cli.md and the file map of the README.
+
+``--check`` writes nothing and says whether they are up to date.
+"""
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +15,8 @@ import typer.main
 
 from goeswith.cli import app
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
+MAP = re.compile(r"(?<=\n## Files\n\n).*?(?=\n## )", re.DOTALL)
 
 
 def help_text() -> str:
@@ -26,14 +32,29 @@ def help_text() -> str:
     return "\n".join(parts)
 
 
+def file_map() -> str:
+    """A table of the package's modules, each with the first line of its docstring."""
+    rows = ["| file | what |", "|---|---|"]
+    for path in sorted((ROOT / "goeswith").rglob("*.py"), key=lambda p: (len(p.parts), p)):
+        told = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].replace("\n", " ")
+        rows.append(f"| `{path.relative_to(ROOT)}` | {told.replace('|', '&#124;')} |")
+    return "\n".join(rows) + "\n"
+
+
 def main() -> int:
-    path, text = HERE / "cli.md", help_text()
+    """Write what is stale, or with ``--check`` name it; returns the exit code."""
+    readme = ROOT / "README.md"
+    wanted = {
+        ROOT / "docs" / "cli.md": help_text(),
+        readme: MAP.sub(lambda _: file_map(), readme.read_text(), count=1),
+    }
+    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
-        if path.read_text() == text:
-            return 0
-        print(f"{path} is not up to date; run: make docs")
-        return 1
-    path.write_text(text)
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not up to date; run: make docs")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(wanted[path])
     return 0
 
 

@@ -176,6 +176,7 @@ def audit(
     """Which shortcut solves this? Score question files with counters that see no picture."""
     from goeswith.audit import audit as audit_files
     from goeswith.dataset import Dataset
+    from goeswith.tables import plain
 
     opened = Dataset(dataset)
     with _bar("audit") as progress:
@@ -187,9 +188,8 @@ def audit(
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in found.rows:
         lines.setdefault((row["file"], row["metric"]), {})[row["floor"]] = f"{row['value']:.3f}"
-    _table(
-        ["questions", "metric", *floors], [[*key, *(cell.get(f, "–") for f in floors)] for key, cell in lines.items()]
-    )
+    cells = [[*key, *(cell.get(f, "–") for f in floors)] for key, cell in lines.items()]
+    typer.echo(plain(["questions", "metric", *floors], cells))
     for file, sentence in found.verdicts.items():
         typer.echo(f"{file}: {sentence}")
 
@@ -233,6 +233,7 @@ def evaluate(
     from goeswith.features import load_features
     from goeswith.questions import read_questions
     from goeswith.run import Run
+    from goeswith.tables import difference, long_table, plain
 
     opened, first = Dataset(dataset), Run(run)
     features = load_features(opened, first.config["encoder"])
@@ -267,17 +268,10 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps({"summary": lines, "compared": compared}, indent=2))
         return
-    cells = [
-        [line["scorer"], line["task"], line["negatives"], line["metric"], f"{line['value']:.4f}",
-         f"{line['low']:.4f}–{line['high']:.4f}", str(line["n"]), str(line["unanswered"]), line["signature"]]
-        for line in lines
-    ]  # fmt: skip
-    _table(["scorer", "task", "negatives", "metric", "value", "95 %", "n", "unanswered", "signature"], cells)
+    typer.echo(plain(*long_table(lines)))
     for line in compared:
-        typer.echo(
-            f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}: "
-            f"{line['difference']:+.4f} [{line['low']:+.4f}, {line['high']:+.4f}], p = {line['p']:.4f}"
-        )
+        what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
+        typer.echo(f"{what}: {difference(line)}")
 
 
 @app.command()
@@ -363,10 +357,3 @@ def _epochs(stage: str) -> Progress:
         )
 
     return told
-
-
-def _table(head: list[str], rows: list[list[str]]) -> None:
-    """Print a plain table with aligned columns, as wide as it needs to be."""
-    widths = [max(len(str(cell)) for cell in column) for column in zip(head, *rows, strict=True)]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        typer.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,84 @@
+"""Figures: curves for the documentation, drawn to SVG or PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from goeswith.errors import DataError
+from goeswith.files import fresh_file
+from goeswith.tables import Line, column, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, QUIET, ACCENT = "#1d1d1f", "#8a8a8e", "#2f5bd0"
+_STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "goeswith",
+}
+
+
+def k_curve(lines: Iterable[Line], out: Path) -> Path:
+    """Draw how the measures depend on K, the number of attributes: Figure 2 of ADD-GNN.
+
+    One panel for each (task, negatives, metric) in `lines`; one dot for each line with its 95 % interval, the runs
+    (seeds) of one K side by side, and a curve through their means. The picture is an .svg, .png or .pdf.
+
+    Args:
+        lines: of `goeswith.evaluation.Report.summary`, each with ``attributes`` = K besides.
+
+    Raises:
+        DataError: there is no line, one does not say its K, or `out` is no picture.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = list(lines)
+    if not lines or any("attributes" not in line for line in lines):
+        raise DataError("the curve over K needs lines that say their 'attributes'; measure runs of more than one K")
+    if out.suffix not in (".svg", ".png", ".pdf"):
+        raise DataError(f"{out} is no picture; name it .svg, .png or .pdf")
+    panels = list(dict.fromkeys(map(column, lines)))
+    with rc_context(cast(Any, _STYLE)):
+        figure = Figure(figsize=(3.6 * len(panels), 2.9), layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, what in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            _panel(axes, [line for line in lines if column(line) == what])
+            axes.set_title(title(what).replace(", ", "\n"))
+        with fresh_file(out) as partial:
+            stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
+            figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
+    return out
+
+
+def _panel(axes: Axes, lines: list[Line]) -> None:
+    sizes = sorted({int(line["attributes"]) for line in lines})
+    means = []
+    for place, size in enumerate(sizes):
+        runs = [line for line in lines if int(line["attributes"]) == size]
+        values = [run["value"] for run in runs]
+        means.append(sum(values) / len(values))
+        for number, run in enumerate(runs):
+            at = place + 0.16 * (number - (len(runs) - 1) / 2)
+            axes.vlines(at, run["low"], run["high"], color=ACCENT, alpha=0.35, linewidth=1.6)
+            axes.plot(at, run["value"], "o", color=ACCENT, markersize=3.4)
+    axes.plot(range(len(sizes)), means, color=INK, linewidth=1.1, zorder=0)
+    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+    axes.set_xlabel("attributes K")
+    axes.set_xlim(-0.5, len(sizes) - 0.5)
+    axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
+    axes.tick_params(length=0)

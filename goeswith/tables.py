@@ -1,0 +1,122 @@
+"""Tables: what was measured, as plain text or Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from goeswith.errors import DataError
+
+Line = Mapping[str, Any]
+"""One measured number, see `goeswith.evaluation.Report.summary`."""
+Column = tuple[str, str, str]
+"""What a line measures: task, negatives, metric."""
+Cells = tuple[list[str], list[list[str]]]
+"""Head and rows of a table."""
+
+HARDEST = ("matched", "category", "official", "random")
+_METRICS = {"auc": "AUC", "pooled_auc": "pooled AUC", "accuracy": "accuracy", "mrr": "MRR"}
+_TASKS = {"compat": "Compatibility", "fitb": "Fill in the blank", "triplet": "Triplets", "retrieval": "Retrieval"}
+_NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
+
+
+def column(line: Line) -> Column:
+    """What a line measures."""
+    return line["task"], line["negatives"], line["metric"]
+
+
+def title(what: Column) -> str:
+    """A column in words, e.g. ``Fill in the blank accuracy, matched negatives``."""
+    task, negatives, metric = what
+    kind = "published questions" if negatives == "official" else f"{negatives} negatives"
+    return f"{_TASKS.get(task, task)} {_METRICS.get(metric, metric)}, {kind}"
+
+
+def headlines(lines: Iterable[Line], tasks: Sequence[str] = ("compat", "fitb")) -> list[Column]:
+    """The first measure of each task, on the hardest negatives that there are: what a reader should look at."""
+    there = list(dict.fromkeys(column(line) for line in lines))
+    ranked = sorted(there, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
+    found = [next((what for what in ranked if what[0] == task), None) for task in tasks]
+    return [what for what in found if what]
+
+
+def value(line: Line) -> str:
+    """A value with its 95 % interval, e.g. ``0.731 [0.702, 0.760]``."""
+    return f"{line['value']:.3f} [{line['low']:.3f}, {line['high']:.3f}]"
+
+
+def difference(line: Line) -> str:
+    """A paired difference with its 95 % interval and p, e.g. ``+0.031 [+0.005, +0.057], p = 0.018``."""
+    told, low, high = (signed(line[name]) for name in ("difference", "low", "high"))
+    return f"{told} [{low}, {high}], {chance(line['p'])}"
+
+
+def signed(number: float, digits: int = 3) -> str:
+    """A number with its sign, e.g. ``+0.031`` or ``−0.031``."""
+    return f"{number:+.{digits}f}".replace("-", "−")
+
+
+def chance(p: float) -> str:
+    """A p value, e.g. ``p = 0.018`` or ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def long_table(lines: Iterable[Line]) -> Cells:
+    """One row a line: everything that was measured, with its signature."""
+    head = ["scorer", "task", "negatives", "metric", "value", "95 %", "n", "unanswered", "signature"]
+    rows = [
+        [str(line["scorer"]), *column(line), f"{line['value']:.4f}", f"{line['low']:.4f}–{line['high']:.4f}",
+         str(line["n"]), str(line["unanswered"]), str(line["signature"])]
+        for line in lines
+    ]  # fmt: skip
+    return head, rows
+
+
+def wide_table(lines: Iterable[Line], columns: Sequence[Column] | None = None) -> Cells:
+    """One row a scorer, one column for each (task, negatives, metric); `columns` chooses and orders them.
+
+    Raises:
+        DataError: a scorer has two numbers for one cell, or a column mixes signatures: they cannot stand side by side.
+    """
+    lines = list(lines)
+    columns = list(dict.fromkeys(map(column, lines))) if columns is None else list(columns)
+    cells: dict[str, dict[Column, str]] = {}
+    signatures: dict[Column, str] = {}
+    for line in lines:
+        row, what = cells.setdefault(str(line["scorer"]), {}), column(line)
+        if what in row:
+            raise DataError(f"{line['scorer']} has two numbers for {title(what)}; give each run a name of its own")
+        if signatures.setdefault(what, line["signature"]) != line["signature"]:
+            raise DataError(
+                f"{title(what)} was measured on different questions ({signatures[what]} and {line['signature']}); "
+                "put them into tables of their own"
+            )
+        row[what] = value(line)
+    head = ["scorer", *(" ".join(what) for what in columns)]
+    return head, [[name, *(row.get(what, "–") for what in columns)] for name, row in cells.items()]
+
+
+def plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table with aligned columns, numbers to the right, as wide as it needs to be."""
+    columns = list(zip(head, *rows, strict=True))
+    right = [_numeric(cells[1:]) for cells in columns]
+    widths = [max(map(len, cells)) for cells in columns]
+    lines = [head, ["-" * width for width in widths], *rows]
+    placed = (
+        "  ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(line, widths, right, strict=True))
+        for line in lines
+    )
+    return "\n".join(line.rstrip() for line in placed)
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as a Markdown table; a ``|`` inside a cell is escaped."""
+    columns = list(zip(head, *rows, strict=True))
+    rule = ["---:" if _numeric(cells[1:]) else "---" for cells in columns]
+    safe = [[" ".join(cell.replace("|", "\\|").split()) for cell in line] for line in (head, *rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (safe[0], rule, *safe[1:])) + "\n"
+
+
+def _numeric(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(_NUMBER.fullmatch(cell) for cell in cells)
