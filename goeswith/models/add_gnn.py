@@ -101,7 +101,7 @@ class GatedStep(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, hidden: Tensor, gathered: Tensor, w_in: Tensor, u_gates: Tensor, u_candidate: Tensor
     ) -> Tensor:
         """hidden h, gathered a: (N, H). w_in: (H, 3H) = [W_z W_r W_h]. u_gates: (H, 2H). u_candidate: (H, H)."""
