@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ class _Inputs:
 
 def encode(
     dataset: Dataset,
-    encoder: str = "efficientnet-lite2",
+    encoder: str = "efficientnet-lite0",
     *,
     batch_size: int = 32,
     workers: int | None = None,
@@ -164,25 +165,25 @@ def _encode_shards(
     done = total - sum(len(shard.ids) for shard in todo)
     step = batch_size if network.size else SHARD  # a text network sorts a shard by length before it batches
     chunks = [shard.inputs[at : at + step] for shard in todo for at in range(0, len(shard.ids), step)]
-    blocks = _blocks(network, chunks, workers)
-    for shard in todo:
-        vectors: list[np.ndarray] = []
-        reasons: Reasons = []
-        while len(reasons) < len(shard.ids):
-            if progress:
-                progress(done + len(reasons), total)
-            block, why = next(blocks)
-            if len(block):
-                with np.errstate(over="ignore"):  # `_save` names the item
-                    vectors.append(network.run(block).astype(np.float16))
-            reasons += why
-        _save(catalogue, network, shard, vectors, reasons)
-        done += len(shard.ids)
+    with contextlib.closing(_blocks(network, chunks, workers)) as blocks:  # an error ends the pool at once
+        for shard in todo:
+            vectors: list[np.ndarray] = []
+            reasons: Reasons = []
+            while len(reasons) < len(shard.ids):
+                if progress:
+                    progress(done + len(reasons), total)
+                block, why = next(blocks)
+                if len(block):
+                    with np.errstate(over="ignore"):  # `_save` names the item
+                        vectors.append(network.run(block).astype(np.float16))
+                reasons += why
+            _save(catalogue, network, shard, vectors, reasons)
+            done += len(shard.ids)
     if progress:
         progress(total, total)
 
 
-def _blocks(network: Network, chunks: list[list[str]], workers: int | None) -> Iterator[tuple[Any, Reasons]]:
+def _blocks(network: Network, chunks: list[list[str]], workers: int | None) -> Generator[tuple[Any, Reasons]]:
     if network.size is None:
         return ((chunk, [None] * len(chunk)) for chunk in chunks)
     if workers is None:

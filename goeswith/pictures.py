@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ def read_pictures(paths: Sequence[str | Path], size: tuple[int, int]) -> tuple[n
 
 def stream_pictures(
     chunks: Sequence[Sequence[str]], size: tuple[int, int], workers: int
-) -> Iterator[tuple[np.ndarray, Reasons]]:
+) -> Generator[tuple[np.ndarray, Reasons]]:
     """`read_pictures` of every chunk, in order, decoded ahead by `workers` processes; without any, here and now.
 
     A worker holds one chunk until it is asked for, so memory does not grow with the number of pictures. Workers are
