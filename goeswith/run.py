@@ -190,16 +190,18 @@ def train(
 def training_data(dataset: Dataset, features: Features, config: Any) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
     """What a model learns from, the categories it knows, and what was left out for want of features."""
     vocabulary = Vocabulary.of(dataset.catalogue)
-    outfits = dataset.outfits
+    catalogue, outfits = dataset.catalogue, dataset.outfits
     if isinstance(config, TeacherConfig):
-        outfits = tops_and_bottoms(outfits, dataset.catalogue)
+        # Some shops file a few items of a category under another group; the teacher tells sides by category.
+        catalogue = vocabulary.regroup(catalogue)
+        outfits = tops_and_bottoms(outfits, catalogue)
         if config.shuffled:
             outfits = shuffled_pairs(outfits, seed=0)
     kept, left_out = outfits.keep(features.present)
     data = TrainingData(
-        catalogue=dataset.catalogue,
+        catalogue=catalogue,
         features=torch.from_numpy(features.values),
-        categories=torch.from_numpy(vocabulary.codes(dataset.catalogue)),
+        categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
         train=kept.split("train"),
         valid=kept.split("valid"),

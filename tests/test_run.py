@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from worlds import styles_dataset, write_made
@@ -74,6 +75,16 @@ def test_an_untrained_teacher_is_not_trained_and_shuffled_pairs_teach_otherwise(
     real = train("teacher", world, tmp_path / "real", settings=kept)
     shuffled = train("teacher", world, tmp_path / "shuffled", settings=[*kept, "shuffled=true"])
     assert real.config["result"]["valid_auc"] > shuffled.config["result"]["valid_auc"] + 0.1
+
+
+def test_a_category_filed_under_two_groups_can_be_taught(world: Dataset, tmp_path: Path) -> None:
+    other = styles_dataset(tmp_path, seed=3)
+    path = other.path / "items.parquet"
+    odd = pl.col("item_id").is_in(["i0", "i1"])  # two shirts filed as bottoms
+    pl.read_parquet(path).with_columns(group=pl.when(odd).then(pl.lit("bottom")).otherwise("group")).write_parquet(path)
+    kept = ["attributes=2", "rank=6", "epochs=1", "negatives=group"]
+    run = train("teacher", Dataset(other.path), tmp_path / "teacher", settings=kept)
+    assert np.isfinite(run.config["result"]["valid_auc"])
 
 
 def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) -> None:

@@ -90,6 +90,11 @@ class Vocabulary:
         found = dict(groups.iter_rows())
         return cls(tuple(catalogue.categories), tuple(found[c] or "other" for c in catalogue.categories))
 
+    def regroup(self, catalogue: Catalogue) -> Catalogue:
+        """The catalogue with each item in the group of its category, which is all that a model knows of it."""
+        groups = dict(zip(self.categories, self.groups, strict=True))
+        return Catalogue(catalogue.items.with_columns(group=pl.col("category").replace_strict(groups, default=None)))
+
     def codes(self, catalogue: Catalogue) -> np.ndarray:
         """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``."""
         places = {category: place for place, category in enumerate(self.categories)}
