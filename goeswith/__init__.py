@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Catalogue": "catalogue",
     "Dataset": "dataset",
-    "Features": "encoders",
+    "Features": "features",
     "GoeswithError": "errors",
     "OutfitBatch": "outfits",
     "Outfits": "outfits",
@@ -18,7 +18,7 @@ __all__ = ["__version__", *sorted(_HOME)]
 if TYPE_CHECKING:
     from goeswith.catalogue import Catalogue as Catalogue
     from goeswith.dataset import Dataset as Dataset
-    from goeswith.encoders import Features as Features
+    from goeswith.features import Features as Features
     from goeswith.errors import GoeswithError as GoeswithError
     from goeswith.outfits import OutfitBatch as OutfitBatch
     from goeswith.outfits import Outfits as Outfits
