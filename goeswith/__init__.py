@@ -18,8 +18,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 if TYPE_CHECKING:
     from goeswith.catalogue import Catalogue as Catalogue
     from goeswith.dataset import Dataset as Dataset
-    from goeswith.features import Features as Features
     from goeswith.errors import GoeswithError as GoeswithError
+    from goeswith.features import Features as Features
     from goeswith.outfits import OutfitBatch as OutfitBatch
     from goeswith.outfits import Outfits as Outfits
 

@@ -10,7 +10,11 @@ from goeswith.losses import bpr, mask_distance, mask_penalty, masked_distance, p
 
 def test_bpr_is_the_mean_of_minus_log_sigmoid() -> None:
     positive, negative = torch.tensor([1.0, -2.0]), torch.tensor([[0.5, 3.0], [-2.0, 1.0]])
-    terms = [-math.log(1 / (1 + math.exp(-(float(p) - float(n))))) for p, row in zip(positive, negative, strict=True) for n in row]
+    terms = [
+        -math.log(1 / (1 + math.exp(-(float(p) - float(n)))))
+        for p, row in zip(positive, negative, strict=True)
+        for n in row
+    ]
     assert bpr(positive, negative).item() == pytest.approx(sum(terms) / 4, rel=1e-6)
     assert bpr(positive, negative[:, 0]).item() == pytest.approx((terms[0] + terms[2]) / 2, rel=1e-6)
 

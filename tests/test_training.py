@@ -99,7 +99,7 @@ def test_the_state_of_another_run_is_refused(data: TrainingData, tmp_path: Path)
     with pytest.raises(ModelError, match="other settings"):
         fit(fresh(data), data, replace(CONFIG, learning_rate=0.1), tmp_path)
     (tmp_path / "state.safetensors").write_bytes(b"short")
-    with pytest.raises(ModelError, match="cannot read .*state.safetensors"):
+    with pytest.raises(ModelError, match=r"cannot read .*state\.safetensors"):
         fit(fresh(data), data, CONFIG, tmp_path)
 
 
