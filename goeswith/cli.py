@@ -71,9 +71,11 @@ def import_(
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
 ) -> None:
     """Bring outfits as they were published, or your own tables, into a data set folder."""
+    import os
     import tempfile
 
     from goeswith.dataset import create
+    from goeswith.files import sweep
     from goeswith.readers import read
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
@@ -83,13 +85,18 @@ def import_(
         options["columns"] = columns
     if outfits is not None:
         options["outfits"] = outfits
+    if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
+        raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     dest = paths[-1]
     if dest.exists():
         raise DataError(f"{dest} exists already; choose another folder or remove it first")
-    if not dest.parent.is_dir():
-        raise DataError(f"{dest.parent} is not a folder; make it first")
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
+    sweep(dest)
     # Beside DEST, so that drawn pictures are linked and not copied.
-    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.") as work:
+    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         if layout == "sample":
             with _bar("draw") as progress:
                 imported = read(layout, None, workdir=Path(work), seed=seed, progress=progress, **options)
@@ -101,7 +108,8 @@ def import_(
         f"{dest}: {info['items']} items, {info['pictures']} pictures, {info['outfits']} outfits {info['splits']}"
     )
     for reason, count in info["skipped"].items():
-        typer.echo(f"  skipped {count}: {reason}")
+        if count:
+            typer.echo(f"  skipped {count}: {reason}")
     for note in info["notes"]:
         typer.echo(f"  note: {note}")
     for key, value in info["split_report"].items():
@@ -147,6 +155,8 @@ def questions(
 
     if (outfits is None) != (out is None) or (out is not None and task is None):
         raise typer.BadParameter("--outfits, --out and --task go together")
+    if out is not None and out.suffix != ".parquet":
+        raise typer.BadParameter(f"questions are kept as Parquet; let the name {out} end in .parquet")
     opened = Dataset(dataset)
     if outfits is not None and out is not None and task is not None:
         listed = read_outfits(outfits, opened.catalogue)

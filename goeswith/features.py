@@ -72,7 +72,7 @@ class Features:
         if broken.any():
             raise DataError(
                 f"{path} has NaN or infinity in the features of {int(broken.sum())} item(s), the first is "
-                f"{ids[int(np.argmax(broken))]!r}; encode the data set again or leave these items out"
+                f"{ids[int(np.argmax(broken))]!r}; remove the file and encode the data set again"
             )
         encoder = told.get("encoder", path.stem)
         rows = catalogue.rows(ids, str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import glob
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     """A folder under a temporary name that becomes `dest` only when the block ends well."""
     partial = dest.with_name(f".{dest.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    sweep(dest)
     try:
         partial.mkdir(parents=True)
     except OSError as error:
@@ -35,14 +37,44 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def fresh_file(dest: Path) -> Iterator[Path]:
-    """A file under a temporary name that becomes `dest` only when the block ends well."""
-    dest.parent.mkdir(parents=True, exist_ok=True)
+    """A file under a temporary name that becomes `dest` only when the block ends well.
+
+    Raises:
+        DataError: it cannot be written there.
+    """
     partial = dest.with_name(f".{dest.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        os.replace(partial, dest)
-    finally:
-        partial.unlink(missing_ok=True)
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        sweep(dest)
+        try:
+            yield partial
+            os.replace(partial, dest)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot write {dest} ({error.strerror or error}); make room or choose another place") from None
+
+
+def sweep(dest: Path) -> None:
+    """Remove what killed processes left beside `dest`: files and folders ``.<name>.<process id>.<...>partial``."""
+    start = f".{dest.name}."
+    for path in dest.parent.glob(f"{glob.escape(start)}*.partial"):
+        owner = path.name.removeprefix(start).partition(".")[0]
+        if owner.isdecimal() and not _alive(int(owner)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def read_table(path: Path) -> pl.DataFrame:

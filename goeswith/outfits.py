@@ -165,7 +165,10 @@ class Outfits:
         chosen = self.splits == name
         if not chosen.any():
             have = ", ".join(sorted(set(self.splits) - {""})) or "none"
-            raise DataError(f"no outfit is in split {name!r}; the splits here are: {have}")
+            raise DataError(
+                f"no outfit is in split {name!r}; the splits here are: {have}; "
+                "import more outfits, or name their splits in the outfit table"
+            )
         return self.take(chosen)
 
     def padded(self) -> tuple[np.ndarray, np.ndarray]:

@@ -57,6 +57,7 @@ class Run:
             self.config: dict[str, Any] = json.loads(described.read_text())
             self.name: str = self.config["model"]
             self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
+            _ = [self.config[needed] for needed in ("settings", "encoder", "dim")]
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{described} is broken ({error}); train the run again") from None
 

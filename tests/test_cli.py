@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,49 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
 @pytest.mark.parametrize("args", [["train"], ["import", "mango", "a"], ["nonsense"], ["questions", "a", "--out", "b"]])
 def test_wrong_usage_ends_with_2(shell: Shell, args: list[str]) -> None:
     assert shell(*args)[0] == 2
+
+
+def test_import_makes_the_folders_above_and_takes_away_what_a_killed_one_left(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,category\na,coat\nb,skirt\n")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    data = tmp_path / "data"
+    for left, owner in ((f".shop.{gone.pid}.x.partial", "dead"), (f".shop.{os.getpid()}.x.partial", "alive")):
+        (data / left / "images").mkdir(parents=True)
+        (data / left / "images" / owner).touch()
+    code, out, _ = shell("import", "table", tmp_path, data / "shop")
+    assert code == 0
+    assert "skipped 0" not in out
+    assert sorted(path.name for path in data.iterdir()) == [f".shop.{os.getpid()}.x.partial", "shop"]
+    code, _, _ = shell("import", "table", tmp_path, tmp_path / "deep" / "er" / "shop")
+    assert code == 0
+
+
+def test_the_seed_of_the_sample_is_no_option_of_its_layout(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell("import", "sample", tmp_path / "s", "--option", "seed=4")
+    assert (code, err) == (1, "goeswith: the sample has no option 'seed'; its seed is given with --seed\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_told(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
+    ids = Dataset(world).catalogue.ids
+    looks = tmp_path / "looks.csv"
+    looks.write_text(f"outfit_id,item_ids\na,{ids[0]};{ids[1]}\n")
+    (tmp_path / "folder").mkdir()
+    code, _, err = shell("score", run, world, "--outfits", looks, "--out", tmp_path / "folder")
+    assert code == 1
+    assert err.startswith(f"goeswith: cannot write {tmp_path / 'folder'} (Is a directory)")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "looks.csv"]
+    code, _, err = shell("questions", world, "--outfits", looks, "--task", "compat", "--out", tmp_path / "q.csv")
+    assert code == 2
+    assert "q.csv end in .parquet" in err.replace("\n", " ")
+
+
+def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model": "add-gnn", "categories": [], "groups": []}')
+    code, _, err = shell("evaluate", tmp_path, world)
+    assert code == 1
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken ('settings')")
 
 
 def test_help_is_instant_for_it_loads_nothing_heavy() -> None:

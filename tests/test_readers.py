@@ -589,6 +589,8 @@ def test_table_troubles_with_files_and_columns(tmp_path):
     fail("table", tmp_path, ["items.csv", "row 2 has 4 fields where the header has 2"])
     write(tmp_path, {"items.csv": "item_id;category\na;coat\n"})
     fail("table", tmp_path, ["items.csv separates its fields by ;", "commas"])
+    (tmp_path / "items.csv").write_text("item_id,category\n")
+    fail("table", tmp_path, ["items.csv lists no item", "below the header"], skip_bad=True)
     write(tmp_path, {"items.csv": b"item_id,category\na,co\xff\xfeat\n"})
     fail("table", tmp_path, ["items.csv"])
     write(tmp_path, {"items.csv": ""})

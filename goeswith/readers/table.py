@@ -168,6 +168,8 @@ def _empty(name: str) -> pl.Expr:
 def _items(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFrame, dict[str, int], list[str]]:
     """Sound items; a missing group follows from the category, a price that is no number ≥ 0 becomes null."""
     _needed(table, ["item_id", "category"], path)
+    if table.is_empty():
+        raise DataError(f"{path} lists no item; put at least one below the header")
     faults = [
         Fault("item_id", "is empty", _empty("item_id"), "give the item an id"),
         Fault("item_id", "stands in an earlier row too", ~pl.col("item_id").is_first_distinct(), "ids must be unique"),
