@@ -26,7 +26,7 @@ from goeswith.showcase import blanks, extremes
 from goeswith.tables import Line, column, difference, headlines, long_table, plain
 
 ENCODER = "efficientnet-lite0"
-LOOP = ("epochs=30", "patience=6", "batch_size=128")
+LOOP = ("epochs=20", "patience=5", "batch_size=64")
 SETTINGS = {"teacher": ("rank=64", *LOOP), "add-gnn": ("hidden=64", "negatives=matched", *LOOP)}
 """Small enough for minutes; students are trained on what the headline questions ask."""
 STAGES = 8
@@ -108,14 +108,14 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
 
     clock.stage("measure and report")
     exam = Exam(dataset, [read_questions(file, dataset.catalogue) for file in files])
-    for name, scorer in yardsticks(dataset, features).items():
-        if name == "ceiling":
-            exam.take(scorer, "oracle", "ceiling", "the true taste")
-        else:
-            exam.take(scorer, name.replace("_", " "), "floor")
+    floors = yardsticks(dataset, features)
+    oracle = floors.pop("ceiling")
+    for name, floor in floors.items():
+        exam.take(floor, name.replace("_", " "), "floor")
     for recipe, run in lab.runs.items():
         if recipe not in TEACHERS:
             exam.take(run.scorer(dataset, features), recipe.name, recipe.kind, recipe.note)
+    exam.take(oracle, "oracle", "ceiling", "the true taste, which drew the outfits")
     compared = _compare(exam, best)
     sentence = verdict(best.name, {pair: exam.headline(lines) for pair, lines in compared.items()})
     _tell(exam, compared, sentence, say)
@@ -165,10 +165,13 @@ def verdict(best: str, found: Mapping[tuple[str, str], Line]) -> str:
         said += f", but not clearly more than {' or '.join(even)}" if even else ", and more than every control"
     level = "beats" if learned["low"] > 0 else "loses to" if learned["high"] < 0 else "does not clearly beat"
     return (
-        f"On {taught['n']} {taught['negatives']} {taught['task']} questions, {said}; "
+        f"On {taught['n']} {taught['negatives']} {_ASKED[taught['task']]} questions, {said}; "
         f"the graph {_effect(found[ALONE.name, NO_GRAPH.name])}; "
         f"and the taught student {level} the strongest floor, {learned['against']} ({difference(learned)})."
     )
+
+
+_ASKED = {"fitb": "fill-in-the-blank", "compat": "compatibility"}
 
 
 def _effect(line: Line) -> str:
@@ -213,11 +216,8 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
             raise DataError(f"{folder} holds a sample of {there}, not of {asked}; choose another --out or remove {out}")
         clock.note(f"{folder} is there already")
         return Dataset(folder)
-    try:
-        with fresh_file(described) as partial:
-            partial.write_text(json.dumps(asked) + "\n")
-    except OSError as error:
-        raise DataError(f"cannot write into {out}: {error.strerror}; choose another --out") from None
+    with fresh_file(described) as partial:
+        partial.write_text(json.dumps(asked) + "\n")
     # Beside the sample, so that the pictures are linked and not copied.
     with tempfile.TemporaryDirectory(dir=out, prefix=".sample.") as work:
         imported = read(
@@ -229,7 +229,7 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
 
 def _items(outfits: int) -> int:
     """So few items that each is worn often enough to be learned from."""
-    return max(SMALLEST_ITEMS, outfits // 4)
+    return max(SMALLEST_ITEMS, outfits // 6)
 
 
 def _freeze(dataset: Dataset, seed: int, clock: Clock) -> list[Path]:

@@ -114,7 +114,8 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The same as a Markdown table; a ``|`` inside a cell is escaped."""
     columns = list(zip(head, *rows, strict=True))
     rule = ["---:" if _numeric(cells[1:]) else "---" for cells in columns]
-    safe = [[" ".join(cell.replace("|", "\\|").split()) for cell in line] for line in (head, *rows)]
+    escaped = str.maketrans({"|": r"\|", "\\": r"\\"})
+    safe = [[" ".join(cell.translate(escaped).split()) for cell in line] for line in (head, *rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (safe[0], rule, *safe[1:])) + "\n"
 
 
