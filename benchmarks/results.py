@@ -78,7 +78,7 @@ SETTINGS = (
         "polyvore", "Users' outfits (Polyvore Maryland) taught by FashionVC experts, words",
         "polyvore-maryland", "fashionvc", WORDS, 30, 10,
     ),
-    Setting("sample", "The drawn sample, users taught by designers", "sample#users", "sample#designers", PICTURES, 40, 10),
+    Setting("sample", "The drawn sample, designers and users", "sample#users", "sample#designers", PICTURES, 40, 10),
 )  # fmt: skip
 
 VARIANTS = (
