@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -383,3 +385,15 @@ def test_bad_options_are_named(options: dict, message: str, tmp_path: Path) -> N
 def test_a_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="reads no source"):
         read(tmp_path, workdir=tmp_path)
+
+
+def test_the_drawing_processes_end_when_their_parent_is_killed(tmp_path):
+    told = "from pathlib import Path; from goeswith.readers.sample import read; " + (
+        f"read(None, workdir=Path({str(tmp_path)!r}), outfits=3000, workers=2, "
+        "progress=lambda *done: print('drawn', flush=True))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", told], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"drawn\n"
+    parent.kill()
+    parent.communicate(timeout=20)  # ends when the last process that holds the pipe does

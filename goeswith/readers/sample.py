@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -97,12 +98,25 @@ def _draw_all(
     chunks = [range(at, min(at + _AT_ONCE, len(told))) for at in range(0, len(told), _AT_ONCE)]
     paint = partial(_draw_some, told=told, folder=folder, seed=seed, size=size)
     done = 0
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         for count in map(paint, chunks) if workers == 1 else pool.map(paint, chunks):
             done += count
             if progress:
                 progress(done, len(told))
     return {row[0]: folder / f"{row[0]}.jpg" for row in told}
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is killed; by itself it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _draw_some(numbers: range, *, told: list[tuple[str, ...]], folder: Path, seed: int, size: int) -> int:
