@@ -240,6 +240,8 @@ def _designers(
         return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
     fresh = override({"model": TeacherConfig(), "train": TrainConfig(negatives="group")}, theirs)
     own, words, left_out = training_data(dataset, load_features(dataset, features.encoder), fresh["model"])
+    # The very teacher that training would start from: the control differs by what was learned, not by chance.
+    torch.manual_seed(fresh["train"].seed)
     untaught = Teacher(fresh["model"], features.values.shape[1], words)
     told = _told({"dataset": _named(dataset), "settings": asdict(fresh["model"]), "train": asdict(fresh["train"])})
     loop = fresh["train"]

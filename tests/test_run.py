@@ -71,6 +71,9 @@ def test_a_teachers_run_can_teach(world: Dataset, tmp_path: Path) -> None:
 def test_an_untrained_teacher_is_not_trained_and_shuffled_pairs_teach_otherwise(world: Dataset, tmp_path: Path) -> None:
     train("add-gnn", world, tmp_path / "u", teacher=world.path, settings=[*SMALL, "untrained=true"])
     assert not (tmp_path / "u" / "teacher").exists()
+    other = [*SMALL, "untrained=true", "teacher.seed=7"]
+    train("add-gnn", world, tmp_path / "v", teacher=world.path, settings=other)
+    assert weights(Run(tmp_path / "u")) != weights(Run(tmp_path / "v"))  # a teacher's seed is its own
     kept = ["attributes=2", "rank=6", "epochs=20", "patience=20", "learning_rate=0.01", "negatives=category"]
     real = train("teacher", world, tmp_path / "real", settings=kept)
     shuffled = train("teacher", world, tmp_path / "shuffled", settings=[*kept, "shuffled=true"])
