@@ -137,7 +137,10 @@ def verdict(lines: list[dict[str, Any]]) -> str:
         near = max(shortcuts, key=lambda line: float(line["high"] - chance[_kind(line)]))
         at = chance[_kind(near)]
         room = _number(max(0.0, near["high"] - at))
-        sentence = f"no shortcut here beats chance ({_number(at)}) by more than {room}: {_name(near)} has {_told(near)}"
+        sentence = (
+            f"no shortcut of counts alone beats chance ({_number(at)}) by more than {room}: "
+            f"{_name(near)} has {_told(near)}"
+        )
     more = [line for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]
     counted = [line["value"] for line in lines if line["floor"] in ("category", "category_colour")]
     more = [line for line in more if line["floor"] != "item_pairs" or line["value"] not in counted]  # fell back

@@ -18,6 +18,9 @@ from goeswith.errors import ConfigError, DataError, GoeswithError
 if TYPE_CHECKING:
     from goeswith.training import Progress
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
 app = typer.Typer(
     name="goeswith",
     help="What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue.",
@@ -42,9 +45,10 @@ def main() -> None:
     except GoeswithError as error:
         typer.echo(f"goeswith: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("goeswith: stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.echo("goeswith: stopped, nothing is half-written; run the same command again", err=True)
+        raise
 
 
 def _version(asked: bool) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import json
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -31,6 +30,8 @@ log = logging.getLogger(__name__)
 
 VALID_REPEATS = 2
 """Corruptions drawn, once and for all, for each validation outfit."""
+DIVERGED = 1e6
+"""A loss from here on, or none at all, ends the run: ranking losses begin near ln 2."""
 SCORE_BLOCK = 1024
 """Outfits scored at a time where no gradient is kept."""
 
@@ -206,7 +207,7 @@ class _Loop:
             for source in self.knowledge:
                 loss = loss + source.loss(self.model, step)
         value = float(loss.detach())
-        if not math.isfinite(value):
+        if not value < DIVERGED:
             raise ModelError(
                 f"training diverged in epoch {self.epoch + 1}: the loss is {value}; "
                 f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"

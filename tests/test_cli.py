@@ -189,6 +189,16 @@ def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path:
     assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken ('settings')")
 
 
+def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("goeswith.freezing.freeze", interrupted)
+    code, _, err = shell("questions", world)
+    assert code == cli.INTERRUPTED
+    assert err.strip().endswith("goeswith: stopped, nothing is half-written; run the same command again")
+
+
 def test_help_is_instant_for_it_loads_nothing_heavy() -> None:
     """Not a time, which depends on the machine, but its cause: the help must not import torch or polars."""
     code = (

@@ -93,6 +93,11 @@ def test_a_diverged_run_raises(data: TrainingData, tmp_path: Path) -> None:
     assert not (tmp_path / "state.safetensors").exists()
 
 
+def test_a_run_that_explodes_without_nan_raises_too(data: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="diverged"):
+        fit(fresh(data), data, replace(CONFIG, learning_rate=1e9), tmp_path)
+
+
 def test_the_state_of_another_run_is_refused(data: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         fit(fresh(data), data, CONFIG, tmp_path, progress=stop_after(1))
