@@ -23,7 +23,7 @@ from goeswith.readers import read
 from goeswith.readers.sample import SMALLEST_ITEMS
 from goeswith.report import Comparison, Findings, page
 from goeswith.showcase import blanks, extremes
-from goeswith.tables import Line, column, difference, headlines, long_table, plain
+from goeswith.tables import Line, column, difference, headlines, interval, long_table, plain
 
 ENCODER = "efficientnet-lite0"
 LOOP = ("epochs=20", "patience=5", "batch_size=64")
@@ -165,9 +165,9 @@ def verdict(best: str, found: Mapping[tuple[str, str], Line]) -> str:
         said += f", but not clearly more than {' or '.join(even)}" if even else ", and more than every control"
     level = "beats" if learned["low"] > 0 else "loses to" if learned["high"] < 0 else "does not clearly beat"
     return (
-        f"On {taught['n']} {taught['negatives']} {_ASKED[taught['task']]} questions, {said}; "
+        f"On {taught['n']} {taught['negatives']} {_ASKED[taught['task']]} questions, with one training seed, {said}; "
         f"the graph {_effect(found[ALONE.name, NO_GRAPH.name])}; "
-        f"and the taught student {level} the strongest floor, {learned['against']} ({difference(learned)})."
+        f"and the taught student {level} the strongest floor, {learned['against']} ({interval(learned)})."
     )
 
 
@@ -176,7 +176,7 @@ _ASKED = {"fitb": "fill-in-the-blank", "compat": "compatibility"}
 
 def _effect(line: Line) -> str:
     word = "helps" if line["low"] > 0 else "hurts" if line["high"] < 0 else "makes no difference that they can show"
-    return f"{word} ({difference(line)})"
+    return f"{word} ({interval(line)})"
 
 
 class Clock:

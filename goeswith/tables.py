@@ -48,8 +48,13 @@ def value(line: Line) -> str:
 
 def difference(line: Line) -> str:
     """A paired difference with its 95 % interval and p, e.g. ``+0.031 [+0.005, +0.057], p = 0.018``."""
+    return f"{interval(line)}, {chance(line['p'])}"
+
+
+def interval(line: Line) -> str:
+    """A paired difference with its 95 % interval, e.g. ``+0.031 [+0.005, +0.057]``."""
     told, low, high = (signed(line[name]) for name in ("difference", "low", "high"))
-    return f"{told} [{low}, {high}], {chance(line['p'])}"
+    return f"{told} [{low}, {high}]"
 
 
 def signed(number: float, digits: int = 3) -> str:
