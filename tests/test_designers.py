@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from worlds import styles_world
+from worlds import styles_data
 
 from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError, DataError
@@ -24,12 +24,7 @@ WORDS = Vocabulary(("boots", "shirt", "skirt"), ("shoes", "top", "bottom"))
 
 @pytest.fixture
 def data() -> TrainingData:
-    catalogue, outfits, features = styles_world(outfits=200)
-    words = Vocabulary.of(catalogue)
-    return TrainingData(
-        catalogue, torch.from_numpy(features), torch.from_numpy(words.codes(catalogue)),
-        np.ones(len(catalogue), dtype=bool), outfits.split("train"), outfits.split("valid"),
-    )  # fmt: skip
+    return styles_data()
 
 
 def student_and_teacher(data: TrainingData, **settings: object) -> tuple[AddGnn, Teacher, Vocabulary]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worlds import styles_world
+from worlds import styles_data
 
 from goeswith.errors import DataError, ModelError
 from goeswith.models import Vocabulary
@@ -31,12 +31,7 @@ def stop_after(last: int):
 
 @pytest.fixture
 def data() -> TrainingData:
-    catalogue, outfits, features = styles_world(outfits=200)
-    words = Vocabulary.of(catalogue)
-    return TrainingData(
-        catalogue, torch.from_numpy(features), torch.from_numpy(words.codes(catalogue)),
-        np.ones(len(catalogue), dtype=bool), outfits.split("train"), outfits.split("valid"),
-    )  # fmt: skip
+    return styles_data()
 
 
 def fresh(data: TrainingData, **settings: object) -> AddGnn:

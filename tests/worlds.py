@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.features import write_features
+from goeswith.models import Vocabulary
 from goeswith.outfits import Outfits
+from goeswith.training import TrainingData
 
 GROUPS = {"shirt": "top", "skirt": "bottom", "boots": "shoes", "tote": "bag"}
 
@@ -45,6 +48,19 @@ def styles_world(
         {"outfit_id": [f"o{o}" for o in range(outfits)], "item_ids": lists, "split": splits, "source": "made"}
     )
     return catalogue, Outfits.from_frame(frame, catalogue), features.astype(np.float32)
+
+
+def styles_data(outfits: int = 200) -> TrainingData:
+    """The world of `styles_world` as a model in training sees it."""
+    catalogue, made, features = styles_world(outfits=outfits)
+    return TrainingData(
+        catalogue=catalogue,
+        features=torch.from_numpy(features),
+        categories=torch.from_numpy(Vocabulary.of(catalogue).codes(catalogue)),
+        usable=np.ones(len(catalogue), dtype=bool),
+        train=made.split("train"),
+        valid=made.split("valid"),
+    )
 
 
 def styles_dataset(folder: Path, name: str = "styles", seed: int = 0) -> Dataset:
