@@ -95,6 +95,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["score"] = _score
     written = environment.get_template("report.html").render(
         heading=heading or f"{dataset.name}: what goes with what",
         version=__version__,
@@ -115,6 +116,11 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
     with fresh_file(out) as partial:
         partial.write_text(written, encoding="utf-8")
     return out
+
+
+def _score(number: float) -> str:
+    """A score with as many digits as tell candidates apart."""
+    return f"{number:.{2 if abs(number) >= 1 else 3}f}".replace("-", "−")
 
 
 def _groups(entries: Sequence[Entry], columns: Sequence[Column]) -> dict[str, list[tuple[Entry, list[Cell | None]]]]:
