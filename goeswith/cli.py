@@ -319,7 +319,7 @@ def score(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, the runs and the report.")] = Path("demo"),
-    outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 3000,
+    outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 5000,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
 ) -> None:
     """Draw a wardrobe, train on it, measure, and write report.html: every stage for real."""
