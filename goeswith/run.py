@@ -28,10 +28,10 @@ from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.features import Features, load_features
 from goeswith.files import fresh_file
 from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
-from goeswith.models import Vocabulary, model_classes
+from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.outfits import OutfitBatch
-from goeswith.training import Progress, TrainConfig, TrainingData, encode, fit, score
+from goeswith.training import Progress, TrainConfig, encode, fit, score
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ def train(
             return Run(out)
         with fresh_file(out / "config.json") as partial:
             partial.write_text(json.dumps(described, indent=2) + "\n")
-        model.observe(data.train, data.categories.numpy())
+        model.observe(data)
         # Dropout must not depend on how much chance the making of a teacher used up.
         torch.manual_seed(configs["train"].seed)
         result = fit(model, data, configs["train"], out, knowledge=knowledge, progress=say(name) if say else None)

@@ -18,13 +18,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.knowledge import Step
-from goeswith.losses import bpr
+from goeswith.models import TrainingData
 from goeswith.negatives import Negatives
-from goeswith.outfits import OutfitBatch, Outfits
+from goeswith.outfits import OutfitBatch
 
 log = logging.getLogger(__name__)
 
@@ -60,18 +59,6 @@ class TrainConfig:
         for name in ("negatives_per_positive", "epochs", "patience", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be greater than 0")
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on."""
-
-    catalogue: Catalogue
-    features: Tensor
-    categories: Tensor
-    usable: np.ndarray
-    train: Outfits
-    valid: Outfits
 
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -198,12 +185,15 @@ class _Loop:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
             states = self.model.encode_items(features, categories)
             scores = self.model.score(states, batch).float()
-        loss = bpr(scores[: len(items)], scores[len(items) :].view(-1, r)) + self.model.penalty()
+        right, wrong = scores[: len(items)], scores[len(items) :].view(-1, r)
+        objective = self.model.objective(right, wrong, states, batch)
+        loss = objective + self.model.penalty()
         if len(self.knowledge):
-            positive = OutfitBatch(place[items], mask)
             step = Step(
-                features, categories, states, positive, items, self.data.features, self.data.categories, self.generator
-            )
+                features=features, categories=categories, states=states, positive=OutfitBatch(place[items], mask),
+                items=items, corrupt=corrupt, right=right, wrong=wrong, objective=objective, epoch=self.epoch,
+                all_features=self.data.features, all_categories=self.data.categories, generator=self.generator,
+            )  # fmt: skip
             for source in self.knowledge:
                 loss = loss + source.loss(self.model, step)
         value = float(loss.detach())

@@ -4,12 +4,14 @@ import math
 from itertools import permutations
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
+from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError
 from goeswith.knowledge.graph import category_graph
-from goeswith.models import ItemStates, Vocabulary
+from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig, GatedStep
 from goeswith.outfits import OutfitBatch, Outfits
 
@@ -148,10 +150,13 @@ def test_an_unseen_category_scores_and_observe_counts_training_outfits() -> None
     uniform = AddGnn(AddGnnConfig(edges="uniform"), 7, WORDS)
     before = uniform.graph.clone()
     outfits = Outfits(*(np.array(x) for x in ([0, 1], [0, 2])), *[np.array(["x"], dtype=object)] * 3)
-    uniform.observe(outfits, np.array([0, 1]))
+    catalogue = Catalogue(pl.DataFrame({"item_id": ["a", "b"], "category": ["coat", "jeans"]}))
+    codes = torch.tensor([0, 1])
+    data = TrainingData(catalogue, torch.zeros(2, 7), codes, np.ones(2, bool), outfits, outfits)
+    uniform.observe(data)
     assert torch.equal(uniform.graph, before)
     counted = AddGnn(AddGnnConfig(), 7, WORDS)
-    counted.observe(outfits, np.array([0, 1]))
+    counted.observe(data)
     assert counted.graph[0, 1] > counted.graph[0, 2]
 
 

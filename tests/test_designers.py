@@ -13,11 +13,11 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.knowledge import Step
 from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
 from goeswith.losses import mask_distance, response_divergence
-from goeswith.models import Vocabulary
+from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.outfits import OutfitBatch, Outfits
-from goeswith.training import TrainConfig, TrainingData, fit
+from goeswith.training import TrainConfig, fit
 
 WORDS = Vocabulary(("boots", "shirt", "skirt"), ("shoes", "top", "bottom"))
 
@@ -39,9 +39,12 @@ def step_of(data: TrainingData, student: AddGnn) -> Step:
     items, mask = torch.from_numpy(padded), torch.from_numpy(real)
     rows, places = items.unique(return_inverse=True)
     features, categories = data.features[rows], data.categories[rows]
+    states, positive = student.encode_items(features, categories), OutfitBatch(places, mask)
+    right = student.score(states, positive)
     return Step(
-        features, categories, student.encode_items(features, categories), OutfitBatch(places, mask), items,
-        data.features, data.categories, torch.Generator().manual_seed(2),
+        features=features, categories=categories, states=states, positive=positive, items=items,
+        corrupt=items[:, None], right=right, wrong=right[:, None], objective=right.new_zeros(()), epoch=0,
+        all_features=data.features, all_categories=data.categories, generator=torch.Generator().manual_seed(2),
     )  # fmt: skip
 
 

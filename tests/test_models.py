@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 from worlds import styles_world
 
 from goeswith.errors import ConfigError
-from goeswith.models import MODELS, Vocabulary, model_classes
+from goeswith.models import MODELS, TrainingData, Vocabulary, model_classes
 from goeswith.negatives import Negatives
 from goeswith.outfits import OutfitBatch, Outfits
-from goeswith.training import TrainConfig, TrainingData, corruptions, encode, fit, score
+from goeswith.training import TrainConfig, corruptions, encode, fit, score
 
 SMALL = {"add-gnn": {"attributes": 3, "hidden": 8}, "teacher": {"attributes": 3, "rank": 8}}
 LEARNED = {"add-gnn": 0.9, "teacher": 0.9}
@@ -47,7 +47,7 @@ def setting(request: pytest.FixtureRequest):
     name = request.param
     data = world_of(name)
     model = small(name, data.features.shape[1], Vocabulary.of(data.catalogue)).eval()
-    model.observe(data.train, data.categories.numpy())
+    model.observe(data)
     items, mask = (torch.from_numpy(x) for x in data.valid.padded())
     return name, data, model, OutfitBatch(items, mask)
 

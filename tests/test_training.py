@@ -10,9 +10,9 @@ import torch
 from worlds import styles_data
 
 from goeswith.errors import DataError, ModelError
-from goeswith.models import Vocabulary
+from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
-from goeswith.training import TrainConfig, TrainingData, batches, fit
+from goeswith.training import TrainConfig, batches, fit
 
 CONFIG = TrainConfig(negatives="category", epochs=4, patience=9, batch_size=64, precision="fp32")
 

@@ -9,9 +9,8 @@ import torch
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.features import write_features
-from goeswith.models import Vocabulary
+from goeswith.models import TrainingData, Vocabulary
 from goeswith.outfits import Outfits
-from goeswith.training import TrainingData
 
 GROUPS = {"shirt": "top", "skirt": "bottom", "boots": "shoes", "tote": "bag"}
 

@@ -19,7 +19,9 @@ class Step:
 
     features: (U, D) of the step's distinct items, categories: (U,), states: of the same items.
     positive: the step's outfits, items as rows of the states.
-    items: (B, n) the same outfits as catalogue rows.
+    items: (B, n) the same outfits as catalogue rows. corrupt: (B, r, n) their corruptions, one item replaced in each.
+    right: (B,) scores of the outfits. wrong: (B, r) those of the corruptions. objective: the student's own loss.
+    epoch: how many are finished.
     all_features: (catalogue, D) and all_categories: (catalogue,), for items outside the step.
     generator: the source of all randomness, so that a resumed run is the same run.
     """
@@ -29,6 +31,11 @@ class Step:
     states: ItemStates
     positive: OutfitBatch
     items: Tensor
+    corrupt: Tensor
+    right: Tensor
+    wrong: Tensor
+    objective: Tensor
+    epoch: int
     all_features: Tensor
     all_categories: Tensor
     generator: torch.Generator

@@ -21,12 +21,12 @@ from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError, DataError
 from goeswith.knowledge import Step
 from goeswith.losses import bpr, mask_distance, masked_distance, response_divergence
-from goeswith.models import Vocabulary
+from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn
 from goeswith.models.teacher import Teacher, sides
 from goeswith.negatives import Negatives
 from goeswith.outfits import OutfitBatch, Outfits
-from goeswith.training import TrainingData, corruptions
+from goeswith.training import corruptions
 
 WAYS = ("masks", "responses", "initialisation")
 

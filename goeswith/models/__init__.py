@@ -55,8 +55,8 @@ class ItemStates(NamedTuple):
 class Model(Protocol):
     """A trainable model: a torch module made from (config, dim, vocabulary)."""
 
-    def observe(self, outfits: Outfits, codes: np.ndarray) -> None:
-        """Take from the TRAINING outfits what is counted rather than learned; codes: (U,) by catalogue row."""
+    def observe(self, data: TrainingData) -> None:
+        """Take from the TRAINING outfits what is counted rather than learned."""
         ...
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
@@ -67,13 +67,33 @@ class Model(Protocol):
         """Scores (B,) of outfits whose `items` are rows of the states; NaN where there is no answer."""
         ...
 
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """The loss of one step, `penalty` apart.
+
+        right: (B,) scores of the outfits. wrong: (B, r) scores of their corruptions.
+        states, batch: what was scored, the B outfits first, then the corruptions: r of the first outfit, r of the next.
+        """
+        ...
+
     def penalty(self) -> Tensor:
-        """What the model's own objective adds to the ranking loss."""
+        """What is added to the objective whatever the batch is."""
         ...
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """The parameters to train."""
         ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on."""
+
+    catalogue: Catalogue
+    features: Tensor
+    categories: Tensor
+    usable: np.ndarray
+    train: Outfits
+    valid: Outfits
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from goeswith.errors import ConfigError
 from goeswith.knowledge.graph import category_graph
-from goeswith.losses import mask_penalty, parameter_norm
-from goeswith.models import ItemStates, Vocabulary
-from goeswith.outfits import OutfitBatch, Outfits
+from goeswith.losses import bpr, mask_penalty, parameter_norm
+from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.outfits import OutfitBatch
 
 
 @dataclass(frozen=True)
@@ -169,10 +168,11 @@ class AddGnn(nn.Module):
         else:
             self.pair = nn.Parameter(torch.randn(k, h, h) / h)
 
-    def observe(self, outfits: Outfits, codes: np.ndarray) -> None:
-        """Count the edges (3) on training outfits; codes: (U,) category codes by catalogue row."""
+    def observe(self, data: TrainingData) -> None:
+        """Count the edges (3) on training outfits."""
         if self.config.edges == "counts":
-            self.graph.copy_(category_graph(outfits, codes, len(self.graph) - 1, self.config.smoothing))
+            codes = data.categories.numpy()
+            self.graph.copy_(category_graph(data.train, codes, len(self.graph) - 1, self.config.smoothing))
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """h⁰ = tanh(W_0 m + b_0), (4), for features (U, D) and categories (U,)."""
@@ -244,6 +244,10 @@ class AddGnn(nn.Module):
         scores = torch.einsum("bikh,bjkh->bij", self.bilinear(hidden), hidden)
         both = batch.mask[:, :, None] & batch.mask[:, None, :]
         return scores * (both & ~torch.eye(both.shape[1], dtype=torch.bool, device=both.device))
+
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """L_BPR of (9)."""
+        return bpr(right, wrong)
 
     def penalty(self) -> Tensor:
         """λ1 L_M + λ3 ‖Θ‖ of (12)."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from goeswith.errors import ConfigError
-from goeswith.losses import mask_penalty, parameter_norm
-from goeswith.models import ItemStates, Vocabulary
+from goeswith.losses import bpr, mask_penalty, parameter_norm
+from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AttributeMasks
-from goeswith.outfits import OutfitBatch, Outfits
+from goeswith.outfits import OutfitBatch
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Teacher(nn.Module):
             self.attributes.weight.requires_grad_(False)
         self.register_buffer("side", sides(vocabulary), persistent=False)
 
-    def observe(self, outfits: Outfits, codes: np.ndarray) -> None:
+    def observe(self, data: TrainingData) -> None:
         """Nothing is counted: the teacher has no graph."""
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
@@ -97,6 +96,10 @@ class Teacher(nn.Module):
         pairs = (top.sum(dim=1) * bottom.sum(dim=1))[:, 0, 0]
         total = (left * bottoms).sum(dim=(1, 2), dtype=torch.float32)
         return torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
+
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """L_BPR of (9)."""
+        return bpr(right, wrong)
 
     def penalty(self) -> Tensor:
         """λ1 L_M + λ3 ‖Θ‖."""
