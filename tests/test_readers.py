@@ -187,22 +187,9 @@ def test_fashionvc_pairs_sides_and_labels(fashionvc):
     imported = read("fashionvc", fashionvc, workdir=fashionvc)
     assert outfits_of(imported) == {"1-11": ["1", "11"], "2-12": ["2", "12"], "2-13": ["2", "13"], "3-13": ["3", "13"]}
     assert imported.outfits["split"].to_list() == ["train", "train", "valid", "test"]
-    assert column(imported, "side") == {
-        "1": "top",
-        "2": "top",
-        "3": "top",
-        "11": "bottom",
-        "12": "bottom",
-        "13": "bottom",
-    }
     assert column(imported, "group") == {
-        "1": "top",
-        "2": "top",
-        "3": "outer",
-        "11": "bottom",
-        "12": "dress",
-        "13": "bottom",
-    }
+        "1": "top", "2": "top", "3": "top", "11": "bottom", "12": "bottom", "13": "bottom",
+    }  # fmt: skip
     assert column(imported, "category")["2"] == "top"
     assert column(imported, "category")["13"] == "bottom"
     assert column(imported, "title") == {
@@ -656,7 +643,7 @@ def test_real_triplets(real, tmp_path, layout, triplets, pairs, sides):
     _, outfits = check(imported)
     assert tuple(len(table) for table in imported.questions.values()) == triplets
     assert (len(outfits), 3 * len(outfits)) == (pairs, sum(triplets))
-    assert tuple((imported.items["side"] == side).sum() for side in ("top", "bottom")) == sides
+    assert tuple((imported.items["group"] == side).sum() for side in ("top", "bottom")) == sides
 
 
 @pytest.mark.real

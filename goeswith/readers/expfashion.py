@@ -30,7 +30,7 @@ def read(source: Path, *, seed: int = 0) -> Imported:
     return Imported(
         items=items.with_columns(
             category="side", group="side", title=pl.concat_str("colour", "side", separator=" ", ignore_nulls=True)
-        ),
+        ).drop("side"),
         outfits=pairs.outfits,
         source="ExpFashion, hanxjing/PKD-DBPR",
         licence="none stated; research use",

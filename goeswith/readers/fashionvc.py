@@ -9,7 +9,6 @@ import polars as pl
 from goeswith.dataset import Imported
 from goeswith.errors import DataError
 from goeswith.files import expect_files, read_lines
-from goeswith.readers.groups import group_of
 from goeswith.readers.pairs import TRIPLETS, ids, labels, read_pairs
 
 TEXTS = ("top_id.txt", "top_text.txt", "bottom_id.txt", "bottom_text.txt")
@@ -18,8 +17,8 @@ TEXTS = ("top_id.txt", "top_text.txt", "bottom_id.txt", "bottom_text.txt")
 def read(source: Path, *, seed: int = 0) -> Imported:
     """Read the triplets, the texts and, where they are there, item_category.txt and item_color.txt.
 
-    ``side`` says whether the publisher counts an item as top or bottom; ``group`` says what it is (a coat is a top
-    there, and a dress worn under it a bottom).
+    ``group`` is the part that an item plays in its pairs, top or bottom: a coat is a top here, and the dress worn
+    under it a bottom.
 
     Args:
         source: the folder.
@@ -46,9 +45,8 @@ def read(source: Path, *, seed: int = 0) -> Imported:
     notes += [f"{bare} items have no category and get their side (top or bottom) instead"] if bare else []
     notes += [f"{untold} items have no text"] if untold else []
     items = items.with_columns(pl.col("category").fill_null(pl.col("side")))
-    group = group_of(pl.col("category"))
     return Imported(
-        items=items.with_columns(group=pl.when(group == "other").then("side").otherwise(group)),
+        items=items.rename({"side": "group"}),
         outfits=pairs.outfits,
         source="FashionVC, hanxjing/AKD-DBPR data/exp_id, labels hanxjing/PAICM",
         licence="none stated; research use",
