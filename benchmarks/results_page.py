@@ -35,9 +35,10 @@ SHORT = {"compat": "AUC", "fitb": "FITB"}
 INTRO = """# Results
 
 Made by `make results`; do not edit. Every number is the mean of {seeds} seeds with its 95 % interval by outfit.
-The learning rate and the optimiser were compared on MANGO's validation outfits; |h|, dropout, K and the epochs were set
-for the time there was, not searched. The test outfits of CCP and Polyvore were asked twice: a first run, too short for
-the graph to begin to learn, was seen on test and thrown away, and the length of training was changed after that.
+The learning rate, the optimiser and the length of training were compared on MANGO's validation outfits; |h|, dropout
+and K were set for the time there was, not searched. The test outfits of MANGO, CCP and Polyvore were asked twice: first
+runs, stopped before their models had learnt, were seen on test and thrown away, and training was made longer after
+that, on validation.
 
 Negatives: `matched` (same category and season, drawn as often as it is worn) is the headline; `category` and `random`
 stand beside it. Models were trained on matched negatives unless the row says otherwise; all that is not named is the
@@ -113,7 +114,8 @@ def _described(kept: dict[str, Any]) -> str:
         f"{report['repeats_removed']} exact repeats removed. Test outfits that share 80 % of their items with a "
         f"training outfit: {report['test_overlap']:.1%} ({report['test_overlap_random']:.1%} under a plain random "
         f"split); test items unseen in training: {report['test_items_unseen']:.0%}. Source: {dataset['source']}; "
-        f"licence: {dataset['licence']}. Settings: `{' '.join(kept['settings'])}`."
+        f"licence: {dataset['licence']}. Settings: `{' '.join(kept['settings'])}`. All of it took "
+        f"{kept['cpu_minutes']:.0f} minutes of one core."
     )
 
 
