@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from safetensors.numpy import load_file
 
 from goeswith.catalogue import Catalogue
@@ -77,7 +76,7 @@ def encode(
 
     Every `SHARD` items are saved in ``features/.<encoder>.partial``, so that after a kill the same command goes on from
     there, to the same bits. Nothing is computed again for pictures, texts and weights that are unchanged since the
-    last time. A bad picture is left out, by name. A text is the title or, without one, colour and category.
+    last time. A bad picture, or an item of which nothing is said, is left out, by name.
 
     Args:
         batch_size: items that the network takes at a time.
@@ -92,10 +91,13 @@ def encode(
         raise ConfigError(
             f"batch size {batch_size} or workers {workers} is out of range; give 1 or more, and 0 or more"
         )
+    if "+" in encoder:
+        commands = " and ".join(f"goeswith encode {dataset.path} --encoder {part}" for part in encoder.split("+"))
+        raise ConfigError(f"{encoder!r} names the features of several encoders side by side; make each: {commands}")
     from goeswith.networks import open_network
 
     network = open_network(encoder, batch_size)
-    found = _texts(dataset.catalogue) if network.size is None else _pictures(dataset)
+    found = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
     path = features_path(dataset, encoder)
     key = f"{dataset.catalogue.fingerprint} {encoder} {network.weights} {batch_size}"
     shards = _shards(found, key, path.with_name(f".{path.stem}.partial"))
@@ -126,20 +128,12 @@ def _pictures(dataset: Dataset) -> _Inputs:
     return found
 
 
-def _texts(catalogue: Catalogue) -> _Inputs:
-    title = pl.col("title").fill_null("").str.strip_chars()
-    words = pl.concat_str("colour", "category", separator=" ", ignore_nulls=True).str.strip_chars()
-    texts = catalogue.items.select(pl.when(title == "").then(words).otherwise(title).alias("text"))["text"].to_list()
-    if untitled := catalogue.items.select((title == "").sum()).item():
-        log.info("%d of %d items have no title; their colour and category are encoded", untitled, len(catalogue))
+def _texts(catalogue: Catalogue, network: Network) -> _Inputs:
+    texts = network.reads(catalogue)
     ids = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if text]
-    excluded = {
-        item_id: "it has no title, colour or category"
-        for item_id, text in zip(catalogue.ids, texts, strict=True)
-        if not text
-    }
+    silent = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if not text]
     texts = [text for text in texts if text]
-    return _Inputs(ids, texts, texts, excluded)
+    return _Inputs(ids, texts, texts, dict.fromkeys(silent, "it has no title and no label"))
 
 
 def _shards(found: _Inputs, key: str, folder: Path) -> list[_Shard]:
@@ -175,7 +169,7 @@ def _encode_shards(
                 block, why = next(blocks)
                 if len(block):
                     with np.errstate(over="ignore"):  # `_save` names the item
-                        vectors.append(network.run(block).astype(np.float16))
+                        vectors.append(network.run(block).astype(network.dtype))
                 reasons += why
             _save(catalogue, network, shard, vectors, reasons)
             done += len(shard.ids)
@@ -195,16 +189,23 @@ def _save(
     catalogue: Catalogue, network: Network, shard: _Shard, vectors: Sequence[np.ndarray], reasons: Reasons
 ) -> None:
     ids = [item_id for item_id, why in zip(shard.ids, reasons, strict=True) if why is None]
-    matrix = np.concatenate(vectors) if vectors else np.zeros((0, 0), np.float16)
+    matrix = np.concatenate(vectors) if vectors else np.zeros((0, 0), network.dtype)
     broken = ~np.isfinite(matrix).all(axis=1)
     if broken.any():
         raise DataError(
-            f"encoder {network.name} gives no finite float16 numbers for item {ids[int(np.argmax(broken))]!r}; "
+            f"encoder {network.name} gives no finite {matrix.dtype} numbers for item {ids[int(np.argmax(broken))]!r}; "
             "choose another encoder"
         )
     excluded = {item_id: why for item_id, why in zip(shard.ids, reasons, strict=True) if why}
     write_features(
-        shard.path, [matrix], matrix.shape, item_ids=ids, encoder=network.name, catalogue=catalogue, excluded=excluded
+        shard.path,
+        [matrix],
+        matrix.shape,
+        item_ids=ids,
+        encoder=network.name,
+        catalogue=catalogue,
+        excluded=excluded,
+        dtype=network.dtype,
     )
 
 
@@ -229,15 +230,17 @@ def _merge(
             encoder=network.name,
             catalogue=dataset.catalogue,
             excluded=excluded,
+            dtype=network.dtype,
             stamp=stamp,
             weights=network.weights,
         )
     shutil.rmtree(partial, ignore_errors=True)
     if not ids:
         first = next(iter(excluded))
+        remedy = "mend the pictures, or encode words: --encoder minilm" if network.size else "give the items titles"
         raise DataError(
             f"{network.name} can encode not one of the {len(excluded)} items of {dataset.path}; item {first!r}: "
-            f"{excluded[first]}; mend the pictures, or encode words: --encoder minilm"
+            f"{excluded[first]}; {remedy}"
         )
 
 

@@ -1,7 +1,8 @@
 """Features: one vector an item, made by an encoder and kept in ``features/<encoder>.safetensors``.
 
-The file holds the tensor ``features`` (n, D) float16 and, as metadata, ``item_ids`` (a JSON list of n), ``encoder``,
-``catalogue`` (its fingerprint), ``excluded`` (JSON: item id → reason) and what else its maker tells.
+The file holds the tensor ``features`` (n, D), float16 unless its encoder needs more, and, as metadata, ``item_ids``
+(a JSON list of n), ``encoder``, ``catalogue`` (its fingerprint), ``excluded`` (JSON: item id → reason) and what else
+its maker tells.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset
-from goeswith.errors import CatalogueError, DataError
+from goeswith.errors import CatalogueError, ConfigError, DataError
 from goeswith.files import fresh_file
 
 
@@ -27,13 +28,15 @@ class Features:
     """Item features, aligned to the rows of a catalogue.
 
     values: (U, D) float32, zeros for an item without features. present: (U,) bool.
-    encoder: its name. fingerprint: 12 hex digits over encoder, item ids and vectors as they stand in the file.
+    encoder: its name, or names joined by ``+``. fingerprint: 12 hex digits over encoder, item ids and vectors as they
+    stand in the file. blocks: how many of the D dimensions are each encoder's, in the order of the names.
     """
 
     values: np.ndarray
     present: np.ndarray
     encoder: str
     fingerprint: str
+    blocks: tuple[int, ...]
 
     @classmethod
     def load(cls, path: Path, catalogue: Catalogue) -> Features:
@@ -80,15 +83,21 @@ class Features:
         values[rows] = matrix
         present = np.zeros(len(catalogue), bool)
         present[rows] = True
-        return cls(values, present, encoder, _fingerprint(encoder, ids, matrix))
+        return cls(values, present, encoder, _fingerprint(encoder, ids, matrix), (matrix.shape[1],))
 
 
 def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
     """The features that `encoder` made for a data set; without a name, the only ones there are.
 
+    Names joined by ``+``, such as ``efficientnet-lite0+minilm``, give the features of each side by side; an item is
+    present where all of them have it.
+
     Raises:
         DataError: nothing is encoded yet, not by this encoder, or by several and none is named.
+        ConfigError: one is named twice.
     """
+    if encoder is not None and "+" in encoder:
+        return _side_by_side(dataset, encoder.split("+"))
     folder = dataset.path / "features"
     if encoder is not None and (path := features_path(dataset, encoder)).is_file():
         return Features.load(path, dataset.catalogue)
@@ -106,6 +115,18 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
     return Features.load(there[0], dataset.catalogue)
 
 
+def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
+    if len(set(names)) != len(names) or not all(names):
+        raise ConfigError(f"--encoder {'+'.join(names)!r} must name encoders, each once, with + between them")
+    parts = [load_features(dataset, name) for name in names]
+    values = np.concatenate([part.values for part in parts], axis=1)
+    present = np.logical_and.reduce([part.present for part in parts])
+    values[~present] = 0
+    encoder = "+".join(part.encoder for part in parts)
+    told = hashlib.sha256("+".join(part.fingerprint for part in parts).encode())
+    return Features(values, present, encoder, told.hexdigest()[:12], tuple(part.values.shape[1] for part in parts))
+
+
 def features_path(dataset: Dataset, encoder: str) -> Path:
     """Where the features of `encoder` are kept: its name with every sign that a file name may not have as ``-``."""
     return dataset.path / "features" / f"{re.sub(r'[^A-Za-z0-9._]+', '-', encoder).strip('-.')}.safetensors"
@@ -120,18 +141,21 @@ def write_features(
     encoder: str,
     catalogue: Catalogue,
     excluded: dict[str, str] | None = None,
+    dtype: type[np.floating] = np.float16,
     **told: str,
 ) -> None:
-    """Write `blocks` of rows, (n, D) = `shape` in all, as float16; whole or not at all, one block in memory at a time.
+    """Write `blocks` of rows, (n, D) = `shape` in all; whole or not at all, one block in memory at a time.
 
     float16 halves a file of a million items to 2.5 GB, and its rounding (at most 0.05 %) is below what
-    resizing a picture changes. The container is written by hand because safetensors wants the whole tensor at once:
-    the length of the header in 8 bytes, the header as JSON, then the numbers.
+    resizing a picture changes; whole numbers above 2048 need float32. The container is written by hand because
+    safetensors wants the whole tensor at once: the length of the header in 8 bytes, the header as JSON, then the
+    numbers.
 
     Raises:
         DataError: the blocks do not add up to `shape`.
     """
-    size = 2 * shape[0] * shape[1]
+    kind = np.dtype(dtype).newbyteorder("<")
+    size = kind.itemsize * shape[0] * shape[1]
     metadata = {
         "encoder": encoder,
         "catalogue": catalogue.fingerprint,
@@ -139,13 +163,13 @@ def write_features(
         "excluded": json.dumps(excluded or {}),
         **told,
     }
-    tensor = {"dtype": "F16", "shape": list(shape), "data_offsets": [0, size]}
+    tensor = {"dtype": f"F{8 * kind.itemsize}", "shape": list(shape), "data_offsets": [0, size]}
     header = json.dumps({"__metadata__": metadata, "features": tensor}).encode()
     header += b" " * (-len(header) % 8)
     with fresh_file(path) as partial:
         with open(partial, "wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
-            written = sum(file.write(np.ascontiguousarray(block, "<f2").tobytes()) for block in blocks)
+            written = sum(file.write(np.ascontiguousarray(block, kind).tobytes()) for block in blocks)
         if written != size:
             raise DataError(f"{path} needs {size} bytes of features and got {written}; encode the data set again")
 

