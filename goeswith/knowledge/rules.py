@@ -187,20 +187,23 @@ def match(rules: Sequence[Rule], catalogue: Catalogue) -> Matches:
     Raises:
         CatalogueError: a rule names an attribute that the catalogue does not have.
     """
-    shape = len(catalogue), len(rules)
-    held = {"top": np.zeros(shape, dtype=bool), "bottom": np.zeros(shape, dtype=bool)}
-    groups = catalogue.items["group"]
+    held = {side: np.zeros((len(rules), len(catalogue)), dtype=bool) for side in ("top", "bottom")}
     attributes = np.array([rule.attribute for rule in rules], dtype=object)
-    for side, sides in (("top", TOP), ("bottom", BOTTOM)):
-        able = groups.is_in(sides).fill_null(False).to_numpy()
-        values = np.array([getattr(rule, side) for rule in rules], dtype=object)
-        for attribute in dict.fromkeys(attributes):
-            asked = np.flatnonzero(attributes == attribute)
-            distinct, which = np.unique(values[asked], return_inverse=True)
-            says = np.zeros((len(catalogue), len(distinct)), dtype=bool)
-            try:
-                says[said(catalogue, attribute, distinct.tolist())] = True
-            except CatalogueError as error:
-                raise CatalogueError(f"rule {str(rules[asked[0]])!r}: {error}") from None
-            held[side][:, asked] = (says & able[:, None])[:, which]
-    return Matches(tuple(rules), np.packbits(held["top"], axis=1), np.packbits(held["bottom"], axis=1))
+    for attribute in dict.fromkeys(attributes):
+        asked = np.flatnonzero(attributes == attribute)
+        values = [getattr(rules[place], side) for side in held for place in asked]
+        try:
+            says = said(catalogue, attribute, values)
+        except CatalogueError as error:
+            raise CatalogueError(f"rule {str(rules[asked[0]])!r}: {error}") from None
+        held["top"][asked], held["bottom"][asked] = np.split(says, 2)
+    groups = catalogue.items["group"].fill_null("")
+    able = {"top": groups.is_in(TOP).to_numpy(), "bottom": groups.is_in(BOTTOM).to_numpy()}
+    return Matches(tuple(rules), *(_packed(held[side] & able[side]) for side in held))
+
+
+def _packed(held: np.ndarray) -> np.ndarray:
+    """(L, U) bool → (U, ceil(L / 8)) uint8; several times faster than `numpy.packbits` along the first axis."""
+    eights = np.pad(held.view(np.uint8), ((0, -len(held) % 8), (0, 0))).reshape(-1, 8, held.shape[1])
+    bits = np.bitwise_or.reduce(eights << np.arange(7, -1, -1, dtype=np.uint8)[:, None], axis=1)
+    return np.ascontiguousarray(bits.T)

@@ -53,28 +53,40 @@ def texts(catalogue: Catalogue, attribute: str) -> pl.Series:
     return catalogue.items.select(text=title if own is None else pl.coalesce(own, title)).to_series()
 
 
-def said(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Who says what: catalogue rows (M,) and places in `values` (M,), both int64, one for each match.
+def said(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndarray:
+    """Which items say each value: (V, U) bool.
 
     A value is one or more alternatives between ``/``; each is a word or phrase that must stand in the text whole.
-    Texts are cut into words once, whatever the number of values.
+    Texts are cut into words once and each distinct phrase is looked up once, whatever the number of values.
 
     Raises:
         CatalogueError: the catalogue has no such attribute.
     """
-    items = texts(catalogue, attribute).to_frame("text").with_row_index("row")
+    text = texts(catalogue, attribute)
+    parts = pl.Series(values, dtype=pl.String).str.split("/").to_frame("phrase").with_row_index("value")
+    parts = parts.explode("phrase").with_columns(phrase=words(pl.col("phrase")).list.join(" "))
+    asked = parts.select(pl.col("phrase").unique(maintain_order=True)).with_row_index("asked")
+    held = np.zeros((len(asked), len(text)), dtype=bool)
+    held[_found(text, asked)] = True
+    parts = parts.join(asked, on="phrase", maintain_order="left")
+    which, starts = parts["asked"].to_numpy(), parts["value"].rle_id().search_sorted(np.arange(len(values)))
+    lengths = np.diff(starts.to_numpy(), append=len(which))
+    says = np.zeros((len(values), len(text)), dtype=bool)
+    for rank in range(lengths.max(initial=0)):  # as many as one value has alternatives
+        more = lengths > rank
+        says[more] |= held[which[starts.to_numpy()[more] + rank]]
+    return says
+
+
+def _found(text: pl.Series, asked: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Places in `asked` (columns asked, phrase) and rows of `text`, one for each text that says a phrase."""
+    items = text.to_frame("text").with_row_index("row")
     distinct = items.select(pl.col("text").unique()).with_row_index("place")
     tokens = distinct.select("place", word=words(pl.col("text"))).explode("word").drop_nulls()
-    wanted = pl.DataFrame(
-        [(place, other) for place, value in enumerate(values) for other in phrases(value.split("/")) if other],
-        schema={"value": pl.Int64, "phrase": pl.String},
-        orient="row",
-    ).with_columns(length=pl.col("phrase").str.count_matches(" ") + 1)
-    found = [pl.DataFrame(schema={"place": pl.UInt32, "value": pl.Int64})]
-    for (length,), asked in wanted.group_by("length"):
+    hits = [pl.DataFrame(schema={"place": pl.UInt32, "asked": pl.UInt32})]
+    for (length,), some in asked.group_by(pl.col("phrase").str.count_matches(" ") + 1):
         run = pl.concat_str([pl.col("word").shift(-ahead) for ahead in range(length)], separator=" ")
         whole = pl.when(pl.col("place").shift(1 - length) == pl.col("place")).then(run)
-        found.append(tokens.select("place", phrase=whole).join(asked, on="phrase").select("place", "value"))
-    hits = pl.concat(found).unique()
-    rows = items.join(distinct, on="text").select("row", "place").join(hits, on="place").sort("row", "value")
-    return rows["row"].to_numpy().astype(np.int64), rows["value"].to_numpy().astype(np.int64)
+        hits.append(tokens.select("place", phrase=whole).join(some, on="phrase").select("place", "asked"))
+    rows = items.join(distinct, on="text").join(pl.concat(hits), on="place")
+    return rows["asked"].to_numpy(), rows["row"].to_numpy()
