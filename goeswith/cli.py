@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,16 +81,11 @@ def import_(
     from goeswith.dataset import create
     from goeswith.files import sweep
     from goeswith.readers import read
+    from goeswith.splits import describe
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options: dict[str, Any] = _pairs(option, "--option")
-    if columns := _pairs(column, "--column"):
-        options["columns"] = columns
-    if outfits is not None:
-        options["outfits"] = outfits
-    if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
-        raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
+    options = _options(layout, option, column, outfits)
     dest = paths[-1]
     if dest.exists():
         raise DataError(f"{dest} exists already; choose another folder or remove it first")
@@ -108,16 +103,32 @@ def import_(
             imported = read(layout, paths[0], workdir=Path(work), **options)
         dataset = create(imported, dest, layout=layout, name=name, seed=seed)
     info = dataset.info
-    typer.echo(
-        f"{dest}: {info['items']} items, {info['pictures']} pictures, {info['outfits']} outfits {info['splits']}"
-    )
+    typer.echo(f"{dest}: {info['items']:,} items, {info['pictures']:,} pictures, {info['outfits']:,} outfits")
+    for line in describe(info["split_report"]):
+        typer.echo(f"  {line}")
     for reason, count in info["skipped"].items():
         if count:
-            typer.echo(f"  skipped {count}: {reason}")
+            typer.echo(f"  skipped {count:,}: {reason}")
     for note in info["notes"]:
         typer.echo(f"  note: {note}")
-    for key, value in info["split_report"].items():
-        typer.echo(f"  {key}: {value}")
+
+
+def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+    """What a reader is given: the options of its layout, and those that have a flag of their own."""
+    options: dict[str, Any] = _pairs(option, "--option")
+    if "columns" in options:
+        raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
+        raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
+    if column:
+        if layout != "table":
+            raise ConfigError(f"--column is for layout 'table', not for {layout!r}; leave it out")
+        options["columns"] = _pairs(column, "--column")
+    if outfits is not None:
+        if layout != "sample" or "outfits" in options:
+            raise ConfigError("--outfits says how many the sample has, and once; leave it out")
+        options["outfits"] = outfits
+    return options
 
 
 @app.command()
@@ -213,10 +224,11 @@ def audit(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="add-gnn, or teacher for a designers' teacher alone.")],
+    model: Annotated[str, typer.Argument(help="add-gnn, akd-dbpr, ...; teacher for a designers' teacher alone.")],
     dataset: DatasetArgument,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     teacher: Annotated[str | None, typer.Option(help="Designers' data set, or a teacher's run.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rule file, see goeswith rules mine; its rules teach too.")] = None,
     settings: SetOption = None,
     encoder: EncoderOption = None,
 ) -> None:
@@ -225,7 +237,7 @@ def train(
     from goeswith.run import train as train_run
 
     run = train_run(
-        model, Dataset(dataset), out, teacher=teacher, settings=settings or (), encoder=encoder, say=_epochs
+        model, Dataset(dataset), out, teacher=teacher, rules=rules, settings=settings or (), encoder=encoder, say=_epochs
     )
     result = run.config["result"]
     typer.echo(
@@ -262,13 +274,16 @@ def evaluate(
     ]
     if not files:
         raise DataError(f"{opened.path} has no test questions; make them with: goeswith questions {dataset}")
-    scorers = [first.scorer(opened, features)]
+    own = first.scorer(opened, features)
+    scorers: list[Any] = [own]
     if against is not None:
         other = Run(against)
         scorers.append(other.scorer(opened, None if other.config["encoder"] != features.encoder else features))
         if scorers[0].name == scorers[1].name:
             for scorer, path in zip(scorers, (run, against), strict=True):
                 scorer.name = "-".join(path.parts).lstrip("/-.")
+    if taught := first.taught(own, opened):
+        scorers.append(taught)
     floors = yardsticks(opened, features)
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []
@@ -277,8 +292,7 @@ def evaluate(
         reports = [report(answer(scorer, asked), opened) for scorer in scorers]
         lines += floor_rows(asked, opened, floors)
         lines += [line for told in reports for line in told.summary]
-        if len(reports) == 2:
-            compared += compare(*reports)
+        compared += [line for told in reports[1:] for line in compare(reports[0], told)]
         if rows is not None:
             for scorer, told in zip(scorers, reports, strict=True):
                 told.write(rows / f"{scorer.name}-{file.stem}.parquet")
@@ -308,12 +322,19 @@ def score(
 
     opened = Dataset(dataset)
     listed = read_outfits(outfits, opened.catalogue)
-    scores = Run(run).scorer(opened).score(*listed.padded())
+    trained = Run(run)
+    scorer = trained.scorer(opened)
+    scores = scorer.score(*listed.padded())
     table = pl.DataFrame({"outfit_id": listed.outfit_ids.tolist(), "items": listed.lengths, "score": scores})
     with fresh_file(out) as partial:
         table.with_columns(pl.col("score").fill_nan(None)).write_csv(partial)
-    silent = table["score"].is_nan().sum()
-    typer.echo(f"{out}: {len(table)} outfits scored, {silent} without a score (an item has no features)")
+    silent = listed.take(table["score"].is_nan().to_numpy())
+    typer.echo(f"{out}: {len(table) - len(silent)} outfits scored, {len(silent)} without a score")
+    if len(silent):
+        bare = dict.fromkeys(opened.catalogue.ids[row] for row in silent.items if not scorer.present[row])
+        typer.echo(f"  without a score: {_some(silent.outfit_ids.tolist())}")
+        remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} says why"
+        typer.echo(f"  items without features: {_some(list(bare))}; {remedy}")
 
 
 @app.command()
@@ -329,13 +350,21 @@ def demo(
 
 
 def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for text in texts or []:
-        key, equals, value = text.partition("=")
+        key, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
             raise ConfigError(f"{flag} {text!r} has no '='; write {flag} key=value")
-        found[key.strip()] = value.strip()
+        if key in found:
+            raise ConfigError(f"{flag} {key} is given twice, as {found[key]!r} and as {value!r}; give it once")
+        found[key] = value
     return found
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _left_out(skipped: dict[str, int]) -> str:

@@ -22,7 +22,7 @@ from goeswith.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, resampled
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.measures import MEASURES, POOLED, Measure, Ranks
-from goeswith.models import Scorer
+from goeswith.models import Chooser, Scorer
 from goeswith.questions import Questions
 
 if TYPE_CHECKING:
@@ -109,17 +109,37 @@ def answer(scorer: Scorer, questions: Questions, progress: Callable[[int, int], 
     if not total:
         raise DataError(f"{questions.path or 'the table'} has no questions; make some with: goeswith questions DATASET")
     scores = np.empty(total)
-    for block in questions.blocks():
-        given = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
-        if given.shape != (len(block.items),):
-            raise ModelError(f"{scorer.name} gave scores of shape {given.shape} for {len(block.items)} outfits")
-        scores[block.start : block.start + len(given)] = given
-        if progress:
-            progress(block.start + len(given), total)
+    if isinstance(scorer, Chooser):
+        _choose(scorer, questions, scores)
+    else:
+        for block in questions.blocks():
+            given = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
+            if given.shape != (len(block.items),):
+                raise ModelError(f"{scorer.name} gave scores of shape {given.shape} for {len(block.items)} outfits")
+            scores[block.start : block.start + len(given)] = given
+            if progress:
+                progress(block.start + len(given), total)
     silent = int(np.isnan(scores).sum())
     if silent:
         _log.warning("%s gave no score for %d of %d outfits; they count as wrong", scorer.name, silent, total)
     return Answers(scorer.name, questions, scores)
+
+
+def _choose(scorer: Chooser, questions: Questions, scores: np.ndarray, rows: int = 1 << 15) -> None:
+    """Fill `scores` by a scorer that sees a question's candidates together; blocks of at most `rows` outfits."""
+    offsets, labelled = questions.score_offsets, questions.labels >= 0
+    counts = np.where(labelled, 0, np.diff(offsets))
+    for count in np.unique(counts):
+        places = np.flatnonzero(counts == count)
+        step = max(rows // max(int(count), 1), 1)
+        for start in range(0, len(places), step):
+            at = places[start : start + step]
+            context, mask = questions.context[at], questions.context_mask[at]
+            if not count:
+                scores[offsets[at]] = scorer.score(context, mask)
+                continue
+            candidates = questions.candidates[questions.candidate_offsets[at, None] + np.arange(count)]
+            scores[offsets[at, None] + np.arange(count)] = scorer.choose(context, mask, candidates)
 
 
 def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:

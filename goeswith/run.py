@@ -1,6 +1,6 @@
 """Run: a folder that holds a trained model, all its settings, its log and, while it trains, its state.
 
-config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  teacher/
+config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  teacher/  rules.toml  rules.safetensors
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from goeswith import __version__
+from goeswith.catalogue import Catalogue
 from goeswith.config import override, restore
 from goeswith.dataset import Dataset
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.features import Features, load_features
 from goeswith.files import fresh_file
+from goeswith.knowledge.attentive import RulesConfig, RuleTeacher, shuffled
 from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
+from goeswith.knowledge.rules import Rule, match, read_rules, write_rules
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import Teacher, TeacherConfig
-from goeswith.outfits import OutfitBatch
-from goeswith.training import Progress, TrainConfig, encode, fit, score
+from goeswith.scorers import RunScorer, TaughtScorer
+from goeswith.training import Progress, TrainConfig, fit
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +72,20 @@ class Run:
         weights = self.path / "weights.safetensors"
         if not weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to go on")
-        try:
-            model.load_state_dict(load_file(weights))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(
-                f"{weights} does not hold the weights of this {self.name} ({reason}); train it again"
-            ) from None
-        return model.eval()
+        return _loaded(model, weights, f"weights of this {self.name}")
+
+    def taught(self, scorer: RunScorer, dataset: Dataset) -> TaughtScorer | None:
+        """The teacher q over the student's scores; None where no rules taught the run."""
+        told = self.config.get("rules")
+        if told is None:
+            return None
+        rules = [Rule(**rule) for rule in told["rules"]]
+        settings = restore(RulesConfig, {k: v for k, v in told.items() if k != "rules"}, str(self.path / "config.json"))
+        matches = match(rules, dataset.catalogue)
+        if settings.shuffled_rules:
+            matches = shuffled(matches, dataset.catalogue)
+        teacher = RuleTeacher(matches, settings, scorer.states.hidden[0].numel())
+        return TaughtScorer(scorer, _loaded(teacher, self.path / "rules.safetensors", "attention of these rules"))
 
     def scorer(self, dataset: Dataset, features: Features | None = None) -> RunScorer:
         """Score outfits of a catalogue: states of all its items are computed here, once.
@@ -92,24 +100,22 @@ class Run:
                 f"these are {features.encoder} of {features.values.shape[1]}; "
                 f"run goeswith encode {dataset.path} --encoder {self.config['encoder']}"
             )
-        return RunScorer(self, dataset, features)
+        codes = self.vocabulary.codes(dataset.catalogue)
+        return RunScorer(self.path.name, self.model, features, codes)
 
 
-class RunScorer:
-    """A trained model as a `goeswith.models.Scorer` over one catalogue."""
+def _loaded(module: Any, path: Path, what: str) -> Any:
+    """`module` with the weights of a file, in eval mode.
 
-    def __init__(self, run: Run, dataset: Dataset, features: Features) -> None:
-        self.name = run.path.name
-        self.model = run.model
-        codes = torch.from_numpy(run.vocabulary.codes(dataset.catalogue))
-        self.states = encode(self.model, torch.from_numpy(features.values), codes)
-        self.present = features.present
-
-    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Scores (B,) float64; NaN for an outfit with an item that has no features."""
-        batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(mask))
-        scores = score(self.model, self.states, batch).double().numpy()
-        return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
+    Raises:
+        ModelError: the file is missing or broken, or holds other weights.
+    """
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} does not hold the {what} ({reason}); train it again") from None
+    return module.eval()
 
 
 def train(
@@ -118,6 +124,7 @@ def train(
     out: str | Path,
     *,
     teacher: str | Path | None = None,
+    rules: str | Path | None = None,
     settings: Iterable[str] = (),
     encoder: str | None = None,
     say: Say | None = None,
@@ -129,6 +136,7 @@ def train(
     Args:
         name: of the model, see `goeswith.models.MODELS`.
         teacher: designers' data set (a teacher is trained on it into ``out/teacher``) or a teacher's run.
+        rules: a rule file, whose rules teach too; they and how far each is trusted are kept with the run.
         settings: ``field=value``; the teacher's as ``teacher.field=value``. Its attributes, activation,
             rank and seed follow the student's unless they are set.
         encoder: whose features to use; the only one there is by default.
@@ -146,9 +154,11 @@ def train(
         configs["train"] = TrainConfig(negatives="group")  # "another top or bottom"
     if teacher is not None:
         configs["designers"] = DesignersConfig()
+    if rules is not None:
+        configs["rules"] = RulesConfig()
     configs = override(configs, [s for s in settings if not s.startswith("teacher.")])
     features = load_features(dataset, encoder)
-    data, vocabulary, left_out = training_data(dataset, features, configs["model"])
+    data, vocabulary, left_out = training_data(dataset, features, configs["model"], configs["train"].pairs)
     torch.manual_seed(configs["train"].seed)
     model = model_class(configs["model"], features.values.shape[1], vocabulary)
     described = {
@@ -157,6 +167,7 @@ def train(
         "settings": asdict(configs["model"]),
         "train": asdict(configs["train"]),
         "knowledge": None,
+        "rules": None,
         "encoder": features.encoder,
         "features": features.fingerprint,
         "dim": features.values.shape[1],
@@ -165,13 +176,19 @@ def train(
         "categories": list(vocabulary.categories),
         "groups": list(vocabulary.groups),
     }
-    knowledge = []
+    knowledge: list[Any] = []
+    listed = read_rules(rules) if rules is not None else []
+    if listed:
+        described["rules"] = asdict(configs["rules"]) | {"rules": [asdict(rule) for rule in listed]}
     with locked(out):
         if teacher is not None:
             source, described["knowledge"] = _designers(
                 teacher, out / "teacher", configs, theirs, features, data, vocabulary, say
             )
             knowledge.append(source)
+        if listed:
+            by_rules = _rule_teacher(listed, configs["rules"], dataset.catalogue, model, data)
+            knowledge.append(by_rules)
         if _finished(out, described):
             return Run(out)
         with fresh_file(out / "config.json") as partial:
@@ -180,6 +197,10 @@ def train(
         # Dropout must not depend on how much chance the making of a teacher used up.
         torch.manual_seed(configs["train"].seed)
         result = fit(model, data, configs["train"], out, knowledge=knowledge, progress=say(name) if say else None)
+        if listed:
+            write_rules(listed, out / "rules.toml", comment="The rules that taught this run.")
+            with fresh_file(out / "rules.safetensors") as partial:
+                save_file({k: v.contiguous() for k, v in by_rules.state_dict().items()}, partial)
         with fresh_file(out / "weights.safetensors") as partial:
             save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
         with fresh_file(out / "config.json") as partial:
@@ -188,7 +209,9 @@ def train(
     return Run(out)
 
 
-def training_data(dataset: Dataset, features: Features, config: Any) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
+def training_data(
+    dataset: Dataset, features: Features, config: Any, pairs: bool = False
+) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
     """What a model learns from, the categories it knows, and what was left out for want of features."""
     vocabulary = Vocabulary.of(dataset.catalogue)
     catalogue, outfits = dataset.catalogue, dataset.outfits
@@ -198,6 +221,8 @@ def training_data(dataset: Dataset, features: Features, config: Any) -> tuple[Tr
         outfits = tops_and_bottoms(outfits, catalogue)
         if config.shuffled:
             outfits = shuffled_pairs(outfits, seed=0)
+    elif pairs:
+        outfits = tops_and_bottoms(outfits, catalogue)
     kept, left_out = outfits.keep(features.present)
     data = TrainingData(
         catalogue=catalogue,
@@ -208,6 +233,18 @@ def training_data(dataset: Dataset, features: Features, config: Any) -> tuple[Tr
         valid=kept.split("valid"),
     )
     return data, vocabulary, left_out
+
+
+def _rule_teacher(
+    rules: list[Rule], config: RulesConfig, catalogue: Catalogue, model: Any, data: TrainingData
+) -> RuleTeacher:
+    """Rules over the catalogue of the training data, for a student's item states."""
+    matches = match(rules, catalogue)
+    if config.shuffled_rules:
+        matches = shuffled(matches, catalogue)
+    with torch.no_grad():
+        size = model.encode_items(data.features[:1], data.categories[:1]).hidden[0].numel()
+    return RuleTeacher(matches, config, size)
 
 
 def _designers(

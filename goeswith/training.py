@@ -18,9 +18,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from goeswith.catalogue import Catalogue
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.knowledge import Step
+from goeswith.knowledge.rules import BOTTOM
 from goeswith.models import TrainingData
 from goeswith.negatives import Negatives
 from goeswith.outfits import OutfitBatch
@@ -40,16 +42,20 @@ class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
     negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's).
-    negatives_per_positive: r. patience: epochs without a better validation AUC before stopping.
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
+    pairs: learn from every top and bottom worn together instead of from whole outfits.
+    patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so where the CPU has instructions for it.
     """
 
     negatives: Literal["random", "category", "matched", "group"] = "random"
     negatives_per_positive: int = 1
+    blank: Literal["any", "bottom"] = "any"
+    pairs: bool = False
     epochs: int = 40
     patience: int = 6
     batch_size: int = 256
-    optimiser: Literal["rmsprop", "adamw"] = "rmsprop"
+    optimiser: Literal["rmsprop", "adamw", "sgd"] = "rmsprop"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -98,6 +104,7 @@ def fit(
             if progress:
                 progress(loop.epoch, config.epochs, measured)
     model.load_state_dict(loop.best)
+    loop.knowledge.load_state_dict(loop.best_knowledge)
     best = max(loop.history, key=lambda row: row["valid_auc"])
     return {
         "best_epoch": int(best["epoch"]),
@@ -124,15 +131,16 @@ class _Loop:
         self.data, self.config, self.folder = data, config, folder
         self.knowledge: Any = nn.ModuleList(knowledge)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.negatives = Negatives(data.catalogue, data.train, config.negatives, data.usable)
+        self.negatives = Negatives(data.catalogue, data.train, config.negatives, data.usable, [data.train])
         for source in knowledge:
             source.prepare(model)
         trained = [p for p in [*model.parameters(), *self.knowledge.parameters()] if p.requires_grad]
-        kind: Any = torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.AdamW
-        self.optimiser = kind(trained, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True)
+        self.optimiser = _optimiser(trained, config)
         self.precision = torch.bfloat16 if wants_bf16(config.precision) else torch.float32
         self.valid = valid_pairs(data, config)
+        self.blank = blanks(data.catalogue, config.blank)
         self.best: dict[str, Tensor] = {}
+        self.best_knowledge: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
         self.unservable = 0
 
@@ -155,7 +163,10 @@ class _Loop:
         trained = time.perf_counter() - started
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
-            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            self.best, self.best_knowledge = (
+                {name: value.detach().clone() for name, value in part.state_dict().items()}
+                for part in (self.model, self.knowledge)
+            )
         self.history.append(
             {
                 "epoch": self.epoch + 1,
@@ -172,7 +183,7 @@ class _Loop:
         r = self.config.negatives_per_positive
         padded, real = self.data.train.take(places).padded()
         given = torch.from_numpy(padded), torch.from_numpy(real)
-        items, mask, corrupt = corruptions(*given, self.negatives, r, self.generator)
+        items, mask, corrupt = corruptions(*given, self.negatives, r, self.generator, self.blank)
         self.unservable += len(places) - len(items)
         if not len(items):
             return 0.0, 0
@@ -189,10 +200,12 @@ class _Loop:
         objective = self.model.objective(right, wrong, states, batch)
         loss = objective + self.model.penalty()
         if len(self.knowledge):
+            negative = OutfitBatch(batch.items[len(items) :], batch.mask[len(items) :])
             step = Step(
                 features=features, categories=categories, states=states, positive=OutfitBatch(place[items], mask),
-                items=items, corrupt=corrupt, right=right, wrong=wrong, objective=objective, epoch=self.epoch,
-                all_features=self.data.features, all_categories=self.data.categories, generator=self.generator,
+                items=items, corrupt=corrupt, negative=negative, right=right, wrong=wrong, objective=objective,
+                epoch=self.epoch, all_features=self.data.features, all_categories=self.data.categories,
+                generator=self.generator,
             )  # fmt: skip
             for source in self.knowledge:
                 loss = loss + source.loss(self.model, step)
@@ -225,6 +238,7 @@ class _Loop:
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"knowledge.{k}": v for k, v in self.knowledge.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"best_knowledge.{k}": v for k, v in self.best_knowledge.items()}
         for place, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{place}.{k}": v for k, v in state.items()}
         tensors |= {"rng.generator": self.generator.get_state(), "rng.torch": torch.get_rng_state()}
@@ -254,7 +268,7 @@ class _Loop:
             parts.setdefault(part, {})[rest] = tensor
         self.model.load_state_dict(parts["model"])
         self.knowledge.load_state_dict(parts.get("knowledge", {}))
-        self.best = parts["best"]
+        self.best, self.best_knowledge = parts["best"], parts.get("best_knowledge", {})
         optimiser = copy.copy(self.optimiser.state_dict())
         optimiser["state"] = {}
         for name, tensor in parts.get("optimiser", {}).items():
@@ -270,6 +284,13 @@ class _Loop:
         """What must be equal for a saved state to belong to this run."""
         shapes = {name: list(value.shape) for name, value in self.model.state_dict().items()}
         return json.dumps({"train": asdict(self.config), "shapes": shapes, "outfits": self.data.train.fingerprint})
+
+
+def _optimiser(parameters: list[nn.Parameter], config: TrainConfig) -> Any:
+    common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "foreach": True}
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, momentum=0.9, **common)
+    return (torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.AdamW)(parameters, **common)
 
 
 def wants_bf16(precision: str) -> bool:
@@ -298,8 +319,9 @@ def valid_pairs(data: TrainingData, config: TrainConfig) -> tuple[Tensor, Tensor
         DataError: the strategy can serve no validation outfit.
     """
     padded, real = (torch.from_numpy(a).repeat_interleave(VALID_REPEATS, dim=0) for a in data.valid.padded())
-    negatives = Negatives(data.catalogue, data.valid, config.negatives, data.usable)
-    items, mask, corrupt = corruptions(padded, real, negatives, 1, torch.Generator().manual_seed(20))
+    negatives = Negatives(data.catalogue, data.valid, config.negatives, data.usable, [data.train, data.valid])
+    chance = torch.Generator().manual_seed(20)
+    items, mask, corrupt = corruptions(padded, real, negatives, 1, chance, blanks(data.catalogue, config.blank))
     if not len(items):
         raise DataError(
             f"no validation outfit can be corrupted by {config.negatives!r} negatives; "
@@ -308,14 +330,32 @@ def valid_pairs(data: TrainingData, config: TrainConfig) -> tuple[Tensor, Tensor
     return items, corrupt[:, 0], mask
 
 
+def blanks(catalogue: Catalogue, which: str) -> Tensor | None:
+    """(U,) bool: items that may be replaced; None for ``any``."""
+    if which == "any":
+        return None
+    return torch.from_numpy(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy().copy())
+
+
 def corruptions(
-    items: Tensor, mask: Tensor, negatives: Negatives, count: int, generator: torch.Generator
+    items: Tensor,
+    mask: Tensor,
+    negatives: Negatives,
+    count: int,
+    generator: torch.Generator,
+    blank: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Replace one random item of each outfit, `count` times over.
+    """Replace one random item of each outfit, `count` times over; only an item of `blank` (U,) where that is given.
 
     Returns the outfits that could be served: items (B', n), mask (B', n), corruptions (B', count, n).
     """
-    position = (torch.rand(len(items), generator=generator) * mask.sum(dim=1)).long()
+    if blank is not None:
+        able = blank[items] & mask
+        some = able.any(dim=1)
+        items, mask, able = items[some], mask[some], able[some]
+        position = torch.rand(able.shape, generator=generator).masked_fill(~able, -1).argmax(dim=1)
+    else:
+        position = (torch.rand(len(items), generator=generator) * mask.sum(dim=1)).long()
     drawn, served = negatives.draw(items, mask, position, count, generator)
     items, mask, position, drawn = items[served], mask[served], position[served], drawn[served]
     corrupt = items[:, None, :].repeat(1, count, 1)

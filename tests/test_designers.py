@@ -43,7 +43,7 @@ def step_of(data: TrainingData, student: AddGnn) -> Step:
     right = student.score(states, positive)
     return Step(
         features=features, categories=categories, states=states, positive=positive, items=items,
-        corrupt=items[:, None], right=right, wrong=right[:, None], objective=right.new_zeros(()), epoch=0,
+        corrupt=items[:, None], negative=positive, right=right, wrong=right[:, None], objective=right.new_zeros(()), epoch=0,
         all_features=data.features, all_categories=data.categories, generator=torch.Generator().manual_seed(2),
     )  # fmt: skip
 

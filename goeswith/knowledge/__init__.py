@@ -20,6 +20,7 @@ class Step:
     features: (U, D) of the step's distinct items, categories: (U,), states: of the same items.
     positive: the step's outfits, items as rows of the states.
     items: (B, n) the same outfits as catalogue rows. corrupt: (B, r, n) their corruptions, one item replaced in each.
+    negative: the corruptions as rows of the states, r of the first outfit, r of the next.
     right: (B,) scores of the outfits. wrong: (B, r) those of the corruptions. objective: the student's own loss.
     epoch: how many are finished.
     all_features: (catalogue, D) and all_categories: (catalogue,), for items outside the step.
@@ -32,6 +33,7 @@ class Step:
     positive: OutfitBatch
     items: Tensor
     corrupt: Tensor
+    negative: OutfitBatch
     right: Tensor
     wrong: Tensor
     objective: Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "add-gnn": ("goeswith.models.add_gnn", "AddGnn", "AddGnnConfig"),
+    "akd-dbpr": ("goeswith.models.akd_dbpr", "AkdDbpr", "AkdDbprConfig"),
     "teacher": ("goeswith.models.teacher", "Teacher", "TeacherConfig"),
 }
 """Name on the command line → module, class, config class."""
@@ -39,6 +40,15 @@ class Scorer(Protocol):
 
         items: (B, n) int64 catalogue rows. mask: (B, n) bool, True = a real item.
         """
+        ...
+
+
+@runtime_checkable
+class Chooser(Scorer, Protocol):
+    """A scorer that judges the candidates of a question together."""
+
+    def choose(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Scores (B, m) float64 of candidates (B, m) beside outfits with a gap (B, n), comparable within a row."""
         ...
 
 

@@ -1,0 +1,134 @@
+"""AKD-DBPR's student: tops and bottoms in one space, compatible when their codes agree.
+
+Song, Feng, Han, Yang, Liu, Nie: "Neural Compatibility Modeling with Attentive Knowledge Distillation" (SIGIR 2018).
+Trained alone this is DBPR; the rules that teach it are `goeswith.knowledge.attentive`. U distinct items, D feature
+dimensions, H hidden, B outfits of at most n items, S sides.
+
+    z_i = s(W_t x_i + b_t),  z_j = s(W_b x_j + b_b),  m_ij = z_i · z_j
+
+The paper's two branches W_v v + W_c c, pictures and words, are one product with [v; c], features of two encoders side
+by side (``--encoder efficientnet-lite0+minilm``); either may be absent.
+
+Beyond pairs (ours, the paper has none): an outfit's score is the mean of m over its pairs of a top and a bottom
+(``sides=roles``), NaN where it has none; or over all its pairs, with a projection for each group of items
+(``sides=groups``). For an outfit of one top and one bottom both are m_ij.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from goeswith.catalogue import GROUPS
+from goeswith.errors import ConfigError
+from goeswith.knowledge.rules import BOTTOM, TOP
+from goeswith.losses import bpr, parameter_norm
+from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.outfits import OutfitBatch
+
+
+@dataclass(frozen=True)
+class AkdDbprConfig:
+    """Settings of the student; the defaults are the paper's where it gives them.
+
+    hidden: size of z. activation: s; the released program has the hard sigmoid. z must not be negative, for the
+    teacher's p is a ratio of sums.
+    sides: what has a projection of its own, see the module.
+    scaling: of the features, ``minmax`` per dimension, fitted on training items only.
+    dropout: of the features while training. weight_norm: λ of λ‖Θ‖²; `squared_norm` false takes ‖Θ‖.
+    """
+
+    hidden: int = 1024
+    activation: Literal["sigmoid", "hard-sigmoid"] = "sigmoid"
+    sides: Literal["roles", "groups"] = "roles"
+    scaling: Literal["minmax", "none"] = "minmax"
+    dropout: float = 0.0
+    weight_norm: float = 1e-5
+    squared_norm: bool = True
+
+    def __post_init__(self) -> None:
+        if self.hidden < 1 or not 0 <= self.dropout < 1:
+            raise ConfigError(f"hidden={self.hidden}, dropout={self.dropout}: hidden must be >= 1, dropout in [0, 1)")
+
+
+class AkdDbpr(nn.Module):
+    """The student p of AKD-DBPR.
+
+    Args:
+        config: see `AkdDbprConfig`.
+        dim: D, the size of the features.
+        vocabulary: the categories; their groups tell the sides.
+    """
+
+    side: Tensor
+    low: Tensor
+    span: Tensor
+
+    def __init__(self, config: AkdDbprConfig, dim: int, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        groups = [*vocabulary.groups, "other"]  # the last stands for categories never seen in training
+        if config.sides == "roles":
+            sides = [0 if group in TOP else 1 if group in BOTTOM else 2 for group in groups]
+        else:
+            sides = [GROUPS.index(group) for group in groups]
+        self.register_buffer("side", torch.tensor(sides), persistent=False)
+        count = 2 if config.sides == "roles" else len(GROUPS)
+        self.weight = nn.Parameter(
+            torch.stack([nn.init.xavier_uniform_(torch.empty(config.hidden, dim)) for _ in range(count)])
+        )
+        self.bias = nn.Parameter(torch.zeros(count, config.hidden))
+        self.register_buffer("low", torch.zeros(dim))
+        self.register_buffer("span", torch.ones(dim))
+
+    def observe(self, data: TrainingData) -> None:
+        """Take the range of each feature over the training items; one that never varies is left as it is."""
+        if self.config.scaling == "minmax":
+            worn = data.features[torch.from_numpy(data.train.items).unique()]
+            self.low.copy_(worn.amin(dim=0))
+            span = worn.amax(dim=0) - self.low
+            self.span.copy_(torch.where(span > 0, span, torch.ones_like(span)))
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """z (U, H) of features (U, D), each item by the projection of its side; 0 for an item of neither side."""
+        scaled = (features - self.low) / self.span
+        if self.training and self.config.dropout:
+            scaled = nn.functional.dropout(scaled, self.config.dropout)
+        side = self.side[categories]
+        order = side.argsort(stable=True)
+        parts = scaled[order].split(side.bincount(minlength=3).tolist())
+        # One matmul a side: there are two, or eight, whatever the items are.
+        weights, biases = self.weight.unbind(), self.bias.unbind()
+        projected = [nn.functional.linear(part, w, b) for part, w, b in zip(parts, weights, biases, strict=False)]
+        act = torch.sigmoid if self.config.activation == "sigmoid" else nn.functional.hardsigmoid
+        coded = act(torch.cat(projected))
+        states = torch.cat([coded, coded.new_zeros(len(order) - len(coded), coded.shape[1])])
+        return ItemStates(states[order.argsort()], categories)
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Mean of m_ij over an outfit's pairs: (B,); NaN where it has none."""
+        codes = states.hidden[batch.items] * batch.mask[:, :, None]  # (B, n, H)
+        if self.config.sides == "groups":
+            size = batch.mask.sum(dim=1)
+            # Σ_{i≠j} z_i · z_j = ‖Σ z‖² − Σ ‖z‖²
+            total = codes.sum(dim=1).float().square().sum(dim=1) - codes.float().square().sum(dim=(1, 2))
+            pairs = size * (size - 1)
+        else:
+            side = self.side[states.categories[batch.items]]
+            top, bottom = ((side == which) & batch.mask for which in (0, 1))
+            sums = [(codes * here[:, :, None]).sum(dim=1).float() for here in (top, bottom)]
+            total, pairs = (sums[0] * sums[1]).sum(dim=1), top.sum(dim=1) * bottom.sum(dim=1)
+        return torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
+
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """−ln σ(m_ij − m_ik)."""
+        return bpr(right, wrong)
+
+    def penalty(self) -> Tensor:
+        """λ‖Θ‖²."""
+        if not self.config.weight_norm:
+            return self.weight.new_zeros(())
+        return self.config.weight_norm * parameter_norm(self.parameters(), self.config.squared_norm)
