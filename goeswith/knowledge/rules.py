@@ -16,7 +16,7 @@ import numpy as np
 from goeswith.catalogue import Catalogue
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
-from goeswith.knowledge.words import phrases, said
+from goeswith.knowledge.words import phrase, said
 
 TOP, BOTTOM = ("top", "outer"), ("bottom", "dress")
 """Groups that can be the top and the bottom of a rule: a coat goes over a dress as a blouse goes over trousers."""
@@ -52,7 +52,7 @@ class Rule:
 
     def alternatives(self, side: str) -> list[str]:
         """The phrases of one side, ``top`` or ``bottom``, as they are looked for."""
-        return phrases(getattr(self, side).split("/"))
+        return [phrase(value) for value in getattr(self, side).split("/")]
 
 
 _FIELDS = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Rule)}  # name → needed
@@ -188,9 +188,8 @@ def match(rules: Sequence[Rule], catalogue: Catalogue) -> Matches:
         CatalogueError: a rule names an attribute that the catalogue does not have.
     """
     held = {side: np.zeros((len(rules), len(catalogue)), dtype=bool) for side in ("top", "bottom")}
-    attributes = np.array([rule.attribute for rule in rules], dtype=object)
-    for attribute in dict.fromkeys(attributes):
-        asked = np.flatnonzero(attributes == attribute)
+    for attribute in dict.fromkeys(rule.attribute for rule in rules):
+        asked = [place for place, rule in enumerate(rules) if rule.attribute == attribute]
         values = [getattr(rules[place], side) for side in held for place in asked]
         try:
             says = said(catalogue, attribute, values)

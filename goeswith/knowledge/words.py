@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
+from itertools import chain, zip_longest
 
 import numpy as np
 import polars as pl
@@ -14,7 +16,7 @@ from goeswith.errors import CatalogueError
 WORD = "word"
 """The attribute that stands for the words of the title."""
 
-_WORD = r"[\p{L}\p{N}]+(?:[-'’][\p{L}\p{N}]+)*"  # "off-white" is one word: it is not white
+_WORD = r"[^\W_]+(?:[-'’][^\W_]+)*"  # "off-white" is one word: it is not white
 _NO_ATTRIBUTES = ("item_id", "image")
 
 
@@ -23,10 +25,9 @@ def words(text: pl.Expr) -> pl.Expr:
     return text.str.to_lowercase().str.extract_all(_WORD)
 
 
-def phrases(values: Iterable[str]) -> list[str]:
-    """Each value as it is looked for: its lower-case words with one space between; empty where it has none."""
-    column = pl.DataFrame({"value": list(values)}, schema={"value": pl.String})
-    return column.select(words(pl.col("value")).list.join(" ")).to_series().to_list()
+def phrase(value: str) -> str:
+    """A value as it is looked for: its lower-case words with one space between; empty where it has none."""
+    return " ".join(re.findall(_WORD, value.lower()))
 
 
 def attributes(catalogue: Catalogue) -> list[str]:
@@ -63,23 +64,21 @@ def said(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndar
         CatalogueError: the catalogue has no such attribute.
     """
     text = texts(catalogue, attribute)
-    parts = pl.Series(values, dtype=pl.String).str.split("/").to_frame("phrase").with_row_index("value")
-    parts = parts.explode("phrase").with_columns(phrase=words(pl.col("phrase")).list.join(" "))
-    asked = parts.select(pl.col("phrase").unique(maintain_order=True)).with_row_index("asked")
+    parts = [[phrase(other) for other in value.split("/")] for value in values]
+    asked = {told: place for place, told in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
     held = np.zeros((len(asked), len(text)), dtype=bool)
-    held[_found(text, asked)] = True
-    parts = parts.join(asked, on="phrase", maintain_order="left")
-    which, starts = parts["asked"].to_numpy(), parts["value"].rle_id().search_sorted(np.arange(len(values)))
-    lengths = np.diff(starts.to_numpy(), append=len(which))
-    says = np.zeros((len(values), len(text)), dtype=bool)
-    for rank in range(lengths.max(initial=0)):  # as many as one value has alternatives
-        more = lengths > rank
-        says[more] |= held[which[starts.to_numpy()[more] + rank]]
-    return says
+    held[_found(text, list(asked))] = True
+    packed = np.packbits(held, axis=1)  # an eighth to move
+    says = np.zeros((len(values), packed.shape[1]), dtype=np.uint8)
+    for others in zip_longest(*parts):  # the first alternative of each value, the second of those that have one, ...
+        more = [place for place, other in enumerate(others) if other is not None]
+        says[more] |= packed[[asked[others[place]] for place in more]]
+    return np.unpackbits(says, axis=1, count=len(text)).view(bool)
 
 
-def _found(text: pl.Series, asked: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Places in `asked` (columns asked, phrase) and rows of `text`, one for each text that says a phrase."""
+def _found(text: pl.Series, phrases: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Places in `phrases` and rows of `text`, one for each text that says a phrase."""
+    asked = pl.DataFrame({"phrase": phrases}, schema={"phrase": pl.String}).with_row_index("asked")
     items = text.to_frame("text").with_row_index("row")
     distinct = items.select(pl.col("text").unique()).with_row_index("place")
     tokens = distinct.select("place", word=words(pl.col("text"))).explode("word").drop_nulls()
