@@ -1,0 +1,105 @@
+"""OutfitTransformer: self-attention over the items of an outfit and one learned token that stands for the whole.
+
+Sarkar, Bodla, Vasileva, Lin, Beniwal, Lu, Medioni: "OutfitTransformer: Learning Outfit Representations for Fashion
+Recommendation", WACV 2023; its compatibility model. U distinct items, D feature dimensions, H hidden,
+B outfits of at most n items.
+
+The items and the outfit token go through a transformer encoder without positions, so an outfit is a set. The
+score is the logit that an MLP reads from the token. Training is a classification of outfits (1) and corruptions (0)
+by focal loss (Lin et al. 2017), FL = −(1 − p_t)^γ ln p_t with p_t the probability of the true class.
+
+Our reading, where the paper is silent: width of the feed-forward layers, dropout, γ = 2, an MLP of one hidden layer,
+and both classes weighing a half whatever the number of corruptions. Layers normalise before they attend, because after
+it six of them do not start to learn at the learning rate of the loop without a warm-up.
+
+Deviations. The paper trains a CNN and reads text by sentence-BERT, 64 numbers each; here an item is a linear map of
+frozen features. Gaps are filled by the score of the whole outfit: the second model of the paper, which makes a
+target item from a target token and retrieves by distance, is left out, for it answers another question
+with weights of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from goeswith.errors import ConfigError
+from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.outfits import OutfitBatch
+
+
+@dataclass(frozen=True)
+class OutfitTransformerConfig:
+    """Settings of OutfitTransformer; hidden, layers and heads are the paper's.
+
+    hidden: H, a multiple of heads. feedforward: width inside a layer. dropout: in the layers. focus: γ.
+    """
+
+    hidden: int = 128
+    layers: int = 6
+    heads: int = 16
+    feedforward: int = 512
+    dropout: float = 0.1
+    focus: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "layers", "heads", "feedforward"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.hidden % self.heads:
+            raise ConfigError(f"hidden={self.hidden} is no multiple of heads={self.heads}; change one of them")
+        if not 0 <= self.dropout < 1 or self.focus < 0:
+            raise ConfigError(f"dropout={self.dropout}, focus={self.focus}: dropout must be in [0, 1), focus >= 0")
+
+
+class OutfitTransformer(nn.Module):
+    """See the module.
+
+    Args:
+        config: see `OutfitTransformerConfig`.
+        dim: D, the size of the features.
+        vocabulary: not used; an item is its features.
+    """
+
+    def __init__(self, config: OutfitTransformerConfig, dim: int, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        h = config.hidden
+        self.embedding = nn.Linear(dim, h)
+        self.token = nn.Parameter(0.02 * torch.randn(h))
+        layer = nn.TransformerEncoderLayer(
+            h, config.heads, config.feedforward, config.dropout, batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(h), enable_nested_tensor=False)
+        self.head = nn.Sequential(nn.Linear(h, h), nn.ReLU(), nn.Linear(h, 1))
+
+    def observe(self, data: TrainingData) -> None:
+        """Nothing is counted."""
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """Embeddings (U, H), from features (U, D) and categories (U,)."""
+        return ItemStates(self.embedding(features), categories)
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Logit that an outfit goes together: (B,)."""
+        items = states.hidden[batch.items]  # (B, n, H)
+        token = self.token.to(items.dtype).expand(len(items), 1, -1)
+        padding = F.pad(~batch.mask, (1, 0))  # the token is never padding
+        whole = self.layers(torch.cat([token, items], dim=1), src_key_padding_mask=padding)[:, 0]
+        return self.head(whole)[:, 0]
+
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Mean focal loss of the outfits and of the corruptions, each class a half."""
+        return (focal(right, self.config.focus).mean() + focal(-wrong, self.config.focus).mean()) / 2
+
+    def penalty(self) -> Tensor:
+        """None."""
+        return torch.zeros(())
+
+
+def focal(logit: Tensor, focus: float) -> Tensor:
+    """−(1 − p)^γ ln p of each p = σ(logit), the probability of the true class."""
+    return torch.sigmoid(-logit) ** focus * F.softplus(-logit)
