@@ -69,7 +69,7 @@ def import_(
     layout: Annotated[str, typer.Argument(help="Published layout, e.g. mango, ccp, fashionvc, table, sample.")],
     paths: Annotated[list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")],
     name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the splits, and of the drawn sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the splits, and of the drawn sample.")] = 0,
     outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
@@ -158,7 +158,7 @@ def questions(
         str | None, typer.Option(help="compat, fitb, triplet or retrieval; all usual ones by default.")
     ] = None,
     negatives: Annotated[str, typer.Option(help="With --task: random, category or matched.")] = "matched",
-    seed: Annotated[int, typer.Option(help="Equal seeds freeze equal questions.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds freeze equal questions.")] = 0,
     outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
     out: Annotated[Path | None, typer.Option(help="With --outfits and --task: the question file to write.")] = None,
 ) -> None:
@@ -237,7 +237,14 @@ def train(
     from goeswith.run import train as train_run
 
     run = train_run(
-        model, Dataset(dataset), out, teacher=teacher, rules=rules, settings=settings or (), encoder=encoder, say=_epochs
+        model,
+        Dataset(dataset),
+        out,
+        teacher=teacher,
+        rules=rules,
+        settings=settings or (),
+        encoder=encoder,
+        say=_epochs,
     )
     result = run.config["result"]
     typer.echo(
@@ -341,7 +348,7 @@ def score(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, the runs and the report.")] = Path("demo"),
     outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
 ) -> None:
     """Draw a wardrobe, train on it, measure, and write report.html: every stage for real."""
     from goeswith.demo import demo as run_demo

@@ -14,8 +14,17 @@ from goeswith.negatives import Negatives
 from goeswith.outfits import OutfitBatch, Outfits
 from goeswith.training import TrainConfig, corruptions, encode, fit, score
 
-SMALL = {"add-gnn": {"attributes": 3, "hidden": 8}, "teacher": {"attributes": 3, "rank": 8}}
-LEARNED = {"add-gnn": 0.9, "teacher": 0.9}
+SMALL = {
+    "add-gnn": {"attributes": 3, "hidden": 8},
+    "akd-dbpr": {"hidden": 32, "sides": "groups"},
+    "teacher": {"attributes": 3, "rank": 8},
+    "ngnn": {"hidden": 8},
+    "type-aware": {"size": 8},
+    "csa-net": {"size": 8},
+    "sce-net": {"size": 8},
+}
+TRAINED = {"akd-dbpr": {"learning_rate": 0.02}}
+"""What a model needs beside the settings of all to learn in the few steps there are."""
 
 
 def small(name: str, dim: int, words: Vocabulary):
@@ -99,7 +108,8 @@ def test_a_gradient_reaches_every_parameter(setting) -> None:
 def test_it_learns_a_world_whose_answer_is_known(setting, tmp_path: Path) -> None:
     """Outfits share a hidden style that the features show; same-category negatives mostly break it."""
     name, data, model, _ = setting
-    config = TrainConfig(negatives="category", epochs=30, patience=30, batch_size=64, precision="fp32")
+    common = {"negatives": "category", "epochs": 30, "patience": 30, "batch_size": 64, "precision": "fp32"}
+    config = TrainConfig(**common | TRAINED.get(name, {}))
     fit(model, data, config, tmp_path)
     test = world_of(name)
     outfits = styles_world()[1].split("test") if name != "teacher" else test.valid

@@ -193,7 +193,8 @@ class RuleTeacher(nn.Module):
         trust = self.trust(attended, fired.any(dim=1) & ~fired.all(dim=1))
         # A candidate does as a positive rule says by making its pair, as a negative one says by not making it.
         obeys = fired[trust.question, :, trust.rule] ^ self.negative[trust.rule, None]  # (A, m)
-        raised = torch.zeros_like(log_p).index_add(0, trust.question, trust.confidence[:, None] * obeys)
+        confidence = trust.confidence[:, None].to(log_p.dtype)
+        raised = torch.zeros_like(log_p).index_add(0, trust.question, confidence * obeys)
         return log_p, (log_p + raised).log_softmax(dim=1), trust
 
     def trust(self, attended: Tensor | None, active: Tensor) -> Trust:
