@@ -23,6 +23,10 @@ MODELS = {
     "add-gnn": ("goeswith.models.add_gnn", "AddGnn", "AddGnnConfig"),
     "akd-dbpr": ("goeswith.models.akd_dbpr", "AkdDbpr", "AkdDbprConfig"),
     "teacher": ("goeswith.models.teacher", "Teacher", "TeacherConfig"),
+    "ngnn": ("goeswith.models.ngnn", "Ngnn", "NgnnConfig"),
+    "type-aware": ("goeswith.models.type_aware", "TypeAware", "TypeAwareConfig"),
+    "csa-net": ("goeswith.models.csa_net", "CsaNet", "CsaNetConfig"),
+    "sce-net": ("goeswith.models.sce_net", "SceNet", "SceNetConfig"),
 }
 """Name on the command line → module, class, config class."""
 

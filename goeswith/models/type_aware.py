@@ -1,0 +1,135 @@
+"""Type-Aware: items compared in a space that belongs to the pair of their types.
+
+Vasileva, Plummer, Dusad, Rajpal, Kumar, Forsyth: "Learning Type-Aware Embeddings for Fashion Compatibility" (ECCV
+2018), and the program released with it. U distinct items, D feature dimensions, d embedding, T types.
+
+    x_i = W f_i + b                                                      general embedding, (d,)
+    d_ij = ‖n(x_i ⊙ m_uv) − n(x_j ⊙ m_uv)‖₂,  u, v = types of i, j      m_uv = relu(M_uv), n(x) = x / ‖x‖
+    L = max(0, d_ij − d_ik + μ) + λ_m ‖m_uv‖₁ + λ_e ‖x‖₂                 k replaces j
+    y = − mean of d_ij over the pairs of the outfit
+
+Our reading: every item that stayed is an anchor i, where the program draws one; a k of another type w (random
+negatives, which the paper does not use) is compared in the space of u, w. A pair of types that no training outfit has
+is compared in the mean of the spaces that were learned. Distances are the program's, not squared as in the paper.
+
+Deviations: a linear layer on frozen features stands for the CNN trained end to end; the losses that need titles, and
+the one that draws items of a type together (weight 5e-5), are left out; ‖x‖ is of all items of the batch, not of those
+in triplets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, embedding, normalize
+
+from goeswith.errors import ConfigError
+from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.pairs import mean_by, pairs_of, triplets_of
+from goeswith.outfits import OutfitBatch
+
+
+@dataclass(frozen=True)
+class TypeAwareConfig:
+    """Settings of Type-Aware; the defaults are the published ones.
+
+    size: d. types: what a type is, the fine category or the coarse group (the published 11 types are as coarse).
+    normalise: n of the masked embeddings, as in the released command (the paper's tables are without).
+    margin: μ. mask_weight, embedding_weight: λ_m and λ_e.
+    dropout: of the features while training; not in the paper, 0 by default.
+    """
+
+    size: int = 64
+    types: Literal["category", "group"] = "category"
+    normalise: bool = True
+    margin: float = 0.3
+    mask_weight: float = 5e-4
+    embedding_weight: float = 5e-4
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.margin <= 0 or not 0 <= self.dropout < 1:
+            raise ConfigError(
+                f"size={self.size}, margin={self.margin}, dropout={self.dropout}: "
+                "size must be >= 1, margin > 0, dropout in [0, 1)"
+            )
+
+
+class TypeAware(nn.Module):
+    """Distances after the mask of a pair of types.
+
+    Args:
+        config: see `TypeAwareConfig`.
+        dim: D, the size of the features.
+        vocabulary: the categories, and the groups where those are the types.
+    """
+
+    kind: Tensor
+    place: Tensor
+
+    def __init__(self, config: TypeAwareConfig, dim: int, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Linear(dim, config.size)
+        names = vocabulary.categories if config.types == "category" else vocabulary.groups
+        order = {name: place for place, name in enumerate(sorted(set(names)))}
+        count = len(order)
+        # (C + 1,) type of each category code; the last stands for categories never seen.
+        self.register_buffer("kind", torch.tensor([order[name] for name in names] + [count]), persistent=False)
+        # (T + 1, T + 1) row of the masks for each pair of types; the row behind the last is the mean of those in use.
+        low, high = torch.triu_indices(count, count)
+        place = torch.full((count + 1, count + 1), len(low))
+        place[low, high] = place[high, low] = torch.arange(len(low))
+        self.register_buffer("place", place)
+        self.masks = nn.Parameter(torch.empty(len(low), config.size).normal_(0.9, 0.7))
+
+    def observe(self, data: TrainingData) -> None:
+        """Which pairs of types meet in training outfits; the others have no space of their own."""
+        items, mask = (torch.from_numpy(array) for array in data.train.padded())
+        pairs, types = pairs_of(OutfitBatch(items, mask)), self.kind[data.categories]
+        met = torch.zeros_like(self.place, dtype=torch.bool)
+        met[types[pairs.left], types[pairs.right]] = True
+        self.place.masked_fill_(~(met | met.T), len(self.masks))
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """General embeddings (U, d)."""
+        features = dropout(features, self.config.dropout, self.training)
+        return ItemStates(self.embedding(features).to(self.masks.dtype), categories)
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """y, the mean distance with its sign turned: (B,)."""
+        pairs = pairs_of(batch)
+        masks = self.pair_masks(states, pairs.left, pairs.right)
+        return -mean_by(self.distances(states, masks, pairs.left, pairs.right), pairs.outfit, len(batch))
+
+    def pair_masks(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
+        """m_uv for pairs of rows of the states: (P, d)."""
+        masks = self.masks.relu()
+        used = torch.bincount(self.place.flatten(), minlength=len(masks) + 1)[:-1] > 0
+        usual = (used / used.sum()).to(masks.dtype) @ masks
+        types = self.kind[states.categories]
+        return embedding(self.place[types[left], types[right]], torch.cat([masks, usual[None]]))
+
+    def distances(self, states: ItemStates, masks: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        """d_ij for pairs of rows of the states and their masks (P, d): (P,)."""
+        one, other = (embedding(rows, states.hidden) * masks for rows in (left, right))
+        if self.config.normalise:
+            one, other = normalize(one, dim=1), normalize(other, dim=1)
+        return torch.linalg.vector_norm(one - other, dim=1)
+
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """L: the mean hinge of the triplets and what keeps masks sparse and embeddings small."""
+        triplets = triplets_of(batch, len(right))
+        close, far = (self.pair_masks(states, triplets.anchor, rows) for rows in (triplets.right, triplets.wrong))
+        near = self.distances(states, close, triplets.anchor, triplets.right)
+        distant = self.distances(states, far, triplets.anchor, triplets.wrong)
+        hinge = (near - distant + self.config.margin).clamp_min(0).mean()
+        length = states.hidden.square().sum(dim=1).mean().sqrt()
+        return hinge + self.config.mask_weight * close.sum(dim=1).mean() + self.config.embedding_weight * length
+
+    def penalty(self) -> Tensor:
+        """Nothing: what is added depends on the batch."""
+        return self.masks.new_zeros(())
