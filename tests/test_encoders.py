@@ -62,7 +62,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return block.reshape(len(block), -1, 3).mean(1).astype(np.float32)
 
     def opened(name: str, batch_size: int) -> Network:
-        return Network(name, run, None if name == "words" else (SIDE, SIDE), "weights")
+        return Network(name, run, None if name == "titles" else (SIDE, SIDE), "weights")
 
     monkeypatch.setattr(networks, "open_network", opened)
     monkeypatch.setattr(encoders, "SHARD", 6)
@@ -124,12 +124,12 @@ def test_a_catalogue_of_bad_pictures_is_refused(dataset: Dataset, network: list[
 
 
 def test_words_are_titles_or_else_colour_and_category(dataset: Dataset, network: list[Any]) -> None:
-    report = encode(dataset, "words")
+    report = encode(dataset, "titles")
     assert (report.encoded, report.excluded) == (20, {})
     given = [text for texts in network for text in texts]
     assert given[:4] == ["black skirt", "title 1", "skirt", "title 3"]
     assert given[4:6] == ["black skirt", "title 5"]
-    assert load_features(dataset, "words").values[1].tolist() == [7, 2]
+    assert load_features(dataset, "titles").values[1].tolist() == [7, 2]
 
 
 def test_a_network_that_gives_no_number_is_refused(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +208,13 @@ def test_numbers_out_of_range_are_refused(dataset: Dataset, options: dict[str, i
 def test_an_unknown_encoder_writes_nothing(dataset: Dataset) -> None:
     with pytest.raises(ConfigError, match="no encoder 'resnet'"):
         encode(dataset, "resnet")
+    assert not (dataset.path / "features").exists()
+
+
+def test_encoders_side_by_side_are_encoded_one_by_one(dataset: Dataset) -> None:
+    told = r"'a\+hf:b/c' names the features of several .* --encoder a and goeswith encode .* --encoder hf:b/c$"
+    with pytest.raises(ConfigError, match=told):
+        encode(dataset, "a+hf:b/c")
     assert not (dataset.path / "features").exists()
 
 

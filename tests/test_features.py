@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save_file
 
 from goeswith.catalogue import Catalogue
-from goeswith.errors import CatalogueError, DataError
+from goeswith.errors import CatalogueError, ConfigError, DataError
 from goeswith.features import Features, features_path, load_features, read_metadata, write_features
 
 CATALOGUE = Catalogue(pl.DataFrame({"item_id": ["a", "b", "c", "d"], "category": ["hat", "hat", "bag", "bag"]}))
@@ -35,6 +35,7 @@ def test_vectors_stand_at_the_rows_of_their_items(tmp_path: Path) -> None:
     assert features.values.dtype == np.float32
     assert features.present.tolist() == [True, False, False, True]
     assert features.encoder == "e"
+    assert features.blocks == (2,)
 
 
 @given(hnp.arrays(np.float16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7), elements={"allow_nan": False}))
@@ -45,6 +46,15 @@ def test_the_container_is_what_safetensors_reads(tmp_path_factory: pytest.TempPa
     assert np.array_equal(load_file(path)["features"], matrix)
     assert read_metadata(path)["item_ids"] == '["\\u00e9", "\\""]'
     assert read_metadata(path)["more"] == "told"
+
+
+def test_float32_keeps_whole_numbers_that_float16_does_not(tmp_path: Path) -> None:
+    matrix = np.array([[2049.0, 30521.0]])
+    for dtype, same in ((np.float16, False), (np.float32, True)):
+        path = tmp_path / dtype.__name__
+        write_features(path, [matrix], (1, 2), item_ids=["b"], encoder="e", catalogue=CATALOGUE, dtype=dtype)
+        assert load_file(path)["features"].dtype == dtype
+        assert (Features.load(path, CATALOGUE).values[1] == matrix).all() == same
 
 
 def test_blocks_that_do_not_add_up_leave_no_file(tmp_path: Path) -> None:
@@ -139,8 +149,41 @@ def test_the_only_encoder_is_found_and_several_must_be_chosen_from(tmp_path: Pat
         load_features(dataset, "x")
 
 
-@pytest.mark.parametrize("encoder", ["hf:a/b", "hf:../../x", "st:/home/me/models", "hf:C:\\m", "minilm"])
+def test_several_encoders_stand_side_by_side(tmp_path: Path) -> None:
+    dataset = folder(tmp_path)
+    write(features_path(dataset, "minilm"), ["b", "a", "d"], np.array([[1, 2], [3, 4], [5, 6]]), encoder="minilm")
+    write(features_path(dataset, "hf:x/y"), ["c", "d", "a"], np.array([[7], [8], [9]]), encoder="hf:x/y")
+    features = load_features(dataset, "minilm+hf:x/y")
+    assert features.values.tolist() == [[3, 4, 9], [0, 0, 0], [0, 0, 0], [5, 6, 8]]
+    assert features.values.dtype == np.float32
+    assert features.present.tolist() == [True, False, False, True]
+    assert features.encoder == "minilm+hf:x/y"
+    assert features.blocks == (2, 1)
+    turned = load_features(dataset, "hf:x/y+minilm")
+    assert turned.values[3].tolist() == [8, 5, 6]
+    assert turned.blocks == (1, 2)
+    write(features_path(dataset, "hf:x/y"), ["c", "d", "a"], np.array([[7], [8], [10]]), encoder="hf:x/y")
+    changed = load_features(dataset, "minilm+hf:x/y")
+    prints = {load_features(dataset, name).fingerprint for name in ("minilm", "hf:x/y")}
+    prints |= {told.fingerprint for told in (features, turned, changed)}
+    assert len(prints) == 5
+    assert all(len(told) == 12 for told in prints)
+
+
+def test_a_missing_part_is_named_with_its_command(tmp_path: Path) -> None:
+    dataset = folder(tmp_path, "minilm-tokens", "minilm")
+    with pytest.raises(DataError, match=r"no features of 'words' \(there are: minilm-.*, minilm\); .* words$"):
+        load_features(dataset, "minilm+words")
+    with pytest.raises(DataError, match="no features of 'tokens'"):  # which is not minilm-tokens
+        load_features(dataset, "minilm+tokens")
+    for name in ("minilm+minilm", "minilm+", "+"):
+        with pytest.raises(ConfigError, match=r"must name encoders, each once, with [+] between them"):
+            load_features(dataset, name)
+
+
+@pytest.mark.parametrize("encoder", ["hf:a/b", "hf:../../x", "st:/home/me/models", "hf:C:\\m", "minilm", "a+b"])
 def test_a_features_file_stays_in_its_folder(tmp_path: Path, encoder: str) -> None:
     path = features_path(SimpleNamespace(path=tmp_path), encoder)
     assert path.parent == tmp_path / "features"
     assert not path.name.startswith(".")
+    assert "+" not in path.name
