@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith import __version__
+from goeswith import __version__, rules_cli
 from goeswith.errors import ConfigError, DataError, GoeswithError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(rules_cli.app, name="rules")
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
 EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; the only ones there by default.")]

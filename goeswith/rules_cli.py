@@ -1,0 +1,121 @@
+"""The commands over rules: find them in outfits, and check a file of them against outfits."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goeswith.errors import DataError
+
+if TYPE_CHECKING:
+    from goeswith.knowledge.checking import Checked
+    from goeswith.knowledge.mining import Mined
+    from goeswith.knowledge.pairs import Measured
+
+app = typer.Typer(help="What goes on top of what: find rules in outfits, and check a file of them.")
+
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
+
+
+@app.command()
+def mine(
+    dataset: DatasetArgument,
+    out: Annotated[Path | None, typer.Option(help="Rule file to write, for a person to edit (TOML).")] = None,
+    most: Annotated[int, typer.Option("--max", help="Rules at most.")] = 60,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Text column, or word for the words of the titles; all usual by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of validation triplets, where none are published.")] = 0,
+) -> None:
+    """Find rules in the training outfits, most useful first. Words of titles also find shops: read before you trust."""
+    from goeswith import __version__
+    from goeswith.dataset import Dataset
+    from goeswith.knowledge.mining import mine as mine_rules
+    from goeswith.knowledge.rules import write_rules
+    from goeswith.tables import plain
+
+    if out is not None and out.exists():
+        raise DataError(f"{out} exists already, and a person may have edited it; choose another name or remove it")
+    opened = Dataset(dataset)
+    found = mine_rules(opened, attributes=attribute, most=most, seed=seed)
+    if not found:
+        raise DataError(f"the training outfits of {dataset} show no rule that is strong and sure; import more outfits")
+    head = ["rule", "train pairs", "by chance", "lift", "valid coverage", "right on", "p"]
+    rows = [
+        [str(m.rule), str(m.support), f"{m.expected:.1f}", f"{m.lift:.2f}", *_shares(m.valid), f"{m.p:.0e}"]
+        for m in found
+    ]
+    typer.echo(plain(head, rows))
+    if out is None:
+        return
+    options = ["--max", str(most), "--seed", str(seed), *(part for a in attribute or () for part in ("--attribute", a))]
+    command = shlex.join(["goeswith", "rules", "mine", dataset, "--out", str(out), *options])
+    comment = (
+        f"Rules of {opened.name}, found by goeswith {__version__} with:\n  {command}\n"
+        "Edit freely: take rules out, add your own, and look at them with: goeswith rules check FILE DATASET"
+    )
+    write_rules([m.rule for m in found], out, comment=comment, comments=[_numbers(m) for m in found])
+    typer.echo(f"{out}: {len(found)} rules")
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rule file.")],
+    dataset: DatasetArgument,
+    examples: Annotated[int, typer.Option(min=0, help="Triplets to show for and against each rule.")] = 0,
+    test: Annotated[bool, typer.Option("--test", help="Measure on test too, once everything is chosen.")] = False,
+    seed: Annotated[int, typer.Option(help="Of triplets, where none are published.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """How often each rule of a file applies and is right, which never apply, and which contradict each other."""
+    from goeswith.dataset import Dataset
+    from goeswith.knowledge.checking import check as check_rules
+    from goeswith.knowledge.rules import read_rules
+    from goeswith.tables import plain
+
+    splits = ("train", "valid", *(["test"] if test else []))
+    found = check_rules(read_rules(file), Dataset(dataset), splits=splits, examples=examples, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([checked.to_dict() for checked in found], indent=2))
+    else:
+        told = [f"{split} {what}" for split in splits for what in ("coverage", "right on")]
+        rows = [
+            [str(c.rule), str(c.tops), str(c.bottoms), *(t for split in splits for t in _shares(c.measured[split]))]
+            for c in found
+        ]
+        typer.echo(plain(["rule", "tops", "bottoms", *told], rows))
+        for checked in found if examples else ():
+            typer.echo(_shown(checked))
+    for warning in (sentence for checked in found for sentence in checked.warnings):
+        typer.echo(f"goeswith: {file}: {warning}", err=True)
+
+
+def _shares(measured: Measured) -> list[str]:
+    """Coverage, and precision with its 95 % interval, in percent."""
+    low, high = measured.interval
+    coverage = f"{100 * measured.coverage:.1f} %" if measured.triplets else "–"
+    right = f"{100 * measured.precision:.1f} % [{100 * low:.1f}, {100 * high:.1f}]" if measured.active else "–"
+    return [coverage, right]
+
+
+def _numbers(mined: Mined) -> str:
+    """One line for the file: what speaks for a rule."""
+    coverage, precision = _shares(mined.valid)
+    return (
+        f"{mined.support} training pairs where chance makes {mined.expected:.0f} (lift {mined.lift:.2f}); applies to "
+        f"{coverage} of the validation triplets and is right on {precision} of those"
+    )
+
+
+def _shown(checked: Checked) -> str:
+    """The examples of one rule, each on a line: the pair worn, and the bottom that was not."""
+    lines = [str(checked.rule)]
+    for sign, some in (("right", checked.right), ("wrong", checked.wrong)):
+        for example in some:
+            top, worn, other = (f"{i} ({t})" if t else i for i, t in zip(example.items, example.titles, strict=True))
+            lines.append(f"  {sign}: {top} was worn with {worn}, not with {other}")
+    return "\n".join(lines)
