@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 from scipy import sparse, special, stats
 
 from goeswith.catalogue import Catalogue
@@ -114,28 +115,16 @@ def mine(
     for name in attributes or ():
         if name not in {attribute for attribute, _ in known}:
             raise DataError(f"no {name} is said by {LEAST_ITEMS} items worn in training; leave out --attribute {name}")
+    if not known:
+        return []
     counts = _count(worn, known, places.reshape(-1, 2))
-    top, bottom = np.nonzero(
-        (counts.kind[:, None] == counts.kind) & (counts.top[:, None] >= least_pairs) & (counts.bottom >= least_pairs)
-    )
-    support, expected = counts.together[top, bottom], counts.top[top] * counts.bottom[bottom] / counts.pairs
-    lift = (support + 1) / (expected + 1)
-    p = _chance(support, counts.top[top], counts.bottom[bottom], counts.pairs)
-    good = (p <= false_discoveries) & np.where(
-        support > expected,
-        (support >= least_pairs) & (lift >= least_lift),
-        (expected >= least_pairs) & (lift <= 1 / least_lift),
-    )
-    signs = np.where(support > expected, 1, -1)
-    order = np.flatnonzero(good)[np.argsort(-np.abs(support - expected)[good], kind="stable")]
-    kept = _apart(counts, top, bottom, signs, order, most)
-    rules = [
-        Rule(known[top[at]][0], known[top[at]][1], known[bottom[at]][1], "+" if signs[at] > 0 else "-") for at in kept
-    ]
+    found = _strong_and_sure(counts, least_pairs, least_lift, false_discoveries)
+    kept = found[_apart(counts, found, most)].rows(named=True)
+    rules = [Rule(known[row["top"]][0], known[row["top"]][1], known[row["bottom"]][1], row["sign"]) for row in kept]
     measured = measure(match(rules, dataset.catalogue), triplets(dataset, "valid", seed))
     return [
-        Mined(rule, int(support[at]), float(expected[at]), float(lift[at]), float(p[at]), valid)
-        for rule, at, valid in zip(rules, kept, measured, strict=True)
+        Mined(rule, int(row["support"]), row["expected"], row["lift"], row["p"], valid)
+        for rule, row, valid in zip(rules, kept, measured, strict=True)
     ]
 
 
@@ -155,10 +144,34 @@ def _count(worn: Catalogue, known: Sequence[tuple[str, str]], pairs: np.ndarray)
     )
 
 
+def _strong_and_sure(counts: _Counts, pairs: int, lift: float, false_discoveries: float) -> pl.DataFrame:
+    """Columns top, bottom (places of values), sign, support, expected, lift, p, the most useful first.
+
+    pairs, lift, false_discoveries: the least and the most that are good enough, see `mine`.
+    """
+    top, bottom = np.nonzero(
+        (counts.kind[:, None] == counts.kind) & (counts.top[:, None] >= pairs) & (counts.bottom >= pairs)
+    )
+    support, expected = counts.together[top, bottom], counts.top[top] * counts.bottom[bottom] / counts.pairs
+    tried = pl.DataFrame(
+        {
+            "top": top, "bottom": bottom, "support": support, "expected": expected,
+            "lift": (support + 1) / (expected + 1),
+            "p": _chance(support, counts.top[top], counts.bottom[bottom], counts.pairs),
+        }
+    )  # fmt: skip
+    more = pl.col("support") > pl.col("expected")
+    enough = pl.max_horizontal("support", "expected") >= pairs
+    strong = pl.when(more).then(pl.col("lift") >= lift).otherwise(pl.col("lift") <= 1 / lift)
+    useful = (pl.col("support") - pl.col("expected")).abs()
+    good = tried.filter(enough, strong, pl.col("p") <= false_discoveries)
+    signed = good.with_columns(sign=pl.when(more).then(pl.lit("+")).otherwise(pl.lit("-")))
+    return signed.sort(useful, descending=True, maintain_order=True)
+
+
 def _chance(both: np.ndarray, top: np.ndarray, bottom: np.ndarray, pairs: int) -> np.ndarray:
     """p of the G test on 2 × 2 tables (M,), corrected for their number M: 2 Σ O ln(O / E), one degree of freedom."""
-    cells = _xlogx(both) + _xlogx(top - both) + _xlogx(bottom - both)
-    cells += _xlogx(pairs - top - bottom + both)
+    cells = sum(map(_xlogx, (both, top - both, bottom - both, pairs - top - bottom + both)))
     sides = sum(map(_xlogx, (top, pairs - top, bottom, pairs - bottom)))
     p = stats.chi2.sf(2 * np.maximum(cells - sides + _xlogx(np.array(pairs)), 0), 1)
     return stats.false_discovery_control(p, method="by") if len(p) else p
@@ -168,16 +181,15 @@ def _xlogx(count: np.ndarray) -> np.ndarray:
     return special.xlogy(count, count)
 
 
-def _apart(
-    counts: _Counts, top: np.ndarray, bottom: np.ndarray, signs: np.ndarray, order: np.ndarray, most: int
-) -> list[int]:
-    """The first of `order` (places in the other arrays), none `CONTAINED` in an earlier one of its sign."""
+def _apart(counts: _Counts, found: pl.DataFrame, most: int) -> list[int]:
+    """The first `most` rows of `found` that are not `CONTAINED` in an earlier one of their sign."""
+    top, bottom, sign = (found[name].to_numpy() for name in ("top", "bottom", "sign"))
     kept: list[int] = []
-    for at in order:
+    for at in range(len(found)):
         if len(kept) == most:
             break
-        same = [other for other in kept if signs[other] == signs[at]]
+        same = [other for other in kept if sign[other] == sign[at]]
         inside = counts.top_overlap[top[at], top[same]] * counts.bottom_overlap[bottom[at], bottom[same]]
         if not (inside > CONTAINED * counts.top[top[at]] * counts.bottom[bottom[at]]).any():
-            kept.append(int(at))
+            kept.append(at)
     return kept

@@ -45,16 +45,20 @@ def vocabulary(catalogue: Catalogue, attributes: Sequence[str], least: int = 1) 
     Of a column that holds anything: its values, and their words, so that "day dresses" and "gala dresses" are dresses
     both. Of colour, material and pattern without a column: `TITLE_WORDS`. Of ``word``: the most frequent words of the
     titles but numbers, little words and those of the other attributes. Of another column that is empty: none.
-    A plain plural is one value with its singular: "coat/coats".
+    A plain plural is one value with its singular, "coat/coats"; of categories also where only the titles have that, so
+    that the rules of one catalogue fit the next, which may say "coat" where this one says "coats".
 
     Raises:
         CatalogueError: the catalogue has no such attribute.
     """
     found = {name: _said(catalogue, name, least) for name in attributes if name != WORD}
+    frequent = _frequent(texts(catalogue, WORD), least)[:MOST_WORDS]
+    if "category" in found:
+        ones = {one for many in found["category"] for one in _singulars(many)} - _NO_PLURALS
+        found["category"] |= {one for one in ones if one.rpartition(" ")[2] in frequent}
     if WORD in attributes:
         taken = {word for values in found.values() for value in values for word in value.split()}
         near = {other for word in taken for other in (word, *_plurals(word))}
-        frequent = _frequent(texts(catalogue, WORD), least)[:MOST_WORDS]
         found[WORD] = {word for word in frequent if word not in near and not taken & {word, *_plurals(word)}}
     return [(name, value) for name in dict.fromkeys(attributes) for value in merged(found[name])]
 
@@ -88,3 +92,8 @@ def merged(found: set[str]) -> list[str]:
 
 def _plurals(one: str) -> list[str]:
     return [f"{one}s", f"{one}es", *([f"{one[:-1]}ies"] if one.endswith("y") else [])]
+
+
+def _singulars(many: str) -> list[str]:
+    ends = [many[:-1], many[:-2], f"{many[:-3]}y"]
+    return [one for one in ends if many in _plurals(one)]
