@@ -29,7 +29,7 @@ def mine(
     attribute: Annotated[
         list[str] | None, typer.Option(help="Text column, or word for the words of the titles; all usual by default.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of validation triplets, where none are published.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of validation triplets, where none are published.")] = 0,
 ) -> None:
     """Find rules in the training outfits, most useful first. Words of titles also find shops: read before you trust."""
     from goeswith import __version__
@@ -68,7 +68,7 @@ def check(
     dataset: DatasetArgument,
     examples: Annotated[int, typer.Option(min=0, help="Triplets to show for and against each rule.")] = 0,
     test: Annotated[bool, typer.Option("--test", help="Measure on test too, once everything is chosen.")] = False,
-    seed: Annotated[int, typer.Option(help="Of triplets, where none are published.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of triplets, where none are published.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """How often each rule of a file applies and is right, which never apply, and which contradict each other."""
