@@ -22,8 +22,11 @@ SMALL = {
     "type-aware": {"size": 8},
     "csa-net": {"size": 8},
     "sce-net": {"size": 8},
+    "bilstm": {"hidden": 16, "pool": 40},
+    "outfit-transformer": {"hidden": 16, "layers": 2, "heads": 2, "feedforward": 32},
+    "bpr-dae": {"hidden": 16},
 }
-TRAINED = {"akd-dbpr": {"learning_rate": 0.02}}
+TRAINED = {"akd-dbpr": {"learning_rate": 0.02}, "bpr-dae": {"learning_rate": 0.01}}
 """What a model needs beside the settings of all to learn in the few steps there are."""
 
 
@@ -100,8 +103,10 @@ def test_saved_weights_give_equal_scores(setting, tmp_path: Path) -> None:
 def test_a_gradient_reaches_every_parameter(setting) -> None:
     _, data, model, batch = setting
     model.train()
-    scores = model.score(model.encode_items(data.features, data.categories), batch)
-    (scores.square().mean() + model.penalty()).backward()
+    states = model.encode_items(data.features, data.categories)
+    both = OutfitBatch(torch.cat([batch.items, batch.items.roll(1, 0)]), torch.cat([batch.mask, batch.mask.roll(1, 0)]))
+    right, wrong = model.score(states, both).split(len(batch))
+    (model.objective(right, wrong[:, None], states, both) + model.penalty()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters() if p.requires_grad)
 
 

@@ -27,6 +27,9 @@ MODELS = {
     "type-aware": ("goeswith.models.type_aware", "TypeAware", "TypeAwareConfig"),
     "csa-net": ("goeswith.models.csa_net", "CsaNet", "CsaNetConfig"),
     "sce-net": ("goeswith.models.sce_net", "SceNet", "SceNetConfig"),
+    "bilstm": ("goeswith.models.bilstm", "BiLstm", "BiLstmConfig"),
+    "outfit-transformer": ("goeswith.models.outfit_transformer", "OutfitTransformer", "OutfitTransformerConfig"),
+    "bpr-dae": ("goeswith.models.bpr_dae", "BprDae", "BprDaeConfig"),
 }
 """Name on the command line → module, class, config class."""
 
