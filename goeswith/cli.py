@@ -159,7 +159,9 @@ def questions(
     task: Annotated[
         str | None, typer.Option(help="compat, fitb, triplet or retrieval; all usual ones by default.")
     ] = None,
-    negatives: Annotated[str, typer.Option(help="With --task: random, category or matched.")] = "matched",
+    negatives: Annotated[
+        str | None, typer.Option(help="With --task: random, category or matched (the default).")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds freeze equal questions.")] = 0,
     outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
     out: Annotated[Path | None, typer.Option(help="With --outfits and --task: the question file to write.")] = None,
@@ -172,8 +174,11 @@ def questions(
 
     if (outfits is None) != (out is None) or (out is not None and task is None):
         raise typer.BadParameter("--outfits, --out and --task go together")
+    if negatives is not None and task is None:
+        raise typer.BadParameter("--negatives is for one --task; without it, every usual task and kind is frozen")
     if out is not None and out.suffix != ".parquet":
         raise typer.BadParameter(f"questions are kept as Parquet; let the name {out} end in .parquet")
+    negatives = negatives or "matched"
     opened = Dataset(dataset)
     if outfits is not None and out is not None and task is not None:
         listed = read_outfits(outfits, opened.catalogue)

@@ -23,7 +23,7 @@ from goeswith.errors import DataError
 from goeswith.files import fresh_folder, read_table, sha256
 from goeswith.outfits import Outfits
 from goeswith.questions import write_questions
-from goeswith.splits import assign_splits
+from goeswith.splits import assign_splits, empty_splits
 
 LONGEST_NAME = 150  # letters of a picture's file name; file systems stop at 255 bytes
 
@@ -51,17 +51,17 @@ class Imported:
 
 
 class Dataset:
-    """An imported data set, opened from its folder. Tables are read on first use.
+    """An imported data set, opened from its folder. Tables are read on first use, or to look for a source.
 
     Args:
         path: the folder; ``folder#source`` keeps only the outfits of that source, e.g. ``sample#designers``.
 
     Raises:
-        DataError: the folder is missing, or is not a goeswith data set.
+        DataError: the folder is missing, or is not a goeswith data set, or no outfit has the source.
     """
 
     def __init__(self, path: str | Path) -> None:
-        folder, _, self.outfit_source = str(path).partition("#")
+        folder, _, self.outfit_source = (str(path), "", "") if Path(path).is_dir() else str(path).partition("#")
         self.path = Path(folder)
         described = self.path / "dataset.json"
         if not self.path.is_dir():
@@ -75,6 +75,8 @@ class Dataset:
             self.info: dict[str, Any] = json.loads(described.read_text())
         except ValueError as error:
             raise DataError(f"{described} is not valid JSON ({error}); import the data set again") from None
+        if self.outfit_source:
+            _ = self.outfits  # a source that is not there is told at once, even to those who only want the items
 
     @property
     def name(self) -> str:
@@ -99,7 +101,7 @@ class Dataset:
             return outfits
         chosen = outfits.sources == self.outfit_source
         if not chosen.any():
-            have = ", ".join(sorted(set(outfits.sources)))
+            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none that has a name"
             raise DataError(f"{where} has no outfit of source {self.outfit_source!r}; the sources there are: {have}")
         return outfits.take(chosen)
 
@@ -158,7 +160,7 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
             "splits": {split: int((outfits.splits == split).sum()) for split in sorted(set(outfits.splits))},
             "split_report": split_report,
             "skipped": imported.skipped,
-            "notes": imported.notes,
+            "notes": [*imported.notes, *empty_splits(split_report)],
             "checksums": checksums,
         }
         (partial / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")

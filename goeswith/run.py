@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,12 @@ from goeswith.scorers import RunScorer, TaughtScorer
 from goeswith.training import Progress, TrainConfig, fit
 
 log = logging.getLogger(__name__)
+
+HELD = {
+    "config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors", "teacher",
+    "rules.toml", "rules.safetensors",
+}  # fmt: skip
+"""What a run's folder may hold before it has a config.json: what a killed training left."""
 
 Say = Callable[[str], Progress]
 """Called with the name of a stage; returns what to call after each of its epochs."""
@@ -111,11 +117,24 @@ def _loaded(module: Any, path: Path, what: str) -> Any:
         ModelError: the file is missing or broken, or holds other weights.
     """
     try:
-        module.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path} does not hold the {what} ({reason}); train it again") from None
+        saved = load_file(path)
+        odd = _difference(saved, module.state_dict())
+    except (OSError, SafetensorError) as error:
+        odd = str(error).splitlines()[0]
+    if odd:
+        raise ModelError(f"{path} does not hold the {what} ({odd}); remove {path.parent} and train it again")
+    module.load_state_dict(saved)
     return module.eval()
+
+
+def _difference(saved: dict[str, torch.Tensor], needed: dict[str, torch.Tensor]) -> str:
+    """The first tensor that is not as it is needed, in words; empty where all are."""
+    for name, tensor in needed.items():
+        if name not in saved:
+            return f"it lacks the tensor {name}"
+        if saved[name].shape != tensor.shape:
+            return f"its {name} has the shape {tuple(saved[name].shape)} where {tuple(tensor.shape)} is needed"
+    return next((f"it has the tensor {name}, which does not belong there" for name in saved if name not in needed), "")
 
 
 def train(
@@ -156,6 +175,10 @@ def train(
         configs["designers"] = DesignersConfig()
     if rules is not None:
         configs["rules"] = RulesConfig()
+    for kind, flag, given in ((DesignersConfig, "--teacher", teacher), (RulesConfig, "--rules", rules)):
+        idle = {field.name for field in fields(kind)} & {s.partition("=")[0].strip() for s in settings}
+        if given is None and idle:
+            raise ConfigError(f"--set {min(idle)} says how knowledge teaches, and there is none; give {flag} too")
     configs = override(configs, [s for s in settings if not s.startswith("teacher.")])
     features = load_features(dataset, encoder)
     data, vocabulary, left_out = training_data(dataset, features, configs["model"], configs["train"].pairs)
@@ -307,7 +330,7 @@ def _finished(out: Path, described: dict[str, Any]) -> bool:
     there = Run(out).config
     result = there.pop("result", None)
     if there != json.loads(json.dumps(described)):
-        changed = [k for k in described if there.get(k) != json.loads(json.dumps(described[k]))]
+        changed = _changed(there, json.loads(json.dumps(described)))
         raise ModelError(
             f"{out} holds another run (it differs in {', '.join(changed) or 'its fields'}); "
             "choose another --out or remove the folder"
@@ -315,17 +338,37 @@ def _finished(out: Path, described: dict[str, Any]) -> bool:
     return result is not None
 
 
+def _changed(there: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
+    """Names of the fields that differ, those of a group as ``group.field``."""
+    names: list[str] = []
+    for name, value in here.items():
+        other = there.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            names += _changed(other, value, within=f"{within}{name}.")
+        elif other != value:
+            names.append(f"{within}{name}")
+    return names
+
+
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Hold a run folder for this process alone.
 
     Raises:
-        ModelError: another process is writing it.
+        ModelError: another process is writing it, it cannot be made, or it holds something else.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / ".lock", "w") as file:
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    strange = sorted(name for name in there - HELD if not name.startswith("."))
+    if strange and "config.json" not in there:
+        raise ModelError(f"{out} is no folder of a run, it holds {strange[0]}; choose a new folder for --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = open(out / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise ModelError(f"cannot write the folder {out} ({error.strerror}); choose another --out") from None
+    with lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ModelError(f"another process is writing {out}; wait for it or choose another --out") from None
         try:

@@ -89,6 +89,40 @@ def assign_splits(
     return whole.take(published | ~repeats), report
 
 
+def describe(report: dict[str, Any]) -> list[str]:
+    """The report of `assign_splits` as lines to read: each source's splits, and what test shares with training."""
+    lines = []
+    for source, told in report["sources"].items():
+        counts = ", ".join(f"{told['splits'].get(name, 0):,} {name}" for name in SPLITS)
+        kept = "" if told["repeats_removed"] else " (kept)" if told["repeats"] else ""
+        lines.append(
+            f"{_of(source)}, {'published' if told['published'] else 'drawn'} split: {counts}"
+            + (f", {told['without_split']:,} in none" if told["without_split"] else "")
+            + f"; exact repeats{' removed' if told['repeats_removed'] else ''}: {told['repeats']:,}{kept}"
+        )
+        for name, words in (
+            ("test_overlap", f"test outfits that share {NEAR:.0%} of their items with a training outfit"),
+            ("test_items_unseen", "test items that no training outfit has"),
+        ):
+            if told[name] is not None:
+                lines.append(f"  {words}: {told[name]:.1%} (split at random: {told[name + '_random']:.1%})")
+    return lines
+
+
+def empty_splits(report: dict[str, Any]) -> list[str]:
+    """A sentence for every source of outfits that has nothing to train on, to select on or to test on."""
+    return [
+        f"{_of(source)}: none is in split {' or '.join(lacks)} (training needs train and valid, questions need test); "
+        "import more outfits, or name their splits"
+        for source, told in report["sources"].items()
+        if (lacks := [name for name in SPLITS if not told["splits"].get(name)])
+    ]
+
+
+def _of(source: str) -> str:
+    return "outfits" if source == "all" else f"outfits of {source}"
+
+
 def contained_pairs(outfits: Outfits) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (a, b) (P,), (P,) int64 of different outfits such that b holds ≥ 80 % of a's distinct items.
 

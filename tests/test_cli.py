@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from worlds import styles_dataset
+from worlds import styles_dataset, styles_world, write_made
 
 from goeswith import cli
-from goeswith.dataset import Dataset
+from goeswith.dataset import Dataset, Imported, create
 
 SMALL = [f"--set={s}" for s in ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category")]
 
@@ -87,10 +87,32 @@ def test_scores_of_a_list_keep_its_order(shell: Shell, world: Path, run: Path, t
     (tmp_path / "looks.csv").write_text("outfit_id,item_id\nb,i0\nb,i100\na,i0\na,i50\na,i150\n")
     code, out, _ = shell("score", run, world, "--outfits", tmp_path / "looks.csv", "--out", tmp_path / "scores.csv")
     assert code == 0
-    assert "2 outfits scored, 0 without a score" in out
+    assert out.endswith("2 outfits scored, 0 without a score\n")
     rows = list(csv.DictReader((tmp_path / "scores.csv").read_text().splitlines()))
     assert [(row["outfit_id"], row["items"]) for row in rows] == [("b", "2"), ("a", "3")]
     assert all(np.isfinite(float(row["score"])) for row in rows)
+
+
+def test_items_without_features_are_named_with_their_outfits(
+    shell: Shell, world: Path, run: Path, tmp_path: Path
+) -> None:
+    catalogue, outfits, values = styles_world()
+    other = create(
+        Imported(catalogue.items, outfits.to_frame(catalogue), "made", "none"), tmp_path / "o", layout="test"
+    )
+    write_made(other, catalogue.ids[7:], values[7:])
+    lines = "".join(f"bare{n},i{n};i50\n" for n in range(7))
+    looks = tmp_path / "looks.csv"
+    looks.write_text(f"outfit_id,item_ids\n{lines}good,i7;i50\n")
+    code, out, _ = shell("score", run, other.path, "--outfits", looks, "--out", tmp_path / "scores.csv")
+    assert code == 0
+    told = out.splitlines()
+    assert told[0].endswith("scores.csv: 1 outfits scored, 7 without a score")
+    assert told[1] == "  without a score: bare0, bare1, bare2, bare3, bare4 and 2 more"
+    assert told[2].startswith("  items without features: i0, i1, i2, i3, i4 and 2 more; goeswith encode")
+    assert told[2].endswith("--encoder made says why")
+    scored = pl.read_csv(tmp_path / "scores.csv")
+    assert scored["score"].is_null().to_list() == [True] * 7 + [False]
 
 
 def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
@@ -120,7 +142,12 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
         (["import", "mango", "WORLD", "WORLD"], "exists already; choose another folder"),
         (["import", "mango", "WORLD", "OUT", "--option", "loud"], "has no '='"),
+        (["import", "mango", "WORLD", "OUT", "--column", "item_id=sku"], "--column is for layout 'table', not for"),
+        (["import", "table", "WORLD", "OUT", "--column", "a=b", "--column", "a=c"], "a is given twice, as 'b' and as"),
+        (["import", "table", "WORLD", "OUT", "--option", "columns=x"], "mapped with --column OURS=YOURS, not with"),
+        (["import", "table", "WORLD", "OUT", "--outfits", "4"], "--outfits says how many the sample has"),
         (["encode", "WORLD", "--encoder", "resnet"], "resnet"),
+        (["encode", "WORLD#brides"], "no outfit of source 'brides'; the sources there are: designers, users"),
         (["questions", "WORLD", "--outfits", "OUT.csv", "--task", "fitb", "--out", "q.parquet"], "OUT.csv"),
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
@@ -141,7 +168,17 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert sorted(p.name for p in world.rglob("*")) == before
 
 
-@pytest.mark.parametrize("args", [["train"], ["import", "mango", "a"], ["nonsense"], ["questions", "a", "--out", "b"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["train"],
+        ["import", "mango", "a"],
+        ["import", "sample", "a", "--seed", "-1"],
+        ["nonsense"],
+        ["questions", "a", "--out", "b"],
+        ["questions", "a", "--negatives", "category"],
+    ],
+)
 def test_wrong_usage_ends_with_2(shell: Shell, args: list[str]) -> None:
     assert shell(*args)[0] == 2
 
@@ -160,6 +197,31 @@ def test_import_makes_the_folders_above_and_takes_away_what_a_killed_one_left(sh
     assert sorted(path.name for path in data.iterdir()) == [f".shop.{os.getpid()}.x.partial", "shop"]
     code, _, _ = shell("import", "table", tmp_path, tmp_path / "deep" / "er" / "shop")
     assert code == 0
+
+
+def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, tmp_path: Path) -> None:
+    items = [f"i{place},{'coat' if place % 2 else 'skirt'}" for place in range(6)]
+    (tmp_path / "items.csv").write_text("\n".join(["sku,category", *items]) + "\n")
+    lists = ["i0;i1", "i2;i3", "i4;i5", "i5;i4"]
+    looks = "".join(f"{place},{ids},shop\n" for place, ids in enumerate(lists))
+    (tmp_path / "outfits.csv").write_text(f"outfit_id,item_ids,source\n{looks}")
+    code, out, _ = shell("import", "table", tmp_path, tmp_path / "shop", "--column", "item_id=sku")
+    assert code == 0
+    assert out.splitlines() == [
+        f"{tmp_path / 'shop'}: 6 items, 0 pictures, 3 outfits",
+        "  outfits of shop, drawn split: 2 train, 0 valid, 1 test; exact repeats removed: 1",
+        "    test outfits that share 80% of their items with a training outfit: 0.0% (split at random: 100.0%)",
+        "    test items that no training outfit has: 100.0% (split at random: 0.0%)",
+        "  note: 6 items have no picture",
+        "  note: outfits of shop: none is in split valid (training needs train and valid, questions need test); "
+        "import more outfits, or name their splits",
+    ]
+    made = Dataset(tmp_path / "shop")
+    write_made(made, made.catalogue.ids, np.ones((6, 4), np.float32))
+    code, _, err = shell("train", "add-gnn", made.path, "--out", tmp_path / "run")
+    assert code == 1
+    assert "no outfit is in split 'valid'; the splits here are: test, train; import more outfits" in err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_seed_of_the_sample_is_no_option_of_its_layout(shell: Shell, tmp_path: Path) -> None:

@@ -207,4 +207,21 @@ def test_one_source_of_outfits_can_be_opened_alone(imported, tmp_path):
     assert len(users.catalogue) == 20
     assert users.fingerprint != made.fingerprint
     with pytest.raises(DataError, match="no outfit of source 'robots'; the sources there are: designers, users"):
-        _ = Dataset(f"{made.path}#robots").outfits
+        Dataset(f"{made.path}#robots")  # at once: a command that only wants the items must not pass it over
+
+
+def test_a_folder_may_have_the_sign_of_a_source_in_its_name(imported, tmp_path):
+    assert len(Dataset(create(imported, tmp_path / "shop#1", layout="table").path).outfits) == 10
+
+
+def test_a_source_of_outfits_that_have_none_is_refused(imported, tmp_path):
+    made = create(imported, tmp_path / "shop", layout="table")
+    with pytest.raises(DataError, match="the sources there are: none that has a name"):
+        Dataset(f"{made.path}#users")
+
+
+def test_a_split_without_outfits_is_noted(imported, tmp_path):
+    imported.outfits = imported.outfits[:3]
+    made = create(imported, tmp_path / "shop", layout="table")
+    assert made.info["notes"][0] == "mind the gap"
+    assert made.info["notes"][1].startswith("outfits: none is in split valid")

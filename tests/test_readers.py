@@ -41,6 +41,7 @@ def test_options_come_as_text(tmp_path):
     write(tmp_path, {"items.csv": "item_id,category\na,coat\na,coat\n"})
     assert len(read("table", tmp_path, workdir=tmp_path, **{"skip-bad": "yes"}).items) == 1
     fail("table", tmp_path, ["'skip_bad'", "yes or no", "'perhaps'"], ConfigError, skip_bad="perhaps")
+    fail("table", tmp_path, ["'skip_bad'", "given twice"], ConfigError, **{"skip-bad": "yes", "skip_bad": "no"})
     fail("fashionvc", tmp_path, ["'seed'", "number", "'one'"], ConfigError, seed="one")
     fail("table", tmp_path, ["'columns'", "as text"], ConfigError, columns="item_id")
 

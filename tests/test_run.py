@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from worlds import styles_dataset, write_made
 
 from goeswith.dataset import Dataset
@@ -92,8 +93,37 @@ def test_a_category_filed_under_two_groups_can_be_taught(world: Dataset, tmp_pat
 
 def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) -> None:
     train("add-gnn", world, tmp_path / "run", settings=SMALL)
-    with pytest.raises(ModelError, match=r"holds another run \(it differs in train\); choose another --out"):
+    with pytest.raises(ModelError, match=r"another run \(it differs in train\.learning_rate\); choose another --out"):
         train("add-gnn", world, tmp_path / "run", settings=[*SMALL, "learning_rate=0.01"])
+
+
+def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:
+    before = sorted(world.path.iterdir())
+    with pytest.raises(ModelError, match=r"is no folder of a run, it holds dataset\.json; choose a new folder"):
+        train("add-gnn", world, world.path, settings=SMALL)
+    assert sorted(world.path.iterdir()) == before
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ModelError, match="cannot write the folder"):
+            train("add-gnn", world, out, settings=SMALL)
+
+
+def test_settings_of_knowledge_that_is_not_there_are_refused(world: Dataset, tmp_path: Path) -> None:
+    for setting, flag in (("teaching=ema", "--teacher"), ("imitation=0.5", "--rules")):
+        with pytest.raises(ConfigError, match=f"--set {setting.partition('=')[0]} .* give {flag} too"):
+            train("add-gnn", world, tmp_path / "run", settings=[*SMALL, setting])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("teaching", ["joint", "ema"])
+def test_a_teacher_can_learn_along(world: Dataset, tmp_path: Path, teaching: str) -> None:
+    kept = [*SMALL, f"teaching={teaching}", "carry=masks+responses"]
+    run = train("add-gnn", world, tmp_path / "run", teacher=f"{world.path}#designers", settings=kept)
+    assert run.config["knowledge"]["teaching"] == teaching
+    assert not (run.path / "teacher").exists()  # it has no training of its own
+    teacher = train("teacher", world, tmp_path / "teacher", settings=["attributes=2", "rank=6", "epochs=1"])
+    with pytest.raises(ConfigError, match="with teaching=frozen"):
+        train("add-gnn", world, tmp_path / "other", teacher=teacher.path, settings=kept)
 
 
 def test_two_processes_cannot_write_one_folder(world: Dataset, tmp_path: Path) -> None:
@@ -136,6 +166,24 @@ def test_what_is_no_run_or_broken_is_told_in_a_sentence(world: Dataset, tmp_path
     (run.path / "config.json").write_text("{")
     with pytest.raises(ModelError, match="is broken"):
         Run(run.path)
+
+
+def test_weights_that_do_not_fit_are_told_by_tensor(world: Dataset, tmp_path: Path) -> None:
+    run = train("add-gnn", world, tmp_path / "run", settings=SMALL)
+    whole = load_file(run.path / "weights.safetensors")
+    name, tensor = next(iter(whole.items()))
+    lacking = {other: value for other, value in whole.items() if other != name}
+    for saved, words in (
+        (lacking, f"it lacks the tensor {name}"),
+        (
+            lacking | {name: tensor[:1].clone()},
+            rf"its {name} has the shape \(1, .*\) where \({len(tensor)}, .*\) is needed",
+        ),
+        (whole | {"hat": tensor.clone()}, "it has the tensor hat, which does not belong there"),
+    ):
+        save_file(saved, run.path / "weights.safetensors")
+        with pytest.raises(ModelError, match=rf"weights of this add-gnn \({words}\); remove .*run and train it again"):
+            _ = Run(run.path).model
 
 
 def test_settings_of_a_teacher_need_a_teacher(world: Dataset, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from goeswith import splits
 from goeswith.outfits import SPLITS, Outfits
 from goeswith.readers import read
-from goeswith.splits import assign_splits, contained_pairs
+from goeswith.splits import assign_splits, contained_pairs, describe, empty_splits
 
 
 def outfits(lists, published=None, sources=None):
@@ -137,6 +137,29 @@ def test_a_giant_group_trains_and_leaves_the_ratios_alone():
     assert report["sources"]["all"]["largest_group"] == 300
     assert set(drawn.splits[:300]) == {"train"}
     assert report["sources"]["all"]["splits"] == {"train": 700, "valid": 100, "test": 200}
+
+
+def test_the_report_can_be_read():
+    lists = [[10 * place, 10 * place + 1] for place in range(1000)]
+    mine, yours = [*lists, *lists[:9]], [[0, 1], [10, 11], [10, 11], [7, 8]]
+    published = [""] * len(mine) + ["train", "test", "test", ""]
+    lines = describe(assign_splits(outfits(mine + yours, published, ["mine"] * len(mine) + ["yours"] * 4), seed=0)[1])
+    assert lines[0] == "outfits of mine, drawn split: 700 train, 100 valid, 200 test; exact repeats removed: 9"
+    assert lines[1].startswith(
+        "  test outfits that share 80% of their items with a training outfit: 0.0% (split at random"
+    )
+    assert lines[2].startswith("  test items that no training outfit has: 100.0% (split at random: 9")
+    assert lines[3] == "outfits of yours, published split: 1 train, 0 valid, 2 test, 1 in none; exact repeats: 1 (kept)"
+    assert describe(assign_splits(outfits(lists), seed=0)[1])[0].startswith("outfits, drawn split: 700 train")
+
+
+def test_a_split_that_is_empty_is_told():
+    assert empty_splits(assign_splits(outfits([[10 * place, 10 * place + 1] for place in range(10)]), 0)[1]) == []
+    few = outfits([[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]], ["test"] * 2 + [""] * 3, ["old"] * 2 + [""] * 3)
+    new, old = empty_splits(assign_splits(few, 0)[1])
+    assert old.startswith("outfits of old: none is in split train or valid (training needs train and valid")
+    assert new.startswith("outfits: none is in split valid (")
+    assert new.endswith("; import more outfits, or name their splits")
 
 
 def test_no_outfits_is_no_error():

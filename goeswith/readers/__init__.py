@@ -60,6 +60,8 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
         if name not in known or name == "workdir":
             have = ", ".join(other for other in known if other != "workdir") or "none"
             raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
+        if name in given:
+            raise ConfigError(f"option {name!r} of layout {layout!r} is given twice; give it once")
         given[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
     try:
         imported: Imported = reader(source, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from goeswith.readers.groups import group_of
 
 ENDINGS = (".csv", ".parquet")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+FIELDS = (*COLUMNS, "outfit_id", "item_ids", "split", "source")
 TEXTS = {name for name, kind in COLUMNS.items() if kind is pl.String} | {"outfit_id", "split", "source"}
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
 
@@ -48,13 +50,14 @@ def read(
         items: another place of the item table.
         outfits: another place of the outfit table.
         images: another folder of pictures.
-        columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}.
+        columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
+            taken for several of ours.
         skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first.
         licence: what to note in the data set.
 
     Raises:
         DataError: a table or folder is missing, or has a bad row; the message names file and row.
-        ConfigError: a column that is mapped is in neither table.
+        ConfigError: a column that is mapped is in neither table, or goeswith has none of that name.
     """
     items, outfits, images = _places(source, items, outfits, images)
     tables = {path: read_table(path) for path in (items, outfits) if path is not None}
@@ -108,6 +111,10 @@ def _only(source: Path, name: str) -> Path | None:
 def _check_columns(columns: dict[str, str], tables: dict[Path, pl.DataFrame]) -> None:
     have = sorted({column for table in tables.values() for column in table.columns})
     for ours, theirs in columns.items():
+        if ours not in FIELDS:
+            near = difflib.get_close_matches(ours, FIELDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"its columns are: {', '.join(FIELDS)}"
+            raise ConfigError(f"goeswith has no column {ours!r} to take {theirs} as; {hint}")
         if theirs not in have:
             raise ConfigError(
                 f"there is no column {theirs!r} to take {ours} from in {' or '.join(map(str, tables))}; "
@@ -118,14 +125,18 @@ def _check_columns(columns: dict[str, str], tables: dict[Path, pl.DataFrame]) ->
 def _named(table: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
     """The table under goeswith's column names, with a row number; text is stripped, and null where it is empty.
 
-    A column that a mapped one takes the name of is kept as ``other_<name>``.
+    One of theirs may become several of ours. A column that a mapped one, or the row number, takes the name of is
+    kept as ``other_<name>``.
     """
-    renamed = {theirs: ours for ours, theirs in columns.items() if theirs in table.columns}
-    taken = {name: f"other_{name}" for name in renamed.values() if name in table.columns and name not in renamed}
-    table = table.rename(taken | renamed)
+    mapped = {ours: theirs for ours, theirs in columns.items() if theirs in table.columns}
+    kept = [name for name in table.columns if name not in mapped.values()]
+    table = table.select(
+        *(pl.col(name).alias(f"other_{name}" if name in {*mapped, "row"} else name) for name in kept),
+        **{ours: pl.col(theirs) for ours, theirs in mapped.items()},
+    )
     text = [pl.col(name).cast(pl.String).str.strip_chars() for name in table.columns if name in TEXTS]
     ids = [pl.col(name).fill_null("") for name in ("item_id", "outfit_id") if name in table.columns]
-    return table.with_columns(text).with_columns(ids).drop("row", strict=False).with_row_index("row", offset=1)
+    return table.with_columns(text).with_columns(ids).with_row_index("row", offset=1)
 
 
 def _sound(

@@ -1,0 +1,63 @@
+"""Files: what is wrong with a table is told with its row and what to do."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from goeswith.errors import DataError
+from goeswith.files import read_table
+
+HEAD = b"item_id,category\n"
+LONG = b"a," + b"x" * 200_000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "it is empty; write a header and at least one row below it"),
+        (b"\n\n", "it is empty; write a header"),
+        (HEAD + "a,coat\nb,café\n".encode("latin-1"), "row 2 is not UTF-8 text; save the table as UTF-8"),
+        ("item_id,catégorie\na,coat\n".encode("latin-1"), "the header is not UTF-8 text"),
+        ("item_id,category\na,coat\n".encode("utf-16"), "the header is not UTF-8 text"),
+        (HEAD.replace(b"\n", b"\r") + b"a,coat\r", "the header is not UTF-8 text in lines that end in LF or CRLF"),
+        (HEAD + b"a,coat\nb,bag,red\n", "row 2 has 3 fields where the header has 2; put quotes around values"),
+        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; write a quote that"),
+        (HEAD + b'"a,coat\nb,bag\n', "line 2 opens a quote and does not close it"),
+        (b"item_id,category,item_id\na,coat,b\n", "its header names the column 'item_id' twice; rename one of them"),
+        (b"item_id, category ,category\na,coat,b\n", "its header names the column 'category' twice"),
+        (HEAD + LONG + b"b,bag,red\n", "; restore the file or write it again"),
+    ],
+)
+def test_a_broken_csv_is_told_by_row_and_remedy(tmp_path: Path, data: bytes, words: str) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes(data)
+    with pytest.raises(DataError) as told:
+        read_table(path)
+    assert str(told.value).startswith(f"cannot read {path}: ")
+    assert words in str(told.value)
+    assert str(told.value).isprintable()
+
+
+def test_what_is_no_table_is_told(tmp_path: Path) -> None:
+    (tmp_path / "items.parquet").write_bytes(b"not parquet")
+    with pytest.raises(DataError, match=r"cannot read .*items\.parquet: .*; restore the file or write it again"):
+        read_table(tmp_path / "items.parquet")
+    (tmp_path / "items.txt").touch()
+    with pytest.raises(DataError, match=r"items\.txt is neither a \.csv nor a \.parquet file"):
+        read_table(tmp_path / "items.txt")
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("folder.csv", "gone", "gone.parquet"):
+        with pytest.raises(DataError, match=f"there is no file .*{name}"):
+            read_table(tmp_path / name)
+
+
+def test_names_are_taken_as_they_are_and_headers_are_stripped(tmp_path: Path) -> None:
+    folder = tmp_path / "sh[o]p *"  # no pattern
+    folder.mkdir()
+    (folder / "a[1].csv").write_bytes("\ufeffitem_id, category ,,\r\na,coat,,\r\n".encode())
+    table = read_table(folder / "a[1].csv")
+    assert table.columns[:2] == ["item_id", "category"]
+    assert table.rows()[0][:2] == ("a", "coat")
+    pl.DataFrame({"x": [1]}).write_parquet(folder / "b*.parquet")
+    assert read_table(folder / "b*.parquet").rows() == [(1,)]
