@@ -31,6 +31,7 @@ from goeswith.knowledge.attentive import RulesConfig, RuleTeacher, shuffled
 from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
 from goeswith.knowledge.rules import Rule, match, read_rules, write_rules
 from goeswith.models import TrainingData, Vocabulary, model_classes
+from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.scorers import RunScorer, TaughtScorer
 from goeswith.training import Progress, TrainConfig, fit
@@ -42,6 +43,9 @@ HELD = {
     "rules.toml", "rules.safetensors",
 }  # fmt: skip
 """What a run's folder may hold before it has a config.json: what a killed training left."""
+
+TOKENS = "minilm-tokens"
+"""The encoder whose features are numbers of word pieces."""
 
 Say = Callable[[str], Progress]
 """Called with the name of a stage; returns what to call after each of its epochs."""
@@ -181,6 +185,7 @@ def train(
             raise ConfigError(f"--set {min(idle)} says how knowledge teaches, and there is none; give {flag} too")
     configs = override(configs, [s for s in settings if not s.startswith("teacher.")])
     features = load_features(dataset, encoder)
+    _check_text(features.encoder, getattr(configs["model"], "text", "frozen"))
     data, vocabulary, left_out = training_data(dataset, features, configs["model"], configs["train"].pairs)
     torch.manual_seed(configs["train"].seed)
     model = model_class(configs["model"], features.values.shape[1], vocabulary)
@@ -230,6 +235,20 @@ def train(
             partial.write_text(json.dumps({**described, "result": result}, indent=2) + "\n")
         (out / "state.safetensors").unlink(missing_ok=True)
     return Run(out)
+
+
+def _check_text(encoder: str, text: str) -> None:
+    """Numbers of word pieces are no features: only a TextCNN can read them, and only where it looks for them.
+
+    Raises:
+        ConfigError: the encoder and the model's setting `text` do not agree.
+    """
+    *others, last = encoder.split("+")
+    if TOKENS in others or (last == TOKENS) != (text == "cnn"):
+        raise ConfigError(
+            f"{TOKENS} goes with --set text=cnn of akd-dbpr, as the last encoder ({encoder!r} was given, text={text}); "
+            f"e.g. --encoder efficientnet-lite0+{TOKENS}"
+        )
 
 
 def training_data(
@@ -291,10 +310,10 @@ def _designers(
             )
         return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
     dataset, model, loop = Dataset(teacher), configs["model"], configs["train"]
-    theirs = [
-        f"attributes={model.attributes}", f"activation={model.activation}", f"rank={model.hidden}",
-        f"seed={loop.seed}", f"precision={loop.precision}", *theirs,
-    ]  # fmt: skip
+    alike = [f"seed={loop.seed}", f"precision={loop.precision}"]
+    if isinstance(model, AddGnnConfig):
+        alike += [f"attributes={model.attributes}", f"activation={model.activation}", f"rank={model.hidden}"]
+    theirs = [*alike, *theirs]
     if config.teaching == "frozen" and not config.untrained:
         run = train("teacher", dataset, out, settings=theirs, encoder=features.encoder, say=say)
         return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}

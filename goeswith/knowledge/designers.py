@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import polars as pl
@@ -149,7 +149,12 @@ class Designers(nn.Module):
             ConfigError: the two do not have the sizes that this way of teaching needs.
         """
         if not isinstance(student, AddGnn):
-            raise ConfigError("a designers' teacher teaches add-gnn only")
+            if self.ways != ["responses"]:
+                raise ConfigError(
+                    f"carry={self.config.carry}: masks and initialisation are add-gnn's; "
+                    "to any other student a teacher speaks by its rankings, --set carry=responses"
+                )
+            return
         ours, theirs = student.attributes, self.target.attributes
         if {"masks", "initialisation"} & set(self.ways):
             if ours.masks.shape != theirs.masks.shape or ours.activation != theirs.activation:
@@ -171,9 +176,9 @@ class Designers(nn.Module):
 
     def loss(self, student: nn.Module, step: Step) -> Tensor:
         """λ2 L_D, the divergence of responses, and the teacher's own loss where it learns along."""
-        student, total = cast(AddGnn, student), step.all_features.new_zeros(())
+        total = step.all_features.new_zeros(())
         if "masks" in self.ways and self.config.distillation_weight:
-            total = total + self.config.distillation_weight * self.distance(student, step.features)
+            total = total + self.config.distillation_weight * self.distance(cast(AddGnn, student), step.features)
         if "responses" in self.ways and self.config.response_weight:
             total = total + self.config.response_weight * self.divergence(student, step)
         if self.own is not None:
@@ -187,7 +192,7 @@ class Designers(nn.Module):
             return mask_distance(features, ours.masks, theirs.masks.detach())
         return masked_distance(ours.masked(features), theirs.masked(features).detach())
 
-    def divergence(self, student: AddGnn, step: Step) -> Tensor:
+    def divergence(self, student: Any, step: Step) -> Tensor:
         """KL between the rankings of candidates for a top or bottom, on as many outfits as cost one more batch."""
         count, mask = self.config.candidates, step.positive.mask
         side = self.side[step.all_categories[step.items]].masked_fill(~mask, 2)  # (B, n)

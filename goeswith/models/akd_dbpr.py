@@ -25,9 +25,12 @@ from torch import Tensor, nn
 from goeswith.catalogue import GROUPS
 from goeswith.errors import ConfigError
 from goeswith.knowledge.rules import BOTTOM, TOP
-from goeswith.losses import bpr, parameter_norm
+from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.textcnn import TextCnn
+from goeswith.networks import word_vectors
 from goeswith.outfits import OutfitBatch
+from goeswith.words import LENGTH
 
 
 @dataclass(frozen=True)
@@ -37,17 +40,19 @@ class AkdDbprConfig:
     hidden: size of z. activation: s; the released program has the hard sigmoid. z must not be negative, for the
     teacher's p is a ratio of sums.
     sides: what has a projection of its own, see the module.
+    text: ``cnn`` reads the last features as the word pieces of a title (``--encoder ...+minilm-tokens``) and learns a
+    TextCNN over their frozen vectors; ``frozen`` takes all features as they are.
     scaling: of the features, ``minmax`` per dimension, fitted on training items only.
-    dropout: of the features while training. weight_norm: λ of λ‖Θ‖²; `squared_norm` false takes ‖Θ‖.
+    dropout: of the features while training, not in the paper. λ‖Θ‖² is the optimiser's ``weight_decay=2λ``: under
+    SGD the same, and without another pass over the weights.
     """
 
     hidden: int = 1024
     activation: Literal["sigmoid", "hard-sigmoid"] = "sigmoid"
     sides: Literal["roles", "groups"] = "roles"
+    text: Literal["frozen", "cnn"] = "frozen"
     scaling: Literal["minmax", "none"] = "minmax"
     dropout: float = 0.0
-    weight_norm: float = 1e-5
-    squared_norm: bool = True
 
     def __post_init__(self) -> None:
         if self.hidden < 1 or not 0 <= self.dropout < 1:
@@ -76,9 +81,19 @@ class AkdDbpr(nn.Module):
         else:
             sides = [GROUPS.index(group) for group in groups]
         self.register_buffer("side", torch.tensor(sides), persistent=False)
+        self.text: TextCnn | None = None
+        if config.text == "cnn":
+            if dim < LENGTH:
+                raise ConfigError(
+                    f"text=cnn needs the features of minilm-tokens ({LENGTH} of them), not {dim} features"
+                )
+            self.text = TextCnn(word_vectors())
+            dim -= LENGTH
+        self.frozen = dim
+        size = dim + (self.text.dim if self.text else 0)
         count = 2 if config.sides == "roles" else len(GROUPS)
         self.weight = nn.Parameter(
-            torch.stack([nn.init.xavier_uniform_(torch.empty(config.hidden, dim)) for _ in range(count)])
+            torch.stack([nn.init.xavier_uniform_(torch.empty(config.hidden, size)) for _ in range(count)])
         )
         self.bias = nn.Parameter(torch.zeros(count, config.hidden))
         self.register_buffer("low", torch.zeros(dim))
@@ -87,14 +102,16 @@ class AkdDbpr(nn.Module):
     def observe(self, data: TrainingData) -> None:
         """Take the range of each feature over the training items; one that never varies is left as it is."""
         if self.config.scaling == "minmax":
-            worn = data.features[torch.from_numpy(data.train.items).unique()]
+            worn = data.features[torch.from_numpy(data.train.items).unique(), : self.frozen]
             self.low.copy_(worn.amin(dim=0))
             span = worn.amax(dim=0) - self.low
             self.span.copy_(torch.where(span > 0, span, torch.ones_like(span)))
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """z (U, H) of features (U, D), each item by the projection of its side; 0 for an item of neither side."""
-        scaled = (features - self.low) / self.span
+        scaled = (features[:, : self.frozen] - self.low) / self.span
+        if self.text is not None:
+            scaled = torch.cat([scaled, self.text(features[:, self.frozen :])], dim=1)
         if self.training and self.config.dropout:
             scaled = nn.functional.dropout(scaled, self.config.dropout)
         side = self.side[categories]
@@ -128,7 +145,5 @@ class AkdDbpr(nn.Module):
         return bpr(right, wrong)
 
     def penalty(self) -> Tensor:
-        """λ‖Θ‖²."""
-        if not self.config.weight_norm:
-            return self.weight.new_zeros(())
-        return self.config.weight_norm * parameter_norm(self.parameters(), self.config.squared_norm)
+        """0: see `AkdDbprConfig` for λ‖Θ‖²."""
+        return self.weight.new_zeros(())
