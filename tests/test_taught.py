@@ -154,7 +154,7 @@ def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, 
         train("akd-dbpr", world, tmp_path / "a", teacher=str(world.path), settings=[*SMALL, "teacher.epochs=1"])
     with pytest.raises(ConfigError, match="probability=softmax"):
         train("add-gnn", world, tmp_path / "b", rules=rules, settings=SMALL)
-    with pytest.raises(ConfigError, match="--set supervision .* give --rules too"):
+    with pytest.raises(ConfigError, match=r"--set supervision .* give --rules too"):
         train("akd-dbpr", world, tmp_path / "c", settings=[*SMALL, "supervision=1"])
     with pytest.raises(DataError, match="there is no rule file"):
         train("akd-dbpr", world, tmp_path / "d", rules=tmp_path / "none.toml", settings=SMALL)
