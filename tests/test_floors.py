@@ -188,3 +188,34 @@ def test_no_training_outfits_leave_constant_counts() -> None:
     fitted = fit_floors(catalogue, train.take([]))
     for name in ("popularity", "category", "category_colour", "item_pairs"):
         assert np.array_equal(fitted[name].score(*padded(ROWS)), np.zeros(len(ROWS)))
+
+
+def test_words_are_lifted_pair_by_pair() -> None:
+    random = np.random.default_rng(3)
+    told = ["red", "silk", "coat", "wool", "dress", "Blue"]
+    titles = [" ".join(random.choice(told, random.integers(1, 4), replace=False)) for _ in range(39)] + [None]
+    catalogue, train = world()
+    catalogue = Catalogue(catalogue.items.with_columns(title=pl.Series(titles)))
+    of = [set((title or "").lower().split()) for title in titles]
+    seen: Counter = Counter()
+    for place in range(len(train)):
+        for i, j in itertools.permutations(train[place], 2):
+            seen.update(itertools.product(of[i], of[j]))
+    ends: Counter = Counter()
+    for (word, _), count in seen.items():
+        ends[word] += count
+    total = sum(ends.values())
+    rows = [[0, 1], [3, 30, 39], [5, 6, 7, 8]]
+    scores = fit_floors(catalogue, train)["words"].score(*padded(rows))
+    for outfit, score in zip(rows, scores, strict=True):
+        pairs = []
+        for i, j in itertools.combinations(outfit, 2):
+            both = list(itertools.product(of[i], of[j]))
+            lifts = [math.log((seen[a, b] + 1) / (ends[a] * ends[b] / total + 1)) for a, b in both]
+            pairs.append(sum(lifts) / max(len(both), 1))
+        assert score == pytest.approx(sum(pairs) / len(pairs), abs=1e-6)
+
+
+def test_without_titles_that_repeat_a_word_there_is_no_words_floor() -> None:
+    catalogue, train = world()
+    assert "words" not in fit_floors(catalogue, train)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
+from sklearn.feature_extraction.text import CountVectorizer
 
 from goeswith.catalogue import Catalogue
 from goeswith.models import Scorer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 21  # numbers in one temporary array: 16 MB
 _GRID = 2.0**30
+_LEAST_TITLES, _MOST_WORDS = 5, 3000  # a word counts from so many titles on; the commonest so many do
 _SMOOTHING = 1.0  # imagined item pairs added to what was seen and to what was expected
 
 PairValue = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -35,9 +37,11 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
     that; where items are worn once, wrong ones drawn from everywhere have been seen in training and true ones not.
     category: mean `Lift` over the item pairs. category_colour: the same for (category, colour), which falls back
     to the categories' lift where it was never seen. item_pairs: the same for the items themselves, which falls back
-    to category_colour: what memory alone can do. season: share of item pairs of the same known season.
-    cosine: mean cosine over the item pairs of the frozen features; NaN where an item has none.
-    category_colour and season are left out where the catalogue says no colour or season, cosine without `features`.
+    to category_colour: what memory alone can do. words: mean lift of the word pairs of two titles. season: share of
+    item pairs of the same known season. cosine: mean cosine over the item pairs of the frozen features; NaN where an
+    item has none.
+    category_colour, words and season are left out where the catalogue says no colour, title or season, cosine without
+    `features`.
     """
     worn = np.log1p(np.bincount(train.items, minlength=len(catalogue)))
     category = fine = Lift.count(catalogue.category_codes, train)
@@ -53,6 +57,8 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
         fine = Lift.count(np.unique(both, return_inverse=True)[1].reshape(-1), train, coarse=category)
         floors.append(PairFloor("category_colour", fine))
     floors.append(PairFloor("item_pairs", Lift.count(np.arange(len(catalogue)), train, coarse=fine)))
+    if (words := WordLift.count(catalogue, train)) is not None:
+        floors.append(PairFloor("words", words))
     seasons, names = catalogue.codes("season")
     if names:
         floors.append(PairFloor("season", lambda a, b: (seasons[a] == seasons[b]) & (seasons[a] >= 0)))
@@ -162,6 +168,46 @@ class Lift:
         coarse = self.coarse(rows, others) if self.coarse else np.zeros(len(rows))
         lift: np.ndarray = coarse + np.log((seen + _SMOOTHING) / (expected * np.exp(coarse) + _SMOOTHING))
         return lift
+
+
+@dataclass(frozen=True)
+class WordLift:
+    """How much more often two words meet in the titles of items worn together than chance would have them.
+
+    worn: (U, V) 1 where the item's title has the word. lift: (V, V) log((n + 1) / (e + 1)) as in `Lift`, for n pairs of
+    words and e expected. The value of an item pair is the mean over the word pairs of its titles.
+    """
+
+    worn: csr_array
+    lift: np.ndarray
+
+    @classmethod
+    def count(cls, catalogue: Catalogue, outfits: Outfits) -> WordLift | None:
+        """Count the word pairs of all item pairs; None where hardly a title repeats a word."""
+        titles = catalogue.items["title"].fill_null("").str.to_lowercase().to_list()
+        vectors = CountVectorizer(binary=True, min_df=_LEAST_TITLES, max_features=_MOST_WORDS)
+        try:
+            worn = csr_array(vectors.fit_transform(titles), dtype=np.float64)
+        except ValueError:  # no word is left
+            return None
+        seen = np.zeros((worn.shape[1],) * 2)
+        for items in _by_length(outfits):
+            whole = coo_array((np.ones(items.size), (np.repeat(np.arange(len(items)), items.shape[1]), items.ravel())))
+            places = csr_array(whole, shape=(len(items), len(catalogue))) @ worn
+            # Pairs of different items: all pairs of the outfit less those inside an item.
+            seen += (places.T @ places - worn[items.ravel()].T @ worn[items.ravel()]).toarray()
+        ends = seen.sum(axis=0)
+        expected = np.outer(ends, ends) / max(ends.sum(), 1.0)
+        return cls(worn, np.log((seen + _SMOOTHING) / (expected + _SMOOTHING)))
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Mean lift (P,) of the word pairs of the item pairs (rows, others), both (P,); 0 without a word."""
+        values = np.empty(len(rows))
+        for block in _blocks(len(rows), len(self.lift)):
+            one, other = self.worn[rows[block]], self.worn[others[block]]
+            pairs = np.asarray(one.sum(axis=1) * other.sum(axis=1))
+            values[block] = other.multiply(one @ self.lift).sum(axis=1) / np.maximum(pairs, 1)
+        return values
 
 
 def _by_length(outfits: Outfits) -> Iterator[np.ndarray]:
