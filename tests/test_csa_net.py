@@ -28,27 +28,31 @@ def distance(model: CsaNet, i: int, j: int, known: int = 4) -> float:
         chosen = np.exp(w2 @ np.maximum(w1 @ hot + b1, 0) + b2)
         chosen /= chosen.sum()
         x = w @ features(7)[own].numpy() + b
-        sides.append(sum(chosen[k] * x * np.maximum(model.masks[k].detach().numpy(), 0) for k in range(3)))
+        mixed = sum(chosen[k] * x * np.maximum(model.masks[k].detach().numpy(), 0) for k in range(3))
+        sides.append(mixed / np.sqrt((mixed**2).sum()) if model.config.normalise else mixed)
     return float(np.sqrt(((sides[0] - sides[1]) ** 2).sum()))
 
 
+@pytest.mark.parametrize("normalise", [True, False])
 @pytest.mark.parametrize("negative", ["min", "mean"])
-def test_score_and_loss_are_those_of_the_equations(negative: str) -> None:
-    model, asked = model_of(negative=negative, margin=0.05), batch()
+def test_score_and_loss_are_those_of_the_equations(negative: str, normalise: bool) -> None:
+    model, asked = model_of(negative=negative, normalise=normalise, margin=0.05), batch()
     states = model.encode_items(features(7), torch.tensor(CODES))
     scores = model.score(states, asked)
     for score, outfit in zip(scores, RIGHT + [outfit for both in WRONG for outfit in both], strict=True):
         assert score.item() == pytest.approx(-np.mean([distance(model, i, j) for i, j in combinations(outfit, 2)]))
-    hinges = []
+    apart, hinges = [], []
     for right, both in zip(RIGHT, WRONG, strict=True):
         far = []
         for wrong in both:
             (j,), (k,), stayed = set(right) - set(wrong), set(wrong) - set(right), set(right) & set(wrong)
             near = np.mean([distance(model, i, j) for i in stayed])
             far.append(np.mean([distance(model, i, k) for i in stayed]))
+        apart.append(np.ptp(far))
         hinges.append(max(0, near - (min(far) if negative == "min" else np.mean(far)) + 0.05))
     loss = model.objective(scores[:3], scores[3:].view(3, 2), states, asked) + model.penalty()
-    assert (0 in hinges) == (negative == "mean")
+    assert min(apart) > 0.01  # so that the minimum is not the mean
+    assert any(hinges)
     assert loss.item() == pytest.approx(np.mean(hinges))
 
 

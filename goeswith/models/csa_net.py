@@ -6,15 +6,16 @@ D feature dimensions, d embedding, K subspaces, C categories.
     x_i = W f_i + b                                                             (d,)
     w(u, v) = softmax(V relu(A [1_u; 1_v] + a) + c)                             (K,), 1_u = one-hot of category u
     f_i(u, v) = Σ_k w_k(u, v) (x_i ⊙ m_k)                                       u its own category, v the other's
-    d_ij = ‖f_i(c_i, c_j) − f_j(c_j, c_i)‖₂
+    d_ij = ‖n(f_i(c_i, c_j)) − n(f_j(c_j, c_i))‖₂                               n(x) = x / ‖x‖
     L = max(0, D_p − φ(D_n¹, …, D_nʳ) + μ)                                      the outfit ranking loss
     y = − mean of d_ij over the pairs of the outfit
 
 D_p is the mean distance of the replaced item to those that stayed, D_n that of an item which replaces it, φ the
 minimum or the mean over the r corruptions of an outfit (`negatives_per_positive`; with r = 1 they are the same).
 
-Our reading: masks go through ReLU, as in Type-Aware and SCE-Net, whose settings the paper takes over; the order of the
-categories in w counts, an item's own first. The one-hot of a category that no training outfit has is zero.
+Our reading: masks go through ReLU and what they leave is normalised, as in the programs of Type-Aware and SCE-Net (on
+frozen features the margin means little without: best validation AUC of 19 epochs on MANGO .644 against .691); the order of the categories
+in w counts, an item's own first. The one-hot of a category that no training outfit has is zero.
 
 Deviations: a linear layer on frozen features stands for the CNN trained end to end.
 """
@@ -26,7 +27,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, embedding
+from torch.nn.functional import dropout, embedding, normalize
 
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -39,13 +40,14 @@ class CsaNetConfig:
     """Settings of CSA-Net; the defaults are the published ones, where there are any.
 
     size: d. subspaces: K. attention: hidden units of w, not published.
-    negative: φ over the corruptions of an outfit. margin: μ.
+    normalise: n of the mixtures. negative: φ over the corruptions of an outfit. margin: μ.
     dropout: of the features while training; not in the paper, 0 by default.
     """
 
     size: int = 64
     subspaces: int = 5
     attention: int = 32
+    normalise: bool = True
     negative: Literal["min", "mean"] = "min"
     margin: float = 0.3
     dropout: float = 0.0
@@ -106,6 +108,8 @@ class CsaNet(nn.Module):
         codes = states.categories[left], states.categories[right]
         one = embedding(left, states.hidden) * self.mixtures(*codes)
         other = embedding(right, states.hidden) * self.mixtures(*codes[::-1])
+        if self.config.normalise:
+            one, other = normalize(one, dim=1), normalize(other, dim=1)
         return torch.linalg.vector_norm(one - other, dim=1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
