@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import click
+import typer.core
 import typer.main
 
 from goeswith.cli import app
@@ -21,15 +22,19 @@ MAP = re.compile(r"(?<=\n## Files\n\n).*?(?=\n## )", re.DOTALL)
 
 def help_text() -> str:
     """The help of goeswith and of each of its commands."""
-    root = typer.main.get_command(app)
     parts = ["# Command line", "", "Made by `make docs`; do not edit.", ""]
-    with click.Context(root, info_name="goeswith", terminal_width=100) as context:
-        parts += ["```", root.get_help(context), "```", ""]
-        for name in root.list_commands(context):
-            command = root.get_command(context, name)
-            with click.Context(command, info_name=name, parent=context, terminal_width=100) as own:
-                parts += [f"## {name}", "", "```", command.get_help(own), "```", ""]
-    return "\n".join(parts)
+    return "\n".join([*parts, *_help(typer.main.get_command(app), "goeswith", None)])
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
+    """The help of a command, then of the commands in it."""
+    with click.Context(command, info_name=name, parent=parent, terminal_width=100) as context:
+        title = [f"## {context.command_path.removeprefix('goeswith ')}", ""] if parent else []
+        parts = [*title, "```", command.get_help(context), "```", ""]
+        if isinstance(command, typer.core.TyperGroup):
+            for inner in command.list_commands(context):
+                parts += _help(command.commands[inner], inner, context)
+        return parts
 
 
 def file_map() -> str:
