@@ -14,8 +14,9 @@ D_p is the mean distance of the replaced item to those that stayed, D_n that of 
 minimum or the mean over the r corruptions of an outfit (`negatives_per_positive`; with r = 1 they are the same).
 
 Our reading: masks go through ReLU and what they leave is normalised, as in the programs of Type-Aware and SCE-Net (on
-frozen features the margin means little without: best validation AUC of 19 epochs on MANGO .644 against .691); the order of the categories
-in w counts, an item's own first. The one-hot of a category that no training outfit has is zero.
+frozen features the margin means little without: the best validation AUC of 19 epochs on MANGO is .644 against .691);
+the order of the categories in w counts, an item's own first. The one-hot of a category that no training outfit has is
+zero.
 
 Deviations: a linear layer on frozen features stands for the CNN trained end to end.
 """
