@@ -336,6 +336,8 @@ def score(
 
     opened = Dataset(dataset)
     listed = read_outfits(outfits, opened.catalogue)
+    if out.resolve() == outfits.resolve():
+        raise DataError(f"--out {out} would overwrite the list of outfits; choose another file")
     trained = Run(run)
     scorer = trained.scorer(opened)
     scores = scorer.score(*listed.padded())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -66,6 +67,9 @@ def _parse(text: str, kind: Any, name: str) -> Any:
             raise ConfigError(f"{name}={text!r} is not true or false")
         return text.lower() in ("true", "1")
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError:
         raise ConfigError(f"{name}={text!r} is not {'a whole number' if kind is int else 'a number'}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name}={text!r} is not a finite number")
+    return value

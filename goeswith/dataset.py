@@ -20,7 +20,7 @@ import polars as pl
 from goeswith import __version__
 from goeswith.catalogue import Catalogue
 from goeswith.errors import DataError
-from goeswith.files import fresh_folder, read_table, sha256
+from goeswith.files import fresh_folder, read_json, read_table, sha256
 from goeswith.outfits import Outfits
 from goeswith.questions import write_questions
 from goeswith.splits import assign_splits, empty_splits
@@ -71,10 +71,7 @@ class Dataset:
                 f"{self.path} is not a goeswith data set (it has no dataset.json); "
                 "import it first: goeswith import LAYOUT SOURCE DEST"
             )
-        try:
-            self.info: dict[str, Any] = json.loads(described.read_text())
-        except ValueError as error:
-            raise DataError(f"{described} is not valid JSON ({error}); import the data set again") from None
+        self.info: dict[str, Any] = read_json(described, dict)
         if self.outfit_source:
             _ = self.outfits  # a source that is not there is told at once, even to those who only want the items
 

@@ -179,9 +179,9 @@ def read_json(path: Path, kind: type) -> Any:
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}") from None
+        raise DataError(f"{path} is not valid JSON ({error}); restore the file") from None
     if not isinstance(value, kind):
-        raise DataError(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected")
+        raise DataError(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected; restore the file")
     return value
 
 

@@ -93,6 +93,15 @@ def test_scores_of_a_list_keep_its_order(shell: Shell, world: Path, run: Path, t
     assert all(np.isfinite(float(row["score"])) for row in rows)
 
 
+def test_scores_do_not_overwrite_the_list_they_are_of(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
+    looks = tmp_path / "looks.csv"
+    looks.write_text("outfit_id,item_ids\na,i0;i50\n")
+    code, _, err = shell("score", run, world, "--outfits", looks, "--out", f"{tmp_path}/../{tmp_path.name}/looks.csv")
+    assert code == 1
+    assert "would overwrite the list of outfits; choose another file" in err
+    assert looks.read_text().endswith("a,i0;i50\n")
+
+
 def test_items_without_features_are_named_with_their_outfits(
     shell: Shell, world: Path, run: Path, tmp_path: Path
 ) -> None:

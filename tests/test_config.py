@@ -37,6 +37,8 @@ def test_values_take_the_type_of_their_field_and_the_first_owner_wins() -> None:
         ("size", "has no '='"),
         ("size=five", "size='five' is not a whole number"),
         ("rate=fast", "rate='fast' is not a number"),
+        ("rate=nan", "rate='nan' is not a finite number"),
+        ("rate=-inf", "rate='-inf' is not a finite number"),
         ("kind=c", "kind='c' is not one of: a, b"),
         ("loud=maybe", "loud='maybe' is not true or false"),
     ],

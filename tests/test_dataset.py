@@ -183,6 +183,9 @@ def test_opening_what_is_no_data_set(imported, tmp_path):
     (made.path / "dataset.json").write_text("{")
     with pytest.raises(DataError, match="not valid JSON"):
         Dataset(made.path)
+    (made.path / "dataset.json").write_text("[]")
+    with pytest.raises(DataError, match=r"dataset\.json holds a list where a dict is expected; restore the file"):
+        Dataset(made.path)
 
 
 @pytest.mark.parametrize("table", ["items", "outfits"])
