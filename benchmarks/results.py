@@ -1,4 +1,4 @@
-"""Make docs/results.md: ADD-GNN, its ablations and its controls on real outfits and on the drawn sample.
+"""Make docs/results.md: ADD-GNN and AKD-DBPR, their ablations and controls on real outfits and on the drawn sample.
 
     python benchmarks/results.py --data ../shared/data
 
@@ -16,15 +16,16 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
+from measured import contrast, long_rows, summary
 from results_page import BASELINE, CONTRASTS, DOCS, MASKS, write_page
+from results_rules import RULE_SETTINGS, measure_rules
 
 SEEDS = (0, 1, 2)
 CURVE = (1, 2, 8)
@@ -101,7 +102,6 @@ VARIANTS = (
     Variant("without knowledge, trained on random negatives", ("negatives=random",)),
 )
 
-KEYS = ["question_id", "outfit_id", "task", "negatives", "metric"]
 Say = Callable[[str], None]
 
 
@@ -109,7 +109,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the published data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/results"), help="folder for all that can be made again")
-    parser.add_argument("--only", nargs="*", default=[s.name for s in SETTINGS], help="settings to measure")
+    parser.add_argument(
+        "--only", nargs="*", default=[s.name for s in (*SETTINGS, *RULE_SETTINGS)], help="settings to measure"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
     parser.add_argument("--tables", action="store_true", help="measure nothing, rebuild the page")
     given = parser.parse_args()
@@ -124,11 +126,15 @@ def main() -> None:
         for setting in SETTINGS:
             if setting.name in given.only:
                 measure(setting, given.data, given.work, given.jobs, say)
-    write_page(SETTINGS, SEEDS)
+        for taught in RULE_SETTINGS:
+            if taught.name in given.only:
+                prepare(taught.dataset, given.data, given.work, say, encoders=taught.encoder.split("+"))
+                measure_rules(taught, given.work, given.jobs, SEEDS, say)
+    write_page(SETTINGS, RULE_SETTINGS, SEEDS)
     say(f"{DOCS / 'results.md'}")
 
 
-def prepare(name: str, data: Path, work: Path, say: Say) -> Any:
+def prepare(name: str, data: Path, work: Path, say: Say, encoders: Sequence[str] = ()) -> Path:
     """Import, encode and freeze a data set, as far as that has not been done; returns its folder."""
     from goeswith.dataset import Dataset, create
     from goeswith.encoders import encode
@@ -145,9 +151,10 @@ def prepare(name: str, data: Path, work: Path, say: Say) -> Any:
             options = SAMPLE if layout == "sample" else {}
             create(read(layout, source, workdir=Path(drawn), **options), dest, layout=layout)
     dataset = Dataset(dest)
-    if not (dest / "features" / f"{encoder}.safetensors").exists():
-        say(f"encode {name} with {encoder}")
-        encode(dataset, encoder)
+    for needed in encoders or [encoder]:
+        if not (dest / "features" / f"{needed}.safetensors").exists():
+            say(f"encode {name} with {needed}")
+            encode(dataset, needed)
     for path in (dest, Path(f"{dest}#users")) if layout == "sample" else (dest,):
         opened = Dataset(path)
         say(f"freeze questions of {path.name}")
@@ -223,7 +230,7 @@ def answers(setting: Setting, variant: Variant, seed: int, work: Path) -> tuple[
     Columns question_id, outfit_id, task, negatives, metric, value.
     """
     from goeswith.dataset import Dataset
-    from goeswith.evaluation import POOLED, answer
+    from goeswith.evaluation import answer
     from goeswith.questions import read_questions
     from goeswith.run import train
 
@@ -239,14 +246,8 @@ def answers(setting: Setting, variant: Variant, seed: int, work: Path) -> tuple[
     teacher = teacher_of(setting, variant, seed, work)
     taught_by = teacher[0] if isinstance(teacher, tuple) else teacher
     run = train("add-gnn", student, out, teacher=taught_by, settings=settings, encoder=setting.encoder)
-    scorer, parts = run.scorer(student), []
-    for asked in questions:
-        rows = answer(scorer, asked).rows
-        keys = ["question_id", "outfit_id", "task", "negatives"]
-        apart = (*keys, "label", "answer", "scores", "answerable", str(POOLED))
-        values = [name for name in rows.columns if name not in apart]
-        parts.append(rows.unpivot(values, index=keys, variable_name="metric").drop_nulls())
-    table, taken = pl.concat(parts), time.process_time() - start
+    scorer = run.scorer(student)
+    table, taken = pl.concat(long_rows(answer(scorer, asked)) for asked in questions), time.process_time() - start
     table.write_parquet(done, metadata={"cpu_seconds": str(taken)})
     return table, taken
 
@@ -286,49 +287,6 @@ def teach(out: Path, dataset: Path, settings: tuple[str, ...], encoder: str) -> 
     if not kept.exists():
         kept.write_text(str(time.process_time() - start))
     return float(kept.read_text())
-
-
-def summary(name: str, answered: dict[str, list[pl.DataFrame]], signed: dict[Any, str]) -> list[dict[str, Any]]:
-    """One line a measure: the mean of the seeds with its 95 % interval by outfit, and each seed's own value."""
-    lines = []
-    for what, part in _average(answered[name]).group_by("task", "negatives", "metric", maintain_order=True):
-        seeds = [
-            frame.filter(pl.struct("task", "negatives", "metric") == dict(zip(KEYS[2:], what, strict=True)))[
-                "value"
-            ].mean()
-            for frame in answered[name]
-        ]
-        lines.append(
-            {"scorer": name, **dict(zip(KEYS[2:], what, strict=True)), **_interval(part, part["value"]),
-             "seeds": seeds, "unanswered": 0, "signature": signed[what[:2]]}
-        )  # fmt: skip
-    return lines
-
-
-def contrast(first: str, second: str, answered: dict[str, list[pl.DataFrame]]) -> list[dict[str, Any]]:
-    """Paired difference of two variants, one line a measure: mean of the seeds, interval and p by outfit."""
-    both = _average(answered[first]).join(_average(answered[second]), on=KEYS, suffix="_other", maintain_order="left")
-    lines = []
-    for what, part in both.group_by("task", "negatives", "metric", maintain_order=True):
-        found = _interval(part, part["value"] - part["value_other"])
-        found["difference"] = found.pop("value")
-        lines.append({"scorer": first, "against": second, **dict(zip(KEYS[2:], what, strict=True)), **found})
-    return lines
-
-
-def _average(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(list(frames)).group_by(KEYS, maintain_order=True).agg(pl.col("value").mean())
-
-
-def _interval(part: pl.DataFrame, values: pl.Series) -> dict[str, Any]:
-    from goeswith.bootstrap import mean, resampled
-
-    outfits = part["outfit_id"].rank("dense").to_numpy().astype(np.int64) - 1
-    drawn = resampled([mean(values.to_numpy(), outfits)], int(outfits.max()) + 1, 0)[0]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    p = float(min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))
-    return {"value": float(values.mean()), "low": float(low), "high": float(high), "p": p, "n": len(values)}
 
 
 if __name__ == "__main__":
