@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What goes on top of what: find rules in outfits, and check a file of them.")
 
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run that rules taught.")]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
 
 
@@ -119,3 +120,44 @@ def _shown(checked: Checked) -> str:
             top, worn, other = (f"{i} ({t})" if t else i for i, t in zip(example.items, example.titles, strict=True))
             lines.append(f"  {sign}: {top} was worn with {worn}, not with {other}")
     return "\n".join(lines)
+
+
+@app.command("report")
+def report_(
+    run: RunArgument,
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="Page to write; the numbers go beside it, as .json.")] = Path("rules.html"),
+    questions: Annotated[
+        Path | None, typer.Option(help="Question file of two candidates each; validation triplets by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of questions that are made here, and of the cases shown.")] = 0,
+) -> None:
+    """What a run learned of its rules, as a page to read: how often each is right, and how far it is trusted."""
+    from goeswith.dataset import Dataset
+    from goeswith.insights import insights
+    from goeswith.insights_page import summary, write_page
+    from goeswith.questions import read_questions
+    from goeswith.run import Run
+
+    opened = Dataset(dataset)
+    asked = read_questions(questions, opened.catalogue) if questions else None
+    told = insights(Run(run), opened, asked, seed=seed)
+    typer.echo("\n".join([*summary(told), f"{write_page(told, out)}: {len(told.rules)} rules"]))
+
+
+@app.command()
+def explain(
+    run: RunArgument,
+    dataset: DatasetArgument,
+    top: Annotated[str, typer.Argument(metavar="TOP", help="Item id of a top.")],
+    bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="Item id of a bottom.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the bottoms that the pair is held against.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
+) -> None:
+    """Why a run puts a top and a bottom where it does: the student, the rules that speak of them, and both."""
+    from goeswith.dataset import Dataset
+    from goeswith.explaining import explain_pair
+    from goeswith.run import Run
+
+    told = explain_pair(Run(run), Dataset(dataset), top, bottom, seed=seed)
+    typer.echo(json.dumps(told.to_dict(), indent=2) if as_json else str(told))
