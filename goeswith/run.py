@@ -184,6 +184,8 @@ def train(
         if given is None and idle:
             raise ConfigError(f"--set {min(idle)} says how knowledge teaches, and there is none; give {flag} too")
     configs = override(configs, [s for s in settings if not s.startswith("teacher.")])
+    if teacher is not None:
+        configs["designers"].check(name)
     features = load_features(dataset, encoder)
     _check_text(features.encoder, getattr(configs["model"], "text", "frozen"))
     data, vocabulary, left_out = training_data(dataset, features, configs["model"], configs["train"].pairs)

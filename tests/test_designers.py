@@ -43,8 +43,9 @@ def step_of(data: TrainingData, student: AddGnn) -> Step:
     right = student.score(states, positive)
     return Step(
         features=features, categories=categories, states=states, positive=positive, items=items,
-        corrupt=items[:, None], negative=positive, right=right, wrong=right[:, None], objective=right.new_zeros(()), epoch=0,
-        all_features=data.features, all_categories=data.categories, generator=torch.Generator().manual_seed(2),
+        corrupt=items[:, None], negative=positive, right=right, wrong=right[:, None], objective=right.new_zeros(()),
+        epoch=0, all_features=data.features, all_categories=data.categories,
+        generator=torch.Generator().manual_seed(2),
     )  # fmt: skip
 
 
@@ -196,5 +197,12 @@ def test_what_cannot_be_carried_is_refused(data: TrainingData) -> None:
         Designers(other, DesignersConfig(carry="initialisation"), data, words).prepare(student)
     with pytest.raises(ConfigError, match="'mask' is not one of masks, responses, initialisation"):
         DesignersConfig(carry="mask+responses")
+    with pytest.raises(ConfigError, match=r"ema_decay is 7.*\[0, 1\)"):
+        DesignersConfig(ema_decay=7)
+    with pytest.raises(ConfigError, match="with teaching=joint it would learn along"):
+        DesignersConfig(untrained=True, teaching="joint")
+    with pytest.raises(ConfigError, match="to ngnn a teacher speaks by its rankings, --set carry=responses"):
+        DesignersConfig().check("ngnn")
+    DesignersConfig(carry="responses").check("ngnn")
     with pytest.raises(ConfigError, match="needs the designers' data set"):
         Designers(other, DesignersConfig(teaching="joint"), data, words)

@@ -90,3 +90,9 @@ def test_the_penalty_is_the_square_of_all_weights() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="hidden must be a multiple of 4"):
         NgnnConfig(hidden=6)
+
+
+def test_an_older_torch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.nn.functional, "grouped_mm")
+    with pytest.raises(ConfigError, match=r"ngnn needs the grouped matmul of torch 2\.10 or newer"):
+        NgnnConfig()

@@ -60,6 +60,24 @@ class DesignersConfig:
                 f"candidates={self.candidates}, temperature={self.temperature}: "
                 "candidates must be >= 2, temperature > 0"
             )
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"ema_decay is {self.ema_decay}; it must lie in [0, 1)")
+        if self.untrained and self.teaching != "frozen":
+            raise ConfigError(
+                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it would learn along"
+            )
+
+    def check(self, student: str) -> None:
+        """Refuse ways that do not lead to a student of that name, before a teacher is trained for it.
+
+        Raises:
+            ConfigError: masks or the whole scorer were to be carried to a model that has none like them.
+        """
+        if student != "add-gnn" and self.carry != "responses":
+            raise ConfigError(
+                f"carry={self.carry}: masks and initialisation are add-gnn's; "
+                f"to {student} a teacher speaks by its rankings, --set carry=responses"
+            )
 
 
 def tops_and_bottoms(outfits: Outfits, catalogue: Catalogue) -> Outfits:
@@ -149,11 +167,6 @@ class Designers(nn.Module):
             ConfigError: the two do not have the sizes that this way of teaching needs.
         """
         if not isinstance(student, AddGnn):
-            if self.ways != ["responses"]:
-                raise ConfigError(
-                    f"carry={self.config.carry}: masks and initialisation are add-gnn's; "
-                    "to any other student a teacher speaks by its rankings, --set carry=responses"
-                )
             return
         ours, theirs = student.attributes, self.target.attributes
         if {"masks", "initialisation"} & set(self.ways):

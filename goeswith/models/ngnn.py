@@ -59,6 +59,8 @@ class NgnnConfig:
                 f"hidden={self.hidden}, steps={self.steps}, smoothing={self.smoothing}, dropout={self.dropout}: "
                 "hidden must be a multiple of 4, steps >= 0, smoothing > 0, dropout in [0, 1)"
             )
+        if not hasattr(nn.functional, "grouped_mm"):
+            raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, and here is {torch.__version__}")
 
 
 def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> Tensor:
