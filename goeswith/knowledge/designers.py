@@ -64,7 +64,7 @@ class DesignersConfig:
             raise ConfigError(f"ema_decay is {self.ema_decay}; it must lie in [0, 1)")
         if self.untrained and self.teaching != "frozen":
             raise ConfigError(
-                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it would learn along"
+                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it learns along"
             )
 
     def check(self, student: str) -> None:
