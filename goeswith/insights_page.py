@@ -42,14 +42,14 @@ def write_page(insights: Insights, path: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "bar": _bar}
+    environment.filters |= {"percent": lambda *told: _tied(percent(*told)), "bar": _bar}
     sentences = summary(insights)
     written = environment.get_template("rules.html").render(
         told=insights,
         version=__version__,
         name=insights.run.path.name,
         model=insights.run.name,
-        summary=sentences,
+        summary=[_tied(sentence) for sentence in sentences],
         rules=[{"place": place, "told": rule} for place, rule in enumerate(ranked(insights.rules))],
         attributes=sorted(insights.attributes.items(), key=lambda pair: -pair[1].relative),
         quantiles=QUANTILES,
@@ -112,6 +112,11 @@ def speaks(rule: Rule) -> str:
 def percent(share: float, digits: int = 0) -> str:
     """A share as a percentage, e.g. ``83 %``."""
     return f"{100 * share:.{digits}f} %"
+
+
+def _tied(text: str) -> str:
+    """A text in which no line of the page begins with a %."""
+    return text.replace(" %", "\u00a0%")
 
 
 def summary(insights: Insights) -> list[str]:
