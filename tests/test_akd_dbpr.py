@@ -278,6 +278,19 @@ def test_a_gradient_reaches_all_of_the_attention_and_the_student() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in [*made.parameters(), *model.parameters()])
 
 
+def test_supervision_is_for_the_attention_alone() -> None:
+    data = world()
+    model = AkdDbpr(AkdDbprConfig(hidden=4), data.features.shape[1], Vocabulary.of(data.catalogue))
+    made = RuleTeacher(match(COLOURS, data.catalogue), RulesConfig(attention_width=3, imitation=0, supervision=1), 4)
+    step = step_of(data, model)
+    loss = made.loss(model, step)
+    of_scores = torch.autograd.grad(loss, [step.right, step.wrong], retain_graph=True, allow_unused=True)
+    assert all(gradient is None or gradient.abs().max() < 1e-6 for gradient in of_scores)
+    loss.backward()
+    assert made.vector.grad is not None
+    assert made.vector.grad.abs().sum() > 0
+
+
 def test_shuffled_rules_fire_as_often_and_on_other_bottoms() -> None:
     data = world()
     matches = match(COLOURS, data.catalogue)

@@ -44,8 +44,8 @@ class RulesConfig:
     attention_width: rows of W_t and W_b.
     probability: p as ``ratio`` of scores (printed; they must not be negative), or ``softmax`` of scores / `smoothness`.
     imitation: the factor of π_t; 0 applies the rules at test time only. decay: the .95 of π_t.
-    supervision: weight of −ln q of the truth, where a rule is active: a signal for the attention that does not
-    fade where p is flat. Not in the paper.
+    supervision: weight of −ln q of the truth, where a rule is active and with p held fixed: a signal for the attention
+    that does not fade where p is flat. Not in the paper.
     shuffled_rules: the control, every bottom answers to the rules as another bottom would.
     """
 
@@ -159,7 +159,9 @@ class RuleTeacher(nn.Module):
         weight = config.imitation * (1 - config.decay ** (step.epoch + 1))
         total = weight * (-(log_q.exp() * log_p).sum(dim=1).mean() - step.objective)
         if config.supervision and len(trust.question):
-            total = total - config.supervision * log_q[trust.question.unique(), 0].mean()
+            # The student's own part is held fixed: else it would leave to the rules what they can say, and say less.
+            alone = (log_p.detach() + (log_q - log_p)).log_softmax(dim=1)
+            total = total - config.supervision * alone[trust.question.unique(), 0].mean()
         return total
 
     def after_step(self) -> None:
