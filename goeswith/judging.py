@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import torch
 
 from goeswith.dataset import Dataset
 from goeswith.errors import ModelError
 from goeswith.features import Features, load_features
 from goeswith.run import Run
-from goeswith.scorers import TaughtScorer
+from goeswith.scorers import Judgement, TaughtScorer
 
 _BLOCK = 1 << 14  # questions at a time
 
@@ -64,9 +63,13 @@ def judge(taught: TaughtScorer, context: np.ndarray, mask: np.ndarray, candidate
     """What is said of candidates (N, 2) beside outfits with a gap, rows (N, n) and their mask."""
     count = len(context)
     starts = range(0, max(count, 1), _BLOCK)
-    parts = [_judge(taught, *(x[at : at + _BLOCK] for x in (context, mask, candidates))) for at in starts]
-    scores, log_p, log_q = (np.concatenate([part[number] for part in parts]) for number in range(3))
-    active = pl.concat(part[3].with_columns(pl.col("question") + at) for part, at in zip(parts, starts, strict=True))
+    blocks = [taught.judge(*(x[at : at + _BLOCK] for x in (context, mask, candidates))) for at in starts]
+    scores, log_p, log_q = (
+        np.concatenate([getattr(block, name).numpy() for block in blocks]) for name in ("scores", "log_p", "log_q")
+    )
+    active = pl.concat(
+        _active(taught, block).with_columns(pl.col("question") + at) for block, at in zip(blocks, starts, strict=True)
+    )
     return Judged(
         scores=scores,
         p=np.exp(log_p[:, 0]),
@@ -79,30 +82,12 @@ def judge(taught: TaughtScorer, context: np.ndarray, mask: np.ndarray, candidate
     )
 
 
-def _judge(
-    taught: TaughtScorer, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, pl.DataFrame]:
-    """Scores, ln p and ln q (N, 2) of one block, and its active rules with their λ."""
-    student, teacher = taught.student, taught.teacher
-    count, width = context.shape
-    items = np.concatenate([np.repeat(context, 2, axis=0), candidates.reshape(-1, 1)], axis=1)
-    whole = np.pad(np.repeat(mask, 2, axis=0), ((0, 0), (0, 1)), constant_values=True)
-    scores = student.score(items, whole).reshape(-1, 2)
-    fired = teacher.matches.fire(items[::2], whole[::2], np.full(count, width), candidates)  # (N, 2, L)
-    rows, places = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
-    beside, chosen = np.split(places.reshape(count, -1), [width], axis=1)
-    with torch.inference_mode():
-        attended = teacher.attend(
-            student.states.hidden.flatten(1)[torch.from_numpy(rows)],
-            torch.from_numpy(beside),
-            torch.from_numpy(mask),
-            torch.from_numpy(chosen[:, None]),
-        )
-        log_p, log_q, trust = teacher.judge(torch.from_numpy(scores), attended, torch.from_numpy(fired))
-    question, rule = trust.question.numpy(), trust.rule.numpy()
-    backs = fired[question, 0, rule] ^ teacher.negative.numpy()[rule]
-    told = {"question": question, "rule": rule, "trust": trust.confidence.double().numpy(), "backs": backs}
-    return scores, log_p.numpy(), log_q.numpy(), pl.DataFrame(told)
+def _active(taught: TaughtScorer, judged: Judgement) -> pl.DataFrame:
+    """The active rules of one block with their λ, one row for each question and rule."""
+    question, rule = judged.trust.question, judged.trust.rule
+    backs = judged.fired[question, 0, rule] ^ taught.teacher.negative[rule]
+    told = {"question": question, "rule": rule, "trust": judged.trust.confidence.double(), "backs": backs}
+    return pl.DataFrame({name: values.numpy() for name, values in told.items()})
 
 
 def _ahead(values: np.ndarray) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from goeswith.features import Features
-from goeswith.knowledge.attentive import RuleTeacher
+from goeswith.knowledge.attentive import RuleTeacher, Trust
 from goeswith.outfits import OutfitBatch
 from goeswith.training import encode, score
 
@@ -28,6 +29,20 @@ class RunScorer:
         return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
 
 
+class Judgement(NamedTuple):
+    """What student and rules say of B questions with m candidates each.
+
+    scores: (B, m) float64 of the student. fired: (B, m, L) bool, see `Matches.fire`. log_p, log_q: (B, m) of student
+    and teacher. trust: of the active rules.
+    """
+
+    scores: Tensor
+    fired: Tensor
+    log_p: Tensor
+    log_q: Tensor
+    trust: Trust
+
+
 class TaughtScorer:
     """The teacher q of a run that rules taught: the student's scores, corrected by the rules that apply.
 
@@ -44,21 +59,19 @@ class TaughtScorer:
 
     def choose(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """ln q of the candidates (B, m) beside the context (B, n) with its mask: (B, m) float64, NaN = no answer."""
-        count = candidates.shape[1]
+        return self.judge(context, mask, candidates).log_q.numpy()
+
+    def judge(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> Judgement:
+        """All that is said of candidates (B, m) beside the context (B, n) with its mask."""
+        count, width = candidates.shape[1], context.shape[1]
         items = np.concatenate([np.repeat(context, count, axis=0), candidates.reshape(-1, 1)], axis=1)
-        whole = np.concatenate([np.repeat(mask, count, axis=0), np.ones((len(items), 1), bool)], axis=1)
-        scores = self.student.score(items, whole).reshape(candidates.shape)
-        first, there = items[::count], whole[::count]
-        blank = np.full(len(first), context.shape[1])
-        fired = self.teacher.matches.fire(first, there, blank, candidates)
+        whole = np.pad(np.repeat(mask, count, axis=0), ((0, 0), (0, 1)), constant_values=True)
+        scores = torch.from_numpy(self.student.score(items, whole).reshape(candidates.shape))
+        blank = np.full(len(context), width)
+        fired = torch.from_numpy(self.teacher.matches.fire(items[::count], whole[::count], blank, candidates))
+        rows, places = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
+        beside, chosen = torch.from_numpy(places.reshape(len(context), -1)).split([width, count], dim=1)
         with torch.inference_mode():
-            states = self.student.states.hidden.flatten(1)
-            rows, places = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
-            context_places, candidate_places = (
-                torch.from_numpy(x) for x in np.split(places.reshape(len(context), -1), [context.shape[1]], axis=1)
-            )
-            attended = self.teacher.attend(
-                states[torch.from_numpy(rows)], context_places, torch.from_numpy(mask), candidate_places[:, None]
-            )
-            _, log_q, _ = self.teacher.judge(torch.from_numpy(scores).float(), attended, torch.from_numpy(fired))
-        return log_q.double().numpy()
+            states = self.student.states.hidden.flatten(1)[torch.from_numpy(rows)]
+            attended = self.teacher.attend(states, beside, torch.from_numpy(mask), chosen[:, None])
+            return Judgement(scores, fired, *self.teacher.judge(scores, attended, fired))

@@ -197,6 +197,17 @@ class _Loop:
             states = self.model.encode_items(features, categories)
             scores = self.model.score(states, batch).float()
         right, wrong = scores[: len(items)], scores[len(items) :].view(-1, r)
+        silent = right.isnan() | wrong.isnan().any(dim=1)
+        if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
+            raise ModelError(
+                f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
+                "(akd-dbpr a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
+            )
+        if silent.any() and not silent.all():  # some have no answer for some outfits, e.g. for one without a top
+            self.unservable += int(silent.sum())
+            items, mask, corrupt, right, wrong = (x[~silent] for x in (items, mask, corrupt, right, wrong))
+            both = torch.cat([items, corrupt.flatten(0, 1)])
+            batch = OutfitBatch(place[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
         objective = self.model.objective(right, wrong, states, batch)
         loss = objective + self.model.penalty()
         if len(self.knowledge):

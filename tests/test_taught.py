@@ -1,5 +1,6 @@
 """Runs that rules taught: kept with the run, resumed, scored apart, beside designers, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,14 @@ def test_labelled_outfits_are_scored_by_the_student(world: Dataset, rules: Path,
     assert answer(run.taught(student, world), asked).scores.tolist() == answer(student, asked).scores.tolist()
 
 
+def test_outfits_without_a_top_or_a_bottom_are_counted_and_left_out(world: Dataset, tmp_path: Path) -> None:
+    settings = [*SMALL[:-2], "negatives=random"]  # a random wrong item often leaves no pair of a top and a bottom
+    run = train("akd-dbpr", world, tmp_path / "some", settings=settings)
+    told = run.config["result"]
+    assert 0 < told["unservable"] < 3 * len(world.outfits.split("train"))
+    assert all(np.isfinite(row["loss"]) for row in told["history"])
+
+
 def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"masks and initialisation are add-gnn's.*carry=responses"):
         train("akd-dbpr", world, tmp_path / "a", teacher=str(world.path), settings=[*SMALL, "teacher.epochs=1"])
@@ -156,6 +165,11 @@ def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, 
         train("add-gnn", world, tmp_path / "b", rules=rules, settings=SMALL)
     with pytest.raises(ConfigError, match=r"--set supervision .* give --rules too"):
         train("akd-dbpr", world, tmp_path / "c", settings=[*SMALL, "supervision=1"])
+    bags = replace(world.outfits, items=world.outfits.items % 48 + 144)
+    bare = Dataset(world.path)
+    bare.outfits = bags
+    with pytest.raises(ModelError, match=r"no outfit of a batch has a score in epoch 1.*sides=groups or pairs=true"):
+        train("akd-dbpr", bare, tmp_path / "f", settings=[*SMALL[:-2], "negatives=category"])
     with pytest.raises(DataError, match="there is no rule file"):
         train("akd-dbpr", world, tmp_path / "d", rules=tmp_path / "none.toml", settings=SMALL)
     with pytest.raises(ConfigError, match=r"minilm-tokens goes with --set text=cnn"):
