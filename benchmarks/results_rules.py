@@ -19,8 +19,8 @@ SAME = "official, same category"
 LENGTHS = (10, 100)
 """T of the paper's retrieval."""
 
-MENDED = ("probability=softmax", "supervision=1")
-"""p = softmax(m), whose gradient does not fade, and a signal of its own for the attention."""
+MENDED = ("probability=softmax", "supervision=1", "imitation=0.3")
+"""p = softmax(m), whose gradient does not fade; a signal of its own for the attention; and less to imitate."""
 
 
 @dataclass(frozen=True)
