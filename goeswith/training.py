@@ -42,6 +42,8 @@ class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
     negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's).
+    pool: whence, from the whole ``catalogue`` (the papers') or from items ``worn`` in training outfits. Of the whole
+    catalogue, items that only test outfits wear are never right in training, and a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
@@ -49,6 +51,7 @@ class TrainConfig:
     """
 
     negatives: Literal["random", "category", "matched", "group"] = "random"
+    pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
     pairs: bool = False
@@ -131,7 +134,10 @@ class _Loop:
         self.data, self.config, self.folder = data, config, folder
         self.knowledge: Any = nn.ModuleList(knowledge)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.negatives = Negatives(data.catalogue, data.train, config.negatives, data.usable, [data.train])
+        usable = data.usable
+        if config.pool == "worn":
+            usable = usable & (np.bincount(data.train.items, minlength=len(usable)) > 0)
+        self.negatives = Negatives(data.catalogue, data.train, config.negatives, usable, [data.train])
         for source in knowledge:
             source.prepare(model)
         trained = [p for p in [*model.parameters(), *self.knowledge.parameters()] if p.requires_grad]

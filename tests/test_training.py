@@ -119,3 +119,17 @@ def test_batches_hold_every_outfit_once_and_save_padding() -> None:
     assert not np.array_equal(np.concatenate(first), np.concatenate(second))
     padding = sum(lengths[p].max() * len(p) for p in first) / lengths.sum()
     assert padding < 1.2
+
+
+def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data: TrainingData, tmp_path: Path) -> None:
+    from goeswith.training import _Loop
+
+    few = replace(data, train=data.train.take(np.arange(12)))
+    worn = set(few.train.items.tolist())
+    padded, real = few.train.padded()
+    for pool, expected in (("worn", True), ("catalogue", False)):
+        loop = _Loop(fresh(few), few, replace(CONFIG, negatives="random", pool=pool), tmp_path / pool, [])
+        drawn, _ = loop.negatives.draw(
+            torch.from_numpy(padded), torch.from_numpy(real), torch.zeros(12, dtype=torch.long), 8, loop.generator
+        )
+        assert (set(drawn.flatten().tolist()) <= worn) == expected
