@@ -40,7 +40,7 @@ class RuleSetting:
 RULE_SETTINGS = (
     RuleSetting(
         "fashionvc", "Experts' tops and bottoms (FashionVC), words and labels", "fashionvc", "words+minilm",
-        "docs/rules/fashionvc.toml", ("negatives=group", "negatives_per_positive=3"), ("category",),
+        "docs/rules/fashionvc.toml", ("negatives=group", "pool=worn", "negatives_per_positive=3"), ("category",),
     ),
     RuleSetting(
         "mango-pairs", "Stylists' tops and bottoms (MANGO), pictures", "mango", "efficientnet-lite0",
@@ -53,7 +53,6 @@ COMMON = ("blank=bottom", "hidden=512", "batch_size=256", "epochs=20", "patience
 RULE_VARIANTS: dict[str, tuple[str, ...]] = {
     DBPR: ("imitation=0", "confidence=uniform"),
     "AKD-DBPR as released": (),
-    "AKD-DBPR as printed, C in the exponent": ("strength_in=exponent",),
     "AKD-DBPR mended": MENDED,
     "AKD-DBPR mended, uniform confidence": (*MENDED, "confidence=uniform", "supervision=0"),
     "control: AKD-DBPR mended, shuffled rules": (*MENDED, "shuffled_rules=true"),
