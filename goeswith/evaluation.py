@@ -149,10 +149,10 @@ def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
         DataError: all published labels are the same, so that nothing can be told apart.
     """
     rows, summary = answers.rows, []
-    for group in _groups(rows):
+    for group in by_task(rows):
         task, negatives = group["task"][0], group["negatives"][0]
         signed = signature(answers.questions, dataset, task, negatives)
-        statistics = _statistics(group)
+        statistics = measured(group)
         whole = np.ones((1, group["outfit_id"].n_unique()))
         drawn = resampled(list(statistics.values()), whole.size, seed)
         for (measure, statistic), values in zip(statistics.items(), drawn, strict=True):
@@ -191,8 +191,8 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, A
             f"({signed[0]} and {signed[1]}); evaluate both on one question file"
         )
     lines, found = iter(first.summary), []
-    for group, other in zip(_groups(first.rows), _groups(second.rows), strict=True):
-        both = [*_statistics(group).values(), *_statistics(other).values()]
+    for group, other in zip(by_task(first.rows), by_task(second.rows), strict=True):
+        both = [*measured(group).values(), *measured(other).values()]
         whole = np.ones((1, group["outfit_id"].n_unique()))
         values = np.array([statistic(whole)[0] for statistic in both]).reshape(2, -1)
         drawn = resampled(both, whole.size, seed).reshape(2, -1, RESAMPLES)
@@ -229,11 +229,12 @@ def signature(questions: Questions, dataset: Dataset, task: str, negatives: str)
     return "|".join(parts)
 
 
-def _groups(rows: pl.DataFrame) -> list[pl.DataFrame]:
+def by_task(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows (see `Answers.rows`) of each task and strategy apart, in the order of the summary."""
     return rows.partition_by("task", "negatives", maintain_order=True)
 
 
-def _statistics(rows: pl.DataFrame) -> dict[Measure, Statistic]:
+def measured(rows: pl.DataFrame) -> dict[Measure, Statistic]:
     """Every measure of the rows of one task and strategy, as a function of how much each outfit weighs."""
     outfits = rows["outfit_id"].rank("dense").to_numpy().astype(np.int64) - 1
     found: dict[Measure, Statistic] = {}

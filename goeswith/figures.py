@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,26 +44,39 @@ def k_curve(lines: Iterable[Line], out: Path) -> Path:
     Raises:
         DataError: there is no line, one does not say its K, or `out` is no picture.
     """
+    lines = list(lines)
+    if not lines or any("attributes" not in line for line in lines):
+        raise DataError("the curve over K needs lines that say their 'attributes'; measure runs of more than one K")
+    panels = list(dict.fromkeys(map(column, lines)))
+    with sheet(out, 1, len(panels)) as axes:
+        for panel, what in zip(axes, panels, strict=True):
+            _panel(panel, [line for line in lines if column(line) == what])
+            panel.set_title(title(what).replace(", ", "\n"))
+    return out
+
+
+@contextlib.contextmanager
+def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9) -> Iterator[list[Axes]]:
+    """Panels of `width` by `height` inches to draw on, row after row; the file is written when the block ends well.
+
+    The same drawing makes the same file: no date is in it.
+
+    Raises:
+        DataError: `out` is not named as a picture, or cannot be written.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    lines = list(lines)
-    if not lines or any("attributes" not in line for line in lines):
-        raise DataError("the curve over K needs lines that say their 'attributes'; measure runs of more than one K")
     if out.suffix not in (".svg", ".png", ".pdf"):
         raise DataError(f"{out} is no picture; name it .svg, .png or .pdf")
-    panels = list(dict.fromkeys(map(column, lines)))
     with rc_context(cast(Any, _STYLE)):
-        figure = Figure(figsize=(3.6 * len(panels), 2.9), layout="constrained")
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        for axes, what in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _panel(axes, [line for line in lines if column(line) == what])
-            axes.set_title(title(what).replace(", ", "\n"))
+        yield list(figure.subplots(rows, columns, squeeze=False).flat)
         with fresh_file(out) as partial:
             stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
             figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
-    return out
 
 
 def _panel(axes: Axes, lines: list[Line]) -> None:
