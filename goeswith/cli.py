@@ -262,10 +262,20 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    dataset: DatasetArgument,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="[RUN] DATASET", help="Folder of a run (not needed with --scores); data set.")
+    ],
     questions: Annotated[list[Path] | None, typer.Option(help="Question file; the data set's test files.")] = None,
     against: Annotated[Path | None, typer.Option(help="Another run: paired comparison on the same questions.")] = None,
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Scores of another program (CSV, Parquet), see docs/evaluate.md; repeatable."
+        ),
+    ] = None,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="With --scores: missing ones count as wrong, others are ignored.")
+    ] = False,
     rows: Annotated[Path | None, typer.Option(help="Folder for the per-question rows, as Parquet.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -274,49 +284,76 @@ def evaluate(
     from goeswith.dataset import Dataset
     from goeswith.evaluation import answer, compare, report
     from goeswith.features import load_features
+    from goeswith.outside import read_answers
     from goeswith.questions import read_questions
     from goeswith.run import Run
     from goeswith.tables import difference, long_table, plain
 
-    opened, first = Dataset(dataset), Run(run)
-    features = load_features(opened, first.config["encoder"])
-    prefix = f"{opened.outfit_source}-" if opened.outfit_source else ""
-    folder = opened.path / "questions"
-    files = questions or [
-        *sorted(folder.glob(f"{prefix}test-*.parquet")),
-        *sorted(folder.glob("official-test-*.parquet")),
-    ]
-    if not files:
-        raise DataError(f"{opened.path} has no test questions; make them with: goeswith questions {dataset}")
-    own = first.scorer(opened, features)
-    scorers: list[Any] = [own]
-    if against is not None:
-        other = Run(against)
-        scorers.append(other.scorer(opened, None if other.config["encoder"] != features.encoder else features))
-        if scorers[0].name == scorers[1].name:
-            for scorer, path in zip(scorers, (run, against), strict=True):
-                scorer.name = "-".join(path.parts).lstrip("/-.")
-    if taught := first.taught(own, opened):
-        scorers.append(taught)
+    outside = list(dict.fromkeys(scores or []))
+    if len(paths) > 2 or (len(paths) == 1 and not outside):
+        raise typer.BadParameter("give RUN and DATASET, or DATASET and --scores FILE")
+    if allow_incomplete and not outside:
+        raise typer.BadParameter("--allow-incomplete is for --scores FILE")
+    opened = Dataset(paths[-1])
+    runs = [Run(path) for path in (*paths[:-1], against) if path is not None]
+    files = questions or _test_questions(opened)
+    asked = [read_questions(file, opened.catalogue) for file in files]
+    features = load_features(opened, runs[0].config["encoder"]) if runs else _features_if_any(opened, None)
     floors = yardsticks(opened, features)
+    names = _told_apart([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
+    given = [
+        read_answers(path, asked, name=name, allow_incomplete=allow_incomplete)
+        for path, name in zip(outside, names[len(runs) :], strict=True)
+    ]
+    scorers: list[Any] = []
+    for run, name in zip(runs, names, strict=False):
+        scorers.append(run.scorer(opened, features if run.config["encoder"] == features.encoder else None))
+        scorers[-1].name = name
+    if len(paths) == 2 and (taught := runs[0].taught(scorers[0], opened)):
+        scorers.append(taught)
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []
-    for file in files:
-        asked = read_questions(file, opened.catalogue)
-        reports = [report(answer(scorer, asked), opened) for scorer in scorers]
-        lines += floor_rows(asked, opened, floors)
+    for place, file in enumerate(files):
+        own = [answer(scorer, asked[place]) for scorer in scorers]
+        theirs = [one.answers[place] for one in given]
+        reports = [report(told, opened) for told in (own + theirs if len(paths) == 2 else theirs + own)]
+        lines += floor_rows(asked[place], opened, floors)
         lines += [line for told in reports for line in told.summary]
         compared += [line for told in reports[1:] for line in compare(reports[0], told)]
         if rows is not None:
-            for scorer, told in zip(scorers, reports, strict=True):
-                told.write(rows / f"{scorer.name}-{file.stem}.parquet")
+            for told in reports:
+                told.write(rows / f"{told.scorer}-{file.stem}.parquet")
     if as_json:
-        typer.echo(json.dumps({"summary": lines, "compared": compared}, indent=2))
+        counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
+        typer.echo(json.dumps({"summary": lines, "compared": compared, "scores": counts}, indent=2))
         return
     typer.echo(plain(*long_table(lines)))
     for line in compared:
         what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
         typer.echo(f"{what}: {difference(line)}")
+    for one in given:
+        if faults := ", ".join(f"{count} {fault}" for fault, count in one.counts.items() if count):
+            typer.echo(f"{one.path} is not complete: {faults}")
+
+
+def _test_questions(dataset: Any) -> list[Path]:
+    """The question files of the test split; of ``folder#source`` those of the source."""
+    folder, prefix = dataset.path / "questions", f"{dataset.outfit_source}-" if dataset.outfit_source else ""
+    found = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
+    if not found:
+        named = f"{dataset.path}{f'#{dataset.outfit_source}' if prefix else ''}"
+        raise DataError(f"{dataset.path} has no test questions; make them with: goeswith questions {named}")
+    return found
+
+
+def _told_apart(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
+    """A name for each scorer: of its folder (the first `folders` paths) or file, its path where that is not enough."""
+    short = [path.name if place < folders else path.stem for place, path in enumerate(paths)]
+    every = [*taken, *short]
+    return [
+        name if every.count(name) == 1 else "-".join(path.parts).lstrip("/-.")
+        for name, path in zip(short, paths, strict=True)
+    ]
 
 
 @app.command()
