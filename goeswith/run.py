@@ -110,7 +110,7 @@ class Run:
                 f"these are {features.encoder} of {features.values.shape[1]}; "
                 f"run goeswith encode {dataset.path} --encoder {self.config['encoder']}"
             )
-        codes = self.vocabulary.codes(dataset.catalogue)
+        codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
         return RunScorer(self.path.name, self.model, features, codes)
 
 
@@ -311,11 +311,7 @@ def _designers(
                 "with teaching=frozen and without teacher settings; else name a data set"
             )
         return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
-    dataset, model, loop = Dataset(teacher), configs["model"], configs["train"]
-    alike = [f"seed={loop.seed}", f"precision={loop.precision}"]
-    if isinstance(model, AddGnnConfig):
-        alike += [f"attributes={model.attributes}", f"activation={model.activation}", f"rank={model.hidden}"]
-    theirs = [*alike, *theirs]
+    dataset, theirs = Dataset(teacher), [*followed(configs["model"], configs["train"]), *theirs]
     if config.teaching == "frozen" and not config.untrained:
         run = train("teacher", dataset, out, settings=theirs, encoder=features.encoder, say=say)
         return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
@@ -330,6 +326,14 @@ def _designers(
         Designers(untaught, config, student, vocabulary, own, loop.negatives, loop.batch_size),
         asdict(config) | {"teacher": told | {"left_out": left_out}},
     )
+
+
+def followed(model: Any, loop: TrainConfig) -> list[str]:
+    """Settings in which a teacher follows its student, given the student's model and training."""
+    alike = [f"seed={loop.seed}", f"precision={loop.precision}"]
+    if isinstance(model, AddGnnConfig):
+        alike += [f"attributes={model.attributes}", f"activation={model.activation}", f"rank={model.hidden}"]
+    return alike
 
 
 def _told(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,11 @@ import pytest
 import torch
 from worlds import styles_world, write_made
 
+from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.evaluation import answer
+from goeswith.features import load_features
 from goeswith.freezing import make_questions
 from goeswith.knowledge.rules import Rule, write_rules
 from goeswith.questions import Questions
@@ -156,6 +158,20 @@ def test_outfits_without_a_top_or_a_bottom_are_counted_and_left_out(world: Datas
     told = run.config["result"]
     assert 0 < told["unservable"] < 3 * len(world.outfits.split("train"))
     assert all(np.isfinite(row["loss"]) for row in told["history"])
+
+
+def test_a_category_outside_the_training_set_is_scored_by_its_group(world: Dataset, tmp_path: Path) -> None:
+    run = train("akd-dbpr", world, tmp_path / "run", settings=[*SMALL, "epochs=1"])
+    other = Dataset(world.path)
+    renamed = pl.when(pl.col("category") == "shirt").then(pl.lit("tunic")).otherwise("category")
+    other.catalogue = Catalogue(world.catalogue.items.with_columns(category=renamed))
+    features = load_features(world)
+    items, mask = world.outfits.split("test").padded()
+    told = run.scorer(other, features).score(items, mask)
+    assert np.isfinite(told).any()
+    assert np.array_equal(told, run.scorer(world).score(items, mask), equal_nan=True)
+    other.catalogue = Catalogue(other.catalogue.items.with_columns(group=pl.lit(None, pl.String)))
+    assert np.isnan(run.scorer(other, features).score(items, mask)).any()
 
 
 def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, tmp_path: Path) -> None:

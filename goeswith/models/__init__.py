@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
-from goeswith.catalogue import Catalogue
+from goeswith.catalogue import GROUPS, Catalogue
 from goeswith.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -132,11 +132,21 @@ class Vocabulary:
         groups = dict(zip(self.categories, self.groups, strict=True))
         return Catalogue(catalogue.items.with_columns(group=pl.col("category").replace_strict(groups, default=None)))
 
-    def codes(self, catalogue: Catalogue) -> np.ndarray:
-        """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``."""
+    def codes(self, catalogue: Catalogue, by_group: bool = False) -> np.ndarray:
+        """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``.
+
+        by_group: for models that need no more than the group, an item of an unknown category gets
+        ``len(categories) + 1 +`` the place of its group in `GROUPS`, where it has one.
+        """
         places = {category: place for place, category in enumerate(self.categories)}
         lookup = np.array([places.get(category, len(places)) for category in catalogue.categories], dtype=np.int64)
-        return lookup[catalogue.category_codes]
+        codes = lookup[catalogue.category_codes]
+        if not by_group:
+            return codes
+        groups = pl.Series(GROUPS).to_frame("group").with_row_index("place")
+        own = catalogue.items.select("group").join(groups, on="group", how="left", maintain_order="left")["place"]
+        told = own.cast(pl.Int64).fill_null(-1).to_numpy()
+        return np.where((codes == len(places)) & (told >= 0), len(places) + 1 + told, codes)
 
 
 def model_classes(name: str) -> tuple[Any, Any]:

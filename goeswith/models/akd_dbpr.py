@@ -68,6 +68,7 @@ class AkdDbpr(nn.Module):
         vocabulary: the categories; their groups tell the sides.
     """
 
+    by_group = True
     side: Tensor
     low: Tensor
     span: Tensor
@@ -75,7 +76,8 @@ class AkdDbpr(nn.Module):
     def __init__(self, config: AkdDbprConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.config = config
-        groups = [*vocabulary.groups, "other"]  # the last stands for categories never seen in training
+        # Behind them: a category never seen in training, of no known group and of each.
+        groups = [*vocabulary.groups, "other", *GROUPS]
         if config.sides == "roles":
             sides = [0 if group in TOP else 1 if group in BOTTOM else 2 for group in groups]
         else:

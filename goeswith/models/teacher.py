@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from goeswith.catalogue import GROUPS
 from goeswith.errors import ConfigError
 from goeswith.losses import bpr, mask_penalty, parameter_norm
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -44,8 +45,8 @@ class TeacherConfig:
 
 
 def sides(vocabulary: Vocabulary) -> Tensor:
-    """(C + 1,) by category code: 0 = top, 1 = bottom, 2 = neither or unknown."""
-    return torch.tensor([{"top": 0, "bottom": 1}.get(group, 2) for group in vocabulary.groups] + [2])
+    """(C + 1 + G,) by category code: 0 = top, 1 = bottom, 2 = neither or unknown; see `Vocabulary.codes`."""
+    return torch.tensor([{"top": 0, "bottom": 1}.get(group, 2) for group in (*vocabulary.groups, "other", *GROUPS)])
 
 
 class Teacher(nn.Module):
@@ -57,6 +58,7 @@ class Teacher(nn.Module):
         vocabulary: the categories; their groups tell tops from bottoms.
     """
 
+    by_group = True
     side: Tensor
 
     def __init__(self, config: TeacherConfig, dim: int, vocabulary: Vocabulary) -> None:
