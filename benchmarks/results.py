@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 from measured import contrast, long_rows, summary
-from results_page import BASELINE, CONTRASTS, DOCS, MASKS, write_page
+from results_page import BASELINE, CONTRASTS, DOCS, MASKS, OUTFITS, RULES, SHUFFLED_RULES, write_page
 from results_rules import RULE_SETTINGS, measure_rules
 
 SEEDS = (0, 1, 2)
@@ -50,6 +50,8 @@ class Setting:
     epochs: int
     patience: int
     batch_size: int = 128
+    rules: str = ""
+    """Rule file for the variants that rules teach; without one they are left out."""
 
     @property
     def settings(self) -> list[str]:
@@ -59,11 +61,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a table: settings over COMMON, and which teacher teaches (see `teacher_of`)."""
+    """One row of a table: settings over COMMON, which teacher teaches (see `teacher_of`), and whether rules do."""
 
     name: str
     settings: tuple[str, ...] = ()
     teacher: str = ""
+    rules: bool = False
+    model: str = "add-gnn"
 
 
 PICTURES, WORDS = "efficientnet-lite0", "minilm"
@@ -77,7 +81,9 @@ DATASETS: dict[str, tuple[str, str, str]] = {
 """Name → layout, folder below --data, encoder."""
 
 SETTINGS = (
-    Setting("mango", "MANGO stylists' outfits, pictures", "mango", "mango", PICTURES, 60, 12),
+    Setting(
+        "mango", "MANGO stylists' outfits, pictures", "mango", "mango", PICTURES, 60, 12, rules="docs/rules/mango.toml",
+    ),
     Setting("ccp", "Street looks (CCP) taught by MANGO stylists, pictures", "ccp", "mango", PICTURES, 60, 15, 32),
     Setting(
         "polyvore", "Users' outfits (Polyvore Maryland) taught by FashionVC experts, words",
@@ -100,8 +106,17 @@ VARIANTS = (
     Variant("control: responses of shuffled pairs", ("carry=responses",), "shuffled"),
     Variant("masks, trained on random negatives (as printed)", ("carry=masks", "negatives=random"), "designers"),
     Variant("without knowledge, trained on random negatives", ("negatives=random",)),
+    Variant(RULES, ("probability=softmax", "supervision=1", "imitation=0.3"), rules=True),
+    Variant(
+        SHUFFLED_RULES, ("probability=softmax", "supervision=1", "imitation=0.3", "shuffled_rules=true"), rules=True
+    ),
+    Variant(OUTFITS, ("sides=groups", "hidden=256", "optimiser=adamw"), model="akd-dbpr"),
 )
 
+ANSWERS = "answers.parquet"
+"""Of a run that has been trained and asked."""
+CPU_SECONDS = "cpu_seconds"
+"""What a teacher took."""
 Say = Callable[[str], None]
 
 
@@ -199,12 +214,13 @@ def measure(setting: Setting, data: Path, work: Path, jobs: int, say: Say) -> No
     variants = [
         v for v in VARIANTS if not (own and v.teacher == "own") and (once or "negatives=random" not in v.settings)
     ]
+    variants = [v for v in variants if setting.rules or not v.rules]
     variants += curve if setting.name == "sample" else []
-    cpu = 0.0
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         say(f"{setting.name}: teachers")
-        for taken in pool.map(teach, *zip(*sorted(lessons(setting, variants, work)), strict=True)):
-            cpu += taken
+        for taught in [pool.submit(teach, *lesson) for lesson in sorted(lessons(setting, variants, work))]:
+            taught.result()
+        cpu = sum(float(kept.read_text()) for kept in (work / "teachers").glob(f"{setting.name}-*/{CPU_SECONDS}"))
         runs = {v.name: [pool.submit(answers, setting, v, seed, work) for seed in SEEDS] for v in variants}
         for variant in variants:
             found = [run.result() for run in runs[variant.name]]
@@ -237,9 +253,8 @@ def answers(setting: Setting, variant: Variant, seed: int, work: Path) -> tuple[
     from goeswith.questions import read_questions
     from goeswith.run import train
 
-    slug = "".join(c if c.isalnum() else "-" for c in variant.name)
-    out = work / setting.name / f"{slug}-seed{seed}"
-    done = out / "answers.parquet"
+    out = folder_of(setting, variant, seed, work)
+    done = out / ANSWERS
     if done.exists():
         return pl.read_parquet(done), float(str(pl.read_parquet_metadata(done)["cpu_seconds"]))
     start = time.process_time()
@@ -248,11 +263,20 @@ def answers(setting: Setting, variant: Variant, seed: int, work: Path) -> tuple[
     settings = [*setting.settings, "negatives=matched", f"seed={seed}", *variant.settings]
     teacher = teacher_of(setting, variant, seed, work)
     taught_by = teacher[0] if isinstance(teacher, tuple) else teacher
-    run = train("add-gnn", student, out, teacher=taught_by, settings=settings, encoder=setting.encoder)
+    run = train(
+        variant.model, student, out, teacher=taught_by, rules=setting.rules if variant.rules else None,
+        settings=settings, encoder=setting.encoder,
+    )  # fmt: skip
     scorer = run.scorer(student)
     table, taken = pl.concat(long_rows(answer(scorer, asked)) for asked in questions), time.process_time() - start
     table.write_parquet(done, metadata={"cpu_seconds": str(taken)})
     return table, taken
+
+
+def folder_of(setting: Setting, variant: Variant, seed: int, work: Path) -> Path:
+    """Where a run is kept."""
+    slug = "".join(c if c.isalnum() else "-" for c in variant.name)
+    return work / setting.name / f"{slug}-seed{seed}"
 
 
 Lesson = tuple[Path, Path, tuple[str, ...], str]
@@ -275,21 +299,25 @@ def teacher_of(setting: Setting, variant: Variant, seed: int, work: Path) -> str
 
 
 def lessons(setting: Setting, variants: Iterable[Variant], work: Path) -> set[Lesson]:
-    """Every teacher that is to be trained, each once for all the variants that it teaches."""
-    found = (teacher_of(setting, variant, seed, work) for variant in variants for seed in SEEDS)
+    """Every teacher that has still to teach, each once for all its variants."""
+    found = (
+        teacher_of(setting, variant, seed, work)
+        for variant in variants
+        for seed in SEEDS
+        if not (folder_of(setting, variant, seed, work) / ANSWERS).exists()
+    )
     return {lesson for lesson in found if isinstance(lesson, tuple)}
 
 
-def teach(out: Path, dataset: Path, settings: tuple[str, ...], encoder: str) -> float:
-    """Train a teacher, if that has not been done; returns the processor seconds that it took."""
+def teach(out: Path, dataset: Path, settings: tuple[str, ...], encoder: str) -> None:
+    """Train a teacher, if that has not been done, and note the processor seconds that it took."""
     from goeswith.dataset import Dataset
     from goeswith.run import train
 
-    kept, start = out / "cpu_seconds", time.process_time()
+    kept, start = out / CPU_SECONDS, time.process_time()
     train("teacher", Dataset(dataset), out, settings=settings, encoder=encoder)
     if not kept.exists():
         kept.write_text(str(time.process_time() - start))
-    return float(kept.read_text())
 
 
 if __name__ == "__main__":
