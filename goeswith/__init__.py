@@ -12,6 +12,7 @@ _HOME = {
     "GoeswithError": "errors",
     "OutfitBatch": "outfits",
     "Outfits": "outfits",
+    "from_pretrained": "pretrained",
 }
 __all__ = ["__version__", *sorted(_HOME)]
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from goeswith.features import Features as Features
     from goeswith.outfits import OutfitBatch as OutfitBatch
     from goeswith.outfits import Outfits as Outfits
+    from goeswith.pretrained import from_pretrained as from_pretrained
 
 
 def __getattr__(name: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -388,6 +389,55 @@ def score(
         typer.echo(f"  without a score: {_some(silent.outfit_ids.tolist())}")
         remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} says why"
         typer.echo(f"  items without features: {_some(list(bare))}; {remedy}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    folder: Annotated[Path, typer.Argument(help="New folder, to give away.")],
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What goeswith evaluate --json printed, for the model card.")
+    ] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="What it was trained on, for source and licence; repeatable.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. apache-2.0.")] = None,
+) -> None:
+    """Make a run into a folder to give away: weights, settings, rules and a model card."""
+    from goeswith.dataset import Dataset
+    from goeswith.pretrained import read_report, save
+    from goeswith.run import Run
+
+    lines = read_report(report) if report is not None else ()
+    save(Run(run), folder, report=lines, datasets=[Dataset(path) for path in dataset or ()], licence=licence)
+    typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+@app.command()
+def bench(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="What to train, ask and compare.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for runs, tables and figures; runs/bench/NAME.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs trained side by side; as many as processors.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe.")] = None,
+    search: Annotated[int, typer.Option(min=0, help="First search settings, so many trials for each model.")] = 0,
+) -> None:
+    """Train, ask and compare all that a recipe says: tables, figures, intervals, signatures; resumed after a kill."""
+    from goeswith.bench import bench as run_bench
+    from goeswith.recipes import read_recipe
+    from goeswith.tables import plain, wide_table
+
+    read = read_recipe(recipe).only(only or [])
+    folder = out or Path("runs") / "bench" / read.name
+    start = time.monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
+
+    board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, say=say)
+    typer.echo(plain(*wide_table([line for row in board.rows for line in row.lines], board.columns)))
+    typer.echo(f"{folder / 'results.html'}: {board.verdict}")
+    for name, why in board.failures.items():
+        typer.echo(f"{name} could not run: {why}")
 
 
 @app.command()

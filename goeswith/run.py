@@ -34,6 +34,7 @@ from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.scorers import RunScorer, TaughtScorer
+from goeswith.tables import Line
 from goeswith.training import Progress, TrainConfig, fit
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.title = self.path.name  # what reports call it
         described = self.path / "config.json"
         if not described.is_file():
             raise ModelError(
@@ -73,16 +75,21 @@ class Run:
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{described} is broken ({error}); train the run again") from None
 
+    @property
+    def weights(self) -> Path:
+        """The file of the weights, which has the hub's name in a folder made by `save_pretrained`."""
+        given = self.path / "model.safetensors"
+        return given if given.is_file() else self.path / "weights.safetensors"
+
     @cached_property
     def model(self) -> Any:
         """The model with its trained weights, in eval mode."""
         model_class, config_class = model_classes(self.name)
         settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
         model = model_class(settings, self.config["dim"], self.vocabulary)
-        weights = self.path / "weights.safetensors"
-        if not weights.is_file():
+        if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to go on")
-        return _loaded(model, weights, f"weights of this {self.name}")
+        return _loaded(model, self.weights, f"weights of this {self.name}")
 
     def taught(self, scorer: RunScorer, dataset: Dataset) -> TaughtScorer | None:
         """The teacher q over the student's scores; None where no rules taught the run."""
@@ -111,7 +118,42 @@ class Run:
                 f"run goeswith encode {dataset.path} --encoder {self.config['encoder']}"
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
-        return RunScorer(self.path.name, self.model, features, codes)
+        return RunScorer(self.title, self.model, features, codes)
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        report: Iterable[Line] = (),
+        datasets: Iterable[Dataset] = (),
+        licence: str | None = None,
+    ) -> Path:
+        """Write a folder to give away, with a model card; see `goeswith.pretrained.save`.
+
+        Raises:
+            ModelError, DataError: as the message says.
+        """
+        from goeswith.pretrained import save
+
+        return save(self, folder, report=report, datasets=datasets, licence=licence)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        report: Iterable[Line] = (),
+        datasets: Iterable[Dataset] = (),
+        licence: str | None = None,
+    ) -> str:
+        """Put the same folder on the Hugging Face hub; returns its address. See `goeswith.pretrained.push`.
+
+        Raises:
+            ModelError, DataError: as the message says.
+        """
+        from goeswith.pretrained import push
+
+        return push(self, repo_id, private=private, report=report, datasets=datasets, licence=licence)
 
 
 def _loaded(module: Any, path: Path, what: str) -> Any:
