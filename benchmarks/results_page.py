@@ -45,11 +45,6 @@ RULE_CONTRASTS = (
     (MENDED, DBPR, "What the student learns from rules, mended"),
     (MENDED, SHUFFLED, "The same against shuffled rules"),
     (MENDED + WITH_RULES, DBPR + WITH_RULES, "Learned trust against rules at test time only, rules at hand"),
-    (
-        MENDED + WITH_RULES,
-        "AKD-DBPR mended, uniform confidence" + WITH_RULES,
-        "Attention against uniform trust, rules at hand",
-    ),
     (MENDED + WITH_RULES, SHUFFLED + WITH_RULES, "Rules against shuffled ones, rules at hand"),
 )
 """The same for rules."""

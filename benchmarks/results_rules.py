@@ -54,7 +54,6 @@ RULE_VARIANTS: dict[str, tuple[str, ...]] = {
     DBPR: ("imitation=0", "confidence=uniform"),
     "AKD-DBPR as released": (),
     "AKD-DBPR mended": MENDED,
-    "AKD-DBPR mended, uniform confidence": (*MENDED, "confidence=uniform", "supervision=0"),
     "control: AKD-DBPR mended, shuffled rules": (*MENDED, "shuffled_rules=true"),
 }
 """Name → settings. Each is scored twice: the student p, and the teacher q, which has the rules at hand."""
