@@ -17,7 +17,7 @@ from goeswith.errors import DataError
 from goeswith.features import load_features
 from goeswith.files import fresh_file, read_json
 from goeswith.freezing import freeze
-from goeswith.lab import Exam, Lab, Recipe
+from goeswith.lab import Exam, Lab, Trial
 from goeswith.questions import read_questions
 from goeswith.readers import read
 from goeswith.readers.sample import SMALLEST_ITEMS
@@ -33,16 +33,16 @@ STAGES = 8
 EVERY = 5.0
 """Seconds between two lines of progress."""
 
-DESIGNERS = Recipe("teacher", "designers' pairs", model="teacher", data="designers")
+DESIGNERS = Trial("teacher", "designers' pairs", model="teacher", data="designers")
 TEACHERS = (
     DESIGNERS,
     replace(DESIGNERS, folder="teacher-shuffled", name="the same pairs, shuffled", settings=("shuffled=true",)),
     replace(DESIGNERS, folder="teacher-own", name="users' own pairs", data="users"),
 )
-ALONE = Recipe("alone", "without knowledge", note="ADD-GNN with its graph, no teacher")
-NO_GRAPH = Recipe("no-graph", "without knowledge or graph", settings=("steps=0",), note="scores from h⁰")
+ALONE = Trial("alone", "without knowledge", note="ADD-GNN with its graph, no teacher")
+NO_GRAPH = Trial("no-graph", "without knowledge or graph", settings=("steps=0",), note="scores from h⁰")
 WAYS = tuple(
-    Recipe(way, f"knowledge by {way.replace('+', ' + ')}", teacher="teacher", settings=(f"carry={way}",), note=note)
+    Trial(way, f"knowledge by {way.replace('+', ' + ')}", teacher="teacher", settings=(f"carry={way}",), note=note)
     for way, note in {
         "masks": "all that the paper carries over",
         "masks+initialisation": "the scorer starts from the teacher's",
@@ -51,7 +51,7 @@ WAYS = tuple(
 )
 
 
-def controls(way: Recipe) -> tuple[Recipe, ...]:
+def controls(way: Trial) -> tuple[Trial, ...]:
     """Teachers that know nothing of designers, heard in the same way."""
     same = replace(way, kind="control", note=way.name.removeprefix("knowledge "))
     nothing = (*way.settings, "untrained=true")
@@ -112,9 +112,9 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     oracle = floors.pop("ceiling")
     for name, floor in floors.items():
         exam.take(floor, name.replace("_", " "), "floor")
-    for recipe, run in lab.runs.items():
-        if recipe not in TEACHERS:
-            exam.take(run.scorer(dataset, features), recipe.name, recipe.kind, recipe.note)
+    for trial, run in lab.runs.items():
+        if trial not in TEACHERS:
+            exam.take(run.scorer(dataset, features), trial.name, trial.kind, trial.note)
     exam.take(oracle, "oracle", "ceiling", "the true taste, which drew the outfits")
     compared = _compare(exam, best)
     sentence = verdict(best.name, {pair: exam.headline(lines) for pair, lines in compared.items()})
@@ -243,7 +243,7 @@ def _freeze(dataset: Dataset, seed: int, clock: Clock) -> list[Path]:
     return [file.path for file in written if "-test-" in file.path.name]
 
 
-def _compare(exam: Exam, best: Recipe) -> dict[tuple[str, str], list[Line]]:
+def _compare(exam: Exam, best: Trial) -> dict[tuple[str, str], list[Line]]:
     """What each way to carry knowledge adds, what its controls add, what the graph adds, what learning adds."""
     pairs = [
         *((way.name, ALONE.name) for way in WAYS),

@@ -1,4 +1,4 @@
-"""Lab: runs trained side by side from recipes, and the exam that all of them sit together with the floors."""
+"""Lab: trials, one run each, and the exam that all of them sit together with the floors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from goeswith.tables import Line, column, headlines
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Trial:
     """One run.
 
     folder: of the run. name: what reports call it. kind: one of `goeswith.report.KINDS`. model: what is trained.
@@ -36,38 +36,38 @@ class Recipe:
 
 
 class Lab:
-    """Trains recipes over one data set, or takes the run that is finished already.
+    """Makes the runs of trials over one data set, or takes those that are finished already.
 
     Args:
         sample: folder of the data set. out: folder for the runs. encoder: whose features.
-        common: model → settings of all its recipes. say: is told one line a run.
+        common: model → settings of all its trials. say: is told one line a run.
     """
 
     def __init__(
         self, sample: Path, out: Path, encoder: str, common: dict[str, tuple[str, ...]], say: Callable[[str], None]
     ) -> None:
         self.sample, self.out, self.encoder, self.common, self.say = sample, out, encoder, common, say
-        self.runs: dict[Recipe, Run] = {}
+        self.runs: dict[Trial, Run] = {}
 
-    def train(self, recipes: Sequence[Recipe]) -> None:
+    def train(self, trials: Sequence[Trial]) -> None:
         """Train them, one after the other; a teacher comes before those it teaches."""
-        for recipe in recipes:
+        for trial in trials:
             run = train(
-                recipe.model,
-                Dataset(self._source(recipe.data)),
-                self.out / recipe.folder,
-                teacher=self._teacher(recipe),
-                settings=self._settings(recipe),
+                trial.model,
+                Dataset(self._source(trial.data)),
+                self.out / trial.folder,
+                teacher=self._teacher(trial),
+                settings=self._settings(trial),
                 encoder=self.encoder,
             )
             done = run.config["result"]
             best = f"best epoch {done['best_epoch']} of {done['epochs']}"
-            self.say(f"{recipe.name}: validation AUC {done['valid_auc']:.3f}, {best}, {done['seconds']:.0f} s")
-            self.runs[recipe] = run
+            self.say(f"{trial.name}: validation AUC {done['valid_auc']:.3f}, {best}, {done['seconds']:.0f} s")
+            self.runs[trial] = run
 
-    def valid_auc(self, recipe: Recipe) -> float:
+    def valid_auc(self, trial: Trial) -> float:
         """What a run reached on validation outfits."""
-        return float(self.runs[recipe].config["result"]["valid_auc"])
+        return float(self.runs[trial].config["result"]["valid_auc"])
 
     def curves(self, model: str) -> dict[str, list[dict[str, float]]]:
         """What each epoch measured, of every run of a model."""
@@ -76,25 +76,25 @@ class Lab:
     def commands(self) -> list[str]:
         """The command lines that train the same runs."""
         lines = []
-        for recipe in self.runs:
-            words = ["goeswith", "train", recipe.model, self._source(recipe.data)]
-            if teacher := self._teacher(recipe):
+        for trial in self.runs:
+            words = ["goeswith", "train", trial.model, self._source(trial.data)]
+            if teacher := self._teacher(trial):
                 words += ["--teacher", teacher]
-            for setting in self._settings(recipe):
+            for setting in self._settings(trial):
                 words += ["--set", setting]
-            lines.append(shlex.join([*words, "--out", str(self.out / recipe.folder)]))
+            lines.append(shlex.join([*words, "--out", str(self.out / trial.folder)]))
         return lines
 
     def _source(self, name: str) -> str:
         return f"{self.sample}#{name}"
 
-    def _teacher(self, recipe: Recipe) -> str | None:
-        if any(recipe.teacher == known.folder for known in self.runs):
-            return str(self.out / recipe.teacher)
-        return self._source(recipe.teacher) if recipe.teacher else None
+    def _teacher(self, trial: Trial) -> str | None:
+        if any(trial.teacher == known.folder for known in self.runs):
+            return str(self.out / trial.teacher)
+        return self._source(trial.teacher) if trial.teacher else None
 
-    def _settings(self, recipe: Recipe) -> list[str]:
-        return [*self.common[recipe.model], *recipe.settings]
+    def _settings(self, trial: Trial) -> list[str]:
+        return [*self.common[trial.model], *trial.settings]
 
 
 class Exam:

@@ -1,4 +1,4 @@
-"""Lab: recipes become the runs that their command lines name; the exam compares what was answered."""
+"""Lab: trials become the runs that their command lines name; the exam compares what was answered."""
 
 import shlex
 from pathlib import Path
@@ -12,7 +12,7 @@ from worlds import styles_dataset
 from goeswith import lab as module
 from goeswith.dataset import Dataset
 from goeswith.freezing import make_questions
-from goeswith.lab import Exam, Lab, Recipe
+from goeswith.lab import Exam, Lab, Trial
 from goeswith.models.floors import fit_floors
 from goeswith.questions import Questions
 
@@ -37,10 +37,8 @@ def test_a_command_line_asks_for_the_run_that_was_trained(
     said: list[str] = []
     out = tmp_path / "my runs"
     made = Lab(dataset.path, out, "made", {"teacher": ("rank=8",), "add-gnn": ("hidden=8",)}, said.append)
-    made.train([Recipe("t", "the teacher", model="teacher", data="designers")])
-    made.train(
-        [Recipe("s", "taught", teacher="t", settings=("carry=masks",)), Recipe("u", "fresh", teacher="designers")]
-    )
+    made.train([Trial("t", "the teacher", model="teacher", data="designers")])
+    made.train([Trial("s", "taught", teacher="t", settings=("carry=masks",)), Trial("u", "fresh", teacher="designers")])
     assert [ask["teacher"] for ask in asked] == [None, str(out / "t"), f"{dataset.path}#designers"]
     for ask, command in zip(asked, made.commands(), strict=True):
         words = shlex.split(command)
