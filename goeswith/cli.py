@@ -402,6 +402,7 @@ def export(
         list[str] | None, typer.Option(help="What it was trained on, for source and licence; repeatable.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. apache-2.0.")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write item_encoder.onnx and scorer.onnx too.")] = False,
 ) -> None:
     """Make a run into a folder to give away: weights, settings, rules and a model card."""
     from goeswith.dataset import Dataset
@@ -409,7 +410,8 @@ def export(
     from goeswith.run import Run
 
     lines = read_report(report) if report is not None else ()
-    save(Run(run), folder, report=lines, datasets=[Dataset(path) for path in dataset or ()], licence=licence)
+    known = [Dataset(path) for path in dataset or ()]
+    save(Run(run), folder, report=lines, datasets=known, licence=licence, onnx=onnx)
     typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 

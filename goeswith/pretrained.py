@@ -1,6 +1,6 @@
 """Pretrained: a run made into a folder to give away, with a model card, and opened again from there or from the hub.
 
-model.safetensors  config.json  README.md  rules.toml  rules.safetensors
+model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from goeswith.dataset import Dataset
 
 FILES = ("model.safetensors", "config.json", "README.md", "rules.toml", "rules.safetensors")
-"""All that a folder to give away may hold; nothing else is taken from the hub."""
+"""What a run is opened from; nothing else is taken from the hub."""
 _MEASURED = ("scorer", "task", "negatives", "metric", "value", "low", "high", "n", "unanswered", "signature")
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -60,6 +60,7 @@ def save(
     report: Iterable[Line] = (),
     datasets: Iterable[Dataset] = (),
     licence: str | None = None,
+    onnx: bool = False,
 ) -> Path:
     """Write a run to a new folder: weights, all settings, its rules and a model card; whole or not at all.
 
@@ -67,9 +68,10 @@ def save(
         report: summary lines of `goeswith.evaluation`, the floors' among them, for the card; see `read_report`.
         datasets: what it was trained on, for source and licence; the run knows only names and fingerprints.
         licence: of the weights, as the hub calls it (``apache-2.0``) or in words.
+        onnx: write the model as ONNX graphs too, see `goeswith.portable`.
 
     Raises:
-        ModelError: the run is not finished or not whole, or the folder exists.
+        ModelError: the run is not finished or not whole, the folder exists, or the model cannot be written as ONNX.
         DataError: the report has no numbers of this run or no floors, or a data set did not train it.
     """
     folder = Path(folder)
@@ -78,7 +80,7 @@ def save(
     if "result" not in run.config:
         raise ModelError(f"the training of {run.path} has not finished; run the same train command to go on")
     _ = run.model  # weights that are not whole are told here, not to whoever is given them
-    text = card(run, report=report, datasets=datasets, licence=licence)
+    text = card(run, report=report, datasets=datasets, licence=licence, onnx=onnx)
     taught = run.config.get("rules") is not None
     with fresh_folder(folder) as partial:
         (partial / "config.json").write_text(json.dumps(run.config, indent=2) + "\n")
@@ -88,6 +90,10 @@ def save(
             if not (run.path / name).is_file():
                 raise ModelError(f"{run.path} was taught by rules and lacks {name}; train the run again")
             shutil.copyfile(run.path / name, partial / name)
+        if onnx:
+            from goeswith.portable import write_onnx
+
+            write_onnx(run, partial)
     return folder
 
 
@@ -127,7 +133,14 @@ def read_report(path: Path | str) -> list[dict[str, Any]]:
     return lines
 
 
-def card(run: Run, *, report: Iterable[Line] = (), datasets: Iterable[Dataset] = (), licence: str | None = None) -> str:
+def card(
+    run: Run,
+    *,
+    report: Iterable[Line] = (),
+    datasets: Iterable[Dataset] = (),
+    licence: str | None = None,
+    onnx: bool = False,
+) -> str:
     """The model card of a finished run as Markdown; for the arguments see `save`.
 
     Raises:
@@ -151,6 +164,7 @@ def card(run: Run, *, report: Iterable[Line] = (), datasets: Iterable[Dataset] =
         data=_data(run, list(datasets)),
         settings=_settings(run.config),
         results=results,
+        onnx=onnx,
         ceiling=any(result["ceiling"] for result in results),
         licence=licence or "Not stated. The weights were learned from outfits under the licences above.",
     )

@@ -127,6 +127,7 @@ class Run:
         report: Iterable[Line] = (),
         datasets: Iterable[Dataset] = (),
         licence: str | None = None,
+        onnx: bool = False,
     ) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.pretrained.save`.
 
@@ -135,7 +136,7 @@ class Run:
         """
         from goeswith.pretrained import save
 
-        return save(self, folder, report=report, datasets=datasets, licence=licence)
+        return save(self, folder, report=report, datasets=datasets, licence=licence, onnx=onnx)
 
     def push_to_hub(
         self,
@@ -145,6 +146,7 @@ class Run:
         report: Iterable[Line] = (),
         datasets: Iterable[Dataset] = (),
         licence: str | None = None,
+        onnx: bool = False,
     ) -> str:
         """Put the same folder on the Hugging Face hub; returns its address. See `goeswith.pretrained.push`.
 
@@ -153,7 +155,8 @@ class Run:
         """
         from goeswith.pretrained import push
 
-        return push(self, repo_id, private=private, report=report, datasets=datasets, licence=licence)
+        told: dict[str, Any] = {"report": report, "datasets": datasets, "licence": licence, "onnx": onnx}
+        return push(self, repo_id, private=private, **told)
 
 
 def _loaded(module: Any, path: Path, what: str) -> Any:
