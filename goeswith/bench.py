@@ -73,10 +73,9 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
     Raises:
         DataError, ModelError: the data set or its questions cannot be used, or `out` is another's.
     """
-    out = Path(out)
+    out, dataset = Path(out), Dataset(recipe.dataset)
+    features = load_features(dataset, recipe.encoder)
     with held(out, recipe):
-        dataset = Dataset(recipe.dataset)
-        features = load_features(dataset, recipe.encoder)
         files, absent = question_files(recipe, dataset)
         for name in absent:
             say(f"{name}: too few items for a single question, left out")

@@ -95,6 +95,8 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
 
 def learning(rows: Sequence[Row], out: Path) -> Path:
     """Validation AUC by epoch, one panel a model with all its seeds, the others in grey behind them."""
+    from matplotlib.ticker import MaxNLocator
+
     curves = {row.name: [[epoch["valid_auc"] for epoch in told.history] for told in row.told] for row in rows}
     high = -(-len(rows) // ACROSS)
     with sheet(out, high, min(ACROSS, len(rows)), 2.4, 1.7) as panels:
@@ -103,6 +105,7 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
                 axes.plot(range(1, len(other) + 1), other, color=QUIET, alpha=0.25, linewidth=0.6)
             for curve in own:
                 axes.plot(range(1, len(curve) + 1), curve, color=ACCENT, linewidth=1.2, marker="o", markersize=1.2)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_title(name, fontsize=7.5)
             axes.tick_params(labelsize=7, length=0)
         for axes in panels[len(curves) :]:
@@ -114,7 +117,7 @@ def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict
     """Lines with their ``attributes`` = K, of the models that differ in K alone; none if only one K is there."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        if row.contender and row.told[0].attributes is not None:
+        if row.contender and row.told and row.told[0].attributes is not None:
             same = tuple(s for s in row.contender.settings if not s.replace(" ", "").startswith("attributes="))
             key = row.contender.model, row.contender.teacher, row.contender.rules, same
             groups.setdefault(key, []).append(row)

@@ -24,9 +24,9 @@ BEATEN, ABOVE = "↓", "*"
 """Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
 SURE = 0.05
 _MARKS = (
-    f"{ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by question, "
-    f"bootstrap by outfit, p < {SURE} after Holm's correction for the rows of the column. The best is chosen by the "
-    "same questions, which flatters it a little; the comparisons below were chosen before."
+    f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
+    f"question, bootstrap by outfit, p < {SURE} after Holm's correction for the rows of the column. The best "
+    "is chosen by the same questions, which flatters it a little; the comparisons below were chosen before."
 )
 
 
@@ -120,9 +120,9 @@ class Board:
     @property
     def verdict(self) -> str:
         """One sentence: the best model on the hardest questions, and whether it beats the strongest floor."""
-        what = (headlines([line for row in self.rows for line in row.lines]) or self.columns)[-1]
-        best, floor = self.best(what, "model", "control"), self.best(what, "floor")
-        if best is None or floor is None:
+        what = next(iter([*headlines([line for row in self.rows for line in row.lines])[::-1], *self.columns]), None)
+        best, floor = (self.best(what, *kinds) if what else None for kinds in (("model", "control"), ("floor",)))
+        if what is None or best is None or floor is None:
             return "No model could be measured."
         line = difference(best.measured[what], floor.measured[what])
         level = "above" if line["low"] > 0 else "below" if line["high"] < 0 else "not clearly apart from"
@@ -272,7 +272,8 @@ def _tex(text: str) -> str:
 
 def _short(what: Column) -> str:
     task, negatives, metric = what
-    return f"{'FITB' if task == 'fitb' else task} {metric}, {negatives}"
+    measure = metric.replace("_", " ").replace("auc", "AUC").replace("mrr", "MRR")
+    return f"{'FITB' if task == 'fitb' else task} {measure}, {negatives}"
 
 
 def findings(board: Board) -> Findings:

@@ -5,15 +5,17 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 from worlds import styles_dataset
 
 from goeswith import bench as module
 from goeswith.bench import bench, held, question_files, students
 from goeswith.charts import over_attributes
+from goeswith.cli import app
 from goeswith.dataset import Dataset
 from goeswith.errors import DataError, ModelError
 from goeswith.recipes import Contender, Pairing, Recipe, read_recipe
-from goeswith.scoreboard import Board, Told, as_latex, as_markdown
+from goeswith.scoreboard import Board, Row, Told, as_latex, as_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
@@ -177,3 +179,22 @@ def test_a_teacher_that_cannot_be_trained_is_why_its_student_cannot(world: Path,
     assert told[asked.models[0], 0] == "its teacher: no tops"
     assert isinstance(told[asked.models[1], 0], Told)
     assert "taught, seed 0: cannot run: its teacher: no tops" in said
+
+
+def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[dict] = []
+    row = Row("hopeless", "model", {}, failure="no tops")
+
+    def run(read: Recipe, out: Path, **more: object) -> Board:
+        asked.append({"models": [c.name for c in read.models], "out": out} | more)
+        return Board(read, Dataset(world), [row])
+
+    monkeypatch.setattr(module, "bench", run)
+    path = str(ROOT / "recipes" / "sample-tiny.toml")
+    told = CliRunner().invoke(app, ["bench", path, "--only", "K = 1", "--jobs", "3", "--search", "2"])
+    assert told.exit_code == 0, told.output
+    assert "hopeless could not run: no tops" in told.output
+    assert asked[0]["models"] == ["K = 1"]
+    assert (asked[0]["out"], asked[0]["jobs"], asked[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
