@@ -126,7 +126,7 @@ def test_wrong_items_that_training_has_seen_are_told_by_rarity(tmp_path: Path) -
     path = ask(dataset, "category")
     frame = pl.read_parquet(dataset.path / "outfits.parquet")
     truths = pl.read_parquet(path)["outfit_id"].implode()
-    bottoms = frame.filter(pl.col("outfit_id").is_in(truths))["item_ids"].list.get(1).unique()
+    bottoms = frame.filter(pl.col("outfit_id").is_in(truths))["item_ids"].list.get(1).unique().sort()
     unworn = (pl.col("split") == "test") | ~pl.col("item_ids").list.get(1).is_in(bottoms[:20].implode())
     frame.filter(unworn).write_parquet(dataset.path / "outfits.parquet")
     questions = pl.read_parquet(path).filter(
