@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 from measured import contrast, long_rows, summary
-from results_page import BASELINE, CONTRASTS, DOCS, MASKS, OUTFITS, RULES, SHUFFLED_RULES, write_page
+from results_page import BASELINE, CONTRASTS, DOCS, MASKS, OUTFITS, write_page
 from results_rules import RULE_SETTINGS, measure_rules
 
 SEEDS = (0, 1, 2)
@@ -50,8 +50,6 @@ class Setting:
     epochs: int
     patience: int
     batch_size: int = 128
-    rules: str = ""
-    """Rule file for the variants that rules teach; without one they are left out."""
 
     @property
     def settings(self) -> list[str]:
@@ -61,12 +59,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a table: settings over COMMON, which teacher teaches (see `teacher_of`), and whether rules do."""
+    """One row of a table: settings over COMMON, and which teacher teaches (see `teacher_of`)."""
 
     name: str
     settings: tuple[str, ...] = ()
     teacher: str = ""
-    rules: bool = False
     model: str = "add-gnn"
 
 
@@ -81,9 +78,7 @@ DATASETS: dict[str, tuple[str, str, str]] = {
 """Name → layout, folder below --data, encoder."""
 
 SETTINGS = (
-    Setting(
-        "mango", "MANGO stylists' outfits, pictures", "mango", "mango", PICTURES, 60, 12, rules="docs/rules/mango.toml",
-    ),
+    Setting("mango", "MANGO stylists' outfits, pictures", "mango", "mango", PICTURES, 60, 12),
     Setting("ccp", "Street looks (CCP) taught by MANGO stylists, pictures", "ccp", "mango", PICTURES, 60, 15, 32),
     Setting(
         "polyvore", "Users' outfits (Polyvore Maryland) taught by FashionVC experts, words",
@@ -106,10 +101,6 @@ VARIANTS = (
     Variant("control: responses of shuffled pairs", ("carry=responses",), "shuffled"),
     Variant("masks, trained on random negatives (as printed)", ("carry=masks", "negatives=random"), "designers"),
     Variant("without knowledge, trained on random negatives", ("negatives=random",)),
-    Variant(RULES, ("probability=softmax", "supervision=1", "imitation=0.3"), rules=True),
-    Variant(
-        SHUFFLED_RULES, ("probability=softmax", "supervision=1", "imitation=0.3", "shuffled_rules=true"), rules=True
-    ),
     Variant(OUTFITS, ("sides=groups", "hidden=256", "optimiser=adamw"), model="akd-dbpr"),
 )
 
@@ -214,7 +205,6 @@ def measure(setting: Setting, data: Path, work: Path, jobs: int, say: Say) -> No
     variants = [
         v for v in VARIANTS if not (own and v.teacher == "own") and (once or "negatives=random" not in v.settings)
     ]
-    variants = [v for v in variants if setting.rules or not v.rules]
     variants += curve if setting.name == "sample" else []
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         say(f"{setting.name}: teachers")
@@ -263,10 +253,7 @@ def answers(setting: Setting, variant: Variant, seed: int, work: Path) -> tuple[
     settings = [*setting.settings, "negatives=matched", f"seed={seed}", *variant.settings]
     teacher = teacher_of(setting, variant, seed, work)
     taught_by = teacher[0] if isinstance(teacher, tuple) else teacher
-    run = train(
-        variant.model, student, out, teacher=taught_by, rules=setting.rules if variant.rules else None,
-        settings=settings, encoder=setting.encoder,
-    )  # fmt: skip
+    run = train(variant.model, student, out, teacher=taught_by, settings=settings, encoder=setting.encoder)
     scorer = run.scorer(student)
     table, taken = pl.concat(long_rows(answer(scorer, asked)) for asked in questions), time.process_time() - start
     table.write_parquet(done, metadata={"cpu_seconds": str(taken)})

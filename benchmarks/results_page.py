@@ -15,8 +15,6 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 BASELINE = "without knowledge"
 MASKS = "ADD-GNN (masks)"
-RULES = "with rules"
-SHUFFLED_RULES = "control: with shuffled rules"
 OUTFITS = "DBPR on whole outfits (ours)"
 CONTRASTS = (
     (MASKS, BASELINE, "Designers' knowledge as printed"),
@@ -29,8 +27,6 @@ CONTRASTS = (
     ("responses", "control: responses of shuffled pairs", "The same against shuffled pairs"),
     (BASELINE, "without knowledge, without graph", "The graph, without knowledge"),
     (MASKS, "ADD-GNN without graph", "The graph, with knowledge"),
-    (RULES, BASELINE, "Rules, taught to ADD-GNN"),
-    (RULES, SHUFFLED_RULES, "The same against shuffled rules"),
     (BASELINE, OUTFITS, "ADD-GNN against DBPR on whole outfits"),
 )
 """Pairs of variants whose difference answers a question, and the question."""
