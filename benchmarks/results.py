@@ -31,7 +31,7 @@ SEEDS = (0, 1, 2)
 CURVE = (1, 8)
 """K beside the paper's 4, whose point on the curve is ADD-GNN itself."""
 PLAN = [(task, negatives) for task in ("compat", "fitb") for negatives in ("matched", "category", "random")]
-SAMPLE = {"outfits": 4000, "items": 1200}
+SAMPLE = {"outfits": 3000, "items": 1000}
 """Of the drawn sample; half of the outfits are users'."""
 
 COMMON = ("hidden=64", "dropout=0.3")
@@ -84,7 +84,7 @@ SETTINGS = (
         "polyvore", "Users' outfits (Polyvore Maryland) taught by FashionVC experts, words",
         "polyvore-maryland", "fashionvc", WORDS, 25, 8,
     ),
-    Setting("sample", "The drawn sample, designers and users", "sample#users", "sample#designers", PICTURES, 30, 8),
+    Setting("sample", "The drawn sample, designers and users", "sample#users", "sample#designers", PICTURES, 30, 8, 32),
 )  # fmt: skip
 
 VARIANTS = (
