@@ -36,7 +36,7 @@ def summary(name: str, answered: dict[str, list[pl.DataFrame]], signed: dict[Any
         ]
         lines.append(
             {"scorer": name, **dict(zip(KEYS[2:], what, strict=True)), **interval(part, part["value"]),
-             "seeds": seeds, "unanswered": 0, "signature": signed[what[:2]]}
+             "seeds": seeds, "signature": signed[what[:2]]}
         )  # fmt: skip
     return lines
 

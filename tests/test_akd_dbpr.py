@@ -369,3 +369,27 @@ def test_what_cannot_be_is_refused() -> None:
     made = RuleTeacher(match(COLOURS, data.catalogue), RulesConfig(), 12)
     with pytest.raises(ConfigError, match="add --set probability=softmax"):
         made.prepare(gnn)
+
+
+def test_titles_are_read_by_a_textcnn_beside_what_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from goeswith.models import akd_dbpr
+    from goeswith.words import LENGTH
+
+    torch.manual_seed(7)
+    monkeypatch.setattr(akd_dbpr, "word_vectors", lambda: torch.randn(20, 6))
+    model = AkdDbpr(AkdDbprConfig(hidden=4, text="cnn"), 3 + LENGTH, WORDS).eval()
+    assert model.low.shape == (3,)  # the numbers of words are not scaled
+    tokens = torch.zeros(8, LENGTH)
+    tokens[:, :5] = torch.randint(1, 20, (8, 5))
+    tokens[3] = 0  # an empty title
+    features, codes = torch.cat([torch.rand(8, 3), tokens], dim=1), torch.from_numpy(WORDS.codes(CATALOGUE))
+    states = model.encode_items(features, codes).hidden
+    assert model.text is not None
+    for item in (0, 2, 3):
+        both = torch.cat([features[item, :3], model.text(tokens[item : item + 1])[0]])
+        side = 0 if CATALOGUE.items["group"][item] == "top" else 1
+        torch.testing.assert_close(states[item], (model.weight[side] @ both + model.bias[side]).sigmoid())
+    states.sum().backward()
+    assert model.text.kernels.grad is not None
+    with pytest.raises(ConfigError, match="text=cnn needs the features of minilm-tokens"):
+        AkdDbpr(AkdDbprConfig(text="cnn"), 5, WORDS)
