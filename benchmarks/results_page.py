@@ -196,4 +196,4 @@ def _sentence(
             told.append(
                 f"{SHORT.get(line['task'], 'AUC')} {line['difference']:+.3f} [{low:+.3f}, {high:+.3f}] ({verdict})"
             )
-    return f"- {what}, *{first}* against *{second}*: {'; '.join(told) or 'not measured'}."
+    return f"- {what}, *{first}* against *{second}*: {'; '.join(told) or 'no part of this setting'}."
