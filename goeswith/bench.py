@@ -6,7 +6,6 @@ recipe.toml  runs/<model>-seed<s>/  teachers/  search/  results.json  results.md
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import multiprocessing
@@ -26,7 +25,7 @@ from goeswith.dataset import Dataset
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluation import Report, answer, report, signature
 from goeswith.features import load_features
-from goeswith.files import fresh_file, read_json
+from goeswith.files import fresh_file, read_json, sole
 from goeswith.freezing import freeze
 from goeswith.models import Scorer
 from goeswith.questions import Questions, read_info, read_questions
@@ -318,16 +317,7 @@ def held(out: Path, recipe: Recipe) -> Iterator[None]:
         raise ModelError(f"{out} is no folder of a bench, it holds {min(there)}; choose a new folder for --out")
     if there and (name := read_json(out / MARK, dict).get("name")) != recipe.name:
         raise ModelError(f"{out} holds the bench of the recipe {name!r}, not of {recipe.name!r}; choose another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / ".lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise ModelError(f"cannot write the folder {out} ({error.strerror}); choose another --out") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ModelError(f"another bench is at work in {out}; wait for it or choose another --out") from None
+    with sole(out, "another bench is at work in"):
         with fresh_file(out / MARK) as partial:
             partial.write_text(json.dumps(asdict(recipe), indent=2) + "\n")
         yield

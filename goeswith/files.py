@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import glob
 import hashlib
 import io
@@ -17,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from goeswith.errors import DataError
+from goeswith.errors import DataError, ModelError
 
 
 @contextlib.contextmanager
@@ -206,3 +207,23 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def sole(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder, made where it is missing, for this process alone; `busy` begins what a second one is told.
+
+    Raises:
+        ModelError: another process holds it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise ModelError(f"cannot write the folder {folder} ({error.strerror}); choose another --out") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ModelError(f"{busy} {folder}; wait for it or choose another --out") from None
+        yield

@@ -6,7 +6,6 @@ config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  te
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import logging
 import shutil
@@ -26,7 +25,7 @@ from goeswith.config import override, restore
 from goeswith.dataset import Dataset
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.features import Features, load_features
-from goeswith.files import fresh_file
+from goeswith.files import fresh_file, sole
 from goeswith.knowledge.attentive import RulesConfig, RuleTeacher, shuffled
 from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
 from goeswith.knowledge.rules import Rule, match, read_rules, write_rules
@@ -431,16 +430,7 @@ def locked(out: Path) -> Iterator[None]:
     strange = sorted(name for name in there - HELD if not name.startswith("."))
     if strange and "config.json" not in there:
         raise ModelError(f"{out} is no folder of a run, it holds {strange[0]}; choose a new folder for --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / ".lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise ModelError(f"cannot write the folder {out} ({error.strerror}); choose another --out") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ModelError(f"another process is writing {out}; wait for it or choose another --out") from None
+    with sole(out, "another process is writing"):
         try:
             yield
         except BaseException:
