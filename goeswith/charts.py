@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 WARM = "#b3261e"
 _COLOURS = {"floor": QUIET, "ceiling": QUIET, "model": ACCENT, "control": WARM}
+COSTS = {
+    "seconds_to_best": "seconds on one thread to the best epoch",
+    "pairs_per_second": "pairs a second in training",
+    "parameters": "parameters",
+}
+"""Property of `goeswith.scoreboard.Told` → what its axis is called."""
 ACROSS = 4
 """Panels side by side where there is one for each model."""
 
@@ -70,16 +76,14 @@ def differences(board: Board, columns: Sequence[Column], out: Path) -> Path:
 
 
 def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
-    """The last of the columns against seconds of training on one thread, and against parameters."""
+    """The last of the columns against what training cost, one panel a cost; an unknown cost has no dot."""
     what = columns[-1]
     rows = [row for row in rows if what in row.measured]
-    axis = {
-        "training on one thread, seconds": [sum(t.seconds for t in row.told) / len(row.told) for row in rows],
-        "parameters": [float(row.told[0].parameters) for row in rows],
-    }
-    with sheet(out, 1, 2, 4.6, 3.4) as panels:
-        for axes, (label, xs) in zip(panels, axis.items(), strict=True):
-            for x, row in zip(xs, rows, strict=True):
+    with sheet(out, 1, len(COSTS), 4.6, 3.4) as panels:
+        for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
+            for row in rows:
+                if (x := row.usual(cost)) is None:
+                    continue
                 line, colour = row.measured[what].line, _COLOURS[row.kind]
                 axes.vlines(x, line["low"], line["high"], color=colour, alpha=0.35, linewidth=1.6)
                 axes.plot(x, line["value"], "o", color=colour, markersize=4)

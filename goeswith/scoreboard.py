@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from goeswith import __version__
@@ -45,6 +46,19 @@ class Told:
     valid_auc: float
     history: list[dict[str, float]] = field(repr=False)
 
+    @property
+    def seconds_to_best(self) -> float | None:
+        """Seconds until the best epoch was done; None where the later epochs do not say how long they took."""
+        later = self.history[self.best_epoch :]
+        known = all("seconds" in epoch for epoch in later)
+        return self.seconds - sum(epoch["seconds"] for epoch in later) if known else None
+
+    @property
+    def pairs_per_second(self) -> float | None:
+        """Of the epoch in the middle, validation apart; None where no epoch says it."""
+        known = [epoch["pairs_per_second"] for epoch in self.history if "pairs_per_second" in epoch]
+        return median(known) if known else None
+
 
 @dataclass(frozen=True)
 class Row:
@@ -57,6 +71,11 @@ class Row:
     told: Sequence[Told] = ()
     failure: str = ""
     contender: Contender | None = None
+
+    def usual(self, what: str) -> float | None:
+        """The mean over seeds of a property of `Told`, of those that know it; None where none does."""
+        known = [found for told in self.told if (found := getattr(told, what)) is not None]
+        return fmean(known) if known else None
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -191,15 +210,18 @@ def as_markdown(board: Board, pictures: Mapping[str, Path]) -> str:
     return "\n".join(parts)
 
 
-_TRAINED = ["", "validation AUC", "best epochs", "parameters", "seconds", "settings"]
+_TRAINED = [
+    "", "validation AUC", "best epochs", "parameters", "seconds", "seconds to best", "pairs/s", "settings",
+]  # fmt: skip
+_COSTS = ("seconds", "seconds_to_best", "pairs_per_second")
 
 
 def _training(row: Row) -> list[str]:
     aucs = " ".join(f"{told.valid_auc:.3f}" for told in row.told)
-    seconds = sum(told.seconds for told in row.told) / len(row.told)
+    costs = ["–" if (cost := row.usual(what)) is None else f"{cost:,.0f}" for what in _COSTS]
     settings = " ".join(row.contender.settings) if row.contender else ""
     best = " ".join(str(told.best_epoch) for told in row.told)
-    return [row.name, aucs, best, f"{row.told[0].parameters:,}", f"{seconds:.0f}", f"`{settings}`" if settings else ""]
+    return [row.name, aucs, best, f"{row.told[0].parameters:,}", *costs, f"`{settings}`" if settings else ""]
 
 
 def _cells(board: Board, row: Row) -> list[str]:
