@@ -27,6 +27,7 @@ check: install  ## linters, types, and every test, the slow ones and those on re
 
 bench: install  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/add_gnn.py
+	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/encoders.py
 
 results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped

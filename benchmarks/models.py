@@ -1,0 +1,193 @@
+"""Training speed of every model on the same made-up outfits, in one run.
+
+    python benchmarks/models.py [--precision fp32] [--json]
+
+The step is the one that `goeswith train` takes: negatives are drawn, the items encoded, both outfits of each pair
+scored, then backward and the optimiser. A pair is an outfit and its corruption. FITB questions have four candidates,
+and the states of all items are kept, as by `goeswith evaluate`.
+
+Models and one matmul of a fixed size take turns, so that another program on the machine slows all of them; medians of
+the rounds are printed. Pairs per matmul is what to compare between machines: seconds are this one's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from goeswith.catalogue import Catalogue
+from goeswith.knowledge.designers import tops_and_bottoms
+from goeswith.models import TrainingData, Vocabulary, model_classes
+from goeswith.outfits import OutfitBatch, Outfits
+from goeswith.tables import plain
+from goeswith.training import TrainConfig, _Loop, batches, corruptions, encode, score
+
+TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ADD-GNN": ("add-gnn", {}),
+    "ADD-GNN, no graph": ("add-gnn", {"steps": 0}),
+    "ADD-GNN's teacher, on pairs": ("teacher", {}),
+    "NGNN": ("ngnn", {}),
+    "Type-Aware": ("type-aware", {}),
+    "CSA-Net": ("csa-net", {}),
+    "SCE-Net": ("sce-net", {}),
+    "Bi-LSTM": ("bilstm", {}),
+    "OutfitTransformer": ("outfit-transformer", {}),
+    "BPR-DAE": ("bpr-dae", {}),
+    "AKD-DBPR, whole outfits": ("akd-dbpr", {"sides": "groups"}),
+}
+"""What is measured → model, and settings that are not its defaults."""
+GROUPS = ("top", "bottom", "shoes", "bag", "outer", "dress", "accessory")
+CANDIDATES = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=128, help="outfits in a step (128)")
+    parser.add_argument("--dim", type=int, default=1280)
+    parser.add_argument("--items", type=int, default=8000, help="of the catalogue (8000)")
+    parser.add_argument("--outfits", type=int, default=4000, help="to learn from (4000)")
+    parser.add_argument("--categories", type=int, default=50)
+    parser.add_argument("--negatives", default="matched", help="of all but the teacher, who has its own (matched)")
+    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
+    parser.add_argument("--questions", type=int, default=256, help="FITB questions a turn (256)")
+    parser.add_argument("--steps", type=int, default=2, help="training steps a turn (2)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--side", type=int, default=2048, help="of the matmul (2048)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    given = parser.parse_args()
+    data = made_up(given.items, given.outfits, given.dim, given.categories)
+    with tempfile.TemporaryDirectory() as work:
+        trials = [Trial(name, data, given, Path(work)) for name in TRIALS]
+        rows = measure(trials, given)
+    given.precision = str(trials[0].loop.precision).removeprefix("torch.")  # what auto came to
+    if given.json:
+        print(json.dumps({"threads": torch.get_num_threads(), **vars(given), "models": rows}, indent=2))
+        return
+    print(
+        f"D {given.dim}, {data.train.lengths.mean():.1f} items an outfit, batch {given.batch}, "
+        f"{given.negatives} negatives, {torch.get_num_threads()} threads, {given.precision}; "
+        f"one matmul: {given.side}³, fp32, {rows[0]['matmul_seconds'] * 1e3:.0f} ms"
+    )
+    cells = [
+        [row["name"], f"{row['parameters']:,}", f"{row['pairs_per_second']:,.0f}", f"{row['pairs_per_matmul']:,.1f}",
+         f"{row['questions_per_second']:,.0f}"]
+        for row in rows
+    ]  # fmt: skip
+    print(plain(["model", "parameters", "pairs/s", "pairs per matmul", "FITB questions/s"], cells))
+
+
+def made_up(items: int, outfits: int, dim: int, categories: int) -> TrainingData:
+    """A catalogue and outfits of 2 to 12 items, 5.6 in the mean as MANGO's; each has a top and a bottom."""
+    random = np.random.default_rng(0)
+    codes = np.arange(items) % categories
+    names = np.array([f"c{code:03}" for code in range(categories)])
+    groups = np.array(GROUPS)[np.arange(categories) % len(GROUPS)]
+    frame = pl.DataFrame({"item_id": [f"i{row}" for row in range(items)], "category": names[codes]})
+    catalogue = Catalogue(frame.with_columns(group=pl.Series(groups[codes])))
+    lengths = 2 + random.binomial(10, 0.36, outfits)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    # Each outfit is a run of one shuffle, so that next to none wears an item twice.
+    worn = (
+        random.integers(0, items, outfits).repeat(lengths) + np.arange(offsets[-1]) - offsets[:-1].repeat(lengths)
+    ) % items
+    worn = random.permutation(items)[worn]
+    for place, group in enumerate(("top", "bottom")):
+        worn[offsets[:-1] + place] = random.choice(np.flatnonzero(groups[codes] == group), outfits)
+    told = np.full(outfits, "", dtype=object)
+    splits = np.where(np.arange(outfits) % 10 < 9, "train", "valid").astype(object)
+    ids = np.array([f"o{place}" for place in range(outfits)], dtype=object)
+    made = Outfits(worn, offsets, ids, splits, told)
+    return TrainingData(
+        catalogue=catalogue,
+        features=torch.from_numpy(random.random((items, dim), dtype=np.float32)),
+        categories=torch.from_numpy(Vocabulary.of(catalogue).codes(catalogue)),
+        usable=np.ones(items, dtype=bool),
+        train=made.split("train"),
+        valid=made.split("valid"),
+    )
+
+
+class Trial:
+    """A model about to be trained and asked."""
+
+    def __init__(self, name: str, data: TrainingData, given: argparse.Namespace, work: Path) -> None:
+        self.name, (model, settings) = name, TRIALS[name]
+        config = TrainConfig(negatives=given.negatives, batch_size=given.batch, precision=given.precision)
+        if model == "teacher":
+            config = replace(config, negatives="group")
+            train, valid = (tops_and_bottoms(outfits, data.catalogue) for outfits in (data.train, data.valid))
+            data = replace(data, train=train, valid=valid)
+        model_class, config_class = model_classes(model)
+        torch.manual_seed(0)
+        self.model = model_class(config_class(**settings), data.features.shape[1], Vocabulary.of(data.catalogue))
+        self.model.observe(data)
+        self.loop = _Loop(self.model, data, config, work / name, [])
+        self.data, self.batches = data, self.shuffles()
+        items, mask = (torch.from_numpy(x[: given.questions]) for x in data.train.padded())
+        items, mask, wrong = corruptions(items, mask, self.loop.negatives, CANDIDATES - 1, self.loop.generator)
+        asked = torch.cat([items[:, None], wrong], dim=1).flatten(0, 1)
+        self.asked = OutfitBatch(asked, mask.repeat_interleave(CANDIDATES, dim=0))
+
+    def shuffles(self) -> Any:
+        """Batch after batch, epoch after epoch."""
+        while True:
+            yield from batches(self.data.train.lengths, self.loop.config.batch_size, self.loop.generator)
+
+    def train(self, steps: int) -> int:
+        """Take some steps; the pairs learned from."""
+        self.model.train()
+        return sum(self.loop.step(next(self.batches))[1] for _ in range(steps))
+
+    def answer(self, states: Any) -> int:
+        """Score all candidates; the questions answered."""
+        told: Tensor = score(self.model, states, self.asked)
+        return len(told) // CANDIDATES
+
+
+def measure(trials: list[Trial], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """A line a model: medians over rounds in which all of them take turns with the matmul."""
+    left, right = torch.rand(given.side, given.side), torch.rand(given.side, given.side)
+    found: dict[str, list[tuple[float, float, float]]] = {trial.name: [] for trial in trials}
+    for place in range(given.rounds + 1):
+        for trial in trials:
+            bound = rate(lambda: len(left @ right)) / given.side
+            pairs = rate(lambda trial=trial: trial.train(given.steps))
+            trial.model.eval()
+            states = encode(trial.model, trial.data.features, trial.data.categories)
+            asked = rate(lambda trial=trial, states=states: trial.answer(states))
+            if place:  # the first round warms up
+                found[trial.name].append((pairs, asked, bound))
+    passes = median(1 / bound for turns in found.values() for *_, bound in turns)
+    return [
+        {
+            "name": trial.name,
+            "parameters": sum(p.numel() for p in trial.model.parameters() if p.requires_grad),
+            "pairs_per_second": median(pairs for pairs, _, _ in found[trial.name]),
+            "pairs_per_matmul": median(pairs / bound for pairs, _, bound in found[trial.name]),
+            "questions_per_second": median(asked for _, asked, _ in found[trial.name]),
+            "matmul_seconds": passes,
+        }
+        for trial in trials
+    ]
+
+
+def rate(work: Callable[[], int]) -> float:
+    """How much of what `work` counts is done in a second."""
+    start = time.perf_counter()
+    return work() / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
