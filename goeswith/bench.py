@@ -29,7 +29,7 @@ from goeswith.files import fresh_file, read_json, sole
 from goeswith.freezing import freeze
 from goeswith.models import Scorer
 from goeswith.questions import Questions, read_info, read_questions
-from goeswith.recipes import WITH_RULES, Contender, Recipe
+from goeswith.recipes import GIVEN, WITH_RULES, Contender, Recipe
 from goeswith.run import Run, followed, train
 from goeswith.scoreboard import Board, Row, Told, write_board
 from goeswith.seeds import Sittings, means
@@ -95,15 +95,15 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
     """The recipe's question files, frozen now where they are missing, and the names of those that cannot be made.
 
     Raises:
-        DataError: published questions are missing, or no file can be made.
+        DataError: published questions, or your own, are missing, or no file can be made.
     """
     prefix, folder = dataset.outfit_source and f"{dataset.outfit_source}-", dataset.path / "questions"
     files, absent = [], []
     for name in recipe.questions:
-        path = folder / f"{'' if name.startswith('official-') else prefix}{name}.parquet"
-        if not path.exists() and name.startswith("official-"):
-            have = ", ".join(sorted(file.stem for file in folder.glob("official-*.parquet"))) or "none"
-            raise DataError(f"{dataset.path} has no published questions {name!r} (there are: {have}); mend the recipe")
+        path = folder / f"{'' if name.startswith(GIVEN) else prefix}{name}.parquet"
+        if not path.exists() and name.startswith(GIVEN):
+            have = ", ".join(sorted(file.stem for file in folder.glob("o*-*.parquet"))) or "none"
+            raise DataError(f"{dataset.path} has no questions {name!r} (there are: {have}); mend the recipe")
         if not path.exists():
             split, task, negatives = name.split("-")
             freeze(
@@ -296,12 +296,13 @@ def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor,
     """The recipe with the best settings that a search found for each model, searches side by side."""
     from goeswith.searching import search
 
-    sent = {c: pool.submit(search, recipe, c, out / "search" / c.slug, trials) for c in recipe.models}
-    models = []
+    wanted = dict.fromkeys(contender.like or contender for contender in recipe.models)
+    sent = {c: pool.submit(search, recipe, c, out / "search" / c.slug, trials) for c in wanted}
+    found = {}
     for contender, future in sent.items():
-        found = future.result()
-        say(f"{contender.name}: {found.told}")
-        models.append(replace(contender, settings=(*contender.settings, *found.settings)))
+        found[contender] = future.result()
+        say(f"{contender.name}: {found[contender].told}")
+    models = [replace(c, settings=(*c.settings, *found[c.like or c].settings)) for c in recipe.models]
     return replace(recipe, models=tuple(models))
 
 

@@ -24,6 +24,8 @@ TEACHERS = {"designers": (), "own": (), "shuffled": ("teacher.shuffled=true",), 
 """Who may teach → the settings that make it so. ``own`` learns from the student's outfits, the others from the
 designers'."""
 KINDS = ("model", "control")
+GIVEN = ("official-", "own-")
+"""How the names of question files begin that a bench takes as they are: published ones, and your own."""
 WITH_RULES = ", with rules at hand"
 """What the name of a model that rules taught is followed by where it may look at them while it answers."""
 
@@ -34,7 +36,7 @@ _TOP = {
 }  # fmt: skip
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
-    "note": "text",
+    "note": "text", "like": "text",
 }  # fmt: skip
 _COMPARE = {"first": "text", "second": "text", "note": "text"}
 _SPLIT = re.compile(r"\b(train|valid|test)-")
@@ -48,6 +50,7 @@ class Contender:
     name: what reports call it. model: one of `goeswith.models.MODELS`. kind: one of `KINDS`.
     teacher: one of `TEACHERS`, or empty. rules: a rule file, or empty. note: a few words for the reports.
     settings: all of them but the seed: the recipe's own that the model has, then the contender's.
+    like: the contender whose settings it takes where settings are searched, so that the two differ in one thing.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Contender:
     rules: str = ""
     settings: tuple[str, ...] = ()
     note: str = ""
+    like: Contender | None = None
 
     @property
     def slug(self) -> str:
@@ -180,7 +184,8 @@ class _Page:
             value = table.get(field)
             if value is not None and value not in choices:
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
-        found = Contender(**{k: v for k, v in table.items() if k != "set"}, settings=tuple(table.get("set", ())))
+        plain = {name: value for name, value in table.items() if name not in ("set", "like")}
+        found = Contender(**plain, settings=tuple(table.get("set", ())))
         if not found.slug:
             raise self.fault("name has no letter or digit; give the model one", "name", section)
         if found.teacher not in ("", "own") and not told.get("designers"):
@@ -198,7 +203,7 @@ class _Page:
         for place, (contender, names) in enumerate(zip(models, known, strict=True)):
             common = [s for s in told.get("set", []) if s.partition("=")[0].strip() in names]
             settings = (*common, *contender.settings, *TEACHERS.get(contender.teacher, ()))
-            full = replace(contender, settings=settings)
+            full = replace(contender, settings=settings, like=self.alike(told["model"][place], place, found))
             for setting in contender.settings:
                 field = setting.partition("=")[0].strip()
                 if field not in names or field == "seed":
@@ -215,13 +220,25 @@ class _Page:
             found.append(full)
         return found
 
+    def alike(self, table: dict[str, Any], place: int, before: Sequence[Contender]) -> Contender | None:
+        """The contender that a [[model]] says it is like, one of those before it."""
+        name = table.get("like")
+        if name is None:
+            return None
+        alike = {c.name: c for c in before if c.model == table["model"] and not c.like}
+        if name not in alike:
+            if not alike:
+                raise self.fault(f"no model {table['model']!r} stands before it to be like", "like", ("model", place))
+            raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", place))
+        return alike[name]
+
     def questions(self, names: Sequence[str]) -> tuple[str, ...]:
         """The question files, whose names say what they ask."""
         if not names:
             raise self.fault("questions is empty; name at least one, e.g. test-fitb-matched", "questions")
         usual = [f"{s}-{t}-{n}" for s in ("test", "valid", "train") for t in CHOICES for n in STRATEGIES]
         for place, name in enumerate(names):
-            if not name.startswith("official-") and name not in usual:
+            if not name.startswith(GIVEN) and name not in usual:
                 raise self.fault(f"there is no question file {name!r}; {_near(name, usual)}", name)
             alike = [other for other in names[:place] if _SPLIT.sub("", other) == _SPLIT.sub("", name)]
             if alike:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.files import fresh_file
 from goeswith.recipes import Contender, Recipe
 
-SIZES = (32, 64, 128, 256)
-"""Of ``hidden``, or of ``size`` where the model calls it so."""
+SIZES = (32, 64, 128)
+"""Of ``hidden``, or of ``size`` where the model calls it so, and what the recipe says."""
 RATES = (1e-4, 1e-2)
 DROPOUTS = (0.0, 0.5)
 _WHOLE = {"hidden": int, "size": int}
@@ -41,29 +41,42 @@ def optuna() -> Any:
 
 
 def space(contender: Contender) -> dict[str, Any]:
-    """Setting → where its values are looked for: the learning rate, and dropout and size where the model has them."""
-    distributions = optuna().distributions
-    known = {field.name for field in fields(contender.configs()["model"])}
-    found = {"learning_rate": distributions.FloatDistribution(*RATES, log=True)}
-    if "dropout" in known:
-        found["dropout"] = distributions.FloatDistribution(*DROPOUTS)
-    for name in ("hidden", "size"):
-        if name in known:
-            found[name] = distributions.CategoricalDistribution(SIZES)
+    """Setting → where its values are looked for: the learning rate, and dropout and size where the model has them.
+
+    What the recipe says of a setting is always among them.
+    """
+    distributions, own = optuna().distributions, start(contender)
+    found = {}
+    for name, (low, high) in (("learning_rate", RATES), ("dropout", DROPOUTS)):
+        if name in own:
+            low, high = min(low, own[name]), max(high, own[name])
+            found[name] = distributions.FloatDistribution(low, high, log=name == "learning_rate")
+    for name in _WHOLE:
+        if name in own:
+            found[name] = distributions.CategoricalDistribution(sorted({*SIZES, own[name]}))
     return found
+
+
+def start(contender: Contender) -> dict[str, Any]:
+    """What the recipe says of the settings that are searched: the first trial, so that a search never does worse."""
+    configs = contender.configs()
+    model = {name: getattr(configs["model"], name) for name in ("dropout", *_WHOLE) if hasattr(configs["model"], name)}
+    return {"learning_rate": configs["train"].learning_rate, **model}
 
 
 def search(recipe: Recipe, contender: Contender, out: Path, trials: int) -> Found:
     """Train a contender `trials` times with the recipe's first seed, each time with other settings.
 
-    Every trial is kept in ``trials.jsonl``: a killed search goes on where it stopped, with the very trials that it
-    would have made. Test questions have no say. A trial that fails counts, and teaches nothing.
+    The first trial is what the recipe says. Every trial is kept in ``trials.jsonl``: a killed search goes on where it
+    stopped, with the very trials that it would have made. Test questions have no say. A trial that fails counts, and
+    teaches nothing.
 
     Raises:
         ConfigError: Optuna is not installed.
         DataError: ``trials.jsonl`` is broken.
     """
     kept = _read(out / "trials.jsonl")
+    optuna()
     while len(kept) < trials:
         settings = _ask(contender, kept, recipe.seeds[0])
         value = _try(recipe, replace(contender, settings=(*contender.settings, *settings)), out, len(kept))
@@ -81,6 +94,8 @@ def search(recipe: Recipe, contender: Contender, out: Path, trials: int) -> Foun
 
 def _ask(contender: Contender, kept: list[dict[str, Any]], seed: int) -> list[str]:
     """The settings of the next trial, which follow from those before it alone."""
+    if not kept:
+        return _told(start(contender))
     library, distributions = optuna(), space(contender)
     sampler = library.samplers.TPESampler(seed=1000 * seed + len(kept))
     study = library.create_study(direction="maximize", sampler=sampler)
@@ -91,10 +106,11 @@ def _ask(contender: Contender, kept: list[dict[str, Any]], seed: int) -> list[st
             study.add_trial(
                 library.trial.create_trial(params=params, distributions=distributions, value=trial["valid_auc"])
             )
-    asked = study.ask(distributions).params
-    return [
-        f"{name}={asked[name]:.6g}" if isinstance(asked[name], float) else f"{name}={asked[name]}" for name in asked
-    ]
+    return _told(study.ask(distributions).params)
+
+
+def _told(params: dict[str, Any]) -> list[str]:
+    return [f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
 
 
 def _try(recipe: Recipe, contender: Contender, out: Path, number: int) -> dict[str, Any]:

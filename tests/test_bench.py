@@ -64,7 +64,7 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
     before = file.stat().st_mtime_ns
     question_files(recipe(world), dataset)
     assert file.stat().st_mtime_ns == before
-    with pytest.raises(DataError, match=r"no published questions 'official-test-fitb' \(there are: none\)"):
+    with pytest.raises(DataError, match=r"no questions 'official-test-fitb' \(there are: none\)"):
         question_files(recipe(world, questions=("official-test-fitb",)), dataset)
 
 

@@ -24,7 +24,7 @@ BATCH = OutfitBatch(
 
 def model_of(**settings: float) -> tuple[BiLstm, Tensor]:
     torch.manual_seed(5)
-    model = BiLstm(BiLstmConfig(hidden=4, pool=6, **settings), 3, WORDS).double().eval()  # type: ignore[arg-type]
+    model = BiLstm(BiLstmConfig(hidden=4, pool_size=6, **settings), 3, WORDS).double().eval()  # type: ignore[arg-type]
     with torch.no_grad():
         for tensor in (*model.parameters(), model.pool):
             tensor.copy_(torch.randn(tensor.shape))
@@ -129,7 +129,7 @@ def test_the_pool_is_drawn_once_from_training_outfits() -> None:
     data = styles_data()
     worn = {tuple(row) for row in data.features[torch.from_numpy(np.unique(data.train.items))].tolist()}
     for size in (10, 2 * len(worn)):
-        models = [BiLstm(BiLstmConfig(hidden=2, pool=size), 16, Vocabulary.of(data.catalogue)) for _ in range(2)]
+        models = [BiLstm(BiLstmConfig(hidden=2, pool_size=size), 16, Vocabulary.of(data.catalogue)) for _ in range(2)]
         for model in models:
             model.observe(data)
         drawn = [tuple(row) for row in models[0].pool.tolist()]
@@ -138,7 +138,7 @@ def test_the_pool_is_drawn_once_from_training_outfits() -> None:
         assert len(set(drawn)) == min(size, len(worn))
 
 
-@pytest.mark.parametrize("settings", [{"hidden": 0}, {"pool": 0}, {"dropout": 1.0}, {"ranking_weight": -1.0}])
+@pytest.mark.parametrize("settings", [{"hidden": 0}, {"pool_size": 0}, {"dropout": 1.0}, {"ranking_weight": -1.0}])
 def test_impossible_settings_are_refused(settings: dict) -> None:
     (name,) = settings
     with pytest.raises(ConfigError, match=f"{name}={settings[name]}.*must be"):

@@ -1,12 +1,16 @@
 """Settings changed from the command line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import pytest
 
 from goeswith.config import override, restore
 from goeswith.errors import ConfigError
+from goeswith.knowledge.attentive import RulesConfig
+from goeswith.knowledge.designers import DesignersConfig
+from goeswith.models import MODELS, model_classes
+from goeswith.training import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,10 @@ def test_restore_refuses_what_it_does_not_know_and_fills_what_is_missing() -> No
     assert restore(Thing, {"size": 4}, "here") == Thing(4)
     with pytest.raises(ConfigError, match="here has the setting 'weight'"):
         restore(Thing, {"weight": 4}, "here")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_setting_of_a_model_is_hidden_by_one_of_training_or_teaching(name: str):
+    own = {field.name for field in fields(model_classes(name)[1])}
+    others = [{field.name for field in fields(config)} for config in (TrainConfig, DesignersConfig, RulesConfig)]
+    assert not [names & own for names in others if names & own]

@@ -55,6 +55,17 @@ def test_common_settings_go_to_the_models_that_have_them_and_own_ones_come_last(
     assert recipe.pairings[0].second == "untaught" + WITH_RULES
 
 
+def test_like_names_a_model_before_it_whose_searched_settings_it_takes(tmp_path: Path):
+    alike = GOOD.replace('rules = "rules.toml"', 'rules = "rules.toml"\nlike = "ADD-GNN"')
+    taught, csa, ruled = read(tmp_path, alike).models
+    assert (taught.like, csa.like, ruled.like) == (None, None, taught)
+
+
+def test_questions_of_ones_own_are_taken_by_their_name(tmp_path: Path):
+    recipe = read(tmp_path, GOOD.replace("official-test-fitb", "own-party"))
+    assert recipe.questions == ("test-compat-matched", "own-party")
+
+
 def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
     recipe = read(tmp_path, GOOD)
     assert recipe.only([]) == recipe
@@ -89,6 +100,8 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
         ('first = "ADD-GNN"\n', '', "line 24: the field first is missing; write first = ..."),
         ('model = "csa-net"', 'model = "csa-net"\nteacher = "own"', "line 14: CSA-Net: carry=masks: masks and"),
         ('name = "small"', 'name = "small', "is not TOML ("),
+        ('model = "csa-net"', 'model = "csa-net"\nlike = "x"', "line 17: no model 'csa-net' stands before it"),
+        ('rules = "rules.toml"', 'like = "ADDGNN"', "line 21: it cannot be like 'ADDGNN'; did you mean 'ADD-GNN'?"),
     ],
 )  # fmt: skip
 def test_a_fault_is_one_sentence_that_names_its_line(tmp_path: Path, old: str, new: str, told: str):

@@ -44,6 +44,7 @@ def test_the_best_on_validation_is_found_within_the_budget(tried: list[dict[str,
     best = max((trial for trial in kept if trial["valid_auc"] is not None), key=lambda trial: trial["valid_auc"])
     assert found.settings == tuple(best["settings"])
     assert "hidden=256" in found.settings
+    assert kept[0]["settings"] == ["learning_rate=0.001", "dropout=0", "hidden=256"], "what the recipe says"
     assert found.told.startswith("best of 12 trials: learning_rate=")
 
 
@@ -69,6 +70,14 @@ def test_a_model_is_searched_in_the_settings_that_it_has():
     pytest.importorskip("optuna")
     assert set(space(CONTENDER)) == {"learning_rate", "dropout", "hidden"}
     assert set(space(Contender("c", "csa-net"))) == {"learning_rate", "dropout", "size"}
+
+
+def test_what_the_recipe_says_is_among_the_settings_whatever_it_is():
+    pytest.importorskip("optuna")
+    odd = Contender("m", "add-gnn", settings=("learning_rate=0.05", "dropout=0.7", "hidden=48"))
+    found = space(odd)
+    assert (found["learning_rate"].high, found["dropout"].high) == (0.05, 0.7)
+    assert found["hidden"].choices == (32, 48, 64, 128)
 
 
 def test_no_optuna_and_a_broken_list_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

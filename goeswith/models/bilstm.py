@@ -45,20 +45,20 @@ class BiLstmConfig:
     """Settings of Bi-LSTM; hidden and dropout are the released program's.
 
     hidden: H, of the embedding and of each LSTM. dropout: of what goes into an LSTM and of what comes out.
-    pool: P, the items that a guess is weighed against once trained.
+    pool_size: P, the items that a guess is weighed against once trained.
     ranking_weight: of L_BPR of the scores of outfits and corruptions, which the paper does not have.
     """
 
     hidden: int = 512
     dropout: float = 0.3
-    pool: int = 1024
+    pool_size: int = 1024
     ranking_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.pool < 1 or not 0 <= self.dropout < 1 or self.ranking_weight < 0:
+        if self.hidden < 1 or self.pool_size < 1 or not 0 <= self.dropout < 1 or self.ranking_weight < 0:
             raise ConfigError(
-                f"hidden={self.hidden}, pool={self.pool}, dropout={self.dropout}, "
-                f"ranking_weight={self.ranking_weight}: hidden and pool must be >= 1, dropout in [0, 1), "
+                f"hidden={self.hidden}, pool_size={self.pool_size}, dropout={self.dropout}, "
+                f"ranking_weight={self.ranking_weight}: hidden and pool_size must be >= 1, dropout in [0, 1), "
                 "ranking_weight >= 0"
             )
 
@@ -83,15 +83,15 @@ class BiLstm(nn.Module):
         self.onward = nn.LSTM(h, h, batch_first=True)
         self.backward_ = nn.LSTM(h, h, batch_first=True)
         self.next, self.previous = nn.Linear(h, h), nn.Linear(h, h)
-        self.register_buffer("pool", torch.zeros(config.pool, dim))
+        self.register_buffer("pool", torch.zeros(config.pool_size, dim))
         self.register_buffer("place", places(vocabulary), persistent=False)
 
     def observe(self, data: TrainingData) -> None:
         """Draw the pool from the items of training outfits; where they are fewer than P, they come round again."""
         worn = torch.from_numpy(np.unique(data.train.items))
         order = torch.randperm(len(worn), generator=torch.Generator().manual_seed(0))
-        again = -(-self.config.pool // len(worn))
-        self.pool.copy_(data.features[worn[order].repeat(again)[: self.config.pool]])
+        again = -(-self.config.pool_size // len(worn))
+        self.pool.copy_(data.features[worn[order].repeat(again)[: self.config.pool_size]])
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """x (U, H), from features (U, D) and categories (U,)."""
@@ -109,9 +109,9 @@ class BiLstm(nn.Module):
     def in_order(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """Rows of the states (B, n) in the order of the sentence, padding last."""
         items = batch.items
-        order = states.hidden[:, 0][items].argsort(dim=1)
-        place = self.place[states.categories][items].masked_fill(~batch.mask, len(self.place)).gather(1, order)
-        return items.gather(1, order.gather(1, place.argsort(dim=1, stable=True)))
+        rank = states.hidden[:, 0][items].argsort(dim=1).argsort(dim=1)
+        place = self.place[states.categories][items].masked_fill(~batch.mask, len(self.place))
+        return items.gather(1, (place * items.shape[1] + rank).argsort(dim=1))
 
     def likelihood(self, lstm: nn.LSTM, head: nn.Linear, items: Tensor, lengths: Tensor, pool: Tensor) -> Tensor:
         """−E of one direction: (B,). items: (B, n, H) as read, padding last; what follows it never looks back.
