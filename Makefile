@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench results docs clean
+.PHONY: install demo test check bench results shortcuts docs clean
 
 install: .venv/installed
 
@@ -32,6 +32,9 @@ bench: install  ## speed, as ratios measured in one run
 
 results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped
 	$(BIN)/python benchmarks/results.py --data $(DATA)
+
+shortcuts: install  ## docs/shortcuts.md: what counts alone score on public question files
+	$(BIN)/python benchmarks/shortcuts.py --data $(DATA) --work runs/shortcuts
 
 docs: install  ## the generated parts of the documentation: command line help
 	$(BIN)/python docs/generate.py
