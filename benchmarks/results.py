@@ -1,10 +1,9 @@
-"""Make docs/results.md: ADD-GNN and AKD-DBPR, their ablations and controls on real outfits and on the drawn sample.
+"""Make docs/results.md: every model on every data set, by the recipes, after an equal search for settings.
 
     python benchmarks/results.py --data ../shared/data
 
-Every stage is kept under --work, so that the command goes on where it stopped. Runs are trained side by side, one
-thread each: for models as small as these that is faster than one run on all cores. What was measured is kept as small
-JSON files in docs/results/, one a setting; --tables rebuilds the page and its pictures from them alone.
+Every stage is kept under --work: the command goes on where it stopped, and trains nothing twice. What was measured is
+kept in docs/results/, a JSON file and pictures for each recipe; --tables makes the page anew from these alone.
 """
 
 from __future__ import annotations
@@ -12,102 +11,37 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from measured import contrast, long_rows, summary
-from results_page import BASELINE, CONTRASTS, DOCS, MASKS, OUTFITS, write_page
-from results_rules import RULE_SETTINGS, measure_rules
+from results_page import RESULTS, write_page
 
-SEEDS = (0, 1, 2)
-CURVE = (1, 8)
-"""K beside the paper's 4, whose point on the curve is ADD-GNN itself."""
-PLAN = [(task, negatives) for task in ("compat", "fitb") for negatives in ("matched", "category", "random")]
+from goeswith.bench import bench
+from goeswith.dataset import Dataset, create
+from goeswith.encoders import encode
+from goeswith.files import fresh_file
+from goeswith.freezing import make_questions
+from goeswith.knowledge.designers import tops_and_bottoms
+from goeswith.questions import read_questions, write_questions
+from goeswith.readers import read
+from goeswith.recipes import Recipe, read_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ("mango", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
+TRIALS = 4
+"""Of the search for each model's settings; chosen, with the sizes in the recipes, for the time there is."""
+LENGTHS = (10, 100)
+"""T of the retrieval of AKD-DBPR's paper, for tops that training has seen and for others."""
 SAMPLE = {"outfits": 3000, "items": 1000}
 """Of the drawn sample; half of the outfits are users'."""
+KEPT_PICTURES = ("accuracy", "differences", "costs", "learning", "k")
 
-COMMON = ("hidden=64", "dropout=0.3")
-"""Set for the time there is, not searched; all else is the paper's."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A student's data set, its designers, and by what both are encoded."""
-
-    name: str
-    title: str
-    student: str
-    designers: str
-    encoder: str
-    epochs: int
-    patience: int
-    batch_size: int = 128
-
-    @property
-    def settings(self) -> list[str]:
-        """What every run of the setting has in common, |h| first."""
-        return [*COMMON, f"batch_size={self.batch_size}", f"epochs={self.epochs}", f"patience={self.patience}"]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row of a table: settings over COMMON, and which teacher teaches (see `teacher_of`)."""
-
-    name: str
-    settings: tuple[str, ...] = ()
-    teacher: str = ""
-    model: str = "add-gnn"
-
-
-PICTURES, WORDS = "efficientnet-lite0", "minilm"
-DATASETS: dict[str, tuple[str, str, str]] = {
-    "mango": ("mango", "mango", PICTURES),
-    "ccp": ("ccp", "ccp", PICTURES),
-    "fashionvc": ("fashionvc", "fashionvc", WORDS),
-    "polyvore-maryland": ("polyvore-maryland", "polyvore-maryland", WORDS),
-    "sample": ("sample", "", PICTURES),
-}
-"""Name → layout, folder below --data, encoder."""
-
-SETTINGS = (
-    Setting("mango", "MANGO stylists' outfits, pictures", "mango", "mango", PICTURES, 60, 12),
-    Setting("ccp", "Street looks (CCP) taught by MANGO stylists, pictures", "ccp", "mango", PICTURES, 60, 15, 32),
-    Setting(
-        "polyvore", "Users' outfits (Polyvore Maryland) taught by FashionVC experts, words",
-        "polyvore-maryland", "fashionvc", WORDS, 25, 8,
-    ),
-    Setting("sample", "The drawn sample, designers and users", "sample#users", "sample#designers", PICTURES, 30, 8, 32),
-)  # fmt: skip
-
-VARIANTS = (
-    Variant(BASELINE),
-    Variant("without knowledge, without graph", ("steps=0",)),
-    Variant(MASKS, ("carry=masks",), "designers"),
-    Variant("ADD-GNN without graph", ("carry=masks", "steps=0"), "designers"),
-    Variant("control: masks of an untrained teacher", ("carry=masks", "untrained=true"), "untrained"),
-    Variant("control: masks of shuffled pairs", ("carry=masks",), "shuffled"),
-    Variant("control: masks of the student's own data", ("carry=masks",), "own"),
-    Variant("masks + initialisation", ("carry=masks+initialisation",), "designers"),
-    Variant("control: initialisation of shuffled pairs", ("carry=masks+initialisation",), "shuffled"),
-    Variant("responses", ("carry=responses",), "designers"),
-    Variant("control: responses of shuffled pairs", ("carry=responses",), "shuffled"),
-    Variant("masks, trained on random negatives (as printed)", ("carry=masks", "negatives=random"), "designers"),
-    Variant("without knowledge, trained on random negatives", ("negatives=random",)),
-    Variant(OUTFITS, ("sides=groups", "hidden=256", "optimiser=adamw"), model="akd-dbpr"),
-)
-
-ANSWERS = "answers.parquet"
-"""Of a run that has been trained and asked."""
-CPU_SECONDS = "cpu_seconds"
-"""What a teacher took."""
 Say = Callable[[str], None]
 
 
@@ -115,196 +49,104 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the published data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/results"), help="folder for all that can be made again")
-    parser.add_argument(
-        "--only", nargs="*", default=[s.name for s in (*SETTINGS, *RULE_SETTINGS)], help="settings to measure"
-    )
+    parser.add_argument("--only", nargs="*", default=RECIPES, help="recipes to measure")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
-    parser.add_argument("--tables", action="store_true", help="measure nothing, rebuild the page")
+    parser.add_argument("--tables", action="store_true", help="measure nothing, make the page anew")
     given = parser.parse_args()
     logging.getLogger("goeswith").setLevel(logging.ERROR)
-    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
     start = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - start:7.0f} s  {text}", flush=True)
 
     if not given.tables:
-        for setting in SETTINGS:
-            if setting.name in given.only:
-                measure(setting, given.data, given.work, given.jobs, say)
-        for taught in RULE_SETTINGS:
-            if taught.name in given.only:
-                prepare(taught.dataset, given.data, given.work, say, encoders=taught.encoder.split("+"))
-                measure_rules(taught, given.work, given.jobs, SEEDS, say)
-    write_page(SETTINGS, RULE_SETTINGS, SEEDS)
-    say(f"{DOCS / 'results.md'}")
+        data, work = given.data.resolve(), given.work.resolve()
+        os.chdir(ROOT)  # where the rule files of the recipes lie
+        for name in given.only:
+            measure(name, data, work, given.jobs, say)
+    say(str(write_page(RECIPES, TRIALS)))
 
 
-def prepare(name: str, data: Path, work: Path, say: Say, encoders: Sequence[str] = ()) -> Path:
-    """Import, encode and freeze a data set, as far as that has not been done; returns its folder."""
-    from goeswith.dataset import Dataset, create
-    from goeswith.encoders import encode
-    from goeswith.freezing import freeze
-    from goeswith.readers import read
+def measure(name: str, data: Path, work: Path, jobs: int, say: Say) -> None:
+    """Run a recipe, after a search for settings, and keep what was measured."""
+    recipe, out = read_recipe(ROOT / "recipes" / f"{name}.toml"), work / "bench" / name
+    for folder in filter(None, dict.fromkeys((recipe.dataset, recipe.designers))):
+        prepare(Path(folder).name.partition("#")[0], recipe, data, work / "data", say)
+    moved = replace(recipe, **{n: str(work / told) for n in ("dataset", "designers") if (told := getattr(recipe, n))})
+    moved = replace(moved, questions=(*moved.questions, *own_questions(moved)))
+    bench(moved, out, jobs=jobs, search=TRIALS, say=lambda line: say(f"{name}: {line}"))
+    keep(name, Dataset(moved.dataset), out)
 
-    layout, folder, encoder = DATASETS[name]
-    dest = work / "data" / name
+
+def prepare(name: str, recipe: Recipe, data: Path, folder: Path, say: Say) -> None:
+    """Import and encode a data set, as far as that has not been done."""
+    dest = folder / name
     if not dest.exists():
         say(f"import {name}")
         dest.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=dest.parent) as drawn:
-            source = data / folder if folder else None
-            options = SAMPLE if layout == "sample" else {}
-            create(read(layout, source, workdir=Path(drawn), **options), dest, layout=layout)
-    dataset = Dataset(dest)
-    for needed in encoders or [encoder]:
-        if not (dest / "features" / f"{needed}.safetensors").exists():
-            say(f"encode {name} with {needed}")
-            encode(dataset, needed)
-    for path in (dest, Path(f"{dest}#users")) if layout == "sample" else (dest,):
-        opened = Dataset(path)
-        say(f"freeze questions of {path.name}")
-        freeze(
-            opened.catalogue, opened.outfits, dest / "questions", dataset=opened.name, splits=("test",),
-            plan=PLAN, prefix=opened.outfit_source,
-        )  # fmt: skip
-    return dest
+            drawing = name == "sample"
+            imported = read(name, None if drawing else data / name, workdir=Path(drawn), **(SAMPLE if drawing else {}))
+            create(imported, dest, layout=name)
+    for encoder in (recipe.encoder or "").split("+"):
+        if not (dest / "features" / f"{encoder}.safetensors").exists():
+            say(f"encode {name} with {encoder}")
+            encode(Dataset(dest), encoder)
 
 
-def measure(setting: Setting, data: Path, work: Path, jobs: int, say: Say) -> None:
-    """Train every variant of a setting for every seed, and keep what was measured."""
-    from goeswith.audit import floor_rows, yardsticks
-    from goeswith.dataset import Dataset
-    from goeswith.evaluation import signature
-    from goeswith.features import load_features
-    from goeswith.questions import read_questions
-
-    start = time.monotonic()
-    for name in {setting.student.partition("#")[0], setting.designers.partition("#")[0]}:
-        prepare(name, data, work, say)
-    student = Dataset(work / "data" / setting.student)
-    questions = [read_questions(file, student.catalogue) for file in question_files(student)]
-    features = load_features(student, setting.encoder)
-    say(f"{setting.name}: floors")
-    floors = yardsticks(student, features)
-    kept: dict[str, Any] = {
-        "setting": setting.name,
-        "settings": setting.settings,
-        "dataset": {k: student.info[k] for k in ("name", "source", "licence", "items", "pictures", "split_report")},
-        "floors": [row for asked in questions for row in floor_rows(asked, student, floors)],
-        "rows": [],
-    }
-    signed = {
-        (task, negatives): signature(asked, student, task, negatives)
-        for asked in questions
-        for task, negatives in asked.frame.select("task", "negatives").unique().iter_rows()
-    }
-    curve = [Variant(f"K = {k}", ("carry=masks", f"attributes={k}"), "designers") for k in CURVE]
-    answered: dict[str, list[pl.DataFrame]] = {}
-    own, once = setting.student == setting.designers, setting is SETTINGS[0]
-    variants = [
-        v for v in VARIANTS if not (own and v.teacher == "own") and (once or "negatives=random" not in v.settings)
-    ]
-    variants += curve if setting.name == "sample" else []
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        say(f"{setting.name}: teachers")
-        for taught in [pool.submit(teach, *lesson) for lesson in sorted(lessons(setting, variants, work))]:
-            taught.result()
-        cpu = sum(float(kept.read_text()) for kept in (work / "teachers").glob(f"{setting.name}-*/{CPU_SECONDS}"))
-        runs = {v.name: [pool.submit(answers, setting, v, seed, work) for seed in SEEDS] for v in variants}
-        for variant in variants:
-            found = [run.result() for run in runs[variant.name]]
-            answered[variant.name], cpu = [table for table, _ in found], cpu + sum(taken for _, taken in found)
-            say(f"{setting.name}: {variant.name}")
-            kept["rows"] += summary(variant.name, answered, signed)
-            kept["contrasts"] = [
-                line for a, b, _ in CONTRASTS if {a, b} <= set(answered) for line in contrast(a, b, answered)
-            ]
-            kept["cpu_minutes"] = round(cpu / 60, 1)
-            (DOCS / "results").mkdir(parents=True, exist_ok=True)
-            (DOCS / "results" / f"{setting.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
-    say(f"{setting.name}: {cpu / 60:.0f} minutes of one core, {(time.monotonic() - start) / 60:.0f} on the clock now")
+def own_questions(recipe: Recipe) -> list[str]:
+    """The paper's questions about pairs that a recipe cannot name, made where they are missing; their names."""
+    if "official-test-triplet" not in recipe.questions:
+        return []
+    dataset = Dataset(recipe.dataset)
+    names, told = [], {"dataset": dataset.name, "split": "test", "seed": "0"}
+    for name, frame in pair_questions(dataset):
+        path = dataset.path / "questions" / f"{name}.parquet"
+        if not path.exists():
+            write_questions(frame, path, dataset.catalogue, dataset.outfits, **told)
+        names.append(name)
+    return names
 
 
-def question_files(student: Any) -> list[Path]:
-    """The frozen questions of a data set's outfits that could be made."""
-    prefix = f"{student.outfit_source}-" if student.outfit_source else ""
-    files = [student.path / "questions" / f"{prefix}test-{task}-{negatives}.parquet" for task, negatives in PLAN]
-    return [file for file in files if file.exists()]
+def pair_questions(dataset: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Published triplets within one category, and retrieval of bottoms for tops seen and unseen in training."""
+    catalogue = dataset.catalogue
+    published = read_questions(dataset.path / "questions" / "official-test-triplet.parquet", catalogue).frame
+    kinds = dict(zip(catalogue.ids, catalogue.category_codes, strict=True))
+    alike = pl.Series([kinds[a] == kinds[b] for a, b in published["candidates"]])
+    yield "own-same-category", published.filter(alike).with_columns(negatives=pl.lit("official, same category"))
+    pairs = tops_and_bottoms(dataset.outfits, catalogue)
+    bottoms = (catalogue.items["group"] == "bottom").fill_null(False).to_numpy()
+    worn = [catalogue.ids[row] for row in set(pairs.split("train").items.tolist())]
+    for length in LENGTHS:
+        frame, _ = make_questions(catalogue, pairs, "test", "retrieval", "group", choices=length, usable=bottoms)
+        seen = pl.col("context").list.first().is_in(worn)
+        for label, chosen in (("seen", seen), ("unseen", ~seen)):
+            some = frame.filter(chosen).with_columns(negatives=pl.lit(f"{length} bottoms, {label} top"))
+            yield f"own-{length}-bottoms-{label}-top", some
 
 
-def answers(setting: Setting, variant: Variant, seed: int, work: Path) -> tuple[pl.DataFrame, float]:
-    """Per-question values of one trained model, and the processor seconds that it took.
-
-    Columns question_id, outfit_id, task, negatives, metric, value.
-    """
-    from goeswith.dataset import Dataset
-    from goeswith.evaluation import answer
-    from goeswith.questions import read_questions
-    from goeswith.run import train
-
-    out = folder_of(setting, variant, seed, work)
-    done = out / ANSWERS
-    if done.exists():
-        return pl.read_parquet(done), float(str(pl.read_parquet_metadata(done)["cpu_seconds"]))
-    start = time.process_time()
-    student = Dataset(work / "data" / setting.student)
-    questions = [read_questions(file, student.catalogue) for file in question_files(student)]
-    settings = [*setting.settings, "negatives=matched", f"seed={seed}", *variant.settings]
-    teacher = teacher_of(setting, variant, seed, work)
-    taught_by = teacher[0] if isinstance(teacher, tuple) else teacher
-    run = train(variant.model, student, out, teacher=taught_by, settings=settings, encoder=setting.encoder)
-    scorer = run.scorer(student)
-    table, taken = pl.concat(long_rows(answer(scorer, asked)) for asked in questions), time.process_time() - start
-    table.write_parquet(done, metadata={"cpu_seconds": str(taken)})
-    return table, taken
+def keep(name: str, dataset: Dataset, out: Path) -> None:
+    """Keep what the page needs of a bench in docs/results: all numbers, what they cost, and the pictures."""
+    told: dict[str, Any] = json.loads((out / "results.json").read_text())
+    for trained in told["trained"].values():
+        for one in trained:
+            del one["history"]  # the picture of learning curves has them
+    told["described"] = {key: dataset.info[key] for key in ("source", "licence", "items", "pictures", "split_report")}
+    told["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with fresh_file(RESULTS / f"{name}.json") as partial:
+        partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / f"{name}.md").write_text((out / "results.md").read_text())
+    for picture in KEPT_PICTURES:
+        if (out / f"{picture}.svg").is_file():
+            (RESULTS / f"{name}-{picture}.svg").write_text((out / f"{picture}.svg").read_text())
 
 
-def folder_of(setting: Setting, variant: Variant, seed: int, work: Path) -> Path:
-    """Where a run is kept."""
-    slug = "".join(c if c.isalnum() else "-" for c in variant.name)
-    return work / setting.name / f"{slug}-seed{seed}"
-
-
-Lesson = tuple[Path, Path, tuple[str, ...], str]
-"""A teacher to train: folder of the run, data set, settings, encoder."""
-
-
-def teacher_of(setting: Setting, variant: Variant, seed: int, work: Path) -> str | Lesson | None:
-    """The teacher that a variant learns from; the data set where it is not trained."""
-    if not variant.teacher:
-        return None
-    source = setting.student if variant.teacher == "own" else setting.designers
-    if variant.teacher == "untrained":
-        return str(work / "data" / source)
-    k = next((s for s in variant.settings if s.startswith("attributes=")), "attributes=4")
-    name = f"{setting.name}-{source.replace('#', '-')}-{variant.teacher == 'shuffled'}-{k}-seed{seed}"
-    theirs = (k, "rank=64", *setting.settings[1:], "negatives=matched", f"seed={seed}")
-    if variant.teacher == "shuffled":
-        theirs += ("shuffled=true",)
-    return work / "teachers" / name, work / "data" / source, theirs, setting.encoder
-
-
-def lessons(setting: Setting, variants: Iterable[Variant], work: Path) -> set[Lesson]:
-    """Every teacher that has still to teach, each once for all its variants."""
-    found = (
-        teacher_of(setting, variant, seed, work)
-        for variant in variants
-        for seed in SEEDS
-        if not (folder_of(setting, variant, seed, work) / ANSWERS).exists()
-    )
-    return {lesson for lesson in found if isinstance(lesson, tuple)}
-
-
-def teach(out: Path, dataset: Path, settings: tuple[str, ...], encoder: str) -> None:
-    """Train a teacher, if that has not been done, and note the processor seconds that it took."""
-    from goeswith.dataset import Dataset
-    from goeswith.run import train
-
-    kept, start = out / CPU_SECONDS, time.process_time()
-    train("teacher", Dataset(dataset), out, settings=settings, encoder=encoder)
-    if not kept.exists():
-        kept.write_text(str(time.process_time() - start))
+def spent(folder: Path) -> float:
+    """Seconds of all trainings below a folder, each on one thread."""
+    found = (json.loads(path.read_text()) for path in folder.rglob("config.json") if path.parent.name != "teacher")
+    return sum(told["result"]["seconds"] for told in found if "result" in told)
 
 
 if __name__ == "__main__":
