@@ -62,13 +62,17 @@ def write_onnx(run: Run, folder: Path) -> None:
             the graphs do not give what torch gives.
     """
     runtime = _needed()
+    if getattr(run.model, "text", None) is not None:
+        raise ModelError(
+            f"{run.path} reads titles word by word (text=cnn), and a graph cannot look words up; leave --onnx out"
+        )
     made = _sample(run, items=5, outfits=3, places=4)
     any_items, any_outfits = {0: torch.export.Dim.DYNAMIC}, {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     free = {"features": any_items, "hidden": any_items, "categories": any_items} | dict.fromkeys(
         ("items", "mask"), any_outfits
     )
     try:
-        with _quiet(), torch.no_grad():
+        with _quiet(), _unfused(), torch.no_grad():
             made["hidden"] = run.model.encode_items(made["features"], made["categories"]).hidden
             for name, graph, inputs, output in _graphs(run.model):
                 given = tuple(made[key] for key in inputs)
@@ -77,8 +81,7 @@ def write_onnx(run: Run, folder: Path) -> None:
                     input_names=inputs, output_names=[output], dynamic_shapes=tuple(free[key] for key in inputs),
                 )  # fmt: skip
     except Exception as error:  # the exporter raises errors of many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{run.name} cannot be written as ONNX ({reason}); leave --onnx out") from None
+        raise ModelError(f"{run.name} cannot be written as ONNX ({_reason(error)}); leave --onnx out") from None
     _check(run, folder, runtime)
 
 
@@ -121,10 +124,16 @@ def _check(run: Run, folder: Path, runtime: Any) -> None:
             session = runtime.InferenceSession(str(folder / name), providers=["CPUExecutionProvider"])
             (told[output],) = session.run([output], {node.name: told[node.name] for node in session.get_inputs()})
         except Exception as error:  # of onnxruntime's own kinds
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"{name} of this {run.name} does not run ({reason}); leave --onnx out") from None
+            raise ModelError(f"{name} of this {run.name} does not run ({_reason(error)}); leave --onnx out") from None
         if not np.allclose(told[output], wanted[output], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
             raise ModelError(f"{name} of this {run.name} does not give what torch gives; leave --onnx out")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what began it: the exporter wraps errors in pages of advice to its own authors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _needed() -> Any:
@@ -143,12 +152,25 @@ def _needed() -> Any:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's talk of its own insides from the user."""
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)
+    talkers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch._subclasses", "onnxscript")]
+    levels = [talker.level for talker in talkers]
+    for talker in talkers:
+        talker.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        exporter.setLevel(level)
+        for talker, level in zip(talkers, levels, strict=True):
+            talker.setLevel(level)
+
+
+@contextlib.contextmanager
+def _unfused() -> Iterator[None]:
+    """Attention as the operations it is made of: there is no graph of torch's fused one."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)

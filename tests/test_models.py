@@ -22,7 +22,7 @@ SMALL = {
     "type-aware": {"size": 8},
     "csa-net": {"size": 8},
     "sce-net": {"size": 8},
-    "bilstm": {"hidden": 16, "pool": 40},
+    "bilstm": {"hidden": 16, "pool_size": 40},
     "outfit-transformer": {"hidden": 16, "layers": 2, "heads": 2, "feedforward": 32},
     "bpr-dae": {"hidden": 16},
 }

@@ -27,6 +27,7 @@ from goeswith.errors import ConfigError
 from goeswith.knowledge.rules import BOTTOM, TOP
 from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.choice import chosen
 from goeswith.models.textcnn import TextCnn
 from goeswith.networks import word_vectors
 from goeswith.outfits import OutfitBatch
@@ -117,12 +118,16 @@ class AkdDbpr(nn.Module):
         if self.training and self.config.dropout:
             scaled = nn.functional.dropout(scaled, self.config.dropout)
         side = self.side[categories]
+        act = torch.sigmoid if self.config.activation == "sigmoid" else nn.functional.hardsigmoid
+        if torch.compiler.is_exporting():
+            kept = side.clamp_max(len(self.weight) - 1)
+            coded = act(chosen(scaled, self.weight.mT, kept) + self.bias[kept])
+            return ItemStates(coded * (side < len(self.weight))[:, None], categories)
         order = side.argsort(stable=True)
         parts = scaled[order].split(side.bincount(minlength=3).tolist())
         # One matmul a side: there are two, or eight, whatever the items are.
         weights, biases = self.weight.unbind(), self.bias.unbind()
         projected = [nn.functional.linear(part, w, b) for part, w, b in zip(parts, weights, biases, strict=False)]
-        act = torch.sigmoid if self.config.activation == "sigmoid" else nn.functional.hardsigmoid
         coded = act(torch.cat(projected))
         states = torch.cat([coded, coded.new_zeros(len(order) - len(coded), coded.shape[1])])
         return ItemStates(states[order.argsort()], categories)

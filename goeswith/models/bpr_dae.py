@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from goeswith.errors import ConfigError
 from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.choice import chosen
 from goeswith.outfits import OutfitBatch
 
 
@@ -125,6 +126,9 @@ def by_group(inputs: Tensor, group: Tensor, weight: Tensor, bias: Tensor) -> Ten
     group: (U,), G where it is unknown, which is the mean of all maps. weight: (G, I, O). bias: (G, O).
     Items are sorted by group, so that each group is one matmul: at most eight, whatever the number of items.
     """
+    if torch.compiler.is_exporting():
+        weight, bias = (torch.cat([each, each.mean(dim=0, keepdim=True)]) for each in (weight, bias))
+        return chosen(inputs, weight, group) + bias[group]
     order = group.argsort(stable=True)
     *known, unknown = inputs[order].split(group.bincount(minlength=len(weight) + 1).tolist())
     parts = [torch.addmm(b, x, w) for x, w, b in zip(known, weight, bias, strict=True)]

@@ -32,6 +32,7 @@ from goeswith.knowledge.graph import category_graph
 from goeswith.losses import bpr, parameter_norm
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import GatedStep
+from goeswith.models.choice import chosen
 from goeswith.outfits import OutfitBatch
 
 
@@ -68,6 +69,9 @@ def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> T
 
     rows: (N, I). weight: (C, I, O). codes: (N,), C = unknown: those rows get the mean of the `known` (C,) weights.
     """
+    if torch.compiler.is_exporting():
+        usual = torch.einsum("c,cio->io", (known / known.sum()).to(weight.dtype), weight)
+        return chosen(rows, torch.cat([weight, usual[None]]), codes)
     order = codes.argsort()
     ends = torch.bincount(codes, minlength=len(weight) + 1).cumsum(0)[:-1]  # the unknown come last
     rows, told = rows.index_select(0, order), int(ends[-1])

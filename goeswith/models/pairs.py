@@ -36,10 +36,10 @@ class Triplets(NamedTuple):
 
 def pairs_of(batch: OutfitBatch) -> Pairs:
     """All pairs of the outfits of a batch."""
-    width = batch.items.shape[1]
-    first, second = torch.triu_indices(width, width, offset=1)
-    outfit, pair = (batch.mask[:, first] & batch.mask[:, second]).nonzero(as_tuple=True)
-    return Pairs(batch.items[outfit, first[pair]], batch.items[outfit, second[pair]], outfit)
+    place = torch.arange(batch.items.shape[1], device=batch.items.device)
+    once = place[:, None] < place
+    outfit, first, second = (batch.mask[:, :, None] & batch.mask[:, None, :] & once).nonzero(as_tuple=True)
+    return Pairs(batch.items[outfit, first], batch.items[outfit, second], outfit)
 
 
 def triplets_of(batch: OutfitBatch, outfits: int) -> Triplets:
@@ -54,5 +54,5 @@ def triplets_of(batch: OutfitBatch, outfits: int) -> Triplets:
 
 def mean_by(values: Tensor, owner: Tensor, owners: int) -> Tensor:
     """Mean of the values (P,) of each owner: (owners,); 0 where it has none."""
-    total = values.new_zeros(owners).index_add(0, owner, values)
-    return total / torch.bincount(owner, minlength=owners).clamp_min(1)
+    total, count = (values.new_zeros(owners).index_add(0, owner, each) for each in (values, torch.ones_like(values)))
+    return total / count.clamp_min(1)

@@ -108,8 +108,8 @@ class TypeAware(nn.Module):
     def pair_masks(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
         """m_uv for pairs of rows of the states: (P, d)."""
         masks = self.masks.relu()
-        used = torch.bincount(self.place.flatten(), minlength=len(masks) + 1)[:-1] > 0
-        usual = (used / used.sum()).to(masks.dtype) @ masks
+        used = masks.new_zeros(len(masks) + 1).scatter(0, self.place.flatten(), 1)[:-1]
+        usual = (used / used.sum()) @ masks
         types = self.kind[states.categories]
         return embedding(self.place[types[left], types[right]], torch.cat([masks, usual[None]]))
 
