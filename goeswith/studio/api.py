@@ -1,0 +1,383 @@
+"""API: what programs ask of a shop, under ``/v1``, with every request and every answer typed."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from goeswith.look import Filters
+from goeswith.studio import limits
+from goeswith.studio.shop import Shop
+from goeswith.studio.uploads import read_upload
+
+
+class Given(BaseModel):
+    """A request; a field that it does not have is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """An answer, made of what the library returns."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what is not known is null."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.TEXT_LENGTH)]
+Items = Annotated[list[Text], Field(max_length=limits.ITEMS)]
+Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
+Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
+Money = Annotated[float, Field(ge=0, le=1e12)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Number = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class FiltersGiven(Given):
+    """What items have to be; an empty list lets every value pass."""
+
+    categories: Values = []
+    groups: Values = []
+    brands: Values = []
+    colours: Values = []
+    seasons: Values = []
+    genders: Values = []
+    exclude: Annotated[list[Text], Field(max_length=limits.FILTER_VALUES, description="Item ids.")] = []
+    price_min: Money | None = None
+    price_max: Money | None = None
+    in_stock: bool = False
+
+    def filters(self) -> Filters:
+        """As the library has them."""
+        told = self.model_dump()
+        return Filters(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+
+
+class ScoreGiven(Given):
+    """Outfits to score."""
+
+    outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
+
+
+class CompleteGiven(Given):
+    """A look to be made around anchors."""
+
+    anchors: Items
+    slots: Annotated[list[Text], Field(min_length=1, max_length=limits.SLOTS, description="Groups or categories.")]
+    filters: FiltersGiven = FiltersGiven()
+    budget: Money | None = Field(None, description="Of the whole look.")
+    k: Wanted = 5
+    diversity: Share = 0.0
+
+
+class FillGiven(Given):
+    """A gap to be filled."""
+
+    items: Items
+    slot: Text
+    filters: FiltersGiven = FiltersGiven()
+    k: Wanted = 10
+    diversity: Share = 0.0
+
+
+class ImproveGiven(Given):
+    """An outfit to be made better by one swap."""
+
+    items: Items
+    locked: Items = []
+    filters: FiltersGiven = FiltersGiven()
+    k: Wanted = 5
+
+
+class ExplainGiven(Given):
+    """An outfit whose score is to be explained."""
+
+    items: Items
+
+
+class SimilarGiven(Given):
+    """An item that substitutes are wanted for."""
+
+    item: Text
+    filters: FiltersGiven = FiltersGiven()
+    k: Wanted = 10
+
+
+class LookTold(Told):
+    """An outfit with its score; higher goes together better."""
+
+    item_ids: list[str]
+    added: list[str]
+    score: Number = Field(description="Higher goes together better; null where an item has no features.")
+    probability: Number = Field(description="Calibrated; null where there were too few outfits to calibrate on.")
+    percentile: Number = Field(description="0 to 100, against the outfits of the data set.")
+    price: Number
+    notes: list[str]
+
+
+class LooksTold(Told):
+    """Outfits, best first, or in the order they were given."""
+
+    looks: list[LookTold]
+
+
+class SwapTold(Told):
+    """One item for another."""
+
+    removed: str
+    added: str
+    look: LookTold
+    gain: Number
+
+
+class SwapsTold(Told):
+    """Swaps, best first."""
+
+    swaps: list[SwapTold]
+
+
+class SimilarTold(Told):
+    """A substitute."""
+
+    item_id: str
+    similarity: Number
+
+
+class SimilarsTold(Told):
+    """Substitutes, nearest first."""
+
+    items: list[SimilarTold]
+
+
+class ItemTold(Told):
+    """An item of the catalogue."""
+
+    item_id: str
+    category: str
+    group: str | None
+    title: str | None
+    price: Number
+    colour: str | None
+    material: str | None
+    pattern: str | None
+    brand: str | None
+    season: str | None
+    gender: str | None
+    image: str = Field(description="Path of its picture in this service.")
+    scored: bool = Field(description="Whether it has features; outfits with an item that has none get no score.")
+    guest: bool = Field(description="Whether it was uploaded here.")
+
+
+class PageTold(Told):
+    """Part of the catalogue, in its order."""
+
+    items: list[ItemTold]
+    total: int = Field(description="How many there are in all.")
+    offset: int
+    limit: int
+
+
+class FacetsTold(Told):
+    """How many items have each value."""
+
+    facets: dict[str, dict[str, int]]
+
+
+class IndexTold(Told):
+    """The index that answers."""
+
+    info: dict[str, Any]
+    items: int
+    guests: int
+    stale: str = Field(description="What changed in the data set since it was indexed; empty where nothing did.")
+    changed: bool = Field(description="Another index lies in the folder; POST /v1/reload opens it.")
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    reason: str = Field(description="For programs.")
+    message: str = Field(description="One sentence for people.")
+
+
+class Refusal(BaseModel):
+    """The body of every answer that is an error."""
+
+    error: Problem
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal, "description": text}
+    for status, text in {
+        400: "The request cannot be read.",
+        401: "The token is missing.",
+        403: "The request comes from another site.",
+        404: "There is no such item.",
+        408: "The request did not arrive in time.",
+        409: "The state of the service does not allow it.",
+        413: "The request is too large.",
+        415: "The kind of file or body is not taken.",
+        422: "The request makes no sense here.",
+        503: "Too much to do, now or for this request.",
+    }.items()
+}
+
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
+
+
+def _shop(request: Request) -> Shop:
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+def _item(shop: Shop, row: int) -> dict[str, Any]:
+    told = shop.catalogue.items.row(row, named=True)
+    item_id = told["item_id"]
+    return told | {
+        "image": shop.image(item_id),
+        "scored": bool(shop.index.scorer.present[row]),
+        "guest": item_id in shop.guests,
+    }
+
+
+def _page(shop: Shop, words: str, filters: Filters, offset: int, limit: int) -> dict[str, Any]:
+    rows = shop.search(words, filters)
+    items = [_item(shop, row) for row in rows[offset : offset + limit].tolist()]
+    return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
+
+
+@router.get("/index", response_model=IndexTold, tags=["index"])
+async def index(request: Request) -> Any:
+    """What is served: the model, the catalogue, and whether either has changed since."""
+    shop = _shop(request)
+    told = {"info": shop.index.info, "items": len(shop.catalogue), "guests": len(shop.guests)}
+    return told | {"stale": shop.index.stale, "changed": shop.changed}
+
+
+@router.post("/reload", response_model=IndexTold, tags=["index"])
+async def reload(request: Request) -> Any:
+    """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
+    await _shop(request).reload()
+    return await index(request)
+
+
+@router.get("/facets", response_model=FacetsTold, tags=["items"])
+async def facets(request: Request) -> Any:
+    """The values that items can be filtered by."""
+    shop = _shop(request)
+    return {"facets": await shop.workers.run(shop.facets)}
+
+
+@router.get("/items", response_model=PageTold, tags=["items"])
+async def items(
+    request: Request,
+    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that an item must all have.")] = "",
+    category: Annotated[Values, Query()] = [],  # noqa: B006
+    group: Annotated[Values, Query()] = [],  # noqa: B006
+    brand: Annotated[Values, Query()] = [],  # noqa: B006
+    colour: Annotated[Values, Query()] = [],  # noqa: B006
+    season: Annotated[Values, Query()] = [],  # noqa: B006
+    gender: Annotated[Values, Query()] = [],  # noqa: B006
+    price_min: Money | None = None,
+    price_max: Money | None = None,
+    in_stock: bool = False,
+    offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
+    limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
+) -> Any:
+    """Look through the catalogue."""
+    lists = (category, group, brand, colour, season, gender)
+    filters = Filters(*map(tuple, lists), price_min=price_min, price_max=price_max, in_stock=in_stock)
+    shop = _shop(request)
+    return await shop.workers.run(_page, shop, q, filters, offset, limit)
+
+
+@router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
+async def upload(
+    request: Request,
+    picture: Annotated[UploadFile, File(description="JPEG, PNG or WebP.")],
+    category: Annotated[Text, Form()],
+    title: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+) -> Any:
+    """A photo of one's own garment becomes an item, until the service ends or another index is opened."""
+    shop = _shop(request)
+    data, kind = await picture.read(), picture.content_type
+
+    def taken() -> dict[str, Any]:
+        item_id = shop.add(read_upload(data, kind), category=category, title=title)
+        return _item(shop, shop.row(item_id))
+
+    return await shop.workers.run(taken)
+
+
+@router.get(
+    "/items/{item_id:path}/image",
+    tags=["items"],
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "The picture has not changed."}},
+)
+async def image(
+    request: Request,
+    item_id: str,
+    size: Annotated[int, Query(ge=1, le=4096, description="Pixels along a side, rounded up.")] = 384,
+) -> Response:
+    """The picture of an item as a square JPEG, or what stands for one that is missing."""
+    shop = _shop(request)
+    etag = f'"{await shop.picture_workers.run(shop.picture_version, item_id, size)}"'
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
+    if etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    picture, own = await shop.picture_workers.run(shop.thumbnail, item_id, size)
+    if not own:
+        headers = {"Cache-Control": "no-store", "X-Placeholder": "true"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
+async def item(request: Request, item_id: str) -> Any:
+    """One item."""
+    shop = _shop(request)
+    return _item(shop, shop.row(item_id))
+
+
+@router.post("/score", response_model=LooksTold, tags=["looks"])
+async def score(request: Request, given: ScoreGiven) -> Any:
+    """How well outfits go together, in the order they are given."""
+    return {"looks": await _shop(request).judge(given.outfits)}
+
+
+@router.post("/complete", response_model=LooksTold, tags=["looks"])
+async def complete(request: Request, given: CompleteGiven) -> Any:
+    """Whole looks around the anchors."""
+    shop = _shop(request)
+    asked = {"budget": given.budget, "k": given.k, "diversity": given.diversity}
+    return {
+        "looks": await shop.ask("complete", given.anchors, slots=given.slots, filters=given.filters.filters(), **asked)
+    }
+
+
+@router.post("/fill", response_model=LooksTold, tags=["looks"])
+async def fill(request: Request, given: FillGiven) -> Any:
+    """The items that fit into one gap."""
+    asked = {"filters": given.filters.filters(), "k": given.k, "diversity": given.diversity}
+    return {"looks": await _shop(request).ask("fill", given.items, given.slot, **asked)}
+
+
+@router.post("/improve", response_model=SwapsTold, tags=["looks"])
+async def improve(request: Request, given: ImproveGiven) -> Any:
+    """Which item hurts, and what to swap it for."""
+    asked = {"locked": given.locked, "filters": given.filters.filters(), "k": given.k}
+    return {"swaps": await _shop(request).ask("improve", given.items, **asked)}
+
+
+@router.post("/similar", response_model=SimilarsTold, tags=["looks"])
+async def similar(request: Request, given: SimilarGiven) -> Any:
+    """Substitutes for an item."""
+    asked = {"filters": given.filters.filters(), "k": given.k}
+    return {"items": await _shop(request).ask("similar", given.item, **asked)}

@@ -1,0 +1,112 @@
+"""App: the service over one index, with its API, its pages, its documentation and its numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from goeswith import __version__
+from goeswith.errors import GoeswithError
+from goeswith.studio import api
+from goeswith.studio.docs import add_docs
+from goeswith.studio.guard import Guard, refusal
+from goeswith.studio.metrics import Measured, Metrics
+from goeswith.studio.shop import Shop
+from goeswith.studio.working import Refused
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
+"""Of what Starlette itself refuses."""
+
+
+def create_app(
+    index: str | Path, *, token: str | None = None, feedback: Path | None = None, hosts: Collection[str] | None = None
+) -> FastAPI:
+    """The service over the index in a folder.
+
+    Args:
+        token: that every request has to give; none is needed where it is None.
+        feedback: where outfits that people save are kept.
+        hosts: names the service may be called by; all where None.
+
+    Raises:
+        DataError, ModelError: the index cannot be opened; see `goeswith.index.Index`.
+    """
+    shop = Shop(index)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        shop.close()
+
+    app = FastAPI(
+        title="goeswith", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        description="What goes with what: looks from a catalogue.",
+    )  # fmt: skip
+    app.state.shop, app.state.feedback, app.state.metrics = shop, feedback, Metrics(shop)
+    _add_errors(app)
+    app.include_router(api.router)
+    _add_watched(app)
+    add_docs(app)
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
+    if importlib.util.find_spec("goeswith.studio.pages"):
+        from goeswith.studio import pages
+
+        app.include_router(pages.router)
+    app.add_middleware(Guard, token=token, hosts=hosts)
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    return app
+
+
+def _add_watched(app: FastAPI) -> None:
+    @app.get("/health", tags=["service"])
+    async def health() -> dict[str, str]:
+        """Whether the service answers; needs no token."""
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/metrics", tags=["service"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics() -> Response:
+        """Counters for Prometheus."""
+        return Response(app.state.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Every error is ``{"error": {"reason": ..., "message": ...}}``; what nobody foresaw goes to the log alone."""
+
+    @app.exception_handler(GoeswithError)
+    async def refused(request: Request, error: GoeswithError) -> Response:
+        return refusal(as_refused(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first: dict[str, Any] = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return refusal(Refused(422, "bad_request", f"{where}: {first['msg']}"))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        answer = refusal(Refused(error.status_code, REASONS.get(error.status_code, "refused"), str(error.detail)))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        return refusal(Refused(500, "internal", "something went wrong here; the log of the service says what"))
+
+
+def as_refused(error: GoeswithError) -> Refused:
+    """An error of the library as an answer."""
+    if isinstance(error, Refused):
+        return error
+    return Refused(422, str(getattr(error, "reason", "") or "unanswerable"), str(error))

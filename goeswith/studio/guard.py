@@ -1,0 +1,138 @@
+"""Guard: what is looked at before a request reaches the app: who asks, from where, and how much it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from goeswith.studio.limits import BODY_BYTES, BODY_SECONDS, RETRY_SECONDS, UPLOAD_BYTES
+from goeswith.studio.working import Refused
+
+OPEN = frozenset({"/health"})
+"""Paths that need no token: whoever watches over the service has none, and they tell nothing of the shop."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+"""Sent with every answer: a script in a title stays text, and nothing is loaded from another host."""
+
+
+def refusal(error: Refused) -> JSONResponse:
+    """The answer to a request that is refused."""
+    headers = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}, 503: {"Retry-After": str(RETRY_SECONDS)}}
+    body = {"error": {"reason": error.reason, "message": str(error)}}
+    return JSONResponse(body, error.status, headers=headers.get(error.status))
+
+
+class Guard:
+    """Lets through to `app` what may pass.
+
+    Args:
+        token: to be given as ``Authorization: Bearer TOKEN``, or as the password of HTTP Basic, which browsers ask for.
+        hosts: names the service may be called by; all where None. A page elsewhere that points its own name at this
+            machine is kept out by it.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None) -> None:
+        self.app, self.token, self.hosts = app, token, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            self._check(scope, Headers(scope=scope))
+            receive = receive if scope["method"] in SAFE else await _whole(scope, receive)
+        except Refused as error:
+            await refusal(error)(scope, receive, guarded)
+        else:
+            await self.app(scope, receive, guarded)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        if self.hosts is not None and host not in self.hosts:
+            raise Refused(403, "unknown_host", "the service is called by another name; open it as it was started")
+        if scope["path"] not in OPEN and self.token is not None and not _knows(self.token, headers):
+            raise Refused(401, "token_needed", "give the token of this service: Authorization: Bearer TOKEN")
+        if scope["method"] not in SAFE and _from_elsewhere(headers):
+            raise Refused(403, "cross_site", "another site may not change anything here; open the studio itself")
+
+
+def _knows(token: str, headers: Headers) -> bool:
+    """Whether the request has the token; takes as long whatever it has instead."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            given = ""
+    return hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def _from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that a page of another site sends this; programs say nothing."""
+    if "sec-fetch-site" in headers:
+        return headers["sec-fetch-site"] not in ("same-origin", "none")
+    return "origin" in headers and urlsplit(headers["origin"]).netloc != headers.get("host")
+
+
+async def _whole(scope: Scope, receive: Receive) -> Receive:
+    """The body, read as far as it may go, to be received again.
+
+    Raises:
+        Refused: it is too large, or does not come.
+    """
+    headers = Headers(scope=scope)
+    upload = headers.get("content-type", "").startswith("multipart/form-data")
+    most = UPLOAD_BYTES if upload else BODY_BYTES
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _read(headers, receive, most)
+    except TimeoutError:
+        raise Refused(408, "too_slow", f"the request did not arrive within {BODY_SECONDS:g} seconds") from None
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
+    size = headers.get("content-length", "0")
+    read, more = bytearray(), not (size.isdecimal() and int(size) > most)
+    while more and len(read) <= most:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "hung_up", "the client hung up before the request was whole")
+        read += message.get("body", b"")
+        more = message.get("more_body", False)
+    if more or len(read) > most or (size.isdecimal() and int(size) > most):
+        raise Refused(413, "too_large", f"the request has more than {most:,} bytes; send less at once")
+    return bytes(read)

@@ -1,0 +1,57 @@
+"""Limits: how much one request, and all of them together, may ask of the service."""
+
+# Sizes
+BODY_BYTES = 1 << 20
+"""Of a JSON body."""
+UPLOAD_BYTES = 12 << 20
+"""Of an upload: the picture and the form around it."""
+UPLOAD_PIXELS = 40_000_000
+"""Of an uploaded picture once it is decoded; more is a decompression bomb or no photo."""
+GUEST_SIDE = 768
+"""Pixels along the longer side of an uploaded picture as it is kept; encoders look at less."""
+THUMBNAIL_SIDES = (96, 192, 384, 768)
+"""Pixels along a thumbnail; what is asked for is rounded up to one of these, so that few are made and kept."""
+THUMBNAIL_BYTES = 64 << 20
+"""Of thumbnails kept in memory; the ones that were not asked for the longest are dropped first."""
+PICTURE_SECONDS = 3600
+"""How long a browser may show a thumbnail without asking again."""
+TEXT_LENGTH = 300
+"""Letters of an id, a word to search for, a title."""
+
+# Counts
+OUTFITS = 256
+"""In one request to score."""
+ITEMS = 20
+"""In one outfit, and anchors of one look."""
+SLOTS = 8
+"""To be filled in one look."""
+RESULTS = 100
+"""That one request may want of looks, swaps or substitutes."""
+FILTER_VALUES = 200
+"""In one list of a filter."""
+PAGE = 200
+"""Items on one page of the catalogue."""
+GUESTS = 500
+"""Uploaded items that are kept at once."""
+WAITING = 256
+"""Requests that compute or wait for it; one more is told to come back."""
+WORKERS = 4
+"""Threads that compute; thumbnails have as many of their own."""
+
+# Times
+ANSWER_SECONDS = 30.0
+"""To compute an answer; then the client is told that it was too much, and may ask for less."""
+BODY_SECONDS = 30.0
+"""For a request to arrive whole."""
+BATCH_SECONDS = 0.002
+"""That a request to score waits for others to be scored with."""
+BATCH_OUTFITS = 1024
+"""Scored in one call."""
+GOODBYE_SECONDS = 10
+"""For answers under way when the service is told to stop."""
+RETRY_SECONDS = 1
+"""After which a client that was told to come back should."""
+
+# Token
+TOKEN_LENGTH = 16
+"""Letters, at least, of the token that guards an address others can reach."""

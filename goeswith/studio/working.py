@@ -1,0 +1,64 @@
+"""Working: what computes runs in threads, so many at a time, so long at most, and never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from goeswith.errors import GoeswithError
+from goeswith.studio.limits import ANSWER_SECONDS, WAITING, WORKERS
+
+T = TypeVar("T")
+
+
+class Refused(GoeswithError):
+    """A request that is not answered: the HTTP status, a reason for programs, and one sentence for people."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+class Workers:
+    """Threads that compute answers.
+
+    Args:
+        threads: that compute at once. waiting: calls under way or in line; one more is refused.
+        seconds: that a call may take, waiting included; its thread ends what it began, but nobody waits for it.
+    """
+
+    def __init__(
+        self, name: str, *, threads: int = WORKERS, waiting: int = WAITING, seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self.waiting, self.seconds, self.busy = waiting, seconds, 0
+
+    async def run(self, call: Callable[..., T], *args: object) -> T:
+        """What `call(*args)` returns, computed in a thread.
+
+        Raises:
+            Refused: too many calls wait already, or this one took too long.
+        """
+        if self.busy >= self.waiting:
+            raise Refused(503, "busy", f"{self.busy} requests wait already; try again in a moment")
+        self.busy += 1
+        future = asyncio.get_running_loop().run_in_executor(self.pool, call, *args)
+        future.add_done_callback(self._done)
+        done, _ = await asyncio.wait([future], timeout=self.seconds)
+        if not done:
+            future.cancel()  # one that still waits in line is never begun
+            raise Refused(
+                503, "too_slow", f"no answer within {self.seconds:g} seconds; ask for less, or narrow it down"
+            )
+        return future.result()
+
+    def _done(self, future: asyncio.Future[T]) -> None:
+        self.busy -= 1
+        if not future.cancelled():
+            future.exception()  # told to whoever waits; where nobody does any more, it is no news
+
+    def close(self) -> None:
+        """End what is under way; what waits in line is dropped."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
