@@ -50,7 +50,7 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
 
     Raises:
         ConfigError: unknown variant.
-        DataError: no file that names outfits is there, one is broken, or "full" lacks one.
+        DataError: no file that names outfits is there, one is broken, "full" lacks one, or no item is of the variant.
     """
     expect_files(source, "polyvore-maryland", [])
     here = {name: source / name for name in [*PARTS, FITB, COMPAT, NAMES] if (source / name).is_file()}
@@ -64,6 +64,8 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
     test = [set_ids(here[name]) for name in (FITB, COMPAT) if name in here]
     everything = _one_each(facts, pl.concat(test) if test else pl.Series([], dtype=pl.String))
     items, skipped = _chosen(_described(everything, category_names(here.get(NAMES))), variant)
+    if not len(items):
+        raise DataError(f"{source} has no item for variant {variant!r}; take another one with --option variant=")
 
     outfits = items.group_by("set_id", maintain_order=True).agg(pl.col("split").first(), item_ids="item_id")
     outfits = outfits.rename({"set_id": "outfit_id"})
