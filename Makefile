@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench results shortcuts docs clean
+.PHONY: install demo test check bench results shortcuts docs site clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,serve,docs,dev]"
 	touch $@
 
 demo: install  ## draw a wardrobe, train on it, measure, write demo/report.html
@@ -36,8 +36,11 @@ results: install  ## docs/results.md from the data in $(DATA); goes on where it 
 shortcuts: install  ## docs/shortcuts.md: what counts alone score on public question files
 	$(BIN)/python benchmarks/shortcuts.py --data $(DATA) --work runs/shortcuts
 
-docs: install  ## the generated parts of the documentation: command line help
+docs: install  ## the generated parts of the documentation: command line help, tables of settings
 	$(BIN)/python docs/generate.py
 
+site: install  ## the documentation as a site, offline: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
