@@ -13,10 +13,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from goeswith.errors import ConfigError
+from goeswith.config import above_zero, at_least, below_one
 from goeswith.knowledge.graph import category_graph
 from goeswith.losses import bpr, mask_penalty, parameter_norm
 from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.expansion import expand
 from goeswith.outfits import OutfitBatch
 
 
@@ -47,14 +48,10 @@ class AddGnnConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("attributes", "hidden", "rank"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if self.steps < 0 or not 0 <= self.dropout < 1 or self.smoothing <= 0:
-            raise ConfigError(
-                f"steps={self.steps}, dropout={self.dropout}, smoothing={self.smoothing}: "
-                "steps must be >= 0, dropout in [0, 1), smoothing > 0"
-            )
+        at_least(self, 1, "attributes", "hidden", "rank")
+        at_least(self, 0, "steps", "mask_weight", "weight_norm")
+        above_zero(self, "smoothing")
+        below_one(self, "dropout")
 
 
 class AttributeMasks(nn.Module):
@@ -244,6 +241,18 @@ class AddGnn(nn.Module):
         scores = torch.einsum("bikh,bjkh->bij", self.bilinear(hidden), hidden)
         both = batch.mask[:, :, None] & batch.mask[:, None, :]
         return scores * (both & ~torch.eye(both.shape[1], dtype=torch.bool, device=both.device))
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """What a first stage searches: h⁰ (U, K·H)."""
+        return states.hidden.flatten(1)
+
+    def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
+        """Vectors (B, K·H) and offsets (B,): y ≈ query · key + offset for a candidate beside partial outfits (B, n).
+
+        Without the graph this is y itself, which is linear in the candidate's h⁰; with it, y to first order around the
+        typical candidate (B, K, H) of the wanted category. See `goeswith.models.expansion.expand`.
+        """
+        return expand(self.score, states, items, typical)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """L_BPR of (9)."""
