@@ -1,4 +1,4 @@
-"""Write the generated parts of the documents: docs/cli.md and the file map of the README.
+"""Write the generated parts of the documents: docs/cli.md, the README's file map, tables of settings and of models.
 
 ``--check`` writes nothing and says whether they are up to date.
 """
@@ -6,18 +6,51 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import sys
+import typing
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 import typer.core
 import typer.main
 
+from goeswith.catalogue import GROUPS
 from goeswith.cli import app
+from goeswith.knowledge.attentive import RulesConfig
+from goeswith.knowledge.designers import DesignersConfig
+from goeswith.models import MODELS, Vocabulary, model_classes
+from goeswith.training import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = re.compile(r"(?<=\n## Files\n\n).*?(?=\n## )", re.DOTALL)
+PART = re.compile(r"(<!-- (settings|models)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL)
+DIM, CATEGORIES = 1280, 100
+"""What parameters are counted for: the features of the default encoder, and so many categories."""
+OTHER_SETTINGS = {"training": TrainConfig, "designers": DesignersConfig, "rules": RulesConfig}
+PLAIN = {
+    "negatives_per_positive": "r",
+    "epochs": "the most there will be",
+    "batch_size": "outfits in a step",
+    "optimiser": "the paper's; `sgd` has momentum .9",
+    "learning_rate": "of the optimiser",
+    "weight_decay": "of the optimiser",
+    "self_loop": "an item sends to itself too",
+    "squared_norm": "takes ‖Θ‖² for ‖Θ‖",
+    "seed": "of everything: weights, order, negatives, dropout",
+    "ema_decay": "of `teaching=ema`: how much of the average is kept at each step",
+    "attributes": "K, as the student's",
+    "activation": "of the masks, as the student's",
+    "mask_loss": "as the student's",
+    "hidden": "H",
+    "layers": "of self-attention",
+    "heads": "of each layer",
+    "dropout": "of the features while training; not in the paper",
+}
+"""What a setting is, where its class does not say."""
 
 
 def help_text() -> str:
@@ -39,17 +72,85 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> li
 
 def file_map() -> str:
     """A table of the package's modules, each with the first line of its docstring."""
-    rows = ["| file | what |", "|---|---|"]
-    for path in sorted((ROOT / "goeswith").rglob("*.py"), key=lambda p: (len(p.parts), p)):
-        told = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].replace("\n", " ")
-        rows.append(f"| `{path.relative_to(ROOT)}` | {told.replace('|', '&#124;')} |")
-    return "\n".join(rows) + "\n"
+    modules = sorted((ROOT / "goeswith").rglob("*.py"), key=lambda p: (len(p.parts), p))
+    return _table(["file", "what"], ([f"`{path.relative_to(ROOT)}`", _first(path)] for path in modules))
+
+
+def settings(name: str) -> str:
+    """The settings of a model, of training, or of a way to teach: defaults, other values, what each is."""
+    kind = OTHER_SETTINGS[name] if name in OTHER_SETTINGS else model_classes(name)[1]
+    hints, said, rows = typing.get_type_hints(kind), _meanings(kind), []
+    for field in dataclasses.fields(kind):
+        others = [value for value in typing.get_args(hints[field.name]) if value != field.default]
+        told = said.get(field.name) or PLAIN.get(field.name, "")
+        rows.append([f"`{field.name}`", f"`{_typed(field.default)}`", ", ".join(f"`{o}`" for o in others), told])
+    table = _table(["setting", "default", "also", "what"], rows)
+    if name in OTHER_SETTINGS:
+        return table
+    return f"{table}\n{parameters(name):,} parameters with {DIM:,} features an item and {CATEGORIES} categories.\n"
+
+
+def models() -> str:
+    """The models, by the name that the command line has for them."""
+    rows = (
+        [f"`{name}`", _first(ROOT / f"{module.replace('.', '/')}.py"), f"{parameters(name):,}"]
+        for name, (module, _, _) in MODELS.items()
+    )
+    return _table(["model", "what", "parameters"], rows)
+
+
+def parameters(name: str) -> int:
+    """How many numbers a model learns with its default settings."""
+    model, config = model_classes(name)
+    groups = tuple(GROUPS[place % len(GROUPS)] for place in range(CATEGORIES))
+    made = model(config(), DIM, Vocabulary(tuple(f"c{place:03}" for place in range(CATEGORIES)), groups))
+    return sum(weight.numel() for weight in made.parameters() if weight.requires_grad)
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Field → what the docstring of its class says of it: sentences after ``field:`` or ``field, field:``."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    text = re.sub(r"\s+", " ", (kind.__doc__ or "").partition("\n\n")[2])
+    one = "|".join(names)
+    parts = re.split(rf"(?:^|(?<=[.;:]) ?)\s*((?:{one})(?:, (?:{one}))*): ", text)
+    found: dict[str, str] = {}
+    for heads, words in zip(parts[1::2], parts[2::2], strict=True):
+        told = words.replace("``", "`").replace(", see the module", "").strip().rstrip(".;")
+        found |= dict.fromkeys(heads.split(", "), told.replace("|", "&#124;"))
+    for name in names:  # named in what is said of another
+        other = next((head for head, told in found.items() if f"`{name}`" in told), None)
+        if name not in found and other:
+            found[name] = f"see `{other}`"
+    return found
+
+
+def _typed(value: Any) -> str:
+    """A value as `--set` takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _first(path: Path) -> str:
+    """The first sentence or so of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [" | ".join(cell.replace("|", "&#124;") for cell in row) for row in rows]
+    return f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "".join(f"| {line} |\n" for line in lines)
+
+
+def with_parts(text: str) -> str:
+    """A page with the parts between ``<!-- settings of NAME -->`` or ``<!-- models -->`` and ``<!-- end -->`` anew."""
+    return PART.sub(lambda m: f"{m[1]}\n{settings(m[3]) if m[2] == 'settings' else models()}\n{m[4].strip()}", text)
 
 
 def main() -> int:
     """Write what is stale, or with ``--check`` name it; returns the exit code."""
-    readme = ROOT / "README.md"
-    wanted = {
+    readme, pages = ROOT / "README.md", sorted((ROOT / "docs").rglob("*.md"))
+    wanted = {path: with_parts(path.read_text()) for path in pages if PART.search(path.read_text())}
+    wanted |= {
         ROOT / "docs" / "cli.md": help_text(),
         readme: MAP.sub(lambda _: file_map(), readme.read_text(), count=1),
     }
