@@ -422,6 +422,9 @@ def bench(
     jobs: Annotated[int | None, typer.Option(min=1, help="Runs trained side by side; as many as processors.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe.")] = None,
     search: Annotated[int, typer.Option(min=0, help="First search settings, so many trials for each model.")] = 0,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="One seed, one epoch, smallest sizes: does all of it run?")
+    ] = False,
 ) -> None:
     """Train, ask and compare all that a recipe says: tables, figures, intervals, signatures; resumed after a kill."""
     from goeswith.bench import bench as run_bench
@@ -429,6 +432,7 @@ def bench(
     from goeswith.tables import plain, wide_table
 
     read = read_recipe(recipe).only(only or [])
+    read = read.tiny() if tiny else read
     folder = out or Path("runs") / "bench" / read.name
     start = time.monotonic()
 

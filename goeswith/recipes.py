@@ -29,6 +29,12 @@ GIVEN = ("official-", "own-")
 WITH_RULES = ", with rules at hand"
 """What the name of a model that rules taught is followed by where it may look at them while it answers."""
 
+TINY = (
+    "epochs=1", "hidden=16", "size=16", "rank=4", "layers=1", "heads=2", "feedforward=32", "negatives_per_positive=1",
+    "teacher.epochs=1",
+)  # fmt: skip
+"""Settings that make a recipe quick, of the models that have them."""
+
 _TOP = {
     "name": "text", "dataset": "text", "questions": "list of texts", "model": "list of tables",
     "designers": "text", "encoder": "text", "seeds": "list of whole numbers", "set": "list of texts",
@@ -114,6 +120,19 @@ class Recipe:
     encoder: str | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
     pairings: tuple[Pairing, ...] = ()
+
+    def tiny(self) -> Recipe:
+        """The recipe's twin that is over in a minute or two: every model, one seed, one epoch, the smallest sizes.
+
+        It shows that all of it runs; its numbers mean nothing.
+        """
+        models: dict[str, Contender] = {}
+        for contender in self.models:
+            known = _known(contender)
+            small = tuple(setting for setting in TINY if setting.partition("=")[0] in known)
+            like = models[contender.like.name] if contender.like else None
+            models[contender.name] = replace(contender, settings=(*contender.settings, *small), like=like)
+        return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], models=tuple(models.values()))
 
     def only(self, names: Sequence[str]) -> Recipe:
         """The recipe with these models alone, and the pairings of those; all of it where no name is given.
