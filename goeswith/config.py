@@ -7,7 +7,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from goeswith.errors import ConfigError
@@ -30,17 +30,78 @@ def override(configs: Mapping[str, Any], assignments: Iterable[str]) -> dict[str
     return {name: dataclasses.replace(config, **changes[name]) for name, config in configs.items()}
 
 
+def at_least(config: Any, least: float, *names: str) -> None:
+    """Let the settings of those names be finite and no less than `least`.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    _each(config, names, lambda value: least <= value < math.inf, f"{least} or more")
+
+
+def above_zero(config: Any, *names: str) -> None:
+    """Let the settings of those names be finite and greater than 0.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    _each(config, names, lambda value: 0 < value < math.inf, "greater than 0")
+
+
+def below_one(config: Any, *names: str) -> None:
+    """Let the settings of those names lie in [0, 1).
+
+    Raises:
+        ConfigError: one does not.
+    """
+    _each(config, names, lambda value: 0 <= value < 1, "in [0, 1)")
+
+
+def _each(config: Any, names: Iterable[str], good: Callable[[float], bool], wanted: str) -> None:
+    for name in names:
+        if not good(getattr(config, name)):
+            raise ConfigError(f"{name} is {getattr(config, name)}; it must be {wanted}")
+
+
 def restore(kind: type, values: Mapping[str, Any], where: str) -> Any:
     """A config of class `kind` from its saved fields; fields that a newer version added take their default.
 
     Raises:
-        ConfigError: a field that this version does not know.
+        ConfigError: a field that this version does not know, or a value of another kind or size than it may have.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} has a {type(values).__name__} where settings are expected; restore the file")
     known = {field.name for field in dataclasses.fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(f"{where} has the setting {unknown[0]!r}, unknown to this version; use a newer goeswith")
-    return kind(**values)
+    for name, wanted in typing.get_type_hints(kind).items():
+        if name in values and not _fits(values[name], wanted):
+            raise ConfigError(f"{where} has {name}={values[name]!r}, which is not {_called(wanted)}; restore the file")
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value from JSON is one that a field of this kind may hold."""
+    if typing.get_origin(kind) is typing.Literal:
+        return isinstance(value, str) and value in typing.get_args(kind)
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, one) for one in typing.get_args(kind))
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind  # True is no whole number
+
+
+def _called(kind: Any) -> str:
+    """A kind of value, as a person calls it."""
+    if typing.get_origin(kind) is typing.Literal:
+        return f"one of {', '.join(typing.get_args(kind))}"
+    if isinstance(kind, types.UnionType):
+        return " or ".join(_called(one) for one in typing.get_args(kind))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, "null")
 
 
 def _owner(configs: Mapping[str, Any], field: str) -> str:

@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from goeswith.catalogue import Catalogue
-from goeswith.errors import ConfigError, DataError, ModelError
+from goeswith.config import above_zero, at_least
+from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.knowledge import Step
 from goeswith.knowledge.rules import BOTTOM
@@ -65,9 +66,9 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("negatives_per_positive", "epochs", "patience", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be greater than 0")
+        at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
+        at_least(self, 0, "weight_decay", "seed")
+        above_zero(self, "learning_rate")
 
 
 Progress = Callable[[int, int, dict[str, float]], None]

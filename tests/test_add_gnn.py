@@ -170,5 +170,5 @@ def test_the_penalty_is_what_equation_12_adds() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="attributes is 0"):
         AddGnnConfig(attributes=0)
-    with pytest.raises(ConfigError, match="dropout in"):
+    with pytest.raises(ConfigError, match="dropout is"):
         AddGnnConfig(dropout=1.0)

@@ -141,5 +141,5 @@ def test_the_pool_is_drawn_once_from_training_outfits() -> None:
 @pytest.mark.parametrize("settings", [{"hidden": 0}, {"pool_size": 0}, {"dropout": 1.0}, {"ranking_weight": -1.0}])
 def test_impossible_settings_are_refused(settings: dict) -> None:
     (name,) = settings
-    with pytest.raises(ConfigError, match=f"{name}={settings[name]}.*must be"):
+    with pytest.raises(ConfigError, match=f"{name} is {settings[name]}; it must be"):
         BiLstmConfig(**settings)

@@ -142,7 +142,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["audit", "nowhere"], "nowhere is not a folder; import a data set first"),
         (["train", "gnn", "WORLD", "--out", "OUT"], "there is no model 'gnn'; the models are: add-gnn"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epoch=3"], "'epoch'; did you mean 'epochs'"),
-        (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epochs=0"], "epochs is 0; it must be greater than 0"),
+        (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epochs=0"], "epochs is 0; it must be 1 or more"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--encoder", "minilm"], "has no features of 'minilm'"),
         (["train", "add-gnn", "WORLD#brides", "--out", "OUT"], "no outfit of source 'brides'; the sources there are"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a goeswith data set"),

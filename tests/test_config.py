@@ -1,7 +1,8 @@
 """Settings changed from the command line."""
 
+import re
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_type_hints
 
 import pytest
 
@@ -10,6 +11,7 @@ from goeswith.errors import ConfigError
 from goeswith.knowledge.attentive import RulesConfig
 from goeswith.knowledge.designers import DesignersConfig
 from goeswith.models import MODELS, model_classes
+from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.training import TrainConfig
 
 
@@ -56,6 +58,46 @@ def test_restore_refuses_what_it_does_not_know_and_fills_what_is_missing() -> No
     assert restore(Thing, {"size": 4}, "here") == Thing(4)
     with pytest.raises(ConfigError, match="here has the setting 'weight'"):
         restore(Thing, {"weight": 4}, "here")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"size": "4"}, "here has size='4', which is not a whole number; restore the file"),
+        ({"size": 4.5}, "here has size=4.5, which is not a whole number"),
+        ({"size": True}, "here has size=True, which is not a whole number"),
+        ({"size": None}, "here has size=None, which is not a whole number"),
+        ({"rate": "fast"}, "here has rate='fast', which is not a number"),
+        ({"rate": float("nan")}, "here has rate=nan, which is not a number"),
+        ({"kind": "c"}, "here has kind='c', which is not one of a, b"),
+        ({"kind": ["a"]}, "here has kind=['a'], which is not one of a, b"),
+        ({"loud": 1}, "here has loud=1, which is not true or false"),
+        ([4], "here has a list where settings are expected"),
+    ],
+)
+def test_restore_refuses_values_of_another_kind(values: dict, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        restore(Thing, values, "here")
+    assert restore(Thing, {"rate": 1}, "here").rate == 1  # a whole number is a number
+
+
+def test_restore_says_where_a_size_is_wrong() -> None:
+    with pytest.raises(ConfigError, match="here: hidden is 0; it must be 1 or more"):
+        restore(AddGnnConfig, {"hidden": 0}, "here")
+
+
+CONFIGS = [*(model_classes(name)[1] for name in MODELS), TrainConfig, DesignersConfig, RulesConfig]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("wrong", ["-1", "-0.5"])
+def test_no_setting_may_be_less_than_nothing(config: type, wrong: str) -> None:
+    kinds = {name: kind for name, kind in get_type_hints(config).items() if kind in (int, float)}
+    for name, kind in kinds.items():
+        if kind is float or wrong == "-1":
+            with pytest.raises(ConfigError, match=f"{name}.*must"):
+                override({"any": config()}, [f"{name}={wrong}"])
+    assert kinds
 
 
 @pytest.mark.parametrize("name", MODELS)

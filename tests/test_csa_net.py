@@ -67,5 +67,5 @@ def test_a_category_of_no_training_outfit_says_nothing() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="subspaces is 0"):
         CsaNetConfig(subspaces=0)
-    with pytest.raises(ConfigError, match="dropout in"):
+    with pytest.raises(ConfigError, match="dropout is"):
         CsaNetConfig(dropout=1.0)

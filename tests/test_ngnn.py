@@ -88,7 +88,7 @@ def test_the_penalty_is_the_square_of_all_weights() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
-    with pytest.raises(ConfigError, match="hidden must be a multiple of 4"):
+    with pytest.raises(ConfigError, match="hidden is 6; it must be a multiple of 4"):
         NgnnConfig(hidden=6)
 
 

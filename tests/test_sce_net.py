@@ -68,5 +68,5 @@ def test_a_mask_that_leaves_nothing_of_an_item_is_no_division_by_zero() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="conditions is 0"):
         SceNetConfig(conditions=0)
-    with pytest.raises(ConfigError, match="margin must be > 0"):
+    with pytest.raises(ConfigError, match="margin is -1; it must be greater than 0"):
         SceNetConfig(margin=-1)

@@ -79,5 +79,5 @@ def test_a_pair_that_never_met_is_compared_in_the_mean_of_the_spaces() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
-    with pytest.raises(ConfigError, match="margin > 0"):
+    with pytest.raises(ConfigError, match="margin is"):
         TypeAwareConfig(margin=0)

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.catalogue import Catalogue
+from goeswith.config import above_zero, at_least
 from goeswith.errors import ConfigError
 from goeswith.knowledge import Step
 from goeswith.knowledge.rules import BOTTOM, Matches
@@ -61,11 +62,9 @@ class RulesConfig:
     shuffled_rules: bool = False
 
     def __post_init__(self) -> None:
-        if self.attention_width < 1 or self.smoothness <= 0:
-            raise ConfigError(
-                f"attention_width={self.attention_width}, smoothness={self.smoothness}: "
-                "attention_width must be >= 1, smoothness > 0"
-            )
+        at_least(self, 1, "attention_width")
+        at_least(self, 0, "strength", "supervision")
+        above_zero(self, "smoothness")
         if not 0 <= self.imitation <= 1 or not 0 <= self.decay <= 1:
             raise ConfigError(f"imitation={self.imitation}, decay={self.decay}: both must lie in [0, 1]")
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.catalogue import Catalogue
+from goeswith.config import above_zero, at_least, below_one
 from goeswith.errors import ConfigError, DataError
 from goeswith.knowledge import Step
 from goeswith.losses import bpr, mask_distance, masked_distance, response_divergence
@@ -55,13 +56,10 @@ class DesignersConfig:
         for way in self.carry.split("+"):
             if way not in WAYS:
                 raise ConfigError(f"carry={self.carry!r}: {way!r} is not one of {', '.join(WAYS)} (join them with '+')")
-        if self.candidates < 2 or self.temperature <= 0:
-            raise ConfigError(
-                f"candidates={self.candidates}, temperature={self.temperature}: "
-                "candidates must be >= 2, temperature > 0"
-            )
-        if not 0 <= self.ema_decay < 1:
-            raise ConfigError(f"ema_decay is {self.ema_decay}; it must lie in [0, 1)")
+        at_least(self, 2, "candidates")
+        at_least(self, 0, "distillation_weight", "response_weight")
+        above_zero(self, "temperature")
+        below_one(self, "ema_decay")
         if self.untrained and self.teaching != "frozen":
             raise ConfigError(
                 f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it learns along"

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.catalogue import GROUPS
+from goeswith.config import at_least, below_one
 from goeswith.errors import ConfigError
 from goeswith.knowledge.rules import BOTTOM, TOP
 from goeswith.losses import bpr
@@ -56,8 +57,8 @@ class AkdDbprConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or not 0 <= self.dropout < 1:
-            raise ConfigError(f"hidden={self.hidden}, dropout={self.dropout}: hidden must be >= 1, dropout in [0, 1)")
+        at_least(self, 1, "hidden")
+        below_one(self, "dropout")
 
 
 class AkdDbpr(nn.Module):

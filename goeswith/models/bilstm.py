@@ -31,7 +31,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from goeswith.errors import ConfigError
+from goeswith.config import at_least, below_one
 from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.outfits import OutfitBatch
@@ -55,12 +55,9 @@ class BiLstmConfig:
     ranking_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.pool_size < 1 or not 0 <= self.dropout < 1 or self.ranking_weight < 0:
-            raise ConfigError(
-                f"hidden={self.hidden}, pool_size={self.pool_size}, dropout={self.dropout}, "
-                f"ranking_weight={self.ranking_weight}: hidden and pool_size must be >= 1, dropout in [0, 1), "
-                "ranking_weight >= 0"
-            )
+        at_least(self, 1, "hidden", "pool_size")
+        at_least(self, 0, "ranking_weight")
+        below_one(self, "dropout")
 
 
 class BiLstm(nn.Module):

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from goeswith.errors import ConfigError
+from goeswith.config import at_least, below_one
 from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.choice import chosen
@@ -46,11 +46,9 @@ class BprDaeConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.reconstruction_weight < 0 or not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"hidden={self.hidden}, reconstruction_weight={self.reconstruction_weight}, dropout={self.dropout}: "
-                "hidden must be >= 1, reconstruction_weight >= 0, dropout in [0, 1)"
-            )
+        at_least(self, 1, "hidden")
+        at_least(self, 0, "reconstruction_weight")
+        below_one(self, "dropout")
 
 
 class BprDae(nn.Module):

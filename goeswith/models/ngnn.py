@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu
 
+from goeswith.config import above_zero, at_least, below_one
 from goeswith.errors import ConfigError
 from goeswith.knowledge.graph import category_graph
 from goeswith.losses import bpr, parameter_norm
@@ -55,11 +56,12 @@ class NgnnConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.hidden % 4 or self.steps < 0 or self.smoothing <= 0 or not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"hidden={self.hidden}, steps={self.steps}, smoothing={self.smoothing}, dropout={self.dropout}: "
-                "hidden must be a multiple of 4, steps >= 0, smoothing > 0, dropout in [0, 1)"
-            )
+        at_least(self, 4, "hidden")
+        at_least(self, 0, "steps", "weight_norm")
+        above_zero(self, "smoothing")
+        below_one(self, "dropout")
+        if self.hidden % 4:
+            raise ConfigError(f"hidden is {self.hidden}; it must be a multiple of 4")
         if not hasattr(nn.functional, "grouped_mm"):
             raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, and here is {torch.__version__}")
 

@@ -27,6 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from goeswith.config import at_least, below_one
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.outfits import OutfitBatch
@@ -47,13 +48,11 @@ class OutfitTransformerConfig:
     focus: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "layers", "heads", "feedforward"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        at_least(self, 1, "hidden", "layers", "heads", "feedforward")
+        at_least(self, 0, "focus")
+        below_one(self, "dropout")
         if self.hidden % self.heads:
             raise ConfigError(f"hidden={self.hidden} is no multiple of heads={self.heads}; change one of them")
-        if not 0 <= self.dropout < 1 or self.focus < 0:
-            raise ConfigError(f"dropout={self.dropout}, focus={self.focus}: dropout must be in [0, 1), focus >= 0")
 
 
 class OutfitTransformer(nn.Module):

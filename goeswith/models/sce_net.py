@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding, normalize
 
-from goeswith.errors import ConfigError
+from goeswith.config import above_zero, at_least, below_one
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.pairs import mean_by, pairs_of, triplets_of
 from goeswith.outfits import OutfitBatch
@@ -55,11 +55,10 @@ class SceNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("size", "conditions", "attention"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if self.margin <= 0 or not 0 <= self.dropout < 1:
-            raise ConfigError(f"margin={self.margin}, dropout={self.dropout}: margin must be > 0, dropout in [0, 1)")
+        at_least(self, 1, "size", "conditions", "attention")
+        at_least(self, 0, "mask_weight", "embedding_weight")
+        above_zero(self, "margin")
+        below_one(self, "dropout")
 
 
 class SceNet(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.catalogue import GROUPS
-from goeswith.errors import ConfigError
+from goeswith.config import at_least, below_one
 from goeswith.losses import bpr, mask_penalty, parameter_norm
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AttributeMasks
@@ -37,11 +37,9 @@ class TeacherConfig:
     shuffled: bool = False
 
     def __post_init__(self) -> None:
-        if self.attributes < 1 or self.rank < 0 or not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"attributes={self.attributes}, rank={self.rank}, dropout={self.dropout}: "
-                "attributes must be >= 1, rank >= 0, dropout in [0, 1)"
-            )
+        at_least(self, 1, "attributes")
+        at_least(self, 0, "rank", "mask_weight", "weight_norm")
+        below_one(self, "dropout")
 
 
 def sides(vocabulary: Vocabulary) -> Tensor:

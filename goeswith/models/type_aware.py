@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding, normalize
 
-from goeswith.errors import ConfigError
+from goeswith.config import above_zero, at_least, below_one
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.pairs import mean_by, pairs_of, triplets_of
 from goeswith.outfits import OutfitBatch
@@ -51,11 +51,10 @@ class TypeAwareConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.margin <= 0 or not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"size={self.size}, margin={self.margin}, dropout={self.dropout}: "
-                "size must be >= 1, margin > 0, dropout in [0, 1)"
-            )
+        at_least(self, 1, "size")
+        at_least(self, 0, "mask_weight", "embedding_weight")
+        above_zero(self, "margin")
+        below_one(self, "dropout")
 
 
 class TypeAware(nn.Module):
