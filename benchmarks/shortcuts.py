@@ -29,6 +29,13 @@ from goeswith.readers.official import compatibility, fill_in_blank
 from goeswith.readers.pairs import TRIPLETS
 from goeswith.readers.polyvore_maryland import COMPAT, FITB
 
+PROTOCOL = (
+    "The program publishes no questions, it draws them while it runs: drawn anew here, from seed 0. A wrong item is one "
+    "of the training outfits; as released, its category is drawn first, each as likely. A bad outfit is made of wrong "
+    "items alone and is compared with its good one. An outfit has one place for each category, as in the program: an "
+    "item takes the place of an earlier one of its category."
+)
+
 Say = Callable[[str], None]
 Counters = dict[str, Scorer]
 """Name → counter."""
@@ -125,7 +132,7 @@ def ngnn(source: Path, work: Path) -> list[Section]:
                     control=negatives != "released",
                     first=1.0,  # the program lays the truth first, and takes the first of equal scores
                     same=same_category(questions, dataset) if task == "fitb" else None,
-                    notes=["The program publishes no questions, it draws them while it runs: drawn anew, from seed 0."],
+                    notes=[PROTOCOL],
                 )
             )
     return sections
