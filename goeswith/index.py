@@ -13,6 +13,7 @@ import io
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ FULL = 1024
 GUESTS = 1024
 """Guest items that an open index has room for."""
 SPARSE = 0.25
-"""Where fewer of a category's items are allowed than this share, they are gathered, else the whole slice is searched."""
+"""Where fewer of a category's items are allowed than this share, they are gathered; else all of them are multiplied."""
 BLOCK = 1 << 15
 """Rows read or scored at a time."""
 
@@ -184,7 +185,7 @@ class Index:
         """The mean state of each category's items, (C, ...), and the category as the model knows it (C,)."""
         starts = self._starts
         means = torch.zeros(len(starts) - 1, *self._hidden.shape[1:])
-        for place, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+        for place, (start, stop) in enumerate(pairwise(starts)):
             here = torch.from_numpy(self._present[start:stop])
             if here.any():
                 means[place] = (
@@ -200,6 +201,15 @@ class Index:
         places = torch.tensor([own[names[code]] for code in codes[0][rows].tolist()], dtype=torch.long)
         apart = self._hidden[torch.from_numpy(rows)].flatten(1) - self.typical.hidden.flatten(1)[places]
         return torch.nn.functional.normalize(apart, dim=1)
+
+    @property
+    def row_of(self) -> dict[str, int]:
+        """Item id → row."""
+        return self.shelf.place
+
+    def nearness(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """(n, m) cosines of the `directions` of items."""
+        return (self.directions(rows) @ self.directions(others).T).numpy()
 
     def candidates(self, context: np.ndarray, allowed: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The best of the `allowed` rows (M,) beside the items of `context` (n,).
@@ -310,9 +320,8 @@ class Index:
         told = {"category": category, "title": title, "group": self.catalogue.items["group"][int(place)]} | columns
         odd = next((name for name in told if name not in self.catalogue.items.columns), None)
         if odd is not None:
-            raise CatalogueError(
-                f"the catalogue has no column {odd!r}; it has {', '.join(self.catalogue.items.columns)}"
-            )
+            there = ", ".join(self.catalogue.items.columns)
+            raise CatalogueError(f"the catalogue has no column {odd!r}; it has {there}")
         values = self._features(
             picture, Catalogue(pl.DataFrame({"item_id": ["guest"]} | {n: [v] for n, v in told.items()}))
         )

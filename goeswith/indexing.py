@@ -172,7 +172,7 @@ def _tiles(category: np.ndarray) -> list[np.ndarray]:
 
 
 class _FeatureFile:
-    """The features of one encoder, mapped and not read. place: (U,) rows of the matrix by row of the data set, or −1."""
+    """The features of one encoder, mapped and not read. place: (U,) row of the matrix by row of the data set, or −1."""
 
     def __init__(self, path: Path, encoder: str, dataset: Dataset) -> None:
         if not path.is_file():
@@ -316,6 +316,7 @@ def _write(
         "dataset": {
             "name": dataset.name,
             "path": str(where),
+            "source": dataset.outfit_source,
             "beside": os.path.relpath(where, out),
             "fingerprint": dataset.catalogue.fingerprint,
             "items": sha256(dataset.path / "items.parquet"),
