@@ -8,10 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from goeswith.look import Filters
+from goeswith.filters import Filters
+from goeswith.look import Stylist
 from goeswith.studio import limits
+from goeswith.studio.reasons import Asked
 from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
+from goeswith.studio.wall import Wall
+from goeswith.studio.working import because
 
 
 class Given(BaseModel):
@@ -57,7 +61,12 @@ class FiltersGiven(Given):
     def filters(self) -> Filters:
         """As the library has them."""
         told = self.model_dump()
-        return Filters(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        return _filters(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+
+
+def _filters(**told: Any) -> Filters:
+    with because("bad_filters"):
+        return Filters(**told)
 
 
 class ScoreGiven(Given):
@@ -237,19 +246,10 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
-def _item(shop: Shop, row: int) -> dict[str, Any]:
-    told = shop.catalogue.items.row(row, named=True)
-    item_id = told["item_id"]
-    return told | {
-        "image": shop.image(item_id),
-        "scored": bool(shop.index.scorer.present[row]),
-        "guest": item_id in shop.guests,
-    }
-
-
-def _page(shop: Shop, words: str, filters: Filters, offset: int, limit: int) -> dict[str, Any]:
-    rows = shop.search(words, filters)
-    items = [_item(shop, row) for row in rows[offset : offset + limit].tolist()]
+def _page(wall: Wall, words: str, filters: Filters, offset: int, limit: int) -> dict[str, Any]:
+    with because("bad_filters"):
+        rows = wall.search(words, filters)
+    items = [wall.item(row) for row in rows[offset : offset + limit].tolist()]
     return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
 
 
@@ -292,10 +292,11 @@ async def items(
     limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
 ) -> Any:
     """Look through the catalogue."""
-    lists = (category, group, brand, colour, season, gender)
-    filters = Filters(*map(tuple, lists), price_min=price_min, price_max=price_max, in_stock=in_stock)
+    lists = {"categories": category, "groups": group, "brands": brand, "colours": colour, "seasons": season}
+    told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
+    filters = _filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
     shop = _shop(request)
-    return await shop.workers.run(_page, shop, q, filters, offset, limit)
+    return await shop.workers.run(_page, shop.wall, q, filters, offset, limit)
 
 
 @router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
@@ -311,7 +312,7 @@ async def upload(
 
     def taken() -> dict[str, Any]:
         item_id = shop.add(read_upload(data, kind), category=category, title=title)
-        return _item(shop, shop.row(item_id))
+        return shop.wall.item(shop.row(item_id))
 
     return await shop.workers.run(taken)
 
@@ -342,8 +343,8 @@ async def image(
 @router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
 async def item(request: Request, item_id: str) -> Any:
     """One item."""
-    shop = _shop(request)
-    return _item(shop, shop.row(item_id))
+    wall = _shop(request).wall
+    return wall.item(wall.row(item_id))
 
 
 @router.post("/score", response_model=LooksTold, tags=["looks"])
@@ -355,29 +356,50 @@ async def score(request: Request, given: ScoreGiven) -> Any:
 @router.post("/complete", response_model=LooksTold, tags=["looks"])
 async def complete(request: Request, given: CompleteGiven) -> Any:
     """Whole looks around the anchors."""
-    shop = _shop(request)
-    asked = {"budget": given.budget, "k": given.k, "diversity": given.diversity}
-    return {
-        "looks": await shop.ask("complete", given.anchors, slots=given.slots, filters=given.filters.filters(), **asked)
-    }
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.complete(
+            given.anchors,
+            slots=given.slots,
+            filters=filters,
+            budget=given.budget,
+            k=given.k,
+            diversity=given.diversity,
+        )
+
+    asked = Asked([given.anchors], filters=filters, slots=given.slots, budget=given.budget)
+    return {"looks": await _shop(request).ask(made, asked)}
 
 
 @router.post("/fill", response_model=LooksTold, tags=["looks"])
 async def fill(request: Request, given: FillGiven) -> Any:
     """The items that fit into one gap."""
-    asked = {"filters": given.filters.filters(), "k": given.k, "diversity": given.diversity}
-    return {"looks": await _shop(request).ask("fill", given.items, given.slot, **asked)}
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.fill(given.items, given.slot, filters=filters, k=given.k, diversity=given.diversity)
+
+    return {"looks": await _shop(request).ask(made, Asked([given.items], filters=filters, slots=[given.slot]))}
 
 
 @router.post("/improve", response_model=SwapsTold, tags=["looks"])
 async def improve(request: Request, given: ImproveGiven) -> Any:
     """Which item hurts, and what to swap it for."""
-    asked = {"locked": given.locked, "filters": given.filters.filters(), "k": given.k}
-    return {"swaps": await _shop(request).ask("improve", given.items, **asked)}
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k)
+
+    return {"swaps": await _shop(request).ask(made, Asked([given.items], least=2, filters=filters))}
 
 
 @router.post("/similar", response_model=SimilarsTold, tags=["looks"])
 async def similar(request: Request, given: SimilarGiven) -> Any:
     """Substitutes for an item."""
-    asked = {"filters": given.filters.filters(), "k": given.k}
-    return {"items": await _shop(request).ask("similar", given.item, **asked)}
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.similar(given.item, filters=filters, k=given.k)
+
+    return {"items": await _shop(request).ask(made, Asked([[given.item]], filters=filters))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
 from goeswith.errors import GoeswithError
-from goeswith.studio import api
+from goeswith.studio import api, pages
 from goeswith.studio.docs import add_docs
 from goeswith.studio.guard import Guard, refusal
 from goeswith.studio.metrics import Measured, Metrics
@@ -60,10 +59,7 @@ def create_app(
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
-    if importlib.util.find_spec("goeswith.studio.pages"):
-        from goeswith.studio import pages
-
-        app.include_router(pages.router)
+    app.include_router(pages.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
     return app
@@ -109,4 +105,4 @@ def as_refused(error: GoeswithError) -> Refused:
     """An error of the library as an answer."""
     if isinstance(error, Refused):
         return error
-    return Refused(422, str(getattr(error, "reason", "") or "unanswerable"), str(error))
+    return Refused(422, "no_answer", str(error))

@@ -47,6 +47,8 @@ BATCH_SECONDS = 0.002
 """That a request to score waits for others to be scored with."""
 BATCH_OUTFITS = 1024
 """Scored in one call."""
+RELOAD_SECONDS = 900.0
+"""To open an index that was put in place of the one that answers."""
 GOODBYE_SECONDS = 10
 """For answers under way when the service is told to stop."""
 RETRY_SECONDS = 1

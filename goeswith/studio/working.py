@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from goeswith.errors import GoeswithError
+from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.limits import ANSWER_SECONDS, WAITING, WORKERS
 
 T = TypeVar("T")
@@ -19,6 +20,15 @@ class Refused(GoeswithError):
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.status, self.reason = status, reason
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Errors of the library with a reason that programs can read."""
+    try:
+        yield
+    except CatalogueError as error:
+        raise Refused(422, reason, str(error)) from None
 
 
 class Workers:
@@ -35,8 +45,8 @@ class Workers:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self.waiting, self.seconds, self.busy = waiting, seconds, 0
 
-    async def run(self, call: Callable[..., T], *args: object) -> T:
-        """What `call(*args)` returns, computed in a thread.
+    async def run(self, call: Callable[..., T], *args: object, seconds: float | None = None) -> T:
+        """What `call(*args)` returns, computed in a thread; `seconds` is for calls that may take longer.
 
         Raises:
             Refused: too many calls wait already, or this one took too long.
@@ -46,12 +56,11 @@ class Workers:
         self.busy += 1
         future = asyncio.get_running_loop().run_in_executor(self.pool, call, *args)
         future.add_done_callback(self._done)
-        done, _ = await asyncio.wait([future], timeout=self.seconds)
+        seconds = self.seconds if seconds is None else seconds
+        done, _ = await asyncio.wait([future], timeout=seconds)
         if not done:
             future.cancel()  # one that still waits in line is never begun
-            raise Refused(
-                503, "too_slow", f"no answer within {self.seconds:g} seconds; ask for less, or narrow it down"
-            )
+            raise Refused(503, "too_slow", f"no answer within {seconds:g} seconds; ask for less, or narrow it down")
         return future.result()
 
     def _done(self, future: asyncio.Future[T]) -> None:
