@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.files import fresh_folder, read_json
@@ -29,6 +29,15 @@ FILES = ("model.safetensors", "config.json", "README.md", "rules.toml", "rules.s
 _MEASURED = ("scorer", "task", "negatives", "metric", "value", "low", "high", "n", "unanswered", "signature")
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+class Beside(TypedDict, total=False):
+    """What may be told beside a run that is given away, see `save`."""
+
+    report: Iterable[Line]
+    datasets: Iterable[Dataset]
+    licence: str | None
+    onnx: bool
 
 
 def from_pretrained(name: str | Path, *, revision: str | None = None) -> Run:
@@ -97,7 +106,7 @@ def save(
     return folder
 
 
-def push(run: Run, repo_id: str, *, private: bool = False, **told: Any) -> str:
+def push(run: Run, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
     """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
 
     Args:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from safetensors import SafetensorError
@@ -33,8 +33,10 @@ from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.scorers import RunScorer, TaughtScorer
-from goeswith.tables import Line
 from goeswith.training import Progress, TrainConfig, fit
+
+if TYPE_CHECKING:
+    from goeswith.pretrained import Beside
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,9 @@ class Run:
             self.config: dict[str, Any] = json.loads(described.read_text())
             self.name: str = self.config["model"]
             self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
-            _ = [self.config[needed] for needed in ("settings", "encoder", "dim")]
+            _ = [self.config[needed] for needed in ("settings", "encoder")]
+            if type(self.config["dim"]) is not int:
+                raise ValueError("dim is no whole number")
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{described} is broken ({error}); train the run again") from None
 
@@ -119,34 +123,17 @@ class Run:
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
         return RunScorer(self.title, self.model, features, codes)
 
-    def save_pretrained(
-        self,
-        folder: str | Path,
-        *,
-        report: Iterable[Line] = (),
-        datasets: Iterable[Dataset] = (),
-        licence: str | None = None,
-        onnx: bool = False,
-    ) -> Path:
-        """Write a folder to give away, with a model card; see `goeswith.pretrained.save`.
+    def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
+        """Write a folder to give away, with a model card; see `goeswith.pretrained.save`, also for what it is told.
 
         Raises:
             ModelError, DataError: as the message says.
         """
         from goeswith.pretrained import save
 
-        return save(self, folder, report=report, datasets=datasets, licence=licence, onnx=onnx)
+        return save(self, folder, **told)
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        private: bool = False,
-        report: Iterable[Line] = (),
-        datasets: Iterable[Dataset] = (),
-        licence: str | None = None,
-        onnx: bool = False,
-    ) -> str:
+    def push_to_hub(self, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
         """Put the same folder on the Hugging Face hub; returns its address. See `goeswith.pretrained.push`.
 
         Raises:
@@ -154,7 +141,6 @@ class Run:
         """
         from goeswith.pretrained import push
 
-        told: dict[str, Any] = {"report": report, "datasets": datasets, "licence": licence, "onnx": onnx}
         return push(self, repo_id, private=private, **told)
 
 
@@ -254,17 +240,18 @@ def train(
     listed = read_rules(rules) if rules is not None else []
     if listed:
         described["rules"] = asdict(configs["rules"]) | {"rules": [asdict(rule) for rule in listed]}
+    if teacher is not None:
+        described["knowledge"], taught = _designers(
+            teacher, out / "teacher", configs, theirs, features, data, vocabulary, say
+        )
     with locked(out):
+        if _finished(out, described):  # or another run, which is refused before a teacher is trained for this one
+            return Run(out)
         if teacher is not None:
-            source, described["knowledge"] = _designers(
-                teacher, out / "teacher", configs, theirs, features, data, vocabulary, say
-            )
-            knowledge.append(source)
+            knowledge.append(taught())
         if listed:
             by_rules = _rule_teacher(listed, configs["rules"], dataset.catalogue, model, data)
             knowledge.append(by_rules)
-        if _finished(out, described):
-            return Run(out)
         with fresh_file(out / "config.json") as partial:
             partial.write_text(json.dumps(described, indent=2) + "\n")
         model.observe(data)
@@ -344,8 +331,8 @@ def _designers(
     student: TrainingData,
     vocabulary: Vocabulary,
     say: Say | None,
-) -> tuple[Designers, dict[str, Any]]:
-    """The designers' knowledge, trained first where it must be; and what the student's config says of it."""
+) -> tuple[dict[str, Any], Callable[[], Designers]]:
+    """What the student's config says of the designers' knowledge; and what makes it, trained first where it must be."""
     config: DesignersConfig = configs["designers"]
     if (Path(teacher) / "config.json").is_file():
         run = Run(teacher)
@@ -354,22 +341,28 @@ def _designers(
                 f"{teacher} is a run of {run.name}: as a teacher only a trained one of 'teacher' can be used, "
                 "with teaching=frozen and without teacher settings; else name a data set"
             )
-        return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
+        described = asdict(config) | {"teacher": _told(run.config)}
+        return described, lambda: Designers(run.model, config, student, vocabulary)
     dataset, theirs = Dataset(teacher), [*followed(configs["model"], configs["train"]), *theirs]
-    if config.teaching == "frozen" and not config.untrained:
-        run = train("teacher", dataset, out, settings=theirs, encoder=features.encoder, say=say)
-        return Designers(run.model, config, student, vocabulary), asdict(config) | {"teacher": _told(run.config)}
     fresh = override({"model": TeacherConfig(), "train": TrainConfig(negatives="group")}, theirs)
-    own, words, left_out = training_data(dataset, load_features(dataset, features.encoder), fresh["model"])
-    # The very teacher that training would start from: the control differs by what was learned, not by chance.
-    torch.manual_seed(fresh["train"].seed)
-    untaught = Teacher(fresh["model"], features.values.shape[1], words)
-    told = _told({"dataset": _named(dataset), "settings": asdict(fresh["model"]), "train": asdict(fresh["train"])})
     loop = fresh["train"]
-    return (
-        Designers(untaught, config, student, vocabulary, own, loop.negatives, loop.batch_size),
-        asdict(config) | {"teacher": told | {"left_out": left_out}},
-    )
+    told = {"dataset": _named(dataset), "settings": asdict(fresh["model"]), "train": asdict(loop)}
+    if config.teaching == "frozen" and not config.untrained:
+
+        def trained() -> Designers:
+            run = train("teacher", dataset, out, settings=theirs, encoder=features.encoder, say=say)
+            return Designers(run.model, config, student, vocabulary)
+
+        return asdict(config) | {"teacher": told}, trained
+    own, words, left_out = training_data(dataset, load_features(dataset, features.encoder), fresh["model"])
+
+    def untaught() -> Designers:
+        # The very teacher that training would start from: the control differs by what was learned, not by chance.
+        torch.manual_seed(loop.seed)
+        new = Teacher(fresh["model"], features.values.shape[1], words)
+        return Designers(new, config, student, vocabulary, own, loop.negatives, loop.batch_size)
+
+    return asdict(config) | {"teacher": told | {"left_out": left_out}}, untaught
 
 
 def followed(model: Any, loop: TrainConfig) -> list[str]:

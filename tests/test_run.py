@@ -95,6 +95,9 @@ def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) ->
     train("add-gnn", world, tmp_path / "run", settings=SMALL)
     with pytest.raises(ModelError, match=r"another run \(it differs in train\.learning_rate\); choose another --out"):
         train("add-gnn", world, tmp_path / "run", settings=[*SMALL, "learning_rate=0.01"])
+    with pytest.raises(ModelError, match=r"another run \(it differs in knowledge\)"):
+        train("add-gnn", world, tmp_path / "run", teacher=world.path, settings=SMALL)
+    assert not (tmp_path / "run" / "teacher").exists()  # none was trained for nothing
 
 
 def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:

@@ -51,7 +51,10 @@ def test_a_killed_run_ends_with_bit_identical_weights(data: TrainingData, tmp_pa
         fit(fresh(data), data, config, tmp_path / "b", progress=stop_after(2))
     torch.manual_seed(1234)  # another process would have other chance left over
     resumed = fresh(data)
+    before = [json.loads(line) for line in (tmp_path / "b" / "log.jsonl").read_text().splitlines()]
     again = fit(resumed, data, config, tmp_path / "b")
+    assert again["history"][:2] == before  # seconds and all: what was measured before the kill is kept
+    assert again["seconds"] == round(sum(row["seconds"] for row in again["history"]), 2)
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     kept = ("best_epoch", "valid_auc", "epochs", "unservable")
