@@ -202,9 +202,12 @@ class FacetsTold(Told):
 class IndexTold(Told):
     """The index that answers."""
 
-    info: dict[str, Any]
+    model: str
+    dataset: str
+    build: str = Field(description="Another one, another index.")
     items: int
     guests: int
+    calibrated: bool = Field(description="Whether scores have probabilities and percentiles.")
     stale: str = Field(description="What changed in the data set since it was indexed; empty where nothing did.")
     changed: bool = Field(description="Another index lies in the folder; POST /v1/reload opens it.")
 
@@ -253,19 +256,28 @@ def _page(wall: Wall, words: str, filters: Filters, offset: int, limit: int) -> 
     return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
 
 
+def _index(shop: Shop) -> dict[str, Any]:
+    wall = shop.wall
+    info = wall.index.info
+    told = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
+    counted = {"items": len(wall.catalogue), "guests": len(wall.guests)}
+    state = {"calibrated": wall.index.scale is not None, "stale": wall.index.stale, "changed": shop.changed}
+    return told | counted | state
+
+
 @router.get("/index", response_model=IndexTold, tags=["index"])
 async def index(request: Request) -> Any:
     """What is served: the model, the catalogue, and whether either has changed since."""
     shop = _shop(request)
-    told = {"info": shop.index.info, "items": len(shop.catalogue), "guests": len(shop.guests)}
-    return told | {"stale": shop.index.stale, "changed": shop.changed}
+    return await shop.workers.run(_index, shop)
 
 
 @router.post("/reload", response_model=IndexTold, tags=["index"])
 async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
-    await _shop(request).reload()
-    return await index(request)
+    shop = _shop(request)
+    await shop.reload()
+    return await shop.workers.run(_index, shop)
 
 
 @router.get("/facets", response_model=FacetsTold, tags=["items"])

@@ -1,0 +1,90 @@
+"""Server: the app on a socket, for this machine alone unless a token guards it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from goeswith.errors import ConfigError
+from goeswith.studio.app import create_app
+from goeswith.studio.limits import GOODBYE_SECONDS, TOKEN_LENGTH
+
+OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+"""What this machine calls itself; under any other name, a page elsewhere might be asking."""
+
+
+def serve(
+    index: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    feedback: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Answer requests until the process is told to stop; what is under way then is ended first.
+
+    Args:
+        port: 0 takes a free one. feedback: see `goeswith.studio.app.create_app`. say: told the address.
+
+    Raises:
+        ConfigError: others can reach the host and there is no good token, or the port is taken.
+        DataError, ModelError: the index cannot be opened; see `goeswith.index.Index`.
+    """
+    alone = check(host, token)
+    with listen(host, port) as listening:
+        app = create_app(index, token=token, feedback=feedback, hosts={host, *OWN_NAMES} if alone else None)
+        if app.state.shop.index.stale:
+            say(app.state.shop.index.stale)
+        shown = f"[{host}]" if ":" in host else host
+        say(f"goeswith serves {index} at http://{shown}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GOODBYE_SECONDS,
+        )
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def check(host: str, token: str | None) -> bool:
+    """Whether only this machine can reach the host.
+
+    Raises:
+        ConfigError: others can and there is no token, or the token is too easy to guess or cannot be sent.
+    """
+    try:
+        alone = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        alone = False
+    if token is None and not alone:
+        raise ConfigError(f"others can reach {host}, so the service needs a token; give one with --token")
+    if token is not None and (
+        len(token) < TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token
+    ):
+        raise ConfigError(
+            f"the token must have {TOKEN_LENGTH} or more ASCII letters, digits or signs, without spaces; make one with "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    return alone
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        ConfigError: there is no such address here, or another program has the port.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"cannot serve at {host}, port {port} ({why}); choose another --host or --port") from None
