@@ -79,7 +79,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         Where the report is.
 
     Raises:
-        DataError: `out` holds a sample of other outfits or of another seed.
+        DataError: `out` holds a sample of other outfits or of another seed, or something that is no demo.
     """
     clock = Clock(say)
     clock.stage("draw a wardrobe, and outfits by designers and by users")
@@ -210,10 +210,12 @@ class Clock:
 def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
     """The sample in `out`, drawn now where it is not there yet."""
     asked, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
+    there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
+    if there and described.name not in there:
+        raise DataError(f"{out} is no folder of a demo, it holds {min(there)}; choose a new folder for --out")
     if folder.exists():
-        there = read_json(described, dict) if described.is_file() else "another kind"
-        if there != asked:
-            raise DataError(f"{folder} holds a sample of {there}, not of {asked}; choose another --out or remove {out}")
+        if (held := read_json(described, dict)) != asked:
+            raise DataError(f"{folder} holds a sample of {held}, not of {asked}; choose another --out or remove {out}")
         clock.note(f"{folder} is there already")
         return Dataset(folder)
     with fresh_file(described) as partial:

@@ -80,8 +80,10 @@ def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch
 
 def test_a_folder_of_another_demo_is_left_alone(tmp_path: Path):
     (tmp_path / "sample").mkdir()
-    with pytest.raises(DataError, match=r"sample holds a sample of another kind, not of .*'outfits': 100.*--out"):
+    (tmp_path / ".hidden").touch()
+    with pytest.raises(DataError, match=r"is no folder of a demo, it holds sample; choose a new folder for --out"):
         demo(tmp_path, outfits=100, seed=0, say=lambda line: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "sample"]
     (tmp_path / "demo.json").write_text(json.dumps({"outfits": 100, "seed": 1}))
     with pytest.raises(DataError, match="'seed': 1}, not of"):
         demo(tmp_path, outfits=100, seed=0, say=lambda line: None)
