@@ -137,7 +137,7 @@ def _best(index: Index, held: Beam, template: Template, beam: int, diversity: fl
         order = order[: 8 * beam]
         added = held.items[order][:, len(template.anchors) :]
         directions = index.directions(added.reshape(-1)).view(len(order), -1) / added.shape[1] ** 0.5
-        order = order[spread(scores[order], directions, beam, diversity)]
+        order = order[spread(scores[order], directions, beam, diversity, first=-(-beam // 2))]
     order = order[:beam]
     return Beam(held.items[order], held.scores[order])
 
@@ -152,13 +152,14 @@ def _cheapest(index: Index, template: Template) -> Beam:
     return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)))
 
 
-def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float) -> np.ndarray:
+def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, first: int = 1) -> np.ndarray:
     """Places (k,) of a choice that is good and varied: maximal marginal relevance.
 
     The next one is always the one with the highest (1 − λ) · relevance − λ · (likeness to the nearest that is chosen),
     λ = diversity; relevance is the score between the worst, 0, and the best, 1.
 
-    scores: (m,), best first. directions: (m, d) whose inner products are likenesses.
+    scores: (m,), best first. directions: (m, d) whose inner products are likenesses. first: how many of the best are
+    chosen whatever they are like.
     """
     finite = np.isfinite(scores)
     low, high = (scores[finite].min(), scores[finite].max()) if finite.any() else (0.0, 0.0)
@@ -168,7 +169,7 @@ def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float) -> 
     while len(chosen) < min(k, len(scores)):
         value = (1 - diversity) * relevance - diversity * nearest
         value[chosen] = -torch.inf
-        best = int(value.argmax()) if chosen else 0
+        best = int(value.argmax()) if len(chosen) >= first else len(chosen)
         chosen.append(best)
         nearest = torch.maximum(nearest, (directions @ directions[best]).double())
     return np.array(chosen)

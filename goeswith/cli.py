@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith import __version__, rules_cli
+from goeswith import __version__, rules_cli, shop_cli
 from goeswith.errors import ConfigError, DataError, GoeswithError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 
 app.add_typer(rules_cli.app, name="rules")
+app.add_typer(shop_cli.app)
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
 EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; the only ones there by default.")]

@@ -1,0 +1,215 @@
+"""The commands over a shop's catalogue: index it, complete looks, fill gaps, improve outfits, find substitutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from goeswith.look import Stylist
+
+app = typer.Typer()
+
+IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that goeswith index made.")]
+ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+PicturesOption = Annotated[
+    bool | None, typer.Option("--pictures/--no-pictures", help="Small pictures; where the terminal can by default.")
+]
+CategoryOption = Annotated[list[str] | None, typer.Option(help="Offer only this category; repeatable, as those below.")]
+GroupOption = Annotated[list[str] | None, typer.Option(help="Offer only this group, e.g. shoes.")]
+BrandOption = Annotated[list[str] | None, typer.Option(help="Offer only this brand.")]
+ColourOption = Annotated[list[str] | None, typer.Option(help="Offer only this colour.")]
+SeasonOption = Annotated[list[str] | None, typer.Option(help="Offer only this season.")]
+GenderOption = Annotated[list[str] | None, typer.Option(help="Offer only this gender.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never offer this item.")]
+LowOption = Annotated[float | None, typer.Option(help="Least price of an offered item.")]
+HighOption = Annotated[float | None, typer.Option(help="Highest price of an offered item.")]
+StockOption = Annotated[bool, typer.Option("--in-stock", help="Offer only what the column stock says is there.")]
+DiversityOption = Annotated[float, typer.Option(help="0: the best scores; up to 1: answers that differ more.")]
+
+
+@app.command()
+def index(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder: the catalogue.")],
+    out: Annotated[Path, typer.Option(help="Folder of the index; one that is there is brought up to date.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the states of a whole catalogue once, to search it; a killed one goes on where it stopped."""
+    from goeswith.dataset import Dataset
+    from goeswith.index import build
+
+    said: list[str] = []
+    with _bar("index") as progress:
+        made = build(run, Dataset(dataset), out, say=said.append, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(made.info, indent=2))
+        return
+    for line in said:
+        typer.echo(f"{out}: {line}")
+
+
+@app.command()
+def complete(
+    index: IndexArgument,
+    items: ItemsArgument,
+    slot: Annotated[list[str], typer.Option(help="Group or category that the look lacks; repeatable.")],
+    budget: Annotated[float | None, typer.Option(help="Most that the whole look may cost.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many looks.")] = 5,
+    beam: Annotated[int, typer.Option(help="Partial looks kept at each slot.")] = 16,
+    diversity: DiversityOption = 0.0,
+    category: CategoryOption = None,
+    group: GroupOption = None,
+    brand: BrandOption = None,
+    colour: ColourOption = None,
+    season: SeasonOption = None,
+    gender: GenderOption = None,
+    exclude: ExcludeOption = None,
+    price_min: LowOption = None,
+    price_max: HighOption = None,
+    in_stock: StockOption = False,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whole looks around some items: the best item for each slot, the best looks first."""
+    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
+    stylist = _stylist(index)
+    found = stylist.complete(items, slots=slot, filters=filters, budget=budget, k=k, beam=beam, diversity=diversity)
+    _tell(stylist, found, as_json, pictures, "looks")
+
+
+@app.command()
+def fill(
+    index: IndexArgument,
+    items: ItemsArgument,
+    slot: Annotated[str, typer.Option(help="Group or category of the gap.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    diversity: DiversityOption = 0.0,
+    category: CategoryOption = None,
+    group: GroupOption = None,
+    brand: BrandOption = None,
+    colour: ColourOption = None,
+    season: SeasonOption = None,
+    gender: GenderOption = None,
+    exclude: ExcludeOption = None,
+    price_min: LowOption = None,
+    price_max: HighOption = None,
+    in_stock: StockOption = False,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The best items for one gap in an outfit."""
+    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
+    stylist = _stylist(index)
+    found = stylist.fill(items, slot, filters=filters, k=k, diversity=diversity)
+    _tell(stylist, found, as_json, pictures, "choices")
+
+
+@app.command()
+def improve(
+    index: IndexArgument,
+    items: ItemsArgument,
+    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="This item must stay; repeatable.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many swaps.")] = 5,
+    category: CategoryOption = None,
+    group: GroupOption = None,
+    brand: BrandOption = None,
+    colour: ColourOption = None,
+    season: SeasonOption = None,
+    gender: GenderOption = None,
+    exclude: ExcludeOption = None,
+    price_min: LowOption = None,
+    price_max: HighOption = None,
+    in_stock: StockOption = False,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which item hurts an outfit, and what to swap it for."""
+    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
+    stylist = _stylist(index)
+    found = stylist.improve(items, locked=lock or (), filters=filters, k=k)
+    if not found and not as_json:
+        typer.echo("no swap of one item makes the outfit better")
+    _tell(stylist, found, as_json, pictures, "swaps")
+
+
+@app.command()
+def similar(
+    index: IndexArgument,
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    category: CategoryOption = None,
+    group: GroupOption = None,
+    brand: BrandOption = None,
+    colour: ColourOption = None,
+    season: SeasonOption = None,
+    gender: GenderOption = None,
+    exclude: ExcludeOption = None,
+    price_min: LowOption = None,
+    price_max: HighOption = None,
+    in_stock: StockOption = False,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Substitutes for an item: of its category, nearest to what the model sees in it."""
+    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
+    stylist = _stylist(index)
+    found = stylist.similar(item, filters=filters, k=k)
+    if not found and not as_json:
+        typer.echo("no other item of its category fits the filters")
+    _tell(stylist, found, as_json, pictures, "similar")
+
+
+def _stylist(path: Path) -> Stylist:
+    """Over an index; that the catalogue has changed since is said on standard error."""
+    from goeswith.index import Index
+    from goeswith.look import Stylist
+
+    opened = Index(path)
+    if opened.stale:
+        typer.echo(f"goeswith: {opened.stale}", err=True)
+    return Stylist(opened)
+
+
+def _filters(
+    category: list[str] | None,
+    group: list[str] | None,
+    brand: list[str] | None,
+    colour: list[str] | None,
+    season: list[str] | None,
+    gender: list[str] | None,
+    exclude: list[str] | None,
+    price_min: float | None,
+    price_max: float | None,
+    in_stock: bool,
+) -> Any:
+    from goeswith.filters import Filters
+
+    lists = (tuple(values or ()) for values in (category, group, brand, colour, season, gender, exclude))
+    return Filters(*lists, price_min=price_min, price_max=price_max, in_stock=in_stock)
+
+
+def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
+    """What was found, as JSON or as the printer's table called `how`."""
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        return
+    from goeswith.terminal import Printer
+
+    getattr(Printer(stylist.index, pictures), how)(found)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error; silent where that is no terminal."""
+    from goeswith.cli import _bar as bar
+
+    with bar(title) as progress:
+        yield progress
