@@ -167,6 +167,26 @@ def similar(
     _tell(stylist, found, as_json, pictures, "similar")
 
 
+@app.command()
+def serve(
+    index: IndexArgument,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="That every request has to give.", show_envvar=True)
+    ] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="File that saved outfits are kept in; feedback.jsonl beside INDEX.")
+    ] = None,
+) -> None:
+    """Answer programs (/v1, documented at /docs) and people (the studio, at /) over HTTP, until Ctrl-C."""
+    from goeswith.studio import run
+
+    run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
+
+
 def _stylist(path: Path) -> Stylist:
     """Over an index; that the catalogue has changed since is said on standard error."""
     from goeswith.index import Index
