@@ -1,0 +1,48 @@
+"""Behind: the data set that an index was made of; its outfits are what pages show, ask and measure."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from goeswith.dataset import Dataset
+from goeswith.errors import DataError
+from goeswith.studio.wall import Wall
+
+T = TypeVar("T")
+
+
+def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
+    """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
+    made: WeakKeyDictionary[Wall, T] = WeakKeyDictionary()
+    making = threading.Lock()
+
+    @functools.wraps(make)
+    def known(wall: Wall) -> T:
+        with making:
+            if wall not in made:
+                made[wall] = make(wall)
+            return made[wall]
+
+    return known
+
+
+@once
+def dataset(wall: Wall) -> Dataset:
+    """The data set of an index, with the outfits of the source that it was indexed with.
+
+    Raises:
+        DataError: it is no longer where it was.
+    """
+    folder, source = wall.index.dataset, wall.index.info["dataset"].get("source", "")
+    if folder is None:
+        raise DataError("the data set of this index is gone, so its outfits cannot be shown; restore it and reload")
+    return Dataset(f"{folder}#{source}" if source else folder)
+
+
+def outfit_ids(data: Dataset, place: int) -> list[str]:
+    """Item ids of an outfit: rows of an index are not those of its data set."""
+    return [data.catalogue.ids[row] for row in data.outfits[place].tolist()]

@@ -1,0 +1,143 @@
+"""Board: the outfit that somebody puts together; all of it stands in the address, so a link shares it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+RADII = (25, 31, 35.5, 36, 37.5, 38.5, 40, 41, 42, 42.5, 43)
+"""Per cent of the drawing from its middle to the middle of each of 2, 3, ... items; studio.css has the same."""
+TURNS = {2: -0.25, 4: -0.125}
+"""How far the ring is turned, so that two items lie side by side and four make a square; studio.css has the same."""
+MOST = len(RADII) + 1
+"""Items that a board holds."""
+LEVELS = (0.35, 0.45, 0.55, 0.65)
+"""Probabilities that part the five looks of a line; ½ is what a pair that says nothing has."""
+
+
+def address(path: str, **query: Any) -> str:
+    """A path of the studio with its query; lists repeat their name, what is empty is left out."""
+    told = {name: value for name, value in query.items() if value not in ("", None, (), [])}
+    return f"{path}?{urlencode(told, doseq=True)}" if told else path
+
+
+@dataclass(frozen=True)
+class Board:
+    """Item ids on the board, in order, and those of them that stay when others are swapped."""
+
+    on: tuple[str, ...] = ()
+    lock: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, on: Sequence[str], lock: Sequence[str]) -> Board:
+        """Each item once, and no more than a board holds."""
+        kept = tuple(dict.fromkeys(on))[:MOST]
+        return cls(kept, tuple(dict.fromkeys(item for item in lock if item in kept)))
+
+    @property
+    def url(self) -> str:
+        """Where this board is."""
+        return address("/board", on=self.on, lock=self.lock)
+
+    def plus(self, item_id: str) -> Board:
+        """With one more item; the same where it is full."""
+        return Board.of((*self.on, item_id), self.lock)
+
+    def without(self, item_id: str) -> Board:
+        """Without an item."""
+        return Board.of([one for one in self.on if one != item_id], self.lock)
+
+    def toggle(self, item_id: str) -> Board:
+        """With the item where it is not on the board, else without it."""
+        return self.without(item_id) if item_id in self.on else self.plus(item_id)
+
+    def put(self, old: str, new: str) -> Board:
+        """With one item at the place of another."""
+        return Board.of([new if one == old else one for one in self.on], self.lock)
+
+    def hold(self, item_id: str) -> Board:
+        """With an item that stays."""
+        return Board.of(self.on, (*self.lock, item_id))
+
+    def free(self, item_id: str) -> Board:
+        """With an item that may go again."""
+        return Board.of(self.on, [one for one in self.lock if one != item_id])
+
+    @property
+    def cleared(self) -> Board:
+        """What is left when it is cleared: what stays."""
+        return Board(self.lock, self.lock)
+
+    def swapping(self, item_id: str) -> str:
+        """Where others are offered for one item."""
+        return address("/board", on=self.on, lock=self.lock, swap=item_id)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A pair on the drawing of 1000 × 1000. level: 0 clashes ... 4 goes well."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    level: int
+    weakest: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Lines of all pairs, strong ones last and so on top, and where the weakest one is flagged."""
+
+    lines: list[Line]
+    flag: dict[str, float] | None
+
+
+def places(count: int) -> np.ndarray:
+    """Middles (count, 2) of the items on the drawing, clockwise from the top."""
+    if count < 2:
+        return np.full((count, 2), 500.0)
+    radius = 10 * RADII[min(count, MOST) - 2]
+    angles = 2 * math.pi * (np.arange(count) / count + TURNS.get(count, 0.0))
+    return 500 + radius * np.stack([np.sin(angles), -np.cos(angles)], axis=1)
+
+
+def draw(names: Sequence[str], levels: np.ndarray, weakest: tuple[int, int] | None) -> Drawing:
+    """The pairs of a board as lines.
+
+    Args:
+        names: one an item. levels: (n, n) probabilities of pairs, NaN = unknown. weakest: the pair to flag.
+    """
+    at, lines = places(len(names)), []
+    for i in range(len(names)):
+        for j in range(i + 1, len(names)):
+            told = float(levels[i, j])
+            words = f"{names[i]} and {names[j]}" + ("" if math.isnan(told) else f": {100 * told:.0f} %")
+            level = 2 if math.isnan(told) else int(np.searchsorted(LEVELS, told, side="right"))
+            (x1, y1), (x2, y2) = at[[i, j]].round(1).tolist()
+            lines.append(Line(x1, y1, x2, y2, level, weakest == (i, j), words))
+    lines.sort(key=lambda line: (line.weakest, line.level))
+    if weakest is None or len(names) < 3:
+        return Drawing(lines, None)
+    x, y = at[list(weakest)].mean(axis=0)
+    return Drawing(lines, {"x": round(float(x), 1), "y": round(float(y), 1)})
+
+
+MISSING = {
+    "top": ("top", "dress"), "bottom": ("bottom", "dress"), "dress": ("dress", "top", "bottom"), "shoes": ("shoes",),
+    "outer": ("outer",), "bag": ("bag",), "accessory": ("accessory",),
+}  # fmt: skip
+"""Slot → groups of which none may be on the board for it to be open: who wears a dress needs no trousers."""
+ORDER = ("top", "bottom", "shoes", "outer", "bag", "accessory", "dress")
+
+
+def slots(groups: Sequence[str | None], known: Sequence[str]) -> list[str]:
+    """Groups to offer something of, beside items of these groups; `known` are those that the catalogue has."""
+    there = set(groups)
+    return [slot for slot in ORDER if slot in known and not there & set(MISSING[slot])]

@@ -1,0 +1,242 @@
+"""Outfitting: what the pages say of a board: its score, why, what goes with it, what to swap."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goeswith.errors import GoeswithError
+from goeswith.look import Look
+from goeswith.studio.behind import dataset, outfit_ids
+from goeswith.studio.board import Board, address, draw, slots
+from goeswith.studio.feedback import keep
+from goeswith.studio.views import Item, item, items, plural, standing, verdict
+from goeswith.studio.wall import Wall
+
+log = logging.getLogger(__name__)
+
+OFFERS = 8
+"""Items that a slot offers."""
+LOOKS = 3
+"""Whole looks that a board offers, and slots that they fill at most."""
+STARTS = 6
+"""Outfits offered to an empty board."""
+DIVERSITY = 0.3
+"""So that a row is not eight times the same black shoe."""
+
+
+def tray(wall: Wall, board: Board) -> dict[str, Any]:
+    """The board in small: its items and its score."""
+    shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
+    look, trouble = judged(wall, [one.id for one in shown])
+    told = trouble if look is None else f"{len(shown)} items on the board, {_said(look)}"
+    return {"shown": shown, "look": look, "trouble": trouble, "said": told or _counted(shown)}
+
+
+def judged(wall: Wall, item_ids: Sequence[str]) -> tuple[Look | None, str]:
+    """The look of two items or more, or why there is none."""
+    if len(item_ids) < 2:
+        return None, ""
+    try:
+        return wall.stylist.judge(item_ids), ""
+    except GoeswithError as error:
+        return None, str(error)
+
+
+def table(wall: Wall, board: Board, *, swap: str = "", saved: str = "", trouble: str = "") -> dict[str, Any]:
+    """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told."""
+    unknown = [one for one in board.on if one not in wall.index.shelf.place]
+    notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown] + ([trouble] if trouble else [])
+    shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
+    known = Board.of([one.id for one in shown], board.lock)
+    look, trouble = judged(wall, known.on)
+    why, drawn = None, None
+    if look is not None and np.isfinite(look.score):
+        from goeswith.why import explain
+
+        found = explain(wall.stylist, known.on, swap=False)
+        why, drawn = _told(found, shown), _drawn(wall, found, shown)
+    said = _counted(shown) if look is None else f"{_counted(shown)}: {_said(look)}"
+    return {
+        "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
+        "notes": [*notes, *([trouble] if trouble else [])], "said": said, "starts": [] if shown else starts(wall),
+        "more": address("/board/more", on=known.on, lock=known.lock, swap=swap),
+    }  # fmt: skip
+
+
+def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
+    """Looks of outfits as they are: unlike `Stylist.judge_many`, with no score where the model has none."""
+    if not outfits:
+        return []
+    width = max(map(len, outfits))
+    rows = np.array([[wall.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
+    lengths = np.array([len(ids) for ids in outfits])
+    scores, scale = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None]), wall.index.scale
+    likely = scale.probability(scores, lengths).tolist() if scale else [None] * len(outfits)
+    places = scale.percentile(scores, lengths).tolist() if scale else [None] * len(outfits)
+    told = zip(outfits, scores.tolist(), likely, places, strict=True)
+    return [Look(tuple(ids), (), score, probability, place, None) for ids, score, probability, place in told]
+
+
+def _counted(shown: Sequence[Item]) -> str:
+    return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
+
+
+def _said(look: Look) -> str:
+    return ", ".join(filter(None, (verdict(look), standing(look))))
+
+
+def _told(found: Any, shown: Sequence[Item]) -> dict[str, Any]:
+    """What the panel beside the board shows."""
+    most = max(1e-9, float(np.nanmax(np.abs(found.contributions), initial=0.0)))
+    rows = []
+    for one, value in zip(shown, found.contributions.tolist(), strict=True):
+        width = 0.0 if np.isnan(value) else round(54 * abs(value) / most, 1)
+        rows.append({"item": one, "value": value, "width": width, "x": 58 if value >= 0 else 58 - width})
+    shares = []
+    if found.attributes is not None:
+        ends = np.concatenate([[0.0], np.cumsum(found.attributes)])
+        shares = [
+            {"value": float(share), "x": round(400 * float(start), 1), "width": round(400 * float(share), 1)}
+            for share, start in zip(found.attributes, ends[:-1], strict=True)
+        ]
+    pairs = [
+        [None if i == j or np.isnan(v) else v for j, v in enumerate(row)] for i, row in enumerate(found.pairs.tolist())
+    ]
+    return {
+        "sentence": found.sentence, "weakest_item": found.weakest_item, "rows": rows, "shares": shares, "pairs": pairs,
+        "rules": [_voice(rule) for rule in found.rules],
+    }  # fmt: skip
+
+
+def _voice(rule: Any) -> dict[str, str]:
+    return {"text": str(rule), "note": ""}
+
+
+def _drawn(wall: Wall, found: Any, shown: Sequence[Item]) -> Any:
+    """The lines between items: as likely as the two of them are to go together, on their own."""
+    pairs = list(itertools.combinations(range(len(shown)), 2))
+    looks = wall.stylist.judge_many([[shown[i].id, shown[j].id] for i, j in pairs])
+    levels = np.full((len(shown), len(shown)), np.nan)
+    for (i, j), look in zip(pairs, looks, strict=True):
+        levels[i, j] = np.nan if look.probability is None else look.probability
+    return draw([one.name for one in shown], levels, tuple(found.weakest_pair))
+
+
+def save(wall: Wall, board: Board, file: Path) -> str:
+    """Keep the outfit with what the model says of it; returns its id.
+
+    Raises:
+        CatalogueError: it is no outfit. DataError: the file cannot be written.
+    """
+    look, info = wall.stylist.judge(board.on), wall.index.info
+    told = {
+        "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
+        "model": info["model"]["title"], "weights": info["model"]["weights"], "dataset": info["dataset"]["name"],
+        "guests": [one for one in board.on if one in wall.guests],
+    }  # fmt: skip
+    return keep(file, board.on, **told)
+
+
+def starts(wall: Wall) -> list[dict[str, Any]]:
+    """Outfits that somebody wore, to begin with; none where the data set is gone."""
+    try:
+        data = dataset(wall)
+        chosen = np.random.default_rng(7).permutation(len(data.outfits))[: 20 * STARTS].tolist()
+    except GoeswithError as error:
+        log.info("no outfits to begin with: %s", error)
+        return []
+    found: list[dict[str, Any]] = []
+    for place in chosen:
+        on = outfit_ids(data, place)
+        if 3 <= len(on) <= 6 and all(one in wall.index.shelf.place for one in on):
+            found.append({"url": Board.of(on, ()).url, "pieces": items(wall, on)})
+        if len(found) == STARTS:
+            break
+    return found
+
+
+def beside(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
+    """What to add: a row of offers for each open slot, and whole looks."""
+    groups = [wall.catalogue.items["group"][wall.row(one)] for one in board.on]
+    open_slots = slots(groups, list(wall.facets()["group"]))
+    told = [_slot(wall, board, slot) for slot in open_slots]
+    return {"slots": told, "looks": _looks(wall, board, open_slots[:LOOKS]), "trouble": ""}
+
+
+def _slot(wall: Wall, board: Board, slot: str) -> dict[str, Any]:
+    told: dict[str, Any] = {"title": plural(slot), "trouble": "", "offers": [], "verb": "Add"}
+    try:
+        for look in wall.stylist.fill(board.on, slot, k=OFFERS, diversity=DIVERSITY):
+            new = look.added[0]
+            told["offers"].append((item(wall, wall.row(new)), board.plus(new).url, look))
+            told["trouble"] = " ".join(look.notes)
+    except GoeswithError as error:
+        told["trouble"] = str(error)
+    return told
+
+
+def _looks(wall: Wall, board: Board, wanted: Sequence[str]) -> list[dict[str, Any]]:
+    if len(wanted) < 2:
+        return []
+    try:
+        found = wall.stylist.complete(board.on, slots=wanted, k=LOOKS, diversity=DIVERSITY)
+    except GoeswithError as error:
+        log.info("no whole looks: %s", error)
+        return []
+    return [
+        {"url": Board.of((*board.on, *look.added), board.lock).url, "pieces": items(wall, look.item_ids), "look": look}
+        for look in found
+    ]
+
+
+def instead(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
+    """What to put in the place of one item: what goes best, and what is most like it."""
+    old = item(wall, wall.row(swap))
+    rest = [one for one in board.on if one != swap]
+    told: dict[str, Any] = {"title": f"Instead of {old.name}", "trouble": "", "offers": [], "verb": "Swap for"}
+    alike = dict(told, title="Like it", offers=[])
+    try:
+        slot = old.group or old.category
+        found = [look for look in wall.stylist.fill(rest, slot, k=OFFERS + 1, diversity=DIVERSITY) if rest]
+        told["offers"] = [
+            (item(wall, wall.row(new)), board.put(swap, new).url, look)
+            for look in found if (new := look.added[0]) != swap
+        ][:OFFERS]  # fmt: skip
+        near = [one.item_id for one in wall.stylist.similar(swap, k=OFFERS) if one.item_id not in board.on]
+        looks = wall.stylist.judge_many([board.put(swap, new).on for new in near]) if rest and near else []
+        alike["offers"] = [
+            (item(wall, wall.row(new)), board.put(swap, new).url, look) for new, look in zip(near, looks, strict=True)
+        ]
+    except GoeswithError as error:
+        told["trouble"] = str(error)
+    return {"slots": [told, *([alike] if alike["offers"] else [])], "looks": [], "trouble": ""}
+
+
+def offer(wall: Wall, board: Board) -> dict[str, Any]:
+    """The one swap that raises the score most, if any does."""
+    try:
+        found = wall.stylist.improve(board.on, locked=board.lock, k=1) if len(board.on) > 1 else []
+    except GoeswithError as error:
+        log.info("no swap: %s", error)
+        found = []
+    if not found or found[0].gain <= 0:
+        return {"offer": None}
+    best = found[0]
+    told = {"out": item(wall, wall.row(best.removed)), "in": item(wall, wall.row(best.added))}
+    return {"offer": told | {"look": best.look, "url": board.put(best.removed, best.added).url}}
+
+
+def close(wall: Wall, board: Board, item_id: str) -> dict[str, Any]:
+    """One item, and what is most like it."""
+    told: dict[str, Any] = {"it": item(wall, wall.row(item_id)), "alike": [], "trouble": ""}
+    try:
+        told["alike"] = items(wall, [near.item_id for near in wall.stylist.similar(item_id, k=2 * OFFERS)])
+    except GoeswithError as error:
+        told["trouble"] = str(error)
+    return told | tray(wall, board)

@@ -1,0 +1,304 @@
+// Every page works without this file; it saves full loads, keeps the place, and speaks to screen readers.
+"use strict";
+
+const root = document.documentElement;
+const $ = (selector, within = document) => within.querySelector(selector);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+function say(text) {
+  const toast = $("#toast");
+  toast.textContent = text;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => { toast.textContent = ""; }, 3500);
+}
+
+async function fetched(address, options = {}) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" }, ...options });
+  return { page: new DOMParser().parseFromString(await answer.text(), "text/html"), url: answer.url };
+}
+
+// ---- parts of a page that change while the rest stays ----
+
+let asked = 0;  // an answer that was overtaken by a newer question is dropped
+
+function pathTo(element) {
+  // Where the focus was, so that it can go back there: the same control of the new part, or the one at its place.
+  if (!element) return null;
+  const label = element.getAttribute("aria-label") || element.textContent.trim();
+  const kind = element.classList[0] ? `${element.tagName}.${element.classList[0]}` : element.tagName;
+  return { label, kind };
+}
+
+function refocus(part, told) {
+  if (!told) return;
+  const same = all(told.kind, part);
+  const target = same.find((x) => (x.getAttribute("aria-label") || x.textContent.trim()) === told.label) || same[0] || part;
+  if (target === part) part.tabIndex = -1;
+  target.focus({ preventScroll: true });
+}
+
+function replace(id, page, told) {
+  const fresh = page.getElementById(id);
+  const old = document.getElementById(id);
+  if (!fresh || !old) return null;
+  const focused = old.contains(document.activeElement) ? pathTo(document.activeElement) : null;
+  old.replaceWith(fresh);
+  refocus(fresh, focused);
+  if (fresh.dataset.say && told !== false) $("#toast").textContent ? null : announce(fresh.dataset.say);
+  wake(fresh);
+  return fresh;
+}
+
+function announce(text) {
+  let voice = $("#voice");
+  if (!voice) {
+    voice = document.createElement("p");
+    voice.id = "voice";
+    voice.className = "sr";
+    voice.setAttribute("aria-live", "polite");
+    document.body.append(voice);
+  }
+  voice.textContent = text;
+}
+
+async function swap(id, address, { options = {}, push = true } = {}) {
+  const turn = ++asked;
+  const old = document.getElementById(id);
+  old?.classList.add("busy");
+  old?.setAttribute("aria-busy", "true");
+  try {
+    const { page, url } = await fetched(address, options);
+    if (turn !== asked) return;
+    if (!page.getElementById(id) || !old) { location.assign(address); return; }
+    if (push) history.pushState({ part: id, depth: (history.state?.depth || 0) + 1 }, "", url);
+    document.title = page.title;
+    if (id === "results" && page.getElementById("chosen")) keepFilters(page);
+    const fresh = replace(id, page);
+    if (fresh.dataset.on) carry(JSON.parse(fresh.dataset.on), JSON.parse(fresh.dataset.lock));
+  } catch {
+    old?.classList.remove("busy");
+    old?.removeAttribute("aria-busy");
+    say("The studio does not answer; try again.");
+  }
+}
+
+function keepFilters(page) {
+  // The pills and numbers follow the results; what somebody is typing or has open stays.
+  const open = $(".filters")?.open;
+  const chosen = $("#chosen");
+  const focused = chosen.contains(document.activeElement) ? document.activeElement : null;
+  const fresh = page.getElementById("chosen");
+  $(".filters", fresh).open = open || $(".filters", fresh).open;
+  const name = focused?.getAttribute("name");
+  const told = pathTo(focused);
+  chosen.replaceWith(fresh);
+  if (name) $(`[name="${name}"]`, fresh)?.focus({ preventScroll: true });
+  else refocus(fresh, told);
+  const form = $("#finder");
+  const hidden = $('input[type="hidden"][name="group"]', form);
+  const group = $('#finder input[type="hidden"][name="group"]', page);
+  hidden?.remove();
+  if (group) form.prepend(group);
+  const words = $("#q");
+  if (document.activeElement !== words) words.value = $("#q", page).value;
+}
+
+addEventListener("popstate", () => {
+  for (const id of ["board", "results", "quiz", "rules"]) {
+    if (document.getElementById(id)) { swap(id, location.href, { push: false }); return; }
+  }
+});
+
+// ---- the board goes along in every address ----
+
+function carry(on, lock) {
+  for (const link of all("[data-carry]")) {
+    if (link.tagName === "FORM") {
+      all('input[name="on"], input[name="lock"]', link).forEach((field) => field.remove());
+      for (const [name, values] of [["on", on], ["lock", lock]]) {
+        for (const value of values) {
+          const field = document.createElement("input");
+          Object.assign(field, { type: "hidden", name, value });
+          link.prepend(field);
+        }
+      }
+      continue;
+    }
+    link.href = carried(link.href, on, lock);
+  }
+  const count = $("#count");
+  count.hidden = !on.length;
+  count.lastChild.textContent = on.length;
+}
+
+function carried(href, on, lock) {
+  const address = new URL(href, location.href);
+  address.searchParams.delete("on");
+  address.searchParams.delete("lock");
+  on.forEach((one) => address.searchParams.append("on", one));
+  lock.forEach((one) => address.searchParams.append("lock", one));
+  return address.href;
+}
+
+async function toggle(button) {
+  const tray = $("#tray");
+  const query = new URLSearchParams(new FormData($("#pick")));
+  query.append("toggle", button.value);
+  const pressed = button.getAttribute("aria-pressed") === "true";
+  button.setAttribute("aria-pressed", String(!pressed));  // at once; the answer corrects it
+  try {
+    const { page } = await fetched(`/tray?${query}`);
+    tray.replaceWith(page.getElementById("tray"));
+  } catch {
+    button.setAttribute("aria-pressed", String(pressed));
+    say("The studio does not answer; try again.");
+    return;
+  }
+  const fresh = $("#tray");
+  const on = JSON.parse(fresh.dataset.on);
+  const lock = JSON.parse(fresh.dataset.lock);
+  announce(fresh.dataset.say);
+  for (const card of all('button[name="toggle"]')) card.setAttribute("aria-pressed", String(on.includes(card.value)));
+  history.replaceState(history.state, "", carried(location.href, on, lock));
+  carry(on, lock);
+}
+
+// ---- what is fetched when it is needed ----
+
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); further(entry.target); }
+}, { rootMargin: "1400px 0px" });
+
+async function further(more) {
+  const link = $("a", more);
+  try {
+    const { page } = await fetched(link.href);
+    const results = page.getElementById("results");
+    if (!more.isConnected) return;
+    const fresh = all(".wall, [data-next]", results);
+    more.replaceWith(...fresh);
+    fresh.forEach(wake);
+  } catch {
+    say("The studio does not answer; the link below goes on.");
+  }
+}
+
+async function load(place) {
+  const address = place.dataset.load;
+  delete place.dataset.load;
+  try {
+    const { page } = await fetched(address);
+    if (place.isConnected) replace(place.id, page, false);
+  } catch {
+    place.replaceChildren();
+  }
+}
+
+function wake(within) {
+  const self = (selector) => [...(within.matches?.(selector) ? [within] : []), ...all(selector, within)];
+  self("[data-next]").forEach((more) => near.observe(more));
+  self("[data-load]").forEach(load);
+  self("[data-undo]").forEach((button) => { button.hidden = !(history.state?.depth > 0); });
+  self(".drop input").forEach(preview);
+}
+
+// ---- clicks, forms and keys ----
+
+document.addEventListener("click", (event) => {
+  const plain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button);
+  const link = event.target.closest("a[data-swap]");
+  if (link && plain) { event.preventDefault(); swap(link.dataset.swap, link.href); return; }
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.matches("[data-theme-switch]")) switchTheme();
+  else if (button.matches("[data-undo]")) history.back();
+  else if (button.matches("[data-share]")) share();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.id === "pick" && event.submitter) { event.preventDefault(); toggle(event.submitter); return; }
+  if (!form.dataset.swap) return;
+  event.preventDefault();
+  const data = new URLSearchParams(new FormData(form, event.submitter));
+  if (form.method === "post") { swap(form.dataset.swap, form.action, { options: { method: "POST", body: data } }); return; }
+  for (const [name, value] of [...data]) if (value === "") data.delete(name, value);
+  swap(form.dataset.swap, `${form.action}?${data}`);
+});
+
+let typing;
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form?.id !== "finder" || !["search", "number"].includes(event.target.type)) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => form.requestSubmit(), 250);
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  if (form?.id === "finder" && !["search", "number"].includes(event.target.type)) form.requestSubmit();
+  if (event.target.matches(".switch")) form.requestSubmit();
+});
+
+document.addEventListener("keydown", (event) => {
+  const typed = event.target.closest("input, select, textarea");
+  if (event.key === "/" && !typed && $("#q")) { event.preventDefault(); $("#q").focus(); return; }
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typed) {
+    const undo = $("[data-undo]");
+    if (undo && !undo.hidden) { event.preventDefault(); undo.click(); }
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typed) return;
+  const choice = $(`[data-key="${CSS.escape(event.key)}"]`);
+  if (choice) { event.preventDefault(); choice.click(); return; }
+  if (event.key.startsWith("Arrow")) arrows(event);
+});
+
+function arrows(event) {
+  const here = event.target.closest(".wall .photo");
+  if (!here) return;
+  const cards = all(".wall .photo");
+  const at = cards.indexOf(here);
+  const top = here.getBoundingClientRect().top;
+  const across = cards.slice(at).findIndex((card) => card.getBoundingClientRect().top > top + 4);
+  const start = cards.slice(0, at).findLastIndex((card) => card.getBoundingClientRect().top < top - 4) + 1;
+  const width = across > 0 ? at + across - start : cards.length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width }[event.key];
+  const target = cards[at + step];
+  if (target) { event.preventDefault(); target.focus(); }
+}
+
+function switchTheme() {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+  announce(`${root.dataset.theme} colours`);
+}
+
+async function share() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    say("The link is copied.");
+  } catch {
+    say("Copy the link from the address bar: it holds the whole board.");
+  }
+}
+
+function preview(input) {
+  const drop = input.closest(".drop");
+  const show = () => {
+    const [file] = input.files;
+    $("img", drop)?.remove();
+    if (!file) return;
+    const picture = document.createElement("img");
+    picture.alt = `Your photo ${file.name}`;
+    picture.src = URL.createObjectURL(file);
+    picture.onerror = () => picture.remove();
+    $("span", drop).replaceChildren(picture);
+  };
+  input.addEventListener("change", show);
+  for (const [name, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
+    input.addEventListener(name, () => drop.classList.toggle("over", over));
+  }
+}
+
+wake(document);

@@ -1,0 +1,180 @@
+"""Views: items, numbers and what is looked for, as the pages show them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from goeswith.catalogue import GROUPS
+from goeswith.errors import CatalogueError
+from goeswith.look import Filters, Look
+from goeswith.studio.board import Board, address
+from goeswith.studio.wall import FACETS, Wall, image_path
+
+PAGE = 60
+"""Items on one page of the wall."""
+PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
+TOLD = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item on a page. image: path of its picture, without a size."""
+
+    id: str
+    name: str
+    category: str
+    group: str | None
+    price: float | None
+    image: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def picture(self, size: int) -> str:
+        """Path of its picture, so many pixels along a side."""
+        return f"{self.image}{'&' if '?' in self.image else '?'}size={size}"
+
+
+def item(wall: Wall, row: int) -> Item:
+    """The item of a catalogue row."""
+    told = wall.catalogue.items.row(row, named=True)
+    name = (told["title"] or "").strip() or f"{told['category']} {told['item_id']}"
+    facts = [(field, str(told[field])) for field in TOLD if told[field]]
+    if told["price"] is not None:
+        facts.append(("price", price(told["price"])))
+    return Item(
+        told["item_id"], name, told["category"], told["group"], told["price"], image_path(told["item_id"]),
+        (*facts, ("number", told["item_id"])),
+    )  # fmt: skip
+
+
+def items(wall: Wall, item_ids: Any) -> list[Item]:
+    """The items of ids, all of them known."""
+    return [item(wall, wall.row(item_id)) for item_id in item_ids]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody looks for on the wall."""
+
+    q: str = ""
+    category: str = ""
+    group: str = ""
+    brand: str = ""
+    colour: str = ""
+    season: str = ""
+    gender: str = ""
+    price_min: str = ""
+    price_max: str = ""
+    in_stock: str = ""
+    offset: int = 0
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Wanted:
+        """As an address says it; what cannot be a page is the first."""
+        texts = {name: query.get(name, "").strip() for name in cls.__dataclass_fields__ if name != "offset"}
+        offset = query.get("offset", "0")
+        return cls(**texts, offset=int(offset) if offset.isdecimal() and len(offset) < 12 else 0)
+
+    def __getitem__(self, name: str) -> str:
+        return str(getattr(self, name))
+
+    def filters(self) -> Filters:
+        """As the library has them.
+
+        Raises:
+            CatalogueError: a price is no number.
+        """
+        return Filters(
+            categories=_one(self.category), groups=_one(self.group), brands=_one(self.brand),
+            colours=_one(self.colour), seasons=_one(self.season), genders=_one(self.gender),
+            price_min=_number(self.price_min), price_max=_number(self.price_max), in_stock=bool(self.in_stock),
+        )  # fmt: skip
+
+    @property
+    def narrowed(self) -> int:
+        """How many filters are set, beside words and group."""
+        told = (*(self[name] for name in FACETS if name != "group"), self.price_min, self.price_max, self.in_stock)
+        return sum(map(bool, told))
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is looked for."""
+        return bool(self.q or self.group or self.narrowed)
+
+    def url(self, board: Board, **changed: Any) -> str:
+        """Where this is shown, with some of it changed."""
+        there = replace(self, **{"offset": 0} | changed)
+        told = {name: there[name] for name in self.__dataclass_fields__}
+        return address("/", **told | {"offset": there.offset or "", "on": board.on, "lock": board.lock})
+
+
+def _one(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _number(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise CatalogueError(f"the price {text!r} is no number; write one like 49.90")
+    return number
+
+
+def percent(share: float | None) -> str:
+    """A share in whole per cent."""
+    return "–" if share is None or math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def price(number: float) -> str:
+    """A price; the catalogue says no currency."""
+    return f"{number:,.2f}"
+
+
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
+def signed(number: float) -> str:
+    """A difference with its sign."""
+    return "–" if math.isnan(number) else f"{number:+.2f}".replace("-", "−")
+
+
+def verdict(look: Look) -> str:
+    """The probability of a look, or its score where there is none."""
+    if math.isnan(look.score):
+        return "no score"
+    return score(look.score) if look.probability is None else percent(look.probability)
+
+
+def standing(look: Look) -> str:
+    """Where a look stands among the outfits of the data set."""
+    return "" if look.percentile is None else f"better than {look.percentile:.0f} % of worn outfits"
+
+
+def plural(group: str) -> str:
+    """A group as a heading."""
+    return PLURALS.get(group, f"{group}s").capitalize()
+
+
+def count(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}"
+
+
+def groups_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Groups of the catalogue in their usual order, and how many items each has."""
+    return [(name, counts[name]) for name in GROUPS if counts.get(name)]
+
+
+FILTERS = {
+    "percent": percent, "price": price, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
+    "plural": plural, "count": count,
+}  # fmt: skip
+"""Of the templates."""
