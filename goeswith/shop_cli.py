@@ -229,7 +229,7 @@ def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error; silent where that is no terminal."""
-    from goeswith.cli import _bar as bar
+    from goeswith.options import bar
 
     with bar(title) as progress:
         yield progress
