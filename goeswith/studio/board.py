@@ -16,8 +16,8 @@ TURNS = {2: -0.25, 4: -0.125}
 """How far the ring is turned, so that two items lie side by side and four make a square; studio.css has the same."""
 MOST = len(RADII) + 1
 """Items that a board holds."""
-LEVELS = (0.35, 0.45, 0.55, 0.65)
-"""Probabilities that part the five looks of a line; ½ is what a pair that says nothing has."""
+LEVELS = (0.1, 0.3, 0.55, 0.8)
+"""Shares of the pairs of worn outfits that are worse; they part the five looks of a line, from clash to match."""
 
 
 def address(path: str, **query: Any) -> str:
@@ -108,17 +108,19 @@ def places(count: int) -> np.ndarray:
     return 500 + radius * np.stack([np.sin(angles), -np.cos(angles)], axis=1)
 
 
-def draw(names: Sequence[str], levels: np.ndarray, weakest: tuple[int, int] | None) -> Drawing:
+def draw(names: Sequence[str], ahead: np.ndarray, weakest: tuple[int, int] | None) -> Drawing:
     """The pairs of a board as lines.
 
     Args:
-        names: one an item. levels: (n, n) probabilities of pairs, NaN = unknown. weakest: the pair to flag.
+        names: one an item. ahead: (n, n) share of worn pairs that are worse, NaN = unknown. weakest: the pair to flag.
     """
     at, lines = places(len(names)), []
     for i in range(len(names)):
         for j in range(i + 1, len(names)):
-            told = float(levels[i, j])
-            words = f"{names[i]} and {names[j]}" + ("" if math.isnan(told) else f": {100 * told:.0f} %")
+            told = float(ahead[i, j])
+            words = f"{names[i]} and {names[j]}" + (
+                "" if math.isnan(told) else f": better than {100 * told:.0f} % of worn pairs"
+            )
             level = 2 if math.isnan(told) else int(np.searchsorted(LEVELS, told, side="right"))
             (x1, y1), (x2, y2) = at[[i, j]].round(1).tolist()
             lines.append(Line(x1, y1, x2, y2, level, weakest == (i, j), words))

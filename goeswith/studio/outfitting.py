@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from goeswith.contributions import pair_matrix
 from goeswith.errors import GoeswithError
 from goeswith.look import Look
-from goeswith.studio.behind import dataset, outfit_ids
-from goeswith.studio.board import Board, address, draw, slots
+from goeswith.studio.behind import dataset, once, outfit_ids
+from goeswith.studio.board import Board, Drawing, address, draw, slots
 from goeswith.studio.feedback import keep
 from goeswith.studio.views import Item, item, items, plural, standing, verdict
 from goeswith.studio.wall import Wall
+from goeswith.why import Why, explain
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,10 @@ LOOKS = 3
 """Whole looks that a board offers, and slots that they fill at most."""
 STARTS = 6
 """Outfits offered to an empty board."""
+WORN = 1000
+"""Worn outfits whose pairs the lines of a board are compared with."""
+LEAST = 200
+"""Pair scores of outfits of one size for that size to be compared on its own."""
 DIVERSITY = 0.3
 """So that a row is not eight times the same black shoe."""
 
@@ -57,8 +62,6 @@ def table(wall: Wall, board: Board, *, swap: str = "", saved: str = "", trouble:
     look, trouble = judged(wall, known.on)
     why, drawn = None, None
     if look is not None and np.isfinite(look.score):
-        from goeswith.why import explain
-
         found = explain(wall.stylist, known.on, swap=False)
         why, drawn = _told(found, shown), _drawn(wall, found, shown)
     said = _counted(shown) if look is None else f"{_counted(shown)}: {_said(look)}"
@@ -91,41 +94,62 @@ def _said(look: Look) -> str:
     return ", ".join(filter(None, (verdict(look), standing(look))))
 
 
-def _told(found: Any, shown: Sequence[Item]) -> dict[str, Any]:
+def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
-    most = max(1e-9, float(np.nanmax(np.abs(found.contributions), initial=0.0)))
-    rows = []
-    for one, value in zip(shown, found.contributions.tolist(), strict=True):
-        width = 0.0 if np.isnan(value) else round(54 * abs(value) / most, 1)
-        rows.append({"item": one, "value": value, "width": width, "x": 58 if value >= 0 else 58 - width})
-    shares = []
-    if found.attributes is not None:
-        ends = np.concatenate([[0.0], np.cumsum(found.attributes)])
-        shares = [
-            {"value": float(share), "x": round(400 * float(start), 1), "width": round(400 * float(share), 1)}
-            for share, start in zip(found.attributes, ends[:-1], strict=True)
-        ]
-    pairs = [
-        [None if i == j or np.isnan(v) else v for j, v in enumerate(row)] for i, row in enumerate(found.pairs.tolist())
-    ]
+    pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
+    names = {one.id: one.name for one in shown}
     return {
-        "sentence": found.sentence, "weakest_item": found.weakest_item, "rows": rows, "shares": shares, "pairs": pairs,
-        "rules": [_voice(rule) for rule in found.rules],
+        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "rows": _bars([one.name for one in shown], found.contributions),
+        "masks": [] if found.attributes is None else _bars(
+            [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes
+        ),
+        "rules": [
+            {"text": str(fired.rule), "note": f"{names[fired.top]}, {names[fired.bottom]}", "trust": fired.confidence}
+            for fired in found.rules
+        ],
     }  # fmt: skip
 
 
-def _voice(rule: Any) -> dict[str, str]:
-    return {"text": str(rule), "note": ""}
+def _bars(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
+    """Values as bars to the right and left of a line at 58, at most 54 long."""
+    most = max(1e-9, float(np.nanmax(np.abs(values), initial=0.0)))
+    rows = []
+    for name, value in zip(names, values.tolist(), strict=True):
+        width = 0.0 if np.isnan(value) else round(54 * abs(value) / most, 1)
+        rows.append({"name": name, "value": value, "width": width, "x": 58 - width if value < 0 else 58})
+    return rows
 
 
-def _drawn(wall: Wall, found: Any, shown: Sequence[Item]) -> Any:
-    """The lines between items: as likely as the two of them are to go together, on their own."""
-    pairs = list(itertools.combinations(range(len(shown)), 2))
-    looks = wall.stylist.judge_many([[shown[i].id, shown[j].id] for i, j in pairs])
-    levels = np.full((len(shown), len(shown)), np.nan)
-    for (i, j), look in zip(pairs, looks, strict=True):
-        levels[i, j] = np.nan if look.probability is None else look.probability
-    return draw([one.name for one in shown], levels, tuple(found.weakest_pair))
+@once
+def _worn(wall: Wall) -> dict[int, np.ndarray]:
+    """Scores of the pairs of outfits that somebody wore, ascending, by size of the outfit; 0 for all sizes."""
+    data = dataset(wall)
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(data.outfits.splits != "train"))[:WORN]
+    items, mask = data.outfits.take(chosen).padded()
+    place = np.array([wall.index.shelf.place.get(one, -1) for one in data.catalogue.ids])
+    items = place[items]
+    whole = (items >= 0).all(axis=1)
+    pairs, sizes = pair_matrix(wall.index.scorer, items[whole], mask[whole]), mask[whole].sum(axis=1)
+    found = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
+    return {size: told for size, told in found.items() if len(told) >= LEAST} | {0: _sorted(pairs)}
+
+
+def _sorted(pairs: np.ndarray) -> np.ndarray:
+    told: np.ndarray = np.sort(pairs[np.isfinite(pairs)])
+    return told
+
+
+def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
+    """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those."""
+    try:
+        known = _worn(wall)
+    except GoeswithError as error:
+        log.info("lines have one colour: %s", error)
+        known = {0: np.empty(0)}
+    worn = known.get(len(shown), known[0])
+    ahead = np.searchsorted(worn, found.pairs) / len(worn) if len(worn) else np.full(found.pairs.shape, np.nan)
+    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), found.weakest_pair)
 
 
 def save(wall: Wall, board: Board, file: Path) -> str:

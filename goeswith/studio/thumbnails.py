@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from goeswith.pictures import read_picture
 from goeswith.studio.limits import THUMBNAIL_BYTES, THUMBNAIL_SIDES
@@ -40,13 +40,25 @@ def version_of(path: Path | None) -> str:
     return f"{told.st_mtime_ns:x}-{told.st_size:x}" if told else "none"
 
 
-def make(picture: Path | io.BytesIO, side: int) -> bytes:
-    """A picture as a square JPEG on white.
+def shrink(picture: Path | io.BytesIO, side: int) -> Image.Image:
+    """A picture as RGB on white, in its own shape, so many pixels along its longer side.
 
     Raises:
         DataError: it is missing, or cannot be decoded.
     """
-    return _jpeg(Image.fromarray(read_picture(picture, (side, side))))  # type: ignore[arg-type]
+    square = Image.fromarray(read_picture(picture, (side, side)))  # type: ignore[arg-type]
+    with Image.open(picture) as opened:
+        width, height = opened.size
+        if opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5:  # lies on its side
+            width, height = height, width
+    wide, high = (max(1, round(side * length / max(width, height))) for length in (width, height))
+    left, top = (side - wide) // 2, (side - high) // 2
+    return square.crop((left, top, left + wide, top + high))
+
+
+def make(picture: Path | io.BytesIO, side: int) -> bytes:
+    """The same as a JPEG."""
+    return _jpeg(shrink(picture, side))
 
 
 @cache
