@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from goeswith.errors import CatalogueError
-from goeswith.index import Index
+from goeswith.index import FULL, Index
 
 PENNY = 1e-6
 """What sums of prices may be off by rounding."""
@@ -94,7 +95,7 @@ class Template:
         return np.append(np.cumsum(least[::-1])[::-1], 0.0)
 
 
-def grow(index: Index, template: Template, beam: int, diversity: float = 0.0) -> Beam:
+def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, full: int = FULL) -> Beam:
     """Fill the slots one after the other; returns every whole look that the last step scored, in no order.
 
     At each slot all partial looks and all candidates that the first stage lets through are one call to the model; the
@@ -105,7 +106,8 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0) ->
     spare = template.spare()
     for place, allowed in enumerate(template.slots):
         items = held.items
-        owner, rows = index.pairs(items, allowed, lambda part: _refused(template, items, part, spare[place + 1]))  # noqa: B023
+        rest = spare[place + 1]
+        owner, rows = index.pairs(items, allowed, partial(_refused, template, items, rest), full)
         if not len(rows):
             return _cheapest(index, template)
         scores = index.scores(items, owner, rows)
@@ -115,7 +117,7 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0) ->
     return held
 
 
-def _refused(template: Template, items: np.ndarray, part: np.ndarray, rest: float) -> np.ndarray:
+def _refused(template: Template, items: np.ndarray, rest: float, part: np.ndarray) -> np.ndarray:
     """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear."""
     used, theirs = template.products[items], template.products[part]
     refused = np.zeros((len(items), len(part)), bool)

@@ -172,13 +172,14 @@ class Shelf:
 
     def passing(self, filters: Filters) -> np.ndarray:
         """See `Filters.rows`."""
-        if filters not in self._passing:
-            while len(self._passing) >= KEPT:
-                self._passing.pop(next(iter(self._passing)), None)
+        passed = self._passing.get(filters)
+        if passed is None:
             passed = self._pass(filters)
             passed.setflags(write=False)
+            while len(self._passing) >= KEPT:
+                self._passing.pop(next(iter([*self._passing])), None)
             self._passing[filters] = passed
-        return self._passing[filters]
+        return passed
 
     def _pass(self, filters: Filters) -> np.ndarray:
         passed = np.ones(len(self.items), bool)

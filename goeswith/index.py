@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -23,6 +24,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from goeswith import approximate
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
@@ -38,14 +40,19 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Of the folder; raised when an older program could not read it."""
-FULL = 1024
-"""Outfits that the full model scores in one step of a search; where there are no more, the search is exact."""
+FULL = 256
+"""Outfits that the full model scores in one step of a search; where there are no more, the search is exact. On MANGO
+the best 10 of a category are then those of an exhaustive search in all but a few of a thousand cases, see
+docs/look.md."""
 GUESTS = 1024
 """Guest items that an open index has room for."""
 SPARSE = 0.25
 """Where fewer of a category's items are allowed than this share, they are gathered; else all of them are multiplied."""
 BLOCK = 1 << 15
-"""Rows read or scored at a time."""
+"""Outfits scored at a time."""
+
+Refuse = Callable[[np.ndarray], np.ndarray]
+"""From some candidates (m,) to (B, m) bool: True where one must not join a partial outfit."""
 
 
 class StateScorer:
@@ -161,6 +168,14 @@ class Index:
         return Scale.from_json(file.read_text())
 
     @cached_property
+    def _large(self) -> dict[int, Any]:
+        """FAISS indices of large categories; none where FAISS is not installed, for the search can do without."""
+        if not approximate.available():
+            return {}
+        names = self._own_categories[1]
+        return {names[name]: approximate.read(self.path / file) for name, file in self.info["large"].items()}
+
+    @cached_property
     def known(self) -> np.ndarray:
         """(U,) bool: the catalogue's own items that can be offered: with features and a category the model has seen."""
         return self._present[: self.size] & self.seen(np.arange(self.size))
@@ -214,12 +229,12 @@ class Index:
     def candidates(self, context: np.ndarray, allowed: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The best of the `allowed` rows (M,) beside the items of `context` (n,).
 
-        Where M is at most `FULL` every one is scored by the full model; else the `FULL` best of the first stage are.
+        Where M is at most `FULL` (or 2 k) all are scored by the full model; else so many of the first stage's best.
 
         Returns:
             rows (k,) and their full-model scores (k,), best first; fewer where fewer are allowed and have a score.
         """
-        owner, rows = self.pairs(context[None], allowed)
+        owner, rows = self.pairs(context[None], allowed, full=max(FULL, 2 * k))
         scores = self.scores(context[None], owner, rows)
         order = np.argsort(-scores, kind="stable")[: min(k, int((~np.isnan(scores)).sum()))]
         return rows[order], scores[order]
@@ -230,26 +245,31 @@ class Index:
         return self.scorer.score(items, np.ones(items.shape, bool))
 
     def pairs(
-        self, contexts: np.ndarray, allowed: np.ndarray, refuse: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        contexts: np.ndarray,
+        allowed: np.ndarray,
+        refuse: Refuse | None = None,
+        full: int = FULL,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Which candidates the full model should score beside which of the partial outfits (B, n).
 
-        All that may be, where they are at most `FULL` or the model has no first stage; else the `FULL` // B that the
+        All that may be, where they are at most `full` or the model has no first stage; else the `full` // B that the
         first stage puts highest for each.
 
         Args:
             allowed: (M,) rows of the catalogue's own items, ascending.
-            refuse: from some of them (m,) to (B, m) bool, True where one must not join a partial outfit.
+            full: outfits to score in all.
+            refuse: which of them must not join which partial outfit.
 
         Returns:
             owner (P,), which partial outfit, and rows (P,).
         """
         count = len(contexts)
-        if count * len(allowed) <= FULL or not hasattr(self.run.model, "query"):
+        if count * len(allowed) <= full or not hasattr(self.run.model, "query"):
             may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
             owner, place = may.nonzero()
             return owner, allowed[place]
-        rows, first = self.shortlist(contexts, allowed, max(FULL // count, 1), refuse)
+        rows, first = self.shortlist(contexts, allowed, max(full // count, 1), refuse)
         owner, place = np.isfinite(first).nonzero()
         return owner, rows[owner, place]
 
@@ -258,12 +278,12 @@ class Index:
         contexts: np.ndarray,
         allowed: np.ndarray,
         count: int,
-        refuse: Callable[[np.ndarray], np.ndarray] | None = None,
+        refuse: Refuse | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The first stage: for each partial outfit (B, n) the best `count` of the allowed rows (M,), best first.
 
-        One matrix product for each category: the items of a category stand together, and what is asked of them differs
-        from category to category.
+        One matrix product for each category (FAISS where it is large, see `goeswith.approximate`): the items of a
+        category stand together, and what is asked of them differs from category to category.
 
         Returns:
             rows (B, count) and first-stage scores (B, count), −inf where there is no candidate.
@@ -273,14 +293,42 @@ class Index:
         vectors, offsets = self._queries(contexts, categories)
         best: list[tuple[Tensor, Tensor]] = []
         for place, part in enumerate(np.split(allowed, starts[1:])):
-            found = self._products(vectors[:, place], int(categories[place]), part) + offsets[:, place, None]
-            if refuse is not None:
-                found[torch.from_numpy(refuse(part))] = -torch.inf
-            top = found.topk(min(count, len(part)), dim=1)
-            best.append((top.values, torch.from_numpy(part)[top.indices]))
+            category = int(categories[place])
+            found = self._approximate(vectors[:, place], category, part, count, refuse)
+            values, rows = found or self._exact(vectors[:, place], category, part, count, refuse)
+            best.append((values + offsets[:, place, None], rows))
         values, rows = (torch.cat(column, dim=1) for column in zip(*best, strict=True))
         top = values.nan_to_num(nan=-torch.inf, neginf=-torch.inf).topk(min(count, values.shape[1]), dim=1)
         return rows.gather(1, top.indices).numpy(), top.values.numpy()
+
+    def _exact(
+        self, vectors: Tensor, category: int, rows: np.ndarray, count: int, refuse: Refuse | None
+    ) -> tuple[Tensor, Tensor]:
+        """Inner products (B, count) of queries (B, d) with the best keys of some items of a category, and the rows."""
+        found = self._products(vectors, category, rows)
+        if refuse is not None:
+            found[torch.from_numpy(refuse(rows))] = -torch.inf
+        top = found.topk(min(count, len(rows)), dim=1)
+        return top.values, torch.from_numpy(rows)[top.indices]
+
+    def _approximate(
+        self, vectors: Tensor, category: int, rows: np.ndarray, count: int, refuse: Refuse | None
+    ) -> tuple[Tensor, Tensor] | None:
+        """The same by FAISS; None where the items are few, there is no such index, or it finds too few."""
+        large = self._large.get(category) if len(rows) >= approximate.LARGE else None
+        if large is None:
+            return None
+        start = int(self._starts[category])
+        places, products = approximate.search(large, vectors.numpy(), rows - start, 4 * count)
+        found = np.maximum(places, 0) + start
+        if refuse is not None:
+            distinct, at = np.unique(found, return_inverse=True)
+            refused = np.take_along_axis(refuse(distinct), at.reshape(found.shape), axis=1)
+            products = np.where(refused, -np.inf, products)
+        if (np.isfinite(products).sum(axis=1) < count).any():
+            return None
+        top = torch.from_numpy(products).topk(count, dim=1)
+        return top.values, torch.from_numpy(found).gather(1, top.indices)
 
     def _queries(self, contexts: np.ndarray, categories: np.ndarray) -> tuple[Tensor, Tensor]:
         """Vectors (B, C', d) and offsets (B, C') of partial outfits (B, n) that want an item of each category (C',)."""
@@ -398,7 +446,7 @@ def _info(path: Path) -> dict[str, Any]:
             f"{path} is an index of format {info.get('format')} and this program reads format {FORMAT}; "
             f"make it anew: goeswith index RUN DATASET --out {path}"
         )
-    lacking = [name for name in ("model", "dataset", "checksums", "items", "build") if name not in info]
+    lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
     if lacking:
         raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; make the index anew with goeswith index")
     return info
@@ -418,14 +466,20 @@ def _read_states(path: Path, info: dict[str, Any]) -> tuple[Tensor, np.ndarray, 
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("build") != info["build"]:
                 raise DataError(f"{path} belongs to another index; {_again(info)}")
-            saved = file.get_slice("hidden")
-            count, *shape = saved.get_shape()
-            hidden = torch.zeros(count + GUESTS, *shape)
-            for at in range(0, count, BLOCK):
-                hidden[at : min(at + BLOCK, count)] = saved[at : min(at + BLOCK, count)]
-            return hidden, file.get_tensor("present").bool().numpy(), file.get_tensor("categories")
+            present, categories = file.get_tensor("present").bool().numpy(), file.get_tensor("categories")
+            count, *shape = file.get_slice("hidden").get_shape()
+        # Read, not mapped: a mapped file would count twice in memory while it is copied.
+        hidden = torch.zeros(count + GUESTS, *shape)
+        with open(path, "rb") as raw:
+            size = int.from_bytes(raw.read(8), "little")
+            begin, end = json.loads(raw.read(size))["hidden"]["data_offsets"]
+            raw.seek(8 + size + begin)
+            view: Any = hidden[:count].numpy().reshape(-1).view(np.uint8)
+            if raw.readinto(view) != end - begin:
+                raise OSError("it is truncated")
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {path} ({error}); {_again(info)}") from None
+    return hidden, present, categories
 
 
 def digest(*parts: bytes | str) -> str:

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from goeswith import __version__
+from goeswith import __version__, approximate
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
@@ -305,6 +306,7 @@ def _write(
         "present": ("U8", source.present.shape, iter([source.present.astype(np.uint8).tobytes()])),
     }
     _write_tensors(fresh / "states.safetensors", tensors, {"build": build})
+    large = _write_large(source, shards, fresh, say)
     _fit_scale(source, fresh, say)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
     where = dataset.path.absolute()
@@ -324,10 +326,43 @@ def _write(
         "items": told.items,
         "without_features": told.without_features,
         "dtype": "float32",
+        "large": large,
         "checksums": {name: sha256(fresh / name) for name in names},
     }
     with fresh_file(fresh / "index.json") as partial:
         partial.write_text(json.dumps(info, indent=2) + "\n")
+
+
+def _write_large(source: _Source, shards: list[Path], fresh: Path, say: Callable[[str], None] | None) -> dict[str, str]:
+    """FAISS indices of the categories with very many items, where the model can be searched by them: name → file."""
+    files: dict[str, str] = {}
+    starts = np.flatnonzero(np.diff(source.category, prepend=-1, append=-1))
+    for start, stop in pairwise(starts.tolist()):
+        name = source.catalogue.categories[source.category[start]]
+        if stop - start < approximate.LARGE or not hasattr(source.run.model, "query"):
+            continue
+        if not approximate.available():
+            if say:
+                say(
+                    f"category {name!r} has {stop - start:,} items; pip install 'goeswith[scale]' to search them quicker"
+                )
+            continue
+        count = round((stop - start) ** 0.5) * approximate.TRAINED
+        chosen = np.unique(np.linspace(start, stop - 1, min(count, stop - start)).astype(np.int64))
+        sample = np.concatenate([block for _, block in _keys(source, shards, chosen)])
+        files[name] = f"large-{len(files)}.faiss"
+        blocks = (block for _, block in _keys(source, shards, np.arange(start, stop)))
+        approximate.write(fresh / files[name], blocks, stop - start, sample)
+    return files
+
+
+def _keys(source: _Source, shards: list[Path], rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of the index, ascending, and what the model's first stage searches of them (m, d), shard by shard."""
+    owner = rows // SHARD
+    for shard in np.unique(owner).tolist():
+        here = rows[owner == shard]
+        hidden = torch.from_numpy(load_file(shards[shard])["hidden"][here - shard * SHARD])
+        yield here, source.run.model.keys(ItemStates(hidden, torch.from_numpy(source.codes[here]))).numpy()
 
 
 def _write_tensors(

@@ -19,12 +19,14 @@ from goeswith.beam import Beam, Template, grow, spread
 from goeswith.catalogue import GROUPS
 from goeswith.errors import CatalogueError
 from goeswith.filters import Filters, Shelf, nearest
-from goeswith.index import Index
+from goeswith.index import FULL, Index
 
 __all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
 
 POOL = 256
 """The best looks among which a diverse choice is made."""
+SWAPS = 64
+"""The best swaps of one item that are looked at."""
 LONGEST = 24
 """Items of an outfit."""
 
@@ -75,6 +77,7 @@ class Stylist:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self._kinds: dict[tuple[str, str], np.ndarray] = {}
 
     def judge(self, item_ids: Sequence[str]) -> Look:
         """The score of an outfit.
@@ -125,7 +128,7 @@ class Stylist:
             raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
         shelf = self.index.shelf
         template, notes = self._template(rows, slots, filters, budget)
-        found = grow(self.index, template, beam, diversity)
+        found = grow(self.index, template, beam, diversity, full=max(FULL, 2 * k))
         if not len(found.scores):
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
@@ -180,12 +183,11 @@ class Stylist:
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one")
         before = float(self._scores([rows])[0])
-        passed = self._offered(filters, rows)
         swaps: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for place in free:
             context = np.delete(rows, place)
-            allowed = np.flatnonzero(passed & self._like(int(rows[place]), filters))
-            found, scores = self.index.candidates(context, allowed, POOL)
+            allowed = self._offered(self._like(int(rows[place]), filters), filters, rows)
+            found, scores = self.index.candidates(context, allowed, SWAPS)
             distinct = _first_of_each(self.index.shelf.products[found][:, None], scores)
             swaps.append((np.full(len(distinct), place), found[distinct], scores[distinct]))
         places, found, scores = (np.concatenate(column) for column in zip(*swaps, strict=True))
@@ -213,9 +215,8 @@ class Stylist:
         """
         _check(k=k)
         row = self._outfit([item_id])
-        passed = self._offered(filters, row)
         category = self.index.catalogue.items["category"][int(row[0])]
-        allowed = np.flatnonzero(passed & self._own(self.index.shelf.having("category", [category])))
+        allowed = self._offered(self._kind("category", category), filters, row)
         near = self.index.nearness(row, allowed)[0]
         best = _first_of_each(self.index.shelf.products[allowed][:, None], near)[:k]
         ids = self.index.catalogue.ids
@@ -299,26 +300,28 @@ class Stylist:
             )
         return looks
 
-    def _own(self, of_all: np.ndarray) -> np.ndarray:
-        """(U,) → the part that is the catalogue's own, without guests."""
-        return of_all[: self.index.size]
+    def _kind(self, column: str, value: str) -> np.ndarray:
+        """Rows (m,) of the catalogue's own items of a category or group, ascending."""
+        if (column, value) not in self._kinds:
+            inside = self.index.shelf.having(column, [value])[: self.index.size]
+            self._kinds[column, value] = np.flatnonzero(inside)
+        return self._kinds[column, value]
 
-    def _offered(self, filters: Filters, rows: np.ndarray) -> np.ndarray:
-        """(U,) bool: the catalogue's own items that pass, can be judged, and are of no product that is there."""
-        passed = self._own(filters.rows(self.index.catalogue)) & self.index.known
+    def _offered(self, rows: np.ndarray, filters: Filters, outfit: np.ndarray) -> np.ndarray:
+        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit."""
         products = self.index.shelf.products
-        return passed & ~np.isin(self._own(products), products[rows])
+        rows = rows[filters.rows(self.index.catalogue)[rows] & self.index.known[rows]]
+        return rows[~np.isin(products[rows], products[outfit])]
 
     def _like(self, row: int, filters: Filters) -> np.ndarray:
-        """(U,) bool: what the item may be exchanged for, by group, category or the filters' own."""
+        """Rows (m,) of what an item may be exchanged for, by group, category or the filters' own."""
         if filters.categories or filters.groups:
-            return np.ones(self.index.size, bool)
-        kind = self.index.catalogue.items.row(row, named=True)
-        column = "group" if kind["group"] is not None else "category"
-        return self._own(self.index.shelf.having(column, [kind[column]]))
+            return np.arange(self.index.size)
+        told = self.index.catalogue.items.row(row, named=True)
+        return self._kind("group", told["group"]) if told["group"] else self._kind("category", told["category"])
 
     def _slot(self, slot: str) -> np.ndarray:
-        """(U,) bool: the items of a group or category.
+        """Rows (m,) of a group or category.
 
         Raises:
             CatalogueError: there is neither of that name, or the model never saw the category.
@@ -329,21 +332,19 @@ class Stylist:
             known = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
             more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
             raise CatalogueError(f"no item is of the slot {slot!r}{more}; {nearest(slot, known)}")
-        # A group of that name wins: it holds at least as much.
-        inside = self._own(shelf.having(columns[-1], [slot]))
-        if inside.any() and not self.index.seen(np.flatnonzero(inside)).any():
+        rows = self._kind(columns[-1], slot)  # where a category has the name of a group, the group is meant
+        if not self.index.seen(rows).any():
             raise CatalogueError(
                 f"the model {self.index.run.title} never saw the category {slot!r}; choose another slot, or train it "
                 "with outfits of that category"
             )
-        return inside
+        return rows
 
     def _template(
         self, rows: np.ndarray, slots: Sequence[str], filters: Filters, budget: float | None
     ) -> tuple[Template, list[str]]:
         """What each slot may be filled with, and notes of those that nothing fits."""
         shelf = self.index.shelf
-        offered = self._offered(filters, rows)
         if budget is not None:
             shelf.need_prices("a budget")
             bare = next((row for row in rows.tolist() if np.isnan(shelf.prices[row])), None)
@@ -351,13 +352,14 @@ class Stylist:
                 raise CatalogueError(
                     f"item {self.index.catalogue.ids[bare]!r} has no price, so a budget cannot be kept; leave one out"
                 )
-            offered = offered & ~np.isnan(self._own(shelf.prices))
         allowed: list[np.ndarray] = []
         notes: list[str] = []
         for slot in slots:
             inside = self._slot(slot)
             _check_kinds(shelf, filters, slot, inside)
-            fitting = np.flatnonzero(inside & offered)
+            fitting = self._offered(inside, filters, rows)
+            if budget is not None:
+                fitting = fitting[~np.isnan(shelf.prices[fitting])]
             if len(fitting):
                 allowed.append(fitting)
             else:
@@ -388,7 +390,7 @@ def _first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def _check_kinds(shelf: Shelf, filters: Filters, slot: str, inside: np.ndarray) -> None:
     """Raise CatalogueError where the filters' categories or groups leave nothing of a slot, whatever else they say."""
     for column, values in (("category", filters.categories), ("group", filters.groups)):
-        if values and not (inside & shelf.having(column, values)[: len(inside)]).any():
+        if values and not shelf.having(column, values)[inside].any():
             raise CatalogueError(
                 f"the filters contradict the slot {slot!r}: none of its items has the {column} {' or '.join(values)}; "
                 "leave the slot or the filter out"

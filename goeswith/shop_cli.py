@@ -168,6 +168,21 @@ def similar(
 
 
 @app.command()
+def explain(
+    index: IndexArgument,
+    items: ItemsArgument,
+    swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Look for the swap that helps most.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Why an outfit has its score: a sentence, then pairs, items, attributes and rules in numbers."""
+    from goeswith.why import explain as explain_outfit
+    from goeswith.why import tables
+
+    found = explain_outfit(_stylist(index), items, swap=swap)
+    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n\n".join([found.sentence, *tables(found)]))
+
+
+@app.command()
 def serve(
     index: IndexArgument,
     host: Annotated[
@@ -212,8 +227,18 @@ def _filters(
 ) -> Any:
     from goeswith.filters import Filters
 
-    lists = (tuple(values or ()) for values in (category, group, brand, colour, season, gender, exclude))
-    return Filters(*lists, price_min=price_min, price_max=price_max, in_stock=in_stock)
+    return Filters(
+        categories=tuple(category or ()),
+        groups=tuple(group or ()),
+        brands=tuple(brand or ()),
+        colours=tuple(colour or ()),
+        seasons=tuple(season or ()),
+        genders=tuple(gender or ()),
+        exclude=tuple(exclude or ()),
+        price_min=price_min,
+        price_max=price_max,
+        in_stock=in_stock,
+    )
 
 
 def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
