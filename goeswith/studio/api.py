@@ -338,9 +338,9 @@ async def upload(
 async def image(
     request: Request,
     item_id: str,
-    size: Annotated[int, Query(ge=1, le=4096, description="Pixels along a side, rounded up.")] = 384,
+    size: Annotated[int, Query(ge=1, le=4096, description="Pixels along the longer side, rounded up.")] = 384,
 ) -> Response:
-    """The picture of an item as a square JPEG, or what stands for one that is missing."""
+    """The picture of an item as a JPEG, or what stands for one that is missing."""
     shop = _shop(request)
     etag = f'"{await shop.picture_workers.run(shop.picture_version, item_id, size)}"'
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}

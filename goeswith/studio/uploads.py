@@ -8,8 +8,8 @@ import warnings
 from PIL import Image, UnidentifiedImageError
 
 from goeswith.errors import DataError
-from goeswith.pictures import read_picture
 from goeswith.studio.limits import GUEST_SIDE, UPLOAD_PIXELS
+from goeswith.studio.thumbnails import shrink
 from goeswith.studio.working import Refused
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -19,7 +19,7 @@ UNTOLD = (None, "", "application/octet-stream")
 
 
 def read_upload(data: bytes, kind: str | None) -> Image.Image:
-    """An uploaded picture as a square RGB one, the whole of it on white.
+    """An uploaded picture as RGB on white, in its own shape.
 
     Args:
         kind: the media type that the client says it has.
@@ -43,7 +43,7 @@ def read_upload(data: bytes, kind: str | None) -> Image.Image:
     if width * height > UPLOAD_PIXELS:
         raise Refused(413, "too_many_pixels", _too_many())
     try:
-        return Image.fromarray(read_picture(io.BytesIO(data), (GUEST_SIDE, GUEST_SIDE)))  # type: ignore[arg-type]
+        return shrink(io.BytesIO(data), GUEST_SIDE)
     except DataError as error:
         raise Refused(422, "broken_picture", f"{error}; save it again") from None
 
