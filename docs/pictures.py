@@ -22,7 +22,7 @@ from goeswith.sample.wardrobe import make_items
 from goeswith.sample.worn import make_outfits
 
 OUT = Path(__file__).resolve().parent / "pictures" / "blanks.jpg"
-SHOWN, SIDE, SEED = 3, 200, 5
+SHOWN, SIDE, SEED = 2, 200, 5
 INK, WARM = "#26221f", "#a8432a"
 
 
