@@ -214,17 +214,24 @@ def cases(
 
 
 def reliability(
-    scale: Scale, scorer: Scorer, dataset: Dataset, *, split: str = "test", bins: int = 10, seed: int = 0
-) -> Reliability:
-    """Measure probabilities on the outfits of a split and fresh corruptions of them, of the kind they were fitted on.
+    scale: Scale, scorer: Scorer, dataset: Dataset, *, split: str = "test", seed: int = 0
+) -> Reliability | None:
+    """Hold a scale against the outfits of a split and fresh corruptions of them, of the kind it was fitted on.
 
-    Raises:
-        DataError: no outfit is in the split, or none can be corrupted.
+    None where the split has fewer than `LEAST` that can be scored and corrupted.
     """
+    if not len(_held(scorer, dataset, split)):
+        return None
     found = cases(scorer, dataset, split, negatives=scale.negatives, seed=seed)
-    if not len(found.scores):
-        raise DataError(f"no {split} outfit of {dataset.path} can be corrupted by {scale.negatives} negatives")
-    return measure(scale.probability(found.scores, found.sizes), found, split, scale.negatives, bins=bins, seed=seed)
+    if len(np.unique(found.outfits)) < LEAST:
+        return None
+    return measure(scale.probability(found.scores, found.sizes), found, split, scale.negatives, seed=seed)
+
+
+def calibrated(scorer: Scorer, dataset: Dataset, *, seed: int = 0) -> Reliability | None:
+    """Fit a scale on validation outfits and hold it against test outfits; None where either are too few."""
+    scale = Scale.fit(scorer, dataset, seed=seed)
+    return None if scale is None else reliability(scale, scorer, dataset, seed=seed)
 
 
 def measure(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from goeswith.audit import audit, yardsticks
+from goeswith.calibration import calibrated
 from goeswith.dataset import Dataset, create
 from goeswith.encoders import encode
 from goeswith.errors import DataError
@@ -124,7 +125,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         partial.write_text(json.dumps({"verdict": sentence, "lines": exam.lines, "compared": told}, indent=2) + "\n")
 
     shown = max((ALONE, NO_GRAPH, *WAYS), key=lab.valid_auc)
-    likes, dislikes = extremes(lab.runs[shown].scorer(dataset, features), dataset)
+    scorer = lab.runs[shown].scorer(dataset, features)
+    likes, dislikes = extremes(scorer, dataset)
     right, wrong = blanks(*exam.paper(shown.name), seed=seed)
     findings = Findings(
         entries=exam.entries,
@@ -143,6 +145,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         worst=dislikes,
         right=right,
         wrong=wrong,
+        reliability=calibrated(scorer, dataset, seed=seed),
         commands=[*_commands(out, outfits, seed), *lab.commands()],
     )
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a drawn wardrobe")

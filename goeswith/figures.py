@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,8 @@ from goeswith.tables import Line, column, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from goeswith.calibration import Reliability
 
 INK, QUIET, ACCENT = "#1d1d1f", "#8a8a8e", "#2f5bd0"
 _STYLE: dict[str, Any] = {
@@ -52,6 +54,24 @@ def k_curve(lines: Iterable[Line], out: Path) -> Path:
         for panel, what in zip(axes, panels, strict=True):
             _panel(panel, [line for line in lines if column(line) == what])
             panel.set_title(title(what).replace(", ", "\n"))
+    return out
+
+
+def reliability_curve(told: Mapping[str, Reliability], out: Path) -> Path:
+    """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
+
+    A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
+    """
+    with sheet(out, 1, len(told)) as panels:
+        for axes, (name, one) in zip(panels, told.items(), strict=True):
+            ends = [0.0, 1.0]
+            axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
+            for part in one.bins:
+                axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
+                axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
+            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="probability told", ylabel="share that was true")
+            axes.set_title(f"{name}\nBrier {one.brier:.3f}, calibration error {one.ece:.3f}")
+            axes.tick_params(length=0)
     return out
 
 

@@ -16,6 +16,7 @@ from goeswith.showcase import Blank, Look, Pictures
 from goeswith.tables import Column, Line, chance, column, headlines, long_table, signed, title
 
 if TYPE_CHECKING:
+    from goeswith.calibration import Reliability
     from goeswith.dataset import Dataset
 
 KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
@@ -53,7 +54,7 @@ class Findings:
 
     verdict: the sentence at the top. lead: what was done, a sentence or two. audits: question file → its verdict.
     curves: caption → run → what each epoch measured. shown: the scorer whose choices `best`, `worst`, `right` and
-    `wrong` are. commands: how to make the numbers again.
+    `wrong` are. reliability: of its probabilities. commands: how to make the numbers again.
     """
 
     entries: Sequence[Entry]
@@ -67,6 +68,7 @@ class Findings:
     worst: Sequence[Look] = ()
     right: Sequence[Blank] = ()
     wrong: Sequence[Blank] = ()
+    reliability: Reliability | None = None
     commands: Sequence[str] = ()
 
 
@@ -110,6 +112,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         groups=_groups(findings.entries, columns),
         effects=_effects(findings.comparisons, columns),
         charts={caption: _charts(runs) for caption, runs in findings.curves.items()},
+        diagram=_diagram(findings.reliability),
         everything=long_table(lines),
         item=Pictures(dataset),
     )
@@ -216,3 +219,17 @@ def _charts(runs: Mapping[str, History]) -> list[dict[str, Any]]:
             }
         )
     return charts
+
+
+def _diagram(told: Reliability | None) -> list[dict[str, Any]]:
+    """Predicted against observed as points of a 200 × 200 drawing whose origin is at the top left."""
+    return [
+        {
+            "x": round(200 * part.predicted, 1),
+            "y": round(200 * (1 - part.observed), 1),
+            "top": round(200 * (1 - part.high), 1),
+            "bottom": round(200 * (1 - part.low), 1),
+            "words": f"{part.predicted:.2f} told, {part.observed:.2f} true, {part.count:,} cases",
+        }
+        for part in (told.bins if told else ())
+    ]

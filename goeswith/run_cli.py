@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +80,7 @@ def evaluate(
 ) -> None:
     """AUC, FITB, MRR and recall with intervals, floors above, a signature on every line."""
     from goeswith.audit import floor_rows, yardsticks
+    from goeswith.calibration import calibrated
     from goeswith.dataset import Dataset
     from goeswith.evaluation import answer, compare, report
     from goeswith.features import load_features
@@ -121,14 +123,19 @@ def evaluate(
         if rows is not None:
             for told in reports:
                 told.write(rows / f"{told.scorer}-{file.stem}.parquet")
+    sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
     if as_json:
         counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
-        typer.echo(json.dumps({"summary": lines, "compared": compared, "scores": counts}, indent=2))
+        relied = [{"scorer": name, **asdict(held)} for name, held in sure]
+        parts = {"summary": lines, "compared": compared, "scores": counts, "calibration": relied}
+        typer.echo(json.dumps(parts, indent=2))
         return
     typer.echo(plain(*long_table(lines)))
     for line in compared:
         what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
         typer.echo(f"{what}: {difference(line)}")
+    for name, held in sure:
+        typer.echo(f"{name}, as a probability: {held}")
     for one in given:
         if faults := ", ".join(f"{count} {fault}" for fault, count in one.counts.items() if count):
             typer.echo(f"{one.path} is not complete: {faults}")

@@ -22,6 +22,7 @@ from goeswith.knowledge.rules import BOTTOM, Rule
 from goeswith.look import Look, Stylist, Swap
 from goeswith.models import ItemStates
 from goeswith.scorers import RunScorer, TaughtScorer
+from goeswith.tables import plain
 
 OTHERS = 128
 """Other bottoms that the trust in a rule is averaged over."""
@@ -122,6 +123,22 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
     )
 
 
+def tables(why: Why) -> list[str]:
+    """The numbers behind the sentence, as plain text: items and pairs, attributes, rules, swap."""
+    head = ["", "item", "adds", *(str(place + 1) for place in range(len(why.item_ids)))]
+    rows = [
+        [str(place + 1), item_id, _number(why.contributions[place]), *map(_number, why.pairs[place])]
+        for place, item_id in enumerate(why.item_ids)
+    ]
+    found = [f"score {why.look.score:.3f}", plain(head, rows)]
+    if why.attributes is not None:
+        found.append(f"of the score, by attribute mask: {', '.join(map(_number, why.attributes))}")
+    found += ["\n".join(map(str, why.rules))] if why.rules else []
+    if why.swap is not None:
+        found.append(f"swap {why.swap.removed} for {why.swap.added}: {why.swap.gain:+.3f}")
+    return found
+
+
 def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, int], int]:
     """The pair with the lowest score, and the item without which the score is highest.
 
@@ -172,7 +189,7 @@ def _taught(index: Index, rows: np.ndarray) -> TaughtScorer:
 
 
 def _trust(taught: TaughtScorer, size: int, bottoms: np.ndarray, others: np.ndarray) -> dict[tuple[int, int], float]:
-    """(bottom, rule) → mean λ, with each of `bottoms` among the first `size` items held against `others`, as one batch."""
+    """(bottom, rule) → mean λ, with each of `bottoms` among the first `size` items held against `others`; one batch."""
     if not len(others) or not len(bottoms):
         return {}
     place, other = (part.ravel() for part in np.meshgrid(bottoms, others, indexing="ij"))
@@ -247,16 +264,19 @@ def _verdict(look: Look) -> str:
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None) -> str:
-    """What taking the weakest item away would do; by percentile, for scores of another size are on another scale."""
+    """What taking the weakest item away would do.
+
+    Outfits of another size have another scale, so that a higher score alone does not make a better look, nor does a
+    better standing with a lower score: only where both agree is it said that the look gains.
+    """
     if np.isnan(contribution):
         return f"{name} goes least with the rest"
-    if without is None or look.percentile is None:
-        return f"{name} {'does not help it' if contribution <= 0 else 'helps it least'}"
-    if without > look.percentile + _STEP:
+    change = 0.0 if without is None or look.percentile is None else without - look.percentile
+    if contribution > 0 and change <= _STEP:
+        return f"no item is out of place, though {name} adds least"
+    if contribution < 0 and without is not None and change > _STEP:
         return f"without {name} it would be better than {_of_ten(without)}"
-    if without > look.percentile - _STEP:
-        return f"{name} adds next to nothing"
-    return f"no item is out of place, though {name} adds least"
+    return f"{name} {'adds next to nothing' if contribution > 0 or without is not None else 'does not help it'}"
 
 
 def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
@@ -290,6 +310,10 @@ def _of_ten(percentile: float) -> str:
     """A percentile in words that promise no more than it holds."""
     tens = round(percentile / 10)
     return "hardly any" if tens < 1 else "nearly all" if tens > 9 else f"about {tens} in 10"
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:+.2f}"
 
 
 def _plain(values: np.ndarray) -> list[float | None]:
