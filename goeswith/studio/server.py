@@ -86,5 +86,5 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = str(getattr(error, "strerror", None) or error).partition(" (")[0]
         raise ConfigError(f"cannot serve at {host}, port {port} ({why}); choose another --host or --port") from None

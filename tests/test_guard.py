@@ -1,0 +1,192 @@
+"""Guard: who may ask, from where, how much at once; and thumbnails, which are bounded and stay in their folder."""
+
+import asyncio
+import base64
+import io
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+from goeswith import studio
+from goeswith.errors import ConfigError, DataError
+from goeswith.studio import thumbnails
+from goeswith.studio.guard import Guard
+from goeswith.studio.server import check, listen
+from goeswith.studio.thumbnails import Thumbnails, inside, placeholder, side_of, version_of
+
+TOKEN = "correct-horse-battery"
+
+
+async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app that says how many bytes it was sent."""
+    await PlainTextResponse(str(len(await Request(scope, receive).body())))(scope, receive, send)
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic(f"anyone:{TOKEN}"), basic(f":{TOKEN}")])
+def test_the_token_lets_in(given: str) -> None:
+    client = TestClient(Guard(answers, token=TOKEN, hosts=None))
+    assert client.post("/", content=b"abc", headers={"authorization": given}).text == "3"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", TOKEN, "Basic %%%", basic(TOKEN), basic(f"{TOKEN}:"),
+     "Basic /w==", "Bearer k\u00f6nig"],
+)  # fmt: skip
+def test_anything_else_does_not(given: str) -> None:
+    client = TestClient(Guard(answers, token=TOKEN, hosts=None))
+    answer = client.get("/v1/items", headers={"authorization": given.encode("latin-1")})
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (401, "token_needed")
+    assert "Basic" in answer.headers["www-authenticate"]
+    assert TOKEN not in answer.text
+    assert client.get("/health").text == "0"
+
+
+def test_only_its_own_names_are_answered_where_it_is_alone() -> None:
+    client = TestClient(Guard(answers, token=None, hosts={"localhost", "127.0.0.1", "::1"}))
+    for host in ("localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"):
+        assert client.get("/", headers={"host": host}).status_code == 200
+    for host in ("evil.example", "localhost.evil.example", "evil.example:8000", ""):
+        answer = client.get("/health", headers={"host": host})
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (403, "unknown_host")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "http://testserver"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+    ],
+)
+def test_other_sites_may_look_but_change_nothing(headers: dict[str, str], status: int) -> None:
+    client = TestClient(Guard(answers, token=None, hosts=None))
+    assert client.post("/v1/score", content=b"x", headers=headers).status_code == status
+    assert client.get("/", headers=headers).status_code == 200
+
+
+def messages(receive: Callable[[], Message]) -> list[Message]:
+    """What the guard answers to a request whose body comes from `receive`."""
+    sent: list[Message] = []
+
+    async def ask() -> None:
+        async def given() -> Message:
+            message = receive()
+            if message["type"] == "never":
+                await asyncio.Event().wait()
+            return message
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        await Guard(answers, token=None, hosts=None)(scope, given, send)
+
+    asyncio.run(ask())
+    return sent
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goeswith.studio.guard.BODY_SECONDS", 0.02)
+    start, body = messages(lambda: {"type": "never"})
+    assert start["status"] == 408
+    assert b"too_slow" in body["body"]
+
+
+def test_a_body_that_ends_in_the_middle_is_not_taken_for_a_whole_one() -> None:
+    parts = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    start, _ = messages(lambda: next(parts))
+    assert start["status"] == 400
+
+
+def test_an_address_that_others_reach_needs_a_token_that_is_hard_to_guess() -> None:
+    assert check("127.0.0.1", None)
+    assert check("127.8.8.8", None)
+    assert check("::1", None)
+    assert check("localhost", TOKEN)
+    assert not check("0.0.0.0", TOKEN)
+    assert not check("shop.example", TOKEN)
+    for host in ("0.0.0.0", "::", "192.168.1.2", "shop.example", "localhost.evil.example", ""):
+        with pytest.raises(ConfigError, match="needs a token"):
+            check(host, None)
+    for token in ("short", "x" * 15, "has some spaces in it", "k\u00f6nig" * 5, ""):
+        with pytest.raises(ConfigError, match="16 or more ASCII"):
+            check("127.0.0.1", token)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"cannot serve at 127.0.0.1, port {port} \(.*in use\)"):
+            listen("127.0.0.1", port)
+    with pytest.raises(ConfigError, match=r"cannot serve at no\.such"):
+        listen("no.such.host.invalid", 0)
+    if socket.has_dualstack_ipv6():
+        listen("::1", 0).close()
+
+
+def test_without_the_extra_the_command_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "goeswith.studio.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(ConfigError, match=r"pip install 'goeswith\[serve\]'"):
+        studio.run("index")
+
+
+def test_sides_are_few() -> None:
+    assert [side_of(asked) for asked in (1, 96, 97, 384, 5000)] == [96, 96, 192, 384, 768]
+
+
+def test_pictures_are_only_taken_from_their_folder(tmp_path: Path) -> None:
+    assert inside(tmp_path, "images/a.jpg") == tmp_path / "images" / "a.jpg"
+    for name in ("../a.jpg", "images/../../a.jpg", "/etc/passwd", "", None):
+        assert inside(tmp_path, name) is None
+    assert inside(None, "a.jpg") is None
+    assert version_of(tmp_path / "gone.jpg") == version_of(tmp_path / "a\0b.jpg") == version_of(None) == "none"
+
+
+def test_a_thumbnail_keeps_the_shape_and_turns_as_exif_says(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (90, 60), "red").save(tmp_path / "turned.jpg", exif=exif)
+    Image.new("RGBA", (900, 30), (0, 0, 0, 0)).save(tmp_path / "long.png")
+    assert Image.open(io.BytesIO(thumbnails.make(tmp_path / "turned.jpg", 96))).size == (64, 96)
+    long = Image.open(io.BytesIO(thumbnails.make(tmp_path / "long.png", 192)))
+    assert (long.size, long.getpixel((5, 3))) == ((192, 6), (255, 255, 255))
+    assert Image.open(io.BytesIO(placeholder(192))).size == (192, 192)
+    with pytest.raises(DataError, match="missing"):
+        thumbnails.make(tmp_path / "gone.jpg", 96)
+
+
+def test_thumbnails_are_made_once_and_the_least_used_go_first() -> None:
+    made: list[str] = []
+    kept = Thumbnails(most=10)
+
+    def ask(name: str, size: int = 4) -> int:
+        return len(kept.get((name, 96, "v"), lambda: made.append(name) or b"x" * size))  # type: ignore[func-returns-value]
+
+    assert [ask(name) for name in "abab"] == [4] * 4
+    assert made == ["a", "b"]
+    ask("c")  # no room for three: b was asked for last, a before
+    assert ask("b") == 4
+    assert ask("a") == 4
+    assert made == ["a", "b", "c", "a"]
+    assert kept.bytes == sum(map(len, kept.kept.values())) <= 10
+    assert ask("large", 50) == 50
+    assert (kept.bytes, len(kept.kept)) == (0, 0)
