@@ -94,6 +94,7 @@ class Index:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._adding = threading.Lock()
+        self._networks: dict[str, Any] = {}
         told = _info(self.path)
         for _ in range(3):
             try:
@@ -398,7 +399,7 @@ class Index:
 
         parts = []
         for name in self.run.config["encoder"].split("+"):
-            network = open_network(name)
+            network = self._networks[name] = self._networks.get(name) or open_network(name)
             given: Any = network.reads(one)
             if network.size is not None:
                 if picture is None:
