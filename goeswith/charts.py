@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from goeswith.figures import ACCENT, INK, QUIET, k_curve, sheet
 from goeswith.tables import Column, column, headlines, title
 
@@ -76,7 +78,12 @@ def differences(board: Board, columns: Sequence[Column], out: Path) -> Path:
 
 
 def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
-    """The last of the columns against what training cost, one panel a cost; an unknown cost has no dot."""
+    """The last of the columns against what training cost, one panel a cost; an unknown cost has no dot.
+
+    Ablations and controls, which are like another model, are small dots without a name.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     what = columns[-1]
     rows = [row for row in rows if what in row.measured]
     with sheet(out, 1, len(COSTS), 4.6, 3.4) as panels:
@@ -85,12 +92,18 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
                 if (x := row.usual(cost)) is None:
                     continue
                 line, colour = row.measured[what].line, _COLOURS[row.kind]
+                if row.kind == "control" or (row.contender and row.contender.like):
+                    axes.plot(x, line["value"], "o", color=colour, alpha=0.5, markersize=2)
+                    continue
                 axes.vlines(x, line["low"], line["high"], color=colour, alpha=0.35, linewidth=1.6)
                 axes.plot(x, line["value"], "o", color=colour, markersize=4)
                 axes.annotate(
                     row.name, (x, line["value"]), xytext=(5, 2), textcoords="offset points", fontsize=6.5, color=INK
                 )
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.margins(x=0.25)
             axes.set_xlabel(label)
             axes.set_title(title(what).replace(", ", "\n"))
@@ -98,17 +111,21 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
 
 
 def learning(rows: Sequence[Row], out: Path) -> Path:
-    """Validation AUC by epoch, one panel a model with all its seeds, the others in grey behind them."""
+    """Validation AUC by epoch, one panel a model with all its seeds, behind them in grey where all models were."""
     from matplotlib.ticker import MaxNLocator
 
     curves = {row.name: [[epoch["valid_auc"] for epoch in told.history] for told in row.told] for row in rows}
+    every = [curve for own in curves.values() for curve in own]
+    epochs = range(max(map(len, every)))
+    there = ([curve[at] for curve in every if len(curve) > at] for at in epochs)
+    band = np.array([(min(values), max(values)) for values in there])
     high = -(-len(rows) // ACROSS)
-    with sheet(out, high, min(ACROSS, len(rows)), 2.4, 1.7) as panels:
+    with sheet(out, high, min(ACROSS, len(rows)), 2.6, 1.7) as panels:
         for axes, (name, own) in zip(panels, curves.items(), strict=False):
-            for other in (curve for each in curves.values() for curve in each):
-                axes.plot(range(1, len(other) + 1), other, color=QUIET, alpha=0.25, linewidth=0.6)
+            axes.fill_between(range(1, len(band) + 1), *band.T, color=QUIET, alpha=0.2, linewidth=0)
             for curve in own:
-                axes.plot(range(1, len(curve) + 1), curve, color=ACCENT, linewidth=1.2, marker="o", markersize=1.2)
+                dot = "o" if len(curve) == 1 else ""
+                axes.plot(range(1, len(curve) + 1), curve, color=ACCENT, linewidth=1.2, marker=dot, markersize=1.2)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_title(name, fontsize=7.5)
             axes.tick_params(labelsize=7, length=0)
