@@ -27,6 +27,7 @@ from goeswith.studio import limits
 from goeswith.studio.app import create_app
 from goeswith.studio.batching import Batcher
 from goeswith.studio.working import Refused, Workers
+from goeswith.why import explain
 
 OUTFIT = ["i0", "i50", "i100"]
 
@@ -107,6 +108,11 @@ def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> No
     own_swaps = stylist.improve(OUTFIT, locked=["i0"], k=2)
     assert [(swap["removed"], swap["added"]) for swap in told] == [(swap.removed, swap.added) for swap in own_swaps]
     assert all(swap["gain"] > 0 for swap in told)
+    told = client.post("/v1/explain", json={"items": OUTFIT}).json()
+    own_why = explain(stylist, OUTFIT)
+    assert (told["sentence"], told["weakest_item"]) == (own_why.sentence, own_why.weakest_item)
+    assert told["contributions"] == pytest.approx(own_why.contributions.tolist(), abs=1e-6)
+    assert [row[place] for place, row in enumerate(told["pairs"])] == [None] * 3
     told = client.post("/v1/similar", json={"item": "i0", "filters": {"exclude": ["i1"]}}).json()["items"]
     own_near = stylist.similar("i0", filters=Filters(exclude=("i1",)))
     assert [near["item_id"] for near in told] == [near.item_id for near in own_near]
@@ -141,6 +147,8 @@ REFUSED = [
     ("complete", LISTED | {"filters": {"price_min": 1e9}}, "no_answer", "widen the filters"),
     ("fill", {"items": ["i0"], "slot": "nope"}, "unknown_slot", "'nope'"),
     ("improve", {"items": OUTFIT, "locked": ["i1"]}, "no_answer", "not in the outfit"),
+    ("explain", {"items": ["i0"]}, "too_few_items", "1 item"),
+    ("explain", {"items": ["i6", "i7"]}, "same_product", "one product"),
     ("similar", {"item": "nope"}, "unknown_item", "'nope'"),
 ]
 
@@ -351,7 +359,7 @@ def test_nothing_is_loaded_from_another_host(client: TestClient) -> None:
         assert "text/" in answer.headers["content-type"] or "javascript" in answer.headers["content-type"]
     assert "default-src 'self'" in client.get("/docs").headers["content-security-policy"]
     schema = client.get("/openapi.json").json()
-    assert {f"/v1/{name}" for name in ("score", "complete", "fill", "improve", "similar", "items")} <= set(
+    assert {f"/v1/{name}" for name in ("score", "complete", "fill", "improve", "explain", "similar", "items")} <= set(
         schema["paths"]
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from goeswith import why
 from goeswith.filters import Filters
 from goeswith.look import Stylist
 from goeswith.studio import limits
@@ -109,6 +110,8 @@ class ExplainGiven(Given):
     """An outfit whose score is to be explained."""
 
     items: Items
+    filters: FiltersGiven = FiltersGiven()
+    swap: bool = Field(True, description="Look for the swap that would help most; without it the rest is quicker.")
 
 
 class SimilarGiven(Given):
@@ -163,6 +166,31 @@ class SimilarsTold(Told):
     """Substitutes, nearest first."""
 
     items: list[SimilarTold]
+
+
+class FiredTold(Told):
+    """A rule that two of the items fulfil or break."""
+
+    rule: dict[str, Any]
+    top: str
+    bottom: str
+    confidence: Number = Field(description="How far it is trusted, 0 to 1.")
+    says: str
+
+
+class WhyTold(Told):
+    """Why an outfit has its score. Places count from 0, in the order of the items."""
+
+    item_ids: list[str]
+    look: LookTold
+    pairs: list[list[Number]] = Field(description="How well two items go together; null on the diagonal.")
+    contributions: list[Number] = Field(description="What the score loses without the item; higher: it helps.")
+    attributes: list[Number] | None = Field(description="Share of each attribute mask; null for models without.")
+    weakest_pair: list[int]
+    weakest_item: int
+    rules: list[FiredTold]
+    swap: SwapTold | None
+    sentence: str
 
 
 class ItemTold(Told):
@@ -415,3 +443,14 @@ async def similar(request: Request, given: SimilarGiven) -> Any:
         return stylist.similar(given.item, filters=filters, k=given.k)
 
     return {"items": await _shop(request).ask(made, Asked([[given.item]], filters=filters))}
+
+
+@router.post("/explain", response_model=WhyTold, tags=["looks"])
+async def explain(request: Request, given: ExplainGiven) -> Any:
+    """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return why.explain(stylist, given.items, swap=given.swap, filters=filters).to_dict()
+
+    return await _shop(request).ask(made, Asked([given.items], least=2, filters=filters))
