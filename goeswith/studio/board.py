@@ -12,6 +12,8 @@ import numpy as np
 
 RADII = (25, 31, 35.5, 36, 37.5, 38.5, 40, 41, 42, 42.5, 43)
 """Per cent of the drawing from its middle to the middle of each of 2, 3, ... items; studio.css has the same."""
+WIDTHS = (36, 31, 29, 24.5, 22, 20, 18, 16.5, 15, 14, 13)
+"""Per cent that an item of 2, 3, ... is wide; studio.css has the same."""
 TURNS = {2: -0.25, 4: -0.125}
 """How far the ring is turned, so that two items lie side by side and four make a square; studio.css has the same."""
 MOST = len(RADII) + 1
@@ -127,8 +129,19 @@ def draw(names: Sequence[str], ahead: np.ndarray, weakest: tuple[int, int] | Non
     lines.sort(key=lambda line: (line.weakest, line.level))
     if weakest is None or len(names) < 3:
         return Drawing(lines, None)
-    x, y = at[list(weakest)].mean(axis=0)
-    return Drawing(lines, {"x": round(float(x), 1), "y": round(float(y), 1)})
+    x, y = _free(at, *weakest).round(1).tolist()
+    return Drawing(lines, {"x": x, "y": y})
+
+
+def _free(at: np.ndarray, first: int, second: int) -> np.ndarray:
+    """The place (2,) on a line, near its middle, that is furthest from every item where none is free of them."""
+    along = np.array([0.5, 0.42, 0.58, 0.34, 0.66])[:, None]
+    spots = at[first] * (1 - along) + at[second] * along  # (5, 2)
+    wide = 5 * WIDTHS[min(len(at), MOST) - 2]
+    # In units of what an item with its name and the flag need, so that 1 is free. Photos are up to 1.5 times as high.
+    apart = np.abs(spots[:, None] - at) / np.array([wide + 90, 1.5 * wide + 60])  # (5, n, 2)
+    room = apart.max(axis=2).min(axis=1)
+    return np.asarray(spots[int(np.argmax(np.minimum(room, 1)))])
 
 
 MISSING = {

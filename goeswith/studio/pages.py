@@ -19,7 +19,7 @@ from goeswith.studio import limits, measuring, outfitting, quiz, ruling
 from goeswith.studio.board import Board, address
 from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
-from goeswith.studio.views import FILTERS, PAGE, Wanted, groups_of, item
+from goeswith.studio.views import FILTERS, PAGE, Wanted, groups_of, item, shape
 from goeswith.studio.wall import FACETS, Wall
 from goeswith.studio.working import Refused
 
@@ -29,6 +29,8 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """No script and no style that stands in the page itself: a title that holds one stays text."""
+MEASURING = 600.0
+"""Seconds that the numbers of a report may take; they are measured once."""
 HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
 
 router = APIRouter(include_in_schema=False)
@@ -54,7 +56,14 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"
 
 
-async def shown(request: Request, template: str, board: Board, make: Callable[[Wall], Mapping[str, Any]]) -> Response:
+async def shown(
+    request: Request,
+    template: str,
+    board: Board,
+    make: Callable[[Wall], Mapping[str, Any]],
+    *,
+    seconds: float | None = None,
+) -> Response:
     """A page of what `make` finds, which runs in a worker; an error meant for the user is a page too."""
     shop: Shop = request.app.state.shop
     wall = shop.wall
@@ -63,7 +72,7 @@ async def shown(request: Request, template: str, board: Board, make: Callable[[W
         return _rendered(request, template, board, make(wall))
 
     try:
-        return HTMLResponse(await shop.workers.run(made), headers=HEADERS)
+        return HTMLResponse(await shop.workers.run(made, seconds=seconds), headers=HEADERS)
     except GoeswithError as error:
         status = error.status if isinstance(error, Refused) else 422
         told = {"heading": "That is not here" if status == 404 else "That did not work", "message": str(error)}
@@ -74,7 +83,7 @@ def _rendered(request: Request, template: str, board: Board, told: Mapping[str, 
     theme = request.cookies.get("theme", "")
     common = {
         "board": board, "here": request.url.path, "theme": theme if theme in ("light", "dark") else "",
-        "stale": request.app.state.shop.index.stale,
+        "stale": request.app.state.shop.index.stale, "shape": shape(request.app.state.shop.wall),
     }  # fmt: skip
     return templates().get_template(template).render(common | dict(told))
 
@@ -257,4 +266,4 @@ async def report_page(request: Request, on: Ids = [], lock: Ids = []) -> Respons
 @router.get("/report/numbers")
 async def numbers(request: Request) -> Response:
     """What it gets right, and its best and worst outfits."""
-    return await shown(request, "numbers.html", Board(), measuring.numbers)
+    return await shown(request, "numbers.html", Board(), measuring.numbers, seconds=MEASURING)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from goeswith.catalogue import GROUPS
 from goeswith.errors import CatalogueError
 from goeswith.look import Filters, Look
+from goeswith.studio.behind import once
 from goeswith.studio.board import Board, address
+from goeswith.studio.thumbnails import inside
 from goeswith.studio.wall import FACETS, Wall, image_path
 
 PAGE = 60
 """Items on one page of the wall."""
+SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
+"""Width over height of the tiles; studio.css has the same."""
 PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
 TOLD = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
 
@@ -52,6 +60,24 @@ def item(wall: Wall, row: int) -> Item:
 def items(wall: Wall, item_ids: Any) -> list[Item]:
     """The items of ids, all of them known."""
     return [item(wall, wall.row(item_id)) for item_id in item_ids]
+
+
+@once
+def shape(wall: Wall) -> str:
+    """Of most pictures of the catalogue: every tile gets it, so that photos fill theirs and nothing is cut off."""
+    some = wall.catalogue.items["image"].drop_nulls()[:2000:97].to_list()
+    paths = [path for name in some if (path := inside(wall.index.images, name)) is not None]
+    sizes = [size for path in paths if (size := _size(path)) is not None]
+    ratio = float(np.median([width / height for width, height in sizes])) if sizes else 1.0
+    return min(SHAPES, key=lambda name: abs(SHAPES[name] - ratio))
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except Exception:  # a broken file makes Pillow raise nearly anything; it has no say in the shape
+        return None
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ function replace(id, page, told) {
   const focused = old.contains(document.activeElement) ? pathTo(document.activeElement) : null;
   old.replaceWith(fresh);
   refocus(fresh, focused);
-  if (fresh.dataset.say && told !== false) $("#toast").textContent ? null : announce(fresh.dataset.say);
+  if (fresh.dataset.say && told !== false) announce(fresh.dataset.say);
   wake(fresh);
   return fresh;
 }
@@ -188,7 +188,11 @@ async function load(place) {
   delete place.dataset.load;
   try {
     const { page } = await fetched(address);
-    if (place.isConnected) replace(place.id, page, false);
+    if (!place.isConnected || replace(place.id, page, false)) return;
+    const trouble = document.createElement("p");
+    trouble.className = "note";
+    trouble.textContent = $("[role=alert]", page)?.textContent || "";
+    place.replaceChildren(trouble);
   } catch {
     place.replaceChildren();
   }
