@@ -44,7 +44,7 @@ REPEATS = 4
 QUANTILES = 201
 """Marks kept of the held-out outfits: half a per cent apart."""
 _RARE = 0.05  # sizes below this share of the outfits are measured on parts of larger ones
-_TINY = 1e-9
+_TINY = 1e-6  # a smaller spread, as a share of the mean, is rounding
 
 
 class Cases(NamedTuple):
@@ -289,7 +289,7 @@ def _by_size(scorer: Scorer, outfits: Outfits, seed: int) -> tuple[np.ndarray, n
     means = _line(outfits.lengths[told], scores[told], sizes)
     off = np.abs(scores[told] - means[outfits.lengths[told] - 2])
     spreads = np.maximum(_line(outfits.lengths[told], off, sizes), off.mean() / 3)
-    spreads *= np.sqrt(np.mean((off / np.maximum(spreads[outfits.lengths[told] - 2], _TINY)) ** 2))
+    spreads *= np.sqrt(np.mean((off / np.maximum(spreads[outfits.lengths[told] - 2], 1e-12)) ** 2))
     usual = max(int(np.quantile(outfits.lengths, _RARE)), 2)
     lot = np.where(mask, np.random.default_rng(seed).random(mask.shape), np.inf)
     mixed = np.take_along_axis(items, lot.argsort(axis=1), axis=1)  # the real ones first, in any order
@@ -298,7 +298,7 @@ def _by_size(scorer: Scorer, outfits: Outfits, seed: int) -> tuple[np.ndarray, n
         scores = np.asarray(scorer.score(parts, np.ones(parts.shape, bool)), np.float64)
         if np.count_nonzero(~np.isnan(scores)) >= LEAST:
             means[size - 2], spreads[size - 2] = np.nanmean(scores), np.nanstd(scores)
-    return means, np.maximum(spreads, _TINY)
+    return means, np.maximum(spreads, _TINY * np.maximum(np.abs(means), 1))
 
 
 def _line(sizes: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -312,7 +312,7 @@ def _line(sizes: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarr
 
 def _standard(scores: np.ndarray, sizes: np.ndarray | int, means: np.ndarray, spreads: np.ndarray) -> np.ndarray:
     place = np.clip(np.asarray(sizes) - 2, 0, len(means) - 1)
-    standard: np.ndarray = (scores - means[place]) / spreads[place]
+    standard: np.ndarray = np.round((scores - means[place]) / spreads[place], 6)  # equal scores stay equal
     return standard
 
 
