@@ -29,6 +29,7 @@ from goeswith.knowledge.rules import BOTTOM, TOP
 from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.choice import chosen
+from goeswith.models.expansion import expand
 from goeswith.models.textcnn import TextCnn
 from goeswith.networks import word_vectors
 from goeswith.outfits import OutfitBatch
@@ -147,6 +148,17 @@ class AkdDbpr(nn.Module):
             sums = [(codes * here[:, :, None]).sum(dim=1).float() for here in (top, bottom)]
             total, pairs = (sums[0] * sums[1]).sum(dim=1), top.sum(dim=1) * bottom.sum(dim=1)
         return torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """What a first stage searches: z (U, H)."""
+        return states.hidden
+
+    def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
+        """Vectors (B, H) and offsets (B,) with y = query · key + offset for a candidate beside partial outfits (B, n).
+
+        Exact, for y is linear in the candidate's z. typical: hidden (B, H), one of the wanted category for each.
+        """
+        return expand(self.score, states, items, typical)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """−ln σ(m_ij − m_ik)."""
