@@ -259,7 +259,7 @@ def _verdict(look: Look) -> str:
     if look.percentile is None:
         return f"This look has a score of {look.score:.1f}, and nothing to compare it with"
     said = next(words for least, words in _STANDINGS if look.percentile >= least)
-    only = "only " if look.percentile < _STANDINGS[-2][0] and round(look.percentile / 10) else ""
+    only = "only " if look.percentile < _STANDINGS[2][0] and round(look.percentile / 10) else ""
     return f"This look {said}: better than {only}{_of_ten(look.percentile)} outfits of this catalogue"
 
 
