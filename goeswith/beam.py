@@ -16,6 +16,8 @@ from goeswith.index import FULL, Index
 
 PENNY = 1e-6
 """What sums of prices may be off by rounding."""
+FEW = 64
+"""Rows a slot among which its cheapest products are looked for first."""
 
 
 class Beam(NamedTuple):
@@ -39,35 +41,39 @@ class Template:
     prices: np.ndarray | None
     budget: float | None
 
-    def cheapest(self, since: int = 0) -> np.ndarray | None:
-        """Rows that fill the slots from `since` on with distinct products for the least money; None where none do.
+    def cheapest(self) -> np.ndarray | None:
+        """Rows that fill the slots with distinct products for the least money (any, without prices), None if none do.
 
         Of n slots, the n cheapest products of each are enough to choose from: whatever the others take, one is left.
         """
-        assert self.prices is not None
-        wanted = self.slots[since:]
-        if not wanted:
-            return np.empty(0, np.int64)
-        short = [self._cheap(rows, len(wanted)) for rows in wanted]
-        rows = np.unique(np.concatenate(short))
-        products, column = np.unique(self.products[rows], return_inverse=True)
-        # (slots, products) the least price of a product in a slot, and the row that has it
-        costs = np.full((len(wanted), len(products)), np.inf)
+        short = [self._cheap(rows) for rows in self.slots]
+        owner = np.repeat(np.arange(len(short)), [len(rows) for rows in short])
+        rows = np.concatenate(short)
+        kinds, column = np.unique(self.products[rows], return_inverse=True)
+        costs = np.full((len(short), len(kinds)), np.inf)  # each slot has a product once, see `_cheap`
+        costs[owner, column] = 0.0 if self.prices is None else self.prices[rows]
         which = np.zeros(costs.shape, np.int64)
-        for place, own in enumerate(short):
-            for row, at in zip(own.tolist(), column[np.searchsorted(rows, own)].tolist(), strict=True):
-                if self.prices[row] < costs[place, at]:
-                    costs[place, at], which[place, at] = self.prices[row], row
+        which[owner, column] = rows
         try:
             slots, chosen = linear_sum_assignment(costs)
         except ValueError:  # no choice of distinct products fills every slot
             return None
-        return which[slots, chosen] if len(slots) == len(wanted) else None
+        return which[slots, chosen] if len(slots) == len(short) else None
 
-    def _cheap(self, rows: np.ndarray, count: int) -> np.ndarray:
-        """The cheapest row of each of the `count` cheapest products among `rows`."""
-        assert self.prices is not None
-        order = rows[np.argsort(self.prices[rows], kind="stable")]
+    def _cheap(self, rows: np.ndarray) -> np.ndarray:
+        """The cheapest row of each of the n cheapest products among `rows`, n the number of slots."""
+        count = len(self.slots)
+        few = rows
+        if len(rows) > FEW * count:  # sorting all of them is only needed where these are nearly all of one product
+            near = (
+                np.argpartition(self.prices[rows], FEW * count)[: FEW * count]
+                if self.prices is not None
+                else slice(FEW)
+            )
+            few = np.sort(rows[near])
+        if len(np.unique(self.products[few])) < count:
+            few = rows
+        order = few if self.prices is None else few[np.argsort(self.prices[few], kind="stable")]
         first = np.unique(self.products[order], return_index=True)[1]
         return order[np.sort(first)[:count]]
 
@@ -75,10 +81,8 @@ class Template:
         """Raise CatalogueError where no look keeps to the budget; the least that one costs is told."""
         if self.budget is None or self.prices is None:
             return
-        own = float(self.prices[self.anchors].sum())
-        found = self.cheapest()
-        if found is None:
-            return  # too few products for the slots, whatever they cost: the search tells
+        own, found = float(self.prices[self.anchors].sum()), self.cheapest()
+        assert found is not None  # the stylist leaves out slots that cannot be filled
         least = own + float(self.prices[found].sum())
         if least > self.budget + PENNY:
             raise CatalogueError(
@@ -100,7 +104,8 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
 
     At each slot all partial looks and all candidates that the first stage lets through are one call to the model; the
     best `beam` go on. Partial looks without a score go on last. With a budget, a candidate is refused where the least
-    price of the slots to come does not fit any more; should that leave nothing, the cheapest look is offered.
+    price of the slots to come does not fit any more. Slots that share their products can leave a beam with nothing;
+    the cheapest look is offered then.
     """
     held = Beam(template.anchors[None], np.zeros(1))
     spare = template.spare()
@@ -145,11 +150,9 @@ def _best(index: Index, held: Beam, template: Template, beam: int, diversity: fl
 
 
 def _cheapest(index: Index, template: Template) -> Beam:
-    """The cheapest look alone, for a search whose partial looks all spent too much; nothing where there is none."""
-    width = len(template.anchors) + len(template.slots)
-    found = template.cheapest() if template.prices is not None else None
-    if found is None:
-        return Beam(np.empty((0, width), np.int64), np.empty(0))
+    """The cheapest look alone."""
+    found = template.cheapest()
+    assert found is not None
     items = np.concatenate([template.anchors, found])[None]
     return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)))
 

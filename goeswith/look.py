@@ -129,12 +129,12 @@ class Stylist:
         shelf = self.index.shelf
         template, notes = self._template(rows, slots, filters, budget)
         found = grow(self.index, template, beam, diversity, full=max(FULL, 2 * k))
-        if not len(found.scores):
+        best = _first_of_each(np.sort(shelf.products[found.items], axis=1), found.scores)[:POOL]
+        if not len(best):
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
                 "some models need a top and a bottom: add one"
             )
-        best = _first_of_each(np.sort(shelf.products[found.items], axis=1), found.scores)[:POOL]
         chosen = best[self._spread(found, best, len(rows), k, diversity)]
         if len(chosen) < k:
             notes.append(f"thin: only {len(chosen)} of {k} looks can be made of what fits")
@@ -360,10 +360,12 @@ class Stylist:
             fitting = self._offered(inside, filters, rows)
             if budget is not None:
                 fitting = fitting[~np.isnan(shelf.prices[fitting])]
-            if len(fitting):
-                allowed.append(fitting)
-            else:
+            if not len(fitting):
                 notes.append(f"thin: no {slot} fits the filters, so the look has none")
+            elif not _room(shelf.products, [*allowed, fitting]):
+                notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
+            else:
+                allowed.append(fitting)
         if not allowed:
             raise CatalogueError(f"no item fits: {', '.join(slots)} with the filters {filters}; widen the filters")
         template = Template(rows, allowed, shelf.products, shelf.prices if budget is not None else None, budget)
@@ -385,6 +387,13 @@ def _first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
     order = order[~np.isnan(scores[order])]
     first = np.unique(keys[order], axis=0, return_index=True)[1]
     return order[np.sort(first)]
+
+
+def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:
+    """Whether distinct products can fill every slot, the last of which is new."""
+    if len(np.unique(products[slots[-1][:1000]])) >= len(slots):
+        return True
+    return Template(np.empty(0, np.int64), slots, products, None, None).cheapest() is not None
 
 
 def _check_kinds(shelf: Shelf, filters: Filters, slot: str, inside: np.ndarray) -> None:

@@ -24,6 +24,7 @@ from goeswith.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.features import load_features
 from goeswith.index import Index, build
+from goeswith.networks import Network
 from goeswith.run import Run
 
 WHOLE = np.ones((1, 3), bool)
@@ -410,13 +411,30 @@ def test_a_guest_is_judged_like_an_item_that_says_the_same(worded):
     ("told", "words"),
     [
         ({"category": "boot", "title": "x"}, "no item has the category 'boot'; did you mean 'boots'?"),
-        ({"category": "boots", "title": ""}, "words reads words, and the item has none; give a title"),
         ({"category": "boots", "title": "x", "size": "38"}, "the catalogue has no column 'size'"),
     ],
 )
 def test_a_guest_that_cannot_be_taken_in(worded, told, words):
     with pytest.raises(CatalogueError, match=re.escape(words)):
         Index(worded).add(Image.new("RGB", (8, 8)), **told)
+
+
+def test_a_guest_is_looked_at_where_the_encoder_looks(worded):
+    index, seen = Index(worded), []
+
+    def run(pictures):
+        seen.append(pictures)
+        return np.ones((len(pictures), index.run.config["dim"]), np.float32)
+
+    index._networks["words"] = Network("words", run, (6, 8), "")
+    with pytest.raises(CatalogueError, match="words looks at pictures, and the item has none; give one"):
+        index.add(None, category="boots")
+    index.add(Image.new("RGBA", (30, 30), (255, 0, 0, 255)), category="boots")
+    assert seen[0].shape == (1, 6, 8, 3)
+    assert seen[0][0, 3, 4].tolist() == [255, 0, 0]
+    index._networks["words"] = Network("words", lambda pictures: np.ones((1, 3)), (6, 8), "")
+    with pytest.raises(ModelError, match="gives 3 features here and the model reads 2048"):
+        index.add(Image.new("RGB", (8, 8)), category="boots")
 
 
 def test_there_is_room_for_so_many_guests(worded, monkeypatch):

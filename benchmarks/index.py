@@ -1,0 +1,195 @@
+"""Speed and memory of an index over a large catalogue, beside one matrix product over the same states.
+
+    python benchmarks/index.py [--items 1000000]
+
+The catalogue is made up: features are drawn around a few hundred styles; the model (ADD-GNN, K = 4, H = 64, two
+steps) has its first weights, and an item's state is 256 numbers. What takes time does not depend on what was learned.
+Every time is told as it is and as a ratio to one pass over all states, a matrix product (items × 256) · (256 × 1),
+measured in the same run. Processor time is told beside that of the clock, for on a busy machine the two part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors.torch import save_file
+
+from goeswith.catalogue import GROUPS
+from goeswith.dataset import Dataset, Imported, create
+from goeswith.features import write_features
+from goeswith.index import Index, build
+from goeswith.look import Filters, Stylist
+from goeswith.models import Vocabulary
+from goeswith.models.add_gnn import AddGnn, AddGnnConfig
+from goeswith.training import TrainConfig
+
+CATEGORIES, STYLES, DIM = 50, 400, 64
+COLOURS = [f"colour {place:02}" for place in range(20)]
+SLOTS = ("category 07", "category 14", "category 21")
+
+
+def make_dataset(folder: Path, items: int) -> Dataset:
+    chance = np.random.default_rng(0)
+    category = chance.integers(0, CATEGORIES, items)
+    table = pl.DataFrame(
+        {
+            "item_id": [f"i{row:07}" for row in range(items)],
+            "category": [f"category {code:02}" for code in category],
+            "group": [GROUPS[code % len(GROUPS)] for code in category],
+            "title": [f"item {row}" for row in range(items)],
+            "colour": chance.choice(COLOURS, items),
+            "brand": chance.choice([f"brand {place}" for place in range(200)], items),
+            "price": chance.integers(10, 300, items).astype(float),
+        }
+    )
+    worn = pl.DataFrame({"outfit_id": ["o0"], "item_ids": [["i0000000", "i0000001"]]})
+    dataset = create(Imported(items=table, outfits=worn, source="made", licence="none"), folder, layout="made")
+    styles = chance.standard_normal((STYLES, DIM)).astype(np.float32)
+
+    def blocks() -> Any:
+        for at in range(0, items, 1 << 16):
+            count = min(1 << 16, items - at)
+            yield np.abs(styles[chance.integers(0, STYLES, count)] + 0.5 * chance.standard_normal((count, DIM)))
+
+    path = dataset.path / "features" / "made.safetensors"
+    ids = dataset.catalogue.ids
+    write_features(path, blocks(), (items, DIM), item_ids=ids, encoder="made", catalogue=dataset.catalogue)
+    return dataset
+
+
+def make_run(folder: Path) -> Path:
+    torch.manual_seed(0)
+    names = tuple(f"category {code:02}" for code in range(CATEGORIES))
+    words = Vocabulary(names, tuple(GROUPS[code % len(GROUPS)] for code in range(CATEGORIES)))
+    config = AddGnnConfig(hidden=64)
+    model = AddGnn(config, DIM, words)
+    folder.mkdir()
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / "weights.safetensors")
+    told = {
+        "model": "add-gnn", "goeswith": "", "settings": asdict(config), "train": asdict(TrainConfig()),
+        "knowledge": None, "rules": None, "encoder": "made", "features": "", "dim": DIM,
+        "dataset": {"name": "made", "source": "", "fingerprint": ""}, "left_out": {},
+        "categories": words.categories, "groups": words.groups,
+        "result": {"best_epoch": 0, "valid_auc": 0.5, "epochs": 0, "seconds": 0.0, "unservable": 0, "history": []},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(told))
+    return folder
+
+
+def seconds(work: Callable[[int], object], repeats: int, clients: int = 1) -> np.ndarray:
+    """(repeats * clients, 2): what each call took by the clock and of the processor, after one that warms up."""
+    work(0)
+    taken: list[tuple[float, float]] = []
+
+    def client(number: int) -> None:
+        for repeat in range(repeats):
+            start, own = time.perf_counter(), time.thread_time()
+            work(1 + number * repeats + repeat)
+            taken.append((time.perf_counter() - start, time.thread_time() - own))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return np.array(taken)
+
+
+def clock(start: float, used: float) -> str:
+    return f"{time.perf_counter() - start:.0f} s, of the processor {time.process_time() - used:.0f} s"
+
+
+def most_memory() -> float:
+    """The most resident memory that this process had, in GB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
+
+
+def memory() -> float:
+    """Resident memory of this process in GB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--work", type=Path, help="Folder to keep the catalogue and the index in.")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = given.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        told = measure(work, given.items, given.repeats)
+    if given.json:
+        print(json.dumps(told, indent=2))
+        return
+    for name, value in told.items():
+        print(f"{name:60} {value}")
+
+
+def measure(work: Path, items: int, repeats: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"items": items, "threads": torch.get_num_threads()}
+    data = Dataset(work / "data") if (work / "data").is_dir() else make_dataset(work / "data", items)
+    run = work / "run" if (work / "run").is_dir() else make_run(work / "run")
+    if not (work / "index").is_dir():
+        start, used = time.perf_counter(), time.process_time()
+        build(run, data, work / "index")
+        told["build"] = clock(start, used)
+        told["most resident memory while building, GB"] = most_memory()
+    del data
+    start, used = time.perf_counter(), time.process_time()
+    index = Index(work / "index")
+    told["open"] = clock(start, used)
+    stylist = Stylist(index)
+    states, vector = index.states.hidden.flatten(1), torch.randn(256, 1)
+    own = np.median(seconds(lambda _: states @ vector, 9), axis=0)
+    told["one pass over all states"] = f"{1e3 * own[0]:.0f} ms, of the processor {1e3 * own[1]:.0f} ms"
+    chance = np.random.default_rng(1)
+    anchors = [index.catalogue.ids[row] for row in chance.choice(len(index.catalogue), 500, replace=False)]
+    filters = Filters(colours=tuple(COLOURS[:4]), price_max=150.0)
+
+    def complete(**more: Any) -> Callable[[int], object]:
+        return lambda turn: stylist.complete([anchors[turn]], slots=SLOTS, **more)
+
+    asked: dict[str, Callable[[int], object]] = {
+        "fill": lambda turn: stylist.fill([anchors[turn]], SLOTS[turn % 3]),
+        "fill, slot a group": lambda turn: stylist.fill([anchors[turn]], "shoes"),
+        "complete, 3 slots": complete(),
+        "complete, 3 slots, filters": complete(filters=filters),
+        "complete, 3 slots, other filters each time": lambda turn: stylist.complete(
+            [anchors[turn]], slots=SLOTS, filters=replace(filters, price_max=150.0 + turn)
+        ),
+        "complete, 3 slots, budget": complete(budget=500.0),
+        "complete, 3 slots, diversity": complete(diversity=0.5),
+    }
+    for name, call in asked.items():
+        for clients in (1, 8):
+            start = time.perf_counter()
+            taken = seconds(call, repeats if clients == 1 else max(repeats // 4, 2), clients)
+            rate = len(taken) / (time.perf_counter() - start)
+            (half, half_own), (most, most_own) = np.quantile(taken, [0.5, 0.95], axis=0)
+            told[f"{name}; {clients} client(s)"] = (
+                f"p50 {1e3 * half:.0f} ms ({half / own[0]:.2f} passes), p95 {1e3 * most:.0f} ms "
+                f"({most / own[0]:.2f} passes); of the processor p50 {1e3 * half_own:.0f} ms "
+                f"({half_own / own[1]:.2f}), p95 {1e3 * most_own:.0f} ms ({most_own / own[1]:.2f}); {rate:.1f}/s"
+            )
+    told["resident memory, GB"] = round(memory(), 2)
+    told["most resident memory, GB"] = most_memory()
+    return told
+
+
+if __name__ == "__main__":
+    main()
