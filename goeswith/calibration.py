@@ -10,8 +10,8 @@ A score is only an order. Two things make it readable, both measured on outfits 
 
 The size of an outfit changes the scale of its score: a mean over many pairs varies less than one over few, and a sum
 grows. Scores are therefore standardised among outfits of their size first, z = (y − mean_n) / spread_n. The probability
-is Platt's σ(a z + b). Isotonic regression was measured beside it and gave way: the few hundred outfits of a validation
-part leave it steps with overconfident ends, and its log loss on test was worse on most runs, see docs/explain.md.
+is Platt's σ(a z + b). Isotonic regression was measured beside it, see docs/explain.md: as good by the sample, worse by
+MANGO, where the few hundred outfits of the validation part leave it steps with overconfident ends.
 """
 
 from __future__ import annotations

@@ -1,0 +1,253 @@
+"""Measure what docs/explain.md says of explanations and of probabilities, and write its tables and its figure.
+
+    python benchmarks/faithfulness.py --results runs/results
+
+Faithfulness: one item of each test outfit is exchanged for another of its kind. An explanation is right where it blames
+that item, and faithful where the score rises more without the blamed item than without another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from goeswith.bootstrap import mean, resampled
+from goeswith.calibration import Cases, Reliability, Scale, cases, measure
+from goeswith.contributions import leave_one_out, pair_matrix
+from goeswith.dataset import Dataset
+from goeswith.figures import reliability_curve
+from goeswith.files import fresh_file
+from goeswith.negatives import Negatives
+from goeswith.run import Run
+from goeswith.tables import markdown
+from goeswith.training import corruptions
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain.md"
+FIGURE = PAGE.parent / "results" / "reliability.svg"
+RUNS = {
+    "ADD-GNN on MANGO": ("mango/without-knowledge-seed0", "mango"),
+    "without graph on MANGO": ("mango/without-knowledge--without-graph-seed0", "mango"),
+    "ADD-GNN on the sample": ("sample/without-knowledge-seed0", "sample#users"),
+}
+"""What the page calls a run → its folder, and its data set, below --results."""
+DRAWS = 8
+"""Items that a place is filled with instead, of which the mean rise is taken."""
+
+Value = tuple[float, float, float]
+"""A mean and its 95 % interval by outfit."""
+
+
+class Corrupted(NamedTuple):
+    """Outfits, items (B, n) and their mask, each with one wrong item at the place `wrong` (B,)."""
+
+    items: np.ndarray
+    mask: np.ndarray
+    wrong: np.ndarray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("runs/results"), help="folder of runs and data sets")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are written")
+    parser.add_argument("--figure", type=Path, default=FIGURE)
+    given = parser.parse_args()
+    told: dict[str, tuple[Any, Dataset]] = {}
+    for name, (run, data) in RUNS.items():
+        dataset = Dataset(given.results / "data" / data)
+        told[name] = Run(given.results / run).scorer(dataset), dataset
+    fitted = {name: calibrations(*both) for name, both in told.items()}
+    blocks = {
+        "calibration": calibration_table(fitted),
+        "sizes": size_table({name: sizes(*both) for name, both in told.items()}),
+        "faithfulness": faithfulness_table({name: faithfulness(*both) for name, both in told.items()}),
+    }
+    reliability_curve({name: found["Platt, by size"][1] for name, found in fitted.items()}, given.figure)
+    text = given.page.read_text()
+    for block, table in blocks.items():
+        print(table)
+        text = filled(text, block, table)
+    with fresh_file(given.page) as partial:
+        partial.write_text(text)
+
+
+def filled(text: str, block: str, table: str) -> str:
+    """The page with a table between the comments that name it."""
+    start, end = f"<!-- {block} -->\n", f"<!-- end of {block} -->"
+    assert start in text, f"the page has no place for {block}"
+    assert end in text, f"the page has no end of {block}"
+    return re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: f"{start}\n{table}\n{end}", text, flags=re.DOTALL)
+
+
+def corrupted(scorer: Any, dataset: Dataset, seed: int = 0) -> Corrupted:
+    """Test outfits of three or more items with one exchanged, as often as others of its pool are worn."""
+    outfits = dataset.outfits.split("test").keep(scorer.present)[0]
+    items, mask = (torch.from_numpy(array) for array in outfits.padded())
+    drawn = Negatives(dataset.catalogue, outfits, "matched", scorer.present, [dataset.outfits])
+    items, mask, wrong = corruptions(items, mask, drawn, 1, torch.Generator().manual_seed(seed))
+    some = mask.sum(dim=1) > 2
+    items, mask, wrong = items[some], mask[some], wrong[some, 0]
+    return Corrupted(wrong.numpy(), mask.numpy(), (items != wrong).int().argmax(dim=1).numpy())
+
+
+def replaced(scorer: Any, dataset: Dataset, asked: Corrupted, seed: int) -> np.ndarray:
+    """Mean rise of the score when each item is exchanged for others of its kind: (B, n), NaN where there are none."""
+    items, mask = torch.from_numpy(asked.items), torch.from_numpy(asked.mask)
+    outfit, place = mask.nonzero(as_tuple=True)
+    pool = Negatives(dataset.catalogue, dataset.outfits.split("train"), "matched", scorer.present)
+    drawn, served = pool.draw(items[outfit], mask[outfit], place, DRAWS, torch.Generator().manual_seed(seed))
+    other = items[outfit][:, None].repeat(1, DRAWS, 1)
+    other.scatter_(2, place[:, None, None].expand(-1, DRAWS, 1), drawn[:, :, None])
+    scores = scorer.score(other.flatten(0, 1).numpy(), mask[outfit].repeat_interleave(DRAWS, dim=0).numpy())
+    rise = np.full(asked.mask.shape, np.nan)
+    before = scorer.score(asked.items, asked.mask)[outfit.numpy()]
+    rise[outfit.numpy(), place.numpy()] = np.where(served, scores.reshape(-1, DRAWS).mean(axis=1) - before, np.nan)
+    return rise
+
+
+def blames(scorer: Any, dataset: Dataset, asked: Corrupted) -> dict[str, np.ndarray]:
+    """Way to explain → how much each item is to blame (B, n), −inf where it cannot be."""
+    pairs = pair_matrix(scorer, asked.items, asked.mask)
+    own = np.nansum(pairs, axis=2) / np.maximum((~np.isnan(pairs)).sum(axis=2), 1)
+    weak = np.nanmin(np.where(np.isnan(pairs), np.inf, pairs), axis=2)
+    least = weak == weak.min(axis=1, where=asked.mask, initial=np.inf, keepdims=True)  # the two of the weakest pair
+    found = {
+        "leave-one-out": -leave_one_out(scorer, asked.items, asked.mask),
+        "its pairs": -own,
+        "the weakest pair": np.where(least, -own, -np.inf),
+        f"{DRAWS} replacements": replaced(scorer, dataset, asked, seed=1),
+    }
+    return {name: np.where(asked.mask & ~np.isnan(blame), blame, -np.inf) for name, blame in found.items()}
+
+
+def faithfulness(scorer: Any, dataset: Dataset) -> dict[str, dict[str, Value]]:
+    """Way to explain → measure → its mean over outfits with an interval by outfit."""
+    asked = corrupted(scorer, dataset)
+    every = np.arange(len(asked.items))
+    rises = {
+        "without it": -leave_one_out(scorer, asked.items, asked.mask),
+        "replaced": replaced(scorer, dataset, asked, seed=2),
+    }
+    found: dict[str, dict[str, Value]] = {}
+    hits = {}
+    for way, blame in blames(scorer, dataset, asked).items():
+        chosen = blame.argmax(axis=1)
+        hits[way] = (chosen == asked.wrong).astype(np.float64)
+        columns = {
+            "outfits": np.ones(len(every)),
+            "by chance": 1 / asked.mask.sum(axis=1),
+            "blames the wrong item": hits[way],
+        }
+        for rise_of, rise in rises.items():
+            others = np.where(np.arange(rise.shape[1]) == chosen[:, None], np.nan, rise)
+            told = ~np.isnan(others)
+            usual = np.where(told, others, 0).sum(axis=1) / np.maximum(told.sum(axis=1), 1)
+            columns |= {f"blamed {rise_of}": rise[every, chosen], f"another {rise_of}": usual}
+            columns |= {f"difference {rise_of}": rise[every, chosen] - usual}
+        found[way] = {name: interval(values) for name, values in columns.items()} | {"count": (len(every), 0, 0)}
+    for way, hit in hits.items():
+        found[way]["more than its pairs"] = interval(hit - hits["its pairs"])
+    return found
+
+
+def interval(values: np.ndarray) -> Value:
+    """Mean of one value for each outfit, NaN apart, and its interval."""
+    statistic = mean(values, np.arange(len(values)))
+    low, high = np.quantile(resampled([statistic], len(values), 0)[0], [0.025, 0.975])
+    return float(statistic(np.ones((1, len(values))))[0]), float(low), float(high)
+
+
+def faithfulness_table(found: Mapping[str, Mapping[str, Mapping[str, Value]]]) -> str:
+    head = ["run", "outfits", "blame by", "blames the wrong item", "by chance", "without it", "without another",
+            "replaced", "another replaced"]  # fmt: skip
+    rows = [
+        [name, f"{told['count'][0]:,}", way, _share(told["blames the wrong item"]), f"{told['by chance'][0]:.3f}",
+         _rise(told["blamed without it"]), _rise(told["another without it"]), _rise(told["blamed replaced"]),
+         _rise(told["another replaced"])]
+        for name, ways in found.items() for way, told in ways.items()
+    ]  # fmt: skip
+    differences = [
+        [name, way, *(_rise(told[f"difference {rise}"]) for rise in ("without it", "replaced")),
+         "–" if way == "its pairs" else _rise(told["more than its pairs"], 3)]
+        for name, ways in found.items() for way, told in ways.items()
+    ]  # fmt: skip
+    other = [
+        "run",
+        "blame by",
+        "blamed − another, without",
+        "blamed − another, replaced",
+        "right more often than pairs",
+    ]
+    return markdown(head, rows) + "\n" + markdown(other, differences)
+
+
+def calibrations(scorer: Any, dataset: Dataset) -> dict[str, tuple[float, Reliability]]:
+    """Way to calibrate → log loss on test and reliability there."""
+    scale = Scale.fit(scorer, dataset)
+    assert scale is not None
+    valid, test = (cases(scorer, dataset, split) for split in ("valid", "test"))
+
+    def features(some: Cases, by_size: bool) -> np.ndarray:
+        return scale.standard(some.scores, some.sizes) if by_size else some.scores
+
+    found = {}
+    for name, by_size in (("Platt, by size", True), ("Platt", False), ("isotonic, by size", True), ("isotonic", False)):
+        known, asked = features(valid, by_size), features(test, by_size)
+        if name.startswith("Platt"):
+            told = LogisticRegression().fit(known[:, None], valid.good).predict_proba(asked[:, None])[:, 1]
+        else:
+            told = (
+                IsotonicRegression(y_min=0.01, y_max=0.99, out_of_bounds="clip").fit(known, valid.good).predict(asked)
+            )
+        loss = -np.log(np.where(test.good, told, 1 - told)).mean()
+        found[name] = float(loss), measure(told, test, "test", "matched")
+    return found
+
+
+def calibration_table(found: Mapping[str, Mapping[str, tuple[float, Reliability]]]) -> str:
+    rows = [
+        [name, way, f"{loss:.4f}", f"{told.brier:.4f} [{told.brier_low:.4f}, {told.brier_high:.4f}]", f"{told.ece:.3f}",
+         f"{told.bins[0].predicted:.2f}–{told.bins[-1].predicted:.2f}"]
+        for name, ways in found.items() for way, (loss, told) in ways.items()
+    ]  # fmt: skip
+    return markdown(["run", "fit", "log loss", "Brier", "calibration error", "lowest–highest tenth"], rows)
+
+
+def sizes(scorer: Any, dataset: Dataset) -> list[tuple[int, int, float, float]]:
+    """For each size: test outfits, and their mean percentile without and with the size."""
+    scale = Scale.fit(scorer, dataset)
+    assert scale is not None
+    outfits = dataset.outfits.split("test").keep(scorer.present)[0]
+    scores, lengths = scorer.score(*outfits.padded()), outfits.lengths
+    ranks = np.searchsorted(np.sort(scores), scores) / len(scores) * 100
+    own = scale.percentile(scores, lengths)
+    kinds = {int(size): lengths == size for size in np.unique(lengths)}
+    means = {size: (float(ranks[here].mean()), float(own[here].mean())) for size, here in kinds.items()}
+    return [(size, int(here.sum()), *means[size]) for size, here in kinds.items() if here.sum() >= 25]
+
+
+def size_table(found: Mapping[str, list[tuple[int, int, float, float]]]) -> str:
+    rows = [
+        [name, str(size), str(count), f"{plain:.0f}", f"{own:.0f}"]
+        for name, lines in found.items() for size, count, plain, own in lines
+    ]  # fmt: skip
+    return markdown(["run", "items", "test outfits", "mean percentile, size ignored", "by size"], rows)
+
+
+def _share(value: Value) -> str:
+    return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]"
+
+
+def _rise(value: Value, digits: int = 2) -> str:
+    return f"{value[0]:+.{digits}f} [{value[1]:+.{digits}f}, {value[2]:+.{digits}f}]".replace("-", "−")
+
+
+if __name__ == "__main__":
+    main()
