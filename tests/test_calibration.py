@@ -7,12 +7,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from worlds import styles_world
+from worlds import styles_dataset, styles_world
 
 from goeswith.calibration import LEAST, Cases, Scale, calibrated, cases, measure, reliability
 from goeswith.errors import DataError
 from goeswith.figures import reliability_curve
-from goeswith.report import _diagram
+from goeswith.report import Entry, Findings, _diagram, page
+
+LINE = {
+    "scorer": "known", "task": "fitb", "negatives": "matched", "metric": "accuracy", "value": 0.5, "low": 0.4,
+    "high": 0.6, "n": 9, "unanswered": 0, "signature": "signed",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +177,19 @@ def test_a_scale_comes_back_from_json_and_a_broken_one_is_refused(world) -> None
 
 
 def test_the_figure_and_the_page_show_every_bin(world, tmp_path: Path) -> None:
-    held = calibrated(Known(world), world)
+    held, dataset = calibrated(Known(world), world), styles_dataset(tmp_path)
     assert held is not None
     svg = reliability_curve({"known": held, "again": held}, tmp_path / "r.svg").read_text()
     assert svg.count("probability told") == 2
     assert f"Brier {held.brier:.3f}" in svg
+    told = page(
+        dataset, Findings([Entry("known", "model", [LINE])], reliability=held, shown="<b>known</b>"), tmp_path / "p"
+    )
+    assert told.read_text().count("<circle") == len(held.bins)
+    assert "how sure &lt;b&gt;known&lt;/b&gt; is" in told.read_text()
+    assert (
+        "What a score means" not in page(dataset, Findings([Entry("k", "model", [LINE])]), tmp_path / "q").read_text()
+    )
     dots = _diagram(held)
     assert len(dots) == len(held.bins) == 10
     for dot, part in zip(dots, held.bins, strict=True):
