@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench results shortcuts docs site clean
+.PHONY: install demo test check bench bench-index results shortcuts docs site clean
 
 install: .venv/installed
 
@@ -29,6 +29,9 @@ bench: install  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/add_gnn.py
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/encoders.py
+
+bench-index: install  ## an index over a million items: build, memory, how long an answer takes
+	$(BIN)/python benchmarks/index.py
 
 results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped
 	$(BIN)/python benchmarks/results.py --data $(DATA)
