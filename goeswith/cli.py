@@ -96,11 +96,25 @@ def bench(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the sample, the runs and the report.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for sample, runs, report and index.")] = Path("demo"),
     outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
+    data: Annotated[
+        str | None, typer.Option(metavar="DATASET", help="Learn from this data set instead of a drawn one.")
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Open the studio over it at the end, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the studio; 0 takes a free one.")] = 8000,
 ) -> None:
     """Draw a wardrobe, train on it, measure, and write report.html: every stage for real."""
-    from goeswith.demo import demo as run_demo
+    if data is None:
+        from goeswith.demo import demo as run_demo
 
-    run_demo(out, outfits=outfits, seed=seed, say=typer.echo)
+        run_demo(out, outfits=outfits, seed=seed, say=typer.echo, index=serve)
+    else:
+        from goeswith.demo_data import demo as run_over
+
+        run_over(data, out, seed=seed, say=typer.echo)
+    if serve:
+        from goeswith.studio import run
+
+        run(out / "index", host="127.0.0.1", port=port, token=None, feedback=None, say=typer.echo)

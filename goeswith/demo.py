@@ -18,6 +18,7 @@ from goeswith.errors import DataError
 from goeswith.features import load_features
 from goeswith.files import fresh_file, read_json
 from goeswith.freezing import freeze
+from goeswith.index import build
 from goeswith.lab import Exam, Lab, Trial
 from goeswith.questions import read_questions
 from goeswith.readers import read
@@ -65,7 +66,7 @@ def controls(way: Trial) -> tuple[Trial, ...]:
     )
 
 
-def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> Path:
+def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], index: bool = False) -> Path:
     """Draw a wardrobe, encode it, ask, train teachers and students, measure them, and write ``report.html``.
 
     The same call goes on where a killed one stopped: what is finished is taken as it is.
@@ -75,6 +76,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         outfits: how many, half by designers and half by users.
         seed: of the sample, the questions and the runs.
         say: is given one line at a time.
+        index: make ``index`` too, of the best student over the users' outfits, for the studio to open.
 
     Returns:
         Where the report is.
@@ -150,6 +152,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     )
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a drawn wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    if index:
+        build(lab.runs[shown], dataset, out / "index", say=clock.note)
     return written
 
 
@@ -185,13 +189,13 @@ def _effect(line: Line) -> str:
 class Clock:
     """Says every line with the time since the start, and counts the stages."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.started, self.stages, self.last = say, time.monotonic(), 0, 0.0
+    def __init__(self, say: Callable[[str], None], total: int = STAGES) -> None:
+        self.say, self.total, self.started, self.stages, self.last = say, total, time.monotonic(), 0, 0.0
 
     def stage(self, text: str) -> None:
         """Begin a stage."""
         self.stages += 1
-        self.note(text, f"{self.stages}/{STAGES}")
+        self.note(text, f"{self.stages}/{self.total}")
 
     def note(self, text: str, lead: str = "   ") -> None:
         """Say something of the stage."""

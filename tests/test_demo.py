@@ -4,13 +4,17 @@ import json
 import shlex
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
+from worlds import styles_dataset
 
 from goeswith import demo as module
+from goeswith import demo_data
 from goeswith.cli import app
 from goeswith.demo import ALONE, NO_GRAPH, WAYS, Clock, controls, demo, verdict
 from goeswith.errors import DataError
+from goeswith.index import Index
 
 WAY = WAYS[0]
 
@@ -126,3 +130,38 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         told = CliRunner().invoke(app, words[1:])
         assert told.exit_code == 0, told.output
         assert Path(words[-1], "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_demo_over_data_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo_data, "SETTINGS", {"add-gnn": ("hidden=8", "negatives=category", "epochs=2")})
+    dataset = styles_dataset(tmp_path)
+    said: list[str] = []
+    out = demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append)
+    assert "Compatibility AUC" in out.read_text()
+    index = Index(tmp_path / "out" / "index")
+    assert len(index.catalogue) == len(dataset.catalogue)
+    assert index.info["dataset"]["source"] == "users"
+    assert "6/6" in said[-3] or "6/6" in "".join(said)
+    weights = tmp_path / "out" / "run" / "weights.safetensors"
+    before = weights.stat().st_mtime_ns
+    demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append)
+    assert weights.stat().st_mtime_ns == before  # nothing is trained twice
+
+
+def test_a_demo_over_data_without_outfits_says_so_before_it_begins(tmp_path: Path):
+    dataset = styles_dataset(tmp_path)
+    table = pl.read_parquet(dataset.path / "outfits.parquet")
+    table.filter(pl.col("split") != "test").write_parquet(dataset.path / "outfits.parquet")
+    with pytest.raises(DataError, match="no outfit is in split 'test'"):
+        demo_data.demo(str(dataset.path), tmp_path / "out", seed=0, say=lambda line: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_demo_ends_in_the_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    told: list[object] = []
+    monkeypatch.setattr(demo_data, "demo", lambda *given, **named: told.append((given, named)))
+    monkeypatch.setattr("goeswith.studio.run", lambda *given, **named: told.append((given, named["port"])))
+    answer = CliRunner().invoke(app, ["demo", "--data", "here", "--out", str(tmp_path), "--serve", "--port", "0"])
+    assert answer.exit_code == 0, answer.output
+    assert told[0][0] == ("here", tmp_path)  # type: ignore[index]
+    assert told[1] == ((tmp_path / "index",), 0)

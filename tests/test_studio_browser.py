@@ -40,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from goeswith.studio.app import create_app
 
     folder = tmp_path_factory.mktemp("browser")
-    drawn = read("sample", None, workdir=folder, outfits=600, items=300, seed=1)
+    drawn = read("sample", None, workdir=folder, outfits=700, items=440, seed=1)
     drawn.items = drawn.items.with_columns(title=drawn.items["title"].scatter(0, SCRIPT))
     create(drawn, folder / "sample", layout="sample")
     dataset = Dataset(folder / "sample")
