@@ -59,8 +59,6 @@ FLAGS = {
 }
 """Added to keep it quick; models whose setting is called otherwise go without."""
 NO_HIDDEN = ("type-aware", "csa-net", "sce-net", "outfit-transformer", "teacher")
-BEFORE = {"goeswith score runs/mango data/shop": ["encode", "data/shop", "--workers", "0"]}
-"""What a reader has done before, where a page does not say it again."""
 
 
 class Block(NamedTuple):
@@ -125,9 +123,6 @@ class Reader:
     def type(self, command: str) -> None:
         for said, run in SMALLER.items():
             command = command.replace(said, run)
-        for start, words in BEFORE.items():
-            if command.startswith(start):
-                self.run(words)
         command, _, into = command.partition(" > ")
         words = shlex.split(command)[1:]
         self.make_room(words)
