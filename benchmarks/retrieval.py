@@ -143,8 +143,8 @@ def page(results: list[dict[str, Any]]) -> str:
         kinds, found = list(next(iter(result["test"].values()))), result["looks"]
         lines += [
             f"`{result['run']}`: {result['questions']:,} test questions with {result['candidates']:,} candidates in "
-            f"the mean, {result['most candidates']:,} at most. On validation, {result['chosen']} re-ranked are enough for "
-            f"{AIM:.0%}.",
+            f"the mean, {result['most candidates']:,} at most. On validation, {result['chosen']} re-ranked are "
+            f"enough for {AIM:.0%}.",
             "",
             f"| ranked by | {' | '.join(kinds)} |",
             f"|---|{'---|' * len(kinds)}",
