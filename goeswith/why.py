@@ -100,7 +100,7 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
         CatalogueError: see `goeswith.look.Stylist.judge`.
     """
     look, index = stylist.judge(item_ids), stylist.index
-    scorer, rows = index.scorer, index.catalogue.rows(list(item_ids), "the outfit")
+    scorer, rows = index.scorer, index.shelf.rows(item_ids)
     items, mask = rows[None], np.ones((1, len(rows)), bool)
     pairs = pair_matrix(scorer, items, mask)[0]
     contributions = leave_one_out(scorer, items, mask)[0]
@@ -259,7 +259,9 @@ def _verdict(look: Look) -> str:
     if look.percentile is None:
         return f"This look has a score of {look.score:.1f}, and nothing to compare it with"
     said = next(words for least, words in _STANDINGS if look.percentile >= least)
-    only = "only " if look.percentile < _STANDINGS[2][0] and round(look.percentile / 10) else ""
+    if look.percentile < 5:
+        return f"This look {said}: nearly all outfits of this catalogue are better"
+    only = "only " if look.percentile < _STANDINGS[2][0] else ""
     return f"This look {said}: better than {only}{_of_ten(look.percentile)} outfits of this catalogue"
 
 
@@ -270,13 +272,13 @@ def _effect(name: str, look: Look, contribution: float, without: float | None) -
     better standing with a lower score: only where both agree is it said that the look gains.
     """
     if np.isnan(contribution):
-        return f"{name} goes least with the rest"
+        return f"what goes least with the rest is {name}"
     change = 0.0 if without is None or look.percentile is None else without - look.percentile
     if contribution > 0 and change <= _STEP:
-        return f"no item is out of place, though {name} adds least"
+        return f"no item is out of place, though the least comes from {name}"
     if contribution < 0 and without is not None and change > _STEP:
         return f"without {name} it would be better than {_of_ten(without)}"
-    return f"{name} {'adds next to nothing' if contribution > 0 or without is not None else 'does not help it'}"
+    return f"{'nothing' if contribution <= 0 and without is None else 'next to nothing'} is gained by {name}"
 
 
 def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
@@ -296,7 +298,7 @@ def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
 
 
 def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str:
-    added = _names(index, index.catalogue.rows([swap.added], "the swap"))[0]
+    added = _names(index, index.shelf.rows([swap.added]))[0]
     removed = names[look.item_ids.index(swap.removed)]
     added = f"{added} ({swap.added})" if added in names else added
     if swap.look.percentile is None or look.percentile is None:
@@ -308,8 +310,8 @@ def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str
 
 def _of_ten(percentile: float) -> str:
     """A percentile in words that promise no more than it holds."""
-    tens = round(percentile / 10)
-    return "hardly any" if tens < 1 else "nearly all" if tens > 9 else f"about {tens} in 10"
+    tens = max(round(percentile / 10), 1)
+    return "nearly all" if tens > 9 else f"about {tens} in 10"
 
 
 def _number(value: float) -> str:

@@ -16,6 +16,7 @@ from goeswith.catalogue import Catalogue
 from goeswith.cli import app
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.errors import CatalogueError
+from goeswith.filters import shelf
 from goeswith.index import Index, build
 from goeswith.judging import judge
 from goeswith.knowledge.rules import Rule, write_rules
@@ -46,7 +47,7 @@ def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: 
             told = [float(f(score, len(rows))[0]) for f in (scale.probability, scale.percentile)]
         return Look(tuple(item_ids), (), float(score[0]), *told, None)
 
-    index = SimpleNamespace(catalogue=catalogue, scorer=scorer, scale=scale, run=run)
+    index = SimpleNamespace(catalogue=catalogue, shelf=shelf(catalogue), scorer=scorer, scale=scale, run=run)
     return SimpleNamespace(index=index, judge=judge_one, improve=lambda *_, **__: [swap] if swap else [])
 
 
@@ -91,7 +92,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     catalogue = table()
     why = explain(stylist_of(catalogue, Sum()), ["i0", "i1", "i2"])
     assert why.weakest_item == 2
-    assert "no item is out of place, though the shirt (i2) adds least" in why.sentence
+    assert "no item is out of place, though the least comes from the shirt (i2)" in why.sentence
     two = explain(stylist_of(catalogue, Sum()), ["i0", "i1"])
     assert np.isnan(two.contributions).all()
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))
@@ -216,3 +217,17 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
     none = explain(stylist, [tops.filter(pl.col("colour") == "blue")["item_id"][0], red], swap=False)
     assert none.rules == ()
     assert "rule" not in none.sentence
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (-3.0, "does not go together well: nearly all outfits of this catalogue are better"),
+        (-1.5, "does not go together well: better than only about 1 in 10 outfits"),
+        (0.0, "goes together as most do: better than about 5 in 10 outfits"),
+        (3.0, "goes together very well: better than nearly all outfits"),
+    ],
+)
+def test_a_standing_is_told_in_tenths(score: float, words: str) -> None:
+    scorer = SimpleNamespace(name="flat", score=lambda items, mask: np.full(len(items), score))
+    assert words in explain(stylist_of(table(), scorer), ["i0", "i1", "i2"]).sentence
