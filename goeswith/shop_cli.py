@@ -202,6 +202,23 @@ def serve(
     run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
 
 
+@app.command()
+def feedback(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the studio saved: feedback.jsonl.")],
+    out: Annotated[Path, typer.Option(help="The outfit table to write, a CSV file.")],
+    dataset: Annotated[
+        str | None, typer.Option(metavar="DATASET", help="Leave out outfits with items that it does not have.")
+    ] = None,
+) -> None:
+    """Outfits saved in the studio, as an outfit table that can be imported and trained on."""
+    from goeswith.dataset import Dataset
+    from goeswith.studio.feedback import write_outfits
+
+    counts = write_outfits(file, out, None if dataset is None else Dataset(dataset).catalogue.ids)
+    left_out = "".join(f"; left out {number}: {why}" for why, number in counts.items() if why != "outfits")
+    typer.echo(f"{counts['outfits']:,} outfits in {out}{left_out}")
+
+
 def _stylist(path: Path) -> Stylist:
     """Over an index; that the catalogue has changed since is said on standard error."""
     from goeswith.index import Index

@@ -12,7 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from served import BROKEN, COLOURS, SCRIPT, VARIANTS, make_index, seen
+from typer.testing import CliRunner
 
+from goeswith.cli import app
 from goeswith.contributions import pair_matrix
 from goeswith.errors import DataError
 from goeswith.index import Index
@@ -255,6 +257,15 @@ def test_saved_outfits_become_a_table_that_is_read_again(client, wall, tmp_path)
     again = read("table", tmp_path, workdir=tmp_path).outfits
     assert again["item_ids"].to_list() == [["i0", "i100"], ["i1", "i101"]]
     assert again["source"].to_list() == ["studio", "studio"]
+
+
+def test_the_command_writes_the_table(tmp_path):
+    keep(tmp_path / "f.jsonl", ["a", "b"])
+    keep(tmp_path / "f.jsonl", ["b", "a"])
+    told = CliRunner().invoke(app, ["feedback", str(tmp_path / "f.jsonl"), "--out", str(tmp_path / "o.csv")])
+    assert told.exit_code == 0, told.output
+    assert told.output.strip() == f"1 outfits in {tmp_path / 'o.csv'}; left out 1: saved before"
+    assert (tmp_path / "o.csv").read_text() == "outfit_id,item_ids,source\nsaved-1,a;b,studio\n"
 
 
 def test_many_save_at_once_and_a_torn_line_costs_only_itself(tmp_path):
