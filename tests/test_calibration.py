@@ -7,12 +7,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 from worlds import styles_dataset, styles_world
 
 from goeswith.calibration import LEAST, Cases, Scale, calibrated, cases, measure, reliability
+from goeswith.cli import app
 from goeswith.errors import DataError
 from goeswith.figures import reliability_curve
+from goeswith.freezing import freeze
 from goeswith.report import Entry, Findings, _diagram, page
+from goeswith.run import train
 
 LINE = {
     "scorer": "known", "task": "fitb", "negatives": "matched", "metric": "accuracy", "value": 0.5, "low": 0.4,
@@ -196,3 +200,17 @@ def test_the_figure_and_the_page_show_every_bin(world, tmp_path: Path) -> None:
         assert dot["top"] < dot["y"] < dot["bottom"]
         assert dot["x"] == pytest.approx(200 * part.predicted, abs=0.1)
     assert "always ½: 0.250" in str(held)
+
+
+def test_evaluate_tells_how_far_probabilities_can_be_relied_on(tmp_path: Path) -> None:
+    dataset = styles_dataset(tmp_path)
+    run = train("add-gnn", dataset, tmp_path / "run", settings=["hidden=6", "epochs=2", "negatives=category"])
+    freeze(
+        dataset.catalogue, dataset.outfits, dataset.path / "questions", dataset="styles", plan=[("fitb", "category")]
+    )
+    told = CliRunner().invoke(app, ["evaluate", str(run.path), str(dataset.path)])
+    assert told.exit_code == 0, told.output
+    held = calibrated(run.scorer(dataset), dataset)
+    assert f"run, as a probability: {held}" in told.stdout
+    numbers = json.loads(CliRunner().invoke(app, ["evaluate", str(run.path), str(dataset.path), "--json"]).stdout)
+    assert [one["brier"] for one in numbers["calibration"]] == [pytest.approx(held.brier if held else None)]
