@@ -472,6 +472,10 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
         while workers.busy:
             await asyncio.sleep(0.001)
         assert await workers.run(len, "ab") == 2
+        workers.close()
+        with pytest.raises(Refused, match="being stopped"):
+            await workers.run(len, "ab")
+        assert workers.busy == 0
 
     asyncio.run(too_often())
     asyncio.run(too_long())

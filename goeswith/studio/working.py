@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -44,18 +45,24 @@ class Workers:
     ) -> None:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self.waiting, self.seconds, self.busy = waiting, seconds, 0
+        self.lock = threading.Lock()
 
     async def run(self, call: Callable[..., T], *args: object, seconds: float | None = None) -> T:
         """What `call(*args)` returns, computed in a thread; `seconds` is for calls that may take longer.
 
         Raises:
-            Refused: too many calls wait already, or this one took too long.
+            Refused: too many calls wait already, this one took too long, or the service is being stopped.
         """
-        if self.busy >= self.waiting:
-            raise Refused(503, "busy", f"{self.busy} requests wait already; try again in a moment")
-        self.busy += 1
-        future = asyncio.get_running_loop().run_in_executor(self.pool, call, *args)
-        future.add_done_callback(self._done)
+        with self.lock:
+            if self.busy >= self.waiting:
+                raise Refused(503, "busy", f"{self.busy} requests wait already; try again in a moment")
+            try:
+                job = self.pool.submit(call, *args)
+            except RuntimeError:
+                raise Refused(503, "stopping", "the service is being stopped; ask again when it is back") from None
+            self.busy += 1
+        job.add_done_callback(self._done)
+        future = asyncio.wrap_future(job)
         seconds = self.seconds if seconds is None else seconds
         done, _ = await asyncio.wait([future], timeout=seconds)
         if not done:
@@ -63,10 +70,10 @@ class Workers:
             raise Refused(503, "too_slow", f"no answer within {seconds:g} seconds; ask for less, or narrow it down")
         return future.result()
 
-    def _done(self, future: asyncio.Future[T]) -> None:
-        self.busy -= 1
-        if not future.cancelled():
-            future.exception()  # told to whoever waits; where nobody does any more, it is no news
+    def _done(self, job: Future[T]) -> None:
+        """Called in a thread: a client that hung up, or a loop that ended, must not leave a place taken."""
+        with self.lock:
+            self.busy -= 1
 
     def close(self) -> None:
         """End what is under way; what waits in line is dropped."""
