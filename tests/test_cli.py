@@ -145,7 +145,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epochs=0"], "epochs is 0; it must be 1 or more"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--encoder", "minilm"], "has no features of 'minilm'"),
         (["train", "add-gnn", "WORLD#brides", "--out", "OUT"], "no outfit of source 'brides'; the sources there are"),
-        (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a goeswith data set"),
+        (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a folder; import a data set"),
         (["evaluate", "WORLD", "WORLD"], "is not a run"),
         (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; known are"),
         (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
