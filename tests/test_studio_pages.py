@@ -20,7 +20,7 @@ from goeswith.errors import DataError
 from goeswith.index import Index
 from goeswith.readers import read
 from goeswith.studio import board as boards
-from goeswith.studio import quiz, ruling
+from goeswith.studio import effects, quiz, switches
 from goeswith.studio.app import create_app
 from goeswith.studio.behind import dataset
 from goeswith.studio.board import Board, draw, places, slots
@@ -341,9 +341,9 @@ def test_the_quiz_starts_with_a_seed_and_never_ends(client, wall):
 
 def test_rules_that_are_off_change_nothing(client, wall):
     written = json.dumps(["colour", COLOURS[0], COLOURS[1], "+"])
-    there = ruling.switched(wall, (), [written])
-    on = ruling.effect(wall, there)
-    off = ruling.effect(wall, ruling.switched(wall, range(len(there.rules)), [written]))
+    there = switches.switched(wall, (), [written])
+    on = effects.effect(wall, there)
+    off = effects.effect(wall, switches.switched(wall, range(len(there.rules)), [written]))
     assert off["coverage"] == 0
     assert off["changed"] == 0
     assert off["right_before"] == off["right_after"] == on["right_before"]
@@ -353,10 +353,10 @@ def test_rules_that_are_off_change_nothing(client, wall):
 
 
 def test_a_written_rule_is_measured_as_a_naive_loop_says(wall):
-    rule = ruling.parse(json.dumps(["colour", COLOURS[0], COLOURS[1], "-"]))
-    there = ruling.switched(wall, (), [ruling.text_of(rule)])
-    only = ruling.switched(wall, range(len(there.base)), [ruling.text_of(rule)])
-    found, asked = ruling.effect(wall, only), ruling._asked(wall)
+    rule = switches.parse(json.dumps(["colour", COLOURS[0], COLOURS[1], "-"]))
+    there = switches.switched(wall, (), [switches.text_of(rule)])
+    only = switches.switched(wall, range(len(there.base)), [switches.text_of(rule)])
+    found, asked = effects.effect(wall, only), effects.asked_of(wall)
     items = wall.catalogue.items
     speaks = 0
     for context, mask, candidates in zip(asked.context, asked.mask, asked.candidates, strict=True):

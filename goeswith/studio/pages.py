@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from goeswith.errors import GoeswithError
-from goeswith.studio import limits, measuring, outfitting, quiz, ruling
+from goeswith.studio import limits, measuring, outfitting, quiz, ruling, switches
 from goeswith.studio.board import Board, address
 from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
@@ -235,7 +235,7 @@ async def quiz_page(
 @router.get("/rules")
 async def rules_page(
     request: Request, on: Ids = [], lock: Ids = [], attribute: str = "", top: str = "", bottom: str = "",  # noqa: B006
-    sign: str = "+", asked: bool = False, rule: Annotated[list[str], Query(max_length=ruling.WRITTEN)] = [],  # noqa: B006
+    sign: str = "+", asked: bool = False, rule: Annotated[list[str], Query(max_length=switches.WRITTEN)] = [],  # noqa: B006
     off: Annotated[list[int], Query(max_length=500)] = [], use: Annotated[list[int], Query(max_length=500)] = [],  # noqa: B006
 ) -> Response:  # fmt: skip
     """The rules, which of them are on, and what they change."""
@@ -244,10 +244,10 @@ async def rules_page(
     def make(wall: Wall) -> dict[str, Any]:
         away, written, trouble = sorted(set(off)), list(rule), ""
         if asked:
-            away = ruling.others(wall, written, use)
+            away = switches.others(wall, written, use)
         if attribute:
             try:
-                written = ruling.added(wall, written, draft)
+                written = switches.added(wall, written, draft)
             except GoeswithError as error:
                 trouble = str(error)
         told = ruling.page(wall, away, written)
