@@ -95,6 +95,7 @@ class Index:
         self.path = Path(path)
         self._adding = threading.Lock()
         self._networks: dict[str, Any] = {}
+        self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         told = _info(self.path)
         for _ in range(3):
             try:
@@ -109,8 +110,8 @@ class Index:
 
     def _open(self, info: dict[str, Any]) -> None:
         self.info = info
-        for name, digest in info["checksums"].items():
-            if not (self.path / name).is_file() or sha256(self.path / name) != digest:
+        for name, expected in info["checksums"].items():
+            if _checksum(self.path / name) != expected:
                 kind = ModelError if name.startswith("model/") else DataError
                 raise kind(f"{self.path / name} is not the file that the index was made with; {_again(info)}")
         self.run = Run(self.path / "model")
@@ -151,10 +152,19 @@ class Index:
         """The folder that the column ``image`` is relative to; None where it is gone."""
         return self.dataset
 
-    @cached_property
+    @property
     def stale(self) -> str:
-        """Empty, or one sentence: the data set has other items than the index."""
-        if self.dataset is None or sha256(self.dataset / "items.parquet") == self.info["dataset"]["items"]:
+        """Empty, or one sentence: the data set has other items than the index. Looked up when their file changes."""
+        if self.dataset is None:
+            return ""
+        try:
+            told = (self.dataset / "items.parquet").stat()
+        except OSError:
+            return ""
+        stamp = told.st_mtime_ns, told.st_size
+        if self._looked[0] != stamp:
+            self._looked = stamp, _checksum(self.dataset / "items.parquet") != self.info["dataset"]["items"]
+        if not self._looked[1]:
             return ""
         return f"the catalogue {self.dataset} has changed since it was indexed; {_again(self.info)}"
 
@@ -481,6 +491,14 @@ def _read_states(path: Path, info: dict[str, Any]) -> tuple[Tensor, np.ndarray, 
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {path} ({error}); {_again(info)}") from None
     return hidden, present, categories
+
+
+def _checksum(path: Path) -> str:
+    """Of a file; empty where it is gone."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""
 
 
 def digest(*parts: bytes | str) -> str:

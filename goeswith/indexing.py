@@ -93,8 +93,9 @@ def build_index(
         fresh = work / "index"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        _write(source, shards, told, fresh, out, say)
-        _swap(fresh, out)
+        if not _unchanged(out, source, told):
+            _write(source, shards, told, fresh, out, say)
+            _swap(fresh, out)
         shutil.rmtree(work)
     if say:
         say(str(told))
@@ -294,8 +295,7 @@ def _write(
     source: _Source, shards: list[Path], told: Updated, fresh: Path, out: Path, say: Callable[[str], None] | None
 ) -> None:
     """All files of an index into the folder `fresh`, from where it will be moved to `out`."""
-    run, dataset = source.run, source.dataset
-    save(run, fresh / "model")
+    save(source.run, fresh / "model")
     source.catalogue.items.write_parquet(fresh / "items.parquet")
     marks = np.concatenate([load_file(path)["marks"] for path in shards])
     build = digest(FORMAT.to_bytes(2, "little"), source.weights, source.catalogue.fingerprint, marks.tobytes())[:32]
@@ -309,20 +309,11 @@ def _write(
     large = _write_large(source, shards, fresh, say)
     _fit_scale(source, fresh, say)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
-    where = dataset.path.absolute()
     info = {
         "format": FORMAT,
         "goeswith": __version__,
         "build": build,
-        "model": {"name": run.name, "title": run.title, "weights": source.weights, "encoder": run.config["encoder"]},
-        "dataset": {
-            "name": dataset.name,
-            "path": str(where),
-            "source": dataset.outfit_source,
-            "beside": os.path.relpath(where, out),
-            "fingerprint": dataset.catalogue.fingerprint,
-            "items": sha256(dataset.path / "items.parquet"),
-        },
+        **_described(source, out),
         "items": told.items,
         "without_features": told.without_features,
         "dtype": "float32",
@@ -331,6 +322,34 @@ def _write(
     }
     with fresh_file(fresh / "index.json") as partial:
         partial.write_text(json.dumps(info, indent=2) + "\n")
+
+
+def _unchanged(out: Path, source: _Source, told: Updated) -> bool:
+    """Whether the index at `out` is whole and says all that a new one would say."""
+    if told.added or told.changed or told.removed:
+        return False
+    with contextlib.suppress(GoeswithError):
+        info = Index(out).info
+        return bool(info["goeswith"] == __version__ and _described(source, out).items() <= info.items())
+    return False
+
+
+def _described(source: _Source, out: Path) -> dict[str, Any]:
+    """What index.json says of the model and the data set."""
+    run, dataset = source.run, source.dataset
+    where = dataset.path.absolute()
+    return {
+        "model": {"name": run.name, "title": run.title, "weights": source.weights, "encoder": run.config["encoder"]},
+        "dataset": {
+            "name": dataset.name,
+            "path": str(where),
+            "source": dataset.outfit_source,
+            "beside": os.path.relpath(where, out),
+            "fingerprint": dataset.catalogue.fingerprint,
+            "items": sha256(dataset.path / "items.parquet"),
+            "outfits": sha256(dataset.path / "outfits.parquet"),
+        },
+    }
 
 
 def _write_large(source: _Source, shards: list[Path], fresh: Path, say: Callable[[str], None] | None) -> dict[str, str]:
@@ -343,9 +362,7 @@ def _write_large(source: _Source, shards: list[Path], fresh: Path, say: Callable
             continue
         if not approximate.available():
             if say:
-                say(
-                    f"category {name!r} has {stop - start:,} items; pip install 'goeswith[scale]' to search them quicker"
-                )
+                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' searches them quicker")
             continue
         count = round((stop - start) ** 0.5) * approximate.TRAINED
         chosen = np.unique(np.linspace(start, stop - 1, min(count, stop - start)).astype(np.int64))

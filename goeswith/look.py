@@ -25,8 +25,8 @@ __all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
 
 POOL = 256
 """The best looks among which a diverse choice is made."""
-SWAPS = 64
-"""The best swaps of one item that are looked at."""
+LEAST = 64
+"""Swaps of one item that the full model scores at least."""
 LONGEST = 24
 """Items of an outfit."""
 
@@ -183,16 +183,19 @@ class Stylist:
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one")
         before = float(self._scores([rows])[0])
-        swaps: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for place in free:
-            context = np.delete(rows, place)
-            allowed = self._offered(self._like(int(rows[place]), filters), filters, rows)
-            found, scores = self.index.candidates(context, allowed, SWAPS)
-            distinct = _first_of_each(self.index.shelf.products[found][:, None], scores)
-            swaps.append((np.full(len(distinct), place), found[distinct], scores[distinct]))
-        places, found, scores = (np.concatenate(column) for column in zip(*swaps, strict=True))
-        order = np.argsort(-scores, kind="stable")
-        order = order[scores[order] > before][:k]
+        full = max(FULL // len(free), 2 * k, LEAST)
+        contexts = np.array([np.delete(rows, place) for place in free])
+        kinds = [self._offered(self._like(int(rows[place]), filters), filters, rows) for place in free]
+        pairs = [
+            self.index.pairs(context[None], kind, full=full) for context, kind in zip(contexts, kinds, strict=True)
+        ]
+        owner = np.repeat(np.arange(len(free)), [len(found) for _, found in pairs])
+        found = np.concatenate([found for _, found in pairs])
+        scores = self.index.scores(contexts, owner, found)
+        places = np.array(free)[owner]
+        best = _first_of_each(np.stack([places, self.index.shelf.products[found]], axis=1), scores)
+        places, found, scores = places[best], found[best], scores[best]
+        order = np.flatnonzero(scores > before)[:k]
         changed = [np.where(np.arange(len(rows)) == places[at], found[at], rows) for at in order]
         looks = self._looks(changed, scores[order], [0] * len(order))
         ids = self.index.catalogue.ids

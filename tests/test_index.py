@@ -25,7 +25,7 @@ from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.features import load_features
 from goeswith.index import Index, build
 from goeswith.networks import Network
-from goeswith.run import Run
+from goeswith.run import Run, train
 
 WHOLE = np.ones((1, 3), bool)
 
@@ -242,6 +242,32 @@ def test_an_update_encodes_what_changed_and_equals_a_fresh_index(world, tmp_path
     assert "i3" not in updated.row_of
 
 
+def test_an_index_that_is_up_to_date_is_left_alone(world, copied):
+    dataset, run, index = world
+    edited(copied, dataset=index.info["dataset"] | {"beside": os.path.relpath(dataset.path, copied)})
+    before = (copied / "index.json").stat()
+    said: list[str] = []
+    build(run, dataset, copied, say=said.append)
+    assert "0 added, 0 changed, 0 removed; 0 encoded" in said[-1]
+    assert (copied / "index.json").stat() == before
+    (copied / "scale.json").write_text("{}")
+    build(run, dataset, copied)
+    assert (copied / "scale.json").read_bytes() == (index.path / "scale.json").read_bytes()
+    assert sorted(path.name for path in copied.parent.iterdir()) == ["index"]
+
+
+def test_a_model_without_a_first_stage_is_searched_exhaustively(world, tmp_path, monkeypatch):
+    dataset, _, _ = world
+    run = train("csa-net", dataset, tmp_path / "run", settings=["size=8", "epochs=1"])
+    index = build(run, dataset, tmp_path / "index")
+    monkeypatch.setattr(goeswith.index, "FULL", 5)
+    allowed = np.flatnonzero(index.known)[60:140]
+    rows, scores = index.candidates(np.array([3]), allowed, 3)
+    every = index.scorer.score(np.stack([np.full(80, 3), allowed], axis=1), np.ones((80, 2), bool))
+    assert rows.tolist() == allowed[np.argsort(-every, kind="stable")[:3]].tolist()
+    np.testing.assert_allclose(scores, np.sort(every)[::-1][:3], rtol=1e-5)
+
+
 def test_another_model_makes_every_state_anew(world, tmp_path):
     dataset, _, _ = world
     shutil.copytree(world[2].path, tmp_path / "index")
@@ -293,9 +319,11 @@ def test_a_changed_catalogue_is_told(world, tmp_path):
     shutil.copytree(dataset.path, moved)
     shutil.copytree(index.path, tmp_path / "index")
     edited(tmp_path / "index", dataset=index.info["dataset"] | {"path": str(moved)})
-    assert Index(tmp_path / "index").stale == ""
+    opened = Index(tmp_path / "index")
+    assert opened.stale == ""
     pl.read_parquet(moved / "items.parquet").with_columns(price=1.0).write_parquet(moved / "items.parquet")
-    assert "has changed since it was indexed; run goeswith index" in Index(tmp_path / "index").stale
+    for index in (opened, Index(tmp_path / "index")):
+        assert "has changed since it was indexed; run goeswith index" in index.stale
     shutil.rmtree(moved)
     gone = Index(tmp_path / "index")
     assert gone.stale == ""
