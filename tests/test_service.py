@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import shutil
 import struct
 import zlib
@@ -479,3 +480,13 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
 
     asyncio.run(too_often())
     asyncio.run(too_long())
+
+
+def test_every_reason_is_documented() -> None:
+    root = Path(__file__).resolve().parents[1]
+    code = "".join(path.read_text() for path in (root / "goeswith" / "studio").glob("*.py"))
+    found = re.findall(r'(?:Refused\(\w+, |because\(|yield )"(\w+)"', code)
+    assert len(set(found)) > 20
+    page = (root / "docs" / "serve.md").read_text()
+    missing = {reason for reason in found if f"`{reason}`" not in page} - {"internal"}  # which is our mistake
+    assert not missing

@@ -1,0 +1,172 @@
+"""Requests a second, and how long the slowest wait, with and without batching of concurrent requests, in one run.
+
+    goeswith index RUN DATASET --out INDEX
+    python benchmarks/service.py INDEX [--clients 1 16] [--seconds 1] [--rounds 6] [--json]
+
+Three services run as processes of their own: one scores every request alone, one scores in one call what arrived while
+the call before was under way, as `goeswith serve` does, and one also waits 2 ms for more. They take turns, each as
+often the first as the last, so that another program on the machine slows all of them.
+A client sends its next request when it has the answer to the last; all of them share one process here, which takes its
+part of the processors. Requests are drawn from the index: an outfit of two to six items to score; one item and two
+slots to complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goeswith.index import Index
+from goeswith.look import Look
+from goeswith.studio.shop import Shop
+from goeswith.tables import plain
+
+WAYS = ("alone", "batched", "batched after 2 ms")
+DRAWN = 500
+"""Requests of each kind, sent again and again."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("index", type=Path)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (1)")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
+    told = parser.parse_args()
+    if told.serve:
+        serve(told.index, told.serve, told.socket)
+        return
+    rows = measure(told.index, told.clients, told.seconds, told.rounds)
+    if told.json:
+        print(json.dumps(rows, indent=2))
+        return
+    head = ["path", "clients", "requests", "requests/s", "p50 ms", "p99 ms"]
+    print(plain(head, [[row["path"], *map(str, [row["clients"], row["way"]]), *numbers(row)] for row in rows]))
+
+
+def numbers(row: dict[str, Any]) -> list[str]:
+    return [f"{row['requests_per_second']:.0f}", f"{1000 * row['p50']:.1f}", f"{1000 * row['p99']:.1f}"]
+
+
+class Alone:
+    """In the place of the service's `Batcher`: every request is a call of its own."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+
+    async def judge(self, outfits: Sequence[Sequence[str]]) -> list[Look]:
+        return await self.shop.workers.run(self.shop.stylist.judge_many, outfits)
+
+
+def serve(index: Path, way: str, number: int) -> None:
+    """The service on a socket that the parent opened, until it is ended."""
+    import uvicorn
+
+    from goeswith.studio.app import create_app
+
+    app = create_app(index)
+    shop = app.state.shop
+    if way == "alone":
+        shop.batcher = Alone(shop)
+    elif way != "batched":
+        shop.batcher.seconds = 0.002
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=number)])
+
+
+def measure(index: Path, clients: Sequence[int], seconds: float, rounds: int) -> list[dict[str, Any]]:
+    asked = requests(Index(index))
+    services, ports = [], {}
+    try:
+        for way in WAYS:
+            with socket.create_server(("127.0.0.1", 0)) as listening:
+                command = [sys.executable, __file__, str(index), "--serve", way, "--socket", str(listening.fileno())]
+                services.append(subprocess.Popen(command, pass_fds=[listening.fileno()]))
+                ports[way] = listening.getsockname()[1]
+        waits: dict[tuple[str, int, str], list[float]] = defaultdict(list)
+        spent: dict[tuple[str, int, str], float] = defaultdict(float)
+        for turn in range(-1, rounds):  # the first one warms up
+            ways = np.roll(WAYS, turn).tolist()
+            for key in [(path, count, way) for path in asked for count in clients for way in ways]:
+                path, count, way = key
+                found, took = asyncio.run(drive(ports[way], path, asked[path], count, seconds if turn >= 0 else 1))
+                if turn >= 0:
+                    waits[key] += found
+                    spent[key] += took
+    finally:
+        for service in services:
+            service.terminate()
+            service.wait()
+    return [
+        {
+            "path": path, "clients": count, "way": way, "requests": len(found),
+            "requests_per_second": len(found) / spent[path, count, way],
+            "p50": float(np.quantile(found, 0.5)), "p99": float(np.quantile(found, 0.99)),
+        }
+        for (path, count, way), found in sorted(waits.items())
+    ]  # fmt: skip
+
+
+def requests(index: Index) -> dict[str, list[bytes]]:
+    """Bodies by path: outfits of items of different groups, and looks to complete with two other groups."""
+    luck = np.random.default_rng(0)
+    codes, known = index.shelf.codes("group")
+    offered = np.flatnonzero(index.known)
+    of = {group: offered[codes[offered] == code] for group, code in known.items()}
+    usual = [group for group, rows in of.items() if len(rows) and group != "other"]
+    score, complete = [], []
+    for _ in range(DRAWN):
+        groups = luck.permutation(usual)[: luck.integers(2, 7)]
+        items = [index.catalogue.ids[luck.choice(of[group])] for group in groups]
+        score.append({"outfits": [items]})
+        groups = luck.permutation(usual)[:3]
+        complete.append({"anchors": [index.catalogue.ids[luck.choice(of[groups[0]])]], "slots": groups[1:].tolist()})
+    bodies = {"/v1/score": score, "/v1/complete": complete}
+    return {path: [json.dumps(body).encode() for body in drawn] for path, drawn in bodies.items()}
+
+
+async def drive(port: int, path: str, bodies: list[bytes], clients: int, seconds: float) -> tuple[list[float], float]:
+    """Seconds that each answer took, and that all of it took."""
+    start = time.perf_counter()
+    parts = [bodies[at:] + bodies[:at] for at in np.linspace(0, len(bodies), clients, endpoint=False).astype(int)]
+    found = await asyncio.gather(*(client(port, path, part, start + seconds) for part in parts))
+    return [wait for waits in found for wait in waits], time.perf_counter() - start
+
+
+async def client(port: int, path: str, bodies: list[bytes], until: float) -> list[float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: "
+    waits = []
+    for body in cycle(bodies):
+        start = time.perf_counter()
+        if start > until and waits:
+            break
+        writer.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
+        told = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(told.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        answer = await reader.readexactly(length)
+        if b" 200 " not in told[:14]:
+            raise SystemExit(f"{path} of {body.decode()} was answered with {answer.decode()}")
+        waits.append(time.perf_counter() - start)
+    writer.close()
+    await writer.wait_closed()
+    return waits
+
+
+if __name__ == "__main__":
+    main()
