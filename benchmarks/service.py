@@ -1,7 +1,7 @@
 """Requests a second, and how long the slowest wait, with and without batching of concurrent requests, in one run.
 
     goeswith index RUN DATASET --out INDEX
-    python benchmarks/service.py INDEX [--clients 1 16] [--seconds 1] [--rounds 6] [--json]
+    python benchmarks/service.py INDEX [--clients 1 16] [--seconds 1] [--rounds 4] [--json]
 
 Three services run as processes of their own: one scores every request alone, one scores in one call what arrived while
 the call before was under way, as `goeswith serve` does, and one also waits 2 ms for more. They take turns, each as
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("index", type=Path)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (1)")
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)

@@ -15,7 +15,7 @@ from goeswith.studio.app import create_app
 from goeswith.studio.limits import GOODBYE_SECONDS, TOKEN_LENGTH
 
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
-"""What this machine calls itself; under any other name, a page elsewhere might be asking."""
+"""What this machine calls itself; under any other name, and where no token is needed, a page elsewhere might ask."""
 
 
 def serve(
@@ -36,9 +36,9 @@ def serve(
         ConfigError: others can reach the host and there is no good token, or the port is taken.
         DataError, ModelError: the index cannot be opened; see `goeswith.index.Index`.
     """
-    alone = check(host, token)
+    check(host, token)
     with listen(host, port) as listening:
-        app = create_app(index, token=token, feedback=feedback, hosts={host, *OWN_NAMES} if alone else None)
+        app = create_app(index, token=token, feedback=feedback, hosts={host, *OWN_NAMES} if token is None else None)
         if app.state.shop.index.stale:
             say(app.state.shop.index.stale)
         shown = f"[{host}]" if ":" in host else host
@@ -54,8 +54,8 @@ def serve(
             uvicorn.Server(config).run(sockets=[listening])
 
 
-def check(host: str, token: str | None) -> bool:
-    """Whether only this machine can reach the host.
+def check(host: str, token: str | None) -> None:
+    """Refuse to serve without a good token where one is needed.
 
     Raises:
         ConfigError: others can and there is no token, or the token is too easy to guess or cannot be sent.
@@ -73,7 +73,6 @@ def check(host: str, token: str | None) -> bool:
             f"the token must have {TOKEN_LENGTH} or more ASCII letters, digits or signs, without spaces; make one with "
             "python -c 'import secrets; print(secrets.token_urlsafe())'"
         )
-    return alone
 
 
 def listen(host: str, port: int) -> socket.socket:
