@@ -17,8 +17,8 @@ from goeswith.studio.outfitting import scored
 from goeswith.studio.views import items
 from goeswith.studio.wall import Wall
 
-KINDS = ("category", "matched", "random")
-"""Negatives of the question file to ask, the first that is there: of one category, so that kind gives nothing away."""
+KINDS = ("matched", "category", "random")
+"""Negatives of the question file to ask, the first that is there: matched ones leave nothing to go by but taste."""
 CHOICES = 4
 MOST_WORN = 8
 """Items beside the blank; larger outfits do not fit on a phone."""
