@@ -365,6 +365,26 @@ def test_nothing_is_loaded_from_another_host(client: TestClient) -> None:
     )
 
 
+def test_a_token_guards_all_but_health(world: Path) -> None:
+    app = create_app(world / "index", token="correct-horse-battery")
+    with TestClient(app) as client:
+        for path in (
+            "/",
+            "/docs",
+            "/openapi.json",
+            "/metrics",
+            "/static/studio.css",
+            "/v1/items",
+            "/v1/items/i0/image",
+        ):
+            refused(client.get(path), 401, "token_needed")
+        refused(client.post("/v1/reload"), 401, "token_needed")
+        assert client.get("/health").json()["status"] == "ok"
+        client.headers["authorization"] = "Bearer correct-horse-battery"
+        assert client.get("/v1/items").status_code == client.get("/").status_code == 200
+        assert "HTTPBearer" in client.get("/openapi.json").json()["components"]["securitySchemes"]
+
+
 def test_metrics_count_by_path_and_not_by_id(world: Path) -> None:
     with TestClient(create_app(world / "index")) as client:
         client.get("/v1/items/i0")
