@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -128,35 +131,72 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--work", type=Path, help="Folder to keep the catalogue and the index in.")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", type=Path, help="Page to write between <!-- speed --> and <!-- end -->.")
+    parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.part:
+        print(json.dumps(PARTS[given.part](given.work, given.items, given.repeats)))
+        return
     with tempfile.TemporaryDirectory() as scratch:
         work = given.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        told = measure(work, given.items, given.repeats)
-    if given.json:
-        print(json.dumps(told, indent=2))
-        return
-    for name, value in told.items():
-        print(f"{name:60} {value}")
+        told: dict[str, Any] = {"items": given.items}
+        for part in PARTS:  # each in a process of its own, so that memory is told of one thing at a time
+            command = [sys.executable, __file__, "--part", part, "--work", str(work)]
+            command += ["--items", str(given.items), "--repeats", str(given.repeats)]
+            told |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    print(json.dumps(told, indent=2) if given.json else page(told))
+    if given.write:
+        text = given.write.read_text()
+        part = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
+        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(told)}\n\n{m[2]}", text))
 
 
-def measure(work: Path, items: int, repeats: int) -> dict[str, Any]:
-    told: dict[str, Any] = {"items": items, "threads": torch.get_num_threads()}
-    data = Dataset(work / "data") if (work / "data").is_dir() else make_dataset(work / "data", items)
-    run = work / "run" if (work / "run").is_dir() else make_run(work / "run")
-    if not (work / "index").is_dir():
-        start, used = time.perf_counter(), time.process_time()
-        build(run, data, work / "index")
-        told["build"] = clock(start, used)
-        told["most resident memory while building, GB"] = most_memory()
-    del data
+def page(told: dict[str, Any]) -> str:
+    """What was measured, as Markdown."""
+    clock, own = told["pass"]["clock"], told["pass"]["own"]
+    lines = [f"{told['items']:,} items, {told['threads']} thread(s) a product."] if told["items"] else []
+    for name in ("build", "most resident memory while building, GB", "open", "resident memory, GB"):
+        lines += [f"- {name}: {told[name]}"] if name in told else []
+    lines += [
+        f"- one pass over all states: {clock:.0f} ms, of the processor {own:.0f} ms",
+        "",
+        "| asked | clients | p50, ms | p95, ms | p95, passes | processor p50, ms | p95, ms | p95, passes | answers/s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in told["answers"]:
+        cells = [row["asked"], str(row["clients"]), *(f"{row[name]:.0f}" for name in ("p50", "p95"))]
+        cells += [f"{row['p95'] / clock:.2f}", *(f"{row[name]:.0f}" for name in ("own p50", "own p95"))]
+        cells += [f"{row['own p95'] / own:.2f}", f"{row['rate']:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def prepare(work: Path, items: int, repeats: int) -> dict[str, Any]:
+    if not (work / "data").is_dir():
+        make_dataset(work / "data", items)
+    if not (work / "run").is_dir():
+        make_run(work / "run")
+    return {}
+
+
+def index_it(work: Path, items: int, repeats: int) -> dict[str, Any]:
+    if (work / "index").is_dir():
+        return {}
+    start, used = time.perf_counter(), time.process_time()
+    build(work / "run", Dataset(work / "data"), work / "index")
+    return {"build": clock(start, used), "most resident memory while building, GB": most_memory()}
+
+
+def serve(work: Path, items: int, repeats: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"threads": torch.get_num_threads()}
     start, used = time.perf_counter(), time.process_time()
     index = Index(work / "index")
     told["open"] = clock(start, used)
     stylist = Stylist(index)
     states, vector = index.states.hidden.flatten(1), torch.randn(256, 1)
     own = np.median(seconds(lambda _: states @ vector, 9), axis=0)
-    told["one pass over all states"] = f"{1e3 * own[0]:.0f} ms, of the processor {1e3 * own[1]:.0f} ms"
+    told["pass"] = {"clock": 1e3 * own[0], "own": 1e3 * own[1]}
     chance = np.random.default_rng(1)
     anchors = [index.catalogue.ids[row] for row in chance.choice(len(index.catalogue), 500, replace=False)]
     filters = Filters(colours=tuple(COLOURS[:4]), price_max=150.0)
@@ -175,21 +215,21 @@ def measure(work: Path, items: int, repeats: int) -> dict[str, Any]:
         "complete, 3 slots, budget": complete(budget=500.0),
         "complete, 3 slots, diversity": complete(diversity=0.5),
     }
+    told["answers"] = []
     for name, call in asked.items():
         for clients in (1, 8):
             start = time.perf_counter()
-            taken = seconds(call, repeats if clients == 1 else max(repeats // 4, 2), clients)
+            taken = 1e3 * seconds(call, repeats if clients == 1 else max(repeats // 4, 2), clients)
             rate = len(taken) / (time.perf_counter() - start)
-            (half, half_own), (most, most_own) = np.quantile(taken, [0.5, 0.95], axis=0)
-            told[f"{name}; {clients} client(s)"] = (
-                f"p50 {1e3 * half:.0f} ms ({half / own[0]:.2f} passes), p95 {1e3 * most:.0f} ms "
-                f"({most / own[0]:.2f} passes); of the processor p50 {1e3 * half_own:.0f} ms "
-                f"({half_own / own[1]:.2f}), p95 {1e3 * most_own:.0f} ms ({most_own / own[1]:.2f}); {rate:.1f}/s"
-            )
+            (p50, own50), (p95, own95) = np.quantile(taken, [0.5, 0.95], axis=0)
+            row = {"asked": name, "clients": clients, "p50": p50, "p95": p95, "own p50": own50, "own p95": own95}
+            told["answers"].append(row | {"rate": rate})
     told["resident memory, GB"] = round(memory(), 2)
     told["most resident memory, GB"] = most_memory()
     return told
 
+
+PARTS = {"data": prepare, "build": index_it, "serve": serve}
 
 if __name__ == "__main__":
     main()

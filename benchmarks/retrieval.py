@@ -26,7 +26,7 @@ from goeswith.bootstrap import mean, resampled
 from goeswith.dataset import Dataset
 from goeswith.freezing import make_questions
 from goeswith.index import FULL, Index, build
-from goeswith.look import Stylist
+from goeswith.look import STEP, Stylist
 from goeswith.measures import MEASURES, Ranks
 from goeswith.questions import Questions
 
@@ -123,9 +123,9 @@ def looks(index: Index, count: int = 24) -> dict[str, Any]:
     for item_id in chance.choice(tops.to_list(), count, replace=False):
         asked = {"slots": ["bottom", "shoes", "bag"], "k": 10}
         usual = stylist.complete([item_id], **asked)
-        goeswith.look.FULL = 8 * FULL
+        goeswith.look.STEP = 8 * STEP
         wide = stylist.complete([item_id], **asked, beam=64)
-        goeswith.look.FULL = FULL
+        goeswith.look.STEP = STEP
         same.append(set(usual[0].item_ids) == set(wide[0].item_ids))
         gaps.append(wide[0].score - usual[0].score)
         spreads.append(wide[0].score - wide[-1].score)

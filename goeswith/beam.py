@@ -16,6 +16,8 @@ from goeswith.index import FULL, Index
 
 PENNY = 1e-6
 """What sums of prices may be off by rounding."""
+REFINED = 8
+"""Looks that have each of their slots filled anew."""
 FEW = 64
 """Rows a slot among which its cheapest products are looked for first."""
 
@@ -120,6 +122,21 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
         if place + 1 < len(template.slots):
             held = _best(index, held, template, beam, diversity)
     return held
+
+
+def refine(index: Index, template: Template, found: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
+    """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot filled anew.
+
+    An item that was right for half a look may not be for the whole; this mends it, and costs less than a wider beam.
+    """
+    for place, allowed in enumerate(template.slots):
+        at = len(template.anchors) + place
+        contexts = np.unique(np.delete(_best(index, found, template, REFINED, diversity).items, at, axis=1), axis=0)
+        owner, rows = index.pairs(contexts, allowed, partial(_refused, template, contexts, 0.0), full)
+        items = np.insert(contexts[owner], at, rows, axis=1)
+        scores = index.scorer.score(items, np.ones(items.shape, bool))
+        found = Beam(np.concatenate([found.items, items]), np.concatenate([found.scores, scores]))
+    return found
 
 
 def _refused(template: Template, items: np.ndarray, rest: float, part: np.ndarray) -> np.ndarray:

@@ -44,6 +44,8 @@ FULL = 256
 """Outfits that the full model scores in one step of a search; where there are no more, the search is exact. On MANGO
 the best 10 of a category are then those of an exhaustive search in all but a few of a thousand cases, see
 docs/look.md."""
+EACH = 4
+"""So many times its even share one partial outfit may have of the pairs that the full model scores."""
 GUESTS = 1024
 """Guest items that an open index has room for."""
 SPARSE = 0.25
@@ -264,8 +266,8 @@ class Index:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Which candidates the full model should score beside which of the partial outfits (B, n).
 
-        All that may be, where they are at most `full` or the model has no first stage; else the `full` // B that the
-        first stage puts highest for each.
+        All that may be, where they are at most `full` or the model has no first stage; else the `full` pairs that the
+        first stage puts highest (its scores are estimates of the look's, so those of different looks compare).
 
         Args:
             allowed: (M,) rows of the catalogue's own items, ascending.
@@ -280,8 +282,10 @@ class Index:
             may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
             owner, place = may.nonzero()
             return owner, allowed[place]
-        rows, first = self.shortlist(contexts, allowed, max(full // count, 1), refuse)
-        owner, place = np.isfinite(first).nonzero()
+        rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse)
+        flat = first.ravel()
+        best = np.argpartition(-flat, min(full, len(flat)) - 1)[:full]
+        owner, place = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
         return owner, rows[owner, place]
 
     def shortlist(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from goeswith.beam import Beam, Template, grow, spread
+from goeswith.beam import Beam, Template, grow, refine, spread
 from goeswith.catalogue import GROUPS
 from goeswith.errors import CatalogueError
 from goeswith.filters import Filters, Shelf, nearest
@@ -25,6 +25,8 @@ __all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
 
 POOL = 256
 """The best looks among which a diverse choice is made."""
+STEP = 128
+"""Looks that the full model scores in one step of a search over several slots."""
 LEAST = 64
 """Swaps of one item that the full model scores at least."""
 LONGEST = 24
@@ -104,7 +106,7 @@ class Stylist:
         beam: int = 16,
         diversity: float = 0.0,
     ) -> list[Look]:
-        """The best whole looks: the anchors and one item for each slot, by beam search over the slots.
+        """The best whole looks: the anchors and one item for each slot, by beam search over the slots, then refined.
 
         A slot that nothing fits is left empty, and the notes say so.
 
@@ -128,7 +130,10 @@ class Stylist:
             raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
         shelf = self.index.shelf
         template, notes = self._template(rows, slots, filters, budget)
-        found = grow(self.index, template, beam, diversity, full=max(FULL, 2 * k))
+        full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
+        found = grow(self.index, template, beam, diversity, full)
+        if len(template.slots) > 1:
+            found = refine(self.index, template, found, diversity, full)
         best = _first_of_each(np.sort(shelf.products[found.items], axis=1), found.scores)[:POOL]
         if not len(best):
             raise CatalogueError(

@@ -39,8 +39,8 @@ def stylist(world):
 @pytest.fixture
 def exhaustive(monkeypatch):
     """Everything is scored by the full model."""
-    for module in (goeswith.index, goeswith.look):
-        monkeypatch.setattr(module, "FULL", 1 << 20)
+    for module, name in ((goeswith.index, "FULL"), (goeswith.look, "FULL"), (goeswith.look, "STEP")):
+        monkeypatch.setattr(module, name, 1 << 20)
 
 
 def ids_where(index: Index, test: pl.Expr) -> list[str]:
@@ -128,6 +128,7 @@ def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget,
     asked = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(goeswith.look, "FULL", full)
+        patch.setattr(goeswith.look, "STEP", full)
         looks, refused = answer(stylist, anchors, **asked)
     if refused:
         assert re.search(r"no item fits|cannot be kept", refused)
