@@ -150,6 +150,7 @@ def as_fashion_products(shop: Shop, folder: Path) -> None:
 def as_table(shop: Shop, folder: Path, names: dict[str, str], source: str = "", sides: bool = False) -> None:
     """items.csv, outfits.csv and images/ under column names of the shop's own; `sides` keeps tops and bottoms only."""
     items = shop.items.select("item_id", "category", "group", "title", "colour", image=pl.col("item_id") + ".jpg")
+    items = items.with_columns(price=20.0 + pl.int_range(pl.len()) % 60)
     outfits = [worn[:2] if sides else worn for worn in shop.outfits]
     lists = pl.DataFrame({"outfit_id": [f"l{n}" for n in range(len(outfits))], "item_id": outfits}).explode("item_id")
     if source:

@@ -30,6 +30,7 @@ from typer.testing import CliRunner
 
 from goeswith.cli import app
 from goeswith.dataset import Dataset
+from goeswith.index import Index
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -156,6 +157,10 @@ class Reader:
         if words[0] == "rules" and {"TOP", "TOP_ID"} & set(words):
             shop = Dataset(words[3])
             return [*words[:4], *(shop.catalogue.ids[row] for row in shop.outfits[0])]
+        if words[0] in ("complete", "improve", "explain"):
+            items = Index(words[1]).catalogue.items
+            chosen = {group.upper(): items.filter(group=group)["item_id"][0] for group in ("top", "bottom", "shoes")}
+            return [chosen.get(word, word) for word in words]
         files = [word for before, word in pairwise(words) if before == "--scores"]
         if files:
             dataset = next(Path(word) for word in words[::-1] if word.startswith("data/") and "/questions" not in word)
