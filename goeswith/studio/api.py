@@ -284,6 +284,18 @@ def _page(wall: Wall, words: str, filters: Filters, offset: int, limit: int) -> 
     return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
 
 
+def _picture(shop: Shop, item_id: str, size: int, known: str) -> Response:
+    """known: what the browser says it has, as If-None-Match has it."""
+    etag = f'"{shop.picture_version(item_id, size)}"'
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
+    if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    picture, own = shop.thumbnail(item_id, size)
+    if not own:
+        headers = {"Cache-Control": "no-store", "X-Placeholder": "true"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
 def _index(shop: Shop) -> dict[str, Any]:
     wall = shop.wall
     info = wall.index.info
@@ -369,15 +381,8 @@ async def image(
     size: Annotated[int, Query(ge=1, le=4096, description="Pixels along the longer side, rounded up.")] = 384,
 ) -> Response:
     """The picture of an item as a JPEG, or what stands for one that is missing."""
-    shop = _shop(request)
-    etag = f'"{await shop.picture_workers.run(shop.picture_version, item_id, size)}"'
-    headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
-    if etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
-        return Response(status_code=304, headers=headers)
-    picture, own = await shop.picture_workers.run(shop.thumbnail, item_id, size)
-    if not own:
-        headers = {"Cache-Control": "no-store", "X-Placeholder": "true"}
-    return Response(picture, media_type="image/jpeg", headers=headers)
+    shop, known = _shop(request), request.headers.get("if-none-match", "")
+    return await shop.picture_workers.run(_picture, shop, item_id, size, known)
 
 
 @router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])

@@ -35,6 +35,8 @@ GUESTS = 500
 """Uploaded items that are kept at once."""
 WAITING = 256
 """Requests that compute or wait for it; one more is told to come back."""
+CONNECTIONS = 1024
+"""Open at once, requests and idle ones; one more is told 503."""
 WORKERS = 4
 """Threads that compute; thumbnails have as many of their own."""
 

@@ -12,7 +12,7 @@ import uvicorn
 
 from goeswith.errors import ConfigError
 from goeswith.studio.app import create_app
-from goeswith.studio.limits import GOODBYE_SECONDS, TOKEN_LENGTH
+from goeswith.studio.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
 
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 """What this machine calls itself; under any other name, and where no token is needed, a page elsewhere might ask."""
@@ -48,6 +48,7 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
+            limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=GOODBYE_SECONDS,
         )
         with suppress(KeyboardInterrupt):
