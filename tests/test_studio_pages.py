@@ -222,6 +222,12 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, w
     assert swaps
     groups = [wall.catalogue.items["group"][wall.row(path.split("on=")[2].split("&")[0])] for path in swaps]
     assert set(groups) == {wall.catalogue.items["group"][wall.row("i100")]}
+    full = client.get("/board/more?on=i0&on=i60&on=i100&on=i150").text  # a shirt, a skirt, boots and a tote
+    assert "What would make it better" in full
+    better = re.findall(r'aria-label="Swap in [^"]*, (\d+) %"', full)
+    assert all(
+        int(told) >= round(100 * wall.stylist.judge(["i0", "i60", "i100", "i150"]).probability) for told in better
+    )
     best = client.get("/board/offer?on=i0&on=i100&on=i150&lock=i100").text
     assert "on=i100" in best or "Swap them" not in best
 

@@ -186,10 +186,10 @@ def starts(wall: Wall) -> list[dict[str, Any]]:
 
 
 def beside(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
-    """What to add: a row of offers for each open slot, and whole looks."""
+    """What to add: a row of offers for each open slot, and whole looks; what to swap where no slot is open."""
     groups = [wall.catalogue.items["group"][wall.row(one)] for one in board.on]
     open_slots = slots(groups, list(wall.facets()["group"]))
-    told = [_slot(wall, board, slot) for slot in open_slots]
+    told = [_slot(wall, board, slot) for slot in open_slots] or [_better(wall, board)]
     return {"slots": told, "looks": _looks(wall, board, open_slots[:LOOKS]), "trouble": ""}
 
 
@@ -202,6 +202,21 @@ def _slot(wall: Wall, board: Board, slot: str) -> dict[str, Any]:
             told["trouble"] = " ".join(look.notes)
     except GoeswithError as error:
         told["trouble"] = str(error)
+    return told
+
+
+def _better(wall: Wall, board: Board) -> dict[str, Any]:
+    """Swaps that raise the score of an outfit that lacks nothing."""
+    told: dict[str, Any] = {"title": "What would make it better", "trouble": "", "offers": [], "verb": "Swap in"}
+    try:
+        for swap in wall.stylist.improve(board.on, locked=board.lock, k=OFFERS):
+            told["offers"].append(
+                (item(wall, wall.row(swap.added)), board.put(swap.removed, swap.added).url, swap.look)
+            )
+    except GoeswithError as error:
+        told["trouble"] = str(error)
+    if not told["offers"]:
+        told["trouble"] = told["trouble"] or "No single swap raises the score."
     return told
 
 

@@ -21,7 +21,7 @@ from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
 from goeswith.studio.views import FILTERS, PAGE, Wanted, groups_of, item, shape
 from goeswith.studio.wall import FACETS, Wall
-from goeswith.studio.working import Refused
+from goeswith.studio.working import Refused, Workers
 
 STATIC = Path(__file__).parent / "static"
 POLICY = (
@@ -31,6 +31,8 @@ POLICY = (
 """No script and no style that stands in the page itself: a title that holds one stays text."""
 MEASURING = 600.0
 """Seconds that the numbers of a report may take; they are measured once."""
+measurers = Workers("measure", threads=1, seconds=MEASURING)
+"""Apart from those that answer: whoever waits for the numbers of a report keeps nobody else waiting."""
 HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
 
 router = APIRouter(include_in_schema=False)
@@ -62,7 +64,7 @@ async def shown(
     board: Board,
     make: Callable[[Wall], Mapping[str, Any]],
     *,
-    seconds: float | None = None,
+    workers: Workers | None = None,
 ) -> Response:
     """A page of what `make` finds, which runs in a worker; an error meant for the user is a page too."""
     shop: Shop = request.app.state.shop
@@ -72,7 +74,7 @@ async def shown(
         return _rendered(request, template, board, make(wall))
 
     try:
-        return HTMLResponse(await shop.workers.run(made, seconds=seconds), headers=HEADERS)
+        return HTMLResponse(await (workers or shop.workers).run(made), headers=HEADERS)
     except GoeswithError as error:
         status = error.status if isinstance(error, Refused) else 422
         told = {"heading": "That is not here" if status == 404 else "That did not work", "message": str(error)}
@@ -266,4 +268,4 @@ async def report_page(request: Request, on: Ids = [], lock: Ids = []) -> Respons
 @router.get("/report/numbers")
 async def numbers(request: Request) -> Response:
     """What it gets right, and its best and worst outfits."""
-    return await shown(request, "numbers.html", Board(), measuring.numbers, seconds=MEASURING)
+    return await shown(request, "numbers.html", Board(), measuring.numbers, workers=measurers)

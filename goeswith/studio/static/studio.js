@@ -50,15 +50,7 @@ function replace(id, page, told) {
 }
 
 function announce(text) {
-  let voice = $("#voice");
-  if (!voice) {
-    voice = document.createElement("p");
-    voice.id = "voice";
-    voice.className = "sr";
-    voice.setAttribute("aria-live", "polite");
-    document.body.append(voice);
-  }
-  voice.textContent = text;
+  $("#voice").textContent = text;
 }
 
 async function swap(id, address, { options = {}, push = true } = {}) {
@@ -252,6 +244,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || typed) return;
+  if (event.key === " " && event.target.matches('a[role="button"]')) { event.preventDefault(); event.target.click(); return; }
   const choice = $(`[data-key="${CSS.escape(event.key)}"]`);
   if (choice) { event.preventDefault(); choice.click(); return; }
   if (event.key.startsWith("Arrow")) arrows(event);
