@@ -10,7 +10,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,serve,docs,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,scale,serve,docs,dev]"
 	touch $@
 
 demo: install  ## draw a wardrobe, train on it, measure, write demo/report.html

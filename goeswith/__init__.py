@@ -9,9 +9,12 @@ _HOME = {
     "Catalogue": "catalogue",
     "Dataset": "dataset",
     "Features": "features",
+    "Filters": "filters",
     "GoeswithError": "errors",
+    "Index": "index",
     "OutfitBatch": "outfits",
     "Outfits": "outfits",
+    "Stylist": "look",
     "from_pretrained": "pretrained",
 }
 __all__ = ["__version__", *sorted(_HOME)]
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from goeswith.dataset import Dataset as Dataset
     from goeswith.errors import GoeswithError as GoeswithError
     from goeswith.features import Features as Features
+    from goeswith.filters import Filters as Filters
+    from goeswith.index import Index as Index
+    from goeswith.look import Stylist as Stylist
     from goeswith.outfits import OutfitBatch as OutfitBatch
     from goeswith.outfits import Outfits as Outfits
     from goeswith.pretrained import from_pretrained as from_pretrained
