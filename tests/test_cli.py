@@ -10,26 +10,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from shell import Shell
 from worlds import styles_dataset, styles_world, write_made
 
 from goeswith import cli
 from goeswith.dataset import Dataset, Imported, create
 
 SMALL = [f"--set={s}" for s in ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category")]
-
-
-class Shell:
-    """Runs the command line in this process, as `goeswith ARGS` would."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
-
-    def __call__(self, *args: object) -> tuple[int, str, str]:
-        self.monkeypatch.setattr(sys, "argv", ["goeswith", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = self.capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
 
 
 @pytest.fixture

@@ -7,29 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+from shell import Shell
 from test_mining import world
 
-from goeswith import cli
 from goeswith.knowledge.rules import read_rules
-
-
-class Shell:
-    """Runs the command line in this process, as `goeswith rules ARGS` would."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
-
-    def __call__(self, *args: object) -> tuple[int, str, str]:
-        self.monkeypatch.setattr(sys, "argv", ["goeswith", "rules", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = self.capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
 
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capsys)
+    return Shell(monkeypatch, capsys, ("rules",))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -10,26 +9,12 @@ import polars as pl
 import pytest
 from PIL import Image
 from rich.console import Console
+from shell import Shell
 from shops import shop, trained
 
-from goeswith import cli
 from goeswith.index import Index, build
 from goeswith.look import Stylist
 from goeswith.terminal import Printer, picture
-
-
-class Shell:
-    """Runs the command line in this process, as `goeswith ARGS` would."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
-
-    def __call__(self, *args: object) -> tuple[int, str, str]:
-        self.monkeypatch.setattr(sys, "argv", ["goeswith", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = self.capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
 
 
 @pytest.fixture
