@@ -96,7 +96,7 @@ def prepare(name: str, recipe: Recipe, data: Path, folder: Path, say: Say) -> No
 
 def own_questions(recipe: Recipe) -> list[str]:
     """The paper's questions about pairs that a recipe cannot name, made where they are missing; their names."""
-    if "official-test-triplet" not in recipe.questions:
+    if not any("-triplet" in name for name in recipe.questions):
         return []
     dataset = Dataset(recipe.dataset)
     names, told = [], {"dataset": dataset.name, "split": "test", "seed": "0"}
@@ -111,10 +111,12 @@ def own_questions(recipe: Recipe) -> list[str]:
 def pair_questions(dataset: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
     """Published triplets within one category, and retrieval of bottoms for tops seen and unseen in training."""
     catalogue = dataset.catalogue
-    published = read_questions(dataset.path / "questions" / "official-test-triplet.parquet", catalogue).frame
-    kinds = dict(zip(catalogue.ids, catalogue.category_codes, strict=True))
-    alike = pl.Series([kinds[a] == kinds[b] for a, b in published["candidates"]])
-    yield "own-same-category", published.filter(alike).with_columns(negatives=pl.lit("official, same category"))
+    official = dataset.path / "questions" / "official-test-triplet.parquet"
+    if official.is_file():
+        published = read_questions(official, catalogue).frame
+        kinds = dict(zip(catalogue.ids, catalogue.category_codes, strict=True))
+        alike = pl.Series([kinds[a] == kinds[b] for a, b in published["candidates"]])
+        yield "own-same-category", published.filter(alike).with_columns(negatives=pl.lit("official, same category"))
     pairs = tops_and_bottoms(dataset.outfits, catalogue)
     bottoms = (catalogue.items["group"] == "bottom").fill_null(False).to_numpy()
     worn = [catalogue.ids[row] for row in set(pairs.split("train").items.tolist())]
