@@ -51,6 +51,23 @@ def test_table_outfits_in_every_form_say_the_same(form, tmp_path):
     assert imported.outfits["source"].to_list() == ["me", "you"]
 
 
+def test_a_further_outfit_table_joins_the_first_in_either_form(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag\nc,hat\n"})
+    saved = write(tmp_path, {"saved.csv": "outfit_id,item_ids,source\nsaved-1,c;a,studio\n"}) / "saved.csv"
+    imported = read("table", tmp_path, workdir=tmp_path, saved=str(saved))
+    assert outfits_of(imported) == {"saved-1": ["c", "a"]}
+    assert not any("no outfit table" in note for note in imported.notes)
+    write(tmp_path, {"outfits.csv": "outfit_id,item_id,split\n1,a,train\n1,b,train\n"})
+    imported = read("table", tmp_path, workdir=tmp_path, saved=str(saved))
+    assert outfits_of(imported) == {"1": ["a", "b"], "saved-1": ["c", "a"]}
+    assert imported.outfits["source"].to_list() == ["", "studio"]
+    assert set(create(imported, tmp_path / "dest", layout="table").outfits.sources) == {"", "studio"}
+    write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;c\n"})
+    fail("table", tmp_path, ["saved.csv", "'1'", "outfits.csv too", "rename"], saved=str(saved))
+    write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;z\n"})
+    fail("table", tmp_path, ["saved.csv, row 1", "'z'"], saved=str(saved))
+
+
 def test_table_without_an_image_column_finds_pictures_by_id(tmp_path):
     write(tmp_path, {"goods.csv": "item_id,category\na/1,coat\nb.2,bag\nc,hat\n"})
     write(tmp_path, {"photos/b.2.PNG": PIXEL, "photos/c.txt": "no picture", "photos/deep/c.jpeg": PIXEL})

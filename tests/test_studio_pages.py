@@ -271,7 +271,14 @@ def test_the_command_writes_the_table(tmp_path):
     told = CliRunner().invoke(app, ["feedback", str(tmp_path / "f.jsonl"), "--out", str(tmp_path / "o.csv")])
     assert told.exit_code == 0, told.output
     assert told.output.strip() == f"1 outfits in {tmp_path / 'o.csv'}; left out 1: saved before"
-    assert (tmp_path / "o.csv").read_text() == "outfit_id,item_ids,source\nsaved-1,a;b,studio\n"
+    table = "outfit_id,item_ids,source\nsaved-1,a;b,studio\n"
+    assert (tmp_path / "o.csv").read_text() == table
+    keep(tmp_path / "f.jsonl", ["c", "d"])
+    again = CliRunner().invoke(app, ["feedback", str(tmp_path / "f.jsonl"), "--out", str(tmp_path / "o.csv")])
+    assert isinstance(again.exception, DataError)
+    assert f"{tmp_path / 'o.csv'} exists" in str(again.exception)
+    assert f"another --out, such as {tmp_path / 'saved.csv'}, or remove it" in str(again.exception)
+    assert (tmp_path / "o.csv").read_text() == table
 
 
 def test_many_save_at_once_and_a_torn_line_costs_only_itself(tmp_path):

@@ -37,6 +37,7 @@ def read(
     *,
     items: Path | None = None,
     outfits: Path | None = None,
+    saved: Path | None = None,
     images: Path | None = None,
     columns: dict[str, str] | None = None,
     skip_bad: bool = False,
@@ -49,6 +50,7 @@ def read(
             item table itself.
         items: another place of the item table.
         outfits: another place of the outfit table.
+        saved: a further outfit table, such as ``goeswith feedback`` writes.
         images: another folder of pictures.
         columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
             taken for several of ours.
@@ -60,17 +62,23 @@ def read(
         ConfigError: a column that is mapped is in neither table, or goeswith has none of that name.
     """
     items, outfits, images = _places(source, items, outfits, images)
-    tables = {path: read_table(path) for path in (items, outfits) if path is not None}
+    tables = {path: read_table(path) for path in (items, outfits, saved) if path is not None}
     _check_columns(columns or {}, tables)
     known, skipped, notes = _items(_named(tables[items], columns or {}), items, skip_bad)
     pictures, lost = _pictures(known, images)
     worn = pl.DataFrame(schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String)})
-    if outfits is None:
-        notes.append("no outfit table: a catalogue without outfits")
-    else:
-        loose, left = _loose(_named(tables[outfits], columns or {}), outfits, skip_bad)
-        worn, short = _outfits(loose, outfits, known["item_id"], items, skip_bad)
+    for path in [path for path in (outfits, saved) if path is not None]:
+        loose, left = _loose(_named(tables[path], columns or {}), path, skip_bad)
+        more, short = _outfits(loose, path, known["item_id"], items, skip_bad)
+        twice = more.filter(pl.col("outfit_id").is_in(worn["outfit_id"].implode()))
+        if len(twice):
+            raise DataError(
+                f"{path}: outfit_id {twice['outfit_id'][0]!r} stands in {outfits} too; rename the outfit in one of them"
+            )
+        worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
+    if not tables.keys() & {outfits, saved}:
+        notes.append("no outfit table: a catalogue without outfits")
     return Imported(
         items=known.drop("image", "row", strict=False),
         outfits=worn,

@@ -89,8 +89,14 @@ def write_outfits(path: Path, out: Path, known: Collection[str] | None = None) -
         How many outfits were written and how many left out, by reason.
 
     Raises:
-        DataError: the file is missing, holds no outfit that can be used, or an id holds a ``;``.
+        DataError: the file is missing, holds no outfit that can be used, or an id holds a ``;``; or `out` is there
+            already.
     """
+    if out.exists():
+        raise DataError(
+            f"{out} exists and may hold outfits of your own; choose another --out, such as "
+            f"{out.with_name('saved.csv') if out.name != 'saved.csv' else out.with_name('saved-2.csv')}, or remove it"
+        )
     saved, broken = kept(path)
     counts = {"outfits": 0, "saved before": 0, "with items that the catalogue does not have": 0, "broken lines": broken}
     rows, seen = [], set()
