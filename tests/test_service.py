@@ -263,6 +263,20 @@ def test_an_upload_becomes_an_item(copied: tuple[Path, TestClient]) -> None:
     assert unsaid.status_code == 201
 
 
+def test_scored_means_that_outfits_with_the_item_get_a_score(copied: tuple[Path, TestClient]) -> None:
+    _, client = copied
+    guests = [
+        client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data={"category": category}).json()
+        for category in ("shirt", "cape")
+    ]
+    assert [guest["scored"] for guest in guests] == [True, False]
+    told = {item_id: client.get(f"/v1/items/{item_id}").json()["scored"] for item_id in ("i0", BARE, ODD)}
+    assert told == {"i0": True, BARE: False, ODD: False}
+    for item_id, scored in (told | {guest["item_id"]: guest["scored"] for guest in guests}).items():
+        answer = client.post("/v1/score", json={"outfits": [["i50", item_id]]})
+        assert (answer.status_code == 200) is scored, item_id
+
+
 UPLOADS = [
     (b"", "image/png", 415, "not_a_picture"),
     (b"MZ" + b"\0" * 500, "image/png", 415, "not_a_picture"),

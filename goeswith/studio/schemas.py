@@ -206,7 +206,10 @@ class ItemTold(Told):
     season: str | None
     gender: str | None
     image: str = Field(description="Path of its picture in this service.")
-    scored: bool = Field(description="Whether it has features; outfits with an item that has none get no score.")
+    scored: bool = Field(
+        description="Whether it can be scored: it has features, and the model has seen its category. An outfit with an "
+        "item that cannot is refused."
+    )
     guest: bool = Field(description="Whether it was uploaded here.")
 
 

@@ -81,7 +81,7 @@ class Wall:
         told = self.catalogue.items.row(row, named=True)
         item_id = told["item_id"]
         here = {"image": image_path(item_id), "guest": item_id in self.guests}
-        return told | here | {"scored": bool(self.index.scorer.present[row])}
+        return told | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
 
     def search(self, words: str, filters: Filters) -> np.ndarray:
         """Rows (n,) of the items that have all the words and pass the filters, in the order of the catalogue."""
