@@ -7,6 +7,7 @@ from folders import PIXEL, column, fail, outfits_of, write
 from goeswith.catalogue import GROUPS
 from goeswith.dataset import create
 from goeswith.errors import ConfigError
+from goeswith.filters import shelf
 from goeswith.readers import read
 
 ITEMS = "sku,category,title,price,image,shelf\na,coat,warm,10,red/a.jpg,1\nb,boots,,x,b.png,2\nc,scarf,soft,-1,,3\n"
@@ -89,6 +90,19 @@ def test_one_of_theirs_can_be_taken_for_several_of_ours_and_two_can_change_place
     assert imported.items.select("title", "category", "colour", "other_row").rows() == [
         ("red coat", "coat", "red coat", "7")
     ]
+
+
+def test_stock_and_products_can_be_mapped(tmp_path):
+    write(tmp_path, {"items.csv": "sku,category,qty,style\na,coat,0,s1\nb,coat,2,s1\nc,bag,,s2\n"})
+    mapped = SKU | {"stock": "qty", "product_id": "style"}
+    imported = read("table", tmp_path, workdir=tmp_path, columns=mapped)
+    goods = shelf(create(imported, tmp_path / "dest", layout="table").catalogue)
+    assert goods.stock is not None
+    assert dict(zip(goods.place, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": False}
+    product = dict(zip(goods.place, goods.products.tolist(), strict=True))
+    assert product["a"] == product["b"] != product["c"]
+    own = read("table", tmp_path, workdir=tmp_path, columns={"item_id": "sku", "product_id": "sku"})
+    assert column(own, "product_id") == {"a": "a", "b": "b", "c": "c"}
 
 
 def test_a_column_that_goeswith_does_not_have_cannot_be_mapped(tmp_path):

@@ -18,7 +18,9 @@ from goeswith.readers.groups import group_of
 
 ENDINGS = (".csv", ".parquet")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-FIELDS = (*COLUMNS, "outfit_id", "item_ids", "split", "source")
+FURTHER = ("stock", "product_id")
+"""Columns that searches understand and that no catalogue needs."""
+FIELDS = (*COLUMNS, *FURTHER, "outfit_id", "item_ids", "split", "source")
 TEXTS = {name for name, kind in COLUMNS.items() if kind is pl.String} | {"outfit_id", "split", "source"}
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
 
