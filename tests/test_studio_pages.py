@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from io import BytesIO
@@ -239,6 +240,44 @@ def test_the_tray_carries_the_board_along(client):
     links = [a["href"] for a in Parts(client.get("/quiz?seed=3&on=i0").text).of("a") if "data-carry" in a]
     assert len(links) > 5
     assert all("on=i0" in link for link in links)
+
+
+def test_a_newer_index_is_opened_by_a_button(client, tmp_path):
+    index = shutil.copytree(client.app.state.shop.path, tmp_path / "index")
+    with TestClient(create_app(index)) as other:
+        assert 'class="news"' not in other.get("/").text
+        told = json.loads((index / "index.json").read_text())
+        (index / "index.json").unlink()
+        assert 'class="news"' not in other.get("/").text  # it is being replaced: there is nothing to open yet
+        (index / "index.json").write_text("{")
+        form = Parts(other.get("/?q=red&group=shoes").text)
+        assert form.of("form", action="/reload", method="post")
+        back = form.of("input", name="back")[0]["value"]
+        assert back == "/?q=red&group=shoes"
+        broken = other.post("/reload", data={"back": back})
+        assert broken.status_code == 409
+        assert "the old one is kept" in broken.text
+        assert str(tmp_path) not in broken.text
+        (index / "index.json").write_text(json.dumps(told | {"model": told["model"] | {"title": "newer"}}))
+        answer = other.post("/reload", data={"back": back}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, back)
+        assert other.app.state.shop.index.info["model"]["title"] == "newer"
+        assert 'class="news"' not in other.get(back).text
+        for elsewhere in ("https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example"):
+            answer = other.post("/reload", data={"back": elsewhere}, follow_redirects=False)
+            assert answer.headers["location"] == "/"
+        refused = other.post("/reload", headers={"sec-fetch-site": "cross-site"})
+        assert refused.status_code == 403
+
+
+def test_a_catalogue_that_changed_is_told_without_a_path(client, monkeypatch):
+    monkeypatch.setattr(
+        Index, "stale", property(lambda self: "the catalogue /srv/shop has changed; run goeswith index")
+    )
+    text = client.get("/").text
+    assert "The catalogue has changed since it was indexed" in text
+    assert "/srv/shop" not in text
+    assert "goeswith index" not in text
 
 
 # ---- feedback ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -22,6 +23,8 @@ from goeswith.studio.uploads import read_upload
 from goeswith.studio.views import FILTERS, PAGE, Wanted, groups_of, item, shape
 from goeswith.studio.wall import FACETS, Wall
 from goeswith.studio.working import Refused, Workers
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 POLICY = (
@@ -83,11 +86,39 @@ async def shown(
 
 def _rendered(request: Request, template: str, board: Board, told: Mapping[str, Any]) -> str:
     theme = request.cookies.get("theme", "")
+    shop: Shop = request.app.state.shop
     common = {
         "board": board, "here": request.url.path, "theme": theme if theme in ("light", "dark") else "",
-        "stale": request.app.state.shop.index.stale, "shape": shape(request.app.state.shop.wall),
+        "news": _news(shop), "back": _place(request), "shape": shape(shop.wall),
     }  # fmt: skip
     return templates().get_template(template).render(common | dict(told))
+
+
+def _place(request: Request) -> str:
+    """Path and query of what is shown, to come back to; what answers a form has no address of its own."""
+    url = request.url
+    return "/" if request.method != "GET" else f"{url.path}?{url.query}" if url.query else url.path
+
+
+def _news(shop: Shop) -> str:
+    """ "newer": another index is there to be opened; "old": the catalogue has changed since; else empty."""
+    if shop.changed and (shop.path / "index.json").is_file():
+        return "newer"
+    return "old" if shop.index.stale else ""
+
+
+@router.post("/reload")
+async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Response:
+    """Open the index that lies in the folder now, and go back to where this was asked."""
+    shop: Shop = request.app.state.shop
+    try:
+        await shop.reload()
+    except GoeswithError as error:
+        log.warning("the newer index cannot be opened: %s", error)
+        told = {"heading": "That did not work", "message": "The newer index cannot be opened; the old one is kept."}
+        return HTMLResponse(_rendered(request, "error.html", Board(), told), 409, headers=HEADERS)
+    here = back.startswith("/") and not back.startswith(("//", "/\\"))  # "//name" is another host
+    return RedirectResponse(back if here else "/", 303)
 
 
 @router.get("/")

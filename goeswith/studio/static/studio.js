@@ -214,6 +214,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.id === "pick" && event.submitter) { event.preventDefault(); toggle(event.submitter); return; }
+  if (form.matches(".news")) form.elements.back.value = location.pathname + location.search;
   if (!form.dataset.swap) return;
   event.preventDefault();
   const data = new URLSearchParams(new FormData(form, event.submitter));
