@@ -204,7 +204,8 @@ async def improve(request: Request, given: ImproveGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k)
 
-    return {"swaps": await _shop(request).ask(made, Asked([given.items], least=2, filters=filters))}
+    asked = Asked([given.items], least=2, filters=filters, locked=given.locked)
+    return {"swaps": await _shop(request).ask(made, asked)}
 
 
 @router.post("/similar", response_model=SimilarsTold, tags=["looks"])

@@ -13,12 +13,13 @@ from goeswith.studio.working import Refused
 
 @dataclass(frozen=True)
 class Asked:
-    """What an answer depends on. least: items that each outfit needs."""
+    """What an answer depends on. least: items that each outfit needs. locked: those of them that must stay."""
 
     outfits: Sequence[Sequence[str]]
     least: int = 1
     filters: Filters | None = None
     slots: Sequence[str] = ()
+    locked: Sequence[str] = ()
     budget: float | None = None
 
 
@@ -46,6 +47,8 @@ def _of_outfit(index: Index, outfit: Sequence[str], least: int) -> Iterator[str]
 
 
 def _of_rest(index: Index, asked: Asked, said: str) -> Iterator[str]:
+    if any(item_id not in index.shelf.place for item_id in asked.locked):
+        yield "unknown_item"
     known = {name for column in ("category", "group") for name in index.shelf.codes(column)[1]}
     if not known.issuperset(asked.slots):
         yield "unknown_slot"
@@ -53,6 +56,8 @@ def _of_rest(index: Index, asked: Asked, said: str) -> Iterator[str]:
         if asked.filters is not None:
             asked.filters.rows(index.catalogue)
     except CatalogueError:
+        yield "bad_filters"
+    if "filters contradict" in said:  # the slot, which the filters know nothing of
         yield "bad_filters"
     if asked.budget is not None and "budget" in said:
         yield "budget_too_small"
