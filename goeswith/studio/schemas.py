@@ -241,6 +241,12 @@ class IndexTold(Told):
     changed: bool = Field(description="Another index lies in the folder; POST /v1/reload opens it.")
 
 
+class ReloadTold(IndexTold):
+    """The index that answers from now on."""
+
+    lost: str = Field(description="Which uploaded items it does not take, and why; empty where it takes all.")
+
+
 class Problem(BaseModel):
     """Why a request was not answered."""
 

@@ -154,24 +154,28 @@ class Shop:
         with self.changing:
             return self.wall.add(picture, category=category, title=title)
 
-    async def reload(self) -> None:
+    async def reload(self) -> str:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
+
+        Returns:
+            Empty, or one sentence: which uploaded items are gone.
 
         Raises:
             Refused: the index there cannot be opened.
         """
         try:
-            await self.workers.run(self._reload, seconds=RELOAD_SECONDS)
+            return await self.workers.run(self._reload, seconds=RELOAD_SECONDS)
         except Refused:
             raise
         except GoeswithError as error:
             raise Refused(409, "broken_index", str(error)) from None
 
-    def _reload(self) -> None:
+    def _reload(self) -> str:
         with self.changing:
             wall = Wall(self.path)
-            wall.welcome(self.wall.guests)
+            lost = wall.welcome(self.wall.guests)
             self.wall = wall
+        return lost
 
     def close(self) -> None:
         """End what is under way."""

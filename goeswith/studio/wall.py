@@ -159,17 +159,25 @@ class Wall:
         self.guests[item_id] = Guest(data, category, title, sha256(data).hexdigest()[:16])
         return item_id
 
-    def welcome(self, guests: dict[str, Guest]) -> None:
-        """Take over the guests of the wall before, as long as each can keep its id."""
+    def welcome(self, guests: dict[str, Guest]) -> str:
+        """Take over the guests of the wall before, as long as each can keep its id.
+
+        Returns:
+            Empty, or one sentence: which of them are gone and why.
+        """
         for item_id, guest in guests.items():
             try:
                 again = self.add(Image.open(io.BytesIO(guest.picture)), category=guest.category, title=guest.title)
+                why = "another item has its id"
             except GoeswithError as error:
-                again = str(error)
+                again, why = "", str(error)
             if again != item_id:
-                log.warning("uploaded items from %s on are gone: the new index does not take them (%s)", item_id, again)
                 self.guests.pop(again, None)
-                return
+                gone = ", ".join([*guests][len(self.guests) :])
+                lost = f"uploaded items are gone, for the new index does not take {item_id} ({why}): {gone}"
+                log.warning("%s", lost)
+                return lost
+        return ""
 
 
 def _counts(column: pl.Series) -> dict[str, int]:
