@@ -323,9 +323,28 @@ def test_another_index_in_the_folder_is_opened_and_guests_stay(copied: tuple[Pat
     (index / "index.json").write_text(json.dumps(info | {"model": info["model"] | {"title": "newer"}}))
     assert client.get("/v1/index").json()["changed"] is True
     after = client.post("/v1/reload").json()
-    assert (after["model"], after["changed"], after["guests"]) == ("newer", False, 1)
+    assert (after["model"], after["changed"], after["guests"], after["lost"]) == ("newer", False, 1, "")
     assert client.get(f"/v1/items/{guest['item_id']}").json() == guest
     assert client.get(guest["image"]).status_code == 200
+
+
+def test_guests_that_a_new_index_does_not_take_are_told(
+    copied: tuple[Path, TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = copied
+    for _ in range(3):
+        client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data={"category": "shirt"})
+
+    def choosy(self: Index, *told: Any) -> np.ndarray:
+        if len(self.catalogue) > self.size:  # there is one already
+            raise CatalogueError("minilm reads words, and the item has none; give a title")
+        return served.seen(self, *told)
+
+    monkeypatch.setattr(Index, "_features", choosy)
+    after = client.post("/v1/reload").json()
+    assert after["guests"] == 1
+    assert "does not take guest-2 (minilm reads words" in after["lost"]
+    assert after["lost"].endswith("): guest-2, guest-3")
 
 
 def test_a_broken_index_in_the_folder_leaves_the_old_one_answering(copied: tuple[Path, TestClient]) -> None:

@@ -23,6 +23,7 @@ from goeswith.studio.schemas import (
     LooksTold,
     Money,
     PageTold,
+    ReloadTold,
     ScoreGiven,
     SimilarGiven,
     SimilarsTold,
@@ -80,12 +81,12 @@ async def index(request: Request) -> Any:
     return await shop.workers.run(_index, shop)
 
 
-@router.post("/reload", response_model=IndexTold, tags=["index"])
+@router.post("/reload", response_model=ReloadTold, tags=["index"])
 async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
     shop = _shop(request)
-    await shop.reload()
-    return await shop.workers.run(_index, shop)
+    lost = await shop.reload()
+    return await shop.workers.run(_index, shop) | {"lost": lost}
 
 
 @router.get("/facets", response_model=FacetsTold, tags=["items"])
