@@ -21,7 +21,7 @@ from goeswith.errors import DataError
 from goeswith.index import Index
 from goeswith.readers import read
 from goeswith.studio import board as boards
-from goeswith.studio import effects, quiz, switches
+from goeswith.studio import effects, outfitting, quiz, switches, views
 from goeswith.studio.app import create_app
 from goeswith.studio.behind import dataset
 from goeswith.studio.board import Board, draw, places, slots
@@ -231,6 +231,43 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, w
     )
     best = client.get("/board/offer?on=i0&on=i100&on=i150&lock=i100").text
     assert "on=i100" in best or "Swap them" not in best
+
+
+def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, wall):
+    fill = wall.stylist.fill(["i0", "i100"], "bag", k=outfitting.OFFERS, diversity=outfitting.DIVERSITY)
+    assert [look.score for look in fill] != sorted([look.score for look in fill], reverse=True)  # the fault in question
+    told = outfitting.beside(wall, Board(("i0", "i100")), "")
+    rows = [[look.score for _, _, look in slot["offers"]] for slot in told["slots"]]
+    rows.append([whole["look"].score for whole in told["looks"]])
+    assert len(rows) > 2
+    best, *_, worst = [look.added[0] for look in wall.stylist.fill(["i0", "i150"], "shoes", k=200)]
+    for there, none in ((best, True), (worst, False)):
+        board = Board(("i0", there, "i150"))
+        now = wall.stylist.judge(board.on).score
+        slots = outfitting.instead(wall, board, there)["slots"]
+        assert len(slots) == 2
+        for slot in slots:
+            scores = [look.score for _, _, look in slot["offers"]]
+            assert scores
+            rows.append(scores)
+            for _, path, look in slot["offers"]:
+                ids = [part[3:] for part in path.split("?")[1].split("&")]
+                assert wall.stylist.judge(ids).score == pytest.approx(look.score, abs=1e-6)
+            assert slot["trouble"].startswith("None is better") == (max(scores) <= now)
+            assert (min(scores) > now) != slot["trouble"].startswith("None is better")
+        assert slots[0]["trouble"].startswith("None is better") == none
+    assert all(scores == sorted(scores, reverse=True) for scores in rows)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_offered_swap_reads_as_a_gain(client, wall, monkeypatch, scaled):
+    if not scaled:
+        monkeypatch.setitem(vars(wall.index), "scale", None)
+    swap = wall.stylist.improve(["i0", "i100", "i150"], k=1)[0]
+    before, after = views.verdict(wall.stylist.judge(["i0", "i100", "i150"])), views.verdict(swap.look)
+    assert ("%" in before) == scaled
+    text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i100&on=i150").text)
+    assert f"from {before} to {after}" in text
 
 
 def test_the_tray_carries_the_board_along(client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,10 +194,15 @@ def beside(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
     return {"slots": told, "looks": _looks(wall, board, open_slots[:LOOKS]), "trouble": ""}
 
 
+def best_first(looks: Sequence[Look]) -> list[Look]:
+    """A diverse choice comes in the order that it was made in; whoever sees a row takes it for a ranking."""
+    return sorted(looks, key=lambda look: -look.score)
+
+
 def _slot(wall: Wall, board: Board, slot: str) -> dict[str, Any]:
     told: dict[str, Any] = {"title": plural(slot), "trouble": "", "offers": [], "verb": "Add"}
     try:
-        for look in wall.stylist.fill(board.on, slot, k=OFFERS, diversity=DIVERSITY):
+        for look in best_first(wall.stylist.fill(board.on, slot, k=OFFERS, diversity=DIVERSITY)):
             new = look.added[0]
             told["offers"].append((item(wall, wall.row(new)), board.plus(new).url, look))
             told["trouble"] = " ".join(look.notes)
@@ -224,7 +230,7 @@ def _looks(wall: Wall, board: Board, wanted: Sequence[str]) -> list[dict[str, An
     if len(wanted) < 2:
         return []
     try:
-        found = wall.stylist.complete(board.on, slots=wanted, k=LOOKS, diversity=DIVERSITY)
+        found = best_first(wall.stylist.complete(board.on, slots=wanted, k=LOOKS, diversity=DIVERSITY))
     except GoeswithError as error:
         log.info("no whole looks: %s", error)
         return []
@@ -240,21 +246,29 @@ def instead(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
     rest = [one for one in board.on if one != swap]
     told: dict[str, Any] = {"title": f"Instead of {old.name}", "trouble": "", "offers": [], "verb": "Swap for"}
     alike = dict(told, title="Like it", offers=[])
-    try:
-        slot = old.group or old.category
-        found = [look for look in wall.stylist.fill(rest, slot, k=OFFERS + 1, diversity=DIVERSITY) if rest]
-        told["offers"] = [
-            (item(wall, wall.row(new)), board.put(swap, new).url, look)
-            for look in found if (new := look.added[0]) != swap
-        ][:OFFERS]  # fmt: skip
-        near = [one.item_id for one in wall.stylist.similar(swap, k=OFFERS) if one.item_id not in board.on]
-        looks = wall.stylist.judge_many([board.put(swap, new).on for new in near]) if rest and near else []
-        alike["offers"] = [
-            (item(wall, wall.row(new)), board.put(swap, new).url, look) for new, look in zip(near, looks, strict=True)
-        ]
-    except GoeswithError as error:
-        told["trouble"] = str(error)
+    if rest:
+        try:
+            now = wall.stylist.judge(board.on)
+            found = wall.stylist.fill(rest, old.group or old.category, k=OFFERS + 1, diversity=DIVERSITY)
+            _exchanges(wall, board, swap, told, [look for look in found if look.added[0] != swap][:OFFERS], now)
+            near = [one.item_id for one in wall.stylist.similar(swap, k=OFFERS) if one.item_id not in board.on]
+            looks = wall.stylist.judge_many([board.put(swap, new).on for new in near]) if near else []
+            looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
+            _exchanges(wall, board, swap, alike, looks, now)
+        except GoeswithError as error:
+            told["trouble"] = str(error)
     return {"slots": [told, *([alike] if alike["offers"] else [])], "looks": [], "trouble": ""}
+
+
+def _exchanges(wall: Wall, board: Board, old: str, told: dict[str, Any], looks: Sequence[Look], now: Look) -> None:
+    """Add offers to a row: those that are better than `now`, else all of them under a word that none is."""
+    better = [look for look in looks if look.score > now.score]
+    if not better:
+        told["trouble"] = "None is better; these come nearest." if looks else "There is nothing to swap it for."
+    told["offers"] = [
+        (item(wall, wall.row(new)), board.put(old, new).url, look)
+        for look in best_first(better or looks) if (new := look.added[0])
+    ]  # fmt: skip
 
 
 def offer(wall: Wall, board: Board) -> dict[str, Any]:
@@ -266,9 +280,9 @@ def offer(wall: Wall, board: Board) -> dict[str, Any]:
         found = []
     if not found or found[0].gain <= 0:
         return {"offer": None}
-    best = found[0]
+    best, before = found[0], wall.stylist.judge(board.on)
     told = {"out": item(wall, wall.row(best.removed)), "in": item(wall, wall.row(best.added))}
-    return {"offer": told | {"look": best.look, "url": board.put(best.removed, best.added).url}}
+    return {"offer": told | {"before": before, "look": best.look, "url": board.put(best.removed, best.added).url}}
 
 
 def close(wall: Wall, board: Board, item_id: str) -> dict[str, Any]:
