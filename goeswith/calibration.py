@@ -126,10 +126,12 @@ class Scale:
         found = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
         served = len(np.unique(found.outfits)) if found else 0
         if found is None or served < LEAST:
+            whole = int((dataset.outfits.splits == "valid").sum())
             log.warning(
-                "%s has %d validation outfits that can be scored and corrupted by %s negatives; %d are needed to say "
-                "what a score means, so there is no probability and no percentile",
-                dataset.path, served, negatives, LEAST,
+                "%s: %d of %d validation outfits can be used (%d have fewer than two items with features, %d have no "
+                "score or cannot be corrupted by %s negatives); %d are needed to say what a score means, so there is "
+                "no probability and no percentile",
+                dataset.path, served, whole, whole - len(valid), len(valid) - served, negatives, LEAST,
             )  # fmt: skip
             return None
         means, spreads = _by_size(scorer, valid, seed)

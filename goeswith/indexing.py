@@ -307,7 +307,7 @@ def _write(
     }
     _write_tensors(fresh / "states.safetensors", tensors, {"build": build})
     large = _write_large(source, shards, fresh, say)
-    _fit_scale(source, fresh, say)
+    _fit_scale(source, fresh)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
@@ -419,8 +419,8 @@ class _InDatasetOrder:
         return self.scorer.score(self.place[items], mask)
 
 
-def _fit_scale(source: _Source, fresh: Path, say: Callable[[str], None] | None) -> None:
-    """Write scale.json, where the data set has outfits to fit it to."""
+def _fit_scale(source: _Source, fresh: Path) -> None:
+    """Write scale.json, where the data set has outfits to fit it to; that it has too few is told by the log."""
     try:
         from goeswith.calibration import Scale
     except ImportError:
@@ -431,8 +431,6 @@ def _fit_scale(source: _Source, fresh: Path, say: Callable[[str], None] | None) 
     scale = Scale.fit(_InDatasetOrder(scorer, np.argsort(source.order)), source.dataset)
     if scale is not None:
         (fresh / "scale.json").write_text(scale.to_json() + "\n")
-    elif say:
-        say("too few validation outfits for a scale: scores are told without probability and percentile")
 
 
 def _swap(fresh: Path, out: Path) -> None:

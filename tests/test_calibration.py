@@ -140,7 +140,14 @@ def test_too_few_outfits_have_no_scale_and_the_log_says_why(world, caplog) -> No
     with caplog.at_level(logging.WARNING):
         assert Scale.fit(Known(few), few, negatives="category") is None
         assert calibrated(Known(few), few) is None
-    assert "styles has 29 validation outfits that can be scored and corrupted by category negatives" in caplog.text
+    counted = "29 of 29 validation outfits can be used (0 have fewer than two items with features, 0 have no score"
+    assert f"styles: {counted} or cannot be corrupted by category negatives)" in caplog.text
+    here = np.isin(np.arange(len(few.catalogue)), few.outfits.items[::4], invert=True)
+    bare = SimpleNamespace(name="bare", present=here, score=Known(few).score)
+    lost = sum(here[few.outfits[at]].sum() < 2 for at in np.flatnonzero(few.outfits.splits == "valid"))
+    assert Scale.fit(bare, few, negatives="category") is None
+    assert lost > 0
+    assert f"of 29 validation outfits can be used ({lost} have fewer than two" in caplog.text
     none = SimpleNamespace(**vars(world) | {"outfits": world.outfits.split("train")})
     assert Scale.fit(Known(none), none) is None
     silent = SimpleNamespace(name="silent", score=lambda items, mask: np.full(len(items), np.nan))
