@@ -317,6 +317,23 @@ def test_a_catalogue_that_changed_is_told_without_a_path(client, monkeypatch):
     assert "goeswith index" not in text
 
 
+def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
+    ids = [one for one in wall.catalogue.ids if wall.index.known[wall.row(one)]][: boards.MOST + 3]
+    full = "&on=".join(ids[: boards.MOST])
+    for path in (f"/tray?on={full}&toggle={ids[-1]}", f"/board?on={full}&toggle={ids[-1]}"):
+        text = client.get(path).text
+        told = "A board holds 12 items, so one more is left out; take one off to make room."
+        assert re.search(f'class="(full|wrong)"[^>]*>{told}<', text)
+        assert re.search(f'data-say="[^"]*{told}', text)  # what is read aloud
+        assert ids[-1] not in json.loads(re.search(r'data-on="([^"]+)"', text).group(1).replace("&#34;", '"'))
+    link = client.get("/board?on=" + "&on=".join(ids)).text
+    assert "so 3 more are left out" in link
+    assert link.count('class="knob out"') == boards.MOST
+    assert "left out" not in client.get(f"/board?on={full}").text
+    assert "Put on the board" not in client.get(f"/item?item={ids[-1]}&on={full}").text
+    assert 'aria-label="Add ' not in client.get(f"/board/more?on={full}").text
+
+
 # ---- feedback ----
 
 

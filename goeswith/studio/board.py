@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,16 +30,34 @@ def address(path: str, **query: Any) -> str:
 
 @dataclass(frozen=True)
 class Board:
-    """Item ids on the board, in order, and those of them that stay when others are swapped."""
+    """Item ids on the board, in order, and those of them that stay when others are swapped.
+
+    over: how many of the items that were asked for are left out, because a board holds no more.
+    """
 
     on: tuple[str, ...] = ()
     lock: tuple[str, ...] = ()
+    over: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, on: Sequence[str], lock: Sequence[str]) -> Board:
-        """Each item once, and no more than a board holds."""
-        kept = tuple(dict.fromkeys(on))[:MOST]
-        return cls(kept, tuple(dict.fromkeys(item for item in lock if item in kept)))
+        """Each item once, and no more than a board holds; `over` counts those that are left out."""
+        items = tuple(dict.fromkeys(on))
+        kept = items[:MOST]
+        return cls(kept, tuple(dict.fromkeys(item for item in lock if item in kept)), len(items) - len(kept))
+
+    @property
+    def told(self) -> str:
+        """Empty, or that items are left out."""
+        if not self.over:
+            return ""
+        left = "one more is" if self.over == 1 else f"{self.over} more are"
+        return f"A board holds {MOST} items, so {left} left out; take one off to make room."
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be put on it."""
+        return len(self.on) >= MOST
 
     @property
     def url(self) -> str:

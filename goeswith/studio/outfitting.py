@@ -14,7 +14,7 @@ from goeswith.contributions import pair_matrix
 from goeswith.errors import GoeswithError
 from goeswith.look import Look
 from goeswith.studio.behind import dataset, once, outfit_ids
-from goeswith.studio.board import Board, Drawing, address, draw, slots
+from goeswith.studio.board import MOST, Board, Drawing, address, draw, slots
 from goeswith.studio.feedback import keep
 from goeswith.studio.views import Item, item, items, plural, standing, verdict
 from goeswith.studio.wall import Wall
@@ -41,7 +41,10 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     look, trouble = judged(wall, [one.id for one in shown])
     told = trouble if look is None else f"{len(shown)} items on the board, {_said(look)}"
-    return {"shown": shown, "look": look, "trouble": trouble, "said": told or _counted(shown)}
+    return {
+        "shown": shown, "look": look, "trouble": trouble, "full": board.told,
+        "said": " ".join(filter(None, (board.told, told or _counted(shown)))),
+    }  # fmt: skip
 
 
 def judged(wall: Wall, item_ids: Sequence[str]) -> tuple[Look | None, str]:
@@ -57,7 +60,8 @@ def judged(wall: Wall, item_ids: Sequence[str]) -> tuple[Look | None, str]:
 def table(wall: Wall, board: Board, *, swap: str = "", saved: str = "", trouble: str = "") -> dict[str, Any]:
     """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told."""
     unknown = [one for one in board.on if one not in wall.index.shelf.place]
-    notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown] + ([trouble] if trouble else [])
+    notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown]
+    notes += filter(None, (board.told, trouble))
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     known = Board.of([one.id for one in shown], board.lock)
     look, trouble = judged(wall, known.on)
@@ -66,6 +70,7 @@ def table(wall: Wall, board: Board, *, swap: str = "", saved: str = "", trouble:
         found = explain(wall.stylist, known.on, swap=False)
         why, drawn = _told(found, shown), _drawn(wall, found, shown)
     said = _counted(shown) if look is None else f"{_counted(shown)}: {_said(look)}"
+    said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
         "notes": [*notes, *([trouble] if trouble else [])], "said": said, "starts": [] if shown else starts(wall),
@@ -189,9 +194,9 @@ def starts(wall: Wall) -> list[dict[str, Any]]:
 def beside(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
     """What to add: a row of offers for each open slot, and whole looks; what to swap where no slot is open."""
     groups = [wall.catalogue.items["group"][wall.row(one)] for one in board.on]
-    open_slots = slots(groups, list(wall.facets()["group"]))
+    open_slots = [] if board.full else slots(groups, list(wall.facets()["group"]))
     told = [_slot(wall, board, slot) for slot in open_slots] or [_better(wall, board)]
-    return {"slots": told, "looks": _looks(wall, board, open_slots[:LOOKS]), "trouble": ""}
+    return {"slots": told, "looks": _looks(wall, board, open_slots[: min(LOOKS, MOST - len(board.on))]), "trouble": ""}
 
 
 def best_first(looks: Sequence[Look]) -> list[Look]:

@@ -179,7 +179,9 @@ async def board(
     """The board."""
     there = Board.of(on, lock)
     if toggle:
-        return RedirectResponse(there.toggle(toggle).url, 303)
+        there = there.toggle(toggle)
+        if not there.over:
+            return RedirectResponse(there.url, 303)
     return await shown(request, "board.html", there, lambda wall: outfitting.table(wall, there, swap=swap, saved=saved))
 
 
@@ -230,7 +232,8 @@ async def uploaded(
         answer = await shown(request, "upload.html", there, lambda wall: _form(wall, trouble, category, title))
         answer.status_code = 422
         return answer
-    return RedirectResponse(there.plus(item_id).url, 303)
+    # Where the board is full, the photo stands last in the address and the board says that it is left out.
+    return RedirectResponse(address("/board", on=(*there.on, item_id), lock=there.lock), 303)
 
 
 @router.post("/board/save")
