@@ -86,7 +86,8 @@ class Index:
 
     info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
     the catalogue's own. images: folder that the column ``image`` is relative to; None where it is gone.
-    stale: empty, or a sentence: the data set has other items by now. scale: of the scores, None where there is none.
+    stale: empty, or a sentence: the data set has other items by now, or is gone. scale: of the scores, None where
+    there is none.
 
     Raises:
         DataError: the folder is no index, or a file of it is broken.
@@ -156,13 +157,20 @@ class Index:
 
     @property
     def stale(self) -> str:
-        """Empty, or one sentence: the data set has other items than the index. Looked up when their file changes."""
-        if self.dataset is None:
-            return ""
+        """Empty, or one sentence: the data set has other items than the index, or is gone.
+
+        Looked up when the file of its items changes.
+        """
         try:
-            told = (self.dataset / "items.parquet").stat()
+            told = None if self.dataset is None else (self.dataset / "items.parquet").stat()
         except OSError:
-            return ""
+            told = None
+        if self.dataset is None or told is None:
+            where = self.info["dataset"]["path"]
+            return (
+                f"the data set {where} is gone, and with it the pictures and the catalogue that the index was made of; "
+                f"put it back, or {_again(self.info)}"
+            )
         stamp = told.st_mtime_ns, told.st_size
         if self._looked[0] != stamp:
             self._looked = stamp, _checksum(self.dataset / "items.parquet") != self.info["dataset"]["items"]

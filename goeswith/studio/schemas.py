@@ -237,7 +237,7 @@ class IndexTold(Told):
     items: int
     guests: int
     calibrated: bool = Field(description="Whether scores have probabilities and percentiles.")
-    stale: str = Field(description="What changed in the data set since it was indexed; empty where nothing did.")
+    stale: str = Field(description="What became of the data set since it was indexed; empty where it is the same.")
     changed: bool = Field(description="Another index lies in the folder; POST /v1/reload opens it.")
 
 
