@@ -169,8 +169,8 @@ def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
     return lines if blank else lines.filter(lines.str.strip_chars() != "")
 
 
-def read_json(path: Path, kind: type) -> Any:
-    """The value in a JSON file, which must be a `kind`: list or dict.
+def read_json(path: Path, kind: type, remedy: str = "restore the file") -> Any:
+    """The value in a JSON file, which must be a `kind`: list or dict. remedy: what to do about a broken one.
 
     Raises:
         DataError: the file is missing, is not JSON, or holds something else.
@@ -180,9 +180,9 @@ def read_json(path: Path, kind: type) -> Any:
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not valid JSON ({error}); restore the file") from None
+        raise DataError(f"{path} is not valid JSON ({error}); {remedy}") from None
     if not isinstance(value, kind):
-        raise DataError(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected; restore the file")
+        raise DataError(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected; {remedy}")
     return value
 
 

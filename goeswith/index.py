@@ -463,7 +463,7 @@ def _info(path: Path) -> dict[str, Any]:
     """
     if not (path / "index.json").is_file():
         raise DataError(f"{path} is no index (it has no index.json); make one: goeswith index RUN DATASET --out {path}")
-    info: dict[str, Any] = read_json(path / "index.json", dict)
+    info: dict[str, Any] = read_json(path / "index.json", dict, "make the index anew with goeswith index")
     if info.get("format") != FORMAT:
         raise ModelError(
             f"{path} is an index of format {info.get('format')} and this program reads format {FORMAT}; "

@@ -359,8 +359,8 @@ def test_states_of_another_index_are_refused(copied):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not valid JSON"),
-        ("[]", "holds a list where a dict is expected"),
+        ("{", "is not valid JSON .*; make the index anew with goeswith index"),
+        ("[]", "holds a list where a dict is expected; make the index anew with goeswith index"),
         ('{"format": 99}', "is an index of format 99 and this program reads format 1; make it anew"),
         ('{"format": 1}', "lacks 'model'; make the index anew"),
     ],
@@ -381,8 +381,9 @@ def test_what_is_no_index_says_so(tmp_path, world):
 
 def test_an_index_whose_files_are_broken_is_made_anew(world, copied):
     dataset, run, index = world
-    (copied / "states.safetensors").write_bytes(b"nothing")
-    assert bits(build(run, dataset, copied).path) == bits(index.path)
+    for name in ("states.safetensors", "index.json"):
+        (copied / name).write_bytes(b"nothing")
+        assert bits(build(run, dataset, copied).path) == bits(index.path)
 
 
 def test_features_that_are_not_there_or_of_another_catalogue(world, tmp_path):

@@ -371,8 +371,8 @@ def test_equal_seed_equal_bytes_whoever_draws(drawn: Imported, tmp_path: Path) -
     ("options", "message"),
     [
         ({"outfits": 19}, "--outfits 19 is too few .* 20 or more"),
-        ({"items": SMALLEST_ITEMS - 1}, f"--items {SMALLEST_ITEMS - 1} is too few .* {SMALLEST_ITEMS} or more"),
-        ({"size": 8}, "--size 8 .* 32 to 1024"),
+        ({"items": SMALLEST_ITEMS - 1}, f"--option items={SMALLEST_ITEMS - 1} is too few .* {SMALLEST_ITEMS} or more"),
+        ({"size": 8}, "--option size=8 .* 32 to 1024"),
         ({"seed": -1}, "--seed -1 is negative"),
     ],
 )

@@ -54,11 +54,14 @@ def read(
     """
     if source is not None:
         raise ConfigError(f"the drawn sample is made up and reads no source; leave out {str(source)!r}")
-    for name, value, least in (("outfits", outfits, SMALLEST_OUTFITS), ("items", items, SMALLEST_ITEMS)):
+    for flag, value, least in (
+        ("--outfits ", outfits, SMALLEST_OUTFITS),
+        ("--option items=", items, SMALLEST_ITEMS),
+    ):
         if value < least:
-            raise ConfigError(f"--{name} {value} is too few for the drawn sample; ask for {least} or more")
+            raise ConfigError(f"{flag}{value} is too few for the drawn sample; ask for {least} or more")
     if not 32 <= size <= 1024:
-        raise ConfigError(f"--size {size} is no picture size for the drawn sample; choose 32 to 1024 pixels")
+        raise ConfigError(f"--option size={size} is no picture size for the drawn sample; choose 32 to 1024 pixels")
     if seed < 0:
         raise ConfigError(f"--seed {seed} is negative; choose 0 or more")
 
