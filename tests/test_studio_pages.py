@@ -334,6 +334,29 @@ def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
     assert 'aria-label="Add ' not in client.get(f"/board/more?on={full}").text
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/board?" + "&".join(f"on=i{number}" for number in range(30)), 422,
+         "The link names 30 items, and a board holds 12; take some out of it."),
+        ("/nosuchpage?on=i0", 404, "The studio has no such page."),
+        ("/quiz?seed=many&on=i0", 422, "&#39;seed&#39; is missing or cannot be used"),
+        ("/item?item=nothing&on=i0", 404, "The catalogue has no item &#39;nothing&#39;."),
+        ("/board/save?on=i0", 405, "it answers a form."),
+    ],
+)  # fmt: skip
+def test_people_are_told_of_errors_in_a_page_and_programs_in_json(client, path, status, words):
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert words in answer.text
+    assert "/v1/" not in answer.text
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "on=i0" in Parts(answer.text).of("a", **{"class": "button main"})[0]["href"]  # the board is kept
+    for program in ("/v1/nosuch", "/v1/items?limit=many", "/static/nosuch.css"):
+        told = client.get(program, headers={"accept": "text/html"})
+        assert told.json()["error"]["message"]
+
+
 # ---- feedback ----
 
 

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from goeswith import __version__
 from goeswith.errors import GoeswithError
 from goeswith.studio import api, pages
+from goeswith.studio.board import MOST
 from goeswith.studio.docs import add_docs
 from goeswith.studio.guard import Guard, refusal
 from goeswith.studio.metrics import Measured, Metrics
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
 """Of what Starlette itself refuses."""
+SAID = {"not_found": "the studio has no such page", "wrong_method": "this address cannot be opened; it answers a form"}
+"""What people are told of it."""
 
 
 def create_app(
@@ -80,27 +83,43 @@ def _add_watched(app: FastAPI) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every error is ``{"error": {"reason": ..., "message": ...}}``; what nobody foresaw goes to the log alone."""
+    """Every error is ``{"error": {"reason": ..., "message": ...}}``, and a page where people look; what nobody foresaw
+    goes to the log alone."""
+
+    def answered(request: Request, error: Refused, people: str = "") -> Response:
+        """people: what a page says instead of the error's own words."""
+        return pages.sorry(request, error, message=people) if pages.is_page(request.url.path) else refusal(error)
 
     @app.exception_handler(GoeswithError)
     async def refused(request: Request, error: GoeswithError) -> Response:
-        return refusal(as_refused(error))
+        return answered(request, as_refused(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first: dict[str, Any] = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return refusal(Refused(422, "bad_request", f"{where}: {first['msg']}"))
+        where, message = ".".join(str(part) for part in first["loc"]), first["msg"]
+        return answered(request, Refused(422, "bad_request", f"{where}: {message}"), people=_for_people(first))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        answer = refusal(Refused(error.status_code, REASONS.get(error.status_code, "refused"), str(error.detail)))
+        reason = REASONS.get(error.status_code, "refused")
+        answer = answered(request, Refused(error.status_code, reason, str(error.detail)), people=SAID.get(reason, ""))
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        return refusal(Refused(500, "internal", "something went wrong here; the log of the service says what"))
+        told = "something went wrong here; the log of the service says what"
+        return answered(request, Refused(500, "internal", told))
+
+
+def _for_people(found: dict[str, Any]) -> str:
+    """What is wrong with an address or a form, for those who did not write it."""
+    name = str(found["loc"][-1])
+    if found["type"] == "too_long" and name in ("on", "lock"):
+        there = found["ctx"]["actual_length"]
+        return f"the link names {there} items, and a board holds {MOST}; take some out of it"
+    return f"{name!r} is missing or cannot be used as it is; go back and try again"
 
 
 def as_refused(error: GoeswithError) -> Refused:

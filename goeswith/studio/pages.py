@@ -36,6 +36,8 @@ MEASURING = 600.0
 """Seconds that the numbers of a report may take; they are measured once."""
 measurers = Workers("measure", threads=1, seconds=MEASURING)
 """Apart from those that answer: whoever waits for the numbers of a report keeps nobody else waiting."""
+PROGRAMS = ("v1", "static", "health", "metrics", "openapi.json")
+"""Where paths begin that programs ask for, and are answered in JSON."""
 HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
 
 router = APIRouter(include_in_schema=False)
@@ -79,9 +81,25 @@ async def shown(
     try:
         return HTMLResponse(await (workers or shop.workers).run(made), headers=HEADERS)
     except GoeswithError as error:
-        status = error.status if isinstance(error, Refused) else 422
-        told = {"heading": "That is not here" if status == 404 else "That did not work", "message": str(error)}
-        return HTMLResponse(_rendered(request, "error.html", board, told), status, headers=HEADERS)
+        return sorry(request, error, board)
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at it, so that they are told of an error in a page and not in JSON."""
+    return path.split("/")[1] not in PROGRAMS
+
+
+def sorry(request: Request, error: GoeswithError, board: Board | None = None, message: str = "") -> Response:
+    """A page that tells of an error, in its own words where there is no `message`; the board is kept."""
+    status = error.status if isinstance(error, Refused) else 422
+    if board is None:
+        board = Board.of(request.query_params.getlist("on"), request.query_params.getlist("lock"))
+    said = message or str(error).removesuffix("; look it up in /v1/items")
+    told = {
+        "heading": "That is not here" if status == 404 else "That did not work",
+        "message": said[:1].upper() + said[1:].removesuffix(".") + ".",
+    }  # fmt: skip
+    return HTMLResponse(_rendered(request, "error.html", board, told), status, headers=HEADERS)
 
 
 def _rendered(request: Request, template: str, board: Board, told: Mapping[str, Any]) -> str:
@@ -115,8 +133,7 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
         await shop.reload()
     except GoeswithError as error:
         log.warning("the newer index cannot be opened: %s", error)
-        told = {"heading": "That did not work", "message": "The newer index cannot be opened; the old one is kept."}
-        return HTMLResponse(_rendered(request, "error.html", Board(), told), 409, headers=HEADERS)
+        return sorry(request, error, message="the newer index cannot be opened; the old one is kept")
     here = back.startswith("/") and not back.startswith(("//", "/\\"))  # "//name" is another host
     return RedirectResponse(back if here else "/", 303)
 
