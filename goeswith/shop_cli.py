@@ -205,7 +205,7 @@ def serve(
 @app.command()
 def feedback(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What the studio saved: feedback.jsonl.")],
-    out: Annotated[Path, typer.Option(help="The outfit table to write, a CSV file.")],
+    out: Annotated[Path, typer.Option(help="The outfit table to write, a new CSV file.")],
     dataset: Annotated[
         str | None, typer.Option(metavar="DATASET", help="Leave out outfits with items that it does not have.")
     ] = None,
