@@ -169,7 +169,7 @@ class Index:
             where = self.info["dataset"]["path"]
             return (
                 f"the data set {where} is gone, and with it the pictures and the catalogue that the index was made of; "
-                f"put it back, or {_again(self.info)}"
+                "put it back, or import it again and run goeswith index over it"
             )
         stamp = told.st_mtime_ns, told.st_size
         if self._looked[0] != stamp:

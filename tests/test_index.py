@@ -328,7 +328,7 @@ def test_a_changed_catalogue_is_told(world, tmp_path):
     gone = Index(tmp_path / "index")
     for index in (opened, gone):  # one was open before
         assert f"the data set {moved} is gone, and with it the pictures and the catalogue" in index.stale
-        assert "put it back, or run goeswith index" in index.stale
+        assert "put it back, or import it again and run goeswith index" in index.stale
     assert gone.images is None
 
 
