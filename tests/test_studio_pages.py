@@ -357,6 +357,18 @@ def test_people_are_told_of_errors_in_a_page_and_programs_in_json(client, path, 
         assert told.json()["error"]["message"]
 
 
+def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wall, monkeypatch):
+    text = client.get(ON).text
+    assert "clashes" in text
+    assert "of worn pairs" in text
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    text = client.get(ON).text
+    assert "nothing to compare it with" in text
+    assert re.findall(r'<line class="link (c\d)', text) == ["c2"] * 3
+    for word in ("clashes", "so-so", "goes well", "of worn pairs"):
+        assert word not in text
+
+
 # ---- feedback ----
 
 

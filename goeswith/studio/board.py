@@ -113,10 +113,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Lines of all pairs, strong ones last and so on top, and where the weakest one is flagged."""
+    """Lines of all pairs, strong ones last and so on top, and where the weakest one is flagged.
+
+    compared: whether their looks say how well pairs go; else all are alike.
+    """
 
     lines: list[Line]
     flag: dict[str, float] | None
+    compared: bool
 
 
 def places(count: int) -> np.ndarray:
@@ -145,10 +149,11 @@ def draw(names: Sequence[str], ahead: np.ndarray, weakest: tuple[int, int] | Non
             (x1, y1), (x2, y2) = at[[i, j]].round(1).tolist()
             lines.append(Line(x1, y1, x2, y2, level, weakest == (i, j), words))
     lines.sort(key=lambda line: (line.weakest, line.level))
+    compared = bool(np.isfinite(ahead).any())
     if weakest is None or len(names) < 3:
-        return Drawing(lines, None)
+        return Drawing(lines, None, compared)
     x, y = _free(at, *weakest).round(1).tolist()
-    return Drawing(lines, {"x": x, "y": y})
+    return Drawing(lines, {"x": x, "y": y}, compared)
 
 
 def _free(at: np.ndarray, first: int, second: int) -> np.ndarray:

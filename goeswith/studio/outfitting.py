@@ -147,9 +147,12 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
 
 
 def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
-    """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those."""
+    """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
+
+    Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
+    """
     try:
-        known = _worn(wall)
+        known = _worn(wall) if wall.index.scale else {0: np.empty(0)}
     except GoeswithError as error:
         log.info("lines have one colour: %s", error)
         known = {0: np.empty(0)}
