@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from served import BROKEN, COLOURS, SCRIPT, VARIANTS, make_index, seen
+from served import BARE, BROKEN, COLOURS, ODD, SCRIPT, VARIANTS, make_index, seen
 from typer.testing import CliRunner
 
 from goeswith.cli import app
@@ -21,7 +22,7 @@ from goeswith.errors import DataError
 from goeswith.index import Index
 from goeswith.readers import read
 from goeswith.studio import board as boards
-from goeswith.studio import effects, outfitting, quiz, switches, views
+from goeswith.studio import effects, outfitting, quiz, switches, troubles, views
 from goeswith.studio.app import create_app
 from goeswith.studio.behind import dataset
 from goeswith.studio.board import Board, draw, places, slots
@@ -367,6 +368,56 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wal
     assert re.findall(r'<line class="link (c\d)', text) == ["c2"] * 3
     for word in ("clashes", "so-so", "goes well", "of worn pairs"):
         assert word not in text
+
+
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [
+        (f"i0&on={BARE}&on=i100", "“Item 3, black”: the model has no features of it"),
+        (f"i0&on={ODD}&on=i100", "“Item 4, red”: the model never learned what the category &#39;cape&#39; goes with"),
+        (f"{VARIANTS[0]}&on=i100&on={VARIANTS[1]}", "“Item 6, black” and “Item 7, red” are variants of one product"),
+        (BARE, "“Item 3, black”: the model has no features of it"),
+    ],
+)
+def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words):
+    text = client.get(f"/board?on={on}").text
+    told = re.findall('role="alert">([^<]*)<', text)
+    assert len(told) == 1
+    assert words in told[0]
+    assert not re.search(r"\bi\d+\b", told[0])
+    assert "One piece so far" not in text
+    assert 'class="note"' not in client.get(f"/board/more?on={on}").text  # the board says it already
+    assert words in client.get(f"/tray?on={on}").text
+    answer = client.post("/board/save", data={"on": on.split("&on=")}).text
+    assert re.findall('role="alert">([^<]*)<', answer) == told
+
+
+def test_what_cannot_be_judged_can_be_swapped_away(client):
+    text = client.get(f"/board/more?on=i100&on={BARE}&swap={BARE}").text
+    assert len(re.findall('aria-label="Swap for', text)) > 2
+    assert "None is better" not in text
+    assert "Swap for" not in client.get(f"/board/more?on=i100&on={BARE}&swap=i100").text
+
+
+def test_messages_of_the_library_name_titles(wall):
+    shown = views.items(wall, ["i0", "i1", "i12"])
+    assert troubles.plainly("no score for the outfit i0, i12, i1; ask 'i1' or i100", shown) == (
+        "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."
+    )
+    red = replace(shown[0], name="Shirt", facts=(("colour", "red"),))
+    assert troubles.called(red) == "“Shirt” (red)"
+
+
+def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
+    for item_id, words in ((BARE, "has no features of it"), (ODD, "never learned what the category")):
+        text = client.get(f"/item?item={item_id}").text
+        assert words in text
+        assert "Put on the board" not in text
+        assert "Instead of it" not in text
+    text = client.get("/item?item=i0").text
+    assert "Put on the board" in text
+    assert "Instead of it" in text
+    assert len(cards(text)) > 2
 
 
 # ---- feedback ----

@@ -13,6 +13,7 @@ import numpy as np
 from goeswith.contributions import pair_matrix
 from goeswith.errors import GoeswithError
 from goeswith.look import Look
+from goeswith.studio import troubles
 from goeswith.studio.behind import dataset, once, outfit_ids
 from goeswith.studio.board import MOST, Board, Drawing, address, draw, slots
 from goeswith.studio.feedback import keep
@@ -39,7 +40,7 @@ DIVERSITY = 0.3
 def tray(wall: Wall, board: Board) -> dict[str, Any]:
     """The board in small: its items and its score."""
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
-    look, trouble = judged(wall, [one.id for one in shown])
+    look, trouble = judged(wall, shown)
     told = trouble if look is None else f"{len(shown)} items on the board, {_said(look)}"
     return {
         "shown": shown, "look": look, "trouble": trouble, "full": board.told,
@@ -47,24 +48,26 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def judged(wall: Wall, item_ids: Sequence[str]) -> tuple[Look | None, str]:
+def judged(wall: Wall, shown: Sequence[Item]) -> tuple[Look | None, str]:
     """The look of two items or more, or why there is none."""
-    if len(item_ids) < 2:
+    if found := troubles.of_board(wall, shown):
+        return None, " ".join(found)
+    if len(shown) < 2:
         return None, ""
     try:
-        return wall.stylist.judge(item_ids), ""
+        return wall.stylist.judge([one.id for one in shown]), ""
     except GoeswithError as error:
-        return None, str(error)
+        return None, troubles.plainly(str(error), shown)
 
 
 def table(wall: Wall, board: Board, *, swap: str = "", saved: str = "", trouble: str = "") -> dict[str, Any]:
     """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told."""
     unknown = [one for one in board.on if one not in wall.index.shelf.place]
     notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown]
-    notes += filter(None, (board.told, trouble))
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     known = Board.of([one.id for one in shown], board.lock)
-    look, trouble = judged(wall, known.on)
+    look, silent = judged(wall, shown)
+    notes += filter(None, (board.told, silent or trouble))
     why, drawn = None, None
     if look is not None and np.isfinite(look.score):
         found = explain(wall.stylist, known.on, swap=False)
@@ -73,7 +76,7 @@ def table(wall: Wall, board: Board, *, swap: str = "", saved: str = "", trouble:
     said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
-        "notes": [*notes, *([trouble] if trouble else [])], "said": said, "starts": [] if shown else starts(wall),
+        "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(wall),
         "more": address("/board/more", on=known.on, lock=known.lock, swap=swap),
     }  # fmt: skip
 
@@ -196,9 +199,16 @@ def starts(wall: Wall) -> list[dict[str, Any]]:
 
 def beside(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
     """What to add: a row of offers for each open slot, and whole looks; what to swap where no slot is open."""
-    groups = [wall.catalogue.items["group"][wall.row(one)] for one in board.on]
-    open_slots = [] if board.full else slots(groups, list(wall.facets()["group"]))
+    nothing: dict[str, Any] = {"slots": [], "looks": [], "trouble": ""}
+    shown = items(wall, board.on)
+    if troubles.of_board(wall, shown):
+        return nothing  # the board says why
+    open_slots = [] if board.full else slots([one.group for one in shown], list(wall.facets()["group"]))
     told = [_slot(wall, board, slot) for slot in open_slots] or [_better(wall, board)]
+    if open_slots and not any(row["offers"] for row in told):  # each of them says the same
+        return nothing | {"trouble": troubles.plainly(told[0]["trouble"], shown)}
+    for row in told:
+        row["trouble"] = row["trouble"] and troubles.plainly(row["trouble"], shown)
     return {"slots": told, "looks": _looks(wall, board, open_slots[: min(LOOKS, MOST - len(board.on))]), "trouble": ""}
 
 
@@ -251,26 +261,30 @@ def _looks(wall: Wall, board: Board, wanted: Sequence[str]) -> list[dict[str, An
 def instead(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
     """What to put in the place of one item: what goes best, and what is most like it."""
     old = item(wall, wall.row(swap))
+    shown = items(wall, board.on)
     rest = [one for one in board.on if one != swap]
     told: dict[str, Any] = {"title": f"Instead of {old.name}", "trouble": "", "offers": [], "verb": "Swap for"}
     alike = dict(told, title="Like it", offers=[])
-    if rest:
-        try:
-            now = wall.stylist.judge(board.on)
-            found = wall.stylist.fill(rest, old.group or old.category, k=OFFERS + 1, diversity=DIVERSITY)
-            _exchanges(wall, board, swap, told, [look for look in found if look.added[0] != swap][:OFFERS], now)
-            near = [one.item_id for one in wall.stylist.similar(swap, k=OFFERS) if one.item_id not in board.on]
-            looks = wall.stylist.judge_many([board.put(swap, new).on for new in near]) if near else []
-            looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
-            _exchanges(wall, board, swap, alike, looks, now)
-        except GoeswithError as error:
-            told["trouble"] = str(error)
+    if not rest or troubles.of_board(wall, items(wall, rest)):  # the board says why
+        return {"slots": [], "looks": [], "trouble": ""}
+    look, _ = judged(wall, shown)
+    now = look.score if look else -np.inf
+    try:
+        found = wall.stylist.fill(rest, old.group or old.category, k=OFFERS + 1, diversity=DIVERSITY)
+        _exchanges(wall, board, swap, told, [look for look in found if look.added[0] != swap][:OFFERS], now)
+        near = [] if troubles.of_item(wall, old) else [one.item_id for one in wall.stylist.similar(swap, k=OFFERS)]
+        near = [new for new in near if new not in board.on]
+        looks = wall.stylist.judge_many([board.put(swap, new).on for new in near])
+        looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
+        _exchanges(wall, board, swap, alike, looks, now)
+    except GoeswithError as error:
+        told["trouble"] = troubles.plainly(str(error), shown)
     return {"slots": [told, *([alike] if alike["offers"] else [])], "looks": [], "trouble": ""}
 
 
-def _exchanges(wall: Wall, board: Board, old: str, told: dict[str, Any], looks: Sequence[Look], now: Look) -> None:
-    """Add offers to a row: those that are better than `now`, else all of them under a word that none is."""
-    better = [look for look in looks if look.score > now.score]
+def _exchanges(wall: Wall, board: Board, old: str, told: dict[str, Any], looks: Sequence[Look], now: float) -> None:
+    """Add offers to a row: those that score more than `now`, else all of them under a word that none does."""
+    better = [look for look in looks if look.score > now]
     if not better:
         told["trouble"] = "None is better; these come nearest." if looks else "There is nothing to swap it for."
     told["offers"] = [
@@ -295,9 +309,8 @@ def offer(wall: Wall, board: Board) -> dict[str, Any]:
 
 def close(wall: Wall, board: Board, item_id: str) -> dict[str, Any]:
     """One item, and what is most like it."""
-    told: dict[str, Any] = {"it": item(wall, wall.row(item_id)), "alike": [], "trouble": ""}
-    try:
+    it = item(wall, wall.row(item_id))
+    told: dict[str, Any] = {"it": it, "alike": [], "unknown": troubles.of_item(wall, it)}
+    if not told["unknown"]:
         told["alike"] = items(wall, [near.item_id for near in wall.stylist.similar(item_id, k=2 * OFFERS)])
-    except GoeswithError as error:
-        told["trouble"] = str(error)
     return told | tray(wall, board)
