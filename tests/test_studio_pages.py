@@ -22,7 +22,7 @@ from goeswith.errors import DataError
 from goeswith.index import Index
 from goeswith.readers import read
 from goeswith.studio import board as boards
-from goeswith.studio import effects, outfitting, quiz, switches, troubles, views
+from goeswith.studio import effects, outfitting, quiz, ruling, switches, troubles, views
 from goeswith.studio.app import create_app
 from goeswith.studio.behind import dataset
 from goeswith.studio.board import Board, draw, places, slots
@@ -114,6 +114,40 @@ def test_filters_and_words_hold_exactly(client, wall):
         expected = sum(keep_row(row) for row in frame.iter_rows(named=True))
         assert f'<span class="number">{expected} item' in client.get(f"/?{query}").text, query
     assert "Nothing like that here" in client.get("/?q=zebra").text
+
+
+def test_groups_count_what_was_found(client, wall):
+    frame = wall.catalogue.items
+    for query, keep_row in (
+        ("", lambda row: True),
+        ("q=camel+skirt", lambda row: row["colour"] == "camel" and row["category"] == "skirt"),
+        ("q=camel&group=shoes", lambda row: row["colour"] == "camel"),  # the other groups say what they would show
+        ("q=zebra", lambda row: False),
+    ):
+        expected = dict.fromkeys(frame["group"].drop_nulls().unique(), 0)
+        for row in frame.iter_rows(named=True):
+            if keep_row(row) and row["group"]:
+                expected[row["group"]] += 1
+        told = re.findall(r'>([\w ]+)<small class="number">([\d,]+)</small></a>', client.get(f"/?{query}").text)
+        assert dict(told) == {views.plural(name): f"{number:,}" for name, number in expected.items()}, query
+
+
+@pytest.mark.parametrize(("changed", "words"), [(0, "0 picks change"), (1, "1 pick changes"), (2, "2 picks change")])
+def test_picks_are_counted_in_grammar(client, monkeypatch, changed, words):
+    real = effects.effect
+    monkeypatch.setattr(ruling, "effect", lambda *given: real(*given) | {"changed": changed})
+    written = {"rule": json.dumps(["colour", COLOURS[0], COLOURS[1], "+"])}
+    assert f"{words}<" in client.get("/rules", params=written).text
+
+
+def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypatch):
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    ids = wall.stylist.fill(["i0", "i100"], "bag", k=200)[-1].item_ids
+    told = wall.stylist.judge(ids).score
+    assert told < 0
+    text = client.get("/board?on=" + "&on=".join(ids)).text
+    assert f"has a score of −{-told:.2f}, and" in text
+    assert f'id="verdict">−{-told:.2f}<' in text
 
 
 @pytest.mark.parametrize(

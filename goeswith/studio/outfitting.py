@@ -17,7 +17,7 @@ from goeswith.studio import troubles
 from goeswith.studio.behind import dataset, once, outfit_ids
 from goeswith.studio.board import MOST, Board, Drawing, address, draw, slots
 from goeswith.studio.feedback import keep
-from goeswith.studio.views import Item, item, items, plural, standing, verdict
+from goeswith.studio.views import Item, item, items, plural, score, standing, verdict
 from goeswith.studio.wall import Wall
 from goeswith.why import Why, explain
 
@@ -107,8 +107,10 @@ def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
     pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
     names = {one.id: one.name for one in shown}
+    number = found.look.score  # the sentence has it with fewer digits than the page beside it
+    sentence = found.sentence.replace(f"score of {number:.1f}", f"score of {score(number)}")
     return {
-        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "sentence": sentence, "weakest_item": found.weakest_item, "pairs": pairs,
         "rows": _bars([one.name for one in shown], found.contributions),
         "masks": [] if found.attributes is None else _bars(
             [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes

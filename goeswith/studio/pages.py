@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,8 +147,11 @@ async def catalogue(request: Request, on: Ids = [], lock: Ids = []) -> Response:
 
     def make(wall: Wall) -> dict[str, Any]:
         board_shown = outfitting.tray(wall, board)
+        counts: Counter[str | None] = Counter()
         try:
             rows, trouble = wall.search(wanted.q, wanted.filters()), ""
+            every = wall.search(wanted.q, replace(wanted, group="").filters()) if wanted.group else rows
+            counts.update(wall.catalogue.items["group"][every.tolist()].to_list())
         except GoeswithError as error:
             rows, trouble = np.empty(0, np.int64), str(error)
         rows = rows[np.argsort(_mixed(len(wall.catalogue))[rows], kind="stable")]
@@ -158,7 +163,7 @@ async def catalogue(request: Request, on: Ids = [], lock: Ids = []) -> Response:
         return board_shown | {
             "wanted": wanted, "total": len(wall.catalogue), "found": len(rows), "trouble": trouble,
             "items": [item(wall, row) for row in page], "first": wanted.offset == 0,
-            "groups": groups_of(facets["group"]),
+            "groups": [(name, counts[name]) for name, _ in groups_of(facets["group"])],
             "facets": [(name, sorted(facets[name].items())) for name in columns if len(facets[name]) > 1],
             "priced": columns_there["price"].count() > 0, "stocked": "stock" in columns_there.columns,
             "next": wanted.url(board, offset=wanted.offset + PAGE) if further else "", "longest": limits.TEXT_LENGTH,
