@@ -135,11 +135,11 @@ def keep(name: str, dataset: Dataset, out: Path) -> None:
         for one in trained:
             del one["history"]  # the picture of learning curves has them
     told["described"] = {key: dataset.info[key] for key in ("source", "licence", "items", "pictures", "split_report")}
+    told["page"] = (out / "results.md").read_text()
     told["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
         partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    (RESULTS / f"{name}.md").write_text((out / "results.md").read_text())
     for picture in KEPT_PICTURES:
         if (out / f"{picture}.svg").is_file():
             (RESULTS / f"{name}-{picture}.svg").write_text((out / f"{picture}.svg").read_text())

@@ -115,7 +115,7 @@ def _compared(told: Mapping[str, Any], first: str, second: str, what: Sequence[s
 
 def _section(name: str, told: Mapping[str, Any]) -> str:
     """The page of a bench under a heading of ours, its pictures by their kept names."""
-    body = (RESULTS / f"{name}.md").read_text().split("\n", 2)[2]
+    body = told["page"].split("\n", 2)[2]
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
     body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{name}-\1)", body)
     body = re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)

@@ -46,6 +46,8 @@ NOT_RUN = {
 PARSED = {
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith serve": "runs until it is stopped",
+    "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_pages.py",
+    "goeswith import table my/shop data/shop-2": "the same",
 }
 """Commands whose words and flags are checked, and no more."""
 SMALLER = {
@@ -157,7 +159,7 @@ class Reader:
         if words[0] == "rules" and {"TOP", "TOP_ID"} & set(words):
             shop = Dataset(words[3])
             return [*words[:4], *(shop.catalogue.ids[row] for row in shop.outfits[0])]
-        if words[0] in ("complete", "improve", "explain"):
+        if words[0] in ("complete", "fill", "improve", "similar", "explain"):
             items = Index(words[1]).catalogue.items
             chosen = {group.upper(): items.filter(group=group)["item_id"][0] for group in ("top", "bottom", "shoes")}
             return [chosen.get(word, word) for word in words]
