@@ -302,7 +302,7 @@ def test_the_offered_swap_reads_as_a_gain(client, wall, monkeypatch, scaled):
     before, after = views.verdict(wall.stylist.judge(["i0", "i100", "i150"])), views.verdict(swap.look)
     assert ("%" in before) == scaled
     text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i100&on=i150").text)
-    assert f"from {before} to {after}" in text
+    assert (f"from {before} to {after}" if before != after else "which helps a little") in text
 
 
 def test_the_tray_carries_the_board_along(client):
@@ -407,10 +407,10 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wal
 @pytest.mark.parametrize(
     ("on", "words"),
     [
-        (f"i0&on={BARE}&on=i100", "“Item 3, black”: the model has no features of it"),
+        (f"i0&on={BARE}&on=i100", "“Item 3, black”: the model knows nothing of it"),
         (f"i0&on={ODD}&on=i100", "“Item 4, red”: the model never learned what the category &#39;cape&#39; goes with"),
         (f"{VARIANTS[0]}&on=i100&on={VARIANTS[1]}", "“Item 6, black” and “Item 7, red” are variants of one product"),
-        (BARE, "“Item 3, black”: the model has no features of it"),
+        (BARE, "“Item 3, black”: the model knows nothing of it"),
     ],
 )
 def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words):
@@ -443,7 +443,7 @@ def test_messages_of_the_library_name_titles(wall):
 
 
 def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
-    for item_id, words in ((BARE, "has no features of it"), (ODD, "never learned what the category")):
+    for item_id, words in ((BARE, "the model knows nothing of it"), (ODD, "never learned what the category")):
         text = client.get(f"/item?item={item_id}").text
         assert words in text
         assert "Put on the board" not in text

@@ -21,7 +21,7 @@ def of_item(wall: Wall, one: Item) -> str:
     """Empty, or why the model cannot judge an item."""
     row = wall.row(one.id)
     if not wall.index.scorer.present[row]:
-        return "the model has no features of it"
+        return "the model knows nothing of it, for it has no features"
     if not wall.index.seen(np.array([row]))[0]:
         return f"the model never learned what the category {one.category!r} goes with"
     return ""
