@@ -305,6 +305,19 @@ def test_the_offered_swap_reads_as_a_gain(client, wall, monkeypatch, scaled):
     assert (f"from {before} to {after}" if before != after else "which helps a little") in text
 
 
+def test_swaps_without_a_probability_show_their_gain(client, wall, monkeypatch):
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    full = ["i0", "i60", "i100", "i150"]
+    gains = [views.signed(swap.gain) for swap in wall.stylist.improve(full, k=outfitting.OFFERS)]
+    assert gains
+    assert all(gain.startswith("+") for gain in gains)
+    text = client.get("/board/more?on=" + "&on=".join(full)).text
+    assert re.findall(r'aria-label="Swap in [^"]*, ([+−][\d.]+)"', text) == gains
+    assert re.findall(r'<b class="number">([^<]+)</b>', text) == gains
+    text = client.get("/board/more?on=" + "&on=".join(full) + "&swap=i60").text
+    assert len(re.findall(r'<b class="number">[+−]\d', text)) > 2
+
+
 def test_the_tray_carries_the_board_along(client):
     assert client.get("/board?on=i0&toggle=i100", follow_redirects=False).headers["location"] == "/board?on=i0&on=i100"
     tray = Parts(client.get("/tray?on=i0&on=i100&toggle=i0").text)

@@ -220,7 +220,7 @@ def best_first(looks: Sequence[Look]) -> list[Look]:
 
 
 def _slot(wall: Wall, board: Board, slot: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"title": plural(slot), "trouble": "", "offers": [], "verb": "Add"}
+    told: dict[str, Any] = {"title": plural(slot), "trouble": "", "offers": [], "verb": "Add", "now": None}
     try:
         for look in best_first(wall.stylist.fill(board.on, slot, k=OFFERS, diversity=DIVERSITY)):
             new = look.added[0]
@@ -234,7 +234,9 @@ def _slot(wall: Wall, board: Board, slot: str) -> dict[str, Any]:
 def _better(wall: Wall, board: Board) -> dict[str, Any]:
     """Swaps that raise the score of an outfit that lacks nothing."""
     told: dict[str, Any] = {"title": "What would make it better", "trouble": "", "offers": [], "verb": "Swap in"}
+    told["now"] = None
     try:
+        told["now"] = wall.stylist.judge(board.on).score
         for swap in wall.stylist.improve(board.on, locked=board.lock, k=OFFERS):
             told["offers"].append(
                 (item(wall, wall.row(swap.added)), board.put(swap.removed, swap.added).url, swap.look)
@@ -271,6 +273,7 @@ def instead(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
         return {"slots": [], "looks": [], "trouble": ""}
     look, _ = judged(wall, shown)
     now = look.score if look else -np.inf
+    told["now"] = alike["now"] = look.score if look else None
     try:
         found = wall.stylist.fill(rest, old.group or old.category, k=OFFERS + 1, diversity=DIVERSITY)
         _exchanges(wall, board, swap, told, [look for look in found if look.added[0] != swap][:OFFERS], now)
