@@ -38,7 +38,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "compared": [graph | HEAD | {"difference": 0.02, "low": -0.01, "high": 0.05, "p": 0.2}],
         "described": {"source": "a shop", "licence": "none", "items": 9222, "pictures": 9000,
                       "split_report": {"sources": {"all": report}}},
-        "page": "# mango\n\nBest.\n\nMade by `goeswith bench` on `/home/x`; yes.\n\n![A](accuracy.svg)\n\n## Compared\n",
+        "page": "# mango\n\nBest\n\nMade by `goeswith bench` on `/home/x`; yes.\n\n![A](accuracy.svg)\n\n## Compared\n",
         "seconds": {"search": 1800.0, "teachers": 600.0, "runs": 4800.0},
     }  # fmt: skip
     (tmp_path / "results" / "mango.json").write_text(json.dumps(told))
