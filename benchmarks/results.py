@@ -75,7 +75,7 @@ def measure(name: str, data: Path, work: Path, jobs: int, say: Say) -> None:
     moved = replace(recipe, **{n: str(work / told) for n in ("dataset", "designers") if (told := getattr(recipe, n))})
     moved = replace(moved, questions=(*moved.questions, *own_questions(moved)))
     bench(moved, out, jobs=jobs, search=TRIALS, say=lambda line: say(f"{name}: {line}"))
-    keep(name, Dataset(moved.dataset), out)
+    keep(name, Dataset(moved.dataset), out, work)
 
 
 def prepare(name: str, recipe: Recipe, data: Path, folder: Path, say: Say) -> None:
@@ -128,7 +128,7 @@ def pair_questions(dataset: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
             yield f"own-{length}-bottoms-{label}-top", some
 
 
-def keep(name: str, dataset: Dataset, out: Path) -> None:
+def keep(name: str, dataset: Dataset, out: Path, work: Path) -> None:
     """Keep what the page needs of a bench in docs/results: all numbers, what they cost, and the pictures."""
     told: dict[str, Any] = json.loads((out / "results.json").read_text())
     for trained in told["trained"].values():
@@ -139,7 +139,8 @@ def keep(name: str, dataset: Dataset, out: Path) -> None:
     told["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
-        partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(told, indent=1, ensure_ascii=False)
+        partial.write_text(text.replace(f"{work}/", "") + "\n")  # where it was measured is nobody's business
     for picture in KEPT_PICTURES:
         if (out / f"{picture}.svg").is_file():
             (RESULTS / f"{name}-{picture}.svg").write_text((out / f"{picture}.svg").read_text())
