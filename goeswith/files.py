@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import ctypes
 import fcntl
 import glob
 import hashlib
@@ -19,6 +20,10 @@ from typing import Any
 import polars as pl
 
 from goeswith.errors import DataError, ModelError
+
+RENAME_EXCHANGE = 2
+"""Flag of Linux's renameat2: two names change places at once."""
+AT_FDCWD = -100
 
 
 @contextlib.contextmanager
@@ -56,6 +61,26 @@ def fresh_file(dest: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {dest} ({error.strerror or error}); make room or choose another place") from None
+
+
+def put_in_place(fresh: Path, dest: Path) -> None:
+    """Give the folder `fresh` the name of `dest`, at once where the system can.
+
+    What stood there is then where `fresh` was, or beside it as ``old`` where the system has no exchange of names.
+    """
+    if not dest.exists():
+        os.rename(fresh, dest)
+        return
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        done = libc.renameat2(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(dest), RENAME_EXCHANGE) == 0
+    except (OSError, AttributeError):
+        done = False
+    if not done:  # for an instant there is no `dest`
+        aside = fresh.with_name("old")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(dest, aside)
+        os.rename(fresh, dest)
 
 
 def sweep(dest: Path) -> None:

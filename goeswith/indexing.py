@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
@@ -25,7 +24,7 @@ from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.features import features_path, read_metadata
-from goeswith.files import fresh_file, read_json, sha256, sole
+from goeswith.files import fresh_file, put_in_place, read_json, sha256, sole
 from goeswith.index import FORMAT, Index, StateScorer, digest
 from goeswith.models import ItemStates
 from goeswith.pretrained import save
@@ -36,9 +35,6 @@ SHARD = 1 << 14
 TILE = 128
 """Items encoded at a time, always so many and of one category: a state then depends on its own item alone, to the bit,
 and an index that was brought up to date equals one that was made anew."""
-RENAME_EXCHANGE = 2
-"""Flag of Linux's renameat2: two names change places at once."""
-AT_FDCWD = -100
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ def build_index(
         fresh.mkdir()
         if not _unchanged(out, source, told):
             _write(source, shards, told, fresh, out, say)
-            _swap(fresh, out)
+            put_in_place(fresh, out)
         shutil.rmtree(work)
     if say:
         say(str(told))
@@ -431,20 +427,3 @@ def _fit_scale(source: _Source, fresh: Path) -> None:
     scale = Scale.fit(_InDatasetOrder(scorer, np.argsort(source.order)), source.dataset)
     if scale is not None:
         (fresh / "scale.json").write_text(scale.to_json() + "\n")
-
-
-def _swap(fresh: Path, out: Path) -> None:
-    """Put the folder `fresh` in the place of `out`, at once where the system can."""
-    if not out.exists():
-        os.rename(fresh, out)
-        return
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        done = libc.renameat2(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(out), RENAME_EXCHANGE) == 0
-    except (OSError, AttributeError):
-        done = False
-    if not done:  # a system without the exchange: for an instant there is no index
-        aside = fresh.with_name("old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(out, aside)
-        os.rename(fresh, out)

@@ -1,12 +1,14 @@
 """Files: what is wrong with a table is told with its row and what to do."""
 
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from goeswith import files
 from goeswith.errors import DataError
-from goeswith.files import read_table
+from goeswith.files import put_in_place, read_table
 
 HEAD = b"item_id,category\n"
 LONG = b"a," + b"x" * 200_000 + b"\n"
@@ -61,3 +63,17 @@ def test_names_are_taken_as_they_are_and_headers_are_stripped(tmp_path: Path) ->
     assert table.rows()[0][:2] == ("a", "coat")
     pl.DataFrame({"x": [1]}).write_parquet(folder / "b*.parquet")
     assert read_table(folder / "b*.parquet").rows() == [(1,)]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_folder_takes_the_name_of_another(tmp_path: Path, monkeypatch, exchange: bool) -> None:
+    if not exchange:
+        monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: object())
+    work, dest = tmp_path / "work", tmp_path / "data"
+    for name in ("first", "second"):
+        (work / "new").mkdir(parents=True)
+        (work / "new" / name).touch()
+        put_in_place(work / "new", dest)
+        assert [path.name for path in dest.iterdir()] == [name]
+    aside = "new" if exchange and sys.platform == "linux" else "old"
+    assert (work / aside / "first").exists()

@@ -302,17 +302,6 @@ def test_a_reader_that_meets_a_swap_reads_the_new_one(world, tmp_path, monkeypat
     assert "i200" in Index(tmp_path / "index").row_of
 
 
-def test_without_an_exchange_of_names_the_old_index_is_moved_aside(tmp_path, monkeypatch):
-    monkeypatch.setattr(indexing.ctypes, "CDLL", lambda *_, **__: object())
-    for name in ("work", "index"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).touch()
-    (tmp_path / "work" / "new").mkdir()
-    indexing._swap(tmp_path / "work" / "new", tmp_path / "index")
-    assert [path.name for path in (tmp_path / "index").iterdir()] == []
-    assert (tmp_path / "work" / "old" / "index").exists()
-
-
 def test_a_changed_catalogue_is_told(world, tmp_path):
     dataset, _, index = world
     moved = tmp_path / "data"
