@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from goeswith import splits
 from goeswith.outfits import SPLITS, Outfits
 from goeswith.readers import read
-from goeswith.splits import assign_splits, contained_pairs, describe, empty_splits
+from goeswith.splits import assign_splits, contained_pairs, describe, empty_splits, remember
 
 
 def outfits(lists, published=None, sources=None):
@@ -166,6 +166,100 @@ def test_no_outfits_is_no_error():
     drawn, report = assign_splits(outfits([]), seed=0)
     assert len(drawn) == 0
     assert report["sources"] == {}
+
+
+# --- outfits that are known already
+
+nights = st.lists(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 9), min_size=2, max_size=5), st.sampled_from("ab")), min_size=1, max_size=9
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(nights, st.integers(0, 2))
+def test_no_sequence_of_changes_leaks_into_test_or_moves_an_outfit(changes, seed):
+    known, ever = outfits([]), {}
+    for worn in changes:
+        now = outfits([items for items, _ in worn], sources=[source for _, source in worn])
+        drawn, report = assign_splits(now, seed, known=known)
+        known = remember(drawn, known)
+        told = [
+            (frozenset(drawn[place].tolist()), drawn.sources[place], drawn.splits[place]) for place in range(len(drawn))
+        ]
+        assert {(items, source) for items, source, _ in told} == {(frozenset(items), source) for items, source in worn}
+        assert len(told) == len({(items, source) for items, source, _ in told})
+        for items, source, split in told:
+            assert split == ever.get((items, source), split)  # a kept outfit, or one that comes back
+        torn = {(items, source) for items, source, split in told if not split}
+        for items, source in torn:
+            assert len(groups_of(items, [*ever, *((items, source) for items, source, _ in told)], ever)) > 1
+        assert sum(part["between"] for part in report["sources"].values()) == len(torn)
+        ever |= {(items, source): split for items, source, split in told if split}
+        for items, _, split in told:
+            for (other, _), before in ever.items():
+                if split and (shares(items, other) or shares(other, items)):
+                    assert split == before
+    assert {(frozenset(known[place].tolist()), known.sources[place]) for place in range(len(known))} == set(ever)
+    assert len(known) == len(ever)
+
+
+def groups_of(items, others, ever):
+    """The splits of all known outfits that `items` reaches through near-duplicates, one after the other."""
+    reached, grown = {items}, True
+    while grown:
+        more = {other for other, _ in others if any(shares(other, one) or shares(one, other) for one in reached)}
+        grown = not more <= reached
+        reached |= more
+    return {split for (other, _), split in ever.items() if other in reached}
+
+
+def test_an_outfit_between_two_splits_gets_none_and_is_told():
+    known = outfits([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], ["train", "test"])
+    bridge = [1, 2, 3, 4, 6, 7, 8, 9]  # eight items: shares four with each
+    near = [1, 2, 3, 4, 11]
+    assert assign_splits(outfits([near]), 0, known=known)[0].splits.tolist() == ["train"]
+    drawn, report = assign_splits(outfits([bridge, [1, 2, 3, 4, 5], [1, 2, 3, 4], [6, 7, 8, 9], near]), 0, known=known)
+    assert drawn.splits.tolist() == ["", "train", "", "", ""]  # the short ones lie in the bridge
+    told = report["sources"]["all"]
+    assert (told["between"], told["without_split"]) == (4, 4)
+    assert ", 4 in none (4 are near outfits of two splits)" in describe(report)[0]
+
+
+def test_a_published_split_wins_over_the_one_an_outfit_had():
+    known = outfits([[1, 2], [3, 4], [5, 6]], ["train", "test", "valid"])
+    drawn, report = assign_splits(outfits([[1, 2], [3, 4], [5, 6], [7, 8]], ["test", "test", "", ""]), 0, known=known)
+    assert drawn.splits.tolist() == ["test", "test", "valid", ""]
+    assert report["sources"]["all"]["moved"] == 1
+    assert "publisher moves to another split than they had: 1" in describe(report)[1]
+    both = remember(drawn, known)
+    assert sorted(both.splits) == ["test", "test", "train", "valid"]  # it was in training, and that is not forgotten
+    assert assign_splits(outfits([[1, 2], [1, 2, 3]]), 0, known=both)[0].splits.tolist() == ["", ""]
+
+
+def test_a_drawn_outfit_follows_a_published_one_of_another_source():
+    lists = [[10 * place, 10 * place + 1] for place in range(30)]
+    given = ["test"] * 15 + ["train"] * 15
+    drawn, _ = assign_splits(outfits(lists * 2, given + [""] * 30, ["a"] * 30 + ["b"] * 30), seed=0)
+    assert drawn.splits.tolist() == given * 2
+
+
+def test_what_comes_one_by_one_keeps_the_ratios():
+    known = outfits([])
+    lists = [[10 * place, 10 * place + 1] for place in range(100)]
+    for count in range(1, 101):
+        known = remember(assign_splits(outfits(lists[:count]), 0, known=known)[0], known)
+    assert [int((known.splits == name).sum()) for name in SPLITS] == pytest.approx([70, 10, 20], abs=2)
+
+
+def test_known_outfits_of_items_that_are_gone_are_looked_at_too():
+    known = outfits([[1, 2, 3, 4, 99]], ["test"])
+    assert assign_splits(outfits([[1, 2, 3, 4]]), 0, known=known)[0].splits.tolist() == ["test"]
+    assert remember(outfits([]), known).fingerprint == known.fingerprint
+    assert len(remember(outfits([]), outfits([]))) == 0
 
 
 @pytest.mark.real
