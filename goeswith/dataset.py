@@ -1,6 +1,7 @@
 """Dataset: the folder that holds a catalogue, its pictures and its outfits.
 
 items.parquet  outfits.parquet  images/  features/<encoder>.safetensors  questions/*.parquet  dataset.json
+known.parquet, once it was brought up to date: see `goeswith.updating`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from goeswith.errors import DataError
 from goeswith.files import fresh_folder, read_json, read_table, sha256
 from goeswith.outfits import Outfits
 from goeswith.questions import write_questions
-from goeswith.splits import assign_splits, empty_splits
+from goeswith.splits import assign_splits, empty_splits, remember
 
 LONGEST_NAME = 150  # letters of a picture's file name; file systems stop at 255 bytes
 
@@ -121,47 +122,74 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
     dest = Path(dest)
     if dest.exists():
         raise DataError(f"{dest} exists already; choose another folder or remove it first")
-    name = name or dest.name
+    with fresh_folder(dest) as partial:
+        fill(partial, imported, layout=layout, name=name or dest.name, seed=seed)
+    return Dataset(dest)
+
+
+def fill(
+    folder: Path, imported: Imported, *, layout: str, name: str, seed: int, known: pl.DataFrame | None = None
+) -> None:
+    """Write an imported data set into an empty folder.
+
+    Args:
+        known: source, item_ids (list of str) and split of the outfits that had a split before; they keep it, and
+            known.parquet is written.
+
+    Raises:
+        DataError, CatalogueError: the tables contradict each other.
+    """
     items = imported.items.with_columns(pl.col("item_id").cast(pl.String))
     names = _image_names(imported.images)
     images = items["item_id"].replace_strict(names, default=None, return_dtype=pl.String)
     catalogue = Catalogue(items.with_columns(images.alias("image")))
     outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
-    outfits, split_report = assign_splits(outfits, seed)
+    earlier, wide = _known(known, catalogue)
+    outfits, split_report = assign_splits(outfits, seed, known=earlier)
 
-    with fresh_folder(dest) as partial:
-        (partial / "images").mkdir()
-        pictures = hashlib.sha256()
-        for item_id in catalogue.ids:
-            if item_id in names:
-                _link(imported.images[item_id], partial / names[item_id], item_id)
-                pictures.update(bytes.fromhex(sha256(partial / names[item_id])))
-        catalogue.items.write_parquet(partial / "items.parquet")
-        outfits.to_frame(catalogue).write_parquet(partial / "outfits.parquet")
-        checksums = {file: sha256(partial / file) for file in ("items.parquet", "outfits.parquet")}
-        checksums["images"] = pictures.hexdigest()
-        for title, questions in imported.questions.items():
-            where = partial / "questions" / f"{title}.parquet"
-            split = title.split("-")[1]
-            write_questions(questions, where, catalogue, outfits, dataset=name, split=split, seed=str(seed))
-        info = {
-            "name": name,
-            "layout": layout,
-            "source": imported.source,
-            "licence": imported.licence,
-            "goeswith": __version__,
-            "seed": seed,
-            "items": len(catalogue),
-            "pictures": catalogue.items["image"].count(),
-            "outfits": len(outfits),
-            "splits": {split: int((outfits.splits == split).sum()) for split in sorted(set(outfits.splits))},
-            "split_report": split_report,
-            "skipped": imported.skipped,
-            "notes": [*imported.notes, *empty_splits(split_report)],
-            "checksums": checksums,
-        }
-        (partial / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
-    return Dataset(dest)
+    (folder / "images").mkdir()
+    pictures = hashlib.sha256()
+    for item_id in catalogue.ids:
+        if item_id in names:
+            _link(imported.images[item_id], folder / names[item_id], item_id)
+            pictures.update(bytes.fromhex(sha256(folder / names[item_id])))
+    tables = {"items": catalogue.items, "outfits": outfits.to_frame(catalogue)}
+    if known is not None:
+        tables["known"] = remember(outfits, earlier).to_frame(wide).select("source", "item_ids", "split")
+    for title, table in tables.items():
+        table.write_parquet(folder / f"{title}.parquet")
+    checksums = {f"{title}.parquet": sha256(folder / f"{title}.parquet") for title in tables}
+    checksums["images"] = pictures.hexdigest()
+    for title, questions in imported.questions.items():
+        where = folder / "questions" / f"{title}.parquet"
+        split = title.split("-")[1]
+        write_questions(questions, where, catalogue, outfits, dataset=name, split=split, seed=str(seed))
+    info = {
+        "name": name,
+        "layout": layout,
+        "source": imported.source,
+        "licence": imported.licence,
+        "goeswith": __version__,
+        "seed": seed,
+        "items": len(catalogue),
+        "pictures": catalogue.items["image"].count(),
+        "outfits": len(outfits),
+        "splits": {split: int((outfits.splits == split).sum()) for split in sorted(set(outfits.splits))},
+        "split_report": split_report,
+        "skipped": imported.skipped,
+        "notes": [*imported.notes, *empty_splits(split_report)],
+        "checksums": checksums,
+    }
+    (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
+
+
+def _known(known: pl.DataFrame | None, catalogue: Catalogue) -> tuple[Outfits, Catalogue]:
+    """Known outfits, and the catalogue that they are of: the items of `catalogue` by row, then those that are gone."""
+    if known is None:
+        known = pl.DataFrame(schema={"source": pl.String, "item_ids": pl.List(pl.String), "split": pl.String})
+    ids = pl.concat([catalogue.items["item_id"], known["item_ids"].explode().drop_nulls()]).unique(maintain_order=True)
+    wide = Catalogue(ids.to_frame("item_id").with_columns(category=pl.lit("")))
+    return Outfits.from_frame(known.with_row_index("outfit_id"), wide, "the table of known outfits"), wide
 
 
 def _image_names(images: dict[str, Path]) -> dict[str, str]:

@@ -80,7 +80,11 @@ def put_in_place(fresh: Path, dest: Path) -> None:
         aside = fresh.with_name("old")
         shutil.rmtree(aside, ignore_errors=True)
         os.rename(dest, aside)
-        os.rename(fresh, dest)
+        try:
+            os.rename(fresh, dest)
+        except OSError:
+            os.rename(aside, dest)
+            raise
 
 
 def sweep(dest: Path) -> None:
@@ -235,8 +239,10 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def sole(folder: Path, busy: str) -> Iterator[None]:
+def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Iterator[None]:
     """Hold a folder, made where it is missing, for this process alone; `busy` begins what a second one is told.
+
+    Whoever holds it may remove it.
 
     Raises:
         ModelError: another process holds it, or it cannot be made.
@@ -245,10 +251,13 @@ def sole(folder: Path, busy: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / ".lock", "w")  # noqa: SIM115
     except OSError as error:
-        raise ModelError(f"cannot write the folder {folder} ({error.strerror}); choose another --out") from None
+        raise ModelError(f"cannot write the folder {folder} ({error.strerror}); {remedy}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / ".lock"))
         except OSError:
-            raise ModelError(f"{busy} {folder}; wait for it or choose another --out") from None
+            same = False
+        if not same:  # held, or removed with the folder by the process that held it
+            raise ModelError(f"{busy} {folder}; wait for it or {remedy}")
         yield

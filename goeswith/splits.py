@@ -209,7 +209,7 @@ def _held(keys: np.ndarray, splits: np.ndarray) -> np.ndarray:
     """(N, 3) bool: which of `SPLITS` the outfits of the same key (N,) are in, "" being none."""
     held = np.zeros((int(keys.max()) + 1, len(SPLITS)), bool)
     for place, split in enumerate(SPLITS):
-        held[keys[splits == split], place] = True
+        held[keys[np.flatnonzero(splits == split)], place] = True
     return held[keys]
 
 
@@ -223,7 +223,7 @@ def _take_over(
     given = _held(np.arange(len(splits)), splits)
     moved = had.any(1) & given.any(1) & ~(had & given).any(1)
     bare = stays & ~given.any(1)
-    held = np.where(had.any(1)[:, None], had, near).astype(np.int64)
+    held = np.where(had.any(1, keepdims=True), had, near).astype(np.int64)
     count = held.sum(1)
     return np.where(bare & (count == 1), NAMES[held.argmax(1)], splits), bare & (count > 1), moved
 
