@@ -1,12 +1,20 @@
 """What several tests share."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Small tensors: on busy or few cores, threads that wait for each other cost more than they help.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+    from goeswith.studio.wall import Wall
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -17,3 +25,46 @@ def real() -> Path:
     if not REAL.is_dir():
         pytest.skip("the real outfits (../shared/data) are not here")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny shop, a run and its ``index``; see `served`."""
+    import served
+
+    folder = tmp_path_factory.mktemp("served")
+    served.make_index(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["TestClient"]:
+    """A client of the service over it, programs' paths and pages alike."""
+    from starlette.testclient import TestClient
+
+    from goeswith.studio.app import create_app
+
+    feedback = tmp_path_factory.mktemp("saved") / "feedback.jsonl"
+    with TestClient(create_app(world / "index", feedback=feedback)) as client:
+        yield client
+
+
+@pytest.fixture
+def wall(client: "TestClient") -> "Wall":
+    """The open index that the client asks."""
+    return client.app.state.shop.wall  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def copied(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, "TestClient"]]:
+    """A copy of the index to be spoilt, and a client of the service over it; uploads are seen as `served.seen` does."""
+    import served
+    from starlette.testclient import TestClient
+
+    from goeswith import Index
+    from goeswith.studio.app import create_app
+
+    monkeypatch.setattr(Index, "_features", served.seen)
+    index = Path(shutil.copytree(world / "index", tmp_path / "index"))
+    with TestClient(create_app(index)) as client:
+        yield index, client

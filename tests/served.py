@@ -13,6 +13,8 @@ from goeswith.index import Index, build
 from goeswith.run import train
 
 COLOURS = ("black", "red", "camel")
+OUTFIT = ["i0", "i50", "i100"]
+"""A shirt, a skirt and boots, all of them scored."""
 SCRIPT = "<script>alert(1)</script>"
 BARE, ODD, GONE, BROKEN, VARIANTS = "i3", "i4", "i5", "../../etc/passwd", ("i6", "i7")
 """An item without features, one of a category that no outfit has, one whose picture is lost, one whose picture is

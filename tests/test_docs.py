@@ -46,7 +46,7 @@ NOT_RUN = {
 PARSED = {
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith serve": "runs until it is stopped",
-    "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_pages.py",
+    "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same",
 }
 """Commands whose words and flags are checked, and no more."""

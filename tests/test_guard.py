@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from answers import Parts
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -19,6 +20,7 @@ from goeswith import studio
 from goeswith.errors import ConfigError, DataError
 from goeswith.studio import thumbnails
 from goeswith.studio.guard import Guard
+from goeswith.studio.limits import BODY_BYTES, UPLOAD_BYTES
 from goeswith.studio.server import check, listen
 from goeswith.studio.thumbnails import Thumbnails, inside, placeholder, side_of, version_of
 
@@ -63,6 +65,68 @@ def test_only_its_own_names_are_answered_where_it_is_alone() -> None:
         assert (answer.status_code, answer.json()["error"]["reason"]) == (403, "unknown_host")
 
 
+def test_a_person_gets_in_by_a_form_and_stays_in_by_a_cookie() -> None:
+    client = TestClient(Guard(answers, token=TOKEN, hosts=None), follow_redirects=False)
+    told = client.get("/board?on=a&on=b")
+    assert (told.status_code, told.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "Basic" not in told.headers["www-authenticate"]  # else browsers ask in a window of their own
+    form = Parts(told.text)
+    assert form.of("form", action="/enter", method="post")
+    assert form.of("input", name="back")[0]["value"] == "/board?on=a&on=b"
+    assert client.get("/enter").status_code == 200
+    wrong = client.post("/enter", data={"token": TOKEN[:-1], "back": "/board"})
+    assert wrong.status_code == 401
+    assert "That is not the token of this service" in wrong.text
+    assert "set-cookie" not in wrong.headers
+    for back, there in (("/board?on=a", "/board?on=a"), ("//evil.example", "/"), ("https://evil.example", "/")):
+        client.cookies.clear()
+        answer = client.post("/enter", data={"token": f" {TOKEN}\n", "back": back})
+        assert (answer.status_code, answer.headers["location"]) == (303, there)
+        told = answer.headers["set-cookie"].lower()
+        for word in ("httponly", "samesite=strict", "path=/", "max-age="):
+            assert word in told
+        assert TOKEN not in told
+        assert "secure" not in told  # there is no TLS here
+    assert client.get("/board").text == client.get("/v1/items").text == "0"
+    assert client.get("/enter").headers["location"] == "/"
+    secure = TestClient(Guard(answers, token=TOKEN, hosts=None), base_url="https://shop", follow_redirects=False)
+    assert "secure" in secure.post("/enter", data={"token": TOKEN}).headers["set-cookie"].lower()
+    name, value = next(iter(client.cookies.items()))
+    other = TestClient(Guard(answers, token=TOKEN + "2", hosts=None), cookies={name: value})
+    assert other.get("/v1/items").status_code == 401  # another token, another cookie
+    assert TestClient(Guard(answers, token=TOKEN, hosts=None), cookies={name: "x"}).get("/").status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"token", b"&" * 9999, b"token=a&token=b"])
+def test_a_form_that_is_none_lets_nobody_in(body: bytes) -> None:
+    client = TestClient(Guard(answers, token=TOKEN, hosts=None))
+    assert client.post("/enter", content=body).status_code == 401
+    large = client.post("/enter", content=b"x" * (BODY_BYTES + 1))
+    assert (large.status_code, large.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert client.post("/enter", data={"token": TOKEN}, headers={"origin": "http://evil.example"}).status_code == 403
+
+
+def test_people_are_told_in_a_page_what_programs_are_told_in_json() -> None:
+    alone = TestClient(Guard(answers, token=None, hosts={"localhost"}), base_url="http://localhost")
+    large = b"x" * (UPLOAD_BYTES + 1)
+    form, back = {"content-type": "multipart/form-data"}, {"referer": "http://localhost/upload?on=a"}
+    for path, headers, content, status, words, onward in (
+        ("upload", form | back, large, 413, f"has more than {UPLOAD_BYTES:,} bytes; send less", "/upload?on=a"),
+        ("upload", form | {"referer": "http://evil.example/x"}, large, 413, "bytes; send less at once.", "/"),
+        ("board/save", {"origin": "http://evil.example"} | back, b"", 403, "Another site may not change anything", "/"),
+        ("", {"host": "evil.example"}, b"", 403, "open it as it was started.", "http://localhost:80/"),
+    ):
+        page = alone.post(f"/{path}", headers=headers, content=content)
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert words in page.text
+        assert Parts(page.text).of("a", **{"class": "button main"})[0]["href"] == onward
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "evil.example" not in page.text
+        told = alone.post(f"/v1/{path}", headers=headers, content=content)
+        assert told.status_code == status
+        assert told.json()["error"]["message"][1:-9] in page.text  # the same sentence
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -96,7 +160,7 @@ def messages(receive: Callable[[], Message]) -> list[Message]:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": []}
         await Guard(answers, token=None, hosts=None)(scope, given, send)
 
     asyncio.run(ask())

@@ -10,7 +10,7 @@ from goeswith import why
 from goeswith.filters import Filters
 from goeswith.look import Stylist
 from goeswith.studio import limits
-from goeswith.studio.reasons import Asked
+from goeswith.studio.refusals import Asked, because
 from goeswith.studio.schemas import (
     PROBLEMS,
     CompleteGiven,
@@ -36,7 +36,6 @@ from goeswith.studio.schemas import (
 from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
 from goeswith.studio.wall import Wall
-from goeswith.studio.working import because
 
 router = APIRouter(prefix="/v1", responses=PROBLEMS)
 

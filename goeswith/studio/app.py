@@ -19,14 +19,14 @@ from goeswith.errors import GoeswithError
 from goeswith.studio import api, pages
 from goeswith.studio.board import MOST
 from goeswith.studio.docs import add_docs
-from goeswith.studio.guard import Guard, refusal
+from goeswith.studio.guard import Guard
 from goeswith.studio.metrics import Measured, Metrics
+from goeswith.studio.refusals import Refused, as_refused, in_json
+from goeswith.studio.rendering import STATIC, is_page, sorry
 from goeswith.studio.shop import Shop
-from goeswith.studio.working import Refused
 
 log = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "static"
 REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
 """Of what Starlette itself refuses."""
 SAID = {"not_found": "the studio has no such page", "wrong_method": "this address cannot be opened; it answers a form"}
@@ -88,7 +88,7 @@ def _add_errors(app: FastAPI) -> None:
 
     def answered(request: Request, error: Refused, people: str = "") -> Response:
         """people: what a page says instead of the error's own words."""
-        return pages.sorry(request, error, message=people) if pages.is_page(request.url.path) else refusal(error)
+        return sorry(request, error, message=people) if is_page(request.url.path) else in_json(error)
 
     @app.exception_handler(GoeswithError)
     async def refused(request: Request, error: GoeswithError) -> Response:
@@ -120,10 +120,3 @@ def _for_people(found: dict[str, Any]) -> str:
         there = found["ctx"]["actual_length"]
         return f"the link names {there} items, and a board holds {MOST}; take some out of it"
     return f"{name!r} is missing or cannot be used as it is; go back and try again"
-
-
-def as_refused(error: GoeswithError) -> Refused:
-    """An error of the library as an answer."""
-    if isinstance(error, Refused):
-        return error
-    return Refused(422, "no_answer", str(error))

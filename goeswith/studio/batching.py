@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from goeswith.errors import GoeswithError
 from goeswith.look import Look
 from goeswith.studio.limits import BATCH_OUTFITS, BATCH_SECONDS
-from goeswith.studio.working import Workers
+from goeswith.studio.workers import Workers
 
 Outfits = Sequence[Sequence[str]]
 

@@ -28,6 +28,11 @@ def address(path: str, **query: Any) -> str:
     return f"{path}?{urlencode(told, doseq=True)}" if told else path
 
 
+def inside_studio(path: str) -> str:
+    """The path where it leads back into the studio, else the catalogue: ``//name`` is another host."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
 @dataclass(frozen=True)
 class Board:
     """Item ids on the board, in order, and those of them that stay when others are swapped.

@@ -13,10 +13,10 @@ from goeswith.errors import DataError
 from goeswith.knowledge.attentive import RulesConfig, RuleTeacher
 from goeswith.knowledge.rules import BOTTOM, TOP, Matches, match
 from goeswith.scorers import TaughtScorer
-from goeswith.studio.behind import dataset, once, outfit_ids
+from goeswith.studio.source import dataset, outfit_ids
 from goeswith.studio.switches import Switched
 from goeswith.studio.views import item
-from goeswith.studio.wall import Wall
+from goeswith.studio.wall import Wall, once
 
 ASKED = 300
 """Validation outfits whose bottom is hidden to see what rules change."""

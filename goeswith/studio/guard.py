@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hmac
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from goeswith.studio.limits import BODY_BYTES, BODY_SECONDS, RETRY_SECONDS, UPLOAD_BYTES
-from goeswith.studio.working import Refused
+from goeswith.studio import door
+from goeswith.studio.door import Door
+from goeswith.studio.limits import BODY_BYTES, BODY_SECONDS, UPLOAD_BYTES
+from goeswith.studio.refusals import Refused, in_json
+from goeswith.studio.rendering import is_page, kept_out
 
-OPEN = frozenset({"/health"})
-"""Paths that need no token: whoever watches over the service has none, and they tell nothing of the shop."""
+OPEN = frozenset({"/health", door.PATH})
+STYLE = "/static/"
+"""These need no token: who watches over the service has none, the form that asks for it has a style, and they tell
+nothing of the shop."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -30,24 +33,18 @@ HEADERS = {
 """Sent with every answer: a script in a title stays text, and nothing is loaded from another host."""
 
 
-def refusal(error: Refused) -> JSONResponse:
-    """The answer to a request that is refused."""
-    headers = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}, 503: {"Retry-After": str(RETRY_SECONDS)}}
-    body = {"error": {"reason": error.reason, "message": str(error)}}
-    return JSONResponse(body, error.status, headers=headers.get(error.status))
-
-
 class Guard:
     """Lets through to `app` what may pass.
 
     Args:
-        token: to be given as ``Authorization: Bearer TOKEN``, or as the password of HTTP Basic, which browsers ask for.
+        token: to be given as ``Authorization: Bearer TOKEN``, as the password of HTTP Basic, or in the form of `Door`.
         hosts: names the service may be called by; all where None. A page elsewhere that points its own name at this
             machine is kept out by it.
     """
 
     def __init__(self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None) -> None:
-        self.app, self.token, self.hosts = app, token, hosts
+        self.app, self.hosts = app, hosts
+        self.door = None if token is None else Door(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -62,33 +59,35 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
+        answer = self.app
         try:
             self._check(scope, Headers(scope=scope))
             receive = receive if scope["method"] in SAFE else await _whole(scope, receive)
+            if self.door is not None and scope["path"] == door.PATH:
+                answer = await _entered(self.door, Request(scope, receive))
         except Refused as error:
-            await refusal(error)(scope, receive, guarded)
-        else:
-            await self.app(scope, receive, guarded)
+            answer = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
+        await answer(scope, receive, guarded)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
         if self.hosts is not None and host not in self.hosts:
             raise Refused(403, "unknown_host", "the service is called by another name; open it as it was started")
-        if scope["path"] not in OPEN and self.token is not None and not _knows(self.token, headers):
+        path = scope["path"]
+        needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
+        if needed and self.door is not None and not self.door.knows(headers):
             raise Refused(401, "token_needed", "give the token of this service: Authorization: Bearer TOKEN")
         if scope["method"] not in SAFE and _from_elsewhere(headers):
             raise Refused(403, "cross_site", "another site may not change anything here; open the studio itself")
 
 
-def _knows(token: str, headers: Headers) -> bool:
-    """Whether the request has the token; takes as long whatever it has instead."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            given = base64.b64decode(given, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            given = ""
-    return hmac.compare_digest(given.strip().encode(), token.encode())
+async def _entered(there: Door, request: Request) -> Response:
+    """The form, its answer, or the way in for those who have been let in."""
+    if request.method == "POST":
+        return await there.enter(request)
+    if there.knows(request.headers):
+        return RedirectResponse("/", 303)
+    return kept_out(request, Refused(200, "token_needed", ""))
 
 
 def _from_elsewhere(headers: Headers) -> bool:

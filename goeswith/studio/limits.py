@@ -60,3 +60,5 @@ RETRY_SECONDS = 1
 # Token
 TOKEN_LENGTH = 16
 """Letters, at least, of the token that guards an address others can reach."""
+COOKIE_SECONDS = 30 * 24 * 3600
+"""How long a browser remembers that its person gave the token."""

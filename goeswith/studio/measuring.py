@@ -16,11 +16,11 @@ from goeswith.features import load_features
 from goeswith.models import Scorer
 from goeswith.questions import read_questions
 from goeswith.run import Run
-from goeswith.studio.behind import dataset, once, outfit_ids
 from goeswith.studio.board import Board
-from goeswith.studio.outfitting import scored
+from goeswith.studio.source import dataset, outfit_ids
+from goeswith.studio.verdicts import scored
 from goeswith.studio.views import items
-from goeswith.studio.wall import Wall
+from goeswith.studio.wall import Wall, once
 from goeswith.tables import Line, column, headlines, title
 
 log = logging.getLogger(__name__)

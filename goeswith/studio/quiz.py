@@ -11,11 +11,11 @@ import polars as pl
 from goeswith.errors import DataError, GoeswithError
 from goeswith.freezing import make_questions
 from goeswith.questions import read_questions
-from goeswith.studio.behind import dataset, once
 from goeswith.studio.board import Board, address
-from goeswith.studio.outfitting import scored
+from goeswith.studio.source import dataset
+from goeswith.studio.verdicts import scored
 from goeswith.studio.views import items
-from goeswith.studio.wall import Wall
+from goeswith.studio.wall import Wall, once
 
 KINDS = ("matched", "category", "random")
 """Negatives of the question file to ask, the first that is there: matched ones leave nothing to go by but taste."""

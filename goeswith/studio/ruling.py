@@ -8,11 +8,11 @@ from typing import Any
 from goeswith.errors import GoeswithError
 from goeswith.knowledge.checking import Checked, check
 from goeswith.knowledge.rules import Rule
-from goeswith.studio.behind import dataset, once
 from goeswith.studio.effects import effect
+from goeswith.studio.source import dataset
 from goeswith.studio.switches import Switched, switched, text_of
 from goeswith.studio.views import item
-from goeswith.studio.wall import Wall
+from goeswith.studio.wall import Wall, once
 
 ORIGINS = {
     "run": "This run was taught by these rules; how far each is trusted was learned.",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from goeswith.filters import Filters
 from goeswith.studio import limits
-from goeswith.studio.working import because
+from goeswith.studio.refusals import because
 
 
 class Given(BaseModel):

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 from PIL import Image
 
 from goeswith.catalogue import Catalogue
 from goeswith.errors import CatalogueError, DataError, GoeswithError
-from goeswith.filters import Filters
 from goeswith.index import Index
 from goeswith.look import Look, Stylist
 from goeswith.studio import thumbnails
 from goeswith.studio.batching import Batcher
 from goeswith.studio.limits import RELOAD_SECONDS
-from goeswith.studio.reasons import Asked, refused
+from goeswith.studio.refusals import Asked, Refused, refused
 from goeswith.studio.wall import FACETS as FACETS
-from goeswith.studio.wall import Guest, Wall, image_path, stamp
-from goeswith.studio.working import Refused, Workers
+from goeswith.studio.wall import Guest, Wall, stamp
+from goeswith.studio.workers import Workers
 
 T = TypeVar("T")
 
@@ -57,46 +55,18 @@ class Shop:
         return self.wall.catalogue
 
     @property
-    def scale(self) -> Any:
-        """What its scores mean, a `goeswith.calibration.Scale`; None where too little is known."""
-        return self.index.scale
-
-    @property
     def guests(self) -> dict[str, Guest]:
         """Uploaded items by id."""
         return self.wall.guests
-
-    @property
-    def rows(self) -> Mapping[str, int]:
-        """Catalogue row by item id."""
-        return self.index.shelf.place
-
-    @property
-    def outfits(self) -> list[list[str]]:
-        """The data set's own outfits, as item ids; raises DataError where the data set is gone."""
-        return self.wall.outfits
 
     @property
     def changed(self) -> bool:
         """Whether another index lies in the folder than the one that answers."""
         return stamp(self.path) != self.wall.stamp
 
-    @property
-    def report(self) -> dict[str, Any]:
-        """What is known of the index and its run."""
-        return {"index": self.index.info, "run": self.index.run.config}
-
     def row(self, item_id: str) -> int:
         """Catalogue row of an item; raises Refused where there is none."""
         return self.wall.row(item_id)
-
-    def image(self, item_id: str) -> str:
-        """Path of an item's picture in the service."""
-        return image_path(item_id)
-
-    def search(self, words: str = "", filters: Filters | None = None) -> np.ndarray:
-        """Rows (n,) of the items that have all the words and pass the filters, in the order of the catalogue."""
-        return self.wall.search(words, filters or Filters())
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many items have each value of what can be filtered by, most first."""
@@ -106,7 +76,7 @@ class Shop:
         """Looks of outfits, scored in one call with what others ask at the same moment.
 
         Raises:
-            Refused: the stylist has no answer, see `goeswith.studio.reasons`, or there is too much to do.
+            Refused: the stylist has no answer, see `goeswith.studio.refusals`, or there is too much to do.
         """
         index = self.index
         try:
@@ -144,10 +114,6 @@ class Shop:
             return self.small.get((item_id, side, wall.version(item_id)), lambda: wall.thumbnail(item_id, side)), True
         except DataError:
             return thumbnails.placeholder(side), False
-
-    def thumbnails(self, item_id: str, size: int) -> bytes:
-        """A small picture (JPEG) of an item, or what stands for one; see `thumbnail`."""
-        return self.thumbnail(item_id, size)[0]
 
     def add(self, picture: Image.Image, *, category: str, title: str = "") -> str:
         """Take in an uploaded item; returns its id. See `Wall.add`."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from goeswith.errors import DataError
 from goeswith.knowledge.mining import mine
 from goeswith.knowledge.rules import Rule, match, read_rules
-from goeswith.studio.behind import dataset, once
-from goeswith.studio.wall import Wall
+from goeswith.studio.source import dataset
+from goeswith.studio.wall import Wall, once
 
 MINED = 16
 """Rules found in training outfits where neither run nor data set brings any."""

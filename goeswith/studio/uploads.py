@@ -9,8 +9,8 @@ from PIL import Image, UnidentifiedImageError
 
 from goeswith.errors import DataError
 from goeswith.studio.limits import GUEST_SIDE, UPLOAD_PIXELS
+from goeswith.studio.refusals import Refused
 from goeswith.studio.thumbnails import shrink
-from goeswith.studio.working import Refused
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 """Pictures that are taken: what Pillow calls them, what browsers call them."""

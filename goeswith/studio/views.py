@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,10 @@ import numpy as np
 from PIL import Image
 
 from goeswith.catalogue import GROUPS
-from goeswith.errors import CatalogueError
-from goeswith.look import Filters, Look
-from goeswith.studio.behind import once
-from goeswith.studio.board import Board, address
+from goeswith.look import Look
 from goeswith.studio.thumbnails import inside
-from goeswith.studio.wall import FACETS, Wall, image_path
+from goeswith.studio.wall import Wall, image_path, once
 
-PAGE = 60
-"""Items on one page of the wall."""
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 """Width over height of the tiles; studio.css has the same."""
 PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
@@ -80,76 +75,9 @@ def _size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What somebody looks for on the wall."""
-
-    q: str = ""
-    category: str = ""
-    group: str = ""
-    brand: str = ""
-    colour: str = ""
-    season: str = ""
-    gender: str = ""
-    price_min: str = ""
-    price_max: str = ""
-    in_stock: str = ""
-    offset: int = 0
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> Wanted:
-        """As an address says it; what cannot be a page is the first."""
-        texts = {name: query.get(name, "").strip() for name in cls.__dataclass_fields__ if name != "offset"}
-        offset = query.get("offset", "0")
-        return cls(**texts, offset=int(offset) if offset.isdecimal() and len(offset) < 12 else 0)
-
-    def __getitem__(self, name: str) -> str:
-        return str(getattr(self, name))
-
-    def filters(self) -> Filters:
-        """As the library has them.
-
-        Raises:
-            CatalogueError: a price is no number.
-        """
-        return Filters(
-            categories=_one(self.category), groups=_one(self.group), brands=_one(self.brand),
-            colours=_one(self.colour), seasons=_one(self.season), genders=_one(self.gender),
-            price_min=_number(self.price_min), price_max=_number(self.price_max), in_stock=bool(self.in_stock),
-        )  # fmt: skip
-
-    @property
-    def narrowed(self) -> int:
-        """How many filters are set, beside words and group."""
-        told = (*(self[name] for name in FACETS if name != "group"), self.price_min, self.price_max, self.in_stock)
-        return sum(map(bool, told))
-
-    @property
-    def any(self) -> bool:
-        """Whether anything is looked for."""
-        return bool(self.q or self.group or self.narrowed)
-
-    def url(self, board: Board, **changed: Any) -> str:
-        """Where this is shown, with some of it changed."""
-        there = replace(self, **{"offset": 0} | changed)
-        told = {name: there[name] for name in self.__dataclass_fields__}
-        return address("/", **told | {"offset": there.offset or "", "on": board.on, "lock": board.lock})
-
-
-def _one(value: str) -> tuple[str, ...]:
-    return (value,) if value else ()
-
-
-def _number(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise CatalogueError(f"the price {text!r} is no number; write one like 49.90")
-    return number
+def sentence(message: str) -> str:
+    """A message as a sentence: it begins with a capital and ends with a full stop."""
+    return message[:1].upper() + message[1:].removesuffix(".") + "."
 
 
 def percent(share: float | None) -> str:

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
-from dataclasses import dataclass
-from functools import cached_property
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
 from PIL import Image
 
-from goeswith.catalogue import Catalogue
-from goeswith.dataset import Dataset
-from goeswith.errors import DataError, GoeswithError
-from goeswith.filters import Filters
-from goeswith.index import Index
-from goeswith.look import Stylist
+from goeswith import Catalogue, Filters, Index, Stylist
+from goeswith.errors import CatalogueError, DataError, GoeswithError
+from goeswith.filters import COLUMN_OF, Shelf, shelf
 from goeswith.studio import thumbnails
 from goeswith.studio.limits import GUESTS
-from goeswith.studio.working import Refused
+from goeswith.studio.refusals import Refused
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 SEARCHED = ("title", "category", "colour", "brand", "material", "pattern", "season", "gender", "item_id")
 """Columns whose words are found."""
 FACETS = ("category", "group", "brand", "colour", "season", "gender")
 """Columns that can be filtered by their values."""
+KEPT = 64
+"""Answers to the latest searches whose counts a wall remembers."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
+        self._counted: dict[tuple[str, Filters, int], dict[str, dict[str, int]]] = {}
         self._facets: tuple[Catalogue | None, dict[str, dict[str, int]]] = (None, {})
         self._texts = pl.Series("text", [], dtype=pl.String)
 
@@ -86,10 +90,30 @@ class Wall:
     def search(self, words: str, filters: Filters) -> np.ndarray:
         """Rows (n,) of the items that have all the words and pass the filters, in the order of the catalogue."""
         catalogue = self.catalogue
-        texts, allowed = self._texts_of(catalogue), filters.rows(catalogue).copy()
+        return np.flatnonzero(filters.rows(catalogue) & self._having(words, catalogue))
+
+    def counts(self, words: str, filters: Filters) -> dict[str, dict[str, int]]:
+        """Column of `FACETS` → value → how many items it would show beside the words and all the other filters.
+
+        Values that would show none are left out. The latest answers are kept: a wall is asked for page by page.
+        """
+        catalogue = self.catalogue
+        key = words.lower(), filters, len(catalogue)
+        if key not in self._counted:
+            having, told = self._having(words, catalogue), shelf(catalogue)
+            others = {column: replace(filters, **{name: ()}) for name, column in COLUMN_OF.items()}  # type: ignore[arg-type]
+            counted = {name: _left(told, name, others[name], having) for name in FACETS}
+            while len(self._counted) >= KEPT:
+                self._counted.pop(next(iter([*self._counted])), None)
+            self._counted[key] = counted
+        return self._counted[key]
+
+    def _having(self, words: str, catalogue: Catalogue) -> np.ndarray:
+        """Which items have all the words (U,)."""
+        texts, having = self._texts_of(catalogue), np.ones(len(catalogue), bool)
         for word in words.lower().split():
-            allowed &= texts.str.contains(word, literal=True).to_numpy()
-        return np.flatnonzero(allowed)
+            having &= texts.str.contains(word, literal=True).to_numpy()
+        return having
 
     def _texts_of(self, catalogue: Catalogue) -> pl.Series:
         """What each item says, in small letters (U,)."""
@@ -106,19 +130,6 @@ class Wall:
         if self._facets[0] is not catalogue:
             self._facets = catalogue, {name: _counts(catalogue.items[name]) for name in FACETS}
         return self._facets[1]
-
-    @cached_property
-    def outfits(self) -> list[list[str]]:
-        """The data set's own outfits, as item ids.
-
-        Raises:
-            DataError: the data set is gone, or not what it was.
-        """
-        if self.index.dataset is None:
-            raise DataError(f"the data set of {self.index.path} is gone; put it back where it was indexed")
-        dataset = Dataset(self.index.dataset)
-        found = dataset.outfits.to_frame(dataset.catalogue)["item_ids"].to_list()
-        return found
 
     def version(self, item_id: str) -> str:
         """Changes when the picture of an item does."""
@@ -180,6 +191,17 @@ class Wall:
         return ""
 
 
+def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
+    """Value of a column → how many of the items that have the words pass the filters; none where they contradict."""
+    codes, values = told.codes(column)
+    try:
+        passing = codes[told.passing(filters) & having]
+    except CatalogueError:
+        return {}
+    counted = np.bincount(passing[passing >= 0], minlength=len(values)).tolist()
+    return {value: number for value, number in zip(values, counted, strict=True) if number}
+
+
 def _counts(column: pl.Series) -> dict[str, int]:
     counts = column.drop_nulls().value_counts().sort("count", column.name, descending=[True, False])
     return dict(counts.iter_rows())
@@ -197,3 +219,18 @@ def stamp(path: Path) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return told.st_ino, told.st_mtime_ns, told.st_size
+
+
+def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
+    """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
+    made: WeakKeyDictionary[Wall, T] = WeakKeyDictionary()
+    making = threading.Lock()
+
+    @functools.wraps(make)
+    def known(wall: Wall) -> T:
+        with making:
+            if wall not in made:
+                made[wall] = make(wall)
+            return made[wall]
+
+    return known

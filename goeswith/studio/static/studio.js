@@ -196,6 +196,13 @@ function wake(within) {
   self("[data-load]").forEach(load);
   self("[data-undo]").forEach((button) => { button.hidden = !(history.state?.depth > 0); });
   self(".drop input").forEach(preview);
+  self("[data-door]").forEach(enter);
+}
+
+async function enter() {
+  // Who follows a link from another site comes without the cookie that lets in; what is asked from here has it.
+  const answer = await fetch("/enter", { redirect: "manual" });
+  if (answer.type === "opaqueredirect") location.replace(location.href);
 }
 
 // ---- clicks, forms and keys ----
@@ -285,6 +292,9 @@ function preview(input) {
   const drop = input.closest(".drop");
   const show = () => {
     const [file] = input.files;
+    const large = file && file.size > Number(input.dataset.most);
+    input.setCustomValidity(large ? input.dataset.large : "");
+    if (large) { input.reportValidity(); announce(input.dataset.large); }
     $("img", drop)?.remove();
     if (!file) return;
     const picture = document.createElement("img");

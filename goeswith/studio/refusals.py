@@ -1,14 +1,45 @@
-"""Reasons: why the stylist has no answer, in a word that programs can read; the sentence beside it is the stylist's."""
+"""Refusals: requests that get no answer, and why: a word for programs, a sentence for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from goeswith.errors import CatalogueError
-from goeswith.filters import Filters
-from goeswith.index import Index
-from goeswith.studio.working import Refused
+from starlette.responses import JSONResponse
+
+from goeswith import Filters, Index
+from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.studio.limits import RETRY_SECONDS
+
+
+class Refused(GoeswithError):
+    """A request that is not answered: the HTTP status, a reason for programs, and one sentence for people."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Errors of the library with a reason that programs can read."""
+    try:
+        yield
+    except CatalogueError as error:
+        raise Refused(422, reason, str(error)) from None
+
+
+def as_refused(error: GoeswithError) -> Refused:
+    """An error of the library as an answer."""
+    return error if isinstance(error, Refused) else Refused(422, "no_answer", str(error))
+
+
+def in_json(error: Refused) -> JSONResponse:
+    """What programs are told: ``{"error": {"reason": ..., "message": ...}}``."""
+    headers = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}, 503: {"Retry-After": str(RETRY_SECONDS)}}
+    body = {"error": {"reason": error.reason, "message": str(error)}}
+    return JSONResponse(body, error.status, headers=headers.get(error.status))
 
 
 @dataclass(frozen=True)

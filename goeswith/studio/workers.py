@@ -1,35 +1,17 @@
-"""Working: what computes runs in threads, so many at a time, so long at most, and never on the event loop."""
+"""Workers: threads for what computes: so many at a time, so long at most, and never on the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
-from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.limits import ANSWER_SECONDS, WAITING, WORKERS
+from goeswith.studio.refusals import Refused
 
 T = TypeVar("T")
-
-
-class Refused(GoeswithError):
-    """A request that is not answered: the HTTP status, a reason for programs, and one sentence for people."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.reason = status, reason
-
-
-@contextmanager
-def because(reason: str) -> Iterator[None]:
-    """Errors of the library with a reason that programs can read."""
-    try:
-        yield
-    except CatalogueError as error:
-        raise Refused(422, reason, str(error)) from None
 
 
 class Workers:

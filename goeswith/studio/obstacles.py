@@ -1,4 +1,4 @@
-"""Troubles: why a board or an item has no score, in the words of those who look at it: titles, and no ids."""
+"""Obstacles: what keeps a board or an item from a score, in the words of those who look at it: titles, and no ids."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from goeswith.studio.views import Item
+from goeswith.studio.views import Item, sentence
 from goeswith.studio.wall import Wall
 
 
@@ -48,4 +48,4 @@ def plainly(message: str, shown: Sequence[Item]) -> str:
     ids = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
     if ids:
         message = re.sub(rf"(?<![\w-])(['\"]?)({ids})\1(?![\w-])", lambda found: names[found[2]], message)
-    return message[:1].upper() + message[1:].removesuffix(".") + "."
+    return sentence(message)

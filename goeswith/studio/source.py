@@ -1,33 +1,10 @@
-"""Behind: the data set that an index was made of; its outfits are what pages show, ask and measure."""
+"""Source: the data set that an index was made of; its outfits are what pages show, ask and measure."""
 
 from __future__ import annotations
 
-import functools
-import threading
-from collections.abc import Callable
-from typing import TypeVar
-from weakref import WeakKeyDictionary
-
-from goeswith.dataset import Dataset
+from goeswith import Dataset
 from goeswith.errors import DataError
-from goeswith.studio.wall import Wall
-
-T = TypeVar("T")
-
-
-def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
-    """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
-    made: WeakKeyDictionary[Wall, T] = WeakKeyDictionary()
-    making = threading.Lock()
-
-    @functools.wraps(make)
-    def known(wall: Wall) -> T:
-        with making:
-            if wall not in made:
-                made[wall] = make(wall)
-            return made[wall]
-
-    return known
+from goeswith.studio.wall import Wall, once
 
 
 @once
