@@ -97,13 +97,13 @@ def encode(
     batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
     workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
 ) -> None:
-    """Turn pictures or titles into features, once; a killed run goes on where it stopped."""
+    """Turn pictures or titles into features, once; only what has changed is computed, a killed run goes on."""
     from goeswith.dataset import Dataset
     from goeswith.encoders import encode as encode_dataset
 
     with bar("encode") as progress:
         done = encode_dataset(Dataset(dataset), encoder, batch_size=batch_size, workers=workers, progress=progress)
-    typer.echo(f"{done.path}: {done.encoded} items encoded, {len(done.excluded)} left out")
+    typer.echo(f"{done.path}: {done}")
     for item_id, reason in done.excluded.items():
         typer.echo(f"  left out {item_id}: {reason}")
 

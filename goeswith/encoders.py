@@ -1,4 +1,4 @@
-"""Encoders: the pictures or words of a whole catalogue to features, resumable after a kill."""
+"""Encoders: the pictures or words of a whole catalogue to features, resumed after a kill and kept while they last."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset
 from goeswith.errors import ConfigError, DataError
-from goeswith.features import Features, features_path, load_features, read_metadata, write_features
+from goeswith.features import (
+    Features,
+    earlier_path,
+    features_path,
+    load_features,
+    map_features,
+    read_marks,
+    read_metadata,
+    write_features,
+)
 from goeswith.pictures import Reasons, stream_pictures
 
 if TYPE_CHECKING:
@@ -38,11 +46,19 @@ FEW = 128
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """What `encode` did: items with features, and why each of the others has none (item id → reason)."""
+    """What `encode` did: items with features, and why each of the others has none (item id → reason).
+
+    kept: how many of the encoded ones were taken over as they were, for nothing that they are made from has changed.
+    """
 
     path: Path
     encoded: int
     excluded: dict[str, str]
+    kept: int = 0
+
+    def __str__(self) -> str:
+        how = f"; {self.kept} kept as they were, {self.encoded - self.kept} computed" if self.kept else ""
+        return f"{self.encoded} items encoded, {len(self.excluded)} left out{how}"
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,22 @@ class _Inputs:
     stamps: list[str] = field(default_factory=list)
     excluded: dict[str, str] = field(default_factory=dict)
 
+    def take(self, places: np.ndarray) -> _Inputs:
+        """Those at `places` (m,) alone, of which none is left out yet."""
+        ids, inputs, stamps = ([part[at] for at in places] for part in (self.ids, self.inputs, self.stamps))
+        return _Inputs(ids, inputs, stamps)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What an earlier features file has of the inputs.
+
+    matrix: its vectors, mapped and not read. rows: (n,) int64 row there by input, −1 for one that has changed.
+    """
+
+    matrix: np.ndarray
+    rows: np.ndarray
+
 
 def encode(
     dataset: Dataset,
@@ -76,7 +108,8 @@ def encode(
 
     Every `SHARD` items are saved in ``features/.<encoder>.partial``, so that after a kill the same command goes on from
     there, to the same bits. Nothing is computed again for pictures, texts and weights that are unchanged since the
-    last time. A bad picture, or an item of which nothing is said, is left out, by name.
+    last time, whatever else of the catalogue has changed. A bad picture, or an item of which nothing is said, is left
+    out, by name.
 
     Args:
         batch_size: items that the network takes at a time.
@@ -99,15 +132,24 @@ def encode(
     network = open_network(encoder, batch_size)
     found = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
     path = features_path(dataset, encoder)
-    key = f"{dataset.catalogue.fingerprint} {encoder} {network.weights} {batch_size}"
-    shards = _shards(found, key, path.with_name(f".{path.stem}.partial"))
-    stamp = hashlib.sha256("".join(shard.path.stem for shard in shards).encode()).hexdigest()
+    made_by = f"{encoder} {network.weights} {batch_size}"
+    key = f"{dataset.catalogue.fingerprint} {made_by}"
+    partial = path.with_name(f".{path.stem}.partial")
+    stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(found, key, partial)).encode()).hexdigest()
     done = _told(path)
-    if done.get("stamp") != stamp:
+    if done.get("stamp") == stamp:
+        kept = len(json.loads(done["item_ids"]))
+    else:
+        marks = _marks(found, made_by)
+        earlier = _kept(path if done else earlier_path(path), found, marks, network)
+        kept = int((earlier.rows >= 0).sum())
+        shards = _shards(found.take(np.flatnonzero(earlier.rows < 0)), key, partial)
         _encode_shards(dataset.catalogue, network, shards, batch_size, workers, progress)
-        _merge(path, shards, found.excluded, network, dataset, stamp)
+        _merge(path, found, marks, earlier, shards, network, dataset, stamp)
         done = read_metadata(path)
-    return EncodeReport(path, len(json.loads(done["item_ids"])), json.loads(done["excluded"]))
+    shutil.rmtree(partial, ignore_errors=True)
+    earlier_path(path).unlink(missing_ok=True)
+    return EncodeReport(path, len(json.loads(done["item_ids"])), json.loads(done["excluded"]), kept)
 
 
 def _pictures(dataset: Dataset) -> _Inputs:
@@ -144,6 +186,28 @@ def _shards(found: _Inputs, key: str, folder: Path) -> list[_Shard]:
         name = hashlib.sha256(told.encode()).hexdigest()[:32]
         shards.append(_Shard(found.ids[part], found.inputs[part], folder / f"{name}.safetensors"))
     return shards
+
+
+def _marks(found: _Inputs, made_by: str) -> np.ndarray:
+    """(n,) int64: digests of what each vector is made from, the network and the picture or text."""
+    start = hashlib.blake2b(made_by.encode(), digest_size=8)
+    digests = []
+    for stamp in found.stamps:
+        told = start.copy()
+        told.update(b"\x00" + stamp.encode())
+        digests.append(told.digest())
+    return np.frombuffer(b"".join(digests), "<i8")
+
+
+def _kept(path: Path, found: _Inputs, marks: np.ndarray, network: Network) -> _Kept:
+    """What need not be computed again: items whose mark in the features file at `path` is the same."""
+    rows, there = np.full(len(marks), -1), read_marks(path)
+    matrix = map_features(path) if len(there) else np.zeros((0, 0), network.dtype)
+    if len(there) and matrix.dtype == network.dtype:
+        places = {item_id: row for row, item_id in enumerate(json.loads(read_metadata(path)["item_ids"]))}
+        rows = np.array([places.get(item_id, -1) for item_id in found.ids], np.int64)
+        rows[there[rows] != marks] = -1
+    return _Kept(matrix, rows)
 
 
 def _encode_shards(
@@ -210,38 +274,58 @@ def _save(
 
 
 def _merge(
-    path: Path, shards: list[_Shard], excluded: dict[str, str], network: Network, dataset: Dataset, stamp: str
+    path: Path,
+    found: _Inputs,
+    marks: np.ndarray,
+    kept: _Kept,
+    shards: list[_Shard],
+    network: Network,
+    dataset: Dataset,
+    stamp: str,
 ) -> None:
-    """One file of all shards, in the order of the catalogue; it streams, so memory holds one shard."""
-    ids: list[str] = []
-    excluded = dict(excluded)
-    for shard in shards:
+    """One file of what is kept and of all shards, in the order of the catalogue; memory holds `SHARD` items."""
+    excluded = dict(found.excluded)
+    places = {item_id: place for place, item_id in enumerate(found.ids)}
+    row, file = kept.rows.copy(), np.zeros(len(marks), np.int64)
+    for number, shard in enumerate(shards, start=1):
         told = read_metadata(shard.path)
-        ids += json.loads(told["item_ids"])
         excluded |= json.loads(told["excluded"])
-    partial = path.with_name(f".{path.stem}.partial")
-    if ids:
-        width = max(load_file(shard.path)["features"].shape[1] for shard in shards)
-        write_features(
-            path,
-            (load_file(shard.path)["features"] for shard in shards),
-            (len(ids), width),
-            item_ids=ids,
-            encoder=network.name,
-            catalogue=dataset.catalogue,
-            excluded=excluded,
-            dtype=network.dtype,
-            stamp=stamp,
-            weights=network.weights,
-        )
-    shutil.rmtree(partial, ignore_errors=True)
-    if not ids:
+        here = [places[item_id] for item_id in json.loads(told["item_ids"])]
+        row[here], file[here] = np.arange(len(here)), number
+    good = np.flatnonzero(row >= 0)
+    if not len(good):
+        shutil.rmtree(path.with_name(f".{path.stem}.partial"), ignore_errors=True)
         first = next(iter(excluded))
         remedy = "mend the pictures, or encode words: --encoder minilm" if network.size else "give the items titles"
         raise DataError(
             f"{network.name} can encode not one of the {len(excluded)} items of {dataset.path}; item {first!r}: "
             f"{excluded[first]}; {remedy}"
         )
+    row, file = row[good], file[good]
+    parts = (slice(at, at + SHARD) for at in range(0, len(good), SHARD))
+    blocks = (_rows(kept.matrix, shards, file[part], row[part]) for part in parts)
+    width = _rows(kept.matrix, shards, file[:1], row[:1]).shape[1]
+    write_features(
+        path,
+        blocks,
+        (len(good), width),
+        item_ids=[found.ids[place] for place in good],
+        encoder=network.name,
+        catalogue=dataset.catalogue,
+        excluded=excluded,
+        dtype=network.dtype,
+        marks=marks[good],
+        stamp=stamp,
+        weights=network.weights,
+    )
+
+
+def _rows(matrix: np.ndarray, shards: list[_Shard], file: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """(m, D) vectors: of each the row (m,) of the shard whose number (m,) it has, counted from 1, 0 being `matrix`."""
+    places = [np.flatnonzero(file == number) for number in np.unique(file)]
+    files = [map_features(shards[number - 1].path) if number else matrix for number in np.unique(file)]
+    block = np.concatenate([there[row[here]] for there, here in zip(files, places, strict=True)])
+    return block[np.argsort(np.concatenate(places))]
 
 
 def _told(path: Path) -> dict[str, str]:

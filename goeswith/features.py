@@ -2,7 +2,7 @@
 
 The file holds the tensor ``features`` (n, D), float16 unless its encoder needs more, and, as metadata, ``item_ids``
 (a JSON list of n), ``encoder``, ``catalogue`` (its fingerprint), ``excluded`` (JSON: item id → reason) and what else
-its maker tells.
+its maker tells. `goeswith.encoders` adds the tensor ``marks`` (n,) int64: a digest of what each vector was made from.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ class Features:
             raise CatalogueError(
                 f"{path} belongs to another catalogue: {len(unknown)} of its {len(ids)} items are not among "
                 f"the {len(catalogue)} here, the first is {unknown[0]!r}; "
-                "remove the file and encode this data set again"
+                "encode this data set again"
             )
         if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
             raise CatalogueError(
                 f"{path} was made for catalogue {told['catalogue']} and this is {catalogue.fingerprint}: the ids are "
-                "the same, the items are not; remove the file and encode this data set again"
+                "the same, the items are not; encode this data set again"
             )
         broken = ~np.isfinite(matrix).all(axis=1)
         if broken.any():
@@ -132,6 +132,11 @@ def features_path(dataset: Dataset, encoder: str) -> Path:
     return dataset.path / "features" / f"{re.sub(r'[^A-Za-z0-9._]+', '-', encoder).strip('-.')}.safetensors"
 
 
+def earlier_path(path: Path) -> Path:
+    """Where the features file `path` waits, used by nobody, when the items have changed since it was made."""
+    return path.with_name(f".{path.stem}.earlier")
+
+
 def write_features(
     path: Path,
     blocks: Iterable[np.ndarray],
@@ -142,6 +147,7 @@ def write_features(
     catalogue: Catalogue,
     excluded: dict[str, str] | None = None,
     dtype: type[np.floating] = np.float16,
+    marks: np.ndarray | None = None,
     **told: str,
 ) -> None:
     """Write `blocks` of rows, (n, D) = `shape` in all; whole or not at all, one block in memory at a time.
@@ -149,7 +155,7 @@ def write_features(
     float16 halves a file of a million items to 2.5 GB, and its rounding (at most 0.05 %) is below what
     resizing a picture changes; whole numbers above 2048 need float32. The container is written by hand because
     safetensors wants the whole tensor at once: the length of the header in 8 bytes, the header as JSON, then the
-    numbers.
+    numbers; `marks` (n,) int64 come first, so that both lie at multiples of their size.
 
     Raises:
         DataError: the blocks do not add up to `shape`.
@@ -163,12 +169,16 @@ def write_features(
         "excluded": json.dumps(excluded or {}),
         **told,
     }
-    tensor = {"dtype": f"F{8 * kind.itemsize}", "shape": list(shape), "data_offsets": [0, size]}
-    header = json.dumps({"__metadata__": metadata, "features": tensor}).encode()
+    before = b"" if marks is None else np.ascontiguousarray(marks, "<i8").tobytes()
+    at = len(before)
+    tensors = {"features": {"dtype": f"F{8 * kind.itemsize}", "shape": list(shape), "data_offsets": [at, at + size]}}
+    if marks is not None:
+        tensors["marks"] = {"dtype": "I64", "shape": [len(marks)], "data_offsets": [0, at]}
+    header = json.dumps({"__metadata__": metadata, **tensors}).encode()
     header += b" " * (-len(header) % 8)
     with fresh_file(path) as partial:
         with open(partial, "wb") as file:
-            file.write(len(header).to_bytes(8, "little") + header)
+            file.write(len(header).to_bytes(8, "little") + header + before)
             written = sum(file.write(np.ascontiguousarray(block, kind).tobytes()) for block in blocks)
         if written != size:
             raise DataError(f"{path} needs {size} bytes of features and got {written}; encode the data set again")
@@ -187,6 +197,26 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise DataError(f"there is no file {path}") from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {path}, it is truncated or broken ({error}); encode the data set again") from None
+
+
+def map_features(path: Path) -> np.ndarray:
+    """The vectors (n, D) of a features file, in the type that they are kept in, read as they are asked for."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        tensor = json.loads(file.read(size))["features"]
+    kind, shape = np.dtype(f"<f{int(tensor['dtype'][1:]) // 8}"), tuple(tensor["shape"])
+    if not np.prod(shape):
+        return np.zeros(shape, kind)
+    return np.memmap(path, kind, "r", 8 + size + tensor["data_offsets"][0], shape)
+
+
+def read_marks(path: Path) -> np.ndarray:
+    """The marks (n,) int64 of a features file; none, (0,), where there is no such file or it was made without."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return np.asarray(file.get_tensor("marks"))
+    except (OSError, SafetensorError):
+        return np.empty(0, np.int64)
 
 
 def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
