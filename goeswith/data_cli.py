@@ -14,8 +14,11 @@ from goeswith.options import DatasetArgument, EncoderOption, JsonOption, bar, fe
 def import_(
     layout: Annotated[str, typer.Argument(help="Published layout, e.g. mango, ccp, fashionvc, table, sample.")],
     paths: Annotated[list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")],
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring the data set in DEST up to date; its splits and features stay.")
+    ] = False,
     name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits, and of the drawn sample.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the splits, and of the drawn sample; 0.")] = None,
     outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
@@ -28,13 +31,18 @@ def import_(
     from goeswith.files import sweep
     from goeswith.readers import read
     from goeswith.splits import describe
+    from goeswith.updating import Updated, expect_updatable
+    from goeswith.updating import update as update_dataset
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
     options = _options(layout, option, column, outfits)
     dest = paths[-1]
-    if dest.exists():
-        raise DataError(f"{dest} exists already; choose another folder or remove it first")
+    if update:
+        expect_updatable(dest, layout=layout, seed=seed)
+    elif dest.exists():
+        hint = "" if layout == "sample" else ", or bring it up to date with --update"
+        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -44,18 +52,24 @@ def import_(
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         if layout == "sample":
             with bar("draw") as progress:
-                imported = read(layout, None, workdir=Path(work), seed=seed, progress=progress, **options)
+                imported = read(layout, None, workdir=Path(work), seed=seed or 0, progress=progress, **options)
         else:
             imported = read(layout, paths[0], workdir=Path(work), **options)
-        dataset = create(imported, dest, layout=layout, name=name, seed=seed)
-    info = dataset.info
+        if update:
+            done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
+        else:
+            done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
+    info = done.dataset.info
     typer.echo(f"{dest}: {info['items']:,} items, {info['pictures']:,} pictures, {info['outfits']:,} outfits")
-    for line in describe(info["split_report"]):
+    for line in done.lines:
         typer.echo(f"  {line}")
-    for reason, count in info["skipped"].items():
+    if not done.unchanged:
+        for line in describe(info["split_report"]):
+            typer.echo(f"  {line}")
+    for reason, count in imported.skipped.items():
         if count:
             typer.echo(f"  skipped {count:,}: {reason}")
-    for note in info["notes"]:
+    for note in imported.notes if done.unchanged else info["notes"]:
         typer.echo(f"  note: {note}")
 
 
