@@ -82,7 +82,7 @@ def test_the_board_shows_the_score_of_the_stylist(client, wall):
     assert text.count('<line class="link') == 3 + 3  # three pairs, and the key
     rows = np.array([[wall.row(one) for one in ("i0", "i100", "i150")]])
     worst = np.unravel_index(np.nanargmin(pair_matrix(wall.index.scorer, rows, np.ones((1, 3), bool))[0]), (3, 3))
-    drawn = re.search(r'<line class="link c\d weakest" x1="([\d.]+)" y1="([\d.]+)"', text)
+    drawn = re.search(r'<line class="link c\d weakest n\d n\d" x1="([\d.]+)" y1="([\d.]+)"', text)
     assert drawn is not None
     assert [float(drawn.group(1)), float(drawn.group(2))] == places(3)[min(worst)].round(1).tolist()
 

@@ -105,7 +105,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Line:
-    """A pair on the drawing of 1000 × 1000. level: 0 clashes ... 4 goes well."""
+    """A pair on the drawing of 1000 × 1000. level: 0 clashes ... 4 goes well. pair: places of its items."""
 
     x1: float
     y1: float
@@ -114,6 +114,7 @@ class Line:
     level: int
     weakest: bool
     words: str
+    pair: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -152,24 +153,33 @@ def draw(names: Sequence[str], ahead: np.ndarray, weakest: tuple[int, int] | Non
             )
             level = 2 if math.isnan(told) else int(np.searchsorted(LEVELS, told, side="right"))
             (x1, y1), (x2, y2) = at[[i, j]].round(1).tolist()
-            lines.append(Line(x1, y1, x2, y2, level, weakest == (i, j), words))
+            lines.append(Line(x1, y1, x2, y2, level, weakest == (i, j), words, (i, j)))
     lines.sort(key=lambda line: (line.weakest, line.level))
     compared = bool(np.isfinite(ahead).any())
     if weakest is None or len(names) < 3:
         return Drawing(lines, None, compared)
-    x, y = _free(at, *weakest).round(1).tolist()
-    return Drawing(lines, {"x": x, "y": y}, compared)
+    (x, y), (to_x, to_y) = _free(at, *weakest).round(1).tolist()
+    return Drawing(lines, {"x": x, "y": y, "to_x": to_x, "to_y": to_y}, compared)
 
 
 def _free(at: np.ndarray, first: int, second: int) -> np.ndarray:
-    """The place (2,) on a line, near its middle, that is furthest from every item where none is free of them."""
-    along = np.array([0.5, 0.42, 0.58, 0.34, 0.66])[:, None]
-    spots = at[first] * (1 - along) + at[second] * along  # (5, 2)
+    """A place for the flag that no item covers, and the point of the line that it belongs to (2, 2).
+
+    The place is on the line, else beside it, as near as may be.
+
+    Neighbours on a large board leave no room between them; towards the middle there always is some.
+    """
+    along = np.array([0.5, 0.42, 0.58, 0.34, 0.66])[:, None, None]
+    inwards = np.array([0.0, 0.15, 0.3, 0.45])[:, None]
+    spots = at[first] * (1 - along) + at[second] * along  # (5, 1, 2)
+    points = np.repeat(spots, len(inwards), axis=1).swapaxes(0, 1).reshape(-1, 2)
+    spots = (spots + (500 - spots) * inwards).swapaxes(0, 1).reshape(-1, 2)  # those on the line first
     wide = 5 * WIDTHS[min(len(at), MOST) - 2]
     # In units of what an item with its name and the flag need, so that 1 is free. Photos are up to 1.5 times as high.
-    apart = np.abs(spots[:, None] - at) / np.array([wide + 90, 1.5 * wide + 60])  # (5, n, 2)
+    apart = np.abs(spots[:, None] - at) / np.array([wide + 90, 1.5 * wide + 60])  # (20, n, 2)
     room = apart.max(axis=2).min(axis=1)
-    return np.asarray(spots[int(np.argmax(np.minimum(room, 1)))])
+    best = int(np.argmax(np.minimum(room, 1)))
+    return np.stack([spots[best], points[best]])
 
 
 MISSING = {
