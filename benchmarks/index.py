@@ -32,7 +32,8 @@ from safetensors.torch import save_file
 from goeswith.catalogue import GROUPS
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.features import write_features
-from goeswith.index import Index, build
+from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.look import Filters, Stylist
 from goeswith.models import Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
@@ -184,7 +185,7 @@ def index_it(work: Path, items: int, repeats: int) -> dict[str, Any]:
     if (work / "index").is_dir():
         return {}
     start, used = time.perf_counter(), time.process_time()
-    build(work / "run", Dataset(work / "data"), work / "index")
+    build_index(work / "run", Dataset(work / "data"), work / "index")
     return {"build": clock(start, used), "most resident memory while building, GB": most_memory()}
 
 
@@ -194,7 +195,7 @@ def serve(work: Path, items: int, repeats: int) -> dict[str, Any]:
     index = Index(work / "index")
     told["open"] = clock(start, used)
     stylist = Stylist(index)
-    states, vector = index.states.hidden.flatten(1), torch.randn(256, 1)
+    states, vector = index.scorer.states.hidden.flatten(1), torch.randn(256, 1)
     own = np.median(seconds(lambda _: states @ vector, 9), axis=0)
     told["pass"] = {"clock": 1e3 * own[0], "own": 1e3 * own[1]}
     chance = np.random.default_rng(1)

@@ -23,9 +23,11 @@ import numpy as np
 import polars as pl
 
 from goeswith.bootstrap import mean, resampled
+from goeswith.candidates import FULL
 from goeswith.dataset import Dataset
 from goeswith.freezing import make_questions
-from goeswith.index import FULL, Index, build
+from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.look import STEP, Stylist
 from goeswith.measures import MEASURES, Ranks
 from goeswith.questions import Questions
@@ -50,8 +52,9 @@ def rank(index: Index, questions: list[tuple[np.ndarray, np.ndarray, int]]) -> l
     """For each question the candidates by the first stage, their full-model scores in that order, and the truth."""
     told = []
     for context, rows, truth in questions:
-        found, _ = index.shortlist(context[None], rows, len(rows))
-        scores = index.scores(context[None], np.zeros(len(rows), np.int64), found[0])
+        found, _ = index.candidates.shortlist(context[None], rows, len(rows))
+        looks = np.column_stack([np.repeat(context[None], len(rows), axis=0), found[0]])
+        scores = index.scorer.score(looks, np.ones(looks.shape, bool))
         told.append({"scores": scores, "truth": int(np.flatnonzero(found[0] == truth)[0])})
     return told
 
@@ -88,7 +91,7 @@ def told(values: np.ndarray) -> str:
 
 def measure(run: Path, data: Path, work: Path) -> dict[str, Any]:
     dataset = Dataset(data)
-    index = build(run, dataset, work / f"{run.parent.name}-{run.name}")
+    index = build_index(run, dataset, work / f"{run.parent.name}-{run.name}")
     started = time.process_time()
     valid, test = (rank(index, ask(index, dataset, split)) for split in ("valid", "test"))
     by_count = {count: float(np.mean([overlap(answer, count) for answer in valid])) for count in COUNTS}

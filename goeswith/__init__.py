@@ -15,6 +15,7 @@ _HOME = {
     "OutfitBatch": "outfits",
     "Outfits": "outfits",
     "Stylist": "look",
+    "build_index": "indexing",
     "from_pretrained": "pretrained",
 }
 __all__ = ["__version__", *sorted(_HOME)]
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from goeswith.features import Features as Features
     from goeswith.filters import Filters as Filters
     from goeswith.index import Index as Index
+    from goeswith.indexing import build_index as build_index
     from goeswith.look import Stylist as Stylist
     from goeswith.outfits import OutfitBatch as OutfitBatch
     from goeswith.outfits import Outfits as Outfits

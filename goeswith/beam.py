@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from goeswith.errors import CatalogueError
-from goeswith.index import FULL, Index
+from goeswith.candidates import FULL
+from goeswith.index import Index
+from goeswith.template import PENNY, Template
 
-PENNY = 1e-6
-"""What sums of prices may be off by rounding."""
 REFINED = 8
 """Looks that have each of their slots filled anew."""
-FEW = 64
-"""Rows a slot among which its cheapest products are looked for first."""
 
 
 class Beam(NamedTuple):
@@ -27,78 +22,6 @@ class Beam(NamedTuple):
 
     items: np.ndarray
     scores: np.ndarray
-
-
-@dataclass(frozen=True)
-class Template:
-    """What a look is made of.
-
-    anchors: (A,) rows that are there. slots: for each slot the rows (M,) that may fill it, ascending.
-    products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
-    """
-
-    anchors: np.ndarray
-    slots: list[np.ndarray]
-    products: np.ndarray
-    prices: np.ndarray | None
-    budget: float | None
-
-    def cheapest(self) -> np.ndarray | None:
-        """Rows that fill the slots with distinct products for the least money (any, without prices), None if none do.
-
-        Of n slots, the n cheapest products of each are enough to choose from: whatever the others take, one is left.
-        """
-        short = [self._cheap(rows) for rows in self.slots]
-        owner = np.repeat(np.arange(len(short)), [len(rows) for rows in short])
-        rows = np.concatenate(short)
-        kinds, column = np.unique(self.products[rows], return_inverse=True)
-        costs = np.full((len(short), len(kinds)), np.inf)  # each slot has a product once, see `_cheap`
-        costs[owner, column] = 0.0 if self.prices is None else self.prices[rows]
-        which = np.zeros(costs.shape, np.int64)
-        which[owner, column] = rows
-        try:
-            slots, chosen = linear_sum_assignment(costs)
-        except ValueError:  # no choice of distinct products fills every slot
-            return None
-        return which[slots, chosen] if len(slots) == len(short) else None
-
-    def _cheap(self, rows: np.ndarray) -> np.ndarray:
-        """The cheapest row of each of the n cheapest products among `rows`, n the number of slots."""
-        count = len(self.slots)
-        few = rows
-        if len(rows) > FEW * count:  # sorting all of them is only needed where these are nearly all of one product
-            near = (
-                np.argpartition(self.prices[rows], FEW * count)[: FEW * count]
-                if self.prices is not None
-                else slice(FEW)
-            )
-            few = np.sort(rows[near])
-        if len(np.unique(self.products[few])) < count:
-            few = rows
-        order = few if self.prices is None else few[np.argsort(self.prices[few], kind="stable")]
-        first = np.unique(self.products[order], return_index=True)[1]
-        return order[np.sort(first)[:count]]
-
-    def check(self) -> None:
-        """Raise CatalogueError where no look keeps to the budget; the least that one costs is told."""
-        if self.budget is None or self.prices is None:
-            return
-        own, found = float(self.prices[self.anchors].sum()), self.cheapest()
-        assert found is not None  # the stylist leaves out slots that cannot be filled
-        least = own + float(self.prices[found].sum())
-        if least > self.budget + PENNY:
-            raise CatalogueError(
-                f"the budget of {self.budget:.2f} cannot be kept: the cheapest look costs {least:.2f}"
-                f"{f', {own:.2f} of it for the items that are there' if own else ''}; "
-                "raise the budget, widen the filters or leave a slot out"
-            )
-
-    def spare(self) -> np.ndarray:
-        """(slots + 1,) what at least the slots from each one on cost, 0 without a budget."""
-        if self.prices is None:
-            return np.zeros(len(self.slots) + 1)
-        least = [float(self.prices[rows].min()) for rows in self.slots]
-        return np.append(np.cumsum(least[::-1])[::-1], 0.0)
 
 
 def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, full: int = FULL) -> Beam:
@@ -114,13 +37,12 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
     for place, allowed in enumerate(template.slots):
         items = held.items
         rest = spare[place + 1]
-        owner, rows = index.pairs(items, allowed, partial(_refused, template, items, rest), full)
+        owner, rows = index.candidates.pairs(items, allowed, partial(_refused, template, items, rest), full)
         if not len(rows):
             return _cheapest(index, template)
-        scores = index.scores(items, owner, rows)
-        held = Beam(np.concatenate([items[owner], rows[:, None]], axis=1), scores)
+        held = _scored(index, np.column_stack([items[owner], rows]))
         if place + 1 < len(template.slots):
-            held = _best(index, held, template, beam, diversity)
+            held = best(index, held, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
     return held
 
 
@@ -131,12 +53,17 @@ def refine(index: Index, template: Template, found: Beam, diversity: float = 0.0
     """
     for place, allowed in enumerate(template.slots):
         at = len(template.anchors) + place
-        contexts = np.unique(np.delete(_best(index, found, template, REFINED, diversity).items, at, axis=1), axis=0)
-        owner, rows = index.pairs(contexts, allowed, partial(_refused, template, contexts, 0.0), full)
-        items = np.insert(contexts[owner], at, rows, axis=1)
-        scores = index.scorer.score(items, np.ones(items.shape, bool))
-        found = Beam(np.concatenate([found.items, items]), np.concatenate([found.scores, scores]))
+        kept = best(index, found, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
+        contexts = np.unique(np.delete(kept.items, at, axis=1), axis=0)
+        owner, rows = index.candidates.pairs(contexts, allowed, partial(_refused, template, contexts, 0.0), full)
+        more = _scored(index, np.insert(contexts[owner], at, rows, axis=1))
+        found = Beam(*(np.concatenate(both) for both in zip(found, more, strict=True)))
     return found
+
+
+def _scored(index: Index, items: np.ndarray) -> Beam:
+    """Looks (B, n) with their scores, in one call to the model."""
+    return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)))
 
 
 def _refused(template: Template, items: np.ndarray, rest: float, part: np.ndarray) -> np.ndarray:
@@ -151,27 +78,35 @@ def _refused(template: Template, items: np.ndarray, rest: float, part: np.ndarra
     return refused
 
 
-def _best(index: Index, held: Beam, template: Template, beam: int, diversity: float) -> Beam:
-    """The `beam` best partial looks, each set of products once."""
-    scores = np.nan_to_num(held.scores, nan=-np.inf)
-    order = np.argsort(-scores, kind="stable")
-    kept = np.sort(template.products[held.items[order]], axis=1)
-    order = order[np.sort(np.unique(kept, axis=0, return_index=True)[1])]
+def best(
+    index: Index, found: Beam, template: Template, count: int, diversity: float, pool: int, first: int = 1
+) -> Beam:
+    """The `count` best looks, each set of products once; with diversity a varied choice among the `pool` best.
+
+    first: how many of the best are chosen then whatever they are like.
+    """
+    scores = np.nan_to_num(found.scores, nan=-np.inf)
+    order = first_of_each(np.sort(template.products[found.items], axis=1), scores)[:pool]
     if diversity:
-        order = order[: 8 * beam]
-        added = held.items[order][:, len(template.anchors) :]
+        added = found.items[order][:, len(template.anchors) :]
         directions = index.directions(added.reshape(-1)).view(len(order), -1) / added.shape[1] ** 0.5
-        order = order[spread(scores[order], directions, beam, diversity, first=-(-beam // 2))]
-    order = order[:beam]
-    return Beam(held.items[order], held.scores[order])
+        order = order[spread(scores[order], directions, count, diversity, first)]
+    return Beam(found.items[order[:count]], found.scores[order[:count]])
+
+
+def first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Places of the best score of each distinct key (m, w), best first; those without a score (NaN) are left out."""
+    order = np.argsort(-scores, kind="stable")
+    order = order[~np.isnan(scores[order])]
+    first = np.unique(keys[order], axis=0, return_index=True)[1]
+    return order[np.sort(first)]
 
 
 def _cheapest(index: Index, template: Template) -> Beam:
     """The cheapest look alone."""
     found = template.cheapest()
     assert found is not None
-    items = np.concatenate([template.anchors, found])[None]
-    return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)))
+    return _scored(index, np.concatenate([template.anchors, found])[None])
 
 
 def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, first: int = 1) -> np.ndarray:

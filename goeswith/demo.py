@@ -18,7 +18,7 @@ from goeswith.errors import DataError
 from goeswith.features import load_features
 from goeswith.files import fresh_file, read_json
 from goeswith.freezing import freeze
-from goeswith.index import build
+from goeswith.indexing import build_index
 from goeswith.lab import Exam, Lab, Trial
 from goeswith.questions import read_questions
 from goeswith.readers import read
@@ -153,7 +153,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a drawn wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if index:
-        build(lab.runs[shown], dataset, out / "index", say=clock.note)
+        build_index(lab.runs[shown], dataset, out / "index", say=clock.note)
     return written
 
 

@@ -14,7 +14,7 @@ from goeswith.errors import DataError
 from goeswith.features import load_features
 from goeswith.files import sole
 from goeswith.freezing import freeze
-from goeswith.index import build
+from goeswith.indexing import build_index
 from goeswith.lab import Exam
 from goeswith.questions import read_questions
 from goeswith.report import Findings, page
@@ -90,7 +90,7 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     written = page(dataset, findings, out / "report.html")
     clock.note(str(written))
     clock.stage("index")
-    build(run, dataset, out / "index", say=clock.note)
+    build_index(run, dataset, out / "index", say=clock.note)
     return written
 
 

@@ -10,8 +10,12 @@ from torch import Tensor
 
 from goeswith.features import Features
 from goeswith.knowledge.attentive import RuleTeacher, Trust
+from goeswith.models import ItemStates
 from goeswith.outfits import OutfitBatch
 from goeswith.training import encode, score
+
+BLOCK = 1 << 15
+"""Outfits scored at a time over states that are there already."""
 
 
 class RunScorer:
@@ -26,6 +30,30 @@ class RunScorer:
         """Scores (B,) float64; NaN for an outfit with an item that has no features."""
         batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(mask))
         scores = score(self.model, self.states, batch).double().numpy()
+        return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
+
+
+class StateScorer:
+    """A model over item states that are there already, as a `goeswith.models.Scorer`.
+
+    states: hidden (U, ...) and categories (U,). present: (U,) bool, items that have features.
+    """
+
+    def __init__(self, name: str, model: Any, states: ItemStates, present: np.ndarray) -> None:
+        self.name, self.model, self.states, self.present = name, model, states, present
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64; NaN for an outfit with an item that has no features."""
+        parts = [self._score(items[at : at + BLOCK], mask[at : at + BLOCK]) for at in range(0, len(items), BLOCK)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        # Only the states that are asked about: a model may do work for each of them.
+        rows, places = np.unique(items, return_inverse=True)
+        at = torch.from_numpy(rows)
+        states = ItemStates(self.states.hidden[at], self.states.categories[at])
+        batch = OutfitBatch(torch.from_numpy(places.reshape(items.shape)), torch.from_numpy(np.ascontiguousarray(mask)))
+        scores = score(self.model, states, batch).double().numpy()
         return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
 
 

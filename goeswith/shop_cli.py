@@ -44,11 +44,11 @@ def index(
 ) -> None:
     """Compute the states of a whole catalogue once, to search it; a killed one goes on where it stopped."""
     from goeswith.dataset import Dataset
-    from goeswith.index import build
+    from goeswith.indexing import build_index
 
     said: list[str] = []
     with _bar("index") as progress:
-        made = build(run, Dataset(dataset), out, say=said.append, progress=progress)
+        made = build_index(run, Dataset(dataset), out, say=said.append, progress=progress)
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return

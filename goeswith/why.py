@@ -16,12 +16,12 @@ from goeswith.catalogue import Catalogue
 from goeswith.contributions import attribute_shares, leave_one_out, pair_matrix
 from goeswith.dataset import Dataset
 from goeswith.filters import Filters
-from goeswith.index import Index, StateScorer
+from goeswith.index import Index
 from goeswith.judging import judge
 from goeswith.knowledge.rules import BOTTOM, Rule
 from goeswith.look import Look, Stylist, Swap
 from goeswith.models import ItemStates
-from goeswith.scorers import RunScorer, TaughtScorer
+from goeswith.scorers import RunScorer, StateScorer, TaughtScorer
 from goeswith.tables import plain
 
 OTHERS = 128

@@ -9,7 +9,8 @@ from worlds import styles_dataset, styles_world, write_made
 
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset, Imported, create
-from goeswith.index import Index, build
+from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.run import train
 
 COLOURS = ("black", "red", "camel")
@@ -61,7 +62,7 @@ def make_index(folder: Path, seed: int = 0) -> Path:
     dataset = make_dataset(folder, seed)
     settings = ["hidden=6", "attributes=2", "epochs=1", "batch_size=64", "negatives=category"]
     train("add-gnn", styles_dataset(folder, "plain", seed), folder / "run", settings=settings)  # it knows no capes
-    return build(folder / "run", dataset, folder / "index").path
+    return build_index(folder / "run", dataset, folder / "index").path
 
 
 def seen(self: Index, picture: Image.Image | None, one: Catalogue) -> np.ndarray:

@@ -7,9 +7,9 @@ from test_models import small
 from worlds import styles_data
 
 from goeswith.contributions import attribute_shares, leave_one_out, pair_matrix
-from goeswith.index import StateScorer
 from goeswith.models import MODELS, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
+from goeswith.scorers import StateScorer
 from goeswith.training import encode
 
 

@@ -18,16 +18,31 @@ from shops import shop, shop_items, trained
 from worlds import write_made
 
 import goeswith.index
-from goeswith import approximate, indexing
+import goeswith.states
+from goeswith import approximate, shards
+from goeswith.candidates import FULL
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.features import load_features
-from goeswith.index import Index, build
+from goeswith.files import sha256
+from goeswith.index import Index
+from goeswith.indexing import build_index
+from goeswith.intake import Intake
 from goeswith.networks import Network
+from goeswith.outfits import OutfitBatch
 from goeswith.run import Run, train
 
 WHOLE = np.ones((1, 3), bool)
+
+
+def best(index: Index, context: np.ndarray, allowed: np.ndarray, k: int, full: int = FULL):
+    """Rows and scores of the k best candidates beside the items of a context, as a step of a search finds them."""
+    _, rows = index.candidates.pairs(context[None], allowed, full=full)
+    looks = np.column_stack([np.repeat(context[None], len(rows), axis=0), rows])
+    scores = index.scorer.score(looks, np.ones(looks.shape, bool))
+    order = np.argsort(-scores, kind="stable")[:k]
+    return rows[order], scores[order]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +51,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     dataset = shop(folder / "data", without=("i7", "i100"))
     run = trained(dataset, folder / "run")
-    return dataset, run, build(run, dataset, folder / "index")
+    return dataset, run, build_index(run, dataset, folder / "index")
 
 
 @pytest.fixture
@@ -60,7 +75,7 @@ def bits(path: Path) -> dict[str, bytes]:
 def test_it_scores_as_the_run_does(world, tmp_path, settings):
     dataset, _, _ = world
     run = trained(dataset, tmp_path / "run", *settings)
-    index, scorer = build(run, dataset, tmp_path / "index"), run.scorer(dataset)
+    index, scorer = build_index(run, dataset, tmp_path / "index"), run.scorer(dataset)
     assert index.catalogue.items["category"].is_sorted()
     ids = np.random.default_rng(0).choice(dataset.catalogue.ids, (300, 3))
     here, there = (
@@ -74,7 +89,7 @@ def test_it_scores_as_the_run_does(world, tmp_path, settings):
 
 def test_what_it_knows_of_itself(world):
     dataset, run, index = world
-    assert index.info["model"]["weights"] == goeswith.index.sha256(run.weights)
+    assert index.info["model"]["weights"] == sha256(run.weights)
     assert index.info["dataset"]["fingerprint"] == dataset.catalogue.fingerprint
     assert (index.info["items"], index.info["without_features"], index.stale) == (192, 2, "")
     assert index.images == dataset.path
@@ -87,13 +102,13 @@ def test_what_it_knows_of_itself(world):
 )
 def test_the_first_stage_is_exact_where_the_score_is_linear(world, tmp_path, monkeypatch, model, settings):
     dataset, _, _ = world
-    index = build(trained(dataset, tmp_path / "run", *settings, model=model), dataset, tmp_path / "index")
-    monkeypatch.setattr(goeswith.index, "FULL", 0)
+    index = build_index(trained(dataset, tmp_path / "run", *settings, model=model), dataset, tmp_path / "index")
     context = np.flatnonzero(index.known & (index.catalogue.items["group"] == "top").to_numpy())[[3, 9]][:, None]
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "bottom").to_numpy())
-    rows, first = index.shortlist(context, allowed, len(allowed))
+    rows, first = index.candidates.shortlist(context, allowed, len(allowed))
     for place in range(2):
-        expected = index.scores(context, np.full(len(allowed), place), rows[place])
+        looks = np.column_stack([np.full(len(allowed), context[place]), rows[place]])
+        expected = index.scorer.score(looks, np.ones(looks.shape, bool))
         np.testing.assert_allclose(first[place], expected, rtol=1e-3, atol=1e-4)
         assert set(rows[place].tolist()) == set(allowed.tolist())
 
@@ -102,15 +117,15 @@ def test_the_first_stage_agrees_with_the_model_at_the_typical_candidate(world):
     """With the graph it is a tangent: equal where it touches, and its slope is that of the score."""
     _, _, index = world
     model, context = index.run.model, torch.tensor([[0, 60]])
-    typical = type(index.states)(index.typical.hidden[[2]], index.typical.categories[[2]])
-    vectors, offsets = model.query(index.states, context, typical)
+    typical = type(index.scorer.states)(index.candidates.typical.hidden[[2]], index.candidates.typical.categories[[2]])
+    vectors, offsets = model.query(index.scorer.states, context, typical)
 
     def score(hidden):
-        states = type(index.states)(
-            torch.cat([index.states.hidden[[0, 60]], hidden]),
-            torch.cat([index.states.categories[[0, 60]], typical.categories]),
+        states = type(index.scorer.states)(
+            torch.cat([index.scorer.states.hidden[[0, 60]], hidden]),
+            torch.cat([index.scorer.states.categories[[0, 60]], typical.categories]),
         )
-        batch = goeswith.index.OutfitBatch(torch.tensor([[0, 1, 2]]), torch.ones(1, 3, dtype=torch.bool))
+        batch = OutfitBatch(torch.tensor([[0, 1, 2]]), torch.ones(1, 3, dtype=torch.bool))
         return float(model.double().score(type(states)(states.hidden.double(), states.categories), batch))
 
     step = torch.randn(typical.hidden.shape, generator=torch.Generator().manual_seed(0))
@@ -124,21 +139,21 @@ def test_the_first_stage_agrees_with_the_model_at_the_typical_candidate(world):
 def test_candidates_are_those_of_an_exhaustive_search(world):
     _, _, index = world
     context, allowed = np.array([3, 70]), np.flatnonzero(index.known)[100:160]
-    rows, scores = index.candidates(context, allowed, 10)
+    rows, scores = best(index, context, allowed, 10)
     by_hand = {int(row): float(index.scorer.score(np.array([[3, 70, row]]), WHOLE)[0]) for row in allowed}
-    best = sorted(by_hand, key=lambda row: -by_hand[row])[:10]
-    assert rows.tolist() == best
-    np.testing.assert_allclose(scores, [by_hand[row] for row in best], rtol=1e-5)
+    expected = sorted(by_hand, key=lambda row: -by_hand[row])[:10]
+    assert rows.tolist() == expected
+    np.testing.assert_allclose(scores, [by_hand[row] for row in expected], rtol=1e-5)
 
 
-def test_two_stages_find_what_one_finds(world, monkeypatch):
+def test_two_stages_find_what_one_finds(world):
     _, _, index = world
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "shoes").to_numpy())
-    found = {}
-    for full in (len(allowed), 24):
-        monkeypatch.setattr(goeswith.index, "FULL", full)
-        found[full] = [set(index.candidates(np.array([row]), allowed, 5)[0].tolist()) for row in range(60, 100)]
-    share = np.mean([len(one & other) / 5 for one, other in zip(*found.values(), strict=True)])
+    found = [
+        [set(best(index, np.array([row]), allowed, 5, full)[0].tolist()) for row in range(60, 100)]
+        for full in (len(allowed), 24)
+    ]
+    share = np.mean([len(one & other) / 5 for one, other in zip(*found, strict=True)])
     assert share >= 0.95
 
 
@@ -150,7 +165,7 @@ def test_what_is_refused_is_never_among_the_pairs(world, monkeypatch):
         return np.stack([part % 2 == 1, part % 3 == 1])
 
     for full in (16, 10_000):
-        owner, rows = index.pairs(np.array([[0], [1]]), allowed, odd, full)
+        owner, rows = index.candidates.pairs(np.array([[0], [1]]), allowed, odd, full)
         assert len(rows)
         assert not (rows[owner == 0] % 2 == 1).any()
         assert not (rows[owner == 1] % 3 == 1).any()
@@ -161,7 +176,7 @@ def test_faiss_finds_what_the_product_finds(world, tmp_path, monkeypatch):
     pytest.importorskip("faiss")
     dataset, run, exact = world
     monkeypatch.setattr(approximate, "LARGE", 20)
-    index = build(run, dataset, tmp_path / "index")
+    index = build_index(run, dataset, tmp_path / "index")
     assert set(index.info["large"]) == {"boots", "shirt", "skirt", "tote"}
     allowed = np.flatnonzero(index.known)
     allowed = allowed[allowed % 5 > 0]
@@ -170,7 +185,7 @@ def test_faiss_finds_what_the_product_finds(world, tmp_path, monkeypatch):
         return np.stack([part % 2 == 1, part % 2 == 0])
 
     for refuse in (None, odd):
-        here, there = (x.shortlist(np.array([[0], [60]]), allowed, 8, refuse) for x in (index, exact))
+        here, there = (x.candidates.shortlist(np.array([[0], [60]]), allowed, 8, refuse) for x in (index, exact))
         shared = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(here[0], there[0], strict=True)]
         assert min(shared) >= 6  # 8-bit keys
         np.testing.assert_allclose(here[1][:, 0], there[1][:, 0], atol=0.05)
@@ -183,14 +198,14 @@ def test_faiss_finds_what_the_product_finds(world, tmp_path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from goeswith import indexing
+from goeswith import shards
 from goeswith.dataset import Dataset
-from goeswith.index import build
-indexing.SHARD = 50
+from goeswith.indexing import build_index
+shards.SHARD = 50
 def stop(done, total):
     if done >= 100:
         os.kill(os.getpid(), signal.SIGKILL)
-build(sys.argv[1], Dataset(sys.argv[2]), sys.argv[3], progress=stop)
+build_index(sys.argv[1], Dataset(sys.argv[2]), sys.argv[3], progress=stop)
 """
 
 
@@ -200,9 +215,9 @@ def test_a_killed_build_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
     died = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert not (tmp_path / "index").exists()
-    monkeypatch.setattr(indexing, "SHARD", 50)
+    monkeypatch.setattr(shards, "SHARD", 50)
     said: list[str] = []
-    index = build(run, dataset, tmp_path / "index", say=said.append)
+    index = build_index(run, dataset, tmp_path / "index", say=said.append)
     assert "92 encoded" in said[-1]  # 100 of 192 were there
     assert bits(index.path) == bits(whole.path)
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
@@ -230,10 +245,10 @@ def test_an_update_encodes_what_changed_and_equals_a_fresh_index(world, tmp_path
     said: list[str] = []
     before = Index(tmp_path / "index")
     first = before.scorer.score(np.array([[0, 1, 2]]), WHOLE)
-    updated = build(run, later, tmp_path / "index", say=said.append)
+    updated = build_index(run, later, tmp_path / "index", say=said.append)
     assert said[-1] == "192 items: 1 added, 2 changed, 1 removed; 3 encoded, 2 without features"
-    monkeypatch.setattr(indexing, "SHARD", 64)
-    fresh = build(run, later, tmp_path / "fresh")
+    monkeypatch.setattr(shards, "SHARD", 64)
+    fresh = build_index(run, later, tmp_path / "fresh")
     assert bits(updated.path) == bits(fresh.path)
     assert updated.catalogue.items.filter(item_id="i30")["price"].item() == 99.5
     # Who had the old one open keeps it.
@@ -247,22 +262,21 @@ def test_an_index_that_is_up_to_date_is_left_alone(world, copied):
     edited(copied, dataset=index.info["dataset"] | {"beside": os.path.relpath(dataset.path, copied)})
     before = (copied / "index.json").stat()
     said: list[str] = []
-    build(run, dataset, copied, say=said.append)
+    build_index(run, dataset, copied, say=said.append)
     assert "0 added, 0 changed, 0 removed; 0 encoded" in said[-1]
     assert (copied / "index.json").stat() == before
     (copied / "scale.json").write_text("{}")
-    build(run, dataset, copied)
+    build_index(run, dataset, copied)
     assert (copied / "scale.json").read_bytes() == (index.path / "scale.json").read_bytes()
     assert sorted(path.name for path in copied.parent.iterdir()) == ["index"]
 
 
-def test_a_model_without_a_first_stage_is_searched_exhaustively(world, tmp_path, monkeypatch):
+def test_a_model_without_a_first_stage_is_searched_exhaustively(world, tmp_path):
     dataset, _, _ = world
     run = train("csa-net", dataset, tmp_path / "run", settings=["size=8", "epochs=1"])
-    index = build(run, dataset, tmp_path / "index")
-    monkeypatch.setattr(goeswith.index, "FULL", 5)
+    index = build_index(run, dataset, tmp_path / "index")
     allowed = np.flatnonzero(index.known)[60:140]
-    rows, scores = index.candidates(np.array([3]), allowed, 3)
+    rows, scores = best(index, np.array([3]), allowed, 3, full=5)
     every = index.scorer.score(np.stack([np.full(80, 3), allowed], axis=1), np.ones((80, 2), bool))
     assert rows.tolist() == allowed[np.argsort(-every, kind="stable")[:3]].tolist()
     np.testing.assert_allclose(scores, np.sort(every)[::-1][:3], rtol=1e-5)
@@ -273,14 +287,14 @@ def test_another_model_makes_every_state_anew(world, tmp_path):
     shutil.copytree(world[2].path, tmp_path / "index")
     said: list[str] = []
     other = trained(dataset, tmp_path / "run", "seed=1")
-    updated = build(other, dataset, tmp_path / "index", say=said.append)
+    updated = build_index(other, dataset, tmp_path / "index", say=said.append)
     assert "190 encoded" in said[-1]
-    assert bits(updated.path) == bits(build(other, dataset, tmp_path / "fresh").path)
+    assert bits(updated.path) == bits(build_index(other, dataset, tmp_path / "fresh").path)
 
 
 def test_a_state_does_not_depend_on_what_is_encoded_with_it(world):
     dataset, run, _ = world
-    source = indexing._Source(run, dataset)
+    source = Intake(run, dataset)
     rows = np.arange(len(source))
     whole = source.encode(rows, source.features(rows))
     for chosen in (rows[5:6], rows[3::7], rows[100:]):
@@ -294,7 +308,7 @@ def test_a_reader_that_meets_a_swap_reads_the_new_one(world, tmp_path, monkeypat
 
     def swapped(path):
         monkeypatch.setattr(goeswith.index, "read_table", read)
-        build(run, later, tmp_path / "index")
+        build_index(run, later, tmp_path / "index")
         shutil.rmtree(tmp_path / "index" / "model" / "none", ignore_errors=True)
         raise DataError("the file went away")
 
@@ -365,14 +379,14 @@ def test_what_is_no_index_says_so(tmp_path, world):
     with pytest.raises(DataError, match=r"is no index \(it has no index.json\); make one: goeswith index"):
         Index(tmp_path)
     with pytest.raises(ModelError, match="exists and is no index; choose another --out"):
-        build(run, dataset, tmp_path)
+        build_index(run, dataset, tmp_path)
 
 
 def test_an_index_whose_files_are_broken_is_made_anew(world, copied):
     dataset, run, index = world
     for name in ("states.safetensors", "index.json"):
         (copied / name).write_bytes(b"nothing")
-        assert bits(build(run, dataset, copied).path) == bits(index.path)
+        assert bits(build_index(run, dataset, copied).path) == bits(index.path)
 
 
 def test_features_that_are_not_there_or_of_another_catalogue(world, tmp_path):
@@ -382,10 +396,10 @@ def test_features_that_are_not_there_or_of_another_catalogue(world, tmp_path):
     items = pl.read_parquet(data / "items.parquet").with_columns(title=pl.lit("other"))
     items.write_parquet(data / "items.parquet")
     with pytest.raises(CatalogueError, match=r"belongs to another catalogue than .* has now; run goeswith encode"):
-        build(run, Dataset(data), tmp_path / "index")
+        build_index(run, Dataset(data), tmp_path / "index")
     shutil.rmtree(data / "features")
     with pytest.raises(DataError, match="has no features of 'made', which the run was trained on; run goeswith encode"):
-        build(run, Dataset(data), tmp_path / "index")
+        build_index(run, Dataset(data), tmp_path / "index")
     assert not (tmp_path / "index").exists()
 
 
@@ -395,7 +409,7 @@ def test_an_unfinished_run_is_refused(world, tmp_path):
     config = {name: value for name, value in run.config.items() if name != "result"}
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="has not finished"):
-        build(Run(tmp_path / "run"), dataset, tmp_path / "index")
+        build_index(Run(tmp_path / "run"), dataset, tmp_path / "index")
 
 
 @pytest.fixture(scope="module")
@@ -407,7 +421,7 @@ def worded(tmp_path_factory):
     dataset = shop(folder / "data")
     (dataset.path / "features" / "made.safetensors").unlink()
     encode(dataset, "words")
-    return build(trained(dataset, folder / "run"), dataset, folder / "index").path
+    return build_index(trained(dataset, folder / "run"), dataset, folder / "index").path
 
 
 def test_a_guest_is_judged_like_an_item_that_says_the_same(worded):
@@ -446,19 +460,19 @@ def test_a_guest_is_looked_at_where_the_encoder_looks(worded):
         seen.append(pictures)
         return np.ones((len(pictures), index.run.config["dim"]), np.float32)
 
-    index._networks["words"] = Network("words", run, (6, 8), "")
+    index.guests.networks["words"] = Network("words", run, (6, 8), "")
     with pytest.raises(CatalogueError, match="words looks at pictures, and the item has none; give one"):
         index.add(None, category="boots")
     index.add(Image.new("RGBA", (30, 30), (255, 0, 0, 255)), category="boots")
     assert seen[0].shape == (1, 6, 8, 3)
     assert seen[0][0, 3, 4].tolist() == [255, 0, 0]
-    index._networks["words"] = Network("words", lambda pictures: np.ones((1, 3)), (6, 8), "")
+    index.guests.networks["words"] = Network("words", lambda pictures: np.ones((1, 3)), (6, 8), "")
     with pytest.raises(ModelError, match="gives 3 features here and the model reads 2048"):
         index.add(Image.new("RGB", (8, 8)), category="boots")
 
 
 def test_there_is_room_for_so_many_guests(worded, monkeypatch):
-    monkeypatch.setattr(goeswith.index, "GUESTS", 1)
+    monkeypatch.setattr(goeswith.states, "GUESTS", 1)
     index = Index(worded)
     index.add(None, category="boots", title="red boots")
     with pytest.raises(CatalogueError, match="room for 1 guest items"):

@@ -11,13 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shops import naive_looks, shop, shop_items, trained
 
-import goeswith.index
 import goeswith.look
-from goeswith.beam import Template, grow, spread
+from goeswith.beam import grow, spread
 from goeswith.errors import CatalogueError
+from goeswith.features import load_features
 from goeswith.filters import Filters, shelf
-from goeswith.index import Index, build
+from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.look import Stylist
+from goeswith.networks import Network
+from goeswith.template import Template
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -28,7 +31,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     dataset = shop(folder / "data", without=("i7",))
     run = trained(dataset, folder / "run")
-    return dataset, run, build(run, dataset, folder / "index")
+    return dataset, run, build_index(run, dataset, folder / "index")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,8 @@ def stylist(world):
 @pytest.fixture
 def exhaustive(monkeypatch):
     """Everything is scored by the full model."""
-    for module, name in ((goeswith.index, "FULL"), (goeswith.look, "FULL"), (goeswith.look, "STEP")):
-        monkeypatch.setattr(module, name, 1 << 20)
+    for name in ("FULL", "STEP"):
+        monkeypatch.setattr(goeswith.look, name, 1 << 20)
 
 
 def ids_where(index: Index, test: pl.Expr) -> list[str]:
@@ -258,7 +261,7 @@ def test_improve_exchanges_for_what_the_filters_say(stylist):
 
 def test_similar_is_nearest_of_the_category_and_one_of_each_product(stylist):
     index = stylist.index
-    hidden, mine = index.states.hidden.flatten(1), index.row_of["i100"]
+    hidden, mine = index.scorer.states.hidden.flatten(1), index.row_of["i100"]
     boots = [index.row_of[item_id] for item_id in ids_where(index, pl.col("category") == "boots")]
     apart = hidden[boots] - hidden[boots].mean(0)
     like = torch.nn.functional.cosine_similarity(apart, apart[boots.index(mine)][None])
@@ -321,13 +324,11 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
 def test_guests_stand_in_outfits_and_are_never_offered(world):
     index = Index(world[2].path)
     own, stylist = Stylist(Index(world[2].path)), Stylist(index)
-    # As `Index.add` does it, without an encoder.
-    items = index.catalogue.items
-    index._hidden[index.size] = index.states.hidden[0] * 1.0
-    index._present[index.size], index._categories[index.size] = True, index._categories[0]
-    told = items[:1].with_columns(item_id=pl.lit("guest-1"), title=pl.lit("mine"))
-    index._grow(goeswith.index.Catalogue(pl.concat([items, told])))
+    items, dataset = index.catalogue.items, world[0]
     first = items["item_id"][0]
+    seen = load_features(dataset).values[dataset.catalogue.rows([first])]
+    index.guests.networks["made"] = Network("made", lambda _: seen, None, "")
+    assert index.add(None, category=items["category"][0], title="mine") == "guest-1"
     assert stylist.fill(["guest-1"], "boots")[0].score == pytest.approx(own.fill([first], "boots")[0].score, rel=1e-4)
     for looks in (stylist.fill(["i60"], items["category"][0], k=99), stylist.similar("i1", k=99)):
         assert all("guest-1" not in getattr(look, "added", (getattr(look, "item_id", None),)) for look in looks)
@@ -377,7 +378,7 @@ def test_a_category_that_the_model_never_saw(world, tmp_path):
     _, run, _ = world
     new = pl.when(pl.col("item_id").is_in(["i50", "i51"])).then(pl.lit("kimono")).otherwise("category")
     dataset = shop(tmp_path / "data", shop_items().with_columns(category=new))
-    stylist = Stylist(build(run, dataset, tmp_path / "index"))
+    stylist = Stylist(build_index(run, dataset, tmp_path / "index"))
     with pytest.raises(CatalogueError, match="never saw the category 'kimono'; choose another slot"):
         stylist.fill(["i0"], "kimono")
     with pytest.raises(CatalogueError, match="item 'i50' is of category 'kimono', which the model run never saw"):
@@ -387,7 +388,7 @@ def test_a_category_that_the_model_never_saw(world, tmp_path):
 
 def test_a_model_that_needs_a_top_and_a_bottom(world, tmp_path):
     dataset, _, _ = world
-    stylist = Stylist(build(trained(dataset, tmp_path / "run", model="akd-dbpr"), dataset, tmp_path / "index"))
+    stylist = Stylist(build_index(trained(dataset, tmp_path / "run", model="akd-dbpr"), dataset, tmp_path / "index"))
     with pytest.raises(
         CatalogueError, match="has no score for the outfit i0, i100; some models need a top and a bottom"
     ):

@@ -12,7 +12,8 @@ from rich.console import Console
 from shell import Shell
 from shops import shop, trained
 
-from goeswith.index import Index, build
+from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.look import Stylist
 from goeswith.terminal import Printer, picture
 
@@ -28,7 +29,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an index, beside its data set and run."""
     folder = tmp_path_factory.mktemp("shop")
     dataset = shop(folder / "data")
-    return build(trained(dataset, folder / "run"), dataset, folder / "index").path
+    return build_index(trained(dataset, folder / "run"), dataset, folder / "index").path
 
 
 def test_index_says_what_changed(shell: Shell, index: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from goeswith.dataset import Dataset, create
     from goeswith.encoders import encode
     from goeswith.freezing import freeze
-    from goeswith.index import build
+    from goeswith.indexing import build_index
     from goeswith.readers import read
     from goeswith.run import train
     from goeswith.studio.app import create_app
@@ -50,7 +50,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     freeze(dataset.catalogue, dataset.outfits, dataset.path / "questions", prefix="users")
     settings = ["hidden=64", f"epochs={20 if shown else 3}", "batch_size=64", "negatives=matched"]
     train("add-gnn", dataset, folder / "add-gnn-sample", settings=settings)
-    build(folder / "add-gnn-sample", dataset, folder / "index")
+    build_index(folder / "add-gnn-sample", dataset, folder / "index")
     server = uvicorn.Server(
         uvicorn.Config(create_app(folder / "index", feedback=folder / "feedback.jsonl"), port=0, log_level="warning")
     )

@@ -17,7 +17,8 @@ from goeswith.cli import app
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.errors import CatalogueError
 from goeswith.filters import shelf
-from goeswith.index import Index, build
+from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.judging import judge
 from goeswith.knowledge.rules import Rule, write_rules
 from goeswith.look import Look, Stylist, Swap
@@ -137,7 +138,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     dataset = styles_dataset(folder)
     settings = ["hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category", "precision=fp32"]
-    return build(train("add-gnn", dataset, folder / "run", settings=settings), dataset, folder / "index").path
+    return build_index(train("add-gnn", dataset, folder / "run", settings=settings), dataset, folder / "index").path
 
 
 def test_the_swap_is_of_the_weakest_item_and_raises_the_score(shop: Path) -> None:
@@ -180,7 +181,7 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Index]:
     write_rules(RULES, folder / "rules.toml")
     settings = ["hidden=6", "epochs=1", "batch_size=64", "precision=fp32", "negatives=group", "blank=bottom"]
     run = train("akd-dbpr", dataset, folder / "run", rules=folder / "rules.toml", settings=settings)
-    return dataset, build(run, dataset, folder / "index")
+    return dataset, build_index(run, dataset, folder / "index")
 
 
 def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, Index]) -> None:

@@ -1,0 +1,87 @@
+"""Template: what a look is made of: items that are there, slots with what may fill them, and a budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from goeswith.errors import CatalogueError
+
+PENNY = 1e-6
+"""What sums of prices may be off by rounding."""
+FEW = 64
+"""Rows a slot among which its cheapest products are looked for first."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a look is made of.
+
+    anchors: (A,) rows that are there. slots: for each slot the rows (M,) that may fill it, ascending.
+    products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
+    """
+
+    anchors: np.ndarray
+    slots: list[np.ndarray]
+    products: np.ndarray
+    prices: np.ndarray | None
+    budget: float | None
+
+    def cheapest(self) -> np.ndarray | None:
+        """Rows that fill the slots with distinct products for the least money (any, without prices), None if none do.
+
+        Of n slots, the n cheapest products of each are enough to choose from: whatever the others take, one is left.
+        """
+        short = [self._cheap(rows) for rows in self.slots]
+        owner = np.repeat(np.arange(len(short)), [len(rows) for rows in short])
+        rows = np.concatenate(short)
+        kinds, column = np.unique(self.products[rows], return_inverse=True)
+        costs = np.full((len(short), len(kinds)), np.inf)  # each slot has a product once, see `_cheap`
+        costs[owner, column] = 0.0 if self.prices is None else self.prices[rows]
+        which = np.zeros(costs.shape, np.int64)
+        which[owner, column] = rows
+        try:
+            slots, chosen = linear_sum_assignment(costs)
+        except ValueError:  # no choice of distinct products fills every slot
+            return None
+        return which[slots, chosen] if len(slots) == len(short) else None
+
+    def _cheap(self, rows: np.ndarray) -> np.ndarray:
+        """The cheapest row of each of the n cheapest products among `rows`, n the number of slots."""
+        count = len(self.slots)
+        few = rows
+        if len(rows) > FEW * count:  # sorting all of them is only needed where these are nearly all of one product
+            near = (
+                np.argpartition(self.prices[rows], FEW * count)[: FEW * count]
+                if self.prices is not None
+                else slice(FEW)
+            )
+            few = np.sort(rows[near])
+        if len(np.unique(self.products[few])) < count:
+            few = rows
+        order = few if self.prices is None else few[np.argsort(self.prices[few], kind="stable")]
+        first = np.unique(self.products[order], return_index=True)[1]
+        return order[np.sort(first)[:count]]
+
+    def check(self) -> None:
+        """Raise CatalogueError where no look keeps to the budget; the least that one costs is told."""
+        if self.budget is None or self.prices is None:
+            return
+        own, found = float(self.prices[self.anchors].sum()), self.cheapest()
+        assert found is not None  # the stylist leaves out slots that cannot be filled
+        least = own + float(self.prices[found].sum())
+        if least > self.budget + PENNY:
+            raise CatalogueError(
+                f"the budget of {self.budget:.2f} cannot be kept: the cheapest look costs {least:.2f}"
+                f"{f', {own:.2f} of it for the items that are there' if own else ''}; "
+                "raise the budget, widen the filters or leave a slot out"
+            )
+
+    def spare(self) -> np.ndarray:
+        """(slots + 1,) what at least the slots from each one on cost, 0 without a budget."""
+        if self.prices is None:
+            return np.zeros(len(self.slots) + 1)
+        least = [float(self.prices[rows].min()) for rows in self.slots]
+        return np.append(np.cumsum(least[::-1])[::-1], 0.0)
