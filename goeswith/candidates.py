@@ -136,10 +136,11 @@ class Candidates:
     def _products(self, vectors: Tensor, category: int, rows: np.ndarray) -> Tensor:
         """Inner products (B, m) of queries (B, d) with the keys of some items of one category."""
         start, stop = self.starts[category : category + 2].tolist()
-        if len(rows) < SPARSE * (stop - start):
-            return vectors @ self._keys(torch.from_numpy(rows)).T
-        products = vectors @ self._keys(slice(start, stop)).T
-        return products if len(rows) == stop - start else products[:, torch.from_numpy(rows - start)]
+        some = len(rows) < SPARSE * (stop - start)
+        keys = self._keys(torch.from_numpy(rows) if some else slice(start, stop))
+        # Many rows times a few columns: up to twice as quick as few rows times many columns.
+        products = (keys @ vectors.T).T.contiguous()
+        return products if len(rows) == len(keys) else products[:, torch.from_numpy(rows - start)]
 
     def _keys(self, at: Tensor | slice) -> Tensor:
         """What the first stage searches of some items, (m, d)."""
