@@ -61,10 +61,10 @@ def copied(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     import served
     from starlette.testclient import TestClient
 
-    from goeswith import Index
+    from goeswith.guests import GuestEncoder
     from goeswith.studio.app import create_app
 
-    monkeypatch.setattr(Index, "_features", served.seen)
+    monkeypatch.setattr(GuestEncoder, "features", served.seen)
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
     with TestClient(create_app(index)) as client:
         yield index, client

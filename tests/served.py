@@ -9,7 +9,7 @@ from worlds import styles_dataset, styles_world, write_made
 
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset, Imported, create
-from goeswith.index import Index
+from goeswith.guests import GuestEncoder
 from goeswith.indexing import build_index
 from goeswith.run import train
 
@@ -65,7 +65,7 @@ def make_index(folder: Path, seed: int = 0) -> Path:
     return build_index(folder / "run", dataset, folder / "index").path
 
 
-def seen(self: Index, picture: Image.Image | None, one: Catalogue) -> np.ndarray:
-    """Stands for `Index._features`: a picture's brightness. The made features have no encoder to be made by."""
+def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.ndarray:
+    """Stands for `GuestEncoder.features`: a picture's brightness. The made features have no encoder to be made by."""
     assert picture is not None
     return np.full(self.run.config["dim"], np.asarray(picture).mean() / 255, np.float32)

@@ -14,7 +14,7 @@ from served import OUTFIT
 from starlette.testclient import TestClient
 
 from goeswith.errors import CatalogueError, DataError, ModelError
-from goeswith.index import Index
+from goeswith.guests import GuestEncoder
 from goeswith.studio.app import create_app
 
 
@@ -42,12 +42,15 @@ def test_guests_that_a_new_index_does_not_take_are_told(
     for _ in range(3):
         client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data={"category": "shirt"})
 
-    def choosy(self: Index, *told: Any) -> np.ndarray:
-        if len(self.catalogue) > self.size:  # there is one already
+    taken: list[GuestEncoder] = []  # one guest, and no more
+
+    def choosy(self: GuestEncoder, *told: Any) -> np.ndarray:
+        if self in taken:
             raise CatalogueError("minilm reads words, and the item has none; give a title")
+        taken.append(self)
         return served.seen(self, *told)
 
-    monkeypatch.setattr(Index, "_features", choosy)
+    monkeypatch.setattr(GuestEncoder, "features", choosy)
     after = client.post("/v1/reload").json()
     assert after["guests"] == 1
     assert "does not take guest-2 (minilm reads words" in after["lost"]

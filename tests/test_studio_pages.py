@@ -1,15 +1,19 @@
 """Pages of the studio in general: nothing in a title runs, errors are told in pages, a newer index is opened."""
 
 import json
+import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import pytest
-from answers import Parts
+from answers import Parts, png
 from fastapi.testclient import TestClient
-from served import BROKEN, SCRIPT
+from served import BROKEN, SCRIPT, seen
 
-from goeswith.index import Index
+from goeswith import Index
+from goeswith.errors import CatalogueError
+from goeswith.guests import GuestEncoder
 from goeswith.studio.app import create_app
 from goeswith.studio.rendering import STATIC, templates
 
@@ -108,6 +112,48 @@ def test_a_catalogue_that_changed_is_told_without_a_path(client, monkeypatch):
     assert "The catalogue has changed since it was indexed" in text
     assert "/srv/shop" not in text
     assert "goeswith index" not in text
+
+
+def test_uploads_that_a_new_index_does_not_take_are_told_by_title(copied, monkeypatch):
+    _, client = copied
+    for title in ("Blouse", "Skirt", "", "Gown"):
+        given = {"category": "shirt", "title": title}
+        assert client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=given).status_code == 201
+
+    taken = []  # one guest, and no more
+
+    def choosy(self, *told):
+        if self in taken:
+            raise CatalogueError("minilm reads words, and the item has none; give a title")
+        taken.append(self)
+        return seen(self, *told)
+
+    monkeypatch.setattr(GuestEncoder, "features", choosy)
+    answer = client.post("/reload", data={"back": "/?q=red"})
+    assert answer.status_code == 200
+    told = unescape(re.search('role="alert">([^<]*)<', answer.text).group(1))
+    assert told.startswith("Uploaded items are gone, for the new index does not take “Skirt” (minilm reads words")
+    assert told.endswith("“Skirt”, “shirt guest-3”, “Gown”.")
+    assert Parts(answer.text).of("a", **{"class": "button main"})[0]["href"] == "/?q=red"
+    assert client.post("/reload", data={"back": "/?q=red"}, follow_redirects=False).status_code == 303  # nothing lost
+
+
+def test_a_data_set_that_is_gone_is_not_told_as_one_that_changed(world, tmp_path):
+    shutil.copytree(world / "shop", tmp_path / "shop")
+    index = Path(shutil.copytree(world / "index", tmp_path / "index"))
+    info = json.loads((index / "index.json").read_text())
+    info["dataset"]["path"] = str(tmp_path / "shop")
+    (index / "index.json").write_text(json.dumps(info))
+    with TestClient(create_app(index)) as client:
+        assert 'class="news"' not in client.get("/").text
+        shutil.rmtree(tmp_path / "shop")
+        text = client.get("/").text
+        assert "The data set behind this index is gone" in text
+        assert "has changed since" not in text
+        assert str(tmp_path) not in text
+        for path in PATHS:
+            assert client.get(path).status_code == 200, path
+        assert 'id="verdict"' in client.get("/board?on=i0&on=i100").text
 
 
 def test_a_theme_is_remembered_and_nothing_else_is_taken_for_one(client):

@@ -44,7 +44,7 @@ def page(wall: Wall) -> dict[str, Any]:
         ]  # fmt: skip
     except GoeswithError as error:
         log.info("no outfits to report on: %s", error)
-    return {"told": [(name, text) for name, text in told if text], "curve": curve(config.get("result") or {})}
+    return {"told": [(name, text) for name, text in told if text]}
 
 
 def curve(result: dict[str, Any]) -> dict[str, Any] | None:
@@ -73,7 +73,8 @@ def numbers(wall: Wall) -> dict[str, Any]:
         told = {"columns": [], "rows": [], "trouble": ""} | _table(wall)
     except GoeswithError as error:
         told = {"columns": [], "rows": [], "trouble": str(error)}
-    return told | {"reliability": _reliability(wall)} | _extremes(wall)
+    charts = {"reliability": _reliability(wall), "curve": curve(wall.index.run.config.get("result") or {})}
+    return told | charts | _extremes(wall)
 
 
 def _files(wall: Wall) -> list[Path]:
@@ -146,7 +147,7 @@ def _extremes(wall: Wall) -> dict[str, Any]:
     outfits = [outfit_ids(data, place) for place in places]
     outfits = [ids for ids in outfits if all(one in wall.index.shelf.place for one in ids)]
     looks = [look for look in scored(wall, outfits) if np.isfinite(look.score)]
-    looks.sort(key=lambda look: -(look.score if look.percentile is None else look.percentile))
+    looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
     count = min(EXTREMES, len(looks) // 2)
     found = [
         {"look": look, "pieces": items(wall, look.item_ids), "url": Board.of(look.item_ids, ()).url}

@@ -19,6 +19,7 @@ ORIGINS = {
     "file": "From the data set's rules.toml. Every rule that speaks is trusted alike.",
     "mined": "Found in the training outfits just now. Every rule that speaks is trusted alike.",
 }
+ALIKE = "This run was taught by these rules. Beside one that was written here, all of them are trusted alike."
 
 
 def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
@@ -58,7 +59,9 @@ def page(wall: Wall, off: Sequence[int], written: Sequence[str]) -> dict[str, An
         there = switched(wall, off, written)
         told["origin"] = ORIGINS[there.origin]
         if there.origin == "run" and there.written:
-            told["origin"] += " Beside rules that were written here, all are trusted alike."
+            told["origin"] = (
+                "This run was taught by these rules. Beside one that was written here, all are trusted alike."
+            )
         found = checked(wall, there.rules)
         told["rules"] = [_row(wall, there, place, one) for place, one in enumerate(found)]
         told["effect"] = effect(wall, there) if there.rules else None

@@ -109,7 +109,12 @@ def verdict(look: Look) -> str:
 
 def standing(look: Look) -> str:
     """Where a look stands among the outfits of the data set."""
-    return "" if look.percentile is None else f"better than {look.percentile:.0f} % of worn outfits"
+    if look.percentile is None:
+        return ""
+    share = f"{look.percentile:.0f}"
+    return {"0": "worse than nearly all worn outfits", "100": "better than nearly all worn outfits"}.get(
+        share, f"better than {share} % of worn outfits"
+    )
 
 
 def plural(group: str) -> str:
