@@ -48,8 +48,7 @@ looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper
 **Floors** look at no garment: `item pairs` remembers which items were worn together, `rarity` whether an item was
 seen in training, `words` which words were. A model that does not beat them has learnt nothing else. Where items are
 worn once (CCP, Polyvore) a `random` or `category` negative gives itself away by having been seen in training.
-[shortcuts.md](shortcuts.md) does the same for published question files. Recipes that have not been run yet have their
-numbers in [results-earlier.md](results-earlier.md).
+[shortcuts.md](shortcuts.md) does the same for published question files.
 
 ## In one table
 
