@@ -81,20 +81,19 @@ def _later(path: Path) -> Path:
 
 
 def _questions(old: Dataset, new: Dataset, given: Path) -> Iterator[str]:
-    """Link the frozen questions that are still of these items and outfits; of the others, commands to make them."""
+    """Link frozen questions where items and outfits are as they were, else give the commands that make them."""
     folder = old.path / "questions"
-    prints = {"catalogue": new.catalogue.fingerprint, "outfits": new.outfits.fingerprint}
     commands: dict[str, list[str]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith("official-") or path.name.endswith(".partial"):
             continue
         info = _info(path)
-        if "catalogue" not in info or prints.items() <= info.items():
+        if old.fingerprint == new.fingerprint or "catalogue" not in info:
             _link(path, new.path / "questions" / path.name)
         else:
             commands.setdefault(_remade(path, info, given), []).append(path.name)
     for command, names in commands.items():
-        yield f"{len(names)} question files were of the old data set ({', '.join(names)}); make them anew: {command}"
+        yield f"questions of the old data set are left out ({', '.join(names)}); make them anew: {command}"
 
 
 def _info(path: Path) -> dict[str, str]:
