@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from goeswith import encoders, networks
 from goeswith.dataset import Dataset, Imported, create
 from goeswith.encoders import encode, load_features
 from goeswith.errors import ConfigError, DataError
-from goeswith.features import read_metadata
+from goeswith.features import read_metadata, write_features
 from goeswith.networks import Network
 from goeswith.pictures import read_picture
 
@@ -186,6 +187,67 @@ def test_only_what_changed_is_encoded_again(dataset: Dataset, network: list[Any]
     first.path.write_bytes(first.path.read_bytes()[:-1])
     encode(dataset, "means")
     assert load_features(dataset).fingerprint == after.fingerprint
+
+
+def changed(dataset: Dataset) -> None:
+    """Ten other pictures, one that is none, one that is gone, and one where there was none."""
+    for number in range(0, 20, 2):
+        picture(image(dataset, f"i{number}"), number + 50)
+    image(dataset, "i9").write_text("this is text")
+    image(dataset, "i11").unlink()
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_an_interrupted_update_goes_on_to_the_same_bits(dataset: Dataset, network: list[Any], calls: int) -> None:
+    path = encode(dataset, "means", workers=0).path
+    first = path.read_bytes()
+    changed(dataset)
+    network.clear()
+    report = encode(dataset, "means", workers=0)
+    whole = path.read_bytes()
+    assert (report.encoded, report.kept, sum(map(len, network))) == (17, 7, 10)
+    assert report.excluded.keys() == {"i3", "i9", "i11"}
+    path.write_bytes(first)
+    network.clear()
+    with pytest.raises(KeyboardInterrupt):
+        encode(dataset, "means", workers=0, progress=interrupted_after(calls, network))
+    assert len(list(path.parent.glob(".means.partial/*"))) == calls
+    assert path.read_bytes() == first
+    network.clear()
+    assert encode(dataset, "means", workers=0).path.read_bytes() == whole
+    assert sum(map(len, network)) == (5 if calls else 10)
+    kept = load_features(dataset).values
+    path.unlink()
+    encode(dataset, "means", workers=0)
+    assert (load_features(dataset).values == kept).all()  # what a network of means gives, whatever it is given with
+
+
+def test_another_batch_size_or_network_keeps_nothing(
+    dataset: Dataset, network: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode(dataset, "means")
+    assert encode(dataset, "means", batch_size=4).kept == 0
+    opened = networks.open_network
+    monkeypatch.setattr(networks, "open_network", lambda *told: replace(opened(*told), weights="others"))
+    assert encode(dataset, "means", batch_size=4).kept == 0
+    monkeypatch.setattr(networks, "open_network", lambda *told: replace(opened(*told), dtype=np.float32))
+    assert encode(dataset, "means", batch_size=4).kept == 0
+
+
+def test_features_made_without_marks_stand_while_nothing_changes(dataset: Dataset, network: list[Any]) -> None:
+    path = encode(dataset, "means").path
+    told, matrix = read_metadata(path), load_features(dataset).values[load_features(dataset).present]
+    given = {name: told[name] for name in ("stamp", "weights")}
+    write_features(
+        path, [matrix], matrix.shape,
+        item_ids=json.loads(told["item_ids"]), encoder="means", catalogue=dataset.catalogue,
+        excluded=json.loads(told["excluded"]), **given,
+    )  # fmt: skip
+    assert encode(dataset, "means").kept == 19
+    picture(image(dataset, "i5"), 99)
+    assert encode(dataset, "means").kept == 0
+    picture(image(dataset, "i5"), 5)
+    assert encode(dataset, "means").kept == 18
 
 
 def test_a_stale_or_torn_shard_is_not_used(dataset: Dataset, network: list[Any]) -> None:

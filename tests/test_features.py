@@ -12,7 +12,15 @@ from safetensors.numpy import load_file, save_file
 
 from goeswith.catalogue import Catalogue
 from goeswith.errors import CatalogueError, ConfigError, DataError
-from goeswith.features import Features, features_path, load_features, read_metadata, write_features
+from goeswith.features import (
+    Features,
+    features_path,
+    load_features,
+    map_features,
+    read_marks,
+    read_metadata,
+    write_features,
+)
 
 CATALOGUE = Catalogue(pl.DataFrame({"item_id": ["a", "b", "c", "d"], "category": ["hat", "hat", "bag", "bag"]}))
 
@@ -55,6 +63,27 @@ def test_float32_keeps_whole_numbers_that_float16_does_not(tmp_path: Path) -> No
         write_features(path, [matrix], (1, 2), item_ids=["b"], encoder="e", catalogue=CATALOGUE, dtype=dtype)
         assert load_file(path)["features"].dtype == dtype
         assert (Features.load(path, CATALOGUE).values[1] == matrix).all() == same
+
+
+@pytest.mark.parametrize(("dtype", "rows"), [(np.float16, 3), (np.float32, 3), (np.float16, 0)])
+def test_marks_stand_beside_the_vectors(tmp_path: Path, dtype: type[np.floating], rows: int) -> None:
+    path, matrix = tmp_path / "f", np.arange(3.0 * rows).reshape(rows, 3)
+    marks = np.array([-(2**63), 0, 2**63 - 1], np.int64)[:rows]
+    given = {"item_ids": ["a", "c", "d"][:rows], "encoder": "e", "catalogue": CATALOGUE, "dtype": dtype}
+    write_features(path, [matrix], matrix.shape, **given)
+    assert read_marks(path).shape == (0,)
+    plain = Features.load(path, CATALOGUE)
+    write_features(path, [matrix], matrix.shape, marks=marks, **given)
+    assert read_marks(path).tolist() == marks.tolist()
+    assert (map_features(path) == matrix).all()
+    assert map_features(path).dtype == dtype
+    assert Features.load(path, CATALOGUE).fingerprint == plain.fingerprint
+    assert (load_file(path)["features"] == matrix).all()
+
+
+def test_where_there_is_no_file_there_are_no_marks(tmp_path: Path) -> None:
+    (tmp_path / "torn").write_bytes(b"torn")
+    assert [len(read_marks(tmp_path / name)) for name in ("torn", "gone")] == [0, 0]
 
 
 def test_blocks_that_do_not_add_up_leave_no_file(tmp_path: Path) -> None:
