@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from goeswith.options import JsonOption, bar, with_filters
 
 if TYPE_CHECKING:
     from goeswith.look import Stylist
@@ -18,20 +19,9 @@ app = typer.Typer()
 
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that goeswith index made.")]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 PicturesOption = Annotated[
     bool | None, typer.Option("--pictures/--no-pictures", help="Small pictures; where the terminal can by default.")
 ]
-CategoryOption = Annotated[list[str] | None, typer.Option(help="Offer only this category; repeatable, as those below.")]
-GroupOption = Annotated[list[str] | None, typer.Option(help="Offer only this group, e.g. shoes.")]
-BrandOption = Annotated[list[str] | None, typer.Option(help="Offer only this brand.")]
-ColourOption = Annotated[list[str] | None, typer.Option(help="Offer only this colour.")]
-SeasonOption = Annotated[list[str] | None, typer.Option(help="Offer only this season.")]
-GenderOption = Annotated[list[str] | None, typer.Option(help="Offer only this gender.")]
-ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never offer this item.")]
-LowOption = Annotated[float | None, typer.Option(help="Least price of an offered item.")]
-HighOption = Annotated[float | None, typer.Option(help="Highest price of an offered item.")]
-StockOption = Annotated[bool, typer.Option("--in-stock", help="Offer only what the column stock says is there.")]
 DiversityOption = Annotated[float, typer.Option(help="0: the best scores; up to 1: answers that differ more.")]
 
 
@@ -47,7 +37,7 @@ def index(
     from goeswith.indexing import build_index
 
     said: list[str] = []
-    with _bar("index") as progress:
+    with bar("index") as progress:
         made = build_index(run, Dataset(dataset), out, say=said.append, progress=progress)
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
@@ -57,6 +47,7 @@ def index(
 
 
 @app.command()
+@with_filters
 def complete(
     index: IndexArgument,
     items: ItemsArgument,
@@ -65,74 +56,46 @@ def complete(
     k: Annotated[int, typer.Option("--k", "-k", help="How many looks.")] = 5,
     beam: Annotated[int, typer.Option(help="Partial looks kept at each slot.")] = 16,
     diversity: DiversityOption = 0.0,
-    category: CategoryOption = None,
-    group: GroupOption = None,
-    brand: BrandOption = None,
-    colour: ColourOption = None,
-    season: SeasonOption = None,
-    gender: GenderOption = None,
-    exclude: ExcludeOption = None,
-    price_min: LowOption = None,
-    price_max: HighOption = None,
-    in_stock: StockOption = False,
+    filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Whole looks around some items: the best item for each slot, the best looks first."""
-    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
     stylist = _stylist(index)
     found = stylist.complete(items, slots=slot, filters=filters, budget=budget, k=k, beam=beam, diversity=diversity)
     _tell(stylist, found, as_json, pictures, "looks")
 
 
 @app.command()
+@with_filters
 def fill(
     index: IndexArgument,
     items: ItemsArgument,
     slot: Annotated[str, typer.Option(help="Group or category of the gap.")],
     k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
     diversity: DiversityOption = 0.0,
-    category: CategoryOption = None,
-    group: GroupOption = None,
-    brand: BrandOption = None,
-    colour: ColourOption = None,
-    season: SeasonOption = None,
-    gender: GenderOption = None,
-    exclude: ExcludeOption = None,
-    price_min: LowOption = None,
-    price_max: HighOption = None,
-    in_stock: StockOption = False,
+    filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The best items for one gap in an outfit."""
-    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
     stylist = _stylist(index)
     found = stylist.fill(items, slot, filters=filters, k=k, diversity=diversity)
     _tell(stylist, found, as_json, pictures, "choices")
 
 
 @app.command()
+@with_filters
 def improve(
     index: IndexArgument,
     items: ItemsArgument,
     lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="This item must stay; repeatable.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many swaps.")] = 5,
-    category: CategoryOption = None,
-    group: GroupOption = None,
-    brand: BrandOption = None,
-    colour: ColourOption = None,
-    season: SeasonOption = None,
-    gender: GenderOption = None,
-    exclude: ExcludeOption = None,
-    price_min: LowOption = None,
-    price_max: HighOption = None,
-    in_stock: StockOption = False,
+    filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Which item hurts an outfit, and what to swap it for."""
-    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
     stylist = _stylist(index)
     found = stylist.improve(items, locked=lock or (), filters=filters, k=k)
     if not found and not as_json:
@@ -141,25 +104,16 @@ def improve(
 
 
 @app.command()
+@with_filters
 def similar(
     index: IndexArgument,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
     k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
-    category: CategoryOption = None,
-    group: GroupOption = None,
-    brand: BrandOption = None,
-    colour: ColourOption = None,
-    season: SeasonOption = None,
-    gender: GenderOption = None,
-    exclude: ExcludeOption = None,
-    price_min: LowOption = None,
-    price_max: HighOption = None,
-    in_stock: StockOption = False,
+    filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Substitutes for an item: of its category, nearest to what the model sees in it."""
-    filters = _filters(category, group, brand, colour, season, gender, exclude, price_min, price_max, in_stock)
     stylist = _stylist(index)
     found = stylist.similar(item, filters=filters, k=k)
     if not found and not as_json:
@@ -230,34 +184,6 @@ def _stylist(path: Path) -> Stylist:
     return Stylist(opened)
 
 
-def _filters(
-    category: list[str] | None,
-    group: list[str] | None,
-    brand: list[str] | None,
-    colour: list[str] | None,
-    season: list[str] | None,
-    gender: list[str] | None,
-    exclude: list[str] | None,
-    price_min: float | None,
-    price_max: float | None,
-    in_stock: bool,
-) -> Any:
-    from goeswith.filters import Filters
-
-    return Filters(
-        categories=tuple(category or ()),
-        groups=tuple(group or ()),
-        brands=tuple(brand or ()),
-        colours=tuple(colour or ()),
-        seasons=tuple(season or ()),
-        genders=tuple(gender or ()),
-        exclude=tuple(exclude or ()),
-        price_min=price_min,
-        price_max=price_max,
-        in_stock=in_stock,
-    )
-
-
 def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
     """What was found, as JSON or as the printer's table called `how`."""
     if as_json:
@@ -266,12 +192,3 @@ def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool 
     from goeswith.terminal import Printer
 
     getattr(Printer(stylist.index, pictures), how)(found)
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error; silent where that is no terminal."""
-    from goeswith.options import bar
-
-    with bar(title) as progress:
-        yield progress
