@@ -9,8 +9,10 @@ from worlds import styles_world, write_made
 
 from goeswith.catalogue import Catalogue
 from goeswith.dataset import Dataset, Imported, create
+from goeswith.features import load_features
 from goeswith.filters import shelf
 from goeswith.index import Index
+from goeswith.indexing import build_index
 from goeswith.run import Run, train
 
 COLOURS = ["black", "white", "red"]
@@ -52,6 +54,28 @@ def trained(dataset: Dataset, out: Path, *settings: str, model: str = "add-gnn")
     """A run that took a second."""
     small = ["attributes=2", "hidden=8"] if model == "add-gnn" else ["hidden=8"]
     return train(model, dataset, out, settings=[*small, "epochs=2", "learning_rate=0.01", *settings])
+
+
+def changed_shop(folder: Path) -> Dataset:
+    """A day later: i3 gone, i200 new and in front, i20 in another category, i30 dearer, i40 with a new picture."""
+    items = shop_items().filter(pl.col("item_id") != "i3")
+    new = items[:1].with_columns(item_id=pl.lit("i200"), title=pl.lit("new"))
+    moved = pl.when(pl.col("item_id") == "i20").then(pl.lit("skirt")).otherwise("category")
+    dearer = pl.when(pl.col("item_id") == "i30").then(99.5).otherwise("price")
+    items = pl.concat([new, items]).with_columns(category=moved, price=dearer)
+    dataset = shop(folder, items, without=("i7", "i100"))
+    values = load_features(dataset).values.copy()
+    values[dataset.catalogue.ids.index("i40")] += 0.25
+    ids = [item_id for item_id in dataset.catalogue.ids if item_id not in ("i7", "i100")]
+    write_made(dataset, ids, values[dataset.catalogue.rows(ids)])
+    return dataset
+
+
+def indexed(folder: Path, without: tuple[str, ...] = ()) -> tuple[Dataset, Run, Index]:
+    """The shop, a run over it and its index."""
+    dataset = shop(folder / "data", without=without)
+    run = trained(dataset, folder / "run")
+    return dataset, run, build_index(run, dataset, folder / "index")
 
 
 def naive_products(catalogue: Catalogue) -> list[object]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shops import naive_looks, shop, shop_items, trained
+from shops import indexed, naive_looks, shop, shop_items, trained
 
 import goeswith.look
 from goeswith.beam import grow, spread
@@ -28,10 +28,7 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A shop whose i7 has no features, and a run over it; nothing of it may be changed."""
-    folder = tmp_path_factory.mktemp("shop")
-    dataset = shop(folder / "data", without=("i7",))
-    run = trained(dataset, folder / "run")
-    return dataset, run, build_index(run, dataset, folder / "index")
+    return indexed(tmp_path_factory.mktemp("shop"), without=("i7",))
 
 
 @pytest.fixture(scope="module")
