@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
     from starlette.testclient import TestClient
 
     from goeswith.studio.wall import Wall
@@ -68,3 +69,45 @@ def copied(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
     with TestClient(create_app(index)) as client:
         yield index, client
+
+
+@pytest.fixture(scope="session")
+def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of a small drawn sample, for the tests in a browser."""
+    from browsing import make_sample
+
+    return make_sample(tmp_path_factory.mktemp("browser"))
+
+
+@pytest.fixture(scope="module")
+def address(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a studio over it answers."""
+    from browsing import running
+
+    from goeswith.studio.app import create_app
+
+    with running(create_app(sample_index, feedback=tmp_path_factory.mktemp("saved") / "feedback.jsonl")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(sample_index: Path) -> Iterator["Browser"]:
+    """Chromium."""
+    from browsing import CHROMIUM, FLAGS
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: "Browser", address: str) -> Iterator["Page"]:
+    """A page on a desk; whatever its console complains of fails the test."""
+    from browsing import opened
+
+    complaints: list[str] = []
+    with opened(browser, address, complaints=complaints) as page:
+        yield page
+    assert complaints == []

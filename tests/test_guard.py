@@ -78,6 +78,7 @@ def test_a_person_gets_in_by_a_form_and_stays_in_by_a_cookie() -> None:
     assert wrong.status_code == 401
     assert "That is not the token of this service" in wrong.text
     assert "set-cookie" not in wrong.headers
+    assert Parts(wrong.text).of("input", name="back")[0]["value"] == "/board"
     for back, there in (("/board?on=a", "/board?on=a"), ("//evil.example", "/"), ("https://evil.example", "/")):
         client.cookies.clear()
         answer = client.post("/enter", data={"token": f" {TOKEN}\n", "back": back})

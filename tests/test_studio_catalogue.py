@@ -51,7 +51,7 @@ def test_groups_count_what_was_found(client, wall):
         for row in frame.iter_rows(named=True):
             if keep_row(row) and row["group"]:
                 expected[row["group"]] += 1
-        told = re.findall(r'>([\w ]+)<small class="number">([\d,]+)</small></a>', client.get(f"/?{query}").text)
+        told = re.findall(r'>([\w ]+) <small class="number">([\d,]+)</small></a>', client.get(f"/?{query}").text)
         assert dict(told) == {views.plural(name): f"{number:,}" for name, number in expected.items()}, query
 
 

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from goeswith.studio.board import inside_studio
 from goeswith.studio.limits import COOKIE_SECONDS
 from goeswith.studio.refusals import Refused
+from goeswith.studio.rendering import kept_out
 
 PATH = "/enter"
 """Where the form is, and where it is sent."""
@@ -39,15 +40,13 @@ class Door:
         return _same(_given(headers.get("authorization", "")), self.token) or let_in
 
     async def enter(self, request: Request) -> Response:
-        """Answer the form: back to where it was asked for, with the cookie.
-
-        Raises:
-            Refused: it is not the token.
-        """
+        """Answer the form: back to where it was asked for, with the cookie; where it is not the token, the form again."""
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
+        back = inside_studio(form.get("back", ""))
         if not _same(form.get("token", ""), self.token):
-            raise Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
-        answer = RedirectResponse(inside_studio(form.get("back", "")), 303)
+            wrong = Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
+            return kept_out(request, wrong, back)
+        answer = RedirectResponse(back, 303)
         answer.set_cookie(
             self.cookie, self.value, max_age=COOKIE_SECONDS, httponly=True, samesite="strict",
             secure=request.url.scheme == "https",

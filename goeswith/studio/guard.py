@@ -87,7 +87,7 @@ async def _entered(there: Door, request: Request) -> Response:
         return await there.enter(request)
     if there.knows(request.headers):
         return RedirectResponse("/", 303)
-    return kept_out(request, Refused(200, "token_needed", ""))
+    return kept_out(request, Refused(200, "token_needed", ""), "/")
 
 
 def _from_elsewhere(headers: Headers) -> bool:

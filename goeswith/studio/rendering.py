@@ -15,7 +15,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from goeswith.errors import GoeswithError
 from goeswith.studio.board import Board, address, inside_studio
-from goeswith.studio.door import PATH as ENTER
 from goeswith.studio.refusals import Refused, as_refused
 from goeswith.studio.shop import Shop
 from goeswith.studio.views import FILTERS, sentence, shape
@@ -98,13 +97,17 @@ def tells(
     return HTMLResponse(_rendered(request, "message.html", board, told), status, headers=HEADERS)
 
 
-def kept_out(request: Request, error: Refused) -> Response:
-    """A page for those whom the guard does not let through, with what to do. Nothing of the shop is on it."""
+def kept_out(request: Request, error: Refused, back: str = "") -> Response:
+    """A page for those whom the guard does not let through, with what to do. Nothing of the shop is on it.
+
+    Args:
+        back: where the form for the token leads; to what was asked for, if empty.
+    """
     asks = error.status in (200, 401)
     told = {
         "heading": "This studio asks for a token" if asks else "That did not work", "asks": asks,
         "message": "" if error.reason == "token_needed" else sentence(str(error)), "theme": _theme(request),
-        "back": "/" if request.url.path == ENTER else _place(request), "onward": _onward(request, error),
+        "back": back or _place(request), "onward": _onward(request, error),
     }  # fmt: skip
     page = HTMLResponse(templates().get_template("door.html").render(told), error.status, headers=HEADERS)
     if error.status == 401:
