@@ -118,7 +118,8 @@ def encode(
 
     Raises:
         ConfigError: the encoder is unknown or cannot be loaded, or a number is out of range.
-        DataError: not one item can be encoded, or the network gives numbers that are not finite.
+        DataError: not one item can be encoded, the network gives numbers that are not finite, or the data set was
+            brought up to date meanwhile.
     """
     if batch_size < 1 or (workers is not None and workers < 0):
         raise ConfigError(
@@ -130,6 +131,7 @@ def encode(
     from goeswith.networks import open_network
 
     network = open_network(encoder, batch_size)
+    folder = dataset.path.stat()
     found = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
     path = features_path(dataset, encoder)
     made_by = f"{encoder} {network.weights} {batch_size}"
@@ -145,6 +147,8 @@ def encode(
         kept = int((earlier.rows >= 0).sum())
         shards = _shards(found.take(np.flatnonzero(earlier.rows < 0)), key, partial)
         _encode_shards(dataset.catalogue, network, shards, batch_size, workers, progress)
+        if not os.path.samestat(folder, dataset.path.stat()):
+            raise DataError(f"{dataset.path} was brought up to date while it was encoded; run the same command again")
         _merge(path, found, marks, earlier, shards, network, dataset, stamp)
         done = read_metadata(path)
     shutil.rmtree(partial, ignore_errors=True)

@@ -131,10 +131,10 @@ def describe(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"{_of(source)}, {'published' if told['published'] else 'drawn'} split: {counts}"
             + (f", {told['without_split']:,} in none" if told["without_split"] else "")
-            + (f" ({told['between']:,} are near outfits of two splits)" if told["between"] else "")
+            + (f" ({told['between']:,} are near outfits of two splits)" if told.get("between") else "")
             + f"; exact repeats{' removed' if told['repeats_removed'] else ''}: {told['repeats']:,}{kept}"
         )
-        if told["moved"]:
+        if told.get("moved"):
             lines.append(f"  outfits that the publisher moves to another split than they had: {told['moved']:,}")
         for name, words in (
             ("test_overlap", f"test outfits that share {NEAR:.0%} of their items with a training outfit"),

@@ -411,6 +411,20 @@ def test_a_picture_that_changed_is_told_and_others_keep_their_time(linked, shop,
         assert (done.pictures, len(done.again)) == (1, 1)
 
 
+def test_an_update_while_encoding_is_told(shop: Imported, made: Path, network: list[str]) -> None:
+    encode(Dataset(made), "titles")
+
+    def meanwhile(done: int, total: int) -> None:
+        if done == total:
+            shop.items = shop.items.with_columns(title=pl.lit("the same"))
+            bring(shop, made)
+
+    with pytest.raises(DataError, match="was brought up to date while it was encoded; run the same command again"):
+        encode(Dataset(made), "titles", batch_size=4, progress=meanwhile)
+    assert not features_path(Dataset(made), "titles").exists()
+    assert encode(Dataset(made), "titles").encoded == 60
+
+
 def refuse() -> None:
     raise OSError("another file system")
 
