@@ -179,7 +179,7 @@ nights = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(nights, st.integers(0, 2))
 def test_no_sequence_of_changes_leaks_into_test_or_moves_an_outfit(changes, seed):
     known, ever = outfits([]), {}
@@ -204,6 +204,37 @@ def test_no_sequence_of_changes_leaks_into_test_or_moves_an_outfit(changes, seed
                 if split and (shares(items, other) or shares(other, items)):
                     assert split == before
     assert {(frozenset(known[place].tolist()), known.sources[place]) for place in range(len(known))} == set(ever)
+    assert len(known) == len(ever)
+
+
+published_nights = st.lists(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 9), min_size=2, max_size=4), st.sampled_from(["", *SPLITS])),
+        min_size=1,
+        max_size=7,
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(published_nights, st.integers(0, 2))
+def test_only_published_splits_can_leak(changes, seed):
+    known, ever = outfits([]), set()
+    for worn in changes:
+        sources = ["theirs" if split else "ours" for _, split in worn]
+        drawn, _ = assign_splits(outfits([i for i, _ in worn], [s for _, s in worn], sources), seed, known=known)
+        known = remember(drawn, known)
+        now = {(frozenset(drawn[p].tolist()), drawn.sources[p], drawn.splits[p]) for p in range(len(drawn))}
+        before = {(items, source) for items, source, _ in ever}
+        ever |= {told for told in now if told[2]}
+        for items, source, split in now:
+            for other, whose, was in ever:
+                if split not in ("", was) and source == "ours" and (shares(items, other) or shares(other, items)):
+                    assert whose == "theirs"
+                    assert (items, source) in before  # it had its split before the publisher put that one near it
+        assert {told[2] for told in now if told[1] == "theirs"} <= set(SPLITS)
     assert len(known) == len(ever)
 
 
