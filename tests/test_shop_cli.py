@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from inspect import signature
 from io import StringIO
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from rich.console import Console
 from shell import Shell
 from shops import shop, trained
 
+from goeswith.filters import Filters
 from goeswith.index import Index
 from goeswith.indexing import build_index
 from goeswith.look import Stylist
+from goeswith.options import filters
+from goeswith.shop_cli import complete, fill, improve, similar
 from goeswith.terminal import Printer, picture
 
 
@@ -64,6 +68,17 @@ def test_looks_as_json_are_those_of_the_stylist(shell: Shell, index: Path) -> No
     ]
     code, out, _ = shell("similar", index, "i100", "-k", "2", "--json")
     assert [one["item_id"] for one in json.loads(out)] == [one.item_id for one in stylist.similar("i100", k=2)]
+
+
+def test_every_filter_has_a_flag() -> None:
+    lists = {"category": "a", "group": "b", "brand": "c", "colour": "d", "season": "e", "gender": "f", "exclude": "g"}
+    told = filters(**{name: [value] for name, value in lists.items()}, price_min=1.0, price_max=2.0, in_stock=True)
+    assert told == Filters(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), 1.0, 2.0, True)
+    assert filters() == Filters()
+    for command in (complete, fill, improve, similar):
+        shown = signature(command).parameters
+        assert set(shown) >= set(signature(filters).parameters)
+        assert "filters" not in shown
 
 
 @pytest.mark.parametrize(
