@@ -105,6 +105,7 @@ def shoot(browser, address, name, path, wait):
             page.wait_for_load_state("networkidle")
             page.evaluate("document.querySelectorAll('img').forEach((picture) => { picture.loading = 'eager'; })")
             until(page, "[...document.images].every((picture) => picture.complete)")
+            page.evaluate("Promise.all([...document.images].map((picture) => picture.decode().catch(() => null)))")
             Path(folder).mkdir(parents=True, exist_ok=True)
             kind = "phone" if width < 500 else "desk"
             # JPEG: the pictures are kept in the project, and a page of photos is ten times as large as PNG.

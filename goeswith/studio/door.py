@@ -40,7 +40,7 @@ class Door:
         return _same(_given(headers.get("authorization", "")), self.token) or let_in
 
     async def enter(self, request: Request) -> Response:
-        """Answer the form: back to where it was asked for, with the cookie; where it is not the token, the form again."""
+        """Answer the form: back to where it was asked for, with the cookie; or the form again, if that is no token."""
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         back = inside_studio(form.get("back", ""))
         if not _same(form.get("token", ""), self.token):
