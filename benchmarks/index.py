@@ -44,9 +44,10 @@ COLOURS = [f"colour {place:02}" for place in range(20)]
 SLOTS = ("category 07", "category 14", "category 21")
 
 
-def make_dataset(folder: Path, items: int) -> Dataset:
+def make_dataset(folder: Path, items: int, category: np.ndarray | None = None) -> Dataset:
+    """A made up data set; category: (items,) codes below `CATEGORIES`, drawn evenly where none are given."""
     chance = np.random.default_rng(0)
-    category = chance.integers(0, CATEGORIES, items)
+    category = chance.integers(0, CATEGORIES, items) if category is None else category
     table = pl.DataFrame(
         {
             "item_id": [f"i{row:07}" for row in range(items)],
