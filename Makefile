@@ -32,6 +32,7 @@ bench: install  ## speed, as ratios measured in one run
 
 bench-index: install  ## an index over a million items: build, memory, how long an answer takes
 	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/approximate.py
 
 results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped
 	$(BIN)/python benchmarks/results.py --data $(DATA)
