@@ -20,12 +20,13 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from goeswith.bootstrap import mean, resampled
-from goeswith.calibration import Cases, Reliability, Scale, cases, measure
+from goeswith.calibration import Cases, Scale, cases
 from goeswith.contributions import leave_one_out, pair_matrix
 from goeswith.dataset import Dataset
 from goeswith.figures import reliability_curve
 from goeswith.files import fresh_file
 from goeswith.negatives import Negatives
+from goeswith.reliability import Reliability, measure
 from goeswith.run import Run
 from goeswith.tables import markdown
 from goeswith.training import corruptions

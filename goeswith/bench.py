@@ -204,7 +204,7 @@ def _answer(run: Run, dataset: Dataset, job: Job) -> None:
     student = run.scorer(dataset)
     scorers: list[Scorer] = [student]
     if job.rules:
-        taught = run.taught(student, dataset)
+        taught = run.taught(student, dataset.catalogue)
         if taught is None:
             raise DataError(f"{job.rules} has no rule to teach with; add one or leave the rules out")
         scorers.append(taught)

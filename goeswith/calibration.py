@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from goeswith.bootstrap import Statistic, mean, pooled_auc, resampled
 from goeswith.errors import DataError
 from goeswith.negatives import Negatives
 from goeswith.training import corruptions
@@ -61,43 +60,6 @@ class Cases(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bin:
-    """Cases of like probability: its mean, how many of them were true with a 95 % interval by outfit, and how many."""
-
-    predicted: float
-    observed: float
-    low: float
-    high: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How far probabilities can be relied on, measured on outfits that did not fit them.
-
-    brier: mean squared error, lower = better, with its 95 % interval by outfit; always ½ has .25. ece: expected
-    calibration error, the mean distance of predicted and observed over bins of equal count. auc: pooled, of the
-    probabilities. bins: in ascending order.
-    """
-
-    split: str
-    negatives: str
-    outfits: int
-    brier: float
-    brier_low: float
-    brier_high: float
-    ece: float
-    auc: float
-    bins: tuple[Bin, ...]
-
-    def __str__(self) -> str:
-        return (
-            f"Brier {self.brier:.3f} [{self.brier_low:.3f}, {self.brier_high:.3f}] (always ½: 0.250), "
-            f"calibration error {self.ece:.3f}, {self.outfits:,} {self.split} outfits, {self.negatives} corruptions"
-        )
-
-
-@dataclass(frozen=True)
 class Scale:
     """What the scores of one run over one data set mean.
 
@@ -121,8 +83,8 @@ class Scale:
         Percentiles are against the outfits of every part but train: a model gives the outfits that it learned from
         higher scores than any new one.
         """
-        held = _held(scorer, dataset, "train", other=True)
-        valid = _held(scorer, dataset, "valid")
+        known = held(scorer, dataset, "train", other=True)
+        valid = held(scorer, dataset, "valid")
         found = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
         served = len(np.unique(found.outfits)) if found else 0
         if found is None or served < LEAST:
@@ -137,8 +99,8 @@ class Scale:
             return None
         means, spreads = _by_size(scorer, valid, seed)
         slope, intercept = _platt(_standard(found.scores, found.sizes, means, spreads), found.good)
-        own = np.asarray(scorer.score(*held.padded()), dtype=np.float64)
-        own = _standard(own, held.lengths, means, spreads)
+        own = np.asarray(scorer.score(*known.padded()), dtype=np.float64)
+        own = _standard(own, known.lengths, means, spreads)
         quantiles = np.quantile(own[~np.isnan(own)], np.linspace(0, 1, QUANTILES))
         return cls(
             means=tuple(means.tolist()),
@@ -198,7 +160,7 @@ def cases(
     Raises:
         DataError: no outfit is in the split.
     """
-    outfits = _held(scorer, dataset, split)
+    outfits = held(scorer, dataset, split)
     if not len(outfits):
         raise DataError(f"no outfit of split {split!r} of {dataset.path} has two items that can be scored")
     usable = _usable(scorer, dataset)
@@ -216,64 +178,12 @@ def cases(
     return Cases(scores, np.tile(sizes, 2), np.arange(len(scores)) < len(owners), np.tile(owners, 2))
 
 
-def reliability(
-    scale: Scale, scorer: Scorer, dataset: Dataset, *, split: str = "test", seed: int = 0
-) -> Reliability | None:
-    """Hold a scale against the outfits of a split and fresh corruptions of them, of the kind it was fitted on.
-
-    None where the split has fewer than `LEAST` that can be scored and corrupted.
-    """
-    if not len(_held(scorer, dataset, split)):
-        return None
-    found = cases(scorer, dataset, split, negatives=scale.negatives, seed=seed)
-    if len(np.unique(found.outfits)) < LEAST:
-        return None
-    return measure(scale.probability(found.scores, found.sizes), found, split, scale.negatives, seed=seed)
-
-
-def calibrated(scorer: Scorer, dataset: Dataset, *, seed: int = 0) -> Reliability | None:
-    """Fit a scale on validation outfits and hold it against test outfits; None where either are too few."""
-    scale = Scale.fit(scorer, dataset, seed=seed)
-    return None if scale is None else reliability(scale, scorer, dataset, seed=seed)
-
-
-def measure(
-    told: np.ndarray, found: Cases, split: str, negatives: str, *, bins: int = 10, seed: int = 0
-) -> Reliability:
-    """Hold probabilities (C,) against what was true."""
-    good, count = found.good.astype(np.float64), int(found.outfits.max()) + 1
-    edges = np.quantile(told, np.linspace(0, 1, bins + 1)[1:-1])
-    place = np.unique(np.searchsorted(edges, told, side="right"), return_inverse=True)[1]  # bins that are not empty
-    used = int(place.max()) + 1
-    here = np.where(place == np.arange(used)[:, None], 1.0, np.nan)  # (bins, C)
-    statistics: list[Statistic] = [mean(good * row, found.outfits) for row in here]
-    statistics += [mean((told - good) ** 2, found.outfits), pooled_auc(told, found.good, found.outfits)]
-    whole = [float(statistic(np.ones((1, count)))[0]) for statistic in statistics]
-    low, high = np.nanquantile(resampled(statistics[:-1], count, seed), [0.025, 0.975], axis=1)
-    shares = np.bincount(place) / len(place)
-    predicted = np.bincount(place, told) / np.bincount(place)
-    return Reliability(
-        split=split,
-        negatives=negatives,
-        outfits=count,
-        brier=whole[used],
-        brier_low=float(low[used]),
-        brier_high=float(high[used]),
-        ece=float((shares * np.abs(predicted - whole[:used])).sum()),
-        auc=whole[-1],
-        bins=tuple(
-            Bin(float(predicted[at]), whole[at], float(low[at]), float(high[at]), int((place == at).sum()))
-            for at in range(used)
-        ),
-    )
-
-
 def _usable(scorer: Scorer, dataset: Dataset) -> np.ndarray:
     """(U,) bool: items with features; all for a scorer that needs none."""
     return np.asarray(getattr(scorer, "present", np.ones(len(dataset.catalogue), bool)))
 
 
-def _held(scorer: Scorer, dataset: Dataset, split: str, *, other: bool = False) -> Outfits:
+def held(scorer: Scorer, dataset: Dataset, split: str, *, other: bool = False) -> Outfits:
     """The outfits of a split, or of every other one, without items that have no features."""
     chosen = (dataset.outfits.splits == split) ^ other
     return dataset.outfits.take(chosen).keep(_usable(scorer, dataset))[0]

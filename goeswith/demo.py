@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from goeswith.audit import audit, yardsticks
-from goeswith.calibration import calibrated
 from goeswith.dataset import Dataset, create
 from goeswith.encoders import encode
 from goeswith.errors import DataError
@@ -23,6 +22,7 @@ from goeswith.lab import Exam, Lab, Trial
 from goeswith.questions import read_questions
 from goeswith.readers import read
 from goeswith.readers.sample import SMALLEST_ITEMS
+from goeswith.reliability import calibrated
 from goeswith.report import Comparison, Findings, page
 from goeswith.showcase import blanks, extremes
 from goeswith.tables import Line, column, difference, headlines, interval, long_table, plain

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from goeswith.audit import audit, yardsticks
-from goeswith.calibration import calibrated
 from goeswith.dataset import Dataset
 from goeswith.demo import ENCODER, SETTINGS, Clock
 from goeswith.encoders import encode
@@ -17,6 +16,7 @@ from goeswith.freezing import freeze
 from goeswith.indexing import build_index
 from goeswith.lab import Exam
 from goeswith.questions import read_questions
+from goeswith.reliability import calibrated
 from goeswith.report import Findings, page
 from goeswith.run import TOKENS, train
 from goeswith.showcase import blanks, extremes

@@ -14,7 +14,7 @@ from goeswith.tables import Line, column, title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from goeswith.calibration import Reliability
+    from goeswith.reliability import Reliability
 
 INK, QUIET, ACCENT = "#1d1d1f", "#8a8a8e", "#2f5bd0"
 _STYLE: dict[str, Any] = {

@@ -27,7 +27,7 @@ from goeswith.filters import Shelf, nearest, shelf
 from goeswith.guests import GuestEncoder
 from goeswith.models import ItemStates
 from goeswith.run import Run
-from goeswith.scorers import StateScorer
+from goeswith.scorers import RunScorer
 from goeswith.states import read_states
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Index:
         """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
         count = len(catalogue)
         states = ItemStates(self._states.hidden[:count], self._states.categories[:count])
-        self.scorer = StateScorer(self.run.title, self.run.model, states, self._present[:count])
+        self.scorer = RunScorer(self.run.title, self.run.model, states, self._present[:count])
         self.catalogue = catalogue
 
     @property

@@ -26,7 +26,7 @@ from goeswith.intake import Intake
 from goeswith.models import ItemStates
 from goeswith.pretrained import save
 from goeswith.run import Run
-from goeswith.scorers import StateScorer
+from goeswith.scorers import RunScorer
 from goeswith.shards import Updated, digest, encode, keys, old_states
 from goeswith.states import write_states
 
@@ -154,7 +154,7 @@ def _write_large(intake: Intake, shards: list[Path], fresh: Path, say: Callable[
 class _InDatasetOrder:
     """The index's scorer for those who count rows as the data set does. place: (U,) row of the index by theirs."""
 
-    scorer: StateScorer
+    scorer: RunScorer
     place: np.ndarray
 
     @property
@@ -173,7 +173,7 @@ def _fit_scale(intake: Intake, fresh: Path) -> None:
     """Write scale.json, where the data set has outfits to fit it to; that it has too few is told by the log."""
     with safe_open(fresh / "states.safetensors", framework="pt") as file:
         states = ItemStates(file.get_tensor("hidden"), file.get_tensor("categories"))
-    scorer = StateScorer(intake.run.title, intake.run.model, states, intake.present)
+    scorer = RunScorer(intake.run.title, intake.run.model, states, intake.present)
     scale = Scale.fit(_InDatasetOrder(scorer, np.argsort(intake.order)), intake.dataset)
     if scale is not None:
         (fresh / "scale.json").write_text(scale.to_json() + "\n")

@@ -54,7 +54,7 @@ def taught_scorer(run: Run, dataset: Dataset, features: Features | None = None) 
             "goeswith train akd-dbpr DATASET --rules FILE --out RUN"
         )
     student = run.scorer(dataset, features or load_features(dataset, run.config["encoder"]))
-    taught = run.taught(student, dataset)
+    taught = run.taught(student, dataset.catalogue)
     assert taught is not None  # there are rules
     return taught
 

@@ -16,8 +16,8 @@ from goeswith.showcase import Blank, Look, Pictures
 from goeswith.tables import Column, Line, chance, column, headlines, long_table, signed, title
 
 if TYPE_CHECKING:
-    from goeswith.calibration import Reliability
     from goeswith.dataset import Dataset
+    from goeswith.reliability import Reliability
 
 KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
 """Kinds of `Entry`, in the order of the page's table, and how they are headed."""

@@ -33,7 +33,7 @@ from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.scorers import RunScorer, TaughtScorer
-from goeswith.training import Progress, TrainConfig, fit
+from goeswith.training import Progress, TrainConfig, encode, fit
 
 if TYPE_CHECKING:
     from goeswith.pretrained import Beside
@@ -94,16 +94,16 @@ class Run:
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to go on")
         return _loaded(model, self.weights, f"weights of this {self.name}")
 
-    def taught(self, scorer: RunScorer, dataset: Dataset) -> TaughtScorer | None:
+    def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
         """The teacher q over the student's scores; None where no rules taught the run."""
         told = self.config.get("rules")
         if told is None:
             return None
         rules = [Rule(**rule) for rule in told["rules"]]
         settings = restore(RulesConfig, {k: v for k, v in told.items() if k != "rules"}, str(self.path / "config.json"))
-        matches = match(rules, dataset.catalogue)
+        matches = match(rules, catalogue)
         if settings.shuffled_rules:
-            matches = shuffled(matches, dataset.catalogue)
+            matches = shuffled(matches, catalogue)
         teacher = RuleTeacher(matches, settings, scorer.states.hidden[0].numel())
         return TaughtScorer(scorer, _loaded(teacher, self.path / "rules.safetensors", "attention of these rules"))
 
@@ -121,7 +121,8 @@ class Run:
                 f"run goeswith encode {dataset.path} --encoder {self.config['encoder']}"
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
-        return RunScorer(self.title, self.model, features, codes)
+        states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
+        return RunScorer(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.pretrained.save`, also for what it is told.

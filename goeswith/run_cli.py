@@ -80,12 +80,12 @@ def evaluate(
 ) -> None:
     """AUC, FITB, MRR and recall with intervals, floors above, a signature on every line."""
     from goeswith.audit import floor_rows, yardsticks
-    from goeswith.calibration import calibrated
     from goeswith.dataset import Dataset
     from goeswith.evaluation import answer, compare, report
     from goeswith.features import load_features
     from goeswith.outside import read_answers
     from goeswith.questions import read_questions
+    from goeswith.reliability import calibrated
     from goeswith.run import Run
     from goeswith.tables import difference, long_table, plain
 
@@ -109,7 +109,7 @@ def evaluate(
     for run, name in zip(runs, names, strict=False):
         scorers.append(run.scorer(opened, features if run.config["encoder"] == features.encoder else None))
         scorers[-1].name = name
-    if len(paths) == 2 and (taught := runs[0].taught(scorers[0], opened)):
+    if len(paths) == 2 and (taught := runs[0].taught(scorers[0], opened.catalogue)):
         scorers.append(taught)
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []

@@ -8,33 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from goeswith.features import Features
 from goeswith.knowledge.attentive import RuleTeacher, Trust
 from goeswith.models import ItemStates
 from goeswith.outfits import OutfitBatch
-from goeswith.training import encode, score
+from goeswith.training import score
 
 BLOCK = 1 << 15
-"""Outfits scored at a time over states that are there already."""
+"""Outfits scored at a time."""
 
 
 class RunScorer:
-    """A trained model as a `goeswith.models.Scorer` over one catalogue."""
-
-    def __init__(self, name: str, model: Any, features: Features, codes: np.ndarray) -> None:
-        self.name, self.model = name, model
-        self.states = encode(model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        self.present = features.present
-
-    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Scores (B,) float64; NaN for an outfit with an item that has no features."""
-        batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(mask))
-        scores = score(self.model, self.states, batch).double().numpy()
-        return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
-
-
-class StateScorer:
-    """A model over item states that are there already, as a `goeswith.models.Scorer`.
+    """A trained model over the item states of one catalogue, as a `goeswith.models.Scorer`.
 
     states: hidden (U, ...) and categories (U,). present: (U,) bool, items that have features.
     """

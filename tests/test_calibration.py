@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 from worlds import styles_dataset, styles_world
 
-from goeswith.calibration import LEAST, Cases, Scale, calibrated, cases, measure, reliability
+from goeswith.calibration import LEAST, Cases, Scale, cases
 from goeswith.cli import app
 from goeswith.errors import DataError
 from goeswith.figures import reliability_curve
 from goeswith.freezing import freeze
+from goeswith.reliability import calibrated, measure, reliability
 from goeswith.report import Entry, Findings, _diagram, page
 from goeswith.run import train
 

@@ -9,7 +9,7 @@ from worlds import styles_data
 from goeswith.contributions import attribute_shares, leave_one_out, pair_matrix
 from goeswith.models import MODELS, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
-from goeswith.scorers import StateScorer
+from goeswith.scorers import RunScorer
 from goeswith.training import encode
 
 
@@ -49,12 +49,12 @@ def test_a_table_of_pairs_is_found_again() -> None:
                 assert pairs[b, i, j] == pytest.approx(table.pairs[own[i], own[j]] if told else np.nan, nan_ok=True)
 
 
-def scorer_of(name: str) -> tuple[StateScorer, np.ndarray, np.ndarray]:
+def scorer_of(name: str) -> tuple[RunScorer, np.ndarray, np.ndarray]:
     data = styles_data()
     model = small(name, data.features.shape[1], Vocabulary.of(data.catalogue)).eval()
     model.observe(data)
     states = encode(model, data.features, data.categories)
-    return StateScorer(name, model, states, data.usable), *(part[:6] for part in data.valid.padded())
+    return RunScorer(name, model, states, data.usable), *(part[:6] for part in data.valid.padded())
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -85,7 +85,7 @@ def test_shares_and_pairs_of_add_gnn_make_up_the_score(settings: dict) -> None:
     torch.manual_seed(1)
     model = AddGnn(AddGnnConfig(attributes=3, hidden=5, **settings), 16, Vocabulary.of(data.catalogue)).eval()
     model.observe(data)
-    scorer = StateScorer("x", model, encode(model, data.features, data.categories), data.usable)
+    scorer = RunScorer("x", model, encode(model, data.features, data.categories), data.usable)
     items, mask = (part[:5] for part in data.valid.padded())
     shares, pairs = attribute_shares(scorer, items, mask), pair_matrix(scorer, items, mask)
     assert shares is not None

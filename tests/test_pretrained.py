@@ -68,7 +68,7 @@ def test_a_folder_is_opened_with_equal_scores_and_rules(run: Run, world: Dataset
     assert theirs.name == "elsewhere"
     assert np.array_equal(theirs.score(items, mask), own.score(items, mask))
     question = items[:, :1], mask[:, :1], items[:, 1:2]
-    taught, again = run.taught(own, world), opened.taught(theirs, world)
+    taught, again = run.taught(own, world.catalogue), opened.taught(theirs, world.catalogue)
     assert taught is not None
     assert again is not None
     assert np.array_equal(again.choose(*question), taught.choose(*question))

@@ -53,7 +53,7 @@ def test_rules_and_their_attention_are_kept_with_the_run(world: Dataset, rules: 
     again = Run(tmp_path / "run")
     assert [Rule(**rule) for rule in again.config["rules"]["rules"]] == RULES
     student = again.scorer(world)
-    taught = again.taught(student, world)
+    taught = again.taught(student, world.catalogue)
     assert taught is not None
     asked = triplets(world)
     alone, judged = answer(student, asked).scores, answer(taught, asked).scores
@@ -86,7 +86,7 @@ def test_rules_and_their_attention_are_kept_with_the_run(world: Dataset, rules: 
     ).read_bytes() == weights
     (run.path / "rules.safetensors").write_bytes(weights[: len(weights) // 2])
     with pytest.raises(ModelError, match="does not hold the attention of these rules"):
-        Run(run.path).taught(student, world)
+        Run(run.path).taught(student, world.catalogue)
 
 
 def test_a_killed_run_ends_with_bit_identical_attention(world: Dataset, rules: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_designers_and_rules_teach_one_student(world: Dataset, rules: Path, tmp_
         assert both.config["knowledge"]["carry"]
         assert both.config["rules"]["rules"]
         scorer = both.scorer(world)
-        taught = both.taught(scorer, world)
+        taught = both.taught(scorer, world.catalogue)
         assert taught is not None
         assert np.isfinite(answer(taught, triplets(world)).scores).all()
 
@@ -133,8 +133,8 @@ def test_rules_at_test_time_only_leave_the_student_as_it_is(world: Dataset, rule
     )
     states = [run.scorer(world).states.hidden for run in (alone, late)]
     assert torch.equal(*states)
-    assert late.taught(late.scorer(world), world) is not None
-    assert alone.taught(alone.scorer(world), world) is None
+    assert late.taught(late.scorer(world), world.catalogue) is not None
+    assert alone.taught(alone.scorer(world), world.catalogue) is None
 
 
 def test_labelled_outfits_are_scored_by_the_student(world: Dataset, rules: Path, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_labelled_outfits_are_scored_by_the_student(world: Dataset, rules: Path,
     )  # fmt: skip
     asked = Questions.from_frame(frame, world.catalogue)
     student = run.scorer(world)
-    assert answer(run.taught(student, world), asked).scores.tolist() == answer(student, asked).scores.tolist()
+    assert answer(run.taught(student, world.catalogue), asked).scores.tolist() == answer(student, asked).scores.tolist()
 
 
 def test_outfits_without_a_top_or_a_bottom_are_counted_and_left_out(world: Dataset, tmp_path: Path) -> None:

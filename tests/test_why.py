@@ -198,7 +198,7 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
     }
     assert [f.confidence for f in why.rules] == sorted((f.confidence for f in why.rules), reverse=True)
     # The trust, rule by rule, from the teacher over the whole catalogue: there are fewer other bottoms than are taken.
-    taught = index.run.taught(index.run.scorer(dataset), dataset)
+    taught = index.run.taught(index.run.scorer(dataset), dataset.catalogue)
     assert taught is not None
     rows = {one: row for row, one in enumerate(dataset.catalogue.ids)}
     for fired in why.rules:

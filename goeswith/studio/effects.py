@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -69,9 +68,8 @@ def asked_of(wall: Wall) -> Asked:
 
 def _taught(wall: Wall, there: Switched, scores: np.ndarray) -> TaughtScorer:
     """The model and the rules that are on: with what was learned of them where nothing was written, else alike."""
-    catalogue: Any = SimpleNamespace(catalogue=wall.catalogue)
-    student: Any = wall.index.scorer
-    learned = wall.index.run.taught(student, catalogue) if there.origin == "run" and not there.written else None
+    student = wall.index.scorer
+    learned = wall.index.run.taught(student, wall.catalogue) if there.origin == "run" and not there.written else None
     if learned is not None:
         learned.teacher.matches = _without(learned.teacher.matches, there.off)
         return learned

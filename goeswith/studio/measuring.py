@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from goeswith.audit import yardsticks
-from goeswith.calibration import reliability
 from goeswith.errors import GoeswithError
 from goeswith.evaluation import answer, report
 from goeswith.features import load_features
 from goeswith.models import Scorer
 from goeswith.questions import read_questions
+from goeswith.reliability import reliability
 from goeswith.run import Run
 from goeswith.studio.board import Board
 from goeswith.studio.source import dataset, outfit_ids
