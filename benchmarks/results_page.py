@@ -45,6 +45,9 @@ trained on matched negatives unless their name says otherwise.
 looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper used, cannot be had; its own numbers
 (.883 AUC, .731 FITB on random negatives) are another protocol's and stand in no table here.
 
+**OutfitTransformer** has 2 layers of 6, for time, and has learnt on FashionVC alone: read its rows as ours, not as its
+paper's.
+
 **Floors** look at no garment: `item pairs` remembers which items were worn together, `rarity` whether an item was
 seen in training, `words` which words were. A model that does not beat them has learnt nothing else. Where items are
 worn once (CCP, Polyvore) a `random` or `category` negative gives itself away by having been seen in training.

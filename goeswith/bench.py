@@ -86,6 +86,12 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
             rows += _contend(recipe, out, files, pool, say)
+        contenders = [row for row in rows if row.contender]
+        if contenders and not any(row.measured for row in contenders):
+            raise ModelError(
+                f"no model of the recipe {recipe.name!r} could be measured, so what {out} has of it stays as it was; "
+                f"{contenders[0].name}, {contenders[0].failure}"
+            )
         board = Board(recipe, dataset, rows, [*absent])
         write_board(board, out)
         return board

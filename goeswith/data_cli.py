@@ -27,7 +27,7 @@ def import_(
     import os
     import tempfile
 
-    from goeswith.dataset import create
+    from goeswith.dataset import Dataset, create
     from goeswith.files import sweep
     from goeswith.readers import read
     from goeswith.splits import describe
@@ -38,8 +38,14 @@ def import_(
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
     options = _options(layout, option, column, outfits)
     dest = paths[-1]
+    again: dict[str, str] = {}
     if update:
         expect_updatable(dest, layout=layout, seed=seed)
+        mapped = options.get("columns", {})
+        before = Dataset(dest).info.get("columns", {}) if dest.exists() else {}
+        again = {ours: theirs for ours, theirs in before.items() if ours not in mapped}
+        if again:
+            options["columns"] = again | mapped
     elif dest.exists():
         hint = "" if layout == "sample" else ", or bring it up to date with --update"
         raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
@@ -61,6 +67,8 @@ def import_(
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
     info = done.dataset.info
     typer.echo(f"{dest}: {info['items']:,} items, {info['pictures']:,} pictures, {info['outfits']:,} outfits")
+    if again:
+        typer.echo(f"  columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in again.items())}")
     for line in done.lines:
         typer.echo(f"  {line}")
     if not done.unchanged:

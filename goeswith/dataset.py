@@ -39,6 +39,7 @@ class Imported:
     questions: ``official-<split>-<task>`` → question table, in the form of `goeswith.questions`.
     skipped: reason → how many rows, items, outfits or pictures were left out for it.
     notes: sentences for the person who imports, e.g. which published files are missing.
+    columns: ours → theirs, of a person's own tables, as they were mapped; kept for the next `--update`.
     """
 
     items: pl.DataFrame
@@ -49,6 +50,7 @@ class Imported:
     questions: dict[str, pl.DataFrame] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 class Dataset:
@@ -178,6 +180,7 @@ def fill(
         "split_report": split_report,
         "skipped": imported.skipped,
         "notes": [*imported.notes, *empty_splits(split_report)],
+        "columns": imported.columns,
         "checksums": checksums,
     }
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")

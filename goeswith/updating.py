@@ -122,6 +122,7 @@ def _restore(work: Path, dest: Path) -> None:
 
 def _update(imported: Imported, given: Path, dest: Path, fresh: Path, layout: str, name: str | None) -> Updated:
     old = Dataset(dest)
+    _expect_all(imported, old, given)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     images, pictures = _pictures(imported.images, old)
@@ -141,6 +142,18 @@ def _update(imported: Imported, given: Path, dest: Path, fresh: Path, layout: st
     items, outfits = _items(old, new), _outfits(old, new)
     put_in_place(fresh, dest)
     return Updated(Dataset(given), items=items, outfits=outfits, pictures=pictures, again=again)
+
+
+def _expect_all(imported: Imported, old: Dataset, given: Path) -> None:
+    """Stop where all outfits or all pictures are gone: a night's export that broke looks just so."""
+    before = {"outfits": len(old.outfits), "pictures": old.catalogue.items["image"].count()}
+    now = {"outfits": len(imported.outfits), "pictures": len(imported.images)}
+    for what, count in before.items():
+        if count and not now[what]:
+            raise DataError(
+                f"{given} has {count:,} {what} and {imported.source} has none; give them again, or import the rest "
+                "into another folder"
+            )
 
 
 def _known(old: Dataset) -> pl.DataFrame:

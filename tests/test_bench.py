@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,14 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
     assert "hopeless could not run: no tops" in told.output
     assert asked[0]["models"] == ["K = 1"]
     assert (asked[0]["out"], asked[0]["jobs"], asked[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
+
+
+@pytest.mark.slow
+def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path):
+    asked = recipe(world, Contender("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
+    bench(asked, tmp_path / "bench", jobs=1)
+    before = (tmp_path / "bench" / "results.md").read_bytes()
+    other = replace(asked, models=(Contender("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
+    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so what .* K = 2, seed 0: "):
+        bench(other, tmp_path / "bench", jobs=1)
+    assert (tmp_path / "bench" / "results.md").read_bytes() == before

@@ -50,7 +50,8 @@ def test_the_token_lets_in(given: str) -> None:
 def test_anything_else_does_not(given: str) -> None:
     client = TestClient(Guard(answers, token=TOKEN, hosts=None))
     answer = client.get("/v1/items", headers={"authorization": given.encode("latin-1")})
-    assert (answer.status_code, answer.json()["error"]["reason"]) == (401, "token_needed")
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (401, "wrong_token")
+    assert client.get("/v1/items").json()["error"]["reason"] == "token_needed"
     assert "Basic" in answer.headers["www-authenticate"]
     assert TOKEN not in answer.text
     assert client.get("/health").text == "0"

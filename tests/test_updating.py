@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,8 @@ def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, t
     (tmp_path / "empty").mkdir()
     refused(DataError, "empty is not a goeswith data set", shop, tmp_path / "empty")
     refused(DataError, "i3.png is not a folder", shop, tmp_path / "source" / "i3.png")
+    refused(DataError, "data has 60 pictures and a test has none; give them", replace(shop, images={}), made)
+    refused(DataError, "data has 60 outfits and a test has none; give them", replace(shop, outfits=worn([])), made)
     shop.outfits = worn([["i1", "zebra"]])
     refused(CatalogueError, "'zebra'", shop, made)
     assert contents(made) == before
@@ -551,3 +554,22 @@ def test_the_command_tells_what_became_of_the_data_set(
     assert (code, "the drawn sample has nothing to bring up to date" in err) == (1, True)
     code, _, err = shell("import", "table", source, data)
     assert "exists already; choose another folder or remove it first, or bring it up to date with --update" in err
+
+
+def test_columns_are_mapped_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = Shell(monkeypatch, capsys)
+    source, data = tmp_path / "source", tmp_path / "data"
+    source.mkdir()
+    (source / "items.csv").write_text("sku,type,qty,rest\n" + "".join(f"i{n},coat,{n},7\n" for n in range(9)))
+    flags = ["--column", "item_id=sku", "--column", "category=type", "--column", "stock=qty"]
+    assert shell("import", "table", source, data, *flags)[0] == 0
+    code, out, _ = shell("import", "table", source, data, "--update", "--column", "stock=rest")
+    assert code == 0
+    assert "  columns as before: item_id=sku, category=type" in out.splitlines()
+    assert Dataset(data).catalogue.items["stock"].to_list() == ["7"] * 9
+    assert Dataset(data).info["columns"] == {"item_id": "sku", "category": "type", "stock": "rest"}
+    (source / "items.csv").write_text("sku,type\ni1,coat\n")
+    code, _, err = shell("import", "table", source, data, "--update")
+    assert (code, "rest" in err) == (1, True)

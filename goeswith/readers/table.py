@@ -81,6 +81,8 @@ def read(
         skipped |= left | short
     if not tables.keys() & {outfits, saved}:
         notes.append("no outfit table: a catalogue without outfits")
+    if bare := len(known) - len(pictures):
+        notes.append(f"{bare} items have no picture")
     return Imported(
         items=known.drop("image", "row", strict=False),
         outfits=worn,
@@ -88,7 +90,8 @@ def read(
         licence=licence,
         images=pictures,
         skipped=skipped | {"pictures that are named but not there": lost},
-        notes=[*notes, f"{len(known) - len(pictures)} items have no picture"],
+        notes=notes,
+        columns=columns or {},
     )
 
 

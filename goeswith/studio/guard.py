@@ -76,6 +76,8 @@ class Guard:
         path = scope["path"]
         needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
         if needed and self.door is not None and not self.door.knows(headers):
+            if "authorization" in headers:
+                raise Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
             raise Refused(401, "token_needed", "give the token of this service: Authorization: Bearer TOKEN")
         if scope["method"] not in SAFE and _from_elsewhere(headers):
             raise Refused(403, "cross_site", "another site may not change anything here; open the studio itself")
