@@ -146,8 +146,8 @@ class Reader:
         place = None
         if words[0] in ("train", "rules") and "--out" in words:
             place = Path(words[words.index("--out") + 1])
-        elif words[0] in ("import", "export"):  # the last word that is no flag and no value of one
-            place = Path(
+        elif words[0] in ("import", "export") and "--update" not in words:
+            place = Path(  # the last word that is no flag and no value of one
                 [w for before, w in pairwise(words) if not w.startswith("--") and not before.startswith("--")][-1]
             )
         if place is not None and place.is_dir():
