@@ -31,6 +31,7 @@ from goeswith.knowledge.designers import tops_and_bottoms
 from goeswith.questions import read_questions, write_questions
 from goeswith.readers import read
 from goeswith.recipes import Recipe, read_recipe
+from goeswith.tables import Column, column
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ("mango", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
@@ -129,8 +130,13 @@ def pair_questions(dataset: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def keep(name: str, dataset: Dataset, out: Path, work: Path) -> None:
-    """Keep what the page needs of a bench in docs/results: all numbers, what they cost, and the pictures."""
+    """Keep what the page shows of a bench in docs/results: numbers, what they cost, and the pictures."""
     told: dict[str, Any] = json.loads((out / "results.json").read_text())
+    shown: dict[tuple[str, str], Column] = {}  # the headline measure of each question file comes first
+    for line in told["lines"]:
+        shown.setdefault((line["task"], line["negatives"]), column(line))
+    for part in ("lines", "compared"):
+        told[part] = [line for line in told[part] if column(line) in shown.values()]
     for trained in told["trained"].values():
         for one in trained:
             del one["history"]  # the picture of learning curves has them
