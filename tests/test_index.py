@@ -1,15 +1,13 @@
 """Index: opened from its folder or refused, what it knows of itself, and guests."""
 
-import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from shops import changed_shop, indexed, shop, trained
+from shops import changed_shop, edited, indexed, shop, trained
 
 import goeswith.index
 import goeswith.states
@@ -32,12 +30,6 @@ def copied(world, tmp_path):
     """The index of `world`, to be broken."""
     shutil.copytree(world[2].path, tmp_path / "index")
     return tmp_path / "index"
-
-
-def edited(index: Path, **changes) -> None:
-    """index.json with some values changed."""
-    told = json.loads((index / "index.json").read_text())
-    (index / "index.json").write_text(json.dumps(told | changes))
 
 
 @pytest.mark.parametrize("settings", [("steps=2",), ("steps=0",)])

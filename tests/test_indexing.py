@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from shops import changed_shop, indexed, trained
+from shops import changed_shop, edited, indexed, trained
 
 from goeswith import shards
 from goeswith.dataset import Dataset
@@ -35,12 +35,6 @@ def copied(world, tmp_path):
     """The index of `world`, to be broken."""
     shutil.copytree(world[2].path, tmp_path / "index")
     return tmp_path / "index"
-
-
-def edited(index: Path, **changes) -> None:
-    """index.json with some values changed."""
-    told = json.loads((index / "index.json").read_text())
-    (index / "index.json").write_text(json.dumps(told | changes))
 
 
 def bits(path: Path) -> dict[str, bytes]:
