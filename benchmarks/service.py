@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -31,7 +32,7 @@ import numpy as np
 from goeswith.index import Index
 from goeswith.look import Look
 from goeswith.studio.shop import Shop
-from goeswith.tables import plain
+from goeswith.tables import markdown, plain
 
 WAYS = ("alone", "batched", "batched after 2 ms")
 DRAWN = 500
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (1)")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", type=Path, help="Page to write between <!-- load --> and <!-- end -->.")
     parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
     told = parser.parse_args()
@@ -56,7 +58,11 @@ def main() -> None:
         print(json.dumps(rows, indent=2))
         return
     head = ["path", "clients", "requests", "requests/s", "p50 ms", "p99 ms"]
-    print(plain(head, [[row["path"], *map(str, [row["clients"], row["way"]]), *numbers(row)] for row in rows]))
+    cells = [[row["path"], *map(str, [row["clients"], row["way"]]), *numbers(row)] for row in rows]
+    print(plain(head, cells))
+    if told.write:
+        text, part = told.write.read_text(), re.compile(r"(<!-- load -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        told.write.write_text(part.sub(lambda m: f"{m[1]}\n{markdown(head, cells)}{m[2]}", text))
 
 
 def numbers(row: dict[str, Any]) -> list[str]:
