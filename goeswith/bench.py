@@ -10,6 +10,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -86,6 +87,8 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
             rows += _contend(recipe, out, files, pool, say)
+        if needed := _memory():
+            say(f"a process took {needed:.1f} GB at most; {jobs} of them worked side by side")
         contenders = [row for row in rows if row.contender]
         if contenders and not any(row.measured for row in contenders):
             raise ModelError(
@@ -345,6 +348,16 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown()
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _memory() -> float | None:
+    """The most resident memory of one process of those that have ended, GB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def _watch(parent: int) -> None:
