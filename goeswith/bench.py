@@ -87,7 +87,7 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
             rows += _contend(recipe, out, files, pool, say)
-        if needed := _memory():
+        if needed := _memory():  # the processes have ended: none is counted before
             say(f"a process took {needed:.1f} GB at most; {jobs} of them worked side by side")
         contenders = [row for row in rows if row.contender]
         if contenders and not any(row.measured for row in contenders):

@@ -108,7 +108,9 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
     assert set(board.failures) == {"hopeless"}
     assert "seed 0: training diverged" in board.failures["hopeless"]
     assert any(line.startswith("hopeless, seed 1: cannot run") for line in said)
-    assert re.fullmatch(r"a process took \d+\.\d GB at most; 2 of them worked side by side", said[-1])
+    needed = re.fullmatch(r"a process took (\d+\.\d) GB at most; 2 of them worked side by side", said[-1])
+    assert needed
+    assert float(needed[1]) >= 0.2  # torch alone takes that
     told = json.loads((out / "results.json").read_text())
     assert {line["scorer"] for line in told["lines"]} >= {"chance", "K = 2", "K = 1_%"}
     assert all(line["signature"].startswith("styles:") and line["seeds"] for line in told["lines"])
