@@ -32,7 +32,7 @@ from goeswith.knowledge.rules import Rule, match, read_rules, write_rules
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
-from goeswith.scorers import RunScorer, TaughtScorer
+from goeswith.scorers import RunScorer, TaughtScorer, TowerScorer
 from goeswith.training import Progress, TrainConfig, encode, fit
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ class Run:
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
         states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        return RunScorer(self.title, self.model, states, features.present)
+        kind = TowerScorer if getattr(self.model, "exact", False) else RunScorer
+        return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.pretrained.save`, also for what it is told.
