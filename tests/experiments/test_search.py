@@ -9,6 +9,7 @@ import pytest
 
 from goeswith.errors import ConfigError, DataError
 from goeswith.experiments import search as module
+from goeswith.experiments.jobs import Job
 from goeswith.experiments.recipes import Contender, Recipe
 from goeswith.experiments.results import Told
 from goeswith.experiments.search import Found, search, space
@@ -23,7 +24,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     pytest.importorskip("optuna")
     asked: list[dict[str, str]] = []
 
-    def work(job: bench.Job) -> Told | str:
+    def work(job: Job) -> Told | str:
         settings = dict(s.split("=") for s in job.settings)
         asked.append(settings | {"out": job.out.name})
         if float(settings["learning_rate"]) > 8e-3:
