@@ -153,6 +153,8 @@ def _loaded(module: Any, path: Path, what: str) -> Any:
     """
     try:
         saved = load_file(path)
+        if hasattr(module, "make_room"):
+            module.make_room(saved)
         odd = _difference(saved, module.state_dict())
     except (OSError, SafetensorError) as error:
         odd = str(error).splitlines()[0]
@@ -203,9 +205,7 @@ def train(
     if theirs and teacher is None:
         raise ConfigError(f"--set teacher.{theirs[0]} is for a teacher; name its data set with --teacher")
     model_class, config_class = model_classes(name)
-    configs: dict[str, Any] = {"model": config_class(), "train": TrainConfig()}
-    if name == "teacher":
-        configs["train"] = TrainConfig(negatives="group")  # "another top or bottom"
+    configs: dict[str, Any] = {"model": config_class(), "train": TrainConfig.of(name)}
     if teacher is not None:
         configs["designers"] = DesignersConfig()
     if rules is not None:
@@ -307,6 +307,7 @@ def training_data(
         usable=features.present,
         train=kept.split("train"),
         valid=kept.split("valid"),
+        blocks=features.blocks,
     )
     return data, vocabulary, left_out
 
@@ -345,7 +346,7 @@ def _designers(
         described = asdict(config) | {"teacher": _told(run.config)}
         return described, lambda: Designers(run.model, config, student, vocabulary)
     dataset, theirs = Dataset(teacher), [*followed(configs["model"], configs["train"]), *theirs]
-    fresh = override({"model": TeacherConfig(), "train": TrainConfig(negatives="group")}, theirs)
+    fresh = override({"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, theirs)
     loop = fresh["train"]
     told = {"dataset": _named(dataset), "settings": asdict(fresh["model"]), "train": asdict(loop)}
     if config.teaching == "frozen" and not config.untrained:

@@ -15,6 +15,7 @@ from goeswith.outfits import OutfitBatch, Outfits
 from goeswith.training import TrainConfig, corruptions, encode, fit, score
 
 SMALL = {
+    "two-tower": {"hidden": 32},
     "add-gnn": {"attributes": 3, "hidden": 8},
     "akd-dbpr": {"hidden": 32, "sides": "groups"},
     "teacher": {"attributes": 3, "rank": 8},
@@ -103,10 +104,14 @@ def test_saved_weights_give_equal_scores(setting, tmp_path: Path) -> None:
 def test_a_gradient_reaches_every_parameter(setting) -> None:
     _, data, model, batch = setting
     model.train()
-    states = model.encode_items(data.features, data.categories)
     both = OutfitBatch(torch.cat([batch.items, batch.items.roll(1, 0)]), torch.cat([batch.mask, batch.mask.roll(1, 0)]))
-    right, wrong = model.score(states, both).split(len(batch))
-    (model.objective(right, wrong[:, None], states, both) + model.penalty()).backward()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(2):  # in the first step no gradient passes through a weight that starts at zero
+        optimiser.zero_grad()
+        states = model.encode_items(data.features, data.categories)
+        right, wrong = model.score(states, both).split(len(batch))
+        (model.objective(right, wrong[:, None], states, both) + model.penalty()).backward()
+        optimiser.step()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters() if p.requires_grad)
 
 

@@ -16,6 +16,10 @@ from goeswith.models.add_gnn import AttributeMasks
 from goeswith.outfits import OutfitBatch
 
 
+TRAINING = {"negatives": "group"}
+"""Settings of the loop: a pair is told from "another top or bottom"."""
+
+
 @dataclass(frozen=True)
 class TeacherConfig:
     """Settings of the teacher; K and the activation must equal the student's.
