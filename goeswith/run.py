@@ -24,7 +24,7 @@ from goeswith.catalogue import Catalogue
 from goeswith.config import override, restore
 from goeswith.dataset import Dataset
 from goeswith.errors import ConfigError, DataError, ModelError
-from goeswith.features import Features, load_features
+from goeswith.features import TOKENS, Features, load_features
 from goeswith.files import fresh_file, sole
 from goeswith.knowledge.attentive import RulesConfig, RuleTeacher, shuffled
 from goeswith.knowledge.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
@@ -45,9 +45,6 @@ HELD = {
     "rules.toml", "rules.safetensors",
 }  # fmt: skip
 """What a run's folder may hold before it has a config.json: what a killed training left."""
-
-TOKENS = "minilm-tokens"
-"""The encoder whose features are numbers of word pieces."""
 
 Say = Callable[[str], Progress]
 """Called with the name of a stage; returns what to call after each of its epochs."""
@@ -195,7 +192,7 @@ def train(
         rules: a rule file, whose rules teach too; they and how far each is trusted are kept with the run.
         settings: ``field=value``; the teacher's as ``teacher.field=value``. Its attributes, activation,
             rank and seed follow the student's unless they are set.
-        encoder: whose features to use; the only one there is by default.
+        encoder: whose features to use; all that there are, side by side, by default.
 
     Raises:
         ConfigError, DataError, ModelError: as the message says.

@@ -115,6 +115,7 @@ def fit(
     Raises:
         ModelError: the loss is no longer finite.
         DataError: a split is empty, or the negatives cannot be drawn.
+        ConfigError: the model cannot learn by the objective.
     """
     loop = _Loop(model, data, config, folder, knowledge or [])
     loop.resume()
@@ -150,6 +151,8 @@ class _Loop:
                 raise DataError(
                     f"the {name} split has no outfit to use; import the data with another seed or more of it"
                 )
+        if config.objective == "softmax":
+            expect_softmax(model, knowledge)
         self.model: Any = model
         self.data, self.config, self.folder = data, config, folder
         self.knowledge: Any = nn.ModuleList(knowledge)
@@ -165,8 +168,6 @@ class _Loop:
         self.precision = torch.bfloat16 if wants_bf16(config.precision) else torch.float32
         self.valid = valid_pairs(data, config)
         self.blank = blanks(data.catalogue, config.blank)
-        if config.objective == "softmax":
-            expect_softmax(model, knowledge)
         self.softmax = BatchSoftmax(data.catalogue, config.negatives, self.blank)
         self.best: dict[str, Tensor] = {}
         self.best_knowledge: dict[str, Tensor] = {}
@@ -193,6 +194,11 @@ class _Loop:
                 group["lr"] = learning_rate(self.config, (steps * self.epoch + step) / (steps * self.config.epochs))
             loss, size = self.step(places)
             total, seen = total + loss * size, seen + size
+        if not seen:
+            raise DataError(
+                f"no training outfit has a wrong answer by {self.config.negatives!r} negatives; "
+                "use --set negatives=category or random"
+            )
         trained = time.perf_counter() - started
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
@@ -212,7 +218,7 @@ class _Loop:
         return self.history[-1]
 
     def step(self, places: np.ndarray) -> tuple[float, int]:
-        """One optimiser step on the outfits at `places`; returns its loss, and how many pairs or gaps it learned from."""
+        """One optimiser step on the outfits at `places`; returns its loss and how many pairs or gaps taught it."""
         return (self._softmax_step if self.config.objective == "softmax" else self._pairwise_step)(places)
 
     def _softmax_step(self, places: np.ndarray) -> tuple[float, int]:

@@ -134,5 +134,5 @@ def test_it_learns_a_world_whose_answer_is_known(setting, tmp_path: Path) -> Non
 
 
 def test_an_unknown_model_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="there is no model 'gnn'; the models are: add-gnn"):
+    with pytest.raises(ConfigError, match="there is no model 'gnn'; the models are: two-tower, add-gnn"):
         model_classes("gnn")

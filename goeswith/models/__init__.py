@@ -34,6 +34,9 @@ MODELS = {
 }
 """Name on the command line → module, class, config class."""
 
+DEFAULT = "two-tower"
+"""The model that is trained where none is named."""
+
 
 class Scorer(Protocol):
     """Anything that scores outfits over one catalogue: floors, the sample's oracle, trained runs."""

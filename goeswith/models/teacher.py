@@ -15,7 +15,6 @@ from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AttributeMasks
 from goeswith.outfits import OutfitBatch
 
-
 TRAINING = {"negatives": "group"}
 """Settings of the loop: a pair is told from "another top or bottom"."""
 

@@ -1,7 +1,7 @@
 """Two towers: a key of every item, a query of every gap; what goes into a gap is the item whose key is nearest.
 
-Our own model. U distinct items, D feature dimensions, C categories, h hidden units; the n items of an outfit, without item i, are
-the context of gap i, and c_i is the category that is wanted there.
+Our own model. U distinct items, D feature dimensions, C categories, h hidden units; the items of an outfit without
+item i are the context of gap i, and c_i is the category that is wanted there.
 
     x = [standardised features, one-hot of the category]                        (D + C,), see `TwoTower.standardised`
     k_i = n(W x_i + m_i)                                                        key (h,), n(v) = v / ‖v‖
@@ -28,11 +28,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one_hot, pad
+from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one_hot
 
 from goeswith.config import at_least, below_one
 from goeswith.losses import bpr
@@ -127,7 +126,7 @@ class TwoTower(nn.Module):
 
     def make_room(self, saved: dict[str, Tensor]) -> None:
         """Memory as large as that of weights which are about to be loaded."""
-        if "digests" in saved:
+        if "digests" in saved and len(saved["digests"]) != len(self.digests):
             self.digests = torch.zeros_like(saved["digests"])
             self._remember(len(self.digests))
 
