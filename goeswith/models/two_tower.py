@@ -50,6 +50,8 @@ TRAINING = {
     "schedule": "cosine",
 }
 """Settings of the loop that are this model's own."""
+HALVES = 2.0**24
+"""What makes the numbers of a features file (float16) whole."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,9 @@ class TwoTower(nn.Module):
         self.memory = nn.Parameter(memory, requires_grad=items > 0)
 
     def _digest(self, features: Tensor, categories: Tensor) -> Tensor:
-        """(U,) int64 that tell items apart: random multiples of the bits of the features and of the category."""
-        bits = torch.cat([features.contiguous().view(torch.int32).long(), categories[:, None]], dim=1)
-        return (bits * self.multipliers).sum(dim=1)  # wraps around
+        """(U,) int64 that tell items apart: a sum of random multiples of the features and of the category."""
+        whole = torch.cat([(features * HALVES).long(), categories[:, None]], dim=1)
+        return (whole * self.multipliers).sum(dim=1)  # wraps around
 
     def remembered(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) rows of the memory; the last, T, for items that no training outfit has."""
@@ -145,7 +147,11 @@ class TwoTower(nn.Module):
         if not count:
             return torch.zeros_like(categories)
         digests = self._digest(features, categories)
-        at = torch.searchsorted(self.digests, digests).clamp_max(count - 1)
+        if torch.compiler.is_exporting():  # a graph cannot search
+            at = (self.digests < digests[:, None]).sum(dim=1)
+        else:
+            at = torch.searchsorted(self.digests, digests)
+        at = at.clamp_max(count - 1)
         return torch.where(self.digests[at] == digests, at, count)
 
     def standardised(self, features: Tensor, categories: Tensor) -> Tensor:
