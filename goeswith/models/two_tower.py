@@ -34,9 +34,9 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one_hot
 
 from goeswith.config import at_least, below_one
-from goeswith.losses import bpr
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.outfits import OutfitBatch
+from goeswith.models.losses import bpr
 
 TRAINING = {
     "objective": "softmax",
