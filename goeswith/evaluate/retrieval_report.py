@@ -31,8 +31,6 @@ FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceili
 FITTED = {"+ popularity": (True, False), "− hubs": (False, True), "+ popularity − hubs": (True, True)}
 """Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted."""
 
-Told = dict[tuple[str, str], str]
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -58,7 +56,7 @@ class Asked:
         return log_popularity(np.bincount(train.items, minlength=len(self.dataset.catalogue)))
 
     @cached_property
-    def signed(self) -> Told:
+    def signed(self) -> dict[tuple[str, str], str]:
         """(Task, negatives) → signature, see `goeswith.evaluate.evaluate.signature`."""
         asked: dict[tuple[str, str], Gaps | Places] = {
             (task, self.negatives): gaps for task, gaps in self.gaps.items()
@@ -91,6 +89,25 @@ def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int 
         return None
     kinds = "group+season" if catalogue.items["season"].count() else "group"
     return Asked(dataset, split, seed, kinds, gaps, places, training, valid if len(valid) else None)
+
+
+def survey(
+    dataset: Dataset,
+    floors: Mapping[str, Scorer],
+    scorers: Sequence[Scorer],
+    usable: np.ndarray,
+    *,
+    split: str = "test",
+) -> tuple[list[Report], list[Report]]:
+    """What the floors of `FLOORS` and some scorers find and offer, the scorers also with corrections: see `measure`.
+
+    Nothing where nothing can be asked.
+    """
+    asked = ask(dataset, usable, split=split)
+    if asked is None:
+        return [], []
+    known = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
+    return known, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
 
 
 def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Report]:
