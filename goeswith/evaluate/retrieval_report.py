@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceiling")
 """Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
-FITTED = {"+ popularity": (True, False), "− hubs": (False, True), "+ popularity − hubs": (True, True)}
-"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted."""
+FITTED = {"+ popularity": (True, False), "+ popularity − hubs": (True, True)}
+"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted.
+
+With β variety is asked for too: of all settings within a standard error of the best recall the most varied is taken.
+"""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,10 @@ def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.nda
         for rows, scores, truth in _by_pool(scorer, asked.validation)
     ]
     return {
-        name: (fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,)), hubs)
+        name: (
+            fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,), slack=float(hub)),
+            hubs,
+        )
         for name, (popularity, hub) in FITTED.items()
     }
 
