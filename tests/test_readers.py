@@ -7,8 +7,8 @@ import pytest
 from folders import fail, write
 
 from goeswith.errors import ConfigError
+from goeswith.garments import group_of
 from goeswith.readers import READERS, read
-from goeswith.readers.groups import group_of
 
 
 def test_an_unknown_layout_names_the_known_ones(tmp_path):

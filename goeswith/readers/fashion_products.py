@@ -10,7 +10,7 @@ import polars as pl
 from goeswith.dataset import Imported
 from goeswith.errors import DataError
 from goeswith.files import expect_files, read_lines
-from goeswith.readers.groups import group_of
+from goeswith.garments import ENGLISH, group_of
 
 NAME = "productDisplayName"
 NO_OUTFITS = pl.DataFrame(schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String)})
@@ -43,7 +43,11 @@ def read(source: Path) -> Imported:
     extra = [name for name in header[:at] if name not in {"id", category, *renamed.values(), ""}]
     commas, unnamed = items[NAME].str.contains(",").sum(), items[NAME].null_count()
     items = items.select(
-        item_id="id", category=category, group=group_of(pl.col(category)), **renamed, **{name: name for name in extra}
+        item_id="id",
+        category=category,
+        group=group_of(pl.col(category), ENGLISH),
+        **renamed,
+        **{name: name for name in extra},
     )
     there = set(os.listdir(source / "images")) if (source / "images").is_dir() else set()
     return Imported(

@@ -10,8 +10,8 @@ import polars as pl
 from goeswith.dataset import Imported
 from goeswith.errors import ConfigError, DataError
 from goeswith.files import expect_files, read_json, read_lines
+from goeswith.garments import ENGLISH, group_of
 from goeswith.outfits import SPLITS
-from goeswith.readers.groups import group_of
 from goeswith.readers.official import compatibility, fill_in_blank
 
 VARIANTS = ("nondisjoint", "disjoint")
@@ -129,6 +129,6 @@ def _items(source: Path, items: pl.DataFrame) -> pl.DataFrame:
     return items.select(
         "item_id",
         category=pl.col("name").fill_null("unknown"),
-        group=pl.coalesce(kind, group_of(pl.col("name").fill_null(""))),
+        group=pl.coalesce(kind, group_of(pl.col("name"), ENGLISH)),
         title=title.str.strip_chars(),
     )

@@ -13,8 +13,8 @@ from goeswith.catalogue import COLUMNS, GROUPS
 from goeswith.dataset import Imported
 from goeswith.errors import ConfigError, DataError
 from goeswith.files import read_table
+from goeswith.garments import group_of
 from goeswith.outfits import SPLITS
-from goeswith.readers.groups import group_of
 
 ENDINGS = (".csv", ".parquet")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
