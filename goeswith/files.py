@@ -8,7 +8,6 @@ import fcntl
 import glob
 import hashlib
 import json
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,8 +18,6 @@ import polars as pl
 
 from goeswith.errors import DataError, ModelError
 from goeswith.sheets import read_sheet
-
-log = logging.getLogger(__name__)
 
 RENAME_EXCHANGE = 2
 """Flag of Linux's renameat2: two names change places at once."""
@@ -116,10 +113,7 @@ def read_table(path: Path) -> pl.DataFrame:
     Raises:
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
     """
-    sheet = read_sheet(path)
-    for note in sheet.notes:
-        log.warning(note)
-    return sheet.table
+    return read_sheet(path).table
 
 
 def read_lines(path: Path, *, blank: bool = False) -> pl.Series:

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import gzip
 import io
+import logging
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.errors import DataError
+
+log = logging.getLogger(__name__)
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -34,12 +37,14 @@ class Sheet:
 
     @property
     def numbered(self) -> pl.DataFrame:
-        """The table with a first column ``row``."""
-        return self.table.select(self.rows, pl.all())
+        """The table with a first column ``row``, in place of any that it has."""
+        return self.table.select(self.rows, pl.exclude("row"))
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_sheet(path: Path, *, quiet: bool = False) -> Sheet:
     """Read a Parquet file or CSV; every CSV column is text, null where it is empty. Blank lines are no rows.
+
+    What is unusual about the file is logged, unless `quiet` leaves it to the caller.
 
     Raises:
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
@@ -54,12 +59,15 @@ def read_sheet(path: Path) -> Sheet:
             table = pl.read_parquet(path, glob=False)  # with glob, a name with [ or * would be read as a pattern
             return Sheet(table, pl.int_range(1, len(table) + 1, eager=True, dtype=pl.UInt32).alias("row"))
         text, encoding = _text(_bytes(path))
-        return _csv(path.name, text, encoding)
+        sheet = _csv(path.name, text, encoding)
     except _Broken as fault:
         raise DataError(f"cannot read {path}: {fault}") from None
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"cannot read {path}: {reason}; restore the file or write it again") from None
+    for note in [] if quiet else sheet.notes:
+        log.warning(note)
+    return sheet
 
 
 class _Broken(Exception):

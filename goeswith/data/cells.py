@@ -15,8 +15,8 @@ _CODES = (
 _CURRENCY = rf"(?i:[a-z]{{0,3}}\p{{Sc}}|(?:{_CODES})\.?)"
 _SIGN = r"^[+-]?"
 _AMBIGUOUS = r"[1-9][0-9]{0,2}%s[0-9]{3}$"
-_DOTS = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3})(?:\.[0-9]*)?$|\.[0-9]+$"
-_COMMAS = r"(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]*)?$|,[0-9]+$"
+_DOTS = r"(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{2,3})*,[0-9]{3})(?:\.[0-9]*)?$|\.[0-9]+$"
+_COMMAS = r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)(?:,[0-9]*)?$|,[0-9]+$"
 _EXPONENT = _SIGN + r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+$"
 _NAMES = {"€": "EUR", "EURO": "EUR", "EUROS": "EUR", "£": "GBP", "US$": "USD", "ZŁ": "PLN", "KČ": "CZK"}
 
@@ -49,8 +49,8 @@ def numbers(column: pl.Series, *, grouped: bool = True) -> pl.Series:
     seen = frame.select(dots=(dots & ~commas & marked).sum(), commas=(commas & ~dots & marked).sum()).row(0)
     with_comma, with_dot = seen[1] > seen[0], seen[0] > seen[1]
     thousands = pl.lit(with_comma) | (pl.lit(not with_dot) & (text != bare))  # of a lone dot
-    by_comma = pl.when(either & bare.str.contains(".", literal=True)).then(thousands)
-    by_comma = by_comma.when(either).then(pl.lit(with_comma)).otherwise(commas & ~dots)
+    dotted = pl.when(either & bare.str.contains(".", literal=True)).then(thousands)
+    by_comma = dotted.when(either).then(pl.lit(with_comma)).otherwise(commas & ~dots)
     as_dots = pl.when(dots).then(bare.str.replace_all(",", "", literal=True))
     as_commas = bare.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
     read = pl.when(by_comma).then(pl.when(commas).then(as_commas)).otherwise(as_dots)

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.cells import numbers
 from goeswith.errors import CatalogueError
 
 IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
@@ -110,8 +111,9 @@ class Shelf:
         if "stock" not in self.items.columns:
             return None
         told = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        there = told.is_in(IN_STOCK) | (told.cast(pl.Float64, strict=False) > 0)
-        return self.items.select(there.fill_null(False)).to_series().to_numpy()
+        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        there = told.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
+        return self.items.select(there).to_series().to_numpy()
 
     @cached_property
     def products(self) -> np.ndarray:

@@ -113,7 +113,7 @@ HEAD = "question_id,candidate,score"
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add it"),
+        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add score"),
         (["id,candidate,score", "a,i1,2"], "has no column 'question_id'"),
         (["question_id,candidate,place,score", "a,i1,0,2"], "has the columns 'candidate' and 'place'; keep one"),
         ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; mend the row"),
