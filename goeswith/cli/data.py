@@ -22,12 +22,14 @@ def import_(
     outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
 ) -> None:
     """Bring outfits as they were published, or your own tables, into a data set folder."""
     import os
     import tempfile
 
     from goeswith.data.dataset import Dataset, create
+    from goeswith.data.group_map import read_groups
     from goeswith.data.readers import read
     from goeswith.data.splits import describe
     from goeswith.data.update import Updated, expect_updatable
@@ -37,15 +39,22 @@ def import_(
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
     options = _options(layout, option, column, outfits)
+    if groups is not None:
+        if layout != "table":
+            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        options["groups"] = read_groups(groups)
     dest = paths[-1]
     again: dict[str, str] = {}
     if update:
         expect_updatable(dest, layout=layout, seed=seed)
         mapped = options.get("columns", {})
-        before = Dataset(dest).info.get("columns", {}) if dest.exists() else {}
+        info = Dataset(dest).info if dest.exists() else {}
+        before, grouped = info.get("columns", {}), info.get("groups", {})
         again = {ours: theirs for ours, theirs in before.items() if ours not in mapped}
         if again:
             options["columns"] = again | mapped
+        if grouped:
+            options["groups"] = grouped | options.get("groups", {})
     elif dest.exists():
         hint = "" if layout == "sample" else ", or bring it up to date with --update"
         raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
@@ -86,6 +95,8 @@ def _options(layout: str, option: list[str] | None, column: list[str] | None, ou
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if "groups" in options:
+        raise ConfigError("groups are chosen with --groups FILE, not with --option")
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,25 +24,23 @@ def missing_columns(path: Path, missing: Sequence[str], have: Sequence[str], rem
     """One sentence about all columns that a table lacks, with the names of its own that come nearest.
 
     Args:
-        remedy: what to do about each, with ``{column}`` for our name and, where it is asked for, ``{theirs}``.
+        remedy: what to do about each, with ``{column}`` for our name and ``{theirs}`` for the nearest of the table.
     """
-    names = ", ".join(have) or "none"
-    what = f"has no column{'s' * (len(missing) > 1)} {_listed([repr(name) for name in missing])}"
-    near = {name: nearest_header(name, have) for name in missing}
-    hints = [f"is {theirs!r} its {ours}?" for ours, theirs in near.items() if theirs]
-    todo = " ".join(remedy.format(column=name, theirs=near[name] or "THEIR_NAME") for name in missing)
-    return f"{path} {what} (it has {names}){'; ' + ' '.join(hints) if hints else ''}; {todo}"
+    near = {name: shlex.quote(nearest_header(name, have) or "THEIR_NAME") for name in missing}
+    todo = " and ".join(remedy.format(column=ours, theirs=theirs) for ours, theirs in near.items())
+    names = " and ".join(repr(name) for name in missing)
+    return f"{path} has no column {names} (it has {', '.join(have) or 'none'}); {todo}"
 
 
 def nearest_header(name: str, have: Sequence[str]) -> str | None:
     """The column of a table that most likely is ours of that name; None where none comes near."""
-    plain = {re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_"): column for column in reversed(have)}
-    for known in (name, *SYNONYMS.get(name, "").split()):
+    plain = {_plain(column): column for column in reversed(have)}
+    for known in (_plain(name), *SYNONYMS.get(name, "").split()):
         if known in plain:
             return plain[known]
-    close = difflib.get_close_matches(name, plain, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
     return plain[close[0]] if close else None
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -97,7 +97,7 @@ def _given(path: Path) -> tuple[pl.DataFrame, str]:
     sheet = read_sheet(path)
     table = sheet.table
     if missing := [needed for needed in ("question_id", "score") if needed not in table.columns]:
-        raise DataError(missing_columns(path, missing, table.columns, "add {column}"))
+        raise DataError(missing_columns(path, missing, table.columns, "add {column}, or rename {theirs} to it"))
     keys = [key for key in KEYS if key in table.columns]
     if len(keys) > 1:
         raise DataError(f"{path} has the columns 'candidate' and 'place'; keep one of them, they could contradict")
