@@ -108,12 +108,12 @@ def _alive(process: int) -> bool:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """Read a Parquet file or CSV as `goeswith.sheets.read_sheet` does; what is unusual about it is logged.
+    """Read a Parquet file that goeswith wrote, or CSV, as `goeswith.sheets.read_sheet` does.
 
     Raises:
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
     """
-    return read_sheet(path).table
+    return read_sheet(path, foreign=False).table
 
 
 def read_lines(path: Path, *, blank: bool = False) -> pl.Series:

@@ -9,6 +9,8 @@ import gzip
 import io
 import logging
 import re
+import subprocess
+import sys
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +43,13 @@ class Sheet:
         return self.table.select(self.rows, pl.exclude("row"))
 
 
-def read_sheet(path: Path, *, quiet: bool = False) -> Sheet:
+def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Sheet:
     """Read a Parquet file or CSV; every CSV column is text, null where it is empty. Blank lines are no rows.
 
-    What is unusual about the file is logged, unless `quiet` leaves it to the caller.
+    Args:
+        quiet: leave it to the caller to say what is unusual about the file, instead of logging it.
+        foreign: whether a person brought the file; a Parquet file is then tried in another process first, for a damaged
+            one can end the process that decodes it.
 
     Raises:
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
@@ -56,6 +61,8 @@ def read_sheet(path: Path, *, quiet: bool = False) -> Sheet:
         raise DataError(f"{path} is none of {', '.join(ENDINGS)}; export the table as one of them")
     try:
         if path.suffix.lower() == ".parquet":
+            if foreign:
+                _try_parquet(path)
             table = pl.read_parquet(path, glob=False)  # with glob, a name with [ or * would be read as a pattern
             return Sheet(table, pl.int_range(1, len(table) + 1, eager=True, dtype=pl.UInt32).alias("row"))
         text, encoding = _text(_bytes(path))
@@ -68,6 +75,13 @@ def read_sheet(path: Path, *, quiet: bool = False) -> Sheet:
     for note in [] if quiet else sheet.notes:
         log.warning(note)
     return sheet
+
+
+def _try_parquet(path: Path) -> None:
+    program = "import sys, polars; polars.read_parquet(sys.argv[1], glob=False)"
+    tried = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True)
+    if tried.returncode < 0 or b"PanicException" in tried.stderr:
+        raise _Broken("it is damaged; restore the file or write it again")
 
 
 class _Broken(Exception):
