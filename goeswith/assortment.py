@@ -9,6 +9,7 @@ import numpy as np
 from goeswith.catalogue import GROUPS
 from goeswith.errors import CatalogueError
 from goeswith.filters import Filters, Shelf, nearest
+from goeswith.grammar import WORN
 from goeswith.index import Index
 from goeswith.template import Template
 
@@ -74,6 +75,47 @@ class Assortment:
                 "with outfits of that category"
             )
         return rows
+
+    def check_slots(self, rows: np.ndarray, slots: Sequence[str]) -> None:
+        """Raise CatalogueError where an outfit cannot take the slots, see `goeswith.grammar.Grammar.refusal`."""
+        shelf, groups = self.index.shelf, [self._group(slot) for slot in slots]
+        refused = self.index.grammar.refusal(shelf.values("group", rows), groups)
+        if refused:
+            raise CatalogueError(f"the slots {', '.join(slots)} do not fit: {refused}; leave one out")
+
+    def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:
+        """The slots that make a whole look of an outfit, and how many of `k` looks are to have them.
+
+        Groups that the catalogue has no item of are left out.
+
+        Raises:
+            CatalogueError: the outfit lacks nothing, is none, or its items are of no group that looks are made of.
+        """
+        shelf, grammar = self.index.shelf, self.index.grammar
+        groups, categories = shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)]
+        wrong = [finding for finding in grammar.findings(groups, categories) if not finding.startswith("needs")]
+        if wrong:
+            raise CatalogueError(f"these items make no outfit: {' and '.join(wrong)}; take one away or name a slot")
+        if not set(groups) & set(WORN):
+            raise CatalogueError(
+                f"no outfit is known for the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
+                "name the slots to be filled, e.g. shoes"
+            )
+        there = shelf.codes("group")[1]
+        choices = [
+            ([one for one in slots if one in there], share) for slots, share in grammar.slots(groups, categories)
+        ]
+        choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
+        if not choices:
+            raise CatalogueError("the outfit lacks nothing; name a slot to add to it")
+        counts = _shares([share for _, share in choices], k)
+        return [(slots, count) for (slots, _), count in zip(choices, counts, strict=True) if count]
+
+    def _group(self, slot: str) -> str | None:
+        """The group of a slot; of a category, that of its first item."""
+        if slot in self.index.shelf.codes("group")[1]:
+            return slot
+        return self.index.shelf.values("group", self.slot(slot)[:1])[0]
 
     def swaps(self, row: int, filters: Filters, outfit: np.ndarray) -> np.ndarray:
         """Rows (m,) of what an item of an outfit may be exchanged for: of its group, or of its category without one.
@@ -161,6 +203,21 @@ class Assortment:
             raise CatalogueError(
                 f"item {self.index.catalogue.ids[bare]!r} has no price, so a budget cannot be kept; leave one out"
             )
+
+
+def _begun(slots: Sequence[str], groups: Sequence[str | None]) -> bool:
+    """Whether slots complete a look: with the outfit they are separates or are around a dress, or they add to that."""
+    whole = {*slots, *groups}
+    return "dress" in whole or bool({"top", "bottom"} & whole) or "dress" in groups
+
+
+def _shares(shares: Sequence[float], k: int) -> list[int]:
+    """How many of k each gets of its share, by largest remainder; of equals the first."""
+    exact = np.array(shares) * k
+    counts = np.floor(exact).astype(int)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: k - counts.sum()]] += 1
+    return [int(count) for count in counts]
 
 
 def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:

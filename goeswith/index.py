@@ -1,6 +1,6 @@
 """Index: a catalogue's item states, kept with the model that made them, in one folder.
 
-index.json  items.parquet  states.safetensors  scale.json  model/
+index.json  items.parquet  states.safetensors  grammar.json  scale.json  model/
 
 Items stand by category. Rows are rows of the index: its catalogue is that of the data set in another order, and ids are
 what both have in common.
@@ -24,6 +24,7 @@ from goeswith.catalogue import Catalogue
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
 from goeswith.filters import Shelf, nearest, shelf
+from goeswith.grammar import Grammar
 from goeswith.guests import GuestEncoder
 from goeswith.models import ItemStates
 from goeswith.run import Run
@@ -33,7 +34,7 @@ from goeswith.states import read_states
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder; raised when an older program could not read it."""
 
 
@@ -141,6 +142,11 @@ class Index:
         from goeswith.calibration import Scale
 
         return Scale.from_json(file.read_text())
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        """Which groups make an outfit."""
+        return Grammar.from_json((self.path / "grammar.json").read_text())
 
     @cached_property
     def candidates(self) -> Candidates:

@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
@@ -21,10 +22,12 @@ from goeswith.calibration import Scale
 from goeswith.dataset import Dataset
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.files import fresh_file, put_in_place, sha256, sole
+from goeswith.grammar import Grammar
 from goeswith.index import FORMAT, Index
 from goeswith.intake import Intake
 from goeswith.models import ItemStates
 from goeswith.pretrained import save
+from goeswith.products import products
 from goeswith.run import Run
 from goeswith.scorers import RunScorer
 from goeswith.shards import Updated, digest, encode, keys, old_states
@@ -79,12 +82,14 @@ def _write(
 ) -> None:
     """All files of an index into the folder `fresh`, from where it will be moved to `out`."""
     save(intake.run, fresh / "model")
-    intake.catalogue.items.write_parquet(fresh / "items.parquet")
+    counted = _write_items(intake, fresh, say)
     marks = np.concatenate([load_file(path)["marks"] for path in shards])
     build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(fresh / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
     large = _write_large(intake, shards, fresh, say)
+    grammar = Grammar.learn(intake.dataset.catalogue, intake.dataset.outfits)
+    (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
     _fit_scale(intake, fresh)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
     info = {
@@ -94,12 +99,42 @@ def _write(
         **_described(intake, out),
         "items": told.items,
         "without_features": told.without_features,
+        **counted,
         "dtype": "float32",
         "large": large,
         "checksums": {name: sha256(fresh / name) for name in names},
     }
     with fresh_file(fresh / "index.json") as partial:
         partial.write_text(json.dumps(info, indent=2) + "\n")
+
+
+def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> dict[str, Any]:
+    """Write items.parquet, in which every item has a ``product_id``; returns what was counted."""
+    items = intake.catalogue.items
+    numbers = products(items, intake.pictures)
+    first = np.unique(numbers, return_index=True)[1][numbers]
+    computed = pl.Series("product_id", [f"~{intake.catalogue.ids[row]}" for row in first.tolist()])
+    given = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
+    items.with_columns(product_id=pl.coalesce(*given, computed)).write_parquet(fresh / "items.parquet")
+    matched, without = intake.matched
+    if say:
+        say(f"{len(items):,} items are {numbers.max() + 1:,} products")
+        count = dict(items["category"].value_counts().iter_rows())
+        for known, names in sorted(_inverted(matched).items()):
+            told = ", ".join(f"{name!r} ({count[name]:,})" for name in names)
+            say(f"taken for {known!r}, for the model has not seen them: {told}")
+        if without:
+            told = ", ".join(f"{name!r} ({count[name]:,})" for name in without)
+            say(f"never offered, for the model has not seen them and nothing like them: {told}")
+    return {"products": int(numbers.max()) + 1, "matched": matched, "unmatched": without}
+
+
+def _inverted(matched: Mapping[str, str]) -> dict[str, list[str]]:
+    """Known category → those that were matched to it."""
+    inverted: dict[str, list[str]] = {}
+    for name, known in matched.items():
+        inverted.setdefault(known, []).append(name)
+    return inverted
 
 
 def _unchanged(out: Path, intake: Intake, told: Updated) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Stylist:
         self,
         anchors: Sequence[str],
         *,
-        slots: Sequence[str],
+        slots: Sequence[str] = (),
         filters: Filters = Filters(),  # noqa: B008
         budget: float | None = None,
         k: int = 5,
@@ -75,7 +76,9 @@ class Stylist:
         A slot that nothing fits is left empty, and the notes say so.
 
         Args:
-            slots: groups or categories, such as ``shoes`` or ``pencil skirt``; one may stand twice.
+            slots: groups or categories, such as ``shoes`` or ``pencil skirt``; without any, what the anchors lack for a
+                whole look, see `goeswith.grammar.Grammar.slots`. Where that may be a dress or separates, each gets its
+                share of the looks, in turn.
             filters: of the added items; the anchors are taken as they are.
             budget: the most that the whole look may cost, anchors included; items without a price are left out then.
             k: how many looks. beam: how many partial looks are kept at each slot.
@@ -83,13 +86,38 @@ class Stylist:
                 beam.
 
         Raises:
-            CatalogueError: see `judge`; an unknown slot, contradictory filters, nothing that fits, or a budget below
-                the cheapest sum, which is named.
+            CatalogueError: see `judge`; an unknown slot or one that the outfit cannot take, contradictory filters,
+                nothing that fits, or a budget below the cheapest sum, which is named.
         """
-        if not slots:
-            raise CatalogueError("no slot is asked for; name what the look lacks, e.g. shoes")
         _check(k=k, beam=beam, diversity=diversity, budget=budget)
         rows = self.assortment.outfit(anchors)
+        asked = {"filters": filters, "budget": budget, "beam": beam, "diversity": diversity}
+        if slots:
+            self.assortment.check_slots(rows, slots)
+            return self._complete(rows, slots, k=k, **asked)
+        found: list[list[Look]] = []
+        silent: CatalogueError | None = None
+        for slots, count in self.assortment.whole(rows, k):
+            try:
+                found.append(self._complete(rows, slots, k=count, **asked))
+            except CatalogueError as error:
+                silent = error
+        if silent is not None and not found:
+            raise silent
+        return [look for turn in zip_longest(*found) for look in turn if look is not None]
+
+    def _complete(
+        self,
+        rows: np.ndarray,
+        slots: Sequence[str],
+        *,
+        filters: Filters,
+        budget: float | None,
+        k: int,
+        beam: int,
+        diversity: float,
+    ) -> list[Look]:
+        """Looks around rows (n,) with the slots filled; see `complete`."""
         if len(rows) + len(slots) > LONGEST:
             raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
         template, notes = self.assortment.template(rows, slots, filters, budget)

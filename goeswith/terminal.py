@@ -107,10 +107,8 @@ def picture(path: Path, width: int = WIDTH) -> Text:
 
 
 def verdict(look: Look) -> str:
-    """The score of a look, what it means where that is known, and the price."""
-    parts = [f"score {look.score:.3f}"]
-    if look.percentile is not None:
-        parts.append(f"above {look.percentile:.0f} % of the outfits")
+    """What is wrong with a look, or its verdict, or its score where there is neither; and the price."""
+    parts = [", ".join(look.findings) or look.verdict or f"score {look.score:.3f}"]
     if look.price is not None:
         parts.append(f"price {look.price:.2f}")
     return ", ".join(parts)

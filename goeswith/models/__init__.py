@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -133,13 +134,17 @@ class Vocabulary:
         return Catalogue(catalogue.items.with_columns(group=pl.col("category").replace_strict(groups, default=None)))
 
     def codes(self, catalogue: Catalogue, by_group: bool = False) -> np.ndarray:
-        """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``.
+        """(U,) int64 codes of a catalogue's items; a category unknown here gets that of its match, see `matches`.
 
-        by_group: for models that need no more than the group, an item of an unknown category gets
+        Without a match its code is ``len(categories)``.
+
+        by_group: for models that need no more than the group, an item of an unknown category without a namesake gets
         ``len(categories) + 1 +`` the place of its group in `GROUPS`, where it has one.
         """
         places = {category: place for place, category in enumerate(self.categories)}
-        lookup = np.array([places.get(category, len(places)) for category in catalogue.categories], dtype=np.int64)
+        matches = self.matches(catalogue, by_name=by_group)
+        known = [matches.get(category, category) for category in catalogue.categories]
+        lookup = np.array([places.get(category, len(places)) for category in known], dtype=np.int64)
         codes = lookup[catalogue.category_codes]
         if not by_group:
             return codes
@@ -147,6 +152,38 @@ class Vocabulary:
         own = catalogue.items.select("group").join(groups, on="group", how="left", maintain_order="left")["place"]
         told = own.cast(pl.Int64).fill_null(-1).to_numpy()
         return np.where((codes == len(places)) & (told >= 0), len(places) + 1 + told, codes)
+
+    def matches(self, catalogue: Catalogue, *, by_name: bool = False) -> dict[str, str]:
+        """Categories of a catalogue that are unknown here, and the known one that stands for each.
+
+        A namesake (another case, plural or spelling of the same words), else one with the same head noun (``skinny
+        jeans`` for ``jeans``), both of the same group where both have one; else the category of its group that most
+        items of the catalogue have, or the first. Categories without a group have none unless a name says so.
+
+        by_name: only namesakes and head nouns.
+        """
+        known = dict(zip(self.categories, self.groups, strict=True))
+        theirs = Vocabulary.of(catalogue)
+        counts = dict(catalogue.items["category"].value_counts().iter_rows())
+        found = {}
+        for category, group in zip(theirs.categories, theirs.groups, strict=True):
+            if category in known:
+                continue
+            same = [name for name in known if known[name] == group or "other" in (group, known[name])]
+            named = [name for name in same if _words(name) == _words(category)]
+            headed = [name for name in same if _words(name)[-1:] == _words(category)[-1:] != []]
+            grouped = [name for name in known if known[name] == group != "other"] if not by_name else []
+            if fitting := named or headed:
+                found[category] = min(fitting, key=lambda name: (len(_words(name)), -counts.get(name, 0)))
+            elif grouped:
+                found[category] = max(grouped, key=lambda name: counts.get(name, 0))
+        return found
+
+
+def _words(category: str) -> list[str]:
+    """The lower-case words of a category in the singular."""
+    words = re.findall(r"[^\W_]+", category.lower().replace("-", ""))
+    return [word if word.endswith("ss") else re.sub(r"(?<=(?:sh|ch|.s|.x))es$|s$", "", word) for word in words]
 
 
 def model_classes(name: str) -> tuple[Any, Any]:
