@@ -18,12 +18,12 @@ import click
 import typer.core
 import typer.main
 
-from goeswith.catalogue import GROUPS
-from goeswith.cli import app
-from goeswith.knowledge.attentive import RulesConfig
-from goeswith.knowledge.designers import DesignersConfig
+from goeswith.cli.main import app
+from goeswith.data.catalogue import GROUPS
 from goeswith.models import MODELS, Vocabulary, model_classes
-from goeswith.training import TrainConfig
+from goeswith.train.designers import DesignersConfig
+from goeswith.train.loop import TrainConfig
+from goeswith.train.rule_teacher import RulesConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = re.compile(r"(?<=\n## Files\n\n).*?(?=\n## )", re.DOTALL)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
-from goeswith.catalogue import GROUPS, Catalogue
+from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from goeswith.outfits import OutfitBatch, Outfits
+    from goeswith.data.outfits import OutfitBatch, Outfits
 
 MODELS = {
     "add-gnn": ("goeswith.models.add_gnn", "AddGnn", "AddGnnConfig"),

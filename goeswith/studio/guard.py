@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from goeswith.studio import door
-from goeswith.studio.door import Door
-from goeswith.studio.limits import BODY_BYTES, BODY_SECONDS, UPLOAD_BYTES
-from goeswith.studio.refusals import Refused, in_json
-from goeswith.studio.rendering import is_page, kept_out
+from goeswith.studio.pages import sign_in as door
+from goeswith.studio.pages.rendering import is_page, kept_out
+from goeswith.studio.pages.sign_in import Door
+from goeswith.studio.service.limits import BODY_BYTES, BODY_SECONDS, UPLOAD_BYTES
+from goeswith.studio.service.refusals import Refused, in_json
 
 OPEN = frozenset({"/health", door.PATH})
 STYLE = "/static/"

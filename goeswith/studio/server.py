@@ -12,7 +12,7 @@ import uvicorn
 
 from goeswith.errors import ConfigError
 from goeswith.studio.app import create_app
-from goeswith.studio.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
+from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
 
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 """What this machine calls itself; under any other name, and where no token is needed, a page elsewhere might ask."""
@@ -34,7 +34,7 @@ def serve(
 
     Raises:
         ConfigError: others can reach the host and there is no good token, or the port is taken.
-        DataError, ModelError: the index cannot be opened; see `goeswith.index.Index`.
+        DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
     check(host, token)
     with listen(host, port) as listening:
