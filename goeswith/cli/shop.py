@@ -51,7 +51,10 @@ def index(
 def complete(
     index: IndexArgument,
     items: ItemsArgument,
-    slot: Annotated[list[str], typer.Option(help="Group or category that the look lacks; repeatable.")],
+    slot: Annotated[
+        list[str] | None,
+        typer.Option(help="Group or category that the look lacks; repeatable. By default all that make it whole."),
+    ] = None,
     budget: Annotated[float | None, typer.Option(help="Most that the whole look may cost.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many looks.")] = 5,
     beam: Annotated[int, typer.Option(help="Partial looks kept at each slot.")] = 16,
@@ -60,9 +63,11 @@ def complete(
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Whole looks around some items: the best item for each slot, the best looks first."""
+    """Whole looks around some items, the best first: a product is completed, or the slots that are named are filled."""
     stylist = _stylist(index)
-    found = stylist.complete(items, slots=slot, filters=filters, budget=budget, k=k, beam=beam, diversity=diversity)
+    found = stylist.complete(
+        items, slots=slot or (), filters=filters, budget=budget, k=k, beam=beam, diversity=diversity
+    )
     _tell(stylist, found, as_json, pictures, "looks")
 
 

@@ -41,7 +41,7 @@ def test_index_says_what_changed(shell: Shell, index: Path, tmp_path: Path) -> N
     command = ("index", index.parent / "run", index.parent / "data", "--out", out_folder)
     code, out, _ = shell(*command)
     said = "192 items: 192 added, 0 changed, 0 removed; 192 encoded, 0 without features"
-    assert (code, out) == (0, f"{out_folder}: {said}\n")
+    assert (code, out) == (0, f"{out_folder}: 192 items are 64 products\n{out_folder}: {said}\n")
     code, out, _ = shell(*command)
     assert "0 added, 0 changed, 0 removed; 0 encoded" in out
     code, out, _ = shell(*command, "--json")
@@ -86,8 +86,9 @@ def test_every_filter_has_a_flag() -> None:
     [
         (
             ["complete", "i0", "--slot", "shoes", "--slot", "bag", "-k", "2"],
-            ["1. score", "2. score", "thing", "% of the"],
+            ["1. needs a bottom", "2. needs a bottom", "thing"],
         ),
+        (["complete", "i0", "-k", "2"], ["shirt", "skirt", "boots", "tote"]),
         (["fill", "i0", "--slot", "bag", "-k", "3"], ["1.", "3.", "tote", "score"]),
         (["improve", "i0", "i60"], ["take out", "put in", "+"]),
         (["similar", "i0", "-k", "2"], ["1.", "2.", "shirt"]),
