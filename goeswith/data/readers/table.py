@@ -11,8 +11,8 @@ import polars as pl
 
 from goeswith.data.catalogue import COLUMNS, GROUPS
 from goeswith.data.dataset import Imported
+from goeswith.data.garments import group_of
 from goeswith.data.outfits import SPLITS
-from goeswith.data.readers.groups import group_of
 from goeswith.errors import ConfigError, DataError
 from goeswith.files import read_table
 
