@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import GROUPS, Catalogue
+from goeswith.data.garments import nearest_category
 from goeswith.data.scorer import Chooser as Chooser
 from goeswith.data.scorer import Scorer as Scorer
 from goeswith.errors import ConfigError
@@ -133,34 +133,26 @@ class Vocabulary:
     def matches(self, catalogue: Catalogue, *, by_name: bool = False) -> dict[str, str]:
         """Categories of a catalogue that are unknown here, and the known one that stands for each.
 
-        A namesake (another case, plural or spelling of the same words), else one with the same head noun (``skinny
-        jeans`` for ``jeans``), both of the same group where both have one; else the category of its group that most
-        items of the catalogue have, or the first. Categories without a group have none unless a name says so.
+        The nearest by name (see `goeswith.data.garments.nearest_category`), of the same group where both have one; else
+        the category of its group that most items of the catalogue have, or the first. A category without a group has
+        none unless its name says so.
 
-        by_name: only namesakes and head nouns.
+        by_name: only the nearest by name.
         """
-        known = dict(zip(self.categories, self.groups, strict=True))
+        groups = dict(zip(self.categories, self.groups, strict=True))
         theirs = Vocabulary.of(catalogue)
         counts = dict(catalogue.items["category"].value_counts().iter_rows())
         found = {}
         for category, group in zip(theirs.categories, theirs.groups, strict=True):
-            if category in known:
+            if category in groups:
                 continue
-            same = [name for name in known if known[name] == group or "other" in (group, known[name])]
-            named = [name for name in same if _words(name) == _words(category)]
-            headed = [name for name in same if _words(name)[-1:] == _words(category)[-1:] != []]
-            grouped = [name for name in known if known[name] == group != "other"] if not by_name else []
-            if fitting := named or headed:
-                found[category] = min(fitting, key=lambda name: (len(_words(name)), -counts.get(name, 0)))
-            elif grouped:
+            alike = [name for name in groups if groups[name] == group or "other" in (group, groups[name])]
+            grouped = [name for name in groups if groups[name] == group != "other"]
+            if named := nearest_category(category, alike):
+                found[category] = named
+            elif grouped and not by_name:
                 found[category] = max(grouped, key=lambda name: counts.get(name, 0))
         return found
-
-
-def _words(category: str) -> list[str]:
-    """The lower-case words of a category in the singular."""
-    words = re.findall(r"[^\W_]+", category.lower().replace("-", ""))
-    return [word if word.endswith("ss") else re.sub(r"(?<=(?:sh|ch|.s|.x))es$|s$", "", word) for word in words]
 
 
 def model_classes(name: str) -> tuple[Any, Any]:
