@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.filters import Filters, Shelf, nearest
 from goeswith.errors import CatalogueError
+from goeswith.shop.coherence import agreeing
 from goeswith.shop.grammar import WORN
 from goeswith.shop.index import Index
 from goeswith.shop.template import Template
@@ -117,26 +119,38 @@ class Assortment:
             return slot
         return self.index.shelf.values("group", self.slot(slot)[:1])[0]
 
-    def swaps(self, row: int, filters: Filters, outfit: np.ndarray) -> np.ndarray:
+    def swaps(self, row: int, filters: Filters, outfit: np.ndarray, coherent: bool = True) -> np.ndarray:
         """Rows (m,) of what an item of an outfit may be exchanged for: of its group, or of its category without one.
 
         Where the filters name categories or groups, one of those.
+
+        coherent: only for items of the season and gender of the rest of the outfit.
         """
+        rest = outfit[outfit != row]
         if filters.categories or filters.groups:
-            return self._offered(np.arange(self.index.size), filters, outfit)
+            return self._offered(np.arange(self.index.size), filters, outfit, coherent, rest)
         told = self.index.catalogue.items.row(row, named=True)
         column = "group" if told["group"] else "category"
-        return self._offered(self._kind(column, told[column]), filters, outfit)
+        return self._offered(self._kind(column, told[column]), filters, outfit, coherent, rest)
 
     def alike(self, row: int, filters: Filters) -> np.ndarray:
         """Rows (m,) of further items of an item's category."""
         category = self.index.catalogue.items["category"][row]
-        return self._offered(self._kind("category", category), filters, np.array([row]))
+        return self._offered(self._kind("category", category), filters, np.array([row]), coherent=False)
 
     def template(
-        self, rows: np.ndarray, slots: Sequence[str], filters: Filters, budget: float | None
+        self,
+        rows: np.ndarray,
+        slots: Sequence[str],
+        filters: Filters,
+        budget: float | None,
+        *,
+        coherent: bool = True,
+        popularity: float | None = None,
     ) -> tuple[Template, list[str]]:
         """What each slot beside some items may be filled with, and notes of those that nothing fits.
+
+        coherent: only with items of the outfit's season and gender. popularity: see `goeswith.shop.taste.Taste.bonus`.
 
         Raises:
             CatalogueError: an unknown slot, filters that contradict one, nothing that fits, or a budget below the
@@ -150,20 +164,42 @@ class Assortment:
         for slot in slots:
             inside = self.slot(slot)
             _check_kinds(shelf, filters, slot, inside)
-            fitting = self._offered(inside, filters, rows)
+            fitting = self._offered(inside, filters, rows, coherent)
             if budget is not None:
                 fitting = fitting[~np.isnan(shelf.prices[fitting])]
             if not len(fitting):
-                notes.append(f"thin: no {slot} fits the filters, so the look has none")
+                notes.append(f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none")
             elif not _room(shelf.products, [*allowed, fitting]):
                 notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
             else:
                 allowed.append(fitting)
         if not allowed:
-            raise CatalogueError(f"no item fits: {', '.join(slots)} with the filters {filters}; widen the filters")
-        template = Template(rows, allowed, shelf.products, shelf.prices if budget is not None else None, budget)
+            raise CatalogueError(
+                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters"
+            )
+        taste = self.index.taste
+        template = Template(
+            rows,
+            allowed,
+            shelf.products,
+            shelf.prices if budget is not None else None,
+            budget,
+            kinds=self._small if set(slots) <= set(WORN) else None,
+            bonus=None if taste is None else taste.bonus(popularity),
+            units=None if taste is None else taste.units(),
+        )
         template.check()
         return template, notes
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others."""
+        shelf = self.index.shelf
+        codes, known = shelf.codes("category")
+        several = np.array([name in self.index.grammar.pairs for name in known])
+        groups, names = shelf.codes("group")
+        one = (groups == names.get("accessory", -2)) & ~several[codes]
+        return np.where(one, codes, -1)
 
     def _kind(self, column: str, value: str) -> np.ndarray:
         """Rows (m,) of the catalogue's own items of a category or group, ascending."""
@@ -172,10 +208,18 @@ class Assortment:
             self._kinds[column, value] = np.flatnonzero(inside)
         return self._kinds[column, value]
 
-    def _offered(self, rows: np.ndarray, filters: Filters, outfit: np.ndarray) -> np.ndarray:
-        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit."""
-        products = self.index.shelf.products
+    def _offered(
+        self, rows: np.ndarray, filters: Filters, outfit: np.ndarray, coherent: bool, beside: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit.
+
+        coherent: and that agree with the season and gender of the outfit, or of `beside` where that is told.
+        """
+        shelf = self.index.shelf
+        products = shelf.products
         rows = rows[filters.rows(self.index.catalogue)[rows] & self.index.known[rows]]
+        if coherent:
+            rows = rows[agreeing(shelf, outfit if beside is None else beside, rows, filters)]
         return rows[~np.isin(products[rows], products[outfit])]
 
     def _check_known(self, item_ids: Sequence[str], rows: np.ndarray) -> None:
@@ -218,6 +262,10 @@ def _shares(shares: Sequence[float], k: int) -> list[int]:
     order = np.argsort(counts - exact, kind="stable")
     counts[order[: k - counts.sum()]] += 1
     return [int(count) for count in counts]
+
+
+def _or_season(coherent: bool) -> str:
+    return " and the season and gender of the items" if coherent else ""
 
 
 def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:

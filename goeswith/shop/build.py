@@ -30,6 +30,7 @@ from goeswith.shop.index import FORMAT, Index
 from goeswith.shop.indexed_items import Intake
 from goeswith.shop.shards import Updated, digest, encode, keys, old_states
 from goeswith.shop.states import write_states
+from goeswith.shop.taste import Taste
 from goeswith.train.export import save
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
@@ -89,9 +90,7 @@ def _write(
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(fresh / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
     large = _write_large(intake, shards, fresh, say)
-    grammar = Grammar.learn(intake.dataset.catalogue, intake.dataset.outfits)
-    (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
-    _fit_scale(intake, fresh)
+    _fit(intake, fresh, say)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
@@ -205,11 +204,24 @@ class _InDatasetOrder:
         return self.scorer.score(self.place[items], mask)
 
 
-def _fit_scale(intake: Intake, fresh: Path) -> None:
-    """Write scale.json, where the data set has outfits to fit it to; that it has too few is told by the log."""
+def _fit(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> None:
+    """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
+
+    That there are too few for a scale is told by the log.
+    """
+    dataset = intake.dataset
+    grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
+    (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
     with safe_open(fresh / "states.safetensors", framework="pt") as file:
         states = ItemStates(file.get_tensor("hidden"), file.get_tensor("categories"))
-    scorer = RunScorer(intake.run.title, intake.run.model, states, intake.present)
-    scale = Scale.fit(_InDatasetOrder(scorer, np.argsort(intake.order)), intake.dataset)
+    own = RunScorer(intake.run.title, intake.run.model, states, intake.present)
+    scorer = _InDatasetOrder(own, np.argsort(intake.order))
+    scale = Scale.fit(scorer, dataset)
     if scale is not None:
         (fresh / "scale.json").write_text(scale.to_json() + "\n")
+    known = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
+    taste = Taste.fit(scorer, dataset, known[scorer.place])
+    if taste is not None:
+        taste.in_order(intake.order).save(fresh / "taste.safetensors")
+        if say:
+            say(str(taste))

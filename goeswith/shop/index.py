@@ -1,6 +1,6 @@
 """Index: a catalogue's item states, kept with the model that made them, in one folder.
 
-index.json  items.parquet  states.safetensors  grammar.json  scale.json  model/
+index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  model/
 
 Items stand by category. Rows are rows of the index: its catalogue is that of the data set in another order, and ids are
 what both have in common.
@@ -147,6 +147,16 @@ class Index:
     def grammar(self) -> Grammar:
         """Which groups make an outfit."""
         return Grammar.from_json((self.path / "grammar.json").read_text())
+
+    @cached_property
+    def taste(self) -> Any:
+        """The `goeswith.shop.taste.Taste` of the catalogue's own items; None where there were too few outfits."""
+        file = self.path / "taste.safetensors"
+        if not file.is_file():
+            return None
+        from goeswith.shop.taste import Taste
+
+        return Taste.load(file)
 
     @cached_property
     def candidates(self) -> Candidates:

@@ -31,13 +31,26 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 def world(tmp_path_factory):
     """A shop whose i7 has no features, and a run over it; nothing of it may be changed. Every outfit is right here."""
     dataset, run, index = indexed(tmp_path_factory.mktemp("shop"), without=("i7",))
-    index.grammar = Grammar.free()
+    index.grammar, index.taste = Grammar.free(), None
     return dataset, run, index
+
+
+class Plain(Stylist):
+    """By the score alone, whatever the season and however alike the looks."""
+
+    def complete(self, anchors, **asked):
+        return super().complete(anchors, **{"coherent": False, "common": None} | asked)
+
+    def fill(self, items, slot, **asked):
+        return super().fill(items, slot, **{"coherent": False} | asked)
+
+    def improve(self, items, **asked):
+        return super().improve(items, **{"coherent": False} | asked)
 
 
 @pytest.fixture(scope="module")
 def stylist(world):
-    return Stylist(world[2])
+    return Plain(world[2])
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +213,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
 def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(world):
     """The best shirt is the only one that fits the second slot; a beam of one takes it for the first."""
     index = world[2]
-    best = index.row_of[Stylist(index).fill(["i60"], "top", k=1)[0].added[0]]
+    best = index.row_of[Plain(index).fill(["i60"], "top", k=1)[0].added[0]]
     shirts = np.flatnonzero(index.known & (index.catalogue.items["category"] == "shirt").to_numpy())
     slots = [shirts, np.array([best])]
     found = grow(index, Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None), beam=1)
@@ -330,8 +343,8 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
 
 def test_guests_stand_in_outfits_and_are_never_offered(world):
     index = Index(world[2].path)
-    own, stylist = Stylist(world[2]), Stylist(index)
-    index.grammar = Grammar.free()
+    own, stylist = Plain(world[2]), Plain(index)
+    index.grammar, index.taste = Grammar.free(), None
     items, dataset = index.catalogue.items, world[0]
     first = items["item_id"][0]
     seen = load_features(dataset).values[dataset.catalogue.rows([first])]
