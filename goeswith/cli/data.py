@@ -114,20 +114,27 @@ def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
 def encode(
     dataset: DatasetArgument,
     encoder: Annotated[
-        str, typer.Option(help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words).")
-    ] = "efficientnet-lite0",
+        str | None,
+        typer.Option(
+            help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words); by default "
+            "efficientnet-lite0 where there are pictures and minilm where there are titles."
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
     workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
 ) -> None:
     """Turn pictures or titles into features, once; only what has changed is computed, a killed run goes on."""
     from goeswith.data.dataset import Dataset
     from goeswith.data.encoders.encode import encode as encode_dataset
+    from goeswith.data.encoders.encode import usual_encoders
 
-    with bar("encode") as progress:
-        done = encode_dataset(Dataset(dataset), encoder, batch_size=batch_size, workers=workers, progress=progress)
-    typer.echo(f"{done.path}: {done}")
-    for item_id, reason in done.excluded.items():
-        typer.echo(f"  left out {item_id}: {reason}")
+    opened = Dataset(dataset)
+    for name in [encoder] if encoder is not None else usual_encoders(opened):
+        with bar(f"encode {name}") as progress:
+            done = encode_dataset(opened, name, batch_size=batch_size, workers=workers, progress=progress)
+        typer.echo(f"{done.path}: {done}")
+        for item_id, reason in done.excluded.items():
+            typer.echo(f"  left out {item_id}: {reason}")
 
 
 def questions(

@@ -104,6 +104,8 @@ class Candidates:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The first stage: for each partial outfit (B, n) the best `count` of the allowed rows (M,), best first.
 
+        Where the search is `exact`, there need be no second one: the scores are the model's own of the gap.
+
         One matrix product for each category (FAISS where it is large): the items of a category stand together, and
         what is asked of them differs from category to category.
 
