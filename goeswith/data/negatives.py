@@ -76,7 +76,7 @@ class Negatives:
         self._known = _Known(known, len(catalogue)) if known else None
         self.weights = weights
         """(U,) float64 how likely each item is drawn, within its pool."""
-        self.pool_weights = np.bincount(pools, weights)[pools]
+        self.pool_weights = np.bincount(pool, weights)[pool]
         """(U,) float64 sum of the weights of each item's pool."""
         self.completions = 0
         """How many draws were refused because they would have completed a known outfit."""
