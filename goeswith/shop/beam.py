@@ -83,9 +83,15 @@ def _worth(index: Index, template: Template, items: np.ndarray) -> np.ndarray | 
     return worth
 
 
-def refused(template: Template, items: np.ndarray, rest: float, part: np.ndarray) -> np.ndarray:
-    """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear."""
+def refused(
+    template: Template, items: np.ndarray, rest: float, part: np.ndarray, banned: np.ndarray | None = None
+) -> np.ndarray:
+    """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear.
+
+    rest: what the slots to come cost at least. banned: (B, x) further products that must not join; −1 = none.
+    """
     used, theirs = template.products[items], template.products[part]
+    used = used if banned is None else np.concatenate([used, banned], axis=1)
     found = np.zeros((len(items), len(part)), bool)
     twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
     found[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
@@ -173,3 +179,53 @@ def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, fir
         chosen.append(best)
         nearest = torch.maximum(nearest, (directions @ directions[best]).double())
     return np.array(chosen)
+
+
+class Beams(NamedTuple):
+    """Looks around several anchors: items (B, n), scores (B,) as those of `Beam`, owner (B,) whose they are."""
+
+    items: np.ndarray
+    scores: np.ndarray
+    owner: np.ndarray
+
+
+def grow_many(
+    index: Index, template: Template, anchors: np.ndarray, beam: int, tried: int, pool: int, banned: np.ndarray
+) -> Beams:
+    """As `grow`, around many anchors (A,) at once, one item each; of each the `pool` best whole looks, best first.
+
+    The model has to have a first stage, and there is no budget.
+
+    Args:
+        template: whose anchors are not looked at.
+        beam: partial looks of an anchor that go on, at most two of which continue one. tried: candidates beside each of
+            them that the model scores.
+        banned: (A, x) products that the looks of an anchor must not have; −1 = none.
+    """
+    held = Beams(anchors[:, None], np.zeros(len(anchors)), np.arange(len(anchors)))
+    for place, allowed in enumerate(template.slots):
+        items, last = held.items, place + 1 == len(template.slots)
+        refuse = partial(refused, template, items, 0.0, banned=banned[held.owner])
+        count = tried if place else max(tried, 2 * beam)
+        rows, first = index.candidates.shortlist(items, allowed, count, refuse, _worth(index, template, items))
+        at, column = np.isfinite(first).nonzero()
+        looks = np.column_stack([items[at], rows[at, column]])
+        owner = held.owner[at]
+        if not len(looks):
+            return Beams(looks, np.zeros(0), owner)
+        scores = _scored(index, template, looks).scores
+        order = first_of_each(np.column_stack([owner, np.sort(template.products[looks], axis=1)]), scores)
+        if place and not last:
+            order = order[_turns(at[order]) < 2]
+        order = order[_turns(owner[order]) < (pool if last else beam)]
+        order = order[np.argsort(owner[order], kind="stable")]
+        held = Beams(looks[order], scores[order], owner[order])
+    return held
+
+
+def _turns(owner: np.ndarray) -> np.ndarray:
+    """(m,) how many before each are of the same owner (m,)."""
+    order = np.argsort(owner, kind="stable")
+    turns = np.empty(len(owner), np.int64)
+    turns[order] = np.arange(len(owner)) - np.searchsorted(owner[order], owner[order])
+    return turns
