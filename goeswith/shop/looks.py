@@ -24,6 +24,8 @@ TOGETHER = 32
 """Anchors whose looks are searched together."""
 BEAM, TRIED, POOL = 8, 8, 64
 """Partial looks of an anchor, candidates tried beside each of them, and whole looks that are chosen from."""
+TRIES = 3
+"""Further searches around an anchor whose looks were all refused, each without what is offered often enough by then."""
 FAIR = 4.0
 """So many times its even share of the looks an item may be in, by default."""
 FEWEST = 2
@@ -115,7 +117,7 @@ class Maker:
         except CatalogueError:  # nothing fits, which the count of looks will show
             return
         chosen: list[list[np.ndarray]] = [[] for _ in rows]
-        for _ in range(count + 1):
+        for _ in range(count + TRIES):
             open_ = [place for place, found in enumerate(chosen) if len(found) < count]
             rest = self._within(template, caps)
             if not open_ or rest is None:
