@@ -28,7 +28,7 @@ def import_(
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options, dest = _options(layout, option, column, outfits), paths[-1]
+    options, dest = layout_options(layout, option, column, outfits), paths[-1]
     source = paths[0] if len(paths) == 2 else None
     with bar("draw") as progress:
         done = import_data(
@@ -39,7 +39,9 @@ def import_(
         typer.echo(f"  {line}")
 
 
-def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+def layout_options(
+    layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None = None
+) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
