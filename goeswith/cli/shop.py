@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith.cli.options import JsonOption, bar, with_filters
+from goeswith.cli.options import JsonOption, SetOption, bar, bars, with_filters
 
 if TYPE_CHECKING:
     from goeswith.shop.stylist import Stylist
 
 app = typer.Typer()
 
-IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that goeswith index made.")]
+
+def _inside(path: Path) -> Path:
+    """The index in the folder of a build; any other path as it is."""
+    return path / "index" if (path / "index" / "index.json").is_file() else path
+
+
+IndexArgument = Annotated[
+    Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder made by goeswith index or goeswith build.")
+]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
 PicturesOption = Annotated[
     bool | None, typer.Option("--pictures/--no-pictures", help="Small pictures; where the terminal can by default.")
@@ -31,6 +40,37 @@ PopularityOption = Annotated[
 CoherentOption = Annotated[
     bool, typer.Option("--coherent/--incoherent", help="Add only items of the given ones' season and gender.")
 ]
+
+
+@app.command()
+def build(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of an export: items, outfits, images.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; the same call brings it up to date.")],
+    layout: Annotated[str, typer.Option(help="Layout of the source, see goeswith import.")] = "table",
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this trained run instead of training.")] = None,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits, the training and the looks shown.")] = 0,
+) -> None:
+    """Build a shop that can be served from an export: import, encode, train, calibrate, index, show twelve looks."""
+    from goeswith.cli.data import layout_options
+    from goeswith.shop.pipeline import STAGES
+    from goeswith.shop.pipeline import build as build_shop
+
+    start = time.monotonic()
+
+    def say(stage: str, line: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - start), 60)
+        typer.echo(f"{minutes}:{seconds:02d}  {STAGES.index(stage) + 1}/{len(STAGES)} {stage}: {line}")
+
+    with bars() as progress:
+        built = build_shop(
+            source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
+            settings=settings or (), seed=seed, say=say, progress=progress,
+        )  # fmt: skip
+    typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
 
 
 @app.command()
