@@ -25,16 +25,11 @@ def import_(
     groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
 ) -> None:
     """Bring outfits as they were published, or your own tables, into a data set folder."""
-    from goeswith.data.group_map import read_groups
     from goeswith.data.importing import import_data
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options, dest = _options(layout, option, column, outfits), paths[-1]
-    if groups is not None:
-        if layout != "table":
-            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
-        options["groups"] = read_groups(groups)
+    options, dest = layout_options(layout, option, column, outfits, groups), paths[-1]
     source = paths[0] if len(paths) == 2 else None
     with bar("draw") as progress:
         done = import_data(
@@ -45,7 +40,13 @@ def import_(
         typer.echo(f"  {line}")
 
 
-def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+def layout_options(
+    layout: str,
+    option: list[str] | None,
+    column: list[str] | None,
+    outfits: int | None = None,
+    groups: Path | None = None,
+) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
@@ -62,6 +63,12 @@ def _options(layout: str, option: list[str] | None, column: list[str] | None, ou
         if layout != "sample" or "outfits" in options:
             raise ConfigError("--outfits says how many the sample has, and once; leave it out")
         options["outfits"] = outfits
+    if groups is not None:
+        if layout != "table":
+            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        from goeswith.data.group_map import read_groups
+
+        options["groups"] = read_groups(groups)
     return options
 
 
