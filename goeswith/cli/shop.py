@@ -1,4 +1,4 @@
-"""The commands over a shop's catalogue: index it, complete looks, fill gaps, improve outfits, find substitutes."""
+"""Commands for a shop's catalogue: index it, complete looks, fill gaps, improve outfits, find substitutes."""
 
 from __future__ import annotations
 
@@ -17,22 +17,30 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that goeswith index made.")]
+IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder written by goeswith index.")]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
 PicturesOption = Annotated[
-    bool | None, typer.Option("--pictures/--no-pictures", help="Small pictures; where the terminal can by default.")
+    bool | None, typer.Option("--pictures/--no-pictures", help="Show small pictures. Default: if the terminal can.")
 ]
-DiversityOption = Annotated[float, typer.Option(help="0: the best scores; up to 1: answers that differ more.")]
+DiversityOption = Annotated[float, typer.Option(help="0: best scores only; up to 1: more varied results.")]
 
 
 @app.command()
 def index(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder: the catalogue.")],
-    out: Annotated[Path, typer.Option(help="Folder of the index; one that is there is brought up to date.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder with the catalogue.")],
+    out: Annotated[Path, typer.Option(help="Folder of the index; an existing index is updated.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the states of a whole catalogue once, to search it; a killed one goes on where it stopped."""
+    """Build or update the index of a catalogue, which the search commands read.
+
+    Computes what the model needs of each item, once. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith index runs/add-gnn data/mango --out indices/mango
+      goeswith index runs/add-gnn data/mango --out indices/mango --json
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.shop.build import build_index
 
@@ -51,16 +59,22 @@ def index(
 def complete(
     index: IndexArgument,
     items: ItemsArgument,
-    slot: Annotated[list[str], typer.Option(help="Group or category that the look lacks; repeatable.")],
-    budget: Annotated[float | None, typer.Option(help="Most that the whole look may cost.")] = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many looks.")] = 5,
-    beam: Annotated[int, typer.Option(help="Partial looks kept at each slot.")] = 16,
+    slot: Annotated[list[str], typer.Option(help="Group or category to add to the look; repeatable.")],
+    budget: Annotated[float | None, typer.Option(help="Highest total price of a look.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of looks.")] = 5,
+    beam: Annotated[int, typer.Option(help="Beam width: partial looks kept at each slot.")] = 16,
     diversity: DiversityOption = 0.0,
     filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Whole looks around some items: the best item for each slot, the best looks first."""
+    """Complete a look around some items: the best items for each slot, best looks first.
+
+    \b
+    Examples:
+      goeswith complete indices/mango top-17 --slot bottom --slot shoes
+      goeswith complete indices/mango top-17 --slot shoes --slot bag --budget 120 -k 3
+    """
     stylist = _stylist(index)
     found = stylist.complete(items, slots=slot, filters=filters, budget=budget, k=k, beam=beam, diversity=diversity)
     _tell(stylist, found, as_json, pictures, "looks")
@@ -71,14 +85,20 @@ def complete(
 def fill(
     index: IndexArgument,
     items: ItemsArgument,
-    slot: Annotated[str, typer.Option(help="Group or category of the gap.")],
-    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    slot: Annotated[str, typer.Option(help="Group or category to fill, e.g. shoes.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     diversity: DiversityOption = 0.0,
     filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The best items for one gap in an outfit."""
+    """Find the best items for one missing slot of an outfit.
+
+    \b
+    Examples:
+      goeswith fill indices/mango top-17 bottom-4 --slot shoes
+      goeswith fill indices/mango top-17 --slot bag -k 3 --price-max 50 --in-stock
+    """
     stylist = _stylist(index)
     found = stylist.fill(items, slot, filters=filters, k=k, diversity=diversity)
     _tell(stylist, found, as_json, pictures, "choices")
@@ -89,13 +109,19 @@ def fill(
 def improve(
     index: IndexArgument,
     items: ItemsArgument,
-    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="This item must stay; repeatable.")] = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many swaps.")] = 5,
+    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Keep this item; repeatable.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of swaps.")] = 5,
     filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which item hurts an outfit, and what to swap it for."""
+    """Find swaps of one item that improve an outfit.
+
+    \b
+    Examples:
+      goeswith improve indices/mango top-17 bottom-4 shoes-9
+      goeswith improve indices/mango top-17 bottom-4 shoes-9 --lock top-17 -k 3
+    """
     stylist = _stylist(index)
     found = stylist.improve(items, locked=lock or (), filters=filters, k=k)
     if not found and not as_json:
@@ -108,16 +134,22 @@ def improve(
 def similar(
     index: IndexArgument,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
-    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Substitutes for an item: of its category, nearest to what the model sees in it."""
+    """Find substitutes: items of the same category that the model sees as most alike.
+
+    \b
+    Examples:
+      goeswith similar indices/mango shoes-9
+      goeswith similar indices/mango shoes-9 -k 5 --colour black
+    """
     stylist = _stylist(index)
     found = stylist.similar(item, filters=filters, k=k)
     if not found and not as_json:
-        typer.echo("no other item of its category fits the filters")
+        typer.echo("no other item of its category passes the filters")
     _tell(stylist, found, as_json, pictures, "similar")
 
 
@@ -125,10 +157,18 @@ def similar(
 def explain(
     index: IndexArgument,
     items: ItemsArgument,
-    swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Look for the swap that helps most.")] = True,
+    swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Also search for the best swap.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Why an outfit has its score: a sentence, then pairs, items, attributes and rules in numbers."""
+    """Explain the score of an outfit.
+
+    Prints a sentence, then the contributions of pairs, items, attributes and rules.
+
+    \b
+    Examples:
+      goeswith explain indices/mango top-17 bottom-4 shoes-9
+      goeswith explain indices/mango top-17 bottom-4 --no-swap --json
+    """
     from goeswith.shop.explain import explain as explain_outfit
     from goeswith.shop.explain import tables
 
@@ -139,18 +179,24 @@ def explain(
 @app.command()
 def serve(
     index: IndexArgument,
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; any but the local one needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8000,
     token: Annotated[
-        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="That every request has to give.", show_envvar=True)
+        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="Token that every request must send.", show_envvar=True)
     ] = None,
     feedback: Annotated[
-        Path | None, typer.Option(help="File that saved outfits are kept in; feedback.jsonl beside INDEX.")
+        Path | None, typer.Option(help="File for saved outfits. Default: feedback.jsonl beside INDEX.")
     ] = None,
 ) -> None:
-    """Answer programs (/v1, documented at /docs) and people (the studio, at /) over HTTP, until Ctrl-C."""
+    """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
+
+    The API is documented at /docs.
+
+    \b
+    Examples:
+      goeswith serve indices/mango
+      GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
+    """
     from goeswith.studio import run
 
     run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
@@ -158,13 +204,19 @@ def serve(
 
 @app.command()
 def feedback(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the studio saved: feedback.jsonl.")],
-    out: Annotated[Path, typer.Option(help="The outfit table to write, a new CSV file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved outfits: feedback.jsonl.")],
+    out: Annotated[Path, typer.Option(help="Outfit table to write: a new CSV file.")],
     dataset: Annotated[
-        str | None, typer.Option(metavar="DATASET", help="Leave out outfits with items that it does not have.")
+        str | None, typer.Option(metavar="DATASET", help="Skip outfits with items that this data set lacks.")
     ] = None,
 ) -> None:
-    """Outfits saved in the studio, as an outfit table that can be imported and trained on."""
+    """Write the outfits saved in the studio as a table that can be imported.
+
+    \b
+    Examples:
+      goeswith feedback indices/feedback.jsonl --out saved.csv
+      goeswith feedback indices/feedback.jsonl --out saved.csv --dataset data/mango
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.studio.service.feedback import write_outfits
 
