@@ -35,7 +35,7 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest}: {error.strerror}") from None
+        raise DataError(f"cannot create the folder {dest}: {error.strerror}") from None
     try:
         yield partial
         os.rename(partial, dest)
@@ -60,7 +60,7 @@ def fresh_file(dest: Path) -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write {dest} ({error.strerror or error}); make room or choose another place") from None
+        raise DataError(f"cannot write {dest} ({error.strerror or error}); free some space or choose another place") from None
 
 
 def put_in_place(fresh: Path, dest: Path) -> None:
@@ -168,7 +168,7 @@ def _open_quote(text: str) -> str:
         if line.count('"') % 2:
             return (
                 f"line {place} opens a quote and does not close it; "
-                'write a quote that belongs to a value twice, and put quotes around the value, like "5"" heel"'
+                'double a quote inside a value, and put quotes around the value, like "5"" heel"'
             )
     return ""
 
@@ -228,7 +228,7 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
         found = ", ".join(name for name in needed if name not in missing) or "none of its files"
         raise DataError(
             f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {found}); "
-            "give the folder that the publisher's files were unpacked to"
+            "give the folder with the publisher's unpacked files"
         )
 
 

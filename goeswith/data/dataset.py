@@ -101,7 +101,7 @@ class Dataset:
             return outfits
         chosen = outfits.sources == self.outfit_source
         if not chosen.any():
-            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none that has a name"
+            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none with a name"
             raise DataError(f"{where} has no outfit of source {self.outfit_source!r}; the sources there are: {have}")
         return outfits.take(chosen)
 
@@ -223,5 +223,5 @@ def _link(source: Path, dest: Path, item_id: str) -> None:
         except OSError as error:
             raise DataError(
                 f"cannot copy {source}, the picture of item {item_id!r}: {error.strerror or error}; "
-                "restore the file or take it out of the item table"
+                "restore the file or remove it from the item table"
             ) from None

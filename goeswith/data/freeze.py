@@ -115,9 +115,9 @@ def make_questions(
     )
     skipped = {
         "outfits without a top and a bottom": whole - len(own),
-        "outfits with no place that has enough wrong items": len(own) - len(can),
-        "outfits whose wrong items did not fit": int((~ok).sum()),
-        "wrong items that would have completed another known outfit": drawer.completions,
+        "outfits without an item that has enough negatives": len(own) - len(can),
+        "outfits whose negatives were rejected": int((~ok).sum()),
+        "negatives that would have completed another known outfit": drawer.completions,
     }
     return frame.select(*SCHEMA), {reason: number for reason, number in skipped.items() if number}
 
@@ -282,7 +282,7 @@ def _same(path: Path, info: dict[str, str]) -> None:
     for name, value in info.items():
         if there.get(name) != value:
             raise DataError(
-                f"{path} is frozen already, with {name} {there.get(name)!r}, not {value!r}; "
+                f"{path} already holds frozen questions, with {name} {there.get(name)!r}, not {value!r}; "
                 "remove the file or choose another place"
             )
 

@@ -89,7 +89,7 @@ def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float 
     from matplotlib.figure import Figure
 
     if out.suffix not in (".svg", ".png", ".pdf"):
-        raise DataError(f"{out} is no picture; name it .svg, .png or .pdf")
+        raise DataError(f"{out} is not a picture; name it .svg, .png or .pdf")
     with rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)

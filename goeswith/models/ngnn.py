@@ -63,7 +63,7 @@ class NgnnConfig:
         if self.hidden % 4:
             raise ConfigError(f"hidden is {self.hidden}; it must be a multiple of 4")
         if not hasattr(nn.functional, "grouped_mm"):
-            raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, and here is {torch.__version__}")
+            raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, but this is {torch.__version__}")
 
 
 def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class OutfitTransformerConfig:
         at_least(self, 0, "focus")
         below_one(self, "dropout")
         if self.hidden % self.heads:
-            raise ConfigError(f"hidden={self.hidden} is no multiple of heads={self.heads}; change one of them")
+            raise ConfigError(f"hidden={self.hidden} is not a multiple of heads={self.heads}; change one of them")
 
 
 class OutfitTransformer(nn.Module):

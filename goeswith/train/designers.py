@@ -62,7 +62,7 @@ class DesignersConfig:
         below_one(self, "ema_decay")
         if self.untrained and self.teaching != "frozen":
             raise ConfigError(
-                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it learns along"
+                f"untrained=true is a control for teaching=frozen; with teaching={self.teaching} the teacher would be trained"
             )
 
     def check(self, student: str) -> None:
@@ -73,8 +73,8 @@ class DesignersConfig:
         """
         if student != "add-gnn" and self.carry != "responses":
             raise ConfigError(
-                f"carry={self.carry}: masks and initialisation are add-gnn's; "
-                f"to {student} a teacher speaks by its rankings, --set carry=responses"
+                f"carry={self.carry}: masks and initialisation are for add-gnn only; "
+                f"for {student}, teach by rankings: --set carry=responses"
             )
 
 

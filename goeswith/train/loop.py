@@ -129,7 +129,7 @@ class _Loop:
         for name, outfits in (("train", data.train), ("valid", data.valid)):
             if not len(outfits):
                 raise DataError(
-                    f"the {name} split has no outfit to use; import the data with another seed or more of it"
+                    f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
         self.model: Any = model
         self.data, self.config, self.folder = data, config, folder
@@ -208,7 +208,7 @@ class _Loop:
         if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
-                "(akd-dbpr a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
+                "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if silent.any() and not silent.all():  # some have no answer for some outfits, e.g. for one without a top
             self.unservable += int(silent.sum())

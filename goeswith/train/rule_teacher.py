@@ -121,7 +121,7 @@ class RuleTeacher(nn.Module):
         """
         if self.config.probability == "ratio" and not isinstance(student, AkdDbpr):
             raise ConfigError(
-                "probability=ratio needs scores that are never negative, which akd-dbpr alone has; "
+                "probability=ratio needs scores that are never negative, which only akd-dbpr gives; "
                 "add --set probability=softmax"
             )
 

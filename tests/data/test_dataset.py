@@ -219,7 +219,7 @@ def test_a_folder_may_have_the_sign_of_a_source_in_its_name(imported, tmp_path):
 
 def test_a_source_of_outfits_that_have_none_is_refused(imported, tmp_path):
     made = create(imported, tmp_path / "shop", layout="table")
-    with pytest.raises(DataError, match="the sources there are: none that has a name"):
+    with pytest.raises(DataError, match="the sources there are: none with a name"):
         Dataset(f"{made.path}#users")
 
 

@@ -29,9 +29,9 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
     assert column(imported, "group") == {"a": "outer", "b": "shoes", "c": "accessory"}
     assert column(imported, "shelf") == {"a": "1", "b": "2", "c": "3"}
     assert imported.images == {"a": shop / "images/red/a.jpg"}
-    assert imported.skipped["pictures that are named but not there"] == 1
+    assert imported.skipped["missing pictures that the item table names"] == 1
     assert imported.skipped["outfits.csv: items named twice in one outfit"] == 1
-    assert "2 prices are no number from 0 up and count as unknown" in imported.notes
+    assert "2 prices are not numbers of 0 or more and count as unknown" in imported.notes
     assert "1 items have no title" in imported.notes
     assert len(create(imported, shop / "dest", layout="table").outfits) == 2
 

@@ -257,7 +257,7 @@ def test_an_outfit_between_two_splits_gets_none_and_is_told():
     assert drawn.splits.tolist() == ["", "train", "", "", ""]  # the short ones lie in the bridge
     told = report["sources"]["all"]
     assert (told["between"], told["without_split"]) == (4, 4)
-    assert ", 4 in none (4 are near outfits of two splits)" in describe(report)[0]
+    assert ", 4 in none (4 are near-duplicates of outfits in two splits)" in describe(report)[0]
 
 
 def test_a_published_split_wins_over_the_one_an_outfit_had():

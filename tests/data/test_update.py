@@ -155,7 +155,7 @@ def test_where_nothing_has_changed_the_folder_is_left(shop: Imported, made: Path
     node, before = made.stat().st_ino, contents(made)
     done = bring(shop, made)
     assert done.unchanged
-    assert done.lines == ["nothing has changed; the folder is as it was"]
+    assert done.lines == ["nothing has changed; the folder was left as it is"]
     assert (made.stat().st_ino, contents(made)) == (node, before)
     assert not bring(shop, made, name="other").unchanged
     assert bring(shop, made).dataset.name == "other"
@@ -288,8 +288,8 @@ def refused(error: type[Exception], words: str, shop: Imported, dest: Path, **gi
 def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, tmp_path: Path) -> None:
     before = contents(made)
     refused(ConfigError, "imported as layout 'table', not 'mango'; bring it up to date by", shop, made, layout="mango")
-    refused(ConfigError, "the drawn sample has nothing to bring up to date; import it", shop, made, layout="sample")
-    refused(ConfigError, "was split by seed 5, and its splits stay; leave out --seed 4", shop, made, seed=4)
+    refused(ConfigError, "the sample cannot be updated; import it", shop, made, layout="sample")
+    refused(ConfigError, "was split by seed 5, and its splits are kept; leave out --seed 4", shop, made, seed=4)
     refused(ConfigError, "data#users is one source of a data set", shop, tmp_path / "data#users")
     (tmp_path / "empty").mkdir()
     refused(DataError, "empty is not a goeswith data set", shop, tmp_path / "empty")
@@ -305,7 +305,7 @@ def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, t
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (None, "known.parquet is gone, and with it what was in training before; restore the file"),
+        (None, "known.parquet is missing, and it records which outfits were in training; restore the file"),
         (lambda table: table.drop("split"), "known.parquet has no column 'split'; restore"),
         (lambda table: table.with_columns(item_ids=pl.lit("i1")), "has no lists of item ids; restore"),
         (lambda table: table.with_columns(item_ids=pl.lit(["i1"])), "has an outfit of fewer than two items; restore"),
@@ -424,7 +424,7 @@ def test_an_update_while_encoding_is_told(shop: Imported, made: Path, network: l
             shop.items = shop.items.with_columns(title=pl.lit("the same"))
             bring(shop, made)
 
-    with pytest.raises(DataError, match="was brought up to date while it was encoded; run the same command again"):
+    with pytest.raises(DataError, match="was updated while it was being encoded; run the same command again"):
         encode(Dataset(made), "titles", batch_size=4, progress=meanwhile)
     assert not features_path(Dataset(made), "titles").exists()
     assert encode(Dataset(made), "titles").encoded == 60
@@ -445,7 +445,7 @@ def test_features_from_elsewhere_go_on_and_are_told(shop: Imported, made: Path, 
     shop.items = shop.items.with_columns(title=pl.lit("the same"))
     told = bring(shop, made).again
     assert told == [
-        f"features/{name}.safetensors was not made by goeswith encode; see that it is right for the items of now"
+        f"features/{name}.safetensors was not made by goeswith encode; check that it fits the current items"
         for name in ("broken", "own")
     ]
     with pytest.raises(CatalogueError, match="the items are not; encode this data set again"):
@@ -477,7 +477,7 @@ def test_questions_stay_or_are_told_with_their_command(shop: Imported, made: Pat
     assert contents(asked) == before
     assert len(before) == 5
     assert bring(without(shop, {"i1"}), made).again == [
-        f"questions of the old data set are left out ({names}); make them anew: goeswith questions {made} {flags}"
+        f"questions of the old data set were not carried over ({names}); create them again: goeswith questions {made} {flags}"
         for names, flags in (
             ("mine.parquet", f"--outfits looks.csv --task fitb --negatives random --out {asked}/mine.parquet"),
             ("test-compat-random.parquet, test-fitb-random.parquet", "--seed 3"),
@@ -536,12 +536,12 @@ def test_the_command_tells_what_became_of_the_data_set(
     code, out, _ = shell("import", "table", source, data, "--update")
     assert out.splitlines() == [
         f"{data}: 40 items, 0 pictures, 37 outfits",
-        "  nothing has changed; the folder is as it was",
+        "  nothing has changed; the folder was left as it is",
         "  note: 40 items have no picture",
     ]
     export(range(2, 42), skip="i41,coat,1\n")
     code, _, err = shell("import", "table", source, data, "--update")
-    assert (code, "stands in an earlier row too" in err) == (1, True)
+    assert (code, "is also in an earlier row" in err) == (1, True)
     code, out, _ = shell("import", "table", source, data, "--update", "--option", "skip_bad=yes")
     assert code == 0
     assert out.splitlines()[:3] == [
@@ -549,7 +549,7 @@ def test_the_command_tells_what_became_of_the_data_set(
         "  items: 2 added, 0 changed, 2 removed; 0 pictures changed",
         "  outfits: 35 kept, 2 added, 2 removed, 0 without a split",
     ]
-    assert "  skipped 1: items.csv: rows whose item_id stands in an earlier row too" in out
+    assert "  skipped 1: items.csv: rows whose item_id is also in an earlier row" in out
     code, _, err = shell("import", "mango", source, data, "--update")
     assert (code, "was imported as layout 'table', not 'mango'" in err) == (1, True)
     code, _, err = shell("import", "sample", tmp_path / "drawn", "--update")

@@ -273,7 +273,7 @@ def test_the_summary_says_what_was_measured(told: Insights):
     first, reach, disputes, turned, *_ = summary(told)
     assert percent(told.right_active[0], 1) in first
     assert percent(told.right_active[1], 1) in first
-    assert re.search(r"rules (helps|hurts|makes no sure difference):", first)
+    assert re.search(r"rules (helps|hurts|makes no clear difference):", first)
     assert reach.startswith(f"Of {told.questions} questions, {told.active} (")
     assert f"disagree in {told.disputes} questions" in disputes
     assert f"the rules are right in {percent(told.rules_right / told.disputes)}," in disputes
@@ -391,7 +391,7 @@ def test_an_explanation_is_a_sentence_or_two(run: Run, dataset: Dataset):
     ):
         told = explain_pair(run, dataset, top, bottom)
         text = str(told)
-        assert text.startswith(f"The student puts this pair above {percent(told.above)} of 38 bottoms for this top. ")
+        assert text.startswith(f"The student ranks this pair above {percent(told.above)} of 38 bottoms for this top. ")
         assert says in text
         assert f"; with them it stands above {percent(told.above_taught)} (" in text
         assert told.to_dict()["explanation"] == text
@@ -415,7 +415,7 @@ def test_a_pair_that_no_rule_speaks_of_is_said_to_be_one(folder: Path, dataset: 
     assert str(every).endswith("says yes (but to every other bottom as well), so nothing changes.")
     assert every.above == every.above_taught
     silent = explain_pair(write_run(folder, dataset, RULES[:1], name="single"), dataset, other, blue)
-    assert str(silent).endswith("No rule speaks of it, nor of any of the others, so nothing changes.")
+    assert str(silent).endswith("No rule speaks of it, nor to any of the others, so nothing changes.")
 
 
 def test_what_cannot_be_explained_is_refused_in_one_sentence(folder: Path, run: Run, dataset: Dataset, tmp_path: Path):

@@ -124,7 +124,7 @@ def test_what_cannot_be_given_is_refused_and_leaves_nothing(run: Run, world: Dat
     with pytest.raises(DataError, match=rf"other \({other.fingerprint}\) is not what .*taught was trained on"):
         run.save_pretrained(given, datasets=[other])
     for gone, sentence in (
-        ("rules.toml", "was taught by rules and lacks rules.toml; train the run again"),
+        ("rules.toml", "was trained with rules but lacks rules.toml; train the run again"),
         ("weights.safetensors", "has not finished; run the same train command"),
     ):
         copy = tmp_path / f"without-{gone}"
@@ -187,16 +187,16 @@ def test_to_the_hub_and_back(run: Run, world: Dataset, tmp_path: Path, monkeypat
     opened = goeswith.from_pretrained("me/looks", revision="a1b2c3")
     assert opened.path.name == "a1b2c3"
     assert opened.scorer(world).name == "looks"
-    with pytest.raises(ModelError, match=r"cannot be put on the hub as others/looks \(OSError: 403 .* not yours\);"):
+    with pytest.raises(ModelError, match=r"cannot be uploaded to the hub as others/looks \(OSError: 403 .* not yours\);"):
         run.push_to_hub("others/looks")
     with pytest.raises(ModelError, match=r"no folder me/none here, and .* \(RuntimeError: cannot reach the hub\); che"):
         goeswith.from_pretrained("me/none")
     for name in ("looks", "a/b/c", "../me/looks", "/me/looks"):
         with pytest.raises(ModelError, match="called owner/name; check the name" if "me/" in name else "owner/name"):
             goeswith.from_pretrained(name)
-    with pytest.raises(ModelError, match="'looks' is no name on the hub; write owner/name"):
+    with pytest.raises(ModelError, match="'looks' is not a name on the hub; write owner/name"):
         run.push_to_hub("looks")
-    with pytest.raises(ModelError, match="is a folder here and has no revision 'main'"):
+    with pytest.raises(ModelError, match="is a local folder and has no revision 'main'"):
         goeswith.from_pretrained(run.path, revision="main")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match=r"pip install 'goeswith\[hub\]'"):

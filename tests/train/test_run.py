@@ -102,7 +102,7 @@ def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) ->
 
 def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:
     before = sorted(world.path.iterdir())
-    with pytest.raises(ModelError, match=r"is no folder of a run, it holds dataset\.json; choose a new folder"):
+    with pytest.raises(ModelError, match=r"is not a run folder, it holds dataset\.json; choose a new folder"):
         train("add-gnn", world, world.path, settings=SMALL)
     assert sorted(world.path.iterdir()) == before
     (tmp_path / "file").touch()

@@ -147,7 +147,7 @@ def _answer(worker: subprocess.Popen[bytes], chunk: Sequence[str], size: tuple[i
     if not line or worker.stdout.readinto(block.reshape(-1).data) != block.nbytes:
         raise DataError(
             f"a process that decodes pictures died with code {worker.wait()} between {chunk[0]} and {chunk[-1]}; "
-            "run again to go on from there, with --workers 0 to see which picture it is"
+            "run the command again to resume, with --workers 0 to find the picture"
         )
     return block, reasons
 

@@ -75,7 +75,7 @@ def read(
         twice = more.filter(pl.col("outfit_id").is_in(worn["outfit_id"].implode()))
         if len(twice):
             raise DataError(
-                f"{path}: outfit_id {twice['outfit_id'][0]!r} stands in {outfits} too; rename the outfit in one of them"
+                f"{path}: outfit_id {twice['outfit_id'][0]!r} is also in {outfits}; rename the outfit in one of them"
             )
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
@@ -89,7 +89,7 @@ def read(
         source=str(source),
         licence=licence,
         images=pictures,
-        skipped=skipped | {"pictures that are named but not there": lost},
+        skipped=skipped | {"missing pictures that the item table names": lost},
         notes=notes,
         columns=columns or {},
     )
@@ -109,7 +109,7 @@ def _places(
                 "name the item table with --option items=FILE"
             )
     if images is not None and not images.is_dir():
-        raise DataError(f"there is no folder {images} of pictures; correct the option images or leave it out")
+        raise DataError(f"there is no picture folder {images}; correct --option images or leave it out")
     return items or source, outfits, images
 
 
@@ -127,10 +127,10 @@ def _check_columns(columns: dict[str, str], tables: dict[Path, pl.DataFrame]) ->
         if ours not in FIELDS:
             near = difflib.get_close_matches(ours, FIELDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"its columns are: {', '.join(FIELDS)}"
-            raise ConfigError(f"goeswith has no column {ours!r} to take {theirs} as; {hint}")
+            raise ConfigError(f"goeswith has no column {ours!r} to map {theirs} to; {hint}")
         if theirs not in have:
             raise ConfigError(
-                f"there is no column {theirs!r} to take {ours} from in {' or '.join(map(str, tables))}; "
+                f"there is no column {theirs!r} to map to {ours} in {' or '.join(map(str, tables))}; "
                 f"the columns are: {', '.join(have)}"
             )
 
@@ -193,25 +193,25 @@ def _items(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFram
     """Sound items; a missing group follows from the category, a price that is no number ≥ 0 becomes null."""
     _needed(table, ["item_id", "category"], path)
     if table.is_empty():
-        raise DataError(f"{path} lists no item; put at least one below the header")
+        raise DataError(f"{path} lists no items; add at least one row below the header")
     faults = [
         Fault("item_id", "is empty", _empty("item_id"), "give the item an id"),
-        Fault("item_id", "stands in an earlier row too", ~pl.col("item_id").is_first_distinct(), "ids must be unique"),
+        Fault("item_id", "is also in an earlier row", ~pl.col("item_id").is_first_distinct(), "ids must be unique"),
         Fault("category", "is empty", _empty("category"), "give the item a category"),
     ]
     if "group" in table.columns:
         odd = ~_empty("group") & ~pl.col("group").str.to_lowercase().is_in(GROUPS)
-        faults.append(Fault("group", "is no group", odd, f"use one of {', '.join(GROUPS)}, or none"))
+        faults.append(Fault("group", "is not a group", odd, f"use one of {', '.join(GROUPS)}, or none"))
     if "image" in table.columns:
         escapes = pl.col("image").str.contains(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")
-        faults.append(Fault("image", "lies outside the picture folder", escapes, "give a path inside that folder"))
+        faults.append(Fault("image", "is outside the picture folder", escapes, "give a path inside that folder"))
     items, skipped = _sound(table, faults, path, skip_bad)
     notes = []
     if "price" in items.columns:
         price = pl.col("price").cast(pl.Float64, strict=False)
         good = items.select(pl.when(price.is_finite() & (price >= 0)).then(price).alias("price")).to_series()
         odd_prices = good.null_count() - items.select(pl.col("price").is_null().sum()).item()
-        notes += [f"{odd_prices} prices are no number from 0 up and count as unknown"] if odd_prices else []
+        notes += [f"{odd_prices} prices are not numbers of 0 or more and count as unknown"] if odd_prices else []
         items = items.with_columns(good)
     if "title" in items.columns:
         untitled = items.select(_empty("title").sum()).item()
@@ -231,7 +231,7 @@ def _loose(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFram
         return _sound(table, [empty], path, skip_bad, whole=None)
     _needed(table, ["outfit_id"], path)
     twice = ~pl.col("outfit_id").is_first_distinct() & ~_empty("outfit_id")
-    fault = Fault("outfit_id", "stands in an earlier row too", twice, "one row an outfit, or use the long form")
+    fault = Fault("outfit_id", "is also in an earlier row", twice, "one row per outfit, or use the long form")
     table, skipped = _sound(table, [fault], path, skip_bad)
     lists = pl.col("item_ids").str.split(";") if table["item_ids"].dtype == pl.String else pl.col("item_ids")
     table = table.with_columns(item_id=lists.cast(pl.List(pl.String))).explode("item_id")
@@ -250,16 +250,16 @@ def _outfits(
     unknown = ~_empty("item_id") & ~pl.col("item_id").is_in(known.implode())
     faults = [
         Fault("outfit_id", "is empty", _empty("outfit_id"), "give the outfit an id"),
-        Fault("item_id", f"is not in {items}", unknown, "add the item or take it out of the outfit"),
+        Fault("item_id", f"is not in {items}", unknown, "add the item or remove it from the outfit"),
         Fault(
-            "split", "is no split", ~pl.col("split").is_in(["", *SPLITS]), f"use one of {', '.join(SPLITS)}, or none"
+            "split", "is not a split", ~pl.col("split").is_in(["", *SPLITS]), f"use one of {', '.join(SPLITS)}, or none"
         ),
         Fault("outfit_id", "is in two splits", pl.col("split").n_unique().over("outfit_id") > 1, "choose one"),
     ]
     loose, skipped = _sound(loose, faults, path, skip_bad, whole="outfit_id")
     worn = loose.unique(["outfit_id", "item_id"], keep="first", maintain_order=True)
     few = pl.col("item_id").filter(~_empty("item_id")).count().over("outfit_id") < 2
-    lone = Fault("outfit_id", "has fewer than two items", few, "add an item or take the outfit out")
+    lone = Fault("outfit_id", "has fewer than two items", few, "add an item or remove the outfit")
     skipped[f"{path.name}: items named twice in one outfit"] = len(loose) - len(worn)
     worn, short = _sound(worn, [lone], path, skip_bad, whole="outfit_id")
     table = worn.group_by("outfit_id", maintain_order=True).agg(

@@ -47,7 +47,7 @@ def read_pairs(source: Path, seed: int) -> Pairs:
         questions={f"official-{split}-triplet": triplets(frame, split, seed) for split, frame in frames.items()},
         counts={split: len(frame) for split, frame in frames.items()},
         skipped={
-            "pairs that stand in two splits, kept in the first": len(loose.unique(["i", "j", "split"])) - len(pairs)
+            "pairs in two splits, kept in the first": len(loose.unique(["i", "j", "split"])) - len(pairs)
         },
     )
 
