@@ -60,7 +60,9 @@ def fresh_file(dest: Path) -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write {dest} ({error.strerror or error}); free some space or choose another place") from None
+        raise DataError(
+            f"cannot write {dest} ({error.strerror or error}); free some space or choose another place"
+        ) from None
 
 
 def put_in_place(fresh: Path, dest: Path) -> None:

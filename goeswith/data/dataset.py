@@ -123,7 +123,7 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
     """
     dest = Path(dest)
     if dest.exists():
-        raise DataError(f"{dest} exists already; choose another folder or remove it first")
+        raise DataError(f"{dest} already exists; choose another folder or remove it first")
     with fresh_folder(dest) as partial:
         fill(partial, imported, layout=layout, name=name or dest.name, seed=seed)
     return Dataset(dest)

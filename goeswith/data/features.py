@@ -69,7 +69,7 @@ class Features:
             )
         if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
             raise CatalogueError(
-                f"{path} was made for catalogue {told['catalogue']} and this is {catalogue.fingerprint}: the ids "
+                f"{path} was made for catalogue {told['catalogue']} but this is {catalogue.fingerprint}: the ids "
                 "match, the items do not; encode this data set again"
             )
         broken = ~np.isfinite(matrix).all(axis=1)

@@ -145,7 +145,7 @@ def _refuse_twice(path: Path, given: pl.DataFrame, key: str) -> None:
         row = again.row(0, named=True)
         same = pl.col("question_id").eq_missing(row["question_id"]) & pl.col(key).eq_missing(row[key])
         raise DataError(
-            f"{path}, row {row['row']}: {_named(row, key)} already has a score in row {given.filter(same)['row'][0]} already; "
+            f"{path}, row {row['row']}: {_named(row, key)} has a score in row {given.filter(same)['row'][0]} already; "
             f"keep one of them (there are {len(again)} such rows)"
         )
 

@@ -109,7 +109,9 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
         else:
             absent.append(name)
     if not files:
-        raise DataError(f"{dataset.path} cannot provide any of the questions {', '.join(recipe.questions)}; choose others")
+        raise DataError(
+            f"{dataset.path} cannot provide any of the questions {', '.join(recipe.questions)}; choose others"
+        )
     return files, absent
 
 

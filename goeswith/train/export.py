@@ -88,7 +88,7 @@ def save(
     """
     folder = Path(folder)
     if folder.exists():
-        raise ModelError(f"{folder} exists already; choose another folder or remove it first")
+        raise ModelError(f"{folder} already exists; choose another folder or remove it first")
     if "result" not in run.config:
         raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
     _ = run.model  # weights that are not whole are told here, not to whoever is given them

@@ -136,7 +136,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["evaluate", "WORLD", "WORLD"], "is not a run"),
         (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; known are"),
         (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
-        (["import", "mango", "WORLD", "WORLD"], "exists already; choose another folder"),
+        (["import", "mango", "WORLD", "WORLD"], "already exists; choose another folder"),
         (["import", "mango", "WORLD", "OUT", "--option", "loud"], "has no '='"),
         (["import", "mango", "WORLD", "OUT", "--column", "item_id=sku"], "--column is for layout 'table', not for"),
         (["import", "table", "WORLD", "OUT", "--column", "a=b", "--column", "a=c"], "a is given twice, as 'b' and as"),
@@ -209,7 +209,7 @@ def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, t
         "    test outfits that share 80% of their items with a training outfit: 0.0% (split at random: 100.0%)",
         "    test items that no training outfit has: 100.0% (split at random: 0.0%)",
         "  note: 6 items have no picture",
-        "  note: outfits of shop: none is in split valid (training needs train and valid, questions need test); "
+        "  note: outfits of shop: none in split valid (training needs train and valid, questions need test); "
         "import more outfits, or name their splits",
     ]
     made = Dataset(tmp_path / "shop")
@@ -237,7 +237,7 @@ def test_a_place_that_cannot_be_written_is_told(shell: Shell, world: Path, run: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "looks.csv"]
     code, _, err = shell("questions", world, "--outfits", looks, "--task", "compat", "--out", tmp_path / "q.csv")
     assert code == 2
-    assert "q.csv end in .parquet" in err.replace("\n", " ")
+    assert "q.csv must end in .parquet" in err.replace("\n", " ")
 
 
 def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Pa
     monkeypatch.setattr("goeswith.data.freeze.freeze", interrupted)
     code, _, err = shell("questions", world)
     assert code == cli.INTERRUPTED
-    assert err.strip().endswith("goeswith: stopped, nothing is half-written; run the same command again")
+    assert err.strip().endswith("goeswith: interrupted; no file is half-written, run the same command again to resume")
 
 
 def test_help_is_instant_for_it_loads_nothing_heavy() -> None:

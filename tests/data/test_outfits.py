@@ -79,7 +79,7 @@ BAD = {
     "outfit_id,item_id\n1,a\n1,zebra\n": "row 2: outfit '1' names item 'zebra', which the catalogue does not have",
     "outfit_id,item_id\n1,a\n1,ü\n1,a\n": "row 3: outfit '1' names item 'a' a second time; remove it",
     "outfit_id,item_id\n1,a\n1,ü\n2,a\n": "row 3: outfit '2' has 1 item; an outfit needs two or more",
-    "outfit_id,item_id\n1,a\n1,\n": "row 2: outfit '1' has an empty place",
+    "outfit_id,item_id\n1,a\n1,\n": "row 2: outfit '1' has an empty item id",
     "outfit_id,item_id\n1,a\n ,ü\n": "row 2: has no outfit_id; give it one",
     "outfit_id,item_ids\n1,a ü\n2,a zebra\n": "row 2: outfit '2' names item 'zebra', which the catalogue does not have",
     "outfit_id,item_ids\n1,a ü\n2,a;a\n": "row 2: outfit '2' names item 'a' a second time",

@@ -192,7 +192,9 @@ def test_polyvore_outfits_reads_items_splits_and_questions(polyvore):
     assert asked["candidates"][asked["answer"]] == "d"
     assert imported.skipped["fill_in_blank_test.json: questions that name an unknown item"] == 1
     assert (
-        imported.skipped["fill_in_blank_test.json: questions that offer an item twice, or one that is already in the outfit"]
+        imported.skipped[
+            "fill_in_blank_test.json: questions that offer an item twice, or one that is already in the outfit"
+        ]
         == 1
     )
     assert imported.questions["official-test-compat"]["context"].to_list() == [["a", "d", "e"], ["b", "d"]]

@@ -64,7 +64,7 @@ def test_a_further_outfit_table_joins_the_first_in_either_form(tmp_path):
     assert imported.outfits["source"].to_list() == ["", "studio"]
     assert set(create(imported, tmp_path / "dest", layout="table").outfits.sources) == {"", "studio"}
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;c\n"})
-    fail("table", tmp_path, ["saved.csv", "'1'", "outfits.csv too", "rename"], saved=str(saved))
+    fail("table", tmp_path, ["saved.csv", "'1'", "is also in", "outfits.csv; rename"], saved=str(saved))
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;z\n"})
     fail("table", tmp_path, ["saved.csv, row 1", "'z'"], saved=str(saved))
 

@@ -258,7 +258,7 @@ def test_without_an_exchange_of_names_the_old_folder_is_put_back(shop, made, tmp
         real(source, dest)
 
     monkeypatch.setattr(os, "rename", full)
-    with pytest.raises(DataError, match=r"cannot bring .*data up to date \(No space left on device: .*; make room"):
+    with pytest.raises(DataError, match=r"cannot update .*data \(No space left on device: .*; free some space"):
         bring(shop, made)
     assert len(Dataset(made).catalogue) == 59
     monkeypatch.undo()
@@ -287,15 +287,15 @@ def refused(error: type[Exception], words: str, shop: Imported, dest: Path, **gi
 
 def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, tmp_path: Path) -> None:
     before = contents(made)
-    refused(ConfigError, "imported as layout 'table', not 'mango'; bring it up to date by", shop, made, layout="mango")
+    refused(ConfigError, "imported as layout 'table', not 'mango'; update it with", shop, made, layout="mango")
     refused(ConfigError, "the sample cannot be updated; import it", shop, made, layout="sample")
-    refused(ConfigError, "was split by seed 5, and its splits are kept; leave out --seed 4", shop, made, seed=4)
+    refused(ConfigError, "was split with seed 5, and its splits are kept; leave out --seed 4", shop, made, seed=4)
     refused(ConfigError, "data#users is one source of a data set", shop, tmp_path / "data#users")
     (tmp_path / "empty").mkdir()
     refused(DataError, "empty is not a goeswith data set", shop, tmp_path / "empty")
     refused(DataError, "i3.png is not a folder", shop, tmp_path / "source" / "i3.png")
-    refused(DataError, "data has 60 pictures and a test has none; give them", replace(shop, images={}), made)
-    refused(DataError, "data has 60 outfits and a test has none; give them", replace(shop, outfits=worn([])), made)
+    refused(DataError, "data has 60 pictures and a test has none; include them", replace(shop, images={}), made)
+    refused(DataError, "data has 60 outfits and a test has none; include them", replace(shop, outfits=worn([])), made)
     shop.outfits = worn([["i1", "zebra"]])
     refused(CatalogueError, "'zebra'", shop, made)
     assert contents(made) == before
@@ -354,7 +354,7 @@ def test_only_what_has_changed_is_encoded(shop: Imported, made: Path, network: l
     new = without(shop, {"i0", "i1"})
     new.items = pl.concat([new.items, new.items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("newest"))])
     told = bring(new, made).again
-    assert told == [f"the features of titles wait for: goeswith encode {made} --encoder titles"]
+    assert told == [f"the features of titles are out of date; run: goeswith encode {made} --encoder titles"]
     with pytest.raises(DataError, match=r"has no features of 'titles' .*; run goeswith encode .* --encoder titles"):
         load_features(Dataset(made), "titles")
     assert bring(without(new, {"i5"}), made).again == told  # once more before they were encoded
@@ -448,7 +448,7 @@ def test_features_from_elsewhere_go_on_and_are_told(shop: Imported, made: Path, 
         f"features/{name}.safetensors was not made by goeswith encode; check that it fits the current items"
         for name in ("broken", "own")
     ]
-    with pytest.raises(CatalogueError, match="the items are not; encode this data set again"):
+    with pytest.raises(CatalogueError, match="the items do not; encode this data set again"):
         load_features(Dataset(made), "own")
 
 
@@ -553,9 +553,9 @@ def test_the_command_tells_what_became_of_the_data_set(
     code, _, err = shell("import", "mango", source, data, "--update")
     assert (code, "was imported as layout 'table', not 'mango'" in err) == (1, True)
     code, _, err = shell("import", "sample", tmp_path / "drawn", "--update")
-    assert (code, "the drawn sample has nothing to bring up to date" in err) == (1, True)
+    assert (code, "the sample cannot be updated" in err) == (1, True)
     code, _, err = shell("import", "table", source, data)
-    assert "exists already; choose another folder or remove it first, or bring it up to date with --update" in err
+    assert "already exists; choose another folder or remove it first, or update it with --update" in err
 
 
 def test_columns_are_mapped_as_they_were(
@@ -569,7 +569,7 @@ def test_columns_are_mapped_as_they_were(
     assert shell("import", "table", source, data, *flags)[0] == 0
     code, out, _ = shell("import", "table", source, data, "--update", "--column", "stock=rest")
     assert code == 0
-    assert "  columns as before: item_id=sku, category=type" in out.splitlines()
+    assert "  columns mapped as before: item_id=sku, category=type" in out.splitlines()
     assert Dataset(data).catalogue.items["stock"].to_list() == ["7"] * 9
     assert Dataset(data).info["columns"] == {"item_id": "sku", "category": "type", "stock": "rest"}
     (source / "items.csv").write_text("sku,type\ni1,coat\n")

@@ -263,7 +263,7 @@ def _save(
     broken = ~np.isfinite(matrix).all(axis=1)
     if broken.any():
         raise DataError(
-            f"encoder {network.name} gives numbers that are not finite {matrix.dtype} for item {ids[int(np.argmax(broken))]!r}; "
+            f"encoder {network.name} gives NaN or infinity (in {matrix.dtype}) for item {ids[int(np.argmax(broken))]!r}; "
             "choose another encoder"
         )
     excluded = {item_id: why for item_id, why in zip(shard.ids, reasons, strict=True) if why}
@@ -302,7 +302,9 @@ def _merge(
     if not len(good):
         shutil.rmtree(path.with_name(f".{path.stem}.partial"), ignore_errors=True)
         first = next(iter(excluded))
-        remedy = "fix the pictures, or encode text instead: --encoder minilm" if network.size else "give the items titles"
+        remedy = (
+            "fix the pictures, or encode text instead: --encoder minilm" if network.size else "give the items titles"
+        )
         raise DataError(
             f"{network.name} cannot encode any of the {len(excluded)} items of {dataset.path}; item {first!r}: "
             f"{excluded[first]}; {remedy}"

@@ -60,7 +60,9 @@ def open_network(name: str, batch_size: int = 32) -> Network:
         if kind in PREFIXES and model:
             return PREFIXES[kind](name, batch_size)
     known = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
-    raise ConfigError(f"there is no encoder {name!r}; choose one of {known}, where MODEL is a model id or a local folder")
+    raise ConfigError(
+        f"there is no encoder {name!r}; choose one of {known}, where MODEL is a model id or a local folder"
+    )
 
 
 def word_vectors() -> Tensor:
@@ -187,9 +189,7 @@ def _input_size(name: str, processor: Any) -> tuple[int, int]:
         size = processor.crop_size
     sides = [size[key] for key in ("height", "width", "shortest_edge") if size.get(key)] if size else []
     if not sides:
-        raise ConfigError(
-            f"the image processor of encoder {name!r} gives no fixed picture size; choose another model"
-        )
+        raise ConfigError(f"the image processor of encoder {name!r} gives no fixed picture size; choose another model")
     return sides[0], sides[-1]
 
 

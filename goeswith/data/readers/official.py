@@ -70,7 +70,8 @@ def fill_in_blank(path: Path, names: pl.DataFrame, split: str, seed: int) -> tup
     return _shuffled(clear, seed), {
         f"{path.name}: questions without exactly one right answer": len(asked) - len(one),
         f"{path.name}: questions that name an unknown item": len(one) - len(known),
-        f"{path.name}: questions that offer an item twice, or one that is already in the outfit": len(known) - len(clear),
+        f"{path.name}: questions that offer an item twice, or one that is already in the outfit": len(known)
+        - len(clear),
     }
 
 

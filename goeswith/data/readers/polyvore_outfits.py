@@ -49,7 +49,10 @@ def read(source: Path, *, variant: str = "", seed: int = 0) -> Imported:
     outfits = worn.group_by("set_id", maintain_order=True).agg(pl.col("split").first(), item_ids="item_id")
     lone = outfits["item_ids"].list.len() < 2
     items = _items(source, worn.select("item_id").unique(maintain_order=True))
-    skipped = {"rows that repeat an item of an outfit": len(rows) - len(worn), "outfits with a single item": int(lone.sum())}
+    skipped = {
+        "rows that repeat an item of an outfit": len(rows) - len(worn),
+        "outfits with a single item": int(lone.sum()),
+    }
 
     questions: dict[str, pl.DataFrame] = {}
     for split in here:
