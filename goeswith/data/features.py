@@ -54,8 +54,8 @@ class Features:
             raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None
         if matrix.ndim != 2 or len(matrix) != len(ids):
             raise CatalogueError(
-                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; there must be one vector per id: "
-                "encode the data set again"
+                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; there must be "
+                "one vector per id: encode the data set again"
             )
         if len(set(ids)) != len(ids):
             raise CatalogueError(f"{path} lists an item id more than once; encode the data set again")
@@ -226,7 +226,7 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
         kind = file.get_slice("features").get_dtype() if "features" in file.keys() else "absent"  # noqa: SIM118
         if kind not in ("F16", "F32", "F64"):
             raise DataError(
-                f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, but this one is {kind}"
+                f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}"
             )
         return file.get_tensor("features"), told
 

@@ -112,7 +112,8 @@ def _parsed(path: Path, column: pl.Series, kind: pl.DataType) -> pl.Series:
         cast = column.cast(kind, strict=False)
     except pl.exceptions.PolarsError:
         raise DataError(
-            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor numbers; write the file again"
+            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor "
+            "numbers; write the file again"
         ) from None
     odd = (cast.is_null() & column.is_not_null()).arg_true()
     if len(odd):
@@ -161,8 +162,9 @@ def _incomplete(path: Path, faults: dict[str, pl.DataFrame], key: str, total: in
     first = {fault: rows.row(0, named=True) for fault, rows in faults.items() if len(rows)}
     told = [f"{len(faults[fault])} {words[fault]} ({_case(row, key)})" for fault, row in first.items()]
     return (
-        f"{path} does not fit the questions: it has {', '.join(told)}; fix it, name the question files it is "
-        "about with --questions, or use --allow-incomplete: missing scores then count as wrong and other rows are ignored"
+        f"{path} does not fit the questions: it has {', '.join(told)}; fix it, name the question "
+        "files it is about with --questions, or use --allow-incomplete: missing scores then count "
+        "as wrong and other rows are ignored"
     )
 
 

@@ -133,7 +133,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     findings = Findings(
         entries=exam.entries,
         verdict=sentence,
-        lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were put together by "
+        lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. Teachers learned from the designers' tops and "
         "bottoms, students from the users' outfits. The true taste is known, so there is a ceiling.",
         comparisons=[Comparison(f"{first} − {second}", lines) for (first, second), lines in compared.items()],

@@ -175,7 +175,8 @@ def _trust(insights: Insights, settings: dict[str, Any]) -> list[str]:
     often = [told for told in ranked(insights.rules) if told.rivalled and told.rivalled.count >= _ENOUGH]
     if len(often) < 2:
         return [
-            "Rules are rarely active together: a rule that is active alone has all the trust, so there is nothing to compare."
+            "Rules are rarely active together: a rule that is active alone has all the trust, so "
+            "there is nothing to compare."
         ]
     named = min(_NAMED, len(often) // 2)
     best, least = (_these([_named(told) for told in some]) for some in (often[:named], often[: -named - 1 : -1]))

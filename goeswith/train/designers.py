@@ -62,7 +62,8 @@ class DesignersConfig:
         below_one(self, "ema_decay")
         if self.untrained and self.teaching != "frozen":
             raise ConfigError(
-                f"untrained=true is a control for teaching=frozen; with teaching={self.teaching} the teacher would be trained"
+                f"untrained=true is a control for teaching=frozen; with teaching={self.teaching} the "
+                "teacher would be trained"
             )
 
     def check(self, student: str) -> None:

@@ -280,7 +280,8 @@ def _check_text(encoder: str, text: str) -> None:
     *others, last = encoder.split("+")
     if TOKENS in others or (last == TOKENS) != (text == "cnn"):
         raise ConfigError(
-            f"{TOKENS} needs --set text=cnn of akd-dbpr and must be the last encoder ({encoder!r} was given, text={text}); "
+            f"{TOKENS} needs --set text=cnn of akd-dbpr and must be the last encoder "
+            f"({encoder!r} was given, text={text}); "
             f"e.g. --encoder efficientnet-lite0+{TOKENS}"
         )
 

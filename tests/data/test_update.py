@@ -477,7 +477,8 @@ def test_questions_stay_or_are_told_with_their_command(shop: Imported, made: Pat
     assert contents(asked) == before
     assert len(before) == 5
     assert bring(without(shop, {"i1"}), made).again == [
-        f"questions of the old data set were not carried over ({names}); create them again: goeswith questions {made} {flags}"
+        f"questions of the old data set were not carried over ({names}); create them again: goeswith "
+        f"questions {made} {flags}"
         for names, flags in (
             ("mine.parquet", f"--outfits looks.csv --task fitb --negatives random --out {asked}/mine.parquet"),
             ("test-compat-random.parquet, test-fitb-random.parquet", "--seed 3"),

@@ -188,5 +188,5 @@ def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, 
         train("akd-dbpr", bare, tmp_path / "f", settings=[*SMALL[:-2], "negatives=category"])
     with pytest.raises(DataError, match="there is no rule file"):
         train("akd-dbpr", world, tmp_path / "d", rules=tmp_path / "none.toml", settings=SMALL)
-    with pytest.raises(ConfigError, match=r"minilm-tokens goes with --set text=cnn"):
+    with pytest.raises(ConfigError, match=r"minilm-tokens needs --set text=cnn"):
         train("akd-dbpr", world, tmp_path / "e", settings=[*SMALL, "text=cnn"])

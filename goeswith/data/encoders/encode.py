@@ -263,7 +263,8 @@ def _save(
     broken = ~np.isfinite(matrix).all(axis=1)
     if broken.any():
         raise DataError(
-            f"encoder {network.name} gives NaN or infinity (in {matrix.dtype}) for item {ids[int(np.argmax(broken))]!r}; "
+            f"encoder {network.name} gives NaN or infinity (in {matrix.dtype}) for item "
+            f"{ids[int(np.argmax(broken))]!r}; "
             "choose another encoder"
         )
     excluded = {item_id: why for item_id, why in zip(shard.ids, reasons, strict=True) if why}

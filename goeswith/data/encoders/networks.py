@@ -276,8 +276,9 @@ def _find_on_hub(name: str, model: str) -> None:
         huggingface_hub.HfApi().model_info(model, timeout=10)
     except Exception as error:  # of the hub, of its HTTP client, or of the name
         raise ConfigError(
-            f"cannot load encoder {name!r}: it is neither a local folder nor in the Hugging Face cache, and the hub did not "
-            f"return it ({type(error).__name__}); name a local folder, or check the id and the connection"
+            f"cannot load encoder {name!r}: it is neither a local folder nor in the Hugging Face "
+            f"cache, and the hub did not return it "
+            f"({type(error).__name__}); name a local folder, or check the id and the connection"
         ) from None
 
 
