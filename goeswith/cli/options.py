@@ -13,7 +13,9 @@ import typer
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="Data set folder; FOLDER#SOURCE for one source of it.")
 ]
-EncoderOption = Annotated[str | None, typer.Option(help="Encoder of the features to use. Default: the only one.")]
+EncoderOption = Annotated[
+    str | None, typer.Option(help="Encoder of the features to use. Default: all that were computed.")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting; repeatable.")
 ]

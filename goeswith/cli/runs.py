@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="Name of the model, e.g. add-gnn, akd-dbpr; teacher: only a teacher.")],
-    dataset: DatasetArgument,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATASET",
+            help="Model: two-tower (default), add-gnn, akd-dbpr, ...; data set folder, or FOLDER#SOURCE.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to save the run in.")],
     teacher: Annotated[str | None, typer.Option(help="Data set of designers' outfits, or a trained teacher.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,
@@ -32,15 +37,18 @@ def train(
 
     \b
     Examples:
-      goeswith train add-gnn data/ccp --teacher data/mango --out runs/add-gnn
+      goeswith train data/mango --out runs/mango
       goeswith train akd-dbpr data/fashionvc --rules rules.toml --set epochs=20 --out runs/akd
     """
     from goeswith.data.dataset import Dataset
+    from goeswith.models import DEFAULT, MODELS
     from goeswith.train.run import train as train_run
 
+    if len(names) > 2 or (names[-1] in MODELS and not Path(names[-1]).exists()):
+        raise typer.BadParameter("give DATASET, or MODEL and DATASET")
     run = train_run(
-        model,
-        Dataset(dataset),
+        names[0] if len(names) == 2 else DEFAULT,
+        Dataset(names[-1]),
         out,
         teacher=teacher,
         rules=rules,

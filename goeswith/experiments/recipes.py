@@ -322,9 +322,9 @@ def _names(models: Iterable[Contender]) -> list[str]:
 
 def _defaults(contender: Contender) -> dict[str, Any]:
     """The configs that the settings of a contender change, and under teacher and teaching those of its teacher."""
-    configs: dict[str, Any] = {"model": model_classes(contender.model)[1](), "train": TrainConfig()}
+    configs: dict[str, Any] = {"model": model_classes(contender.model)[1](), "train": TrainConfig.of(contender.model)}
     if contender.teacher:
-        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig()}
+        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig.of("teacher")}
     if contender.rules:
         configs["rules"] = RulesConfig()
     return configs
