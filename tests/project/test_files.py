@@ -24,7 +24,7 @@ LONG = b"a," + b"x" * 200_000 + b"\n"
         ("item_id,category\na,coat\n".encode("utf-16"), "the header is not UTF-8 text"),
         (HEAD.replace(b"\n", b"\r") + b"a,coat\r", "the header is not UTF-8 text in lines that end in LF or CRLF"),
         (HEAD + b"a,coat\nb,bag,red\n", "row 2 has 3 fields where the header has 2; put quotes around values"),
-        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; write a quote that"),
+        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; double a quote inside"),
         (HEAD + b'"a,coat\nb,bag\n', "line 2 opens a quote and does not close it"),
         (b"item_id,category,item_id\na,coat,b\n", "its header names the column 'item_id' twice; rename one of them"),
         (b"item_id, category ,category\na,coat,b\n", "its header names the column 'category' twice"),
