@@ -37,7 +37,7 @@ from goeswith.models import ItemStates, TrainingData, Vocabulary
 class OutfitTransformerConfig:
     """Settings of OutfitTransformer; hidden, layers and heads are the paper's.
 
-    hidden: H, a multiple of heads. feedforward: width inside a layer. dropout: in the layers. focus: γ.
+    hidden: H, a multiple of heads. feedforward: width inside a layer. dropout: dropout in the layers. focus: γ.
     """
 
     hidden: int = 128

@@ -37,10 +37,10 @@ class DesignersConfig:
     """How a designers' teacher teaches.
 
     carry: one or more of ``masks``, ``responses``, ``initialisation``, joined by ``+``.
-    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: of ``responses``.
-    teaching: ``frozen`` after its own training; ``joint`` trains the teacher's batches along with the
-    student's; ``ema`` teaches with a running average of such a teacher.
-    untrained: the control, a teacher that never learned.
+    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: for ``responses``.
+    teaching: ``frozen`` after its own training; ``joint`` trains teacher and student on alternating
+    batches; ``ema`` teaches with a running average of such a teacher.
+    untrained: control, a teacher that was never trained.
     """
 
     carry: str = "masks"
