@@ -30,6 +30,7 @@ def import_(
     column: Annotated[
         list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
     ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
 ) -> None:
     """Import a published data set, or your own tables, as a data set folder.
 
@@ -44,7 +45,7 @@ def import_(
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (for sample, only DEST)")
-    options, dest = _options(layout, option, column, outfits), paths[-1]
+    options, dest = layout_options(layout, option, column, outfits, groups), paths[-1]
     source = paths[0] if len(paths) == 2 else None
     with bar("draw") as progress:
         done = import_data(
@@ -55,11 +56,19 @@ def import_(
         typer.echo(f"  {line}")
 
 
-def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+def layout_options(
+    layout: str,
+    option: list[str] | None,
+    column: list[str] | None,
+    outfits: int | None = None,
+    groups: Path | None = None,
+) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if "groups" in options:
+        raise ConfigError("groups are chosen with --groups FILE, not with --option")
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:
@@ -70,6 +79,12 @@ def _options(layout: str, option: list[str] | None, column: list[str] | None, ou
         if layout != "sample" or "outfits" in options:
             raise ConfigError("--outfits sets the size of the sample and may be given once; leave it out")
         options["outfits"] = outfits
+    if groups is not None:
+        if layout != "table":
+            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        from goeswith.data.group_map import read_groups
+
+        options["groups"] = read_groups(groups)
     return options
 
 
