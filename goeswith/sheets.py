@@ -55,7 +55,7 @@ def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Shee
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
     """
     if not path.is_file():
-        kind = "it is no regular file" if path.exists() and not path.is_dir() else ""
+        kind = "it is not a regular file" if path.exists() and not path.is_dir() else ""
         raise DataError(f"cannot read {path}: {kind}; copy it to one" if kind else f"there is no file {path}")
     if not path.name.lower().endswith(ENDINGS):
         raise DataError(f"{path} is none of {', '.join(ENDINGS)}; export the table as one of them")

@@ -257,7 +257,7 @@ def score(
     if len(silent):
         bare = dict.fromkeys(opened.catalogue.ids[row] for row in silent.items if not scorer.present[row])
         typer.echo(f"  without a score: {_some(silent.outfit_ids.tolist())}")
-        remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} says why"
+        remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} shows why"
         typer.echo(f"  items without features: {_some(list(bare))}; {remedy}")
 
 

@@ -219,7 +219,7 @@ def _image_names(images: dict[str, Path]) -> dict[str, str]:
 def _link(source: Path, dest: Path, item_id: str) -> None:
     real = source.resolve()
     if real.exists() and not real.is_file():  # a pipe would be waited for
-        raise DataError(f"{source}, the picture of item {item_id!r}, is no regular file; take it out of the folder")
+        raise DataError(f"{source}, the picture of item {item_id!r}, is not a regular file; remove it from the folder")
     try:
         os.link(real, dest)
     except OSError:

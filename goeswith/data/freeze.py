@@ -53,7 +53,7 @@ def make_questions(
     bottom of one (top, bottom) pair.
 
     ``matched`` wrong items are drawn once for a place, so that popularity gives nothing away (`goeswith.data.negatives`
-    says why); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which one place
+    shows why); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which one place
     alone would lose a quarter with four choices, and gives popularity back less than .005 of AUC on real outfits.
     Retrieval needs more items than one draw gives, so it draws again, and its rare candidates are often wrong.
 

@@ -115,7 +115,8 @@ def _parsed(path: Path, column: pl.Series, kind: pl.DataType, rows: pl.Series) -
     """
     if column.dtype.is_nested():
         raise DataError(
-            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor numbers; write the file again"
+            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor "
+            "numbers; write the file again"
         )
     if kind == pl.String():
         return column.cast(pl.String).str.strip_chars().replace("", None)
@@ -155,7 +156,7 @@ def _refuse_twice(path: Path, given: pl.DataFrame, key: str) -> None:
         row = again.row(0, named=True)
         same = pl.col("question_id").eq_missing(row["question_id"]) & pl.col(key).eq_missing(row[key])
         raise DataError(
-            f"{path}, row {row['row']}: {_named(row, key)} already has a score in row {given.filter(same)['row'][0]} already; "
+            f"{path}, row {row['row']}: {_named(row, key)} has a score in row {given.filter(same)['row'][0]} already; "
             f"keep one of them (there are {len(again)} such rows)"
         )
 

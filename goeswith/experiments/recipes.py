@@ -26,7 +26,7 @@ designers'."""
 KINDS = ("model", "control")
 GIVEN = ("official-", "own-")
 """How the names of question files begin that a bench takes as they are: published ones, and your own."""
-WITH_RULES = ", with rules at hand"
+WITH_RULES = ", with rules at test time"
 """What the name of a model that rules taught is followed by where it may look at them while it answers."""
 
 TINY = (

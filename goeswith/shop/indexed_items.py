@@ -137,7 +137,7 @@ class FeatureFile:
         known = set(ids) <= set(dataset.catalogue.ids)
         if not known or told.get("catalogue", "") not in ("", dataset.catalogue.fingerprint) or len(ids) != shape[0]:
             raise CatalogueError(
-                f"{path} belongs to another catalogue than {dataset.path} has now; "
+                f"{path} belongs to another catalogue than that of {dataset.path}; "
                 f"run goeswith encode {dataset.path} --encoder {encoder}"
             )
         self.path, self.encoder = path, encoder

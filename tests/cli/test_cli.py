@@ -106,7 +106,7 @@ def test_items_without_features_are_named_with_their_outfits(
     assert told[0].endswith("scores.csv: 1 outfits scored, 7 without a score")
     assert told[1] == "  without a score: bare0, bare1, bare2, bare3, bare4 and 2 more"
     assert told[2].startswith("  items without features: i0, i1, i2, i3, i4 and 2 more; goeswith encode")
-    assert told[2].endswith("--encoder made says why")
+    assert told[2].endswith("--encoder made shows why")
     scored = pl.read_csv(tmp_path / "scores.csv")
     assert scored["score"].is_null().to_list() == [True] * 7 + [False]
 

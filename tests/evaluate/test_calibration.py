@@ -194,7 +194,7 @@ def test_the_figure_and_the_page_show_every_bin(world, tmp_path: Path) -> None:
     held, dataset = calibrated(Known(world), world), styles_dataset(tmp_path)
     assert held is not None
     svg = reliability_curve({"known": held, "again": held}, tmp_path / "r.svg").read_text()
-    assert svg.count("probability told") == 2
+    assert svg.count("predicted probability") == 2
     assert f"Brier {held.brier:.3f}" in svg
     told = page(
         dataset, Findings([Entry("known", "model", [LINE])], reliability=held, shown="<b>known</b>"), tmp_path / "p"

@@ -34,7 +34,7 @@ set = ["imitation=0.5"]
 
 [[compare]]
 first = "ADD-GNN"
-second = "untaught, with rules at hand"
+second = "untaught, with rules at test time"
 """
 
 

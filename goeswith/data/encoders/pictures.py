@@ -50,7 +50,7 @@ def open_picture(path: str | Path | IO[bytes]) -> Image.Image:
         FileNotFoundError: it is not there. DataError: it is a pipe or device. UnidentifiedImageError: it is no picture.
     """
     if isinstance(path, str | Path) and not stat.S_ISREG(os.stat(path).st_mode):
-        raise DataError("it is no regular file")
+        raise DataError("it is not a regular file")
     return Image.open(path, formats=_formats())
 
 

@@ -17,7 +17,7 @@ from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
-GO_ON = "or go on without with --option skip_bad=yes"
+GO_ON = "or continue without with --option skip_bad=yes"
 
 
 def read(
@@ -72,7 +72,7 @@ def read(
                 f"{path}: outfit_id {twice['outfit_id'][0]!r} is also in {outfits}; rename the outfit in one of them"
             )
         if len(table) and more.is_empty():
-            raise DataError(f"{path}: not one outfit is sound; correct the table, or import without it")
+            raise DataError(f"{path}: no outfit is valid; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
     if not tables:
@@ -145,7 +145,7 @@ def _items(
         faults.append(Fault("image", "is outside the picture folder", escapes, "give a path inside that folder"))
     items, skipped = without_faults(table, faults, path, skip_bad)
     if items.is_empty():
-        raise DataError(f"{path}: not one of its {len(table)} items is sound; correct the table")
+        raise DataError(f"{path}: none of its {len(table)} items is sound; correct the table")
     notes: list[str] = []
     if "price" in items.columns:
         items, notes = _priced(items, path, skip_bad)
@@ -164,12 +164,14 @@ def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFra
     odd = is_odd(given, price)
     if odd.any() and price.null_count() == len(price) and not skip_bad:
         raise DataError(
-            f"{path}: not one price can be read, the first is {given.filter(odd)[0]!r}; "
-            f"write prices as numbers from 0 up, {GO_ON}"
+            f"{path}: no price can be read, the first is {given.filter(odd)[0]!r}; "
+            f"write prices as numbers of 0 or more, {GO_ON}"
         )
     notes = [f"{odd.sum()} prices are not numbers of 0 or more and count as unknown"] if odd.any() else []
     if len(kinds := currencies(given)) > 1:
-        notes.append(f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not tell apart")
+        notes.append(
+            f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
+        )
     return items.with_columns(price), notes
 
 
@@ -186,7 +188,8 @@ def _grouped(items: pl.DataFrame, path: Path, groups: dict[str, str], skip_bad: 
     names = items["category"].unique(maintain_order=True)
     if guessed.all() and (items["group"] == "other").all() and not skip_bad:
         raise DataError(
-            f"{path}: not one of its {len(names)} categories names a garment, the first is {names[0]!r}; say their "
+            f"{path}: none of its {len(names)} categories is recognised as a garment, the first is "
+            f"{names[0]!r}; say their "
             f"groups with --groups FILE (lines like {names[0]}=dress) or in a column group, {GO_ON}"
         )
     unused = sorted(groups.keys() - set(folded.to_list()))
@@ -252,9 +255,9 @@ def _pictures(
         there = photos.named(wanted.values())
         pictures = {item_id: there[name] for item_id, name in wanted.items() if name in there}
         if wanted and not pictures and not skip_bad:
-            where = f"in {images}" if images is not None else "here, for there is no folder of pictures"
+            where = f"in {images}" if images is not None else "here, because there is no picture folder"
             raise DataError(
-                f"{path} names {len(wanted)} pictures and not one is {where}, the first is "
+                f"{path} names {len(wanted)} pictures and none is {where}, the first is "
                 f"{next(iter(wanted.values()))!r}; correct the column image or --option images=FOLDER, {GO_ON}"
             )
         lost = {"missing pictures that the item table names": len(wanted) - len(pictures)}
@@ -264,9 +267,9 @@ def _pictures(
         first = next(iter(photos.files), None)
         have = f"the first file is {first!r}, the first item {items['item_id'][0]!r}" if first else "it is empty"
         raise DataError(
-            f"not one picture in {images} is called after an item id ({have}); name pictures in a column image, {GO_ON}"
+            f"no picture in {images} is named after an item id ({have}); list the pictures in a column image, {GO_ON}"
         )
     if several:
         names = next(iter(several.values()))
-        notes.append(f"{len(several)} items have several pictures, the first by name is taken: {', '.join(names[:3])}")
+        notes.append(f"{len(several)} items have several pictures; the first by name is used: {', '.join(names[:3])}")
     return pictures, photos.left_out, notes
