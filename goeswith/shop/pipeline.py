@@ -94,7 +94,7 @@ def _expect_same(out: Path, asked: dict[str, Any]) -> None:
     changed = [name for name, value in asked.items() if before.get(name) != value]
     if changed:
         raise DataError(
-            f"{out} was built with another {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
+            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
             "choose another folder or remove it"
         )
 
