@@ -177,7 +177,10 @@ class Index:
                 needs, or there is no room for more guests.
         """
         if category not in self._categories:
-            raise CatalogueError(f"no item has the category {category!r}; {nearest(category, self._categories)}")
+            raise CatalogueError(
+                f"no item has the category {category!r}; {nearest(category, self._categories)}",
+                reason="unknown_category",
+            )
         kind = self._categories.index(category)
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
         told = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
@@ -196,7 +199,9 @@ class Index:
             row = len(self.catalogue)
             if row == len(self._present):
                 room = row - self.size
-                raise CatalogueError(f"the index has room for {room} guest items; open it anew to start again")
+                raise CatalogueError(
+                    f"the index has room for {room} guest items; open it anew to start again", reason="too_many_guests"
+                )
             item_id = f"guest-{row - self.size + 1}"
             while item_id in self.shelf.place:  # a shop may call its own items so
                 item_id = f"{item_id}-guest"

@@ -87,11 +87,14 @@ class Stylist:
                 the cheapest sum, which is named.
         """
         if not slots:
-            raise CatalogueError("no slot is asked for; name what the look lacks, e.g. shoes")
+            raise CatalogueError("no slot is asked for; name what the look lacks, e.g. shoes", reason="unknown_slot")
         _check(k=k, beam=beam, diversity=diversity, budget=budget)
         rows = self.assortment.outfit(anchors)
         if len(rows) + len(slots) > LONGEST:
-            raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
+            raise CatalogueError(
+                f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer",
+                reason="too_many_items",
+            )
         template, notes = self.assortment.template(rows, slots, filters, budget)
         full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
         found = grow(self.index, template, beam, diversity, full)
@@ -101,7 +104,9 @@ class Stylist:
         if not scored.any():
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
-                "some models need a top and a bottom: add one"
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=anchors,
             )
         found = best(self.index, Beam(found.items[scored], found.scores[scored]), template, k, diversity, POOL)
         if len(found.items) < k:
@@ -144,10 +149,14 @@ class Stylist:
         rows = self.assortment.outfit(items, least=2)
         strange = next((item_id for item_id in locked if item_id not in items), None)
         if strange is not None:
-            raise CatalogueError(f"item {strange!r} is locked and not in the outfit; lock one of its own items")
+            raise CatalogueError(
+                f"item {strange!r} is locked and not in the outfit; lock one of its own items",
+                reason="not_in_outfit",
+                item_ids=[strange],
+            )
         free = [place for place, item_id in enumerate(items) if item_id not in locked]
         if not free:
-            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one")
+            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
         before = float(self._scores([rows])[0])
         places, outfits = self._swaps(rows, free, filters, max(FULL // len(free), 2 * k, LEAST))
         scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
@@ -206,10 +215,12 @@ class Stylist:
         scores = self.index.scorer.score(items, mask)
         silent = np.flatnonzero(np.isnan(scores))
         if len(silent):
-            named = ", ".join(self.index.catalogue.ids[row] for row in outfits[silent[0]])
+            item_ids = [self.index.catalogue.ids[row] for row in outfits[silent[0]]]
             raise CatalogueError(
-                f"the model {self.index.run.title} has no score for the outfit {named}; "
-                "some models need a top and a bottom: add one"
+                f"the model {self.index.run.title} has no score for the outfit {', '.join(item_ids)}; "
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=item_ids,
             )
         return scores
 

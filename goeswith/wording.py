@@ -55,9 +55,14 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     return "; ".join(parts) + "."
 
 
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
 def _verdict(look: Look) -> str:
     if look.percentile is None:
-        return f"This look has a score of {look.score:.1f}, and nothing to compare it with"
+        return f"This look has a score of {score(look.score)}, and nothing to compare it with"
     said = next(words for least, words in _STANDINGS if look.percentile >= least)
     if look.percentile < 5:
         return f"This look {said}: nearly all outfits of this catalogue are better"

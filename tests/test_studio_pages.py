@@ -64,7 +64,7 @@ def test_people_are_told_of_errors_in_a_page_and_programs_in_json(client, path, 
     assert "on=i0" in Parts(answer.text).of("a", **{"class": "button main"})[0]["href"]  # the board is kept
     for program in ("/v1/nosuch", "/v1/items?limit=many", "/static/nosuch.css"):
         told = client.get(program, headers={"accept": "text/html"})
-        assert told.json()["error"]["message"]
+        assert told.json()["detail"]
 
 
 def test_the_tray_carries_the_board_along(client):

@@ -10,7 +10,6 @@ from goeswith import why
 from goeswith.filters import Filters
 from goeswith.look import Stylist
 from goeswith.studio import limits
-from goeswith.studio.refusals import Asked, because
 from goeswith.studio.schemas import (
     PROBLEMS,
     CompleteGiven,
@@ -31,7 +30,6 @@ from goeswith.studio.schemas import (
     Text,
     Values,
     WhyTold,
-    filters_of,
 )
 from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
@@ -46,8 +44,7 @@ def _shop(request: Request) -> Shop:
 
 
 def _page(wall: Wall, words: str, filters: Filters, offset: int, limit: int) -> dict[str, Any]:
-    with because("bad_filters"):
-        rows = wall.search(words, filters)
+    rows = wall.search(words, filters)
     items = [wall.item(row) for row in rows[offset : offset + limit].tolist()]
     return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
 
@@ -85,7 +82,7 @@ async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
     shop = _shop(request)
     lost = await shop.reload()
-    return await shop.workers.run(_index, shop) | {"lost": lost}
+    return await shop.workers.run(_index, shop) | {"lost": str(lost) if lost else ""}
 
 
 @router.get("/facets", response_model=FacetsTold, tags=["items"])
@@ -114,7 +111,7 @@ async def items(
     """Look through the catalogue."""
     lists = {"categories": category, "groups": group, "brands": brand, "colours": colour, "seasons": season}
     told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
-    filters = filters_of(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
+    filters = Filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
     shop = _shop(request)
     return await shop.workers.run(_page, shop.wall, q, filters, offset, limit)
 
@@ -181,8 +178,7 @@ async def complete(request: Request, given: CompleteGiven) -> Any:
             diversity=given.diversity,
         )
 
-    asked = Asked([given.anchors], filters=filters, slots=given.slots, budget=given.budget)
-    return {"looks": await _shop(request).ask(made, asked)}
+    return {"looks": await _shop(request).ask(made)}
 
 
 @router.post("/fill", response_model=LooksTold, tags=["looks"])
@@ -193,7 +189,7 @@ async def fill(request: Request, given: FillGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return stylist.fill(given.items, given.slot, filters=filters, k=given.k, diversity=given.diversity)
 
-    return {"looks": await _shop(request).ask(made, Asked([given.items], filters=filters, slots=[given.slot]))}
+    return {"looks": await _shop(request).ask(made)}
 
 
 @router.post("/improve", response_model=SwapsTold, tags=["looks"])
@@ -204,8 +200,7 @@ async def improve(request: Request, given: ImproveGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k)
 
-    asked = Asked([given.items], least=2, filters=filters, locked=given.locked)
-    return {"swaps": await _shop(request).ask(made, asked)}
+    return {"swaps": await _shop(request).ask(made)}
 
 
 @router.post("/similar", response_model=SimilarsTold, tags=["looks"])
@@ -216,7 +211,7 @@ async def similar(request: Request, given: SimilarGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return stylist.similar(given.item, filters=filters, k=given.k)
 
-    return {"items": await _shop(request).ask(made, Asked([[given.item]], filters=filters))}
+    return {"items": await _shop(request).ask(made)}
 
 
 @router.post("/explain", response_model=WhyTold, tags=["looks"])
@@ -227,4 +222,4 @@ async def explain(request: Request, given: ExplainGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return why.explain(stylist, given.items, swap=given.swap, filters=filters).to_dict()
 
-    return await _shop(request).ask(made, Asked([given.items], least=2, filters=filters))
+    return await _shop(request).ask(made)

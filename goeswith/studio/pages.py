@@ -13,7 +13,7 @@ from goeswith.errors import GoeswithError
 from goeswith.studio import limits, measuring, offers, quiz, ruling, switches, verdicts
 from goeswith.studio.board import Board, address, inside_studio
 from goeswith.studio.finder import Wanted, found
-from goeswith.studio.obstacles import plainly
+from goeswith.studio.obstacles import in_titles
 from goeswith.studio.rendering import shown, sorry, tells
 from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
@@ -44,9 +44,9 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
     except GoeswithError as error:
         log.warning("the newer index cannot be opened: %s", error)
         return sorry(request, error, message="the newer index cannot be opened; the old one is kept")
-    if not lost:
+    if lost is None:
         return RedirectResponse(back, 303)
-    said = plainly(lost, items(before, list(before.guests)))
+    said = in_titles(lost, items(before, list(before.guests)))
     return tells(request, "The new catalogue is open", said, (back, "Go on"), Board())
 
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from goeswith.filters import Filters
 from goeswith.studio import limits
-from goeswith.studio.refusals import because
 
 
 class Given(BaseModel):
@@ -53,19 +52,12 @@ class FiltersGiven(Given):
     in_stock: bool = False
 
     def filters(self) -> Filters:
-        """As the library has them."""
-        told = self.model_dump()
-        return filters_of(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        """As the library has them.
 
-
-def filters_of(**told: Any) -> Filters:
-    """Filters of the library.
-
-    Raises:
-        Refused: they contradict each other.
-    """
-    with because("bad_filters"):
-        return Filters(**told)
+        Raises:
+            CatalogueError: they contradict each other.
+        """
+        return Filters(**self.model_dump())
 
 
 class ScoreGiven(Given):
@@ -248,20 +240,18 @@ class ReloadTold(IndexTold):
 
 
 class Problem(BaseModel):
-    """Why a request was not answered."""
+    """Why a request was not answered: a problem document of RFC 9457."""
 
-    reason: str = Field(description="For programs.")
-    message: str = Field(description="One sentence for people.")
-
-
-class Refusal(BaseModel):
-    """The body of every answer that is an error."""
-
-    error: Problem
+    type: str
+    title: str = Field(description="Of the HTTP status.")
+    status: int
+    detail: str = Field(description="One sentence for people.")
+    reason: str = Field(description="One word for programs.")
+    item_ids: list[str] = Field(description="The items that the sentence speaks of.")
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Refusal, "description": text}
+    status: {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}, "description": text}
     for status, text in {
         400: "The request cannot be read.",
         401: "The token is missing.",

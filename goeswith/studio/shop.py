@@ -10,13 +10,13 @@ from typing import TypeVar
 from PIL import Image
 
 from goeswith.catalogue import Catalogue
-from goeswith.errors import CatalogueError, DataError, GoeswithError
+from goeswith.errors import DataError, GoeswithError
 from goeswith.index import Index
 from goeswith.look import Look, Stylist
 from goeswith.studio import thumbnails
 from goeswith.studio.batching import Batcher
 from goeswith.studio.limits import RELOAD_SECONDS
-from goeswith.studio.refusals import Asked, Refused, refused
+from goeswith.studio.refusals import Refused
 from goeswith.studio.wall import FACETS as FACETS
 from goeswith.studio.wall import Guest, Wall, stamp
 from goeswith.studio.workers import Workers
@@ -76,28 +76,17 @@ class Shop:
         """Looks of outfits, scored in one call with what others ask at the same moment.
 
         Raises:
-            Refused: the stylist has no answer, see `goeswith.studio.refusals`, or there is too much to do.
+            CatalogueError: the stylist has no answer. Refused: there is too much to do.
         """
-        index = self.index
-        try:
-            return await self.batcher.judge(outfits)
-        except CatalogueError as error:
-            raise await self.workers.run(refused, error, index, Asked(outfits, least=2)) from None
+        return await self.batcher.judge(outfits)
 
-    async def ask(self, call: Callable[[Stylist], T], asked: Asked) -> T:
-        """What `call` asks of the stylist, from a thread; `asked` says what the answer depends on.
+    async def ask(self, call: Callable[[Stylist], T]) -> T:
+        """What `call` asks of the stylist, from a thread.
 
         Raises:
-            Refused: see `judge`.
+            CatalogueError, Refused: see `judge`.
         """
-        return await self.workers.run(self._ask, call, asked)
-
-    def _ask(self, call: Callable[[Stylist], T], asked: Asked) -> T:
-        stylist = self.stylist
-        try:
-            return call(stylist)
-        except CatalogueError as error:
-            raise refused(error, stylist.index, asked) from None
+        return await self.workers.run(lambda: call(self.stylist))
 
     def picture_version(self, item_id: str, side: int) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where there is no such item."""
@@ -120,11 +109,11 @@ class Shop:
         with self.changing:
             return self.wall.add(picture, category=category, title=title)
 
-    async def reload(self) -> str:
+    async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
 
         Returns:
-            Empty, or one sentence: which uploaded items are gone.
+            None, or what says which uploaded items are gone.
 
         Raises:
             Refused: the index there cannot be opened.
@@ -136,7 +125,7 @@ class Shop:
         except GoeswithError as error:
             raise Refused(409, "broken_index", str(error)) from None
 
-    def _reload(self) -> str:
+    def _reload(self) -> GoeswithError | None:
         with self.changing:
             wall = Wall(self.path)
             lost = wall.welcome(self.wall.guests)

@@ -15,6 +15,7 @@ from goeswith.catalogue import GROUPS
 from goeswith.look import Look
 from goeswith.studio.thumbnails import inside
 from goeswith.studio.wall import Wall, image_path, once
+from goeswith.wording import score
 
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 """Width over height of the tiles; studio.css has the same."""
@@ -88,11 +89,6 @@ def percent(share: float | None) -> str:
 def price(number: float) -> str:
     """A price; the catalogue says no currency."""
     return f"{number:,.2f}"
-
-
-def score(number: float) -> str:
-    """A score with as many digits as tell outfits apart."""
-    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
 
 
 def signed(number: float) -> str:

@@ -157,12 +157,10 @@ class Wall:
         """Take in an uploaded item; returns its id.
 
         Raises:
-            Refused: there are too many already, or the model does not know what to do with it.
+            Refused: there are too many already. CatalogueError: see `Index.add`.
         """
         if len(self.guests) >= GUESTS:
             raise Refused(409, "too_many_guests", f"{GUESTS} uploaded items are kept, no more; start the service anew")
-        if category not in self.index.catalogue.categories:
-            raise Refused(422, "unknown_category", f"no item has the category {category!r}; take one of /v1/facets")
         item_id = self.index.add(picture, category=category, title=title)
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
@@ -170,11 +168,11 @@ class Wall:
         self.guests[item_id] = Guest(data, category, title, sha256(data).hexdigest()[:16])
         return item_id
 
-    def welcome(self, guests: dict[str, Guest]) -> str:
+    def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
         """Take over the guests of the wall before, as long as each can keep its id.
 
         Returns:
-            Empty, or one sentence: which of them are gone and why.
+            None, or an error: which of them are gone and why.
         """
         for item_id, guest in guests.items():
             try:
@@ -184,11 +182,11 @@ class Wall:
                 again, why = "", str(error)
             if again != item_id:
                 self.guests.pop(again, None)
-                gone = ", ".join([*guests][len(self.guests) :])
-                lost = f"uploaded items are gone, for the new index does not take {item_id} ({why}): {gone}"
+                gone = [*guests][len(self.guests) :]
+                lost = f"uploaded items are gone, for the new index does not take {item_id} ({why}): {', '.join(gone)}"
                 log.warning("%s", lost)
-                return lost
-        return ""
+                return CatalogueError(lost, reason="lost", item_ids=gone)
+        return None
 
 
 def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
