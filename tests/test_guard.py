@@ -19,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from goeswith import studio
 from goeswith.errors import ConfigError, DataError
 from goeswith.studio import thumbnails
+from goeswith.studio.bodies import JSON
 from goeswith.studio.guard import Guard
 from goeswith.studio.limits import BODY_BYTES, UPLOAD_BYTES
 from goeswith.studio.server import check, listen
@@ -99,7 +100,7 @@ def test_a_person_gets_in_by_a_form_and_stays_in_by_a_cookie() -> None:
     assert TestClient(Guard(answers, token=TOKEN, hosts=None), cookies={name: "x"}).get("/").status_code == 401
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"token", b"&" * 9999, b"token=a&token=b"])
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"token", b"&" * 4000, b"token=a&token=b"])
 def test_a_form_that_is_none_lets_nobody_in(body: bytes) -> None:
     client = TestClient(Guard(answers, token=TOKEN, hosts=None))
     assert client.post("/enter", content=body).status_code == 401
@@ -126,7 +127,8 @@ def test_people_are_told_in_a_page_what_programs_are_told_in_json() -> None:
         assert "evil.example" not in page.text
         told = alone.post(f"/v1/{path}", headers=headers, content=content)
         assert told.status_code == status
-        assert told.json()["detail"][1:-9] in page.text  # the same sentence
+        if status != 413:  # programs may send more than people, but for files
+            assert told.json()["detail"][1:-9] in page.text  # the same sentence
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def messages(receive: Callable[[], Message]) -> list[Message]:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("goeswith.studio.guard.BODY_SECONDS", 0.02)
+    monkeypatch.setattr("goeswith.studio.bodies.JSON", JSON._replace(seconds=0.02))
     start, body = messages(lambda: {"type": "never"})
     assert start["status"] == 408
     assert b"too_slow" in body["body"]

@@ -10,6 +10,7 @@ from goeswith import why
 from goeswith.filters import Filters
 from goeswith.look import Stylist
 from goeswith.studio import limits
+from goeswith.studio.bodies import FileRoute
 from goeswith.studio.schemas import (
     PROBLEMS,
     CompleteGiven,
@@ -35,7 +36,7 @@ from goeswith.studio.shop import Shop
 from goeswith.studio.uploads import read_upload
 from goeswith.studio.wall import Wall
 
-router = APIRouter(prefix="/v1", responses=PROBLEMS)
+router = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=FileRoute)
 
 
 def _shop(request: Request) -> Shop:
@@ -74,7 +75,7 @@ def _index(shop: Shop) -> dict[str, Any]:
 async def index(request: Request) -> Any:
     """What is served: the model, the catalogue, and whether either has changed since."""
     shop = _shop(request)
-    return await shop.workers.run(_index, shop)
+    return await shop.quick.run(_index, shop)
 
 
 @router.post("/reload", response_model=ReloadTold, tags=["index"])
@@ -82,14 +83,14 @@ async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
     shop = _shop(request)
     lost = await shop.reload()
-    return await shop.workers.run(_index, shop) | {"lost": str(lost) if lost else ""}
+    return await shop.quick.run(_index, shop) | {"lost": str(lost) if lost else ""}
 
 
 @router.get("/facets", response_model=FacetsTold, tags=["items"])
 async def facets(request: Request) -> Any:
     """The values that items can be filtered by."""
     shop = _shop(request)
-    return {"facets": await shop.workers.run(shop.facets)}
+    return {"facets": await shop.quick.run(shop.facets)}
 
 
 @router.get("/items", response_model=PageTold, tags=["items"])
@@ -113,7 +114,7 @@ async def items(
     told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
     filters = Filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
     shop = _shop(request)
-    return await shop.workers.run(_page, shop.wall, q, filters, offset, limit)
+    return await shop.quick.run(_page, shop.wall, q, filters, offset, limit)
 
 
 @router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
@@ -131,7 +132,7 @@ async def upload(
         item_id = shop.add(read_upload(data, kind), category=category, title=title)
         return shop.wall.item(shop.row(item_id))
 
-    return await shop.workers.run(taken)
+    return await shop.uploading.run(taken)
 
 
 @router.get(

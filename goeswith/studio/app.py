@@ -20,6 +20,7 @@ from goeswith.studio import api, pages
 from goeswith.studio.board import MOST
 from goeswith.studio.docs import add_docs
 from goeswith.studio.guard import Guard
+from goeswith.studio.head import Head
 from goeswith.studio.metrics import Measured, Metrics
 from goeswith.studio.refusals import Refused, as_refused, in_json
 from goeswith.studio.rendering import STATIC, is_page, sorry
@@ -67,6 +68,7 @@ def create_app(
     app.include_router(pages.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
+    app.add_middleware(Head)
     return app
 
 
@@ -83,12 +85,11 @@ def _add_watched(app: FastAPI) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every error is ``{"error": {"reason": ..., "message": ...}}``, and a page where people look; what nobody foresaw
-    goes to the log alone."""
+    """Every error is a problem document, and a page where people look; `Guard` answers what nobody foresaw."""
 
     def answered(request: Request, error: Refused, people: str = "") -> Response:
         """people: what a page says instead of the error's own words."""
-        return sorry(request, error, message=people) if is_page(request.url.path) else in_json(error)
+        return sorry(request, error, message=people) if is_page(request.scope["path"]) else in_json(error)
 
     @app.exception_handler(GoeswithError)
     async def refused(request: Request, error: GoeswithError) -> Response:
@@ -106,11 +107,6 @@ def _add_errors(app: FastAPI) -> None:
         answer = answered(request, Refused(error.status_code, reason, str(error.detail)), people=SAID.get(reason, ""))
         answer.headers.update(error.headers or {})
         return answer
-
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> Response:
-        told = "something went wrong here; the log of the service says what"
-        return answered(request, Refused(500, "internal", told))
 
 
 def _for_people(found: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from goeswith.errors import GoeswithError
 from goeswith.studio import limits, measuring, offers, quiz, ruling, switches, verdicts
 from goeswith.studio.board import Board, address, inside_studio
+from goeswith.studio.bodies import FileRoute
 from goeswith.studio.finder import Wanted, found
 from goeswith.studio.obstacles import in_titles
 from goeswith.studio.rendering import shown, sorry, tells
@@ -29,7 +30,7 @@ measurers = Workers("measure", threads=1, seconds=MEASURING)
 """Apart from those that answer: whoever waits for the numbers of a report keeps nobody else waiting."""
 PHOTOS = 60
 """Uploaded items that the form for one more shows."""
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=FileRoute)
 
 Ids = Annotated[list[str], Query(max_length=limits.ITEMS)]
 
@@ -95,14 +96,14 @@ async def more(request: Request, on: Ids = [], lock: Ids = [], swap: str = "") -
     """What goes with the board, or instead of one of its items."""
     there = Board.of(on, lock)
     make = offers.instead if swap in there.on else offers.beside
-    return await shown(request, "more.html", there, lambda wall: make(wall, there, swap))
+    return await shown(request, "more.html", there, lambda wall: make(wall, there, swap), slow=True)
 
 
 @router.get("/board/offer")
 async def offer(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """The one swap that helps most."""
     there = Board.of(on, lock)
-    return await shown(request, "offer.html", there, lambda wall: offers.offer(wall, there))
+    return await shown(request, "offer.html", there, lambda wall: offers.offer(wall, there), slow=True)
 
 
 @router.get("/upload")
@@ -134,7 +135,7 @@ async def uploaded(
     shop: Shop = request.app.state.shop
     there, data, kind = Board.of(on, lock), await picture.read(), picture.content_type
     try:
-        item_id = await shop.workers.run(lambda: shop.add(read_upload(data, kind), category=category, title=title))
+        item_id = await shop.uploading.run(lambda: shop.add(read_upload(data, kind), category=category, title=title))
     except GoeswithError as error:
         trouble = str(error)
         answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, trouble, category, title))
@@ -155,7 +156,7 @@ async def save(
     there = Board.of(on, lock)
     file = request.app.state.feedback or shop.path.parent / "feedback.jsonl"
     try:
-        outfit_id = await shop.workers.run(verdicts.save, shop.wall, there, file)
+        outfit_id = await shop.quick.run(verdicts.save, shop.wall, there, file)
     except GoeswithError as error:
         trouble = str(error)
         return await shown(request, "board.html", there, lambda wall: verdicts.table(wall, there, trouble=trouble))
@@ -172,7 +173,7 @@ async def quiz_page(
     if seed < 0:
         return RedirectResponse(address("/quiz", seed=secrets.randbelow(10**6), on=there.on, lock=there.lock), 303)
     return await shown(
-        request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice)
+        request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
     )
 
 
@@ -198,7 +199,7 @@ async def rules_page(
         kept = draft if trouble else dict.fromkeys(draft, "")
         return told | {"draft": kept, "trouble": trouble or told["trouble"]}
 
-    return await shown(request, "rules.html", there, make)
+    return await shown(request, "rules.html", there, make, slow=True)
 
 
 @router.get("/report")

@@ -23,6 +23,11 @@ class Refused(GoeswithError):
         self.status = status
 
 
+def stopping() -> Refused:
+    """Of a service that is being stopped."""
+    return Refused(503, "stopping", "the service is being stopped; ask again when it is back")
+
+
 def as_refused(error: GoeswithError) -> Refused:
     """An error of the library as an answer."""
     if isinstance(error, Refused):

@@ -15,7 +15,7 @@ from goeswith.index import Index
 from goeswith.look import Look, Stylist
 from goeswith.studio import thumbnails
 from goeswith.studio.batching import Batcher
-from goeswith.studio.limits import RELOAD_SECONDS
+from goeswith.studio.limits import DECODERS, RELOAD_SECONDS, UPLOADS
 from goeswith.studio.refusals import Refused
 from goeswith.studio.wall import FACETS as FACETS
 from goeswith.studio.wall import Guest, Wall, stamp
@@ -35,8 +35,11 @@ class Shop:
         self.path = Path(path)
         self.wall = Wall(self.path)
         self.small = thumbnails.Thumbnails()
-        self.workers, self.picture_workers = Workers("answer"), Workers("picture")
-        self.batcher = Batcher(self.workers, lambda outfits: self.stylist.judge_many(outfits))
+        self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
+        self.scoring = Workers("score", threads=1)
+        self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
+        self.opening = Workers("open", threads=1, seconds=RELOAD_SECONDS)
+        self.batcher = Batcher(self.scoring, lambda outfits: self.stylist.judge_many(outfits))
         self.changing = threading.Lock()  # one upload or reload at a time
 
     @property
@@ -119,7 +122,7 @@ class Shop:
             Refused: the index there cannot be opened.
         """
         try:
-            return await self.workers.run(self._reload, seconds=RELOAD_SECONDS)
+            return await self.opening.run(self._reload)
         except Refused:
             raise
         except GoeswithError as error:
@@ -132,7 +135,16 @@ class Shop:
             self.wall = wall
         return lost
 
+    @property
+    def _pools(self) -> tuple[Workers, ...]:
+        return self.workers, self.quick, self.picture_workers, self.scoring, self.uploading, self.opening
+
+    @property
+    def busy(self) -> int:
+        """Calls that threads compute or that wait for one."""
+        return sum(workers.busy for workers in self._pools)
+
     def close(self) -> None:
-        """End what is under way."""
-        self.workers.close()
-        self.picture_workers.close()
+        """Begin nothing more."""
+        for workers in self._pools:
+            workers.close()
