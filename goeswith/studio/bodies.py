@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from fastapi.routing import APIRoute
-from starlette.datastructures import FormData, Headers
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -32,6 +33,7 @@ LOGIN = Bound(limits.LOGIN_BYTES, limits.UNFINISHED, limits.LOGIN_SECONDS)
 FORM = Bound(limits.FORM_BYTES, limits.UNFINISHED, limits.BODY_SECONDS)
 JSON = Bound(limits.BODY_BYTES, limits.UNFINISHED, limits.BODY_SECONDS)
 UPLOAD = Bound(limits.UPLOAD_BYTES, limits.UPLOADS, limits.UPLOAD_SECONDS)
+_parsers = ThreadPoolExecutor(limits.DECODERS, thread_name_prefix="form")
 UPLOADED = ("/upload", "/v1/items")
 """Paths that take a file."""
 LOGGED_IN = "/enter"
@@ -124,10 +126,22 @@ class _FileRequest(Request):
         if not self.headers.get("content-type", "").startswith("multipart/form-data"):
             return await super().form(**limits)
         body = await self.body()
+        work = asyncio.get_running_loop().run_in_executor(_parsers, _parsed, self.headers, body)
         try:
-            return await asyncio.to_thread(_parsed, self.headers, body)
+            return await asyncio.shield(work)
         except MultiPartException as error:
             raise HTTPException(400, error.message) from None
+        except asyncio.CancelledError:
+            work.add_done_callback(_close)
+            raise
+
+
+def _close(work: asyncio.Future[FormData]) -> None:
+    """Close the files of a form that nobody waits for any more."""
+    if not work.cancelled() and work.exception() is None:
+        for _, value in work.result().multi_items():
+            if isinstance(value, UploadFile):
+                value.file.close()
 
 
 def _parsed(headers: Headers, body: bytes) -> FormData:

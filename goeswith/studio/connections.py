@@ -16,6 +16,8 @@ from goeswith.studio.limits import ADDRESS_CONNECTIONS, HEAD_SECONDS, LOG_LINES
 _LINES = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 FULL = f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n{_LINES}\r\n"
 """To an address that has too many connections already."""
+REFUSED_SECONDS = 1.0
+"""For one more connection to ask, so that it can be told."""
 UNREADABLE = f"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n{_LINES}\r\n"
 """To what is no request."""
 
@@ -31,22 +33,20 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         address = self.client and self.client[0]
         others = [one.client and one.client[0] for one in self.connections if isinstance(one, Connection)]
-        if others.count(address) > ADDRESS_CONNECTIONS:
-            self.full = True
-            transport.write(FULL.encode())
-            transport.close()
-        else:
-            self._await_head()
+        self.full = others.count(address) > ADDRESS_CONNECTIONS
+        self._await_head(REFUSED_SECONDS if self.full else HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """Read on; the time of a head ends with it, and begins with the first byte of the next."""
-        if self.full:
+        if self.full:  # told once it has asked: closed before, it would see a reset and no answer
+            self.transport.write(FULL.encode())
+            self.transport.close()
             return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._stop_waiting()
         elif self.head_timer is None and not self.transport.is_closing():
-            self._await_head()
+            self._await_head(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -58,8 +58,8 @@ class Connection(H11Protocol):
         self.transport.write(UNREADABLE.encode())
         self.transport.close()
 
-    def _await_head(self) -> None:
-        self.head_timer = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+    def _await_head(self, seconds: float) -> None:
+        self.head_timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _stop_waiting(self) -> None:
         if self.head_timer is not None:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goeswith.studio.bodies import LOGGED_IN, Bodies, replayed
 from goeswith.studio.door import Door
+from goeswith.studio.limits import RETRY_SECONDS
 from goeswith.studio.refusals import Refused, in_json, stopping
 from goeswith.studio.rendering import is_page, kept_out
 
@@ -117,6 +118,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            if message["status"] == 503:
+                headers.setdefault("Retry-After", str(RETRY_SECONDS))
             self.started = True
         self.ended = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self.send(message)

@@ -8,11 +8,10 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.limits import RETRY_SECONDS
 
 STATUS = {"too_many_guests": 409}
 """Of errors of the library; 422 for all others."""
-HEADERS = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}, 503: {"Retry-After": str(RETRY_SECONDS)}}
+HEADERS = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}}
 
 
 class Refused(GoeswithError):
