@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from goeswith.losses import bpr
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
-from goeswith.outfits import OutfitBatch
+from goeswith.models.losses import bpr
 
 CATEGORIES = 90
 

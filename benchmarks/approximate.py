@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from index import COLOURS, make_dataset, make_run
 
-from goeswith import Dataset, Filters, Index, Stylist, approximate, build_index
+from goeswith import Dataset, Filters, Index, Stylist, build_index
+from goeswith.shop import approximate
 
 TOP, LARGE, SHOES = "category 00", "category 02", "category 04"
 FEW, BEST = 1000, 10

@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from goeswith.dataset import Dataset, Imported, create
-from goeswith.encoders import encode
-from goeswith.networks import Network, open_network
-from goeswith.pictures import read_pictures
+from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.data.encoders.encode import encode
+from goeswith.data.encoders.networks import Network, open_network
+from goeswith.data.encoders.pictures import read_pictures
 
 
 def main() -> None:

@@ -19,17 +19,17 @@ import torch
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from goeswith.bootstrap import mean, resampled
-from goeswith.calibration import Cases, Scale, cases
-from goeswith.contributions import leave_one_out, pair_matrix
-from goeswith.dataset import Dataset
-from goeswith.figures import reliability_curve
+from goeswith.data.dataset import Dataset
+from goeswith.data.negatives import Negatives
+from goeswith.evaluate.bootstrap import mean, resampled
+from goeswith.evaluate.calibration import Cases, Scale, cases
+from goeswith.evaluate.reliability import Reliability, measure
+from goeswith.experiments.figures import reliability_curve
 from goeswith.files import fresh_file
-from goeswith.negatives import Negatives
-from goeswith.reliability import Reliability, measure
-from goeswith.run import Run
+from goeswith.shop.contributions import leave_one_out, pair_matrix
 from goeswith.tables import markdown
-from goeswith.training import corruptions
+from goeswith.train.loop import corruptions
+from goeswith.train.run import Run
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain.md"
 FIGURE = PAGE.parent / "results" / "reliability.svg"

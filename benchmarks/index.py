@@ -29,15 +29,15 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from goeswith.catalogue import GROUPS
-from goeswith.dataset import Dataset, Imported, create
-from goeswith.features import write_features
-from goeswith.index import Index
-from goeswith.indexing import build_index
-from goeswith.look import Filters, Stylist
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.data.features import write_features
 from goeswith.models import Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
-from goeswith.training import TrainConfig
+from goeswith.shop.build import build_index
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Filters, Stylist
+from goeswith.train.loop import TrainConfig
 
 CATEGORIES, STYLES, DIM = 50, 400, 64
 COLOURS = [f"colour {place:02}" for place in range(20)]

@@ -27,12 +27,12 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from goeswith.catalogue import Catalogue
-from goeswith.knowledge.designers import tops_and_bottoms
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.models import TrainingData, Vocabulary, model_classes
-from goeswith.outfits import OutfitBatch, Outfits
 from goeswith.tables import plain
-from goeswith.training import TrainConfig, _Loop, batches, corruptions, encode, score
+from goeswith.train.designers import tops_and_bottoms
+from goeswith.train.loop import TrainConfig, _Loop, batches, corruptions, encode, score
 
 TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
     "ADD-GNN": ("add-gnn", {}),

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from goeswith.dataset import Imported
+from goeswith.data.dataset import Imported
+from goeswith.data.questions import SCHEMA
+from goeswith.data.readers.polyvore_files import category_names, facts_of
 from goeswith.files import expect_files, read_json
 from goeswith.models import Scorer
-from goeswith.questions import SCHEMA
-from goeswith.readers.polyvore_files import category_names, facts_of
 
 TRAIN, TEST = "train_no_dup_new_100.json", "test_no_dup_new_100.json"
 POOL, NAMES = "category_summarize_100.json", "category_id.txt"

@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from goeswith.bootstrap import mean, resampled
-from goeswith.candidates import FULL
-from goeswith.dataset import Dataset
-from goeswith.freezing import make_questions
-from goeswith.index import Index
-from goeswith.indexing import build_index
-from goeswith.look import STEP, Stylist
-from goeswith.measures import MEASURES, Ranks
-from goeswith.questions import Questions
+from goeswith.data.dataset import Dataset
+from goeswith.data.freeze import make_questions
+from goeswith.data.questions import Questions
+from goeswith.evaluate.bootstrap import mean, resampled
+from goeswith.evaluate.measures import MEASURES, Ranks
+from goeswith.shop.build import build_index
+from goeswith.shop.candidates import FULL
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import STEP, Stylist
 
 COUNTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 AIM = 0.95
@@ -118,7 +118,7 @@ def measure(run: Path, data: Path, work: Path) -> dict[str, Any]:
 
 def looks(index: Index, count: int = 24) -> dict[str, Any]:
     """Best looks by the beam as it is and by a wide one."""
-    import goeswith.look
+    import goeswith.shop.stylist
 
     stylist, chance = Stylist(index), np.random.default_rng(0)
     tops = index.catalogue.items.with_row_index("row").filter(pl.col("group") == "top")["item_id"]
@@ -126,9 +126,9 @@ def looks(index: Index, count: int = 24) -> dict[str, Any]:
     for item_id in chance.choice(tops.to_list(), count, replace=False):
         asked = {"slots": ["bottom", "shoes", "bag"], "k": 10}
         usual = stylist.complete([item_id], **asked)
-        goeswith.look.STEP = 8 * STEP
+        goeswith.shop.stylist.STEP = 8 * STEP
         wide = stylist.complete([item_id], **asked, beam=64)
-        goeswith.look.STEP = STEP
+        goeswith.shop.stylist.STEP = STEP
         same.append(set(usual[0].item_ids) == set(wide[0].item_ids))
         gaps.append(wide[0].score - usual[0].score)
         spreads.append(wide[0].score - wide[-1].score)

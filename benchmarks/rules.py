@@ -15,8 +15,8 @@ import time
 import numpy as np
 import polars as pl
 
-from goeswith.catalogue import Catalogue
-from goeswith.knowledge.rules import Rule, match
+from goeswith.data.catalogue import Catalogue
+from goeswith.rules.rules import Rule, match
 
 BLOCK = 8192  # triplets at a time: 1,000 rules are 8 MB
 

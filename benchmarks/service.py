@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 
-from goeswith.index import Index
-from goeswith.look import Look
-from goeswith.studio.shop import Shop
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Look
+from goeswith.studio.service.shared import Shop
 from goeswith.tables import markdown, plain
 
 WAYS = ("alone", "batched", "batched after 2 ms")

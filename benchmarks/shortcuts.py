@@ -19,15 +19,15 @@ import numpy as np
 from shortcuts_counters import FOLDS, UNKNOWN, counters, folded_lines, lines_of, paired_lines
 from shortcuts_page import PAGE, Section, write_page
 
-from goeswith.bootstrap import pooled_auc, resampled
-from goeswith.dataset import Dataset, Imported, create
+from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.data.questions import Questions, read_questions, write_questions
+from goeswith.data.readers import read
+from goeswith.data.readers.official import compatibility, fill_in_blank
+from goeswith.data.readers.polyvore_maryland import COMPAT, FITB
+from goeswith.data.readers.triplet_files import TRIPLETS
+from goeswith.evaluate.bootstrap import pooled_auc, resampled
 from goeswith.files import fresh_file, read_json, read_lines
 from goeswith.models import Scorer
-from goeswith.questions import Questions, read_questions, write_questions
-from goeswith.readers import read
-from goeswith.readers.official import compatibility, fill_in_blank
-from goeswith.readers.pairs import TRIPLETS
-from goeswith.readers.polyvore_maryland import COMPAT, FITB
 
 PROTOCOL = (
     "The program publishes no questions, it draws them while it runs: drawn anew here, from seed 0. A wrong item is "

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from shortcuts_page import BY_ID
 
-from goeswith.audit import floor_rows
-from goeswith.bootstrap import mean, resampled
-from goeswith.dataset import Dataset
-from goeswith.evaluation import Answers, answer, report, signature
+from goeswith.data.dataset import Dataset
+from goeswith.data.outfits import Outfits
+from goeswith.data.questions import Questions
+from goeswith.evaluate.audit import floor_rows
+from goeswith.evaluate.bootstrap import mean, resampled
+from goeswith.evaluate.evaluate import Answers, answer, report, signature
 from goeswith.models import Scorer
 from goeswith.models.floors import ItemFloor, Lift, PairFloor, fit_floors
-from goeswith.outfits import Outfits
-from goeswith.questions import Questions
 
 FOLDS = 5
 UNKNOWN = "unknown"

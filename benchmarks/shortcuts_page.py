@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from goeswith import __version__
-from goeswith.audit import STRONG
+from goeswith.evaluate.audit import STRONG
 from goeswith.files import fresh_file
 from goeswith.tables import markdown, value
 

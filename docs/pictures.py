@@ -11,15 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from goeswith.catalogue import Catalogue
-from goeswith.drawing import draw
-from goeswith.evaluation import answer
-from goeswith.freezing import make_questions
-from goeswith.outfits import Outfits
-from goeswith.questions import Questions
-from goeswith.readers.sample import oracle
-from goeswith.sample.wardrobe import make_items
-from goeswith.sample.worn import make_outfits
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.freeze import make_questions
+from goeswith.data.outfits import Outfits
+from goeswith.data.questions import Questions
+from goeswith.data.readers.sample import oracle
+from goeswith.data.sample.drawing import draw
+from goeswith.data.sample.outfits import make_outfits
+from goeswith.data.sample.wardrobe import make_items
+from goeswith.evaluate.evaluate import answer
 
 OUT = Path(__file__).resolve().parent / "pictures" / "blanks.jpg"
 SHOWN, SIDE, SEED = 2, 200, 5

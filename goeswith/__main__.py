@@ -1,5 +1,5 @@
 """``python -m goeswith`` is ``goeswith``."""
 
-from goeswith.cli import main
+from goeswith.cli.main import main
 
 main()

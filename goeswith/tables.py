@@ -9,7 +9,7 @@ from typing import Any
 from goeswith.errors import DataError
 
 Line = Mapping[str, Any]
-"""One measured number, see `goeswith.evaluation.Report.summary`."""
+"""One measured number, see `goeswith.evaluate.evaluate.Report.summary`."""
 Column = tuple[str, str, str]
 """What a line measures: task, negatives, metric."""
 Cells = tuple[list[str], list[list[str]]]

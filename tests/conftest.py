@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from starlette.testclient import TestClient
 
-    from goeswith.studio.wall import Wall
+    from goeswith.studio.service.catalogue_view import Wall
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -62,7 +62,7 @@ def copied(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     import served
     from starlette.testclient import TestClient
 
-    from goeswith.guests import GuestEncoder
+    from goeswith.shop.guests import GuestEncoder
     from goeswith.studio.app import create_app
 
     monkeypatch.setattr(GuestEncoder, "features", served.seen)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
-from goeswith.knowledge.graph import category_graph
-from goeswith.losses import bpr, mask_penalty, parameter_norm
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.expansion import expand
-from goeswith.outfits import OutfitBatch
+from goeswith.models.category_graph import category_graph
+from goeswith.models.first_order import expand
+from goeswith.models.losses import bpr, mask_penalty, parameter_norm
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ class AddGnn(nn.Module):
         """Vectors (B, K·H) and offsets (B,): y ≈ query · key + offset for a candidate beside partial outfits (B, n).
 
         Without the graph this is y itself, which is linear in the candidate's h⁰; with it, y to first order around the
-        typical candidate (B, K, H) of the wanted category. See `goeswith.models.expansion.expand`.
+        typical candidate (B, K, H) of the wanted category. See `goeswith.models.first_order.expand`.
         """
         return expand(self.score, states, items, typical)
 

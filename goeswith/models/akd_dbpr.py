@@ -1,7 +1,7 @@
 """AKD-DBPR's student: tops and bottoms in one space, compatible when their codes agree.
 
 Song, Feng, Han, Yang, Liu, Nie: "Neural Compatibility Modeling with Attentive Knowledge Distillation" (SIGIR 2018).
-Trained alone this is DBPR; the rules that teach it are `goeswith.knowledge.attentive`. U distinct items, D feature
+Trained alone this is DBPR; the rules that teach it are `goeswith.train.rule_teacher`. U distinct items, D feature
 dimensions, H hidden, B outfits of at most n items, S sides.
 
     z_i = s(W_t x_i + b_t),  z_j = s(W_b x_j + b_b),  m_ij = z_i · z_j
@@ -22,18 +22,18 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from goeswith.catalogue import GROUPS
 from goeswith.config import at_least, below_one
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.encoders.networks import word_vectors
+from goeswith.data.outfits import OutfitBatch
+from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError
-from goeswith.knowledge.rules import BOTTOM, TOP
-from goeswith.losses import bpr
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.choice import chosen
-from goeswith.models.expansion import expand
+from goeswith.models.first_order import expand
+from goeswith.models.gather import chosen
+from goeswith.models.losses import bpr
 from goeswith.models.textcnn import TextCnn
-from goeswith.networks import word_vectors
-from goeswith.outfits import OutfitBatch
-from goeswith.words import LENGTH
+from goeswith.rules.rules import BOTTOM, TOP
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from goeswith.config import at_least, below_one
-from goeswith.losses import bpr
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.outfits import OutfitBatch
+from goeswith.models.losses import bpr
 
 READING = ("top", "dress", "outer", "bottom", "shoes", "bag", "accessory", "other")
 """Groups in the order of the sentence: clothes from the inside out and from head to foot, then what goes with them."""

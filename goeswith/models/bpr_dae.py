@@ -27,10 +27,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from goeswith.config import at_least, below_one
-from goeswith.losses import bpr
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.choice import chosen
-from goeswith.outfits import OutfitBatch
+from goeswith.models.gather import chosen
+from goeswith.models.losses import bpr
 
 
 @dataclass(frozen=True)

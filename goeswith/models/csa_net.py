@@ -31,9 +31,9 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding, normalize
 
 from goeswith.config import above_zero, at_least, below_one
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.pairs import mean_by, pairs_of, triplets_of
-from goeswith.outfits import OutfitBatch
+from goeswith.models.item_pairs import mean_by, pairs_of, triplets_of
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 
-from goeswith.catalogue import Catalogue
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.outfits import Outfits
 from goeswith.models import Scorer
-from goeswith.outfits import Outfits
 
 if TYPE_CHECKING:
-    from goeswith.features import Features
+    from goeswith.data.features import Features
 
 _BLOCK = 1 << 21  # numbers in one temporary array: 16 MB
 _GRID = 2.0**30

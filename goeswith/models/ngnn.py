@@ -28,13 +28,13 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu
 
 from goeswith.config import above_zero, at_least, below_one
+from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
-from goeswith.knowledge.graph import category_graph
-from goeswith.losses import bpr, parameter_norm
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import GatedStep
-from goeswith.models.choice import chosen
-from goeswith.outfits import OutfitBatch
+from goeswith.models.category_graph import category_graph
+from goeswith.models.gather import chosen
+from goeswith.models.losses import bpr, parameter_norm
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from goeswith.config import at_least, below_one
+from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.outfits import OutfitBatch
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from goeswith.catalogue import GROUPS
 from goeswith.config import at_least, below_one
-from goeswith.losses import bpr, mask_penalty, parameter_norm
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AttributeMasks
-from goeswith.outfits import OutfitBatch
+from goeswith.models.losses import bpr, mask_penalty, parameter_norm
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ class TextCnn(nn.Module):
     some hundreds of distinct words in some thousands of places.
 
     Args:
-        vectors: (V, E) frozen word vectors (`goeswith.networks.word_vectors`); row 0 is padding, its values are
-            ignored. They are not saved with the model: they belong to the encoder that gave the numbers, would be
-            47 MB a run, and a title of another catalogue may need any of them.
+        vectors: (V, E) frozen word vectors (`goeswith.data.encoders.networks.word_vectors`); row 0 is padding, its
+            values are ignored. They are not saved with the model: they belong to the encoder that gave the numbers,
+            would be 47 MB a run, and a title of another catalogue may need any of them.
         maps: of each kernel. heights: of the kernels, in words.
     """
 

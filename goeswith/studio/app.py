@@ -16,15 +16,16 @@ from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
 from goeswith.errors import GoeswithError
-from goeswith.studio import api, pages
-from goeswith.studio.board import MOST
-from goeswith.studio.docs import add_docs
+from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.head import Head
-from goeswith.studio.metrics import Measured, Metrics
-from goeswith.studio.refusals import Refused, as_refused, in_json
-from goeswith.studio.rendering import STATIC, is_page, sorry
-from goeswith.studio.shop import Shop
+from goeswith.studio.pages import routes as pages
+from goeswith.studio.pages.board import MOST
+from goeswith.studio.pages.rendering import STATIC, is_page, sorry
+from goeswith.studio.service.api_docs import add_docs
+from goeswith.studio.service.head import Head
+from goeswith.studio.service.metrics import Measured, Metrics
+from goeswith.studio.service.refusals import Refused, as_refused, in_json
+from goeswith.studio.service.shared import Shop
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def create_app(
         hosts: names the service may be called by; all where None.
 
     Raises:
-        DataError, ModelError: the index cannot be opened; see `goeswith.index.Index`.
+        DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
     shop = Shop(index)
 

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from goeswith.studio.bodies import LOGGED_IN, Bodies, replayed
-from goeswith.studio.door import Door
-from goeswith.studio.limits import RETRY_SECONDS
-from goeswith.studio.refusals import Refused, in_json, stopping
-from goeswith.studio.rendering import is_page, kept_out
+from goeswith.studio.pages.rendering import is_page, kept_out
+from goeswith.studio.pages.sign_in import Door
+from goeswith.studio.service.bodies import LOGGED_IN, Bodies, replayed
+from goeswith.studio.service.limits import RETRY_SECONDS
+from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,6 @@ STYLE = "/static/"
 """These need no token: who watches over the service has none, the form that asks for it has a style, and they tell
 nothing of the shop."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-}
-"""Sent with every answer: a script in a title stays text, and nothing is loaded from another host."""
 
 
 class Guard:
@@ -116,7 +107,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
             if message["status"] == 503:
                 headers.setdefault("Retry-After", str(RETRY_SECONDS))

@@ -13,8 +13,8 @@ import uvicorn
 
 from goeswith.errors import ConfigError
 from goeswith.studio.app import create_app
-from goeswith.studio.connections import Connection, bound_logs
-from goeswith.studio.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
+from goeswith.studio.service.connections import Connection, bound_logs
+from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
 
 CLOSING_SECONDS = 2
 """Of the time to stop, for the server to end what did not end by itself."""
@@ -38,7 +38,7 @@ def serve(
 
     Raises:
         ConfigError: others can reach the host and there is no good token, or the port is taken.
-        DataError, ModelError: the index cannot be opened; see `goeswith.index.Index`.
+        DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
     check(host, token)
     with listen(host, port) as listening:

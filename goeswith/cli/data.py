@@ -1,0 +1,208 @@
+"""The commands over data: bring outfits in, encode their items, freeze questions, look for shortcuts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, bar, features_if_any
+from goeswith.errors import ConfigError, DataError
+
+
+def import_(
+    layout: Annotated[str, typer.Argument(help="Published layout, e.g. mango, ccp, fashionvc, table, sample.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")],
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring the data set in DEST up to date; its splits and features stay.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the splits, and of the drawn sample; 0.")] = None,
+    outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+) -> None:
+    """Bring outfits as they were published, or your own tables, into a data set folder."""
+    import os
+    import tempfile
+
+    from goeswith.data.dataset import Dataset, create
+    from goeswith.data.readers import read
+    from goeswith.data.splits import describe
+    from goeswith.data.update import Updated, expect_updatable
+    from goeswith.data.update import update as update_dataset
+    from goeswith.files import sweep
+
+    if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
+        raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
+    options = _options(layout, option, column, outfits)
+    dest = paths[-1]
+    again: dict[str, str] = {}
+    if update:
+        expect_updatable(dest, layout=layout, seed=seed)
+        mapped = options.get("columns", {})
+        before = Dataset(dest).info.get("columns", {}) if dest.exists() else {}
+        again = {ours: theirs for ours, theirs in before.items() if ours not in mapped}
+        if again:
+            options["columns"] = again | mapped
+    elif dest.exists():
+        hint = "" if layout == "sample" else ", or bring it up to date with --update"
+        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
+    sweep(dest)
+    # Beside DEST, so that drawn pictures are linked and not copied.
+    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
+        if layout == "sample":
+            with bar("draw") as progress:
+                imported = read(layout, None, workdir=Path(work), seed=seed or 0, progress=progress, **options)
+        else:
+            imported = read(layout, paths[0], workdir=Path(work), **options)
+        if update:
+            done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
+        else:
+            done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
+    info = done.dataset.info
+    typer.echo(f"{dest}: {info['items']:,} items, {info['pictures']:,} pictures, {info['outfits']:,} outfits")
+    if again:
+        typer.echo(f"  columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in again.items())}")
+    for line in done.lines:
+        typer.echo(f"  {line}")
+    if not done.unchanged:
+        for line in describe(info["split_report"]):
+            typer.echo(f"  {line}")
+    for reason, count in imported.skipped.items():
+        if count:
+            typer.echo(f"  skipped {count:,}: {reason}")
+    for note in imported.notes if done.unchanged else info["notes"]:
+        typer.echo(f"  note: {note}")
+
+
+def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+    """What a reader is given: the options of its layout, and those that have a flag of their own."""
+    options: dict[str, Any] = _pairs(option, "--option")
+    if "columns" in options:
+        raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
+        raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
+    if column:
+        if layout != "table":
+            raise ConfigError(f"--column is for layout 'table', not for {layout!r}; leave it out")
+        options["columns"] = _pairs(column, "--column")
+    if outfits is not None:
+        if layout != "sample" or "outfits" in options:
+            raise ConfigError("--outfits says how many the sample has, and once; leave it out")
+        options["outfits"] = outfits
+    return options
+
+
+def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in texts or []:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise ConfigError(f"{flag} {text!r} has no '='; write {flag} key=value")
+        if key in found:
+            raise ConfigError(f"{flag} {key} is given twice, as {found[key]!r} and as {value!r}; give it once")
+        found[key] = value
+    return found
+
+
+def encode(
+    dataset: DatasetArgument,
+    encoder: Annotated[
+        str, typer.Option(help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words).")
+    ] = "efficientnet-lite0",
+    batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
+) -> None:
+    """Turn pictures or titles into features, once; only what has changed is computed, a killed run goes on."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.encoders.encode import encode as encode_dataset
+
+    with bar("encode") as progress:
+        done = encode_dataset(Dataset(dataset), encoder, batch_size=batch_size, workers=workers, progress=progress)
+    typer.echo(f"{done.path}: {done}")
+    for item_id, reason in done.excluded.items():
+        typer.echo(f"  left out {item_id}: {reason}")
+
+
+def questions(
+    dataset: DatasetArgument,
+    task: Annotated[
+        str | None, typer.Option(help="compat, fitb, triplet or retrieval; all usual ones by default.")
+    ] = None,
+    negatives: Annotated[
+        str | None, typer.Option(help="With --task: random, category or matched (the default).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds freeze equal questions.")] = 0,
+    outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --outfits and --task: the question file to write.")] = None,
+) -> None:
+    """Freeze compat, FITB and retrieval questions by random, category and matched negatives."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.freeze import PLAN, freeze, make_questions
+    from goeswith.data.outfits import read_outfits
+    from goeswith.data.questions import write_questions
+
+    if (outfits is None) != (out is None) or (out is not None and task is None):
+        raise typer.BadParameter("--outfits, --out and --task go together")
+    if negatives is not None and task is None:
+        raise typer.BadParameter("--negatives is for one --task; without it, every usual task and kind is frozen")
+    if out is not None and out.suffix != ".parquet":
+        raise typer.BadParameter(f"questions are kept as Parquet; let the name {out} end in .parquet")
+    negatives = negatives or "matched"
+    opened = Dataset(dataset)
+    if outfits is not None and out is not None and task is not None:
+        listed = read_outfits(outfits, opened.catalogue)
+        frame, skipped = make_questions(
+            opened.catalogue, listed, None, task, negatives, seed=seed, known=[opened.outfits]
+        )
+        if not len(frame):
+            raise DataError(f"{outfits} can serve no {task} question with {negatives} negatives: {skipped}")
+        info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
+        write_questions(frame, out, opened.catalogue, listed, **info)
+        typer.echo(f"{out}: {len(frame)} questions{_left_out(skipped)}")
+        return
+    with bar("freeze") as progress:
+        done = freeze(
+            opened.catalogue, opened.outfits, opened.path / "questions", dataset=opened.name, seed=seed,
+            prefix=opened.outfit_source, plan=[(task, negatives)] if task else PLAN, progress=progress,
+        )  # fmt: skip
+    for file in done:
+        state = "kept as it was" if file.kept else "written" if file.questions else "not written"
+        typer.echo(f"{file.path}: {file.questions} questions, {state}{_left_out(file.skipped)}")
+
+
+def _left_out(skipped: dict[str, int]) -> str:
+    return "".join(f"; left out {count}: {reason}" for reason, count in skipped.items())
+
+
+def audit(
+    dataset: DatasetArgument,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="All by default.")] = None,
+    encoder: EncoderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which shortcut solves this? Score question files with counters that see no picture."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.evaluate.audit import audit as audit_files
+    from goeswith.tables import plain
+
+    opened = Dataset(dataset)
+    with bar("audit") as progress:
+        found = audit_files(opened, files or None, features_if_any(opened, encoder), progress)
+    if as_json:
+        typer.echo(found.to_json())
+        return
+    floors = list(dict.fromkeys(row["floor"] for row in found.rows))
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in found.rows:
+        lines.setdefault((row["file"], row["metric"]), {})[row["floor"]] = f"{row['value']:.3f}"
+    cells = [[*key, *(cell.get(f, "–") for f in floors)] for key, cell in lines.items()]
+    typer.echo(plain(["questions", "metric", *floors], cells))
+    for file, sentence in found.verdicts.items():
+        typer.echo(f"{file}: {sentence}")

@@ -1,0 +1,124 @@
+"""The command line: thin commands over the library, each importing what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goeswith import __version__
+from goeswith.cli import data as data_cli
+from goeswith.cli import rules as rules_cli
+from goeswith.cli import runs as run_cli
+from goeswith.cli import shop as shop_cli
+from goeswith.errors import GoeswithError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+app = typer.Typer(
+    name="goeswith",
+    help="What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("import")(data_cli.import_)
+for _command in (
+    data_cli.encode, data_cli.questions, data_cli.audit,
+    run_cli.train, run_cli.evaluate, run_cli.score, run_cli.export,
+):  # fmt: skip
+    app.command()(_command)
+app.add_typer(rules_cli.app, name="rules")
+app.add_typer(shop_cli.app)
+
+
+def main() -> None:
+    """Run the command line; an error meant for the user is one sentence and exit code 1."""
+    # Threads that wait for each other sleep soon: on busy cores, spinning made small models several times slower.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    try:
+        app()
+    except GoeswithError as error:
+        typer.echo(f"goeswith: {error}", err=True)
+        sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.echo("goeswith: stopped, nothing is half-written; run the same command again", err=True)
+        raise
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"goeswith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def goeswith(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue."""
+
+
+@app.command()
+def bench(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="What to train, ask and compare.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for runs, tables and figures; runs/bench/NAME.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs trained side by side; as many as processors.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe.")] = None,
+    search: Annotated[int, typer.Option(min=0, help="First search settings, so many trials for each model.")] = 0,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="One seed, one epoch, smallest sizes: does all of it run?")
+    ] = False,
+) -> None:
+    """Train, ask and compare all that a recipe says: tables, figures, intervals, signatures; resumed after a kill."""
+    from goeswith.experiments.bench import bench as run_bench
+    from goeswith.experiments.recipes import read_recipe
+    from goeswith.tables import plain, wide_table
+
+    read = read_recipe(recipe).only(only or [])
+    read = read.tiny() if tiny else read
+    folder = out or Path("runs") / "bench" / read.name
+    start = time.monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
+
+    board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, say=say)
+    typer.echo(plain(*wide_table([line for row in board.rows for line in row.lines], board.columns)))
+    typer.echo(f"{folder / 'results.html'}: {board.verdict}")
+    for name, why in board.failures.items():
+        typer.echo(f"{name} could not run: {why}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for sample, runs, report and index.")] = Path("demo"),
+    outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 5000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
+    data: Annotated[
+        str | None, typer.Option(metavar="DATASET", help="Learn from this data set instead of a drawn one.")
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Open the studio over it at the end, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the studio; 0 takes a free one.")] = 8000,
+) -> None:
+    """Draw a wardrobe, train on it, measure, and write report.html: every stage for real."""
+    if data is None:
+        from goeswith.experiments.demo import demo as run_demo
+
+        run_demo(out, outfits=outfits, seed=seed, say=typer.echo, index=serve)
+    else:
+        from goeswith.experiments.demo_data import demo as run_over
+
+        run_over(data, out, seed=seed, say=typer.echo)
+    if serve:
+        from goeswith.studio import run
+
+        run(out / "index", host="127.0.0.1", port=port, token=None, feedback=None, say=typer.echo)

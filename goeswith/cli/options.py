@@ -1,0 +1,96 @@
+"""Options: arguments and flags that several commands have in common, and the progress bar that they show."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
+EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; the only ones there by default.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+CategoryOption = Annotated[list[str] | None, typer.Option(help="Offer only this category; repeatable, as those below.")]
+GroupOption = Annotated[list[str] | None, typer.Option(help="Offer only this group, e.g. shoes.")]
+BrandOption = Annotated[list[str] | None, typer.Option(help="Offer only this brand.")]
+ColourOption = Annotated[list[str] | None, typer.Option(help="Offer only this colour.")]
+SeasonOption = Annotated[list[str] | None, typer.Option(help="Offer only this season.")]
+GenderOption = Annotated[list[str] | None, typer.Option(help="Offer only this gender.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never offer this item.")]
+LowOption = Annotated[float | None, typer.Option(help="Least price of an offered item.")]
+HighOption = Annotated[float | None, typer.Option(help="Highest price of an offered item.")]
+StockOption = Annotated[bool, typer.Option("--in-stock", help="Offer only what the column stock says is there.")]
+
+
+def filters(
+    category: CategoryOption = None,
+    group: GroupOption = None,
+    brand: BrandOption = None,
+    colour: ColourOption = None,
+    season: SeasonOption = None,
+    gender: GenderOption = None,
+    exclude: ExcludeOption = None,
+    price_min: LowOption = None,
+    price_max: HighOption = None,
+    in_stock: StockOption = False,
+) -> Any:
+    """The `goeswith.Filters` of the flags that are its parameters."""
+    from goeswith.data.filters import Filters
+
+    return Filters(
+        categories=tuple(category or ()),
+        groups=tuple(group or ()),
+        brands=tuple(brand or ()),
+        colours=tuple(colour or ()),
+        seasons=tuple(season or ()),
+        genders=tuple(gender or ()),
+        exclude=tuple(exclude or ()),
+        price_min=price_min,
+        price_max=price_max,
+        in_stock=in_stock,
+    )
+
+
+def with_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that has the flags of `filters` where it names a parameter ``filters``, and gets the filters there.
+
+    Typer makes flags of the parameters of a signature and has no way to share some: here they are put into it.
+    """
+    own, flags = (inspect.signature(one, eval_str=True).parameters for one in (command, filters))
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        chosen = filters(**{name: given.pop(name) for name in flags})
+        command(**given, filters=chosen)
+
+    shown = [one for name in own for one in (flags.values() if name == "filters" else [own[name]])]
+    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    called.__annotations__ = {one.name: one.annotation for one in shown}
+    return called
+
+
+def features_if_any(dataset: Any, encoder: str | None) -> Any:
+    """Features for the cosine floor; none where nothing is encoded yet and none were asked for."""
+    from goeswith.data.features import load_features
+
+    if encoder is None and len(list((dataset.path / "features").glob("*.safetensors"))) != 1:
+        return None
+    return load_features(dataset, encoder)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

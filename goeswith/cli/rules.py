@@ -1,0 +1,163 @@
+"""The commands over rules: find them in outfits, and check a file of them against outfits."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goeswith.errors import DataError
+
+if TYPE_CHECKING:
+    from goeswith.rules.check import Checked
+    from goeswith.rules.mine import Mined
+    from goeswith.rules.pairs import Measured
+
+app = typer.Typer(help="What goes on top of what: find rules in outfits, and check a file of them.")
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run that rules taught.")]
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
+
+
+@app.command()
+def mine(
+    dataset: DatasetArgument,
+    out: Annotated[Path | None, typer.Option(help="Rule file to write, for a person to edit (TOML).")] = None,
+    most: Annotated[int, typer.Option("--max", help="Rules at most.")] = 60,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Text column, or word for the words of the titles; all usual by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of validation triplets, where none are published.")] = 0,
+) -> None:
+    """Find rules in the training outfits, most useful first. Words of titles also find shops: read before you trust."""
+    from goeswith import __version__
+    from goeswith.data.dataset import Dataset
+    from goeswith.rules.mine import mine as mine_rules
+    from goeswith.rules.rules import write_rules
+    from goeswith.tables import plain
+
+    if out is not None and out.exists():
+        raise DataError(f"{out} exists already, and a person may have edited it; choose another name or remove it")
+    opened = Dataset(dataset)
+    found = mine_rules(opened, attributes=attribute, most=most, seed=seed)
+    if not found:
+        raise DataError(f"the training outfits of {dataset} show no rule that is strong and sure; import more outfits")
+    head = ["rule", "train pairs", "by chance", "lift", "valid coverage", "right on", "p"]
+    rows = [
+        [str(m.rule), str(m.support), f"{m.expected:.1f}", f"{m.lift:.2f}", *_shares(m.valid), f"{m.p:.0e}"]
+        for m in found
+    ]
+    typer.echo(plain(head, rows))
+    if out is None:
+        return
+    options = ["--max", str(most), "--seed", str(seed), *(part for a in attribute or () for part in ("--attribute", a))]
+    command = shlex.join(["goeswith", "rules", "mine", dataset, "--out", str(out), *options])
+    comment = (
+        f"Rules of {opened.name}, found by goeswith {__version__} with:\n  {command}\n"
+        "Edit freely: take rules out, add your own, and look at them with: goeswith rules check FILE DATASET"
+    )
+    write_rules([m.rule for m in found], out, comment=comment, comments=[_numbers(m) for m in found])
+    typer.echo(f"{out}: {len(found)} rules")
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rule file.")],
+    dataset: DatasetArgument,
+    examples: Annotated[int, typer.Option(min=0, help="Triplets to show for and against each rule.")] = 0,
+    test: Annotated[bool, typer.Option("--test", help="Measure on test too, once everything is chosen.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of triplets, where none are published.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """How often each rule of a file applies and is right, which never apply, and which contradict each other."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.rules.check import check as check_rules
+    from goeswith.rules.rules import read_rules
+    from goeswith.tables import plain
+
+    splits = ("train", "valid", *(["test"] if test else []))
+    found = check_rules(read_rules(file), Dataset(dataset), splits=splits, examples=examples, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([checked.to_dict() for checked in found], indent=2))
+    else:
+        told = [f"{split} {what}" for split in splits for what in ("coverage", "right on")]
+        rows = [
+            [str(c.rule), str(c.tops), str(c.bottoms), *(t for split in splits for t in _shares(c.measured[split]))]
+            for c in found
+        ]
+        typer.echo(plain(["rule", "tops", "bottoms", *told], rows))
+        for checked in found if examples else ():
+            typer.echo(_shown(checked))
+    for warning in (sentence for checked in found for sentence in checked.warnings):
+        typer.echo(f"goeswith: {file}: {warning}", err=True)
+
+
+def _shares(measured: Measured) -> list[str]:
+    """Coverage, and precision with its 95 % interval, in percent."""
+    low, high = measured.interval
+    coverage = f"{100 * measured.coverage:.1f} %" if measured.triplets else "–"
+    right = f"{100 * measured.precision:.1f} % [{100 * low:.1f}, {100 * high:.1f}]" if measured.active else "–"
+    return [coverage, right]
+
+
+def _numbers(mined: Mined) -> str:
+    """One line for the file: what speaks for a rule."""
+    coverage, precision = _shares(mined.valid)
+    return (
+        f"{mined.support} training pairs where chance makes {mined.expected:.0f} (lift {mined.lift:.2f}); applies to "
+        f"{coverage} of the validation triplets and is right on {precision} of those"
+    )
+
+
+def _shown(checked: Checked) -> str:
+    """The examples of one rule, each on a line: the pair worn, and the bottom that was not."""
+    lines = [str(checked.rule)]
+    for sign, some in (("right", checked.right), ("wrong", checked.wrong)):
+        for example in some:
+            top, worn, other = (f"{i} ({t})" if t else i for i, t in zip(example.items, example.titles, strict=True))
+            lines.append(f"  {sign}: {top} was worn with {worn}, not with {other}")
+    return "\n".join(lines)
+
+
+@app.command("report")
+def report_(
+    run: RunArgument,
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="Page to write; the numbers go beside it, as .json.")] = Path("rules.html"),
+    questions: Annotated[
+        Path | None, typer.Option(help="Question file of two candidates each; validation triplets by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of questions that are made here, and of the cases shown.")] = 0,
+) -> None:
+    """What a run learned of its rules, as a page to read: how often each is right, and how far it is trusted."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.questions import read_questions
+    from goeswith.evaluate.rule_insights import insights
+    from goeswith.experiments.rules_page import summary, write_page
+    from goeswith.train.run import Run
+
+    opened = Dataset(dataset)
+    asked = read_questions(questions, opened.catalogue) if questions else None
+    told = insights(Run(run), opened, asked, seed=seed)
+    typer.echo("\n".join([*summary(told), f"{write_page(told, out)}: {len(told.rules)} rules"]))
+
+
+@app.command()
+def explain(
+    run: RunArgument,
+    dataset: DatasetArgument,
+    top: Annotated[str, typer.Argument(metavar="TOP", help="Item id of a top.")],
+    bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="Item id of a bottom.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the bottoms that the pair is held against.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
+) -> None:
+    """Why a run puts a top and a bottom where it does: the student, the rules that speak of them, and both."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.evaluate.pair_explanation import explain_pair
+    from goeswith.train.run import Run
+
+    told = explain_pair(Run(run), Dataset(dataset), top, bottom, seed=seed)
+    typer.echo(json.dumps(told.to_dict(), indent=2) if as_json else str(told))

@@ -1,0 +1,223 @@
+"""The commands over runs: train a model, measure it, score outfits with it, give it away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, SetOption, features_if_any
+from goeswith.errors import DataError
+
+if TYPE_CHECKING:
+    from goeswith.train.loop import Progress
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="add-gnn, akd-dbpr, ...; teacher for a designers' teacher alone.")],
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    teacher: Annotated[str | None, typer.Option(help="Designers' data set, or a teacher's run.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rule file, see goeswith rules mine; its rules teach too.")] = None,
+    settings: SetOption = None,
+    encoder: EncoderOption = None,
+) -> None:
+    """Train a model, and its teacher where it has one; a killed run goes on where it stopped."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.train.run import train as train_run
+
+    run = train_run(
+        model,
+        Dataset(dataset),
+        out,
+        teacher=teacher,
+        rules=rules,
+        settings=settings or (),
+        encoder=encoder,
+        say=_epochs,
+    )
+    result = run.config["result"]
+    typer.echo(
+        f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
+        f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
+    )
+
+
+def _epochs(stage: str) -> Progress:
+    """One line on standard error for each epoch of a stage."""
+
+    def told(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+        typer.echo(
+            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, validation AUC {measured['valid_auc']:.4f}, "
+            f"{measured['pairs_per_second']:.0f} pairs/s",
+            err=True,
+        )
+
+    return told
+
+
+def evaluate(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="[RUN] DATASET", help="Folder of a run (not needed with --scores); data set.")
+    ],
+    questions: Annotated[list[Path] | None, typer.Option(help="Question file; the data set's test files.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Another run: paired comparison on the same questions.")] = None,
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Scores of another program (CSV, Parquet), see docs/evaluate.md; repeatable."
+        ),
+    ] = None,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="With --scores: missing ones count as wrong, others are ignored.")
+    ] = False,
+    rows: Annotated[Path | None, typer.Option(help="Folder for the per-question rows, as Parquet.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """AUC, FITB, MRR and recall with intervals, floors above, a signature on every line."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.features import load_features
+    from goeswith.data.questions import read_questions
+    from goeswith.evaluate.audit import floor_rows, yardsticks
+    from goeswith.evaluate.evaluate import answer, compare, report
+    from goeswith.evaluate.external import read_answers
+    from goeswith.evaluate.reliability import calibrated
+    from goeswith.tables import difference, long_table, plain
+    from goeswith.train.run import Run
+
+    outside = list(dict.fromkeys(scores or []))
+    if len(paths) > 2 or (len(paths) == 1 and not outside):
+        raise typer.BadParameter("give RUN and DATASET, or DATASET and --scores FILE")
+    if allow_incomplete and not outside:
+        raise typer.BadParameter("--allow-incomplete is for --scores FILE")
+    opened = Dataset(paths[-1])
+    runs = [Run(path) for path in (*paths[:-1], against) if path is not None]
+    files = questions or _test_questions(opened)
+    asked = [read_questions(file, opened.catalogue) for file in files]
+    features = load_features(opened, runs[0].config["encoder"]) if runs else features_if_any(opened, None)
+    floors = yardsticks(opened, features)
+    names = _told_apart([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
+    given = [
+        read_answers(path, asked, name=name, allow_incomplete=allow_incomplete)
+        for path, name in zip(outside, names[len(runs) :], strict=True)
+    ]
+    scorers: list[Any] = []
+    for run, name in zip(runs, names, strict=False):
+        scorers.append(run.scorer(opened, features if run.config["encoder"] == features.encoder else None))
+        scorers[-1].name = name
+    if len(paths) == 2 and (taught := runs[0].taught(scorers[0], opened.catalogue)):
+        scorers.append(taught)
+    lines: list[dict[str, Any]] = []
+    compared: list[dict[str, Any]] = []
+    for place, file in enumerate(files):
+        own = [answer(scorer, asked[place]) for scorer in scorers]
+        theirs = [one.answers[place] for one in given]
+        reports = [report(told, opened) for told in (own + theirs if len(paths) == 2 else theirs + own)]
+        lines += floor_rows(asked[place], opened, floors)
+        lines += [line for told in reports for line in told.summary]
+        compared += [line for told in reports[1:] for line in compare(reports[0], told)]
+        if rows is not None:
+            for told in reports:
+                told.write(rows / f"{told.scorer}-{file.stem}.parquet")
+    sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
+    if as_json:
+        counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
+        relied = [{"scorer": name, **asdict(held)} for name, held in sure]
+        parts = {"summary": lines, "compared": compared, "scores": counts, "calibration": relied}
+        typer.echo(json.dumps(parts, indent=2))
+        return
+    typer.echo(plain(*long_table(lines)))
+    for line in compared:
+        what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
+        typer.echo(f"{what}: {difference(line)}")
+    for name, held in sure:
+        typer.echo(f"{name}, as a probability: {held}")
+    for one in given:
+        if faults := ", ".join(f"{count} {fault}" for fault, count in one.counts.items() if count):
+            typer.echo(f"{one.path} is not complete: {faults}")
+
+
+def _test_questions(dataset: Any) -> list[Path]:
+    """The question files of the test split; of ``folder#source`` those of the source."""
+    folder, prefix = dataset.path / "questions", f"{dataset.outfit_source}-" if dataset.outfit_source else ""
+    found = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
+    if not found:
+        named = f"{dataset.path}{f'#{dataset.outfit_source}' if prefix else ''}"
+        raise DataError(f"{dataset.path} has no test questions; make them with: goeswith questions {named}")
+    return found
+
+
+def _told_apart(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
+    """A name for each scorer: of its folder (the first `folders` paths) or file, its path where that is not enough."""
+    short = [path.name if place < folders else path.stem for place, path in enumerate(paths)]
+    every = [*taken, *short]
+    return [
+        name if every.count(name) == 1 else "-".join(path.parts).lstrip("/-.")
+        for name, path in zip(short, paths, strict=True)
+    ]
+
+
+def score(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    dataset: DatasetArgument,
+    outfits: Annotated[Path, typer.Option(help="CSV of outfit_id,item_id or outfit_id,item_ids.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: outfit_id, items, score.")],
+) -> None:
+    """Score a list of outfits; higher goes together better."""
+    import polars as pl
+
+    from goeswith.data.dataset import Dataset
+    from goeswith.data.outfits import read_outfits
+    from goeswith.files import fresh_file
+    from goeswith.train.run import Run
+
+    opened = Dataset(dataset)
+    listed = read_outfits(outfits, opened.catalogue)
+    if out.resolve() == outfits.resolve():
+        raise DataError(f"--out {out} would overwrite the list of outfits; choose another file")
+    trained = Run(run)
+    scorer = trained.scorer(opened)
+    scores = scorer.score(*listed.padded())
+    table = pl.DataFrame({"outfit_id": listed.outfit_ids.tolist(), "items": listed.lengths, "score": scores})
+    with fresh_file(out) as partial:
+        table.with_columns(pl.col("score").fill_nan(None)).write_csv(partial)
+    silent = listed.take(table["score"].is_nan().to_numpy())
+    typer.echo(f"{out}: {len(table) - len(silent)} outfits scored, {len(silent)} without a score")
+    if len(silent):
+        bare = dict.fromkeys(opened.catalogue.ids[row] for row in silent.items if not scorer.present[row])
+        typer.echo(f"  without a score: {_some(silent.outfit_ids.tolist())}")
+        remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} says why"
+        typer.echo(f"  items without features: {_some(list(bare))}; {remedy}")
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    folder: Annotated[Path, typer.Argument(help="New folder, to give away.")],
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What goeswith evaluate --json printed, for the model card.")
+    ] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="What it was trained on, for source and licence; repeatable.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. apache-2.0.")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write item_encoder.onnx and scorer.onnx too.")] = False,
+) -> None:
+    """Make a run into a folder to give away: weights, settings, rules and a model card."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.train.export import read_report, save
+    from goeswith.train.run import Run
+
+    lines = read_report(report) if report is not None else ()
+    known = [Dataset(path) for path in dataset or ()]
+    save(Run(run), folder, report=lines, datasets=known, licence=licence, onnx=onnx)
+    typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

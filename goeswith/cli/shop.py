@@ -1,0 +1,194 @@
+"""The commands over a shop's catalogue: index it, complete looks, fill gaps, improve outfits, find substitutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from goeswith.cli.options import JsonOption, bar, with_filters
+
+if TYPE_CHECKING:
+    from goeswith.shop.stylist import Stylist
+
+app = typer.Typer()
+
+IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that goeswith index made.")]
+ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
+PicturesOption = Annotated[
+    bool | None, typer.Option("--pictures/--no-pictures", help="Small pictures; where the terminal can by default.")
+]
+DiversityOption = Annotated[float, typer.Option(help="0: the best scores; up to 1: answers that differ more.")]
+
+
+@app.command()
+def index(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder: the catalogue.")],
+    out: Annotated[Path, typer.Option(help="Folder of the index; one that is there is brought up to date.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the states of a whole catalogue once, to search it; a killed one goes on where it stopped."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.shop.build import build_index
+
+    said: list[str] = []
+    with bar("index") as progress:
+        made = build_index(run, Dataset(dataset), out, say=said.append, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(made.info, indent=2))
+        return
+    for line in said:
+        typer.echo(f"{out}: {line}")
+
+
+@app.command()
+@with_filters
+def complete(
+    index: IndexArgument,
+    items: ItemsArgument,
+    slot: Annotated[list[str], typer.Option(help="Group or category that the look lacks; repeatable.")],
+    budget: Annotated[float | None, typer.Option(help="Most that the whole look may cost.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many looks.")] = 5,
+    beam: Annotated[int, typer.Option(help="Partial looks kept at each slot.")] = 16,
+    diversity: DiversityOption = 0.0,
+    filters: Any = None,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whole looks around some items: the best item for each slot, the best looks first."""
+    stylist = _stylist(index)
+    found = stylist.complete(items, slots=slot, filters=filters, budget=budget, k=k, beam=beam, diversity=diversity)
+    _tell(stylist, found, as_json, pictures, "looks")
+
+
+@app.command()
+@with_filters
+def fill(
+    index: IndexArgument,
+    items: ItemsArgument,
+    slot: Annotated[str, typer.Option(help="Group or category of the gap.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    diversity: DiversityOption = 0.0,
+    filters: Any = None,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The best items for one gap in an outfit."""
+    stylist = _stylist(index)
+    found = stylist.fill(items, slot, filters=filters, k=k, diversity=diversity)
+    _tell(stylist, found, as_json, pictures, "choices")
+
+
+@app.command()
+@with_filters
+def improve(
+    index: IndexArgument,
+    items: ItemsArgument,
+    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="This item must stay; repeatable.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many swaps.")] = 5,
+    filters: Any = None,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which item hurts an outfit, and what to swap it for."""
+    stylist = _stylist(index)
+    found = stylist.improve(items, locked=lock or (), filters=filters, k=k)
+    if not found and not as_json:
+        typer.echo("no swap of one item makes the outfit better")
+    _tell(stylist, found, as_json, pictures, "swaps")
+
+
+@app.command()
+@with_filters
+def similar(
+    index: IndexArgument,
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    filters: Any = None,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Substitutes for an item: of its category, nearest to what the model sees in it."""
+    stylist = _stylist(index)
+    found = stylist.similar(item, filters=filters, k=k)
+    if not found and not as_json:
+        typer.echo("no other item of its category fits the filters")
+    _tell(stylist, found, as_json, pictures, "similar")
+
+
+@app.command()
+def explain(
+    index: IndexArgument,
+    items: ItemsArgument,
+    swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Look for the swap that helps most.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Why an outfit has its score: a sentence, then pairs, items, attributes and rules in numbers."""
+    from goeswith.shop.explain import explain as explain_outfit
+    from goeswith.shop.explain import tables
+
+    found = explain_outfit(_stylist(index), items, swap=swap)
+    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n\n".join([found.sentence, *tables(found)]))
+
+
+@app.command()
+def serve(
+    index: IndexArgument,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="That every request has to give.", show_envvar=True)
+    ] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="File that saved outfits are kept in; feedback.jsonl beside INDEX.")
+    ] = None,
+) -> None:
+    """Answer programs (/v1, documented at /docs) and people (the studio, at /) over HTTP, until Ctrl-C."""
+    from goeswith.studio import run
+
+    run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
+
+
+@app.command()
+def feedback(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the studio saved: feedback.jsonl.")],
+    out: Annotated[Path, typer.Option(help="The outfit table to write, a new CSV file.")],
+    dataset: Annotated[
+        str | None, typer.Option(metavar="DATASET", help="Leave out outfits with items that it does not have.")
+    ] = None,
+) -> None:
+    """Outfits saved in the studio, as an outfit table that can be imported and trained on."""
+    from goeswith.data.dataset import Dataset
+    from goeswith.studio.service.feedback import write_outfits
+
+    counts = write_outfits(file, out, None if dataset is None else Dataset(dataset).catalogue.ids)
+    left_out = "".join(f"; left out {number}: {why}" for why, number in counts.items() if why != "outfits")
+    typer.echo(f"{counts['outfits']:,} outfits in {out}{left_out}")
+
+
+def _stylist(path: Path) -> Stylist:
+    """Over an index; that the catalogue has changed since is said on standard error."""
+    from goeswith.shop.index import Index
+    from goeswith.shop.stylist import Stylist
+
+    opened = Index(path)
+    if opened.stale:
+        typer.echo(f"goeswith: {opened.stale}", err=True)
+    return Stylist(opened)
+
+
+def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
+    """What was found, as JSON or as the printer's table called `how`."""
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        return
+    from goeswith.cli.terminal import Printer
+
+    getattr(Printer(stylist.index, pictures), how)(found)

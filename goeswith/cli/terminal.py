@@ -1,0 +1,116 @@
+"""Terminal: looks as tables, with small pictures where the terminal has the colours for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from goeswith.errors import DataError
+
+if TYPE_CHECKING:
+    from goeswith.shop.index import Index
+    from goeswith.shop.stylist import Look, Similar, Swap
+
+WIDTH = 16
+"""Columns of a picture; a character shows two pixels, one above the other."""
+
+
+class Printer:
+    """Prints what a stylist answered. pictures: True, False, or None for wherever the terminal can show them."""
+
+    def __init__(self, index: Index, pictures: bool | None = None, console: Console | None = None) -> None:
+        self.console = console or Console(soft_wrap=False)
+        able = self.console.is_terminal and self.console.color_system in ("256", "truecolor")
+        self.pictures = able if pictures is None else pictures
+        self.items, self.places, self.images = index.catalogue.items, index.row_of, index.images
+
+    def looks(self, looks: Sequence[Look]) -> None:
+        """Each look as a row of cards under its score; what was added stands last."""
+        for number, look in enumerate(looks, start=1):
+            grid = Table.grid(padding=(0, 2))
+            cards = [self.card(item_id, item_id in look.added) for item_id in look.item_ids]
+            grid.add_row(*cards)
+            self.console.print(Text(f"{number}. {verdict(look)}", style="bold"), grid, "", sep="\n")
+        self.notes(looks)
+
+    def choices(self, looks: Sequence[Look]) -> None:
+        """One line for each look: what was added, and the score with it."""
+        self._lines((look.added[-1], verdict(look)) for look in looks)
+        self.notes(looks)
+
+    def swaps(self, swaps: Sequence[Swap]) -> None:
+        """One line for each swap."""
+        told = [(swap.removed, swap.added, f"{swap.gain:+.3f}, then {verdict(swap.look)}") for swap in swaps]
+        table = Table("take out", "put in", "gain", box=None, padding=(0, 2, 0, 0))
+        for removed, added, gain in told:
+            table.add_row(self.card(removed), self.card(added, True), gain)
+        self.console.print(table)
+
+    def similar(self, found: Sequence[Similar]) -> None:
+        """One line for each substitute."""
+        self._lines((one.item_id, f"{one.similarity:.3f}") for one in found)
+
+    def notes(self, looks: Iterable[Look]) -> None:
+        """What should be known of the answers, each sentence once."""
+        for note in dict.fromkeys(note for look in looks for note in look.notes):
+            self.console.print(f"note: {note}", markup=False, highlight=False)
+
+    def _lines(self, told: Iterable[tuple[str, str]]) -> None:
+        table = Table.grid(padding=(0, 3, 0, 0))
+        for number, (item_id, what) in enumerate(told, start=1):
+            table.add_row(f"{number}.", self.card(item_id, True), what)
+        self.console.print(table)
+
+    def card(self, item_id: str, found: bool = False) -> RenderableType:
+        """An item: picture, title, category and price, id."""
+        told = self.items.row(self.places[item_id], named=True)
+        title = (told["title"] or "").strip() or told["category"]
+        price = "" if told["price"] is None else f", {told['price']:.2f}"
+        lines = [
+            Text(title, style="bold green" if found else ""),
+            Text(f"{told['category']}{price}"),
+            Text(item_id, "dim"),
+        ]
+        picture = self._picture(told["image"]) if self.pictures else None
+        return Group(*([picture] if picture else []), *lines)
+
+    def _picture(self, image: str | None) -> Text | None:
+        if image is None or self.images is None:
+            return None
+        try:
+            return picture(self.images / image)
+        except DataError:
+            return None
+
+
+def picture(path: Path, width: int = WIDTH) -> Text:
+    """A picture as text of half blocks, `width` columns and half as many lines.
+
+    Raises:
+        DataError: it is missing or broken.
+    """
+    from goeswith.data.encoders.pictures import read_picture
+
+    pixels = read_picture(path, (width, width)).tolist()
+    text = Text()
+    for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
+        for above, below in zip(upper, lower, strict=True):
+            text.append("▀", f"rgb({','.join(map(str, above))}) on rgb({','.join(map(str, below))})")
+        text.append("\n")
+    text.right_crop(1)
+    return text
+
+
+def verdict(look: Look) -> str:
+    """The score of a look, what it means where that is known, and the price."""
+    parts = [f"score {look.score:.3f}"]
+    if look.percentile is not None:
+        parts.append(f"above {look.percentile:.0f} % of the outfits")
+    if look.price is not None:
+        parts.append(f"price {look.price:.2f}")
+    return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""Data: catalogues, outfits, features and questions, and the folder that holds them."""

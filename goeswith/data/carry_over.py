@@ -1,0 +1,119 @@
+"""Carrying: what of a data set's folder goes on into the one that takes its place, and what must be made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import earlier_path, read_metadata
+from goeswith.data.outfits import SPLITS
+from goeswith.data.questions import read_info
+from goeswith.errors import DataError
+
+OURS = {"items.parquet", "outfits.parquet", "known.parquet", "dataset.json", "images", "features", "questions", ".lock"}
+
+
+def carry(old: Dataset, new: Dataset, given: Path, *, features_stay: bool) -> list[str]:
+    """Link what lies in the folder of `old` and goes on into that of `new`: features, questions, files of others.
+
+    Features that do not stay right wait where only `encode` looks, which keeps of them what it can.
+
+    Args:
+        given: how the person who updates calls the folder.
+
+    Returns:
+        Sentences that name what must be made again, and by which command.
+    """
+    for path in old.path.iterdir():
+        if path.name not in OURS and not path.name.endswith(".partial"):
+            _link(path, new.path / path.name)
+    return [*_features(old, new, given, features_stay), *_questions(old, new, given)]
+
+
+def _link(path: Path, to: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.copytree(path, to, symlinks=True, copy_function=_link_file)
+    else:
+        to.parent.mkdir(exist_ok=True)
+        _link_file(str(path), str(to))
+
+
+def _link_file(path: str, to: str) -> None:
+    try:
+        os.link(path, to, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, to, follow_symlinks=False)
+
+
+def _features(old: Dataset, new: Dataset, given: Path, stay: bool) -> Iterator[str]:
+    """Link features, where they stay right under their name, else where only `encode` looks; commands to run."""
+    folder = old.path / "features"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        ours = path.suffix == ".safetensors" and not path.name.startswith(".")
+        if path.name.endswith(".partial") or (path.suffix == ".earlier" and _later(path).exists()):
+            continue
+        to = new.path / "features" / path.name
+        told = _told(path) if ours or path.suffix == ".earlier" else {}
+        foreign = ours and "stamp" not in told
+        _link(path, to if stay or foreign or not ours else earlier_path(to))
+        if foreign and not stay:
+            yield f"features/{path.name} was not made by goeswith encode; see that it is right for the items of now"
+        elif told and not (ours and stay):
+            encoder = told.get("encoder", path.stem)
+            yield f"the features of {encoder} wait for: goeswith encode {given} --encoder {encoder}"
+
+
+def _told(path: Path) -> dict[str, str]:
+    try:
+        return read_metadata(path)
+    except DataError:
+        return {}
+
+
+def _later(path: Path) -> Path:
+    """The features file that `path` waits for, see `earlier_path`."""
+    return path.with_name(f"{path.name.removeprefix('.').removesuffix('.earlier')}.safetensors")
+
+
+def _questions(old: Dataset, new: Dataset, given: Path) -> Iterator[str]:
+    """Link frozen questions where items and outfits are as they were, else give the commands that make them."""
+    folder = old.path / "questions"
+    commands: dict[str, list[str]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name.startswith("official-") or path.name.endswith(".partial"):
+            continue
+        info = _info(path)
+        if old.fingerprint == new.fingerprint or "catalogue" not in info:
+            _link(path, new.path / "questions" / path.name)
+        else:
+            commands.setdefault(_remade(path, info, given), []).append(path.name)
+    for command, names in commands.items():
+        yield f"questions of the old data set are left out ({', '.join(names)}); make them anew: {command}"
+
+
+def _info(path: Path) -> dict[str, str]:
+    try:
+        return read_info(path) if path.is_file() else {}
+    except (OSError, pl.exceptions.PolarsError):
+        return {}
+
+
+def _remade(path: Path, info: dict[str, str], given: Path) -> str:
+    """The command that made a question file."""
+    from goeswith.data.freeze import PLAN
+
+    told = {name: info.get(name, "") for name in ("split", "task", "negatives", "seed")}
+    seed = f" --seed {told['seed']}" if told["seed"] not in ("", "0") else ""
+    kind = f" --task {told['task']} --negatives {told['negatives']}"
+    if told["split"] not in SPLITS:
+        return (
+            f"goeswith questions {given} --outfits {told['split']}.csv{kind}{seed} --out {given}/questions/{path.name}"
+        )
+    before = path.name.removesuffix(f"{told['split']}-{told['task']}-{told['negatives']}.parquet").removesuffix("-")
+    source = f"{given}#{before}" if before else str(given)
+    return f"goeswith questions {source}{'' if (told['task'], told['negatives']) in PLAN else kind}{seed}"

@@ -1,0 +1,342 @@
+"""Encoders: the pictures or words of a whole catalogue to features, resumed after a kill and kept while they last."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.dataset import Dataset
+from goeswith.data.encoders.pictures import Reasons, stream_pictures
+from goeswith.data.features import (
+    Features,
+    earlier_path,
+    features_path,
+    load_features,
+    map_features,
+    read_marks,
+    read_metadata,
+    write_features,
+)
+from goeswith.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from goeswith.data.encoders.networks import Network
+
+__all__ = ["EncodeReport", "Features", "encode", "load_features"]
+
+log = logging.getLogger(__name__)
+
+SHARD = 512
+"""Items between two savings: what a kill can cost at most."""
+
+FEW = 128
+"""Up to so many pictures, starting a pool costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """What `encode` did: items with features, and why each of the others has none (item id → reason).
+
+    kept: how many of the encoded ones were taken over as they were, for nothing that they are made from has changed.
+    """
+
+    path: Path
+    encoded: int
+    excluded: dict[str, str]
+    kept: int = 0
+
+    def __str__(self) -> str:
+        how = f"; {self.kept} kept as they were, {self.encoded - self.kept} computed" if self.kept else ""
+        return f"{self.encoded} items encoded, {len(self.excluded)} left out{how}"
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """Up to `SHARD` items: their ids, inputs (file or text), and the file that keeps their features meanwhile."""
+
+    ids: list[str]
+    inputs: list[str]
+    path: Path
+
+
+@dataclass
+class _Inputs:
+    """What there is to encode. stamps tell a changed picture or text from the same one."""
+
+    ids: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    stamps: list[str] = field(default_factory=list)
+    excluded: dict[str, str] = field(default_factory=dict)
+
+    def take(self, places: np.ndarray) -> _Inputs:
+        """Those at `places` (m,) alone, of which none is left out yet."""
+        ids, inputs, stamps = ([part[at] for at in places] for part in (self.ids, self.inputs, self.stamps))
+        return _Inputs(ids, inputs, stamps)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What an earlier features file has of the inputs.
+
+    matrix: its vectors, mapped and not read. rows: (n,) int64 row there by input, −1 for one that has changed.
+    """
+
+    matrix: np.ndarray
+    rows: np.ndarray
+
+
+def encode(
+    dataset: Dataset,
+    encoder: str = "efficientnet-lite0",
+    *,
+    batch_size: int = 32,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> EncodeReport:
+    """Encode every item of a data set into ``features/<encoder>.safetensors``.
+
+    `goeswith.data.encoders.networks` names the encoders.
+
+    Every `SHARD` items are saved in ``features/.<encoder>.partial``, so that after a kill the same command goes on from
+    there, to the same bits. Nothing is computed again for pictures, texts and weights that are unchanged since the
+    last time, whatever else of the catalogue has changed. A bad picture, or an item of which nothing is said, is left
+    out, by name.
+
+    Args:
+        batch_size: items that the network takes at a time.
+        workers: processes that decode pictures; None: one a core, at most 8; 0: decode in this process.
+        progress: called with items done and items in all.
+
+    Raises:
+        ConfigError: the encoder is unknown or cannot be loaded, or a number is out of range.
+        DataError: not one item can be encoded, the network gives numbers that are not finite, or the data set was
+            brought up to date meanwhile.
+    """
+    if batch_size < 1 or (workers is not None and workers < 0):
+        raise ConfigError(
+            f"batch size {batch_size} or workers {workers} is out of range; give 1 or more, and 0 or more"
+        )
+    if "+" in encoder:
+        commands = " and ".join(f"goeswith encode {dataset.path} --encoder {part}" for part in encoder.split("+"))
+        raise ConfigError(f"{encoder!r} names the features of several encoders side by side; make each: {commands}")
+    from goeswith.data.encoders.networks import open_network
+
+    network = open_network(encoder, batch_size)
+    folder = dataset.path.stat()
+    found = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
+    path = features_path(dataset, encoder)
+    made_by = f"{encoder} {network.weights} {batch_size}"
+    key = f"{dataset.catalogue.fingerprint} {made_by}"
+    partial = path.with_name(f".{path.stem}.partial")
+    stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(found, key, partial)).encode()).hexdigest()
+    done = _told(path)
+    if done.get("stamp") == stamp:
+        kept = len(json.loads(done["item_ids"]))
+    else:
+        marks = _marks(found, made_by)
+        earlier = _kept(path if done else earlier_path(path), found, marks, network)
+        kept = int((earlier.rows >= 0).sum())
+        shards = _shards(found.take(np.flatnonzero(earlier.rows < 0)), key, partial)
+        _encode_shards(dataset.catalogue, network, shards, batch_size, workers, progress)
+        if not os.path.samestat(folder, dataset.path.stat()):
+            raise DataError(f"{dataset.path} was brought up to date while it was encoded; run the same command again")
+        _merge(path, found, marks, earlier, shards, network, dataset, stamp)
+        done = read_metadata(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    earlier_path(path).unlink(missing_ok=True)
+    return EncodeReport(path, len(json.loads(done["item_ids"])), json.loads(done["excluded"]), kept)
+
+
+def _pictures(dataset: Dataset) -> _Inputs:
+    found = _Inputs()
+    for item_id, image in dataset.catalogue.items.select("item_id", "image").iter_rows():
+        if image is None:
+            found.excluded[item_id] = "it has no picture"
+            continue
+        file = dataset.path / image
+        try:
+            state = file.stat()
+        except OSError:
+            found.excluded[item_id] = "the file is missing"
+            continue
+        found.ids.append(item_id)
+        found.inputs.append(str(file))
+        found.stamps.append(f"{image} {state.st_size} {state.st_mtime_ns}")
+    return found
+
+
+def _texts(catalogue: Catalogue, network: Network) -> _Inputs:
+    texts = network.reads(catalogue)
+    ids = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if text]
+    silent = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if not text]
+    texts = [text for text in texts if text]
+    return _Inputs(ids, texts, texts, dict.fromkeys(silent, "it has no title and no label"))
+
+
+def _shards(found: _Inputs, key: str, folder: Path) -> list[_Shard]:
+    shards = []
+    for start in range(0, len(found.ids), SHARD):
+        part = slice(start, start + SHARD)
+        told = json.dumps([key, found.ids[part], found.stamps[part]])
+        name = hashlib.sha256(told.encode()).hexdigest()[:32]
+        shards.append(_Shard(found.ids[part], found.inputs[part], folder / f"{name}.safetensors"))
+    return shards
+
+
+def _marks(found: _Inputs, made_by: str) -> np.ndarray:
+    """(n,) int64: digests of what each vector is made from, the network and the picture or text."""
+    start = hashlib.blake2b(made_by.encode(), digest_size=8)
+    digests = []
+    for stamp in found.stamps:
+        told = start.copy()
+        told.update(b"\x00" + stamp.encode())
+        digests.append(told.digest())
+    return np.frombuffer(b"".join(digests), "<i8")
+
+
+def _kept(path: Path, found: _Inputs, marks: np.ndarray, network: Network) -> _Kept:
+    """What need not be computed again: items whose mark in the features file at `path` is the same."""
+    rows, there = np.full(len(marks), -1), read_marks(path)
+    matrix = map_features(path) if len(there) else np.zeros((0, 0), network.dtype)
+    if len(there) and matrix.dtype == network.dtype:
+        places = {item_id: row for row, item_id in enumerate(json.loads(read_metadata(path)["item_ids"]))}
+        rows = np.array([places.get(item_id, -1) for item_id in found.ids], np.int64)
+        rows[there[rows] != marks] = -1
+    return _Kept(matrix, rows)
+
+
+def _encode_shards(
+    catalogue: Catalogue,
+    network: Network,
+    shards: list[_Shard],
+    batch_size: int,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    total = sum(len(shard.ids) for shard in shards)
+    todo = [shard for shard in shards if not _told(shard.path)]
+    done = total - sum(len(shard.ids) for shard in todo)
+    step = batch_size if network.size else SHARD  # a text network sorts a shard by length before it batches
+    chunks = [shard.inputs[at : at + step] for shard in todo for at in range(0, len(shard.ids), step)]
+    with contextlib.closing(_blocks(network, chunks, workers)) as blocks:  # an error ends the pool at once
+        for shard in todo:
+            vectors: list[np.ndarray] = []
+            reasons: Reasons = []
+            while len(reasons) < len(shard.ids):
+                if progress:
+                    progress(done + len(reasons), total)
+                block, why = next(blocks)
+                if len(block):
+                    with np.errstate(over="ignore"):  # `_save` names the item
+                        vectors.append(network.run(block).astype(network.dtype))
+                reasons += why
+            _save(catalogue, network, shard, vectors, reasons)
+            done += len(shard.ids)
+    if progress:
+        progress(total, total)
+
+
+def _blocks(network: Network, chunks: list[list[str]], workers: int | None) -> Generator[tuple[Any, Reasons]]:
+    if network.size is None:
+        return ((chunk, [None] * len(chunk)) for chunk in chunks)
+    if workers is None:
+        workers = min(os.cpu_count() or 1, 8) if sum(map(len, chunks)) > FEW else 0
+    return stream_pictures(chunks, network.size, workers)
+
+
+def _save(
+    catalogue: Catalogue, network: Network, shard: _Shard, vectors: Sequence[np.ndarray], reasons: Reasons
+) -> None:
+    ids = [item_id for item_id, why in zip(shard.ids, reasons, strict=True) if why is None]
+    matrix = np.concatenate(vectors) if vectors else np.zeros((0, 0), network.dtype)
+    broken = ~np.isfinite(matrix).all(axis=1)
+    if broken.any():
+        raise DataError(
+            f"encoder {network.name} gives no finite {matrix.dtype} numbers for item {ids[int(np.argmax(broken))]!r}; "
+            "choose another encoder"
+        )
+    excluded = {item_id: why for item_id, why in zip(shard.ids, reasons, strict=True) if why}
+    write_features(
+        shard.path,
+        [matrix],
+        matrix.shape,
+        item_ids=ids,
+        encoder=network.name,
+        catalogue=catalogue,
+        excluded=excluded,
+        dtype=network.dtype,
+    )
+
+
+def _merge(
+    path: Path,
+    found: _Inputs,
+    marks: np.ndarray,
+    kept: _Kept,
+    shards: list[_Shard],
+    network: Network,
+    dataset: Dataset,
+    stamp: str,
+) -> None:
+    """One file of what is kept and of all shards, in the order of the catalogue; memory holds `SHARD` items."""
+    excluded = dict(found.excluded)
+    places = {item_id: place for place, item_id in enumerate(found.ids)}
+    row, file = kept.rows.copy(), np.zeros(len(marks), np.int64)
+    for number, shard in enumerate(shards, start=1):
+        told = read_metadata(shard.path)
+        excluded |= json.loads(told["excluded"])
+        here = [places[item_id] for item_id in json.loads(told["item_ids"])]
+        row[here], file[here] = np.arange(len(here)), number
+    good = np.flatnonzero(row >= 0)
+    if not len(good):
+        shutil.rmtree(path.with_name(f".{path.stem}.partial"), ignore_errors=True)
+        first = next(iter(excluded))
+        remedy = "mend the pictures, or encode words: --encoder minilm" if network.size else "give the items titles"
+        raise DataError(
+            f"{network.name} can encode not one of the {len(excluded)} items of {dataset.path}; item {first!r}: "
+            f"{excluded[first]}; {remedy}"
+        )
+    row, file = row[good], file[good]
+    parts = (slice(at, at + SHARD) for at in range(0, len(good), SHARD))
+    blocks = (_rows(kept.matrix, shards, file[part], row[part]) for part in parts)
+    width = _rows(kept.matrix, shards, file[:1], row[:1]).shape[1]
+    write_features(
+        path,
+        blocks,
+        (len(good), width),
+        item_ids=[found.ids[place] for place in good],
+        encoder=network.name,
+        catalogue=dataset.catalogue,
+        excluded=excluded,
+        dtype=network.dtype,
+        marks=marks[good],
+        stamp=stamp,
+        weights=network.weights,
+    )
+
+
+def _rows(matrix: np.ndarray, shards: list[_Shard], file: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """(m, D) vectors: of each the row (m,) of the shard whose number (m,) it has, counted from 1, 0 being `matrix`."""
+    places = [np.flatnonzero(file == number) for number in np.unique(file)]
+    files = [map_features(shards[number - 1].path) if number else matrix for number in np.unique(file)]
+    block = np.concatenate([there[row[here]] for there, here in zip(files, places, strict=True)])
+    return block[np.argsort(np.concatenate(places))]
+
+
+def _told(path: Path) -> dict[str, str]:
+    """Metadata of a whole features file; nothing where there is none or a broken one."""
+    try:
+        return read_metadata(path)
+    except DataError:
+        return {}

@@ -1,0 +1,237 @@
+"""Features: one vector an item, made by an encoder and kept in ``features/<encoder>.safetensors``.
+
+The file holds the tensor ``features`` (n, D), float16 unless its encoder needs more, and, as metadata, ``item_ids``
+(a JSON list of n), ``encoder``, ``catalogue`` (its fingerprint), ``excluded`` (JSON: item id → reason) and what else
+its maker adds. `goeswith.data.encoders.encode` adds the tensor ``marks`` (n,) int64: a digest of what each vector was
+made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.dataset import Dataset
+from goeswith.errors import CatalogueError, ConfigError, DataError
+from goeswith.files import fresh_file
+
+
+@dataclass(frozen=True)
+class Features:
+    """Item features, aligned to the rows of a catalogue.
+
+    values: (U, D) float32, zeros for an item without features. present: (U,) bool.
+    encoder: its name, or names joined by ``+``. fingerprint: 12 hex digits over encoder, item ids and vectors as they
+    stand in the file. blocks: how many of the D dimensions are each encoder's, in the order of the names.
+    """
+
+    values: np.ndarray
+    present: np.ndarray
+    encoder: str
+    fingerprint: str
+    blocks: tuple[int, ...]
+
+    @classmethod
+    def load(cls, path: Path, catalogue: Catalogue) -> Features:
+        """Read a features file for `catalogue`; items that the file leaves out have ``present`` False.
+
+        Raises:
+            DataError: there is no such file, it is truncated or no features file, or holds NaN or infinity.
+            CatalogueError: it belongs to another catalogue, or the vectors are not as many as the ids.
+        """
+        matrix, told = _read(path)
+        try:
+            ids = [str(item_id) for item_id in json.loads(told["item_ids"])]
+        except (KeyError, ValueError, TypeError):
+            raise DataError(f"{path} does not say which items it is about; encode the data set again") from None
+        if matrix.ndim != 2 or len(matrix) != len(ids):
+            raise CatalogueError(
+                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; it must be one vector an id: "
+                "encode the data set again"
+            )
+        if len(set(ids)) != len(ids):
+            raise CatalogueError(f"{path} has an item id more than once; encode the data set again")
+        known = set(catalogue.ids)
+        unknown = [item_id for item_id in ids if item_id not in known]
+        if unknown:
+            raise CatalogueError(
+                f"{path} belongs to another catalogue: {len(unknown)} of its {len(ids)} items are not among "
+                f"the {len(catalogue)} here, the first is {unknown[0]!r}; "
+                "encode this data set again"
+            )
+        if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
+            raise CatalogueError(
+                f"{path} was made for catalogue {told['catalogue']} and this is {catalogue.fingerprint}: the ids are "
+                "the same, the items are not; encode this data set again"
+            )
+        broken = ~np.isfinite(matrix).all(axis=1)
+        if broken.any():
+            raise DataError(
+                f"{path} has NaN or infinity in the features of {int(broken.sum())} item(s), the first is "
+                f"{ids[int(np.argmax(broken))]!r}; remove the file and encode the data set again"
+            )
+        encoder = told.get("encoder", path.stem)
+        rows = catalogue.rows(ids, str(path))
+        values = np.zeros((len(catalogue), matrix.shape[1]), np.float32)
+        values[rows] = matrix
+        present = np.zeros(len(catalogue), bool)
+        present[rows] = True
+        return cls(values, present, encoder, _fingerprint(encoder, ids, matrix), (matrix.shape[1],))
+
+
+def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
+    """The features that `encoder` made for a data set; without a name, the only ones there are.
+
+    Names joined by ``+``, such as ``efficientnet-lite0+minilm``, give the features of each side by side; an item is
+    present where all of them have it.
+
+    Raises:
+        DataError: nothing is encoded yet, not by this encoder, or by several and none is named.
+        ConfigError: one is named twice.
+    """
+    if encoder is not None and "+" in encoder:
+        return _side_by_side(dataset, encoder.split("+"))
+    folder = dataset.path / "features"
+    if encoder is not None and (path := features_path(dataset, encoder)).is_file():
+        return Features.load(path, dataset.catalogue)
+    there = sorted(path for path in folder.glob("*.safetensors") if not path.name.startswith("."))
+    names = ", ".join(path.stem for path in there) or "none"
+    if encoder is not None:
+        raise DataError(
+            f"{dataset.path} has no features of {encoder!r} (there are: {names}); "
+            f"run goeswith encode {dataset.path} --encoder {encoder}"
+        )
+    if not there:
+        raise DataError(f"{dataset.path} has no features yet; run goeswith encode {dataset.path}")
+    if len(there) > 1:
+        raise DataError(f"{dataset.path} has features of several encoders ({names}); choose one with --encoder")
+    return Features.load(there[0], dataset.catalogue)
+
+
+def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
+    if len(set(names)) != len(names) or not all(names):
+        raise ConfigError(f"--encoder {'+'.join(names)!r} must name encoders, each once, with + between them")
+    parts = [load_features(dataset, name) for name in names]
+    values = np.concatenate([part.values for part in parts], axis=1)
+    present = np.logical_and.reduce([part.present for part in parts])
+    values[~present] = 0
+    encoder = "+".join(part.encoder for part in parts)
+    told = hashlib.sha256("+".join(part.fingerprint for part in parts).encode())
+    return Features(values, present, encoder, told.hexdigest()[:12], tuple(part.values.shape[1] for part in parts))
+
+
+def features_path(dataset: Dataset, encoder: str) -> Path:
+    """Where the features of `encoder` are kept: its name with every sign that a file name may not have as ``-``."""
+    return dataset.path / "features" / f"{re.sub(r'[^A-Za-z0-9._]+', '-', encoder).strip('-.')}.safetensors"
+
+
+def earlier_path(path: Path) -> Path:
+    """Where the features file `path` waits, used by nobody, when the items have changed since it was made."""
+    return path.with_name(f".{path.stem}.earlier")
+
+
+def write_features(
+    path: Path,
+    blocks: Iterable[np.ndarray],
+    shape: tuple[int, int],
+    *,
+    item_ids: list[str],
+    encoder: str,
+    catalogue: Catalogue,
+    excluded: dict[str, str] | None = None,
+    dtype: type[np.floating] = np.float16,
+    marks: np.ndarray | None = None,
+    **told: str,
+) -> None:
+    """Write `blocks` of rows, (n, D) = `shape` in all; whole or not at all, one block in memory at a time.
+
+    float16 halves a file of a million items to 2.5 GB, and its rounding (at most 0.05 %) is below what
+    resizing a picture changes; whole numbers above 2048 need float32. The container is written by hand because
+    safetensors wants the whole tensor at once: the length of the header in 8 bytes, the header as JSON, then the
+    numbers; `marks` (n,) int64 come first, so that both lie at multiples of their size.
+
+    Raises:
+        DataError: the blocks do not add up to `shape`.
+    """
+    kind = np.dtype(dtype).newbyteorder("<")
+    size = kind.itemsize * shape[0] * shape[1]
+    metadata = {
+        "encoder": encoder,
+        "catalogue": catalogue.fingerprint,
+        "item_ids": json.dumps(item_ids),
+        "excluded": json.dumps(excluded or {}),
+        **told,
+    }
+    before = b"" if marks is None else np.ascontiguousarray(marks, "<i8").tobytes()
+    at = len(before)
+    tensors = {"features": {"dtype": f"F{8 * kind.itemsize}", "shape": list(shape), "data_offsets": [at, at + size]}}
+    if marks is not None:
+        tensors["marks"] = {"dtype": "I64", "shape": [len(marks)], "data_offsets": [0, at]}
+    header = json.dumps({"__metadata__": metadata, **tensors}).encode()
+    header += b" " * (-len(header) % 8)
+    with fresh_file(path) as partial:
+        with open(partial, "wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header + before)
+            written = sum(file.write(np.ascontiguousarray(block, kind).tobytes()) for block in blocks)
+        if written != size:
+            raise DataError(f"{path} needs {size} bytes of features and got {written}; encode the data set again")
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a features file tells about itself, without reading its vectors.
+
+    Raises:
+        DataError: there is no such file, or it is truncated or of another kind.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"cannot read {path}, it is truncated or broken ({error}); encode the data set again") from None
+
+
+def map_features(path: Path) -> np.ndarray:
+    """The vectors (n, D) of a features file, in the type that they are kept in, read as they are asked for."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        tensor = json.loads(file.read(size))["features"]
+    kind, shape = np.dtype(f"<f{int(tensor['dtype'][1:]) // 8}"), tuple(tensor["shape"])
+    if not np.prod(shape):
+        return np.zeros(shape, kind)
+    return np.memmap(path, kind, "r", 8 + size + tensor["data_offsets"][0], shape)
+
+
+def read_marks(path: Path) -> np.ndarray:
+    """The marks (n,) int64 of a features file; none, (0,), where there is no such file or it was made without."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return np.asarray(file.get_tensor("marks"))
+    except (OSError, SafetensorError):
+        return np.empty(0, np.int64)
+
+
+def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+    told = read_metadata(path)
+    with safe_open(path, framework="numpy") as file:
+        kind = file.get_slice("features").get_dtype() if "features" in file.keys() else "absent"  # noqa: SIM118
+        if kind not in ("F16", "F32", "F64"):
+            raise DataError(
+                f"{path} is no features file: it needs a tensor 'features' of F16, F32 or F64, and here it is {kind}"
+            )
+        return file.get_tensor("features"), told
+
+
+def _fingerprint(encoder: str, ids: list[str], matrix: np.ndarray) -> str:
+    told = hashlib.sha256("\x1f".join([encoder, *ids]).encode())
+    told.update(np.ascontiguousarray(matrix).data)
+    return told.hexdigest()[:12]

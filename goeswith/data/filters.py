@@ -1,0 +1,245 @@
+"""Filters: which items of a catalogue may be offered. They hold exactly: a value that is not known passes no filter."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import polars as pl
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.errors import CatalogueError
+
+IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
+"""Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
+BAD = "bad_filters"
+"""Reason of errors about filters."""
+KEPT = 32
+"""Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What may be offered; an empty tuple, None or False asks for nothing.
+
+    categories, groups, brands, colours, seasons, genders: allowed values, exactly as the catalogue writes them.
+    exclude: item ids that must not be offered. price_min, price_max: inclusive, in the catalogue's currency.
+    in_stock: only items whose column ``stock`` says so.
+    """
+
+    categories: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    seasons: tuple[str, ...] = ()
+    genders: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    price_min: float | None = None
+    price_max: float | None = None
+    in_stock: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (*COLUMN_OF, "exclude"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise CatalogueError(f"the filter {name} is the text {value!r}; give a list of values", reason=BAD)
+            object.__setattr__(self, name, tuple(value))  # a list would make the filters unhashable
+        for name in ("price_min", "price_max"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise CatalogueError(f"the filter {name} is {value}; it must be a number of 0 or more", reason=BAD)
+        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
+            raise CatalogueError(
+                f"the filters contradict each other: price_min {self.price_min:g} is above price_max "
+                f"{self.price_max:g}; swap them",
+                reason=BAD,
+            )
+
+    def rows(self, catalogue: Catalogue) -> np.ndarray:
+        """Which items pass: (U,) bool, read-only.
+
+        Raises:
+            CatalogueError: a value is unknown to the catalogue, a column that is asked for says nothing, or the
+                categories and the groups have no item in common.
+        """
+        return shelf(catalogue).passing(self)
+
+    def __str__(self) -> str:
+        parts = [f"{name}={'|'.join(getattr(self, name))}" for name in COLUMN_OF if getattr(self, name)]
+        parts += [
+            f"{name}={value:g}" for name in ("price_min", "price_max") if (value := getattr(self, name)) is not None
+        ]
+        parts += [f"exclude={len(self.exclude)} item(s)"] if self.exclude else []
+        return ", ".join(parts + ["in_stock"] * self.in_stock) or "none"
+
+
+COLUMN_OF = {
+    "categories": "category",
+    "groups": "group",
+    "brands": "brand",
+    "colours": "colour",
+    "seasons": "season",
+    "genders": "gender",
+}
+"""Filter → the column that it reads."""
+
+
+class Shelf:
+    """A catalogue as arrays that answer quickly, each made when it is first asked for; see `shelf`."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.items = catalogue.items
+        self._codes: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
+        self._passing: dict[Filters, np.ndarray] = {}
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Item id → row."""
+        return {item_id: row for row, item_id in enumerate(self.items["item_id"].to_list())}
+
+    @cached_property
+    def prices(self) -> np.ndarray:
+        """(U,) float64; NaN where unknown."""
+        return self.items["price"].fill_null(math.nan).to_numpy()
+
+    @cached_property
+    def stock(self) -> np.ndarray | None:
+        """(U,) bool by the column ``stock``; None where the catalogue has none."""
+        if "stock" not in self.items.columns:
+            return None
+        told = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
+        there = told.is_in(IN_STOCK) | (told.cast(pl.Float64, strict=False) > 0)
+        return self.items.select(there.fill_null(False)).to_series().to_numpy()
+
+    @cached_property
+    def products(self) -> np.ndarray:
+        """(U,) int64: equal for the colour variants of one product.
+
+        A column ``product_id`` says so where there is one. Else items of the same title, category and brand are one
+        product if each has another colour: shops that write the colour into the title, or give many garments the same
+        plain title, have no such items.
+        """
+        own = pl.concat_str(pl.lit("item\x1f"), "item_id")
+        if "product_id" in self.items.columns:
+            theirs = pl.concat_str(pl.lit("product\x1f"), pl.col("product_id").cast(pl.String))
+        else:
+            alike = ["title", "category", "brand"]
+            varied = (pl.col("colour").n_unique() == pl.len()) & pl.col("colour").is_not_null().all()
+            said = pl.col("title").str.strip_chars() != ""
+            theirs = pl.when(said & varied.over(alike)).then(
+                pl.concat_str(pl.lit("title"), *alike, separator="\x1f", ignore_nulls=True)
+            )
+        named = self.items.select(product=pl.coalesce(theirs, own))["product"]
+        return named.rank("dense").to_numpy().astype(np.int64) - 1
+
+    def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
+        """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
+        if column not in self._codes:
+            told = self.items[column].cast(pl.String)
+            known = told.drop_nulls().unique().sort()
+            table = pl.DataFrame({"value": known, "code": np.arange(len(known), dtype=np.int32)})
+            codes = told.to_frame("value").join(table, on="value", how="left", maintain_order="left")["code"]
+            vocabulary = {value: code for code, value in enumerate(known.to_list())}
+            self._codes[column] = codes.fill_null(-1).to_numpy(), vocabulary
+        return self._codes[column]
+
+    def having(self, column: str, values: Iterable[str]) -> np.ndarray:
+        """(U,) bool: items with one of the values in a text column.
+
+        Raises:
+            CatalogueError: a value is unknown; the nearest known one is named.
+        """
+        codes, known = self.codes(column)
+        wanted = np.zeros(len(known) + 1, bool)  # the last one, code −1, is null
+        for value in values:
+            if value not in known:
+                raise CatalogueError(f"no item has the {column} {value!r}; {nearest(value, list(known))}", reason=BAD)
+            wanted[known[value]] = True
+        return wanted[codes]
+
+    def rows(self, item_ids: Sequence[str], where: str = "the outfit") -> np.ndarray:
+        """Rows (n,) int64 of item ids.
+
+        Raises:
+            CatalogueError: an id is unknown; the nearest known one is named.
+        """
+        for item_id in item_ids:
+            if item_id not in self.place:
+                raise CatalogueError(
+                    f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
+                    reason="unknown_item",
+                    item_ids=[item_id],
+                )
+        return np.array([self.place[item_id] for item_id in item_ids], np.int64)
+
+    def passing(self, filters: Filters) -> np.ndarray:
+        """See `Filters.rows`."""
+        passed = self._passing.get(filters)
+        if passed is None:
+            passed = self._pass(filters)
+            passed.setflags(write=False)
+            while len(self._passing) >= KEPT:
+                self._passing.pop(next(iter([*self._passing])), None)
+            self._passing[filters] = passed
+        return passed
+
+    def _pass(self, filters: Filters) -> np.ndarray:
+        passed = np.ones(len(self.items), bool)
+        for name, column in COLUMN_OF.items():
+            values = getattr(filters, name)
+            if values:
+                passed &= self.having(column, values)
+            if name == "groups" and filters.categories and values and not passed.any():
+                raise CatalogueError(
+                    f"the filters contradict each other: no item of category {' or '.join(filters.categories)} "
+                    f"is in group {' or '.join(values)}; leave one of them out",
+                    reason=BAD,
+                )
+        if filters.price_min is not None or filters.price_max is not None:
+            self.need_prices("a price filter", BAD)
+            low = 0.0 if filters.price_min is None else filters.price_min
+            high = math.inf if filters.price_max is None else filters.price_max
+            with np.errstate(invalid="ignore"):  # NaN, no price, is in no range
+                passed &= (self.prices >= low) & (self.prices <= high)
+        if filters.in_stock:
+            if self.stock is None:
+                raise CatalogueError(
+                    "the filter in_stock needs a column 'stock' in the item table, and it has none; "
+                    "import the catalogue with one or leave the filter out",
+                    reason=BAD,
+                )
+            passed &= self.stock
+        passed[self.rows(filters.exclude, "the filter exclude")] = False
+        return passed
+
+    def need_prices(self, what: str, reason: str) -> None:
+        """Raise CatalogueError where no item has a price."""
+        if np.isnan(self.prices).all():
+            raise CatalogueError(
+                f"{what} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
+            )
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """What to do about an unknown word: the nearest known one, or some that there are."""
+    lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {lower[close[0]]!r}?"
+    some = ", ".join(known[:6])
+    return f"there are: {some}{' and more' if len(known) > 6 else ''}" if known else "the column is empty"
+
+
+def shelf(catalogue: Catalogue) -> Shelf:
+    """The arrays of a catalogue, kept as long as it lives."""
+    if catalogue not in _SHELVES:
+        _SHELVES[catalogue] = Shelf(catalogue)
+    return _SHELVES[catalogue]
+
+
+_SHELVES: WeakKeyDictionary[Catalogue, Shelf] = WeakKeyDictionary()

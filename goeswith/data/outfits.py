@@ -1,0 +1,238 @@
+"""Outfits: ragged lists of catalogue rows, and the padded batches that models read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.errors import DataError
+from goeswith.files import read_table
+
+if TYPE_CHECKING:
+    import torch
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class OutfitBatch:
+    """Outfits padded to one length. Padding never changes a score.
+
+    items: (B, n) int64, rows of the states that come with the batch; any valid row where padded.
+    mask: (B, n) bool, True = a real item.
+    """
+
+    items: torch.Tensor
+    mask: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True)
+class Outfits:
+    """Outfits over one catalogue.
+
+    items: (total,) int64 catalogue rows, outfit after outfit.
+    offsets: (N + 1,) int64: outfit i is ``items[offsets[i]:offsets[i + 1]]``.
+    outfit_ids: (N,) object array of str. splits, sources: (N,) object arrays of str.
+    """
+
+    items: np.ndarray
+    offsets: np.ndarray
+    outfit_ids: np.ndarray
+    splits: np.ndarray
+    sources: np.ndarray
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, catalogue: Catalogue, where: str = "the outfit table") -> Outfits:
+        """Read a table with ``outfit_id`` and ``item_ids`` (list of str), and ``split`` and ``source`` if known.
+
+        Raises:
+            DataError: a column is missing, an outfit id stands twice or an outfit has fewer than two items.
+            CatalogueError: an outfit names an item that the catalogue does not have.
+        """
+        for needed in ("outfit_id", "item_ids"):
+            if needed not in frame.columns:
+                raise DataError(f"{where} has no column {needed!r} (it has {', '.join(frame.columns)})")
+        ids = frame["outfit_id"].cast(pl.String)
+        if ids.n_unique() != len(ids):
+            raise DataError(f"{where} has outfit {ids.filter(ids.is_duplicated())[0]!r} more than once")
+        lengths = frame["item_ids"].list.len().to_numpy().astype(np.int64)
+        if (lengths < 2).any():
+            row = int(np.argmax(lengths < 2))
+            raise DataError(
+                f"{where}, row {row + 1}: outfit {ids[row]!r} has {lengths[row]} item(s); an outfit needs two or more"
+            )
+        flat = frame["item_ids"].explode() if len(frame) else pl.Series([], dtype=pl.String)
+
+        def column(name: str) -> np.ndarray:
+            if name in frame.columns:
+                return frame[name].cast(pl.String).fill_null("").to_numpy().astype(object)
+            return np.full(len(frame), "", dtype=object)
+
+        return cls(
+            items=catalogue.rows(flat, where),
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            outfit_ids=ids.to_numpy().astype(object),
+            splits=column("split"),
+            sources=column("source"),
+        )
+
+    def to_frame(self, catalogue: Catalogue) -> pl.DataFrame:
+        """The table that `from_frame` reads: outfit_id, split, source, item_ids."""
+        owner = np.repeat(np.arange(len(self)), self.lengths)
+        flat = pl.DataFrame({"owner": owner, "item_ids": catalogue.items["item_id"].gather(self.items)})
+        lists = flat.group_by("owner", maintain_order=True).agg("item_ids")["item_ids"]
+        return pl.DataFrame(
+            {
+                "outfit_id": pl.Series(self.outfit_ids.tolist(), dtype=pl.String),
+                "split": pl.Series(self.splits.tolist(), dtype=pl.String),
+                "source": pl.Series(self.sources.tolist(), dtype=pl.String),
+                "item_ids": lists if len(self) else pl.Series([], dtype=pl.List(pl.String)),
+            }
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """Catalogue rows (n,) of one outfit."""
+        return self.items[self.offsets[place] : self.offsets[place + 1]]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(N,) int64 items per outfit."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hex digits over the item lists and splits."""
+        told = hashlib.sha256()
+        for part in (self.items, self.offsets, "\x1f".join(self.outfit_ids), "\x1f".join(self.splits)):
+            told.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).tobytes())
+        return told.hexdigest()[:12]
+
+    def take(self, places: np.ndarray | Sequence[int]) -> Outfits:
+        """The outfits at `places` (int or bool array), in that order."""
+        places = np.asarray(places)
+        places = np.flatnonzero(places) if places.dtype == bool else places.astype(np.int64)
+        lengths = self.lengths[places]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Outfits(
+            items=self.items[np.repeat(self.offsets[:-1][places], lengths) + within],
+            offsets=offsets,
+            outfit_ids=self.outfit_ids[places],
+            splits=self.splits[places],
+            sources=self.sources[places],
+        )
+
+    def keep(self, usable: np.ndarray) -> tuple[Outfits, dict[str, int]]:
+        """The outfits without the items that are not `usable` (U,) bool, and how much that left out.
+
+        An outfit left with fewer than two items goes as a whole.
+        """
+        good = usable[self.items]
+        owner = np.repeat(np.arange(len(self)), self.lengths)
+        left = np.bincount(owner[good], minlength=len(self))
+        whole = left >= 2
+        good &= whole[owner]
+        kept = Outfits(
+            items=self.items[good],
+            offsets=np.concatenate([[0], np.cumsum(left[whole])]).astype(np.int64),
+            outfit_ids=self.outfit_ids[whole],
+            splits=self.splits[whole],
+            sources=self.sources[whole],
+        )
+        shortened = int((whole & (left < self.lengths)).sum())
+        return kept, {"outfits dropped": int((~whole).sum()), "outfits shortened": shortened}
+
+    def split(self, name: str) -> Outfits:
+        """The outfits of one split.
+
+        Raises:
+            DataError: no outfit is in that split.
+        """
+        chosen = self.splits == name
+        if not chosen.any():
+            have = ", ".join(sorted(set(self.splits) - {""})) or "none"
+            raise DataError(
+                f"no outfit is in split {name!r}; the splits here are: {have}; "
+                "import more outfits, or name their splits in the outfit table"
+            )
+        return self.take(chosen)
+
+    def padded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Items (N, n) int64 and mask (N, n) bool, n the longest outfit; padding repeats the first item."""
+        width = int(self.lengths.max(initial=0))
+        place = np.arange(width)
+        mask = place[None, :] < self.lengths[:, None]
+        at = self.offsets[:-1, None] + np.where(mask, place[None, :], 0)
+        return self.items[at], mask
+
+
+def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
+    """Read a person's own list of outfits over a catalogue, from CSV or Parquet.
+
+    Columns ``outfit_id`` and ``item_id`` (one row an item, the rows of an outfit anywhere), or ``outfit_id`` and
+    ``item_ids`` (one row an outfit; ids between ``;``, or between spaces where there is no ``;``).
+
+    Raises:
+        DataError: the file is missing, broken or empty or lacks a column; a row has no id, an unknown item, or an item
+            or outfit for the second time; an outfit has fewer than two items.
+    """
+    path = Path(path)
+    table = read_table(path)
+    kinds = [name for name in ("item_id", "item_ids") if name in table.columns]
+    if "outfit_id" not in table.columns or len(kinds) != 1:
+        raise DataError(
+            f"{path} has the columns {', '.join(table.columns)}; it needs outfit_id and item_id (one row an item), "
+            "or outfit_id and item_ids (one row an outfit, ids between ';' or spaces)"
+        )
+    if table.is_empty():
+        raise DataError(f"{path} lists no outfit; put at least one below the header")
+    outfit, item = pl.col("outfit_id"), pl.col("item_id")
+    rows = table.with_row_index("row", offset=1).with_columns(outfit.cast(pl.String).str.strip_chars().fill_null(""))
+    _refuse(path, rows, outfit == "", "has no outfit_id; give it one")
+    if kinds == ["item_ids"]:
+        _refuse(path, rows, ~outfit.is_first_distinct(), "lists outfit {outfit_id!r} again; give it an id of its own")
+        rows = rows.with_columns(item_id=_split(rows["item_ids"]))
+        _refuse(path, rows, item.list.len().fill_null(0) == 0, "outfit {outfit_id!r} has no items; name them")
+        rows = rows.explode("item_id")
+    rows = rows.with_columns(item.cast(pl.String).str.strip_chars().fill_null(""))
+    _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty place; name an item or remove the row")
+    unknown = "outfit {outfit_id!r} names item {item_id!r}, which the catalogue does not have; correct or remove it"
+    _refuse(path, rows, ~item.is_in(catalogue.ids), unknown)
+    again = ~pl.struct(outfit, item).is_first_distinct()
+    _refuse(path, rows, again, "outfit {outfit_id!r} names item {item_id!r} a second time; remove it")
+    alone = pl.len().over("outfit_id") < 2
+    _refuse(path, rows, alone, "outfit {outfit_id!r} has 1 item; an outfit needs two or more")
+    frame = rows.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
+    return Outfits.from_frame(frame, catalogue, str(path))
+
+
+def _split(cells: pl.Series) -> pl.Series:
+    """Lists of item ids, from lists or from text with the ids between ``;`` or spaces."""
+    if isinstance(cells.dtype, pl.List):
+        return cells
+    text = cells.cast(pl.String).to_frame("cell")
+    parted = pl.when(pl.col("cell").str.contains(";", literal=True)).then(pl.col("cell").str.split(";"))
+    parts = parted.otherwise(pl.col("cell").str.extract_all(r"\S+"))
+    return text.select(parts.list.eval(pl.element().filter(pl.element().str.strip_chars() != ""))).to_series()
+
+
+def _refuse(path: Path, rows: pl.DataFrame, test: pl.Expr, fault: str) -> None:
+    """Raise DataError that names the first row for which `test` holds."""
+    found = rows.filter(test)
+    if len(found):
+        first = found.row(0, named=True)
+        raise DataError(f"{path}, row {first['row']}: {fault.format(**first)}")

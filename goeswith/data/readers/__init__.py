@@ -1,0 +1,88 @@
+"""Readers: one per published layout; each turns a folder as it was published into an `Imported`.
+
+A reader is a function ``read(source, *, option=...)`` in a module of this package. To add one, write the module and
+name it in `READERS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import polars as pl
+
+from goeswith.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from goeswith.data.dataset import Imported
+
+READERS: dict[str, str] = {
+    "ccp": "ccp",
+    "expfashion": "expfashion",
+    "fashion-products": "fashion_products",
+    "fashionvc": "fashionvc",
+    "mango": "mango",
+    "polyvore-maryland": "polyvore_maryland",
+    "polyvore-outfits": "polyvore_outfits",
+    "sample": "sample",
+    "table": "table",
+}
+"""Layout → module of this package."""
+
+FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> Imported:
+    """Read a data set in one of the layouts of `READERS`.
+
+    Args:
+        layout: name of the layout.
+        source: folder (or file) as published; the drawn sample has none.
+        workdir: empty folder for files that a reader makes itself; must live until the data set is created.
+        options: the reader's own, as values or as text.
+
+    Raises:
+        ConfigError: unknown layout or option, a value of the wrong kind, or no source where one is needed.
+        DataError: the source is not of that layout.
+    """
+    if layout not in READERS:
+        raise ConfigError(f"there is no layout {layout!r}; known are {', '.join(READERS)}")
+    if source is None and layout != "sample":
+        raise ConfigError(f"layout {layout!r} needs a source folder: goeswith import {layout} SOURCE DEST")
+    reader = import_module(f"goeswith.data.readers.{READERS[layout]}").read
+    kinds = get_type_hints(reader)
+    known = [name for name, told in inspect.signature(reader).parameters.items() if told.kind is told.KEYWORD_ONLY]
+    given: dict[str, Any] = {"workdir": workdir} if "workdir" in known else {}
+    for option, value in options.items():
+        name = option.replace("-", "_")
+        if name not in known or name == "workdir":
+            have = ", ".join(other for other in known if other != "workdir") or "none"
+            raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
+        if name in given:
+            raise ConfigError(f"option {name!r} of layout {layout!r} is given twice; give it once")
+        given[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
+    try:
+        imported: Imported = reader(source, **given)
+    except pl.exceptions.PolarsError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"a file in {source} is not as layout {layout!r} has it: {reason}") from None
+    return imported
+
+
+def _value(value: Any, kind: Any, where: str) -> Any:
+    """An option that came as text, as the type its reader asks for."""
+    kind = next((part for part in get_args(kind) if part is not type(None)), kind)  # the X of X | None
+    if not isinstance(value, str) or kind is str:
+        return value
+    if kind is bool:
+        if value.lower() not in FLAGS:
+            raise ConfigError(f"{where} is yes or no, not {value!r}")
+        return FLAGS[value.lower()]
+    if kind not in (int, float, Path):
+        raise ConfigError(f"{where} cannot be given as text")
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{where} is a number, not {value!r}") from None

@@ -1,0 +1,259 @@
+"""Evaluation: answers of a scorer, their measures with intervals by outfit, and comparisons of two scorers.
+
+Per-question rows come first, the mean second. A constant scorer gets AUC .5 and 1 / T of T choices, wherever
+the truth stands. A missing score (NaN) is taken in the worst way, never to the scorer's advantage, and counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from goeswith import __version__
+from goeswith.data.questions import Questions
+from goeswith.errors import DataError, ModelError
+from goeswith.evaluate.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, resampled
+from goeswith.evaluate.measures import MEASURES, POOLED, Measure, Ranks
+from goeswith.files import fresh_file
+from goeswith.models import Chooser, Scorer
+
+if TYPE_CHECKING:
+    from goeswith.data.dataset import Dataset
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a scorer said. scores: (total,) float64 in the order of ``questions.score_offsets``, NaN = no answer."""
+
+    scorer: str
+    questions: Questions
+    scores: np.ndarray
+
+    @property
+    def ranks(self) -> Ranks:
+        """How the truths fare among their candidates; a labelled question has no wrong ones."""
+        offsets = self.questions.score_offsets
+        owner = np.repeat(np.arange(len(self.questions)), np.diff(offsets))
+        place = offsets[:-1] + np.maximum(self.questions.answers, 0)
+        truth = self.scores[place]
+        above = (self.scores > truth[owner]) | np.isnan(self.scores)
+        equal = self.scores == truth[owner]
+        above[place] = equal[place] = False
+        above, equal = (np.bincount(owner, which, len(self.questions)) for which in (above, equal))
+        return Ranks(above, equal, np.diff(offsets) - 1.0, np.isnan(truth))
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """One row a question: question_id, outfit_id, task, negatives, label, answer, scores, answerable, measures.
+
+        scores: list, one a candidate (or the labelled outfit's). answerable: none of them is missing.
+        A measure is null where it does not belong to the task or the outfit has a label.
+        """
+        offsets, ranks = self.questions.score_offsets, self.ranks
+        frame = self.questions.frame.select("question_id", "outfit_id", "task", "negatives", "label", "answer")
+        owner = np.repeat(np.arange(len(frame)), np.diff(offsets))
+        flat = pl.DataFrame({"owner": owner, "scores": self.scores})
+        silent = np.bincount(owner, np.isnan(self.scores), len(frame)) > 0
+        frame = frame.with_columns(
+            flat.group_by("owner", maintain_order=True).agg("scores")["scores"], pl.Series("answerable", ~silent)
+        )
+        tasks = set(frame["task"])
+        for measure in dict.fromkeys(measure for task in MEASURES if task in tasks for measure in MEASURES[task]):
+            if measure != POOLED:
+                belongs = pl.col("task").is_in([task for task in MEASURES if measure in MEASURES[task]])
+                value = pl.when(belongs & pl.col("label").is_null()).then(pl.Series(measure(ranks)))
+                frame = frame.with_columns(value.alias(str(measure)))
+        return frame
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured: the answers question by question, then the means.
+
+    rows: see `Answers.rows`. summary: one dict a measure with scorer, task, negatives, metric, value, low, high
+    (95 % bootstrap interval by outfit), n (questions), unanswered and signature.
+    """
+
+    scorer: str
+    rows: pl.DataFrame
+    summary: list[dict[str, Any]]
+
+    def to_json(self) -> str:
+        """The summary as JSON."""
+        return json.dumps({"scorer": self.scorer, "summary": self.summary}, indent=2)
+
+    def write(self, path: Path) -> None:
+        """Write the rows as Parquet, whole or not at all, with the summary in the file's metadata."""
+        with fresh_file(path) as partial, open(partial, "wb") as file:
+            self.rows.write_parquet(file, metadata={"scorer": self.scorer, "summary": json.dumps(self.summary)})
+
+
+def answer(scorer: Scorer, questions: Questions, progress: Callable[[int, int], None] | None = None) -> Answers:
+    """Score every candidate of every question; `progress` is told the scores done and in all.
+
+    Raises:
+        DataError: there are no questions.
+        ModelError: the scorer does not return one number an outfit.
+    """
+    total = int(questions.score_offsets[-1])
+    if not total:
+        raise DataError(f"{questions.path or 'the table'} has no questions; make some with: goeswith questions DATASET")
+    scores = np.empty(total)
+    if isinstance(scorer, Chooser):
+        _choose(scorer, questions, scores)
+    else:
+        for block in questions.blocks():
+            given = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
+            if given.shape != (len(block.items),):
+                raise ModelError(f"{scorer.name} gave scores of shape {given.shape} for {len(block.items)} outfits")
+            scores[block.start : block.start + len(given)] = given
+            if progress:
+                progress(block.start + len(given), total)
+    silent = int(np.isnan(scores).sum())
+    if silent:
+        _log.warning("%s gave no score for %d of %d outfits; they count as wrong", scorer.name, silent, total)
+    return Answers(scorer.name, questions, scores)
+
+
+def _choose(scorer: Chooser, questions: Questions, scores: np.ndarray, rows: int = 1 << 15) -> None:
+    """Fill `scores` by a scorer that sees a question's candidates together; blocks of at most `rows` outfits."""
+    offsets, labelled = questions.score_offsets, questions.labels >= 0
+    counts = np.where(labelled, 0, np.diff(offsets))
+    for count in np.unique(counts):
+        places = np.flatnonzero(counts == count)
+        step = max(rows // max(int(count), 1), 1)
+        for start in range(0, len(places), step):
+            at = places[start : start + step]
+            context, mask = questions.context[at], questions.context_mask[at]
+            if not count:
+                scores[offsets[at]] = scorer.score(context, mask)
+                continue
+            candidates = questions.candidates[questions.candidate_offsets[at, None] + np.arange(count)]
+            scores[offsets[at, None] + np.arange(count)] = scorer.choose(context, mask, candidates)
+
+
+def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
+    """Measure the answers, one summary line for each measure of each (task, negatives) in the file.
+
+    Raises:
+        DataError: all published labels are the same, so that nothing can be told apart.
+    """
+    rows, summary = answers.rows, []
+    for group in by_task(rows):
+        task, negatives = group["task"][0], group["negatives"][0]
+        signed = signature(answers.questions, dataset, task, negatives)
+        statistics = measured(group)
+        whole = np.ones((1, group["outfit_id"].n_unique()))
+        drawn = resampled(list(statistics.values()), whole.size, seed)
+        for (measure, statistic), values in zip(statistics.items(), drawn, strict=True):
+            low, high = np.nanquantile(values, [0.025, 0.975])
+            summary.append(
+                {
+                    "scorer": answers.scorer,
+                    "task": task,
+                    "negatives": negatives,
+                    "metric": str(measure),
+                    "value": float(statistic(whole)[0]),
+                    "low": float(low),
+                    "high": float(high),
+                    "n": len(group),
+                    "unanswered": int((~group["answerable"]).sum()),
+                    "signature": signed,
+                }
+            )
+    return Report(answers.scorer, rows, summary)
+
+
+def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, Any]]:
+    """Paired bootstrap by outfit of `first` minus `second`, one dict a measure.
+
+    Each has scorer, against, task, negatives, metric, difference, low, high (95 %), n, signature and p: two-sided,
+    twice the share of draws whose difference is not of the other sign, at least 2 / 2001.
+
+    Raises:
+        DataError: the reports answer different questions.
+    """
+    keys = ("question_id", "outfit_id", "task", "negatives", "label", "answer")
+    signed = [told.summary[0]["signature"] for told in (first, second)]
+    if signed[0] != signed[1] or not first.rows.select(keys).equals(second.rows.select(keys)):
+        raise DataError(
+            f"{first.scorer} and {second.scorer} did not answer the same questions "
+            f"({signed[0]} and {signed[1]}); evaluate both on one question file"
+        )
+    lines, found = iter(first.summary), []
+    for group, other in zip(by_task(first.rows), by_task(second.rows), strict=True):
+        both = [*measured(group).values(), *measured(other).values()]
+        whole = np.ones((1, group["outfit_id"].n_unique()))
+        values = np.array([statistic(whole)[0] for statistic in both]).reshape(2, -1)
+        drawn = resampled(both, whole.size, seed).reshape(2, -1, RESAMPLES)
+        for difference, draws in zip(values[0] - values[1], drawn[0] - drawn[1], strict=True):
+            line, told = next(lines), draws[~np.isnan(draws)]
+            low, high = np.quantile(told, [0.025, 0.975])
+            tail = min((told <= 0).sum(), (told >= 0).sum())
+            found.append(
+                {name: line[name] for name in ("scorer", "task", "negatives", "metric", "n", "signature")}
+                | {"against": second.scorer, "difference": float(difference), "low": float(low), "high": float(high)}
+                | {"p": float(min(1.0, 2 * (tail + 1) / (len(told) + 1)))}
+            )
+    return found
+
+
+def signature(questions: Questions, dataset: Dataset, task: str, negatives: str) -> str:
+    """What was measured, in one string.
+
+    For example ``mango:1a2b3c4d5e6f|test|fitb|matched|c4|seed0|goeswith0.1.0|q5f3c0a9b1d2e``: data set and its
+    fingerprint, split, task, negatives, most candidates of a question (1 for labelled outfits), seed of the
+    questions, version, digest of the questions. - stands where the question file does not say.
+    """
+    asked = ((questions.frame["task"] == task) & (questions.frame["negatives"] == negatives)).to_numpy()
+    parts = [
+        f"{dataset.name}:{dataset.fingerprint}",
+        questions.info.get("split", "-"),
+        task,
+        negatives,
+        f"c{np.diff(questions.score_offsets)[asked].max()}",
+        f"seed{questions.info.get('seed', '-')}",
+        f"goeswith{__version__}",
+        f"q{hashlib.sha256(questions.frame.write_ndjson().encode()).hexdigest()[:12]}",
+    ]
+    return "|".join(parts)
+
+
+def by_task(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows (see `Answers.rows`) of each task and strategy apart, in the order of the summary."""
+    return rows.partition_by("task", "negatives", maintain_order=True)
+
+
+def measured(rows: pl.DataFrame) -> dict[Measure, Statistic]:
+    """Every measure of the rows of one task and strategy, as a function of how much each outfit weighs."""
+    outfits = rows["outfit_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    found: dict[Measure, Statistic] = {}
+    for measure in MEASURES[rows["task"][0]]:
+        if measure == POOLED:
+            found[measure] = _pooled(rows, outfits)
+        elif rows[str(measure)].count():
+            found[measure] = mean(rows[str(measure)].fill_null(np.nan).to_numpy(), outfits)
+    return found
+
+
+def _pooled(rows: pl.DataFrame, outfits: np.ndarray) -> Statistic:
+    owner = np.repeat(np.arange(len(rows)), rows["scores"].list.len().to_numpy())
+    choice = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    label = rows["label"].fill_null(-1).to_numpy()[owner]
+    good = np.where(label < 0, choice == rows["answer"].to_numpy()[owner], label == 1)
+    if good.all() or not good.any():
+        raise DataError(
+            f"all {len(good)} labels of the {rows['negatives'][0]} {rows['task'][0]} questions are the same, "
+            "so AUC means nothing; give outfits of both labels"
+        )
+    return pooled_auc(rows["scores"].explode().to_numpy(), good, outfits[owner])

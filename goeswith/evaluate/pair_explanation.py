@@ -1,0 +1,167 @@
+"""Explaining: why a run says that a top and a bottom go together or not, in words: the student, the rules, both."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from goeswith.data.dataset import Dataset
+from goeswith.errors import CatalogueError, DataError
+from goeswith.evaluate.rule_votes import Judged, judge, taught_scorer
+from goeswith.rules.rules import BOTTOM, TOP, Rule
+from goeswith.train.run import Run
+from goeswith.train.scorers import TaughtScorer
+
+_COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A rule whose pair the two items make: it speaks for them with the sign ``+``, against them with ``-``.
+
+    trust: mean λ, of 1 for all active rules, against those of the other bottoms that do not make its pair; None where
+    all of them do. against: how many that are.
+    """
+
+    rule: Rule
+    trust: float | None
+    against: int
+
+
+@dataclass(frozen=True)
+class PairExplanation:
+    """What a run says of a top and a bottom, held against `others` bottoms of the catalogue.
+
+    score: the student's. above, above_taught: share of the others that the bottom is ahead of, ties half, without and
+    with the rules. p, q: mean probability of the bottom against each of them, without and with.
+    voices: the rules that speak of the pair. silent: of the others for which no rule, of this pair or of theirs, is
+    active: a rule speaks for or against this bottom by what it says of the other one, too.
+    """
+
+    top: str
+    bottom: str
+    score: float
+    others: int
+    above: float
+    above_taught: float
+    p: float
+    q: float
+    voices: list[Voice]
+    silent: int
+
+    def __str__(self) -> str:
+        start = f"The student puts this pair above {_percent(self.above)} of {self.others:,} bottoms for this top."
+        count = len(self.voices)
+        number = _COUNTS[count] if count < len(_COUNTS) else str(count)
+        rules = f"{number} rules speak of it" if count > 1 else f"{number} rule speaks of it"
+        told = f"{rules}: {', '.join(map(_told, self.voices))}" if count else rules
+        if self.silent == self.others:
+            return f"{start} {told}{'' if count else ', nor of any of the others'}, so nothing changes."
+        join = "with them it stands" if count else "by what rules say of the other bottoms it stands"
+        change = f"its mean probability beside one of them goes from {_percent(self.p)} to {_percent(self.q)}"
+        return f"{start} {told}; {join} above {_percent(self.above_taught)} ({change})."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON, with the sentences."""
+        voices = [asdict(voice) | {"rule": asdict(voice.rule), "says": str(voice.rule)} for voice in self.voices]
+        return asdict(self) | {"voices": voices, "explanation": str(self)}
+
+
+def explain_pair(
+    run: Run, dataset: Dataset, top: str, bottom: str, *, most: int = 1000, seed: int = 0
+) -> PairExplanation:
+    """Say why the run puts a pair where it does.
+
+    A rule decides between two bottoms, and its λ depends on both; so the pair is held against other bottoms of the
+    catalogue that the run can score: all of them, or `most`, drawn by `seed`.
+
+    Args:
+        run: one that rules taught.
+        top, bottom: item ids.
+
+    Raises:
+        ModelError: no rules taught the run.
+        CatalogueError: an item is unknown, or is no top or no bottom.
+        DataError: an item has no features, the run cannot score the pair, or there is no other bottom.
+    """
+    rows = _row(dataset, top, "top", TOP), _row(dataset, bottom, "bottom", BOTTOM)
+    taught = taught_scorer(run, dataset)
+    for item_id, row in zip((top, bottom), rows, strict=True):
+        if not taught.student.present[row]:
+            encoder = run.config["encoder"]
+            remedy = f"goeswith encode {dataset.path} --encoder {encoder} says why"
+            raise DataError(f"item {item_id!r} has no {encoder} features, so nothing can be said of it; {remedy}")
+    score = float(taught.student.score(np.array([rows]), np.ones((1, 2), bool))[0])
+    if np.isnan(score):
+        raise DataError(
+            f"{run.path} cannot score {top!r} with {bottom!r}: it takes each category for the group that most of its "
+            "items have, and for it these are not a top and a bottom; correct the group of the category"
+        )
+    others, judged = _against(taught, dataset, *rows, most, seed)
+    if not len(others):
+        raise DataError(f"{dataset.path} has no other bottom than {bottom!r} that {run.path} can score")
+    return PairExplanation(
+        top=top,
+        bottom=bottom,
+        score=score,
+        others=len(others),
+        above=float(judged.ahead_p.mean()),
+        above_taught=float(judged.ahead_q.mean()),
+        p=float(judged.p.mean()),
+        q=float(judged.q.mean()),
+        voices=_voices(taught, judged, *rows),
+        silent=len(others) - judged.active["question"].n_unique(),
+    )
+
+
+def _row(dataset: Dataset, item_id: str, side: str, groups: tuple[str, ...]) -> int:
+    """The row of an item that must be a top, or a bottom."""
+    found = dataset.catalogue.items.with_row_index("row").filter(pl.col("item_id") == item_id)
+    if not len(found):
+        raise CatalogueError(f"{dataset.path} has no item {item_id!r}; take an id from its items.parquet")
+    group = found["group"][0]
+    if group not in groups:
+        raise CatalogueError(
+            f"item {item_id!r} is no {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
+            "give the id of a top, then that of a bottom"
+        )
+    return int(found["row"][0])
+
+
+def _against(
+    taught: TaughtScorer, dataset: Dataset, top: int, bottom: int, most: int, seed: int
+) -> tuple[np.ndarray, Judged]:
+    """Other bottoms (M,) that the student can score, by chance, and what is said of the pair against each."""
+    able = dataset.catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy() & taught.student.present
+    able[bottom] = False
+    rows = np.flatnonzero(able)
+    scores = taught.student.score(np.stack([np.full(len(rows), top), rows], axis=1), np.ones((len(rows), 2), bool))
+    rows = rows[~np.isnan(scores)]
+    others = np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+    context = np.full((len(others), 1), top)
+    candidates = np.stack([np.full(len(others), bottom), others], axis=1)
+    return others, judge(taught, context, np.ones(context.shape, bool), candidates)
+
+
+def _voices(taught: TaughtScorer, judged: Judged, top: int, bottom: int) -> list[Voice]:
+    """The rules that speak of the pair, the most trusted first."""
+    matches = taught.teacher.matches
+    spoken = np.flatnonzero(matches.pairs(np.array([top]), np.array([bottom]))[0])
+    means = judged.active.group_by("rule").agg(pl.col("trust").mean(), pl.len())
+    told = {rule: (trust, count) for rule, trust, count in means.iter_rows()}
+    voices = [Voice(matches.rules[rule], *told.get(rule, (None, 0))) for rule in spoken.tolist()]
+    return sorted(voices, key=lambda voice: -(voice.trust or 0.0))
+
+
+def _told(voice: Voice) -> str:
+    says = "yes" if voice.rule.sign == "+" else "no"
+    if voice.trust is None:
+        return f"“{voice.rule}” says {says} (but to every other bottom as well)"
+    return f"“{voice.rule}” says {says} (trust {voice.trust:.2f} of 1)"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

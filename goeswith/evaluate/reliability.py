@@ -1,0 +1,104 @@
+"""Reliability: how far probabilities can be relied on, held against outfits that did not fit them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goeswith.evaluate.bootstrap import Statistic, mean, pooled_auc, resampled
+from goeswith.evaluate.calibration import LEAST, Cases, Scale, cases, held
+
+if TYPE_CHECKING:
+    from goeswith.data.dataset import Dataset
+    from goeswith.models import Scorer
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Cases of like probability: its mean, how many of them were true with a 95 % interval by outfit, and how many."""
+
+    predicted: float
+    observed: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far probabilities can be relied on, measured on outfits that did not fit them.
+
+    brier: mean squared error, lower = better, with its 95 % interval by outfit; always ½ has .25. ece: expected
+    calibration error, the mean distance of predicted and observed over bins of equal count. auc: pooled, of the
+    probabilities. bins: in ascending order.
+    """
+
+    split: str
+    negatives: str
+    outfits: int
+    brier: float
+    brier_low: float
+    brier_high: float
+    ece: float
+    auc: float
+    bins: tuple[Bin, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"Brier {self.brier:.3f} [{self.brier_low:.3f}, {self.brier_high:.3f}] (always ½: 0.250), "
+            f"calibration error {self.ece:.3f}, {self.outfits:,} {self.split} outfits, {self.negatives} corruptions"
+        )
+
+
+def reliability(
+    scale: Scale, scorer: Scorer, dataset: Dataset, *, split: str = "test", seed: int = 0
+) -> Reliability | None:
+    """Hold a scale against the outfits of a split and fresh corruptions of them, of the kind it was fitted on.
+
+    None where the split has fewer than `LEAST` that can be scored and corrupted.
+    """
+    if not len(held(scorer, dataset, split)):
+        return None
+    found = cases(scorer, dataset, split, negatives=scale.negatives, seed=seed)
+    if len(np.unique(found.outfits)) < LEAST:
+        return None
+    return measure(scale.probability(found.scores, found.sizes), found, split, scale.negatives, seed=seed)
+
+
+def calibrated(scorer: Scorer, dataset: Dataset, *, seed: int = 0) -> Reliability | None:
+    """Fit a scale on validation outfits and hold it against test outfits; None where either are too few."""
+    scale = Scale.fit(scorer, dataset, seed=seed)
+    return None if scale is None else reliability(scale, scorer, dataset, seed=seed)
+
+
+def measure(
+    told: np.ndarray, found: Cases, split: str, negatives: str, *, bins: int = 10, seed: int = 0
+) -> Reliability:
+    """Hold probabilities (C,) against what was true."""
+    good, count = found.good.astype(np.float64), int(found.outfits.max()) + 1
+    edges = np.quantile(told, np.linspace(0, 1, bins + 1)[1:-1])
+    place = np.unique(np.searchsorted(edges, told, side="right"), return_inverse=True)[1]  # bins that are not empty
+    used = int(place.max()) + 1
+    here = np.where(place == np.arange(used)[:, None], 1.0, np.nan)  # (bins, C)
+    statistics: list[Statistic] = [mean(good * row, found.outfits) for row in here]
+    statistics += [mean((told - good) ** 2, found.outfits), pooled_auc(told, found.good, found.outfits)]
+    whole = [float(statistic(np.ones((1, count)))[0]) for statistic in statistics]
+    low, high = np.nanquantile(resampled(statistics[:-1], count, seed), [0.025, 0.975], axis=1)
+    shares = np.bincount(place) / len(place)
+    predicted = np.bincount(place, told) / np.bincount(place)
+    return Reliability(
+        split=split,
+        negatives=negatives,
+        outfits=count,
+        brier=whole[used],
+        brier_low=float(low[used]),
+        brier_high=float(high[used]),
+        ece=float((shares * np.abs(predicted - whole[:used])).sum()),
+        auc=whole[-1],
+        bins=tuple(
+            Bin(float(predicted[at]), whole[at], float(low[at]), float(high[at]), int((place == at).sum()))
+            for at in range(used)
+        ),
+    )

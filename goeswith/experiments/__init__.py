@@ -1,0 +1,1 @@
+"""Experiments: recipes of many models, trained, compared and reported; and the demo."""

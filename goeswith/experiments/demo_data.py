@@ -1,0 +1,127 @@
+"""Demo over data of one's own: an imported data set encoded, asked, learned from, measured and indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from goeswith.data.dataset import Dataset
+from goeswith.data.encoders.encode import encode
+from goeswith.data.features import load_features
+from goeswith.data.freeze import freeze
+from goeswith.data.questions import read_questions
+from goeswith.errors import DataError
+from goeswith.evaluate.audit import audit, yardsticks
+from goeswith.evaluate.reliability import calibrated
+from goeswith.evaluate.showcase import blanks, extremes
+from goeswith.experiments.demo import ENCODER, SETTINGS, Clock
+from goeswith.experiments.report import Findings, page
+from goeswith.experiments.trials import Exam
+from goeswith.files import sole
+from goeswith.shop.build import build_index
+from goeswith.train.run import TOKENS, train
+
+STAGES = 6
+TEXTS = "words"
+"""The encoder where no item has a picture."""
+SHOWN = "the model"
+
+
+def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path:
+    """Train a model on a data set with the demo's settings, write ``report.html`` and make ``index`` of it.
+
+    What is there is taken as it is: features, frozen test questions, a finished run.
+
+    Args:
+        data: the folder, or ``folder#source``. out: for the run, the report and the index.
+        seed: of the questions that are frozen here, and of the run.
+        say: is given one line at a time.
+
+    Returns:
+        Where the report is.
+
+    Raises:
+        DataError: there is no such data set, or it has no outfits to learn from or be asked about.
+    """
+    dataset, clock = Dataset(data), Clock(say, STAGES)
+    for split in ("train", "valid", "test"):
+        dataset.outfits.split(split)  # told before anything is computed
+    with sole(out, "another demo is at work in"):
+        return _demo(dataset, data, out, seed, clock)
+
+
+def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Path:
+    encoder = _encoded(dataset, clock)
+    features = load_features(dataset, encoder)
+    clock.stage("test questions")
+    files = _asked(dataset, seed)
+    clock.note(", ".join(file.stem for file in files))
+    clock.stage("audit: which shortcut solves them?")
+    audited = audit(dataset, files, features)
+    for file, sentence in audited.verdicts.items():
+        clock.note(f"{file}: {sentence}")
+    clock.stage("train add-gnn")
+    settings = [*SETTINGS["add-gnn"], f"seed={seed}"]
+    run = train("add-gnn", dataset, out / "run", settings=settings, encoder=encoder)
+    result = run.config["result"]
+    clock.note(f"validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']} of {result['epochs']}")
+
+    clock.stage("measure and report")
+    exam = Exam(dataset, [read_questions(file, dataset.catalogue) for file in files])
+    for name, floor in yardsticks(dataset, features).items():
+        exam.take(floor, name.replace("_", " "), "ceiling" if name == "ceiling" else "floor")
+    scorer = run.scorer(dataset, features)
+    exam.take(scorer, SHOWN, "model", "add-gnn without a teacher")
+    likes, dislikes = extremes(scorer, dataset)
+    right, wrong = blanks(*exam.paper(SHOWN), seed=seed)
+    findings = Findings(
+        entries=exam.entries,
+        lead="One model trained with the demo's small settings, beside floors that know nothing of fashion.",
+        audits=audited.verdicts,
+        curves={"On corruptions of validation outfits": {SHOWN: result["history"]}},
+        shown=SHOWN,
+        best=likes,
+        worst=dislikes,
+        right=right,
+        wrong=wrong,
+        reliability=calibrated(scorer, dataset, seed=seed),
+        commands=[f"goeswith demo --data {data} --out {out} --seed {seed}"],
+    )
+    written = page(dataset, findings, out / "report.html")
+    clock.note(str(written))
+    clock.stage("index")
+    build_index(run, dataset, out / "index", say=clock.note)
+    return written
+
+
+def _encoded(dataset: Dataset, clock: Clock) -> str:
+    """The encoder whose features are there, or are made now: of pictures where there are any, else of words."""
+    there = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors") if path.stem != TOKENS)
+    if there:
+        encoder = ENCODER if ENCODER in there else there[0]
+        clock.stage(f"features of {encoder} are there")
+        return encoder
+    encoder = ENCODER if dataset.catalogue.items["image"].count() else TEXTS
+    clock.stage(f"encode ({encoder})")
+    told = encode(dataset, encoder, progress=clock.progress("items"))
+    clock.note(f"{told.encoded:,} items encoded, {len(told.excluded)} left out")
+    return encoder
+
+
+def _asked(dataset: Dataset, seed: int) -> list[Path]:
+    """The test questions that are frozen, or are now.
+
+    Raises:
+        DataError: no test outfit makes one.
+    """
+    start, folder = f"{dataset.outfit_source}-" if dataset.outfit_source else "", dataset.path / "questions"
+    found = sorted(path for task in ("compat", "fitb") for path in folder.glob(f"{start}test-{task}-*.parquet"))
+    if not found:
+        frozen = freeze(
+            dataset.catalogue, dataset.outfits, folder, dataset=dataset.name, seed=seed, prefix=dataset.outfit_source,
+            splits=("test",),
+        )  # fmt: skip
+        found = [file.path for file in frozen if file.questions and "retrieval" not in file.path.name]
+    if not found:
+        raise DataError(f"{dataset.path} has no test outfit that makes a question; import more outfits")
+    return found

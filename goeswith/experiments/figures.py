@@ -1,0 +1,118 @@
+"""Figures: curves for the documentation, drawn to SVG or PNG files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from goeswith.errors import DataError
+from goeswith.files import fresh_file
+from goeswith.tables import Line, column, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from goeswith.evaluate.reliability import Reliability
+
+INK, QUIET, ACCENT = "#1d1d1f", "#8a8a8e", "#2f5bd0"
+_STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "goeswith",
+}
+
+
+def k_curve(lines: Iterable[Line], out: Path) -> Path:
+    """Draw how the measures depend on K, the number of attributes: Figure 2 of ADD-GNN.
+
+    One panel for each (task, negatives, metric) in `lines`; one dot for each line with its 95 % interval, the runs
+    (seeds) of one K side by side, and a curve through their means. The picture is an .svg, .png or .pdf.
+
+    Args:
+        lines: of `goeswith.evaluate.evaluate.Report.summary`, each with ``attributes`` = K besides.
+
+    Raises:
+        DataError: there is no line, one does not say its K, or `out` is no picture.
+    """
+    lines = list(lines)
+    if not lines or any("attributes" not in line for line in lines):
+        raise DataError("the curve over K needs lines that say their 'attributes'; measure runs of more than one K")
+    panels = list(dict.fromkeys(map(column, lines)))
+    with sheet(out, 1, len(panels)) as axes:
+        for panel, what in zip(axes, panels, strict=True):
+            _panel(panel, [line for line in lines if column(line) == what])
+            panel.set_title(title(what).replace(", ", "\n"))
+    return out
+
+
+def reliability_curve(told: Mapping[str, Reliability], out: Path) -> Path:
+    """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
+
+    A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
+    """
+    with sheet(out, 1, len(told)) as panels:
+        for axes, (name, one) in zip(panels, told.items(), strict=True):
+            ends = [0.0, 1.0]
+            axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
+            for part in one.bins:
+                axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
+                axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
+            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="probability told", ylabel="share that was true")
+            axes.set_title(f"{name}\nBrier {one.brier:.3f}, calibration error {one.ece:.3f}")
+            axes.tick_params(length=0)
+    return out
+
+
+@contextlib.contextmanager
+def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9) -> Iterator[list[Axes]]:
+    """Panels of `width` by `height` inches to draw on, row after row; the file is written when the block ends well.
+
+    The same drawing makes the same file: no date is in it.
+
+    Raises:
+        DataError: `out` is not named as a picture, or cannot be written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if out.suffix not in (".svg", ".png", ".pdf"):
+        raise DataError(f"{out} is no picture; name it .svg, .png or .pdf")
+    with rc_context(cast(Any, _STYLE)):
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        with fresh_file(out) as partial:
+            stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
+            figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
+
+
+def _panel(axes: Axes, lines: list[Line]) -> None:
+    sizes = sorted({int(line["attributes"]) for line in lines})
+    means = []
+    for place, size in enumerate(sizes):
+        runs = [line for line in lines if int(line["attributes"]) == size]
+        values = [run["value"] for run in runs]
+        means.append(sum(values) / len(values))
+        for number, run in enumerate(runs):
+            at = place + 0.16 * (number - (len(runs) - 1) / 2)
+            axes.vlines(at, run["low"], run["high"], color=ACCENT, alpha=0.35, linewidth=1.6)
+            axes.plot(at, run["value"], "o", color=ACCENT, markersize=3.4)
+    axes.plot(range(len(sizes)), means, color=INK, linewidth=1.1, zorder=0)
+    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+    axes.set_xlabel("attributes K")
+    axes.set_xlim(-0.5, len(sizes) - 0.5)
+    axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
+    axes.tick_params(length=0)

@@ -1,0 +1,166 @@
+"""Charts: what a bench measured as pictures, with 95 % intervals by outfit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goeswith.experiments.figures import ACCENT, INK, QUIET, k_curve, sheet
+from goeswith.tables import Column, column, headlines, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from goeswith.experiments.results import Board, Row
+
+WARM = "#b3261e"
+_COLOURS = {"floor": QUIET, "ceiling": QUIET, "model": ACCENT, "control": WARM}
+COSTS = {
+    "seconds_to_best": "seconds on one thread to the best epoch",
+    "pairs_per_second": "pairs a second in training",
+    "parameters": "parameters",
+}
+"""Property of `goeswith.experiments.scoreboard.Told` → what its axis is called."""
+ACROSS = 4
+"""Panels side by side where there is one for each model."""
+
+
+def draw(board: Board, out: Path) -> dict[str, Path]:
+    """Draw all that there are numbers for; caption → SVG file."""
+    lines = [line for row in board.rows for line in row.lines]
+    columns = headlines(lines) or board.columns[:1]
+    models = [row for row in board.rows if row.told]
+    found = {"The numbers, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
+    if models:
+        found["What they cost"] = costs(models, columns, out / "costs.svg")
+        found["How they learned"] = learning(models, out / "learning.svg")
+    if board.comparisons:
+        found["What makes a difference"] = differences(board, columns, out / "differences.svg")
+    points = over_attributes(models, columns)
+    if points:
+        found["The numbers against K, the number of attributes"] = k_curve(points, out / "k.svg")
+    return found
+
+
+def accuracy(board: Board, columns: Sequence[Column], out: Path) -> Path:
+    """A dot with its interval for each row, one panel a column."""
+    rows = [row for row in board.rows if row.measured]
+    with sheet(out, 1, len(columns), 4.4, 0.8 + 0.2 * len(rows)) as panels:
+        for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
+            told = [row for row in rows if what in row.measured]
+            lines = [row.measured[what].line for row in told]
+            _dots(axes, lines, "value", [_COLOURS[row.kind] for row in told])
+            _names(axes, [row.name if at == 0 else "" for row in told])
+            axes.set_title(title(what).replace(", ", "\n"))
+    return out
+
+
+def differences(board: Board, columns: Sequence[Column], out: Path) -> Path:
+    """A bar with its interval for each comparison, one panel a column; bars that leave out zero are filled."""
+    told = board.comparisons
+    with sheet(out, 1, len(columns), 4.8, 0.8 + 0.32 * len(told)) as panels:
+        for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
+            lines = [line for *_, lines in told for line in lines if column(line) == what]
+            sure = [line["low"] > 0 or line["high"] < 0 for line in lines]
+            places = range(len(lines))
+            axes.barh(
+                places, [line["difference"] for line in lines], height=0.55, edgecolor=ACCENT,
+                color=[ACCENT if leaves else "none" for leaves in sure],
+            )  # fmt: skip
+            axes.hlines(places, *zip(*((x["low"], x["high"]) for x in lines), strict=True), color=INK, linewidth=1.1)
+            axes.axvline(0, color=QUIET, linewidth=0.8)
+            _names(axes, [f"{first}\n− {second}" if at == 0 else "" for first, second, *_ in told])
+            axes.set_title(title(what).replace(", ", "\n"))
+    return out
+
+
+def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
+    """The last of the columns against what training cost, one panel a cost; an unknown cost has no dot.
+
+    Ablations and controls, which are like another model, are small dots without a name.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    what = columns[-1]
+    rows = [row for row in rows if what in row.measured]
+    with sheet(out, 1, len(COSTS), 4.6, 3.4) as panels:
+        for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
+            for row in rows:
+                if (x := row.usual(cost)) is None:
+                    continue
+                line, colour = row.measured[what].line, _COLOURS[row.kind]
+                if row.kind == "control" or (row.contender and row.contender.like):
+                    axes.plot(x, line["value"], "o", color=colour, alpha=0.5, markersize=2)
+                    continue
+                axes.vlines(x, line["low"], line["high"], color=colour, alpha=0.35, linewidth=1.6)
+                axes.plot(x, line["value"], "o", color=colour, markersize=4)
+                axes.annotate(
+                    row.name, (x, line["value"]), xytext=(5, 2), textcoords="offset points", fontsize=6.5, color=INK
+                )
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.margins(x=0.25)
+            axes.set_xlabel(label)
+            axes.set_title(title(what).replace(", ", "\n"))
+    return out
+
+
+def learning(rows: Sequence[Row], out: Path) -> Path:
+    """Validation AUC by epoch, one panel a model with all its seeds, behind them in grey where all models were."""
+    from matplotlib.ticker import MaxNLocator
+
+    curves = {row.name: [[epoch["valid_auc"] for epoch in told.history] for told in row.told] for row in rows}
+    every = [curve for own in curves.values() for curve in own]
+    epochs = range(max(map(len, every)))
+    there = ([curve[at] for curve in every if len(curve) > at] for at in epochs)
+    band = np.array([(min(values), max(values)) for values in there])
+    high = -(-len(rows) // ACROSS)
+    with sheet(out, high, min(ACROSS, len(rows)), 2.6, 1.7) as panels:
+        for axes, (name, own) in zip(panels, curves.items(), strict=False):
+            axes.fill_between(range(1, len(band) + 1), *band.T, color=QUIET, alpha=0.2, linewidth=0)
+            for curve in own:
+                dot = "o" if len(curve) == 1 else ""
+                axes.plot(range(1, len(curve) + 1), curve, color=ACCENT, linewidth=1.2, marker=dot, markersize=1.2)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_title(name, fontsize=7.5)
+            axes.tick_params(labelsize=7, length=0)
+        for axes in panels[len(curves) :]:
+            axes.set_axis_off()
+    return out
+
+
+def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Lines with their ``attributes`` = K, of the models that differ in K alone; none if only one K is there."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if row.contender and row.told and row.told[0].attributes is not None:
+            same = tuple(s for s in row.contender.settings if not s.replace(" ", "").startswith("attributes="))
+            key = row.contender.model, row.contender.teacher, row.contender.rules, same
+            groups.setdefault(key, []).append(row)
+    most = max(groups.values(), key=lambda group: len({row.told[0].attributes for row in group}), default=[])
+    if len({row.told[0].attributes for row in most}) < 2:
+        return []
+    return [
+        {**mean.line, "attributes": row.told[0].attributes}
+        for row in most
+        for what, mean in row.measured.items()
+        if what in columns
+    ]
+
+
+def _dots(axes: Axes, lines: Sequence[Any], of: str, colours: Sequence[str]) -> None:
+    for place, (line, colour) in enumerate(zip(lines, colours, strict=True)):
+        axes.hlines(place, line["low"], line["high"], color=colour, alpha=0.4, linewidth=2.4)
+        axes.plot(line[of], place, "o", color=colour, markersize=4)
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names, fontsize=7.5)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x", color=QUIET, alpha=0.2, linewidth=0.6)
+    axes.tick_params(length=0)

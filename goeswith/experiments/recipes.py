@@ -1,0 +1,343 @@
+"""Recipes: TOML files that say which models are trained on a data set, what they are asked, and who is compared."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from goeswith.config import override
+from goeswith.data.freeze import CHOICES
+from goeswith.data.negatives import STRATEGIES
+from goeswith.errors import ConfigError
+from goeswith.models import MODELS, model_classes
+from goeswith.models.teacher import TeacherConfig
+from goeswith.train.designers import DesignersConfig
+from goeswith.train.loop import TrainConfig
+from goeswith.train.rule_teacher import RulesConfig
+
+TEACHERS = {"designers": (), "own": (), "shuffled": ("teacher.shuffled=true",), "untrained": ("untrained=true",)}
+"""Who may teach → the settings that make it so. ``own`` learns from the student's outfits, the others from the
+designers'."""
+KINDS = ("model", "control")
+GIVEN = ("official-", "own-")
+"""How the names of question files begin that a bench takes as they are: published ones, and your own."""
+WITH_RULES = ", with rules at hand"
+"""What the name of a model that rules taught is followed by where it may look at them while it answers."""
+
+TINY = (
+    "epochs=1", "hidden=16", "size=16", "rank=4", "layers=1", "heads=2", "feedforward=32", "negatives_per_positive=1",
+    "teacher.epochs=1",
+)  # fmt: skip
+"""Settings that make a recipe quick, of the models that have them."""
+
+_TOP = {
+    "name": "text", "dataset": "text", "questions": "list of texts", "model": "list of tables",
+    "designers": "text", "encoder": "text", "seeds": "list of whole numbers", "set": "list of texts",
+    "compare": "list of tables",
+}  # fmt: skip
+_MODEL = {
+    "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
+    "note": "text", "like": "text",
+}  # fmt: skip
+_COMPARE = {"first": "text", "second": "text", "note": "text"}
+_SPLIT = re.compile(r"\b(train|valid|test)-")
+_TESTS = {"text": str, "whole number": int, "table": dict}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model of a recipe: a row of its tables.
+
+    name: what reports call it. model: one of `goeswith.models.MODELS`. kind: one of `KINDS`.
+    teacher: one of `TEACHERS`, or empty. rules: a rule file, or empty. note: a few words for the reports.
+    settings: all of them but the seed: the recipe's own that the model has, then the contender's.
+    like: the contender whose settings it takes where settings are searched, so that the two differ in one thing.
+    """
+
+    name: str
+    model: str
+    kind: str = "model"
+    teacher: str = ""
+    rules: str = ""
+    settings: tuple[str, ...] = ()
+    note: str = ""
+    like: Contender | None = None
+
+    @property
+    def slug(self) -> str:
+        """The name in letters that every file system takes."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    def configs(self, more: Iterable[str] = ()) -> dict[str, Any]:
+        """The configs of the model and of what teaches it, by its settings and `more` (the teacher's own apart).
+
+        Raises:
+            ConfigError: a setting is unknown, wrong, or does not go with the others.
+        """
+        configs = _defaults(self)
+        theirs = {"teacher": configs.pop("teacher"), "teaching": configs.pop("teaching")} if self.teacher else {}
+        own = [s for s in (*self.settings, *more) if not s.startswith("teacher.")]
+        found = override(configs, own)
+        override(theirs, self.theirs)
+        if self.teacher:
+            found["designers"].check(self.model)
+        return found
+
+    @property
+    def theirs(self) -> list[str]:
+        """The settings that are the teacher's."""
+        return [s.removeprefix("teacher.") for s in self.settings if s.startswith("teacher.")]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two names of a recipe whose paired difference answers a question; note: the question."""
+
+    first: str
+    second: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a bench trains, asks and compares. Paths are relative to the folder that the command runs in.
+
+    name: of the bench. dataset: folder of the students' outfits, or ``folder#source``. designers: the teachers', where
+    a model has one. encoder: whose features, the only one there is by default. seeds: each model is trained once for
+    each. questions: names of question files of the data set, without the source. models, pairings: the rows.
+    """
+
+    name: str
+    dataset: str
+    questions: tuple[str, ...]
+    models: tuple[Contender, ...]
+    designers: str = ""
+    encoder: str | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+    pairings: tuple[Pairing, ...] = ()
+
+    def tiny(self) -> Recipe:
+        """The recipe's twin that is over in a minute or two: every model, one seed, one epoch, the smallest sizes.
+
+        It shows that all of it runs; its numbers mean nothing.
+        """
+        models: dict[str, Contender] = {}
+        for contender in self.models:
+            known = _known(contender)
+            small = tuple(setting for setting in TINY if setting.partition("=")[0] in known)
+            like = models[contender.like.name] if contender.like else None
+            models[contender.name] = replace(contender, settings=(*contender.settings, *small), like=like)
+        return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], models=tuple(models.values()))
+
+    def only(self, names: Sequence[str]) -> Recipe:
+        """The recipe with these models alone, and the pairings of those; all of it where no name is given.
+
+        Raises:
+            ConfigError: it has no model of that name.
+        """
+        there = [contender.name for contender in self.models]
+        for name in names:
+            if name not in there:
+                raise ConfigError(f"recipe {self.name!r} has no model {name!r}; {_near(name, there)}")
+        kept = tuple(c for c in self.models if c.name in names or not names)
+        told = _names(kept)
+        return replace(self, models=kept, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= set(told)))
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe and check all that can be checked without its data.
+
+    Raises:
+        ConfigError: there is no such file, it is not TOML, or a field or setting is missing, unknown or wrong; the
+            message names file, line and field, and the nearest valid name.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        told = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the recipe {path} ({getattr(error, 'strerror', '') or error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML ({error}); mend the line") from None
+    return _Page(path, text.splitlines()).recipe(told)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A recipe's file, which knows on what line a field stands."""
+
+    path: Path
+    lines: list[str]
+
+    def recipe(self, told: dict[str, Any]) -> Recipe:
+        self.check(told, _TOP, ("name", "dataset", "questions", "model"))
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", told["name"]):
+            raise self.fault("name must be letters, digits, '-', '_' and '.', for it names a folder", "name")
+        models = [self.contender(table, place, told) for place, table in enumerate(told["model"])]
+        models = self.settled(models, told)
+        seeds = tuple(told.get("seeds", (0, 1, 2)))
+        if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+            raise self.fault("seeds must be different whole numbers from 0 up, at least one", "seeds")
+        pairings = [self.pairing(table, place, models) for place, table in enumerate(told.get("compare", []))]
+        return Recipe(
+            name=told["name"],
+            dataset=told["dataset"],
+            questions=self.questions(told["questions"]),
+            models=tuple(models),
+            designers=told.get("designers", ""),
+            encoder=told.get("encoder"),
+            seeds=seeds,
+            pairings=tuple(pairings),
+        )
+
+    def contender(self, table: dict[str, Any], place: int, told: dict[str, Any]) -> Contender:
+        """A [[model]] as it stands, without the recipe's own settings."""
+        section = ("model", place)
+        self.check(table, _MODEL, ("name", "model"), section)
+        for field, choices in (("model", MODELS), ("teacher", TEACHERS), ("kind", KINDS)):
+            value = table.get(field)
+            if value is not None and value not in choices:
+                raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
+        plain = {name: value for name, value in table.items() if name not in ("set", "like")}
+        found = Contender(**plain, settings=tuple(table.get("set", ())))
+        if not found.slug:
+            raise self.fault("name has no letter or digit; give the model one", "name", section)
+        if found.teacher not in ("", "own") and not told.get("designers"):
+            raise self.fault(f"teacher {found.teacher!r} needs the recipe's field designers", "teacher", section)
+        return found
+
+    def settled(self, models: list[Contender], told: dict[str, Any]) -> list[Contender]:
+        """The contenders with all their settings: the recipe's own go to those that have them."""
+        known = [_known(contender) for contender in models]
+        for setting in told.get("set", []):
+            field = setting.partition("=")[0].strip()
+            if not any(field in names for names in known):
+                raise self.fault(f"no model here has the setting {field!r}; {_near(field, set().union(*known))}", field)
+        found: list[Contender] = []
+        for place, (contender, names) in enumerate(zip(models, known, strict=True)):
+            common = [s for s in told.get("set", []) if s.partition("=")[0].strip() in names]
+            settings = (*common, *contender.settings, *TEACHERS.get(contender.teacher, ()))
+            full = replace(contender, settings=settings, like=self.alike(told["model"][place], place, found))
+            for setting in contender.settings:
+                field = setting.partition("=")[0].strip()
+                if field not in names or field == "seed":
+                    why = "the recipe's seeds say it" if field == "seed" else _near(field, names)
+                    raise self.fault(f"{contender.name} has no setting {field!r}; {why}", setting, ("model", place))
+            try:
+                full.configs()
+            except ConfigError as error:
+                raise self.fault(f"{contender.name}: {error}", "set", ("model", place)) from None
+            if full.slug in (other.slug for other in found):
+                raise self.fault(
+                    f"the name {full.name!r} stands twice; give each model its own", "name", ("model", place)
+                )
+            found.append(full)
+        return found
+
+    def alike(self, table: dict[str, Any], place: int, before: Sequence[Contender]) -> Contender | None:
+        """The contender that a [[model]] says it is like, one of those before it."""
+        name = table.get("like")
+        if name is None:
+            return None
+        alike = {c.name: c for c in before if c.model == table["model"] and not c.like}
+        if name not in alike:
+            if not alike:
+                raise self.fault(f"no model {table['model']!r} stands before it to be like", "like", ("model", place))
+            raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", place))
+        return alike[name]
+
+    def questions(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The question files, whose names say what they ask."""
+        if not names:
+            raise self.fault("questions is empty; name at least one, e.g. test-fitb-matched", "questions")
+        usual = [f"{s}-{t}-{n}" for s in ("test", "valid", "train") for t in CHOICES for n in STRATEGIES]
+        for place, name in enumerate(names):
+            if not name.startswith(GIVEN) and name not in usual:
+                raise self.fault(f"there is no question file {name!r}; {_near(name, usual)}", name)
+            alike = [other for other in names[:place] if _SPLIT.sub("", other) == _SPLIT.sub("", name)]
+            if alike:
+                raise self.fault(f"{alike[0]} and {name} would stand in one column; take one of them", name)
+        return tuple(names)
+
+    def pairing(self, table: dict[str, Any], place: int, models: list[Contender]) -> Pairing:
+        section = ("compare", place)
+        self.check(table, _COMPARE, ("first", "second"), section)
+        for field in ("first", "second"):
+            if table[field] not in _names(models):
+                raise self.fault(
+                    f"there is no model {table[field]!r}; {_near(table[field], _names(models))}", field, section
+                )
+        return Pairing(**table)
+
+    def check(
+        self,
+        table: dict[str, Any],
+        known: Mapping[str, str],
+        needed: Sequence[str],
+        section: tuple[str, int] | None = None,
+    ) -> None:
+        """Make sure that a table has the fields that it needs, no other, and each of its kind."""
+        for field, value in table.items():
+            if field not in known:
+                raise self.fault(f"there is no field {field!r}; {_near(field, known)}", field, section)
+            if not _is(value, known[field]):
+                raise self.fault(f"{field} is {value!r}, which is no {known[field]}", field, section)
+        for field in needed:
+            if table.get(field) in (None, "") or (field == "model" and not table[field]):
+                example = "write [[model]]" if known[field] == "list of tables" else f"write {field} = ..."
+                raise self.fault(f"the field {field} is missing; {example}", "", section)
+
+    def fault(self, sentence: str, word: str, section: tuple[str, int] | None = None) -> ConfigError:
+        """An error that names the line on which `word` stands in a section, or the section's head."""
+        heads = [at for at, line in enumerate(self.lines) if re.match(r"\s*\[\[?\s*\w+\s*\]?\]", line)]
+        start = 0
+        if section:
+            own = [at for at in heads if re.match(rf"\s*\[\[\s*{section[0]}\s*\]\]", self.lines[at])]
+            start = own[section[1]] if section[1] < len(own) else 0
+        end = next((at for at in heads if at > start), len(self.lines))
+        body = range(start + bool(section), end) if word else ()
+        key, anywhere = re.compile(rf"\s*{re.escape(word)}\s*="), re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
+        places = [at for at in body if key.match(self.lines[at])]
+        at = next(iter(places or [at for at in body if anywhere.search(self.lines[at].split("#")[0])]), start)
+        return ConfigError(f"{self.path}, line {at + 1}: {sentence}")
+
+
+def _is(value: Any, kind: str) -> bool:
+    """Whether a TOML value is a ``text``, or a ``list of whole numbers``, ..."""
+    many = kind.removeprefix("list of ")
+    if many != kind:
+        return isinstance(value, list) and all(_is(one, many.removesuffix("s")) for one in value)
+    return isinstance(value, _TESTS[kind]) and not isinstance(value, bool)
+
+
+def _names(models: Iterable[Contender]) -> list[str]:
+    """The names of all rows that models give: those taught by rules answer twice."""
+    return [name for c in models for name in ((c.name, c.name + WITH_RULES) if c.rules else (c.name,))]
+
+
+def _defaults(contender: Contender) -> dict[str, Any]:
+    """The configs that the settings of a contender change, and under teacher and teaching those of its teacher."""
+    configs: dict[str, Any] = {"model": model_classes(contender.model)[1](), "train": TrainConfig()}
+    if contender.teacher:
+        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig()}
+    if contender.rules:
+        configs["rules"] = RulesConfig()
+    return configs
+
+
+def _known(contender: Contender) -> set[str]:
+    """The names of all settings that a contender has."""
+    configs = _defaults(contender)
+    theirs = [configs.pop(name) for name in ("teacher", "teaching") if name in configs]
+    own = {field.name for config in configs.values() for field in fields(config)}
+    return own | {f"teacher.{field.name}" for config in theirs for field in fields(config)}
+
+
+def _near(name: str, choices: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(choices), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(sorted(choices))}"

@@ -1,0 +1,228 @@
+"""Report: one HTML page that shows what was measured, on any data set, with its pictures inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goeswith import __version__
+from goeswith.errors import DataError
+from goeswith.evaluate.showcase import Blank, Look, Pictures
+from goeswith.files import fresh_file
+from goeswith.tables import Column, Line, chance, column, headlines, long_table, signed, title
+from goeswith.templates import environment
+
+if TYPE_CHECKING:
+    from goeswith.data.dataset import Dataset
+    from goeswith.evaluate.reliability import Reliability
+
+KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
+"""Kinds of `Entry`, in the order of the page's table, and how they are headed."""
+History = Sequence[Mapping[str, float]]
+"""What each epoch measured, see `goeswith.train.loop.fit`."""
+Cell = dict[str, Any]
+"""What the template needs to draw one number and its interval."""
+Axis = tuple[float, float, float | None]
+"""Low end, high end and mark."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the page's table: a scorer, its kind (one of `KINDS`), and all that was measured of it."""
+
+    name: str
+    kind: str
+    lines: Sequence[Line]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two scorers on the same questions: lines of `goeswith.evaluate.evaluate.compare`."""
+
+    name: str
+    lines: Sequence[Line]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that `page` shows.
+
+    verdict: the sentence at the top. lead: what was done, a sentence or two. audits: question file → its verdict.
+    curves: caption → run → what each epoch measured. shown: the scorer whose choices `best`, `worst`, `right` and
+    `wrong` are. reliability: of its probabilities. commands: how to make the numbers again.
+    """
+
+    entries: Sequence[Entry]
+    verdict: str = ""
+    lead: str = ""
+    comparisons: Sequence[Comparison] = ()
+    audits: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
+    shown: str = ""
+    best: Sequence[Look] = ()
+    worst: Sequence[Look] = ()
+    right: Sequence[Blank] = ()
+    wrong: Sequence[Blank] = ()
+    reliability: Reliability | None = None
+    commands: Sequence[str] = ()
+
+
+def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") -> Path:
+    """Write one self-contained HTML file: tables, curves, pictures; light and dark, on a desk and on a phone.
+
+    Nothing is loaded from elsewhere, and whatever comes from the data is escaped.
+
+    Raises:
+        DataError: nothing was measured, or an entry is of an unknown kind.
+    """
+    lines = [line for entry in findings.entries for line in entry.lines]
+    if not lines:
+        raise DataError("a report needs at least one measured number; evaluate a run first")
+    for entry in findings.entries:
+        if entry.kind not in KINDS:
+            raise DataError(f"{entry.name!r} is of kind {entry.kind!r}; the kinds are {', '.join(KINDS)}")
+    columns = headlines(lines) or [column(lines[0])]
+    signatures = {column(line): line["signature"] for line in lines}
+    pages = environment("goeswith.experiments")
+    pages.filters["score"] = _score
+    written = pages.get_template("report.html").render(
+        heading=heading or f"{dataset.name}: what goes with what",
+        version=__version__,
+        info=dataset.info,
+        items=f"{len(dataset.catalogue):,}",
+        outfits=f"{len(dataset.outfits):,}",
+        name=dataset.name,
+        source=dataset.outfit_source,
+        fingerprint=dataset.fingerprint,
+        findings=findings,
+        columns=[{"title": title(what), "signature": signatures[what]} for what in columns],
+        groups=_groups(findings.entries, columns),
+        effects=_effects(findings.comparisons, columns),
+        charts={caption: _charts(runs) for caption, runs in findings.curves.items()},
+        diagram=_diagram(findings.reliability),
+        everything=long_table(lines),
+        item=Pictures(dataset),
+    )
+    with fresh_file(out) as partial:
+        partial.write_text(written, encoding="utf-8")
+    return out
+
+
+def _score(number: float) -> str:
+    """A score with as many digits as tell candidates apart."""
+    return f"{number:.{2 if abs(number) >= 1 else 3}f}".replace("-", "−")
+
+
+def _groups(entries: Sequence[Entry], columns: Sequence[Column]) -> dict[str, list[tuple[Entry, list[Cell | None]]]]:
+    """The rows of the table under the head of their kind, each with one cell a column."""
+    lines = [line for entry in entries for line in entry.lines]
+    axes = [_axis([line for line in lines if column(line) == what]) for what in columns]
+    groups: dict[str, list[tuple[Entry, list[Cell | None]]]] = {}
+    for kind, head in KINDS.items():
+        for entry in (entry for entry in entries if entry.kind == kind):
+            own = {column(line): line for line in entry.lines}
+            cells = [_level(own[at], axis) if at in own else None for at, axis in zip(columns, axes, strict=True)]
+            groups.setdefault(head, []).append((entry, cells))
+    return groups
+
+
+def _axis(lines: Sequence[Line]) -> Axis:
+    """An axis that holds the intervals of all lines, its ends at multiples of .05, with a mark at chance."""
+    low = np.floor(20 * min(line["low"] for line in lines)) / 20
+    high = np.ceil(20 * max(line["high"] for line in lines)) / 20
+    return low, high, next((line["value"] for line in lines if line["scorer"] == "chance"), None)
+
+
+def _level(line: Line, axis: Axis) -> Cell:
+    placed = _placed(line, line["value"], axis)
+    ends = f"{line['low']:.3f}–{line['high']:.3f}" if line["high"] > line["low"] else ""
+    return placed | {"text": f"{line['value']:.3f}", "range": ends, "unanswered": line["unanswered"]}
+
+
+def _effects(
+    comparisons: Sequence[Comparison], columns: Sequence[Column]
+) -> list[tuple[Comparison, list[Cell | None]]]:
+    """The rows of the table of differences, on axes that are symmetric about zero."""
+    lines = [line for told in comparisons for line in told.lines]
+    reach = {
+        what: max((max(-x["low"], x["high"]) for x in lines if column(x) == what), default=0.0) for what in columns
+    }
+    rows = []
+    for told in comparisons:
+        own = {column(line): line for line in told.lines}
+        rows.append((told, [_effect(own[what], reach[what]) if what in own else None for what in columns]))
+    return rows
+
+
+def _effect(line: Line, reach: float) -> Cell:
+    end = max(0.02, np.ceil(50 * reach) / 50)
+    sure = line["low"] > 0 or line["high"] < 0
+    return _placed(line, line["difference"], (-end, end, 0.0)) | {
+        "text": signed(line["difference"]),
+        "range": f"[{signed(line['low'])}, {signed(line['high'])}]",
+        "p": chance(line["p"]),
+        "look": ("model" if line["difference"] > 0 else "control") if sure else "unsure",
+    }
+
+
+def _placed(line: Line, at: float, axis: Axis) -> Cell:
+    """Where a value, its interval and the mark of its axis lie, in per cent of the axis."""
+    low, high, mark = axis
+
+    def place(number: float) -> float:
+        return round(float(100 * (number - low) / max(high - low, 1e-9)), 2)
+
+    start, end = place(line["low"]), place(line["high"])
+    return {
+        "dot": place(at),
+        "start": start,
+        "width": round(end - start, 2),
+        "mark": None if mark is None else place(mark),
+        "axis": [signed(number, 2) if low < 0 else f"{number:.2f}" for number in (low, high)],
+    }
+
+
+def _charts(runs: Mapping[str, History]) -> list[dict[str, Any]]:
+    """Validation AUC by epoch as points of a 200 × 60 drawing, one for each run, all on the same axes."""
+    values = {name: [float(row["valid_auc"]) for row in history] for name, history in runs.items() if history}
+    told = [number for series in values.values() for number in series]
+    low, high = (min(told), max(told)) if told else (0.0, 1.0)
+    longest = max(map(len, values.values()), default=1)
+    charts = []
+    for name, series in values.items():
+        xs = [4 + 192 * place / max(longest - 1, 1) for place in range(len(series))]
+        ys = [56 - 52 * (number - low) / max(high - low, 1e-9) for number in series]
+        best = int(np.argmax(series))
+        charts.append(
+            {
+                "name": name,
+                "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)),
+                "dot": (round(xs[best], 1), round(ys[best], 1)),
+                "best": f"{series[best]:.3f}",
+                "epoch": best + 1,
+                "epochs": len(series),
+                "low": f"{low:.3f}",
+                "high": f"{high:.3f}",
+            }
+        )
+    return charts
+
+
+def _diagram(told: Reliability | None) -> list[dict[str, Any]]:
+    """Predicted against observed as points of a 200 × 200 drawing whose origin is at the top left."""
+    return [
+        {
+            "x": round(200 * part.predicted, 1),
+            "y": round(200 * (1 - part.observed), 1),
+            "top": round(200 * (1 - part.high), 1),
+            "bottom": round(200 * (1 - part.low), 1),
+            "words": f"{part.predicted:.2f} told, {part.observed:.2f} true, {part.count:,} cases",
+        }
+        for part in (told.bins if told else ())
+    ]

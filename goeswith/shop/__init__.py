@@ -1,0 +1,1 @@
+"""Shop: an index over a catalogue, and the looks, swaps and reasons that it answers with."""

@@ -1,0 +1,71 @@
+"""Answers: what a stylist says: looks, swaps, substitutes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from goeswith.shop.index import Index
+
+
+@dataclass(frozen=True)
+class Look:
+    """A scored outfit.
+
+    added: which of the items were found, in the order of the slots. score: of the full model, higher = better.
+    probability, percentile: see `goeswith.evaluate.calibration.Scale`; None without one.
+    price: of all items, None where one has no price.
+    notes: what the one who asked should know, such as ``only 3 bags fit the filters``.
+    """
+
+    item_ids: tuple[str, ...]
+    added: tuple[str, ...]
+    score: float
+    probability: float | None
+    percentile: float | None
+    price: float | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One item exchanged for another: the look that it makes, and how much the score gains."""
+
+    removed: str
+    added: str
+    look: Look
+    gain: float
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A substitute. similarity: cosine of what sets both apart from the mean of their category, −1 to 1."""
+
+    item_id: str
+    similarity: float
+
+
+def looks_of(index: Index, outfits: Sequence[np.ndarray], scores: np.ndarray, added: int = 0) -> list[Look]:
+    """Outfits (n,) of rows with their scores as looks; the last `added` items of each were found."""
+    ids, prices, scale = index.catalogue.ids, index.shelf.prices, index.scale
+    sizes = np.array([len(rows) for rows in outfits], np.int64)
+    told = [None, None] if scale is None else [scale.probability(scores, sizes), scale.percentile(scores, sizes)]
+    looks = []
+    for place, rows in enumerate(outfits):
+        named = tuple(ids[row] for row in rows)
+        price = float(prices[rows].sum())
+        probability, percentile = (None if values is None else float(values[place]) for values in told)
+        looks.append(
+            Look(
+                item_ids=named,
+                added=named[len(named) - added :],
+                score=float(scores[place]),
+                probability=probability,
+                percentile=percentile,
+                price=None if math.isnan(price) else round(price, 2),
+            )
+        )
+    return looks

@@ -1,0 +1,202 @@
+"""Assortment: what of a shop's catalogue an outfit may be made of, and what may be offered for a slot of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.filters import Filters, Shelf, nearest
+from goeswith.errors import CatalogueError
+from goeswith.shop.index import Index
+from goeswith.shop.template import Template
+
+LONGEST = 24
+"""Items of an outfit."""
+
+
+class Assortment:
+    """The items of an index, as outfits and as offers.
+
+    Items that the model cannot judge (without features, or of a category it never saw) are never offered, nor is a
+    product that the outfit has already.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._kinds: dict[tuple[str, str], np.ndarray] = {}
+
+    def outfit(self, item_ids: Sequence[str], least: int = 1) -> np.ndarray:
+        """Rows (n,) of an outfit of at least so many items that can be judged.
+
+        Raises:
+            CatalogueError: too few items or too many, an unknown or repeated one, two of one product, or one that the
+                model cannot judge.
+        """
+        if isinstance(item_ids, str):
+            raise CatalogueError(f"the outfit is the text {item_ids!r}; give a list of item ids")
+        if len(item_ids) < least:
+            what = "is empty" if not item_ids else f"has {len(item_ids)} item"
+            raise CatalogueError(
+                f"the outfit {what}; put {'two or more items' if least > 1 else 'an item'} into it",
+                reason="too_few_items",
+                item_ids=item_ids,
+            )
+        if len(item_ids) > LONGEST:
+            raise CatalogueError(
+                f"the outfit has {len(item_ids)} items; take at most {LONGEST}", reason="too_many_items"
+            )
+        shelf = self.index.shelf
+        rows = shelf.rows(item_ids)
+        products: dict[int, str] = {}
+        for item_id, product in zip(item_ids, shelf.products[rows].tolist(), strict=True):
+            if products.get(product) == item_id:
+                raise CatalogueError(
+                    f"the outfit names item {item_id!r} twice; name it once", reason="same_product", item_ids=[item_id]
+                )
+            if product in products:
+                raise CatalogueError(
+                    f"items {products[product]!r} and {item_id!r} are variants of one product; keep one of them",
+                    reason="same_product",
+                    item_ids=[products[product], item_id],
+                )
+            products[product] = item_id
+        self._check_known(item_ids, rows)
+        return rows
+
+    def slot(self, slot: str) -> np.ndarray:
+        """Rows (m,) of a group or category.
+
+        Raises:
+            CatalogueError: there is neither of that name, or the model never saw the category.
+        """
+        shelf = self.index.shelf
+        columns = [column for column in ("category", "group") if slot in shelf.codes(column)[1]]
+        if not columns:
+            known = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
+            more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
+            raise CatalogueError(
+                f"no item is of the slot {slot!r}{more}; {nearest(slot, known)}", reason="unknown_slot"
+            )
+        rows = self._kind(columns[-1], slot)  # where a category has the name of a group, the group is meant
+        if not self.index.seen(rows).any():
+            raise CatalogueError(
+                f"the model {self.index.run.title} never saw the category {slot!r}; choose another slot, or train it "
+                "with outfits of that category",
+                reason="unknown_category",
+            )
+        return rows
+
+    def swaps(self, row: int, filters: Filters, outfit: np.ndarray) -> np.ndarray:
+        """Rows (m,) of what an item of an outfit may be exchanged for: of its group, or of its category without one.
+
+        Where the filters name categories or groups, one of those.
+        """
+        if filters.categories or filters.groups:
+            return self._offered(np.arange(self.index.size), filters, outfit)
+        told = self.index.catalogue.items.row(row, named=True)
+        column = "group" if told["group"] else "category"
+        return self._offered(self._kind(column, told[column]), filters, outfit)
+
+    def alike(self, row: int, filters: Filters) -> np.ndarray:
+        """Rows (m,) of further items of an item's category."""
+        category = self.index.catalogue.items["category"][row]
+        return self._offered(self._kind("category", category), filters, np.array([row]))
+
+    def template(
+        self, rows: np.ndarray, slots: Sequence[str], filters: Filters, budget: float | None
+    ) -> tuple[Template, list[str]]:
+        """What each slot beside some items may be filled with, and notes of those that nothing fits.
+
+        Raises:
+            CatalogueError: an unknown slot, filters that contradict one, nothing that fits, or a budget below the
+                cheapest sum, which is named.
+        """
+        shelf = self.index.shelf
+        if budget is not None:
+            self._check_prices(rows)
+        allowed: list[np.ndarray] = []
+        notes: list[str] = []
+        for slot in slots:
+            inside = self.slot(slot)
+            _check_kinds(shelf, filters, slot, inside)
+            fitting = self._offered(inside, filters, rows)
+            if budget is not None:
+                fitting = fitting[~np.isnan(shelf.prices[fitting])]
+            if not len(fitting):
+                notes.append(f"thin: no {slot} fits the filters, so the look has none")
+            elif not _room(shelf.products, [*allowed, fitting]):
+                notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
+            else:
+                allowed.append(fitting)
+        if not allowed:
+            raise CatalogueError(
+                f"no item fits: {', '.join(slots)} with the filters {filters}; widen the filters", reason="nothing_fits"
+            )
+        template = Template(rows, allowed, shelf.products, shelf.prices if budget is not None else None, budget)
+        template.check()
+        return template, notes
+
+    def _kind(self, column: str, value: str) -> np.ndarray:
+        """Rows (m,) of the catalogue's own items of a category or group, ascending."""
+        if (column, value) not in self._kinds:
+            inside = self.index.shelf.having(column, [value])[: self.index.size]
+            self._kinds[column, value] = np.flatnonzero(inside)
+        return self._kinds[column, value]
+
+    def _offered(self, rows: np.ndarray, filters: Filters, outfit: np.ndarray) -> np.ndarray:
+        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit."""
+        products = self.index.shelf.products
+        rows = rows[filters.rows(self.index.catalogue)[rows] & self.index.known[rows]]
+        return rows[~np.isin(products[rows], products[outfit])]
+
+    def _check_known(self, item_ids: Sequence[str], rows: np.ndarray) -> None:
+        """Raise CatalogueError where the model cannot judge an item."""
+        index = self.index
+        for item_id, there, seen in zip(item_ids, index.scorer.present[rows], index.seen(rows), strict=True):
+            if not there:
+                encoder = index.run.config["encoder"]
+                raise CatalogueError(
+                    f"item {item_id!r} has no {encoder} features, so nothing is known of it; goeswith encode says why",
+                    reason="no_features",
+                    item_ids=[item_id],
+                )
+            if not seen:
+                category = index.catalogue.items["category"][index.row_of[item_id]]
+                raise CatalogueError(
+                    f"item {item_id!r} is of category {category!r}, which the model {index.run.title} never saw; "
+                    "train it with outfits of that category",
+                    reason="unknown_category",
+                    item_ids=[item_id],
+                )
+
+    def _check_prices(self, rows: np.ndarray) -> None:
+        """Raise CatalogueError where an item has no price."""
+        shelf = self.index.shelf
+        shelf.need_prices("a budget", "no_price")
+        bare = next((row for row in rows.tolist() if np.isnan(shelf.prices[row])), None)
+        if bare is not None:
+            raise CatalogueError(
+                f"item {self.index.catalogue.ids[bare]!r} has no price, so a budget cannot be kept; leave one out",
+                reason="no_price",
+                item_ids=[self.index.catalogue.ids[bare]],
+            )
+
+
+def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:
+    """Whether distinct products can fill every slot, the last of which is new."""
+    if len(np.unique(products[slots[-1][:1000]])) >= len(slots):
+        return True
+    return Template(np.empty(0, np.int64), slots, products, None, None).cheapest() is not None
+
+
+def _check_kinds(shelf: Shelf, filters: Filters, slot: str, inside: np.ndarray) -> None:
+    """Raise CatalogueError where the filters' categories or groups leave nothing of a slot, whatever else they say."""
+    for column, values in (("category", filters.categories), ("group", filters.groups)):
+        if values and not shelf.having(column, values)[inside].any():
+            raise CatalogueError(
+                f"the filters contradict the slot {slot!r}: none of its items has the {column} {' or '.join(values)}; "
+                "leave the slot or the filter out",
+                reason="bad_filters",
+            )

@@ -1,0 +1,132 @@
+"""Beam search: whole looks over a template of slots, all partial looks and all candidates of a slot at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from goeswith.shop.candidates import FULL
+from goeswith.shop.index import Index
+from goeswith.shop.template import PENNY, Template
+
+REFINED = 8
+"""Looks that have each of their slots filled anew."""
+
+
+class Beam(NamedTuple):
+    """Partial looks: items (B, n) rows of the index, the anchors first, and scores (B,) of the full model."""
+
+    items: np.ndarray
+    scores: np.ndarray
+
+
+def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, full: int = FULL) -> Beam:
+    """Fill the slots one after the other; returns every whole look that the last step scored, in no order.
+
+    At each slot all partial looks and all candidates that the first stage lets through are one call to the model; the
+    best `beam` go on. Partial looks without a score go on last. With a budget, a candidate is refused where the least
+    price of the slots to come does not fit any more. Slots that share their products can leave a beam with nothing;
+    the cheapest look is offered then.
+    """
+    held = Beam(template.anchors[None], np.zeros(1))
+    spare = template.spare()
+    for place, allowed in enumerate(template.slots):
+        items = held.items
+        rest = spare[place + 1]
+        owner, rows = index.candidates.pairs(items, allowed, partial(_refused, template, items, rest), full)
+        if not len(rows):
+            return _cheapest(index, template)
+        held = _scored(index, np.column_stack([items[owner], rows]))
+        if place + 1 < len(template.slots):
+            held = best(index, held, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
+    return held
+
+
+def refine(index: Index, template: Template, found: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
+    """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot filled anew.
+
+    An item that was right for half a look may not be for the whole; this mends it, and costs less than a wider beam.
+    """
+    for place, allowed in enumerate(template.slots):
+        at = len(template.anchors) + place
+        kept = best(index, found, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
+        contexts = np.unique(np.delete(kept.items, at, axis=1), axis=0)
+        owner, rows = index.candidates.pairs(contexts, allowed, partial(_refused, template, contexts, 0.0), full)
+        more = _scored(index, np.insert(contexts[owner], at, rows, axis=1))
+        found = Beam(*(np.concatenate(both) for both in zip(found, more, strict=True)))
+    return found
+
+
+def _scored(index: Index, items: np.ndarray) -> Beam:
+    """Looks (B, n) with their scores, in one call to the model."""
+    return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)))
+
+
+def _refused(template: Template, items: np.ndarray, rest: float, part: np.ndarray) -> np.ndarray:
+    """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear."""
+    used, theirs = template.products[items], template.products[part]
+    refused = np.zeros((len(items), len(part)), bool)
+    twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
+    refused[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
+    if template.prices is not None and template.budget is not None:
+        left = template.budget + PENNY - rest - template.prices[items].sum(axis=1)
+        refused |= template.prices[part] > left[:, None]
+    return refused
+
+
+def best(
+    index: Index, found: Beam, template: Template, count: int, diversity: float, pool: int, first: int = 1
+) -> Beam:
+    """The `count` best looks, each set of products once; with diversity a varied choice among the `pool` best.
+
+    first: how many of the best are chosen then whatever they are like.
+    """
+    scores = np.nan_to_num(found.scores, nan=-np.inf)
+    order = first_of_each(np.sort(template.products[found.items], axis=1), scores)[:pool]
+    if diversity:
+        added = found.items[order][:, len(template.anchors) :]
+        directions = index.directions(added.reshape(-1)).view(len(order), -1) / added.shape[1] ** 0.5
+        order = order[spread(scores[order], directions, count, diversity, first)]
+    return Beam(found.items[order[:count]], found.scores[order[:count]])
+
+
+def first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Places of the best score of each distinct key (m, w), best first; those without a score (NaN) are left out."""
+    order = np.argsort(-scores, kind="stable")
+    order = order[~np.isnan(scores[order])]
+    first = np.unique(keys[order], axis=0, return_index=True)[1]
+    return order[np.sort(first)]
+
+
+def _cheapest(index: Index, template: Template) -> Beam:
+    """The cheapest look alone."""
+    found = template.cheapest()
+    assert found is not None
+    return _scored(index, np.concatenate([template.anchors, found])[None])
+
+
+def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, first: int = 1) -> np.ndarray:
+    """Places (k,) of a choice that is good and varied: maximal marginal relevance.
+
+    The next one is always the one with the highest (1 − λ) · relevance − λ · (likeness to the nearest that is chosen),
+    λ = diversity; relevance is the score between the worst, 0, and the best, 1.
+
+    scores: (m,), best first. directions: (m, d) whose inner products are likenesses. first: how many of the best are
+    chosen whatever they are like.
+    """
+    finite = np.isfinite(scores)
+    low, high = (scores[finite].min(), scores[finite].max()) if finite.any() else (0.0, 0.0)
+    relevance = torch.from_numpy(np.where(finite, (scores - low) / max(high - low, 1e-12), 0.0))
+    nearest = torch.full((len(scores),), -1.0, dtype=torch.float64)
+    chosen: list[int] = []
+    while len(chosen) < min(k, len(scores)):
+        value = (1 - diversity) * relevance - diversity * nearest
+        value[chosen] = -torch.inf
+        best = int(value.argmax()) if len(chosen) >= first else len(chosen)
+        chosen.append(best)
+        nearest = torch.maximum(nearest, (directions @ directions[best]).double())
+    return np.array(chosen)

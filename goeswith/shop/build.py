@@ -1,0 +1,180 @@
+"""Indexing: the index of a data set made or brought up to date, in a folder that takes the old one's place at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from goeswith import __version__
+from goeswith.data.dataset import Dataset
+from goeswith.errors import DataError, GoeswithError, ModelError
+from goeswith.evaluate.calibration import Scale
+from goeswith.files import fresh_file, put_in_place, sha256, sole
+from goeswith.models import ItemStates
+from goeswith.shop import approximate
+from goeswith.shop.index import FORMAT, Index
+from goeswith.shop.indexed_items import Intake
+from goeswith.shop.shards import Updated, digest, encode, keys, old_states
+from goeswith.shop.states import write_states
+from goeswith.train.export import save
+from goeswith.train.run import Run
+from goeswith.train.scorers import RunScorer
+
+
+def build_index(
+    run: str | Path | Run,
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    say: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Index:
+    """Make the index of a data set in the folder `out`, or bring the one there up to date.
+
+    States that another index of the same weights holds are kept where features and category of the item are the same.
+    Every `SHARD` items are saved beside `out`, so that after a kill the same call goes on from there. The new index
+    takes the old one's place at once; whoever has the old one open keeps it.
+
+    Args:
+        run: a trained run. say: told what was added, changed and removed. progress: called with items done and in all.
+
+    Raises:
+        ModelError: the run is not finished, another process is writing, or `out` is no index.
+        DataError: there are no features by the run's encoder, or they belong to another catalogue.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    out = Path(out).absolute()
+    if out.exists() and not (out / "index.json").is_file():
+        raise ModelError(f"{out} exists and is no index; choose another --out or remove it")
+    if not len(dataset.catalogue):
+        raise DataError(f"{dataset.path} has no items; import a catalogue with some")
+    work = out.with_name(f".{out.name}.building")
+    with sole(work, "another process is making the index in"):
+        intake = Intake(run, dataset)
+        shards, told = encode(intake, old_states(out, intake.weights), work, progress)
+        fresh = work / "index"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        if not _unchanged(out, intake, told):
+            _write(intake, shards, told, fresh, out, say)
+            put_in_place(fresh, out)
+        shutil.rmtree(work)
+    if say:
+        say(str(told))
+    return Index(out)
+
+
+def _write(
+    intake: Intake, shards: list[Path], told: Updated, fresh: Path, out: Path, say: Callable[[str], None] | None
+) -> None:
+    """All files of an index into the folder `fresh`, from where it will be moved to `out`."""
+    save(intake.run, fresh / "model")
+    intake.catalogue.items.write_parquet(fresh / "items.parquet")
+    marks = np.concatenate([load_file(path)["marks"] for path in shards])
+    build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
+    hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
+    write_states(fresh / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
+    large = _write_large(intake, shards, fresh, say)
+    _fit_scale(intake, fresh)
+    names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
+    info = {
+        "format": FORMAT,
+        "goeswith": __version__,
+        "build": build,
+        **_described(intake, out),
+        "items": told.items,
+        "without_features": told.without_features,
+        "dtype": "float32",
+        "large": large,
+        "checksums": {name: sha256(fresh / name) for name in names},
+    }
+    with fresh_file(fresh / "index.json") as partial:
+        partial.write_text(json.dumps(info, indent=2) + "\n")
+
+
+def _unchanged(out: Path, intake: Intake, told: Updated) -> bool:
+    """Whether the index at `out` is whole and says all that a new one would say."""
+    if told.added or told.changed or told.removed:
+        return False
+    with contextlib.suppress(GoeswithError):
+        info = Index(out).info
+        return bool(info["goeswith"] == __version__ and _described(intake, out).items() <= info.items())
+    return False
+
+
+def _described(intake: Intake, out: Path) -> dict[str, Any]:
+    """What index.json says of the model and the data set."""
+    run, dataset = intake.run, intake.dataset
+    where = dataset.path.absolute()
+    return {
+        "model": {"name": run.name, "title": run.title, "weights": intake.weights, "encoder": run.config["encoder"]},
+        "dataset": {
+            "name": dataset.name,
+            "path": str(where),
+            "source": dataset.outfit_source,
+            "beside": os.path.relpath(where, out),
+            "fingerprint": dataset.catalogue.fingerprint,
+            "items": sha256(dataset.path / "items.parquet"),
+            "outfits": sha256(dataset.path / "outfits.parquet"),
+        },
+    }
+
+
+def _write_large(intake: Intake, shards: list[Path], fresh: Path, say: Callable[[str], None] | None) -> dict[str, str]:
+    """FAISS indices of the categories with very many items, where the model can be searched by them: name → file."""
+    files: dict[str, str] = {}
+    starts = np.flatnonzero(np.diff(intake.category, prepend=-1, append=-1))
+    for start, stop in pairwise(starts.tolist()):
+        name = intake.catalogue.categories[intake.category[start]]
+        if stop - start < approximate.LARGE or not hasattr(intake.run.model, "query"):
+            continue
+        if not approximate.available():
+            if say:
+                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' searches them quicker")
+            continue
+        count = round((stop - start) ** 0.5) * approximate.TRAINED
+        chosen = np.unique(np.linspace(start, stop - 1, min(count, stop - start)).astype(np.int64))
+        sample = np.concatenate([*keys(intake, shards, chosen)])
+        files[name] = f"large-{len(files)}.faiss"
+        approximate.write(fresh / files[name], keys(intake, shards, np.arange(start, stop)), stop - start, sample)
+    return files
+
+
+@dataclass(frozen=True)
+class _InDatasetOrder:
+    """The index's scorer for those who count rows as the data set does. place: (U,) row of the index by theirs."""
+
+    scorer: RunScorer
+    place: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return self.scorer.name
+
+    @property
+    def present(self) -> np.ndarray:
+        return self.scorer.present[self.place]
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return self.scorer.score(self.place[items], mask)
+
+
+def _fit_scale(intake: Intake, fresh: Path) -> None:
+    """Write scale.json, where the data set has outfits to fit it to; that it has too few is told by the log."""
+    with safe_open(fresh / "states.safetensors", framework="pt") as file:
+        states = ItemStates(file.get_tensor("hidden"), file.get_tensor("categories"))
+    scorer = RunScorer(intake.run.title, intake.run.model, states, intake.present)
+    scale = Scale.fit(_InDatasetOrder(scorer, np.argsort(intake.order)), intake.dataset)
+    if scale is not None:
+        (fresh / "scale.json").write_text(scale.to_json() + "\n")

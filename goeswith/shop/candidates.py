@@ -1,0 +1,167 @@
+"""Candidates: which items the full model gets to see beside a partial outfit: all, or the best of a first stage.
+
+Items stand by category, so that a search over one category is one matrix product with a slice of the states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from goeswith.models import ItemStates
+from goeswith.shop import approximate
+
+FULL = 256
+"""Outfits that the full model scores in one step of a search; where there are no more, the search is exact. On MANGO
+the best 10 of a category are then those of an exhaustive search in all but a few of a thousand cases, see
+docs/look.md."""
+EACH = 4
+"""So many times its even share one partial outfit may have of the pairs that the full model scores."""
+SPARSE = 0.25
+"""Where fewer of a category's items are allowed than this share, they are gathered; else all of them are multiplied."""
+
+Refuse = Callable[[np.ndarray], np.ndarray]
+"""From some candidates (m,) to (B, m) bool: True where one must not join a partial outfit."""
+
+
+class Candidates:
+    """The search over the items of an index, for one model.
+
+    states: of every item, (U, ...); more rows may follow, which partial outfits can have and which are never found.
+    present: (U,) bool, items that have a state. codes: (U,) int64 the category of each, ascending from 0.
+    large: category → FAISS index, see `goeswith.shop.approximate`.
+    """
+
+    def __init__(
+        self, model: Any, states: ItemStates, present: np.ndarray, codes: np.ndarray, large: dict[int, Any]
+    ) -> None:
+        self.model, self.states, self.present, self.codes, self.large = model, states, present, codes, large
+        self.starts = np.searchsorted(codes, np.arange(codes[-1] + 2))
+        """(C + 1,) where the items of each category begin."""
+
+    @cached_property
+    def typical(self) -> ItemStates:
+        """The mean state of each category's items, (C, ...), and the category as the model knows it (C,)."""
+        hidden, starts = self.states.hidden, self.starts
+        means = torch.zeros(len(starts) - 1, *hidden.shape[1:])
+        for place, (start, stop) in enumerate(pairwise(starts)):
+            here = torch.from_numpy(self.present[start:stop])
+            if here.any():
+                means[place] = hidden[start:stop].mean(0) if here.all() else hidden[start:stop][here].mean(0)
+        return ItemStates(means, self.states.categories[torch.from_numpy(starts[:-1])])
+
+    def pairs(
+        self,
+        contexts: np.ndarray,
+        allowed: np.ndarray,
+        refuse: Refuse | None = None,
+        full: int = FULL,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Which candidates the full model should score beside which of the partial outfits (B, n).
+
+        All that may be, where they are at most `full` or the model has no first stage; else the `full` pairs that the
+        first stage puts highest (its scores are estimates of the look's, so those of different looks compare).
+
+        Args:
+            allowed: (M,) rows of items, ascending.
+            full: outfits to score in all.
+            refuse: which of them must not join which partial outfit.
+
+        Returns:
+            owner (P,), which partial outfit, and rows (P,).
+        """
+        count = len(contexts)
+        if count * len(allowed) <= full or not hasattr(self.model, "query"):
+            may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
+            owner, place = may.nonzero()
+            return owner, allowed[place]
+        rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse)
+        flat = first.ravel()
+        best = np.argpartition(-flat, min(full, len(flat)) - 1)[:full]
+        owner, place = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
+        return owner, rows[owner, place]
+
+    def shortlist(
+        self,
+        contexts: np.ndarray,
+        allowed: np.ndarray,
+        count: int,
+        refuse: Refuse | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The first stage: for each partial outfit (B, n) the best `count` of the allowed rows (M,), best first.
+
+        One matrix product for each category (FAISS where it is large): the items of a category stand together, and
+        what is asked of them differs from category to category.
+
+        Returns:
+            rows (B, count) and first-stage scores (B, count), −inf where there is no candidate.
+        """
+        categories, starts = np.unique(self.codes[allowed], return_index=True)
+        vectors, offsets = self._queries(contexts, categories)
+        best: list[tuple[Tensor, Tensor]] = []
+        for place, part in enumerate(np.split(allowed, starts[1:])):
+            category = int(categories[place])
+            found = self._approximate(vectors[:, place], category, part, count, refuse)
+            values, rows = found or self._exact(vectors[:, place], category, part, count, refuse)
+            best.append((values + offsets[:, place, None], rows))
+        values, rows = (torch.cat(column, dim=1) for column in zip(*best, strict=True))
+        top = values.nan_to_num(nan=-torch.inf, neginf=-torch.inf).topk(min(count, values.shape[1]), dim=1)
+        return rows.gather(1, top.indices).numpy(), top.values.numpy()
+
+    def _queries(self, contexts: np.ndarray, categories: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Vectors (B, C', d) and offsets (B, C') of partial outfits (B, n) that want an item of each category (C',)."""
+        count, wanted = len(contexts), len(categories)
+        items = torch.from_numpy(np.repeat(contexts, wanted, axis=0))
+        at = torch.from_numpy(np.tile(categories, count)).long()
+        typical = ItemStates(self.typical.hidden[at], self.typical.categories[at])
+        vectors, offsets = self.model.query(self.states, items, typical)
+        return vectors.view(count, wanted, -1), offsets.view(count, wanted)
+
+    def _exact(
+        self, vectors: Tensor, category: int, rows: np.ndarray, count: int, refuse: Refuse | None
+    ) -> tuple[Tensor, Tensor]:
+        """Inner products (B, count) of queries (B, d) with the best keys of some items of a category, and the rows."""
+        found = self._products(vectors, category, rows)
+        if refuse is not None:
+            found[torch.from_numpy(refuse(rows))] = -torch.inf
+        top = found.topk(min(count, len(rows)), dim=1)
+        return top.values, torch.from_numpy(rows)[top.indices]
+
+    def _products(self, vectors: Tensor, category: int, rows: np.ndarray) -> Tensor:
+        """Inner products (B, m) of queries (B, d) with the keys of some items of one category."""
+        start, stop = self.starts[category : category + 2].tolist()
+        some = len(rows) < SPARSE * (stop - start)
+        keys = self._keys(torch.from_numpy(rows) if some else slice(start, stop))
+        # Many rows times a few columns: up to twice as quick as few rows times many columns.
+        products = (keys @ vectors.T).T.contiguous()
+        return products if len(rows) == len(keys) else products[:, torch.from_numpy(rows - start)]
+
+    def _keys(self, at: Tensor | slice) -> Tensor:
+        """What the first stage searches of some items, (m, d)."""
+        keys: Tensor = self.model.keys(ItemStates(self.states.hidden[at], self.states.categories[at]))
+        return keys
+
+    def _approximate(
+        self, vectors: Tensor, category: int, rows: np.ndarray, count: int, refuse: Refuse | None
+    ) -> tuple[Tensor, Tensor] | None:
+        """As `_exact`, by FAISS; None where the items are few, there is no such index, or it finds too few."""
+        large = self.large.get(category) if len(rows) >= approximate.LARGE else None
+        if large is None:
+            return None
+        start = int(self.starts[category])
+        places, products = approximate.search(large, vectors.numpy(), rows - start, 4 * count)
+        found = np.maximum(places, 0) + start
+        if refuse is not None:
+            distinct, at = np.unique(found, return_inverse=True)
+            refused = np.take_along_axis(refuse(distinct), at.reshape(found.shape), axis=1)
+            products = np.where(refused, -np.inf, products)
+        if (np.isfinite(products).sum(axis=1) < count).any():
+            return None
+        top = torch.from_numpy(products).topk(count, dim=1)
+        return top.values, torch.from_numpy(found).gather(1, top.indices)

@@ -1,0 +1,102 @@
+"""Why: what lies behind the score of an outfit, in numbers and in one sentence that a merchandiser understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from goeswith.data.filters import Filters
+from goeswith.shop.active_rules import fired
+from goeswith.shop.contributions import attribute_shares, leave_one_out, pair_matrix
+from goeswith.shop.index import Index
+from goeswith.shop.reasons import Why
+from goeswith.shop.stylist import Look, Stylist, Swap
+from goeswith.shop.wording import sentence
+from goeswith.tables import plain
+
+
+def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, filters: Filters | None = None) -> Why:
+    """Say why an outfit has the score that it has, and what would change it.
+
+    Args:
+        swap: look for the counterfactual, which costs a search; without it the rest takes milliseconds.
+        filters: of the items that may be swapped in.
+
+    Raises:
+        CatalogueError: see `goeswith.shop.stylist.Stylist.judge`.
+    """
+    look, index = stylist.judge(item_ids), stylist.index
+    scorer, rows = index.scorer, index.shelf.rows(item_ids)
+    items, mask = rows[None], np.ones((1, len(rows)), bool)
+    pairs = pair_matrix(scorer, items, mask)[0]
+    contributions = leave_one_out(scorer, items, mask)[0]
+    shares = attribute_shares(scorer, items, mask)
+    pair, item = _weakest(pairs, contributions)
+    why = Why(
+        item_ids=look.item_ids,
+        look=look,
+        pairs=pairs,
+        contributions=contributions,
+        attributes=None if shares is None else shares[0],
+        weakest_pair=pair,
+        weakest_item=item,
+        rules=fired(index, rows),
+        swap=_swap(stylist, look, item, filters or Filters()) if swap else None,
+        sentence="",
+    )
+    without = _standing(index, look.score - contributions[item], len(rows) - 1)
+    return replace(why, sentence=sentence(why, index, without))
+
+
+def tables(why: Why) -> list[str]:
+    """The numbers behind the sentence, as plain text: items and pairs, attributes, rules, swap."""
+    head = ["", "item", "adds", *(str(place + 1) for place in range(len(why.item_ids)))]
+    rows = [
+        [str(place + 1), item_id, _number(why.contributions[place]), *map(_number, why.pairs[place])]
+        for place, item_id in enumerate(why.item_ids)
+    ]
+    found = [f"score {why.look.score:.3f}", plain(head, rows)]
+    if why.attributes is not None:
+        found.append(f"of the score, by attribute mask: {', '.join(map(_number, why.attributes))}")
+    found += ["\n".join(map(str, why.rules))] if why.rules else []
+    if why.swap is not None:
+        found.append(f"swap {why.swap.removed} for {why.swap.added}: {why.swap.gain:+.3f}")
+    return found
+
+
+def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, int], int]:
+    """The pair with the lowest score, and the item without which the score is highest.
+
+    Where no item can be left out, the item whose pairs are worst; where pairs are not told either, the first.
+    """
+    flat = np.where(np.isnan(pairs), np.inf, pairs)
+    first, second = sorted(int(place) for place in np.unravel_index(flat.argmin(), flat.shape))
+    pair = (first, second) if first < second else (0, 1)
+    if np.isnan(contributions).all():
+        told = ~np.isnan(pairs)
+        means = np.where(told, pairs, 0).sum(axis=1) / np.maximum(told.sum(axis=1), 1)
+        return pair, int(np.where(told.any(axis=1), means, np.inf).argmin())
+    return pair, int(np.nanargmin(contributions))
+
+
+def _swap(stylist: Stylist, look: Look, item: int, filters: Filters) -> Swap | None:
+    """The best exchange of one item; of another than `item` only where no exchange of that raises the score."""
+    others = [item_id for place, item_id in enumerate(look.item_ids) if place != item]
+    for locked in (others, ()):
+        found = stylist.improve(look.item_ids, locked=locked, filters=filters, k=1)
+        if found:
+            return found[0]
+    return None
+
+
+def _standing(index: Index, score: float, size: int) -> float | None:
+    """The percentile of one score; None without a scale or a score."""
+    if index.scale is None or np.isnan(score):
+        return None
+    return float(index.scale.percentile(np.array([score]), size)[0])
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:+.2f}"

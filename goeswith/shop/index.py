@@ -1,0 +1,243 @@
+"""Index: a catalogue's item states, kept with the model that made them, in one folder.
+
+index.json  items.parquet  states.safetensors  scale.json  model/
+
+Items stand by category. Rows are rows of the index: its catalogue is that of the data set in another order, and ids are
+what both have in common.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.filters import Shelf, nearest, shelf
+from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
+from goeswith.files import read_json, read_table, sha256
+from goeswith.models import ItemStates
+from goeswith.shop import approximate
+from goeswith.shop.candidates import Candidates
+from goeswith.shop.guests import GuestEncoder
+from goeswith.shop.states import read_states
+from goeswith.train.run import Run
+from goeswith.train.scorers import RunScorer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMAT = 1
+"""Of the folder; raised when an older program could not read it."""
+
+
+class Index:
+    """An index, opened from its folder.
+
+    info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
+    the catalogue's own. scorer: the model over the states of all of them.
+
+    Raises:
+        DataError: the folder is no index, or a file of it is broken.
+        ModelError: it was made by another version, or its model is not the one it was made with.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._adding = threading.Lock()
+        self._looked: tuple[tuple[int, int], bool] = (0, 0), False
+        told = _info(self.path)
+        for _ in range(3):
+            try:
+                self._open(told)
+                return
+            except GoeswithError:
+                # While it was read, another process may have put a newer index in its place.
+                before, told = told, _info(self.path)
+                if told == before:
+                    raise
+        self._open(told)
+
+    def _open(self, info: dict[str, Any]) -> None:
+        self.info = info
+        for name, expected in info["checksums"].items():
+            if _checksum(self.path / name) != expected:
+                kind = ModelError if name.startswith("model/") else DataError
+                raise kind(f"{self.path / name} is not the file that the index was made with; {_again(info)}")
+        self.run = Run(self.path / "model")
+        self.run.title = info["model"]["title"]
+        self.run.model.requires_grad_(False)
+        self.guests = GuestEncoder(self.run)
+        own = Catalogue(read_table(self.path / "items.parquet"))
+        self.size = len(own)
+        self._states, self._present = read_states(self.path / "states.safetensors", info["build"], _again(info))
+        self._categories = own.categories
+        self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
+        self._show(own)
+
+    def _show(self, catalogue: Catalogue) -> None:
+        """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
+        count = len(catalogue)
+        states = ItemStates(self._states.hidden[:count], self._states.categories[:count])
+        self.scorer = RunScorer(self.run.title, self.run.model, states, self._present[:count])
+        self.catalogue = catalogue
+
+    @property
+    def shelf(self) -> Shelf:
+        """The catalogue as arrays."""
+        return shelf(self.catalogue)
+
+    @property
+    def row_of(self) -> dict[str, int]:
+        """Item id → row."""
+        return self.shelf.place
+
+    @cached_property
+    def dataset(self) -> Path | None:
+        """The folder of the data set, where it was or beside the index as it was; None where it is gone."""
+        places = [Path(self.info["dataset"]["path"]), self.path / self.info["dataset"]["beside"]]
+        return next((place for place in places if (place / "items.parquet").is_file()), None)
+
+    @property
+    def images(self) -> Path | None:
+        """The folder that the column ``image`` is relative to; None where it is gone."""
+        return self.dataset
+
+    @property
+    def stale(self) -> str:
+        """Empty, or one sentence: the data set has other items than the index, or is gone.
+
+        Looked up when the file of its items changes.
+        """
+        try:
+            told = None if self.dataset is None else (self.dataset / "items.parquet").stat()
+        except OSError:
+            told = None
+        if self.dataset is None or told is None:
+            where = self.info["dataset"]["path"]
+            return (
+                f"the data set {where} is gone, and with it the pictures and the catalogue that the index was made of; "
+                "put it back, or import it again and run goeswith index over it"
+            )
+        stamp = told.st_mtime_ns, told.st_size
+        if self._looked[0] != stamp:
+            self._looked = stamp, _checksum(self.dataset / "items.parquet") != self.info["dataset"]["items"]
+        if not self._looked[1]:
+            return ""
+        return f"the catalogue {self.dataset} has changed since it was indexed; {_again(self.info)}"
+
+    @cached_property
+    def scale(self) -> Any:
+        """The `goeswith.evaluate.calibration.Scale` of the scores; None where there were too few outfits for one."""
+        file = self.path / "scale.json"
+        if not file.is_file():
+            return None
+        from goeswith.evaluate.calibration import Scale
+
+        return Scale.from_json(file.read_text())
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The search over the catalogue's own items; by FAISS only where it is installed, for it can do without."""
+        files = self.info["large"] if approximate.available() else {}
+        large = {self._categories.index(name): approximate.read(self.path / file) for name, file in files.items()}
+        size = self.size
+        return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large)
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """(U,) bool: the catalogue's own items that can be offered: with features and a category the model has seen."""
+        return self._present[: self.size] & self.seen(np.arange(self.size))
+
+    def seen(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether the model knows the items' categories (for some models, the group is enough)."""
+        return self._states.categories.numpy()[rows] != len(self.run.vocabulary.categories)
+
+    def directions(self, rows: np.ndarray) -> Tensor:
+        """Unit vectors (n, d): how items differ from the mean of their category; what similarity is measured on."""
+        typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
+        return torch.nn.functional.normalize(self._states.hidden[torch.from_numpy(rows)].flatten(1) - typical, dim=1)
+
+    def add(self, picture: Image.Image | None, *, category: str, title: str = "", **columns: Any) -> str:
+        """Take a guest item in, in memory only; returns its id, ``guest-1`` and so on.
+
+        A guest can stand in an outfit, and is never offered. It is encoded by the run's encoder.
+
+        Args:
+            picture: of the garment, where the encoder looks at pictures. columns: further ones, e.g. ``colour="red"``.
+
+        Raises:
+            CatalogueError: no item of the catalogue has the category, the encoder lacks the picture or the words it
+                needs, or there is no room for more guests.
+        """
+        if category not in self._categories:
+            raise CatalogueError(
+                f"no item has the category {category!r}; {nearest(category, self._categories)}",
+                reason="unknown_category",
+            )
+        kind = self._categories.index(category)
+        first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
+        told = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
+        schema = self.catalogue.items.schema
+        odd = next((name for name in told if name not in schema), None)
+        if odd is not None:
+            raise CatalogueError(f"the catalogue has no column {odd!r}; it has {', '.join(schema)}")
+        new = pl.DataFrame({"item_id": ["guest"]} | {name: [value] for name, value in told.items()})
+        values = self.guests.features(picture, Catalogue(new))
+        code = self._states.categories[[first]]
+        with torch.no_grad():
+            hidden = self.run.model.encode_items(torch.from_numpy(values)[None], code).hidden[0]
+        new = new.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name not in new.columns)
+        new = new.select(pl.col(name).cast(dtype, strict=False) for name, dtype in schema.items())
+        with self._adding:
+            row = len(self.catalogue)
+            if row == len(self._present):
+                room = row - self.size
+                raise CatalogueError(
+                    f"the index has room for {room} guest items; open it anew to start again", reason="too_many_guests"
+                )
+            item_id = f"guest-{row - self.size + 1}"
+            while item_id in self.shelf.place:  # a shop may call its own items so
+                item_id = f"{item_id}-guest"
+            self._states.hidden[row], self._states.categories[row] = hidden, code[0]
+            self._present[row], self._kinds[row] = True, kind
+            self._show(Catalogue(pl.concat([self.catalogue.items, new.with_columns(item_id=pl.lit(item_id))])))
+        return item_id
+
+
+def _info(path: Path) -> dict[str, Any]:
+    """What index.json says.
+
+    Raises:
+        DataError: the folder is no index or the file is broken. ModelError: of another format.
+    """
+    if not (path / "index.json").is_file():
+        raise DataError(f"{path} is no index (it has no index.json); make one: goeswith index RUN DATASET --out {path}")
+    info: dict[str, Any] = read_json(path / "index.json", dict, "make the index anew with goeswith index")
+    if info.get("format") != FORMAT:
+        raise ModelError(
+            f"{path} is an index of format {info.get('format')} and this program reads format {FORMAT}; "
+            f"make it anew: goeswith index RUN DATASET --out {path}"
+        )
+    lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
+    if lacking:
+        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; make the index anew with goeswith index")
+    return info
+
+
+def _again(info: dict[str, Any]) -> str:
+    return f"run goeswith index with the run {info['model']['title']} and {info['dataset']['name']} again"
+
+
+def _checksum(path: Path) -> str:
+    """Of a file; empty where it is gone."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""

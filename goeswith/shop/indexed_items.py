@@ -1,0 +1,132 @@
+"""Intake: what an index takes in: the items of a data set by category, their features read a few at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import features_path, read_metadata
+from goeswith.errors import CatalogueError, DataError, ModelError
+from goeswith.files import sha256
+from goeswith.shop.states import find_tensor
+from goeswith.train.run import Run
+
+TILE = 128
+"""Items encoded at a time, always so many and of one category: a state then depends on its own item alone, to the bit,
+and an index that was brought up to date equals one that was made anew."""
+
+
+class Intake:
+    """Features and categories of a data set's items in the order of the index, read a few at a time.
+
+    order: (U,) rows of the data set, by category and then as they were. codes: (U,) categories as the model knows them.
+    """
+
+    def __init__(self, run: Run, dataset: Dataset) -> None:
+        if "result" not in run.config:
+            raise ModelError(f"the training of {run.path} has not finished; run the same train command to go on")
+        self.run, self.dataset = run, dataset
+        self.weights = sha256(run.weights)
+        _ = run.model  # weights that are not whole are told before anything is written
+        items = dataset.catalogue.items.with_row_index("row").sort("category", maintain_order=True)
+        self.order = items["row"].to_numpy().astype(np.int64)
+        self.catalogue = Catalogue(items.drop("row"))
+        codes = run.vocabulary.codes(dataset.catalogue, by_group=getattr(run.model, "by_group", False))
+        self.codes = codes[self.order]
+        self.category = self.catalogue.category_codes
+        names = run.config["encoder"].split("+")
+        self.files = [FeatureFile(features_path(dataset, name), name, dataset) for name in names]
+        width = sum(file.matrix.shape[1] for file in self.files)
+        if width != run.config["dim"]:
+            raise DataError(
+                f"{run.path} was trained on {run.config['encoder']} features of {run.config['dim']} dimensions, those "
+                f"of {dataset.path} have {width}; run goeswith encode {dataset.path} --encoder {names[0]}"
+            )
+        self.present = np.logical_and.reduce([file.place >= 0 for file in self.files])[self.order]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) float32 of rows of the index; zeros where there are none."""
+        return np.concatenate([file.read(self.order[rows]) for file in self.files], axis=1) * self.present[rows, None]
+
+    def marks(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(n,) int64 digests of all that a state is made of, features (n, D) and code: equal marks, equal states."""
+        told = np.concatenate([self.codes[rows, None], self.present[rows, None]], axis=1).astype(np.int64)
+        data = np.concatenate([np.ascontiguousarray(values).view(np.uint8), told.view(np.uint8)], axis=1)
+        found = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in data)
+        return np.frombuffer(found, np.int64)
+
+    def encode(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Hidden states (n, ...) of rows of the index with features (n, D), in tiles of one category each."""
+        tiles = _tiles(self.category[rows])
+        codes = torch.from_numpy(self.codes[rows])
+        with torch.inference_mode():
+            parts = [
+                self.run.model.encode_items(torch.from_numpy(values[at]), codes[at]).hidden.float() for at in tiles
+            ]
+        return torch.cat(parts).numpy()[np.unique(np.concatenate(tiles), return_index=True)[1]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the state of one item."""
+        with torch.inference_mode():
+            one = self.run.model.encode_items(torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1]))
+        return tuple(one.hidden.shape[1:])
+
+
+def _tiles(category: np.ndarray) -> list[np.ndarray]:
+    """Places of items (n,) sorted by category, in tiles of `TILE` of one category, the last item repeated to fill."""
+    starts = np.flatnonzero(np.diff(category, prepend=-1))
+    ends = np.append(starts[1:], len(category))
+    return [
+        np.minimum(np.arange(at, at + TILE), end - 1)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        for at in range(start, end, TILE)
+    ]
+
+
+class FeatureFile:
+    """The features of one encoder, mapped and not read. place: (U,) row of the matrix by row of the data set, or −1."""
+
+    def __init__(self, path: Path, encoder: str, dataset: Dataset) -> None:
+        if not path.is_file():
+            raise DataError(
+                f"{dataset.path} has no features of {encoder!r}, which the run was trained on; "
+                f"run goeswith encode {dataset.path} --encoder {encoder}"
+            )
+        told = read_metadata(path)
+        ids = _ids(told, path)
+        kind, shape, start = find_tensor(path, "features")
+        known = set(ids) <= set(dataset.catalogue.ids)
+        if not known or told.get("catalogue", "") not in ("", dataset.catalogue.fingerprint) or len(ids) != shape[0]:
+            raise CatalogueError(
+                f"{path} belongs to another catalogue than {dataset.path} has now; "
+                f"run goeswith encode {dataset.path} --encoder {encoder}"
+            )
+        self.path = path
+        dtype = {"F16": np.float16, "F32": np.float32, "F64": np.float64}[kind]
+        self.matrix = np.memmap(path, dtype, "r", start, shape) if ids else np.zeros(shape, dtype)
+        self.place = np.full(len(dataset.catalogue), -1)
+        self.place[dataset.catalogue.rows(ids, str(path))] = np.arange(len(ids))
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) float32 by rows of the data set; anything where there are none."""
+        values = self.matrix[self.place[rows]].astype(np.float32)
+        if not np.isfinite(values[self.place[rows] >= 0]).all():
+            raise DataError(f"{self.path} has NaN or infinity; remove the file and encode the data set again")
+        return values
+
+
+def _ids(told: dict[str, str], path: Path) -> list[str]:
+    try:
+        return [str(item_id) for item_id in json.loads(told["item_ids"])]
+    except (KeyError, ValueError, TypeError):
+        raise DataError(f"{path} does not say which items it is about; encode the data set again") from None

@@ -1,0 +1,236 @@
+"""Look: judge outfits, complete them, fill a gap, improve them, find substitutes; over the index of a shop.
+
+    stylist = Stylist(Index("index"))
+    looks = stylist.complete(["s00042"], slots=["shoes", "bag"], filters=Filters(colours=("black",)), budget=200)
+
+Every look is scored by the full model. Which candidates it gets to see is decided in two stages, see
+`goeswith.shop.candidates`; a search over few items is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from goeswith.data.filters import Filters
+from goeswith.errors import CatalogueError
+from goeswith.shop.answers import Look, Similar, Swap, looks_of
+from goeswith.shop.assortment import LONGEST, Assortment
+from goeswith.shop.beam import Beam, best, first_of_each, grow, refine
+from goeswith.shop.candidates import FULL
+from goeswith.shop.index import Index
+
+__all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
+
+POOL = 256
+"""The best looks among which a diverse choice is made."""
+STEP = 128
+"""Looks that the full model scores in one step of a search over several slots."""
+LEAST = 64
+"""Swaps of one item that the full model scores at least."""
+
+
+class Stylist:
+    """Answers what goes with what over one index. Methods may be called from several threads.
+
+    Items that the model cannot judge (without features, or of a category it never saw) are never offered. Colour
+    variants are one product (see `goeswith.data.filters.Shelf.products`): no outfit holds two of one product, and a
+    list of suggestions names each product once.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.assortment = Assortment(index)
+
+    def judge(self, item_ids: Sequence[str]) -> Look:
+        """The score of an outfit.
+
+        Raises:
+            CatalogueError: fewer than two items, an unknown or repeated one, two of one product, or one that the model
+                cannot judge.
+        """
+        return self.judge_many([item_ids])[0]
+
+    def judge_many(self, outfits: Sequence[Sequence[str]]) -> list[Look]:
+        """Scores of many outfits in one batch; see `judge`."""
+        rows = [self.assortment.outfit(item_ids, least=2) for item_ids in outfits]
+        return looks_of(self.index, rows, self._scores(rows))
+
+    def complete(
+        self,
+        anchors: Sequence[str],
+        *,
+        slots: Sequence[str],
+        filters: Filters = Filters(),  # noqa: B008
+        budget: float | None = None,
+        k: int = 5,
+        beam: int = 16,
+        diversity: float = 0.0,
+    ) -> list[Look]:
+        """The best whole looks: the anchors and one item for each slot, by beam search over the slots, then refined.
+
+        A slot that nothing fits is left empty, and the notes say so.
+
+        Args:
+            slots: groups or categories, such as ``shoes`` or ``pencil skirt``; one may stand twice.
+            filters: of the added items; the anchors are taken as they are.
+            budget: the most that the whole look may cost, anchors included; items without a price are left out then.
+            k: how many looks. beam: how many partial looks are kept at each slot.
+            diversity: 0: the best scores. Up to 1: looks that differ more (maximal marginal relevance), also along the
+                beam.
+
+        Raises:
+            CatalogueError: see `judge`; an unknown slot, contradictory filters, nothing that fits, or a budget below
+                the cheapest sum, which is named.
+        """
+        if not slots:
+            raise CatalogueError("no slot is asked for; name what the look lacks, e.g. shoes", reason="unknown_slot")
+        _check(k=k, beam=beam, diversity=diversity, budget=budget)
+        rows = self.assortment.outfit(anchors)
+        if len(rows) + len(slots) > LONGEST:
+            raise CatalogueError(
+                f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer",
+                reason="too_many_items",
+            )
+        template, notes = self.assortment.template(rows, slots, filters, budget)
+        full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
+        found = grow(self.index, template, beam, diversity, full)
+        if len(template.slots) > 1:
+            found = refine(self.index, template, found, diversity, full)
+        scored = ~np.isnan(found.scores)
+        if not scored.any():
+            raise CatalogueError(
+                f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=anchors,
+            )
+        found = best(self.index, Beam(found.items[scored], found.scores[scored]), template, k, diversity, POOL)
+        if len(found.items) < k:
+            notes.append(f"thin: only {len(found.items)} of {k} looks can be made of what fits")
+        looks = looks_of(self.index, [*found.items], found.scores, added=found.items.shape[1] - len(rows))
+        return [replace(look, notes=tuple(notes)) for look in looks]
+
+    def fill(
+        self,
+        items: Sequence[str],
+        slot: str,
+        *,
+        filters: Filters = Filters(),  # noqa: B008
+        k: int = 10,
+        diversity: float = 0.0,
+    ) -> list[Look]:
+        """The best items for one slot, each as the look that it makes; see `complete`."""
+        return self.complete(items, slots=[slot], filters=filters, k=k, beam=1, diversity=diversity)
+
+    def improve(
+        self,
+        items: Sequence[str],
+        *,
+        locked: Sequence[str] = (),
+        filters: Filters = Filters(),  # noqa: B008
+        k: int = 5,
+    ) -> list[Swap]:
+        """Single swaps that raise the score, the one that gains most first; empty where none does.
+
+        An item is exchanged for one of its group, or of its category where it has no group; where the filters name
+        categories or groups, for one of those.
+
+        Args:
+            locked: items that must stay.
+
+        Raises:
+            CatalogueError: see `judge`; a locked item is not in the outfit, all are locked, or filters contradict.
+        """
+        _check(k=k)
+        rows = self.assortment.outfit(items, least=2)
+        strange = next((item_id for item_id in locked if item_id not in items), None)
+        if strange is not None:
+            raise CatalogueError(
+                f"item {strange!r} is locked and not in the outfit; lock one of its own items",
+                reason="not_in_outfit",
+                item_ids=[strange],
+            )
+        free = [place for place, item_id in enumerate(items) if item_id not in locked]
+        if not free:
+            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
+        before = float(self._scores([rows])[0])
+        places, outfits = self._swaps(rows, free, filters, max(FULL // len(free), 2 * k, LEAST))
+        scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
+        ids, found = self.index.catalogue.ids, outfits[np.arange(len(places)), places]
+        order = first_of_each(np.stack([places, self.index.shelf.products[found]], axis=1), scores)
+        order = order[scores[order] > before][:k]
+        looks = looks_of(self.index, [*outfits[order]], scores[order])
+        return [
+            Swap(items[places[at]], ids[found[at]], replace(look, added=(ids[found[at]],)), float(scores[at] - before))
+            for at, look in zip(order.tolist(), looks, strict=True)
+        ]
+
+    def similar(
+        self,
+        item_id: str,
+        *,
+        filters: Filters = Filters(),  # noqa: B008
+        k: int = 10,
+    ) -> list[Similar]:
+        """Substitutes: items of the same category whose states are nearest, one of each product, never its own.
+
+        Raises:
+            CatalogueError: the item is unknown or the model cannot judge it, or the filters contradict each other.
+        """
+        _check(k=k)
+        rows = self.assortment.outfit([item_id])
+        allowed = self.assortment.alike(int(rows[0]), filters)
+        near = (self.index.directions(rows) @ self.index.directions(allowed).T)[0].numpy()
+        order = first_of_each(self.index.shelf.products[allowed][:, None], near)[:k]
+        ids = self.index.catalogue.ids
+        return [Similar(ids[row], float(value)) for row, value in zip(allowed[order], near[order], strict=True)]
+
+    def _swaps(self, rows: np.ndarray, free: list[int], filters: Filters, full: int) -> tuple[np.ndarray, np.ndarray]:
+        """The single swaps that the full model should score: their places (P,), `full` a place, and outfits (P, n)."""
+        found = []
+        for place in free:
+            offered = self.assortment.swaps(int(rows[place]), filters, rows)
+            found.append(self.index.candidates.pairs(np.delete(rows, place)[None], offered, full=full)[1])
+        places = np.repeat(free, [len(others) for others in found])
+        outfits = np.repeat(rows[None], len(places), axis=0)
+        outfits[np.arange(len(places)), places] = np.concatenate(found)
+        return places, outfits
+
+    def _scores(self, outfits: Sequence[np.ndarray]) -> np.ndarray:
+        """Full-model scores (B,) of outfits of any lengths, in one call.
+
+        Raises:
+            CatalogueError: the model has no score for one of them.
+        """
+        if not outfits:
+            return np.empty(0)
+        lengths = np.array([len(rows) for rows in outfits])
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        items = np.repeat([rows[0] for rows in outfits], lengths.max()).reshape(mask.shape)
+        items[mask] = np.concatenate(outfits)
+        scores = self.index.scorer.score(items, mask)
+        silent = np.flatnonzero(np.isnan(scores))
+        if len(silent):
+            item_ids = [self.index.catalogue.ids[row] for row in outfits[silent[0]]]
+            raise CatalogueError(
+                f"the model {self.index.run.title} has no score for the outfit {', '.join(item_ids)}; "
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=item_ids,
+            )
+        return scores
+
+
+def _check(*, k: int = 1, beam: int = 1, diversity: float = 0.0, budget: float | None = None) -> None:
+    """Raise CatalogueError where a number is out of range."""
+    for name, value in (("k", k), ("beam", beam)):
+        if value < 1:
+            raise CatalogueError(f"{name} is {value}; it must be 1 or more")
+    if not 0 <= diversity <= 1:
+        raise CatalogueError(f"diversity is {diversity}; it must be between 0 (best scores) and 1")
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise CatalogueError(f"the budget is {budget}; it must be a number of 0 or more")

@@ -1,0 +1,116 @@
+"""Wording: an explanation as one sentence that a merchandiser understands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from goeswith.shop.active_rules import Fired
+from goeswith.shop.answers import Look, Swap
+from goeswith.shop.index import Index
+from goeswith.shop.reasons import Why
+
+_LONG = 60  # letters of a title in the sentence
+_STEP = 5.0  # of 100 outfits: a smaller change of the standing is not worth a word
+_STANDINGS = ((80, "goes together very well"), (60, "goes together well"), (40, "goes together as most do"),
+              (20, "goes together less well than most"), (0, "does not go together well"))  # fmt: skip
+
+
+def _names(index: Index, rows: np.ndarray) -> list[str]:
+    """What the sentence calls items: title, else colour and category, with the id where two would be called alike."""
+    table = index.catalogue.items[rows.tolist()]
+    kind = pl.concat_str("colour", "category", separator=" ", ignore_nulls=True)
+    title = pl.col("title").str.strip_chars()
+    called = table.select(pl.when(title != "").then(title).otherwise(kind).alias("name"))["name"].to_list()
+    short = [" ".join(name.split()) for name in called]
+    short = [name if len(name) <= _LONG else f"{name[:_LONG].rsplit(' ', 1)[0]} …" for name in short]
+    count = Counter(short)
+    ids = table["item_id"].to_list()
+    return [f"the {n}" if count[n] == 1 else f"the {n} ({one})" for n, one in zip(short, ids, strict=True)]
+
+
+def sentence(why: Why, index: Index, without: float | None) -> str:
+    """One sentence out of the parts that have something to say.
+
+    without: the percentile of the outfit without its weakest item; None where it has none.
+    """
+    look, names, item = why.look, _names(index, index.shelf.rows(why.item_ids)), why.weakest_item
+    parts = [_verdict(look)]
+    if len(names) > 2:
+        first, second = (names[place] for place in why.weakest_pair)
+        effect = _effect(names[item], look, float(why.contributions[item]), without)
+        parts.append(f"its weakest link is {first} with {second}, and {effect}")
+    if why.rules:
+        called = dict(zip(look.item_ids, names, strict=True))
+        against = [fired for fired in why.rules if fired.rule.sign == "-"]
+        parts.append(_spoken((against or list(why.rules))[0], called, len(why.rules)))
+    if why.swap is not None:
+        parts.append(_exchange(why.swap, look, names, index))
+    return "; ".join(parts) + "."
+
+
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
+def _verdict(look: Look) -> str:
+    if look.percentile is None:
+        return f"This look has a score of {score(look.score)}, and nothing to compare it with"
+    said = next(words for least, words in _STANDINGS if look.percentile >= least)
+    if look.percentile < 5:
+        return f"This look {said}: nearly all outfits of this catalogue are better"
+    only = "only " if look.percentile < _STANDINGS[2][0] else ""
+    return f"This look {said}: better than {only}{_of_ten(look.percentile)} outfits of this catalogue"
+
+
+def _effect(name: str, look: Look, contribution: float, without: float | None) -> str:
+    """What taking the weakest item away would do.
+
+    Outfits of another size have another scale, so that a higher score alone does not make a better look, nor does a
+    better standing with a lower score: only where both agree is it said that the look gains.
+    """
+    if np.isnan(contribution):
+        return f"what goes least with the rest is {name}"
+    change = 0.0 if without is None or look.percentile is None else without - look.percentile
+    if contribution > 0 and change <= _STEP:
+        return f"no item is out of place, though the least comes from {name}"
+    if contribution < 0 and without is not None and change > _STEP:
+        return f"without {name} it would be better than {_of_ten(without)}"
+    return f"{'nothing' if contribution <= 0 and without is None else 'next to nothing'} is gained by {name}"
+
+
+def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
+    trust = fired.confidence
+    word = (
+        ""
+        if trust is None
+        else " and is trusted"
+        if trust >= 2 / 3
+        else " but is hardly trusted"
+        if trust < 0.2
+        else ""
+    )
+    more = f" ({count} rules in all)" if count > 1 else ""
+    speaks = "for" if fired.rule.sign == "+" else "against"
+    return f"the rule “{fired.rule}” speaks {speaks} {called[fired.top]} with {called[fired.bottom]}{word}{more}"
+
+
+def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str:
+    added = _names(index, index.shelf.rows([swap.added]))[0]
+    removed = names[look.item_ids.index(swap.removed)]
+    added = f"{added} ({swap.added})" if added in names else added
+    if swap.look.percentile is None or look.percentile is None:
+        return f"{added} in place of {removed} would raise the score"
+    if swap.look.percentile <= look.percentile + _STEP:
+        return f"{added} in place of {removed} would help a little"
+    return f"{added} in place of {removed} would make it better than {_of_ten(swap.look.percentile)}"
+
+
+def _of_ten(percentile: float) -> str:
+    """A percentile in words that promise no more than it holds."""
+    tens = max(round(percentile / 10), 1)
+    return "nearly all" if tens > 9 else f"about {tens} in 10"

@@ -1,0 +1,1 @@
+"""API: what programs ask of the service, under ``/v1``."""

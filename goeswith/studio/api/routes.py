@@ -1,0 +1,226 @@
+"""API: what programs ask of a shop, under ``/v1``, with every request and every answer typed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+
+from goeswith.data.filters import Filters
+from goeswith.shop import explain as why
+from goeswith.shop.stylist import Stylist
+from goeswith.studio.api.schemas import (
+    PROBLEMS,
+    CompleteGiven,
+    ExplainGiven,
+    FacetsTold,
+    FillGiven,
+    ImproveGiven,
+    IndexTold,
+    ItemTold,
+    LooksTold,
+    Money,
+    PageTold,
+    ReloadTold,
+    ScoreGiven,
+    SimilarGiven,
+    SimilarsTold,
+    SwapsTold,
+    Text,
+    Values,
+    WhyTold,
+)
+from goeswith.studio.service import limits
+from goeswith.studio.service.bodies import FileRoute
+from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.uploads import read_upload
+
+router = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=FileRoute)
+
+
+def _shop(request: Request) -> Shop:
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+def _page(wall: Wall, words: str, filters: Filters, offset: int, limit: int) -> dict[str, Any]:
+    rows = wall.search(words, filters)
+    items = [wall.item(row) for row in rows[offset : offset + limit].tolist()]
+    return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
+
+
+def _picture(shop: Shop, item_id: str, size: int, known: str) -> Response:
+    """known: what the browser says it has, as If-None-Match has it."""
+    etag = f'"{shop.picture_version(item_id, size)}"'
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
+    if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    picture, own = shop.thumbnail(item_id, size)
+    if not own:
+        headers = {"Cache-Control": "no-store", "X-Placeholder": "true"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+def _index(shop: Shop) -> dict[str, Any]:
+    wall = shop.wall
+    info = wall.index.info
+    told = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
+    counted = {"items": len(wall.catalogue), "guests": len(wall.guests)}
+    state = {"calibrated": wall.index.scale is not None, "stale": wall.index.stale, "changed": shop.changed}
+    return told | counted | state
+
+
+@router.get("/index", response_model=IndexTold, tags=["index"])
+async def index(request: Request) -> Any:
+    """What is served: the model, the catalogue, and whether either has changed since."""
+    shop = _shop(request)
+    return await shop.quick.run(_index, shop)
+
+
+@router.post("/reload", response_model=ReloadTold, tags=["index"])
+async def reload(request: Request) -> Any:
+    """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
+    shop = _shop(request)
+    lost = await shop.reload()
+    return await shop.quick.run(_index, shop) | {"lost": str(lost) if lost else ""}
+
+
+@router.get("/facets", response_model=FacetsTold, tags=["items"])
+async def facets(request: Request) -> Any:
+    """The values that items can be filtered by."""
+    shop = _shop(request)
+    return {"facets": await shop.quick.run(shop.facets)}
+
+
+@router.get("/items", response_model=PageTold, tags=["items"])
+async def items(
+    request: Request,
+    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that an item must all have.")] = "",
+    category: Annotated[Values, Query()] = [],  # noqa: B006
+    group: Annotated[Values, Query()] = [],  # noqa: B006
+    brand: Annotated[Values, Query()] = [],  # noqa: B006
+    colour: Annotated[Values, Query()] = [],  # noqa: B006
+    season: Annotated[Values, Query()] = [],  # noqa: B006
+    gender: Annotated[Values, Query()] = [],  # noqa: B006
+    price_min: Money | None = None,
+    price_max: Money | None = None,
+    in_stock: bool = False,
+    offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
+    limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
+) -> Any:
+    """Look through the catalogue."""
+    lists = {"categories": category, "groups": group, "brands": brand, "colours": colour, "seasons": season}
+    told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
+    filters = Filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
+    shop = _shop(request)
+    return await shop.quick.run(_page, shop.wall, q, filters, offset, limit)
+
+
+@router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
+async def upload(
+    request: Request,
+    picture: Annotated[UploadFile, File(description="JPEG, PNG or WebP.")],
+    category: Annotated[Text, Form()],
+    title: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+) -> Any:
+    """A photo of one's own garment becomes an item, until the service ends or another index is opened."""
+    shop = _shop(request)
+    data, kind = await picture.read(), picture.content_type
+
+    def taken() -> dict[str, Any]:
+        item_id = shop.add(read_upload(data, kind), category=category, title=title)
+        return shop.wall.item(shop.row(item_id))
+
+    return await shop.uploading.run(taken)
+
+
+@router.get(
+    "/items/{item_id:path}/image",
+    tags=["items"],
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "The picture has not changed."}},
+)
+async def image(
+    request: Request,
+    item_id: str,
+    size: Annotated[int, Query(ge=1, le=4096, description="Pixels along the longer side, rounded up.")] = 384,
+) -> Response:
+    """The picture of an item as a JPEG, or what stands for one that is missing."""
+    shop, known = _shop(request), request.headers.get("if-none-match", "")
+    return await shop.picture_workers.run(_picture, shop, item_id, size, known)
+
+
+@router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
+async def item(request: Request, item_id: str) -> Any:
+    """One item."""
+    wall = _shop(request).wall
+    return wall.item(wall.row(item_id))
+
+
+@router.post("/score", response_model=LooksTold, tags=["looks"])
+async def score(request: Request, given: ScoreGiven) -> Any:
+    """How well outfits go together, in the order they are given."""
+    return {"looks": await _shop(request).judge(given.outfits)}
+
+
+@router.post("/complete", response_model=LooksTold, tags=["looks"])
+async def complete(request: Request, given: CompleteGiven) -> Any:
+    """Whole looks around the anchors."""
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.complete(
+            given.anchors,
+            slots=given.slots,
+            filters=filters,
+            budget=given.budget,
+            k=given.k,
+            diversity=given.diversity,
+        )
+
+    return {"looks": await _shop(request).ask(made)}
+
+
+@router.post("/fill", response_model=LooksTold, tags=["looks"])
+async def fill(request: Request, given: FillGiven) -> Any:
+    """The items that fit into one gap."""
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.fill(given.items, given.slot, filters=filters, k=given.k, diversity=given.diversity)
+
+    return {"looks": await _shop(request).ask(made)}
+
+
+@router.post("/improve", response_model=SwapsTold, tags=["looks"])
+async def improve(request: Request, given: ImproveGiven) -> Any:
+    """Which item hurts, and what to swap it for."""
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k)
+
+    return {"swaps": await _shop(request).ask(made)}
+
+
+@router.post("/similar", response_model=SimilarsTold, tags=["looks"])
+async def similar(request: Request, given: SimilarGiven) -> Any:
+    """Substitutes for an item."""
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return stylist.similar(given.item, filters=filters, k=given.k)
+
+    return {"items": await _shop(request).ask(made)}
+
+
+@router.post("/explain", response_model=WhyTold, tags=["looks"])
+async def explain(request: Request, given: ExplainGiven) -> Any:
+    """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
+    filters = given.filters.filters()
+
+    def made(stylist: Stylist) -> Any:
+        return why.explain(stylist, given.items, swap=given.swap, filters=filters).to_dict()
+
+    return await _shop(request).ask(made)

@@ -1,0 +1,267 @@
+"""Schemas: what programs may ask, and what they are told; the OpenAPI schema is made of these."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from goeswith.data.filters import Filters
+from goeswith.studio.service import limits
+
+
+class Given(BaseModel):
+    """A request; a field that it does not have is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """An answer, made of what the library returns."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what is not known is null."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.TEXT_LENGTH)]
+Items = Annotated[list[Text], Field(max_length=limits.ITEMS)]
+Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
+Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
+Money = Annotated[float, Field(ge=0, le=1e12)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Number = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class FiltersGiven(Given):
+    """What items have to be; an empty list lets every value pass."""
+
+    categories: Values = []
+    groups: Values = []
+    brands: Values = []
+    colours: Values = []
+    seasons: Values = []
+    genders: Values = []
+    exclude: Annotated[list[Text], Field(max_length=limits.FILTER_VALUES, description="Item ids.")] = []
+    price_min: Money | None = None
+    price_max: Money | None = None
+    in_stock: bool = False
+
+    def filters(self) -> Filters:
+        """As the library has them.
+
+        Raises:
+            CatalogueError: they contradict each other.
+        """
+        return Filters(**self.model_dump())
+
+
+class ScoreGiven(Given):
+    """Outfits to score."""
+
+    outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
+
+
+class CompleteGiven(Given):
+    """A look to be made around anchors."""
+
+    anchors: Items
+    slots: Annotated[list[Text], Field(min_length=1, max_length=limits.SLOTS, description="Groups or categories.")]
+    filters: FiltersGiven = FiltersGiven()
+    budget: Money | None = Field(None, description="Of the whole look.")
+    k: Wanted = 5
+    diversity: Share = 0.0
+
+
+class FillGiven(Given):
+    """A gap to be filled."""
+
+    items: Items
+    slot: Text
+    filters: FiltersGiven = FiltersGiven()
+    k: Wanted = 10
+    diversity: Share = 0.0
+
+
+class ImproveGiven(Given):
+    """An outfit to be made better by one swap."""
+
+    items: Items
+    locked: Items = []
+    filters: FiltersGiven = FiltersGiven()
+    k: Wanted = 5
+
+
+class ExplainGiven(Given):
+    """An outfit whose score is to be explained."""
+
+    items: Items
+    filters: FiltersGiven = FiltersGiven()
+    swap: bool = Field(True, description="Look for the swap that would help most; without it the rest is quicker.")
+
+
+class SimilarGiven(Given):
+    """An item that substitutes are wanted for."""
+
+    item: Text
+    filters: FiltersGiven = FiltersGiven()
+    k: Wanted = 10
+
+
+class LookTold(Told):
+    """An outfit with its score; higher goes together better."""
+
+    item_ids: list[str]
+    added: list[str]
+    score: Number = Field(description="Higher goes together better; null where an item has no features.")
+    probability: Number = Field(description="Calibrated; null where there were too few outfits to calibrate on.")
+    percentile: Number = Field(description="0 to 100, against the outfits of the data set.")
+    price: Number
+    notes: list[str]
+
+
+class LooksTold(Told):
+    """Outfits, best first, or in the order they were given."""
+
+    looks: list[LookTold]
+
+
+class SwapTold(Told):
+    """One item for another."""
+
+    removed: str
+    added: str
+    look: LookTold
+    gain: Number
+
+
+class SwapsTold(Told):
+    """Swaps, best first."""
+
+    swaps: list[SwapTold]
+
+
+class SimilarTold(Told):
+    """A substitute."""
+
+    item_id: str
+    similarity: Number
+
+
+class SimilarsTold(Told):
+    """Substitutes, nearest first."""
+
+    items: list[SimilarTold]
+
+
+class FiredTold(Told):
+    """A rule that two of the items fulfil or break."""
+
+    rule: dict[str, Any]
+    top: str
+    bottom: str
+    confidence: Number = Field(description="How far it is trusted, 0 to 1.")
+    says: str
+
+
+class WhyTold(Told):
+    """Why an outfit has its score. Places count from 0, in the order of the items."""
+
+    item_ids: list[str]
+    look: LookTold
+    pairs: list[list[Number]] = Field(description="How well two items go together; null on the diagonal.")
+    contributions: list[Number] = Field(description="What the score loses without the item; higher: it helps.")
+    attributes: list[Number] | None = Field(description="Share of each attribute mask; null for models without.")
+    weakest_pair: list[int]
+    weakest_item: int
+    rules: list[FiredTold]
+    swap: SwapTold | None
+    sentence: str
+
+
+class ItemTold(Told):
+    """An item of the catalogue."""
+
+    item_id: str
+    category: str
+    group: str | None
+    title: str | None
+    price: Number
+    colour: str | None
+    material: str | None
+    pattern: str | None
+    brand: str | None
+    season: str | None
+    gender: str | None
+    image: str = Field(description="Path of its picture in this service.")
+    scored: bool = Field(
+        description="Whether it can be scored: it has features, and the model has seen its category. An outfit with an "
+        "item that cannot is refused."
+    )
+    guest: bool = Field(description="Whether it was uploaded here.")
+
+
+class PageTold(Told):
+    """Part of the catalogue, in its order."""
+
+    items: list[ItemTold]
+    total: int = Field(description="How many there are in all.")
+    offset: int
+    limit: int
+
+
+class FacetsTold(Told):
+    """How many items have each value."""
+
+    facets: dict[str, dict[str, int]]
+
+
+class IndexTold(Told):
+    """The index that answers."""
+
+    model: str
+    dataset: str
+    build: str = Field(description="Another one, another index.")
+    items: int
+    guests: int
+    calibrated: bool = Field(description="Whether scores have probabilities and percentiles.")
+    stale: str = Field(description="What became of the data set since it was indexed; empty where it is the same.")
+    changed: bool = Field(description="Another index lies in the folder; POST /v1/reload opens it.")
+
+
+class ReloadTold(IndexTold):
+    """The index that answers from now on."""
+
+    lost: str = Field(description="Which uploaded items it does not take, and why; empty where it takes all.")
+
+
+class Problem(BaseModel):
+    """Why a request was not answered: a problem document of RFC 9457."""
+
+    type: str
+    title: str = Field(description="Of the HTTP status.")
+    status: int
+    detail: str = Field(description="One sentence for people.")
+    reason: str = Field(description="One word for programs.")
+    item_ids: list[str] = Field(description="The items that the sentence speaks of.")
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}, "description": text}
+    for status, text in {
+        400: "The request cannot be read.",
+        401: "The token is missing.",
+        403: "The request comes from another site.",
+        404: "There is no such item.",
+        408: "The request did not arrive in time.",
+        409: "The state of the service does not allow it.",
+        413: "The request is too large.",
+        415: "The kind of file or body is not taken.",
+        422: "The request makes no sense here.",
+        503: "Too much to do, now or for this request.",
+    }.items()
+}

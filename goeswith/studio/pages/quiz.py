@@ -1,0 +1,122 @@
+"""Quiz: fill in the blank, a person against the model, on test outfits that the model did not learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from goeswith.data.freeze import make_questions
+from goeswith.data.questions import read_questions
+from goeswith.errors import DataError, GoeswithError
+from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.verdicts import scored
+from goeswith.studio.pages.views import items
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.source import dataset
+
+KINDS = ("matched", "category", "random")
+"""Negatives of the question file to ask, the first that is there: matched ones leave nothing to go by but taste."""
+CHOICES = 4
+MOST_WORN = 8
+"""Items beside the blank; larger outfits do not fit on a phone."""
+
+
+@once
+def questions(wall: Wall) -> pl.DataFrame:
+    """The questions of the quiz: the data set's frozen ones, else some made of its test outfits.
+
+    Raises:
+        DataError: the data set is gone, or has no test outfit that makes one.
+    """
+    data = dataset(wall)
+    start = f"{data.outfit_source}-" if data.outfit_source else ""
+    files = [data.path / "questions" / f"{start}test-fitb-{kind}.parquet" for kind in KINDS]
+    for file in filter(Path.is_file, files):
+        frame = _askable(wall, read_questions(file, data.catalogue).frame)
+        if len(frame):
+            return frame
+    for kind in KINDS:
+        try:
+            frame, _ = make_questions(data.catalogue, data.outfits, "test", "fitb", kind, limit=200)
+        except GoeswithError:
+            continue
+        if len(frame := _askable(wall, frame)):
+            return frame
+    raise DataError(f"{data.path} has no test outfit that makes a question; import outfits with a test split")
+
+
+def _askable(wall: Wall, frame: pl.DataFrame) -> pl.DataFrame:
+    """Those of four choices whose items are all in the index, with features, and fit on a screen."""
+    present = set(np.array(wall.catalogue.ids, object)[wall.index.scorer.present].tolist())
+    able = [
+        len(row["candidates"]) == CHOICES and row["label"] is None and len(row["context"]) <= MOST_WORN
+        and present.issuperset((*row["context"], *row["candidates"]))
+        for row in frame.iter_rows(named=True)
+    ]  # fmt: skip
+    return frame.filter(pl.Series(able, dtype=pl.Boolean))
+
+
+def order(count: int, seed: int) -> np.ndarray:
+    """Places (count,) of the questions in the order that they are asked in."""
+    told: np.ndarray = np.random.default_rng(seed).permutation(count)
+    return told
+
+
+def ask(wall: Wall, seed: int, number: int) -> dict[str, Any]:
+    """A question as it is shown, without its answer: what is worn, where the blank is, and the candidates."""
+    frame = questions(wall)
+    row = frame.row(int(order(len(frame), seed)[number % len(frame)]), named=True)
+    worn = items(wall, row["context"])
+    return {
+        "before": worn[: row["position"]], "after": worn[row["position"] :],
+        "candidates": items(wall, row["candidates"]), "row": row, "questions": len(frame),
+    }  # fmt: skip
+
+
+def answer(wall: Wall, row: dict[str, Any], choice: int) -> dict[str, Any]:
+    """What was worn, what the model picks, and who is right; a tie at the top makes the model wrong."""
+    at = row["position"]
+    outfits = [[*row["context"][:at], one, *row["context"][at:]] for one in row["candidates"]]
+    looks = scored(wall, outfits)
+    scores = np.array([look.score for look in looks])
+    best = np.flatnonzero(scores == np.nanmax(scores))
+    pick = int(best[0]) if len(best) == 1 else -1
+    return {
+        "truth": row["answer"], "choice": choice, "pick": pick, "looks": looks,
+        "you_right": choice == row["answer"], "model_right": pick == row["answer"],
+    }  # fmt: skip
+
+
+def page(wall: Wall, board: Board, seed: int, asked: int, you: int, model: int, choice: int) -> dict[str, Any]:
+    """All that the page shows. Nothing of the answer is in it before there is a choice."""
+    told: dict[str, Any] = {"told": None, "trouble": "", "questions": 0, "next": "", "said": ""}
+    counts = {"asked": max(asked, 0), "you": min(max(you, 0), asked), "model": min(max(model, 0), asked)}
+    try:
+        question = ask(wall, seed, counts["asked"])
+    except GoeswithError as error:
+        return told | counts | {"trouble": str(error)}
+    row = question.pop("row")
+    told |= question
+    told["same"] = len({one.category for one in question["candidates"]}) == 1
+    told["state"] = [("seed", seed), *counts.items()]
+    told["said"] = f"Question {counts['asked'] + 1}"
+    if 0 <= choice < CHOICES:
+        found = answer(wall, row, choice)
+        counts = {
+            "asked": counts["asked"] + 1, "you": counts["you"] + found["you_right"],
+            "model": counts["model"] + found["model_right"],
+        }  # fmt: skip
+        told |= {"told": found, "said": _said(found["you_right"], found["model_right"])}
+        told["next"] = address("/quiz", seed=seed, **counts, on=board.on, lock=board.lock)
+    return told | counts
+
+
+def _said(you: bool, model: bool) -> str:
+    if you and model:
+        return "Both right"
+    if you:
+        return "You are right, the model is not"
+    return "The model is right this time" if model else "Neither of you"

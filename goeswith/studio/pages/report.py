@@ -1,0 +1,156 @@
+"""Measuring: what the report page shows of a run: numbers beside floors, how it learned, its best and worst outfits."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goeswith.data.features import load_features
+from goeswith.data.questions import read_questions
+from goeswith.errors import GoeswithError
+from goeswith.evaluate.audit import yardsticks
+from goeswith.evaluate.evaluate import answer, report
+from goeswith.evaluate.reliability import reliability
+from goeswith.models import Scorer
+from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.verdicts import scored
+from goeswith.studio.pages.views import items
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.source import dataset, outfit_ids
+from goeswith.tables import Line, column, headlines, title
+from goeswith.train.run import Run
+
+log = logging.getLogger(__name__)
+
+EXTREMES = 6
+"""Outfits shown of the best and of the worst."""
+WIDTH, HEIGHT = 360, 200
+"""Of a chart."""
+
+
+def page(wall: Wall) -> dict[str, Any]:
+    """What is known at once; the numbers come later, see `numbers`."""
+    config, info = wall.index.run.config, wall.index.info
+    told = [("Model", f"{config['model']}, run {info['model']['title']}"), ("Encoder", config["encoder"])]
+    told += [("Items", f"{len(wall.catalogue):,}")]
+    try:
+        data = dataset(wall)
+        told += [
+            ("Outfits", f"{len(data.outfits):,}"), ("Data set", f"{data.name}, {data.fingerprint}"),
+            ("Where from", str(data.info.get("source", ""))), ("Licence", str(data.info.get("licence", ""))),
+        ]  # fmt: skip
+    except GoeswithError as error:
+        log.info("no outfits to report on: %s", error)
+    return {"told": [(name, text) for name, text in told if text]}
+
+
+def curve(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Validation AUC by epoch as a chart; none where the run does not say."""
+    history = [float(row["valid_auc"]) for row in result.get("history") or [] if "valid_auc" in row]
+    if len(history) < 2:
+        return None
+    low, high = min(history), max(history)
+    xs = np.linspace(6, WIDTH - 6, len(history))
+    ys = HEIGHT - 14 - (HEIGHT - 28) * (np.array(history) - low) / max(high - low, 1e-9)
+    best = int(np.argmax(history))
+    return {
+        "points": _points(xs, ys), "x": round(float(xs[best]), 1), "y": round(float(ys[best]), 1),
+        "low": f"{low:.3f}", "high": f"{high:.3f}", "best": f"{high:.3f}", "epoch": best + 1, "epochs": len(history),
+    }  # fmt: skip
+
+
+def _points(xs: np.ndarray, ys: np.ndarray) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+
+
+@once
+def numbers(wall: Wall) -> dict[str, Any]:
+    """Tables, calibration, best and worst outfits; measured once, when somebody first looks."""
+    try:
+        told = {"columns": [], "rows": [], "trouble": ""} | _table(wall)
+    except GoeswithError as error:
+        told = {"columns": [], "rows": [], "trouble": str(error)}
+    charts = {"reliability": _reliability(wall), "curve": curve(wall.index.run.config.get("result") or {})}
+    return told | charts | _extremes(wall)
+
+
+def _files(wall: Wall) -> list[Path]:
+    data = dataset(wall)
+    start = f"{data.outfit_source}-" if data.outfit_source else ""
+    found = [data.path / "questions" / f"{start}test-{task}-{kind}.parquet"
+             for task in ("compat", "fitb") for kind in ("random", "category", "matched")]  # fmt: skip
+    return [file for file in found if file.is_file()]
+
+
+def _table(wall: Wall) -> dict[str, Any]:
+    """The run and the floors on the frozen test questions, one row each."""
+    data, files = dataset(wall), _files(wall)
+    if not files:
+        return {"trouble": f"no test questions are frozen yet; freeze some: goeswith questions {data.path}"}
+    run = Run(wall.index.path / "model")
+    run.title = wall.index.run.title
+    features = load_features(data, run.config["encoder"])
+    scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)}
+    scorers |= {name.replace("_", " "): floor for name, floor in yardsticks(data, features).items()}
+    asked = [read_questions(file, data.catalogue) for file in files]
+    lines: dict[str, list[Line]] = {
+        name: [line for some in asked for line in report(answer(scorer, some), data).summary]
+        for name, scorer in scorers.items()
+    }
+    columns = headlines([line for some in lines.values() for line in some])
+    rows = []
+    for name, own in lines.items():
+        cells = {column(line): line for line in own}
+        rows.append({"name": name, "model": name == run.title, "cells": [_cell(cells.get(what)) for what in columns]})
+    return {"columns": [title(what) for what in columns], "rows": rows}
+
+
+def _cell(line: Line | None) -> dict[str, str] | None:
+    if line is None:
+        return None
+    return {"value": f"{line['value']:.3f}", "range": f"{line['low']:.3f}–{line['high']:.3f}"}
+
+
+def _reliability(wall: Wall) -> dict[str, Any] | None:
+    """How far the probability can be relied on, as a chart."""
+    if wall.index.scale is None:
+        return None
+    try:
+        data = dataset(wall)
+        run = Run(wall.index.path / "model")
+        found = reliability(wall.index.scale, run.scorer(data), data)
+    except GoeswithError as error:
+        log.info("no reliability: %s", error)
+        return None
+    if found is None:
+        return None
+    side = HEIGHT
+
+    def at(share: float) -> float:
+        return round(6 + (side - 12) * share, 1)
+
+    dots = [{"x": at(b.predicted), "y": side - at(b.observed), "low": side - at(b.low), "high": side - at(b.high)}
+            for b in found.bins]  # fmt: skip
+    return {"words": str(found), "dots": dots, "points": " ".join(f"{dot['x']},{dot['y']}" for dot in dots)}
+
+
+def _extremes(wall: Wall) -> dict[str, Any]:
+    """The test outfits that the model likes best, and least."""
+    try:
+        data = dataset(wall)
+        places = np.flatnonzero(data.outfits.splits == "test").tolist()
+    except GoeswithError:
+        return {"best": [], "worst": []}
+    outfits = [outfit_ids(data, place) for place in places]
+    outfits = [ids for ids in outfits if all(one in wall.index.shelf.place for one in ids)]
+    looks = [look for look in scored(wall, outfits) if np.isfinite(look.score)]
+    looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
+    count = min(EXTREMES, len(looks) // 2)
+    found = [
+        {"look": look, "pieces": items(wall, look.item_ids), "url": Board.of(look.item_ids, ()).url}
+        for look in (*looks[:count], *looks[::-1][:count])
+    ]
+    return {"best": found[:count], "worst": found[count:]}

@@ -1,0 +1,103 @@
+"""Switches: rules as an address holds them: those that are there, which of them are off, and those written there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from goeswith.errors import DataError
+from goeswith.rules.mine import mine
+from goeswith.rules.rules import Rule, match, read_rules
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.source import dataset
+
+MINED = 16
+"""Rules found in training outfits where neither run nor data set brings any."""
+WRITTEN = 12
+"""Rules that one page takes."""
+
+
+@dataclass(frozen=True)
+class Switched:
+    """The rules of a page: those that were there, which of them are off, and those that somebody wrote."""
+
+    origin: str
+    base: tuple[Rule, ...]
+    off: frozenset[int]
+    written: tuple[Rule, ...]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All of them."""
+        return (*self.base, *self.written)
+
+    @property
+    def active(self) -> list[bool]:
+        """One a rule."""
+        return [place not in self.off for place in range(len(self.rules))]
+
+
+def switched(wall: Wall, off: Sequence[int], written: Sequence[str]) -> Switched:
+    """What an address says.
+
+    Raises:
+        DataError: a written rule is none, or the data set is gone.
+    """
+    origin, base = _base(wall)
+    rules = [parse(text) for text in written[:WRITTEN]]
+    known = {dataclasses.replace(rule, note="") for rule in base}
+    fresh = tuple(dict.fromkeys(rule for rule in rules if rule not in known))
+    return Switched(origin, base, frozenset(off), fresh)
+
+
+@once
+def _base(wall: Wall) -> tuple[str, tuple[Rule, ...]]:
+    told = wall.index.run.config.get("rules")
+    if told is not None:
+        return "run", tuple(Rule(**rule) for rule in told["rules"])
+    data = dataset(wall)
+    file = data.path / "rules.toml"
+    if file.is_file():
+        return "file", tuple(read_rules(file))
+    return "mined", tuple(mined.rule for mined in mine(data, most=MINED))
+
+
+def parse(text: str) -> Rule:
+    """A rule from the address: attribute, top, bottom and sign as a JSON list.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        attribute, top, bottom, sign = json.loads(text)
+        return Rule(str(attribute), str(top).strip(), str(bottom).strip(), sign)
+    except (ValueError, TypeError, RecursionError):
+        raise DataError("the address holds a rule that cannot be read; write it anew below") from None
+
+
+def text_of(rule: Rule) -> str:
+    """What `parse` reads."""
+    return json.dumps([rule.attribute, rule.top, rule.bottom, rule.sign], ensure_ascii=False)
+
+
+def others(wall: Wall, written: Sequence[str], use: Sequence[int]) -> list[int]:
+    """Places of the rules that are not used: a form sends those that are."""
+    return sorted(set(range(len(switched(wall, (), written).rules))) - set(use))
+
+
+def added(wall: Wall, written: Sequence[str], draft: Mapping[str, str]) -> list[str]:
+    """The written rules with one more.
+
+    Raises:
+        DataError: it is no rule, stands there already, or there are too many. CatalogueError: an unknown attribute.
+    """
+    text = json.dumps([draft["attribute"], draft["top"], draft["bottom"], draft["sign"]])
+    rule = parse(text)
+    match([rule], wall.catalogue)
+    if rule in {dataclasses.replace(one, note="") for one in switched(wall, (), written).rules}:
+        raise DataError(f"the rule {str(rule)!r} is there already; switch it on or write another")
+    if len(written) >= WRITTEN:
+        raise DataError(f"{WRITTEN} rules are written here already; keep them in a rule file")
+    return [*written, text_of(rule)]

@@ -1,0 +1,86 @@
+"""Ruling: the page of rules: each with how often it is right and examples, and what all that are on change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from goeswith.errors import GoeswithError
+from goeswith.rules.check import Checked, check
+from goeswith.rules.rules import Rule
+from goeswith.studio.pages.rule_effects import effect
+from goeswith.studio.pages.rule_switches import Switched, switched, text_of
+from goeswith.studio.pages.views import item
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.source import dataset
+
+ORIGINS = {
+    "run": "This run was taught by these rules; how far each is trusted was learned.",
+    "file": "From the data set's rules.toml. Every rule that speaks is trusted alike.",
+    "mined": "Found in the training outfits just now. Every rule that speaks is trusted alike.",
+}
+ALIKE = "This run was taught by these rules. Beside one that was written here, all of them are trusted alike."
+
+
+def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
+    """Coverage, precision and examples of each rule, on validation outfits.
+
+    Raises:
+        DataError, CatalogueError: see `goeswith.rules.check.check`.
+    """
+    known = _known(wall)
+    for rule in rules:
+        if rule not in known:
+            known[rule] = check([rule], dataset(wall), splits=("valid",), examples=2)[0]
+    return [known[rule] for rule in rules]
+
+
+@once
+def _known(wall: Wall) -> dict[Rule, Checked]:
+    """What was found of rules so far."""
+    return {}
+
+
+def values(wall: Wall) -> dict[str, list[str]]:
+    """Attribute → values that the catalogue has, for those who write a rule."""
+    columns = ("category", "colour", "material", "pattern", "brand", "season")
+    frame = wall.catalogue.items
+    found = {name: frame[name].drop_nulls().value_counts(sort=True)[name].to_list()[:200] for name in columns}
+    return {name: told for name, told in found.items() if len(told) > 1} | {"word": []}
+
+
+def page(wall: Wall, off: Sequence[int], written: Sequence[str]) -> dict[str, Any]:
+    """All that the page of rules shows; what cannot be done is told in its place."""
+    told: dict[str, Any] = {
+        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "off": list(off),
+        "written": list(written),
+    }  # fmt: skip
+    try:
+        there = switched(wall, off, written)
+        told["origin"] = ORIGINS[there.origin]
+        if there.origin == "run" and there.written:
+            told["origin"] = (
+                "This run was taught by these rules. Beside one that was written here, all are trusted alike."
+            )
+        found = checked(wall, there.rules)
+        told["rules"] = [_row(wall, there, place, one) for place, one in enumerate(found)]
+        told["effect"] = effect(wall, there) if there.rules else None
+        told["said"] = f"{sum(there.active)} of {len(there.rules)} rules are on"
+    except GoeswithError as error:
+        told["trouble"] = str(error)
+    return told
+
+
+def _row(wall: Wall, there: Switched, place: int, found: Checked) -> dict[str, Any]:
+    measured = found.measured["valid"]
+    examples = [
+        {"pieces": [item(wall, wall.index.shelf.place[one]) for one in example.items], "good": good}
+        for good, some in ((True, found.right[:2]), (False, found.wrong[:1])) for example in some
+        if all(one in wall.index.shelf.place for one in example.items)
+    ]  # fmt: skip
+    return {
+        "place": place, "rule": found.rule, "on": place not in there.off, "written": place >= len(there.base),
+        "text": text_of(found.rule), "coverage": measured.coverage, "precision": measured.precision,
+        "active": measured.active, "low": measured.interval[0], "high": measured.interval[1], "examples": examples,
+        "warnings": found.warnings,
+    }  # fmt: skip

@@ -1,0 +1,194 @@
+"""Verdicts: what the pages say of a board: its score, the lines between its items, and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.shop.contributions import pair_matrix
+from goeswith.shop.explain import explain
+from goeswith.shop.reasons import Why
+from goeswith.shop.stylist import Look
+from goeswith.studio.pages.board import Board, Drawing, address, draw
+from goeswith.studio.pages.obstacles import in_titles
+from goeswith.studio.pages.views import Item, item, items, standing, verdict
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.feedback import keep
+from goeswith.studio.service.source import dataset, outfit_ids
+
+log = logging.getLogger(__name__)
+
+STARTS = 6
+"""Outfits offered to an empty board."""
+WORN = 1000
+"""Worn outfits whose pairs the lines of a board are compared with."""
+LEAST = 200
+"""Pair scores of outfits of one size for that size to be compared on its own."""
+
+
+def tray(wall: Wall, board: Board) -> dict[str, Any]:
+    """The board in small: its items and its score."""
+    shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
+    look, trouble = judged(wall, shown)
+    told = trouble if look is None else f"{len(shown)} items on the board, {_said(look)}"
+    return {
+        "shown": shown, "look": look, "trouble": trouble, "full": board.told,
+        "said": " ".join(filter(None, (board.told, told or _counted(shown)))),
+    }  # fmt: skip
+
+
+def judged(wall: Wall, shown: Sequence[Item]) -> tuple[Look | None, str]:
+    """The look of two items or more, or why there is none."""
+    ids = [one.id for one in shown]
+    try:
+        if len(ids) > 1:
+            return wall.stylist.judge(ids), ""
+        wall.stylist.assortment.outfit(ids, least=0)
+    except CatalogueError as error:
+        return None, in_titles(error, shown)
+    return None, ""
+
+
+def table(
+    wall: Wall, board: Board, *, swap: str = "", saved: str = "", waits: str = "", trouble: str = ""
+) -> dict[str, Any]:
+    """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told."""
+    unknown = [one for one in board.on if one not in wall.index.shelf.place]
+    notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown]
+    shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
+    known = Board.of([one.id for one in shown], board.lock)
+    look, silent = judged(wall, shown)
+    notes += filter(None, (board.told, silent or trouble))
+    why, drawn = None, None
+    if look is not None and np.isfinite(look.score):
+        found = explain(wall.stylist, known.on, swap=False)
+        why, drawn = _told(found, shown), _drawn(wall, found, shown)
+    said = _counted(shown) if look is None else f"{_counted(shown)}: {_said(look)}"
+    said = f"{board.told} {said}".strip()
+    return {
+        "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
+        "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(wall),
+        "waits": item(wall, wall.index.shelf.place[waits]) if waits in wall.index.shelf.place else None,
+        "more": address("/board/more", on=known.on, lock=known.lock, swap=swap),
+    }  # fmt: skip
+
+
+def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
+    """Looks of outfits as they are: unlike `Stylist.judge_many`, with no score where the model has none."""
+    if not outfits:
+        return []
+    width = max(map(len, outfits))
+    rows = np.array([[wall.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
+    lengths = np.array([len(ids) for ids in outfits])
+    scores, scale = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None]), wall.index.scale
+    likely = scale.probability(scores, lengths).tolist() if scale else [None] * len(outfits)
+    places = scale.percentile(scores, lengths).tolist() if scale else [None] * len(outfits)
+    told = zip(outfits, scores.tolist(), likely, places, strict=True)
+    return [Look(tuple(ids), (), score, probability, place, None) for ids, score, probability, place in told]
+
+
+def _counted(shown: Sequence[Item]) -> str:
+    return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
+
+
+def _said(look: Look) -> str:
+    return ", ".join(filter(None, (verdict(look), standing(look))))
+
+
+def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
+    """What the panel beside the board shows."""
+    pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
+    names = {one.id: one.name for one in shown}
+    return {
+        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "rows": _bars([one.name for one in shown], found.contributions),
+        "masks": [] if found.attributes is None else _bars(
+            [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes
+        ),
+        "rules": [
+            {"text": str(fired.rule), "note": f"{names[fired.top]}, {names[fired.bottom]}", "trust": fired.confidence}
+            for fired in found.rules
+        ],
+    }  # fmt: skip
+
+
+def _bars(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
+    """Values as bars to the right and left of a line at 58, at most 54 long."""
+    most = max(1e-9, float(np.nanmax(np.abs(values), initial=0.0)))
+    rows = []
+    for name, value in zip(names, values.tolist(), strict=True):
+        width = 0.0 if np.isnan(value) else round(54 * abs(value) / most, 1)
+        rows.append({"name": name, "value": value, "width": width, "x": 58 - width if value < 0 else 58})
+    return rows
+
+
+@once
+def _worn(wall: Wall) -> dict[int, np.ndarray]:
+    """Scores of the pairs of outfits that somebody wore, ascending, by size of the outfit; 0 for all sizes."""
+    data = dataset(wall)
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(data.outfits.splits != "train"))[:WORN]
+    items, mask = data.outfits.take(chosen).padded()
+    place = np.array([wall.index.shelf.place.get(one, -1) for one in data.catalogue.ids])
+    items = place[items]
+    whole = (items >= 0).all(axis=1)
+    pairs, sizes = pair_matrix(wall.index.scorer, items[whole], mask[whole]), mask[whole].sum(axis=1)
+    found = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
+    return {size: told for size, told in found.items() if len(told) >= LEAST} | {0: _sorted(pairs)}
+
+
+def _sorted(pairs: np.ndarray) -> np.ndarray:
+    told: np.ndarray = np.sort(pairs[np.isfinite(pairs)])
+    return told
+
+
+def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
+    """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
+
+    Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
+    """
+    try:
+        known = _worn(wall) if wall.index.scale else {0: np.empty(0)}
+    except GoeswithError as error:
+        log.info("lines have one colour: %s", error)
+        known = {0: np.empty(0)}
+    worn = known.get(len(shown), known[0])
+    ahead = np.searchsorted(worn, found.pairs) / len(worn) if len(worn) else np.full(found.pairs.shape, np.nan)
+    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), found.weakest_pair)
+
+
+def save(wall: Wall, board: Board, file: Path) -> str:
+    """Keep the outfit with what the model says of it; returns its id.
+
+    Raises:
+        CatalogueError: it is no outfit. DataError: the file cannot be written.
+    """
+    look, info = wall.stylist.judge(board.on), wall.index.info
+    told = {
+        "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
+        "model": info["model"]["title"], "weights": info["model"]["weights"], "dataset": info["dataset"]["name"],
+        "guests": [one for one in board.on if one in wall.guests],
+    }  # fmt: skip
+    return keep(file, board.on, **told)
+
+
+def starts(wall: Wall) -> list[dict[str, Any]]:
+    """Outfits that somebody wore, to begin with; none where the data set is gone."""
+    try:
+        data = dataset(wall)
+        chosen = np.random.default_rng(7).permutation(len(data.outfits))[: 20 * STARTS].tolist()
+    except GoeswithError as error:
+        log.info("no outfits to begin with: %s", error)
+        return []
+    found: list[dict[str, Any]] = []
+    for place in chosen:
+        on = outfit_ids(data, place)
+        if 3 <= len(on) <= 6 and all(one in wall.index.shelf.place for one in on):
+            found.append({"url": Board.of(on, ()).url, "pieces": items(wall, on)})
+        if len(found) == STARTS:
+            break
+    return found

@@ -1,0 +1,135 @@
+"""Views: items, numbers and what is looked for, as the pages show them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from goeswith.data.catalogue import GROUPS
+from goeswith.shop.stylist import Look
+from goeswith.shop.wording import score
+from goeswith.studio.service.catalogue_view import Wall, image_path, once
+from goeswith.studio.service.thumbnails import inside
+
+SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
+"""Width over height of the tiles; studio.css has the same."""
+PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
+TOLD = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item on a page. image: path of its picture, without a size."""
+
+    id: str
+    name: str
+    category: str
+    group: str | None
+    price: float | None
+    image: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def picture(self, size: int) -> str:
+        """Path of its picture, so many pixels along a side."""
+        return f"{self.image}{'&' if '?' in self.image else '?'}size={size}"
+
+
+def item(wall: Wall, row: int) -> Item:
+    """The item of a catalogue row."""
+    told = wall.catalogue.items.row(row, named=True)
+    name = (told["title"] or "").strip() or f"{told['category']} {told['item_id']}"
+    facts = [(field, str(told[field])) for field in TOLD if told[field]]
+    if told["price"] is not None:
+        facts.append(("price", price(told["price"])))
+    return Item(
+        told["item_id"], name, told["category"], told["group"], told["price"], image_path(told["item_id"]),
+        (*facts, ("number", told["item_id"])),
+    )  # fmt: skip
+
+
+def items(wall: Wall, item_ids: Any) -> list[Item]:
+    """The items of ids, all of them known."""
+    return [item(wall, wall.row(item_id)) for item_id in item_ids]
+
+
+@once
+def shape(wall: Wall) -> str:
+    """Of most pictures of the catalogue: every tile gets it, so that photos fill theirs and nothing is cut off."""
+    some = wall.catalogue.items["image"].drop_nulls()[:2000:97].to_list()
+    paths = [path for name in some if (path := inside(wall.index.images, name)) is not None]
+    sizes = [size for path in paths if (size := _size(path)) is not None]
+    ratio = float(np.median([width / height for width, height in sizes])) if sizes else 1.0
+    return min(SHAPES, key=lambda name: abs(SHAPES[name] - ratio))
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except Exception:  # a broken file makes Pillow raise nearly anything; it has no say in the shape
+        return None
+
+
+def sentence(message: str) -> str:
+    """A message as a sentence: it begins with a capital and ends with a full stop."""
+    return message[:1].upper() + message[1:].removesuffix(".") + "."
+
+
+def percent(share: float | None) -> str:
+    """A share in whole per cent."""
+    return "–" if share is None or math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def price(number: float) -> str:
+    """A price; the catalogue says no currency."""
+    return f"{number:,.2f}"
+
+
+def signed(number: float) -> str:
+    """A difference with its sign."""
+    return "–" if math.isnan(number) else f"{number:+.2f}".replace("-", "−")
+
+
+def verdict(look: Look) -> str:
+    """The probability of a look, or its score where there is none."""
+    if math.isnan(look.score):
+        return "no score"
+    return score(look.score) if look.probability is None else percent(look.probability)
+
+
+def standing(look: Look) -> str:
+    """Where a look stands among the outfits of the data set."""
+    if look.percentile is None:
+        return ""
+    share = f"{look.percentile:.0f}"
+    return {"0": "worse than nearly all worn outfits", "100": "better than nearly all worn outfits"}.get(
+        share, f"better than {share} % of worn outfits"
+    )
+
+
+def plural(group: str) -> str:
+    """A group as a heading."""
+    return PLURALS.get(group, f"{group}s").capitalize()
+
+
+def count(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}"
+
+
+def groups_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Groups of the catalogue in their usual order, and how many items each has."""
+    return [(name, counts[name]) for name in GROUPS if counts.get(name)]
+
+
+FILTERS = {
+    "percent": percent, "price": price, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
+    "plural": plural, "count": count,
+}  # fmt: skip
+"""Of the templates."""

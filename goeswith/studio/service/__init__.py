@@ -1,0 +1,1 @@
+"""Service: what API and pages share: the open index, limits, workers, pictures and refusals."""

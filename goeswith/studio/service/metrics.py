@@ -1,0 +1,76 @@
+"""Metrics: what the service counts of itself, in the form that Prometheus reads."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from goeswith.studio.service.shared import Shop
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"})
+"""That have a series of their own: anybody can invent more."""
+HUNG_UP = 499
+"""Counted as the status of requests whose clients did not wait for one."""
+OUTFITS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """The counters of one app; two apps in one process do not mix theirs."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "goeswith_requests", "Requests answered.", ["method", "path", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "goeswith_request_seconds", "Time to answer.", ["path"], buckets=SECONDS, registry=self.registry
+        )
+        self.outfits = Histogram(
+            "goeswith_batch_outfits", "Outfits scored in one call.", buckets=OUTFITS, registry=self.registry
+        )
+        self._watch("goeswith_items", "Items of the catalogue, uploaded ones too.", lambda: len(shop.catalogue))
+        self._watch("goeswith_guests", "Uploaded items.", lambda: len(shop.guests))
+        self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.bytes)
+        self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.busy)
+        shop.batcher.told = self.outfits.observe
+
+    def _watch(self, name: str, text: str, value: object) -> None:
+        Gauge(name, text, registry=self.registry).set_function(value)  # type: ignore[arg-type]
+
+    def page(self) -> bytes:
+        """All of them, as text."""
+        return generate_latest(self.registry)
+
+
+class Measured:
+    """Counts and times every request that passes through to `app`."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status, start = HUNG_UP, time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            path = getattr(scope.get("route"), "path", "other")  # the template: ids would make endless series
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.requests.labels(method, path, status).inc()
+            self.metrics.seconds.labels(path).observe(time.perf_counter() - start)

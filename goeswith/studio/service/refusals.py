@@ -1,0 +1,52 @@
+"""Refusals: requests that get no answer, and why: a word for programs, a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse
+
+from goeswith.errors import GoeswithError
+
+STATUS = {"too_many_guests": 409}
+"""Of errors of the library; 422 for all others."""
+HEADERS = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}}
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+"""Sent with every answer: a script in a title stays text, and nothing is loaded from another host."""
+
+
+class Refused(GoeswithError):
+    """A request that is not answered: the HTTP status, a reason for programs, and one sentence for people."""
+
+    def __init__(self, status: int, reason: str, message: str, item_ids: Sequence[str] = ()) -> None:
+        super().__init__(message, reason=reason, item_ids=item_ids)
+        self.status = status
+
+
+def stopping() -> Refused:
+    """Of a service that is being stopped."""
+    return Refused(503, "stopping", "the service is being stopped; ask again when it is back")
+
+
+def as_refused(error: GoeswithError) -> Refused:
+    """An error of the library as an answer."""
+    if isinstance(error, Refused):
+        return error
+    return Refused(STATUS.get(error.reason, 422), error.reason or "no_answer", str(error), error.item_ids)
+
+
+def in_json(error: Refused) -> JSONResponse:
+    """What programs are told: a problem document (RFC 9457) with the reason and the items that are meant."""
+    body = {
+        "type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status, "detail": str(error),
+        "reason": error.reason, "item_ids": error.item_ids,
+    }  # fmt: skip
+    return JSONResponse(body, error.status, HEADERS.get(error.status), "application/problem+json")

@@ -1,0 +1,110 @@
+"""Thumbnails: pictures of items made small once, and kept in memory up to a bound."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from PIL import ExifTags, Image, ImageDraw
+
+from goeswith.data.encoders.pictures import read_picture
+from goeswith.studio.service.limits import THUMBNAIL_BYTES, THUMBNAIL_SIDES
+
+QUALITY = 85
+"""Of the JPEG files."""
+
+
+def side_of(asked: int) -> int:
+    """The smallest side that thumbnails have and that is as large as the one asked for; else the largest."""
+    return next((side for side in THUMBNAIL_SIDES if side >= asked), THUMBNAIL_SIDES[-1])
+
+
+def inside(folder: Path | None, name: str | None) -> Path | None:
+    """The file that a catalogue names in a folder; None where it names none, or one that lies elsewhere."""
+    if folder is None or not name:
+        return None
+    path = PurePosixPath(name)
+    return None if path.is_absolute() or ".." in path.parts else folder / path
+
+
+def version_of(path: Path | None) -> str:
+    """Changes when the file does; 'none' where there is no file."""
+    try:
+        told = path.stat() if path is not None else None
+    except (OSError, ValueError):  # a NUL byte in the name is a ValueError
+        told = None
+    return f"{told.st_mtime_ns:x}-{told.st_size:x}" if told else "none"
+
+
+def shrink(picture: Path | io.BytesIO, side: int) -> Image.Image:
+    """A picture as RGB on white, in its own shape, so many pixels along its longer side.
+
+    Raises:
+        DataError: it is missing, or cannot be decoded.
+    """
+    square = Image.fromarray(read_picture(picture, (side, side)))  # type: ignore[arg-type]
+    with Image.open(picture) as opened:
+        width, height = opened.size
+        if opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5:  # lies on its side
+            width, height = height, width
+    wide, high = (max(1, round(side * length / max(width, height))) for length in (width, height))
+    left, top = (side - wide) // 2, (side - high) // 2
+    return square.crop((left, top, left + wide, top + high))
+
+
+def make(picture: Path | io.BytesIO, side: int) -> bytes:
+    """The same as a JPEG."""
+    return _jpeg(shrink(picture, side))
+
+
+@cache
+def placeholder(side: int) -> bytes:
+    """What stands for a picture that is missing or broken: a hanger on grey."""
+    picture = Image.new("RGB", (side, side), "#eceae6")
+    draw, unit = ImageDraw.Draw(picture), side / 24
+    width = max(2, side // 48)
+    hanger = [(12, 10.5), (20, 15.5), (4, 15.5), (12, 10.5)]
+    draw.line([(x * unit, y * unit) for x, y in hanger], "#a39e95", width, joint="curve")
+    draw.arc([10.7 * unit, 7 * unit, 13.3 * unit, 9.6 * unit], 160, 90, "#a39e95", width)
+    draw.line([(12 * unit, 9.6 * unit), (12 * unit, 10.5 * unit)], "#a39e95", width)
+    return _jpeg(picture)
+
+
+class Thumbnails:
+    """Small pictures by key, made when they are first asked for; the least recently used go first.
+
+    Safe to call from several threads. Two that ask for one new picture at once may both make it.
+    """
+
+    def __init__(self, most: int = THUMBNAIL_BYTES) -> None:
+        self.most, self.bytes = most, 0
+        self.kept: OrderedDict[tuple[str, int, str], bytes] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, key: tuple[str, int, str], made: Callable[[], bytes]) -> bytes:
+        """The picture of a key (item id, side, version); `made` is called where it is not kept.
+
+        Raises:
+            DataError: `made` says so; nothing is kept then.
+        """
+        with self.lock:
+            if key in self.kept:
+                self.kept.move_to_end(key)
+                return self.kept[key]
+        picture = made()
+        with self.lock:
+            self.bytes += len(picture) - len(self.kept.pop(key, b""))
+            self.kept[key] = picture
+            while self.bytes > self.most:
+                self.bytes -= len(self.kept.popitem(last=False)[1])
+        return picture
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "JPEG", quality=QUALITY, optimize=True)
+    return written.getvalue()

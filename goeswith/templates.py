@@ -1,0 +1,25 @@
+"""Templates: how pages and cards are rendered; a value that a template misses is an error, never an empty place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def environment(package: str, *, html: bool = True) -> Environment:
+    """The templates in the folder ``templates`` of a package, such as ``goeswith.studio``.
+
+    html: escape whatever is shown; switched off for Markdown.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=not html,
+    )

@@ -1,0 +1,250 @@
+"""Designers' knowledge: a teacher trained on their tops and bottoms, and the ways it reaches a student.
+
+``masks``            L_D of ADD (11): the student's masks start from the teacher's and stay near them. This is
+                     all that the paper carries over: |f| × K numbers.
+``responses``        the student matches the teacher's ranking of candidates for a slot.
+``initialisation``   the student's scorer (masks, W_0, W_k) starts from the teacher's.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from goeswith.config import above_zero, at_least, below_one
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.negatives import Negatives
+from goeswith.data.outfits import OutfitBatch, Outfits
+from goeswith.errors import ConfigError, DataError
+from goeswith.models import TrainingData, Vocabulary
+from goeswith.models.add_gnn import AddGnn
+from goeswith.models.losses import bpr, mask_distance, masked_distance, response_divergence
+from goeswith.models.teacher import Teacher, sides
+from goeswith.train.loop import corruptions
+from goeswith.train.source import Step
+
+WAYS = ("masks", "responses", "initialisation")
+
+
+@dataclass(frozen=True)
+class DesignersConfig:
+    """How a designers' teacher teaches.
+
+    carry: one or more of ``masks``, ``responses``, ``initialisation``, joined by ``+``.
+    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: of ``responses``.
+    teaching: ``frozen`` after its own training; ``joint`` trains the teacher's batches along with the
+    student's; ``ema`` teaches with a running average of such a teacher.
+    untrained: the control, a teacher that never learned.
+    """
+
+    carry: str = "masks"
+    distillation_weight: float = 1e-3
+    response_weight: float = 1.0
+    temperature: float = 1.0
+    candidates: int = 8
+    teaching: Literal["frozen", "joint", "ema"] = "frozen"
+    ema_decay: float = 0.99
+    untrained: bool = False
+
+    def __post_init__(self) -> None:
+        for way in self.carry.split("+"):
+            if way not in WAYS:
+                raise ConfigError(f"carry={self.carry!r}: {way!r} is not one of {', '.join(WAYS)} (join them with '+')")
+        at_least(self, 2, "candidates")
+        at_least(self, 0, "distillation_weight", "response_weight")
+        above_zero(self, "temperature")
+        below_one(self, "ema_decay")
+        if self.untrained and self.teaching != "frozen":
+            raise ConfigError(
+                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it learns along"
+            )
+
+    def check(self, student: str) -> None:
+        """Refuse ways that do not lead to a student of that name, before a teacher is trained for it.
+
+        Raises:
+            ConfigError: masks or the whole scorer were to be carried to a model that has none like them.
+        """
+        if student != "add-gnn" and self.carry != "responses":
+            raise ConfigError(
+                f"carry={self.carry}: masks and initialisation are add-gnn's; "
+                f"to {student} a teacher speaks by its rankings, --set carry=responses"
+            )
+
+
+def tops_and_bottoms(outfits: Outfits, catalogue: Catalogue) -> Outfits:
+    """Every pair of a top and a bottom worn together, as outfits of two: [top, bottom].
+
+    Raises:
+        DataError: no outfit has both.
+    """
+    owner = np.repeat(np.arange(len(outfits)), outfits.lengths)
+    worn = pl.DataFrame({"outfit": owner, "row": outfits.items}).with_columns(
+        group=catalogue.items["group"].gather(outfits.items)
+    )
+    tops = worn.filter(pl.col("group") == "top").select("outfit", top="row")
+    bottoms = worn.filter(pl.col("group") == "bottom").select("outfit", bottom="row")
+    pairs = tops.join(bottoms, on="outfit", maintain_order="left_right")
+    if not len(pairs):
+        raise DataError(
+            "none of the designers' outfits has an item of group 'top' and one of group 'bottom'; "
+            "fill the group column of the catalogue"
+        )
+    places = pairs["outfit"].to_numpy()
+    return Outfits(
+        items=pairs.select("top", "bottom").to_numpy().astype(np.int64).ravel(),
+        offsets=np.arange(0, 2 * len(pairs) + 1, 2),
+        outfit_ids=np.array([f"{outfits.outfit_ids[p]}/{i}" for i, p in enumerate(places)], dtype=object),
+        splits=outfits.splits[places],
+        sources=outfits.sources[places],
+    )
+
+
+def shuffled_pairs(pairs: Outfits, seed: int) -> Outfits:
+    """The same tops and bottoms, matched at random inside each split: what a control teacher learns from."""
+    generator, items = np.random.default_rng(seed), pairs.items.copy().reshape(-1, 2)
+    for split in sorted(set(pairs.splits)):
+        places = np.flatnonzero(pairs.splits == split)
+        items[places, 1] = items[generator.permutation(places), 1]
+    return Outfits(items.ravel(), pairs.offsets, pairs.outfit_ids, pairs.splits, pairs.sources)
+
+
+class Designers(nn.Module):
+    """A designers' teacher as a source of knowledge, see `goeswith.train.source.Knowledge`.
+
+    Args:
+        teacher: trained, or about to be where `config.teaching` is not ``frozen``.
+        student: the data the student learns from. vocabulary: the student's categories and groups.
+        own: the teacher's data, needed where it learns along.
+    """
+
+    side: Tensor
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        config: DesignersConfig,
+        student: TrainingData,
+        vocabulary: Vocabulary,
+        own: TrainingData | None = None,
+        own_negatives: str = "group",
+        batch_size: int = 256,
+    ) -> None:
+        super().__init__()
+        self.config, self.ways = config, config.carry.split("+")
+        self.teacher = teacher
+        learns = config.teaching != "frozen"
+        if learns and own is None:
+            raise ConfigError(f"teaching={config.teaching!r} needs the designers' data set, not a trained teacher")
+        teacher.requires_grad_(learns)
+        self.average = copy.deepcopy(teacher).requires_grad_(False) if config.teaching == "ema" else None
+        self.own = own if learns else None
+        if self.own is not None:
+            self.own_negatives = Negatives(self.own.catalogue, self.own.train, own_negatives, self.own.usable)
+            self.batch_size = batch_size
+        if "responses" in self.ways:
+            self.candidates = Negatives(student.catalogue, student.train, "category", student.usable)
+            self.register_buffer("side", sides(vocabulary), persistent=False)
+
+    @property
+    def target(self) -> Teacher:
+        """The teacher that is imitated."""
+        return self.average if self.average is not None else self.teacher
+
+    @torch.no_grad()
+    def prepare(self, student: nn.Module) -> None:
+        """Start the student's masks, or its whole scorer, from the teacher's.
+
+        Raises:
+            ConfigError: the two do not have the sizes that this way of teaching needs.
+        """
+        if not isinstance(student, AddGnn):
+            return
+        ours, theirs = student.attributes, self.target.attributes
+        if {"masks", "initialisation"} & set(self.ways):
+            if ours.masks.shape != theirs.masks.shape or ours.activation != theirs.activation:
+                raise ConfigError(
+                    f"the student's masks are {tuple(ours.masks.shape)} {ours.activation}, the teacher's "
+                    f"{tuple(theirs.masks.shape)} {theirs.activation}; train both with the same encoder, "
+                    "attributes and activation"
+                )
+            # Attribute k must mean the same in both for their distance to mean anything.
+            ours.masks.copy_(theirs.masks)
+        if "initialisation" in self.ways:
+            if student.pair.shape != self.target.pair.shape or ours.weight.shape != theirs.weight.shape:
+                raise ConfigError(
+                    f"carry=initialisation: the student's W_k is {tuple(student.pair.shape)}, the teacher's "
+                    f"{tuple(self.target.pair.shape)}; set pair=full and teacher.rank equal to hidden"
+                )
+            ours.weight.copy_(theirs.weight)
+            student.pair.copy_(self.target.pair)
+
+    def loss(self, student: nn.Module, step: Step) -> Tensor:
+        """λ2 L_D, the divergence of responses, and the teacher's own loss where it learns along."""
+        total = step.all_features.new_zeros(())
+        if "masks" in self.ways and self.config.distillation_weight:
+            total = total + self.config.distillation_weight * self.distance(cast(AddGnn, student), step.features)
+        if "responses" in self.ways and self.config.response_weight:
+            total = total + self.config.response_weight * self.divergence(student, step)
+        if self.own is not None:
+            total = total + self.own_loss(self.own, step.generator)
+        return total
+
+    def distance(self, student: AddGnn, features: Tensor) -> Tensor:
+        """L_D of (11) over the items of the step."""
+        ours, theirs = student.attributes, self.target.attributes
+        if ours.activation == "relu":
+            return mask_distance(features, ours.masks, theirs.masks.detach())
+        return masked_distance(ours.masked(features), theirs.masked(features).detach())
+
+    def divergence(self, student: Any, step: Step) -> Tensor:
+        """KL between the rankings of candidates for a top or bottom, on as many outfits as cost one more batch."""
+        count, mask = self.config.candidates, step.positive.mask
+        side = self.side[step.all_categories[step.items]].masked_fill(~mask, 2)  # (B, n)
+        both = ((side == 0).any(dim=1) & (side == 1).any(dim=1)).nonzero()[: max(len(mask) // count, 1), 0]
+        items, mask, side = step.items[both], mask[both], side[both]
+        if not len(items):
+            return step.all_features.new_zeros(())
+        chance = torch.rand(side.shape, generator=step.generator).masked_fill(side == 2, -1)
+        position = chance.argmax(dim=1)
+        drawn, served = self.candidates.draw(items, mask, position, count - 1, step.generator)
+        items, mask, position, drawn = items[served], mask[served], position[served], drawn[served]
+        if not len(items):
+            return step.all_features.new_zeros(())
+        looks = items[:, None, :].repeat(1, count, 1)
+        looks[:, 1:].scatter_(2, position[:, None, None].expand(-1, count - 1, 1), drawn[:, :, None])
+        rows, places = looks.flatten(0, 1).unique(return_inverse=True)
+        batch = OutfitBatch(places, mask.repeat_interleave(count, dim=0))
+        features, categories = step.all_features[rows], step.all_categories[rows]
+        with torch.no_grad():
+            known = self.target.encode_items(features, categories)
+            taught = self.target.score_sides(known.hidden, self.side[categories], batch).view(-1, count)
+        learned = student.score(student.encode_items(features, categories), batch).view(-1, count)
+        return response_divergence(learned, taught, self.config.temperature)
+
+    def own_loss(self, own: TrainingData, generator: torch.Generator) -> Tensor:
+        """BPR of the teacher on a batch of its own data."""
+        size = min(self.batch_size, len(own.train))
+        places = torch.randint(len(own.train), (size,), generator=generator).numpy()
+        padded, real = own.train.take(places).padded()
+        given = torch.from_numpy(padded), torch.from_numpy(real)
+        items, mask, corrupt = corruptions(*given, self.own_negatives, 1, generator)
+        if not len(items):
+            return own.features.new_zeros(())
+        rows, places_in = torch.cat([items, corrupt[:, 0]]).unique(return_inverse=True)
+        states = self.teacher.encode_items(own.features[rows], own.categories[rows])
+        scores = self.teacher.score(states, OutfitBatch(places_in, torch.cat([mask, mask])))
+        return bpr(scores[: len(items)], scores[len(items) :]) + self.teacher.penalty()
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Move the running average."""
+        if self.average is not None:
+            for kept, new in zip(self.average.parameters(), self.teacher.parameters(), strict=True):
+                kept.lerp_(new, 1 - self.config.ema_decay)

@@ -1,0 +1,258 @@
+"""Pretrained: a run made into a folder to give away, with a model card, and opened again from there or from the hub.
+
+model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
+
+from goeswith.errors import DataError, ModelError
+from goeswith.files import fresh_folder, read_json
+from goeswith.models import MODELS, Vocabulary
+from goeswith.tables import Line, markdown, wide_table
+from goeswith.templates import environment
+from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
+
+if TYPE_CHECKING:
+    from goeswith.data.dataset import Dataset
+
+_MEASURED = ("scorer", "task", "negatives", "metric", "value", "low", "high", "n", "unanswered", "signature")
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+class Trained(Protocol):
+    """What of a `goeswith.train.run.Run` is written."""
+
+    path: Path
+    title: str
+    config: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        ...
+
+    @property
+    def weights(self) -> Path:
+        """The file of the weights."""
+        ...
+
+    @property
+    def model(self) -> Any:
+        """The trained model, in eval mode."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The categories that it knows."""
+        ...
+
+
+class Beside(TypedDict, total=False):
+    """What may be told beside a run that is given away, see `save`."""
+
+    report: Iterable[Line]
+    datasets: Iterable[Dataset]
+    licence: str | None
+    onnx: bool
+
+
+def save(
+    run: Trained,
+    folder: str | Path,
+    *,
+    report: Iterable[Line] = (),
+    datasets: Iterable[Dataset] = (),
+    licence: str | None = None,
+    onnx: bool = False,
+) -> Path:
+    """Write a run to a new folder: weights, all settings, its rules and a model card; whole or not at all.
+
+    Args:
+        report: summary lines of `goeswith.evaluate.evaluate`, the floors' among them, for the card; see `read_report`.
+        datasets: what it was trained on, for source and licence; the run knows only names and fingerprints.
+        licence: of the weights, as the hub calls it (``apache-2.0``) or in words.
+        onnx: write the model as ONNX graphs too, see `goeswith.train.onnx`.
+
+    Raises:
+        ModelError: the run is not finished or not whole, the folder exists, or the model cannot be written as ONNX.
+        DataError: the report has no numbers of this run or no floors, or a data set did not train it.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise ModelError(f"{folder} exists already; choose another folder or remove it first")
+    if "result" not in run.config:
+        raise ModelError(f"the training of {run.path} has not finished; run the same train command to go on")
+    _ = run.model  # weights that are not whole are told here, not to whoever is given them
+    text = card(run, report=report, datasets=datasets, licence=licence, onnx=onnx)
+    taught = run.config.get("rules") is not None
+    with fresh_folder(folder) as partial:
+        (partial / "config.json").write_text(json.dumps(run.config, indent=2) + "\n")
+        (partial / "README.md").write_text(text, encoding="utf-8")
+        shutil.copyfile(run.weights, partial / "model.safetensors")
+        for name in ("rules.toml", "rules.safetensors") if taught else ():
+            if not (run.path / name).is_file():
+                raise ModelError(f"{run.path} was taught by rules and lacks {name}; train the run again")
+            shutil.copyfile(run.path / name, partial / name)
+        if onnx:
+            from goeswith.train.onnx import write_onnx
+
+            write_onnx(
+                run.model, partial, dim=run.config["dim"], categories=len(run.vocabulary.categories), name=run.name
+            )
+    return folder
+
+
+def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
+    """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
+
+    Args:
+        told: what the card tells beside the run, see `save`.
+
+    Raises:
+        ModelError: huggingface_hub is not installed, or the hub refuses.
+        DataError: see `save`.
+    """
+    if not HUB_NAME.fullmatch(repo_id):
+        raise ModelError(f"{repo_id!r} is no name on the hub; write owner/name")
+    api = hub_client().HfApi()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = save(run, Path(scratch) / "model", **told)
+        with asking_hub(f"{run.path} cannot be put on the hub as {repo_id}"):
+            address = api.create_repo(repo_id, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"goeswith {run.name}")
+    return str(address)
+
+
+def read_report(path: Path | str) -> list[dict[str, Any]]:
+    """The summary lines in a file that ``goeswith evaluate RUN DATASET --json`` printed.
+
+    Raises:
+        DataError: the file is missing, is not JSON, or holds something else.
+    """
+    lines = read_json(Path(path), dict).get("summary")
+    if not isinstance(lines, list) or not lines or not all(isinstance(line, dict) for line in lines):
+        raise DataError(f"{path} has no 'summary'; make it with: goeswith evaluate RUN DATASET --json > {path}")
+    lacking = next((name for line in lines for name in _MEASURED if name not in line), None)
+    if lacking:
+        raise DataError(f"{path} has a line without {lacking!r}; make it with: goeswith evaluate RUN DATASET --json")
+    return lines
+
+
+def card(
+    run: Trained,
+    *,
+    report: Iterable[Line] = (),
+    datasets: Iterable[Dataset] = (),
+    licence: str | None = None,
+    onnx: bool = False,
+) -> str:
+    """The model card of a finished run as Markdown; for the arguments see `save`.
+
+    Raises:
+        DataError: the report has no numbers of this run or no floors, or a data set did not train it.
+    """
+    results = _results(run, list(report))
+    return (
+        environment("goeswith.train", html=False)
+        .get_template("card.md")
+        .render(
+            front=_front(run, licence),
+            title=run.title,
+            config=run.config,
+            what=(import_module(MODELS[run.name][0]).__doc__ or "").partition("\n")[0].partition(": ")[2],
+            data=_data(run, list(datasets)),
+            settings=_settings(run.config),
+            results=results,
+            onnx=onnx,
+            ceiling=any(result["ceiling"] for result in results),
+            licence=licence or "Not stated. The weights were learned from outfits under the licences above.",
+        )
+    )
+
+
+def _front(run: Trained, licence: str | None) -> str:
+    """What the hub reads: YAML, whose strings are written as JSON."""
+    head: dict[str, Any] = {"library_name": "goeswith", "tags": ["fashion", "outfit-compatibility", run.name]}
+    if licence is not None:
+        known = _IDENTIFIER.fullmatch(licence)
+        head |= {"license": licence} if known else {"license": "other", "license_name": licence}
+    return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in head.items()), "---"])
+
+
+def _data(run: Trained, datasets: list[Dataset]) -> str:
+    """A table of what the run and its teacher were trained on."""
+    trained = {"the model": run.config["dataset"]}
+    if teacher := (run.config.get("knowledge") or {}).get("teacher"):
+        trained["its teacher"] = teacher["dataset"]
+    given = {dataset.fingerprint: dataset for dataset in datasets}
+    known = {told["fingerprint"] for told in trained.values()}
+    for fingerprint, dataset in given.items():
+        if fingerprint not in known:
+            raise DataError(
+                f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on ({', '.join(sorted(known))}); "
+                "name the very data set, as FOLDER#SOURCE where one source of it was used"
+            )
+    rows = []
+    for who, told in trained.items():
+        info = given[told["fingerprint"]].info if told["fingerprint"] in given else {}
+        name = f"{told['name']}#{told['source']}" if told["source"] else told["name"]
+        unknown = "not known to the run"
+        rows.append([who, name, told["fingerprint"], *(str(info.get(what, unknown)) for what in ("source", "licence"))])
+    return markdown(["trained on it", "data set", "fingerprint", "source", "licence"], rows)
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of each part, as they would be given to ``--set``."""
+    knowledge = config.get("knowledge") or {}
+    teacher = knowledge.get("teacher") or {}
+    parts = {
+        "model": config["settings"],
+        "training": config["train"],
+        "knowledge": knowledge,
+        "teacher": {**teacher.get("settings", {}), **teacher.get("train", {})},
+        "rules": config.get("rules") or {},
+    }
+    return {
+        name: ", ".join(f"`{key}={value}`" for key, value in part.items() if not isinstance(value, (dict, list)))
+        for name, part in parts.items()
+        if part
+    }
+
+
+def _results(run: Trained, lines: list[Line]) -> list[dict[str, Any]]:
+    """For each signature a table of floors and run; lines of other scorers are not the card's matter."""
+    if not lines:
+        return []
+    names = {run.title, "-".join(run.path.parts).lstrip("/-.")}
+    names |= {f"{name} with rules" for name in names}
+    own, floors = ([line for line in lines if test(line)] for test in (lambda x: x["scorer"] in names, _is_floor))
+    if not own or not floors:
+        there = ", ".join(dict.fromkeys(str(line["scorer"]) for line in lines))
+        lacking = "floors" if own else f"numbers of {run.title!r}"
+        raise DataError(
+            f"the report has no {lacking} (it has {there}); make it with: goeswith evaluate {run.path} DATASET --json"
+        )
+    results = []
+    for signed in dict.fromkeys(line["signature"] for line in own):
+        mine, beside = ([line for line in some if line["signature"] == signed] for some in (own, floors))
+        results.append(
+            {name: mine[0][name] for name in ("task", "negatives", "n", "unanswered", "signature")}
+            | {
+                "table": markdown(*wide_table([*beside, *mine])),
+                "ceiling": any(x["scorer"] == "ceiling" for x in beside),
+            }
+        )
+    return results
+
+
+def _is_floor(line: Line) -> bool:
+    return "floor" in line

@@ -1,0 +1,89 @@
+"""Scorers: trained models over one catalogue, whose item states are computed once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from goeswith.data.outfits import OutfitBatch
+from goeswith.models import ItemStates
+from goeswith.train.loop import score
+from goeswith.train.rule_teacher import RuleTeacher, Trust
+
+BLOCK = 1 << 15
+"""Outfits scored at a time."""
+
+
+class RunScorer:
+    """A trained model over the item states of one catalogue, as a `goeswith.models.Scorer`.
+
+    states: hidden (U, ...) and categories (U,). present: (U,) bool, items that have features.
+    """
+
+    def __init__(self, name: str, model: Any, states: ItemStates, present: np.ndarray) -> None:
+        self.name, self.model, self.states, self.present = name, model, states, present
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64; NaN for an outfit with an item that has no features."""
+        parts = [self._score(items[at : at + BLOCK], mask[at : at + BLOCK]) for at in range(0, len(items), BLOCK)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        # Only the states that are asked about: a model may do work for each of them.
+        rows, places = np.unique(items, return_inverse=True)
+        at = torch.from_numpy(rows)
+        states = ItemStates(self.states.hidden[at], self.states.categories[at])
+        batch = OutfitBatch(torch.from_numpy(places.reshape(items.shape)), torch.from_numpy(np.ascontiguousarray(mask)))
+        scores = score(self.model, states, batch).double().numpy()
+        return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
+
+
+class Judgement(NamedTuple):
+    """What student and rules say of B questions with m candidates each.
+
+    scores: (B, m) float64 of the student. fired: (B, m, L) bool, see `Matches.fire`. log_p, log_q: (B, m) of student
+    and teacher. trust: of the active rules.
+    """
+
+    scores: Tensor
+    fired: Tensor
+    log_p: Tensor
+    log_q: Tensor
+    trust: Trust
+
+
+class TaughtScorer:
+    """The teacher q of a run that rules taught: the student's scores, corrected by the rules that apply.
+
+    It sees the candidates of a question together; an outfit alone it scores as the student does.
+    """
+
+    def __init__(self, student: RunScorer, teacher: RuleTeacher) -> None:
+        self.name = f"{student.name} with rules"
+        self.student, self.teacher = student, teacher
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The student's scores (B,)."""
+        return self.student.score(items, mask)
+
+    def choose(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """ln q of the candidates (B, m) beside the context (B, n) with its mask: (B, m) float64, NaN = no answer."""
+        return self.judge(context, mask, candidates).log_q.numpy()
+
+    def judge(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> Judgement:
+        """All that is said of candidates (B, m) beside the context (B, n) with its mask."""
+        count, width = candidates.shape[1], context.shape[1]
+        items = np.concatenate([np.repeat(context, count, axis=0), candidates.reshape(-1, 1)], axis=1)
+        whole = np.pad(np.repeat(mask, count, axis=0), ((0, 0), (0, 1)), constant_values=True)
+        scores = torch.from_numpy(self.student.score(items, whole).reshape(candidates.shape))
+        blank = np.full(len(context), width)
+        fired = torch.from_numpy(self.teacher.matches.fire(items[::count], whole[::count], blank, candidates))
+        rows, places = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
+        beside, chosen = torch.from_numpy(places.reshape(len(context), -1)).split([width, count], dim=1)
+        with torch.inference_mode():
+            states = self.student.states.hidden.flatten(1)[torch.from_numpy(rows)]
+            attended = self.teacher.attend(states, beside, torch.from_numpy(mask), chosen[:, None])
+            return Judgement(scores, fired, *self.teacher.judge(scores, attended, fired))

@@ -1,0 +1,156 @@
+"""`goeswith index`, `complete`, `fill`, `improve`, `similar`: what they print and what they refuse."""
+
+import json
+import shutil
+from inspect import signature
+from io import StringIO
+from pathlib import Path
+
+import polars as pl
+import pytest
+from PIL import Image
+from rich.console import Console
+from shell import Shell
+from shops import shop, trained
+
+from goeswith.cli.options import filters
+from goeswith.cli.shop import complete, fill, improve, similar
+from goeswith.cli.terminal import Printer, picture
+from goeswith.data.filters import Filters
+from goeswith.shop.build import build_index
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.setenv("COLUMNS", "120")
+    return Shell(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an index, beside its data set and run."""
+    folder = tmp_path_factory.mktemp("shop")
+    dataset = shop(folder / "data")
+    return build_index(trained(dataset, folder / "run"), dataset, folder / "index").path
+
+
+def test_index_says_what_changed(shell: Shell, index: Path, tmp_path: Path) -> None:
+    out_folder = tmp_path / "index"
+    command = ("index", index.parent / "run", index.parent / "data", "--out", out_folder)
+    code, out, _ = shell(*command)
+    said = "192 items: 192 added, 0 changed, 0 removed; 192 encoded, 0 without features"
+    assert (code, out) == (0, f"{out_folder}: {said}\n")
+    code, out, _ = shell(*command)
+    assert "0 added, 0 changed, 0 removed; 0 encoded" in out
+    code, out, _ = shell(*command, "--json")
+    assert json.loads(out)["items"] == 192
+
+
+def test_looks_as_json_are_those_of_the_stylist(shell: Shell, index: Path) -> None:
+    flags = ("--colour", "black", "--price-max", "80", "--exclude", "i150", "--budget", "200", "-k", "2")
+    code, out, err = shell("complete", index, "i0", "i60", "--slot", "shoes", "--slot", "bag", *flags, "--json")
+    assert (code, err) == (0, "")
+    looks = json.loads(out)
+    known = {row["item_id"]: row for row in pl.read_parquet(index / "items.parquet").iter_rows(named=True)}
+    assert len(looks) == 2
+    for look in looks:
+        assert look["item_ids"][:2] == ["i0", "i60"]
+        assert [known[item_id]["colour"] for item_id in look["added"]] == ["black", "black"]
+        assert look["price"] <= 200
+    stylist = Stylist(Index(index))
+    code, out, _ = shell("fill", index, "i0", "i60", "--slot", "bag", "-k", "3", "--season", "winter", "--json")
+    assert [known[look["added"][0]]["season"] for look in json.loads(out)] == ["winter"] * 3
+    code, out, _ = shell("improve", index, "i0", "i60", "i100", "--lock", "i0", "--json")
+    assert [swap["gain"] for swap in json.loads(out)] == [
+        swap.gain for swap in stylist.improve(["i0", "i60", "i100"], locked=["i0"])
+    ]
+    code, out, _ = shell("similar", index, "i100", "-k", "2", "--json")
+    assert [one["item_id"] for one in json.loads(out)] == [one.item_id for one in stylist.similar("i100", k=2)]
+
+
+def test_every_filter_has_a_flag() -> None:
+    lists = {"category": "a", "group": "b", "brand": "c", "colour": "d", "season": "e", "gender": "f", "exclude": "g"}
+    told = filters(**{name: [value] for name, value in lists.items()}, price_min=1.0, price_max=2.0, in_stock=True)
+    assert told == Filters(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), 1.0, 2.0, True)
+    assert filters() == Filters()
+    for command in (complete, fill, improve, similar):
+        shown = signature(command).parameters
+        assert set(shown) >= set(signature(filters).parameters)
+        assert "filters" not in shown
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (
+            ["complete", "i0", "--slot", "shoes", "--slot", "bag", "-k", "2"],
+            ["1. score", "2. score", "thing", "% of the"],
+        ),
+        (["fill", "i0", "--slot", "bag", "-k", "3"], ["1.", "3.", "tote", "score"]),
+        (["improve", "i0", "i60"], ["take out", "put in", "+"]),
+        (["similar", "i0", "-k", "2"], ["1.", "2.", "shirt"]),
+        (["similar", "i0", "--exclude", "i0", "--price-max", "0"], ["no other item of its category fits the filters"]),
+        (["improve", "i0", "i60", "--price-max", "0"], ["no swap of one item makes the outfit better"]),
+        (["fill", "i0", "--slot", "bag", "--price-max", "8"], ["note: thin: only", "of 10 looks can be made"]),
+    ],
+)
+def test_tables(shell: Shell, index: Path, ask: list[str], words: list[str]) -> None:
+    code, out, err = shell(ask[0], index, *ask[1:])
+    assert (code, err) == (0, "")
+    for word in words:
+        assert word in out
+    assert "▀" not in out
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (["fill", "i0", "--slot", "shoe"], "no item is of the slot 'shoe'; did you mean 'shoes'?"),
+        (["similar", "nobody"], "names item 'nobody', which the catalogue does not have"),
+        (["fill", "i0", "--slot", "bag", "--price-min", "9", "--price-max", "8"], "contradict each other"),
+    ],
+)
+def test_mistakes_are_one_sentence(shell: Shell, index: Path, ask: list[str], words: str) -> None:
+    code, out, err = shell(ask[0], index, *ask[1:])
+    assert (code, out) == (1, "")
+    assert err.startswith("goeswith: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_no_index_is_one_sentence(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell("similar", tmp_path, "i0")
+    assert code == 1
+    assert "is no index" in err
+
+
+def test_a_stale_index_answers_and_says_so(shell: Shell, index: Path, tmp_path: Path) -> None:
+    shutil.copytree(index.parent, tmp_path / "shop")
+    told = json.loads((tmp_path / "shop" / "index" / "index.json").read_text())
+    told["dataset"]["path"] = str(tmp_path / "shop" / "data")
+    (tmp_path / "shop" / "index" / "index.json").write_text(json.dumps(told))
+    items = tmp_path / "shop" / "data" / "items.parquet"
+    pl.read_parquet(items).with_columns(price=1.0).write_parquet(items)
+    code, out, err = shell("similar", tmp_path / "shop" / "index", "i0", "--json")
+    assert (code, len(json.loads(out))) == (0, 10)
+    assert "has changed since it was indexed" in err
+
+
+def test_pictures_are_half_blocks(index: Path, tmp_path: Path) -> None:
+    red = Image.new("RGB", (20, 20), (255, 0, 0))
+    red.paste((0, 0, 255), (0, 10, 20, 20))
+    red.save(tmp_path / "i0.png")
+    text = picture(tmp_path / "i0.png")
+    assert text.plain.splitlines() == ["▀" * 16] * 8
+    assert str(text.spans[0].style) == "rgb(255,0,0) on rgb(255,0,0)"
+    assert str(text.spans[-1].style) == "rgb(0,0,255) on rgb(0,0,255)"
+    opened = Index(index)
+    console = Console(file=StringIO(), force_terminal=True, color_system="truecolor", width=100)
+    printer = Printer(opened, console=console)
+    assert printer.pictures
+    printer.images = tmp_path
+    printer.items = printer.items.with_columns(image=pl.when(pl.col("item_id") == "i0").then(pl.lit("i0.png")))
+    printer.looks([Stylist(opened).judge(["i0", "i60"])])
+    assert console.file.getvalue().count("▀") == 16 * 8  # type: ignore[attr-defined]

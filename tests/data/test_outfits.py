@@ -1,0 +1,112 @@
+"""A person's own list of outfits: either form says the same, and every fault is named with its row."""
+
+import csv
+import io
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.outfits import Outfits, read_outfits
+from goeswith.errors import DataError
+
+IDS = ["a", "b-1", "c,2", "d e", 'f"', "ü", "7", "08"]
+PLAIN = [name for name in IDS if " " not in name]
+CATALOGUE = Catalogue(pl.DataFrame({"item_id": IDS, "category": ["one"] * len(IDS)}))
+
+
+def lists(ids: list[str]) -> st.SearchStrategy[dict[str, list[str]]]:
+    outfit = st.lists(st.sampled_from(ids), min_size=2, max_size=5, unique=True)
+    name = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
+    return st.dictionaries(name, outfit, min_size=1, max_size=5)
+
+
+def as_dict(outfits: Outfits) -> dict[str, list[str]]:
+    return {name: [CATALOGUE.ids[row] for row in outfits[place]] for place, name in enumerate(outfits.outfit_ids)}
+
+
+def written(folder: Path, header: list[str], rows: list[tuple[str, ...]]) -> Path:
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *rows])
+    path = folder / "outfits.csv"
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+@settings(max_examples=30, deadline=None)
+@given(outfits=lists(IDS), mixed=st.randoms())
+def test_one_row_an_item(tmp_path_factory, outfits, mixed):
+    rows = [(name, item) for name, items in outfits.items() for item in items]
+    mixed.shuffle(rows)  # the rows of an outfit may stand anywhere
+    path = written(tmp_path_factory.mktemp("own"), ["outfit_id", "item_id"], rows)
+    expected: dict[str, list[str]] = {}
+    for name, item in rows:
+        expected.setdefault(name, []).append(item)
+    read = read_outfits(path, CATALOGUE)
+    assert as_dict(read) == expected
+    assert list(read.outfit_ids) == list(expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(outfits=lists(IDS), gap=st.sampled_from([";", " ; ", ";;"]))
+def test_one_row_an_outfit_with_semicolons(tmp_path_factory, outfits, gap):
+    rows = [(name, gap.join(items) + gap) for name, items in outfits.items()]
+    assert as_dict(
+        read_outfits(written(tmp_path_factory.mktemp("own"), ["outfit_id", "item_ids"], rows), CATALOGUE)
+    ) == (outfits)
+
+
+@settings(max_examples=30, deadline=None)
+@given(outfits=lists(PLAIN))
+def test_one_row_an_outfit_with_spaces(tmp_path_factory, outfits):
+    rows = [(name, "  ".join(items)) for name, items in outfits.items()]
+    path = written(tmp_path_factory.mktemp("own"), ["note", "outfit_id", "item_ids"], [("x", *row) for row in rows])
+    assert as_dict(read_outfits(path, CATALOGUE)) == outfits
+
+
+def test_parquet_of_lists_and_of_text(tmp_path):
+    path = tmp_path / "outfits.parquet"
+    pl.DataFrame({"outfit_id": [1, 2], "item_ids": [["a", "d e"], ["7", "08"]]}).write_parquet(path)
+    assert as_dict(read_outfits(path, CATALOGUE)) == {"1": ["a", "d e"], "2": ["7", "08"]}
+    pl.DataFrame({"outfit_id": [1], "item_ids": ["a;d e"]}).write_parquet(path)
+    assert as_dict(read_outfits(str(path), CATALOGUE)) == {"1": ["a", "d e"]}
+
+
+BAD = {
+    "outfit_id,item_id\n1,a\n1,zebra\n": "row 2: outfit '1' names item 'zebra', which the catalogue does not have",
+    "outfit_id,item_id\n1,a\n1,ü\n1,a\n": "row 3: outfit '1' names item 'a' a second time; remove it",
+    "outfit_id,item_id\n1,a\n1,ü\n2,a\n": "row 3: outfit '2' has 1 item; an outfit needs two or more",
+    "outfit_id,item_id\n1,a\n1,\n": "row 2: outfit '1' has an empty place",
+    "outfit_id,item_id\n1,a\n ,ü\n": "row 2: has no outfit_id; give it one",
+    "outfit_id,item_ids\n1,a ü\n2,a zebra\n": "row 2: outfit '2' names item 'zebra', which the catalogue does not have",
+    "outfit_id,item_ids\n1,a ü\n2,a;a\n": "row 2: outfit '2' names item 'a' a second time",
+    "outfit_id,item_ids\n1,a ü\n1,a 7\n": "row 2: lists outfit '1' again; give it an id of its own",
+    "outfit_id,item_ids\n1,a ü\n2,a\n": "row 2: outfit '2' has 1 item; an outfit needs two or more",
+    "outfit_id,item_ids\n1,a ü\n2,\n": "row 2: outfit '2' has no items; name them",
+    "outfit_id,item_ids\n1,a ü\n2,;\n": "row 2: outfit '2' has no items; name them",
+    "outfit_id,items\n1,a ü\n": "has the columns outfit_id, items; it needs outfit_id and item_id",
+    "outfit_id,item_id,item_ids\n1,a,a ü\n": "has the columns outfit_id, item_id, item_ids; it needs",
+    "outfit_id,item_id\n": "lists no outfit; put at least one below the header",
+    "outfit_id,item_id\n1,a,7\n": "cannot read",
+    "": "cannot read",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_every_fault_is_one_sentence(tmp_path, text):
+    path = tmp_path / "own.csv"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_outfits(path, CATALOGUE)
+    message = str(caught.value)
+    assert str(path) in message
+    assert BAD[text] in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"there is no file .*none\.csv"):
+        read_outfits(tmp_path / "none.csv", CATALOGUE)

@@ -1,0 +1,174 @@
+"""The reader of a person's own tables: every form of them, and every bad row."""
+
+import polars as pl
+import pytest
+from folders import PIXEL, column, fail, outfits_of, write
+
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.dataset import create
+from goeswith.data.filters import shelf
+from goeswith.data.readers import read
+from goeswith.errors import ConfigError
+
+ITEMS = "sku,category,title,price,image,shelf\na,coat,warm,10,red/a.jpg,1\nb,boots,,x,b.png,2\nc,scarf,soft,-1,,3\n"
+SKU = {"item_id": "sku"}
+
+
+@pytest.fixture
+def shop(tmp_path):
+    worn = "outfit_id,item_id,split\n1,a,train\n1,b,train\n2,b,val\n2,c,val\n2,c,val\n"
+    pictures = {"images/red/a.jpg": PIXEL}
+    return write(tmp_path, {"items.csv": ITEMS, "outfits.csv": worn.replace("item_id", "sku")} | pictures)
+
+
+def test_table_reads_long_outfits_pictures_and_further_columns(shop):
+    imported = read("table", shop, workdir=shop, columns=SKU)
+    assert outfits_of(imported) == {"1": ["a", "b"], "2": ["b", "c"]}
+    assert imported.outfits["split"].to_list() == ["train", "valid"]
+    assert column(imported, "price") == {"a": 10, "b": None, "c": None}
+    assert column(imported, "group") == {"a": "outer", "b": "shoes", "c": "accessory"}
+    assert column(imported, "shelf") == {"a": "1", "b": "2", "c": "3"}
+    assert imported.images == {"a": shop / "images/red/a.jpg"}
+    assert imported.skipped["pictures that are named but not there"] == 1
+    assert imported.skipped["outfits.csv: items named twice in one outfit"] == 1
+    assert "2 prices are no number from 0 up and count as unknown" in imported.notes
+    assert "1 items have no title" in imported.notes
+    assert len(create(imported, shop / "dest", layout="table").outfits) == 2
+
+
+@pytest.mark.parametrize("form", ["text", "lists", "long"])
+def test_table_outfits_in_every_form_say_the_same(form, tmp_path):
+    items = pl.DataFrame({"item_id": [1, 2, 3], "category": ["coat", "bag", "hat"]})
+    items.write_parquet(tmp_path / "items.parquet")
+    if form == "text":
+        write(tmp_path, {"outfits.csv": "outfit_id,item_ids,source\nx,1; 2;,me\ny,3;2;1,you\n"})
+    elif form == "lists":
+        table = pl.DataFrame({"outfit_id": ["x", "y"], "item_ids": [[1, 2], [3, 2, 1]], "source": ["me", "you"]})
+        table.write_parquet(tmp_path / "outfits.parquet")
+    else:
+        write(tmp_path, {"outfits.csv": "outfit_id,item_id,source\nx,1,me\ny,3,you\nx,2,me\ny,2,you\ny,1,you\n"})
+    imported = read("table", tmp_path, workdir=tmp_path)
+    assert outfits_of(imported) == {"x": ["1", "2"], "y": ["3", "2", "1"]}
+    assert imported.outfits["source"].to_list() == ["me", "you"]
+
+
+def test_a_further_outfit_table_joins_the_first_in_either_form(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag\nc,hat\n"})
+    saved = write(tmp_path, {"saved.csv": "outfit_id,item_ids,source\nsaved-1,c;a,studio\n"}) / "saved.csv"
+    imported = read("table", tmp_path, workdir=tmp_path, saved=str(saved))
+    assert outfits_of(imported) == {"saved-1": ["c", "a"]}
+    assert not any("no outfit table" in note for note in imported.notes)
+    write(tmp_path, {"outfits.csv": "outfit_id,item_id,split\n1,a,train\n1,b,train\n"})
+    imported = read("table", tmp_path, workdir=tmp_path, saved=str(saved))
+    assert outfits_of(imported) == {"1": ["a", "b"], "saved-1": ["c", "a"]}
+    assert imported.outfits["source"].to_list() == ["", "studio"]
+    assert set(create(imported, tmp_path / "dest", layout="table").outfits.sources) == {"", "studio"}
+    write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;c\n"})
+    fail("table", tmp_path, ["saved.csv", "'1'", "outfits.csv too", "rename"], saved=str(saved))
+    write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;z\n"})
+    fail("table", tmp_path, ["saved.csv, row 1", "'z'"], saved=str(saved))
+
+
+def test_table_without_an_image_column_finds_pictures_by_id(tmp_path):
+    write(tmp_path, {"goods.csv": "item_id,category\na/1,coat\nb.2,bag\nc,hat\n"})
+    write(tmp_path, {"photos/b.2.PNG": PIXEL, "photos/c.txt": "no picture", "photos/deep/c.jpeg": PIXEL})
+    imported = read("table", tmp_path / "goods.csv", workdir=tmp_path, images=str(tmp_path / "photos"))
+    assert imported.images == {"b.2": tmp_path / "photos/b.2.PNG", "c": tmp_path / "photos/deep/c.jpeg"}
+    assert "a catalogue without outfits" in imported.notes[0]
+
+
+def test_a_mapped_column_does_not_lose_the_one_whose_name_it_takes(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category,kind\na,outerwear,coat\n"})
+    imported = read("table", tmp_path, workdir=tmp_path, columns={"category": "kind"})
+    assert (column(imported, "category"), column(imported, "other_category")) == ({"a": "coat"}, {"a": "outerwear"})
+
+
+def test_one_of_theirs_can_be_taken_for_several_of_ours_and_two_can_change_places(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category,title,row\na,red coat,coat,7\n"})
+    mapped = {"title": "category", "category": "title", "colour": "category"}
+    imported = read("table", tmp_path, workdir=tmp_path, columns=mapped)
+    assert imported.items.select("title", "category", "colour", "other_row").rows() == [
+        ("red coat", "coat", "red coat", "7")
+    ]
+
+
+def test_stock_and_products_can_be_mapped(tmp_path):
+    write(tmp_path, {"items.csv": "sku,category,qty,style\na,coat,0,s1\nb,coat,2,s1\nc,bag,,s2\n"})
+    mapped = SKU | {"stock": "qty", "product_id": "style"}
+    imported = read("table", tmp_path, workdir=tmp_path, columns=mapped)
+    goods = shelf(create(imported, tmp_path / "dest", layout="table").catalogue)
+    assert goods.stock is not None
+    assert dict(zip(goods.place, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": False}
+    product = dict(zip(goods.place, goods.products.tolist(), strict=True))
+    assert product["a"] == product["b"] != product["c"]
+    own = read("table", tmp_path, workdir=tmp_path, columns={"item_id": "sku", "product_id": "sku"})
+    assert column(own, "product_id") == {"a": "a", "b": "b", "c": "c"}
+
+
+def test_a_column_that_goeswith_does_not_have_cannot_be_mapped(tmp_path):
+    write(tmp_path, {"items.csv": ITEMS})
+    near = ["no column 'colr'", "title", "did you mean 'colour'?"]
+    fail("table", tmp_path, near, ConfigError, columns=SKU | {"colr": "title"})
+    fail("table", tmp_path, ["no column 'sku'", "item_id, category, group"], ConfigError, columns={"sku": "item_id"})
+
+
+BAD_ITEMS = [
+    ("item_id,category\na,coat\n,bag\n", ["items.csv, row 2", "item_id", "empty"]),
+    ("item_id,category\na,coat\nb,bag\na,hat\n", ["items.csv, row 3", "'a'", "must be unique"]),
+    ("item_id,category\na,coat\nb, \n", ["items.csv, row 2", "category", "empty"]),
+    ("item_id,category,group\na,coat,outer\nb,bag,sack\n", ["items.csv, row 2", "'sack'", *GROUPS]),
+    ("item_id,category,image\na,coat,../../etc/passwd\n", ["items.csv, row 1", "outside the picture folder"]),
+    ("item_id,category,image\na,coat,x/..\\..\\b.jpg\n", ["items.csv, row 1", "outside the picture folder"]),
+    ("item_id,category,image\na,coat,/etc/passwd\n", ["items.csv, row 1", "outside the picture folder"]),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD_ITEMS)
+def test_a_bad_item_stops_the_import_or_is_counted(text, words, tmp_path):
+    write(tmp_path, {"items.csv": text, "images/x.jpg": PIXEL})
+    fail("table", tmp_path, [*words, "skip_bad"])
+    imported = read("table", tmp_path, workdir=tmp_path, skip_bad=True)
+    assert sum(imported.skipped.values()) == 1
+    assert len(imported.items) == text.count("\n") - 2
+
+
+BAD_OUTFITS = [
+    ("outfit_id,item_id\n1,a\n1,b\n2,a\n2,z\n", ["outfits.csv, row 4", "'z'", "items.csv", "add the item"]),
+    ("outfit_id,item_id\n1,a\n1,b\n2,a\n", ["outfits.csv, row 3", "'2'", "fewer than two"]),
+    ("outfit_id,item_id\n1,a\n1,b\n2,b\n2,b\n", ["outfits.csv, row 3", "'2'", "fewer than two"]),
+    ("outfit_id,item_id\n1,a\n1,b\n,b\n", ["outfits.csv, row 3", "outfit_id", "empty"]),
+    ("outfit_id,item_id\n1,a\n1,b\n1,\n", ["outfits.csv, row 3", "item_id", "empty"]),
+    ("outfit_id,item_id,split\n1,a,\n1,b,\n2,a,often\n2,b,often\n", ["outfits.csv, row 3", "'often'", "train, valid"]),
+    ("outfit_id,item_id,split\n1,a,\n1,b,\n2,a,test\n2,b,train\n", ["outfits.csv, row 3", "'2'", "two splits"]),
+    ("outfit_id,item_ids\n1,a;b\n2,a;z\n", ["outfits.csv, row 2", "'z'"]),
+    ("outfit_id,item_ids\n1,a;b\n2,\n", ["outfits.csv, row 2", "'2'", "fewer than two"]),
+    ("outfit_id,item_ids\n1,a;b\n1,b;a\n", ["outfits.csv, row 2", "'1'", "earlier row"]),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD_OUTFITS)
+def test_a_bad_outfit_stops_the_import_or_is_counted(text, words, tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag\n", "outfits.csv": text})
+    fail("table", tmp_path, [*words, "skip_bad"])
+    imported = read("table", tmp_path, workdir=tmp_path, skip_bad=True)
+    assert outfits_of(imported) == {"1": ["a", "b"]}
+    assert sum(count for reason, count in imported.skipped.items() if "named twice" not in reason) == 1
+
+
+def test_table_troubles_with_files_and_columns(tmp_path):
+    write(tmp_path, {"items.csv": "sku,kind\na,coat\n", "outfits.csv": "outfit_id,sku\n1,a\n"})
+    fail("table", tmp_path, ["items.csv", "'item_id'", "sku, kind", "--column"])
+    fail("table", tmp_path, ["'ean'", "item_id", "kind, outfit_id, sku"], ConfigError, columns={"item_id": "ean"})
+    fail("table", tmp_path, ["photos"], images="photos")
+    fail("table", tmp_path, ["missing.csv"], outfits=tmp_path / "missing.csv", columns=SKU | {"category": "kind"})
+    write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag,red,blue\n"})
+    fail("table", tmp_path, ["items.csv", "row 2 has 4 fields where the header has 2"])
+    write(tmp_path, {"items.csv": "item_id;category\na;coat\n"})
+    fail("table", tmp_path, ["items.csv separates its fields by ;", "commas"])
+    (tmp_path / "items.csv").write_text("item_id,category\n")
+    fail("table", tmp_path, ["items.csv lists no item", "below the header"], skip_bad=True)
+    write(tmp_path, {"items.parquet": "not parquet"})
+    fail("table", tmp_path, ["both items.csv and items.parquet"])
+    (tmp_path / "items.csv").unlink()
+    fail("table", tmp_path, ["items.parquet"])
+    fail("table", tmp_path / "gone", ["there is no file", "gone"])

@@ -1,0 +1,216 @@
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.dataset import Dataset
+from goeswith.data.outfits import Outfits
+from goeswith.data.questions import SCHEMA, read_questions, write_questions
+from goeswith.errors import DataError
+from goeswith.evaluate.audit import audit, floor_rows, verdict, yardsticks
+
+TEST = 300
+
+
+def world(folder: Path, seed: int = 0) -> Dataset:
+    """100 tops and 100 bottoms of two seasons; an outfit is a top and a bottom of one season, of any colour."""
+    random = np.random.default_rng(seed)
+    items = pl.DataFrame(
+        {
+            "item_id": [f"{kind}{number}" for kind in ("top", "bottom") for number in range(100)],
+            "category": ["top"] * 100 + ["bottom"] * 100,
+            "colour": random.choice(["red", "blue", "green"], 200),
+            "season": ["summer", "winter"] * 100,
+        }
+    )
+    catalogue = Catalogue(items)
+    tops, halves = random.integers(0, 100, 600), random.integers(0, 50, 600)
+    outfits = pl.DataFrame(
+        {
+            "outfit_id": [f"o{number}" for number in range(600)],
+            "split": ["train"] * (600 - TEST) + ["test"] * TEST,
+            "source": ["world"] * 600,
+            "item_ids": [[f"top{top}", f"bottom{2 * half + top % 2}"] for top, half in zip(tops, halves, strict=True)],
+        }
+    )
+    folder.mkdir()
+    catalogue.items.write_parquet(folder / "items.parquet")
+    Outfits.from_frame(outfits, catalogue).to_frame(catalogue).write_parquet(folder / "outfits.parquet")
+    (folder / "dataset.json").write_text(json.dumps({"name": "world", "layout": "table"}))
+    return Dataset(folder)
+
+
+def ask(dataset: Dataset, negatives: str, task: str = "fitb", choices: int = 4) -> Path:
+    """A file of questions for the bottoms of the test outfits.
+
+    Wrong candidates: tops (other), bottoms (category), bottoms of the same season (matched).
+    """
+    random = np.random.default_rng(1)
+    rows = []
+    for outfit in dataset.outfits.split("test").to_frame(dataset.catalogue).iter_rows(named=True):
+        top, bottom = outfit["item_ids"]
+        number = int(bottom.removeprefix("bottom"))
+        likely = {
+            "other": [f"top{place}" for place in range(100)],
+            "category": [f"bottom{place}" for place in range(100) if place != number],
+            "matched": [f"bottom{place}" for place in range(number % 2, 100, 2) if place != number],
+        }[negatives]
+        answer = int(random.integers(choices))
+        candidates = random.choice(likely, choices - 1, replace=False).tolist()
+        candidates.insert(answer, bottom)
+        rows.append([outfit["outfit_id"], task, negatives, outfit["outfit_id"], [top], candidates, answer, 1, None])
+    path = dataset.path / "questions" / f"{task}-{negatives}.parquet"
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    write_questions(frame, path, dataset.catalogue, dataset.outfits, split="test", seed="0")
+    return path
+
+
+def values(rows: list[dict[str, Any]], file: str) -> dict[str, float]:
+    return {row["floor"]: row["value"] for row in rows if row["file"] == file}
+
+
+def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path) -> None:
+    dataset = world(tmp_path / "world")
+    for negatives in ("other", "category", "matched"):
+        ask(dataset, negatives)
+    ask(dataset, "category", "compat", choices=2)
+    told: list[tuple[int, int]] = []
+    found = audit(dataset, progress=lambda done, total: told.append((done, total)))
+
+    other = values(found.rows, "fitb-other.parquet")
+    assert (other["chance"], other["category"]) == (0.25, 1.0)
+    category = values(found.rows, "fitb-category.parquet")
+    assert (category["chance"], category["category"]) == (0.25, 0.25)
+    assert 0.42 < category["season"] < 0.52  # 1 / (1 + X) with X heads of 3 coins: 15/32
+    matched = values(found.rows, "fitb-matched.parquet")
+    assert (matched["category"], matched["season"]) == (0.25, 0.25)
+    pairs = values(found.rows, "compat-category.parquet")
+    assert (pairs["chance"], pairs["category"]) == (0.5, 0.5)
+    assert 0.71 < pairs["season"] < 0.79
+
+    assert list(found.verdicts) == [
+        f"{name}.parquet" for name in ("compat-category", "fitb-category", "fitb-matched", "fitb-other")
+    ]
+    assert found.verdicts["fitb-other.parquet"].startswith(
+        "category alone answers 1.000 [1.000, 1.000] of the other fitb questions (chance .250): "
+        "do not compare models on these other questions"
+    )
+    assert found.verdicts["fitb-category.parquet"].startswith("season alone answers .")
+    assert found.verdicts["compat-category.parquet"].startswith("season alone orders .")
+    assert found.verdicts["fitb-matched.parquet"].startswith(
+        "no shortcut of counts alone beats chance (.250) by more than ."
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert json.loads(found.to_json()) == {"rows": found.rows, "verdicts": found.verdicts}
+    assert all(row["n"] == TEST and row["signature"].startswith("world:") for row in found.rows)
+
+
+def test_counts_come_from_training_outfits_alone(tmp_path: Path) -> None:
+    dataset = world(tmp_path / "world")
+    path = ask(dataset, "category")
+    before = {row["floor"]: row["value"] for row in audit(dataset, [path]).rows}
+    outfits = pl.read_parquet(dataset.path / "outfits.parquet")
+    train_only = outfits.filter(pl.col("split") == "train")
+    train_only.write_parquet(dataset.path / "outfits.parquet")
+    assert {row["floor"]: row["value"] for row in audit(Dataset(dataset.path), [path]).rows} == before
+
+
+def test_wrong_items_that_training_has_seen_are_told_by_rarity(tmp_path: Path) -> None:
+    dataset = world(tmp_path / "world")
+    path = ask(dataset, "category")
+    frame = pl.read_parquet(dataset.path / "outfits.parquet")
+    truths = pl.read_parquet(path)["outfit_id"].implode()
+    bottoms = frame.filter(pl.col("outfit_id").is_in(truths))["item_ids"].list.get(1).unique().sort()
+    unworn = (pl.col("split") == "test") | ~pl.col("item_ids").list.get(1).is_in(bottoms[:20].implode())
+    frame.filter(unworn).write_parquet(dataset.path / "outfits.parquet")
+    questions = pl.read_parquet(path).filter(
+        pl.col("candidates").list.get(pl.col("answer")).is_in(bottoms[:20].implode())
+    )
+    write_questions(questions, path, dataset.catalogue, dataset.outfits)
+    found = audit(Dataset(dataset.path), [path])
+    assert values(found.rows, path.name)["rarity"] > 0.6  # 1 / (1 + rare ones of 3)
+    assert found.verdicts[path.name].startswith("rarity alone answers .")
+
+
+def test_cosine_is_named_apart(tmp_path: Path) -> None:
+    dataset = world(tmp_path / "world")
+    path = ask(dataset, "category")
+    season = dataset.catalogue.codes("season")[0]
+    features: Any = SimpleNamespace(values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool))
+    found = audit(dataset, [path], features)
+    by_floor = values(found.rows, path.name)
+    assert by_floor["cosine"] == by_floor["season"]
+    assert found.verdicts[path.name].startswith("season alone")
+    assert "cosine of features ." in found.verdicts[path.name]
+
+
+def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Oracle:
+        name = "oracle"
+
+        def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            return np.where(mask, items % 2, 0).sum(axis=1) % 2 * -1.0
+
+    drawn = ModuleType("goeswith.data.readers.sample")
+    drawn.oracle = lambda catalogue: Oracle()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "goeswith.data.readers.sample", drawn)
+    dataset = world(tmp_path / "world")
+    assert "ceiling" not in yardsticks(dataset)
+    dataset.info["layout"] = "sample"
+    path = ask(dataset, "category", "retrieval", choices=20)
+    lines = floor_rows(read_questions(path, dataset.catalogue), dataset, yardsticks(dataset))
+    assert [(line["floor"], line["metric"]) for line in lines if line["headline"]][-1] == ("ceiling", "mrr")
+    metrics = [line["metric"] for line in lines if line["floor"] == "ceiling"]
+    assert metrics == ["mrr", "recall@1", "recall@5", "recall@10"]
+    assert audit(dataset, [path]).verdicts[path.name].startswith("season alone reaches MRR .")
+
+
+def line(floor: str, value: float, low: float, high: float) -> dict[str, Any]:
+    return {"floor": floor, "task": "fitb", "negatives": "matched", "value": value, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("popularity", "expected"),
+    [
+        (
+            (0.45, 0.40, 0.50),
+            "popularity alone answers .450 [.400, .500] of the matched fitb questions (chance .250): do not",
+        ),
+        (
+            (0.30, 0.26, 0.34),
+            "popularity alone answers .300 [.260, .340] of the matched fitb questions (chance .250): a model",
+        ),
+        (
+            (0.30, 0.24, 0.36),
+            "no shortcut of counts alone beats chance (.250) by more than .110: popularity has .300 [.240, .360].",
+        ),
+        (
+            (0.20, 0.15, 0.24),
+            "no shortcut of counts alone beats chance (.250) by more than .030: category has .250 [.220, .280].",
+        ),
+    ],
+)
+def test_verdicts(popularity: tuple[float, float, float], expected: str) -> None:
+    lines = [line("chance", 0.25, 0.25, 0.25), line("popularity", *popularity), line("category", 0.25, 0.22, 0.28)]
+    assert verdict(lines).startswith(expected)
+
+
+def test_a_data_set_without_questions_is_told_how_to_make_them(tmp_path: Path) -> None:
+    dataset = world(tmp_path / "world")
+    with pytest.raises(DataError, match=r"has no question files; make them with: goeswith questions .*world"):
+        audit(dataset)
+
+
+def test_questions_of_another_data_set_are_refused(tmp_path: Path) -> None:
+    path = ask(world(tmp_path / "one"), "category")
+    other = world(tmp_path / "two")
+    renamed = pl.col("category").str.to_uppercase()
+    other.catalogue.items.with_columns(renamed).write_parquet(other.path / "items.parquet")
+    with pytest.raises(DataError, match="made from another catalogue"):
+        audit(Dataset(other.path), [path])

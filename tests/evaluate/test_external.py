@@ -1,0 +1,211 @@
+"""Scores of other programs: each to its own candidate, complete or counted, in one table with our own models."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from made_questions import DATASET, asked, labelled, questions_of
+from worlds import styles_dataset
+
+from goeswith.cli import main as cli
+from goeswith.data.dataset import Dataset
+from goeswith.data.freeze import freeze
+from goeswith.data.questions import Questions, read_questions
+from goeswith.errors import DataError
+from goeswith.evaluate.evaluate import Answers, report
+from goeswith.evaluate.external import Outside, read_answers
+
+FITB = asked("fitb", 4, [0, 2, 3])
+TABLE = FITB + labelled([1, 0])
+
+
+def told(questions: Questions, scores: np.ndarray, key: str) -> list[dict[str, Any]]:
+    """What an outside program would write, by a naive loop over the question table."""
+    rows, given = [], iter(scores.tolist())
+    for question in questions.frame.iter_rows(named=True):
+        for place, item in enumerate(question["candidates"] or [None]):
+            what = None if item is None else {"candidate": item, "place": place}[key]
+            rows.append({"question_id": question["question_id"], key: what, "score": next(given)})
+    return rows
+
+
+def written(folder: Path, rows: list[dict[str, Any]], kind: str = "csv") -> Path:
+    path, table = folder / f"theirs.{kind}", pl.DataFrame(rows, infer_schema_length=None)
+    _ = table.write_csv(path) if kind == "csv" else table.write_parquet(path)
+    return path
+
+
+def by_item(path: Path, *tables: list[dict[str, Any]], allow: bool = False) -> Outside:
+    return read_answers(path, [questions_of(table) for table in tables or (TABLE,)], allow_incomplete=allow)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("key", ["candidate", "place"])
+def test_each_score_goes_to_its_own_candidate_whatever_the_order(tmp_path: Path, key: str, kind: str) -> None:
+    questions = questions_of(TABLE)
+    scores = np.random.default_rng(0).normal(size=14)
+    rows = told(questions, scores, key)
+    path = written(tmp_path, [rows[place] for place in np.random.default_rng(1).permutation(14)], kind)
+    found = read_answers(path, [questions])
+    assert np.array_equal(found.answers[0].scores, scores)
+    assert found.counts == {"missing": 0, "not finite": 0, "unknown questions": 0, "unknown candidates": 0}
+    assert report(found.answers[0], DATASET).summary == report(Answers("theirs", questions, scores), DATASET).summary
+
+
+def test_one_file_can_answer_several_question_files(tmp_path: Path) -> None:
+    parts = [questions_of(table) for table in (FITB, labelled([1, 0, 1]), asked("triplet", 2, [0, 1]))]
+    scores = [np.arange(12.0), np.arange(3.0), np.arange(4.0)]
+    rows = [row for pair in zip(parts, scores, strict=True) for row in told(*pair, key="place")]
+    found = read_answers(written(tmp_path, rows[::-1]), parts)
+    assert [one.scores.tolist() for one in found.answers] == [part.tolist() for part in scores]
+    with pytest.raises(DataError, match="question 'fitb-category-0' stands in two of the question files; ask one"):
+        read_answers(written(tmp_path, rows), [parts[0], parts[0]])
+
+
+def test_labelled_outfits_need_neither_candidate_nor_place(tmp_path: Path) -> None:
+    rows = [{"question_id": "l1", "score": 2}, {"question_id": "l0", "score": 5}]
+    assert by_item(written(tmp_path, rows, "parquet"), labelled([1, 0])).answers[0].scores.tolist() == [5, 2]
+    with pytest.raises(DataError, match=r"add a column 'candidate' .* or 'place' .* question 'fitb-category-0' has"):
+        by_item(written(tmp_path, rows))
+
+
+def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed(tmp_path: Path) -> None:
+    rows = told(questions_of(TABLE), np.arange(14.0), "candidate")
+    rows[2]["score"], rows[5]["score"] = float("nan"), None
+    rows[7]["candidate"] = "i29"
+    path = written(tmp_path, [*rows[:12], {"question_id": "l9", "candidate": None, "score": 1.0}])
+    with pytest.raises(DataError) as refused:
+        by_item(path)
+    assert str(refused.value) == (
+        f"{path} does not fit the questions, it has 3 of 14 scores missing (first: question 'fitb-category-1', "
+        "candidate 'i13'), 2 score(s) that are no finite number (first: row 3, question 'fitb-category-0', "
+        "candidate 'i12'), 1 row(s) of questions that are not asked (first: row 13, question 'l9'), "
+        "1 row(s) of candidates that their question does not offer (first: row 8, question 'fitb-category-1', "
+        "candidate 'i29'); mend it, name the question files it is about with --questions, or give --allow-incomplete: "
+        "missing scores then count as wrong, other rows not at all"
+    )
+    found = by_item(path, allow=True)
+    assert found.counts == {"missing": 3, "not finite": 2, "unknown questions": 1, "unknown candidates": 1}
+    expected = [0, 1, np.nan, 3, 4, np.nan, 6, np.nan, 8, 9, 10, 11, np.nan, np.nan]
+    assert np.array_equal(found.answers[0].scores, expected, equal_nan=True)
+    measured = report(by_item(path, FITB, allow=True).answers[0], DATASET)
+    assert measured.rows["accuracy"].to_list() == [0, 0, 1]  # a truth is never helped by what is missing
+    assert measured.summary[0]["unanswered"] == 2
+
+
+def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
+    rows = told(questions_of(FITB), np.where(np.arange(12) == 4, -np.inf, 1.0), "place")
+    for kind in ("csv", "parquet"):
+        path = written(tmp_path, rows, kind)
+        with pytest.raises(DataError, match=r"1 score\(s\) that are no finite number \(first: row 5, .*1', place 0\)"):
+            by_item(path, FITB)
+        assert by_item(path, FITB, allow=True).counts["not finite"] == 1
+
+
+HEAD = "question_id,candidate,score"
+
+
+@pytest.mark.parametrize("allow", [False, True])
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add it"),
+        (["id,candidate,score", "a,i1,2"], "has no column 'question_id'"),
+        (["question_id,candidate,place,score", "a,i1,0,2"], "has the columns 'candidate' and 'place'; keep one"),
+        ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; mend the row"),
+        (["question_id,place,score", "fitb-category-0,i10,1"], ", row 1: place = 'i10' is not a whole number"),
+        ([HEAD, "fitb-category-0,i10,1", "l0,,1", "fitb-category-0,i10,1", "l0,,2"],
+         ", row 3: question 'fitb-category-0', candidate 'i10' has a score in row 1 already; keep one of them "
+         "(there are 2 such rows)"),
+        ([HEAD, "l0,,1", "l0,,2"], ", row 2: question 'l0' has a score in row 1 already"),
+        ([HEAD, "fitb-category-0,i29,1"], "answers none of the 5 questions; name the files it is about"),
+        ([HEAD], "answers none of the 5 questions"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_of_scores_is_refused_allowed_or_not(
+    tmp_path: Path, lines: list[str], sentence: str, allow: bool
+) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError) as refused:
+        by_item(path, allow=allow)
+    assert str(refused.value).startswith(str(path))
+    assert sentence in str(refused.value)
+
+
+def test_columns_of_lists_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"question_id": "l0", "score": [1.0]}], "parquet")
+    with pytest.raises(DataError, match=r"column 'score': it holds List.*, which is neither text nor numbers"):
+        by_item(path)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    made = styles_dataset(tmp_path_factory.mktemp("world"))
+    plan = [("fitb", "category"), ("compat", "category")]
+    freeze(made.catalogue, made.outfits, made.path / "questions", dataset=made.name, prefix="", plan=plan)
+    return made
+
+
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["goeswith", *map(str, args)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    heard = capsys.readouterr()
+    return int(ended.value.code or 0), heard.out, heard.err
+
+
+def test_others_stand_in_the_table_with_runs_and_floors(
+    world: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from goeswith.train.run import train
+
+    files = sorted((world.path / "questions").glob("test-*.parquet"))
+    asked = [read_questions(file, world.catalogue) for file in files]
+    right = [question["answer"] == place for questions in asked for question in questions.frame.iter_rows(named=True)
+             for place in range(len(question["candidates"]))]  # fmt: skip
+    sizes = [int(questions.score_offsets[-1]) for questions in asked]
+    parts = np.split(np.array(right, float), [sizes[0]])
+    rows = [row for pair in zip(asked, parts, strict=True) for row in told(*pair, key="candidate")]
+    perfect = written(tmp_path, rows)
+    flat = written(tmp_path, [row | {"score": 0} for row in rows], "parquet")
+    code, out, err = shell(monkeypatch, capsys, "evaluate", world.path, "--scores", perfect, "--scores", flat, "--json")
+    assert code == 0, err
+    heard = json.loads(out)
+    names = ["-".join(path.parts).lstrip("/-") for path in (perfect, flat)]  # theirs.csv, theirs.parquet: told apart
+    values = {(line["scorer"], line["metric"]): line["value"] for line in heard["summary"]}
+    assert [values[name, "accuracy"] for name in names] == [1.0, 0.25]
+    assert [values[name, "auc"] for name in names] == [1.0, 0.5]
+    assert values["chance", "accuracy"] == 0.25
+    assert {(line["scorer"], line["against"]) for line in heard["compared"]} == {(names[0], names[1])}
+    assert all(line["p"] < 0.01 for line in heard["compared"])
+
+    settings = ("hidden=6", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
+    run = train("add-gnn", world, tmp_path / "run", settings=settings).path
+    some = written(tmp_path, rows[: sizes[0] - 1])
+    call = ("evaluate", run, world.path, "--scores", some, "--questions", files[0])
+    code, _, err = shell(monkeypatch, capsys, *call)
+    assert code == 1
+    assert f"theirs.csv does not fit the questions, it has 1 of {sizes[0]} scores missing" in err
+    assert err.count("\n") == 1
+    code, out, _ = shell(monkeypatch, capsys, *call, "--allow-incomplete", "--rows", tmp_path / "rows")
+    assert code == 0
+    assert "\nrun − theirs, compat category auc: " in out
+    assert out.endswith("theirs.csv is not complete: 1 missing\n")
+    assert sorted(path.name for path in (tmp_path / "rows").iterdir()) == [
+        f"{name}-{files[0].stem}.parquet" for name in ("run", "theirs")
+    ]
+    code, out, _ = shell(monkeypatch, capsys, "evaluate", world.path, "--scores", flat, "--against", run)
+    assert code == 0
+    assert "\ntheirs − run, fitb category accuracy: −" in out
+
+
+@pytest.mark.parametrize("args", [["d"], ["a", "b", "c"], ["r", "d", "--allow-incomplete"]])
+def test_wrong_usage_ends_with_2(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shell(monkeypatch, capsys, "evaluate", *args)[0] == 2

@@ -1,0 +1,77 @@
+"""Seeds: the mean of several trainings, its interval, and paired differences."""
+
+import numpy as np
+import pytest
+from worlds import styles_dataset
+
+from goeswith.data.dataset import Dataset
+from goeswith.data.freeze import make_questions
+from goeswith.data.questions import Questions
+from goeswith.errors import DataError
+from goeswith.evaluate.bootstrap import RESAMPLES
+from goeswith.evaluate.evaluate import Report, answer, compare, report
+from goeswith.evaluate.seeds import difference, holm, means
+
+
+class Luck:
+    """Scores by chance, a little better where items share a style."""
+
+    def __init__(self, seed: int) -> None:
+        self.name, self.values = f"luck{seed}", np.random.default_rng(seed).random(4096)
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        style = items // 12 % 4
+        same = (np.where(mask, style, style[:, :1]) == style[:, :1]).mean(axis=1)
+        return self.values[(items * mask).sum(axis=1) % 4096] + 0.5 * same
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> list[list[Report]]:
+    """Four scorers on two question files."""
+    dataset: Dataset = styles_dataset(tmp_path_factory.mktemp("seeds"))
+    usable = np.ones(len(dataset.catalogue), bool)
+    files = [
+        Questions.from_frame(
+            make_questions(dataset.catalogue, dataset.outfits, "test", task, "category", usable=usable)[0],
+            dataset.catalogue,
+        )
+        for task in ("compat", "fitb")
+    ]
+    return [[report(answer(Luck(seed), asked), dataset) for asked in files] for seed in range(4)]
+
+
+def test_one_seed_is_its_own_report(reports: list[list[Report]]):
+    found = [mean.line for mean in means("luck0", reports[:1]).values()]
+    told = [line for one in reports[0] for line in one.summary]
+    assert [{k: v for k, v in line.items() if k != "seeds"} for line in found] == told
+
+
+def test_a_mean_of_seeds_is_the_mean_of_their_values_and_pooled_auc_is_among_them(reports: list[list[Report]]):
+    found = means("luck", reports[:3])
+    assert ("compat", "category", "pooled_auc") in found
+    for at, (what, mean) in enumerate(found.items()):
+        values = [[line for one in told for line in one.summary][at]["value"] for told in reports[:3]]
+        assert mean.line["seeds"] == pytest.approx(values)
+        assert mean.line["value"] == pytest.approx(np.mean(values))
+        assert mean.draws.shape == (RESAMPLES,)
+        assert mean.line["low"] < mean.line["value"] < mean.line["high"]
+        assert (mean.line["task"], mean.line["negatives"], mean.line["metric"]) == what
+
+
+def test_a_difference_is_that_of_a_paired_comparison(reports: list[list[Report]]):
+    first, second = means("luck0", reports[:1]), means("luck1", reports[1:2])
+    told = [line for a, b in zip(reports[0], reports[1], strict=True) for line in compare(a, b)]
+    for what, line in zip(first, told, strict=True):
+        assert difference(first[what], second[what]) == pytest.approx(line)
+
+
+def test_other_questions_are_not_compared(reports: list[list[Report]]):
+    compat, _, fitb = means("luck", reports[:1]).values()
+    with pytest.raises(DataError, match="did not answer the same questions"):
+        difference(compat, fitb)
+
+
+def test_holm_is_the_printed_procedure():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []

@@ -1,0 +1,215 @@
+"""Bench: the tiny recipe for real, resumed, refused, and honest about a model that cannot run."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from worlds import styles_dataset
+
+from goeswith.cli.main import app
+from goeswith.data.dataset import Dataset
+from goeswith.errors import DataError, ModelError
+from goeswith.experiments import bench as module
+from goeswith.experiments.bench import bench, held, question_files, students
+from goeswith.experiments.plots import over_attributes
+from goeswith.experiments.recipes import Contender, Pairing, Recipe, read_recipe
+from goeswith.experiments.scoreboard import Board, Row, Told, as_latex, as_markdown
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return styles_dataset(tmp_path_factory.mktemp("bench")).path
+
+
+def recipe(world: Path, *models: Contender, **more: object) -> Recipe:
+    told: dict = {"questions": ("test-fitb-category",), "designers": str(world), "seeds": (0,)} | more
+    return Recipe(name="r", dataset=str(world), models=models, **told)
+
+
+def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Path):
+    asked = recipe(
+        world,
+        Contender("a", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=3")),
+        Contender("b", "add-gnn", teacher="designers", settings=("hidden=8", "steps=0", "teacher.epochs=3")),
+        Contender("c", "add-gnn", teacher="designers", settings=("hidden=4", "teacher.epochs=3")),
+        Contender("d", "add-gnn", teacher="untrained", settings=("hidden=8", "untrained=true", "teacher.epochs=3")),
+        Contender("e", "add-gnn", teacher="shuffled", settings=("hidden=8", "teacher.shuffled=true")),
+        Contender("f", "add-gnn"),
+        seeds=(0, 1),
+    )
+    found = {(c.name, seed): told for (c, seed), told in students(asked, tmp_path).items()}
+    teachers = {key: lesson and lesson.out for key, (_, lesson) in found.items()}
+    assert teachers["a", 0] == teachers["b", 0]
+    assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0))}) == 4
+    student, lesson = found["a", 1]
+    assert lesson is not None
+    assert student.teacher == str(lesson.out)
+    assert student.settings == ("hidden=8", "seed=1")
+    assert {"seed=1", "rank=8", "epochs=3"} <= set(lesson.settings)
+    assert found["d", 0][0].teacher == str(world)
+    assert "teacher.epochs=3" in found["d", 0][0].settings
+    assert found["f", 0] == (found["f", 0][0], None)
+    assert "shuffled" in teachers["e", 0].name
+
+
+def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_asked_for(world: Path):
+    dataset = Dataset(f"{world}#users")
+    [file], absent = question_files(recipe(world), dataset)
+    assert (file.name, absent) == ("users-test-fitb-category.parquet", [])
+    before = file.stat().st_mtime_ns
+    question_files(recipe(world), dataset)
+    assert file.stat().st_mtime_ns == before
+    with pytest.raises(DataError, match=r"no questions 'official-test-fitb' \(there are: none\)"):
+        question_files(recipe(world, questions=("official-test-fitb",)), dataset)
+
+
+def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):
+    asked, out = recipe(world), tmp_path / "out"
+    with held(out, asked), pytest.raises(ModelError, match="another bench is at work"), held(out, asked):
+        pass
+    with held(out, asked):
+        pass
+    other = Recipe(name="other", dataset="", questions=(), models=())
+    with pytest.raises(ModelError, match="holds the bench of the recipe 'r', not of 'other'"), held(out, other):
+        pass
+    (tmp_path / "photo.jpg").touch()
+    with (
+        pytest.raises(ModelError, match=r"no folder of a bench, it holds (out|photo.jpg); choose"),
+        held(tmp_path, asked),
+    ):
+        pass
+
+
+@pytest.fixture(scope="module")
+def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path, Board, list[str]]:
+    """A bench in which a model cannot run, in processes of its own."""
+    out, said = tmp_path_factory.mktemp("out") / "bench", []
+    asked = recipe(
+        world,
+        Contender("K = 2", "add-gnn", settings=TINY),
+        Contender("K = 1_%", "add-gnn", settings=(*TINY, "attributes=1")),
+        Contender("hopeless", "add-gnn", settings=(*TINY, "weight_norm=1e12")),
+        questions=("test-fitb-category", "test-compat-category"),
+        seeds=(0, 1),
+        pairings=(Pairing("K = 2", "K = 1_%", "more is more"), Pairing("K = 2", "hopeless")),
+    )
+    return asked, out, bench(asked, out, jobs=2, say=said.append), said
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recipe, Path, Board, list[str]]):
+    _, out, board, said = done
+    assert set(board.failures) == {"hopeless"}
+    assert "seed 0: training diverged" in board.failures["hopeless"]
+    assert any(line.startswith("hopeless, seed 1: cannot run") for line in said)
+    needed = re.fullmatch(r"a process took (\d+\.\d) GB at most; 2 of them worked side by side", said[-1])
+    assert needed
+    assert float(needed[1]) >= 0.2  # torch alone takes that
+    told = json.loads((out / "results.json").read_text())
+    assert {line["scorer"] for line in told["lines"]} >= {"chance", "K = 2", "K = 1_%"}
+    assert all(line["signature"].startswith("styles:") and line["seeds"] for line in told["lines"])
+    assert [line["against"] for line in told["compared"]] == ["K = 1_%"] * 3
+    assert "| hopeless | could not run: seed 0: training diverged" in (out / "results.md").read_text()
+    latex = (out / "results.tex").read_text()
+    assert r"K = 1\_\%" in latex
+    assert latex.count(r"\\") == len(board.rows) + 1
+    assert "hopeless could not run" in (out / "results.html").read_text()
+    for name in ("accuracy", "costs", "learning", "differences", "k"):
+        assert (out / f"{name}.svg").read_text().count("<path") > 5
+
+
+@pytest.mark.slow
+def test_the_same_bench_again_trains_and_answers_nothing(
+    done: tuple[Recipe, Path, Board, list[str]], monkeypatch: pytest.MonkeyPatch
+):
+    asked, out, board, _ = done
+    files = [*out.rglob("weights.safetensors"), *out.rglob("answers/*.parquet")]
+    before = {file: file.stat().st_mtime_ns for file in files}
+    assert len(before) == 4 + 8
+    text = (out / "results.md").read_text()
+    again = bench(asked, out, say=lambda line: None)
+    assert before == {file: file.stat().st_mtime_ns for file in files}
+    assert (out / "results.md").read_text() == text
+    assert again.verdict == board.verdict
+
+
+@pytest.mark.slow
+def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe, Path, Board, list[str]]):
+    board = done[2]
+    for (name, what), marks in board.marks.items():
+        row = next(row for row in board.rows if row.name == name)
+        floor, best = board.best(what, "floor"), board.best(what, "model", "control")
+        assert floor is not None
+        assert best is not None
+        assert ("*" not in marks) or row.measured[what].line["value"] > floor.measured[what].line["value"]
+        assert ("↓" not in marks) or row.measured[what].line["value"] < best.measured[what].line["value"]
+    assert len(re.findall(r"\*\*0\.\d{3}", as_markdown(board, {}))) == len(board.columns)
+    assert as_latex(board).count(r"\textbf") == len(board.columns)
+    assert {line["attributes"] for line in over_attributes(board.rows, board.columns)} == {1, 2}
+
+
+@pytest.mark.slow
+def test_the_tiny_recipe_of_the_project_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "data").mkdir()
+    styles_dataset(tmp_path / "data", name="sample")
+    monkeypatch.chdir(tmp_path)
+    board = bench(read_recipe(ROOT / "recipes" / "sample-tiny.toml"), "out", jobs=2, say=lambda line: None)
+    assert not board.failures
+    assert {row.name for row in board.rows if row.told} == {c.name for c in board.recipe.models}
+    assert len(board.comparisons) == 2
+    assert (tmp_path / "out" / "results.html").is_file()
+
+
+def test_a_teacher_that_cannot_be_trained_is_why_its_student_cannot(world: Path, tmp_path: Path, monkeypatch):
+    class Here:
+        """A pool that works at once, in this process."""
+
+        def submit(self, work, job):
+            from concurrent.futures import Future
+
+            future: Future = Future()
+            future.set_result("no tops" if job.model == "teacher" else Told(1, None, 1.0, 1, 0.5, [{"valid_auc": 0.5}]))
+            return future
+
+    asked = recipe(world, Contender("taught", "add-gnn", teacher="designers"), Contender("alone", "add-gnn"))
+    said: list[str] = []
+    told = module._train(students(asked, tmp_path), Here(), said.append)
+    assert told[asked.models[0], 0] == "its teacher: no tops"
+    assert isinstance(told[asked.models[1], 0], Told)
+    assert "taught, seed 0: cannot run: its teacher: no tops" in said
+
+
+def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[dict] = []
+    row = Row("hopeless", "model", {}, failure="no tops")
+
+    def run(read: Recipe, out: Path, **more: object) -> Board:
+        asked.append({"models": [c.name for c in read.models], "out": out} | more)
+        return Board(read, Dataset(world), [row])
+
+    monkeypatch.setattr(module, "bench", run)
+    path = str(ROOT / "recipes" / "sample-tiny.toml")
+    told = CliRunner().invoke(app, ["bench", path, "--only", "K = 1", "--jobs", "3", "--search", "2"])
+    assert told.exit_code == 0, told.output
+    assert "hopeless could not run: no tops" in told.output
+    assert asked[0]["models"] == ["K = 1"]
+    assert (asked[0]["out"], asked[0]["jobs"], asked[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
+
+
+@pytest.mark.slow
+def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path):
+    asked = recipe(world, Contender("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
+    bench(asked, tmp_path / "bench", jobs=1)
+    before = (tmp_path / "bench" / "results.md").read_bytes()
+    other = replace(asked, models=(Contender("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
+    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so what .* K = 2, seed 0: "):
+        bench(other, tmp_path / "bench", jobs=1)
+    assert (tmp_path / "bench" / "results.md").read_bytes() == before

@@ -1,0 +1,50 @@
+"""Scoreboard: what a training cost, as far as its history says it."""
+
+from pathlib import Path
+
+import pytest
+
+from goeswith.evaluate.seeds import Mean
+from goeswith.experiments.plots import COSTS, costs
+from goeswith.experiments.scoreboard import _TRAINED, Row, Told, _training
+
+WHAT = ("fitb", "matched", "accuracy")
+
+
+def told(*epochs: dict[str, float], best: int = 2, seconds: float = 110.0) -> Told:
+    """A training whose teacher took what the epochs did not."""
+    return Told(1234, None, seconds, best, 0.6, list(epochs))
+
+
+def epoch(seconds: float, pairs: float) -> dict[str, float]:
+    return {"valid_auc": 0.6, "seconds": seconds, "pairs_per_second": pairs}
+
+
+LONG = told(epoch(4, 100), epoch(3, 300), epoch(2, 200), epoch(1, 900))
+OLD = told({"valid_auc": 0.5}, {"valid_auc": 0.6}, {"valid_auc": 0.5})
+
+
+def row(name: str, *trainings: Told) -> Row:
+    return Row(name, "model", {WHAT: Mean({"value": 0.4, "low": 0.3, "high": 0.5}, None)}, told=trainings)  # type: ignore[arg-type]
+
+
+def test_seconds_to_the_best_epoch_leave_out_the_later_ones_and_keep_the_teacher():
+    assert LONG.seconds_to_best == 107
+    assert told(epoch(4, 100), epoch(3, 300)).seconds_to_best == 110
+    assert LONG.pairs_per_second == 250
+
+
+def test_a_history_without_seconds_has_a_dash_and_counts_for_nothing():
+    assert OLD.seconds_to_best is None
+    assert OLD.pairs_per_second is None
+    cells = dict(zip(_TRAINED, _training(row("old", OLD)), strict=True))
+    assert (cells["seconds"], cells["seconds to best"], cells["pairs/s"]) == ("110", "–", "–")
+    cells = dict(zip(_TRAINED, _training(row("both", OLD, LONG)), strict=True))
+    assert (cells["seconds"], cells["seconds to best"], cells["pairs/s"]) == ("110", "107", "250")
+
+
+@pytest.mark.parametrize("rows", [[row("new", LONG), row("old", OLD)], [row("old", OLD)]])
+def test_a_cost_that_is_unknown_has_no_dot(rows: list[Row], tmp_path: Path):
+    drawn = costs(rows, [WHAT], tmp_path / "costs.svg").read_text()
+    assert drawn.count(">old<") == 1  # of parameters alone
+    assert drawn.count(">new<") == len(COSTS) * (len(rows) - 1)

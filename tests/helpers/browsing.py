@@ -1,0 +1,112 @@
+"""The studio in a real browser, over the drawn sample: what the tests that click, type and look have in common."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SCRIPT = "<script>document.title = 'broken in'</script>"
+PATIENCE = 60_000
+"""Milliseconds: two busy cores are slow."""
+
+
+def make_sample(folder: Path) -> Path:
+    """The index of a small drawn sample and a model that was trained for a few seconds; larger for pictures."""
+    if not CHROMIUM:
+        pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install 'goeswith[dev]'")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the encoders are not installed")
+    from goeswith.data.dataset import Dataset, create
+    from goeswith.data.encoders.encode import encode
+    from goeswith.data.freeze import freeze
+    from goeswith.data.readers import read
+    from goeswith.shop.build import build_index
+    from goeswith.train.run import train
+
+    shown = bool(os.environ.get("GOESWITH_SHOTS"))
+    drawn = read("sample", None, workdir=folder, outfits=4000 if shown else 700, items=660 if shown else 440, seed=1)
+    drawn.items = drawn.items.with_columns(title=drawn.items["title"].scatter(0, SCRIPT))
+    create(drawn, folder / "sample", layout="sample")
+    dataset = Dataset(f"{folder / 'sample'}#users")
+    encode(dataset, "efficientnet-lite0")
+    freeze(dataset.catalogue, dataset.outfits, dataset.path / "questions", prefix="users")
+    settings = ["hidden=64", f"epochs={20 if shown else 3}", "batch_size=64", "negatives=matched"]
+    train("add-gnn", dataset, folder / "add-gnn-sample", settings=settings)
+    build_index(folder / "add-gnn-sample", dataset, folder / "index")
+    return folder / "index"
+
+
+@contextmanager
+def running(app) -> Iterator[str]:
+    """The address of an app that answers there meanwhile."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+
+
+@contextmanager
+def opened(browser, address, *, complaints=None, **told):
+    """A page on a desk; what its console complains of goes into a list."""
+    given = {"viewport": {"width": 1440, "height": 900}, "base_url": address, "reduced_motion": "reduce"} | told
+    context = browser.new_context(**given)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    if complaints is not None:
+        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+
+
+def until(page, expression):
+    """Wait until it is true. The page's own policy forbids the evaluation that `wait_for_function` needs."""
+    ends = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < ends, f"never: {expression}"
+        page.wait_for_timeout(50)
+
+
+def item_ids(page, count, query=""):
+    page.goto(f"/{query}")
+    return [page.locator('button[name="toggle"]').nth(place).get_attribute("value") for place in range(count)]
+
+
+def board_of(page, ids):
+    page.goto("/board?" + "&".join(f"on={one}" for one in ids))
+    page.locator("#verdict").wait_for()
+
+
+def shoot(browser, address, name, path, wait):
+    """Pictures of a page, into the folder that GOESWITH_SHOTS names."""
+    folder = os.environ.get("GOESWITH_SHOTS")
+    if not folder:
+        return
+    for width, height, theme in ((1440, 900, "light"), (390, 844, "dark")):
+        size = {"width": width, "height": height}
+        with opened(browser, address, viewport=size, color_scheme=theme) as page:
+            page.goto(path)
+            page.locator(wait).first.wait_for()
+            page.wait_for_load_state("networkidle")
+            page.evaluate("document.querySelectorAll('img').forEach((picture) => { picture.loading = 'eager'; })")
+            until(page, "[...document.images].every((picture) => picture.complete)")
+            page.evaluate("Promise.all([...document.images].map((picture) => picture.decode().catch(() => null)))")
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            kind = "phone" if width < 500 else "desk"
+            # JPEG: the pictures are kept in the project, and a page of photos is ten times as large as PNG.
+            page.screenshot(path=Path(folder) / f"{name}-{kind}-{theme}.jpg", type="jpeg", quality=82)

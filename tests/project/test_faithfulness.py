@@ -1,0 +1,96 @@
+"""benchmarks/faithfulness.py: where the answer is known the wrong item is found, and tables go to their places."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from worlds import styles_world
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+import faithfulness as bench
+
+EACH, STYLES = 12, 4
+
+
+@pytest.fixture(scope="module")
+def world():
+    catalogue, outfits, _ = styles_world(outfits=600, styles=STYLES, each=EACH)
+    return SimpleNamespace(catalogue=catalogue, outfits=outfits, path=Path("styles"))
+
+
+class Agreement:
+    """The share of pairs that have one style: an outfit with one wrong item is best without it."""
+
+    name = "agreement"
+
+    def __init__(self, world) -> None:
+        self.style = np.arange(len(world.catalogue)) // EACH % STYLES
+        self.present = np.ones(len(world.catalogue), bool)
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        style, both = self.style[items], mask[:, :, None] & mask[:, None, :] & ~np.eye(items.shape[1], dtype=bool)
+        return ((style[:, :, None] == style[:, None, :]) & both).sum(axis=(1, 2)) / both.sum(axis=(1, 2))
+
+
+def test_corrupted_outfits_have_one_wrong_item_and_three_or_more(world) -> None:
+    scorer = Agreement(world)
+    asked = bench.corrupted(scorer, world)
+    assert asked.mask.sum(axis=1).min() == 3
+    true = {tuple(sorted(world.outfits[at].tolist())) for at in range(len(world.outfits))}
+    for row, real, place in zip(asked.items, asked.mask, asked.wrong, strict=True):
+        rest = set(np.delete(row, place)[np.delete(real, place)].tolist())
+        assert any(rest < set(outfit) and len(outfit) == len(rest) + 1 for outfit in true)
+        assert tuple(sorted(row[real].tolist())) not in true
+
+
+def test_the_wrong_item_is_blamed_by_every_way(world) -> None:
+    scorer = Agreement(world)
+    asked = bench.corrupted(scorer, world)
+    style, rows = scorer.style[asked.items], np.arange(len(asked.items))
+    others = asked.mask & (np.arange(style.shape[1]) != asked.wrong[:, None])
+    first = style[rows, others.argmax(axis=1)]
+    odd = style[rows, asked.wrong] != first  # the others have the style of the outfit
+    assert 0.6 < odd.mean() < 0.9
+    for way, blame in bench.blames(scorer, world, asked).items():
+        assert (blame.argmax(axis=1) == asked.wrong)[odd].mean() > 0.97, way
+        assert np.isneginf(blame[~asked.mask]).all()
+    found = bench.faithfulness(scorer, world)
+    for way, told in found.items():
+        value, low, high = told["blames the wrong item"]
+        assert low < value < high
+        assert low > told["by chance"][0]
+        assert told["difference without it"][1] > 0, way
+        assert told["difference replaced"][1] > 0, way
+    assert found["its pairs"]["more than its pairs"] == (0, 0, 0)
+    table = bench.faithfulness_table({"agreement": found})
+    assert table.count("agreement") == 8
+
+
+def test_replacing_an_odd_item_never_hurts_and_another_never_helps(world) -> None:
+    scorer = Agreement(world)
+    asked = bench.corrupted(scorer, world)
+    rise, every = bench.replaced(scorer, world, asked, seed=1), np.arange(len(asked.items))
+    assert (np.isnan(rise) == ~asked.mask).all()
+    style, wrong = scorer.style[asked.items], np.zeros(asked.mask.shape, bool)
+    wrong[every, asked.wrong] = True
+    first = style[every, (asked.mask & ~wrong).argmax(axis=1)]
+    odd = style[every, asked.wrong] != first
+    assert (rise[odd][wrong[odd]] >= 0).all()
+    assert rise[odd][wrong[odd]].mean() > 0.05
+    assert (rise[odd][asked.mask[odd] & ~wrong[odd]] <= 1e-9).all()
+
+
+def test_tables_go_between_their_comments() -> None:
+    page = "a\n<!-- sizes -->\nold\n<!-- end of sizes -->\nb\n<!-- calibration -->\n<!-- end of calibration -->\n"
+    text = bench.filled(bench.filled(page, "sizes", r"| new \1 |"), "calibration", "x")
+    assert "old" not in text
+    assert r"| new \1 |" in text
+    assert text == bench.filled(bench.filled(text, "sizes", r"| new \1 |"), "calibration", "x")
+    with pytest.raises(AssertionError, match="no place for faithfulness"):
+        bench.filled(page, "faithfulness", "x")
+    shown = bench.PAGE.read_text()
+    for block in ("calibration", "sizes", "faithfulness"):
+        assert f"<!-- {block} -->" in shown

@@ -1,0 +1,97 @@
+"""Tables: numbers and their words come out as they went in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goeswith.errors import DataError
+from goeswith.tables import (
+    chance,
+    difference,
+    headlines,
+    long_table,
+    markdown,
+    plain,
+    signed,
+    title,
+    value,
+    wide_table,
+)
+
+
+def line(scorer: str = "add-gnn", negatives: str = "matched", number: float = 0.731, **more: object) -> dict:
+    """A line as `goeswith.evaluate.evaluate.Report.summary` has it."""
+    return {
+        "scorer": scorer, "task": "fitb", "negatives": negatives, "metric": "accuracy", "value": number,
+        "low": number - 0.03, "high": number + 0.03, "n": 282, "unanswered": 0, "signature": f"sample|{negatives}",
+    } | more  # fmt: skip
+
+
+def test_numbers_have_their_sign_and_their_interval():
+    told = line() | {"difference": -0.0314, "low": -0.06, "high": 0.0049, "p": 0.0181}
+    assert value(line()) == "0.731 [0.701, 0.761]"
+    assert difference(told) == "−0.031 [−0.060, +0.005], p = 0.018"
+    assert (signed(0.5, 1), signed(-0.5, 1), chance(0.0009)) == ("+0.5", "−0.5", "p < 0.001")
+
+
+def test_a_long_table_keeps_every_number_and_its_signature():
+    head, rows = long_table([line(), line(negatives="random", number=0.9, unanswered=3)])
+    told = dict(zip(head, rows[1], strict=True))
+    assert told["negatives"] == "random"
+    assert told["value"] == "0.9000"
+    assert told["95 %"] == "0.8700–0.9300"
+    assert told["unanswered"] == "3"
+    assert [row[-1] for row in rows] == ["sample|matched", "sample|random"]
+
+
+def test_a_wide_table_puts_scorers_side_by_side():
+    head, rows = wide_table([line("a"), line("a", "random", 0.9), line("b")])
+    assert head == ["scorer", "fitb matched accuracy", "fitb random accuracy"]
+    assert rows == [
+        ["a", "0.731 [0.701, 0.761]", "0.900 [0.870, 0.930]"],
+        ["b", "0.731 [0.701, 0.761]", "–"],
+    ]
+    assert wide_table([line("a"), line("a", "random")], [("fitb", "random", "accuracy")])[0][1:] == [
+        "fitb random accuracy"
+    ]
+
+
+def test_numbers_of_different_questions_never_stand_in_one_column():
+    with pytest.raises(DataError, match=r"measured on different questions \(sample\|matched and other\)"):
+        wide_table([line("a"), line("b", signature="other")])
+    with pytest.raises(DataError, match="a has two numbers for Fill in the blank accuracy, matched negatives"):
+        wide_table([line("a"), line("a", number=0.1)])
+
+
+def test_headlines_are_on_the_hardest_negatives_of_each_task():
+    lines = [line(negatives=kind) for kind in ("random", "matched", "category")]
+    lines += [line(negatives="random", task="compat", metric=metric) for metric in ("auc", "pooled_auc")]
+    assert headlines(lines) == [("compat", "random", "auc"), ("fitb", "matched", "accuracy")]
+    assert headlines([]) == []
+    assert title(("compat", "official", "pooled_auc")) == "Compatibility pooled AUC, published questions"
+
+
+def test_plain_columns_align_with_numbers_to_the_right():
+    assert plain(["scorer", "value"], [["chance", "0.5"], ["x", "–"], ["add-gnn", "0.7312"]]).splitlines() == [
+        "scorer    value",
+        "-------  ------",
+        "chance      0.5",
+        "x             –",
+        "add-gnn  0.7312",
+    ]
+
+
+CELL = st.text("|\\ a5\n", max_size=8)
+
+
+@given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=4))
+def test_no_cell_can_break_a_markdown_table(rows: list[tuple[str, str]]):
+    lines = markdown(["one", "two"], rows).splitlines()
+    assert len(lines) == 2 + len(rows)
+    for text in lines:
+        bars = text.replace("\\\\", "").replace("\\|", "").count("|")
+        assert bars == 3, text
+
+
+def test_markdown_is_the_same_table():
+    assert markdown(["scorer", "value"], [["a|b", "0.5"]]) == "| scorer | value |\n| --- | ---: |\n| a\\|b | 0.5 |\n"

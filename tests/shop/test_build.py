@@ -1,0 +1,150 @@
+"""Indexing: states made once, resumed after a kill, brought up to date."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from shops import changed_shop, edited, indexed, trained
+
+from goeswith.data.dataset import Dataset
+from goeswith.errors import CatalogueError, DataError, ModelError
+from goeswith.shop import shards
+from goeswith.shop.build import build_index
+from goeswith.shop.index import Index
+from goeswith.shop.indexed_items import Intake
+from goeswith.train.run import Run
+
+WHOLE = np.ones((1, 3), bool)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A shop, a run over it and its index; nothing of it may be changed."""
+    return indexed(tmp_path_factory.mktemp("shop"), without=("i7", "i100"))
+
+
+@pytest.fixture
+def copied(world, tmp_path):
+    """The index of `world`, to be broken."""
+    shutil.copytree(world[2].path, tmp_path / "index")
+    return tmp_path / "index"
+
+
+def bits(path: Path) -> dict[str, bytes]:
+    return {name: (path / name).read_bytes() for name in ("states.safetensors", "items.parquet")}
+
+
+KILLED = """
+import os, signal, sys
+from goeswith.shop import shards
+from goeswith.data.dataset import Dataset
+from goeswith.shop.build import build_index
+shards.SHARD = 50
+def stop(done, total):
+    if done >= 100:
+        os.kill(os.getpid(), signal.SIGKILL)
+build_index(sys.argv[1], Dataset(sys.argv[2]), sys.argv[3], progress=stop)
+"""
+
+
+def test_a_killed_build_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
+    dataset, run, whole = world
+    command = [sys.executable, "-c", KILLED, run.path, dataset.path, tmp_path / "index"]
+    died = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert not (tmp_path / "index").exists()
+    monkeypatch.setattr(shards, "SHARD", 50)
+    said: list[str] = []
+    index = build_index(run, dataset, tmp_path / "index", say=said.append)
+    assert "92 encoded" in said[-1]  # 100 of 192 were there
+    assert bits(index.path) == bits(whole.path)
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+def test_an_update_encodes_what_changed_and_equals_a_fresh_index(world, tmp_path, monkeypatch):
+    _, run, _ = world
+    shutil.copytree(world[2].path, tmp_path / "index")
+    later = changed_shop(tmp_path / "later")
+    said: list[str] = []
+    before = Index(tmp_path / "index")
+    first = before.scorer.score(np.array([[0, 1, 2]]), WHOLE)
+    updated = build_index(run, later, tmp_path / "index", say=said.append)
+    assert said[-1] == "192 items: 1 added, 2 changed, 1 removed; 3 encoded, 2 without features"
+    monkeypatch.setattr(shards, "SHARD", 64)
+    fresh = build_index(run, later, tmp_path / "fresh")
+    assert bits(updated.path) == bits(fresh.path)
+    assert updated.catalogue.items.filter(item_id="i30")["price"].item() == 99.5
+    # Who had the old one open keeps it.
+    assert before.scorer.score(np.array([[0, 1, 2]]), WHOLE) == first
+    assert "i3" in before.row_of
+    assert "i3" not in updated.row_of
+
+
+def test_an_index_that_is_up_to_date_is_left_alone(world, copied):
+    dataset, run, index = world
+    edited(copied, dataset=index.info["dataset"] | {"beside": os.path.relpath(dataset.path, copied)})
+    before = (copied / "index.json").stat()
+    said: list[str] = []
+    build_index(run, dataset, copied, say=said.append)
+    assert "0 added, 0 changed, 0 removed; 0 encoded" in said[-1]
+    assert (copied / "index.json").stat() == before
+    (copied / "scale.json").write_text("{}")
+    build_index(run, dataset, copied)
+    assert (copied / "scale.json").read_bytes() == (index.path / "scale.json").read_bytes()
+    assert sorted(path.name for path in copied.parent.iterdir()) == ["index"]
+
+
+def test_another_model_makes_every_state_anew(world, tmp_path):
+    dataset, _, _ = world
+    shutil.copytree(world[2].path, tmp_path / "index")
+    said: list[str] = []
+    other = trained(dataset, tmp_path / "run", "seed=1")
+    updated = build_index(other, dataset, tmp_path / "index", say=said.append)
+    assert "190 encoded" in said[-1]
+    assert bits(updated.path) == bits(build_index(other, dataset, tmp_path / "fresh").path)
+
+
+def test_a_state_does_not_depend_on_what_is_encoded_with_it(world):
+    dataset, run, _ = world
+    source = Intake(run, dataset)
+    rows = np.arange(len(source))
+    whole = source.encode(rows, source.features(rows))
+    for chosen in (rows[5:6], rows[3::7], rows[100:]):
+        assert (source.encode(chosen, source.features(chosen)) == whole[chosen]).all()
+
+
+def test_an_index_whose_files_are_broken_is_made_anew(world, copied):
+    dataset, run, index = world
+    for name in ("states.safetensors", "index.json"):
+        (copied / name).write_bytes(b"nothing")
+        assert bits(build_index(run, dataset, copied).path) == bits(index.path)
+
+
+def test_features_that_are_not_there_or_of_another_catalogue(world, tmp_path):
+    dataset, run, _ = world
+    data = tmp_path / "data"
+    shutil.copytree(dataset.path, data)
+    items = pl.read_parquet(data / "items.parquet").with_columns(title=pl.lit("other"))
+    items.write_parquet(data / "items.parquet")
+    with pytest.raises(CatalogueError, match=r"belongs to another catalogue than .* has now; run goeswith encode"):
+        build_index(run, Dataset(data), tmp_path / "index")
+    shutil.rmtree(data / "features")
+    with pytest.raises(DataError, match="has no features of 'made', which the run was trained on; run goeswith encode"):
+        build_index(run, Dataset(data), tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+
+
+def test_an_unfinished_run_is_refused(world, tmp_path):
+    dataset, run, _ = world
+    shutil.copytree(run.path, tmp_path / "run")
+    config = {name: value for name, value in run.config.items() if name != "result"}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="has not finished"):
+        build_index(Run(tmp_path / "run"), dataset, tmp_path / "index")

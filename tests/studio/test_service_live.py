@@ -1,0 +1,150 @@
+"""Service, for real: the command as a process, clients that hang up, many at once, requests drawn from the schema."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import schemathesis
+import served
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import positive_data_acceptance
+from schemathesis.schemas import BaseSchema
+
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
+from goeswith.studio.app import create_app
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "correct-horse-battery"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return served.make_index(tmp_path_factory.mktemp("live"))
+
+
+def start(index: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
+    command = [sys.executable, "-m", "goeswith", "serve", str(index), "--port", "0", *options]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout
+    for line in process.stdout:
+        found = re.search(r"http://\S+:\d+", line)
+        if found:
+            return process, found.group()
+    raise AssertionError(f"it did not start: {process.wait()}")
+
+
+def stop(process: subprocess.Popen[str], sign: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+    process.send_signal(sign)
+    said, _ = process.communicate(timeout=30)
+    return process.returncode, said
+
+
+@pytest.fixture
+def described(index: Path) -> BaseSchema:
+    return schemathesis.openapi.from_asgi("/openapi.json", create_app(index))
+
+
+@pytest.mark.parametrize(("mode", "least"), [(GenerationMode.POSITIVE, 14), (GenerationMode.NEGATIVE, 9)])
+def test_the_schema_tells_the_truth(described: BaseSchema, mode: GenerationMode, least: int) -> None:
+    """What it allows and what it forbids is answered as it says, and never by a 500."""
+    asked = set()
+    for operation in (found.ok() for found in described.get_all_operations()):
+
+        @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case: schemathesis.Case) -> None:
+            case.call_and_validate(excluded_checks=[positive_data_acceptance])  # a well-formed id may be unknown
+            asked.add(case.operation.label)
+
+        with contextlib.suppress(Unsatisfiable):  # where nothing is given, nothing can be given wrongly
+            ask()
+    assert len(asked) >= least, asked
+
+
+@pytest.fixture(scope="module")
+def service(index: Path) -> Iterator[str]:
+    process, url = start(index)
+    yield url
+    code, said = stop(process)
+    assert (code, said) == (0, "")
+
+
+def test_many_at_once_get_what_each_asked_for(service: str, index: Path) -> None:
+    luck = np.random.default_rng(0)
+    outfits = [[f"i{c * 48 + 8 + luck.integers(40)}" for c in luck.permutation(4)[:3]] for _ in range(200)]
+    own = Stylist(Index(index)).judge_many(outfits)
+    with httpx.Client(base_url=service) as client:
+
+        def ask(outfit: list[str]) -> dict[str, object]:
+            return client.post("/v1/score", json={"outfits": [outfit]}).raise_for_status().json()["looks"][0]
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            told = list(pool.map(ask, outfits))
+        counted = client.get("/metrics").text
+    assert [look["item_ids"] for look in told] == outfits
+    np.testing.assert_allclose([look["score"] for look in told], [look.score for look in own], rtol=0, atol=1e-6)
+    calls = float(re.search(r"goeswith_batch_outfits_count (\S+)", counted)[1])  # type: ignore[index]
+    assert calls < len(outfits)
+
+
+def test_a_client_that_hangs_up_harms_nobody(service: str) -> None:
+    host, port = service.removeprefix("http://").split(":")
+    body = json.dumps({"anchors": ["i0"], "slots": ["shoes", "bottom", "bag"], "k": 100}).encode()
+    head = f"POST /v1/complete HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
+    for sent in (b"", b"GET", head.encode(), f"{head}{len(body)}\r\n\r\n".encode() + body[:9]):
+        with socket.create_connection((host, int(port))) as line:
+            line.sendall(sent)
+    for _ in range(20):  # whole requests, whose answers nobody waits for
+        with socket.create_connection((host, int(port))) as line:
+            line.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, not a goodbye
+    for _ in range(3):
+        answer = httpx.post(
+            f"{service}/v1/complete", content=body, headers={"content-type": "application/json"}, timeout=30
+        )
+        assert answer.status_code == 200
+    until = time.monotonic() + 20
+    while "goeswith_waiting 0.0" not in httpx.get(f"{service}/metrics").text:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_what_is_under_way_is_ended_before_it_stops(index: Path) -> None:
+    process, url = start(index, "--token", TOKEN)
+    try:
+        with httpx.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
+            assert httpx.get(f"{url}/v1/index").status_code == 401
+            assert client.get("/v1/index").status_code == 200
+            asked = {"anchors": ["i0"], "slots": ["shoes", "bottom", "bag"], "k": 100, "diversity": 0.5}
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                answers = [pool.submit(client.post, "/v1/complete", json=asked) for _ in range(4)]
+                while "goeswith_waiting 0.0" in client.get("/metrics").text and not all(a.done() for a in answers):
+                    time.sleep(0.002)
+                process.send_signal(signal.SIGTERM)
+                assert {answer.result().status_code for answer in answers} == {200}
+    finally:
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert said == ""

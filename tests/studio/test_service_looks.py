@@ -1,0 +1,143 @@
+"""Looks over HTTP: the answers of the stylist, and a reason where there is none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from answers import refused
+from served import BARE, ODD, OUTFIT
+from starlette.testclient import TestClient
+
+from goeswith.data.filters import Filters
+from goeswith.errors import CatalogueError
+from goeswith.shop.explain import explain
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
+from goeswith.studio.app import create_app
+from goeswith.studio.service import limits
+
+
+def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> None:
+    stylist = Stylist(Index(world / "index"))
+    told = client.post("/v1/score", json={"outfits": [OUTFIT, ["i1", "i60"]]}).json()["looks"]
+    for look, own in zip(told, stylist.judge_many([OUTFIT, ["i1", "i60"]]), strict=True):
+        assert look["item_ids"] == list(own.item_ids)
+        assert (look["score"], look["probability"], look["percentile"], look["price"]) == pytest.approx(
+            (own.score, own.probability, own.percentile, own.price)
+        )
+    filters = {"colours": ["black", "red"], "price_max": 180}
+    own_filters = Filters(colours=("black", "red"), price_max=180)
+    asked = {"anchors": ["i0"], "slots": ["shoes", "bottom"], "budget": 260, "k": 3, "filters": filters}
+    told = client.post("/v1/complete", json=asked).json()["looks"]
+    own = stylist.complete(["i0"], slots=["shoes", "bottom"], filters=own_filters, budget=260, k=3)
+    assert [(look["item_ids"], look["added"]) for look in told] == [(list(o.item_ids), list(o.added)) for o in own]
+    told = client.post("/v1/fill", json={"items": OUTFIT, "slot": "tote", "k": 4}).json()["looks"]
+    assert [look["added"] for look in told] == [list(look.added) for look in stylist.fill(OUTFIT, "tote", k=4)]
+    told = client.post("/v1/improve", json={"items": OUTFIT, "locked": ["i0"], "k": 2}).json()["swaps"]
+    own_swaps = stylist.improve(OUTFIT, locked=["i0"], k=2)
+    assert [(swap["removed"], swap["added"]) for swap in told] == [(swap.removed, swap.added) for swap in own_swaps]
+    assert all(swap["gain"] > 0 for swap in told)
+    told = client.post("/v1/explain", json={"items": OUTFIT}).json()
+    own_why = explain(stylist, OUTFIT)
+    assert (told["sentence"], told["weakest_item"]) == (own_why.sentence, own_why.weakest_item)
+    assert told["contributions"] == pytest.approx(own_why.contributions.tolist(), abs=1e-6)
+    assert [row[place] for place, row in enumerate(told["pairs"])] == [None] * 3
+    told = client.post("/v1/similar", json={"item": "i0", "filters": {"exclude": ["i1"]}}).json()["items"]
+    own_near = stylist.similar("i0", filters=Filters(exclude=("i1",)))
+    assert [near["item_id"] for near in told] == [near.item_id for near in own_near]
+
+
+LISTED = {"anchors": ["i0"], "slots": ["shoes"]}
+
+REFUSED = [
+    ("score", {"outfits": [["i0", "nope"]]}, "unknown_item", "'nope'"),
+    ("score", {"outfits": [OUTFIT, []]}, "too_few_items", "empty"),
+    ("score", {"outfits": [["i0"]]}, "too_few_items", "1 item"),
+    ("score", {"outfits": [["i6", "i7"]]}, "same_product", "one product"),
+    ("score", {"outfits": [["i0", "i0"]]}, "same_product", "twice"),
+    ("score", {"outfits": [["i0", BARE]]}, "no_features", BARE),
+    ("score", {"outfits": [["i0", ODD]]}, "unknown_category", "'cape'"),
+    ("score", {"outfits": [["i0", "../../etc/shadow"]]}, "unknown_item", "etc/shadow"),
+    ("score", {"outfits": []}, "bad_request", "outfits"),
+    ("score", {"outfits": [["i0"] * (limits.ITEMS + 1)]}, "bad_request", str(limits.ITEMS)),
+    ("score", {"outfits": [OUTFIT] * (limits.OUTFITS + 1)}, "bad_request", str(limits.OUTFITS)),
+    ("score", {"outfits": [["x" * (limits.TEXT_LENGTH + 1)]]}, "bad_request", str(limits.TEXT_LENGTH)),
+    ("score", {"outfits": [OUTFIT], "more": 1}, "bad_request", "more"),
+    ("complete", {"anchors": [], "slots": ["shoes"]}, "too_few_items", "empty"),
+    ("complete", LISTED | {"slots": ["hat"]}, "unknown_slot", "'hat'"),
+    ("complete", LISTED | {"slots": ["cape"]}, "unknown_category", "'cape'"),
+    ("complete", LISTED | {"budget": 11}, "budget_too_small", "cheapest look costs"),
+    ("complete", LISTED | {"budget": -1}, "bad_request", "budget"),
+    ("complete", LISTED | {"k": limits.RESULTS + 1}, "bad_request", str(limits.RESULTS)),
+    ("complete", LISTED | {"filters": {"price_min": 9, "price_max": 8}}, "bad_filters", "contradict"),
+    ("complete", LISTED | {"filters": {"categories": ["tote"], "groups": ["top"]}}, "bad_filters", "contradict"),
+    ("complete", LISTED | {"filters": {"colours": ["blak"]}}, "bad_filters", "did you mean 'black'"),
+    ("complete", LISTED | {"filters": {"in_stock": True}}, "bad_filters", "stock"),
+    ("complete", LISTED | {"filters": {"categories": ["tote"]}}, "bad_filters", "contradict the slot 'shoes'"),
+    ("complete", LISTED | {"filters": {"groups": ["top"]}}, "bad_filters", "contradict the slot 'shoes'"),
+    ("fill", {"items": ["i0"], "slot": "shoes", "filters": {"groups": ["top"]}}, "bad_filters", "contradict the slot"),
+    ("complete", LISTED | {"filters": {"price_min": 1e9}}, "nothing_fits", "widen the filters"),
+    ("fill", {"items": ["i0"], "slot": "nope"}, "unknown_slot", "'nope'"),
+    ("improve", {"items": OUTFIT, "locked": ["i1"]}, "not_in_outfit", "not in the outfit"),
+    ("improve", {"items": OUTFIT, "locked": ["zzz"]}, "not_in_outfit", "'zzz'"),
+    ("explain", {"items": ["i0"]}, "too_few_items", "1 item"),
+    ("explain", {"items": ["i6", "i7"]}, "same_product", "one product"),
+    ("similar", {"item": "nope"}, "unknown_item", "'nope'"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "reason", "word"), REFUSED)
+def test_what_cannot_be_answered_is_refused_with_a_reason(
+    client: TestClient, path: str, body: dict[str, Any], reason: str, word: str
+) -> None:
+    refused(client.post(f"/v1/{path}", json=body), 422, reason, word)
+
+
+@pytest.mark.parametrize(
+    ("outfit", "reason", "item_ids"),
+    [
+        (["i0", "nope"], "unknown_item", ["nope"]),
+        (["i0", "i0"], "same_product", ["i0"]),
+        (["i6", "i0", "i7"], "same_product", ["i6", "i7"]),
+        (["i0", BARE], "no_features", [BARE]),
+        ([ODD, "i0"], "unknown_category", [ODD]),
+        (["i0"], "too_few_items", ["i0"]),
+    ],
+)
+def test_an_error_names_its_reason_and_items_in_python_and_over_http(
+    world: Path, client: TestClient, outfit: list[str], reason: str, item_ids: list[str]
+) -> None:
+    with pytest.raises(CatalogueError) as told:
+        Stylist(Index(world / "index")).judge(outfit)
+    assert (told.value.reason, list(told.value.item_ids)) == (reason, item_ids)
+    problem = client.post("/v1/score", json={"outfits": [OUTFIT, outfit]}).json()
+    assert (problem["reason"], problem["item_ids"], problem["status"]) == (reason, item_ids, 422)
+    assert problem["detail"] == str(told.value)
+
+
+def test_bodies_that_are_no_requests(client: TestClient) -> None:
+    json_type = {"content-type": "application/json"}
+    refused(client.post("/v1/score", content=b"{", headers=json_type), 422, "bad_request")
+    refused(client.post("/v1/score", content=b"\xff\xfe", headers=json_type), 422, "bad_request")
+    refused(client.post("/v1/score", content=b'{"outfits": NaN}', headers=json_type), 422, "bad_request")
+    refused(client.post("/v1/complete", content=b'{"budget": Infinity}', headers=json_type), 422, "bad_request")
+    deep = b"[" * 100_000 + b"]" * 100_000
+    refused(client.post("/v1/score", content=deep, headers=json_type), 400, "unreadable")
+    large = json.dumps({"outfits": [["i0"]], "more": "x" * limits.BODY_BYTES})
+    refused(client.post("/v1/score", content=large, headers=json_type), 413, "too_large", f"{limits.BODY_BYTES:,}")
+    pieces = (b"x" * 65536 for _ in range(limits.BODY_BYTES // 65536 + 1))  # in chunks, no length is told
+    refused(client.post("/v1/score", content=pieces, headers=json_type), 413, "too_large")
+    refused(client.get("/v1/nowhere"), 404, "not_found")
+    refused(client.get("/v1/score"), 405, "wrong_method")
+    assert client.post("/v1/score", json={"outfits": [OUTFIT]}).status_code == 200
+
+
+def test_a_mistake_of_ours_is_told_without_its_traceback(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TestClient(create_app(world / "index"), raise_server_exceptions=False) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(Stylist, "judge_many", lambda self, outfits: 1 / 0)
+            answer = client.post("/v1/score", json={"outfits": [OUTFIT]})
+        refused(answer, 500, "internal")
+        assert "division" not in answer.text
+        assert client.post("/v1/score", json={"outfits": [OUTFIT]}).status_code == 200

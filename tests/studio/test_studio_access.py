@@ -1,0 +1,265 @@
+"""Who uses the studio with a keyboard, a screen reader, weak eyes or a token: names, order, contrast, focus, words."""
+
+import pytest
+from browsing import item_ids, opened, running, until
+from PIL import Image
+
+from goeswith.studio.app import create_app
+from goeswith.studio.service.limits import UPLOAD_BYTES
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "/": ".card", "/?group=shoes&colour=black": ".wall", "/?q=zebra": ".nothing", "/board": ".look",
+    "ON": "#more .row", "/quiz?seed=11": ".choices", "/quiz?seed=11&choice=1": ".answer .button", "/rules": "#coverage",
+    "/report": "#results", "/upload": ".drop", "/nowhere": ".nothing", "ITEM": ".facts-list",
+}  # fmt: skip
+"""Path → what is there once all is; ON is a board of three, ITEM one of its items."""
+PHONE = {"width": 390, "height": 844}
+TOKEN = "correct-horse-battery"
+
+FAULTS = """() => {
+  const found = [];
+  const seen = (e) => e.checkVisibility({ checkVisibilityCSS: true });
+  const tell = (what, e) => found.push(`${what}: ${e.outerHTML.slice(0, 120)}`);
+  const text = (e) => [...e.childNodes].map((node) => node.nodeType === 3 ? node.data
+    : node.nodeType !== 1 || node.ariaHidden === "true" ? "" : node.tagName === "IMG" ? node.alt : text(node)).join("");
+  const name = (e) => (e.getAttribute("aria-label") || (e.labels?.length ? text(e.labels[0]) : "") || text(e)).trim();
+  for (const e of document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary"))
+    if (seen(e) && !name(e)) tell("no name", e);
+  for (const e of document.querySelectorAll("img")) {
+    if (!e.hasAttribute("alt")) tell("no alternative", e);
+    if (!e.alt && !e.closest("a, button")?.ariaLabel) tell("an empty alternative outside a named control", e);
+  }
+  for (const e of document.querySelectorAll("svg:not([role=img][aria-label])"))
+    if (!e.closest("[aria-hidden=true]")) tell("a drawing that is read", e);
+  let level = 0;
+  for (const e of document.querySelectorAll("h1, h2, h3, h4")) {
+    if (!seen(e)) continue;
+    if (+e.tagName[1] > level + 1) tell(`heading after ${level}`, e);
+    level = +e.tagName[1];
+  }
+  if (document.querySelectorAll("h1").length !== 1) found.push("not one h1");
+  const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+  for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) found.push(`id twice: ${id}`);
+  for (const e of document.querySelectorAll("[aria-labelledby], [for], [form], [list]"))
+    for (const key of ["aria-labelledby", "for", "form", "list"])
+      if (e.hasAttribute(key) && !document.getElementById(e.getAttribute(key))) tell(`${key} leads nowhere`, e);
+  for (const e of document.querySelectorAll("a a, a button, button a, button button")) tell("control in a control", e);
+  for (const e of document.querySelectorAll("ul > :not(li, script), ol > :not(li, script)")) tell("not an item", e);
+  for (const e of document.querySelectorAll("[role=region], section, nav, aside"))
+    if (!e.ariaLabel && !e.getAttribute("aria-labelledby")) tell("part without a name", e);
+  if (document.documentElement.lang !== "en" || !document.querySelector("main, [role=main]")) found.push("no main");
+  return found;
+}"""
+SMALL = """() => [...document.querySelectorAll("a, button, select, input:not([type=hidden]), summary")].filter((e) => {
+  const { width, height } = e.getBoundingClientRect();
+  const written = e.matches("p a, .skip, .named, .name, .drop input");  // links within words need no room
+  return e.checkVisibility({ checkVisibilityCSS: true }) && width && !written && (width < 24 || height < 22);
+}).map((e) => e.outerHTML.slice(0, 120))"""
+FAINT = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((part) => part / 255);
+  };
+  const over = (top, under) => under.map((part, i) => i === 3 ? 1 : top[i] * top[3] + part * (1 - top[3]));
+  const light = (c) => [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) =>
+    sum + weight * (c[i] <= 0.04045 ? c[i] / 12.92 : ((c[i] + 0.055) / 1.055) ** 2.4), 0);
+  const ground = (e) => {
+    const layers = [];
+    for (let at = e; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
+    return layers.reverse().reduce((under, layer) => over(layer, under), [1, 1, 1, 1]);
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || e.closest("svg, .sr, [disabled]")) continue;
+    if (!e.checkVisibility({ checkVisibilityCSS: true })) continue;
+    const style = getComputedStyle(e);
+    const under = ground(e);
+    const [high, low] = [light(over(rgba(style.color), under)), light(under)].sort((a, b) => b - a);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && +style.fontWeight >= 700);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 120)}`);
+  }
+  return found;
+}"""
+FOCUS = """() => {
+  const e = document.activeElement;
+  if (e === document.body) return null;
+  const drawn = e.closest(".drop") || e;  // the field of a photo lies under its frame
+  const style = getComputedStyle(drawn);
+  const { x, y, width, height } = drawn.getBoundingClientRect();
+  const top = document.elementFromPoint(x + width / 2, y + height / 2);
+  return {
+    what: e.outerHTML.slice(0, 120),
+    place: [...document.querySelectorAll("*")].indexOf(e),
+    drawn: (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) || style.boxShadow !== "none",
+    there: !!top && (drawn.contains(top) || top.contains(drawn)),
+  };
+}"""
+
+
+def paths(page):
+    """The pages, with a board and an item of this catalogue."""
+    on = "&on=".join(item_ids(page, 3))
+    return {
+        path.replace("ON", f"/board?on={on}").replace("ITEM", f"/item?item={on.split('&')[0]}&on={on}"): wait
+        for path, wait in PAGES.items()
+    }
+
+
+def wait_for(page, path, wait):
+    page.goto(path)
+    page.locator(wait).first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def test_controls_have_names_pictures_have_words_headings_are_in_order(browser, address):
+    with opened(browser, address) as page:
+        for path, wait in paths(page).items():
+            page.set_viewport_size({"width": 1440, "height": 900})
+            wait_for(page, path, wait)
+            assert page.evaluate(FAULTS) == [], path
+            page.set_viewport_size(PHONE)
+            assert page.evaluate(SMALL) == [], path  # what a finger can hit
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_word_can_be_read_on_its_ground(browser, address, theme):
+    """Contrast by WCAG 2: at least 4.5, or 3 for large letters, of every word on every page as it is shown."""
+    with opened(browser, address, color_scheme=theme) as page:
+        for path, wait in paths(page).items():
+            wait_for(page, path, wait)
+            page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+            assert page.evaluate(FAINT) == [], path
+
+
+def test_whoever_goes_on_by_tab_sees_where_and_gets_everywhere(page):
+    for path, wait in paths(page).items():
+        if path == "/nowhere":  # the console tells of the 404
+            continue
+        wait_for(page, path, wait)
+        stops = []
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            stop = page.evaluate(FOCUS)
+            if stop is None or stop["place"] in stops:
+                break
+            assert stop["drawn"], (path, stop)
+            assert stop["there"], (path, stop)
+            stops.append(stop["place"])
+        assert stop is None or len(stops) == 40 or stop["place"] == stops[0], path  # none holds the focus
+        assert len(stops) > 8, path
+
+
+def test_what_changes_is_said(page):
+    def said():
+        return page.locator("#voice").inner_text()
+
+    page.goto("/")
+    page.keyboard.press("/")
+    page.keyboard.type("leather")
+    until(page, "document.querySelector('#voice').textContent.endsWith('items')")
+    assert said() == page.locator(".found span").inner_text()
+    page.locator(".wall .photo").first.focus()
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#voice').textContent === '1 item on the board'")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#voice').textContent.startsWith('2 items on the board, ')")
+    assert said().split(", ")[1] == page.locator("#tray .verdict b").inner_text()
+    page.locator("#tray .button").focus()
+    page.keyboard.press("Enter")
+    page.locator("#more .row").first.wait_for()
+    page.locator('#more a[aria-label^="Add"]').first.focus()
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#voice').textContent.startsWith('3 items on the board: ')")
+    assert page.evaluate("document.activeElement !== document.body")  # the focus is not lost
+    assert page.locator("#verdict").inner_text().replace("%", " %") in said()
+    page.goto("/quiz?seed=4")
+    page.keyboard.press("3")
+    page.locator(".choices .right").wait_for()
+    assert said() == page.locator(".ask").inner_text()
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#voice').textContent === 'Question 2'")
+    page.goto("/rules")
+    page.locator(".switch").first.focus()
+    page.keyboard.press("Space")
+    until(page, "document.querySelector('#voice').textContent.endsWith('rules are on')")
+    assert page.evaluate("document.activeElement.id") == "rule-0"
+    page.locator("[data-theme-switch]").focus()
+    page.keyboard.press("Enter")
+    assert said() == "dark colours"
+
+
+def test_a_board_of_twelve_is_apart_on_a_desk_and_on_a_phone(page):
+    wait_for(page, "/board?on=" + "&on=".join(item_ids(page, 12)), "#more")
+    for size in ({"width": 1440, "height": 900}, {"width": 1100, "height": 800}, PHONE, {"width": 360, "height": 740}):
+        page.set_viewport_size(size)
+        boxes = page.locator(".ring > ol > li > :is(.photo, .named)").evaluate_all(BOXES)
+        assert len(boxes) == 24
+        for place, (left, top, right, bottom) in enumerate(boxes):
+            for other in boxes[place + 1 :]:
+                apart = left >= other[2] - 1 or other[0] >= right - 1 or top >= other[3] - 1 or other[1] >= bottom - 1
+                assert apart, (size, boxes[place], other)
+        flags = page.locator(".flag g rect").evaluate_all(BOXES)
+        for left, top, right, bottom in flags if size["width"] > 720 else []:
+            assert all(left >= b[2] or b[0] >= right or top >= b[3] or b[1] >= bottom for b in boxes[::2])
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator(".ring .lock").nth(4).focus()
+    strong = page.locator(".ring .link").evaluate_all(
+        "all => all.filter((e) => getComputedStyle(e).opacity > .1).length"
+    )
+    assert strong == 11  # an item that is pointed at shows its own lines alone
+
+
+BOXES = """all => all.filter((e) => e.checkVisibility()).map((e) => {
+  const { left, top, right, bottom } = e.getBoundingClientRect();
+  return [left, top, right, bottom];
+})"""
+
+
+def test_a_person_with_the_token_gets_in_and_a_link_from_elsewhere_opens(browser, sample_index):
+    with running(create_app(sample_index, token=TOKEN)) as address, opened(browser, address) as page:
+        page.goto("/quiz?seed=5")
+        assert page.evaluate(FAULTS) == []
+        assert page.evaluate(FAINT) == []
+        assert page.evaluate("document.activeElement.name") == "token"
+        page.keyboard.type("not it at all, no")
+        page.keyboard.press("Enter")
+        page.get_by_role("alert").wait_for()
+        assert "not the token" in page.get_by_role("alert").inner_text()
+        page.get_by_label("Token").fill(TOKEN)
+        page.keyboard.press("Enter")
+        page.locator(".choices").wait_for()
+        assert page.url == f"{address}/quiz?seed=5"
+        page.keyboard.press("2")
+        page.locator(".choices .right").wait_for()  # the script is let in, too
+        assert page.evaluate("document.cookie") == ""
+        cookie = next(told for told in page.context.cookies() if told["name"].startswith("goeswith-"))
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        page.context.route(
+            "http://elsewhere.test/",
+            lambda route: route.fulfill(body=f'<a href="{address}/rules">look</a>', content_type="text/html"),
+        )
+        page.goto("http://elsewhere.test/")
+        page.get_by_role("link", name="look").click()
+        page.locator("#coverage").wait_for()  # the cookie was not sent along, and yet nobody is asked again
+
+
+def test_a_photo_that_is_too_large_is_told(page, tmp_path):
+    Image.new("RGB", (30, 40), "firebrick").save(tmp_path / "mine.jpg")
+    with open(tmp_path / "mine.jpg", "ab") as file:
+        file.write(b"\0" * UPLOAD_BYTES)
+    page.goto("/upload")
+    page.locator("select[name=category]").select_option("blouse")
+    page.locator('input[type="file"]').set_input_files(tmp_path / "mine.jpg")
+    until(page, "document.querySelector('#voice').textContent.includes('more than 12 MB')")
+    page.get_by_role("button", name="Put it on the board").click()
+    assert page.locator('input[type="file"]').evaluate("field => field.validationMessage").endswith("make it smaller.")
+    assert page.url.endswith("/upload")

@@ -1,0 +1,177 @@
+"""The board: it stands in its address, it is drawn where its items are, and it says what the stylist says."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from served import BARE, ODD, VARIANTS
+
+from goeswith.errors import CatalogueError
+from goeswith.shop.contributions import pair_matrix
+from goeswith.studio.pages import board as boards
+from goeswith.studio.pages import obstacles, views
+from goeswith.studio.pages.board import Board, draw, places, slots
+from goeswith.studio.pages.rendering import STATIC
+from goeswith.studio.pages.views import SHAPES
+
+ON = "/board?on=i0&on=i100&on=i150"
+
+
+def test_a_board_is_its_address():
+    board = Board.of(["a", "b&c", "d;e", "a"], ["d;e", "gone"])
+    assert board == Board(("a", "b&c", "d;e"), ("d;e",))
+    assert board.url == "/board?on=a&on=b%26c&on=d%3Be&lock=d%3Be"
+    assert board.toggle("a").toggle("a").on == ("b&c", "d;e", "a")
+    assert board.put("b&c", "new").on == ("a", "new", "d;e")
+    assert board.put("a", "d;e").on == ("d;e", "b&c")  # an item stands on it once
+    assert board.hold("a").free("d;e").lock == ("a",)
+    assert board.without("d;e").lock == ()
+    assert board.cleared == Board(("d;e",), ("d;e",))
+    full = Board.of([str(number) for number in range(boards.MOST)], [])
+    assert full.plus("more") == full
+
+
+def test_the_drawing_and_the_style_sheet_agree():
+    css = (STATIC / "studio.css").read_text()
+    for place, (radius, width) in enumerate(zip(boards.RADII, boards.WIDTHS, strict=True), 2):
+        turn = f"{360 * boards.TURNS.get(place, 0):g}deg"
+        told = f"li:nth-child({place}):last-child) {{ --n: {place}; --r: {radius:g}%; --w: {width:g}%; --t: {turn}; }}"
+        assert told in css, told
+    assert all(f'data-shape="{name}"] {{ --shape: {f"{value:g}".lstrip("0")};' in css for name, value in SHAPES.items()
+               if name != "square")  # fmt: skip
+    for number in range(2, boards.MOST + 1):
+        at = places(number)
+        wide = 10 * boards.WIDTHS[number - 2]
+        apart = np.abs(at[:, None] - at) / [wide, wide / SHAPES["taller"]]
+        assert (apart.max(axis=2)[~np.eye(number, dtype=bool)] > 1).all(), f"{number} items overlap"
+
+
+def test_lines_say_how_well_pairs_go():
+    ahead = np.full((3, 3), np.nan)
+    ahead[0, 1], ahead[0, 2] = 0.05, 0.9
+    told = draw(["a", "b", "c"], ahead, (0, 1))
+    assert [(line.words, line.level, line.weakest) for line in told.lines] == [
+        ("b and c", 2, False),
+        ("a and c: better than 90 % of worn pairs", 4, False),
+        ("a and b: better than 5 % of worn pairs", 0, True),
+    ]
+    assert told.flag is not None
+    assert draw(["a", "b"], ahead[:2, :2], (0, 1)).flag is None  # of two there is but one link
+    for number in range(3, boards.MOST + 1):
+        flag = draw([str(i) for i in range(number)], np.full((number, number), 0.5), (0, number // 2)).flag
+        assert flag is not None
+        assert 0 < flag["x"] < 1000
+        assert 0 < flag["y"] < 1000
+
+
+def test_open_slots_are_what_the_outfit_lacks():
+    known = ["top", "bottom", "dress", "shoes", "bag"]
+    assert slots(["top"], known) == ["bottom", "shoes", "bag"]
+    assert slots(["dress", "shoes"], known) == ["bag"]
+    assert slots([], ["dress", "shoes"]) == ["shoes", "dress"]
+
+
+def test_the_board_shows_the_score_of_the_stylist(client, wall):
+    look = wall.stylist.judge(["i0", "i100", "i150"])
+    text = client.get(ON).text
+    told = re.search(r'id="verdict">(\d+)<span>%', text)
+    assert told is not None
+    assert int(told.group(1)) == round(100 * look.probability)
+    assert f"better than {look.percentile:.0f} % of worn outfits" in text
+    assert text.count('<line class="link') == 3 + 3  # three pairs, and the key
+    rows = np.array([[wall.row(one) for one in ("i0", "i100", "i150")]])
+    worst = np.unravel_index(np.nanargmin(pair_matrix(wall.index.scorer, rows, np.ones((1, 3), bool))[0]), (3, 3))
+    drawn = re.search(r'<line class="link c\d weakest n\d n\d" x1="([\d.]+)" y1="([\d.]+)"', text)
+    assert drawn is not None
+    assert [float(drawn.group(1)), float(drawn.group(2))] == places(3)[min(worst)].round(1).tolist()
+
+
+def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypatch):
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    ids = wall.stylist.fill(["i0", "i100"], "bag", k=200)[-1].item_ids
+    told = wall.stylist.judge(ids).score
+    assert told < 0
+    text = client.get("/board?on=" + "&on=".join(ids)).text
+    assert f"has a score of −{-told:.2f}, and" in text
+    assert f'id="verdict">−{-told:.2f}<' in text
+
+
+def test_what_is_wrong_with_a_board_is_told_and_the_rest_still_works(client):
+    text = client.get("/board?on=i0&on=nothing&on=i100").text
+    assert "has no item &#39;nothing&#39;" in text
+    assert 'id="verdict"' in text
+    text = client.get(f"/board?on={VARIANTS[0]}&on={VARIANTS[1]}").text
+    assert 'role="alert"' in text
+    assert 'id="verdict"' not in text
+    assert "Remove Item" in text
+    assert client.get("/board?on=" + "&on=".join("abcdefghijklmnopqrstuvwxyz")).status_code == 422
+    answer = client.get("/item?item=nothing")
+    assert answer.status_code == 404
+    assert "goeswith" in answer.text
+    assert "nothing" in answer.text
+
+
+def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
+    ids = [one for one in wall.catalogue.ids if wall.index.known[wall.row(one)]][: boards.MOST + 3]
+    full = "&on=".join(ids[: boards.MOST])
+    for path in (f"/tray?on={full}&toggle={ids[-1]}", f"/board?on={full}&toggle={ids[-1]}"):
+        text = client.get(path).text
+        told = "A board holds 12 items, so one more is left out; take one off to make room."
+        assert re.search(f'class="(full|wrong)"[^>]*>{told}<', text)
+        assert re.search(f'data-say="[^"]*{told}', text)  # what is read aloud
+        assert ids[-1] not in json.loads(re.search(r'data-on="([^"]+)"', text).group(1).replace("&#34;", '"'))
+    link = client.get("/board?on=" + "&on=".join(ids)).text
+    assert "so 3 more are left out" in link
+    assert link.count('class="knob out"') == boards.MOST
+    assert "left out" not in client.get(f"/board?on={full}").text
+    assert "Put on the board" not in client.get(f"/item?item={ids[-1]}&on={full}").text
+    assert 'aria-label="Add ' not in client.get(f"/board/more?on={full}").text
+
+
+def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wall, monkeypatch):
+    text = client.get(ON).text
+    assert "clashes" in text
+    assert "of worn pairs" in text
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    text = client.get(ON).text
+    assert "nothing to compare it with" in text
+    assert re.findall(r'<line class="link (c\d)', text) == ["c2"] * 3
+    for word in ("clashes", "so-so", "goes well", "of worn pairs"):
+        assert word not in text
+
+
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [
+        (f"i0&on={BARE}&on=i100", "“Item 3, black”: the model knows nothing of it"),
+        (f"i0&on={ODD}&on=i100", "“Item 4, red”: the model never learned what the category &#39;cape&#39; goes with"),
+        (f"{VARIANTS[0]}&on=i100&on={VARIANTS[1]}", "“Item 6, black” and “Item 7, red” are variants of one product"),
+        (BARE, "“Item 3, black”: the model knows nothing of it"),
+    ],
+)
+def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words):
+    text = client.get(f"/board?on={on}").text
+    told = re.findall('role="alert">([^<]*)<', text)
+    assert len(told) == 1
+    assert words in told[0]
+    assert not re.search(r"\bi\d+\b", told[0])
+    assert "One piece so far" not in text
+    assert 'class="note"' not in client.get(f"/board/more?on={on}").text  # the board says it already
+    assert words in client.get(f"/tray?on={on}").text
+    answer = client.post("/board/save", data={"on": on.split("&on=")}).text
+    assert re.findall('role="alert">([^<]*)<', answer) == told
+
+
+def test_messages_of_the_library_name_titles(wall):
+    shown = views.items(wall, ["i0", "i1", "i12"])
+    error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])
+    assert obstacles.in_titles(error, shown) == (
+        "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."
+    )
+    assert obstacles.in_titles(CatalogueError("i0 is a name of something else"), shown) == (
+        "I0 is a name of something else."  # the error does not speak of the item
+    )
+    red = replace(shown[0], name="Shirt", facts=(("colour", "red"),))
+    assert obstacles.titled(red) == "“Shirt” (red)"

@@ -1,0 +1,89 @@
+"""What the board offers: to add, to swap, best first, and with the number that it leads to."""
+
+import re
+
+import pytest
+from served import BARE
+
+from goeswith.studio.pages import offers, views
+from goeswith.studio.pages.board import Board
+
+
+def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, wall):
+    text = client.get("/board/more?on=i0&on=i100").text
+    offers = re.findall(r'href="(/board\?[^"]+)" aria-label="Add [^"]*, (\d+) %"', text)
+    assert len(offers) > 4
+    for path, told in offers[:3]:
+        shown = re.search(r'id="verdict">(\d+)', client.get(path.replace("&amp;", "&")).text)
+        assert shown is not None
+        assert shown.group(1) == told
+    text = client.get("/board/more?on=i0&on=i100&on=i150&swap=i100").text
+    swaps = re.findall(r'href="(/board\?on=i0&amp;on=[^"]+&amp;on=i150)" aria-label="Swap for', text)
+    assert swaps
+    groups = [wall.catalogue.items["group"][wall.row(path.split("on=")[2].split("&")[0])] for path in swaps]
+    assert set(groups) == {wall.catalogue.items["group"][wall.row("i100")]}
+    full = client.get("/board/more?on=i0&on=i60&on=i100&on=i150").text  # a shirt, a skirt, boots and a tote
+    assert "What would make it better" in full
+    better = re.findall(r'aria-label="Swap in [^"]*, (\d+) %"', full)
+    assert all(
+        int(told) >= round(100 * wall.stylist.judge(["i0", "i60", "i100", "i150"]).probability) for told in better
+    )
+    best = client.get("/board/offer?on=i0&on=i100&on=i150&lock=i100").text
+    assert "on=i100" in best or "Swap them" not in best
+
+
+def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, wall):
+    fill = wall.stylist.fill(["i0", "i100"], "bag", k=offers.OFFERS, diversity=offers.DIVERSITY)
+    assert [look.score for look in fill] != sorted([look.score for look in fill], reverse=True)  # the fault in question
+    told = offers.beside(wall, Board(("i0", "i100")), "")
+    rows = [[look.score for _, _, look in slot["offers"]] for slot in told["slots"]]
+    rows.append([whole["look"].score for whole in told["looks"]])
+    assert len(rows) > 2
+    best, *_, worst = [look.added[0] for look in wall.stylist.fill(["i0", "i150"], "shoes", k=200)]
+    for there, none in ((best, True), (worst, False)):
+        board = Board(("i0", there, "i150"))
+        now = wall.stylist.judge(board.on).score
+        slots = offers.instead(wall, board, there)["slots"]
+        assert len(slots) == 2
+        for slot in slots:
+            scores = [look.score for _, _, look in slot["offers"]]
+            assert scores
+            rows.append(scores)
+            for _, path, look in slot["offers"]:
+                ids = [part[3:] for part in path.split("?")[1].split("&")]
+                assert wall.stylist.judge(ids).score == pytest.approx(look.score, abs=1e-6)
+            assert slot["trouble"].startswith("None is better") == (max(scores) <= now)
+            assert (min(scores) > now) != slot["trouble"].startswith("None is better")
+        assert slots[0]["trouble"].startswith("None is better") == none
+    assert all(scores == sorted(scores, reverse=True) for scores in rows)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_offered_swap_reads_as_a_gain(client, wall, monkeypatch, scaled):
+    if not scaled:
+        monkeypatch.setitem(vars(wall.index), "scale", None)
+    swap = wall.stylist.improve(["i0", "i100", "i150"], k=1)[0]
+    before, after = views.verdict(wall.stylist.judge(["i0", "i100", "i150"])), views.verdict(swap.look)
+    assert ("%" in before) == scaled
+    text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i100&on=i150").text)
+    assert (f"from {before} to {after}" if before != after else "which helps a little") in text
+
+
+def test_swaps_without_a_probability_show_their_gain(client, wall, monkeypatch):
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    full = ["i0", "i60", "i100", "i150"]
+    gains = [views.signed(swap.gain) for swap in wall.stylist.improve(full, k=offers.OFFERS)]
+    assert gains
+    assert all(gain.startswith("+") for gain in gains)
+    text = client.get("/board/more?on=" + "&on=".join(full)).text
+    assert re.findall(r'aria-label="Swap in [^"]*, ([+−][\d.]+)"', text) == gains
+    assert re.findall(r'<b class="number">([^<]+)</b>', text) == gains
+    text = client.get("/board/more?on=" + "&on=".join(full) + "&swap=i60").text
+    assert len(re.findall(r'<b class="number">[+−]\d', text)) > 2
+
+
+def test_what_cannot_be_judged_can_be_swapped_away(client):
+    text = client.get(f"/board/more?on=i100&on={BARE}&swap={BARE}").text
+    assert len(re.findall('aria-label="Swap for', text)) > 2
+    assert "None is better" not in text
+    assert "Swap for" not in client.get(f"/board/more?on=i100&on={BARE}&swap=i100").text

@@ -1,0 +1,138 @@
+"""The loop: resumed is as never stopped, the best epoch is kept, divergence raises."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from worlds import styles_data
+
+from goeswith.errors import DataError, ModelError
+from goeswith.models import TrainingData, Vocabulary
+from goeswith.models.add_gnn import AddGnn, AddGnnConfig
+from goeswith.train.loop import TrainConfig, batches, fit
+
+CONFIG = TrainConfig(negatives="category", epochs=4, patience=9, batch_size=64, precision="fp32")
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(last: int):
+    def told(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+        if epoch == last:
+            raise Stopped
+
+    return told
+
+
+@pytest.fixture
+def data() -> TrainingData:
+    return styles_data()
+
+
+def fresh(data: TrainingData, **settings: object) -> AddGnn:
+    torch.manual_seed(0)
+    config = AddGnnConfig(attributes=2, hidden=6, dropout=0.2, **settings)  # type: ignore[arg-type]
+    model = AddGnn(config, data.features.shape[1], Vocabulary.of(data.catalogue))
+    torch.manual_seed(0)
+    return model
+
+
+@pytest.mark.parametrize("optimiser", ["rmsprop", "adamw"])
+def test_a_killed_run_ends_with_bit_identical_weights(data: TrainingData, tmp_path: Path, optimiser: str) -> None:
+    config = replace(CONFIG, optimiser=optimiser)
+    straight = fresh(data)
+    result = fit(straight, data, config, tmp_path / "a")
+    with pytest.raises(Stopped):
+        fit(fresh(data), data, config, tmp_path / "b", progress=stop_after(2))
+    torch.manual_seed(1234)  # another process would have other chance left over
+    resumed = fresh(data)
+    before = [json.loads(line) for line in (tmp_path / "b" / "log.jsonl").read_text().splitlines()]
+    again = fit(resumed, data, config, tmp_path / "b")
+    assert again["history"][:2] == before  # seconds and all: what was measured before the kill is kept
+    assert again["seconds"] == round(sum(row["seconds"] for row in again["history"]), 2)
+    for name, value in straight.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    kept = ("best_epoch", "valid_auc", "epochs", "unservable")
+    assert {k: result[k] for k in kept} == {k: again[k] for k in kept}
+    assert [row["loss"] for row in result["history"]] == [row["loss"] for row in again["history"]]
+    assert len((tmp_path / "b" / "log.jsonl").read_text().splitlines()) == 4
+
+
+def test_the_weights_left_are_those_of_the_best_validation_epoch(data: TrainingData, tmp_path: Path) -> None:
+    model = fresh(data)
+    result = fit(model, data, replace(CONFIG, epochs=8, patience=2), tmp_path)
+    values = [json.loads(line)["valid_auc"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert result["valid_auc"] == max(values)
+    assert result["best_epoch"] == values.index(max(values)) + 1
+    from goeswith.train.loop import _Loop
+
+    loop = _Loop(model, data, CONFIG, tmp_path / "other", [])
+    assert loop.validate() == result["valid_auc"]
+
+
+def test_patience_stops_a_run_that_learns_nothing(data: TrainingData, tmp_path: Path) -> None:
+    flat = replace(data, features=torch.zeros_like(data.features))  # every score is equal: validation AUC stays .5
+    result = fit(fresh(flat), flat, replace(CONFIG, epochs=20, patience=2), tmp_path)
+    assert result["epochs"] == 3
+    assert result["valid_auc"] == 0.5
+
+
+def test_a_diverged_run_raises(data: TrainingData, tmp_path: Path) -> None:
+    broken = fresh(data)
+    with torch.no_grad():
+        broken.bias.fill_(torch.nan)
+    with pytest.raises(ModelError, match="diverged in epoch 1: the loss is nan; lower the learning rate"):
+        fit(broken, data, CONFIG, tmp_path)
+    assert not (tmp_path / "state.safetensors").exists()
+
+
+def test_a_run_that_explodes_without_nan_raises_too(data: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="diverged"):
+        fit(fresh(data), data, replace(CONFIG, learning_rate=1e9), tmp_path)
+
+
+def test_the_state_of_another_run_is_refused(data: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        fit(fresh(data), data, CONFIG, tmp_path, progress=stop_after(1))
+    with pytest.raises(ModelError, match="other settings"):
+        fit(fresh(data), data, replace(CONFIG, learning_rate=0.1), tmp_path)
+    (tmp_path / "state.safetensors").write_bytes(b"short")
+    with pytest.raises(ModelError, match=r"cannot read .*state\.safetensors"):
+        fit(fresh(data), data, CONFIG, tmp_path)
+
+
+def test_an_empty_split_is_refused(data: TrainingData, tmp_path: Path) -> None:
+    nothing = replace(data, valid=data.valid.take(np.zeros(0, dtype=int)))
+    with pytest.raises(DataError, match="the valid split has no outfit"):
+        fit(fresh(data), nothing, CONFIG, tmp_path)
+
+
+def test_batches_hold_every_outfit_once_and_save_padding() -> None:
+    lengths = np.random.default_rng(0).integers(2, 9, 1000)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (list(batches(lengths, 32, generator)) for _ in range(2))
+    for epoch in (first, second):
+        assert sorted(np.concatenate(epoch).tolist()) == list(range(1000))
+        assert max(len(places) for places in epoch) == 32
+    assert not np.array_equal(np.concatenate(first), np.concatenate(second))
+    padding = sum(lengths[p].max() * len(p) for p in first) / lengths.sum()
+    assert padding < 1.2
+
+
+def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data: TrainingData, tmp_path: Path) -> None:
+    from goeswith.train.loop import _Loop
+
+    few = replace(data, train=data.train.take(np.arange(12)))
+    worn = set(few.train.items.tolist())
+    padded, real = few.train.padded()
+    for pool, expected in (("worn", True), ("catalogue", False)):
+        loop = _Loop(fresh(few), few, replace(CONFIG, negatives="random", pool=pool), tmp_path / pool, [])
+        drawn, _ = loop.negatives.draw(
+            torch.from_numpy(padded), torch.from_numpy(real), torch.zeros(12, dtype=torch.long), 8, loop.generator
+        )
+        assert (set(drawn.flatten().tolist()) <= worn) == expected
