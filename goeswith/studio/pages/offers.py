@@ -138,10 +138,11 @@ def offer(wall: Wall, board: Board) -> dict[str, Any]:
     return {"offer": told | {"before": before, "look": best.look, "url": board.put(best.removed, best.added).url}}
 
 
-def close(wall: Wall, board: Board, item_id: str) -> dict[str, Any]:
+def close(wall: Wall, board: Board, item_id: str, owner: str) -> dict[str, Any]:
     """One item, and what is most like it."""
-    it, error = item(wall, wall.row(item_id)), obstacle(wall, [item_id])
-    told: dict[str, Any] = {"it": it, "alike": [], "unknown": unscored(error, it) if error else ""}
+    it, error = item(wall, wall.seen_row(item_id, owner)), obstacle(wall, [item_id])
+    told: dict[str, Any] = {"it": it, "alike": [], "own": item_id in wall.guests}
+    told["unknown"] = unscored(error, it) if error else ""
     if not told["unknown"]:
         told["alike"] = items(wall, [near.item_id for near in wall.stylist.similar(item_id, k=2 * OFFERS)])
     return told | tray(wall, board)

@@ -16,14 +16,15 @@ from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, address, inside_studio
 from goeswith.studio.pages.catalogue_search import Wanted, found
-from goeswith.studio.pages.obstacles import in_titles
+from goeswith.studio.pages.obstacles import titled
 from goeswith.studio.pages.rendering import shown, sorry, tells
 from goeswith.studio.pages.views import items
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.owners import Sender, owner_of
+from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
-from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -51,16 +52,20 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
         return sorry(request, error, message="the newer index cannot be opened; the old one is kept")
     if lost is None:
         return RedirectResponse(back, 303)
-    said = in_titles(lost, items(before, list(before.guests)))
+    mine = [item_id for item_id in before.guests_of(owner_of(request)) if item_id in lost.item_ids]
+    if not mine:
+        return RedirectResponse(back, 303)
+    named = ", ".join(map(titled, items(before, mine)))
+    said = f"The new index does not take some of your photos, and they are gone: {named}."
     return tells(request, "The new catalogue is open", said, (back, "Go on"), Board())
 
 
 @router.get("/")
 async def catalogue(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """The catalogue, page by page."""
-    wanted, board = Wanted.of(request.query_params), Board.of(on, lock)
+    wanted, board, owner = Wanted.of(request.query_params), Board.of(on, lock), owner_of(request)
     return await shown(
-        request, "wall.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board)
+        request, "wall.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
     )
 
 
@@ -75,8 +80,8 @@ async def tray(request: Request, on: Ids = [], lock: Ids = [], toggle: str = "")
 @router.get("/item")
 async def one(request: Request, item: str, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """One item, and what could stand in its place."""
-    board = Board.of(on, lock)
-    return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item))
+    board, owner = Board.of(on, lock), owner_of(request)
+    return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item, owner))
 
 
 @router.get("/board")
@@ -113,14 +118,17 @@ async def offer(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # 
 @router.get("/upload")
 async def upload(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """A form for a photo of one's own."""
-    there = Board.of(on, lock)
-    return await shown(request, "upload.html", there, lambda wall: _form(wall, there))
+    there, sender = Board.of(on, lock), Sender(request)
+    answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, sender.owner))
+    return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
 
-def _form(wall: Wall, board: Board, trouble: str = "", category: str = "", title: str = "") -> dict[str, Any]:
+def _form(
+    wall: Wall, board: Board, owner: str, trouble: str = "", category: str = "", title: str = ""
+) -> dict[str, Any]:
     """The form with what was written into it, and the photos that are there already, the latest first."""
     return verdicts.tray(wall, board) | {
-        "photos": items(wall, list(wall.guests)[::-1][:PHOTOS]),
+        "photos": items(wall, wall.guests_of(owner)[::-1][:PHOTOS]),
         "categories": sorted(wall.facets()["category"]), "wrong": trouble, "category": category, "title": title,
         "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES,
     }  # fmt: skip
@@ -137,16 +145,27 @@ async def uploaded(
 ) -> Response:
     """The photo becomes an item, and goes on the board."""
     shop: Shop = request.app.state.shop
-    there, data, kind = Board.of(on, lock), await picture.read(), picture.content_type
+    there, sender = Board.of(on, lock), Sender(request)
     try:
-        item_id = await shop.uploading.run(lambda: shop.add(read_upload(data, kind), category=category, title=title))
+        item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
     except GoeswithError as error:
-        trouble = str(error)
-        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, trouble, category, title))
-        answer.status_code = 422
-        return answer
+        told = sender.owner, str(error), category, title
+        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *told))
+        answer.status_code = as_refused(error).status
+        return sender.remember(answer)
     path = address("/board", on=there.on, lock=there.lock, waits=item_id) if there.full else there.plus(item_id).url
-    return RedirectResponse(path, 303)
+    return sender.remember(RedirectResponse(path, 303))
+
+
+@router.post("/upload/delete")
+async def deleted(request: Request, item: Annotated[str, Form()], back: Annotated[str, Form()] = "/upload") -> Response:
+    """Forget a photo of one's own."""
+    shop: Shop = request.app.state.shop
+    try:
+        await shop.remove(item, owner_of(request))
+    except GoeswithError as error:
+        return sorry(request, error)
+    return RedirectResponse(inside_studio(back), 303)
 
 
 @router.post("/board/save")

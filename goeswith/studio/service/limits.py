@@ -9,8 +9,10 @@ BODY_BYTES = 1 << 20
 """Of a JSON body."""
 UPLOAD_BYTES = 12 << 20
 """Of an upload: the picture and the form around it."""
-UPLOAD_PIXELS = 40_000_000
-"""Of an uploaded picture once it is decoded; more is a decompression bomb or no photo."""
+UPLOAD_PIXELS = 50_000_000
+"""Of an uploaded picture, as its head says; more is a decompression bomb or no photo."""
+DECODED_PIXELS = 16_000_000
+"""Of them that are decoded; a large JPEG is decoded at a fraction of its size."""
 GUEST_SIDE = 768
 """Pixels along the longer side of an uploaded picture as it is kept; encoders look at less."""
 THUMBNAIL_SIDES = (96, 192, 384, 768)
@@ -41,7 +43,7 @@ UNFINISHED = 64
 """Bodies of one kind that are being received at once; one more is told to come back."""
 UPLOADS = 8
 """Uploads that are being received at once, and as many that wait to be decoded."""
-DECODERS = 2
+DECODERS = 1
 """Threads that decode and encode uploads: each may need some hundred megabytes for the moment."""
 WAITING = 256
 """Requests that compute or wait for it; one more is told to come back."""

@@ -34,7 +34,7 @@ class Metrics:
         self.outfits = Histogram(
             "goeswith_batch_outfits", "Outfits scored in one call.", buckets=OUTFITS, registry=self.registry
         )
-        self._watch("goeswith_items", "Items of the catalogue, uploaded ones too.", lambda: len(shop.catalogue))
+        self._watch("goeswith_items", "Items of the catalogue.", lambda: shop.index.size)
         self._watch("goeswith_guests", "Uploaded items.", lambda: len(shop.guests))
         self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.bytes)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.busy)

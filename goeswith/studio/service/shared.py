@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from PIL import Image
-
-from goeswith.data.catalogue import Catalogue
 from goeswith.errors import DataError, GoeswithError
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Look, Stylist
@@ -19,6 +17,7 @@ from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
 from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
 T = TypeVar("T")
@@ -51,11 +50,6 @@ class Shop:
     def stylist(self) -> Stylist:
         """The stylist over it."""
         return self.wall.stylist
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Its items, the uploaded ones last."""
-        return self.wall.catalogue
 
     @property
     def guests(self) -> dict[str, Guest]:
@@ -91,8 +85,9 @@ class Shop:
         """
         return await self.workers.run(lambda: call(self.stylist))
 
-    def picture_version(self, item_id: str, side: int) -> str:
-        """What names a thumbnail as it is now, for ETag; raises Refused where there is no such item."""
+    def picture_version(self, item_id: str, side: int, owner: str) -> str:
+        """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
+        self.wall.seen_row(item_id, owner)
         return f"{self.wall.version(item_id)}-{thumbnails.side_of(side)}"
 
     def thumbnail(self, item_id: str, side: int) -> tuple[bytes, bool]:
@@ -107,10 +102,29 @@ class Shop:
         except DataError:
             return thumbnails.placeholder(side), False
 
-    def add(self, picture: Image.Image, *, category: str, title: str = "") -> str:
-        """Take in an uploaded item; returns its id. See `Wall.add`."""
-        with self.changing:
-            return self.wall.add(picture, category=category, title=title)
+    async def add(self, data: bytes, *, category: str, title: str, owner: str) -> str:
+        """Take in an uploaded picture; returns its id. The same one, sent again, is the item that it is already.
+
+        Raises:
+            Refused, CatalogueError: it is no picture, cannot be taken, or there is too much to do.
+        """
+
+        def taken() -> str:
+            sent = sha256(data).hexdigest()
+            with self.changing:
+                known = self.wall.find(sent, category, title, owner)
+                return known or self.wall.add(read_upload(data), sent, category=category, title=title, owner=owner)
+
+        return await self.uploading.run(taken)
+
+    async def remove(self, item_id: str, owner: str) -> None:
+        """Forget an uploaded item; raises Refused where there is none of the owner's."""
+
+        def gone() -> None:
+            with self.changing:
+                self.wall.remove(item_id, owner)
+
+        await self.uploading.run(gone)
 
     async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
