@@ -104,7 +104,8 @@ class Template:
             raise CatalogueError(
                 f"the budget of {self.budget:.2f} cannot be kept: the cheapest look costs {least:.2f}"
                 f"{f', {own:.2f} of it for the items that are there' if own else ''}; "
-                "raise the budget, widen the filters or leave a slot out"
+                "raise the budget, widen the filters or leave a slot out",
+                reason="budget_too_small",
             )
 
     def spare(self) -> np.ndarray:

@@ -103,7 +103,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
-    assert bare.sentence.startswith("This look has a score of 1.2, and nothing to compare it with; its weakest link is")
+    assert bare.sentence.startswith("This look has a score of 1.20, and nothing to compare it with; its weakest")
 
 
 def test_names_are_told_apart_cut_and_put_on_one_line() -> None:
