@@ -196,7 +196,8 @@ class Assortment:
                 allowed.append(fitting)
         if not allowed:
             raise CatalogueError(
-                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters",
+                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters"
+                f"{' or allow other seasons and genders (coherent)' if coherent else ''}",
                 reason="nothing_fits",
             )
         taste = self.index.taste
