@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.cells import numbers
 from goeswith.data.products import products
 from goeswith.errors import CatalogueError
 
@@ -114,8 +115,9 @@ class Shelf:
         if "stock" not in self.items.columns:
             return None
         told = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        there = told.is_in(IN_STOCK) | (told.cast(pl.Float64, strict=False) > 0)
-        return self.items.select(there.fill_null(False)).to_series().to_numpy()
+        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        there = told.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
+        return self.items.select(there).to_series().to_numpy()
 
     @cached_property
     def products(self) -> np.ndarray:
@@ -200,7 +202,7 @@ class Shelf:
         if filters.in_stock:
             if self.stock is None:
                 raise CatalogueError(
-                    "the filter in_stock needs a column 'stock' in the item table, and it has none; "
+                    "the filter in_stock needs a column 'stock', which the item table does not have; "
                     "import the catalogue with one or leave the filter out",
                     reason=BAD,
                 )

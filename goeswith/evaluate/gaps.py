@@ -20,6 +20,7 @@ MOST = 1000
 BUDGET = 1 << 22
 """Scores of one draw, all candidates of all gaps together: half a minute for a model of pairs."""
 _BLOCK = 1 << 18  # scores computed at a time
+_CHOSEN = 1 << 15  # the same, of one who sees the candidates of a gap together
 
 
 @runtime_checkable
@@ -162,7 +163,7 @@ def score_gaps(scorer: Scorer, gaps: Gaps) -> Iterator[Scored]:
     for pool in np.unique(asked):
         rows = np.flatnonzero(gaps.pools == pool)
         mine = np.flatnonzero(asked == pool)
-        step = max(1, _BLOCK // len(rows))
+        step = max(1, (_CHOSEN if isinstance(scorer, Chooser) else _BLOCK) // len(rows))
         for start in range(0, len(mine), step):
             at = mine[start : start + step]
             truth = np.searchsorted(rows, gaps.truth[at])

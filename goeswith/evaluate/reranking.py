@@ -100,8 +100,8 @@ def fit(
 
     Args:
         alphas, betas: what is tried, every one with every other.
-        slack: recall that may be given away for variety: of all settings whose recall is within it of the best, the
-            one with most distinct first answers.
+        slack: recall that may be given away for variety, in standard errors of the best one: of all settings that
+            have no less, the one with most distinct first answers. 1 is the usual rule for what is no worse.
     """
     blocks = [block for block in blocks if len(block.scores)]
     if not blocks:
@@ -109,7 +109,9 @@ def fit(
     tau = temperature(blocks)
     grid = [Reranking(alpha, beta, tau) for alpha, beta in product(sorted(alphas), sorted(betas))]
     recalls = np.array([recall(blocks, setting, k) for setting in grid])
-    best = np.flatnonzero(recalls >= recalls.max() - slack - 1e-12)
+    gaps = sum(len(block.scores) for block in blocks)
+    error = (recalls.max() * (1 - recalls.max()) / gaps) ** 0.5
+    best = np.flatnonzero(recalls >= recalls.max() - slack * error - 1e-12)
     if slack:
         best = best[np.argsort([-distinct(blocks, grid[place]) for place in best], kind="stable")]
     return grid[best[0]]

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceiling")
 """Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
-FITTED = {"+ popularity": (True, False), "− hubs": (False, True), "+ popularity − hubs": (True, True)}
-"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted."""
+FITTED = {"+ popularity": (True, False), "+ popularity − hubs": (True, True)}
+"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted.
 
-Told = dict[tuple[str, str], str]
+With β variety is asked for too: of all settings within a standard error of the best recall the most varied is taken.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Asked:
         return log_popularity(np.bincount(train.items, minlength=len(self.dataset.catalogue)))
 
     @cached_property
-    def signed(self) -> Told:
+    def signed(self) -> dict[tuple[str, str], str]:
         """(Task, negatives) → signature, see `goeswith.evaluate.evaluate.signature`."""
         asked: dict[tuple[str, str], Gaps | Places] = {
             (task, self.negatives): gaps for task, gaps in self.gaps.items()
@@ -91,6 +92,25 @@ def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int 
         return None
     kinds = "group+season" if catalogue.items["season"].count() else "group"
     return Asked(dataset, split, seed, kinds, gaps, places, training, valid if len(valid) else None)
+
+
+def survey(
+    dataset: Dataset,
+    floors: Mapping[str, Scorer],
+    scorers: Sequence[Scorer],
+    usable: np.ndarray,
+    *,
+    split: str = "test",
+) -> tuple[list[Report], list[Report]]:
+    """What the floors of `FLOORS` and some scorers find and offer, the scorers also with corrections: see `measure`.
+
+    Nothing where nothing can be asked.
+    """
+    asked = ask(dataset, usable, split=split)
+    if asked is None:
+        return [], []
+    known = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
+    return known, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
 
 
 def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Report]:
@@ -137,7 +157,10 @@ def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.nda
         for rows, scores, truth in _by_pool(scorer, asked.validation)
     ]
     return {
-        name: (fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,)), hubs)
+        name: (
+            fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,), slack=float(hub)),
+            hubs,
+        )
         for name, (popularity, hub) in FITTED.items()
     }
 

@@ -59,9 +59,8 @@ class Knows:
         self.worn = {frozenset(row.tolist()) for row in gaps.items}
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.array(
-            [float(frozenset(row[real].tolist()) in self.worn) for row, real in zip(items, mask, strict=True)]
-        )
+        outfits = (frozenset(row[real].tolist()) for row, real in zip(items, mask, strict=True))
+        return np.array([float(outfit in self.worn) for outfit in outfits])
 
 
 class Constant:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from goeswith.data.catalogue import GROUPS
+from goeswith.data.encoders.pictures import open_picture
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import Wall, image_path, once
@@ -70,7 +70,7 @@ def shape(wall: Wall) -> str:
 
 def _size(path: Path) -> tuple[int, int] | None:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return picture.size
     except Exception:  # a broken file makes Pillow raise nearly anything; it has no say in the shape
         return None
