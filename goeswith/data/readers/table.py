@@ -145,7 +145,7 @@ def _items(
         faults.append(Fault("image", "is outside the picture folder", escapes, "give a path inside that folder"))
     items, skipped = without_faults(table, faults, path, skip_bad)
     if items.is_empty():
-        raise DataError(f"{path}: none of its {len(table)} items is sound; correct the table")
+        raise DataError(f"{path}: none of its {len(table)} items is valid; correct the table")
     notes: list[str] = []
     if "price" in items.columns:
         items, notes = _priced(items, path, skip_bad)
