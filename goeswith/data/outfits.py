@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.cells import words
+from goeswith.data.cells import ids
 from goeswith.errors import DataError
 from goeswith.sheets import read_sheet
 
@@ -203,7 +203,7 @@ def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
     if table.is_empty():
         raise DataError(f"{path} lists no outfits; add at least one row below the header")
     outfit, item = pl.col("outfit_id"), pl.col("item_id")
-    rows = sheet.numbered.with_columns(words(table["outfit_id"]).fill_null("").alias("outfit_id"))
+    rows = sheet.numbered.with_columns(ids(table["outfit_id"]).fill_null("").alias("outfit_id"))
     _refuse(path, rows, outfit == "", "has no outfit_id; give it one")
     if kinds == ["item_ids"]:
         _refuse(path, rows, ~outfit.is_first_distinct(), "lists outfit {outfit_id!r} again; give it a unique id")
@@ -211,7 +211,7 @@ def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
         _refuse(path, rows, item.list.len().fill_null(0) == 0, "outfit {outfit_id!r} has no items; name them")
         rows = rows.explode("item_id")
     rows = rows.with_columns(item.cast(pl.String).str.strip_chars())
-    plain = words(rows["item_id"]).fill_null("")  # ids that passed through floats, unless they are so
+    plain = ids(rows["item_id"]).fill_null("")  # ids that passed through floats, unless they are so
     rows = rows.with_columns(pl.when(item.is_in(catalogue.ids)).then(item).otherwise(plain).alias("item_id"))
     _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty item id; name an item or remove the row")
     unknown = "outfit {outfit_id!r} names item {item_id!r}, which the catalogue does not have; correct or remove it"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from goeswith.data.cells import is_odd, numbers, whole_numbers, words
+from goeswith.data.cells import ids, is_odd, numbers, whole_numbers
 from goeswith.data.columns import missing_columns
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError
@@ -65,7 +65,7 @@ def read_answers(
             )
         given = given.with_columns(pl.lit(None, KEYS[key]).alias(key))
     if key == "candidate":  # ids that passed through floats, unless they are so
-        plain = words(given[key])
+        plain = ids(given[key])
         given = given.with_columns(
             pl.when(pl.col(key).is_in(slots[key].unique().implode())).then(key).otherwise(plain).alias(key)
         )

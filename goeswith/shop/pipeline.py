@@ -101,7 +101,9 @@ def _expect_same(out: Path, asked: dict[str, Any]) -> None:
 
 def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, say: Say) -> Dataset:
     update = dest.exists()
-    done = import_data(layout, source, dest, options=options, update=update, seed=None if update else seed)
+    done = import_data(
+        layout, source, dest, options=options, update=update, name=dest.parent.name, seed=None if update else seed
+    )
     for line in (done.summary, *done.lines):
         say("import", line)
     return done.dataset

@@ -47,8 +47,9 @@ class TrainConfig:
     objective: ``pairwise`` ranks outfits above corruptions of them; ``softmax`` ranks each item of an outfit above all
     items of the batch that share its pool (see `goeswith.train.softmax`), for models with a query for a gap.
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
-    pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits. With
-    ``catalogue``, items that only test outfits wear are never right in training, and a model can learn to reject them.
+    pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
+    With ``catalogue``, items that only test outfits wear are never right in training, and a model can learn to reject
+    them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.

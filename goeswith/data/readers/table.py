@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.data.catalogue import GROUPS
-from goeswith.data.cells import currencies, is_odd, numbers, words
+from goeswith.data.cells import currencies, ids, is_odd, numbers
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
@@ -207,7 +207,7 @@ def _loose(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFram
     table, skipped = without_faults(table, [fault], path, skip_bad)
     lists = pl.col("item_ids").str.split(";") if table["item_ids"].dtype == pl.String else pl.col("item_ids")
     table = table.with_columns(item_id=lists.cast(pl.List(pl.String))).explode("item_id")
-    table = table.with_columns(words(table["item_id"]))
+    table = table.with_columns(ids(table["item_id"]))
     alone = pl.int_range(pl.len()).over("row") == 0  # an empty list stays, to be told as an outfit of no item
     return table.filter(~is_empty("item_id") | alone), skipped
 
