@@ -1,4 +1,4 @@
-"""Freezing: questions made once from a seed, of a data set's outfits or of another list over its catalogue."""
+"""Freeze: makes question files once, from a seed, for a data set's outfits or for another list of outfits."""
 
 from __future__ import annotations
 

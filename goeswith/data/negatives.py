@@ -1,4 +1,4 @@
-"""Negatives: wrong items for a place in an outfit, drawn for whole batches at once."""
+"""Negatives: wrong items that replace an item of an outfit, drawn for whole batches at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explaining: why a run says that a top and a bottom go together or not, in words: the student, the rules, both."""
+"""Pair explanation: why a run says that a top and a bottom go together or not: the student, the rules, both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds: what a model that was trained several times measured, with intervals by outfit and paired differences."""
+"""Seeds: the mean over several trainings of one model, with intervals by outfit and paired differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bench: everything in a recipe trained, asked and compared, side by side, from where it stopped.
+"""Bench: trains, asks and compares all models of a recipe, side by side; resumes if interrupted.
 
 recipe.toml  runs/<model>-seed<s>/  teachers/  search/  results.json  results.md  results.tex  results.html  *.svg
 """

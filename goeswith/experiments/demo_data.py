@@ -1,4 +1,4 @@
-"""Demo over data of one's own: an imported data set encoded, asked, learned from, measured and indexed."""
+"""Demo data: the demo over your own data: an imported data set encoded, asked, learned from, measured and indexed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts: what a bench measured as pictures, with 95 % intervals by outfit."""
+"""Plots: the results of a bench as figures, with 95 % intervals by outfit."""
 
 from __future__ import annotations
 

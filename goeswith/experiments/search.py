@@ -1,4 +1,4 @@
-"""Searching: settings that do best on validation outfits, by Optuna's TPE; the same budget for every model."""
+"""Search: settings that do best on validation outfits, by Optuna's TPE; the same budget for every model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lab: trials, one run each, and the exam that all of them sit together with the floors."""
+"""Trials: trains the models of the demo, one run each, and asks them and the floors the same questions."""
 
 from __future__ import annotations
 

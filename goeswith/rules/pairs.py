@@ -1,4 +1,4 @@
-"""Pairs: tops and bottoms worn together, and how often rules are right on triplets: this bottom or that?"""
+"""Rule pairs: tops and bottoms worn together, and how often rules pick the right one of two bottoms."""
 
 from __future__ import annotations
 

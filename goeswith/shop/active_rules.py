@@ -1,4 +1,4 @@
-"""Firing: the rules of a run that speak of an outfit, and how far it trusts each of them."""
+"""Active rules: the rules of a run that apply to an outfit, and how far the run trusts each of them."""
 
 from __future__ import annotations
 

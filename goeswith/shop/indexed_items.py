@@ -1,4 +1,4 @@
-"""Intake: what an index takes in: the items of a data set by category, their features read a few at a time."""
+"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
 
 from __future__ import annotations
 

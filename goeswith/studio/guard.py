@@ -1,4 +1,4 @@
-"""Guard: what is looked at before a request reaches the app: who asks, from where, and how much it sends."""
+"""Guard: checks a request before it reaches the app: who asks, from where, and how much it sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained: a run made into a folder to give away, with a model card, and opened again from there or from the hub.
+"""Export: a run as a folder to give away, with a model card.
 
 model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
 """

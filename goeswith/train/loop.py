@@ -1,4 +1,4 @@
-"""Training: one loop for every model."""
+"""Loop: one training loop for every model."""
 
 from __future__ import annotations
 

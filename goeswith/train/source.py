@@ -1,4 +1,4 @@
-"""Knowledge: what teaches a student beside its own outfits, and the one interface that every source has."""
+"""Source: a source of knowledge, which teaches a student beside its own outfits, and its interface."""
 
 from __future__ import annotations
 

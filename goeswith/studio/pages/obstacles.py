@@ -1,4 +1,4 @@
-"""Obstacles: what keeps a board or an item from a score, in the words of those who look at it: titles, and no ids."""
+"""Obstacles: why a board or an item has no score, in words for people: titles, not ids."""
 
 from __future__ import annotations
 

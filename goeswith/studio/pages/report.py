@@ -1,4 +1,4 @@
-"""Measuring: what the report page shows of a run: numbers beside floors, how it learned, its best and worst outfits."""
+"""Report: the report page of a run: its numbers beside floors, its training, its best and worst outfits."""
 
 from __future__ import annotations
 

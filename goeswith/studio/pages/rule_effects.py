@@ -1,4 +1,4 @@
-"""Effects: what rules change: over hidden bottoms of validation outfits in numbers, and on a few to look at."""
+"""Rule effects: what rules change: in numbers over hidden bottoms of validation outfits, and on a few examples."""
 
 from __future__ import annotations
 
