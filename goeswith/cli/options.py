@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
-EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; the only ones there by default.")]
+EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; all there are by default.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

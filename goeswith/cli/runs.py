@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="add-gnn, akd-dbpr, ...; teacher for a designers' teacher alone.")],
-    dataset: DatasetArgument,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATASET",
+            help="two-tower (the default), add-gnn, akd-dbpr, ...; data set folder, or FOLDER#SOURCE.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     teacher: Annotated[str | None, typer.Option(help="Designers' data set, or a teacher's run.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file, see goeswith rules mine; its rules teach too.")] = None,
@@ -28,11 +33,14 @@ def train(
 ) -> None:
     """Train a model, and its teacher where it has one; a killed run goes on where it stopped."""
     from goeswith.data.dataset import Dataset
+    from goeswith.models import DEFAULT, MODELS
     from goeswith.train.run import train as train_run
 
+    if len(names) > 2 or (names[-1] in MODELS and not Path(names[-1]).exists()):
+        raise typer.BadParameter("give DATASET, or MODEL and DATASET")
     run = train_run(
-        model,
-        Dataset(dataset),
+        names[0] if len(names) == 2 else DEFAULT,
+        Dataset(names[-1]),
         out,
         teacher=teacher,
         rules=rules,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode
-from goeswith.data.features import load_features
+from goeswith.data.features import TOKENS, load_features
 from goeswith.data.freeze import freeze
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError
@@ -22,7 +22,7 @@ from goeswith.experiments.results import measure, measure_floors
 from goeswith.experiments.trainings import outcome
 from goeswith.files import sole
 from goeswith.shop.build import build_index
-from goeswith.train.run import TOKENS, train
+from goeswith.train.run import train
 
 STAGES = 6
 TEXTS = "words"

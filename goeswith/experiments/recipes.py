@@ -321,17 +321,17 @@ def _names(models: Iterable[Experiment]) -> list[str]:
 
 
 def _defaults(experiment: Experiment) -> dict[str, Any]:
-    """The configs that the settings of a experiment change, and under teacher and teaching those of its teacher."""
-    configs: dict[str, Any] = {"model": model_classes(experiment.model)[1](), "train": TrainConfig()}
+    """The configs that the settings of an experiment change, and under teacher and teaching those of its teacher."""
+    configs: dict[str, Any] = {"model": model_classes(experiment.model)[1](), "train": TrainConfig.of(experiment.model)}
     if experiment.teacher:
-        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig()}
+        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig.of("teacher")}
     if experiment.rules:
         configs["rules"] = RulesConfig()
     return configs
 
 
 def _known(experiment: Experiment) -> set[str]:
-    """The names of all settings that a experiment has."""
+    """The names of all settings that an experiment has."""
     configs = _defaults(experiment)
     theirs = [configs.pop(name) for name in ("teacher", "teaching") if name in configs]
     own = {field.name for config in configs.values() for field in fields(config)}

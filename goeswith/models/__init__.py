@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goeswith.data.outfits import OutfitBatch, Outfits
 
 MODELS = {
+    "two-tower": ("goeswith.models.two_tower", "TwoTower", "TwoTowerConfig"),
     "add-gnn": ("goeswith.models.add_gnn", "AddGnn", "AddGnnConfig"),
     "akd-dbpr": ("goeswith.models.akd_dbpr", "AkdDbpr", "AkdDbprConfig"),
     "teacher": ("goeswith.models.teacher", "Teacher", "TeacherConfig"),
@@ -34,6 +35,9 @@ MODELS = {
     "bpr-dae": ("goeswith.models.bpr_dae", "BprDae", "BprDaeConfig"),
 }
 """Name on the command line → module, class, config class."""
+
+DEFAULT = "two-tower"
+"""The model that is trained where none is named."""
 
 
 class ItemStates(NamedTuple):
@@ -80,7 +84,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on."""
+    """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on.
+
+    blocks: how many of the D dimensions are each encoder's; all of them one's where it is empty.
+    """
 
     catalogue: Catalogue
     features: Tensor
@@ -88,6 +95,7 @@ class TrainingData:
     usable: np.ndarray
     train: Outfits
     valid: Outfits
+    blocks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,3 +145,13 @@ def model_classes(name: str) -> tuple[Any, Any]:
     module, model, config = MODELS[name]
     found = import_module(module)
     return getattr(found, model), getattr(found, config)
+
+
+def training_settings(name: str) -> dict[str, Any]:
+    """The settings of the training loop that a model brings with it: ``TRAINING`` of its module, if there is one.
+
+    Raises:
+        ConfigError: there is no model of that name.
+    """
+    model_classes(name)
+    return dict(getattr(import_module(MODELS[name][0]), "TRAINING", {}))

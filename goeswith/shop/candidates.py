@@ -45,6 +45,11 @@ class Candidates:
         self.starts = np.searchsorted(codes, np.arange(codes[-1] + 2))
         """(C + 1,) where the items of each category begin."""
 
+    @property
+    def exact(self) -> bool:
+        """Whether query · key is the model's score of a candidate for a gap, and not an estimate of the look's."""
+        return bool(getattr(self.model, "exact", False))
+
     @cached_property
     def typical(self) -> ItemStates:
         """The mean state of each category's items, (C, ...), and the category as the model knows it (C,)."""
@@ -95,6 +100,8 @@ class Candidates:
         refuse: Refuse | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The first stage: for each partial outfit (B, n) the best `count` of the allowed rows (M,), best first.
+
+        Where the search is `exact`, there need be no second one: the scores are the model's own of the gap.
 
         One matrix product for each category (FAISS where it is large): the items of a category stand together, and
         what is asked of them differs from category to category.

@@ -127,7 +127,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
     ("args", "sentence"),
     [
         (["audit", "nowhere"], "nowhere is not a folder; import a data set first"),
-        (["train", "gnn", "WORLD", "--out", "OUT"], "there is no model 'gnn'; the models are: add-gnn"),
+        (["train", "gnn", "WORLD", "--out", "OUT"], "there is no model 'gnn'; the models are: two-tower, add-gnn"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epoch=3"], "'epoch'; did you mean 'epochs'"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epochs=0"], "epochs is 0; it must be 1 or more"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--encoder", "minilm"], "has no features of 'minilm'"),
@@ -168,6 +168,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     "args",
     [
         ["train"],
+        ["train", "add-gnn", "--out", "a"],
+        ["train", "add-gnn", "a", "b", "--out", "c"],
         ["import", "mango", "a"],
         ["import", "sample", "a", "--seed", "-1"],
         ["nonsense"],

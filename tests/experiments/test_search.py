@@ -12,6 +12,7 @@ from goeswith.experiments import search as search_module
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.results import Outcome
 from goeswith.experiments.search import Best, search, space
+from goeswith.experiments.trainings import Training
 
 EXPERIMENT = Experiment("m", "add-gnn", settings=("epochs=1",))
 RECIPE = Recipe("r", "data", ("test-fitb-random",), (EXPERIMENT,), seeds=(3, 4))
@@ -23,9 +24,9 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     pytest.importorskip("optuna")
     asked: list[dict[str, str]] = []
 
-    def work(job: search_module.Training) -> Outcome | str:
-        settings = dict(s.split("=") for s in job.settings)
-        asked.append(settings | {"out": job.out.name})
+    def work(training: Training) -> Outcome | str:
+        settings = dict(s.split("=") for s in training.settings)
+        asked.append(settings | {"out": training.out.name})
         if float(settings["learning_rate"]) > 8e-3:
             return "it diverged"
         return Outcome(1, None, 1.0, 1, int(settings["hidden"]) / 1000 - float(settings["dropout"]) / 100, [])
@@ -62,7 +63,7 @@ def test_a_search_goes_on_with_the_trials_that_it_would_have_made(tried: list[di
 def test_where_every_trial_fails_nothing_is_found(
     tried: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(search_module, "work", lambda job: "no outfits")
+    monkeypatch.setattr(search_module, "work", lambda training: "no outfits")
     assert search(RECIPE, EXPERIMENT, tmp_path, 2) == Best((), "all 2 trials failed, the last one: no outfits")
 
 
