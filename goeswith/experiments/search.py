@@ -66,7 +66,7 @@ def start(experiment: Experiment) -> dict[str, Any]:
 
 
 def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Best:
-    """Train a experiment `trials` times with the recipe's first seed, each time with other settings.
+    """Train an experiment `trials` times with the recipe's first seed, each time with other settings.
 
     The first trial is what the recipe says. Every trial is kept in ``trials.jsonl``: a killed search goes on where it
     stopped, with the very trials that it would have made. Test questions have no say. A trial that fails counts, and

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import tomllib
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import tomli_w
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.errors import CatalogueError, DataError
@@ -131,9 +131,7 @@ def write_rules(rules: Sequence[Rule], path: Path | str, *, comment: str = "", c
 
 def _table(rule: Rule) -> str:
     fields = {name: value for name, value in dataclasses.asdict(rule).items() if value or _FIELDS[name]}
-    # JSON strings are TOML strings, but for the one control character that JSON leaves as it is.
-    quoted = {name: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for name, value in fields.items()}
-    return "[[rule]]\n" + "".join(f"{name} = {value}\n" for name, value in quoted.items())
+    return "[[rule]]\n" + tomli_w.dumps(fields)
 
 
 def _comment(text: str) -> str:

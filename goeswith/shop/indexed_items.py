@@ -12,9 +12,9 @@ import torch
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import features_path, read_metadata
+from goeswith.data.tensors import find_tensor
 from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.files import sha256
-from goeswith.shop.states import find_tensor
 from goeswith.train.run import Run
 
 TILE = 128
