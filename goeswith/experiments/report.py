@@ -11,6 +11,7 @@ import numpy as np
 
 from goeswith import __version__
 from goeswith.errors import DataError
+from goeswith.evaluate.curves import History, learning_curves
 from goeswith.evaluate.showcase import Blank, Look, Pictures
 from goeswith.experiments.results import Comparison, Row
 from goeswith.files import fresh_file
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
 """Kinds of `Row`, in the order of the page's table, and how they are headed."""
-History = Sequence[Mapping[str, float]]
-"""What each epoch measured, see `goeswith.train.loop.fit`."""
 Cell = dict[str, Any]
 """What the template needs to draw one number and its interval."""
 Axis = tuple[float, float, float | None]
@@ -86,7 +85,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         columns=[{"title": title(what), "signature": signatures[what]} for what in columns],
         groups=_groups(findings.rows, columns),
         effects=_effects(findings.comparisons, columns),
-        charts={caption: _charts(runs) for caption, runs in findings.curves.items()},
+        charts={caption: learning_curves(runs, (200, 60)) for caption, runs in findings.curves.items()},
         diagram=_diagram(findings.reliability),
         everything=long_table(lines),
         item=Pictures(dataset),
@@ -168,32 +167,6 @@ def _placed(line: Line, at: float, axis: Axis) -> Cell:
         "mark": None if mark is None else place(mark),
         "axis": [signed(number, 2) if low < 0 else f"{number:.2f}" for number in (low, high)],
     }
-
-
-def _charts(runs: Mapping[str, History]) -> list[dict[str, Any]]:
-    """Validation AUC by epoch as points of a 200 × 60 drawing, one for each run, all on the same axes."""
-    values = {name: [float(row["valid_auc"]) for row in history] for name, history in runs.items() if history}
-    numbers = [number for series in values.values() for number in series]
-    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
-    longest = max(map(len, values.values()), default=1)
-    charts = []
-    for name, series in values.items():
-        xs = [4 + 192 * place / max(longest - 1, 1) for place in range(len(series))]
-        ys = [56 - 52 * (number - low) / max(high - low, 1e-9) for number in series]
-        best = int(np.argmax(series))
-        charts.append(
-            {
-                "name": name,
-                "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)),
-                "dot": (round(xs[best], 1), round(ys[best], 1)),
-                "best": f"{series[best]:.3f}",
-                "epoch": best + 1,
-                "epochs": len(series),
-                "low": f"{low:.3f}",
-                "high": f"{high:.3f}",
-            }
-        )
-    return charts
 
 
 def _diagram(told: Reliability | None) -> list[dict[str, Any]]:
