@@ -22,13 +22,19 @@ def import_(
     outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
 ) -> None:
     """Bring outfits as they were published, or your own tables, into a data set folder."""
+    from goeswith.data.group_map import read_groups
     from goeswith.data.importing import import_data
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
     options, dest = _options(layout, option, column, outfits), paths[-1]
+    if groups is not None:
+        if layout != "table":
+            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        options["groups"] = read_groups(groups)
     source = paths[0] if len(paths) == 2 else None
     with bar("draw") as progress:
         done = import_data(
@@ -44,6 +50,8 @@ def _options(layout: str, option: list[str] | None, column: list[str] | None, ou
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if "groups" in options:
+        raise ConfigError("groups are chosen with --groups FILE, not with --option")
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:

@@ -74,6 +74,10 @@ class Negatives:
         self._weights = torch.from_numpy(weights[members])
         self._reach = torch.from_numpy(np.concatenate([[0.0], np.cumsum(weights[members])]))  # (P + 1,)
         self._known = _Known(known, len(catalogue)) if known else None
+        self.weights = weights
+        """(U,) float64 how likely each item is drawn, within its pool."""
+        self.pool_weights = np.bincount(pool, weights)[pool]
+        """(U,) float64 sum of the weights of each item's pool."""
         self.completions = 0
         """How many draws were refused because they would have completed a known outfit."""
 

@@ -27,13 +27,15 @@ from goeswith.data.questions import read_info, read_questions
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.audit import yardsticks
 from goeswith.evaluate.evaluate import Report
-from goeswith.evaluate.seeds import Sittings, means
+from goeswith.evaluate.retrieval_report import FITTED, ask
+from goeswith.evaluate.seeds import Mean, Sittings, means
 from goeswith.experiments.recipes import GIVEN, WITH_RULES, Experiment, Recipe
 from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floors
 from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import search as search_settings
-from goeswith.experiments.trainings import Training, answers_file, trainings, work
+from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, trainings, work
 from goeswith.files import fresh_file, read_json, sole
+from goeswith.tables import Column
 
 Say = Callable[[str], None]
 """Is told one line at a time."""
@@ -66,11 +68,12 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
         asked = [read_questions(file, dataset.catalogue) for file in files]
         say(f"floors on {sum(map(len, asked)):,} questions in {len(asked)} files")
         floors = yardsticks(dataset, features)
-        rows = measure_floors(floors, asked, dataset)
+        whole = ask(dataset, features.present)
+        rows = measure_floors(floors, asked, dataset, whole)
         with _processes(jobs) as pool:
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
-            rows += _experiments(recipe, out, files, pool, say)
+            rows += _experiments(recipe, out, files, pool, say, retrieval=whole is not None)
         if needed := _memory():  # the processes have ended: none is counted before
             say(f"a process took {needed:.1f} GB at most; {jobs} of them worked side by side")
         trained = [row for row in rows if row.experiment]
@@ -117,7 +120,9 @@ def _read(path: Path) -> Report:
     return Report(info["scorer"], pl.read_parquet(path, glob=False), json.loads(info["summary"]))
 
 
-def _experiments(recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPoolExecutor, say: Say) -> list[Row]:
+def _experiments(
+    recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPoolExecutor, say: Say, *, retrieval: bool
+) -> list[Row]:
     """Train all experiments, teachers first, and gather what they answered: a row each, two where rules taught."""
     wanted = trainings(recipe, out, files)
     done = _train(wanted, pool, say)
@@ -129,13 +134,23 @@ def _experiments(recipe: Recipe, out: Path, files: Sequence[Path], pool: Process
         for rules in (False, True) if experiment.rules else (False,):
             name = experiment.name + (WITH_RULES if rules else "")
             note = experiment.note or " ".join(experiment.settings)
-            sittings: Sittings = [
-                [_read(answers_file(wanted[experiment, seed], file, rules)) for file in files]
-                for seed in recipe.seeds
-            ] if not failed else []  # fmt: skip
-            measured = means(name, sittings) if sittings else {}
-            rows.append(Row(name, experiment.kind, measured, note, [] if rules else outcomes, failed, experiment))
+            trained = [] if failed else [wanted[experiment, seed] for seed in recipe.seeds]
+            measured = _means(name, trained, [*files, RETRIEVAL] if retrieval else files, rules)
+            corrected = [
+                _means(f"{name} {title}", trained, [file], rules)
+                for title, file in zip(FITTED, CORRECTED, strict=True)
+                if trained and all(answers_file(training, file, rules).is_file() for training in trained)
+            ]
+            rows.append(
+                Row(name, experiment.kind, measured, note, [] if rules else outcomes, failed, experiment, corrected)
+            )
     return rows
+
+
+def _means(name: str, trained: Sequence[Training], files: Sequence[Path], rules: bool) -> dict[Column, Mean]:
+    """The means over seeds of what was answered; nothing without a training."""
+    sittings: Sittings = [[_read(answers_file(training, file, rules)) for file in files] for training in trained]
+    return means(name, sittings) if sittings else {}
 
 
 def _train(

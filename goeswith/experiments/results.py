@@ -9,10 +9,12 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from goeswith.evaluate.evaluate import answer, report
-from goeswith.evaluate.seeds import Mean, difference, holm, means
+from goeswith.evaluate.retrieval_report import FLOORS, Asked
+from goeswith.evaluate.retrieval_report import measure as measure_retrieval
+from goeswith.evaluate.seeds import SURE, Mean, difference, holm, judge, means
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.models import Scorer
-from goeswith.tables import HARDEST, Column, Line, column, headlines, interval, title, value
+from goeswith.tables import HARDEST, RETRIEVAL, Column, column, headlines, interval, title, value
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 BEATEN, ABOVE = "↓", "*"
 """Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
-SURE = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Row:
     """One row of the tables: a floor, or a model with the outcome of each of its seeds, or why it could not run.
 
     kind: ``floor``, ``model``, ``control`` or ``ceiling``. experiment: of the recipe, where the row is a model's.
+    corrected: the same by each of the fitted corrections of retrieval.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Row:
     outcomes: Sequence[Outcome] = ()
     failure: str = ""
     experiment: Experiment | None = None
+    corrected: Sequence[Mapping[Column, Mean]] = ()
 
     def usual(self, what: str) -> float | None:
         """The mean over seeds of a property of `Outcome`, of those that have it; None where none does."""
@@ -81,19 +84,33 @@ class Row:
         """Everything measured, as lines of `goeswith.evaluate.evaluate.Report.summary`."""
         return [mean.line for mean in self.measured.values()]
 
+    @property
+    def retrieval(self) -> list[dict[str, Any]]:
+        """What was measured over the whole catalogue, also with corrections, as lines for `retrieval_table`."""
+        own = [line for line in self.lines if (line["task"], line["metric"]) in RETRIEVAL]
+        return own + [mean.line for measured in self.corrected for mean in measured.values()]
+
 
 def measure(name: str, kind: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset, note: str = "") -> Row:
     """The row of one scorer, which answers every file of questions here and now."""
     return Row(name, kind, means(name, [[report(answer(scorer, questions), dataset) for questions in asked]]), note)
 
 
-def measure_floors(floors: Mapping[str, Scorer], asked: Iterable[Questions], dataset: Dataset) -> list[Row]:
-    """The rows of `goeswith.evaluate.audit.yardsticks`: the floors, and the ceiling where there is one."""
-    asked = list(asked)
-    return [
-        measure(name.replace("_", " "), "ceiling" if name == "ceiling" else "floor", scorer, asked, dataset)
-        for name, scorer in floors.items()
-    ]
+def measure_floors(
+    floors: Mapping[str, Scorer], asked: Iterable[Questions], dataset: Dataset, catalogue: Asked | None = None
+) -> list[Row]:
+    """The rows of `goeswith.evaluate.audit.yardsticks`: the floors, and the ceiling where there is one.
+
+    catalogue: what is asked about the whole catalogue, of the floors that can answer it.
+    """
+    rows, asked = [], list(asked)
+    for name, scorer in floors.items():
+        reports = [report(answer(scorer, questions), dataset) for questions in asked]
+        if catalogue is not None and name in FLOORS:
+            reports += measure_retrieval(scorer, catalogue)
+        title, kind = name.replace("_", " "), "ceiling" if name == "ceiling" else "floor"
+        rows.append(Row(title, kind, means(title, [reports])))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ class Comparison:
 
     first: str
     second: str
-    lines: Sequence[Line]
+    lines: Sequence[dict[str, Any]]
     note: str = ""
 
     @property
@@ -130,14 +147,19 @@ class Scoreboard:
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
-        """Each pairing of the recipe whose two rows were measured."""
+        """Each pairing of the recipe whose two rows were measured.
+
+        Differences in the table's columns say what they show, see `judge`.
+        """
         rows = {row.name: row.measured for row in self.rows if row.measured}
         compared = []
         for pair in self.recipe.pairings:
             if {pair.first, pair.second} <= set(rows):
                 first, second = rows[pair.first], rows[pair.second]
-                lines = [difference(first[what], second[what]) for what in first]
+                both = [what for what in first if what in second and first[what].draws is not None]
+                lines = [difference(first[what], second[what]) for what in both]
                 compared.append(Comparison(pair.first, pair.second, lines, pair.note))
+        judge([line for comparison in compared for line in comparison.lines if column(line) in self.columns])
         return compared
 
     @property

@@ -33,7 +33,7 @@ from goeswith.rules.rules import Rule, match, read_rules, write_rules
 from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
 from goeswith.train.loop import Progress, TrainConfig, encode, fit
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
-from goeswith.train.scorers import RunScorer, TaughtScorer
+from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
 
 if TYPE_CHECKING:
     from goeswith.train.export import Beside
@@ -119,7 +119,8 @@ class Run:
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
         states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        return RunScorer(self.title, self.model, states, features.present)
+        kind = TowerScorer if getattr(self.model, "exact", False) else RunScorer
+        return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for what it is told.
