@@ -14,12 +14,10 @@ import numpy as np
 import tomli_w
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
 from goeswith.rules.words import phrase, said
-
-TOP, BOTTOM = ("top", "outer"), ("bottom", "dress")
-"""Groups that can be the top and the bottom of a rule: a coat goes over a dress as a blouse goes over trousers."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ def match(rules: Sequence[Rule], catalogue: Catalogue) -> Matches:
             raise CatalogueError(f"rule {str(rules[asked[0]])!r}: {error}") from None
         held["top"][asked], held["bottom"][asked] = np.split(says, 2)
     groups = catalogue.items["group"].fill_null("")
-    able = {"top": groups.is_in(TOP).to_numpy(), "bottom": groups.is_in(BOTTOM).to_numpy()}
+    able = {"top": groups.is_in(RULE_TOP).to_numpy(), "bottom": groups.is_in(RULE_BOTTOM).to_numpy()}
     return Matches(tuple(rules), *(_packed(held[side] & able[side]) for side in held))
 
 

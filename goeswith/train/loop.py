@@ -23,10 +23,10 @@ from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch
+from goeswith.data.pairs import bottoms
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import TrainingData, training_settings
-from goeswith.rules.rules import BOTTOM
 from goeswith.train.softmax import BatchSoftmax
 from goeswith.train.source import Step
 
@@ -49,7 +49,7 @@ class TrainConfig:
     negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's); of ``softmax`` the pool.
     pool: whence, from the whole ``catalogue`` (the papers') or from items ``worn`` in training outfits. Of the whole
     catalogue, items that only test outfits wear are never right in training, and a model can learn to reject them.
-    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
@@ -429,7 +429,7 @@ def blanks(catalogue: Catalogue, which: str) -> Tensor | None:
     """(U,) bool: items that may be replaced; None for ``any``."""
     if which == "any":
         return None
-    return torch.from_numpy(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy().copy())
+    return torch.from_numpy(bottoms(catalogue))
 
 
 def corruptions(

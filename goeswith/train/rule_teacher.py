@@ -28,9 +28,10 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.pairs import RULE_BOTTOM
 from goeswith.errors import ConfigError
 from goeswith.models.akd_dbpr import AkdDbpr
-from goeswith.rules.rules import BOTTOM, Matches
+from goeswith.rules.rules import Matches
 from goeswith.train.source import Step
 
 TINY = 1e-12
@@ -71,7 +72,7 @@ class RulesConfig:
 
 def shuffled(matches: Matches, catalogue: Catalogue, seed: int = 0) -> Matches:
     """The same rules, fired as often, but each bottom answers to them as another bottom would: they say nothing."""
-    rows = np.flatnonzero(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy())
+    rows = np.flatnonzero(catalogue.items["group"].is_in(RULE_BOTTOM).fill_null(False).to_numpy())
     bottoms = matches.bottoms.copy()
     bottoms[rows] = bottoms[np.random.default_rng(seed).permutation(rows)]
     return dataclasses.replace(matches, bottoms=bottoms)

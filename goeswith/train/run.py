@@ -24,13 +24,14 @@ from goeswith.config import override, restore
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import TOKENS, Features, load_features
+from goeswith.data.pairs import tops_and_bottoms
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file, sole
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.rules.rules import Rule, match, read_rules, write_rules
-from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
+from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs
 from goeswith.train.loop import Progress, TrainConfig, encode, fit
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
 from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
