@@ -65,7 +65,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
         DataError: `out` holds a sample of other outfits or of another seed, or something that is no demo.
     """
     clock = Clock(say, STAGES)
-    clock.stage("draw a wardrobe, and outfits by designers and by users")
+    clock.stage("generate a wardrobe, with outfits by designers and by users")
     drawn = _draw(out, outfits, seed, clock)
     clock.stage(f"encode the pictures ({ENCODER})")
     encoded = encode(drawn, ENCODER, progress=clock.progress("pictures"))
@@ -74,7 +74,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     features = load_features(dataset, ENCODER)
     clock.stage("freeze questions about the users' outfits")
     files = _freeze(dataset, seed, clock)
-    clock.stage("audit: which shortcut solves them?")
+    clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")
@@ -82,7 +82,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     bench = _Bench(drawn.path, out, seed, clock)
     clock.stage("train teachers")
     bench.train_teachers((WAYS[0], *controls(WAYS[0])))
-    clock.stage("train students: without knowledge, without graph, and by each way to carry knowledge")
+    clock.stage("train students: without knowledge, without graph, and with each way to transfer knowledge")
     bench.train((ALONE, NO_GRAPH, *WAYS))
     best = max(WAYS, key=bench.valid_auc)
     clock.stage(f"train controls: other teachers, {best.name} (the best way on validation)")
@@ -96,7 +96,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     for experiment in bench.experiments:
         scorer = Run(bench.students[experiment].out).scorer(dataset, features)
         rows.append(measure(experiment.name, experiment.kind, scorer, asked, dataset, experiment.note))
-    rows.append(measure("oracle", "ceiling", oracle, asked, dataset, "the true taste, which drew the outfits"))
+    rows.append(measure("oracle", "ceiling", oracle, asked, dataset, "the true taste that generated the outfits"))
     board = Scoreboard(demo_recipe(drawn.path, seed, bench.experiments), dataset, rows)
     board = replace(board, recipe=replace(board.recipe, pairings=pairings(best, _strongest_floor(board))))
     sentence = verdict(best.name, _headlines(board))
@@ -114,7 +114,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     findings = Findings(
         rows=rows,
         verdict=sentence,
-        lead=f"A wardrobe of {len(dataset.catalogue):,} items was drawn, and {outfits:,} outfits were put together by "
+        lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. Teachers learned from the designers' tops and "
         "bottoms, students from the users' outfits. The true taste is known, so there is a ceiling.",
         comparisons=board.comparisons,
@@ -135,7 +135,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
         reliability=calibrated(scorer, dataset, seed=seed),
         commands=[*_commands(out, outfits, seed), *(training.command for training in bench.outcomes)],
     )
-    written = page(dataset, findings, out / "report.html", heading="What goes with what, on a drawn wardrobe")
+    written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if index:
         build_index(Run(bench.students[shown].out), dataset, out / "index", say=clock.note)
@@ -147,7 +147,7 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
     asked, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
     there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     if there and described.name not in there:
-        raise DataError(f"{out} is no folder of a demo, it holds {min(there)}; choose a new folder for --out")
+        raise DataError(f"{out} is not a demo folder, it holds {min(there)}; choose a new folder for --out")
     if folder.exists():
         if (held := read_json(described, dict)) != asked:
             raise DataError(f"{folder} holds a sample of {held}, not of {asked}; choose another --out or remove {out}")

@@ -33,15 +33,15 @@ def draw(board: Scoreboard, out: Path) -> dict[str, Path]:
     lines = [line for row in board.rows for line in row.lines]
     columns = headlines(lines) or board.columns[:1]
     models = [row for row in board.rows if row.outcomes]
-    drawn = {"The numbers, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
+    drawn = {"Results, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
     if models:
-        drawn["What they cost"] = costs(models, columns, out / "costs.svg")
-        drawn["How they learned"] = learning(models, out / "learning.svg")
+        drawn["Cost"] = costs(models, columns, out / "costs.svg")
+        drawn["Learning curves"] = learning(models, out / "learning.svg")
     if board.comparisons:
-        drawn["What makes a difference"] = differences(board, columns, out / "differences.svg")
+        drawn["Comparisons"] = differences(board, columns, out / "differences.svg")
     points = over_attributes(models, columns)
     if points:
-        drawn["The numbers against K, the number of attributes"] = k_curve(points, out / "k.svg")
+        drawn["Results against K, the number of attributes"] = k_curve(points, out / "k.svg")
     return drawn
 
 

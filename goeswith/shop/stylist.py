@@ -135,7 +135,7 @@ class Stylist:
     ) -> list[Look]:
         """Looks around rows (n,) with the slots filled; see `complete`."""
         if len(rows) + len(slots) > LONGEST:
-            raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
+            raise CatalogueError(f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer")
         template, notes = self.assortment.template(
             rows, slots, filters, budget, coherent=coherent, popularity=popularity
         )
@@ -157,7 +157,7 @@ class Stylist:
             more = best(self.index, more, template, count, diversity, POOL, common=common)
             chosen = Beam(*(np.concatenate(both) for both in zip(chosen, more, strict=True)))
         if len(chosen.items) < k:
-            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made of what fits")
+            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
         scores = self.index.scorer.score(chosen.items, np.ones(chosen.items.shape, bool))
         looks = looks_of(self.index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
         return [replace(look, notes=tuple(notes)) for look in looks]
@@ -209,7 +209,7 @@ class Stylist:
         rows = self.assortment.outfit(items, least=2)
         strange = next((item_id for item_id in locked if item_id not in items), None)
         if strange is not None:
-            raise CatalogueError(f"item {strange!r} is locked and not in the outfit; lock one of its own items")
+            raise CatalogueError(f"item {strange!r} is locked but not in the outfit; lock only items of the outfit")
         free = [place for place, item_id in enumerate(items) if item_id not in locked]
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one")
