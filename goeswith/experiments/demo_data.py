@@ -22,7 +22,7 @@ from goeswith.experiments.results import measure, measure_floors
 from goeswith.experiments.trainings import outcome
 from goeswith.files import sole
 from goeswith.shop.build import build_index
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 STAGES = 6
 TEXTS = "words"

@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from goeswith import plugins
 from goeswith.config import override
 from goeswith.data.freeze import CHOICES
 from goeswith.data.negatives import STRATEGIES
 from goeswith.errors import ConfigError
-from goeswith.models import MODELS, model_classes
+from goeswith.models import MODELS, is_model, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import DesignersConfig
 from goeswith.train.loop import TrainConfig
@@ -201,7 +202,7 @@ class _Page:
         self.check(table, _MODEL, ("name", "model"), section)
         for field, choices in (("model", MODELS), ("teacher", TEACHERS), ("kind", KINDS)):
             value = table.get(field)
-            if value is not None and value not in choices:
+            if value is not None and value not in choices and not (field == "model" and is_model(value)):
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
         plain = {name: value for name, value in table.items() if name not in ("set", "like")}
         found = Experiment(**plain, settings=tuple(table.get("set", ())))
@@ -255,7 +256,12 @@ class _Page:
         """The question files, whose names say what they ask."""
         if not names:
             raise self.fault("questions is empty; name at least one, e.g. test-fitb-matched", "questions")
-        usual = [f"{s}-{t}-{n}" for s in ("test", "valid", "train") for t in CHOICES for n in STRATEGIES]
+        usual = [
+            f"{s}-{t}-{n}"
+            for s in ("test", "valid", "train")
+            for t in CHOICES
+            for n in (*STRATEGIES, *plugins.offered("negatives"))
+        ]
         for place, name in enumerate(names):
             if not name.startswith(GIVEN) and name not in usual:
                 raise self.fault(f"there is no question file {name!r}; {_near(name, usual)}", name)

@@ -18,7 +18,9 @@ from goeswith.evaluate.retrieval_report import FITTED, Asked, ask, measure
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.results import Outcome
 from goeswith.models import Scorer
-from goeswith.train.run import Run, followed, train
+from goeswith.train.run import Run
+from goeswith.train.teachers import followed
+from goeswith.train.training import train
 
 RETRIEVAL = Path("retrieval.parquet")
 """Stands for a question file where the answers are those to `goeswith.evaluate.retrieval_report`."""

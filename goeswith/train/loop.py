@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.negatives import Negatives
+from goeswith.data.negatives import Negatives, check_strategy
 from goeswith.data.outfits import OutfitBatch
 from goeswith.data.pairs import bottoms
 from goeswith.errors import ConfigError, DataError, ModelError
@@ -58,7 +58,7 @@ class TrainConfig:
     """
 
     objective: Literal["pairwise", "softmax"] = "pairwise"
-    negatives: Literal["random", "category", "matched", "group"] = "random"
+    negatives: str = "random"
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
@@ -75,6 +75,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_strategy(self.negatives)
         at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
         at_least(self, 0, "weight_decay", "seed")
         above_zero(self, "learning_rate")

@@ -20,7 +20,7 @@ from goeswith.experiments.figures import reliability_curve
 from goeswith.experiments.report import Findings, _diagram, page
 from goeswith.experiments.results import Row
 from goeswith.tables import column
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 LINE = {
     "scorer": "known", "task": "fitb", "negatives": "matched", "metric": "accuracy", "value": 0.5, "low": 0.4,
