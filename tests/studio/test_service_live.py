@@ -168,7 +168,13 @@ def test_what_is_under_way_is_ended_before_it_stops(index: Path) -> None:
             asked = {"anchors": ["i0"], "slots": ["shoes", "bottom", "bag"], "k": 100, "diversity": 0.5}
             with concurrent.futures.ThreadPoolExecutor() as pool:
                 answers = [pool.submit(client.post, "/v1/complete", json=asked) for _ in range(4)]
-                while "goeswith_waiting 0.0" in client.get("/metrics").text and not all(a.done() for a in answers):
+
+                def there() -> float:
+                    """How many are under way or answered: one that did not get there yet is refused its connection."""
+                    waiting = float(re.search(r"goeswith_waiting (\S+)", client.get("/metrics").text)[1])  # type: ignore[index]
+                    return waiting + sum(answer.done() for answer in answers)
+
+                while there() < len(answers):
                     time.sleep(0.002)
                 process.send_signal(signal.SIGTERM)
                 assert {answer.result().status_code for answer in answers} == {200}
