@@ -41,6 +41,7 @@ PLAIN = {
     "weight_decay": "of the optimiser",
     "self_loop": "an item sends to itself too",
     "squared_norm": "takes ‖Θ‖² for ‖Θ‖",
+    "warmup": "see `schedule`",
     "seed": "of everything: weights, order, negatives, dropout",
     "ema_decay": "of `teaching=ema`: how much of the average is kept at each step",
     "attributes": "K, as the student's",

@@ -22,70 +22,37 @@ def import_(
     outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
 ) -> None:
     """Bring outfits as they were published, or your own tables, into a data set folder."""
-    import os
-    import tempfile
-
-    from goeswith.data.dataset import Dataset, create
-    from goeswith.data.readers import read
-    from goeswith.data.splits import describe
-    from goeswith.data.update import Updated, expect_updatable
-    from goeswith.data.update import update as update_dataset
-    from goeswith.files import sweep
+    from goeswith.data.importing import import_data
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options = _options(layout, option, column, outfits)
-    dest = paths[-1]
-    again: dict[str, str] = {}
-    if update:
-        expect_updatable(dest, layout=layout, seed=seed)
-        mapped = options.get("columns", {})
-        before = Dataset(dest).info.get("columns", {}) if dest.exists() else {}
-        again = {ours: theirs for ours, theirs in before.items() if ours not in mapped}
-        if again:
-            options["columns"] = again | mapped
-    elif dest.exists():
-        hint = "" if layout == "sample" else ", or bring it up to date with --update"
-        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
-    try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
-    sweep(dest)
-    # Beside DEST, so that drawn pictures are linked and not copied.
-    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
-        if layout == "sample":
-            with bar("draw") as progress:
-                imported = read(layout, None, workdir=Path(work), seed=seed or 0, progress=progress, **options)
-        else:
-            imported = read(layout, paths[0], workdir=Path(work), **options)
-        if update:
-            done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
-        else:
-            done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    info = done.dataset.info
-    typer.echo(f"{dest}: {info['items']:,} items, {info['pictures']:,} pictures, {info['outfits']:,} outfits")
-    if again:
-        typer.echo(f"  columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in again.items())}")
+    options, dest = layout_options(layout, option, column, outfits, groups), paths[-1]
+    source = paths[0] if len(paths) == 2 else None
+    with bar("draw") as progress:
+        done = import_data(
+            layout, source, dest, options=options, update=update, name=name, seed=seed, progress=progress
+        )
+    typer.echo(f"{dest}: {done.summary}")
     for line in done.lines:
         typer.echo(f"  {line}")
-    if not done.unchanged:
-        for line in describe(info["split_report"]):
-            typer.echo(f"  {line}")
-    for reason, count in imported.skipped.items():
-        if count:
-            typer.echo(f"  skipped {count:,}: {reason}")
-    for note in imported.notes if done.unchanged else info["notes"]:
-        typer.echo(f"  note: {note}")
 
 
-def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+def layout_options(
+    layout: str,
+    option: list[str] | None,
+    column: list[str] | None,
+    outfits: int | None = None,
+    groups: Path | None = None,
+) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if "groups" in options:
+        raise ConfigError("groups are chosen with --groups FILE, not with --option")
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:
@@ -96,6 +63,12 @@ def _options(layout: str, option: list[str] | None, column: list[str] | None, ou
         if layout != "sample" or "outfits" in options:
             raise ConfigError("--outfits says how many the sample has, and once; leave it out")
         options["outfits"] = outfits
+    if groups is not None:
+        if layout != "table":
+            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        from goeswith.data.group_map import read_groups
+
+        options["groups"] = read_groups(groups)
     return options
 
 
@@ -114,20 +87,27 @@ def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
 def encode(
     dataset: DatasetArgument,
     encoder: Annotated[
-        str, typer.Option(help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words).")
-    ] = "efficientnet-lite0",
+        str | None,
+        typer.Option(
+            help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words); by default "
+            "efficientnet-lite0 where there are pictures and minilm where there are titles."
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
     workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
 ) -> None:
     """Turn pictures or titles into features, once; only what has changed is computed, a killed run goes on."""
     from goeswith.data.dataset import Dataset
     from goeswith.data.encoders.encode import encode as encode_dataset
+    from goeswith.data.encoders.encode import usual_encoders
 
-    with bar("encode") as progress:
-        done = encode_dataset(Dataset(dataset), encoder, batch_size=batch_size, workers=workers, progress=progress)
-    typer.echo(f"{done.path}: {done}")
-    for item_id, reason in done.excluded.items():
-        typer.echo(f"  left out {item_id}: {reason}")
+    opened = Dataset(dataset)
+    for name in [encoder] if encoder is not None else usual_encoders(opened):
+        with bar(f"encode {name}") as progress:
+            done = encode_dataset(opened, name, batch_size=batch_size, workers=workers, progress=progress)
+        typer.echo(f"{done.path}: {done}")
+        for item_id, reason in done.excluded.items():
+            typer.echo(f"  left out {item_id}: {reason}")
 
 
 def questions(

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
-EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; the only ones there by default.")]
+EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; all there are by default.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -85,12 +85,23 @@ def features_if_any(dataset: Any, encoder: str | None) -> Any:
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error; silent where that is no terminal."""
+def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Makes a progress bar on standard error for each title it is called with; silent where that is not a terminal."""
     from rich.console import Console
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(title, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
+
+        def begin(title: str) -> Callable[[int, int], None]:
+            task = shown.add_task(title, total=None)
+            return lambda done, total: shown.update(task, completed=done, total=total, visible=done < total)
+
+        yield begin
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """One progress bar, see `bars`."""
+    with bars() as begin:
+        yield begin(title)

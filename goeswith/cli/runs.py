@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="add-gnn, akd-dbpr, ...; teacher for a designers' teacher alone.")],
-    dataset: DatasetArgument,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATASET",
+            help="two-tower (the default), add-gnn, akd-dbpr, ...; data set folder, or FOLDER#SOURCE.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     teacher: Annotated[str | None, typer.Option(help="Designers' data set, or a teacher's run.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file, see goeswith rules mine; its rules teach too.")] = None,
@@ -28,11 +33,14 @@ def train(
 ) -> None:
     """Train a model, and its teacher where it has one; a killed run goes on where it stopped."""
     from goeswith.data.dataset import Dataset
+    from goeswith.models import DEFAULT, MODELS
     from goeswith.train.run import train as train_run
 
+    if len(names) > 2 or (names[-1] in MODELS and not Path(names[-1]).exists()):
+        raise typer.BadParameter("give DATASET, or MODEL and DATASET")
     run = train_run(
-        model,
-        Dataset(dataset),
+        names[0] if len(names) == 2 else DEFAULT,
+        Dataset(names[-1]),
         out,
         teacher=teacher,
         rules=rules,
@@ -76,9 +84,15 @@ def evaluate(
         bool, typer.Option("--allow-incomplete", help="With --scores: missing ones count as wrong, others are ignored.")
     ] = False,
     rows: Annotated[Path | None, typer.Option(help="Folder for the per-question rows, as Parquet.")] = None,
+    retrieval: Annotated[
+        bool,
+        typer.Option(help="Rank whole groups too and count what is ever offered; left out with --questions."),
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """AUC, FITB, MRR and recall with intervals, floors above, a signature on every line."""
+    import numpy as np
+
     from goeswith.data.dataset import Dataset
     from goeswith.data.features import load_features
     from goeswith.data.questions import read_questions
@@ -86,6 +100,7 @@ def evaluate(
     from goeswith.evaluate.evaluate import answer, compare, report
     from goeswith.evaluate.external import read_answers
     from goeswith.evaluate.reliability import calibrated
+    from goeswith.evaluate.retrieval_report import survey
     from goeswith.tables import difference, long_table, plain
     from goeswith.train.run import Run
 
@@ -123,14 +138,28 @@ def evaluate(
         if rows is not None:
             for told in reports:
                 told.write(rows / f"{told.scorer}-{file.stem}.parquet")
+    found: list[dict[str, Any]] = []
+    if retrieval and scorers and not questions:
+        usable = features.present if features else np.ones(len(opened.catalogue), bool)
+        known, own = survey(opened, floors, scorers, usable)
+        found = [line for told in known + own for line in told.summary]
+        plainly = [told for told in own if told.scorer in {scorer.name for scorer in scorers}]
+        compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
+        if rows is not None:
+            for told in plainly:
+                told.write(rows / f"{told.scorer}-retrieval.parquet")
     sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
     if as_json:
         counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
         relied = [{"scorer": name, **asdict(held)} for name, held in sure]
-        parts = {"summary": lines, "compared": compared, "scores": counts, "calibration": relied}
+        parts = {
+            "summary": lines, "retrieval": found, "compared": compared, "scores": counts, "calibration": relied,
+        }  # fmt: skip
         typer.echo(json.dumps(parts, indent=2))
         return
     typer.echo(plain(*long_table(lines)))
+    if found:
+        _print_retrieval(found)
     for line in compared:
         what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
         typer.echo(f"{what}: {difference(line)}")
@@ -139,6 +168,18 @@ def evaluate(
     for one in given:
         if faults := ", ".join(f"{count} {fault}" for fault, count in one.counts.items() if count):
             typer.echo(f"{one.path} is not complete: {faults}")
+
+
+def _print_retrieval(lines: list[dict[str, Any]]) -> None:
+    """The section on retrieval."""
+    from goeswith.tables import OFFERS, plain, retrieval_table
+
+    typer.echo(f"\nRetrieval. {OFFERS}\n")
+    typer.echo(plain(*retrieval_table(lines)))
+    typer.echo("")
+    for signature in dict.fromkeys(line["signature"] for line in lines):
+        typer.echo(signature)
+    typer.echo("")
 
 
 def _test_questions(dataset: Any) -> list[Path]:

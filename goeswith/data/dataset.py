@@ -40,6 +40,7 @@ class Imported:
     skipped: reason → how many rows, items, outfits or pictures were left out for it.
     notes: sentences for the person who imports, e.g. which published files are missing.
     columns: ours → theirs, of a person's own tables, as they were mapped; kept for the next `--update`.
+    groups: category → group, as a person chose it; kept likewise.
     """
 
     items: pl.DataFrame
@@ -51,6 +52,7 @@ class Imported:
     skipped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 class Dataset:
@@ -181,6 +183,7 @@ def fill(
         "skipped": imported.skipped,
         "notes": [*imported.notes, *empty_splits(split_report)],
         "columns": imported.columns,
+        "groups": imported.groups,
         "checksums": checksums,
     }
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
@@ -215,6 +218,8 @@ def _image_names(images: dict[str, Path]) -> dict[str, str]:
 
 def _link(source: Path, dest: Path, item_id: str) -> None:
     real = source.resolve()
+    if real.exists() and not real.is_file():  # a pipe would be waited for
+        raise DataError(f"{source}, the picture of item {item_id!r}, is no regular file; take it out of the folder")
     try:
         os.link(real, dest)
     except OSError:

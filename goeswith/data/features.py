@@ -23,6 +23,9 @@ from goeswith.data.dataset import Dataset
 from goeswith.errors import CatalogueError, ConfigError, DataError
 from goeswith.files import fresh_file
 
+TOKENS = "minilm-tokens"
+"""The encoder whose features are numbers of word pieces, for a model that learns to read."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -88,13 +91,13 @@ class Features:
 
 
 def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
-    """The features that `encoder` made for a data set; without a name, the only ones there are.
+    """The features that `encoder` made for a data set; without a name, those of all encoders there are (but `TOKENS`).
 
     Names joined by ``+``, such as ``efficientnet-lite0+minilm``, give the features of each side by side; an item is
     present where all of them have it.
 
     Raises:
-        DataError: nothing is encoded yet, not by this encoder, or by several and none is named.
+        DataError: nothing is encoded yet, or not by this encoder.
         ConfigError: one is named twice.
     """
     if encoder is not None and "+" in encoder:
@@ -112,7 +115,8 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
     if not there:
         raise DataError(f"{dataset.path} has no features yet; run goeswith encode {dataset.path}")
     if len(there) > 1:
-        raise DataError(f"{dataset.path} has features of several encoders ({names}); choose one with --encoder")
+        encoders = [read_metadata(path).get("encoder", path.stem) for path in there]
+        return load_features(dataset, "+".join(name for name in encoders if name != TOKENS))
     return Features.load(there[0], dataset.catalogue)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.cells import numbers
+from goeswith.data.products import products
 from goeswith.errors import CatalogueError
 
 IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
@@ -113,29 +115,14 @@ class Shelf:
         if "stock" not in self.items.columns:
             return None
         told = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        there = told.is_in(IN_STOCK) | (told.cast(pl.Float64, strict=False) > 0)
-        return self.items.select(there.fill_null(False)).to_series().to_numpy()
+        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        there = told.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
+        return self.items.select(there).to_series().to_numpy()
 
     @cached_property
     def products(self) -> np.ndarray:
-        """(U,) int64: equal for the colour variants of one product.
-
-        A column ``product_id`` says so where there is one. Else items of the same title, category and brand are one
-        product if each has another colour: shops that write the colour into the title, or give many garments the same
-        plain title, have no such items.
-        """
-        own = pl.concat_str(pl.lit("item\x1f"), "item_id")
-        if "product_id" in self.items.columns:
-            theirs = pl.concat_str(pl.lit("product\x1f"), pl.col("product_id").cast(pl.String))
-        else:
-            alike = ["title", "category", "brand"]
-            varied = (pl.col("colour").n_unique() == pl.len()) & pl.col("colour").is_not_null().all()
-            said = pl.col("title").str.strip_chars() != ""
-            theirs = pl.when(said & varied.over(alike)).then(
-                pl.concat_str(pl.lit("title"), *alike, separator="\x1f", ignore_nulls=True)
-            )
-        named = self.items.select(product=pl.coalesce(theirs, own))["product"]
-        return named.rank("dense").to_numpy().astype(np.int64) - 1
+        """(U,) int64: equal for the variants of one product, see `goeswith.data.products`."""
+        return products(self.items)
 
     def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
         """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
@@ -147,6 +134,12 @@ class Shelf:
             vocabulary = {value: code for code, value in enumerate(known.to_list())}
             self._codes[column] = codes.fill_null(-1).to_numpy(), vocabulary
         return self._codes[column]
+
+    def values(self, column: str, rows: np.ndarray) -> list[str | None]:
+        """What a text column says of some rows (n,), None where it says nothing."""
+        codes, known = self.codes(column)
+        names = [*known, None]
+        return [names[code] for code in codes[rows].tolist()]
 
     def having(self, column: str, values: Iterable[str]) -> np.ndarray:
         """(U,) bool: items with one of the values in a text column.

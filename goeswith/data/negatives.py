@@ -59,21 +59,25 @@ class Negatives:
             raise ConfigError(f"there are no {strategy!r} negatives; choose one of {', '.join(STRATEGIES)}")
         self.strategy = strategy
         usable = np.ones(len(catalogue), bool) if usable is None else usable
-        pools = _pools(catalogue, strategy)
-        weights = np.where(usable, _popularity(outfits, pools) if strategy == "matched" else 1.0, 0.0)
+        pool = pools(catalogue, strategy)
+        weights = np.where(usable, _popularity(outfits, pool) if strategy == "matched" else 1.0, 0.0)
         members = np.flatnonzero(weights)
-        members = members[np.argsort(pools[members], kind="stable")]  # pool after pool
-        bounds = np.searchsorted(pools[members], np.arange(pools.max(initial=0) + 2))
+        members = members[np.argsort(pool[members], kind="stable")]  # pool after pool
+        bounds = np.searchsorted(pool[members], np.arange(pool.max(initial=0) + 2))
         places = np.full(len(catalogue), -1)
         places[members] = np.arange(len(members))
         self._usable = torch.from_numpy(usable)
-        self._pool = torch.from_numpy(pools)  # (U,) pool of each item
+        self._pool = torch.from_numpy(pool)  # (U,) pool of each item
         self._members = torch.from_numpy(members)  # (P,) items, pool after pool
         self._place = torch.from_numpy(places)  # (U,) each item's place in members, −1 where it cannot be drawn
         self._starts, self._ends = torch.from_numpy(bounds[:-1]), torch.from_numpy(bounds[1:])  # (K,) of each pool
         self._weights = torch.from_numpy(weights[members])
         self._reach = torch.from_numpy(np.concatenate([[0.0], np.cumsum(weights[members])]))  # (P + 1,)
         self._known = _Known(known, len(catalogue)) if known else None
+        self.weights = weights
+        """(U,) float64 how likely each item is drawn, within its pool."""
+        self.pool_weights = np.bincount(pool, weights)[pool]
+        """(U,) float64 sum of the weights of each item's pool."""
         self.completions = 0
         """How many draws were refused because they would have completed a known outfit."""
 
@@ -233,8 +237,8 @@ def _popularity(outfits: Outfits, pools: np.ndarray) -> np.ndarray:
     return np.bincount(rows, 1 / np.bincount(owner)[owner], len(pools))
 
 
-def _pools(catalogue: Catalogue, strategy: str) -> np.ndarray:
-    """(U,) int64 number of each item's pool."""
+def pools(catalogue: Catalogue, strategy: str) -> np.ndarray:
+    """(U,) int64 number of each item's pool, see `Negatives`."""
     if strategy == "random":
         return np.zeros(len(catalogue), np.int64)
     if strategy == "group":

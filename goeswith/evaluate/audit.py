@@ -153,6 +153,7 @@ def _name(line: dict[str, Any]) -> str:
         "category_colour": "category + colour",
         "item_pairs": "memory of item pairs",
         "cosine": "cosine of features",
+        "standardised": "cosine of standardised features",
     }
     return names.get(line["floor"], str(line["floor"]))
 

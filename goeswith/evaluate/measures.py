@@ -78,5 +78,8 @@ MEASURES = {
     "fitb": (Measure("accuracy"),),
     "triplet": (Measure("auc"),),
     "retrieval": (Measure("mrr"), Measure("recall", 1), Measure("recall", 5), Measure("recall", 10)),
+    "anchor": (Measure("recall", 10), Measure("recall", 1), Measure("mrr")),
+    "rest": (Measure("recall", 10), Measure("recall", 1), Measure("mrr")),
+    "exhaustive": (Measure("auc"),),
 }
 """The measures of each task, the headline first. Whole outfits with a published label have `POOLED` alone."""

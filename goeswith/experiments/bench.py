@@ -27,14 +27,16 @@ from goeswith.data.questions import Questions, read_info, read_questions
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.audit import yardsticks
 from goeswith.evaluate.evaluate import Report, answer, report
-from goeswith.evaluate.seeds import Sittings, means
-from goeswith.experiments.jobs import Job, answers_file, students, work
+from goeswith.evaluate.retrieval_report import FITTED, FLOORS, Asked, ask, measure
+from goeswith.evaluate.seeds import Mean, Sittings, means
+from goeswith.experiments.jobs import CORRECTED, RETRIEVAL, Job, answers_file, students, work
 from goeswith.experiments.recipes import GIVEN, WITH_RULES, Contender, Recipe
 from goeswith.experiments.results import Board, Row, Told
 from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import search as search_settings
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.models import Scorer
+from goeswith.tables import Column
 
 Say = Callable[[str], None]
 """Is told one line at a time."""
@@ -67,11 +69,12 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
         asked = [read_questions(file, dataset.catalogue) for file in files]
         say(f"floors on {sum(map(len, asked)):,} questions in {len(asked)} files")
         floors = yardsticks(dataset, features)
-        rows = [_floor(name, scorer, asked, dataset) for name, scorer in floors.items()]
+        whole = ask(dataset, features.present)
+        rows = [_floor(name, scorer, asked, dataset, whole) for name, scorer in floors.items()]
         with _processes(jobs) as pool:
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
-            rows += _contend(recipe, out, files, pool, say)
+            rows += _contend(recipe, out, files, pool, say, retrieval=whole is not None)
         if needed := _memory():  # the processes have ended: none is counted before
             say(f"a process took {needed:.1f} GB at most; {jobs} of them worked side by side")
         contenders = [row for row in rows if row.contender]
@@ -118,12 +121,17 @@ def _read(path: Path) -> Report:
     return Report(told["scorer"], pl.read_parquet(path, glob=False), json.loads(told["summary"]))
 
 
-def _floor(name: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset) -> Row:
+def _floor(name: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset, whole: Asked | None) -> Row:
+    reports = [report(answer(scorer, questions), dataset) for questions in asked]
+    if whole is not None and name in FLOORS:
+        reports += measure(scorer, whole)
     name, kind = name.replace("_", " "), "ceiling" if name == "ceiling" else "floor"
-    return Row(name, kind, means(name, [[report(answer(scorer, questions), dataset) for questions in asked]]))
+    return Row(name, kind, means(name, [reports]))
 
 
-def _contend(recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPoolExecutor, say: Say) -> list[Row]:
+def _contend(
+    recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPoolExecutor, say: Say, *, retrieval: bool
+) -> list[Row]:
     """Train all contenders, teachers first, and gather what they answered: a row each, two where rules taught."""
     wanted = students(recipe, out, files)
     done = _train(wanted, pool, say)
@@ -135,13 +143,21 @@ def _contend(recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPool
         for rules in (False, True) if contender.rules else (False,):
             name = contender.name + (WITH_RULES if rules else "")
             note = contender.note or " ".join(contender.settings)
-            sittings: Sittings = [
-                [_read(answers_file(wanted[contender, seed][0], file, rules)) for file in files]
-                for seed in recipe.seeds
-            ] if not failed else []  # fmt: skip
-            measured = means(name, sittings) if sittings else {}
-            rows.append(Row(name, contender.kind, measured, note, [] if rules else told, failed, contender))
+            jobs = [wanted[contender, seed][0] for seed in recipe.seeds] if not failed else []
+            measured = _means(name, jobs, [*files, RETRIEVAL] if retrieval else files, rules)
+            corrected = [
+                _means(f"{name} {title}", jobs, [file], rules)
+                for title, file in zip(FITTED, CORRECTED, strict=True)
+                if jobs and all(answers_file(job, file, rules).is_file() for job in jobs)
+            ]
+            rows.append(Row(name, contender.kind, measured, note, [] if rules else told, failed, contender, corrected))
     return rows
+
+
+def _means(name: str, jobs: Sequence[Job], files: Sequence[Path], rules: bool) -> dict[Column, Mean]:
+    """The means over seeds of what was answered; nothing without jobs."""
+    sittings: Sittings = [[_read(answers_file(job, file, rules)) for file in files] for job in jobs]
+    return means(name, sittings) if sittings else {}
 
 
 def _train(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode
-from goeswith.data.features import load_features
+from goeswith.data.features import TOKENS, load_features
 from goeswith.data.freeze import freeze
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError
@@ -19,7 +19,7 @@ from goeswith.experiments.report import Findings, page
 from goeswith.experiments.trials import Exam
 from goeswith.files import sole
 from goeswith.shop.build import build_index
-from goeswith.train.run import TOKENS, train
+from goeswith.train.run import train
 
 STAGES = 6
 TEXTS = "words"

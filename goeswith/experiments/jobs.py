@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.features import load_features
 from goeswith.data.questions import Questions, read_info, read_questions
 from goeswith.errors import DataError, GoeswithError
 from goeswith.evaluate.evaluate import answer, report, signature
+from goeswith.evaluate.retrieval_report import FITTED, Asked, ask, measure
 from goeswith.experiments.recipes import Contender, Recipe
 from goeswith.experiments.results import Told
 from goeswith.models import Scorer
 from goeswith.train.run import Run, followed, train
+
+RETRIEVAL = Path("retrieval.parquet")
+"""Stands for a question file where the answers are those to `goeswith.evaluate.retrieval_report`."""
+CORRECTED = tuple(
+    Path(f"retrieval{'-popularity' * popularity}{'-hubs' * hubs}.parquet") for popularity, hubs in FITTED.values()
+)
+"""The same with each of the fitted corrections."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,8 @@ def _answer(run: Run, dataset: Dataset, job: Job) -> None:
         paths = [answers_file(job, file, rules) for rules in ((False, True) if job.rules else (False,))]
         if not all(_current(path, questions, dataset) for path in paths):
             stale.append((questions, paths))
-    if not stale:
+    whole = _stale_retrieval(dataset, job) if job.questions else None
+    if not stale and whole is None:
         return
     student = run.scorer(dataset)
     scorers: list[Scorer] = [student]
@@ -127,6 +137,21 @@ def _answer(run: Run, dataset: Dataset, job: Job) -> None:
     for questions, paths in stale:
         for scorer, path in zip(scorers, paths, strict=True):
             report(answer(scorer, questions), dataset).write(path)
+    if whole is not None:
+        for scorer in scorers:
+            rules = scorer is not student
+            reports = measure(scorer, whole, fitted=not rules)
+            for told, file in zip(reports, (RETRIEVAL, *CORRECTED), strict=False):
+                told.write(answers_file(job, file, rules))
+
+
+def _stale_retrieval(dataset: Dataset, job: Job) -> Asked | None:
+    """What is to be asked about the whole catalogue; None where it is answered already, or cannot be asked."""
+    asked = ask(dataset, load_features(dataset, job.encoder).present)
+    paths = [answers_file(job, RETRIEVAL, rules) for rules in ((False, True) if job.rules else (False,))]
+    if asked is None or all(path.is_file() and _signatures(path) <= {*asked.signed.values()} for path in paths):
+        return None
+    return asked
 
 
 def answers_file(job: Job, file: Path, rules: bool) -> Path:
@@ -139,5 +164,8 @@ def _current(path: Path, questions: Questions, dataset: Dataset) -> bool:
     if not path.is_file():
         return False
     asked = questions.frame.select("task", "negatives").unique().iter_rows()
-    there = {line["signature"] for line in json.loads(read_info(path)["summary"])}
-    return there == {signature(questions, dataset, task, negatives) for task, negatives in asked}
+    return _signatures(path) == {signature(questions, dataset, task, negatives) for task, negatives in asked}
+
+
+def _signatures(path: Path) -> set[str]:
+    return {line["signature"] for line in json.loads(read_info(path)["summary"])}

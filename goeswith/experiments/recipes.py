@@ -158,7 +158,7 @@ def read_recipe(path: str | Path) -> Recipe:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         told = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path} ({getattr(error, 'strerror', '') or error})") from None
@@ -322,9 +322,9 @@ def _names(models: Iterable[Contender]) -> list[str]:
 
 def _defaults(contender: Contender) -> dict[str, Any]:
     """The configs that the settings of a contender change, and under teacher and teaching those of its teacher."""
-    configs: dict[str, Any] = {"model": model_classes(contender.model)[1](), "train": TrainConfig()}
+    configs: dict[str, Any] = {"model": model_classes(contender.model)[1](), "train": TrainConfig.of(contender.model)}
     if contender.teacher:
-        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig()}
+        configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig.of("teacher")}
     if contender.rules:
         configs["rules"] = RulesConfig()
     return configs

@@ -13,7 +13,7 @@ from goeswith import __version__
 from goeswith.errors import DataError
 from goeswith.evaluate.showcase import Blank, Look, Pictures
 from goeswith.files import fresh_file
-from goeswith.tables import Column, Line, chance, column, headlines, long_table, signed, title
+from goeswith.tables import OFFERS, Column, Line, chance, column, headlines, long_table, retrieval_table, signed, title
 from goeswith.templates import environment
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Findings:
     """All that `page` shows.
 
     verdict: the sentence at the top. lead: what was done, a sentence or two. audits: question file → its verdict.
+    retrieval: lines on the whole catalogue, see `goeswith.tables.retrieval_table`.
     curves: caption → run → what each epoch measured. shown: the scorer whose choices `best`, `worst`, `right` and
     `wrong` are. reliability: of its probabilities. commands: how to make the numbers again.
     """
@@ -63,6 +64,7 @@ class Findings:
     lead: str = ""
     comparisons: Sequence[Comparison] = ()
     audits: Mapping[str, str] = field(default_factory=dict)
+    retrieval: Sequence[Line] = ()
     curves: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
     shown: str = ""
     best: Sequence[Look] = ()
@@ -107,6 +109,9 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         charts={caption: _charts(runs) for caption, runs in findings.curves.items()},
         diagram=_diagram(findings.reliability),
         everything=long_table(lines),
+        retrieval=retrieval_table(findings.retrieval) if findings.retrieval else None,
+        offers=OFFERS,
+        asked=dict.fromkeys(line["signature"] for line in findings.retrieval),
         item=Pictures(dataset),
     )
     with fresh_file(out) as partial:
@@ -166,7 +171,7 @@ def _effect(line: Line, reach: float) -> Cell:
     return _placed(line, line["difference"], (-end, end, 0.0)) | {
         "text": signed(line["difference"]),
         "range": f"[{signed(line['low'])}, {signed(line['high'])}]",
-        "p": chance(line["p"]),
+        "p": chance(line.get("p_holm", line["p"])),
         "look": ("model" if line["difference"] > 0 else "control") if sure else "unsure",
     }
 

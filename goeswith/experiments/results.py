@@ -8,9 +8,9 @@ from functools import cached_property
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from goeswith.evaluate.seeds import Mean, difference, holm
+from goeswith.evaluate.seeds import SURE, Mean, difference, holm, judge
 from goeswith.experiments.recipes import Contender, Recipe
-from goeswith.tables import HARDEST, Column, column, headlines, interval, title, value
+from goeswith.tables import HARDEST, RETRIEVAL, Column, column, headlines, interval, title, value
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 BEATEN, ABOVE = "↓", "*"
 """Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
-
-
-SURE = 0.05
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,7 @@ class Row:
     told: Sequence[Told] = ()
     failure: str = ""
     contender: Contender | None = None
+    corrected: Sequence[Mapping[Column, Mean]] = ()
 
     def usual(self, what: str) -> float | None:
         """The mean over seeds of a property of `Told`, of those that know it; None where none does."""
@@ -73,6 +71,12 @@ class Row:
     def lines(self) -> list[dict[str, Any]]:
         """Everything measured, as lines of `goeswith.evaluate.evaluate.Report.summary`."""
         return [mean.line for mean in self.measured.values()]
+
+    @property
+    def retrieval(self) -> list[dict[str, Any]]:
+        """What was measured over the whole catalogue, also with corrections, as lines for `retrieval_table`."""
+        own = [line for line in self.lines if (line["task"], line["metric"]) in RETRIEVAL]
+        return own + [mean.line for measured in self.corrected for mean in measured.values()]
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,19 @@ class Board:
 
     @cached_property
     def comparisons(self) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
-        """First, second, note and differences of each pairing of the recipe whose two rows were measured."""
+        """First, second, note and differences of each pairing of the recipe whose two rows were measured.
+
+        Those of the table's columns say what they show, see `judge`.
+        """
         rows = {row.name: row.measured for row in self.rows if row.measured}
         found = []
         for pair in self.recipe.pairings:
             if {pair.first, pair.second} <= set(rows):
                 first, second = rows[pair.first], rows[pair.second]
-                found.append((pair.first, pair.second, pair.note, [difference(first[at], second[at]) for at in first]))
+                both = [at for at in first if at in second and first[at].draws is not None]
+                lines = [difference(first[at], second[at]) for at in both]
+                found.append((pair.first, pair.second, pair.note, lines))
+        judge([line for *_, lines in found for line in lines if column(line) in self.columns])
         return found
 
     @property

@@ -9,19 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goeswith import __version__
+from goeswith.evaluate.seeds import DRAWS, SAME, SURE
 from goeswith.experiments.plots import draw
 from goeswith.experiments.report import Comparison, Entry, Findings, page
-from goeswith.experiments.results import ABOVE, BEATEN, SURE, Board, Row
+from goeswith.experiments.results import ABOVE, BEATEN, Board, Row
 from goeswith.files import fresh_file
-from goeswith.tables import Column, chance, column, interval, markdown, value
+from goeswith.tables import OFFERS, Column, chance, column, interval, markdown, retrieval_table, value
 
 if TYPE_CHECKING:
     pass
 
 _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
-    f"question, bootstrap by outfit, p < {SURE} after Holm's correction for the rows of the column. The best "
-    "is chosen by the same questions, which flatters it a little; the comparisons below were chosen before."
+    f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. The "
+    "best is chosen by the same questions, which flatters it a little; the comparisons below were chosen before."
+)
+_SHOWN = (
+    f"First minus second, with its 95 % interval over outfits and seeds ({DRAWS:,} draws); p after Holm's correction "
+    f"for all of this table. Higher or lower: p < {SURE}; equivalent: else, and the interval lies inside ±{SAME}; not "
+    "shown: neither, there were too few outfits or seeds to tell."
 )
 
 
@@ -48,6 +54,7 @@ def as_json(board: Board) -> dict[str, Any]:
         "dataset": {"name": board.dataset.name, "fingerprint": board.dataset.fingerprint},
         "verdict": board.verdict,
         "lines": [{"kind": row.kind, **line} for row in board.rows for line in row.lines],
+        "corrected": [mean.line for row in board.rows for told in row.corrected for mean in told.values()],
         "compared": [{"note": note, **line} for _, _, note, lines in board.comparisons for line in lines],
         "marks": [{"scorer": name, "column": what, "marks": mark} for (name, what), mark in board.marks.items()],
         "trained": {row.name: [asdict(told) for told in row.told] for row in board.rows if row.told},
@@ -65,7 +72,7 @@ def as_markdown(board: Board, pictures: Mapping[str, Path]) -> str:
         board.verdict,
         "",
         f"Made by `goeswith bench` on `{recipe.dataset}`; every number is the mean of {len(recipe.seeds)} seed(s) with "
-        "its 95 % interval by outfit.",
+        "its 95 % interval, by a bootstrap over outfits and, of several, over seeds.",
         "",
         markdown(["", *map(_short, board.columns)], [[row.name, *_cells(board, row)] for row in board.rows]),
         _MARKS,
@@ -76,7 +83,9 @@ def as_markdown(board: Board, pictures: Mapping[str, Path]) -> str:
         "",
     ]
     if board.comparisons:
-        parts += ["## Compared", "", markdown(["", *map(_short, board.columns)], _compared(board))]
+        parts += ["## Compared", "", markdown(["", *map(_short, board.columns)], _compared(board)), _SHOWN, ""]
+    if found := [line for row in board.rows for line in row.retrieval]:
+        parts += ["## Retrieval", "", markdown(*retrieval_table(found)), OFFERS, ""]
     trained = [row for row in board.rows if row.told]
     if trained:
         parts += ["## Trained", "", markdown(_TRAINED, [_training(row) for row in trained])]
@@ -115,9 +124,13 @@ def _compared(board: Board) -> list[list[str]]:
     rows = []
     for first, second, note, lines in board.comparisons:
         own = {column(line): line for line in lines}
-        told = [f"{interval(own[what])}, {chance(own[what]['p'])}" if what in own else "–" for what in board.columns]
+        told = [_shown(own[what]) if what in own else "–" for what in board.columns]
         rows.append([f"{note + ': ' if note else ''}{first} − {second}", *told])
     return rows
+
+
+def _shown(line: dict[str, Any]) -> str:
+    return f"{interval(line)}, {chance(line['p_holm'])}, {line['shows']}"
 
 
 def as_latex(board: Board) -> str:
@@ -169,7 +182,8 @@ def _tex(text: str) -> str:
 def _short(what: Column) -> str:
     task, negatives, metric = what
     measure = metric.replace("_", " ").replace("auc", "AUC").replace("mrr", "MRR")
-    return f"{'FITB' if task == 'fitb' else task} {measure}, {negatives}"
+    names = {"fitb": "FITB", "anchor": "from one item", "rest": "from the rest"}
+    return f"{names.get(task, task)} {measure}, {negatives}"
 
 
 def findings(board: Board) -> Findings:
@@ -181,5 +195,6 @@ def findings(board: Board) -> Findings:
         verdict=board.verdict,
         lead=f"Every number is the mean of the seeds {', '.join(map(str, board.recipe.seeds))}.{cannot}",
         comparisons=[Comparison(f"{a} − {b}", lines, note) for a, b, note, lines in board.comparisons],
+        retrieval=[line for row in board.rows for line in row.retrieval],
         curves={f"Validation, seed {board.recipe.seeds[0]}": first} if first else {},
     )

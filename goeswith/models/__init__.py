@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import GROUPS, Catalogue
+from goeswith.data.garments import nearest_category
 from goeswith.data.scorer import Chooser as Chooser
 from goeswith.data.scorer import Scorer as Scorer
 from goeswith.errors import ConfigError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from goeswith.data.outfits import OutfitBatch, Outfits
 
 MODELS = {
+    "two-tower": ("goeswith.models.two_tower", "TwoTower", "TwoTowerConfig"),
     "add-gnn": ("goeswith.models.add_gnn", "AddGnn", "AddGnnConfig"),
     "akd-dbpr": ("goeswith.models.akd_dbpr", "AkdDbpr", "AkdDbprConfig"),
     "teacher": ("goeswith.models.teacher", "Teacher", "TeacherConfig"),
@@ -34,6 +36,9 @@ MODELS = {
     "bpr-dae": ("goeswith.models.bpr_dae", "BprDae", "BprDaeConfig"),
 }
 """Name on the command line → module, class, config class."""
+
+DEFAULT = "two-tower"
+"""The model that is trained where none is named."""
 
 
 class ItemStates(NamedTuple):
@@ -80,7 +85,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on."""
+    """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on.
+
+    blocks: how many of the D dimensions are each encoder's; all of them one's where it is empty.
+    """
 
     catalogue: Catalogue
     features: Tensor
@@ -88,6 +96,7 @@ class TrainingData:
     usable: np.ndarray
     train: Outfits
     valid: Outfits
+    blocks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,13 +119,17 @@ class Vocabulary:
         return Catalogue(catalogue.items.with_columns(group=pl.col("category").replace_strict(groups, default=None)))
 
     def codes(self, catalogue: Catalogue, by_group: bool = False) -> np.ndarray:
-        """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``.
+        """(U,) int64 codes of a catalogue's items; a category unknown here gets that of its match, see `matches`.
 
-        by_group: for models that need no more than the group, an item of an unknown category gets
+        Without a match its code is ``len(categories)``.
+
+        by_group: for models that need no more than the group, an item of an unknown category without a namesake gets
         ``len(categories) + 1 +`` the place of its group in `GROUPS`, where it has one.
         """
         places = {category: place for place, category in enumerate(self.categories)}
-        lookup = np.array([places.get(category, len(places)) for category in catalogue.categories], dtype=np.int64)
+        matches = self.matches(catalogue, by_name=by_group)
+        known = [matches.get(category, category) for category in catalogue.categories]
+        lookup = np.array([places.get(category, len(places)) for category in known], dtype=np.int64)
         codes = lookup[catalogue.category_codes]
         if not by_group:
             return codes
@@ -124,6 +137,30 @@ class Vocabulary:
         own = catalogue.items.select("group").join(groups, on="group", how="left", maintain_order="left")["place"]
         told = own.cast(pl.Int64).fill_null(-1).to_numpy()
         return np.where((codes == len(places)) & (told >= 0), len(places) + 1 + told, codes)
+
+    def matches(self, catalogue: Catalogue, *, by_name: bool = False) -> dict[str, str]:
+        """Categories of a catalogue that are unknown here, and the known one that stands for each.
+
+        The nearest by name (see `goeswith.data.garments.nearest_category`), of the same group where both have one; else
+        the category of its group that most items of the catalogue have, or the first. A category without a group has
+        none unless its name says so.
+
+        by_name: only the nearest by name.
+        """
+        groups = dict(zip(self.categories, self.groups, strict=True))
+        theirs = Vocabulary.of(catalogue)
+        counts = dict(catalogue.items["category"].value_counts().iter_rows())
+        found = {}
+        for category, group in zip(theirs.categories, theirs.groups, strict=True):
+            if category in groups:
+                continue
+            alike = [name for name in groups if groups[name] == group or "other" in (group, groups[name])]
+            grouped = [name for name in groups if groups[name] == group != "other"]
+            if named := nearest_category(category, alike):
+                found[category] = named
+            elif grouped and not by_name:
+                found[category] = max(grouped, key=lambda name: counts.get(name, 0))
+        return found
 
 
 def model_classes(name: str) -> tuple[Any, Any]:
@@ -137,3 +174,13 @@ def model_classes(name: str) -> tuple[Any, Any]:
     module, model, config = MODELS[name]
     found = import_module(module)
     return getattr(found, model), getattr(found, config)
+
+
+def training_settings(name: str) -> dict[str, Any]:
+    """The settings of the training loop that a model brings with it: ``TRAINING`` of its module, if there is one.
+
+    Raises:
+        ConfigError: there is no model of that name.
+    """
+    model_classes(name)
+    return dict(getattr(import_module(MODELS[name][0]), "TRAINING", {}))

@@ -15,6 +15,9 @@ from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AttributeMasks
 from goeswith.models.losses import bpr, mask_penalty, parameter_norm
 
+TRAINING = {"negatives": "group"}
+"""Settings of the loop: a pair is told from "another top or bottom"."""
+
 
 @dataclass(frozen=True)
 class TeacherConfig:

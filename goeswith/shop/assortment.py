@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.filters import Filters, Shelf, nearest
 from goeswith.errors import CatalogueError
+from goeswith.shop.coherence import agreeing
+from goeswith.shop.grammar import WORN
 from goeswith.shop.index import Index
 from goeswith.shop.template import Template
 
@@ -88,26 +91,84 @@ class Assortment:
             )
         return rows
 
-    def swaps(self, row: int, filters: Filters, outfit: np.ndarray) -> np.ndarray:
+    def check_slots(self, rows: np.ndarray, slots: Sequence[str]) -> None:
+        """Raise CatalogueError where an outfit cannot take the slots, see `goeswith.shop.grammar.Grammar.refusal`."""
+        shelf, groups = self.index.shelf, [self._group(slot) for slot in slots]
+        refused = self.index.grammar.refusal(shelf.values("group", rows), groups)
+        if refused:
+            raise CatalogueError(
+                f"the slots {', '.join(slots)} do not fit: {refused}; leave one out", reason="bad_slots"
+            )
+
+    def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:
+        """The slots that make a whole look of an outfit, and how many of `k` looks are to have them.
+
+        Groups that the catalogue has no item of are left out.
+
+        Raises:
+            CatalogueError: the outfit lacks nothing, is none, or its items are of no group that looks are made of.
+        """
+        shelf, grammar = self.index.shelf, self.index.grammar
+        groups, categories = shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)]
+        wrong = [finding for finding in grammar.findings(groups, categories) if not finding.startswith("needs")]
+        if wrong:
+            raise CatalogueError(
+                f"these items make no outfit: {' and '.join(wrong)}; take one away or name a slot", reason="no_outfit"
+            )
+        if not set(groups) & set(WORN):
+            raise CatalogueError(
+                f"no outfit is known for the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
+                "name the slots to be filled, e.g. shoes",
+                reason="no_outfit",
+            )
+        there = shelf.codes("group")[1]
+        choices = [
+            ([one for one in slots if one in there], share) for slots, share in grammar.slots(groups, categories)
+        ]
+        choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
+        if not choices:
+            raise CatalogueError("the outfit lacks nothing; name a slot to add to it", reason="no_outfit")
+        counts = _shares([share for _, share in choices], k)
+        return [(slots, count) for (slots, _), count in zip(choices, counts, strict=True) if count]
+
+    def _group(self, slot: str) -> str | None:
+        """The group of a slot; of a category, that of its first item."""
+        if slot in self.index.shelf.codes("group")[1]:
+            return slot
+        return self.index.shelf.values("group", self.slot(slot)[:1])[0]
+
+    def swaps(self, row: int, filters: Filters, outfit: np.ndarray, coherent: bool = True) -> np.ndarray:
         """Rows (m,) of what an item of an outfit may be exchanged for: of its group, or of its category without one.
 
         Where the filters name categories or groups, one of those.
+
+        coherent: only for items of the season and gender of the rest of the outfit.
         """
+        rest = outfit[outfit != row]
         if filters.categories or filters.groups:
-            return self._offered(np.arange(self.index.size), filters, outfit)
+            return self._offered(np.arange(self.index.size), filters, outfit, coherent, rest)
         told = self.index.catalogue.items.row(row, named=True)
         column = "group" if told["group"] else "category"
-        return self._offered(self._kind(column, told[column]), filters, outfit)
+        return self._offered(self._kind(column, told[column]), filters, outfit, coherent, rest)
 
     def alike(self, row: int, filters: Filters) -> np.ndarray:
         """Rows (m,) of further items of an item's category."""
         category = self.index.catalogue.items["category"][row]
-        return self._offered(self._kind("category", category), filters, np.array([row]))
+        return self._offered(self._kind("category", category), filters, np.array([row]), coherent=False)
 
     def template(
-        self, rows: np.ndarray, slots: Sequence[str], filters: Filters, budget: float | None
+        self,
+        rows: np.ndarray,
+        slots: Sequence[str],
+        filters: Filters,
+        budget: float | None,
+        *,
+        coherent: bool = True,
+        popularity: float | None = None,
     ) -> tuple[Template, list[str]]:
         """What each slot beside some items may be filled with, and notes of those that nothing fits.
+
+        coherent: only with items of the outfit's season and gender. popularity: see `goeswith.shop.taste.Taste.bonus`.
 
         Raises:
             CatalogueError: an unknown slot, filters that contradict one, nothing that fits, or a budget below the
@@ -121,22 +182,43 @@ class Assortment:
         for slot in slots:
             inside = self.slot(slot)
             _check_kinds(shelf, filters, slot, inside)
-            fitting = self._offered(inside, filters, rows)
+            fitting = self._offered(inside, filters, rows, coherent)
             if budget is not None:
                 fitting = fitting[~np.isnan(shelf.prices[fitting])]
             if not len(fitting):
-                notes.append(f"thin: no {slot} fits the filters, so the look has none")
+                notes.append(f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none")
             elif not _room(shelf.products, [*allowed, fitting]):
                 notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
             else:
                 allowed.append(fitting)
         if not allowed:
             raise CatalogueError(
-                f"no item fits: {', '.join(slots)} with the filters {filters}; widen the filters", reason="nothing_fits"
+                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters",
+                reason="nothing_fits",
             )
-        template = Template(rows, allowed, shelf.products, shelf.prices if budget is not None else None, budget)
+        taste = self.index.taste
+        template = Template(
+            rows,
+            allowed,
+            shelf.products,
+            shelf.prices if budget is not None else None,
+            budget,
+            kinds=self._small if set(slots) <= set(WORN) else None,
+            bonus=None if taste is None else taste.bonus(popularity),
+            units=None if taste is None else taste.units(),
+        )
         template.check()
         return template, notes
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others."""
+        shelf = self.index.shelf
+        codes, known = shelf.codes("category")
+        several = np.array([name in self.index.grammar.pairs for name in known])
+        groups, names = shelf.codes("group")
+        one = (groups == names.get("accessory", -2)) & ~several[codes]
+        return np.where(one, codes, -1)
 
     def _kind(self, column: str, value: str) -> np.ndarray:
         """Rows (m,) of the catalogue's own items of a category or group, ascending."""
@@ -145,10 +227,18 @@ class Assortment:
             self._kinds[column, value] = np.flatnonzero(inside)
         return self._kinds[column, value]
 
-    def _offered(self, rows: np.ndarray, filters: Filters, outfit: np.ndarray) -> np.ndarray:
-        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit."""
-        products = self.index.shelf.products
+    def _offered(
+        self, rows: np.ndarray, filters: Filters, outfit: np.ndarray, coherent: bool, beside: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit.
+
+        coherent: and that agree with the season and gender of the outfit, or of `beside` where that is told.
+        """
+        shelf = self.index.shelf
+        products = shelf.products
         rows = rows[filters.rows(self.index.catalogue)[rows] & self.index.known[rows]]
+        if coherent:
+            rows = rows[agreeing(shelf, outfit if beside is None else beside, rows, filters)]
         return rows[~np.isin(products[rows], products[outfit])]
 
     def _check_known(self, item_ids: Sequence[str], rows: np.ndarray) -> None:
@@ -182,6 +272,25 @@ class Assortment:
                 reason="no_price",
                 item_ids=[self.index.catalogue.ids[bare]],
             )
+
+
+def _begun(slots: Sequence[str], groups: Sequence[str | None]) -> bool:
+    """Whether slots complete a look: with the outfit they are separates or are around a dress, or they add to that."""
+    whole = {*slots, *groups}
+    return "dress" in whole or bool({"top", "bottom"} & whole) or "dress" in groups
+
+
+def _shares(shares: Sequence[float], k: int) -> list[int]:
+    """How many of k each gets of its share, by largest remainder; of equals the first."""
+    exact = np.array(shares) * k
+    counts = np.floor(exact).astype(int)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: k - counts.sum()]] += 1
+    return [int(count) for count in counts]
+
+
+def _or_season(coherent: bool) -> str:
+    return " and the season and gender of the items" if coherent else ""
 
 
 def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:

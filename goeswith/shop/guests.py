@@ -49,7 +49,7 @@ class GuestEncoder:
                 raise CatalogueError(f"{name} looks at pictures, and the item has none; give one", reason="no_picture")
             written = io.BytesIO()
             picture.save(written, "PNG")
-            given = read_picture(written, network.size)[None]  # type: ignore[arg-type]
+            given = read_picture(written, network.size)[None]
         elif not given[0]:
             raise CatalogueError(f"{name} reads words, and the item has none; give a title", reason="no_title")
         return network.run(given)[0].astype(network.dtype).astype(np.float32)

@@ -1,6 +1,6 @@
 """Index: a catalogue's item states, kept with the model that made them, in one folder.
 
-index.json  items.parquet  states.safetensors  scale.json  model/
+index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  model/
 
 Items stand by category. Rows are rows of the index: its catalogue is that of the data set in another order, and ids are
 what both have in common.
@@ -25,6 +25,7 @@ from goeswith.files import read_json, read_table, sha256
 from goeswith.models import ItemStates
 from goeswith.shop import approximate
 from goeswith.shop.candidates import Candidates
+from goeswith.shop.grammar import Grammar
 from goeswith.shop.guests import GuestEncoder
 from goeswith.shop.states import read_states
 from goeswith.train.run import Run
@@ -33,7 +34,7 @@ from goeswith.train.scorers import RunScorer
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder; raised when an older program could not read it."""
 KEPT = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
@@ -144,6 +145,21 @@ class Index:
         from goeswith.evaluate.calibration import Scale
 
         return Scale.from_json(file.read_text())
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        """Which groups make an outfit."""
+        return Grammar.from_json((self.path / "grammar.json").read_text())
+
+    @cached_property
+    def taste(self) -> Any:
+        """The `goeswith.shop.taste.Taste` of the catalogue's own items; None where there were too few outfits."""
+        file = self.path / "taste.safetensors"
+        if not file.is_file():
+            return None
+        from goeswith.shop.taste import Taste
+
+        return Taste.load(file)
 
     @cached_property
     def candidates(self) -> Candidates:

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,14 +19,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from goeswith.config import above_zero, at_least
+from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch
-from goeswith.errors import DataError, ModelError
+from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
-from goeswith.models import TrainingData
+from goeswith.models import TrainingData, training_settings
 from goeswith.rules.rules import BOTTOM
+from goeswith.train.softmax import BatchSoftmax
 from goeswith.train.source import Step
 
 log = logging.getLogger(__name__)
@@ -42,15 +44,20 @@ SCORE_BLOCK = 1024
 class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
-    negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's).
+    objective: ``pairwise`` tells outfits from corruptions of them; ``softmax`` tells each item of an outfit from all
+    items of the batch that share its pool (see `goeswith.train.softmax`), for models with a query for a gap.
+    negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's); of ``softmax`` the pool.
     pool: whence, from the whole ``catalogue`` (the papers') or from items ``worn`` in training outfits. Of the whole
     catalogue, items that only test outfits wear are never right in training, and a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
+    schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
+    from 0) down to 0 after the last epoch.
     precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so where the CPU has instructions for it.
     """
 
+    objective: Literal["pairwise", "softmax"] = "pairwise"
     negatives: Literal["random", "category", "matched", "group"] = "random"
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
@@ -62,6 +69,8 @@ class TrainConfig:
     optimiser: Literal["rmsprop", "adamw", "sgd"] = "rmsprop"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: float = 0.1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
 
@@ -69,6 +78,16 @@ class TrainConfig:
         at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
         at_least(self, 0, "weight_decay", "seed")
         above_zero(self, "learning_rate")
+        below_one(self, "warmup")
+
+    @classmethod
+    def of(cls, model: str) -> TrainConfig:
+        """The settings with which a model is trained where none are changed.
+
+        Raises:
+            ConfigError: there is no model of that name.
+        """
+        return cls(**training_settings(model))
 
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -96,6 +115,7 @@ def fit(
     Raises:
         ModelError: the loss is no longer finite.
         DataError: a split is empty, or the negatives cannot be drawn.
+        ConfigError: the model cannot learn by the objective.
     """
     loop = _Loop(model, data, config, folder, knowledge or [])
     loop.resume()
@@ -131,6 +151,8 @@ class _Loop:
                 raise DataError(
                     f"the {name} split has no outfit to use; import the data with another seed or more of it"
                 )
+        if config.objective == "softmax":
+            expect_softmax(model, knowledge)
         self.model: Any = model
         self.data, self.config, self.folder = data, config, folder
         self.knowledge: Any = nn.ModuleList(knowledge)
@@ -146,6 +168,7 @@ class _Loop:
         self.precision = torch.bfloat16 if wants_bf16(config.precision) else torch.float32
         self.valid = valid_pairs(data, config)
         self.blank = blanks(data.catalogue, config.blank)
+        self.softmax = BatchSoftmax(data.catalogue, config.negatives, self.blank)
         self.best: dict[str, Tensor] = {}
         self.best_knowledge: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
@@ -164,9 +187,18 @@ class _Loop:
     def run_epoch(self) -> dict[str, float]:
         started, total, seen = time.perf_counter(), 0.0, 0
         self.model.train()
-        for places in batches(self.data.train.lengths, self.config.batch_size, self.generator):
+        steps = -(-len(self.data.train) // self.config.batch_size)
+        drawn = batches(self.data.train.lengths, self.config.batch_size, self.generator)
+        for step, places in enumerate(drawn, 1):
+            for group in self.optimiser.param_groups:
+                group["lr"] = learning_rate(self.config, (steps * self.epoch + step) / (steps * self.config.epochs))
             loss, size = self.step(places)
             total, seen = total + loss * size, seen + size
+        if not seen:
+            raise DataError(
+                f"no training outfit has a wrong answer by {self.config.negatives!r} negatives; "
+                "use --set negatives=category or random"
+            )
         trained = time.perf_counter() - started
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
@@ -186,7 +218,22 @@ class _Loop:
         return self.history[-1]
 
     def step(self, places: np.ndarray) -> tuple[float, int]:
-        """One optimiser step on the outfits at `places`; returns its loss and the pairs it learned from."""
+        """One optimiser step on the outfits at `places`; returns its loss and how many pairs or gaps taught it."""
+        return (self._softmax_step if self.config.objective == "softmax" else self._pairwise_step)(places)
+
+    def _softmax_step(self, places: np.ndarray) -> tuple[float, int]:
+        items, mask = (torch.from_numpy(x) for x in self.data.train.take(places).padded())
+        rows, inverse = items.unique(return_inverse=True)
+        batch = OutfitBatch(inverse, mask)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            states = self.model.encode_items(self.data.features[rows], self.data.categories[rows])
+            loss, gaps = self.softmax(self.model, states, batch, rows)
+        if not gaps:
+            self.unservable += len(places)
+            return 0.0, 0
+        return self.descend(loss + self.model.penalty()), gaps
+
+    def _pairwise_step(self, places: np.ndarray) -> tuple[float, int]:
         r = self.config.negatives_per_positive
         padded, real = self.data.train.take(places).padded()
         given = torch.from_numpy(padded), torch.from_numpy(real)
@@ -227,6 +274,14 @@ class _Loop:
             )  # fmt: skip
             for source in self.knowledge:
                 loss = loss + source.loss(self.model, step)
+        return self.descend(loss), len(items)
+
+    def descend(self, loss: Tensor) -> float:
+        """One step of the optimiser down the gradient of a loss, whose value is returned.
+
+        Raises:
+            ModelError: the loss is no longer finite.
+        """
         value = float(loss.detach())
         if not value < DIVERGED:
             raise ModelError(
@@ -238,7 +293,7 @@ class _Loop:
         self.optimiser.step()
         for source in self.knowledge:
             source.after_step()
-        return value, len(items)
+        return value
 
     @torch.inference_mode()
     def validate(self) -> float:
@@ -302,6 +357,28 @@ class _Loop:
         """What must be equal for a saved state to belong to this run."""
         shapes = {name: list(value.shape) for name, value in self.model.state_dict().items()}
         return json.dumps({"train": asdict(self.config), "shapes": shapes, "outfits": self.data.train.fingerprint})
+
+
+def expect_softmax(model: Any, knowledge: list[Any]) -> None:
+    """Make sure that a model can learn by softmax.
+
+    Raises:
+        ConfigError: it has no queries, or knowledge is to teach it, which speaks of corruptions.
+    """
+    if not hasattr(model, "gaps"):
+        raise ConfigError(f"{type(model).__name__} has no query for a gap; use --set objective=pairwise")
+    if knowledge:
+        raise ConfigError("knowledge teaches along corruptions of outfits; use --set objective=pairwise")
+
+
+def learning_rate(config: TrainConfig, progress: float) -> float:
+    """The rate of the step that ends when the share `progress` in (0, 1] of all steps is done."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    if progress < config.warmup:
+        return config.learning_rate * progress / config.warmup
+    rest = (progress - config.warmup) / (1 - config.warmup)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
 
 
 def _optimiser(parameters: list[nn.Parameter], config: TrainConfig) -> Any:

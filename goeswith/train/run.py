@@ -23,7 +23,7 @@ from goeswith import __version__
 from goeswith.config import override, restore
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
-from goeswith.data.features import Features, load_features
+from goeswith.data.features import TOKENS, Features, load_features
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file, sole
 from goeswith.models import TrainingData, Vocabulary, model_classes
@@ -33,7 +33,7 @@ from goeswith.rules.rules import Rule, match, read_rules, write_rules
 from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
 from goeswith.train.loop import Progress, TrainConfig, encode, fit
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
-from goeswith.train.scorers import RunScorer, TaughtScorer
+from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
 
 if TYPE_CHECKING:
     from goeswith.train.export import Beside
@@ -45,9 +45,6 @@ HELD = {
     "rules.toml", "rules.safetensors",
 }  # fmt: skip
 """What a run's folder may hold before it has a config.json: what a killed training left."""
-
-TOKENS = "minilm-tokens"
-"""The encoder whose features are numbers of word pieces."""
 
 Say = Callable[[str], Progress]
 """Called with the name of a stage; returns what to call after each of its epochs."""
@@ -122,7 +119,8 @@ class Run:
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
         states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        return RunScorer(self.title, self.model, states, features.present)
+        kind = TowerScorer if getattr(self.model, "exact", False) else RunScorer
+        return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for what it is told.
@@ -153,6 +151,8 @@ def _loaded(module: Any, path: Path, what: str) -> Any:
     """
     try:
         saved = load_file(path)
+        if hasattr(module, "make_room"):
+            module.make_room(saved)
         odd = _difference(saved, module.state_dict())
     except (OSError, SafetensorError) as error:
         odd = str(error).splitlines()[0]
@@ -193,7 +193,7 @@ def train(
         rules: a rule file, whose rules teach too; they and how far each is trusted are kept with the run.
         settings: ``field=value``; the teacher's as ``teacher.field=value``. Its attributes, activation,
             rank and seed follow the student's unless they are set.
-        encoder: whose features to use; the only one there is by default.
+        encoder: whose features to use; all that there are, side by side, by default.
 
     Raises:
         ConfigError, DataError, ModelError: as the message says.
@@ -203,9 +203,7 @@ def train(
     if theirs and teacher is None:
         raise ConfigError(f"--set teacher.{theirs[0]} is for a teacher; name its data set with --teacher")
     model_class, config_class = model_classes(name)
-    configs: dict[str, Any] = {"model": config_class(), "train": TrainConfig()}
-    if name == "teacher":
-        configs["train"] = TrainConfig(negatives="group")  # "another top or bottom"
+    configs: dict[str, Any] = {"model": config_class(), "train": TrainConfig.of(name)}
     if teacher is not None:
         configs["designers"] = DesignersConfig()
     if rules is not None:
@@ -307,6 +305,7 @@ def training_data(
         usable=features.present,
         train=kept.split("train"),
         valid=kept.split("valid"),
+        blocks=features.blocks,
     )
     return data, vocabulary, left_out
 
@@ -345,7 +344,7 @@ def _designers(
         described = asdict(config) | {"teacher": _told(run.config)}
         return described, lambda: Designers(run.model, config, student, vocabulary)
     dataset, theirs = Dataset(teacher), [*followed(configs["model"], configs["train"]), *theirs]
-    fresh = override({"model": TeacherConfig(), "train": TrainConfig(negatives="group")}, theirs)
+    fresh = override({"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, theirs)
     loop = fresh["train"]
     told = {"dataset": _named(dataset), "settings": asdict(fresh["model"]), "train": asdict(loop)}
     if config.teaching == "frozen" and not config.untrained:

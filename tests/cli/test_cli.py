@@ -127,7 +127,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
     ("args", "sentence"),
     [
         (["audit", "nowhere"], "nowhere is not a folder; import a data set first"),
-        (["train", "gnn", "WORLD", "--out", "OUT"], "there is no model 'gnn'; the models are: add-gnn"),
+        (["train", "gnn", "WORLD", "--out", "OUT"], "there is no model 'gnn'; the models are: two-tower, add-gnn"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epoch=3"], "'epoch'; did you mean 'epochs'"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--set", "epochs=0"], "epochs is 0; it must be 1 or more"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--encoder", "minilm"], "has no features of 'minilm'"),
@@ -168,6 +168,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     "args",
     [
         ["train"],
+        ["train", "add-gnn", "--out", "a"],
+        ["train", "add-gnn", "a", "b", "--out", "c"],
         ["import", "mango", "a"],
         ["import", "sample", "a", "--seed", "-1"],
         ["nonsense"],
@@ -218,6 +220,32 @@ def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, t
     assert code == 1
     assert "no outfit is in split 'valid'; the splits here are: test, train; import more outfits" in err
     assert not (tmp_path / "run").exists()
+
+
+def test_chosen_groups_are_kept_with_the_data_set(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,category\na,Vase\nb,Hemd\nc,Kerze\n")
+    chosen = tmp_path / "groups.txt"
+    chosen.write_text("\ufeff# ours\n\nVase=bag\nHemd = outer\n", encoding="utf-8")
+    code, out, _ = shell("import", "table", tmp_path, tmp_path / "shop", "--groups", chosen)
+    assert code == 0
+    assert "  note: 1 items are in group other: Kerze 1" in out.splitlines()
+    assert Dataset(tmp_path / "shop").catalogue.items["group"].to_list() == ["bag", "outer", "other"]
+    assert Dataset(tmp_path / "shop").info["groups"] == {"vase": "bag", "hemd": "outer"}
+    (tmp_path / "items.csv").write_text("item_id,category\na,Vase\nb,Hemd\nc,Kerze\nd,Hemd\n")
+    chosen.write_text("Kerze=accessory\n")
+    code, _, _ = shell("import", "table", tmp_path, tmp_path / "shop", "--update", "--groups", chosen)
+    assert code == 0
+    assert Dataset(tmp_path / "shop").catalogue.items["group"].to_list() == ["bag", "outer", "accessory", "outer"]
+    for text, words in [
+        ("Vase\n", "line 1: 'Vase' is not"),
+        ("\nVase=sack\n", "line 2"),
+        ("a=bag\nA=top\n", "line 2: 'A'"),
+    ]:
+        chosen.write_text(text)
+        code, _, err = shell("import", "table", tmp_path, tmp_path / "other", "--groups", chosen)
+        assert (code, words in err, err.count("\n")) == (1, True, 1), err
+    code, _, err = shell("import", "mango", tmp_path, tmp_path / "other", "--groups", tmp_path / "items.csv")
+    assert (code, "--groups is for layout 'table'" in err) == (1, True)
 
 
 def test_the_seed_of_the_sample_is_no_option_of_its_layout(shell: Shell, tmp_path: Path) -> None:

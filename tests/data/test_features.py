@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.features import (
+    TOKENS,
     Features,
     features_path,
     load_features,
@@ -162,7 +163,7 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         Features.load(path, CATALOGUE)
 
 
-def test_the_only_encoder_is_found_and_several_must_be_chosen_from(tmp_path: Path) -> None:
+def test_the_only_encoder_is_found_and_several_stand_side_by_side(tmp_path: Path) -> None:
     dataset = folder(tmp_path)
     with pytest.raises(DataError, match="no features yet; run goeswith encode"):
         load_features(dataset)
@@ -172,8 +173,8 @@ def test_the_only_encoder_is_found_and_several_must_be_chosen_from(tmp_path: Pat
     folder(tmp_path, "minilm")
     assert load_features(dataset, "minilm").encoder == "minilm"
     assert load_features(dataset, "hf:some/model").encoder == "hf:some/model"
-    with pytest.raises(DataError, match=r"several encoders \(hf-some-model, minilm\); choose one"):
-        load_features(dataset)
+    folder(tmp_path, TOKENS)
+    assert load_features(dataset).encoder == "hf:some/model+minilm"
     with pytest.raises(DataError, match=r"no features of 'x' .*run goeswith encode .* --encoder x"):
         load_features(dataset, "x")
 

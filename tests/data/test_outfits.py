@@ -110,3 +110,15 @@ def test_every_fault_is_one_sentence(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*none\.csv"):
         read_outfits(tmp_path / "none.csv", CATALOGUE)
+
+
+def test_a_list_of_outfits_as_people_export_it(tmp_path):
+    catalogue = Catalogue(pl.DataFrame({"item_id": ["1", "2", "3.0"], "category": ["a", "b", "c"]}))
+    (tmp_path / "own.csv").write_text("outfit_id;item_id\n7.0;1.0\n\n7.0; 2.0\n;\n")
+    read = read_outfits(tmp_path / "own.csv", catalogue)
+    assert (read.outfit_ids.tolist(), read.items.tolist()) == (["7"], [0, 1])
+    (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,1\n\n7,x\n")
+    with pytest.raises(DataError, match=r"own\.csv, row 3: outfit '7' names item 'x'"):
+        read_outfits(tmp_path / "own.csv", catalogue)
+    (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,3.0\n7,1.0\n")  # an id that is so is left so
+    assert read_outfits(tmp_path / "own.csv", catalogue).items.tolist() == [2, 0]

@@ -142,7 +142,9 @@ def test_cosine_is_named_apart(tmp_path: Path) -> None:
     dataset = world(tmp_path / "world")
     path = ask(dataset, "category")
     season = dataset.catalogue.codes("season")[0]
-    features: Any = SimpleNamespace(values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool))
+    features: Any = SimpleNamespace(
+        values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool), blocks=(2,)
+    )
     found = audit(dataset, [path], features)
     by_floor = values(found.rows, path.name)
     assert by_floor["cosine"] == by_floor["season"]

@@ -106,6 +106,18 @@ def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
         assert by_item(path, FITB, allow=True).counts["not finite"] == 1
 
 
+def test_a_file_that_passed_through_floats_says_the_same(tmp_path: Path) -> None:
+    plain = by_item(written(tmp_path, told(questions_of(FITB), np.arange(12.0), "place")), FITB).answers[0].scores
+    rows = told(questions_of(FITB), np.arange(12.0), "place")
+    lines = [f"{row['question_id']};{row['place']:.1f};{row['score']:.1f}".replace(".", ",") for row in rows]
+    path = tmp_path / "floats.csv"
+    path.write_text("\n".join(["question_id;place;score", *lines[:6], "", *lines[6:], ""]))
+    assert by_item(path, FITB).answers[0].scores.tolist() == plain.tolist()
+    path.write_text("question_id,place,score\n\nfitb-category-0,0.5,1\n")
+    with pytest.raises(DataError, match=r"row 2: place = '0\.5' is not a whole number"):
+        by_item(path, FITB)
+
+
 HEAD = "question_id,candidate,score"
 
 
@@ -113,7 +125,7 @@ HEAD = "question_id,candidate,score"
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add it"),
+        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add score"),
         (["id,candidate,score", "a,i1,2"], "has no column 'question_id'"),
         (["question_id,candidate,place,score", "a,i1,0,2"], "has the columns 'candidate' and 'place'; keep one"),
         ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; mend the row"),

@@ -12,11 +12,14 @@ from worlds import styles_dataset
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.errors import DataError, ModelError
+from goeswith.evaluate.retrieval_report import FITTED
 from goeswith.experiments import bench as module
-from goeswith.experiments.bench import bench, held, question_files, students
+from goeswith.experiments.bench import bench, held, question_files
+from goeswith.experiments.jobs import students
 from goeswith.experiments.plots import over_attributes
 from goeswith.experiments.recipes import Contender, Pairing, Recipe, read_recipe
-from goeswith.experiments.scoreboard import Board, Row, Told, as_latex, as_markdown
+from goeswith.experiments.results import Board, Row, Told
+from goeswith.experiments.scoreboard import as_latex, as_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
@@ -114,7 +117,14 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
     told = json.loads((out / "results.json").read_text())
     assert {line["scorer"] for line in told["lines"]} >= {"chance", "K = 2", "K = 1_%"}
     assert all(line["signature"].startswith("styles:") and line["seeds"] for line in told["lines"])
-    assert [line["against"] for line in told["compared"]] == ["K = 1_%"] * 3
+    assert [line["against"] for line in told["compared"]] == ["K = 1_%"] * 10  # 3 of the files, 7 of retrieval
+    shown = [line["shows"] for line in told["compared"] if "shows" in line]
+    assert len(shown) == len(board.columns) == 5
+    assert {line["scorer"] for line in told["corrected"]} == {f"K = {k} {c}" for k in ("2", "1_%") for c in FITTED}
+    for page in ("results.md", "results.html"):
+        text = (out / page).read_text()
+        assert "recall@10 from the rest" in text
+        assert "K = 2 + popularity − hubs (α = " in text
     assert "| hopeless | could not run: seed 0: training diverged" in (out / "results.md").read_text()
     latex = (out / "results.tex").read_text()
     assert r"K = 1\_\%" in latex
@@ -131,7 +141,7 @@ def test_the_same_bench_again_trains_and_answers_nothing(
     asked, out, board, _ = done
     files = [*out.rglob("weights.safetensors"), *out.rglob("answers/*.parquet")]
     before = {file: file.stat().st_mtime_ns for file in files}
-    assert len(before) == 4 + 8
+    assert len(before) == 4 + 4 * (2 + 1 + len(FITTED))
     text = (out / "results.md").read_text()
     again = bench(asked, out, say=lambda line: None)
     assert before == {file: file.stat().st_mtime_ns for file in files}

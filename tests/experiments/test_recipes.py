@@ -55,6 +55,10 @@ def test_common_settings_go_to_the_models_that_have_them_and_own_ones_come_last(
     assert recipe.pairings[0].second == "untaught" + WITH_RULES
 
 
+def test_an_editor_may_mark_the_file_as_utf_8(tmp_path: Path):
+    assert read(tmp_path, f"\ufeff{GOOD}") == read(tmp_path, GOOD)
+
+
 def test_like_names_a_model_before_it_whose_searched_settings_it_takes(tmp_path: Path):
     alike = GOOD.replace('rules = "rules.toml"', 'rules = "rules.toml"\nlike = "ADD-GNN"')
     taught, csa, ruled = read(tmp_path, alike).models

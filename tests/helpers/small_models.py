@@ -5,6 +5,7 @@ import torch
 from goeswith.models import Vocabulary, model_classes
 
 SMALL = {
+    "two-tower": {"hidden": 32},
     "add-gnn": {"attributes": 3, "hidden": 8},
     "akd-dbpr": {"hidden": 32, "sides": "groups"},
     "teacher": {"attributes": 3, "rank": 8},

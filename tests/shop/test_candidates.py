@@ -139,3 +139,24 @@ def test_a_model_without_a_first_stage_is_searched_exhaustively(world, tmp_path)
     every = index.scorer.score(np.stack([np.full(80, 3), allowed], axis=1), np.ones((80, 2), bool))
     assert rows.tolist() == allowed[np.argsort(-every, kind="stable")[:3]].tolist()
     np.testing.assert_allclose(scores, np.sort(every)[::-1][:3], rtol=1e-5)
+
+
+def test_two_towers_are_searched_exactly_in_one_stage(world, tmp_path):
+    dataset, _, _ = world
+    run = train("two-tower", dataset, tmp_path / "run", settings=["epochs=2", "hidden=16", "negatives=category"])
+    index = build_index(run, dataset, tmp_path / "index")
+    assert index.candidates.exact
+    assert not world[2].candidates.exact
+    context = np.flatnonzero(index.known & (index.catalogue.items["group"] == "top").to_numpy())[[3, 9]][:, None]
+    allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "bottom").to_numpy())
+    rows, first = index.candidates.shortlist(context, allowed, 7)
+    states, model = index.scorer.states, index.run.model
+    for place in range(2):
+        gaps = [
+            float(model.gaps(states, OutfitBatch(look, torch.ones_like(look, dtype=torch.bool)))[0, 1] @ key)
+            for row, key in zip(allowed, model.keys(states)[torch.from_numpy(allowed)], strict=True)
+            for look in [torch.tensor([[context[place, 0], row]])]
+        ]
+        order = np.argsort(-np.array(gaps), kind="stable")[:7]
+        np.testing.assert_allclose(first[place], np.array(gaps)[order], atol=1e-5)
+        assert rows[place].tolist() == allowed[order].tolist()

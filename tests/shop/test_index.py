@@ -122,8 +122,8 @@ def test_states_of_another_index_are_refused(copied):
     [
         ("{", "is not valid JSON .*; make the index anew with goeswith index"),
         ("[]", "holds a list where a dict is expected; make the index anew with goeswith index"),
-        ('{"format": 99}', "is an index of format 99 and this program reads format 1; make it anew"),
-        ('{"format": 1}', "lacks 'model'; make the index anew"),
+        ('{"format": 99}', "is an index of format 99 and this program reads format 2; make it anew"),
+        ('{"format": 2}', "lacks 'model'; make the index anew"),
     ],
 )
 def test_a_broken_index_json_says_so(copied, text, words):

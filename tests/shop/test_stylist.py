@@ -18,6 +18,8 @@ from goeswith.data.filters import Filters, shelf
 from goeswith.errors import CatalogueError
 from goeswith.shop.beam import grow, spread
 from goeswith.shop.build import build_index
+from goeswith.shop.explain import explain
+from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
 from goeswith.shop.template import Template
@@ -27,13 +29,34 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A shop whose i7 has no features, and a run over it; nothing of it may be changed."""
-    return indexed(tmp_path_factory.mktemp("shop"), without=("i7",))
+    """A shop whose i7 has no features, and a run over it; nothing of it may be changed. Every outfit is right here."""
+    dataset, run, index = indexed(tmp_path_factory.mktemp("shop"), without=("i7",))
+    index.grammar, index.taste = Grammar.free(), None
+    return dataset, run, index
+
+
+class Plain(Stylist):
+    """By the score alone, whatever the season and however alike the looks."""
+
+    def complete(self, anchors, **asked):
+        return super().complete(anchors, **{"coherent": False, "common": None} | asked)
+
+    def fill(self, items, slot, **asked):
+        return super().fill(items, slot, **{"coherent": False} | asked)
+
+    def improve(self, items, **asked):
+        return super().improve(items, **{"coherent": False} | asked)
 
 
 @pytest.fixture(scope="module")
 def stylist(world):
-    return Stylist(world[2])
+    return Plain(world[2])
+
+
+@pytest.fixture(scope="module")
+def strict(world):
+    """With the grammar of the shop's outfits."""
+    return Stylist(Index(world[2].path))
 
 
 @pytest.fixture
@@ -190,7 +213,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
 def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(world):
     """The best shirt is the only one that fits the second slot; a beam of one takes it for the first."""
     index = world[2]
-    best = index.row_of[Stylist(index).fill(["i60"], "top", k=1)[0].added[0]]
+    best = index.row_of[Plain(index).fill(["i60"], "top", k=1)[0].added[0]]
     shirts = np.flatnonzero(index.known & (index.catalogue.items["category"] == "shirt").to_numpy())
     slots = [shirts, np.array([best])]
     found = grow(index, Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None), beam=1)
@@ -320,7 +343,8 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
 
 def test_guests_stand_in_outfits_and_are_never_offered(world):
     index = Index(world[2].path)
-    own, stylist = Stylist(Index(world[2].path)), Stylist(index)
+    own, stylist = Plain(world[2]), Plain(index)
+    index.grammar, index.taste = Grammar.free(), None
     items, dataset = index.catalogue.items, world[0]
     first = items["item_id"][0]
     seen = load_features(dataset).values[dataset.catalogue.rows([first])]
@@ -343,7 +367,6 @@ def test_guests_stand_in_outfits_and_are_never_offered(world):
         (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so nothing is known of it"),
         (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; take at most 24"),
         (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; put an item into it"),
-        (lambda s: s.complete(["i0"], slots=[]), "no slot is asked for"),
         (lambda s: s.complete(["i0"], slots=["shoe"]), "no item is of the slot 'shoe'; did you mean 'shoes'?"),
         (lambda s: s.complete(["i0"], slots=["dress"]), "'dress' (a group of which the catalogue has no item)"),
         (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots make more than 24"),
@@ -373,14 +396,67 @@ def test_bad_questions_say_what_is_wrong(stylist, ask, words):
 
 def test_a_category_that_the_model_never_saw(world, tmp_path):
     _, run, _ = world
-    new = pl.when(pl.col("item_id").is_in(["i50", "i51"])).then(pl.lit("kimono")).otherwise("category")
-    dataset = shop(tmp_path / "data", shop_items().with_columns(category=new))
-    stylist = Stylist(build_index(run, dataset, tmp_path / "index"))
-    with pytest.raises(CatalogueError, match="never saw the category 'kimono'; choose another slot"):
-        stylist.fill(["i0"], "kimono")
-    with pytest.raises(CatalogueError, match="item 'i50' is of category 'kimono', which the model run never saw"):
-        stylist.judge(["i0", "i50"])
-    assert "i50" not in [look.added[0] for look in stylist.fill(["i0"], "bottom", k=99)]
+    named = {"i50": "Skirts", "i51": "maxi skirt", "i52": "kimono", "i53": "mystery"}
+    new = pl.col("item_id").replace_strict(named, default=pl.col("category"))
+    group = pl.when(pl.col("item_id") == "i53").then(None).otherwise("group")
+    dataset = shop(tmp_path / "data", shop_items().with_columns(category=new, group=group))
+    said: list[str] = []
+    stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
+    matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
+    assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
+    assert "taken for 'skirt', for the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+    assert "never offered, for the model has not seen them and nothing like them: 'mystery' (1)" in said
+    # A state is made of the features and the category: that of the category it is taken for.
+    rows, places = [stylist.index.row_of[one] for one in named], [world[2].row_of[one] for one in named]
+    now, before = (index.scorer.states.hidden for index in (stylist.index, world[2]))
+    torch.testing.assert_close(now[rows[:3]], before[places[:3]])
+    with pytest.raises(CatalogueError, match="never saw the category 'mystery'; choose another slot"):
+        stylist.fill(["i0"], "mystery")
+    with pytest.raises(CatalogueError, match="item 'i53' is of category 'mystery', which the model run never saw"):
+        stylist.judge(["i0", "i53"])
+    offered = {look.added[0] for look in stylist.fill(["i0"], "bottom", k=99)}
+    assert "i53" not in offered
+    assert {"i51", "i52"} & offered or len(offered) == 99
+
+
+def test_a_product_is_completed_without_naming_slots(strict):
+    index = strict.index
+    assert set(index.grammar.whole["separates"]) == {"top", "bottom", "shoes", "bag"}
+    for anchors, groups in (
+        (["i0"], ["top", "bottom", "shoes", "bag"]),
+        (["i100", "i1"], ["shoes", "top", "bottom", "bag"]),
+    ):
+        looks = strict.complete(anchors, k=3)
+        assert len(looks) == 3
+        assert all(of(index, look.item_ids, "group") == groups and not look.findings for look in looks)
+        named = strict.complete(
+            anchors, slots=[group for group in groups if group not in of(index, anchors, "group")], k=3
+        )
+        assert looks == named
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda s: s.fill(["i100"], "boots"), "the slots boots do not fit: an outfit has one pair of shoes, this one"),
+        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, not more; leave one out"),
+        (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit lacks nothing; name a slot to add to it"),
+        (lambda s: s.complete(["i100", "i110"]), "these items make no outfit: two pairs of shoes; take one away"),
+    ],
+)
+def test_what_makes_no_outfit_is_refused(strict, ask, words):
+    with pytest.raises(CatalogueError, match=re.escape(words)):
+        ask(strict)
+
+
+def test_there_is_no_praise_for_what_is_no_outfit(strict):
+    whole, boots = strict.judge_many([["i0", "i60", "i100"], ["i100", "i110"]])
+    assert boots.findings == ("two pairs of shoes",) or "two pairs of shoes" in boots.findings
+    assert (boots.verdict, boots.percentile, boots.probability) == ("incomplete", None, None)
+    assert whole.findings == ()
+    expected = "strong" if whole.percentile >= 50 else "fine" if whole.percentile >= 20 else "weak"
+    assert whole.verdict == expected
+    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not whole: it ")
 
 
 def test_a_model_that_needs_a_top_and_a_bottom(world, tmp_path):

@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 SHARD = 512
 """Items between two savings: what a kill can cost at most."""
 
+PICTURES, WORDS = "efficientnet-lite0", "minilm"
+"""The encoders that are used where none is named."""
+
 FEW = 128
 """Up to so many pictures, starting a pool costs more than it saves."""
 
@@ -96,9 +99,16 @@ class _Kept:
     rows: np.ndarray
 
 
+def usual_encoders(dataset: Dataset) -> list[str]:
+    """Which encoders to use where none is named: one of pictures and one of words, where a data set has both."""
+    items = dataset.catalogue.items
+    titled = (items["title"].str.strip_chars() != "").any()
+    return [name for name, there in ((PICTURES, items["image"].count() > 0), (WORDS, titled)) if there] or [PICTURES]
+
+
 def encode(
     dataset: Dataset,
-    encoder: str = "efficientnet-lite0",
+    encoder: str = PICTURES,
     *,
     batch_size: int = 32,
     workers: int | None = None,

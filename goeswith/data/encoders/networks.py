@@ -249,6 +249,11 @@ NETWORKS: dict[str, Callable[[str, int], Network]] = {
 PREFIXES: dict[str, Callable[[str, int], Network]] = {"hf": _vision, "st": _sentences}
 
 
+def sees_pictures(name: str) -> bool:
+    """Whether an encoder looks at pictures and does not read words, by its name alone."""
+    return name not in ("words", "minilm", "minilm-tokens") and not name.startswith("st:")
+
+
 def _load(name: str, loader: Callable[..., Any], **options: Any) -> Any:
     """Load from a local folder, from the cache or, failing both, from the hub."""
     model = name.partition(":")[2]

@@ -51,6 +51,9 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
         raise ConfigError(f"there is no layout {layout!r}; known are {', '.join(READERS)}")
     if source is None and layout != "sample":
         raise ConfigError(f"layout {layout!r} needs a source folder: goeswith import {layout} SOURCE DEST")
+    from goeswith.data.group_map import others
+    from goeswith.data.readers.photos import inside
+
     reader = import_module(f"goeswith.data.readers.{READERS[layout]}").read
     kinds = get_type_hints(reader)
     known = [name for name, told in inspect.signature(reader).parameters.items() if told.kind is told.KEYWORD_ONLY]
@@ -68,6 +71,10 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
     except pl.exceptions.PolarsError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"a file in {source} is not as layout {layout!r} has it: {reason}") from None
+    if source is not None and layout != "table":  # which has a picture folder of its own
+        imported.images, left_out = inside(imported.images, source)
+        imported.skipped |= left_out
+    imported.notes += others(imported.items)
     return imported
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.data.dataset import Imported
-from goeswith.data.readers.groups import group_of
+from goeswith.data.garments import ENGLISH, group_of
 from goeswith.errors import DataError
 from goeswith.files import expect_files, read_json
 
@@ -21,7 +21,7 @@ def read(source: Path) -> Imported:
         crops = pl.DataFrame(rows, strict=False).select(
             item_id=pl.col("file").str.replace(r"\.[^.]*$", ""),
             category=pl.col("label"),
-            group=group_of(pl.col("label")),
+            group=group_of(pl.col("label"), ENGLISH),
             title=pl.col("label"),
             area=pl.col("area"),
             red=pl.col("mean_rgb").list.get(0),

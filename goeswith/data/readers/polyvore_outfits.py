@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.data.dataset import Imported
+from goeswith.data.garments import ENGLISH, group_of
 from goeswith.data.outfits import SPLITS
-from goeswith.data.readers.groups import group_of
 from goeswith.data.readers.official import compatibility, fill_in_blank
 from goeswith.errors import ConfigError, DataError
 from goeswith.files import expect_files, read_json, read_lines
@@ -129,6 +129,6 @@ def _items(source: Path, items: pl.DataFrame) -> pl.DataFrame:
     return items.select(
         "item_id",
         category=pl.col("name").fill_null("unknown"),
-        group=pl.coalesce(kind, group_of(pl.col("name").fill_null(""))),
+        group=pl.coalesce(kind, group_of(pl.col("name"), ENGLISH)),
         title=title.str.strip_chars(),
     )

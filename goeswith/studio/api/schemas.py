@@ -70,7 +70,10 @@ class CompleteGiven(Given):
     """A look to be made around anchors."""
 
     anchors: Items
-    slots: Annotated[list[Text], Field(min_length=1, max_length=limits.SLOTS, description="Groups or categories.")]
+    slots: Annotated[
+        list[Text],
+        Field(max_length=limits.SLOTS, description="Groups or categories; without any, what a whole look lacks."),
+    ] = []
     filters: FiltersGiven = FiltersGiven()
     budget: Money | None = Field(None, description="Of the whole look.")
     k: Wanted = 5
@@ -118,8 +121,15 @@ class LookTold(Told):
     item_ids: list[str]
     added: list[str]
     score: Number = Field(description="Higher goes together better; null where an item has no features.")
-    probability: Number = Field(description="Calibrated; null where there were too few outfits to calibrate on.")
-    percentile: Number = Field(description="0 to 100, against the outfits of the data set.")
+    findings: list[str] = Field(description="What keeps it from being an outfit, such as: needs a top.")
+    verdict: str = Field(
+        description="strong, fine or weak among worn outfits of its size; unsure where the model hardly tells them "
+        "from mixed ones; incomplete with findings; empty where there were too few outfits to compare with."
+    )
+    probability: Number = Field(
+        description="Calibrated; null with findings, and where there were too few outfits to calibrate on."
+    )
+    percentile: Number = Field(description="0 to 100, against the outfits of the data set; null as the probability is.")
     price: Number
     notes: list[str]
 

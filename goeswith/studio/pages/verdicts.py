@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.shop.answers import looks_of
 from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages.board import Board, Drawing, address, draw
 from goeswith.studio.pages.obstacles import in_titles
-from goeswith.studio.pages.views import Item, item, items, standing, verdict
+from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.feedback import keep
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -35,7 +36,7 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
     """The board in small: its items and its score."""
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     look, trouble = judged(wall, shown)
-    told = trouble if look is None else f"{len(shown)} items on the board, {_said(look)}"
+    told = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
     return {
         "shown": shown, "look": look, "trouble": trouble, "full": board.told,
         "said": " ".join(filter(None, (board.told, told or _counted(shown)))),
@@ -68,7 +69,7 @@ def table(
     if look is not None and np.isfinite(look.score):
         found = explain(wall.stylist, known.on, swap=False)
         why, drawn = _told(found, shown), _drawn(wall, found, shown)
-    said = _counted(shown) if look is None else f"{_counted(shown)}: {_said(look)}"
+    said = _counted(shown) if look is None else f"{_counted(shown)}: {verdict(look)}"
     said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
@@ -85,19 +86,12 @@ def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
     width = max(map(len, outfits))
     rows = np.array([[wall.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
     lengths = np.array([len(ids) for ids in outfits])
-    scores, scale = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None]), wall.index.scale
-    likely = scale.probability(scores, lengths).tolist() if scale else [None] * len(outfits)
-    places = scale.percentile(scores, lengths).tolist() if scale else [None] * len(outfits)
-    told = zip(outfits, scores.tolist(), likely, places, strict=True)
-    return [Look(tuple(ids), (), score, probability, place, None) for ids, score, probability, place in told]
+    scores = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None])
+    return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 
 def _counted(shown: Sequence[Item]) -> str:
     return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
-
-
-def _said(look: Look) -> str:
-    return ", ".join(filter(None, (verdict(look), standing(look))))
 
 
 def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:

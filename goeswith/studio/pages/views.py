@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from goeswith.data.catalogue import GROUPS
+from goeswith.data.encoders.pictures import open_picture
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import Wall, image_path, once
@@ -70,7 +70,7 @@ def shape(wall: Wall) -> str:
 
 def _size(path: Path) -> tuple[int, int] | None:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return picture.size
     except Exception:  # a broken file makes Pillow raise nearly anything; it has no say in the shape
         return None
@@ -97,15 +97,15 @@ def signed(number: float) -> str:
 
 
 def verdict(look: Look) -> str:
-    """The probability of a look, or its score where there is none."""
+    """What is wrong with a look, or its verdict in a word, or its score where it has none."""
     if math.isnan(look.score):
         return "no score"
-    return score(look.score) if look.probability is None else percent(look.probability)
+    return ", ".join(look.findings) or look.verdict or score(look.score)
 
 
 def standing(look: Look) -> str:
-    """Where a look stands among the outfits of the data set."""
-    if look.percentile is None:
+    """Where a look stands among the outfits of the data set, for those who ask for a number."""
+    if look.percentile is None or look.verdict == "unsure":
         return ""
     share = f"{look.percentile:.0f}"
     return {"0": "worse than nearly all worn outfits", "100": "better than nearly all worn outfits"}.get(
@@ -130,6 +130,6 @@ def groups_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 FILTERS = {
     "percent": percent, "price": price, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
-    "plural": plural, "count": count,
+    "plural": plural, "sentence": sentence, "count": count,
 }  # fmt: skip
 """Of the templates."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import ExifTags, Image, ImageDraw
 
-from goeswith.data.encoders.pictures import read_picture
+from goeswith.data.encoders.pictures import open_picture, read_picture
 from goeswith.studio.service.limits import THUMBNAIL_BYTES, THUMBNAIL_SIDES
 
 QUALITY = 85
@@ -46,8 +46,8 @@ def shrink(picture: Path | io.BytesIO, side: int) -> Image.Image:
     Raises:
         DataError: it is missing, or cannot be decoded.
     """
-    square = Image.fromarray(read_picture(picture, (side, side)))  # type: ignore[arg-type]
-    with Image.open(picture) as opened:
+    square = Image.fromarray(read_picture(picture, (side, side)))
+    with open_picture(picture) as opened:
         width, height = opened.size
         if opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5:  # lies on its side
             width, height = height, width

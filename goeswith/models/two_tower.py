@@ -1,0 +1,219 @@
+"""Two towers: a key of every item, a query of every gap; what goes into a gap is the item whose key is nearest.
+
+Our own model. U distinct items, D feature dimensions, C categories, h hidden units; the items of an outfit without
+item i are the context of gap i, and c_i is the category that is wanted there.
+
+    x = [standardised features, one-hot of the category]                        (D + C,), see `TwoTower.standardised`
+    k_i = n(W x_i + m_i)                                                        key (h,), n(v) = v / ‖v‖
+    r_j = gelu(W' x_j + m'_j + b)                                               what item j says of what it wants (h,)
+    q_i = n(mean of k_j + V gelu(mean of r_j + e(c_i)))                         query, means over the context, j ≠ i
+    y = mean of q_i · k_i over the items of the outfit
+
+W and W' start as one random projection, Gaussian / √h, whose part for the one-hot is zero, and V, e, b and the memory
+m, m' start at zero: untrained, q_i · k_i is the cosine of the features, and what is learned corrects it. m_i and m'_i
+are kept for every item that a training outfit wears (m₀ = 0 for all others), and left out half of the time in
+training, so that the towers learn to do without. An item is known again by its features and its category, bit by
+bit, so that the catalogue of another shop has no memory, whatever its items are called.
+
+Means over a context are the sum over the outfit minus the item's own, so no loop goes over gaps, and since y comes from
+inner products of queries and keys, candidates for a gap can be searched exactly (`TwoTower.keys`, `TwoTower.query`).
+
+Sources: sums over a set that a second network reads are deep sets (Zaheer et al., "Deep Sets", NeurIPS 2017); two
+towers trained by cross-entropy over the items of the batch are those of sampled softmax retrieval (Yi et al.,
+"Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019); that plain models
+trained with the same care as new ones keep up with them is the finding of equal-investment studies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one_hot
+
+from goeswith.config import at_least, below_one
+from goeswith.data.outfits import OutfitBatch
+from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.losses import bpr
+
+TRAINING = {
+    "objective": "softmax",
+    "negatives": "matched",
+    "epochs": 30,
+    "patience": 30,
+    "batch_size": 512,
+    "optimiser": "adamw",
+    "learning_rate": 2e-3,
+    "weight_decay": 0.05,
+    "schedule": "cosine",
+}
+"""Settings of the loop that are this model's own."""
+HALVES = 2.0**24
+"""What makes the numbers of a features file (float16) whole."""
+
+
+@dataclass(frozen=True)
+class TwoTowerConfig:
+    """Settings of the two towers.
+
+    hidden: h. dropout: of the features while training. memory: keep m and m' of training items.
+    forget: how often an item's memory is left out in training.
+    """
+
+    hidden: int = 256
+    dropout: float = 0.5
+    memory: bool = True
+    forget: float = 0.5
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "hidden")
+        below_one(self, "dropout", "forget")
+
+
+class TwoTower(nn.Module):
+    """Keys of items and queries of gaps.
+
+    Args:
+        config: see `TwoTowerConfig`.
+        dim: D, the size of the features.
+        vocabulary: the C categories.
+    """
+
+    exact = True
+    """Whether the score of a candidate for a gap is query · key."""
+
+    mean: Tensor
+    factor: Tensor
+    multipliers: Tensor
+    digests: Tensor
+
+    def __init__(self, config: TwoTowerConfig, dim: int, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config, self.count = config, len(vocabulary.categories)
+        hidden = config.hidden
+        start = torch.cat([torch.randn(hidden, dim) / hidden**0.5, torch.zeros(hidden, self.count)], dim=1)
+        self.key = nn.Parameter(start)  # W
+        self.want = nn.Parameter(start.clone())  # W'
+        self.want_bias = nn.Parameter(torch.zeros(hidden))
+        self.category = nn.Parameter(torch.zeros(self.count + 1, hidden))  # e; the last is for unknown categories
+        self.residual = nn.Parameter(torch.zeros(hidden, hidden))  # V
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("factor", torch.full((dim,), dim**-0.5))
+        self.register_buffer("multipliers", _random_odd(dim + 1))
+        self.register_buffer("digests", torch.empty(0, dtype=torch.long))  # (T,), ascending
+        self._remember(0)
+        self.register_load_state_dict_pre_hook(lambda module, saved, *_: module.make_room(saved))
+
+    @property
+    def scale(self) -> Tensor:
+        """What scores are multiplied by in a loss, learned."""
+        return self.log_scale.exp()
+
+    def observe(self, data: TrainingData) -> None:
+        """Mean and deviation of the features, and which items there are, from the items of the training outfits."""
+        rows = torch.from_numpy(data.train.items).unique()
+        features, categories = data.features[rows], data.categories[rows]
+        blocks = data.blocks or (features.shape[1],)
+        deviation = features.std(dim=0, correction=0)
+        # Each encoder has an expected norm of 1 / √(number of encoders), all of them together 1.
+        sizes = torch.tensor(blocks, dtype=torch.float32).repeat_interleave(torch.tensor(blocks)) * len(blocks)
+        self.mean.copy_(features.mean(dim=0))
+        self.factor.copy_(torch.where(deviation > 1e-6, 1 / (deviation.clamp_min(1e-6) * sizes.sqrt()), 0.0))
+        if self.config.memory:
+            self.digests = self._digest(features, categories).unique()
+            self._remember(len(self.digests))
+
+    def make_room(self, saved: dict[str, Tensor]) -> None:
+        """Memory as large as that of weights which are about to be loaded."""
+        if "digests" in saved and len(saved["digests"]) != len(self.digests):
+            self.digests = torch.zeros_like(saved["digests"])
+            self._remember(len(self.digests))
+
+    def _remember(self, items: int) -> None:
+        memory = torch.zeros(items + 1, 2 * self.config.hidden)  # [m m'], (T + 1, 2h); the last row stays zero
+        self.memory = nn.Parameter(memory, requires_grad=items > 0)
+
+    def _digest(self, features: Tensor, categories: Tensor) -> Tensor:
+        """(U,) int64 that tell items apart: a sum of random multiples of the features and of the category."""
+        whole = torch.cat([(features * HALVES).long(), categories[:, None]], dim=1)
+        return (whole * self.multipliers).sum(dim=1)  # wraps around
+
+    def remembered(self, features: Tensor, categories: Tensor) -> Tensor:
+        """(U,) rows of the memory; the last, T, for items that no training outfit has."""
+        count = len(self.digests)
+        if not count:
+            return torch.zeros_like(categories)
+        digests = self._digest(features, categories)
+        if torch.compiler.is_exporting():  # a graph cannot search
+            at = (self.digests < digests[:, None]).sum(dim=1)
+        else:
+            at = torch.searchsorted(self.digests, digests)
+        at = at.clamp_max(count - 1)
+        return torch.where(self.digests[at] == digests, at, count)
+
+    def standardised(self, features: Tensor, categories: Tensor) -> Tensor:
+        """x (U, D + C): features of mean 0, each encoder's of like expected norm, 1 in all; the category one-hot."""
+        known = one_hot(categories.clamp_max(self.count), self.count + 1)[:, : self.count]
+        return torch.cat([(features - self.mean) * self.factor, known.to(features.dtype)], dim=1)
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """k and r side by side (U, 2h)."""
+        x = dropout(self.standardised(features, categories), self.config.dropout, self.training)
+        at, last = self.remembered(features, categories), len(self.digests)
+        if self.training:
+            at = torch.where(torch.rand(at.shape) < self.config.forget, last, at)
+        memory, wanted = embedding(at, self.memory, padding_idx=last).chunk(2, dim=1)
+        key = normalize((linear(x, self.key) + memory).float(), dim=1)
+        want = gelu(linear(x, self.want, self.want_bias) + wanted)
+        return ItemStates(torch.cat([key, want.float()], dim=1), categories)
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """k (U, h), of norm 1."""
+        return states.hidden[:, : self.config.hidden]
+
+    def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """q (B, n, h): for each item of each outfit the query of the gap that it leaves."""
+        mask = batch.mask[:, :, None]
+        hidden = embedding(batch.items, states.hidden) * mask
+        context = (hidden.sum(dim=1, keepdim=True) - hidden) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
+        return self._queries(context, states.categories[batch.items])
+
+    def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
+        """q (B, h) of partial outfits that want an item of the categories `wanted` (B,): q · k ranks the candidates."""
+        mask = batch.mask[:, :, None]
+        total = (embedding(batch.items, states.hidden) * mask).sum(dim=1)
+        return self._queries(total / mask.sum(dim=1).clamp_min(1), wanted)
+
+    def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
+        """`queries` of partial outfits (B, n) of one length, and offsets (B,) of zero; only the category is read of
+        the typical candidates."""
+        batch = OutfitBatch(items, torch.ones_like(items, dtype=torch.bool))
+        return self.queries(states, batch, typical.categories), torch.zeros(len(items))
+
+    def _queries(self, context: Tensor, wanted: Tensor) -> Tensor:
+        """q (..., h) from means of k and r (..., 2h) and wanted categories (...)."""
+        key, want = context.chunk(2, dim=-1)
+        known = wanted.clamp_max(self.count)
+        return normalize((key + linear(gelu(want + embedding(known, self.category)), self.residual)).float(), dim=-1)
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """y: (B,)."""
+        cosines = (self.gaps(states, batch) * embedding(batch.items, self.keys(states))).sum(dim=2) * batch.mask
+        return cosines.sum(dim=1) / batch.mask.sum(dim=1)
+
+    def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """L_BPR of scaled scores, where the loop's objective is ``pairwise``."""
+        return bpr(self.scale * right, self.scale * wrong)
+
+    def penalty(self) -> Tensor:
+        """Nothing is added."""
+        return self.log_scale.new_zeros(())
+
+
+def _random_odd(count: int) -> Tensor:
+    """(count,) odd int64, the same ones always."""
+    chance = torch.Generator().manual_seed(0)
+    return torch.randint(-(2**62), 2**62, (count,), generator=chance) * 2 + 1

@@ -1,0 +1,56 @@
+"""Softmax: a loss in which, for each gap of each outfit, all items of the batch of like kind are wrong answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.negatives import pools
+from goeswith.data.outfits import OutfitBatch
+from goeswith.models import ItemStates
+
+
+class BatchSoftmax:
+    """For item i of an outfit: −ln softmax of scale · y(i) over all distinct items of the batch from the pool of i.
+
+    The other items of the outfit are left out of the pool. An item whose pool has no other item in the batch teaches
+    nothing and counts for nothing.
+
+    Args:
+        catalogue: the items.
+        strategy: which items share a pool, see `goeswith.data.negatives.Negatives`.
+        blank: (U,) bool, items that leave a gap to learn from; None: all of them.
+    """
+
+    def __init__(self, catalogue: Catalogue, strategy: str, blank: Tensor | None = None) -> None:
+        self.pool = torch.from_numpy(pools(catalogue, strategy))
+        self.blank = blank
+
+    def __call__(self, model: Any, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
+        """The mean over the gaps of a batch of B outfits, and how many gaps there are.
+
+        model: has `gaps`, `keys` and `scale`. states: of the U distinct items of the batch, which are the catalogue's
+        `rows` (U,).
+        """
+        gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
+        truth, answers = batch.items[gap], self.answers(batch, gap, rows)  # (G,), (G, U)
+        useful = answers.sum(dim=1) > 1
+        if not useful.any():
+            return states.hidden.sum() * 0, 0
+        queries = model.gaps(states, batch)[gap][useful].float()
+        scores = model.scale * (queries @ model.keys(states).float().T)
+        scores = scores.masked_fill(~answers[useful], -torch.inf)
+        return cross_entropy(scores, truth[useful]), int(useful.sum())
+
+    def answers(self, batch: OutfitBatch, gap: Tensor, rows: Tensor) -> Tensor:
+        """(G, U) bool: the items among which the truth of each gap must be chosen, the truth among them."""
+        pool, truth = self.pool[rows], batch.items[gap]
+        answers = pool[truth][:, None] == pool
+        owner = gap.nonzero()[:, 0]
+        others = torch.where(batch.mask[owner], batch.items[owner], truth[:, None])
+        answers.scatter_(1, others, False)
+        return answers.scatter_(1, truth[:, None], True)

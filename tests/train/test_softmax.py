@@ -1,0 +1,128 @@
+"""The batch softmax says what a loop over gaps says."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from worlds import styles_data
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.outfits import OutfitBatch
+from goeswith.errors import ConfigError, DataError
+from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models.akd_dbpr import AkdDbpr, AkdDbprConfig
+from goeswith.models.two_tower import TwoTower, TwoTowerConfig
+from goeswith.train.loop import TrainConfig, fit, learning_rate
+from goeswith.train.softmax import BatchSoftmax
+
+CATALOGUE = Catalogue(
+    pl.DataFrame(
+        {
+            "item_id": [f"i{row}" for row in range(12)],
+            "category": ["shirt", "skirt", "boots"] * 4,
+            "group": ["top", "bottom", "shoes"] * 4,
+            "season": ["summer"] * 6 + ["winter"] * 6,
+        }
+    )
+)
+OUTFITS = torch.tensor([[0, 1, 2, 3], [3, 4, 5, 5], [6, 7, 8, 0], [9, 4, 9, 9]])
+MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0]]).bool()  # padding is another item's row
+
+
+@pytest.fixture
+def model() -> TwoTower:
+    torch.manual_seed(0)
+    made = TwoTower(TwoTowerConfig(hidden=6), 5, Vocabulary.of(CATALOGUE)).eval()
+    torch.nn.init.normal_(made.residual)
+    torch.nn.init.normal_(made.category)
+    return made.requires_grad_(False)
+
+
+def asked(model: TwoTower) -> tuple[ItemStates, OutfitBatch, torch.Tensor]:
+    rows, places = OUTFITS.unique(return_inverse=True)
+    codes = torch.from_numpy(Vocabulary.of(CATALOGUE).codes(CATALOGUE))[rows]
+    return model.encode_items(torch.randn(len(rows), 5), codes), OutfitBatch(places, MASK), rows
+
+
+def pool_of(row: int, strategy: str) -> tuple[str, ...]:
+    item = CATALOGUE.items.row(row, named=True)
+    names = {"random": (), "group": ("group",), "category": ("category",), "matched": ("category", "season")}
+    return tuple(item[name] for name in names[strategy])
+
+
+@pytest.mark.parametrize("strategy", ["random", "group", "category", "matched"])
+def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: str) -> None:
+    states, batch, rows = asked(model)
+    keys, losses = model.keys(states), []
+    for outfit, real in zip(OUTFITS.tolist(), MASK.tolist(), strict=True):
+        worn = [row for row, there in zip(outfit, real, strict=True) if there]
+        for truth in worn:
+            context = [rows.tolist().index(row) for row in worn if row != truth]
+            code = states.categories[rows.tolist().index(truth)]
+            partial = OutfitBatch(torch.tensor([context]), torch.ones(1, len(context), dtype=torch.bool))
+            query = model.queries(states, partial, code[None])[0]
+            pool = [
+                place
+                for place, row in enumerate(rows.tolist())
+                if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
+            ]
+            if len(pool) > 1:
+                scores = [float(model.scale * query @ keys[place]) for place in pool]
+                right = scores[pool.index(rows.tolist().index(truth))]
+                losses.append(math.log(sum(math.exp(value) for value in scores)) - right)
+    loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows)
+    assert count == len(losses)
+    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_only_blanks_are_gaps(model: TwoTower) -> None:
+    states, batch, rows = asked(model)
+    shoes = torch.from_numpy((CATALOGUE.items["group"] == "shoes").to_numpy().copy())
+    assert BatchSoftmax(CATALOGUE, "random", shoes)(model, states, batch, rows)[1] == 3
+
+
+def test_a_batch_that_has_no_wrong_answer_teaches_nothing(model: TwoTower) -> None:
+    states, batch, rows = asked(model)
+    alone = OutfitBatch(batch.items[:1, :3], batch.mask[:1, :3])
+    loss, count = BatchSoftmax(CATALOGUE, "matched")(
+        model, ItemStates(states.hidden[:3], states.categories[:3]), alone, rows[:3]
+    )
+    assert (float(loss), count) == (0.0, 0)
+
+
+@pytest.fixture
+def data() -> TrainingData:
+    return styles_data()
+
+
+def test_a_model_without_queries_and_knowledge_are_refused(data: TrainingData, tmp_path: Path) -> None:
+    config, words = TrainConfig(objective="softmax", negatives="category"), Vocabulary.of(data.catalogue)
+    with pytest.raises(ConfigError, match="AkdDbpr has no query for a gap; use --set objective=pairwise"):
+        fit(AkdDbpr(AkdDbprConfig(), 16, words), data, config, tmp_path)
+    with pytest.raises(ConfigError, match="knowledge teaches along corruptions"):
+        fit(TwoTower(TwoTowerConfig(), 16, words), data, config, tmp_path, knowledge=[torch.nn.Identity()])
+
+
+def test_the_rate_rises_and_falls() -> None:
+    config = TrainConfig(schedule="cosine", warmup=0.2, learning_rate=1.0)
+    rates = [learning_rate(config, step / 100) for step in range(1, 101)]
+    assert rates[9] == pytest.approx(0.5)
+    assert rates[19] == pytest.approx(1.0) == max(rates)
+    assert rates[59] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.0)
+    assert learning_rate(replace(config, schedule="constant"), 0.01) == 1.0
+
+
+def test_a_training_without_any_wrong_answer_stops(data: TrainingData, tmp_path: Path) -> None:
+    one = replace(data, train=data.train.take([0]))
+    with pytest.raises(DataError, match="no training outfit has a wrong answer by 'category' negatives"):
+        fit(
+            TwoTower(TwoTowerConfig(hidden=8), 16, Vocabulary.of(data.catalogue)),
+            one,
+            TrainConfig(objective="softmax", negatives="category", epochs=2),
+            tmp_path,
+        )
