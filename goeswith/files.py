@@ -33,7 +33,7 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest}: {error.strerror}") from None
+        raise DataError(f"cannot create the folder {dest}: {error.strerror}") from None
     try:
         yield partial
         os.rename(partial, dest)
@@ -58,7 +58,9 @@ def fresh_file(dest: Path) -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write {dest} ({error.strerror or error}); make room or choose another place") from None
+        raise DataError(
+            f"cannot write {dest} ({error.strerror or error}); free some space or choose another place"
+        ) from None
 
 
 def put_in_place(fresh: Path, dest: Path) -> None:
@@ -162,7 +164,7 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
         found = ", ".join(name for name in needed if name not in missing) or "none of its files"
         raise DataError(
             f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {found}); "
-            "give the folder that the publisher's files were unpacked to"
+            "give the folder with the publisher's unpacked files"
         )
 
 

@@ -27,6 +27,7 @@ LARGEST = 4 << 30
 """Bytes that a packed table may unpack to."""
 EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 GZIP = b"\x1f\x8b"
+EMPTY = "it is empty; write a header and at least one row below it"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Shee
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
     """
     if not path.is_file():
-        kind = "it is no regular file" if path.exists() and not path.is_dir() else ""
+        kind = "it is not a regular file" if path.exists() and not path.is_dir() else ""
         raise DataError(f"cannot read {path}: {kind}; copy it to one" if kind else f"there is no file {path}")
     if not path.name.lower().endswith(ENDINGS):
         raise DataError(f"{path} is none of {', '.join(ENDINGS)}; export the table as one of them")
@@ -101,7 +102,7 @@ def _bytes(path: Path) -> bytes:
     if data.startswith(EXCEL):
         raise _Broken("it is an Excel workbook; save it as CSV (UTF-8)")
     if not data.strip():
-        raise _Broken("it is empty; write a header and at least one row below it")
+        raise _Broken(EMPTY)
     return data
 
 
@@ -116,6 +117,8 @@ def _text(data: bytes) -> tuple[str, str]:
     else:
         text, encoding = _narrow(data)
     text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise _Broken(EMPTY)
     return (text if "\n" in text else text.replace("\r", "\n")), encoding
 
 
@@ -154,7 +157,7 @@ def _csv(name: str, text: str, encoding: str) -> Sheet:
         fault = _ragged_row(text, separator) or _open_quote(text)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise _Broken(fault or f"{reason}; restore the file or write it again") from None
-    names = [column.strip() or column for column in table.columns]
+    names = [re.sub(r"\s*\n\s*", " ", column.strip()) or column for column in table.columns]
     if fault := _header_fault(names):
         raise _Broken(fault)
     table.columns = names
@@ -191,7 +194,7 @@ def _open_quote(text: str) -> str:
         if line.count('"') % 2:
             return (
                 f"line {number} opens a quote and does not close it; "
-                'write a quote that belongs to a value twice, and put quotes around the value, like "5"" heel"'
+                'double a quote inside a value, and put quotes around the value, like "5"" heel"'
             )
     return ""
 

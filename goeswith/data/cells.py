@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 UNKNOWN = ("nan", "<na>", "n/a", "#n/a", "null")
@@ -83,13 +85,19 @@ def whole_numbers(column: pl.Series) -> pl.Series:
     return digits.cast(pl.Int64, strict=False)
 
 
-def words(column: pl.Series) -> pl.Series:
+def ids(column: pl.Series) -> pl.Series:
+    """(n,) String: ids without blanks around them; null where empty. As `words`, but an id may be "nan"."""
+    return words(column, unknown=())
+
+
+def words(column: pl.Series, unknown: Sequence[str] = UNKNOWN) -> pl.Series:
     """(n,) String: text without blanks around it; null where it is empty or says that there is no value.
 
     A column that holds nothing but whole numbers that passed through floats (``1001.0``) loses their ``.0``.
     """
-    text = column.cast(pl.String).str.strip_chars()
-    text = text.set(text.str.to_lowercase().is_in([*UNKNOWN, ""]).fill_null(False), None)
+    given = column.fill_nan(None) if column.dtype.is_float() else column
+    text = given.cast(pl.String).str.strip_chars()
+    text = text.set(text.str.to_lowercase().is_in([*unknown, ""]).fill_null(False), None)
     floats = text.str.contains(r"^-?[0-9]+\.0$")
     return text.str.strip_suffix(".0") if floats.any() and floats.fill_null(True).all() else text
 

@@ -54,14 +54,14 @@ class Features:
         try:
             ids = [str(item_id) for item_id in json.loads(told["item_ids"])]
         except (KeyError, ValueError, TypeError):
-            raise DataError(f"{path} does not say which items it is about; encode the data set again") from None
+            raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None
         if matrix.ndim != 2 or len(matrix) != len(ids):
             raise CatalogueError(
-                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; it must be one vector an id: "
-                "encode the data set again"
+                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; there must be "
+                "one vector per id: encode the data set again"
             )
         if len(set(ids)) != len(ids):
-            raise CatalogueError(f"{path} has an item id more than once; encode the data set again")
+            raise CatalogueError(f"{path} lists an item id more than once; encode the data set again")
         known = set(catalogue.ids)
         unknown = [item_id for item_id in ids if item_id not in known]
         if unknown:
@@ -72,8 +72,8 @@ class Features:
             )
         if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
             raise CatalogueError(
-                f"{path} was made for catalogue {told['catalogue']} and this is {catalogue.fingerprint}: the ids are "
-                "the same, the items are not; encode this data set again"
+                f"{path} was made for catalogue {told['catalogue']} but this is {catalogue.fingerprint}: the ids "
+                "match, the items do not; encode this data set again"
             )
         broken = ~np.isfinite(matrix).all(axis=1)
         if broken.any():
@@ -122,7 +122,7 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
 
 def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
     if len(set(names)) != len(names) or not all(names):
-        raise ConfigError(f"--encoder {'+'.join(names)!r} must name encoders, each once, with + between them")
+        raise ConfigError(f"--encoder {'+'.join(names)!r} must name each encoder once, joined by +")
     parts = [load_features(dataset, name) for name in names]
     values = np.concatenate([part.values for part in parts], axis=1)
     present = np.logical_and.reduce([part.present for part in parts])
@@ -230,7 +230,7 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
         kind = file.get_slice("features").get_dtype() if "features" in file.keys() else "absent"  # noqa: SIM118
         if kind not in ("F16", "F32", "F64"):
             raise DataError(
-                f"{path} is no features file: it needs a tensor 'features' of F16, F32 or F64, and here it is {kind}"
+                f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}"
             )
         return file.get_tensor("features"), told
 

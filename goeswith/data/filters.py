@@ -202,7 +202,7 @@ class Shelf:
         if filters.in_stock:
             if self.stock is None:
                 raise CatalogueError(
-                    "the filter in_stock needs a column 'stock' in the item table, and it has none; "
+                    "the filter in_stock needs a column 'stock', which the item table does not have; "
                     "import the catalogue with one or leave the filter out",
                     reason=BAD,
                 )

@@ -53,7 +53,7 @@ def make_questions(
     bottom of one (top, bottom) pair.
 
     ``matched`` wrong items are drawn once for a place, so that popularity gives nothing away (`goeswith.data.negatives`
-    says why); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which one place
+    shows why); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which one place
     alone would lose a quarter with four choices, and gives popularity back less than .005 of AUC on real outfits.
     Retrieval needs more items than one draw gives, so it draws again, and its rare candidates are often wrong.
 
@@ -115,9 +115,9 @@ def make_questions(
     )
     skipped = {
         "outfits without a top and a bottom": whole - len(own),
-        "outfits with no place that has enough wrong items": len(own) - len(can),
-        "outfits whose wrong items did not fit": int((~ok).sum()),
-        "wrong items that would have completed another known outfit": drawer.completions,
+        "outfits without an item that has enough negatives": len(own) - len(can),
+        "outfits whose negatives were rejected": int((~ok).sum()),
+        "negatives that would have completed another known outfit": drawer.completions,
     }
     return frame.select(*SCHEMA), {reason: number for reason, number in skipped.items() if number}
 
@@ -282,7 +282,7 @@ def _same(path: Path, info: dict[str, str]) -> None:
     for name, value in info.items():
         if there.get(name) != value:
             raise DataError(
-                f"{path} is frozen already, with {name} {there.get(name)!r}, not {value!r}; "
+                f"{path} already holds frozen questions, with {name} {there.get(name)!r}, not {value!r}; "
                 "remove the file or choose another place"
             )
 

@@ -197,6 +197,7 @@ def _hits(tokens: list[str], languages: tuple[str, ...]) -> list[Hit]:
     return hits
 
 
+@lru_cache(maxsize=1 << 16)
 def _known(phrase: str, languages: tuple[str, ...]) -> Meanings:
     """Meanings of a phrase in some languages; of its umlauts written as two letters where there are none else."""
     for spelled in (phrase, re.sub("([aou])e", r"\1", phrase)):

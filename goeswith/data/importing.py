@@ -68,12 +68,12 @@ def import_data(
         if grouped:
             options["groups"] = grouped | options.get("groups", {})
     elif dest.exists():
-        hint = "" if source is None else ", or bring it up to date with --update"
-        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
+        hint = "" if source is None else ", or update it with --update"
+        raise DataError(f"{dest} already exists; choose another folder or remove it first{hint}")
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
+        raise DataError(f"cannot create the folder {dest.parent} ({error.strerror}); choose another DEST") from None
     sweep(dest)
     if source is None:
         options |= {"seed": seed or 0, "progress": progress}
@@ -84,7 +84,8 @@ def import_data(
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    lines = [f"columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in kept.items())}"] if kept else []
+    mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
+    lines = [f"columns mapped as before: {mapped}"] if kept else []
     lines += done.lines
     if not done.unchanged:
         lines += describe(done.dataset.info["split_report"])

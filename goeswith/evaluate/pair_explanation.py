@@ -53,15 +53,15 @@ class PairExplanation:
     silent: int
 
     def __str__(self) -> str:
-        start = f"The student puts this pair above {_percent(self.above)} of {self.others:,} bottoms for this top."
+        start = f"The student ranks this pair above {_percent(self.above)} of {self.others:,} bottoms for this top."
         count = len(self.voices)
         number = _COUNTS[count] if count < len(_COUNTS) else str(count)
-        rules = f"{number} rules speak of it" if count > 1 else f"{number} rule speaks of it"
+        rules = f"{number} rules apply to it" if count > 1 else f"{number} rule applies to it"
         told = f"{rules}: {', '.join(map(_told, self.voices))}" if count else rules
         if self.silent == self.others:
-            return f"{start} {told}{'' if count else ', nor of any of the others'}, so nothing changes."
-        join = "with them it stands" if count else "by what rules say of the other bottoms it stands"
-        change = f"its mean probability beside one of them goes from {_percent(self.p)} to {_percent(self.q)}"
+            return f"{start} {told}{'' if count else ', nor to any of the others'}, so nothing changes."
+        join = "with them it ranks" if count else "because of rules for the other bottoms it ranks"
+        change = f"its mean probability against one of them goes from {_percent(self.p)} to {_percent(self.q)}"
         return f"{start} {told}; {join} above {_percent(self.above_taught)} ({change})."
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,13 +92,13 @@ def explain_pair(
     for item_id, row in zip((top, bottom), rows, strict=True):
         if not taught.student.present[row]:
             encoder = run.config["encoder"]
-            remedy = f"goeswith encode {dataset.path} --encoder {encoder} says why"
-            raise DataError(f"item {item_id!r} has no {encoder} features, so nothing can be said of it; {remedy}")
+            remedy = f"goeswith encode {dataset.path} --encoder {encoder} shows why"
+            raise DataError(f"item {item_id!r} has no {encoder} features, so nothing can be said about it; {remedy}")
     score = float(taught.student.score(np.array([rows]), np.ones((1, 2), bool))[0])
     if np.isnan(score):
         raise DataError(
-            f"{run.path} cannot score {top!r} with {bottom!r}: it takes each category for the group that most of its "
-            "items have, and for it these are not a top and a bottom; correct the group of the category"
+            f"{run.path} cannot score {top!r} with {bottom!r}: it gives each category the group that most of its "
+            "items have, and by that these are not a top and a bottom; correct the group of the category"
         )
     others, judged = _against(taught, dataset, *rows, most, seed)
     if not len(others):
@@ -125,7 +125,7 @@ def _row(dataset: Dataset, item_id: str, side: str, groups: tuple[str, ...]) -> 
     group = found["group"][0]
     if group not in groups:
         raise CatalogueError(
-            f"item {item_id!r} is no {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
+            f"item {item_id!r} is not a {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
             "give the id of a top, then that of a bottom"
         )
     return int(found["row"][0])

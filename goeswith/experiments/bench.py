@@ -76,11 +76,11 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
                 recipe = _searched(recipe, out, search, pool, say)
             rows += _contend(recipe, out, files, pool, say, retrieval=whole is not None)
         if needed := _memory():  # the processes have ended: none is counted before
-            say(f"a process took {needed:.1f} GB at most; {jobs} of them worked side by side")
+            say(f"peak memory {needed:.1f} GB per process, {jobs} in parallel")
         contenders = [row for row in rows if row.contender]
         if contenders and not any(row.measured for row in contenders):
             raise ModelError(
-                f"no model of the recipe {recipe.name!r} could be measured, so what {out} has of it stays as it was; "
+                f"no model of the recipe {recipe.name!r} could be measured, so {out} keeps its earlier results; "
                 f"{contenders[0].name}, {contenders[0].failure}"
             )
         board = Board(recipe, dataset, rows, [*absent])
@@ -100,7 +100,7 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
         path = folder / f"{'' if name.startswith(GIVEN) else prefix}{name}.parquet"
         if not path.exists() and name.startswith(GIVEN):
             have = ", ".join(sorted(file.stem for file in folder.glob("o*-*.parquet"))) or "none"
-            raise DataError(f"{dataset.path} has no questions {name!r} (there are: {have}); mend the recipe")
+            raise DataError(f"{dataset.path} has no questions {name!r} (there are: {have}); fix the recipe")
         if not path.exists():
             split, task, negatives = name.split("-")
             freeze(
@@ -112,7 +112,9 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
         else:
             absent.append(name)
     if not files:
-        raise DataError(f"{dataset.path} can serve none of the questions {', '.join(recipe.questions)}; choose others")
+        raise DataError(
+            f"{dataset.path} cannot provide any of the questions {', '.join(recipe.questions)}; choose others"
+        )
     return files, absent
 
 
@@ -185,7 +187,7 @@ def _train(
             done[key] = told
             say(_line(*key, told))
     except BrokenProcessPool:
-        raise ModelError("a process that trained was killed, perhaps for want of memory; try fewer --jobs") from None
+        raise ModelError("a training process was killed, perhaps because memory ran out; try fewer --jobs") from None
     return done
 
 
@@ -217,10 +219,10 @@ def held(out: Path, recipe: Recipe) -> Iterator[None]:
     """
     there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     if there and MARK not in there:
-        raise ModelError(f"{out} is no folder of a bench, it holds {min(there)}; choose a new folder for --out")
+        raise ModelError(f"{out} is not a bench folder, it holds {min(there)}; choose a new folder for --out")
     if there and (name := read_json(out / MARK, dict).get("name")) != recipe.name:
         raise ModelError(f"{out} holds the bench of the recipe {name!r}, not of {recipe.name!r}; choose another --out")
-    with sole(out, "another bench is at work in"):
+    with sole(out, "another bench is running in"):
         with fresh_file(out / MARK) as partial:
             partial.write_text(json.dumps(asdict(recipe), indent=2) + "\n")
         yield

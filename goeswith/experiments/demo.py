@@ -85,7 +85,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
         DataError: `out` holds a sample of other outfits or of another seed, or something that is no demo.
     """
     clock = Clock(say)
-    clock.stage("draw a wardrobe, and outfits by designers and by users")
+    clock.stage("generate a wardrobe, with outfits by designers and by users")
     drawn = _draw(out, outfits, seed, clock)
     clock.stage(f"encode the pictures ({ENCODER})")
     encoded = encode(drawn, ENCODER, progress=clock.progress("pictures"))
@@ -94,7 +94,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     features = load_features(dataset, ENCODER)
     clock.stage("freeze questions about the users' outfits")
     files = _freeze(dataset, seed, clock)
-    clock.stage("audit: which shortcut solves them?")
+    clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")
@@ -103,7 +103,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     lab = Lab(drawn.path, out / "runs", ENCODER, common, clock.note)
     clock.stage("train teachers")
     lab.train(TEACHERS)
-    clock.stage("train students: without knowledge, without graph, and by each way to carry knowledge")
+    clock.stage("train students: without knowledge, without graph, and with each way to transfer knowledge")
     lab.train((ALONE, NO_GRAPH, *WAYS))
     best = max(WAYS, key=lab.valid_auc)
     clock.stage(f"train controls: other teachers, {best.name} (the best way on validation)")
@@ -118,7 +118,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     for trial, run in lab.runs.items():
         if trial not in TEACHERS:
             exam.take(run.scorer(dataset, features), trial.name, trial.kind, trial.note)
-    exam.take(oracle, "oracle", "ceiling", "the true taste, which drew the outfits")
+    exam.take(oracle, "oracle", "ceiling", "the true taste that generated the outfits")
     compared = _compare(exam, best)
     sentence = verdict(best.name, {pair: exam.headline(lines) for pair, lines in compared.items()})
     _tell(exam, compared, sentence, say)
@@ -133,7 +133,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     findings = Findings(
         entries=exam.entries,
         verdict=sentence,
-        lead=f"A wardrobe of {len(dataset.catalogue):,} items was drawn, and {outfits:,} outfits were put together by "
+        lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. Teachers learned from the designers' tops and "
         "bottoms, students from the users' outfits. The true taste is known, so there is a ceiling.",
         comparisons=[Comparison(f"{first} − {second}", lines) for (first, second), lines in compared.items()],
@@ -150,7 +150,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
         reliability=calibrated(scorer, dataset, seed=seed),
         commands=[*_commands(out, outfits, seed), *lab.commands()],
     )
-    written = page(dataset, findings, out / "report.html", heading="What goes with what, on a drawn wardrobe")
+    written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if index:
         build_index(lab.runs[shown], dataset, out / "index", say=clock.note)
@@ -219,7 +219,7 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
     asked, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
     there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     if there and described.name not in there:
-        raise DataError(f"{out} is no folder of a demo, it holds {min(there)}; choose a new folder for --out")
+        raise DataError(f"{out} is not a demo folder, it holds {min(there)}; choose a new folder for --out")
     if folder.exists():
         if (held := read_json(described, dict)) != asked:
             raise DataError(f"{folder} holds a sample of {held}, not of {asked}; choose another --out or remove {out}")

@@ -46,7 +46,7 @@ def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path
     dataset, clock = Dataset(data), Clock(say, STAGES)
     for split in ("train", "valid", "test"):
         dataset.outfits.split(split)  # told before anything is computed
-    with sole(out, "another demo is at work in"):
+    with sole(out, "another demo is running in"):
         return _demo(dataset, data, out, seed, clock)
 
 
@@ -56,7 +56,7 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     clock.stage("test questions")
     files = _asked(dataset, seed)
     clock.note(", ".join(file.stem for file in files))
-    clock.stage("audit: which shortcut solves them?")
+    clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")

@@ -33,15 +33,15 @@ def draw(board: Board, out: Path) -> dict[str, Path]:
     lines = [line for row in board.rows for line in row.lines]
     columns = headlines(lines) or board.columns[:1]
     models = [row for row in board.rows if row.told]
-    found = {"The numbers, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
+    found = {"Results, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
     if models:
-        found["What they cost"] = costs(models, columns, out / "costs.svg")
-        found["How they learned"] = learning(models, out / "learning.svg")
+        found["Cost"] = costs(models, columns, out / "costs.svg")
+        found["Learning curves"] = learning(models, out / "learning.svg")
     if board.comparisons:
-        found["What makes a difference"] = differences(board, columns, out / "differences.svg")
+        found["Comparisons"] = differences(board, columns, out / "differences.svg")
     points = over_attributes(models, columns)
     if points:
-        found["The numbers against K, the number of attributes"] = k_curve(points, out / "k.svg")
+        found["Results against K, the number of attributes"] = k_curve(points, out / "k.svg")
     return found
 
 

@@ -26,7 +26,7 @@ designers'."""
 KINDS = ("model", "control")
 GIVEN = ("official-", "own-")
 """How the names of question files begin that a bench takes as they are: published ones, and your own."""
-WITH_RULES = ", with rules at hand"
+WITH_RULES = ", with rules at test time"
 """What the name of a model that rules taught is followed by where it may look at them while it answers."""
 
 TINY = (
@@ -163,7 +163,7 @@ def read_recipe(path: str | Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path} ({getattr(error, 'strerror', '') or error})") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML ({error}); mend the line") from None
+        raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
     return _Page(path, text.splitlines()).recipe(told)
 
 
@@ -234,7 +234,7 @@ class _Page:
                 raise self.fault(f"{contender.name}: {error}", "set", ("model", place)) from None
             if full.slug in (other.slug for other in found):
                 raise self.fault(
-                    f"the name {full.name!r} stands twice; give each model its own", "name", ("model", place)
+                    f"the name {full.name!r} is used twice; give each model its own", "name", ("model", place)
                 )
             found.append(full)
         return found
@@ -247,7 +247,7 @@ class _Page:
         alike = {c.name: c for c in before if c.model == table["model"] and not c.like}
         if name not in alike:
             if not alike:
-                raise self.fault(f"no model {table['model']!r} stands before it to be like", "like", ("model", place))
+                raise self.fault(f"no model {table['model']!r} comes before it to be like", "like", ("model", place))
             raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", place))
         return alike[name]
 
@@ -261,7 +261,7 @@ class _Page:
                 raise self.fault(f"there is no question file {name!r}; {_near(name, usual)}", name)
             alike = [other for other in names[:place] if _SPLIT.sub("", other) == _SPLIT.sub("", name)]
             if alike:
-                raise self.fault(f"{alike[0]} and {name} would stand in one column; take one of them", name)
+                raise self.fault(f"{alike[0]} and {name} would share a column; choose one of them", name)
         return tuple(names)
 
     def pairing(self, table: dict[str, Any], place: int, models: list[Contender]) -> Pairing:
@@ -286,7 +286,7 @@ class _Page:
             if field not in known:
                 raise self.fault(f"there is no field {field!r}; {_near(field, known)}", field, section)
             if not _is(value, known[field]):
-                raise self.fault(f"{field} is {value!r}, which is no {known[field]}", field, section)
+                raise self.fault(f"{field} is {value!r}, which is not a {known[field]}", field, section)
         for field in needed:
             if table.get(field) in (None, "") or (field == "model" and not table[field]):
                 example = "write [[model]]" if known[field] == "list of tables" else f"write {field} = ..."

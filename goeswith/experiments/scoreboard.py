@@ -78,7 +78,7 @@ def as_markdown(board: Board, pictures: Mapping[str, Path]) -> str:
         _MARKS,
         "",
         *(f"- {name} could not run: {why}" for name, why in board.failures.items()),
-        *(f"- `{name}` has no column: the data set can serve no such question." for name in board.absent),
+        *(f"- `{name}` has no column: the data set cannot provide such questions." for name in board.absent),
         *(f"\n![{caption}]({path.name})" for caption, path in pictures.items()),
         "",
     ]

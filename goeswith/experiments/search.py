@@ -131,4 +131,4 @@ def _read(path: Path) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         return [{name: told[name] for name in ("settings", "valid_auc", "why")} for told in lines]
     except (ValueError, KeyError, TypeError):
-        raise DataError(f"{path} is no list of trials; remove it to search anew") from None
+        raise DataError(f"{path} is not a list of trials; remove it to start the search again") from None

@@ -40,14 +40,14 @@ from goeswith.rules.rules import BOTTOM, TOP
 class AkdDbprConfig:
     """Settings of the student; the defaults are the paper's where it gives them.
 
-    hidden: size of z. activation: s; the released program has the hard sigmoid. z must not be negative, for the
-    teacher's p is a ratio of sums.
-    sides: what has a projection of its own, see the module.
+    hidden: size of z. activation: s; the released program uses the hard sigmoid. z must not be negative, since
+    the teacher's p is a ratio of sums.
+    sides: one projection for each role (top, bottom) or for each group.
     text: ``cnn`` reads the last features as the word pieces of a title (``--encoder ...+minilm-tokens``) and learns a
-    TextCNN over their frozen vectors; ``frozen`` takes all features as they are.
-    scaling: of the features, ``minmax`` per dimension, fitted on training items only.
-    dropout: of the features while training, not in the paper. λ‖Θ‖² is the optimiser's ``weight_decay=2λ``: under
-    SGD the same, and without another pass over the weights.
+    TextCNN over their frozen vectors; ``frozen`` uses all features as they are.
+    scaling: scaling of the features, ``minmax`` per dimension, fitted on training items only.
+    dropout: dropout of the features in training, not in the paper. λ‖Θ‖² is the optimiser's ``weight_decay=2λ``:
+    equal under SGD, and without another pass over the weights.
     """
 
     hidden: int = 1024

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NO_PAIRS = (
     f"has no outfit with a top (group {' or '.join(TOP)}) and a bottom ({' or '.join(BOTTOM)}); "
-    "rules speak of such pairs only: fill the group column of the catalogue"
+    "rules apply only to such pairs; fill the group column of the catalogue"
 )
 _ATTEMPTS = 20  # draws of another bottom before a pair is left out
 _BLOCK = 1 << 23  # votes at a time: 8 MB

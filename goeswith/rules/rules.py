@@ -42,7 +42,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.sign not in ("+", "-"):
-            raise DataError(f"the sign {self.sign!r} is none; write '+' (goes together) or '-' (does not)")
+            raise DataError(f"the sign {self.sign!r} is unknown; write '+' (goes together) or '-' (does not)")
         for side in ("top", "bottom"):
             if not all(self.alternatives(side)):
                 raise DataError(f"{side} = {getattr(self, side)!r} lacks a word; write one on each side of every '/'")
@@ -112,7 +112,7 @@ def _each_once(rules: list[Rule], places: Sequence[str]) -> list[Rule]:
     for number, (rule, place) in enumerate(zip(rules, places, strict=True), 1):
         first = seen.setdefault(dataclasses.replace(rule, note=""), number)
         if first != number:
-            raise DataError(f"{place}: {str(rule)!r} stands in the file already, as rule {first}; remove one of them")
+            raise DataError(f"{place}: {str(rule)!r} is already in the file, as rule {first}; remove one of them")
     return rules
 
 

@@ -42,13 +42,13 @@ class Assortment:
         if len(item_ids) < least:
             what = "is empty" if not item_ids else f"has {len(item_ids)} item"
             raise CatalogueError(
-                f"the outfit {what}; put {'two or more items' if least > 1 else 'an item'} into it",
+                f"the outfit {what}; give it {'two or more items' if least > 1 else 'an item'}",
                 reason="too_few_items",
                 item_ids=item_ids,
             )
         if len(item_ids) > LONGEST:
             raise CatalogueError(
-                f"the outfit has {len(item_ids)} items; take at most {LONGEST}", reason="too_many_items"
+                f"the outfit has {len(item_ids)} items; give at most {LONGEST}", reason="too_many_items"
             )
         shelf = self.index.shelf
         rows = shelf.rows(item_ids)
@@ -80,7 +80,7 @@ class Assortment:
             known = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
             more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
             raise CatalogueError(
-                f"no item is of the slot {slot!r}{more}; {nearest(slot, known)}", reason="unknown_slot"
+                f"no item belongs to the slot {slot!r}{more}; {nearest(slot, known)}", reason="unknown_slot"
             )
         rows = self._kind(columns[-1], slot)  # where a category has the name of a group, the group is meant
         if not self.index.seen(rows).any():
@@ -113,12 +113,13 @@ class Assortment:
         wrong = [finding for finding in grammar.findings(groups, categories) if not finding.startswith("needs")]
         if wrong:
             raise CatalogueError(
-                f"these items make no outfit: {' and '.join(wrong)}; take one away or name a slot", reason="no_outfit"
+                f"these items do not make an outfit: {' and '.join(wrong)}; remove one or name a slot",
+                reason="no_outfit",
             )
         if not set(groups) & set(WORN):
             raise CatalogueError(
-                f"no outfit is known for the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
-                "name the slots to be filled, e.g. shoes",
+                f"no outfits are known around the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
+                "name the slots to fill, e.g. shoes",
                 reason="no_outfit",
             )
         there = shelf.codes("group")[1]
@@ -127,7 +128,7 @@ class Assortment:
         ]
         choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
         if not choices:
-            raise CatalogueError("the outfit lacks nothing; name a slot to add to it", reason="no_outfit")
+            raise CatalogueError("the outfit is complete; name a slot to add to it", reason="no_outfit")
         counts = _shares([share for _, share in choices], k)
         return [(slots, count) for (slots, _), count in zip(choices, counts, strict=True) if count]
 
@@ -248,7 +249,7 @@ class Assortment:
             if not there:
                 encoder = index.run.config["encoder"]
                 raise CatalogueError(
-                    f"item {item_id!r} has no {encoder} features, so nothing is known of it; goeswith encode says why",
+                    f"item {item_id!r} has no {encoder} features, so it cannot be scored; goeswith encode shows why",
                     reason="no_features",
                     item_ids=[item_id],
                 )
@@ -268,7 +269,8 @@ class Assortment:
         bare = next((row for row in rows.tolist() if np.isnan(shelf.prices[row])), None)
         if bare is not None:
             raise CatalogueError(
-                f"item {self.index.catalogue.ids[bare]!r} has no price, so a budget cannot be kept; leave one out",
+                f"item {self.index.catalogue.ids[bare]!r} has no price, so the budget cannot be "
+                "checked; leave out the item or the budget",
                 reason="no_price",
                 item_ids=[self.index.catalogue.ids[bare]],
             )
@@ -306,6 +308,6 @@ def _check_kinds(shelf: Shelf, filters: Filters, slot: str, inside: np.ndarray) 
         if values and not shelf.having(column, values)[inside].any():
             raise CatalogueError(
                 f"the filters contradict the slot {slot!r}: none of its items has the {column} {' or '.join(values)}; "
-                "leave the slot or the filter out",
+                "leave out the slot or the filter",
                 reason="bad_filters",
             )

@@ -73,7 +73,7 @@ class Index:
         for name, expected in info["checksums"].items():
             if _checksum(self.path / name) != expected:
                 kind = ModelError if name.startswith("model/") else DataError
-                raise kind(f"{self.path / name} is not the file that the index was made with; {_again(info)}")
+                raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
         self.run = Run(self.path / "model")
         self.run.title = info["model"]["title"]
         self.run.model.requires_grad_(False)
@@ -126,8 +126,8 @@ class Index:
         if self.dataset is None or told is None:
             where = self.info["dataset"]["path"]
             return (
-                f"the data set {where} is gone, and with it the pictures and the catalogue that the index was made of; "
-                "put it back, or import it again and run goeswith index over it"
+                f"the data set {where} is gone, and with it the pictures and the catalogue of the index; "
+                "restore it, or import it again and run goeswith index on it"
             )
         stamp = told.st_mtime_ns, told.st_size
         if self._looked[0] != stamp:
@@ -227,7 +227,8 @@ class Index:
             if row == len(self._present):
                 room = row - self.size
                 raise CatalogueError(
-                    f"the index has room for {room} guest items; open it anew to start again", reason="too_many_guests"
+                    f"the index has room for {room} guest items only; open it again to start over",
+                    reason="too_many_guests",
                 )
             item_id = item_id or f"guest-{row - self.size + 1}"
             while item_id in self.shelf.place:  # a shop may call its own items so
@@ -270,16 +271,18 @@ def _info(path: Path) -> dict[str, Any]:
         DataError: the folder is no index or the file is broken. ModelError: of another format.
     """
     if not (path / "index.json").is_file():
-        raise DataError(f"{path} is no index (it has no index.json); make one: goeswith index RUN DATASET --out {path}")
-    info: dict[str, Any] = read_json(path / "index.json", dict, "make the index anew with goeswith index")
+        raise DataError(
+            f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
+        )
+    info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
     if info.get("format") != FORMAT:
         raise ModelError(
-            f"{path} is an index of format {info.get('format')} and this program reads format {FORMAT}; "
-            f"make it anew: goeswith index RUN DATASET --out {path}"
+            f"{path} is an index of format {info.get('format')} but this version reads format {FORMAT}; "
+            f"build it again: goeswith index RUN DATASET --out {path}"
         )
     lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
     if lacking:
-        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; make the index anew with goeswith index")
+        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; build the index again with goeswith index")
     return info
 
 

@@ -94,14 +94,16 @@ def _expect_same(out: Path, asked: dict[str, Any]) -> None:
     changed = [name for name, value in asked.items() if before.get(name) != value]
     if changed:
         raise DataError(
-            f"{out} was built with another {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
+            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
             "choose another folder or remove it"
         )
 
 
 def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, say: Say) -> Dataset:
     update = dest.exists()
-    done = import_data(layout, source, dest, options=options, update=update, seed=None if update else seed)
+    done = import_data(
+        layout, source, dest, options=options, update=update, name=dest.parent.name, seed=None if update else seed
+    )
     for line in (done.summary, *done.lines):
         say("import", line)
     return done.dataset

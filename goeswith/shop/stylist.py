@@ -136,7 +136,7 @@ class Stylist:
         """Looks around rows (n,) with the slots filled; see `complete`."""
         if len(rows) + len(slots) > LONGEST:
             raise CatalogueError(
-                f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer",
+                f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer",
                 reason="too_many_items",
             )
         template, notes = self.assortment.template(
@@ -162,7 +162,7 @@ class Stylist:
             more = best(self.index, more, template, count, diversity, POOL, common=common)
             chosen = Beam(*(np.concatenate(both) for both in zip(chosen, more, strict=True)))
         if len(chosen.items) < k:
-            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made of what fits")
+            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
         scores = self.index.scorer.score(chosen.items, np.ones(chosen.items.shape, bool))
         looks = looks_of(self.index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
         return [replace(look, notes=tuple(notes)) for look in looks]
@@ -215,7 +215,7 @@ class Stylist:
         strange = next((item_id for item_id in locked if item_id not in items), None)
         if strange is not None:
             raise CatalogueError(
-                f"item {strange!r} is locked and not in the outfit; lock one of its own items",
+                f"item {strange!r} is locked but not in the outfit; lock only items of the outfit",
                 reason="not_in_outfit",
                 item_ids=[strange],
             )

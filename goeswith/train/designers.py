@@ -37,10 +37,10 @@ class DesignersConfig:
     """How a designers' teacher teaches.
 
     carry: one or more of ``masks``, ``responses``, ``initialisation``, joined by ``+``.
-    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: of ``responses``.
-    teaching: ``frozen`` after its own training; ``joint`` trains the teacher's batches along with the
-    student's; ``ema`` teaches with a running average of such a teacher.
-    untrained: the control, a teacher that never learned.
+    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: for ``responses``.
+    teaching: ``frozen`` after its own training; ``joint`` trains teacher and student on alternating
+    batches; ``ema`` teaches with a running average of such a teacher.
+    untrained: control, a teacher that was never trained.
     """
 
     carry: str = "masks"
@@ -62,7 +62,8 @@ class DesignersConfig:
         below_one(self, "ema_decay")
         if self.untrained and self.teaching != "frozen":
             raise ConfigError(
-                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it learns along"
+                f"untrained=true is a control for teaching=frozen; with teaching={self.teaching} the "
+                "teacher would be trained"
             )
 
     def check(self, student: str) -> None:
@@ -73,8 +74,8 @@ class DesignersConfig:
         """
         if student != "add-gnn" and self.carry != "responses":
             raise ConfigError(
-                f"carry={self.carry}: masks and initialisation are add-gnn's; "
-                f"to {student} a teacher speaks by its rankings, --set carry=responses"
+                f"carry={self.carry}: masks and initialisation are for add-gnn only; "
+                f"for {student}, teach by rankings: --set carry=responses"
             )
 
 

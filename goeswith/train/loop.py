@@ -44,17 +44,18 @@ SCORE_BLOCK = 1024
 class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
-    objective: ``pairwise`` tells outfits from corruptions of them; ``softmax`` tells each item of an outfit from all
+    objective: ``pairwise`` ranks outfits above corruptions of them; ``softmax`` ranks each item of an outfit above all
     items of the batch that share its pool (see `goeswith.train.softmax`), for models with a query for a gap.
-    negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's); of ``softmax`` the pool.
-    pool: whence, from the whole ``catalogue`` (the papers') or from items ``worn`` in training outfits. Of the whole
-    catalogue, items that only test outfits wear are never right in training, and a model can learn to reject them.
+    negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
+    pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
+    With ``catalogue``, items that only test outfits wear are never right in training, and a model can learn to reject
+    them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
     from 0) down to 0 after the last epoch.
-    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so where the CPU has instructions for it.
+    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the CPU has instructions for it.
     """
 
     objective: Literal["pairwise", "softmax"] = "pairwise"
@@ -149,7 +150,7 @@ class _Loop:
         for name, outfits in (("train", data.train), ("valid", data.valid)):
             if not len(outfits):
                 raise DataError(
-                    f"the {name} split has no outfit to use; import the data with another seed or more of it"
+                    f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
         if config.objective == "softmax":
             expect_softmax(model, knowledge)
@@ -255,7 +256,7 @@ class _Loop:
         if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
-                "(akd-dbpr a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
+                "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if silent.any() and not silent.all():  # some have no answer for some outfits, e.g. for one without a top
             self.unservable += int(silent.sum())

@@ -145,7 +145,9 @@ def _needed() -> Any:
         _ = [import_module(name) for name in ("onnx", "onnxscript")]
         return import_module("onnxruntime")
     except ImportError as error:
-        raise ModelError(f"ONNX needs a package that is not here ({error}): pip install 'goeswith[onnx]'") from None
+        raise ModelError(
+            f"ONNX needs a package that is not installed ({error}): pip install 'goeswith[onnx]'"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -40,14 +40,14 @@ TINY = 1e-12
 class RulesConfig:
     """How rules teach; the defaults are the released program's.
 
-    confidence: ``attention`` learns λ, ``uniform`` trusts all active rules alike.
+    confidence: ``attention`` learns λ, ``uniform`` trusts all active rules equally.
     strength: C. strength_in: ``softmax`` of C · e (released) or ``exponent``, exp(C Σ λ f) (printed).
     attention_width: rows of W_t and W_b.
     probability: p as ``ratio`` of scores (printed; they must not be negative), or ``softmax`` of scores / `smoothness`.
     imitation: the factor of π_t; 0 applies the rules at test time only. decay: the .95 of π_t.
-    supervision: weight of −ln q of the truth, where a rule is active and with p held fixed: a signal for the attention
+    supervision: weight of −ln q of the right answer if a rule is active, with p held fixed: a signal for the attention
     that does not fade where p is flat. Not in the paper.
-    shuffled_rules: the control, every bottom answers to the rules as another bottom would.
+    shuffled_rules: control, the rules are applied to shuffled bottoms.
     """
 
     confidence: Literal["attention", "uniform"] = "attention"
@@ -121,7 +121,7 @@ class RuleTeacher(nn.Module):
         """
         if self.config.probability == "ratio" and not isinstance(student, AkdDbpr):
             raise ConfigError(
-                "probability=ratio needs scores that are never negative, which akd-dbpr alone has; "
+                "probability=ratio needs scores that are never negative, which only akd-dbpr gives; "
                 "add --set probability=softmax"
             )
 

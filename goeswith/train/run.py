@@ -71,7 +71,7 @@ class Run:
             self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
             _ = [self.config[needed] for needed in ("settings", "encoder")]
             if type(self.config["dim"]) is not int:
-                raise ValueError("dim is no whole number")
+                raise ValueError("dim is not a whole number")
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{described} is broken ({error}); train the run again") from None
 
@@ -88,7 +88,7 @@ class Run:
         settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
         model = model_class(settings, self.config["dim"], self.vocabulary)
         if not self.weights.is_file():
-            raise ModelError(f"the training of {self.path} has not finished; run the same train command to go on")
+            raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
         return _loaded(model, self.weights, f"weights of this {self.name}")
 
     def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
@@ -201,7 +201,7 @@ def train(
     out, settings = Path(out), list(settings)
     theirs = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
     if theirs and teacher is None:
-        raise ConfigError(f"--set teacher.{theirs[0]} is for a teacher; name its data set with --teacher")
+        raise ConfigError(f"--set teacher.{theirs[0]} is a setting of the teacher; name its data set with --teacher")
     model_class, config_class = model_classes(name)
     configs: dict[str, Any] = {"model": config_class(), "train": TrainConfig.of(name)}
     if teacher is not None:
@@ -211,7 +211,7 @@ def train(
     for kind, flag, given in ((DesignersConfig, "--teacher", teacher), (RulesConfig, "--rules", rules)):
         idle = {field.name for field in fields(kind)} & {s.partition("=")[0].strip() for s in settings}
         if given is None and idle:
-            raise ConfigError(f"--set {min(idle)} says how knowledge teaches, and there is none; give {flag} too")
+            raise ConfigError(f"--set {min(idle)} has no effect without {flag}; add {flag} or leave the setting out")
     configs = override(configs, [s for s in settings if not s.startswith("teacher.")])
     if teacher is not None:
         configs["designers"].check(name)
@@ -278,7 +278,8 @@ def _check_text(encoder: str, text: str) -> None:
     *others, last = encoder.split("+")
     if TOKENS in others or (last == TOKENS) != (text == "cnn"):
         raise ConfigError(
-            f"{TOKENS} goes with --set text=cnn of akd-dbpr, as the last encoder ({encoder!r} was given, text={text}); "
+            f"{TOKENS} needs --set text=cnn of akd-dbpr and must be the last encoder "
+            f"({encoder!r} was given, text={text}); "
             f"e.g. --encoder efficientnet-lite0+{TOKENS}"
         )
 
@@ -338,8 +339,8 @@ def _designers(
         run = Run(teacher)
         if run.name != "teacher" or config.teaching != "frozen" or config.untrained or theirs:
             raise ConfigError(
-                f"{teacher} is a run of {run.name}: as a teacher only a trained one of 'teacher' can be used, "
-                "with teaching=frozen and without teacher settings; else name a data set"
+                f"{teacher} is a run of {run.name}: only a run of 'teacher' can be a teacher, "
+                "with teaching=frozen and no teacher settings; otherwise name a data set"
             )
         described = asdict(config) | {"teacher": _told(run.config)}
         return described, lambda: Designers(run.model, config, student, vocabulary)
@@ -422,7 +423,7 @@ def locked(out: Path) -> Iterator[None]:
     there = {path.name for path in out.iterdir()} if out.is_dir() else set()
     strange = sorted(name for name in there - HELD if not name.startswith("."))
     if strange and "config.json" not in there:
-        raise ModelError(f"{out} is no folder of a run, it holds {strange[0]}; choose a new folder for --out")
+        raise ModelError(f"{out} is not a run folder, it holds {strange[0]}; choose a new folder for --out")
     with sole(out, "another process is writing"):
         try:
             yield

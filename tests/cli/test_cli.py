@@ -106,7 +106,7 @@ def test_items_without_features_are_named_with_their_outfits(
     assert told[0].endswith("scores.csv: 1 outfits scored, 7 without a score")
     assert told[1] == "  without a score: bare0, bare1, bare2, bare3, bare4 and 2 more"
     assert told[2].startswith("  items without features: i0, i1, i2, i3, i4 and 2 more; goeswith encode")
-    assert told[2].endswith("--encoder made says why")
+    assert told[2].endswith("--encoder made shows why")
     scored = pl.read_csv(tmp_path / "scores.csv")
     assert scored["score"].is_null().to_list() == [True] * 7 + [False]
 
@@ -134,14 +134,14 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["train", "add-gnn", "WORLD#brides", "--out", "OUT"], "no outfit of source 'brides'; the sources there are"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a folder; import a data set"),
         (["evaluate", "WORLD", "WORLD"], "is not a run"),
-        (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; known are"),
+        (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; choose one of"),
         (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
-        (["import", "mango", "WORLD", "WORLD"], "exists already; choose another folder"),
+        (["import", "mango", "WORLD", "WORLD"], "already exists; choose another folder"),
         (["import", "mango", "WORLD", "OUT", "--option", "loud"], "has no '='"),
         (["import", "mango", "WORLD", "OUT", "--column", "item_id=sku"], "--column is for layout 'table', not for"),
         (["import", "table", "WORLD", "OUT", "--column", "a=b", "--column", "a=c"], "a is given twice, as 'b' and as"),
         (["import", "table", "WORLD", "OUT", "--option", "columns=x"], "mapped with --column OURS=YOURS, not with"),
-        (["import", "table", "WORLD", "OUT", "--outfits", "4"], "--outfits says how many the sample has"),
+        (["import", "table", "WORLD", "OUT", "--outfits", "4"], "--outfits sets the size of the sample"),
         (["encode", "WORLD", "--encoder", "resnet"], "resnet"),
         (["encode", "WORLD#brides"], "no outfit of source 'brides'; the sources there are: designers, users"),
         (["questions", "WORLD", "--outfits", "OUT.csv", "--task", "fitb", "--out", "q.parquet"], "OUT.csv"),
@@ -211,7 +211,7 @@ def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, t
         "    test outfits that share 80% of their items with a training outfit: 0.0% (split at random: 100.0%)",
         "    test items that no training outfit has: 100.0% (split at random: 0.0%)",
         "  note: 6 items have no picture",
-        "  note: outfits of shop: none is in split valid (training needs train and valid, questions need test); "
+        "  note: outfits of shop: none in split valid (training needs train and valid, questions need test); "
         "import more outfits, or name their splits",
     ]
     made = Dataset(tmp_path / "shop")
@@ -265,7 +265,7 @@ def test_a_place_that_cannot_be_written_is_told(shell: Shell, world: Path, run: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "looks.csv"]
     code, _, err = shell("questions", world, "--outfits", looks, "--task", "compat", "--out", tmp_path / "q.csv")
     assert code == 2
-    assert "q.csv end in .parquet" in err.replace("\n", " ")
+    assert "q.csv must end in .parquet" in err.replace("\n", " ")
 
 
 def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path:
     (tmp_path / "config.json").write_text(told)
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
-    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken (dim is no whole number)")
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken (dim is not a whole number)")
 
 
 def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:
@@ -287,7 +287,7 @@ def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Pa
     monkeypatch.setattr("goeswith.data.freeze.freeze", interrupted)
     code, _, err = shell("questions", world)
     assert code == cli.INTERRUPTED
-    assert err.strip().endswith("goeswith: stopped, nothing is half-written; run the same command again")
+    assert err.strip().endswith("goeswith: interrupted; no file is half-written, run the same command again to resume")
 
 
 def test_help_is_instant_for_it_loads_nothing_heavy() -> None:

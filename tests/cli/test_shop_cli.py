@@ -120,7 +120,10 @@ def test_every_filter_has_a_flag() -> None:
         (["fill", "i0", "--slot", "bag", "-k", "3"], ["1.", "3.", "tote", "score"]),
         (["improve", "i0", "i60"], ["take out", "put in", "+"]),
         (["similar", "i0", "-k", "2"], ["1.", "2.", "shirt"]),
-        (["similar", "i0", "--exclude", "i0", "--price-max", "0"], ["no other item of its category fits the filters"]),
+        (
+            ["similar", "i0", "--exclude", "i0", "--price-max", "0"],
+            ["no other item of its category passes the filters"],
+        ),
         (["improve", "i0", "i60", "--price-max", "0"], ["no swap of one item makes the outfit better"]),
         (["fill", "i0", "--slot", "bag", "--price-max", "8"], ["note: thin: only", "of 10 looks can be made"]),
     ],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goeswith.data.cells import currencies, is_odd, numbers, whole_numbers, words
+from goeswith.data.cells import currencies, ids, is_odd, numbers, whole_numbers, words
 
 KNOWN = {
     "1299": 1299, " 9.90": 9.9, "9,90": 9.9, "1,299.00": 1299, "1.299,00 €": 1299, "1 299,00": 1299, "1'299.-": 1299,
@@ -109,6 +109,8 @@ def test_words_lose_what_a_program_added() -> None:
     assert words(pl.Series(["1001.0", "a"])).to_list() == ["1001.0", "a"]  # no column of floats
     assert words(pl.Series(["1.10", "2.0"])).to_list() == ["1.10", "2.0"]
     assert words(pl.Series([3, 4])).to_list() == ["3", "4"]
+    assert ids(pl.Series([" nan ", "", "NULL"])).to_list() == ["nan", None, "NULL"]
+    assert ids(pl.Series([1001.0, math.nan])).to_list() == ["1001", None]
 
 
 def test_currencies_have_one_name_each() -> None:

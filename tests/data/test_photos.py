@@ -50,7 +50,7 @@ def test_two_pictures_of_one_item_are_told_and_the_first_by_name_is_taken(tmp_pa
     assert found == {"A": root / "back/A.jpg", "B": root / "B.jpg"}
     assert several == {"A": ["back/A.jpg", "front/A.jpg"], "B": ["B.jpg", "back/B.png"]}
     write(tmp_path, {"items.csv": "item_id,category\nA,shirt\nB,skirt\n"})
-    told = "2 items have several pictures, the first by name is taken: back/A.jpg, front/A.jpg"
+    told = "2 items have several pictures; the first by name is used: back/A.jpg, front/A.jpg"
     assert told in read("table", tmp_path, workdir=tmp_path).notes
 
 

@@ -74,7 +74,7 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
 
 def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):
     asked, out = recipe(world), tmp_path / "out"
-    with held(out, asked), pytest.raises(ModelError, match="another bench is at work"), held(out, asked):
+    with held(out, asked), pytest.raises(ModelError, match="another bench is running"), held(out, asked):
         pass
     with held(out, asked):
         pass
@@ -83,7 +83,7 @@ def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path
         pass
     (tmp_path / "photo.jpg").touch()
     with (
-        pytest.raises(ModelError, match=r"no folder of a bench, it holds (out|photo.jpg); choose"),
+        pytest.raises(ModelError, match=r"not a bench folder, it holds (out|photo.jpg); choose"),
         held(tmp_path, asked),
     ):
         pass

@@ -85,7 +85,7 @@ def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch
 def test_a_folder_of_another_demo_is_left_alone(tmp_path: Path):
     (tmp_path / "sample").mkdir()
     (tmp_path / ".hidden").touch()
-    with pytest.raises(DataError, match=r"is no folder of a demo, it holds sample; choose a new folder for --out"):
+    with pytest.raises(DataError, match=r"is not a demo folder, it holds sample; choose a new folder for --out"):
         demo(tmp_path, outfits=100, seed=0, say=lambda line: None)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "sample"]
     (tmp_path / "demo.json").write_text(json.dumps({"outfits": 100, "seed": 1}))

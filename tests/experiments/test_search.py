@@ -87,5 +87,5 @@ def test_no_optuna_and_a_broken_list_are_told(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ConfigError, match=r"a search needs Optuna; install it with: pip install 'goeswith\[search\]'"):
         search(RECIPE, CONTENDER, tmp_path, 1)
     (tmp_path / "trials.jsonl").write_text('{"settings": []}\n')
-    with pytest.raises(DataError, match=r"trials.jsonl is no list of trials; remove it"):
+    with pytest.raises(DataError, match=r"trials.jsonl is not a list of trials; remove it"):
         search(RECIPE, CONTENDER, tmp_path, 1)

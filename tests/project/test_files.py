@@ -26,7 +26,7 @@ LONG = b"a," + b"x" * 200_000 + b"\n"
         (b"\x1f\x8bno gzip", "it is no whole gzip file"),
         (b"PK\x03\x04...", "it is an Excel workbook; save it as CSV (UTF-8)"),
         (HEAD + b"a,coat\nb,bag,red\n", "row 2 has 3 fields where the header has 2; put quotes around values"),
-        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; write a quote that"),
+        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; double a quote inside"),
         (HEAD + b'"a,coat\nb,bag\n', "line 2 opens a quote and does not close it"),
         (b"item_id,category,item_id\na,coat,b\n", "its header names the column 'item_id' twice; rename one of them"),
         (b"item_id, category ,category\na,coat,b\n", "its header names the column 'category' twice"),

@@ -174,10 +174,10 @@ GOOD = '[[rule]]\nattribute = "category"\ntop = "coat"\nbottom = "dress"\nsign =
         ),
         (GOOD + GOOD.replace('bottom = "dress"\n', ""), r"rule 2 \(line 6\): the field 'bottom' is missing"),
         (GOOD.replace('"coat"', "3"), r"rule 1 \(line 1\): top = 3 is not text; put it into quotes"),
-        (GOOD.replace("+", "plus"), r"rule 1 \(line 1\): the sign 'plus' is none; write '\+'"),
+        (GOOD.replace("+", "plus"), r"rule 1 \(line 1\): the sign 'plus' is unknown; write '\+'"),
         (GOOD.replace('"coat"', '"coat/"'), r"rule 1 \(line 1\): top = 'coat/' lacks a word"),
         (GOOD.replace('"dress"', '" . "'), r"bottom = ' . ' lacks a word"),
-        (GOOD + GOOD, r"rule 2 \(line 6\): 'category: coat \+ dress' stands in the file already, as rule 1"),
+        (GOOD + GOOD, r"rule 2 \(line 6\): 'category: coat \+ dress' is already in the file, as rule 1"),
         ('rule = [{attribute = "category"}]', r"rule 1: the field 'top' is missing"),
     ],
 )

@@ -80,7 +80,7 @@ def test_the_item_that_goes_with_nothing_is_blamed_in_words() -> None:
     assert why.contributions.argmin() == 2
     assert why.attributes is None
     assert why.sentence == (
-        "This look is fine: its pieces go together as in many a worn outfit; its weakest link is the red shirt with "
+        "This look is fine: its pieces go together as in many worn outfits; its weakest link is the red shirt with "
         "the green hat, and without the green hat it would be strong; the white hat in place of the green hat would "
         "make it strong."
     )
@@ -103,7 +103,9 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
-    assert bare.sentence.startswith("This look has a score of 1.20, and nothing to compare it with; its weakest")
+    assert bare.sentence.startswith(
+        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
+    )
 
 
 def test_names_are_told_apart_cut_and_put_on_one_line() -> None:
@@ -228,7 +230,7 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
     ("score", "auc", "words"),
     [
         (-3.0, 0.8, "This look is weak: the pieces of most worn outfits go together better"),
-        (-1.0, 0.8, "This look is fine: its pieces go together as in many a worn outfit"),
+        (-1.0, 0.8, "This look is fine: its pieces go together as in many worn outfits"),
         (3.0, 0.8, "This look is strong: its pieces go together as in the better half of worn outfits"),
         (3.0, 0.54, "The model hardly tells worn outfits of this catalogue from mixed ones, so its word counts"),
     ],

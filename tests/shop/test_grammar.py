@@ -92,7 +92,7 @@ def test_slots_make_a_whole_look(learnt: Grammar) -> None:
     ("groups", "slots", "words"),
     [
         (["shoes"], ["shoes"], "an outfit has one pair of shoes, this one has one pair of shoes already"),
-        (["top"], ["bag", "bag"], "an outfit has one bag, not more"),
+        (["top"], ["bag", "bag"], "an outfit has one bag, no more"),
         (["dress"], ["bottom"], "a bottom is not worn with a dress"),
         (["top"], ["dress", "bottom"], "a dress is not worn with a bottom"),
         (["top"], ["bottom", "shoes", None, "other"], ""),

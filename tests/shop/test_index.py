@@ -105,9 +105,7 @@ def test_a_broken_file_is_named(copied, name, error, how):
         (copied / name).unlink()
     else:
         (copied / name).write_bytes(data if how == "a bit" else data[: len(data) // 2])
-    with pytest.raises(
-        error, match=f"{re.escape(name)} is not the file that the index was made with; run goeswith index"
-    ):
+    with pytest.raises(error, match=f"{re.escape(name)} is not the file that belongs to the index; run goeswith index"):
         Index(copied)
 
 
@@ -120,8 +118,8 @@ def test_states_of_another_index_are_refused(copied):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not valid JSON .*; make the index anew with goeswith index"),
-        ("[]", "holds a list where a dict is expected; make the index anew with goeswith index"),
+        ("{", "is not valid JSON .*; build the index again with goeswith index"),
+        ("[]", "holds a list where a dict is expected; build the index again with goeswith index"),
         ('{"format": 99}', "is an index of format 99 and this program reads format 2; make it anew"),
         ('{"format": 2}', "lacks 'model'; make the index anew"),
     ],
@@ -136,7 +134,7 @@ def test_what_is_no_index_says_so(tmp_path, world):
     dataset, run, _ = world
     with pytest.raises(DataError, match=r"is no index \(it has no index.json\); make one: goeswith index"):
         Index(tmp_path)
-    with pytest.raises(ModelError, match="exists and is no index; choose another --out"):
+    with pytest.raises(ModelError, match="exists and is not an index; choose another --out"):
         build_index(run, dataset, tmp_path)
 
 
@@ -189,7 +187,7 @@ def test_a_guest_is_looked_at_where_the_encoder_looks(worded):
         return np.ones((len(pictures), index.run.config["dim"]), np.float32)
 
     index.guests.networks["words"] = Network("words", run, (6, 8), "")
-    with pytest.raises(CatalogueError, match="words looks at pictures, and the item has none; give one"):
+    with pytest.raises(CatalogueError, match="words reads pictures, and the item has none; add one"):
         index.add(None, category="boots")
     index.add(Image.new("RGBA", (30, 30), (255, 0, 0, 255)), category="boots")
     assert seen[0].shape == (1, 6, 8, 3)

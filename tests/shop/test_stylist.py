@@ -204,7 +204,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
     }
     own = of(index, ["i0"], "price")[0]
     least = own + sum(min(of(index, ids, "price")) for ids in priced.values())
-    words = f"the budget of {least - 1:.2f} cannot be kept: the cheapest look costs {least:.2f}, {own:.2f} of it"
+    words = f"the budget of {least - 1:.2f} cannot be met: the cheapest look costs {least:.2f}, {own:.2f} of it"
     with pytest.raises(CatalogueError, match=re.escape(words)):
         stylist.complete(["i0"], slots=["shoes", "bag"], budget=least - 1)
     assert stylist.complete(["i0"], slots=["shoes", "bag"], budget=least)[0].price == least
@@ -238,7 +238,7 @@ def test_a_thin_catalogue_says_so(stylist):
     only = Filters(exclude=tuple(bag for bag in bags if bag not in ("i145", "i165")))
     found = stylist.fill(["i0"], "bag", filters=only, k=5)
     assert len(found) == 2
-    assert found[0].notes == ("thin: only 2 of 5 looks can be made of what fits",)
+    assert found[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
     looks = stylist.complete(["i0"], slots=["bag", "tote", "bag"], filters=only, k=1)
     assert looks[0].notes == ("thin: no further bag fits the filters, so the look has one less",)
     assert sorted(looks[0].added) == ["i145", "i165"]
@@ -440,7 +440,7 @@ def test_a_product_is_completed_without_naming_slots(strict):
     [
         (lambda s: s.fill(["i100"], "boots"), "the slots boots do not fit: an outfit has one pair of shoes, this one"),
         (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, not more; leave one out"),
-        (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit lacks nothing; name a slot to add to it"),
+        (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit is complete; name a slot to add to it"),
         (lambda s: s.complete(["i100", "i110"]), "these items make no outfit: two pairs of shoes; take one away"),
     ],
 )

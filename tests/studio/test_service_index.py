@@ -46,7 +46,7 @@ def test_guests_that_a_new_index_does_not_take_are_told(
 
     def choosy(self: GuestEncoder, *told: Any) -> np.ndarray:
         if self in taken:
-            raise CatalogueError("minilm reads words, and the item has none; give a title")
+            raise CatalogueError("minilm reads text, and the item has none; add a title")
         taken.append(self)
         return served.seen(self, *told)
 

@@ -125,7 +125,7 @@ def test_uploads_that_a_new_index_does_not_take_are_told_by_title(copied, monkey
 
     def choosy(self, *told):
         if self in taken:
-            raise CatalogueError("minilm reads words, and the item has none; give a title")
+            raise CatalogueError("minilm reads text, and the item has none; add a title")
         taken.append(self)
         return seen(self, *told)
 

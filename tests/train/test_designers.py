@@ -199,9 +199,9 @@ def test_what_cannot_be_carried_is_refused(data: TrainingData) -> None:
         DesignersConfig(carry="mask+responses")
     with pytest.raises(ConfigError, match=r"ema_decay is 7.*\[0, 1\)"):
         DesignersConfig(ema_decay=7)
-    with pytest.raises(ConfigError, match="with teaching=joint it learns along"):
+    with pytest.raises(ConfigError, match="with teaching=joint the teacher would be trained"):
         DesignersConfig(untrained=True, teaching="joint")
-    with pytest.raises(ConfigError, match="to ngnn a teacher speaks by its rankings, --set carry=responses"):
+    with pytest.raises(ConfigError, match="for ngnn, teach by rankings: --set carry=responses"):
         DesignersConfig().check("ngnn")
     DesignersConfig(carry="responses").check("ngnn")
     with pytest.raises(ConfigError, match="needs the designers' data set"):

@@ -41,7 +41,9 @@ def test_packages_that_are_not_here_are_named_and_nothing_is_left(
 ) -> None:
     run = trained("add-gnn", world, tmp_path)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModelError, match=r"ONNX needs a package that is not here .*pip install 'goeswith\[onnx\]'"):
+    with pytest.raises(
+        ModelError, match=r"ONNX needs a package that is not installed .*pip install 'goeswith\[onnx\]'"
+    ):
         run.save_pretrained(tmp_path / "given", onnx=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

@@ -65,7 +65,7 @@ def test_a_teachers_run_can_teach(world: Dataset, tmp_path: Path) -> None:
     assert teacher.config["train"]["negatives"] == "group"  # another top or bottom
     run = train("add-gnn", world, tmp_path / "s", teacher=teacher.path, settings=[*SMALL, "carry=masks+initialisation"])
     assert run.config["knowledge"]["carry"] == "masks+initialisation"
-    with pytest.raises(ConfigError, match="only a trained one of 'teacher'"):
+    with pytest.raises(ConfigError, match="only a run of 'teacher' can be a teacher"):
         train("add-gnn", world, tmp_path / "t", teacher=run.path, settings=SMALL)
 
 
@@ -102,7 +102,7 @@ def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) ->
 
 def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:
     before = sorted(world.path.iterdir())
-    with pytest.raises(ModelError, match=r"is no folder of a run, it holds dataset\.json; choose a new folder"):
+    with pytest.raises(ModelError, match=r"is not a run folder, it holds dataset\.json; choose a new folder"):
         train("add-gnn", world, world.path, settings=SMALL)
     assert sorted(world.path.iterdir()) == before
     (tmp_path / "file").touch()
@@ -113,7 +113,7 @@ def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path
 
 def test_settings_of_knowledge_that_is_not_there_are_refused(world: Dataset, tmp_path: Path) -> None:
     for setting, flag in (("teaching=ema", "--teacher"), ("imitation=0.5", "--rules")):
-        with pytest.raises(ConfigError, match=f"--set {setting.partition('=')[0]} .* give {flag} too"):
+        with pytest.raises(ConfigError, match=f"--set {setting.partition('=')[0]} .* add {flag}"):
             train("add-gnn", world, tmp_path / "run", settings=[*SMALL, setting])
     assert not (tmp_path / "run").exists()
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from goeswith.data.catalogue import COLUMNS
-from goeswith.data.cells import words
+from goeswith.data.cells import ids, words
 from goeswith.data.columns import missing_columns, nearest_header
 from goeswith.errors import ConfigError, DataError
 from goeswith.sheets import Sheet
@@ -40,10 +40,10 @@ def check_mapping(columns: dict[str, str], sheets: dict[Path, Sheet]) -> None:
         if ours not in FIELDS:
             near = nearest_header(ours, FIELDS)
             hint = f"did you mean {near!r}?" if near else f"its columns are: {', '.join(FIELDS)}"
-            raise ConfigError(f"goeswith has no column {ours!r} to take {theirs} as; {hint}")
+            raise ConfigError(f"goeswith has no column {ours!r} to map {theirs} to; {hint}")
     absent = {ours: theirs for ours, theirs in columns.items() if theirs not in have}
     if absent:
-        several = ", ".join(f"{theirs!r} to take {ours} from" for ours, theirs in absent.items())
+        several = ", ".join(f"{theirs!r} to map to {ours}" for ours, theirs in absent.items())
         nearest = {theirs: nearest_header(theirs, have) for theirs in absent.values()}
         hints = [f"did you mean {near!r} instead of {theirs!r}?" for theirs, near in nearest.items() if near]
         raise ConfigError(
@@ -65,11 +65,13 @@ def under_our_names(sheet: Sheet, columns: dict[str, str]) -> pl.DataFrame:
         *(pl.col(name).alias(f"other_{name}" if name in {*mapped, "row"} else name) for name in kept),
         **{ours: pl.col(theirs) for ours, theirs in mapped.items()},
     )
-    text = [words(table[name]).alias(name) for name in table.columns if name in TEXTS - {"title"}]
+    text = [
+        (ids if name in IDS else words)(table[name]).alias(name) for name in table.columns if name in TEXTS - {"title"}
+    ]
     if "title" in table.columns:
         text.append(table["title"].cast(pl.String).str.strip_chars())
-    ids = [pl.col(name).fill_null("") for name in IDS if name in table.columns]
-    return table.with_columns(text).with_columns(ids).select(sheet.rows, pl.all())
+    named = [pl.col(name).fill_null("") for name in IDS if name in table.columns]
+    return table.with_columns(text).with_columns(named).select(sheet.rows, pl.all())
 
 
 def need_columns(tables: dict[Path, tuple[pl.DataFrame, list[str]]]) -> None:
