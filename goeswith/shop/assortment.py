@@ -97,7 +97,7 @@ class Assortment:
         refused = self.index.grammar.refusal(shelf.values("group", rows), groups)
         if refused:
             raise CatalogueError(
-                f"the slots {', '.join(slots)} do not fit: {refused}; leave one out", reason="bad_slots"
+                f"the slots {', '.join(slots)} do not fit: {refused}; leave one out", reason="impossible_slot"
             )
 
     def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:
@@ -115,12 +115,14 @@ class Assortment:
             raise CatalogueError(
                 f"these items do not make an outfit: {' and '.join(wrong)}; remove one or name a slot",
                 reason="no_outfit",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
         if not set(groups) & set(WORN):
             raise CatalogueError(
                 f"no outfits are known around the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
                 "name the slots to fill, e.g. shoes",
                 reason="no_outfit",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
         there = shelf.codes("group")[1]
         choices = [
@@ -128,7 +130,7 @@ class Assortment:
         ]
         choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
         if not choices:
-            raise CatalogueError("the outfit is complete; name a slot to add to it", reason="no_outfit")
+            raise CatalogueError("the outfit is complete; name a slot to add to it", reason="nothing_lacks")
         counts = _shares([share for _, share in choices], k)
         return [(slots, count) for (slots, _), count in zip(choices, counts, strict=True) if count]
 
@@ -194,7 +196,8 @@ class Assortment:
                 allowed.append(fitting)
         if not allowed:
             raise CatalogueError(
-                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters",
+                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters"
+                f"{' or allow other seasons and genders (coherent)' if coherent else ''}",
                 reason="nothing_fits",
             )
         taste = self.index.taste

@@ -136,8 +136,7 @@ class Stylist:
         """Looks around rows (n,) with the slots filled; see `complete`."""
         if len(rows) + len(slots) > LONGEST:
             raise CatalogueError(
-                f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer",
-                reason="too_many_items",
+                f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
             )
         template, notes = self.assortment.template(
             rows, slots, filters, budget, coherent=coherent, popularity=popularity
@@ -155,7 +154,7 @@ class Stylist:
         while common is not None and len(chosen.items) < k and len(template.slots) > common:
             # Around the best looks a search finds their variations; the next one goes without what they have.
             rest = template.without(chosen.items[:, len(rows) :])
-            more = self._search(rest, beam, diversity, full) if rest is not None else None
+            more = None if rest is None else _scored(grow(self.index, rest, -(-beam // 2), diversity, full))
             if more is None or not len(more.items):
                 break
             count = k - len(chosen.items)
@@ -172,8 +171,7 @@ class Stylist:
         found = grow(self.index, template, beam, diversity, full)
         if len(template.slots) > 1:
             found = refine(self.index, template, found, diversity, full)
-        scored = ~np.isnan(found.scores)
-        return Beam(found.items[scored], found.scores[scored])
+        return _scored(found)
 
     def fill(
         self,
@@ -290,6 +288,12 @@ class Stylist:
                 item_ids=item_ids,
             )
         return scores
+
+
+def _scored(found: Beam) -> Beam:
+    """Those looks that have a score."""
+    there = ~np.isnan(found.scores)
+    return Beam(found.items[there], found.scores[there])
 
 
 def _check(*, k: int = 1, beam: int = 1, diversity: float = 0.0, budget: float | None = None) -> None:

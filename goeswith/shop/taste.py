@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import safe_open
@@ -127,11 +127,10 @@ class Taste:
     def load(cls, path: Path) -> Taste:
         """What `save` wrote."""
         with safe_open(path, framework="numpy") as file:
-            rest = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in json.loads(file.metadata()["taste"]).items()
-            }
-            return cls(popularity=file.get_tensor("popularity"), hubs=file.get_tensor("hubs"), **rest)
+            told: dict[str, Any] = json.loads(file.metadata()["taste"])
+            told |= {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+            told |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
+            return cls(**told)
 
     def __str__(self) -> str:
         (before, after), (few, many) = self.recall, self.distinct

@@ -89,7 +89,7 @@ def test_a_changed_catalogue_is_told(world, tmp_path):
     gone = Index(tmp_path / "index")
     for index in (opened, gone):  # one was open before
         assert f"the data set {moved} is gone, and with it the pictures and the catalogue" in index.stale
-        assert "put it back, or import it again and run goeswith index" in index.stale
+        assert "restore it, or import it again and run goeswith index" in index.stale
     assert gone.images is None
 
 
@@ -120,8 +120,8 @@ def test_states_of_another_index_are_refused(copied):
     [
         ("{", "is not valid JSON .*; build the index again with goeswith index"),
         ("[]", "holds a list where a dict is expected; build the index again with goeswith index"),
-        ('{"format": 99}', "is an index of format 99 and this program reads format 2; make it anew"),
-        ('{"format": 2}', "lacks 'model'; make the index anew"),
+        ('{"format": 99}', "is an index of format 99 but this version reads format 2; build it again"),
+        ('{"format": 2}', "lacks 'model'; build the index again"),
     ],
 )
 def test_a_broken_index_json_says_so(copied, text, words):
@@ -132,7 +132,7 @@ def test_a_broken_index_json_says_so(copied, text, words):
 
 def test_what_is_no_index_says_so(tmp_path, world):
     dataset, run, _ = world
-    with pytest.raises(DataError, match=r"is no index \(it has no index.json\); make one: goeswith index"):
+    with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); build one: goeswith index"):
         Index(tmp_path)
     with pytest.raises(ModelError, match="exists and is not an index; choose another --out"):
         build_index(run, dataset, tmp_path)

@@ -183,6 +183,9 @@ async def complete(request: Request, given: CompleteGiven) -> Any:
             budget=given.budget,
             k=given.k,
             diversity=given.diversity,
+            common=given.common,
+            popularity=given.popularity,
+            coherent=given.coherent,
         )
 
     return {"looks": await _shop(request).ask(made)}
@@ -194,7 +197,15 @@ async def fill(request: Request, given: FillGiven) -> Any:
     filters = given.filters.filters()
 
     def made(stylist: Stylist) -> Any:
-        return stylist.fill(given.items, given.slot, filters=filters, k=given.k, diversity=given.diversity)
+        return stylist.fill(
+            given.items,
+            given.slot,
+            filters=filters,
+            k=given.k,
+            diversity=given.diversity,
+            popularity=given.popularity,
+            coherent=given.coherent,
+        )
 
     return {"looks": await _shop(request).ask(made)}
 
@@ -205,7 +216,7 @@ async def improve(request: Request, given: ImproveGiven) -> Any:
     filters = given.filters.filters()
 
     def made(stylist: Stylist) -> Any:
-        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k)
+        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k, coherent=given.coherent)
 
     return {"swaps": await _shop(request).ask(made)}
 

@@ -34,6 +34,11 @@ Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
 Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
 Money = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Popularity = Annotated[
+    float | None,
+    Field(ge=0, le=1, description="0: taste alone; 1: bestsellers; null: as fitted on validation outfits."),
+]
+Coherent = Annotated[bool, Field(description="Add only items of the season and gender of the given ones.")]
 Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
@@ -78,6 +83,9 @@ class CompleteGiven(Given):
     budget: Money | None = Field(None, description="Of the whole look.")
     k: Wanted = 5
     diversity: Share = 0.0
+    common: int = Field(1, ge=0, le=limits.SLOTS, description="Added items that two looks may have in common.")
+    popularity: Popularity = None
+    coherent: Coherent = True
 
 
 class FillGiven(Given):
@@ -88,6 +96,8 @@ class FillGiven(Given):
     filters: FiltersGiven = FiltersGiven()
     k: Wanted = 10
     diversity: Share = 0.0
+    popularity: Popularity = None
+    coherent: Coherent = True
 
 
 class ImproveGiven(Given):
@@ -97,6 +107,7 @@ class ImproveGiven(Given):
     locked: Items = []
     filters: FiltersGiven = FiltersGiven()
     k: Wanted = 5
+    coherent: Coherent = True
 
 
 class ExplainGiven(Given):
