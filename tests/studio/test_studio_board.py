@@ -101,7 +101,7 @@ def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypat
     told = wall.stylist.judge(ids).score
     assert told < 0
     text = client.get("/board?on=" + "&on=".join(ids)).text
-    assert f"has a score of −{-told:.2f}, and" in text
+    assert f"has a score of −{-told:.2f}, with" in text
     assert f'id="verdict">−{-told:.2f}<' in text
 
 
