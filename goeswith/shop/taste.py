@@ -2,7 +2,7 @@
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
 them too. Both are measured when the index is built, and weighed so that most of the worn items of the validation
-outfits are found again; see `goeswith.evaluate.reranking`.
+outfits are found again while the answers stay varied; see `goeswith.evaluate.reranking`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from goeswith.errors import CatalogueError
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import Judged, distinct, fit, hub_means, log_popularity, recall, temperature
+from goeswith.evaluate.reranking import VARIETY, Judged, distinct, fit, hub_means, log_popularity, recall, temperature
 from goeswith.evaluate.reranking import Reranking as Setting
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ LEAST = 100
 """Gaps of validation outfits without which nothing is fitted."""
 MOST, BUDGET = 500, 1 << 19
 """Gaps of a draw and scores that it may cost."""
-SLACK = 0.01
-"""Recall that is given away for variety: of the settings this near the best, the one with most distinct answers."""
 LONGEST = 32
 """Items of the largest look that is told apart."""
 
@@ -77,7 +75,7 @@ class Taste:
         pair, rest = ([*_judged(scorer, gaps, popularity, hubs)] for gaps in drawn)
         small, large = temperature(pair), temperature(rest)
         blocks = [*pair, *(block._replace(scores=block.scores * (small / large)) for block in rest)]
-        setting = fit(blocks, slack=SLACK)
+        setting = fit(blocks, variety=VARIETY)
         plain = Setting(0.0, 0.0, setting.temperature)
         return cls(
             popularity=popularity.astype(np.float32),
