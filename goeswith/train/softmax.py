@@ -1,11 +1,17 @@
-"""Softmax: a loss in which, for each gap of each outfit, all items of the batch of like kind are wrong answers."""
+"""Softmax: losses in which the right item of a gap is told from many wrong ones at once.
+
+`BatchSoftmax` is for models that have queries of gaps and keys of items: all items of the batch are at hand for the
+price of one matrix product. `CandidateSoftmax` is for any other: each candidate costs the score of a whole outfit, so
+there are few of them.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from goeswith.data.catalogue import Catalogue
@@ -54,3 +60,16 @@ class BatchSoftmax:
         others = torch.where(batch.mask[owner], batch.items[owner], truth[:, None])
         answers.scatter_(1, others, False)
         return answers.scatter_(1, truth[:, None], True)
+
+
+class CandidateSoftmax(nn.Module):
+    """−ln softmax of scale · y over an outfit and r corruptions of one of its gaps; the scale is learned, from 10."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+
+    def forward(self, right: Tensor, wrong: Tensor) -> Tensor:
+        """The mean over outfits, of scores (B,) and those of their corruptions (B, r)."""
+        scores = self.log_scale.exp() * torch.cat([right[:, None], wrong], dim=1)
+        return cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long))
