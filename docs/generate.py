@@ -1,4 +1,4 @@
-"""Write the generated parts of the documents: docs/cli.md, the README's file map, tables of settings and of models.
+"""Write the generated parts of the documents: docs/cli.md, the map of modules, tables of settings and of models.
 
 ``--check`` writes nothing and says whether they are up to date.
 """
@@ -10,13 +10,14 @@ import dataclasses
 import re
 import sys
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 import typer.core
 import typer.main
+from import_graph import ROOMS, between_rooms, imports, room
 
 from goeswith.cli.main import app
 from goeswith.data.catalogue import GROUPS
@@ -26,8 +27,8 @@ from goeswith.train.loop import TrainConfig
 from goeswith.train.rule_teacher import RulesConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-MAP = re.compile(r"(?<=\n## Files\n\n).*?(?=\n## )", re.DOTALL)
-PART = re.compile(r"(<!-- (settings|models)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL)
+_SHOWN = (".py", ".html", ".md", ".css", ".js", ".svg", ".toml")
+PART = re.compile(r"(<!-- (settings|models|rooms|modules)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL)
 DIM, CATEGORIES = 1280, 100
 """What parameters are counted for: the features of the default encoder, and so many categories."""
 OTHER_SETTINGS = {"training": TrainConfig, "designers": DesignersConfig, "rules": RulesConfig}
@@ -71,10 +72,39 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> li
         return parts
 
 
-def file_map() -> str:
-    """A table of the package's modules, each with the first line of its docstring."""
-    modules = sorted((ROOT / "goeswith").rglob("*.py"), key=lambda p: (len(p.parts), p))
-    return _table(["file", "what"], ([f"`{path.relative_to(ROOT)}`", _first(path)] for path in modules))
+def rooms() -> str:
+    """The rooms in the order in which they may import, with what they hold and import from."""
+    arrows = between_rooms(imports())
+    rows = (
+        [
+            f"`{name}`",
+            _first(ROOT / "goeswith" / name / "__init__.py").partition(": ")[2] or "The command line.",
+            ", ".join(f"`{other}`" for other in ROOMS if other in arrows[name]),
+        ]
+        for name in ROOMS
+    )
+    return _table(["room", "what", "imports from"], rows)
+
+
+def map_of_modules() -> str:
+    """For the top and each room a table of its modules, templates and styles, with what each is."""
+    package = ROOT / "goeswith"
+    files = sorted(path for path in package.rglob("*") if path.suffix in _SHOWN and path.name != "__init__.py")
+    parts = []
+    for name in ("", *ROOMS):
+        inside = [path for path in files if room(".".join(path.relative_to(ROOT).parts)) == name]
+        rows = ([f"`{path.relative_to(package).as_posix()}`", _what(path)] for path in inside)
+        parts.append(f"### {name or 'At the top'}\n\n{_table(['file', 'what'], rows)}")
+    return "\n".join(parts)
+
+
+def _what(path: Path) -> str:
+    """The first sentence of a module; of a template or style, that it is one."""
+    if path.suffix == ".py":
+        return _first(path)
+    return {".html": "template of a page", ".md": "template", ".css": "style", ".js": "script", ".svg": "picture"}.get(
+        path.suffix, "words"
+    )
 
 
 def settings(name: str) -> str:
@@ -143,18 +173,21 @@ def _table(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 def with_parts(text: str) -> str:
-    """A page with the parts between ``<!-- settings of NAME -->`` or ``<!-- models -->`` and ``<!-- end -->`` anew."""
-    return PART.sub(lambda m: f"{m[1]}\n{settings(m[3]) if m[2] == 'settings' else models()}\n{m[4].strip()}", text)
+    """A page with the parts between ``<!-- settings of NAME -->`` (or models, rooms, modules) and ``<!-- end -->``."""
+    makers: dict[str, Callable[[str], str]] = {
+        "settings": settings,
+        "models": lambda _: models(),
+        "rooms": lambda _: rooms(),
+        "modules": lambda _: map_of_modules(),
+    }
+    return PART.sub(lambda m: f"{m[1]}\n{makers[m[2]](m[3])}\n{m[4].strip()}", text)
 
 
 def main() -> int:
     """Write what is stale, or with ``--check`` name it; returns the exit code."""
-    readme, pages = ROOT / "README.md", sorted((ROOT / "docs").rglob("*.md"))
+    pages = sorted((ROOT / "docs").rglob("*.md"))
     wanted = {path: with_parts(path.read_text()) for path in pages if PART.search(path.read_text())}
-    wanted |= {
-        ROOT / "docs" / "cli.md": help_text(),
-        readme: MAP.sub(lambda _: file_map(), readme.read_text(), count=1),
-    }
+    wanted[ROOT / "docs" / "cli.md"] = help_text()
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
         for path in stale:

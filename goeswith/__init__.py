@@ -16,7 +16,7 @@ _HOME = {
     "Outfits": "data.outfits",
     "Stylist": "shop.stylist",
     "build_index": "shop.build",
-    "from_pretrained": "train.export",
+    "from_pretrained": "train.pretrained",
 }
 __all__ = ["__version__", *sorted(_HOME)]
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from goeswith.shop.build import build_index as build_index
     from goeswith.shop.index import Index as Index
     from goeswith.shop.stylist import Stylist as Stylist
-    from goeswith.train.export import from_pretrained as from_pretrained
+    from goeswith.train.pretrained import from_pretrained as from_pretrained
 
 
 def __getattr__(name: str) -> object:

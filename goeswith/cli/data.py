@@ -24,61 +24,19 @@ def import_(
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
 ) -> None:
     """Bring outfits as they were published, or your own tables, into a data set folder."""
-    import os
-    import tempfile
-
-    from goeswith.data.dataset import Dataset, create
-    from goeswith.data.readers import read
-    from goeswith.data.splits import describe
-    from goeswith.data.update import Updated, expect_updatable
-    from goeswith.data.update import update as update_dataset
-    from goeswith.files import sweep
+    from goeswith.data.importing import import_data
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options = _options(layout, option, column, outfits)
-    dest = paths[-1]
-    again: dict[str, str] = {}
-    if update:
-        expect_updatable(dest, layout=layout, seed=seed)
-        mapped = options.get("columns", {})
-        before = Dataset(dest).info.get("columns", {}) if dest.exists() else {}
-        again = {ours: theirs for ours, theirs in before.items() if ours not in mapped}
-        if again:
-            options["columns"] = again | mapped
-    elif dest.exists():
-        hint = "" if layout == "sample" else ", or bring it up to date with --update"
-        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
-    try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
-    sweep(dest)
-    # Beside DEST, so that drawn pictures are linked and not copied.
-    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
-        if layout == "sample":
-            with bar("draw") as progress:
-                imported = read(layout, None, workdir=Path(work), seed=seed or 0, progress=progress, **options)
-        else:
-            imported = read(layout, paths[0], workdir=Path(work), **options)
-        if update:
-            done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
-        else:
-            done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    info = done.dataset.info
-    typer.echo(f"{dest}: {info['items']:,} items, {info['pictures']:,} pictures, {info['outfits']:,} outfits")
-    if again:
-        typer.echo(f"  columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in again.items())}")
+    options, dest = _options(layout, option, column, outfits), paths[-1]
+    source = paths[0] if len(paths) == 2 else None
+    with bar("draw") as progress:
+        done = import_data(
+            layout, source, dest, options=options, update=update, name=name, seed=seed, progress=progress
+        )
+    typer.echo(f"{dest}: {done.summary}")
     for line in done.lines:
         typer.echo(f"  {line}")
-    if not done.unchanged:
-        for line in describe(info["split_report"]):
-            typer.echo(f"  {line}")
-    for reason, count in imported.skipped.items():
-        if count:
-            typer.echo(f"  skipped {count:,}: {reason}")
-    for note in imported.notes if done.unchanged else info["notes"]:
-        typer.echo(f"  note: {note}")
 
 
 def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:

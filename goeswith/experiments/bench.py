@@ -6,7 +6,6 @@ recipe.toml  runs/<model>-seed<s>/  teachers/  search/  results.json  results.md
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import multiprocessing
 import os
@@ -16,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import polars as pl
@@ -25,15 +24,17 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import load_features
 from goeswith.data.freeze import freeze
 from goeswith.data.questions import Questions, read_info, read_questions
-from goeswith.errors import DataError, GoeswithError, ModelError
+from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.audit import yardsticks
-from goeswith.evaluate.evaluate import Report, answer, report, signature
+from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.seeds import Sittings, means
+from goeswith.experiments.jobs import Job, answers_file, students, work
 from goeswith.experiments.recipes import GIVEN, WITH_RULES, Contender, Recipe
-from goeswith.experiments.scoreboard import Board, Row, Told, write_board
+from goeswith.experiments.results import Board, Row, Told
+from goeswith.experiments.scoreboard import write_board
+from goeswith.experiments.search import search as search_settings
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.models import Scorer
-from goeswith.train.run import Run, followed, train
 
 Say = Callable[[str], None]
 """Is told one line at a time."""
@@ -41,23 +42,6 @@ MARK = "recipe.json"
 """The file by which a folder is known as a bench's."""
 _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 """One thread a process: for models as small as these several runs side by side beat one run on all cores."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training, and the questions that the run is asked: all that a process of its own needs to know.
-
-    teacher: a data set or a run. questions: files; the answers stand in the run's folder ``answers``.
-    """
-
-    model: str
-    dataset: str
-    out: Path
-    settings: tuple[str, ...]
-    encoder: str | None
-    teacher: str | None = None
-    rules: str | None = None
-    questions: tuple[Path, ...] = ()
 
 
 def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, say: Say = print) -> Board:
@@ -129,113 +113,6 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
     return files, absent
 
 
-def students(
-    recipe: Recipe, out: Path, files: Sequence[Path] = ()
-) -> dict[tuple[Contender, int], tuple[Job, Job | None]]:
-    """Each contender with each seed → its training, and that of its teacher where it has a trained one.
-
-    One teacher serves all whose settings ask for the same.
-    """
-    found: dict[tuple[Contender, int], tuple[Job, Job | None]] = {}
-    for contender in recipe.models:
-        for seed in recipe.seeds:
-            lesson = _lesson(recipe, contender, seed, out)
-            source = recipe.dataset if contender.teacher == "own" else recipe.designers
-            told = (*contender.settings, f"seed={seed}")
-            job = Job(
-                model=contender.model,
-                dataset=recipe.dataset,
-                out=out / "runs" / f"{contender.slug}-seed{seed}",
-                settings=told if lesson is None else tuple(s for s in told if not s.startswith("teacher.")),
-                encoder=recipe.encoder,
-                teacher=str(lesson.out) if lesson else source if contender.teacher else None,
-                rules=contender.rules or None,
-                questions=tuple(files),
-            )
-            found[contender, seed] = job, lesson
-    return found
-
-
-def _lesson(recipe: Recipe, contender: Contender, seed: int, out: Path) -> Job | None:
-    """The training of a contender's teacher; None where it has none that is trained before the student."""
-    if not contender.teacher:
-        return None
-    configs = contender.configs([f"seed={seed}"])
-    if configs["designers"].untrained or configs["designers"].teaching != "frozen":
-        return None
-    source = recipe.dataset if contender.teacher == "own" else recipe.designers
-    settings = (*followed(configs["model"], configs["train"]), *contender.theirs)
-    digest = hashlib.sha256(json.dumps([source, recipe.encoder, settings]).encode()).hexdigest()[:10]
-    folder = out / "teachers" / f"{'shuffled' if contender.teacher == 'shuffled' else 'trained'}-seed{seed}-{digest}"
-    return Job("teacher", source, folder, settings, recipe.encoder)
-
-
-def work(job: Job) -> Told | str:
-    """Train, and answer what is not answered yet; in a process of its own. Returns why where it cannot be done."""
-    try:
-        dataset = Dataset(job.dataset)
-        run = train(
-            job.model,
-            dataset,
-            job.out,
-            teacher=job.teacher,
-            rules=job.rules,
-            settings=job.settings,
-            encoder=job.encoder,
-        )
-        _answer(run, dataset, job)
-    except GoeswithError as error:
-        return str(error)
-    told = run.config["result"]
-    return Told(
-        parameters=sum(p.numel() for p in run.model.parameters()),
-        attributes=run.config["settings"].get("attributes") if job.model == "add-gnn" else None,
-        seconds=told["seconds"],
-        best_epoch=told["best_epoch"],
-        valid_auc=told["valid_auc"],
-        history=told["history"],
-    )
-
-
-def _answer(run: Run, dataset: Dataset, job: Job) -> None:
-    """Write what is not answered yet by a run, and by the teacher q where rules taught it.
-
-    Raises:
-        DataError: the rule file has no rule.
-    """
-    stale = []
-    for file in job.questions:
-        questions = read_questions(file, dataset.catalogue)
-        paths = [_answers(job, file, rules) for rules in ((False, True) if job.rules else (False,))]
-        if not all(_current(path, questions, dataset) for path in paths):
-            stale.append((questions, paths))
-    if not stale:
-        return
-    student = run.scorer(dataset)
-    scorers: list[Scorer] = [student]
-    if job.rules:
-        taught = run.taught(student, dataset.catalogue)
-        if taught is None:
-            raise DataError(f"{job.rules} has no rule to teach with; add one or leave the rules out")
-        scorers.append(taught)
-    for questions, paths in stale:
-        for scorer, path in zip(scorers, paths, strict=True):
-            report(answer(scorer, questions), dataset).write(path)
-
-
-def _answers(job: Job, file: Path, rules: bool) -> Path:
-    return job.out / "answers" / f"{file.stem}{'-with-rules' if rules else ''}.parquet"
-
-
-def _current(path: Path, questions: Questions, dataset: Dataset) -> bool:
-    """Whether answers are there, and are to these very questions."""
-    if not path.is_file():
-        return False
-    asked = questions.frame.select("task", "negatives").unique().iter_rows()
-    there = {line["signature"] for line in json.loads(read_info(path)["summary"])}
-    return there == {signature(questions, dataset, task, negatives) for task, negatives in asked}
-
-
 def _read(path: Path) -> Report:
     told = read_info(path)
     return Report(told["scorer"], pl.read_parquet(path, glob=False), json.loads(told["summary"]))
@@ -259,7 +136,8 @@ def _contend(recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPool
             name = contender.name + (WITH_RULES if rules else "")
             note = contender.note or " ".join(contender.settings)
             sittings: Sittings = [
-                [_read(_answers(wanted[contender, seed][0], file, rules)) for file in files] for seed in recipe.seeds
+                [_read(answers_file(wanted[contender, seed][0], file, rules)) for file in files]
+                for seed in recipe.seeds
             ] if not failed else []  # fmt: skip
             measured = means(name, sittings) if sittings else {}
             rows.append(Row(name, contender.kind, measured, note, [] if rules else told, failed, contender))
@@ -304,10 +182,8 @@ def _line(contender: Contender, seed: int, told: Told | str) -> str:
 
 def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor, say: Say) -> Recipe:
     """The recipe with the best settings that a search found for each model, searches side by side."""
-    from goeswith.experiments.search import search
-
     wanted = dict.fromkeys(contender.like or contender for contender in recipe.models)
-    sent = {c: pool.submit(search, recipe, c, out / "search" / c.slug, trials) for c in wanted}
+    sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in wanted}
     found = {}
     for contender, future in sent.items():
         found[contender] = future.result()

@@ -14,7 +14,7 @@ from goeswith.tables import Column, column, headlines, title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from goeswith.experiments.scoreboard import Board, Row
+    from goeswith.experiments.results import Board, Row
 
 WARM = "#b3261e"
 _COLOURS = {"floor": QUIET, "ceiling": QUIET, "model": ACCENT, "control": WARM}

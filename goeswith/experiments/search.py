@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from goeswith.errors import ConfigError, DataError
+from goeswith.experiments.jobs import students, work
 from goeswith.experiments.recipes import Contender, Recipe
 from goeswith.files import fresh_file
 
@@ -115,8 +116,6 @@ def _told(params: dict[str, Any]) -> list[str]:
 
 def _try(recipe: Recipe, contender: Contender, out: Path, number: int) -> dict[str, Any]:
     """What a trial reached, or why it failed."""
-    from goeswith.experiments.bench import students, work
-
     alone = replace(recipe, models=(contender,), seeds=recipe.seeds[:1])
     [(job, lesson)] = students(alone, out).values()
     if lesson and isinstance(failed := work(lesson), str):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import GROUPS, Catalogue
+from goeswith.data.scorer import Chooser as Chooser
+from goeswith.data.scorer import Scorer as Scorer
 from goeswith.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,31 +38,6 @@ MODELS = {
 
 DEFAULT = "two-tower"
 """The model that is trained where none is named."""
-
-
-class Scorer(Protocol):
-    """Anything that scores outfits over one catalogue: floors, the sample's oracle, trained runs."""
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-        ...
-
-    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Scores (B,) float64 of outfits, higher = better; NaN where the scorer cannot answer.
-
-        items: (B, n) int64 catalogue rows. mask: (B, n) bool, True = a real item.
-        """
-        ...
-
-
-@runtime_checkable
-class Chooser(Scorer, Protocol):
-    """A scorer that judges the candidates of a question together."""
-
-    def choose(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Scores (B, m) float64 of candidates (B, m) beside outfits with a gap (B, n), comparable within a row."""
-        ...
 
 
 class ItemStates(NamedTuple):

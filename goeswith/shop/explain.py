@@ -3,58 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from goeswith.data.filters import Filters
-from goeswith.shop.active_rules import Fired, fired
+from goeswith.shop.active_rules import fired
 from goeswith.shop.contributions import attribute_shares, leave_one_out, pair_matrix
 from goeswith.shop.index import Index
+from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
 from goeswith.shop.wording import sentence
 from goeswith.tables import plain
-
-
-@dataclass(frozen=True)
-class Why:
-    """What lies behind the score of an outfit of n items.
-
-    pairs: (n, n) see `goeswith.shop.contributions.pair_matrix`, NaN on the diagonal. contributions: (n,) what the score
-    loses without each item, higher = it helps; NaN where an outfit of two leaves nothing to compare.
-    attributes: (K,) share of each attribute mask, which sum to the score; None for models without.
-    weakest_pair: places of the two items that go together worst. weakest_item: place of the item without which the
-    score is highest; of two items, which are equally to blame, the first.
-    rules: that fired, the most trusted first. swap: the best exchange of the weakest item, or of another where none of
-    that helps; None where none does or none was asked for. look: the outfit as it is judged.
-    """
-
-    item_ids: tuple[str, ...]
-    look: Look
-    pairs: np.ndarray
-    contributions: np.ndarray
-    attributes: np.ndarray | None
-    weakest_pair: tuple[int, int]
-    weakest_item: int
-    rules: tuple[Fired, ...]
-    swap: Swap | None
-    sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, for JSON; null where there is no number."""
-        return {
-            "item_ids": list(self.item_ids),
-            "look": asdict(self.look),
-            "pairs": [_plain(row) for row in self.pairs],
-            "contributions": _plain(self.contributions),
-            "attributes": None if self.attributes is None else _plain(self.attributes),
-            "weakest_pair": list(self.weakest_pair),
-            "weakest_item": self.weakest_item,
-            "rules": [asdict(rule) | {"says": str(rule)} for rule in self.rules],
-            "swap": None if self.swap is None else asdict(self.swap),
-            "sentence": self.sentence,
-        }
 
 
 def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, filters: Filters | None = None) -> Why:
@@ -140,7 +100,3 @@ def _standing(index: Index, score: float, size: int) -> float | None:
 
 def _number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:+.2f}"
-
-
-def _plain(values: np.ndarray) -> list[float | None]:
-    return [None if np.isnan(value) else value for value in values.tolist()]

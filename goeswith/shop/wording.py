@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -12,9 +11,7 @@ import polars as pl
 from goeswith.shop.active_rules import Fired
 from goeswith.shop.answers import Look, Swap
 from goeswith.shop.index import Index
-
-if TYPE_CHECKING:
-    from goeswith.shop.explain import Why
+from goeswith.shop.reasons import Why
 
 _LONG = 60  # letters of a title in the sentence
 _STEP = 5.0  # of 100 outfits: a smaller change of the standing is not worth a word

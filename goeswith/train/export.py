@@ -5,31 +5,55 @@ model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_e
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
-from goeswith.errors import DataError, GoeswithError, ModelError
+from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_folder, read_json
-from goeswith.models import MODELS
+from goeswith.models import MODELS, Vocabulary
 from goeswith.tables import Line, markdown, wide_table
 from goeswith.templates import environment
-from goeswith.train.run import Run
+from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
 
-FILES = ("model.safetensors", "config.json", "README.md", "rules.toml", "rules.safetensors")
-"""What a run is opened from; nothing else is taken from the hub."""
 _MEASURED = ("scorer", "task", "negatives", "metric", "value", "low", "high", "n", "unanswered", "signature")
-_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+class Trained(Protocol):
+    """What of a `goeswith.train.run.Run` is written."""
+
+    path: Path
+    title: str
+    config: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        ...
+
+    @property
+    def weights(self) -> Path:
+        """The file of the weights."""
+        ...
+
+    @property
+    def model(self) -> Any:
+        """The trained model, in eval mode."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The categories that it knows."""
+        ...
 
 
 class Beside(TypedDict, total=False):
@@ -41,30 +65,8 @@ class Beside(TypedDict, total=False):
     onnx: bool
 
 
-def from_pretrained(name: str | Path, *, revision: str | None = None) -> Run:
-    """Open a run from a folder, or from the Hugging Face hub where no folder has that name.
-
-    Args:
-        name: a folder that `Run.save_pretrained` wrote (a run's own serves too), or ``owner/name`` on the hub.
-        revision: branch, tag or commit on the hub.
-
-    Raises:
-        ModelError: there is neither, it cannot be fetched, or it holds no run that is whole.
-    """
-    if Path(name).exists():
-        if revision is not None:
-            raise ModelError(f"{name} is a folder here and has no revision {revision!r}; leave the revision out")
-        return Run(name)
-    if not _HUB.fullmatch(str(name)):
-        raise ModelError(f"there is no folder {name}, and on the hub a model is called owner/name; check the name")
-    with _asking(f"there is no folder {name} here, and it cannot be fetched from the hub"):
-        found = Run(_hub().snapshot_download(str(name), revision=revision, allow_patterns=list(FILES)))
-    found.title = str(name).partition("/")[2]  # the folder of a snapshot is called by its commit
-    return found
-
-
 def save(
-    run: Run,
+    run: Trained,
     folder: str | Path,
     *,
     report: Iterable[Line] = (),
@@ -103,11 +105,13 @@ def save(
         if onnx:
             from goeswith.train.onnx import write_onnx
 
-            write_onnx(run, partial)
+            write_onnx(
+                run.model, partial, dim=run.config["dim"], categories=len(run.vocabulary.categories), name=run.name
+            )
     return folder
 
 
-def push(run: Run, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
+def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
     """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
 
     Args:
@@ -117,12 +121,12 @@ def push(run: Run, repo_id: str, *, private: bool = False, **told: Unpack[Beside
         ModelError: huggingface_hub is not installed, or the hub refuses.
         DataError: see `save`.
     """
-    if not _HUB.fullmatch(repo_id):
+    if not HUB_NAME.fullmatch(repo_id):
         raise ModelError(f"{repo_id!r} is no name on the hub; write owner/name")
-    api = _hub().HfApi()
+    api = hub_client().HfApi()
     with tempfile.TemporaryDirectory() as scratch:
         folder = save(run, Path(scratch) / "model", **told)
-        with _asking(f"{run.path} cannot be put on the hub as {repo_id}"):
+        with asking_hub(f"{run.path} cannot be put on the hub as {repo_id}"):
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"goeswith {run.name}")
     return str(address)
@@ -144,7 +148,7 @@ def read_report(path: Path | str) -> list[dict[str, Any]]:
 
 
 def card(
-    run: Run,
+    run: Trained,
     *,
     report: Iterable[Line] = (),
     datasets: Iterable[Dataset] = (),
@@ -175,7 +179,7 @@ def card(
     )
 
 
-def _front(run: Run, licence: str | None) -> str:
+def _front(run: Trained, licence: str | None) -> str:
     """What the hub reads: YAML, whose strings are written as JSON."""
     head: dict[str, Any] = {"library_name": "goeswith", "tags": ["fashion", "outfit-compatibility", run.name]}
     if licence is not None:
@@ -184,7 +188,7 @@ def _front(run: Run, licence: str | None) -> str:
     return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in head.items()), "---"])
 
 
-def _data(run: Run, datasets: list[Dataset]) -> str:
+def _data(run: Trained, datasets: list[Dataset]) -> str:
     """A table of what the run and its teacher were trained on."""
     trained = {"the model": run.config["dataset"]}
     if teacher := (run.config.get("knowledge") or {}).get("teacher"):
@@ -224,7 +228,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _results(run: Run, lines: list[Line]) -> list[dict[str, Any]]:
+def _results(run: Trained, lines: list[Line]) -> list[dict[str, Any]]:
     """For each signature a table of floors and run; lines of other scorers are not the card's matter."""
     if not lines:
         return []
@@ -252,31 +256,3 @@ def _results(run: Run, lines: list[Line]) -> list[dict[str, Any]]:
 
 def _is_floor(line: Line) -> bool:
     return "floor" in line
-
-
-def _hub() -> Any:
-    """The hub's client.
-
-    Raises:
-        ModelError: it is not installed.
-    """
-    try:
-        return import_module("huggingface_hub")
-    except ImportError as error:
-        raise ModelError(f"the hub needs a package that is not here ({error}): pip install 'goeswith[hub]'") from None
-
-
-@contextlib.contextmanager
-def _asking(failed: str) -> Iterator[None]:
-    """Whatever goes wrong between here and the hub, in one sentence: the errors of its HTTP library are of no one kind.
-
-    Raises:
-        ModelError: it went wrong.
-    """
-    try:
-        yield
-    except GoeswithError:
-        raise
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-        raise ModelError(f"{failed} ({type(error).__name__}: {reason}); check name, network and login") from None

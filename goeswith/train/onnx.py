@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +21,6 @@ from torch import Tensor, nn
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ModelError
 from goeswith.models import ItemStates
-
-if TYPE_CHECKING:
-    from goeswith.train.run import Run
 
 GRAPHS = ("item_encoder.onnx", "scorer.onnx")
 TOLERANCE = 1e-4
@@ -54,35 +51,37 @@ class OutfitScorer(nn.Module):
         return self.model.score(ItemStates(hidden, categories), OutfitBatch(items, mask))
 
 
-def write_onnx(run: Run, folder: Path) -> None:
-    """Write the two graphs of a run into a folder; the numbers of items, outfits and places are free in both.
+def write_onnx(model: Any, folder: Path, *, dim: int, categories: int, name: str) -> None:
+    """Write the two graphs of a model into a folder; the numbers of items, outfits and places are free in both.
+
+    dim: of the features. categories: how many it knows. name: what messages call it.
 
     Raises:
         ModelError: onnx, onnxscript or onnxruntime is not installed; the model cannot be written in this form, or
             the graphs do not give what torch gives.
     """
     runtime = _needed()
-    if getattr(run.model, "text", None) is not None:
+    if getattr(model, "text", None) is not None:
         raise ModelError(
-            f"{run.path} reads titles word by word (text=cnn), and a graph cannot look words up; leave --onnx out"
+            f"{name} reads titles word by word (text=cnn), and a graph cannot look words up; leave --onnx out"
         )
-    made = _sample(run, items=5, outfits=3, places=4)
+    made = _sample(dim, categories, items=5, outfits=3, places=4)
     any_items, any_outfits = {0: torch.export.Dim.DYNAMIC}, {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     free = {"features": any_items, "hidden": any_items, "categories": any_items} | dict.fromkeys(
         ("items", "mask"), any_outfits
     )
     try:
         with _quiet(), _unfused(), torch.no_grad():
-            made["hidden"] = run.model.encode_items(made["features"], made["categories"]).hidden
-            for name, graph, inputs, output in _graphs(run.model):
+            made["hidden"] = model.encode_items(made["features"], made["categories"]).hidden
+            for file, graph, inputs, output in _graphs(model):
                 given = tuple(made[key] for key in inputs)
                 torch.onnx.export(
-                    graph.eval(), given, folder / name, dynamo=True, external_data=False, verbose=False,
+                    graph.eval(), given, folder / file, dynamo=True, external_data=False, verbose=False,
                     input_names=inputs, output_names=[output], dynamic_shapes=tuple(free[key] for key in inputs),
                 )  # fmt: skip
     except Exception as error:  # the exporter raises errors of many kinds
-        raise ModelError(f"{run.name} cannot be written as ONNX ({_reason(error)}); leave --onnx out") from None
-    _check(run, folder, runtime)
+        raise ModelError(f"{name} cannot be written as ONNX ({_reason(error)}); leave --onnx out") from None
+    _check(model, folder, runtime, dim, categories, name)
 
 
 def _graphs(model: Any) -> list[tuple[str, nn.Module, list[str], str]]:
@@ -93,40 +92,40 @@ def _graphs(model: Any) -> list[tuple[str, nn.Module, list[str], str]]:
     ]
 
 
-def _sample(run: Run, items: int, outfits: int, places: int) -> dict[str, Tensor]:
+def _sample(dim: int, categories: int, items: int, outfits: int, places: int) -> dict[str, Tensor]:
     """Made-up items and outfits of two items or more, every category code among them as far as they go."""
     chance = torch.Generator().manual_seed(items)
     lengths = 2 + torch.arange(outfits) % (places - 1)
     return {
-        "features": torch.randn(items, run.config["dim"], generator=chance),
-        "categories": torch.arange(items) % (len(run.vocabulary.categories) + 1),
+        "features": torch.randn(items, dim, generator=chance),
+        "categories": torch.arange(items) % (categories + 1),
         "items": torch.randint(0, items, (outfits, places), generator=chance),
         "mask": torch.arange(places) < lengths[:, None],
     }
 
 
-def _check(run: Run, folder: Path, runtime: Any) -> None:
+def _check(model: Any, folder: Path, runtime: Any, dim: int, categories: int, name: str) -> None:
     """Ask torch and the graphs about a sample of other sizes than they were made with.
 
     Raises:
         ModelError: they differ.
     """
-    asked = _sample(run, items=23, outfits=41, places=6)
+    asked = _sample(dim, categories, items=23, outfits=41, places=6)
     told = {name: value.numpy() for name, value in asked.items()}
     with torch.inference_mode():
-        states = run.model.encode_items(asked["features"], asked["categories"])
+        states = model.encode_items(asked["features"], asked["categories"])
         wanted = {
             "hidden": states.hidden.numpy(),
-            "scores": run.model.score(states, OutfitBatch(asked["items"], asked["mask"])).numpy(),
+            "scores": model.score(states, OutfitBatch(asked["items"], asked["mask"])).numpy(),
         }
-    for name, _, _, output in _graphs(run.model):
+    for file, _, _, output in _graphs(model):
         try:
-            session = runtime.InferenceSession(str(folder / name), providers=["CPUExecutionProvider"])
+            session = runtime.InferenceSession(str(folder / file), providers=["CPUExecutionProvider"])
             (told[output],) = session.run([output], {node.name: told[node.name] for node in session.get_inputs()})
         except Exception as error:  # of onnxruntime's own kinds
-            raise ModelError(f"{name} of this {run.name} does not run ({_reason(error)}); leave --onnx out") from None
+            raise ModelError(f"{file} of this {name} does not run ({_reason(error)}); leave --onnx out") from None
         if not np.allclose(told[output], wanted[output], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
-            raise ModelError(f"{name} of this {run.name} does not give what torch gives; leave --onnx out")
+            raise ModelError(f"{file} of this {name} does not give what torch gives; leave --onnx out")
 
 
 def _reason(error: BaseException) -> str:

@@ -13,10 +13,12 @@ from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.errors import DataError, ModelError
 from goeswith.experiments import bench as module
-from goeswith.experiments.bench import bench, held, question_files, students
+from goeswith.experiments.bench import bench, held, question_files
+from goeswith.experiments.jobs import students
 from goeswith.experiments.plots import over_attributes
 from goeswith.experiments.recipes import Contender, Pairing, Recipe, read_recipe
-from goeswith.experiments.scoreboard import Board, Row, Told, as_latex, as_markdown
+from goeswith.experiments.results import Board, Row, Told
+from goeswith.experiments.scoreboard import as_latex, as_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")

@@ -6,7 +6,8 @@ import pytest
 
 from goeswith.evaluate.seeds import Mean
 from goeswith.experiments.plots import COSTS, costs
-from goeswith.experiments.scoreboard import _TRAINED, Row, Told, _training
+from goeswith.experiments.results import Row, Told
+from goeswith.experiments.scoreboard import _TRAINED, _training
 
 WHAT = ("fitb", "matched", "accuracy")
 

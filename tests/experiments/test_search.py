@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from goeswith.errors import ConfigError, DataError
-from goeswith.experiments import bench
+from goeswith.experiments import search as module
+from goeswith.experiments.jobs import Job
 from goeswith.experiments.recipes import Contender, Recipe
-from goeswith.experiments.scoreboard import Told
+from goeswith.experiments.results import Told
 from goeswith.experiments.search import Found, search, space
 
 CONTENDER = Contender("m", "add-gnn", settings=("epochs=1",))
@@ -23,14 +24,14 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     pytest.importorskip("optuna")
     asked: list[dict[str, str]] = []
 
-    def work(job: bench.Job) -> Told | str:
+    def work(job: Job) -> Told | str:
         settings = dict(s.split("=") for s in job.settings)
         asked.append(settings | {"out": job.out.name})
         if float(settings["learning_rate"]) > 8e-3:
             return "it diverged"
         return Told(1, None, 1.0, 1, int(settings["hidden"]) / 1000 - float(settings["dropout"]) / 100, [])
 
-    monkeypatch.setattr(bench, "work", work)
+    monkeypatch.setattr(module, "work", work)
     return asked
 
 
@@ -62,7 +63,7 @@ def test_a_search_goes_on_with_the_trials_that_it_would_have_made(tried: list[di
 def test_where_every_trial_fails_nothing_is_found(
     tried: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bench, "work", lambda job: "no outfits")
+    monkeypatch.setattr(module, "work", lambda job: "no outfits")
     assert search(RECIPE, CONTENDER, tmp_path, 2) == Found((), "all 2 trials failed, the last one: no outfits")
 
 

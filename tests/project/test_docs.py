@@ -40,7 +40,6 @@ NOT_RUN = {
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
     "goeswith import LAYOUT ": "a synopsis",
-    "goeswith train MODEL ": "a synopsis",
 }
 """How a command begins that the documents show and this does not run → why."""
 PARSED = {

@@ -11,16 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_generated_documents_are_up_to_date() -> None:
-    """The README's file map names every module of the folder, and docs/cli.md is the help as it is."""
+    """docs/architecture.md names every module with its room, and docs/cli.md is the help as it is."""
     told = subprocess.run([sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True)
     assert told.returncode == 0, told.stdout + told.stderr
-
-
-def test_the_file_map_names_every_module() -> None:
-    section = (ROOT / "README.md").read_text().split("\n## Files\n", 1)[1].split("\n## ", 1)[0]
-    mapped = dict(re.findall(r"^\| `([^`]+\.py)` \| (.*) \|$", section, flags=re.M))
-    assert set(mapped) == {p.relative_to(ROOT).as_posix() for p in (ROOT / "goeswith").rglob("*.py")}
-    assert all(mapped.values())
 
 
 def test_public_names_exist_and_are_typed() -> None:

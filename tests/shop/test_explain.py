@@ -21,8 +21,9 @@ from goeswith.evaluate.rule_votes import judge
 from goeswith.models import MODELS
 from goeswith.rules.rules import Rule, write_rules
 from goeswith.shop.build import build_index
-from goeswith.shop.explain import Why, explain, tables
+from goeswith.shop.explain import explain, tables
 from goeswith.shop.index import Index
+from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
 from goeswith.train.run import train
 

@@ -19,8 +19,8 @@ from goeswith.data.sample.drawing import draw
 from goeswith.data.sample.outfits import make_outfits
 from goeswith.data.sample.taste import Taste
 from goeswith.data.sample.wardrobe import POOLS, SMALLEST_POOL, make_items
+from goeswith.data.scorer import Scorer
 from goeswith.errors import ConfigError
-from goeswith.models import Scorer
 
 SMALLEST_ITEMS = SMALLEST_POOL * len(POOLS)
 SMALLEST_OUTFITS = 20

@@ -11,7 +11,8 @@ import numpy as np
 
 from goeswith.errors import GoeswithError
 from goeswith.shop.contributions import pair_matrix
-from goeswith.shop.explain import Why, explain
+from goeswith.shop.explain import explain
+from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages import obstacles
 from goeswith.studio.pages.board import Board, Drawing, address, draw

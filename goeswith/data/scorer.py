@@ -1,0 +1,32 @@
+"""Scorer: anything that scores outfits over one catalogue."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+class Scorer(Protocol):
+    """Anything that scores outfits over one catalogue: floors, the sample's oracle, trained runs."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64 of outfits, higher = better; NaN where the scorer cannot answer.
+
+        items: (B, n) int64 catalogue rows. mask: (B, n) bool, True = a real item.
+        """
+        ...
+
+
+@runtime_checkable
+class Chooser(Scorer, Protocol):
+    """A scorer that judges the candidates of a question together."""
+
+    def choose(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Scores (B, m) float64 of candidates (B, m) beside outfits with a gap (B, n), comparable within a row."""
+        ...

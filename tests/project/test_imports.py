@@ -1,0 +1,36 @@
+"""Rooms import in one direction, and no module imports itself by way of others."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "docs"))
+
+from import_graph import ROOMS, ROOT, backward, circle, imports, room
+
+
+def test_every_folder_of_the_package_is_a_room() -> None:
+    folders = {path.parent.name for path in (ROOT / "goeswith").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+
+
+def test_rooms_import_in_one_direction() -> None:
+    assert backward(imports()) == []
+
+
+def test_no_circles() -> None:
+    assert circle(imports()) == []
+
+
+def test_few_modules_stand_at_the_top() -> None:
+    top = {name for name in imports() if not room(name)}
+    assert len(top) <= 10, top
+
+
+def test_what_would_be_wrong_is_seen() -> None:
+    graph = {
+        "goeswith.data.a": {"goeswith.models.b", "goeswith.errors"},
+        "goeswith.models.b": {"goeswith.data.a"},
+        "goeswith.errors": set(),
+    }
+    assert backward(graph) == ["goeswith.data.a -> goeswith.models.b"]
+    assert set(circle(graph)) == {"goeswith.data.a", "goeswith.models.b"}
