@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.outfits import OutfitBatch
+from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.category_graph import category_graph
 from goeswith.models.first_order import expand
@@ -30,6 +31,9 @@ class AddGnnConfig:
     rank: of W_k where `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
     mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` takes ‖Θ‖² for ‖Θ‖.
     dropout: of the features while training; not in the paper, 0 by default.
+    start: of W_k, ``random`` (the paper says nothing of it) or the ``identity``, with which an untrained model praises
+    likeness. normalise: h⁰ of an item has norm 1, not in the paper; with the identity the untrained score without graph
+    is the mean cosine of the items' masked features.
     """
 
     attributes: int = 4
@@ -46,9 +50,13 @@ class AddGnnConfig:
     edges: Literal["counts", "uniform"] = "counts"
     self_loop: bool = False
     dropout: float = 0.0
+    start: Literal["random", "identity"] = "random"
+    normalise: bool = False
 
     def __post_init__(self) -> None:
         at_least(self, 1, "attributes", "hidden", "rank")
+        if self.start == "identity" and self.pair == "low-rank":
+            raise ConfigError("start=identity is for pair=full, symmetric or diagonal: no low-rank W_k is the identity")
         at_least(self, 0, "steps", "mask_weight", "weight_norm")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
@@ -164,6 +172,9 @@ class AddGnn(nn.Module):
             self.pair = nn.Parameter(torch.randn(2, k, h, config.rank) / (h * config.rank) ** 0.5)
         else:
             self.pair = nn.Parameter(torch.randn(k, h, h) / h)
+        if config.start == "identity":
+            with torch.no_grad():
+                self.pair.copy_(torch.ones(h) if config.pair == "diagonal" else torch.eye(h))
 
     def observe(self, data: TrainingData) -> None:
         """Count the edges (3) on training outfits."""
@@ -176,7 +187,10 @@ class AddGnn(nn.Module):
         if self.training and self.config.dropout:
             features = nn.functional.dropout(features, self.config.dropout)
         projected = self.attributes(features)
-        return ItemStates((projected + self.bias.to(projected.dtype)).tanh(), categories)
+        hidden = (projected + self.bias.to(projected.dtype)).tanh()
+        if self.config.normalise:
+            hidden = hidden / torch.linalg.vector_norm(hidden, dim=(1, 2), keepdim=True).clamp_min(1e-12)
+        return ItemStates(hidden, categories)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y of (8) for each outfit: (B,)."""
