@@ -220,9 +220,11 @@ class AddGnn(nn.Module):
             hidden = GatedStep.apply(hidden.reshape(-1, h), gathered, *weights).view(b, n, k, h)  # (6)
         return hidden
 
-    def bilinear(self, hidden: Tensor) -> Tensor:
-        """W_kᵀ h_k for (..., K, H): what (7) multiplies with the other item's h_k."""
+    def bilinear(self, hidden: Tensor, turned: bool = False) -> Tensor:
+        """W_kᵀ h_k for (..., K, H): what (7) multiplies with the other item's h_k; W_k h_k where it is `turned`."""
         weight, lead = self.pair, hidden.shape[:-2]
+        if turned:
+            weight = {"full": weight.mT, "low-rank": weight.flip(0)}.get(self.config.pair, weight)
         if self.config.pair == "diagonal":
             return hidden * weight
         by_attribute = hidden.reshape(-1, *hidden.shape[-2:]).transpose(0, 1)  # (K, rows, H)
@@ -259,6 +261,22 @@ class AddGnn(nn.Module):
     def keys(self, states: ItemStates) -> Tensor:
         """What a first stage searches: h⁰ (U, K·H)."""
         return states.hidden.flatten(1)
+
+    @property
+    def exact(self) -> bool:
+        """Whether candidates for a gap can be scored by inner products: without the graph, where y is linear in h⁰."""
+        return not self.config.steps
+
+    def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """(B, n, K·H): for each item of each outfit what its gap asks for, without the graph.
+
+        Its inner product with the item's key is the mean of P(i, j) and P(j, i) over the others j; y is the mean of
+        those over the items.
+        """
+        both = (self.bilinear(states.hidden) + self.bilinear(states.hidden, turned=True)).flatten(1) / 2
+        mask = batch.mask[:, :, None]
+        said = nn.functional.embedding(batch.items, both) * mask
+        return (said.sum(dim=1, keepdim=True) - said) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
 
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """Vectors (B, K·H) and offsets (B,): y ≈ query · key + offset for a candidate beside partial outfits (B, n).

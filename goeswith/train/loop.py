@@ -161,17 +161,13 @@ class _Loop:
         self.negatives = Negatives(data.catalogue, data.train, config.negatives, usable, [data.train])
         for source in knowledge:
             source.prepare(model)
-        self.candidates, self.batch_softmax = CandidateSoftmax(), None
-        if config.objective == "softmax" and hasattr(model, "gaps") and not knowledge:
-            self.batch_softmax = BatchSoftmax(data.catalogue, config.negatives, blanks(data.catalogue, config.blank))
-        learning = [model, self.knowledge]
-        if config.objective == "softmax" and self.batch_softmax is None:
-            learning.append(self.candidates)
+        self.blank = blanks(data.catalogue, config.blank)
+        self.softmax = self._softmax(knowledge)
+        learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
         trained = [p for part in learning for p in part.parameters() if p.requires_grad]
         self.optimiser = _optimiser(trained, config)
         self.precision = torch.bfloat16 if wants_bf16(config.precision) else torch.float32
         self.valid = valid_pairs(data, config)
-        self.blank = blanks(data.catalogue, config.blank)
         self.best: dict[str, Tensor] = {}
         self.best_knowledge: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
@@ -222,11 +218,16 @@ class _Loop:
 
     def step(self, places: np.ndarray) -> tuple[float, int]:
         """One optimiser step on the outfits at `places`; returns its loss and how many pairs or gaps taught it."""
-        return (
-            self._pairwise_step(places)
-            if self.batch_softmax is None
-            else self._softmax_step(places, self.batch_softmax)
-        )
+        if isinstance(self.softmax, BatchSoftmax):
+            return self._softmax_step(places, self.softmax)
+        return self._pairwise_step(places)
+
+    def _softmax(self, knowledge: list[Any]) -> BatchSoftmax | CandidateSoftmax | None:
+        if self.config.objective != "softmax":
+            return None
+        if getattr(self.model, "exact", False) and not knowledge:  # knowledge speaks of corruptions
+            return BatchSoftmax(self.data.catalogue, self.config.negatives, self.blank)
+        return CandidateSoftmax()
 
     def _softmax_step(self, places: np.ndarray, softmax: BatchSoftmax) -> tuple[float, int]:
         items, mask = (torch.from_numpy(x) for x in self.data.train.take(places).padded())
@@ -269,8 +270,8 @@ class _Loop:
             items, mask, corrupt, right, wrong = (x[~silent] for x in (items, mask, corrupt, right, wrong))
             both = torch.cat([items, corrupt.flatten(0, 1)])
             batch = OutfitBatch(place[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
-        if self.config.objective == "softmax":
-            objective = self.candidates(right, wrong)
+        if isinstance(self.softmax, CandidateSoftmax):
+            objective = self.softmax(right, wrong)
         else:
             objective = self.model.objective(right, wrong, states, batch)
         loss = objective + self.model.penalty()
@@ -320,7 +321,8 @@ class _Loop:
         """Write everything a later process needs to go on, in one atomic file, and the log."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"knowledge.{k}": v for k, v in self.knowledge.state_dict().items()}
-        tensors |= {f"candidates.{k}": v for k, v in self.candidates.state_dict().items()}
+        if self.softmax is not None:
+            tensors |= {f"softmax.{k}": v for k, v in self.softmax.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         tensors |= {f"best_knowledge.{k}": v for k, v in self.best_knowledge.items()}
         for place, state in self.optimiser.state_dict()["state"].items():
@@ -352,7 +354,8 @@ class _Loop:
             parts.setdefault(part, {})[rest] = tensor
         self.model.load_state_dict(parts["model"])
         self.knowledge.load_state_dict(parts.get("knowledge", {}))
-        self.candidates.load_state_dict(parts["candidates"])
+        if self.softmax is not None:
+            self.softmax.load_state_dict(parts["softmax"])
         self.best, self.best_knowledge = parts["best"], parts.get("best_knowledge", {})
         optimiser = copy.copy(self.optimiser.state_dict())
         optimiser["state"] = {}

@@ -19,9 +19,14 @@ from goeswith.data.negatives import pools
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates
 
+SCALE = 10.0
+"""What scores are multiplied by at the start of training."""
 
-class BatchSoftmax:
+
+class BatchSoftmax(nn.Module):
     """For item i of an outfit: −ln softmax of scale · y(i) over all distinct items of the batch from the pool of i.
+
+    y(i) is the score of an item in the gap that i leaves, query · key. The scale is learned, from `SCALE`.
 
     The other items of the outfit are left out of the pool. An item whose pool has no other item in the batch teaches
     nothing and counts for nothing.
@@ -33,13 +38,15 @@ class BatchSoftmax:
     """
 
     def __init__(self, catalogue: Catalogue, strategy: str, blank: Tensor | None = None) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
         self.pool = torch.from_numpy(pools(catalogue, strategy))
         self.blank = blank
 
-    def __call__(self, model: Any, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
+    def forward(self, model: Any, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
         """The mean over the gaps of a batch of B outfits, and how many gaps there are.
 
-        model: has `gaps`, `keys` and `scale`. states: of the U distinct items of the batch, which are the catalogue's
+        model: has `gaps` and `keys`. states: of the U distinct items of the batch, which are the catalogue's
         `rows` (U,).
         """
         gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
@@ -48,7 +55,7 @@ class BatchSoftmax:
         if not useful.any():
             return states.hidden.sum() * 0, 0
         queries = model.gaps(states, batch)[gap][useful].float()
-        scores = model.scale * (queries @ model.keys(states).float().T)
+        scores = self.log_scale.exp() * (queries @ model.keys(states).float().T)
         scores = scores.masked_fill(~answers[useful], -torch.inf)
         return cross_entropy(scores, truth[useful]), int(useful.sum())
 
@@ -63,11 +70,14 @@ class BatchSoftmax:
 
 
 class CandidateSoftmax(nn.Module):
-    """−ln softmax of scale · y over an outfit and r corruptions of one of its gaps; the scale is learned, from 10."""
+    """−ln softmax of scale · y over an outfit and r corruptions of one of its gaps.
+
+    The scale is learned, from `SCALE`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
 
     def forward(self, right: Tensor, wrong: Tensor) -> Tensor:
         """The mean over outfits, of scores (B,) and those of their corruptions (B, r)."""

@@ -195,3 +195,17 @@ def test_from_the_identity_an_untrained_model_is_the_mean_cosine_of_masked_featu
 def test_no_low_rank_matrix_is_the_identity() -> None:
     with pytest.raises(ConfigError, match="start=identity is for pair=full, symmetric or diagonal"):
         AddGnnConfig(start="identity", pair="low-rank")
+
+
+@pytest.mark.parametrize("pair", ["full", "symmetric", "diagonal", "low-rank"])
+def test_without_the_graph_the_score_is_the_mean_of_query_times_key(pair: str) -> None:
+    model, features, categories, batch = model_of(steps=0, pair=pair)
+    assert model.exact
+    assert not model_of()[0].exact
+    states = model.encode_items(features, categories)
+    gaps, keys = model.gaps(states, batch), model.keys(states)[batch.items]
+    values = (gaps * keys).sum(2) * batch.mask
+    torch.testing.assert_close(values.sum(1) / batch.mask.sum(1), model.score(states, batch))
+    pairs = model.pair_scores(states, batch)
+    both = (pairs + pairs.mT).sum(2) / 2 / (batch.mask.sum(1, keepdim=True) - 1)
+    torch.testing.assert_close(values, both * batch.mask)

@@ -71,12 +71,12 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
                 if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
             ]
             if len(pool) > 1:
-                scores = [float(model.scale * query @ keys[place]) for place in pool]
+                scores = [float(10 * query @ keys[place]) for place in pool]
                 right = scores[pool.index(rows.tolist().index(truth))]
                 losses.append(math.log(sum(math.exp(value) for value in scores)) - right)
     loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows)
     assert count == len(losses)
-    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_only_blanks_are_gaps(model: TwoTower) -> None:
@@ -91,7 +91,7 @@ def test_a_batch_that_has_no_wrong_answer_teaches_nothing(model: TwoTower) -> No
     loss, count = BatchSoftmax(CATALOGUE, "matched")(
         model, ItemStates(states.hidden[:3], states.categories[:3]), alone, rows[:3]
     )
-    assert (float(loss), count) == (0.0, 0)
+    assert (loss.item(), count) == (0.0, 0)
 
 
 @pytest.fixture
