@@ -222,7 +222,8 @@ class AddGnn(nn.Module):
 
     def bilinear(self, hidden: Tensor, turned: bool = False) -> Tensor:
         """W_kᵀ h_k for (..., K, H): what (7) multiplies with the other item's h_k; W_k h_k where it is `turned`."""
-        weight, lead = self.pair, hidden.shape[:-2]
+        weight: Tensor = self.pair
+        lead = hidden.shape[:-2]
         if turned:
             weight = {"full": weight.mT, "low-rank": weight.flip(0)}.get(self.config.pair, weight)
         if self.config.pair == "diagonal":
