@@ -1,4 +1,4 @@
-"""Filters: which items of a catalogue may be offered. They hold exactly: a value that is not known passes no filter."""
+"""Filters: which items of a catalogue may be offered. They are strict: an item whose value is unknown passes none."""
 
 from __future__ import annotations
 

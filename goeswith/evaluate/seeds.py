@@ -1,4 +1,4 @@
-"""Seeds: what a model that was trained several times measured, with intervals over seeds and outfits, and differences.
+"""Seeds: the mean over several trainings of one model, with intervals over seeds and outfits, and paired differences.
 
 The bootstrap is hierarchical: a draw has outfits drawn with replacement, the same for everyone who answered the same
 questions, and of a model's seeds as many, drawn with replacement. So an interval tells the luck of the questions and

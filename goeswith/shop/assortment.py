@@ -1,4 +1,4 @@
-"""Assortment: what of a shop's catalogue an outfit may be made of, and what may be offered for a slot of it."""
+"""Assortment: which items of a shop's catalogue an outfit may be made of, and which may be offered for a slot of it."""
 
 from __future__ import annotations
 

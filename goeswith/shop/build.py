@@ -1,4 +1,4 @@
-"""Indexing: the index of a data set made or brought up to date, in a folder that takes the old one's place at once."""
+"""Build: makes the index of a data set or brings it up to date, in a folder that replaces the old one at once."""
 
 from __future__ import annotations
 

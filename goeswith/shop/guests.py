@@ -1,4 +1,4 @@
-"""Guests: items that somebody brings along; what the encoder of a run sees in a picture or reads in a title."""
+"""Guest items: items that are not in the index, encoded from their picture or their title."""
 
 from __future__ import annotations
 

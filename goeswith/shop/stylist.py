@@ -1,4 +1,4 @@
-"""Look: judge outfits, complete them, fill a gap, improve them, find substitutes; over the index of a shop.
+"""Stylist: judges outfits, completes them, fills a gap, improves them, finds substitutes; over the index of a shop.
 
     stylist = Stylist(Index("index"))
     looks = stylist.complete(["s00042"], slots=["shoes", "bag"], filters=Filters(colours=("black",)), budget=200)

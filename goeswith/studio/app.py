@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -29,6 +30,8 @@ from goeswith.studio.service.shared import Shop
 
 log = logging.getLogger(__name__)
 
+FAREWELL_SECONDS = 0.3
+"""For those whose answers did not end in time to be told so, before the process ends."""
 REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
 """Of what Starlette itself refuses."""
 SAID = {"not_found": "the studio has no such page", "wrong_method": "this address cannot be opened; it answers a form"}
@@ -54,6 +57,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         shop.close()
+        if shop.busy:
+            await asyncio.sleep(FAREWELL_SECONDS)
 
     app = FastAPI(
         title="goeswith", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,

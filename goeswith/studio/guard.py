@@ -1,4 +1,4 @@
-"""Guard: what is looked at before a request reaches the app: who asks, from where, and how much it sends.
+"""Guard: checks a request before it reaches the app: who asks, from where, and how much it sends.
 
 Whatever happens behind it, the client gets an answer with the same headers; one that hangs up gets none, and what was
 computed for it is stopped.

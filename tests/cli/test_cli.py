@@ -31,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from goeswith.train.run import train
+    from goeswith.train.training import train
 
     out = tmp_path_factory.mktemp("runs") / "run"
     train("add-gnn", Dataset(world), out, settings=[s.removeprefix("--set=") for s in SMALL])

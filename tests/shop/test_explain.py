@@ -28,7 +28,7 @@ from goeswith.shop.explain import explain, tables
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 SCALE = Scale((0.0,) * 4, (1.0,) * 4, 1.0, 0.0, tuple(np.linspace(-2, 2, 201).tolist()), 99, "matched", 0.8)
 RULES = [Rule("colour", "red", "red", "+"), Rule("colour", "red", "blue", "-"), Rule("colour", "blue", "blue", "+")]

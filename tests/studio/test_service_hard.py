@@ -1,6 +1,5 @@
 """Service, attacked: requests that are none, bodies that do not end, clients that hang up, sockets that hold on."""
 
-import asyncio
 import io
 import logging
 import re
@@ -17,14 +16,11 @@ import uvicorn
 from served import OUTFIT
 from starlette.testclient import TestClient
 
-from goeswith.errors import CatalogueError
 from goeswith.shop.stylist import Look, Stylist
 from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
-from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.connections import Connection, LogBound
-from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused
-from goeswith.studio.service.workers import Workers
+from goeswith.studio.service.refusals import SECURITY_HEADERS
 
 TOKEN = "correct-horse-battery"
 
@@ -121,6 +117,23 @@ def test_a_login_is_small_and_keeps_nobody_waiting(port: int) -> None:
         assert health.startswith(b"HTTP/1.1 200 ")
         assert items.startswith(b"HTTP/1.1 200 ")
     assert time.monotonic() - began < 5
+
+
+def test_unfinished_uploads_are_few(port: int) -> None:
+    head = (
+        b"POST /v1/items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    )
+    head += BEARER + f"Content-Length: {limits.UPLOAD_BYTES}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(limits.UPLOADS):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(head + b"x" * 100_000)
+        until(lambda: sent(port, head + b"x").startswith(b"HTTP/1.1 503 "))
+        score = b'{"outfits": [["i0", "i50"]]}'
+        small = (
+            b"POST /v1/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n" + BEARER
+        )
+        answer = sent(port, small + f"Content-Length: {len(score)}\r\n\r\n".encode() + score)
+        assert answer.startswith(b"HTTP/1.1 200 ")  # others are not kept waiting
 
 
 def test_a_form_made_to_be_slow_keeps_nobody_waiting(client: TestClient, world: Path) -> None:
@@ -222,62 +235,6 @@ def test_what_clients_asked_for_who_hung_up_is_not_begun(world: Path, monkeypatc
     assert slow.begun == limits.WORKERS
     assert 'path="/v1/complete",status="499"} 40.0' in counted
     assert 'status="500"' not in counted
-
-
-def test_too_much_to_do_is_not_taken_for_a_bad_outfit() -> None:
-    """All of a batch are told at once; nobody is asked for alone, for another while each."""
-
-    async def together() -> tuple[list[Any], float]:
-        slow = Slow()
-        workers = Workers("test", threads=1, seconds=0.1)
-        batcher = Batcher(workers, slow, seconds=0.01)
-        began = time.monotonic()
-        found = await asyncio.gather(*(batcher.judge([["a"]]) for _ in range(20)), return_exceptions=True)
-        taken = time.monotonic() - began
-        slow.gate.set()
-        return [*found, slow.begun], taken
-
-    (*found, begun), taken = asyncio.run(together())
-    assert [(type(error), error.reason) for error in found] == [(Refused, "too_slow")] * 20
-    assert begun == 1
-    assert taken < 1
-
-
-def test_a_request_waits_for_no_more_than_it_may_whatever_is_before_it() -> None:
-    async def late() -> tuple[list[str], float]:
-        slow = Slow()
-        batcher = Batcher(Workers("test", threads=1, seconds=0.3), slow, patience=0.2)
-        first = asyncio.create_task(batcher.judge([["a"]]))
-        await asyncio.sleep(0.1)
-        began = time.monotonic()
-        second = asyncio.create_task(batcher.judge([["b"]]))  # is to be scored after the first
-        told = await asyncio.gather(first, second, return_exceptions=True)
-        taken = time.monotonic() - began
-        slow.gate.set()
-        return [error.reason for error in told if isinstance(error, Refused)], taken
-
-    reasons, taken = asyncio.run(late())
-    assert reasons == ["too_slow"] * 2
-    assert taken < 0.29
-
-
-def test_a_bad_outfit_among_many_costs_few_calls() -> None:
-    calls: list[int] = []
-
-    def judge(outfits: list[Any]) -> list[Look]:
-        calls.append(len(outfits))
-        if ["bad"] in outfits:
-            raise CatalogueError("bad is no item")
-        return [Look(tuple(outfit), (), 1.0, None, None, None) for outfit in outfits]
-
-    async def together() -> list[Any]:
-        batcher = Batcher(Workers("test"), judge, seconds=0.01)
-        outfits = [["good"]] * 63 + [["bad"]]
-        return await asyncio.gather(*(batcher.judge([outfit]) for outfit in outfits), return_exceptions=True)
-
-    found = asyncio.run(together())
-    assert [isinstance(looks, CatalogueError) for looks in found] == [False] * 63 + [True]
-    assert len(calls) == 1 + 2 * 6
 
 
 def test_head_is_get_without_a_body(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""API: what programs ask of a shop, under ``/v1``, with every request and every answer typed."""
+"""Routes: the paths of the API under ``/v1``, with every request and every answer typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemas: what programs may ask, and what they are told; the OpenAPI schema is made of these."""
+"""Schemas: requests and answers of the API; the OpenAPI schema is made of these."""
 
 from __future__ import annotations
 

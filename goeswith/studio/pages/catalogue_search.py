@@ -1,4 +1,4 @@
-"""Finder: what somebody looks for in the catalogue, what of it a page shows, and what each filter would leave."""
+"""Catalogue search: the query of a catalogue page, the items that it shows, and how many each filter would leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Obstacles: errors of the library in the words of those who look at a board: titles, and no ids."""
+"""Obstacles: why a board or an item has no score, in words for people: titles, not ids."""
 
 from __future__ import annotations
 

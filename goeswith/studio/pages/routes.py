@@ -1,4 +1,4 @@
-"""Pages: the studio that the service opens: catalogue, board, quiz, rules, report; plain HTML from templates."""
+"""Routes: the paths of the studio's pages: catalogue, board, quiz, rules, report; HTML from templates."""
 
 from __future__ import annotations
 

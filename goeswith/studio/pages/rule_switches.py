@@ -1,4 +1,4 @@
-"""Switches: rules as an address holds them: those that are there, which of them are off, and those written there."""
+"""Rule switches: the rules of a page as its address holds them: on, off, or written there."""
 
 from __future__ import annotations
 

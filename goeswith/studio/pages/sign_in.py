@@ -1,4 +1,4 @@
-"""Door: how a person with the token gets in: a form asks for it once, and a cookie tells that it was right."""
+"""Sign-in: a form asks a person for the token once, and a cookie remembers that it was right."""
 
 from __future__ import annotations
 

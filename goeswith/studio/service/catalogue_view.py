@@ -1,4 +1,4 @@
-"""Wall: the catalogue of one open index as it is shown: its items, words to find them by, and their pictures."""
+"""Catalogue view: the catalogue of the open index as pages show it: items, words to find them by, pictures."""
 
 from __future__ import annotations
 

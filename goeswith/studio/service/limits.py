@@ -5,8 +5,8 @@ LOGIN_BYTES = 4 << 10
 """Of the form with the token, which anybody may send."""
 FORM_BYTES = 64 << 10
 """Of any other form without a file."""
-BODY_BYTES = 1 << 20
-"""Of a JSON body."""
+BODY_BYTES = 256 << 10
+"""Of a JSON body; what it says is checked on the event loop."""
 UPLOAD_BYTES = 12 << 20
 """Of an upload: the picture and the form around it."""
 UPLOAD_PIXELS = 50_000_000

@@ -36,7 +36,7 @@ class Metrics:
         )
         self._watch("goeswith_items", "Items of the catalogue.", lambda: shop.index.size)
         self._watch("goeswith_guests", "Uploaded items.", lambda: len(shop.guests))
-        self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.bytes)
+        self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.pictures.currsize)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.busy)
         shop.batcher.told = self.outfits.observe
 

@@ -1,4 +1,4 @@
-"""Shop: what all requests share: the open index with its stylist, thumbnails, threads, and what scores in batches."""
+"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, and batched scoring."""
 
 from __future__ import annotations
 
