@@ -178,9 +178,10 @@ def evaluate(
     found: list[dict[str, Any]] = []
     if retrieval and scorers and not questions:
         usable = features.present if features else np.ones(len(opened.catalogue), bool)
-        known, own = survey(opened, floors, scorers, usable)
-        found = [line for told in known + own for line in told.summary]
-        plainly = [told for told in own if told.scorer in {scorer.name for scorer in scorers}]
+        known, measured = survey(opened, floors, scorers, usable)
+        found = [line for told in known + measured for line in told.summary]
+        names = [scorer.name for scorer in scorers]
+        plainly = [told for told in measured if told.scorer in names]  # without corrections
         compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
         if rows is not None:
             for told in plainly:

@@ -68,7 +68,9 @@ def _mean_of(name: str, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The line of the mean over seeds, from the line of each."""
     values = [float(line["value"]) for line in told]
     silent = max(line["unanswered"] for line in told)
-    fitted = {what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]}
+    fitted: dict[str, Any] = {
+        what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]
+    }
     value = float(np.mean(values))
     return {**told[0], "scorer": name, "value": value, "unanswered": silent, "seeds": values, **fitted}
 

@@ -134,7 +134,8 @@ def differing(products: np.ndarray, common: int, count: int) -> np.ndarray:
 
     products: (m, s) the added products of looks, best first.
     """
-    free, chosen = np.ones(len(products), bool), []
+    free = np.ones(len(products), bool)
+    chosen: list[int] = []
     while len(chosen) < count and free.any():
         chosen.append(int(free.argmax()))
         shared = (products[:, :, None] == products[chosen[-1]]).any(axis=2).sum(axis=1)

@@ -46,10 +46,10 @@ class GuestEncoder:
         given: Any = network.reads(one)
         if network.size is not None:
             if picture is None:
-                raise CatalogueError(f"{name} reads pictures, and the item has none; add one")
+                raise CatalogueError(f"{name} reads pictures, and the item has none; add one", reason="no_picture")
             written = io.BytesIO()
             picture.save(written, "PNG")
             given = read_picture(written, network.size)[None]
         elif not given[0]:
-            raise CatalogueError(f"{name} reads text, and the item has none; add a title")
+            raise CatalogueError(f"{name} reads text, and the item has none; add a title", reason="no_title")
         return network.run(given)[0].astype(network.dtype).astype(np.float32)

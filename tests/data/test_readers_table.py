@@ -173,7 +173,7 @@ def test_table_troubles_with_files_and_columns(tmp_path):
     fail(
         "table",
         tmp_path,
-        ["'Skus' to take item_id", "'ean' to take category", "did you mean 'sku'"],
+        ["'Skus' to map to item_id", "'ean' to map to category", "did you mean 'sku'"],
         ConfigError,
         columns=mapped,
     )
@@ -231,14 +231,14 @@ def test_the_row_of_a_fault_counts_blank_lines(tmp_path):
 
 
 NOTHING = [
-    ({"items.csv": "item_id,category,price\na,coat,cheap\nb,bag,dear\n"}, ["not one price", "'cheap'"]),
+    ({"items.csv": "item_id,category,price\na,coat,cheap\nb,bag,dear\n"}, ["no price can be read", "'cheap'"]),
     ({"items.csv": "item_id,category\na,vase\nb,candle\n"}, ["none of its 2 categories", "'vase'", "--groups"]),
     (
         {"items.csv": "item_id,category,image\na,coat,1.jpg\nb,bag,2.jpg\n", "images/x.jpg": PIXEL},
         ["2 pictures", "'1.jpg'"],
     ),
-    ({"items.csv": "item_id,category,image\na,coat,1.jpg\n"}, ["1 pictures", "no folder of pictures", "images=FOLDER"]),
-    ({"items.csv": "item_id,category\na,coat\n", "images/x.jpg": PIXEL}, ["called after an item id", "'x.jpg'", "'a'"]),
+    ({"items.csv": "item_id,category,image\na,coat,1.jpg\n"}, ["1 pictures", "no picture folder", "images=FOLDER"]),
+    ({"items.csv": "item_id,category\na,coat\n", "images/x.jpg": PIXEL}, ["named after an item id", "'x.jpg'", "'a'"]),
 ]
 
 
@@ -252,9 +252,9 @@ def test_where_all_of_something_comes_to_nothing_the_import_stops(files, words, 
 
 def test_where_all_rows_are_bad_the_import_stops_though_they_may_be_left_out(tmp_path):
     write(tmp_path, {"items.csv": "item_id,category\n,coat\nb,\n"})
-    fail("table", tmp_path, ["none of its 2 items is sound"], skip_bad=True)
+    fail("table", tmp_path, ["none of its 2 items is valid"], skip_bad=True)
     write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag\n", "outfits.csv": "outfit_id,item_id\n1,a\n"})
-    fail("table", tmp_path, ["outfits.csv", "not one outfit is sound"], skip_bad=True)
+    fail("table", tmp_path, ["outfits.csv", "no outfit is valid"], skip_bad=True)
 
 
 def test_groups_can_be_chosen_and_what_is_in_none_is_listed(tmp_path):

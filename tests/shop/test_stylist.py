@@ -154,7 +154,7 @@ def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget,
         patch.setattr(goeswith.shop.stylist, "STEP", full)
         looks, refused = answer(stylist, anchors, **asked)
     if refused:
-        assert re.search(r"no item fits|cannot be kept", refused)
+        assert re.search(r"no item fits|cannot be met", refused)
         return
     passing = filters.rows(index.catalogue)
     kinds = {"bottom": "skirt", "shoes": "boots", "bag": "tote"}
@@ -358,33 +358,33 @@ def test_guests_stand_in_outfits_and_are_never_offered(world):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda s: s.judge([]), "the outfit is empty; put two or more items into it"),
-        (lambda s: s.judge(["i0"]), "the outfit has 1 item; put two or more items into it"),
+        (lambda s: s.judge([]), "the outfit is empty; give it two or more items"),
+        (lambda s: s.judge(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.judge("i0"), "the outfit is the text 'i0'; give a list of item ids"),
         (lambda s: s.judge(["i0", "nobody"]), "the outfit names item 'nobody', which the catalogue does not have"),
         (lambda s: s.judge(["i0", "i60", "i0"]), "the outfit names item 'i0' twice; name it once"),
         (lambda s: s.judge(["i1", "i2"]), "items 'i1' and 'i2' are variants of one product; keep one of them"),
-        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so nothing is known of it"),
-        (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; take at most 24"),
-        (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; put an item into it"),
-        (lambda s: s.complete(["i0"], slots=["shoe"]), "no item is of the slot 'shoe'; did you mean 'shoes'?"),
+        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so it cannot be scored"),
+        (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; give at most 24"),
+        (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; give it an item"),
+        (lambda s: s.complete(["i0"], slots=["shoe"]), "no item belongs to the slot 'shoe'; did you mean 'shoes'?"),
         (lambda s: s.complete(["i0"], slots=["dress"]), "'dress' (a group of which the catalogue has no item)"),
-        (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots make more than 24"),
+        (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots are more than 24"),
         (lambda s: s.complete(["i0"], slots=["bag"], k=0), "k is 0; it must be 1 or more"),
         (lambda s: s.complete(["i0"], slots=["bag"], beam=0), "beam is 0; it must be 1 or more"),
         (lambda s: s.complete(["i0"], slots=["bag"], diversity=2), "diversity is 2; it must be between 0"),
         (lambda s: s.complete(["i0"], slots=["bag"], budget=-1), "the budget is -1; it must be a number of 0 or more"),
         (
             lambda s: s.complete(["i19"], slots=["bag"], budget=900),
-            "item 'i19' has no price, so a budget cannot be kept",
+            "item 'i19' has no price, so the budget cannot be checked",
         ),
         (
             lambda s: s.complete(["i0"], slots=["bag"], filters=Filters(categories=("boots",))),
             "the filters contradict the slot 'bag': none of its items has the category boots",
         ),
-        (lambda s: s.improve(["i0"]), "the outfit has 1 item; put two or more items into it"),
+        (lambda s: s.improve(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.improve(["i0", "i60"], locked=["i60", "i0"]), "every item is locked, so nothing can be swapped"),
-        (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked and not in the outfit"),
+        (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked but not in the outfit"),
         (lambda s: s.similar("nobody"), "names item 'nobody', which the catalogue does not have"),
     ],
 )
@@ -404,8 +404,10 @@ def test_a_category_that_the_model_never_saw(world, tmp_path):
     stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
     matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
     assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
-    assert "taken for 'skirt', for the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
-    assert "never offered, for the model has not seen them and nothing like them: 'mystery' (1)" in said
+    assert (
+        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+    )
+    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in said
     # A state is made of the features and the category: that of the category it is taken for.
     rows, places = [stylist.index.row_of[one] for one in named], [world[2].row_of[one] for one in named]
     now, before = (index.scorer.states.hidden for index in (stylist.index, world[2]))
@@ -439,9 +441,9 @@ def test_a_product_is_completed_without_naming_slots(strict):
     ("ask", "words"),
     [
         (lambda s: s.fill(["i100"], "boots"), "the slots boots do not fit: an outfit has one pair of shoes, this one"),
-        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, not more; leave one out"),
+        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, no more; leave one out"),
         (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit is complete; name a slot to add to it"),
-        (lambda s: s.complete(["i100", "i110"]), "these items make no outfit: two pairs of shoes; take one away"),
+        (lambda s: s.complete(["i100", "i110"]), "these items do not make an outfit: two pairs of shoes; remove one"),
     ],
 )
 def test_what_makes_no_outfit_is_refused(strict, ask, words):
@@ -456,7 +458,7 @@ def test_there_is_no_praise_for_what_is_no_outfit(strict):
     assert whole.findings == ()
     expected = "strong" if whole.percentile >= 50 else "fine" if whole.percentile >= 20 else "weak"
     assert whole.verdict == expected
-    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not whole: it ")
+    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not a proper outfit: it ")
 
 
 def test_a_model_that_needs_a_top_and_a_bottom(world, tmp_path):

@@ -145,7 +145,7 @@ def _items(
         faults.append(Fault("image", "is outside the picture folder", escapes, "give a path inside that folder"))
     items, skipped = without_faults(table, faults, path, skip_bad)
     if items.is_empty():
-        raise DataError(f"{path}: none of its {len(table)} items is sound; correct the table")
+        raise DataError(f"{path}: none of its {len(table)} items is valid; correct the table")
     notes: list[str] = []
     if "price" in items.columns:
         items, notes = _priced(items, path, skip_bad)
@@ -164,7 +164,7 @@ def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFra
     odd = is_odd(given, price)
     if odd.any() and price.null_count() == len(price) and not skip_bad:
         raise DataError(
-            f"{path}: no price can be read, the first is {given.filter(odd)[0]!r}; "
+            f"{path}: no price can be read (the first is {given.filter(odd)[0]!r}); "
             f"write prices as numbers of 0 or more, {GO_ON}"
         )
     notes = [f"{odd.sum()} prices are not numbers of 0 or more and count as unknown"] if odd.any() else []
@@ -257,8 +257,8 @@ def _pictures(
         if wanted and not pictures and not skip_bad:
             where = f"in {images}" if images is not None else "here, because there is no picture folder"
             raise DataError(
-                f"{path} names {len(wanted)} pictures and none is {where}, the first is "
-                f"{next(iter(wanted.values()))!r}; correct the column image or --option images=FOLDER, {GO_ON}"
+                f"{path} names {len(wanted)} pictures and none is {where} (the first is "
+                f"{next(iter(wanted.values()))!r}); correct the column image or --option images=FOLDER, {GO_ON}"
             )
         lost = {"missing pictures that the item table names": len(wanted) - len(pictures)}
         return pictures, photos.left_out | lost, notes

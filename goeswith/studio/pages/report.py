@@ -36,7 +36,7 @@ def page(wall: Wall) -> dict[str, Any]:
     """What is known at once; the numbers come later, see `numbers`."""
     config, info = wall.index.run.config, wall.index.info
     told = [("Model", f"{config['model']}, run {info['model']['title']}"), ("Encoder", config["encoder"])]
-    told += [("Items", f"{len(wall.catalogue):,}")]
+    told += [("Items", f"{wall.index.size:,}")]
     try:
         data = dataset(wall)
         told += [

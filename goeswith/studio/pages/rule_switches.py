@@ -73,7 +73,7 @@ def parse(text: str) -> Rule:
     try:
         attribute, top, bottom, sign = json.loads(text)
         return Rule(str(attribute), str(top).strip(), str(bottom).strip(), sign)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise DataError("the address holds a rule that cannot be read; write it anew below") from None
 
 
