@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, bar, features_if_any
+from goeswith.cli.options import LARGEST_SEED, DatasetArgument, EncoderOption, JsonOption, bar, features_if_any
 from goeswith.errors import ConfigError, DataError
 
 
@@ -22,7 +22,9 @@ def import_(
         bool, typer.Option("--update", help="Update the data set in DEST; splits and unchanged features are kept.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name in signatures. Default: the name of the folder.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of splits and sample. Default: 0.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits and sample. Default: 0.")
+    ] = None,
     outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
@@ -144,7 +146,9 @@ def questions(
     negatives: Annotated[
         str | None, typer.Option(help="With --task: random, group, category or matched (default).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same questions.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed; the same seed gives the same questions.")
+    ] = 0,
     outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")

@@ -18,6 +18,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from goeswith import schemas
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.filters import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Of the folder; raised when an older program could not read it."""
+REMEDY = "build the index again with goeswith index"
 KEPT = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
@@ -274,16 +276,13 @@ def _info(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
         )
-    info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
+    info: dict[str, Any] = read_json(path / "index.json", dict, REMEDY)
     if info.get("format") != FORMAT:
         raise ModelError(
             f"{path} is an index of format {info.get('format')} but this version reads format {FORMAT}; "
             f"build it again: goeswith index RUN DATASET --out {path}"
         )
-    lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
-    if lacking:
-        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; build the index again with goeswith index")
-    return info
+    return schemas.check(info, schemas.IndexFile, path / "index.json", REMEDY)
 
 
 def _again(info: dict[str, Any]) -> str:
