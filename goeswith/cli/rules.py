@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goeswith.cli.options import LARGEST_SEED
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
