@@ -176,7 +176,7 @@ class BuildFile(TypedDict):
 T = TypeVar("T", bound=Mapping[str, Any])
 
 
-def parse(text: str, schema: type[T], where: object, remedy: str) -> dict[str, Any]:
+def parse(text: str | bytes, schema: type[T], where: object, remedy: str) -> dict[str, Any]:
     """The object in JSON text, if it is as a schema says.
 
     Raises:
@@ -184,7 +184,7 @@ def parse(text: str, schema: type[T], where: object, remedy: str) -> dict[str, A
     """
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:  # bytes that are no UTF-8 are a ValueError too
         raise DataError(f"{where} is not valid JSON ({fault}); {remedy}") from None
     return check(value, schema, where, remedy)
 

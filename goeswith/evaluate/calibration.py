@@ -143,7 +143,7 @@ class Scale:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Scale:
+    def from_json(cls, text: str | bytes) -> Scale:
         """The scale that `to_json` wrote.
 
         Raises:

@@ -156,7 +156,7 @@ class Grammar:
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> Grammar:
+    def from_json(cls, text: str | bytes) -> Grammar:
         """The grammar that `to_json` wrote.
 
         Raises:

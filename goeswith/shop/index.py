@@ -146,12 +146,12 @@ class Index:
             return None
         from goeswith.evaluate.calibration import Scale
 
-        return Scale.from_json(file.read_text())
+        return Scale.from_json(file.read_bytes())
 
     @cached_property
     def grammar(self) -> Grammar:
         """Which groups make an outfit."""
-        return Grammar.from_json((self.path / "grammar.json").read_text())
+        return Grammar.from_json((self.path / "grammar.json").read_bytes())
 
     @cached_property
     def taste(self) -> Any:

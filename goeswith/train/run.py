@@ -70,8 +70,11 @@ class Run:
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
         what = f"weights of this {self.name}"
         if self.name in MODELS:  # sizes that the weights do not have are told before there is memory for them
-            with torch.device("meta"):
-                _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+            try:
+                with torch.device("meta"):
+                    _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+            except (RuntimeError, OverflowError):
+                raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
         return _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
 
     def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
