@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -116,8 +117,8 @@ class IndexedDataset(TypedDict):
 class IndexFile(TypedDict):
     """index.json."""
 
-    build: str
     model: IndexedModel
+    build: str
     dataset: IndexedDataset
     items: Count
     without_features: NotRequired[Count]
@@ -176,6 +177,11 @@ class BuildFile(TypedDict):
 T = TypeVar("T", bound=Mapping[str, Any])
 
 
+@lru_cache
+def _adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
 def parse(text: str | bytes, schema: type[T], where: object, remedy: str) -> dict[str, Any]:
     """The object in JSON text, if it is as a schema says.
 
@@ -198,7 +204,7 @@ def check(
         error: it is not; the message names the first field that is wrong.
     """
     try:
-        TypeAdapter(schema).validate_python(value, strict=True)
+        _adapter(schema).validate_python(value, strict=True)
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, first["loc"])) or "the whole"

@@ -64,7 +64,7 @@ def text(found: Mapping[str, Any], seed: int, seconds: float) -> str:
     parts = [
         HEAD.format(items=ITEMS, seed=seed, seconds=seconds, version=__version__),
         markdown(["", ""], rows),
-        "\n\n## Kills\n\nA command is killed by SIGKILL up to five times at random moments, alone or with its children, "
+        "\n\n## Kills\n\nA command is killed by SIGKILL up to five times at random moments, alone or with children, "
         "and begun again. Its files must then be those of an undisturbed run, bit by bit, but for what a clock says; "
         "at no moment may a file under its final name be half written, and nothing may be left behind.\n\n",
         markdown(["command", "kills", "compared"],

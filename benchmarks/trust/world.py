@@ -72,11 +72,16 @@ class World:
 
 def warm() -> None:
     """Import what commands import, and use none of it."""
-    for name in ("data.importing", "data.encoders.encode", "data.encoders.words", "data.freeze", "evaluate.audit",
-                 "train.training", "train.export", "models.two_tower", "models.add_gnn", "models.akd_dbpr",
-                 "models.bilstm", "shop.build", "shop.pipeline", "shop.stylist", "experiments.bench"):  # fmt: skip
-        with contextlib.suppress(ModuleNotFoundError):
-            import_module(f"goeswith.{name}")
+    for name in (
+        "torch._dynamo", "torch._inductor", "torch.utils.tensorboard", "pydantic.plugin._loader", "typer._click",
+        "goeswith.data.importing", "goeswith.data.readers.table", "goeswith.data.encoders.encode",
+        "goeswith.data.encoders.words", "goeswith.data.freeze", "goeswith.evaluate.audit", "goeswith.train.training",
+        "goeswith.train.export", "goeswith.models.two_tower", "goeswith.models.add_gnn", "goeswith.models.akd_dbpr",
+        "goeswith.models.bilstm", "goeswith.shop.build", "goeswith.shop.pipeline", "goeswith.shop.stylist",
+        "goeswith.experiments.bench",
+    ):  # fmt: skip
+        with contextlib.suppress(ImportError):
+            import_module(name)
 
 
 def make(root: Path) -> World:

@@ -200,7 +200,7 @@ class _Loop:
                 "use --set negatives=category or random"
             )
         trained = time.perf_counter() - started
-        self.expect_sane()
+        self.expect_sane("the weights have grown without end")
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
             self.best, self.best_knowledge = (
@@ -263,7 +263,7 @@ class _Loop:
         right, wrong = scores[: len(items)], scores[len(items) :].view(-1, r)
         silent = right.isnan() | wrong.isnan().any(dim=1)
         if silent.all():
-            self.expect_sane()
+            self.expect_sane("the loss is nan")
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
@@ -306,14 +306,14 @@ class _Loop:
             source.after_step()
         return value
 
-    def expect_sane(self) -> None:
-        """Stop where the weights have grown without end: they explain any score that is no number.
+    def expect_sane(self, what: str) -> None:
+        """Stop where the weights have grown without end, which explains any score that is no number; say `what`.
 
         Raises:
             ModelError: they have.
         """
         if not all(bool((p.detach().abs() < DIVERGED).all()) for p in self.model.parameters()):
-            self.diverged("the weights have grown without end")
+            self.diverged(what)
 
     def diverged(self, what: str) -> NoReturn:
         """Raises: ModelError: the training diverged, and which setting to lower."""
