@@ -31,8 +31,8 @@ REMARKS = {
 }
 """Section → what else should be known of published numbers."""
 
-TASKS = {"fitb": "answers {} of the questions rightly", "triplet": "orders {} of the triplets rightly"}
-PAIRED, POOLED = "orders {} of the pairs rightly", "has AUC {}"
+TASKS = {"fitb": "answers {} of the questions correctly", "triplet": "orders {} of the triplets correctly"}
+PAIRED, POOLED = "orders {} of the pairs correctly", "has AUC {}"
 MEASURES = {"accuracy": "accuracy", "auc": "AUC", "pooled_auc": "AUC", "paired auc": "paired AUC"}
 
 

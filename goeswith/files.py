@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import ctypes
-import fcntl
 import glob
 import hashlib
-import io
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from goeswith.errors import DataError, ModelError
+from goeswith.sheets import read_sheet
 
 RENAME_EXCHANGE = 2
 """Flag of Linux's renameat2: two names change places at once."""
@@ -35,7 +33,7 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest}: {error.strerror}") from None
+        raise DataError(f"cannot create the folder {dest}: {error.strerror}") from None
     try:
         yield partial
         os.rename(partial, dest)
@@ -60,7 +58,9 @@ def fresh_file(dest: Path) -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write {dest} ({error.strerror or error}); make room or choose another place") from None
+        raise DataError(
+            f"cannot write {dest} ({error.strerror or error}); free some space or choose another place"
+        ) from None
 
 
 def put_in_place(fresh: Path, dest: Path) -> None:
@@ -110,76 +110,12 @@ def _alive(process: int) -> bool:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """Read a Parquet or CSV file; every CSV column is text.
+    """Read a Parquet file that goeswith wrote, or CSV, as `goeswith.sheets.read_sheet` does.
 
     Raises:
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
     """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise DataError(f"{path} is neither a .csv nor a .parquet file")
-    csv_file = path.suffix.lower() == ".csv"
-    try:
-        # Without glob=False a name with [ or * would be read as a pattern.
-        table = pl.read_csv(path, infer_schema=False, glob=False) if csv_file else pl.read_parquet(path, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        fault = _csv_fault(path.read_bytes()) if csv_file and os.access(path, os.R_OK) else ""
-        raise DataError(f"cannot read {path}: {fault or f'{reason}; restore the file or write it again'}") from None
-    if csv_file:
-        names = [name.strip() or name for name in table.columns]
-        if fault := _header_fault(names):
-            raise DataError(f"cannot read {path}: {fault}")
-        table.columns = names
-    return table
-
-
-def _csv_fault(data: bytes) -> str:
-    """What is wrong in the bytes of a CSV file, where, and what to do; empty where nothing is found.
-
-    Rows are counted from 1 below the header, as in every message of a table.
-    """
-    if not data.strip():
-        return "it is empty; write a header and at least one row below it"
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start)
-        return f"{f'row {row}' if row else 'the header'} is not UTF-8 text; save the table as UTF-8"
-    return _ragged_row(text) or _open_quote(text)
-
-
-def _ragged_row(text: str) -> str:
-    rows = csv.reader(io.StringIO(text, newline=""))
-    with contextlib.suppress(csv.Error):  # a field too long for this reader, which is no fault of the row
-        columns = len(next(rows))
-        for place, row in enumerate(rows, start=1):
-            if len(row) > columns:
-                return (
-                    f"row {place} has {len(row)} fields where the header has {columns}; "
-                    "put quotes around values that hold a comma"
-                )
-    return ""
-
-
-def _open_quote(text: str) -> str:
-    for place, line in enumerate(text.splitlines(), start=1):
-        if line.count('"') % 2:
-            return (
-                f"line {place} opens a quote and does not close it; "
-                'write a quote that belongs to a value twice, and put quotes around the value, like "5"" heel"'
-            )
-    return ""
-
-
-def _header_fault(columns: list[str]) -> str:
-    """What polars lets through: names that are no text, and names that stand twice (it renames the second)."""
-    if any(sign in name for name in columns for sign in "\x00\r\ufffd"):
-        return "the header is not UTF-8 text in lines that end in LF or CRLF; save the table as UTF-8 CSV"
-    plain = [re.sub(r"_duplicated_\d+$", "", name) for name in columns]
-    twice = next((name for name in plain if name and plain.count(name) > 1), "")
-    return f"its header names the column {twice!r} twice; rename one of them" if twice else ""
+    return read_sheet(path, foreign=False).table
 
 
 def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
@@ -228,7 +164,7 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
         found = ", ".join(name for name in needed if name not in missing) or "none of its files"
         raise DataError(
             f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {found}); "
-            "give the folder that the publisher's files were unpacked to"
+            "give the folder with the publisher's unpacked files"
         )
 
 
@@ -247,17 +183,15 @@ def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Itera
     Raises:
         ModelError: another process holds it, or it cannot be made.
     """
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ModelError(f"{busy} {folder}; wait for it or {remedy}") from None
     except OSError as error:
         raise ModelError(f"cannot write the folder {folder} ({error.strerror}); {remedy}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / ".lock"))
-        except OSError:
-            same = False
-        if not same:  # held, or removed with the folder by the process that held it
-            raise ModelError(f"{busy} {folder}; wait for it or {remedy}")
+    try:
         yield
+    finally:
+        lock.release()

@@ -17,7 +17,29 @@ Cells = tuple[list[str], list[list[str]]]
 
 HARDEST = ("matched", "category", "official", "random")
 _METRICS = {"auc": "AUC", "pooled_auc": "pooled AUC", "accuracy": "accuracy", "mrr": "MRR"}
-_TASKS = {"compat": "Compatibility", "fitb": "Fill in the blank", "triplet": "Triplets", "retrieval": "Retrieval"}
+_TASKS = {
+    "compat": "Compatibility", "fitb": "Fill in the blank", "triplet": "Triplets", "retrieval": "Retrieval",
+    "exhaustive": "Exhaustive", "anchor": "From one item", "rest": "From the rest",
+}  # fmt: skip
+_NEGATIVES = {
+    "official": "published questions", "group": "all of the group", "group+season": "all of the group and season",
+}  # fmt: skip
+RETRIEVAL = {
+    ("anchor", "recall@10"): "recall@10 from one item", ("anchor", "mrr"): "MRR",
+    ("rest", "recall@10"): "recall@10 from the rest", ("rest", "mrr"): "MRR",
+    ("anchor", "distinct@1"): "distinct first answers", ("anchor", "top_share@1"): "most offered first",
+    ("anchor", "distinct@10"): "distinct in ten", ("anchor", "gini@10"): "Gini of ten",
+    ("exhaustive", "auc"): "exhaustive AUC",
+}  # fmt: skip
+"""Columns of `retrieval_table`: (task, metric) → head."""
+OFFERS = (
+    "All items of the group (and season, where there is one) are ranked, from one item of the outfit or from the rest. "
+    "Distinct: how many different items the answers from one item hold, as a share of the most that there could be; "
+    "most offered first: the share of the answers that begin with the most offered item; Gini: how unequally the ten "
+    "are spread over all items, 0 = each as often. α and β were fitted on validation outfits: α for recall@10, β for "
+    "variety too."
+)
+"""What the numbers of `retrieval_table` are."""
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
 
 
@@ -29,7 +51,7 @@ def column(line: Line) -> Column:
 def title(what: Column) -> str:
     """A column in words, e.g. ``Fill in the blank accuracy, matched negatives``."""
     task, negatives, metric = what
-    kind = "published questions" if negatives == "official" else f"{negatives} negatives"
+    kind = _NEGATIVES.get(negatives, f"{negatives} negatives")
     return f"{_TASKS.get(task, task)} {_METRICS.get(metric, metric)}, {kind}"
 
 
@@ -42,7 +64,9 @@ def headlines(lines: Iterable[Line], tasks: Sequence[str] = ("compat", "fitb")) 
 
 
 def value(line: Line) -> str:
-    """A value with its 95 % interval, e.g. ``0.731 [0.702, 0.760]``."""
+    """A value with its 95 % interval where it has one, e.g. ``0.731 [0.702, 0.760]``."""
+    if line["low"] is None:
+        return f"{line['value']:.3f}"
     return f"{line['value']:.3f} [{line['low']:.3f}, {line['high']:.3f}]"
 
 
@@ -71,7 +95,8 @@ def long_table(lines: Iterable[Line]) -> Cells:
     """One row a line: everything that was measured, with its signature."""
     head = ["scorer", "task", "negatives", "metric", "value", "95 %", "n", "unanswered", "signature"]
     rows = [
-        [str(line["scorer"]), *column(line), f"{line['value']:.4f}", f"{line['low']:.4f}–{line['high']:.4f}",
+        [str(line["scorer"]), *column(line), f"{line['value']:.4f}",
+         "" if line["low"] is None else f"{line['low']:.4f}–{line['high']:.4f}",
          str(line["n"]), str(line["unanswered"]), str(line["signature"])]
         for line in lines
     ]  # fmt: skip
@@ -91,15 +116,26 @@ def wide_table(lines: Iterable[Line], columns: Sequence[Column] | None = None) -
     for line in lines:
         row, what = cells.setdefault(str(line["scorer"]), {}), column(line)
         if what in row:
-            raise DataError(f"{line['scorer']} has two numbers for {title(what)}; give each run a name of its own")
+            raise DataError(f"{line['scorer']} has two numbers for {title(what)}; give each run its own name")
         if signatures.setdefault(what, line["signature"]) != line["signature"]:
             raise DataError(
                 f"{title(what)} was measured on different questions ({signatures[what]} and {line['signature']}); "
-                "put them into tables of their own"
+                "put them in separate tables"
             )
         row[what] = value(line)
     head = ["scorer", *(" ".join(what) for what in columns)]
     return head, [[name, *(row.get(what, "–") for what in columns)] for name, row in cells.items()]
+
+
+def retrieval_table(lines: Iterable[Line]) -> Cells:
+    """One row a scorer: what it finds in the whole catalogue and what it offers to all, see docs/evaluate.md."""
+    rows: dict[str, dict[tuple[str, str], str]] = {}
+    for line in lines:
+        told = [f"{sign} = {line[name]:.3g}" for name, sign in (("alpha", "α"), ("beta", "β")) if name in line]
+        title = str(line["scorer"]) + (f" ({', '.join(told)})" if told else "")
+        rows.setdefault(title, {})[line["task"], line["metric"]] = value(line)
+    cells = [[name, *(row.get(what, "–") for what in RETRIEVAL)] for name, row in rows.items()]
+    return ["", *RETRIEVAL.values()], cells
 
 
 def plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The commands over data: bring outfits in, encode their items, freeze questions, look for shortcuts."""
+"""Commands for data: import outfits, encode their items, freeze questions, look for shortcuts."""
 
 from __future__ import annotations
 
@@ -12,23 +12,40 @@ from goeswith.errors import ConfigError, DataError
 
 
 def import_(
-    layout: Annotated[str, typer.Argument(help="Published layout, e.g. mango, ccp, fashionvc, table, sample.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")],
+    layout: Annotated[
+        str, typer.Argument(help="Layout of SOURCE, e.g. mango or ccp; table: your own; sample: generated.")
+    ],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), then the new folder.")
+    ],
     update: Annotated[
-        bool, typer.Option("--update", help="Bring the data set in DEST up to date; its splits and features stay.")
+        bool, typer.Option("--update", help="Update the data set in DEST; splits and unchanged features are kept.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the splits, and of the drawn sample; 0.")] = None,
-    outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
-    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
-    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name in signatures. Default: the name of the folder.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of splits and sample. Default: 0.")] = None,
+    outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
+    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
 ) -> None:
-    """Bring outfits as they were published, or your own tables, into a data set folder."""
+    """Import a published data set, or your own tables, as a data set folder.
+
+    SOURCE is never changed. DEST is written completely or not at all.
+
+    \b
+    Examples:
+      goeswith import mango downloads/mango data/mango
+      goeswith import table my-shop data/my-shop --column item_id=sku --column category=kind
+    """
     from goeswith.data.importing import import_data
 
     if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
-        raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options, dest = _options(layout, option, column, outfits), paths[-1]
+        raise typer.BadParameter("give SOURCE and DEST (for sample, only DEST)")
+    options, dest = layout_options(layout, option, column, outfits, groups), paths[-1]
     source = paths[0] if len(paths) == 2 else None
     with bar("draw") as progress:
         done = import_data(
@@ -39,11 +56,19 @@ def import_(
         typer.echo(f"  {line}")
 
 
-def _options(layout: str, option: list[str] | None, column: list[str] | None, outfits: int | None) -> dict[str, Any]:
+def layout_options(
+    layout: str,
+    option: list[str] | None,
+    column: list[str] | None,
+    outfits: int | None = None,
+    groups: Path | None = None,
+) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
+    if "groups" in options:
+        raise ConfigError("groups are chosen with --groups FILE, not with --option")
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:
@@ -52,8 +77,14 @@ def _options(layout: str, option: list[str] | None, column: list[str] | None, ou
         options["columns"] = _pairs(column, "--column")
     if outfits is not None:
         if layout != "sample" or "outfits" in options:
-            raise ConfigError("--outfits says how many the sample has, and once; leave it out")
+            raise ConfigError("--outfits sets the size of the sample and may be given once; leave it out")
         options["outfits"] = outfits
+    if groups is not None:
+        if layout != "table":
+            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        from goeswith.data.group_map import read_groups
+
+        options["groups"] = read_groups(groups)
     return options
 
 
@@ -74,14 +105,24 @@ def encode(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words); by default "
-            "efficientnet-lite0 where there are pictures and minilm where there are titles."
+            help="Pictures: efficientnet-lite0, efficientnet-lite2, hf:MODEL. Text: minilm, words, st:MODEL. Default: "
+            "efficientnet-lite0 if there are pictures, and minilm if there are titles."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
-    workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Number of items encoded at a time.")] = 32,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode pictures. Default: one per core, at most 8.")
+    ] = None,
 ) -> None:
-    """Turn pictures or titles into features, once; only what has changed is computed, a killed run goes on."""
+    """Compute the features of all items from their pictures or text.
+
+    Items that have not changed are not computed again. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith encode data/mango
+      goeswith encode data/mango --encoder minilm
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.data.encoders.encode import encode as encode_dataset
     from goeswith.data.encoders.encode import usual_encoders
@@ -98,27 +139,37 @@ def encode(
 def questions(
     dataset: DatasetArgument,
     task: Annotated[
-        str | None, typer.Option(help="compat, fitb, triplet or retrieval; all usual ones by default.")
+        str | None, typer.Option(help="compat, fitb, triplet or retrieval. Default: all except triplet.")
     ] = None,
     negatives: Annotated[
-        str | None, typer.Option(help="With --task: random, category or matched (the default).")
+        str | None, typer.Option(help="With --task: random, group, category or matched (default).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds freeze equal questions.")] = 0,
-    outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
-    out: Annotated[Path | None, typer.Option(help="With --outfits and --task: the question file to write.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same questions.")] = 0,
+    outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")
+    ] = None,
 ) -> None:
-    """Freeze compat, FITB and retrieval questions by random, category and matched negatives."""
+    """Create the evaluation questions once, so that every model answers the same.
+
+    Without --task: compat and fitb questions with random, category and matched negatives, and retrieval questions.
+
+    \b
+    Examples:
+      goeswith questions data/mango
+      goeswith questions data/mango --task triplet --negatives category --seed 1
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.data.freeze import PLAN, freeze, make_questions
     from goeswith.data.outfits import read_outfits
     from goeswith.data.questions import write_questions
 
     if (outfits is None) != (out is None) or (out is not None and task is None):
-        raise typer.BadParameter("--outfits, --out and --task go together")
+        raise typer.BadParameter("--outfits, --out and --task must be given together")
     if negatives is not None and task is None:
-        raise typer.BadParameter("--negatives is for one --task; without it, every usual task and kind is frozen")
+        raise typer.BadParameter("--negatives needs --task; without --task, all usual questions are created")
     if out is not None and out.suffix != ".parquet":
-        raise typer.BadParameter(f"questions are kept as Parquet; let the name {out} end in .parquet")
+        raise typer.BadParameter(f"questions are stored as Parquet; {out} must end in .parquet")
     negatives = negatives or "matched"
     opened = Dataset(dataset)
     if outfits is not None and out is not None and task is not None:
@@ -127,7 +178,7 @@ def questions(
             opened.catalogue, listed, None, task, negatives, seed=seed, known=[opened.outfits]
         )
         if not len(frame):
-            raise DataError(f"{outfits} can serve no {task} question with {negatives} negatives: {skipped}")
+            raise DataError(f"no {task} question with {negatives} negatives can be made from {outfits}: {skipped}")
         info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
         write_questions(frame, out, opened.catalogue, listed, **info)
         typer.echo(f"{out}: {len(frame)} questions{_left_out(skipped)}")
@@ -148,11 +199,21 @@ def _left_out(skipped: dict[str, int]) -> str:
 
 def audit(
     dataset: DatasetArgument,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="All by default.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="Question files. Default: all.")
+    ] = None,
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which shortcut solves this? Score question files with counters that see no picture."""
+    """Check question files for shortcuts that solve them without a look at the items.
+
+    Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest one.
+
+    \b
+    Examples:
+      goeswith audit data/mango
+      goeswith audit data/mango data/mango/questions/test-fitb-random.parquet --json
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.evaluate.audit import audit as audit_files
     from goeswith.tables import plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,9 @@ class Printer:
         self.notes(looks)
 
     def choices(self, looks: Sequence[Look]) -> None:
-        """One line for each look: what was added, and the score with it."""
-        self._lines((look.added[-1], verdict(look)) for look in looks)
+        """One line for each look: what was added, and what that makes of it; all of them lack the same."""
+        told = (replace(look, findings=(), verdict=look.verdict.replace("incomplete", "")) for look in looks)
+        self._lines((look.added[-1], verdict(look)) for look in told)
         self.notes(looks)
 
     def swaps(self, swaps: Sequence[Swap]) -> None:
@@ -107,10 +109,8 @@ def picture(path: Path, width: int = WIDTH) -> Text:
 
 
 def verdict(look: Look) -> str:
-    """The score of a look, what it means where that is known, and the price."""
-    parts = [f"score {look.score:.3f}"]
-    if look.percentile is not None:
-        parts.append(f"above {look.percentile:.0f} % of the outfits")
+    """What is wrong with a look, or its verdict, or its score where there is neither; and the price."""
+    parts = [", ".join(look.findings) or look.verdict or f"score {look.score:.3f}"]
     if look.price is not None:
         parts.append(f"price {look.price:.2f}")
     return ", ".join(parts)

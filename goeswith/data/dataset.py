@@ -40,6 +40,7 @@ class Imported:
     skipped: reason → how many rows, items, outfits or pictures were left out for it.
     notes: sentences for the person who imports, e.g. which published files are missing.
     columns: ours → theirs, of a person's own tables, as they were mapped; kept for the next `--update`.
+    groups: category → group, as a person chose it; kept likewise.
     """
 
     items: pl.DataFrame
@@ -51,6 +52,7 @@ class Imported:
     skipped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 class Dataset:
@@ -101,7 +103,7 @@ class Dataset:
             return outfits
         chosen = outfits.sources == self.outfit_source
         if not chosen.any():
-            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none that has a name"
+            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none with a name"
             raise DataError(f"{where} has no outfit of source {self.outfit_source!r}; the sources there are: {have}")
         return outfits.take(chosen)
 
@@ -110,6 +112,11 @@ class Dataset:
         """12 hex digits over the catalogue and the outfits: what a signature names."""
         both = f"{self.catalogue.fingerprint}{self.outfits.fingerprint}"
         return hashlib.sha256(both.encode()).hexdigest()[:12]
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Name, source and fingerprint: what a run keeps of what it was trained on."""
+        return {"name": self.name, "source": self.outfit_source, "fingerprint": self.fingerprint}
 
 
 def create(imported: Imported, dest: str | Path, *, layout: str, name: str | None = None, seed: int = 0) -> Dataset:
@@ -123,7 +130,7 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
     """
     dest = Path(dest)
     if dest.exists():
-        raise DataError(f"{dest} exists already; choose another folder or remove it first")
+        raise DataError(f"{dest} already exists; choose another folder or remove it first")
     with fresh_folder(dest) as partial:
         fill(partial, imported, layout=layout, name=name or dest.name, seed=seed)
     return Dataset(dest)
@@ -181,6 +188,7 @@ def fill(
         "skipped": imported.skipped,
         "notes": [*imported.notes, *empty_splits(split_report)],
         "columns": imported.columns,
+        "groups": imported.groups,
         "checksums": checksums,
     }
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
@@ -215,6 +223,8 @@ def _image_names(images: dict[str, Path]) -> dict[str, str]:
 
 def _link(source: Path, dest: Path, item_id: str) -> None:
     real = source.resolve()
+    if real.exists() and not real.is_file():  # a pipe would be waited for
+        raise DataError(f"{source}, the picture of item {item_id!r}, is not a regular file; remove it from the folder")
     try:
         os.link(real, dest)
     except OSError:
@@ -223,5 +233,5 @@ def _link(source: Path, dest: Path, item_id: str) -> None:
         except OSError as error:
             raise DataError(
                 f"cannot copy {source}, the picture of item {item_id!r}: {error.strerror or error}; "
-                "restore the file or take it out of the item table"
+                "restore the file or remove it from the item table"
             ) from None

@@ -1,4 +1,4 @@
-"""Filters: which items of a catalogue may be offered. They hold exactly: a value that is not known passes no filter."""
+"""Filters: which items of a catalogue may be offered. They are strict: an item whose value is unknown passes none."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.cells import numbers
+from goeswith.data.products import products
 from goeswith.errors import CatalogueError
 
 IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
 """Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
+BAD = "bad_filters"
+"""Reason of errors about filters."""
 KEPT = 32
 """Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
 
@@ -45,16 +49,17 @@ class Filters:
         for name in (*COLUMN_OF, "exclude"):
             value = getattr(self, name)
             if isinstance(value, str):
-                raise CatalogueError(f"the filter {name} is the text {value!r}; give a list of values")
+                raise CatalogueError(f"the filter {name} is the text {value!r}; give a list of values", reason=BAD)
             object.__setattr__(self, name, tuple(value))  # a list would make the filters unhashable
         for name in ("price_min", "price_max"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise CatalogueError(f"the filter {name} is {value}; it must be a number of 0 or more")
+                raise CatalogueError(f"the filter {name} is {value}; it must be a number of 0 or more", reason=BAD)
         if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
             raise CatalogueError(
                 f"the filters contradict each other: price_min {self.price_min:g} is above price_max "
-                f"{self.price_max:g}; swap them"
+                f"{self.price_max:g}; swap them",
+                reason=BAD,
             )
 
     def rows(self, catalogue: Catalogue) -> np.ndarray:
@@ -110,29 +115,14 @@ class Shelf:
         if "stock" not in self.items.columns:
             return None
         told = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        there = told.is_in(IN_STOCK) | (told.cast(pl.Float64, strict=False) > 0)
-        return self.items.select(there.fill_null(False)).to_series().to_numpy()
+        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        there = told.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
+        return self.items.select(there).to_series().to_numpy()
 
     @cached_property
     def products(self) -> np.ndarray:
-        """(U,) int64: equal for the colour variants of one product.
-
-        A column ``product_id`` says so where there is one. Else items of the same title, category and brand are one
-        product if each has another colour: shops that write the colour into the title, or give many garments the same
-        plain title, have no such items.
-        """
-        own = pl.concat_str(pl.lit("item\x1f"), "item_id")
-        if "product_id" in self.items.columns:
-            theirs = pl.concat_str(pl.lit("product\x1f"), pl.col("product_id").cast(pl.String))
-        else:
-            alike = ["title", "category", "brand"]
-            varied = (pl.col("colour").n_unique() == pl.len()) & pl.col("colour").is_not_null().all()
-            said = pl.col("title").str.strip_chars() != ""
-            theirs = pl.when(said & varied.over(alike)).then(
-                pl.concat_str(pl.lit("title"), *alike, separator="\x1f", ignore_nulls=True)
-            )
-        named = self.items.select(product=pl.coalesce(theirs, own))["product"]
-        return named.rank("dense").to_numpy().astype(np.int64) - 1
+        """(U,) int64: equal for the variants of one product, see `goeswith.data.products`."""
+        return products(self.items)
 
     def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
         """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
@@ -145,6 +135,12 @@ class Shelf:
             self._codes[column] = codes.fill_null(-1).to_numpy(), vocabulary
         return self._codes[column]
 
+    def values(self, column: str, rows: np.ndarray) -> list[str | None]:
+        """What a text column says of some rows (n,), None where it says nothing."""
+        codes, known = self.codes(column)
+        names = [*known, None]
+        return [names[code] for code in codes[rows].tolist()]
+
     def having(self, column: str, values: Iterable[str]) -> np.ndarray:
         """(U,) bool: items with one of the values in a text column.
 
@@ -155,7 +151,7 @@ class Shelf:
         wanted = np.zeros(len(known) + 1, bool)  # the last one, code −1, is null
         for value in values:
             if value not in known:
-                raise CatalogueError(f"no item has the {column} {value!r}; {nearest(value, list(known))}")
+                raise CatalogueError(f"no item has the {column} {value!r}; {nearest(value, list(known))}", reason=BAD)
             wanted[known[value]] = True
         return wanted[codes]
 
@@ -167,7 +163,11 @@ class Shelf:
         """
         for item_id in item_ids:
             if item_id not in self.place:
-                raise CatalogueError(f"{where} names item {item_id!r}, which the catalogue does not have; check the id")
+                raise CatalogueError(
+                    f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
+                    reason="unknown_item",
+                    item_ids=[item_id],
+                )
         return np.array([self.place[item_id] for item_id in item_ids], np.int64)
 
     def passing(self, filters: Filters) -> np.ndarray:
@@ -190,10 +190,11 @@ class Shelf:
             if name == "groups" and filters.categories and values and not passed.any():
                 raise CatalogueError(
                     f"the filters contradict each other: no item of category {' or '.join(filters.categories)} "
-                    f"is in group {' or '.join(values)}; leave one of them out"
+                    f"is in group {' or '.join(values)}; leave one of them out",
+                    reason=BAD,
                 )
         if filters.price_min is not None or filters.price_max is not None:
-            self.need_prices("a price filter")
+            self.need_prices("a price filter", BAD)
             low = 0.0 if filters.price_min is None else filters.price_min
             high = math.inf if filters.price_max is None else filters.price_max
             with np.errstate(invalid="ignore"):  # NaN, no price, is in no range
@@ -201,17 +202,20 @@ class Shelf:
         if filters.in_stock:
             if self.stock is None:
                 raise CatalogueError(
-                    "the filter in_stock needs a column 'stock' in the item table, and it has none; "
-                    "import the catalogue with one or leave the filter out"
+                    "the filter in_stock needs a column 'stock', which the item table does not have; "
+                    "import the catalogue with one or leave the filter out",
+                    reason=BAD,
                 )
             passed &= self.stock
         passed[self.rows(filters.exclude, "the filter exclude")] = False
         return passed
 
-    def need_prices(self, what: str) -> None:
+    def need_prices(self, what: str, reason: str) -> None:
         """Raise CatalogueError where no item has a price."""
         if np.isnan(self.prices).all():
-            raise CatalogueError(f"{what} needs prices, and no item of the catalogue has one; import it with prices")
+            raise CatalogueError(
+                f"{what} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
+            )
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

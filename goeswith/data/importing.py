@@ -47,8 +47,9 @@ def import_data(
 
     Args:
         layout: one of `goeswith.data.readers.READERS`. source: folder or file; None for the drawn sample.
-        options: of the layout. update: bring the data set in `dest` up to date; its column names, splits and features
-            stay. name: in signatures, the folder's by default. seed: of the splits and of the sample, 0 by default.
+        options: of the layout. update: bring the data set in `dest` up to date; its column names, chosen groups,
+            splits and features stay. name: in signatures, the folder's by default. seed: of the splits and of the
+            sample, 0 by default.
         progress: called with items drawn and in all, for the sample.
 
     Raises:
@@ -59,17 +60,20 @@ def import_data(
     if update:
         expect_updatable(dest, layout=layout, seed=seed)
         named = options.get("columns", {})
-        before = Dataset(dest).info.get("columns", {}) if dest.exists() else {}
+        info = Dataset(dest).info if dest.exists() else {}
+        before, grouped = info.get("columns", {}), info.get("groups", {})
         kept = {ours: theirs for ours, theirs in before.items() if ours not in named}
         if kept:
             options["columns"] = kept | named
+        if grouped:
+            options["groups"] = grouped | options.get("groups", {})
     elif dest.exists():
-        hint = "" if source is None else ", or bring it up to date with --update"
-        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
+        hint = "" if source is None else ", or update it with --update"
+        raise DataError(f"{dest} already exists; choose another folder or remove it first{hint}")
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
+        raise DataError(f"cannot create the folder {dest.parent} ({error.strerror}); choose another DEST") from None
     sweep(dest)
     if source is None:
         options |= {"seed": seed or 0, "progress": progress}
@@ -80,7 +84,8 @@ def import_data(
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    lines = [f"columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in kept.items())}"] if kept else []
+    mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
+    lines = [f"columns mapped as before: {mapped}"] if kept else []
     lines += done.lines
     if not done.unchanged:
         lines += describe(done.dataset.info["split_report"])

@@ -1,4 +1,4 @@
-"""Calibration: what a score means: a probability, and a place among the data set's own outfits.
+"""Calibration: what a score means: a probability, and a percentile among the data set's own outfits.
 
 A score is only an order. Two things make it readable, both measured on outfits that the model did not learn from:
 
@@ -58,6 +58,12 @@ class Cases(NamedTuple):
     good: np.ndarray
     outfits: np.ndarray
 
+    @property
+    def auc(self) -> float:
+        """How often an outfit scores higher than a corruption of it, ties half."""
+        true, false = self.scores[self.good], self.scores[~self.good]
+        return float(((true > false) + (true == false) / 2).mean())
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -65,7 +71,8 @@ class Scale:
 
     means, spreads: of the scores of outfits with 2, 3, ... items; a larger outfit is taken as the largest here.
     slope, intercept: a ≥ 0 and b of σ(a z + b). quantiles: `QUANTILES` of z over held-out outfits, ascending.
-    outfits: of the validation part, it was fitted on. negatives: how they were corrupted.
+    outfits: of the validation part, it was fitted on. negatives: how they were corrupted. auc: how often an outfit
+    scores higher than a corruption of it, ties half.
     """
 
     means: tuple[float, ...]
@@ -75,6 +82,7 @@ class Scale:
     quantiles: tuple[float, ...]
     outfits: int
     negatives: str
+    auc: float
 
     @classmethod
     def fit(cls, scorer: Scorer, dataset: Dataset, *, negatives: str = "matched", seed: int = 0) -> Scale | None:
@@ -91,9 +99,9 @@ class Scale:
             whole = int((dataset.outfits.splits == "valid").sum())
             silent = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
             log.warning(
-                "%s: %d of %d validation outfits can be used (%d have fewer than two items with features, %d no score, "
-                "%d cannot be corrupted by %s negatives); %d are needed to say what a score means, so there is no "
-                "probability and no percentile",
+                "%s: %d of %d validation outfits can be used (%d have fewer than two items with "
+                "features, %d have no score, %d cannot be corrupted by %s negatives); %d are needed to calibrate "
+                "scores, so there is no probability and no percentile",
                 dataset.path, served, whole, whole - len(valid), silent, len(valid) - silent - served, negatives, LEAST,
             )  # fmt: skip
             return None
@@ -110,6 +118,7 @@ class Scale:
             quantiles=tuple(quantiles.tolist()),
             outfits=served,
             negatives=negatives,
+            auc=found.auc,
         )
 
     def probability(self, scores: np.ndarray, sizes: np.ndarray | int) -> np.ndarray:
@@ -144,12 +153,12 @@ class Scale:
             given: Mapping[str, Any] = json.loads(text)
             values = {field.name: given[field.name] for field in fields(cls)}
             values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
-            values |= {name: float(values[name]) for name in ("slope", "intercept")}
+            values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
             if not len(values["means"]) == len(values["spreads"]) > 0 < len(values["quantiles"]):
                 raise ValueError("its lists do not fit each other")
             return cls(**values)
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is no scale of scores ({error}); build the index again") from None
+            raise DataError(f"this is not a valid calibration ({error}); build the index again") from None
 
 
 def cases(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,10 +148,21 @@ def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
     Raises:
         DataError: all published labels are the same, so that nothing can be told apart.
     """
-    rows, summary = answers.rows, []
+    rows = answers.rows
+    signed = {
+        (group["task"][0], group["negatives"][0]): signature(
+            answers.questions, dataset, group["task"][0], group["negatives"][0]
+        )
+        for group in by_task(rows)
+    }
+    return summarise(answers.scorer, rows, signed, seed=seed)
+
+
+def summarise(scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], str], *, seed: int = 0) -> Report:
+    """The report of rows as of `Answers.rows`, whose signatures are known by task and negatives."""
+    summary = []
     for group in by_task(rows):
         task, negatives = group["task"][0], group["negatives"][0]
-        signed = signature(answers.questions, dataset, task, negatives)
         statistics = measured(group)
         whole = np.ones((1, group["outfit_id"].n_unique()))
         drawn = resampled(list(statistics.values()), whole.size, seed)
@@ -159,7 +170,7 @@ def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
             low, high = np.nanquantile(values, [0.025, 0.975])
             summary.append(
                 {
-                    "scorer": answers.scorer,
+                    "scorer": scorer,
                     "task": task,
                     "negatives": negatives,
                     "metric": str(measure),
@@ -168,10 +179,10 @@ def report(answers: Answers, dataset: Dataset, *, seed: int = 0) -> Report:
                     "high": float(high),
                     "n": len(group),
                     "unanswered": int((~group["answerable"]).sum()),
-                    "signature": signed,
+                    "signature": signed[task, negatives],
                 }
             )
-    return Report(answers.scorer, rows, summary)
+    return Report(scorer, rows, summary)
 
 
 def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, Any]]:
@@ -235,14 +246,18 @@ def by_task(rows: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def measured(rows: pl.DataFrame) -> dict[Measure, Statistic]:
-    """Every measure of the rows of one task and strategy, as a function of how much each outfit weighs."""
+    """Every measure of the rows of one task and strategy, as a function of how much each outfit weighs.
+
+    Where the rows have a column ``weight``, a mean over them is weighted by it.
+    """
     outfits = rows["outfit_id"].rank("dense").to_numpy().astype(np.int64) - 1
     found: dict[Measure, Statistic] = {}
     for measure in MEASURES[rows["task"][0]]:
         if measure == POOLED:
             found[measure] = _pooled(rows, outfits)
         elif rows[str(measure)].count():
-            found[measure] = mean(rows[str(measure)].fill_null(np.nan).to_numpy(), outfits)
+            weights = rows["weight"].to_numpy() if "weight" in rows.columns else None
+            found[measure] = mean(rows[str(measure)].fill_null(np.nan).to_numpy(), outfits, weights)
     return found
 
 

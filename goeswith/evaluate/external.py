@@ -1,4 +1,4 @@
-"""Outside: scores of other programs on our questions, which then stand in the same table as our own models.
+"""External: scores of other programs on our questions, shown in the same table as our own models.
 
 A file of them, CSV or Parquet, has one row a candidate: ``question_id``, ``candidate`` (its item id) or ``place``
 (0 is the first of the question's candidates), ``score``. A labelled outfit has one row, without candidate or place.
@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from goeswith.data.cells import ids, is_odd, numbers, whole_numbers
+from goeswith.data.columns import missing_columns
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import Answers
-from goeswith.files import read_table
+from goeswith.sheets import read_sheet
 
 KEYS = {"candidate": pl.String(), "place": pl.Int64()}
 """Columns that say which candidate of its question a score is of; a file has one of them."""
@@ -50,7 +52,7 @@ def read_answers(
 
     Raises:
         DataError: the file is no table of scores, gives one score twice, answers nothing, or is not complete and
-            that is not allowed; or a question id stands in two of the question files.
+            that is not allowed; or a question id is in two of the question files.
     """
     path = Path(path)
     given, key = _given(path)
@@ -62,6 +64,11 @@ def read_answers(
                 f"(0 is the first), for question {slots.filter(pl.col(key).is_not_null())['question_id'][0]!r} has some"
             )
         given = given.with_columns(pl.lit(None, KEYS[key]).alias(key))
+    if key == "candidate":  # ids that passed through floats, unless they are so
+        plain = ids(given[key])
+        given = given.with_columns(
+            pl.when(pl.col(key).is_in(slots[key].unique().implode())).then(key).otherwise(plain).alias(key)
+        )
     _refuse_twice(path, given, key)
     both = ["question_id", key]
     found = slots.join(given, on=both, how="left", nulls_equal=True, maintain_order="left")
@@ -87,37 +94,41 @@ def read_answers(
 
 def _given(path: Path) -> tuple[pl.DataFrame, str]:
     """The rows of a file: row (counted from 1), question_id, score, and the key where there is one; and its name."""
-    table = read_table(path)
-    for needed in ("question_id", "score"):
-        if needed not in table.columns:
-            raise DataError(f"{path} has no column {needed!r} (it has {', '.join(table.columns)}); add it")
+    sheet = read_sheet(path)
+    table = sheet.table
+    if missing := [needed for needed in ("question_id", "score") if needed not in table.columns]:
+        raise DataError(missing_columns(path, missing, table.columns, "add {column}, or rename {theirs} to it"))
     keys = [key for key in KEYS if key in table.columns]
     if len(keys) > 1:
         raise DataError(f"{path} has the columns 'candidate' and 'place'; keep one of them, they could contradict")
     kinds = {"question_id": pl.String(), "score": pl.Float64()} | {key: KEYS[key] for key in keys}
     columns = [table[name].rename(name) for name in kinds]
-    parsed = [_parsed(path, column, kinds[column.name]) for column in columns]
-    return pl.DataFrame(parsed).with_row_index("row", offset=1), keys[0] if keys else "candidate"
+    parsed = [_parsed(path, column, kinds[column.name], sheet.rows) for column in columns]
+    return pl.DataFrame([sheet.rows, *parsed]), keys[0] if keys else "candidate"
 
 
-def _parsed(path: Path, column: pl.Series, kind: pl.DataType) -> pl.Series:
+def _parsed(path: Path, column: pl.Series, kind: pl.DataType, rows: pl.Series) -> pl.Series:
     """A column in its type; what is empty is null.
 
     Raises:
         DataError: a value is of another kind.
     """
-    try:
-        if column.dtype == pl.String:
-            column = column.str.strip_chars().replace("", None)
-        cast = column.cast(kind, strict=False)
-    except pl.exceptions.PolarsError:
+    if column.dtype.is_nested():
         raise DataError(
-            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor numbers; write it anew"
-        ) from None
-    odd = (cast.is_null() & column.is_not_null()).arg_true()
+            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor "
+            "numbers; write the file again"
+        )
+    if kind == pl.String():
+        return column.cast(pl.String).str.strip_chars().replace("", None)
+    if kind.is_float():
+        plain = column.cast(pl.Float64, strict=False)
+        cast = plain.fill_null(numbers(column, grouped=False)).alias(column.name)
+    else:
+        cast = whole_numbers(column).alias(column.name)
+    odd = is_odd(column, cast).arg_true()
     if len(odd):
         what = "a number" if kind.is_float() else "a whole number"
-        raise DataError(f"{path}, row {odd[0] + 1}: {column.name} = {column[odd[0]]!r} is not {what}; mend the row")
+        raise DataError(f"{path}, row {rows[odd[0]]}: {column.name} = {column[odd[0]]!r} is not {what}; fix the row")
     return cast
 
 
@@ -131,7 +142,7 @@ def _slots(asked: Sequence[Questions], key: str) -> pl.DataFrame:
     twice = ids.filter(ids.is_duplicated())
     if len(twice):
         raise DataError(
-            f"question {twice[0]!r} stands in two of the question files; ask one of them at a time with --questions"
+            f"question {twice[0]!r} is in two of the question files; ask one of them at a time with --questions"
         )
     offered = pl.col("candidates") if key == "candidate" else pl.int_ranges(pl.col("candidates").list.len())
     alone = pl.lit([None], pl.List(KEYS[key]))  # a labelled outfit has one score, of no candidate
@@ -154,15 +165,16 @@ def _incomplete(path: Path, faults: dict[str, pl.DataFrame], key: str, total: in
     """What is wrong with a file, in one sentence with the first case of each."""
     words = {
         "missing": f"of {total} scores missing",
-        "not finite": "score(s) that are no finite number",
+        "not finite": "score(s) that are not finite numbers",
         "unknown questions": "row(s) of questions that are not asked",
         "unknown candidates": "row(s) of candidates that their question does not offer",
     }
     first = {fault: rows.row(0, named=True) for fault, rows in faults.items() if len(rows)}
     told = [f"{len(faults[fault])} {words[fault]} ({_case(row, key)})" for fault, row in first.items()]
     return (
-        f"{path} does not fit the questions, it has {', '.join(told)}; mend it, name the question files it is "
-        "about with --questions, or give --allow-incomplete: missing scores then count as wrong, other rows not at all"
+        f"{path} does not fit the questions: it has {', '.join(told)}; fix it, name the question "
+        "files it is about with --questions, or use --allow-incomplete: missing scores then count "
+        "as wrong and other rows are ignored"
     )
 
 

@@ -40,7 +40,7 @@ class Measure:
         """
         found = re.fullmatch(r"(accuracy|auc|pooled_auc|mrr)|(recall)@([1-9][0-9]*)", text)
         if not found:
-            raise ConfigError(f"there is no measure {text!r}; take accuracy, auc, pooled_auc, mrr or recall@k")
+            raise ConfigError(f"there is no measure {text!r}; choose accuracy, auc, pooled_auc, mrr or recall@k")
         return cls(found[1] or found[2], int(found[3] or 0))
 
     def __str__(self) -> str:
@@ -78,5 +78,8 @@ MEASURES = {
     "fitb": (Measure("accuracy"),),
     "triplet": (Measure("auc"),),
     "retrieval": (Measure("mrr"), Measure("recall", 1), Measure("recall", 5), Measure("recall", 10)),
+    "anchor": (Measure("recall", 10), Measure("recall", 1), Measure("mrr")),
+    "rest": (Measure("recall", 10), Measure("recall", 1), Measure("mrr")),
+    "exhaustive": (Measure("auc"),),
 }
 """The measures of each task, the headline first. Whole outfits with a published label have `POOLED` alone."""

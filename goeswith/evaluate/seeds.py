@@ -1,4 +1,9 @@
-"""Seeds: what a model that was trained several times measured, with intervals by outfit and paired differences."""
+"""Seeds: the mean over several trainings of one model, with intervals over seeds and outfits, and paired differences.
+
+The bootstrap is hierarchical: a draw has outfits drawn with replacement, the same for everyone who answered the same
+questions, and of a model's seeds as many, drawn with replacement. So an interval tells the luck of the questions and
+that of training.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +14,36 @@ from typing import Any
 import numpy as np
 
 from goeswith.errors import DataError
-from goeswith.evaluate.bootstrap import RESAMPLES, resampled
+from goeswith.evaluate.bootstrap import over_seeds, resampled
 from goeswith.evaluate.evaluate import Report, by_task, measured
 from goeswith.tables import Column, column
 
 Sittings = Sequence[Sequence[Report]]
 """Seed → question file → what was measured; a floor sits once."""
 
+DRAWS = 10_000
+SURE = 0.05
+SAME = 0.01
+"""Differences smaller than this are of no use to anybody: an interval inside of it shows that two are equivalent."""
+
 
 @dataclass(frozen=True)
 class Mean:
     """One measure, as the mean of all seeds.
 
-    line: as of `Report.summary`, and ``seeds``, the value of each. draws: (RESAMPLES,) what it would have been with
-    other outfits; the same outfits for everyone who answered the same questions, so that differences are paired.
+    line: as of `Report.summary`, and ``seeds``, the value of each. draws: (DRAWS,) what it would have been with other
+    outfits and seeds, the same outfits for everyone who answered the same questions, so that differences are paired;
+    None for what has no interval.
     """
 
     line: dict[str, Any]
-    draws: np.ndarray
+    draws: np.ndarray | None
 
 
 def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
     """Every measure of every question file, in their order, under the name that reports use.
 
-    The interval tells the luck of the questions; that of training shows in ``seeds``.
+    With one seed the interval knows nothing of the luck of training.
     """
     found: dict[Column, Mean] = {}
     for reports in zip(*sittings, strict=True):
@@ -41,14 +52,27 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
             statistics = [statistic for group in groups for statistic in measured(group).values()]
             whole = np.ones((1, groups[0]["outfit_id"].n_unique()))
             values = np.array([statistic(whole)[0] for statistic in statistics]).reshape(len(groups), -1)
-            draws = resampled(statistics, whole.size, 0).reshape(*values.shape, RESAMPLES).mean(axis=0)
-            for value, drawn in zip(values.T, draws, strict=True):
-                told = next(lines)
+            draws = resampled(statistics, whole.size, 0, DRAWS).reshape(*values.shape, DRAWS)
+            for place in range(values.shape[1]):
+                drawn = over_seeds(draws[:, place], 1)
                 low, high = np.nanquantile(drawn, [0.025, 0.975])
-                line = {**told[0], "scorer": name, "value": float(value.mean()), "low": float(low), "high": float(high)}
-                line |= {"unanswered": max(line["unanswered"] for line in told), "seeds": value.tolist()}
+                line = _mean_of(name, next(lines)) | {"low": float(low), "high": float(high)}
                 found[column(line)] = Mean(line, drawn)
+        for told in lines:  # what is offered to all gaps together
+            line = _mean_of(name, told)
+            found[column(line)] = Mean(line, None)
     return found
+
+
+def _mean_of(name: str, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The line of the mean over seeds, from the line of each."""
+    values = [float(line["value"]) for line in told]
+    silent = max(line["unanswered"] for line in told)
+    fitted: dict[str, Any] = {
+        what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]
+    }
+    value = float(np.mean(values))
+    return {**told[0], "scorer": name, "value": value, "unanswered": silent, "seeds": values, **fitted}
 
 
 def difference(first: Mean, second: Mean) -> dict[str, Any]:
@@ -63,6 +87,8 @@ def difference(first: Mean, second: Mean) -> dict[str, Any]:
             f"{line['scorer']} and {other['scorer']} did not answer the same questions "
             f"({line['signature']} and {other['signature']}); remove the older answers and run the bench again"
         )
+    if first.draws is None or second.draws is None:
+        raise DataError(f"{line['metric']} has no interval, so no difference of it can be judged")
     drawn = first.draws - second.draws
     drawn = drawn[~np.isnan(drawn)]
     low, high = np.quantile(drawn, [0.025, 0.975])
@@ -72,6 +98,20 @@ def difference(first: Mean, second: Mean) -> dict[str, Any]:
         | {"against": other["scorer"], "difference": line["value"] - other["value"]}
         | {"low": float(low), "high": float(high), "p": float(min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))}
     )
+
+
+def judge(lines: Sequence[dict[str, Any]]) -> None:
+    """Add to the differences of one table of comparisons what they show, all of them asked at once.
+
+    p_holm: p after Holm's correction for the lines. shows: ``higher`` or ``lower`` where p_holm < `SURE`,
+    ``equivalent`` where the interval lies inside ±`SAME`, else ``not shown``: too few outfits or seeds to tell.
+    """
+    for line, p in zip(lines, holm([line["p"] for line in lines]), strict=True):
+        line["p_holm"] = p
+        if p < SURE:
+            line["shows"] = "higher" if line["difference"] > 0 else "lower"
+        else:
+            line["shows"] = "equivalent" if line["low"] > -SAME and line["high"] < SAME else "not shown"
 
 
 def holm(chances: Sequence[float]) -> list[float]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 
+from goeswith import plugins
 from goeswith.data.catalogue import GROUPS, Catalogue
+from goeswith.data.garments import nearest_category
 from goeswith.data.scorer import Chooser as Chooser
 from goeswith.data.scorer import Scorer as Scorer
 from goeswith.errors import ConfigError
@@ -34,7 +37,7 @@ MODELS = {
     "outfit-transformer": ("goeswith.models.outfit_transformer", "OutfitTransformer", "OutfitTransformerConfig"),
     "bpr-dae": ("goeswith.models.bpr_dae", "BprDae", "BprDaeConfig"),
 }
-"""Name on the command line → module, class, config class."""
+"""Name on the command line → module, class, config class. A class of another package has its own as ``config``."""
 
 DEFAULT = "two-tower"
 """The model that is trained where none is named."""
@@ -118,13 +121,17 @@ class Vocabulary:
         return Catalogue(catalogue.items.with_columns(group=pl.col("category").replace_strict(groups, default=None)))
 
     def codes(self, catalogue: Catalogue, by_group: bool = False) -> np.ndarray:
-        """(U,) int64 codes of a catalogue's items; a category unknown here gets the code ``len(categories)``.
+        """(U,) int64 codes of a catalogue's items; a category unknown here gets that of its match, see `matches`.
 
-        by_group: for models that need no more than the group, an item of an unknown category gets
+        Without a match its code is ``len(categories)``.
+
+        by_group: for models that need no more than the group, an item of an unknown category without a namesake gets
         ``len(categories) + 1 +`` the place of its group in `GROUPS`, where it has one.
         """
         places = {category: place for place, category in enumerate(self.categories)}
-        lookup = np.array([places.get(category, len(places)) for category in catalogue.categories], dtype=np.int64)
+        matches = self.matches(catalogue, by_name=by_group)
+        known = [matches.get(category, category) for category in catalogue.categories]
+        lookup = np.array([places.get(category, len(places)) for category in known], dtype=np.int64)
         codes = lookup[catalogue.category_codes]
         if not by_group:
             return codes
@@ -133,6 +140,30 @@ class Vocabulary:
         told = own.cast(pl.Int64).fill_null(-1).to_numpy()
         return np.where((codes == len(places)) & (told >= 0), len(places) + 1 + told, codes)
 
+    def matches(self, catalogue: Catalogue, *, by_name: bool = False) -> dict[str, str]:
+        """Categories of a catalogue that are unknown here, and the known one that stands for each.
+
+        The nearest by name (see `goeswith.data.garments.nearest_category`), of the same group where both have one; else
+        the category of its group that most items of the catalogue have, or the first. A category without a group has
+        none unless its name says so.
+
+        by_name: only the nearest by name.
+        """
+        groups = dict(zip(self.categories, self.groups, strict=True))
+        theirs = Vocabulary.of(catalogue)
+        counts = dict(catalogue.items["category"].value_counts().iter_rows())
+        found = {}
+        for category, group in zip(theirs.categories, theirs.groups, strict=True):
+            if category in groups:
+                continue
+            alike = [name for name in groups if groups[name] == group or "other" in (group, groups[name])]
+            grouped = [name for name in groups if groups[name] == group != "other"]
+            if named := nearest_category(category, alike):
+                found[category] = named
+            elif grouped and not by_name:
+                found[category] = max(grouped, key=lambda name: counts.get(name, 0))
+        return found
+
 
 def model_classes(name: str) -> tuple[Any, Any]:
     """The class and the config class of a model.
@@ -140,11 +171,27 @@ def model_classes(name: str) -> tuple[Any, Any]:
     Raises:
         ConfigError: there is no model of that name.
     """
-    if name not in MODELS:
-        raise ConfigError(f"there is no model {name!r}; the models are: {', '.join(MODELS)}")
-    module, model, config = MODELS[name]
-    found = import_module(module)
-    return getattr(found, model), getattr(found, config)
+    if name in MODELS:
+        module, model, config = MODELS[name]
+        home = import_module(module)
+        return getattr(home, model), getattr(home, config)
+    if (loaded := plugins.load("models", name)) is None:
+        raise ConfigError(f"there is no model {name!r}; the models are: {plugins.names('models', MODELS)}")
+    return loaded, loaded.config
+
+
+def is_model(name: str) -> bool:
+    """Whether a name is a model's, here or in another package."""
+    return name in MODELS or ":" in name or name in plugins.offered("models")
+
+
+def model_module(name: str) -> ModuleType:
+    """The module that a model is defined in.
+
+    Raises:
+        ConfigError: there is no model of that name.
+    """
+    return import_module(model_classes(name)[0].__module__)
 
 
 def training_settings(name: str) -> dict[str, Any]:
@@ -153,5 +200,4 @@ def training_settings(name: str) -> dict[str, Any]:
     Raises:
         ConfigError: there is no model of that name.
     """
-    model_classes(name)
-    return dict(getattr(import_module(MODELS[name][0]), "TRAINING", {}))
+    return dict(getattr(model_module(name), "TRAINING", {}))

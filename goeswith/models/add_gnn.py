@@ -27,10 +27,10 @@ class AddGnnConfig:
     """Settings of ADD-GNN; the defaults are the paper's where it gives them.
 
     attributes: K. hidden: H. steps: T; 0 scores from h⁰, "without graph".
-    activation: of the masks (1). mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
-    rank: of W_k where `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
-    mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` takes ‖Θ‖² for ‖Θ‖.
-    dropout: of the features while training; not in the paper, 0 by default.
+    activation: activation of the masks (1). mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
+    rank: rank of W_k if `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
+    mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` uses ‖Θ‖² instead of ‖Θ‖.
+    dropout: dropout of the features in training; not in the paper, 0 by default.
     start: of W_k, ``random`` (the paper says nothing of it) or the ``identity``, with which an untrained model praises
     likeness. normalise: h⁰ of an item has norm 1, not in the paper; with the identity the untrained score without graph
     is the mean cosine of the items' masked features.

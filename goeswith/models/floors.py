@@ -39,9 +39,10 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
     to the categories' lift where it was never seen. item_pairs: the same for the items themselves, which falls back
     to category_colour: what memory alone can do. words: mean lift of the word pairs of two titles. season: share of
     item pairs of the same known season. cosine: mean cosine over the item pairs of the frozen features; NaN where an
-    item has none.
-    category_colour, words and season are left out where the catalogue says no colour, title or season, cosine without
-    `features`.
+    item has none. standardised: the same with every dimension at mean 0 and deviation 1 over the items of the
+    training outfits, each encoder of like weight.
+    category_colour, words and season are left out where the catalogue says no colour, title or season, cosine and
+    standardised without `features`.
     """
     worn = np.log1p(np.bincount(train.items, minlength=len(catalogue)))
     category = fine = Lift.count(catalogue.category_codes, train)
@@ -63,10 +64,21 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
     if names:
         floors.append(PairFloor("season", lambda a, b: (seasons[a] == seasons[b]) & (seasons[a] >= 0)))
     if features is not None:
-        norms = np.linalg.norm(features.values, axis=1).astype(np.float64)
-        scales = np.divide(1.0, norms, out=np.full_like(norms, np.nan), where=features.present & (norms > 0))
-        floors.append(CosineFloor("cosine", features.values, scales))
+        floors.append(CosineFloor.of("cosine", features.values, features.present))
+        floors.append(CosineFloor.of("standardised", _standardised(features, train), features.present))
     return {floor.name: floor for floor in floors}
+
+
+def _standardised(features: Features, train: Outfits) -> np.ndarray:
+    """The features (U, D) float32 with mean 0 and deviation 1 / √(dimensions of their encoder) over training items."""
+    worn = np.unique(train.items)
+    known = features.values[worn[features.present[worn]]]
+    if not len(known):
+        return features.values
+    deviation = known.std(axis=0, dtype=np.float64)
+    sizes = np.repeat(features.blocks, features.blocks)
+    scale = np.divide(1.0, deviation * np.sqrt(sizes), out=np.zeros(len(deviation)), where=deviation > 1e-6)
+    return ((features.values - known.mean(axis=0, dtype=np.float64)) * scale).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -107,11 +119,23 @@ class PairFloor:
 
 @dataclass(frozen=True)
 class CosineFloor:
-    """The mean cosine over the item pairs. values: (U, D) float32; scales: (U,) 1 / norm, NaN without features."""
+    """The mean cosine over the item pairs.
+
+    units: (U, D) float32 vectors of length 1, zeros without features; on a grid of 2⁻²⁰, so that float32 adds a dozen
+    of them without rounding. present: (U,) bool.
+    """
 
     name: str
-    values: np.ndarray
-    scales: np.ndarray
+    units: np.ndarray
+    present: np.ndarray
+
+    @classmethod
+    def of(cls, name: str, values: np.ndarray, present: np.ndarray) -> CosineFloor:
+        """The floor of vectors (U, D), of the items that are `present` (U,) bool and have a length."""
+        norms = np.linalg.norm(values, axis=1, keepdims=True)
+        present = present & (norms[:, 0] > 0)
+        units = np.divide(values, norms, out=np.zeros(values.shape, np.float32), where=present[:, None])
+        return cls(name, np.round(units * 2.0**20) / np.float32(2.0**20), present)
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool; NaN where an item has no features.
@@ -119,14 +143,32 @@ class CosineFloor:
         Σ_{i≠j} u_iᵀ u_j = ‖Σ_i u_i‖² − n for unit vectors u: no pair is ever formed.
         """
         scores = np.empty(len(items))
-        for block in _blocks(len(items), self.values.shape[1]):
-            sums = np.zeros((len(items[block]), self.values.shape[1]))  # (b, D)
-            for rows, real in zip(items[block].T, mask[block].T, strict=True):  # one item place at a time
-                sums[real] += self.values[rows[real]] * self.scales[rows[real], None]
-            lengths = mask[block].sum(axis=1)
+        for block in _blocks(len(items), self.units.shape[1]):
+            sums, lengths = self._sums(items[block], mask[block]), mask[block].sum(axis=1)
             pairs = np.where(lengths > 1, lengths * (lengths - 1.0), np.nan)
-            scores[block] = (np.square(sums).sum(axis=1) - lengths) / pairs
-        return _on_grid(scores)
+            scores[block] = (np.square(sums, dtype=np.float64).sum(axis=1) - lengths) / pairs
+        return np.where((self.present[items] | ~mask).all(axis=1), _on_grid(scores), np.nan)
+
+    def fill(self, context: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Scores (B, m) of outfits with a gap (B, n) that the items `rows` (m,) fill, as `score` has them.
+
+        ‖s + u‖² = ‖s‖² + 2 sᵀ u + 1 for the sum s of the others: one matrix product.
+        """
+        sums, lengths = self._sums(context, mask), mask.sum(axis=1, keepdims=True) + 1.0
+        whole = np.square(sums, dtype=np.float64).sum(axis=1, keepdims=True) + 2.0 * (sums @ self.units[rows].T) + 1.0
+        known = (self.present[context] | ~mask).all(axis=1, keepdims=True) & self.present[rows]
+        return np.where(known, _on_grid((whole - lengths) / (lengths * (lengths - 1.0))), np.nan)
+
+    def _sums(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Sums (B, D) of the unit vectors of each outfit."""
+        import torch
+
+        rows, units = torch.from_numpy(np.ascontiguousarray(items)), torch.from_numpy(self.units)
+        weights = torch.from_numpy(np.ascontiguousarray(mask)).float()
+        summed: np.ndarray = torch.nn.functional.embedding_bag(
+            rows, units, mode="sum", per_sample_weights=weights
+        ).numpy()
+        return summed
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ HALVES = 2.0**24
 class TwoTowerConfig:
     """Settings of the two towers.
 
-    hidden: h. dropout: of the features while training. memory: keep m and m' of training items.
-    forget: how often an item's memory is left out in training.
+    hidden: h. dropout: dropout of the features in training. memory: learn m and m' of training items.
+    forget: probability that an item's memory is left out in training.
     """
 
     hidden: int = 256

@@ -10,15 +10,22 @@ import numpy as np
 
 from goeswith.shop.index import Index
 
+VERDICTS = {"strong": 50.0, "fine": 20.0, "weak": 0.0}
+"""Verdict → the least percentile that it takes: half of all worn outfits are strong, a fifth is weak."""
+CHANCE = 0.55
+"""A model that puts a worn outfit above its corruption less often than this has no verdict."""
+
 
 @dataclass(frozen=True)
 class Look:
     """A scored outfit.
 
     added: which of the items were found, in the order of the slots. score: of the full model, higher = better.
-    probability, percentile: see `goeswith.evaluate.calibration.Scale`; None without one.
-    price: of all items, None where one has no price.
-    notes: what the one who asked should know, such as ``only 3 bags fit the filters``.
+    findings: what keeps it from being an outfit, such as ``needs a top``, see `goeswith.shop.grammar`.
+    probability, percentile: see `goeswith.evaluate.calibration.Scale`; None without one, and with findings.
+    verdict: ``strong``, ``fine`` or ``weak`` among worn outfits of its size, ``unsure`` where the model hardly tells
+    worn outfits from mixed ones, ``incomplete`` with findings, empty without a scale. price: of all items, None where
+    one has no price. notes: what the one who asked should know, such as ``only 3 bags fit the filters``.
     """
 
     item_ids: tuple[str, ...]
@@ -28,6 +35,8 @@ class Look:
     percentile: float | None
     price: float | None
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,8 @@ def looks_of(index: Index, outfits: Sequence[np.ndarray], scores: np.ndarray, ad
     for place, rows in enumerate(outfits):
         named = tuple(ids[row] for row in rows)
         price = float(prices[rows].sum())
-        probability, percentile = (None if values is None else float(values[place]) for values in told)
+        wrong = findings(index, rows)
+        probability, percentile = (None if values is None or wrong else float(values[place]) for values in told)
         looks.append(
             Look(
                 item_ids=named,
@@ -66,6 +76,23 @@ def looks_of(index: Index, outfits: Sequence[np.ndarray], scores: np.ndarray, ad
                 probability=probability,
                 percentile=percentile,
                 price=None if math.isnan(price) else round(price, 2),
+                findings=wrong,
+                verdict="incomplete" if wrong else verdict(index, percentile),
             )
         )
     return looks
+
+
+def findings(index: Index, rows: np.ndarray) -> tuple[str, ...]:
+    """What keeps rows (n,) from being an outfit, see `goeswith.shop.grammar.Grammar.findings`."""
+    shelf = index.shelf
+    return index.grammar.findings(shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)])
+
+
+def verdict(index: Index, percentile: float | None) -> str:
+    """A place among worn outfits in a word, see `Look`."""
+    if percentile is None or math.isnan(percentile):
+        return ""
+    if index.scale.auc < CHANCE:
+        return "unsure"
+    return next(word for word, least in VERDICTS.items() if percentile >= least)

@@ -1,14 +1,17 @@
-"""Assortment: what of a shop's catalogue an outfit may be made of, and what may be offered for a slot of it."""
+"""Assortment: which items of a shop's catalogue an outfit may be made of, and which may be offered for a slot of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.filters import Filters, Shelf, nearest
 from goeswith.errors import CatalogueError
+from goeswith.shop.coherence import agreeing
+from goeswith.shop.grammar import WORN
 from goeswith.shop.index import Index
 from goeswith.shop.template import Template
 
@@ -38,18 +41,28 @@ class Assortment:
             raise CatalogueError(f"the outfit is the text {item_ids!r}; give a list of item ids")
         if len(item_ids) < least:
             what = "is empty" if not item_ids else f"has {len(item_ids)} item"
-            raise CatalogueError(f"the outfit {what}; put {'two or more items' if least > 1 else 'an item'} into it")
+            raise CatalogueError(
+                f"the outfit {what}; give it {'two or more items' if least > 1 else 'an item'}",
+                reason="too_few_items",
+                item_ids=item_ids,
+            )
         if len(item_ids) > LONGEST:
-            raise CatalogueError(f"the outfit has {len(item_ids)} items; take at most {LONGEST}")
+            raise CatalogueError(
+                f"the outfit has {len(item_ids)} items; give at most {LONGEST}", reason="too_many_items"
+            )
         shelf = self.index.shelf
         rows = shelf.rows(item_ids)
         products: dict[int, str] = {}
         for item_id, product in zip(item_ids, shelf.products[rows].tolist(), strict=True):
             if products.get(product) == item_id:
-                raise CatalogueError(f"the outfit names item {item_id!r} twice; name it once")
+                raise CatalogueError(
+                    f"the outfit names item {item_id!r} twice; name it once", reason="same_product", item_ids=[item_id]
+                )
             if product in products:
                 raise CatalogueError(
-                    f"items {products[product]!r} and {item_id!r} are variants of one product; keep one of them"
+                    f"items {products[product]!r} and {item_id!r} are variants of one product; keep one of them",
+                    reason="same_product",
+                    item_ids=[products[product], item_id],
                 )
             products[product] = item_id
         self._check_known(item_ids, rows)
@@ -66,35 +79,99 @@ class Assortment:
         if not columns:
             known = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
             more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
-            raise CatalogueError(f"no item is of the slot {slot!r}{more}; {nearest(slot, known)}")
+            raise CatalogueError(
+                f"no item belongs to the slot {slot!r}{more}; {nearest(slot, known)}", reason="unknown_slot"
+            )
         rows = self._kind(columns[-1], slot)  # where a category has the name of a group, the group is meant
         if not self.index.seen(rows).any():
             raise CatalogueError(
                 f"the model {self.index.run.title} never saw the category {slot!r}; choose another slot, or train it "
-                "with outfits of that category"
+                "with outfits of that category",
+                reason="unknown_category",
             )
         return rows
 
-    def swaps(self, row: int, filters: Filters, outfit: np.ndarray) -> np.ndarray:
+    def check_slots(self, rows: np.ndarray, slots: Sequence[str]) -> None:
+        """Raise CatalogueError where an outfit cannot take the slots, see `goeswith.shop.grammar.Grammar.refusal`."""
+        shelf, groups = self.index.shelf, [self._group(slot) for slot in slots]
+        refused = self.index.grammar.refusal(shelf.values("group", rows), groups)
+        if refused:
+            raise CatalogueError(
+                f"the slots {', '.join(slots)} do not fit: {refused}; leave one out", reason="impossible_slot"
+            )
+
+    def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:
+        """The slots that make a whole look of an outfit, and how many of `k` looks are to have them.
+
+        Groups that the catalogue has no item of are left out.
+
+        Raises:
+            CatalogueError: the outfit lacks nothing, is none, or its items are of no group that looks are made of.
+        """
+        shelf, grammar = self.index.shelf, self.index.grammar
+        groups, categories = shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)]
+        wrong = [finding for finding in grammar.findings(groups, categories) if not finding.startswith("needs")]
+        if wrong:
+            raise CatalogueError(
+                f"these items do not make an outfit: {' and '.join(wrong)}; remove one or name a slot",
+                reason="no_outfit",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
+            )
+        if not set(groups) & set(WORN):
+            raise CatalogueError(
+                f"no outfits are known around the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
+                "name the slots to fill, e.g. shoes",
+                reason="no_outfit",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
+            )
+        there = shelf.codes("group")[1]
+        choices = [
+            ([one for one in slots if one in there], share) for slots, share in grammar.slots(groups, categories)
+        ]
+        choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
+        if not choices:
+            raise CatalogueError("the outfit is complete; name a slot to add to it", reason="nothing_lacks")
+        counts = _shares([share for _, share in choices], k)
+        return [(slots, count) for (slots, _), count in zip(choices, counts, strict=True) if count]
+
+    def _group(self, slot: str) -> str | None:
+        """The group of a slot; of a category, that of its first item."""
+        if slot in self.index.shelf.codes("group")[1]:
+            return slot
+        return self.index.shelf.values("group", self.slot(slot)[:1])[0]
+
+    def swaps(self, row: int, filters: Filters, outfit: np.ndarray, coherent: bool = True) -> np.ndarray:
         """Rows (m,) of what an item of an outfit may be exchanged for: of its group, or of its category without one.
 
         Where the filters name categories or groups, one of those.
+
+        coherent: only for items of the season and gender of the rest of the outfit.
         """
+        rest = outfit[outfit != row]
         if filters.categories or filters.groups:
-            return self._offered(np.arange(self.index.size), filters, outfit)
+            return self._offered(np.arange(self.index.size), filters, outfit, coherent, rest)
         told = self.index.catalogue.items.row(row, named=True)
         column = "group" if told["group"] else "category"
-        return self._offered(self._kind(column, told[column]), filters, outfit)
+        return self._offered(self._kind(column, told[column]), filters, outfit, coherent, rest)
 
     def alike(self, row: int, filters: Filters) -> np.ndarray:
         """Rows (m,) of further items of an item's category."""
         category = self.index.catalogue.items["category"][row]
-        return self._offered(self._kind("category", category), filters, np.array([row]))
+        return self._offered(self._kind("category", category), filters, np.array([row]), coherent=False)
 
     def template(
-        self, rows: np.ndarray, slots: Sequence[str], filters: Filters, budget: float | None
+        self,
+        rows: np.ndarray,
+        slots: Sequence[str],
+        filters: Filters,
+        budget: float | None,
+        *,
+        coherent: bool = True,
+        popularity: float | None = None,
     ) -> tuple[Template, list[str]]:
         """What each slot beside some items may be filled with, and notes of those that nothing fits.
+
+        coherent: only with items of the outfit's season and gender. popularity: see `goeswith.shop.taste.Taste.bonus`.
 
         Raises:
             CatalogueError: an unknown slot, filters that contradict one, nothing that fits, or a budget below the
@@ -108,20 +185,44 @@ class Assortment:
         for slot in slots:
             inside = self.slot(slot)
             _check_kinds(shelf, filters, slot, inside)
-            fitting = self._offered(inside, filters, rows)
+            fitting = self._offered(inside, filters, rows, coherent)
             if budget is not None:
                 fitting = fitting[~np.isnan(shelf.prices[fitting])]
             if not len(fitting):
-                notes.append(f"thin: no {slot} fits the filters, so the look has none")
+                notes.append(f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none")
             elif not _room(shelf.products, [*allowed, fitting]):
                 notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
             else:
                 allowed.append(fitting)
         if not allowed:
-            raise CatalogueError(f"no item fits: {', '.join(slots)} with the filters {filters}; widen the filters")
-        template = Template(rows, allowed, shelf.products, shelf.prices if budget is not None else None, budget)
+            raise CatalogueError(
+                f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters"
+                f"{' or allow other seasons and genders (coherent)' if coherent else ''}",
+                reason="nothing_fits",
+            )
+        taste = self.index.taste
+        template = Template(
+            rows,
+            allowed,
+            shelf.products,
+            shelf.prices if budget is not None else None,
+            budget,
+            kinds=self._small if set(slots) <= set(WORN) else None,
+            bonus=None if taste is None else taste.bonus(popularity),
+            units=None if taste is None else taste.units(),
+        )
         template.check()
         return template, notes
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others."""
+        shelf = self.index.shelf
+        codes, known = shelf.codes("category")
+        several = np.array([name in self.index.grammar.pairs for name in known])
+        groups, names = shelf.codes("group")
+        one = (groups == names.get("accessory", -2)) & ~several[codes]
+        return np.where(one, codes, -1)
 
     def _kind(self, column: str, value: str) -> np.ndarray:
         """Rows (m,) of the catalogue's own items of a category or group, ascending."""
@@ -130,10 +231,18 @@ class Assortment:
             self._kinds[column, value] = np.flatnonzero(inside)
         return self._kinds[column, value]
 
-    def _offered(self, rows: np.ndarray, filters: Filters, outfit: np.ndarray) -> np.ndarray:
-        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit."""
-        products = self.index.shelf.products
+    def _offered(
+        self, rows: np.ndarray, filters: Filters, outfit: np.ndarray, coherent: bool, beside: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Those of some rows that pass, that the model can judge, and that are of no product of the outfit.
+
+        coherent: and that agree with the season and gender of the outfit, or of `beside` where that is told.
+        """
+        shelf = self.index.shelf
+        products = shelf.products
         rows = rows[filters.rows(self.index.catalogue)[rows] & self.index.known[rows]]
+        if coherent:
+            rows = rows[agreeing(shelf, outfit if beside is None else beside, rows, filters)]
         return rows[~np.isin(products[rows], products[outfit])]
 
     def _check_known(self, item_ids: Sequence[str], rows: np.ndarray) -> None:
@@ -143,24 +252,50 @@ class Assortment:
             if not there:
                 encoder = index.run.config["encoder"]
                 raise CatalogueError(
-                    f"item {item_id!r} has no {encoder} features, so nothing is known of it; goeswith encode says why"
+                    f"item {item_id!r} has no {encoder} features, so it cannot be scored; goeswith encode shows why",
+                    reason="no_features",
+                    item_ids=[item_id],
                 )
             if not seen:
                 category = index.catalogue.items["category"][index.row_of[item_id]]
                 raise CatalogueError(
                     f"item {item_id!r} is of category {category!r}, which the model {index.run.title} never saw; "
-                    "train it with outfits of that category"
+                    "train it with outfits of that category",
+                    reason="unknown_category",
+                    item_ids=[item_id],
                 )
 
     def _check_prices(self, rows: np.ndarray) -> None:
         """Raise CatalogueError where an item has no price."""
         shelf = self.index.shelf
-        shelf.need_prices("a budget")
+        shelf.need_prices("a budget", "no_price")
         bare = next((row for row in rows.tolist() if np.isnan(shelf.prices[row])), None)
         if bare is not None:
             raise CatalogueError(
-                f"item {self.index.catalogue.ids[bare]!r} has no price, so a budget cannot be kept; leave one out"
+                f"item {self.index.catalogue.ids[bare]!r} has no price, so the budget cannot be "
+                "checked; leave out the item or the budget",
+                reason="no_price",
+                item_ids=[self.index.catalogue.ids[bare]],
             )
+
+
+def _begun(slots: Sequence[str], groups: Sequence[str | None]) -> bool:
+    """Whether slots complete a look: with the outfit they are separates or are around a dress, or they add to that."""
+    whole = {*slots, *groups}
+    return "dress" in whole or bool({"top", "bottom"} & whole) or "dress" in groups
+
+
+def _shares(shares: Sequence[float], k: int) -> list[int]:
+    """How many of k each gets of its share, by largest remainder; of equals the first."""
+    exact = np.array(shares) * k
+    counts = np.floor(exact).astype(int)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: k - counts.sum()]] += 1
+    return [int(count) for count in counts]
+
+
+def _or_season(coherent: bool) -> str:
+    return " and the season and gender of the items" if coherent else ""
 
 
 def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:
@@ -176,5 +311,6 @@ def _check_kinds(shelf: Shelf, filters: Filters, slot: str, inside: np.ndarray) 
         if values and not shelf.having(column, values)[inside].any():
             raise CatalogueError(
                 f"the filters contradict the slot {slot!r}: none of its items has the {column} {' or '.join(values)}; "
-                "leave the slot or the filter out"
+                "leave out the slot or the filter",
+                reason="bad_filters",
             )

@@ -18,7 +18,10 @@ REFINED = 8
 
 
 class Beam(NamedTuple):
-    """Partial looks: items (B, n) rows of the index, the anchors first, and scores (B,) of the full model."""
+    """Partial looks: items (B, n) rows of the index, the anchors first.
+
+    scores: (B,) of the full model, and what the added items are worth beside it, see `Template.worth`.
+    """
 
     items: np.ndarray
     scores: np.ndarray
@@ -37,10 +40,12 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
     for place, allowed in enumerate(template.slots):
         items = held.items
         rest = spare[place + 1]
-        owner, rows = index.candidates.pairs(items, allowed, partial(_refused, template, items, rest), full)
+        owner, rows = index.candidates.pairs(
+            items, allowed, partial(refused, template, items, rest), full, _worth(index, template, items)
+        )
         if not len(rows):
             return _cheapest(index, template)
-        held = _scored(index, np.column_stack([items[owner], rows]))
+        held = _scored(index, template, np.column_stack([items[owner], rows]))
         if place + 1 < len(template.slots):
             held = best(index, held, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
     return held
@@ -55,43 +60,88 @@ def refine(index: Index, template: Template, found: Beam, diversity: float = 0.0
         at = len(template.anchors) + place
         kept = best(index, found, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
         contexts = np.unique(np.delete(kept.items, at, axis=1), axis=0)
-        owner, rows = index.candidates.pairs(contexts, allowed, partial(_refused, template, contexts, 0.0), full)
-        more = _scored(index, np.insert(contexts[owner], at, rows, axis=1))
+        owner, rows = index.candidates.pairs(
+            contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts)
+        )
+        more = _scored(index, template, np.insert(contexts[owner], at, rows, axis=1))
         found = Beam(*(np.concatenate(both) for both in zip(found, more, strict=True)))
     return found
 
 
-def _scored(index: Index, items: np.ndarray) -> Beam:
+def _scored(index: Index, template: Template, items: np.ndarray) -> Beam:
     """Looks (B, n) with their scores, in one call to the model."""
-    return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)))
+    return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)) + template.worth(items))
 
 
-def _refused(template: Template, items: np.ndarray, rest: float, part: np.ndarray) -> np.ndarray:
-    """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear."""
+def _worth(index: Index, template: Template, items: np.ndarray) -> np.ndarray | None:
+    """(U,) what candidates are worth to the first stage beside partial looks (B, n)."""
+    if template.bonus is None or template.units is None:
+        return None
+    size = items.shape[1] + 1
+    # An exact search scores the gap alone, which is one of as many parts of the look's score.
+    worth: np.ndarray = template.bonus * (template.units[size] * (size / 2 if index.candidates.exact else 1))
+    return worth
+
+
+def refused(
+    template: Template, items: np.ndarray, rest: float, part: np.ndarray, banned: np.ndarray | None = None
+) -> np.ndarray:
+    """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear.
+
+    rest: what the slots to come cost at least. banned: (B, x) further products that must not join; −1 = none.
+    """
     used, theirs = template.products[items], template.products[part]
-    refused = np.zeros((len(items), len(part)), bool)
+    used = used if banned is None else np.concatenate([used, banned], axis=1)
+    found = np.zeros((len(items), len(part)), bool)
     twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
-    refused[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
+    found[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
+    if template.kinds is not None and (template.kinds[part] >= 0).any():
+        found |= ((template.kinds[items][:, :, None] == template.kinds[part]) & (template.kinds[part] >= 0)).any(axis=1)
     if template.prices is not None and template.budget is not None:
         left = template.budget + PENNY - rest - template.prices[items].sum(axis=1)
-        refused |= template.prices[part] > left[:, None]
-    return refused
+        found |= template.prices[part] > left[:, None]
+    return found
 
 
 def best(
-    index: Index, found: Beam, template: Template, count: int, diversity: float, pool: int, first: int = 1
+    index: Index,
+    found: Beam,
+    template: Template,
+    count: int,
+    diversity: float,
+    pool: int,
+    first: int = 1,
+    common: int | None = None,
 ) -> Beam:
     """The `count` best looks, each set of products once; with diversity a varied choice among the `pool` best.
 
-    first: how many of the best are chosen then whatever they are like.
+    first: how many of the best are chosen then whatever they are like. common: added products that two of the chosen
+    looks may share at most, with or without diversity; any number where there are none.
     """
     scores = np.nan_to_num(found.scores, nan=-np.inf)
     order = first_of_each(np.sort(template.products[found.items], axis=1), scores)[:pool]
     if diversity:
         added = found.items[order][:, len(template.anchors) :]
         directions = index.directions(added.reshape(-1)).view(len(order), -1) / added.shape[1] ** 0.5
-        order = order[spread(scores[order], directions, count, diversity, first)]
+        order = order[spread(scores[order], directions, count if common is None else pool, diversity, first)]
+    if common is not None:
+        order = order[differing(template.products[found.items[order][:, len(template.anchors) :]], common, count)]
     return Beam(found.items[order[:count]], found.scores[order[:count]])
+
+
+def differing(products: np.ndarray, common: int, count: int) -> np.ndarray:
+    """Places (k,) of up to `count` looks, the first ones that share no more than `common` products with one before.
+
+    products: (m, s) the added products of looks, best first.
+    """
+    free = np.ones(len(products), bool)
+    chosen: list[int] = []
+    while len(chosen) < count and free.any():
+        chosen.append(int(free.argmax()))
+        shared = (products[:, :, None] == products[chosen[-1]]).any(axis=2).sum(axis=1)
+        free &= shared <= min(common, products.shape[1] - 1)
+        free[chosen[-1]] = False
+    return np.array(chosen, np.int64)
 
 
 def first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -106,7 +156,7 @@ def _cheapest(index: Index, template: Template) -> Beam:
     """The cheapest look alone."""
     found = template.cheapest()
     assert found is not None
-    return _scored(index, np.concatenate([template.anchors, found])[None])
+    return _scored(index, template, np.concatenate([template.anchors, found])[None])
 
 
 def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, first: int = 1) -> np.ndarray:
@@ -130,3 +180,53 @@ def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, fir
         chosen.append(best)
         nearest = torch.maximum(nearest, (directions @ directions[best]).double())
     return np.array(chosen)
+
+
+class Beams(NamedTuple):
+    """Looks around several anchors: items (B, n), scores (B,) as those of `Beam`, owner (B,) whose they are."""
+
+    items: np.ndarray
+    scores: np.ndarray
+    owner: np.ndarray
+
+
+def grow_many(
+    index: Index, template: Template, anchors: np.ndarray, beam: int, tried: int, pool: int, banned: np.ndarray
+) -> Beams:
+    """As `grow`, around many anchors (A,) at once, one item each; of each the `pool` best whole looks, best first.
+
+    The model has to have a first stage, and there is no budget.
+
+    Args:
+        template: whose anchors are not looked at.
+        beam: partial looks of an anchor that go on, at most two of which continue one. tried: candidates beside each of
+            them that the model scores.
+        banned: (A, x) products that the looks of an anchor must not have; −1 = none.
+    """
+    held = Beams(anchors[:, None], np.zeros(len(anchors)), np.arange(len(anchors)))
+    for place, allowed in enumerate(template.slots):
+        items, last = held.items, place + 1 == len(template.slots)
+        refuse = partial(refused, template, items, 0.0, banned=banned[held.owner])
+        count = tried if place else max(tried, 2 * beam)
+        rows, first = index.candidates.shortlist(items, allowed, count, refuse, _worth(index, template, items))
+        at, column = np.isfinite(first).nonzero()
+        looks = np.column_stack([items[at], rows[at, column]])
+        owner = held.owner[at]
+        if not len(looks):
+            return Beams(looks, np.zeros(0), owner)
+        scores = _scored(index, template, looks).scores
+        order = first_of_each(np.column_stack([owner, np.sort(template.products[looks], axis=1)]), scores)
+        if place and not last:
+            order = order[_turns(at[order]) < 2]
+        order = order[_turns(owner[order]) < (pool if last else beam)]
+        order = order[np.argsort(owner[order], kind="stable")]
+        held = Beams(looks[order], scores[order], owner[order])
+    return held
+
+
+def _turns(owner: np.ndarray) -> np.ndarray:
+    """(m,) how many before each are of the same owner (m,)."""
+    order = np.argsort(owner, kind="stable")
+    turns = np.empty(len(owner), np.int64)
+    turns[order] = np.arange(len(owner)) - np.searchsorted(owner[order], owner[order])
+    return turns

@@ -1,4 +1,4 @@
-"""Indexing: the index of a data set made or brought up to date, in a folder that takes the old one's place at once."""
+"""Build: makes the index of a data set or brings it up to date, in a folder that replaces the old one at once."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from goeswith import __version__
 from goeswith.data.dataset import Dataset
+from goeswith.data.products import products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
 from goeswith.files import fresh_file, put_in_place, sha256, sole
 from goeswith.models import ItemStates
 from goeswith.shop import approximate
+from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import FORMAT, Index
 from goeswith.shop.indexed_items import Intake
 from goeswith.shop.shards import Updated, digest, encode, keys, old_states
 from goeswith.shop.states import write_states
+from goeswith.shop.taste import Taste
 from goeswith.train.export import save
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
@@ -56,11 +60,11 @@ def build_index(
     run = run if isinstance(run, Run) else Run(run)
     out = Path(out).absolute()
     if out.exists() and not (out / "index.json").is_file():
-        raise ModelError(f"{out} exists and is no index; choose another --out or remove it")
+        raise ModelError(f"{out} exists and is not an index; choose another --out or remove it")
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
     work = out.with_name(f".{out.name}.building")
-    with sole(work, "another process is making the index in"):
+    with sole(work, "another process is building the index in"):
         intake = Intake(run, dataset)
         shards, told = encode(intake, old_states(out, intake.weights), work, progress)
         fresh = work / "index"
@@ -80,13 +84,13 @@ def _write(
 ) -> None:
     """All files of an index into the folder `fresh`, from where it will be moved to `out`."""
     save(intake.run, fresh / "model")
-    intake.catalogue.items.write_parquet(fresh / "items.parquet")
+    counted = _write_items(intake, fresh, say)
     marks = np.concatenate([load_file(path)["marks"] for path in shards])
     build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(fresh / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
     large = _write_large(intake, shards, fresh, say)
-    _fit_scale(intake, fresh)
+    _fit(intake, fresh, say)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
@@ -95,12 +99,42 @@ def _write(
         **_described(intake, out),
         "items": told.items,
         "without_features": told.without_features,
+        **counted,
         "dtype": "float32",
         "large": large,
         "checksums": {name: sha256(fresh / name) for name in names},
     }
     with fresh_file(fresh / "index.json") as partial:
         partial.write_text(json.dumps(info, indent=2) + "\n")
+
+
+def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> dict[str, Any]:
+    """Write items.parquet, in which every item has a ``product_id``; returns what was counted."""
+    items = intake.catalogue.items
+    numbers = products(items, intake.pictures)
+    first = np.unique(numbers, return_index=True)[1][numbers]
+    computed = pl.Series("product_id", [f"~{intake.catalogue.ids[row]}" for row in first.tolist()])
+    given = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
+    items.with_columns(product_id=pl.coalesce(*given, computed)).write_parquet(fresh / "items.parquet")
+    matched, without = intake.matched
+    if say:
+        say(f"{len(items):,} items are {numbers.max() + 1:,} products")
+        count = dict(items["category"].value_counts().iter_rows())
+        for known, names in sorted(_inverted(matched).items()):
+            told = ", ".join(f"{name!r} ({count[name]:,})" for name in names)
+            say(f"treated as {known!r}, because the model has not seen them: {told}")
+        if without:
+            told = ", ".join(f"{name!r} ({count[name]:,})" for name in without)
+            say(f"never offered, because the model has seen nothing like them: {told}")
+    return {"products": int(numbers.max()) + 1, "matched": matched, "unmatched": without}
+
+
+def _inverted(matched: Mapping[str, str]) -> dict[str, list[str]]:
+    """Known category → those that were matched to it."""
+    inverted: dict[str, list[str]] = {}
+    for name, known in matched.items():
+        inverted.setdefault(known, []).append(name)
+    return inverted
 
 
 def _unchanged(out: Path, intake: Intake, told: Updated) -> bool:
@@ -141,7 +175,7 @@ def _write_large(intake: Intake, shards: list[Path], fresh: Path, say: Callable[
             continue
         if not approximate.available():
             if say:
-                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' searches them quicker")
+                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' makes their search faster")
             continue
         count = round((stop - start) ** 0.5) * approximate.TRAINED
         chosen = np.unique(np.linspace(start, stop - 1, min(count, stop - start)).astype(np.int64))
@@ -170,11 +204,24 @@ class _InDatasetOrder:
         return self.scorer.score(self.place[items], mask)
 
 
-def _fit_scale(intake: Intake, fresh: Path) -> None:
-    """Write scale.json, where the data set has outfits to fit it to; that it has too few is told by the log."""
+def _fit(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> None:
+    """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
+
+    That there are too few for a scale is told by the log.
+    """
+    dataset = intake.dataset
+    grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
+    (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
     with safe_open(fresh / "states.safetensors", framework="pt") as file:
         states = ItemStates(file.get_tensor("hidden"), file.get_tensor("categories"))
-    scorer = RunScorer(intake.run.title, intake.run.model, states, intake.present)
-    scale = Scale.fit(_InDatasetOrder(scorer, np.argsort(intake.order)), intake.dataset)
+    own = RunScorer(intake.run.title, intake.run.model, states, intake.present)
+    scorer = _InDatasetOrder(own, np.argsort(intake.order))
+    scale = Scale.fit(scorer, dataset)
     if scale is not None:
         (fresh / "scale.json").write_text(scale.to_json() + "\n")
+    known = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
+    taste = Taste.fit(scorer, dataset, known[scorer.place])
+    if taste is not None:
+        taste.in_order(intake.order).save(fresh / "taste.safetensors")
+        if say:
+            say(str(taste))

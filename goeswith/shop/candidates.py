@@ -67,6 +67,7 @@ class Candidates:
         allowed: np.ndarray,
         refuse: Refuse | None = None,
         full: int = FULL,
+        worth: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Which candidates the full model should score beside which of the partial outfits (B, n).
 
@@ -77,6 +78,7 @@ class Candidates:
             allowed: (M,) rows of items, ascending.
             full: outfits to score in all.
             refuse: which of them must not join which partial outfit.
+            worth: (U,) what each item adds to the first stage's scores.
 
         Returns:
             owner (P,), which partial outfit, and rows (P,).
@@ -86,7 +88,7 @@ class Candidates:
             may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
             owner, place = may.nonzero()
             return owner, allowed[place]
-        rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse)
+        rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse, worth)
         flat = first.ravel()
         best = np.argpartition(-flat, min(full, len(flat)) - 1)[:full]
         owner, place = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
@@ -98,6 +100,7 @@ class Candidates:
         allowed: np.ndarray,
         count: int,
         refuse: Refuse | None = None,
+        worth: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The first stage: for each partial outfit (B, n) the best `count` of the allowed rows (M,), best first.
 
@@ -114,8 +117,8 @@ class Candidates:
         best: list[tuple[Tensor, Tensor]] = []
         for place, part in enumerate(np.split(allowed, starts[1:])):
             category = int(categories[place])
-            found = self._approximate(vectors[:, place], category, part, count, refuse)
-            values, rows = found or self._exact(vectors[:, place], category, part, count, refuse)
+            found = self._approximate(vectors[:, place], category, part, count, refuse, worth)
+            values, rows = found or self._exact(vectors[:, place], category, part, count, refuse, worth)
             best.append((values + offsets[:, place, None], rows))
         values, rows = (torch.cat(column, dim=1) for column in zip(*best, strict=True))
         top = values.nan_to_num(nan=-torch.inf, neginf=-torch.inf).topk(min(count, values.shape[1]), dim=1)
@@ -131,10 +134,18 @@ class Candidates:
         return vectors.view(count, wanted, -1), offsets.view(count, wanted)
 
     def _exact(
-        self, vectors: Tensor, category: int, rows: np.ndarray, count: int, refuse: Refuse | None
+        self,
+        vectors: Tensor,
+        category: int,
+        rows: np.ndarray,
+        count: int,
+        refuse: Refuse | None,
+        worth: np.ndarray | None,
     ) -> tuple[Tensor, Tensor]:
         """Inner products (B, count) of queries (B, d) with the best keys of some items of a category, and the rows."""
         found = self._products(vectors, category, rows)
+        if worth is not None:
+            found = found + torch.from_numpy(worth[rows]).to(found.dtype)
         if refuse is not None:
             found[torch.from_numpy(refuse(rows))] = -torch.inf
         top = found.topk(min(count, len(rows)), dim=1)
@@ -155,7 +166,13 @@ class Candidates:
         return keys
 
     def _approximate(
-        self, vectors: Tensor, category: int, rows: np.ndarray, count: int, refuse: Refuse | None
+        self,
+        vectors: Tensor,
+        category: int,
+        rows: np.ndarray,
+        count: int,
+        refuse: Refuse | None,
+        worth: np.ndarray | None,
     ) -> tuple[Tensor, Tensor] | None:
         """As `_exact`, by FAISS; None where the items are few, there is no such index, or it finds too few."""
         large = self.large.get(category) if len(rows) >= approximate.LARGE else None
@@ -164,6 +181,8 @@ class Candidates:
         start = int(self.starts[category])
         places, products = approximate.search(large, vectors.numpy(), rows - start, 4 * count)
         found = np.maximum(places, 0) + start
+        if worth is not None:
+            products = products + worth[found].astype(products.dtype)
         if refuse is not None:
             distinct, at = np.unique(found, return_inverse=True)
             refused = np.take_along_axis(refuse(distinct), at.reshape(found.shape), axis=1)

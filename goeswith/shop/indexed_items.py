@@ -1,20 +1,24 @@
-"""Intake: what an index takes in: the items of a data set by category, their features read a few at a time."""
+"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
+from goeswith.data.encoders.networks import sees_pictures
 from goeswith.data.features import features_path, read_metadata
+from goeswith.data.tensors import find_tensor
 from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.files import sha256
-from goeswith.shop.states import find_tensor
 from goeswith.train.run import Run
 
 TILE = 128
@@ -30,7 +34,7 @@ class Intake:
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
         if "result" not in run.config:
-            raise ModelError(f"the training of {run.path} has not finished; run the same train command to go on")
+            raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
         self.run, self.dataset = run, dataset
         self.weights = sha256(run.weights)
         _ = run.model  # weights that are not whole are told before anything is written
@@ -75,6 +79,31 @@ class Intake:
         return torch.cat(parts).numpy()[np.unique(np.concatenate(tiles), return_index=True)[1]]
 
     @property
+    def pictures(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Features (n, D) of the pictures of rows (n,), zeros without; None where the run's encoders see none."""
+        files = [file for file in self.files if sees_pictures(file.encoder)]
+        if not files:
+            return None
+
+        def read(rows: np.ndarray) -> np.ndarray:
+            parts = [np.where(self.present[rows, None], file.read(self.order[rows]), 0) for file in files]
+            return np.concatenate(parts, axis=1)
+
+        return read
+
+    @cached_property
+    def matched(self) -> tuple[dict[str, str], list[str]]:
+        """Categories that the model has not seen and what each is taken for, and those that are like none it knows."""
+        seen, vocabulary = getattr(self.run.model, "by_group", False), self.run.vocabulary
+        matched = vocabulary.matches(self.catalogue, by_name=seen)
+        unknown = self.codes == len(vocabulary.categories)
+        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unknown))))
+        if seen:  # such models need no more than the group
+            of = self.catalogue.items.filter(pl.Series(self.codes > len(vocabulary.categories)))
+            matched |= dict(of.select("category", "group").unique().iter_rows())
+        return matched, without
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of the state of one item."""
         with torch.inference_mode():
@@ -108,10 +137,10 @@ class FeatureFile:
         known = set(ids) <= set(dataset.catalogue.ids)
         if not known or told.get("catalogue", "") not in ("", dataset.catalogue.fingerprint) or len(ids) != shape[0]:
             raise CatalogueError(
-                f"{path} belongs to another catalogue than {dataset.path} has now; "
+                f"{path} belongs to another catalogue than that of {dataset.path}; "
                 f"run goeswith encode {dataset.path} --encoder {encoder}"
             )
-        self.path = path
+        self.path, self.encoder = path, encoder
         dtype = {"F16": np.float16, "F32": np.float32, "F64": np.float64}[kind]
         self.matrix = np.memmap(path, dtype, "r", start, shape) if ids else np.zeros(shape, dtype)
         self.place = np.full(len(dataset.catalogue), -1)
@@ -129,4 +158,4 @@ def _ids(told: dict[str, str], path: Path) -> list[str]:
     try:
         return [str(item_id) for item_id in json.loads(told["item_ids"])]
     except (KeyError, ValueError, TypeError):
-        raise DataError(f"{path} does not say which items it is about; encode the data set again") from None
+        raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None

@@ -1,4 +1,4 @@
-"""Look: judge outfits, complete them, fill a gap, improve them, find substitutes; over the index of a shop.
+"""Stylist: judges outfits, completes them, fills a gap, improves them, finds substitutes; over the index of a shop.
 
     stylist = Stylist(Index("index"))
     looks = stylist.complete(["s00042"], slots=["shoes", "bag"], filters=Filters(colours=("black",)), budget=200)
@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from goeswith.shop.assortment import LONGEST, Assortment
 from goeswith.shop.beam import Beam, best, first_of_each, grow, refine
 from goeswith.shop.candidates import FULL
 from goeswith.shop.index import Index
+from goeswith.shop.template import Template
 
 __all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
 
@@ -63,51 +66,112 @@ class Stylist:
         self,
         anchors: Sequence[str],
         *,
-        slots: Sequence[str],
+        slots: Sequence[str] = (),
         filters: Filters = Filters(),  # noqa: B008
         budget: float | None = None,
         k: int = 5,
         beam: int = 16,
         diversity: float = 0.0,
+        common: int | None = 1,
+        popularity: float | None = None,
+        coherent: bool = True,
     ) -> list[Look]:
         """The best whole looks: the anchors and one item for each slot, by beam search over the slots, then refined.
 
         A slot that nothing fits is left empty, and the notes say so.
 
         Args:
-            slots: groups or categories, such as ``shoes`` or ``pencil skirt``; one may stand twice.
+            slots: groups or categories, such as ``shoes`` or ``pencil skirt``; without any, what the anchors lack for a
+                whole look, see `goeswith.shop.grammar`. Where that may be a dress or separates, each gets its share of
+                the looks, in turn.
             filters: of the added items; the anchors are taken as they are.
             budget: the most that the whole look may cost, anchors included; items without a price are left out then.
             k: how many looks. beam: how many partial looks are kept at each slot.
             diversity: 0: the best scores. Up to 1: looks that differ more (maximal marginal relevance), also along the
                 beam.
+            common: how many of the added products two of the looks may share; None: any number.
+            popularity: how much it counts that many outfits have an item, from 0 (taste alone) to 1 (bestsellers);
+                None: as much as finds most of what was worn again, see `goeswith.shop.taste`. The score of a look is
+                the model's all the same, so that looks need not come in its order.
+            coherent: only add items of the season and gender of the anchors, see `goeswith.shop.coherence`.
 
         Raises:
-            CatalogueError: see `judge`; an unknown slot, contradictory filters, nothing that fits, or a budget below
-                the cheapest sum, which is named.
+            CatalogueError: see `judge`; an unknown slot or one that the outfit cannot take, contradictory filters,
+                nothing that fits, or a budget below the cheapest sum, which is named.
         """
-        if not slots:
-            raise CatalogueError("no slot is asked for; name what the look lacks, e.g. shoes")
         _check(k=k, beam=beam, diversity=diversity, budget=budget)
         rows = self.assortment.outfit(anchors)
+        if common is not None and common < 0:
+            raise CatalogueError(f"common is {common}; it must be 0 or more")
+        asked: dict[str, Any] = {"filters": filters, "budget": budget, "beam": beam, "diversity": diversity}
+        asked |= {"common": common, "popularity": popularity, "coherent": coherent}
+        if slots:
+            self.assortment.check_slots(rows, slots)
+            return self._complete(rows, slots, k=k, **asked)
+        found: list[list[Look]] = []
+        silent: CatalogueError | None = None
+        for slots, count in self.assortment.whole(rows, k):
+            try:
+                found.append(self._complete(rows, slots, k=count, **asked))
+            except CatalogueError as error:
+                silent = error
+        if silent is not None and not found:
+            raise silent
+        return [look for turn in zip_longest(*found) for look in turn if look is not None]
+
+    def _complete(
+        self,
+        rows: np.ndarray,
+        slots: Sequence[str],
+        *,
+        filters: Filters,
+        budget: float | None,
+        k: int,
+        beam: int,
+        diversity: float,
+        common: int | None,
+        popularity: float | None,
+        coherent: bool,
+    ) -> list[Look]:
+        """Looks around rows (n,) with the slots filled; see `complete`."""
         if len(rows) + len(slots) > LONGEST:
-            raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
-        template, notes = self.assortment.template(rows, slots, filters, budget)
+            raise CatalogueError(
+                f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
+            )
+        template, notes = self.assortment.template(
+            rows, slots, filters, budget, coherent=coherent, popularity=popularity
+        )
         full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
+        found = self._search(template, beam, diversity, full)
+        if not len(found.items):
+            raise CatalogueError(
+                f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
+            )
+        chosen = best(self.index, found, template, k, diversity, POOL, common=common)
+        while common is not None and len(chosen.items) < k and len(template.slots) > common:
+            # Around the best looks a search finds their variations; the next one goes without what they have.
+            rest = template.without(chosen.items[:, len(rows) :])
+            more = None if rest is None else _scored(grow(self.index, rest, -(-beam // 2), diversity, full))
+            if more is None or not len(more.items):
+                break
+            count = k - len(chosen.items)
+            more = best(self.index, more, template, count, diversity, POOL, common=common)
+            chosen = Beam(*(np.concatenate(both) for both in zip(chosen, more, strict=True)))
+        if len(chosen.items) < k:
+            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
+        scores = self.index.scorer.score(chosen.items, np.ones(chosen.items.shape, bool))
+        looks = looks_of(self.index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
+        return [replace(look, notes=tuple(notes)) for look in looks]
+
+    def _search(self, template: Template, beam: int, diversity: float, full: int) -> Beam:
+        """Every whole look that was tried and has a score."""
         found = grow(self.index, template, beam, diversity, full)
         if len(template.slots) > 1:
             found = refine(self.index, template, found, diversity, full)
-        scored = ~np.isnan(found.scores)
-        if not scored.any():
-            raise CatalogueError(
-                f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
-                "some models need a top and a bottom: add one"
-            )
-        found = best(self.index, Beam(found.items[scored], found.scores[scored]), template, k, diversity, POOL)
-        if len(found.items) < k:
-            notes.append(f"thin: only {len(found.items)} of {k} looks can be made of what fits")
-        looks = looks_of(self.index, [*found.items], found.scores, added=found.items.shape[1] - len(rows))
-        return [replace(look, notes=tuple(notes)) for look in looks]
+        return _scored(found)
 
     def fill(
         self,
@@ -117,9 +181,12 @@ class Stylist:
         filters: Filters = Filters(),  # noqa: B008
         k: int = 10,
         diversity: float = 0.0,
+        popularity: float | None = None,
+        coherent: bool = True,
     ) -> list[Look]:
         """The best items for one slot, each as the look that it makes; see `complete`."""
-        return self.complete(items, slots=[slot], filters=filters, k=k, beam=1, diversity=diversity)
+        asked = {"filters": filters, "k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
+        return self.complete(items, slots=[slot], beam=1, **asked)  # type: ignore[arg-type]
 
     def improve(
         self,
@@ -128,6 +195,7 @@ class Stylist:
         locked: Sequence[str] = (),
         filters: Filters = Filters(),  # noqa: B008
         k: int = 5,
+        coherent: bool = True,
     ) -> list[Swap]:
         """Single swaps that raise the score, the one that gains most first; empty where none does.
 
@@ -135,7 +203,7 @@ class Stylist:
         categories or groups, for one of those.
 
         Args:
-            locked: items that must stay.
+            locked: items that must stay. coherent: only swap items in of the season and gender of the rest.
 
         Raises:
             CatalogueError: see `judge`; a locked item is not in the outfit, all are locked, or filters contradict.
@@ -144,12 +212,16 @@ class Stylist:
         rows = self.assortment.outfit(items, least=2)
         strange = next((item_id for item_id in locked if item_id not in items), None)
         if strange is not None:
-            raise CatalogueError(f"item {strange!r} is locked and not in the outfit; lock one of its own items")
+            raise CatalogueError(
+                f"item {strange!r} is locked but not in the outfit; lock only items of the outfit",
+                reason="not_in_outfit",
+                item_ids=[strange],
+            )
         free = [place for place, item_id in enumerate(items) if item_id not in locked]
         if not free:
-            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one")
+            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
         before = float(self._scores([rows])[0])
-        places, outfits = self._swaps(rows, free, filters, max(FULL // len(free), 2 * k, LEAST))
+        places, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * k, LEAST))
         scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
         ids, found = self.index.catalogue.ids, outfits[np.arange(len(places)), places]
         order = first_of_each(np.stack([places, self.index.shelf.products[found]], axis=1), scores)
@@ -180,11 +252,13 @@ class Stylist:
         ids = self.index.catalogue.ids
         return [Similar(ids[row], float(value)) for row, value in zip(allowed[order], near[order], strict=True)]
 
-    def _swaps(self, rows: np.ndarray, free: list[int], filters: Filters, full: int) -> tuple[np.ndarray, np.ndarray]:
+    def _swaps(
+        self, rows: np.ndarray, free: list[int], filters: Filters, coherent: bool, full: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The single swaps that the full model should score: their places (P,), `full` a place, and outfits (P, n)."""
         found = []
         for place in free:
-            offered = self.assortment.swaps(int(rows[place]), filters, rows)
+            offered = self.assortment.swaps(int(rows[place]), filters, rows, coherent)
             found.append(self.index.candidates.pairs(np.delete(rows, place)[None], offered, full=full)[1])
         places = np.repeat(free, [len(others) for others in found])
         outfits = np.repeat(rows[None], len(places), axis=0)
@@ -206,12 +280,20 @@ class Stylist:
         scores = self.index.scorer.score(items, mask)
         silent = np.flatnonzero(np.isnan(scores))
         if len(silent):
-            named = ", ".join(self.index.catalogue.ids[row] for row in outfits[silent[0]])
+            item_ids = [self.index.catalogue.ids[row] for row in outfits[silent[0]]]
             raise CatalogueError(
-                f"the model {self.index.run.title} has no score for the outfit {named}; "
-                "some models need a top and a bottom: add one"
+                f"the model {self.index.run.title} has no score for the outfit {', '.join(item_ids)}; "
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=item_ids,
             )
         return scores
+
+
+def _scored(found: Beam) -> Beam:
+    """Those looks that have a score."""
+    there = ~np.isnan(found.scores)
+    return Beam(found.items[there], found.scores[there])
 
 
 def _check(*, k: int = 1, beam: int = 1, diversity: float = 0.0, budget: float | None = None) -> None:

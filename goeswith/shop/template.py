@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -21,6 +21,9 @@ class Template:
 
     anchors: (A,) rows that are there. slots: for each slot the rows (M,) that may fill it, ascending.
     products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
+    kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are told apart.
+    bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
+    `goeswith.shop.taste`; None: nothing.
     """
 
     anchors: np.ndarray
@@ -28,6 +31,31 @@ class Template:
     products: np.ndarray
     prices: np.ndarray | None
     budget: float | None
+    kinds: np.ndarray | None = None
+    bonus: np.ndarray | None = None
+    units: np.ndarray | None = None
+
+    def worth(self, items: np.ndarray) -> np.ndarray:
+        """(B,) what the added items of looks (B, n), anchors first, are worth beside the score."""
+        if self.bonus is None or self.units is None:
+            return np.zeros(len(items))
+        worth: np.ndarray = self.units[items.shape[1]] * self.bonus[items[:, len(self.anchors) :]].sum(axis=1)
+        return worth
+
+    def without(self, rows: np.ndarray) -> Template | None:
+        """The same without the products of some rows, of any shape; None where that leaves a slot or a budget empty."""
+        used = self.products[rows.ravel()]
+        slots = [slot[~np.isin(self.products[slot], used)] for slot in self.slots]
+        if not all(len(slot) for slot in slots):
+            return None
+        rest = replace(self, slots=slots)
+        least = rest.cheapest()
+        if least is None:
+            return None
+        if self.prices is not None and self.budget is not None:
+            total = self.prices[self.anchors].sum() + self.prices[least].sum()
+            return rest if total <= self.budget + PENNY else None
+        return rest
 
     def cheapest(self) -> np.ndarray | None:
         """Rows that fill the slots with distinct products for the least money (any, without prices), None if none do.
@@ -74,9 +102,10 @@ class Template:
         least = own + float(self.prices[found].sum())
         if least > self.budget + PENNY:
             raise CatalogueError(
-                f"the budget of {self.budget:.2f} cannot be kept: the cheapest look costs {least:.2f}"
-                f"{f', {own:.2f} of it for the items that are there' if own else ''}; "
-                "raise the budget, widen the filters or leave a slot out"
+                f"the budget of {self.budget:.2f} cannot be met: the cheapest look costs {least:.2f}"
+                f"{f', {own:.2f} of it for the given items' if own else ''}; "
+                "raise the budget, widen the filters or leave out a slot",
+                reason="budget_too_small",
             )
 
     def spare(self) -> np.ndarray:

@@ -9,14 +9,18 @@ import numpy as np
 import polars as pl
 
 from goeswith.shop.active_rules import Fired
-from goeswith.shop.answers import Look, Swap
+from goeswith.shop.answers import Look, Swap, verdict
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 
 _LONG = 60  # letters of a title in the sentence
 _STEP = 5.0  # of 100 outfits: a smaller change of the standing is not worth a word
-_STANDINGS = ((80, "goes together very well"), (60, "goes together well"), (40, "goes together as most do"),
-              (20, "goes together less well than most"), (0, "does not go together well"))  # fmt: skip
+_VERDICTS = {
+    "strong": "This look is strong: its pieces go together as in the better half of worn outfits",
+    "fine": "This look is fine: its pieces go together as in many worn outfits",
+    "weak": "This look is weak: the pieces of most worn outfits go together better",
+    "unsure": "The model can hardly tell worn outfits of this catalogue from random ones, so its verdict means little",
+}
 
 
 def _names(index: Index, rows: np.ndarray) -> list[str]:
@@ -41,7 +45,7 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     parts = [_verdict(look)]
     if len(names) > 2:
         first, second = (names[place] for place in why.weakest_pair)
-        effect = _effect(names[item], look, float(why.contributions[item]), without)
+        effect = _effect(names[item], look, float(why.contributions[item]), without, index)
         parts.append(f"its weakest link is {first} with {second}, and {effect}")
     if why.rules:
         called = dict(zip(look.item_ids, names, strict=True))
@@ -52,30 +56,37 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     return "; ".join(parts) + "."
 
 
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
 def _verdict(look: Look) -> str:
-    if look.percentile is None:
-        return f"This look has a score of {look.score:.1f}, and nothing to compare it with"
-    said = next(words for least, words in _STANDINGS if look.percentile >= least)
-    if look.percentile < 5:
-        return f"This look {said}: nearly all outfits of this catalogue are better"
-    only = "only " if look.percentile < _STANDINGS[2][0] else ""
-    return f"This look {said}: better than {only}{_of_ten(look.percentile)} outfits of this catalogue"
+    if look.findings:
+        return f"This look is not a proper outfit: it {list_of(look.findings)}"
+    return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
 
 
-def _effect(name: str, look: Look, contribution: float, without: float | None) -> str:
+def list_of(findings: Sequence[str]) -> str:
+    """Findings after ``it``: ``needs a top and has two pairs of shoes``."""
+    return " and ".join(one if one.startswith("needs ") else f"has {one}" for one in findings)
+
+
+def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index) -> str:
     """What taking the weakest item away would do.
 
     Outfits of another size have another scale, so that a higher score alone does not make a better look, nor does a
     better standing with a lower score: only where both agree is it said that the look gains.
     """
     if np.isnan(contribution):
-        return f"what goes least with the rest is {name}"
+        return f"{name} goes least well with the rest"
     change = 0.0 if without is None or look.percentile is None else without - look.percentile
     if contribution > 0 and change <= _STEP:
-        return f"no item is out of place, though the least comes from {name}"
+        return f"no item is out of place, though {name} adds least"
     if contribution < 0 and without is not None and change > _STEP:
-        return f"without {name} it would be better than {_of_ten(without)}"
-    return f"{'nothing' if contribution <= 0 and without is None else 'next to nothing'} is gained by {name}"
+        better = verdict(index, without)
+        return f"without {name} it would be {better if better != look.verdict else 'better'}"
+    return f"{name} adds {'nothing' if contribution <= 0 and without is None else 'next to nothing'}"
 
 
 def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
@@ -90,8 +101,8 @@ def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
         else ""
     )
     more = f" ({count} rules in all)" if count > 1 else ""
-    speaks = "for" if fired.rule.sign == "+" else "against"
-    return f"the rule “{fired.rule}” speaks {speaks} {called[fired.top]} with {called[fired.bottom]}{word}{more}"
+    speaks = "supports" if fired.rule.sign == "+" else "opposes"
+    return f"the rule “{fired.rule}” {speaks} {called[fired.top]} with {called[fired.bottom]}{word}{more}"
 
 
 def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str:
@@ -102,10 +113,5 @@ def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str
         return f"{added} in place of {removed} would raise the score"
     if swap.look.percentile <= look.percentile + _STEP:
         return f"{added} in place of {removed} would help a little"
-    return f"{added} in place of {removed} would make it better than {_of_ten(swap.look.percentile)}"
-
-
-def _of_ten(percentile: float) -> str:
-    """A percentile in words that promise no more than it holds."""
-    tens = max(round(percentile / 10), 1)
-    return "nearly all" if tens > 9 else f"about {tens} in 10"
+    better = swap.look.verdict if swap.look.verdict != look.verdict else "better"
+    return f"{added} in place of {removed} would make it {better}"

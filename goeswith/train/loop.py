@@ -1,4 +1,4 @@
-"""Training: one loop for every model."""
+"""Loop: one training loop for every model."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.negatives import Negatives
+from goeswith.data.negatives import Negatives, check_strategy
 from goeswith.data.outfits import OutfitBatch
+from goeswith.data.pairs import bottoms
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import TrainingData, training_settings
-from goeswith.rules.rules import BOTTOM
 from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
 from goeswith.train.source import Step
 
@@ -44,22 +44,22 @@ SCORE_BLOCK = 1024
 class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
-    objective: ``pairwise`` is the model's own loss, of outfits and corruptions of them; ``softmax`` tells each item of
-    an outfit from all items of the batch that share its pool or, where a model has no queries, one item of an outfit
-    from r candidates (see `goeswith.train.softmax`).
-    negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's); of ``softmax`` the pool.
-    pool: whence, from the whole ``catalogue`` (the papers') or from items ``worn`` in training outfits. Of the whole
-    catalogue, items that only test outfits wear are never right in training, and a model can learn to reject them.
-    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
+    objective: ``pairwise`` is the model's own loss, of outfits and corruptions of them; ``softmax`` ranks each item of
+    an outfit above all items of the batch that share its pool or, where a model has no query for a gap, one item of an
+    outfit above r candidates (see `goeswith.train.softmax`).
+    negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
+    pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
+    With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
     from 0) down to 0 after the last epoch.
-    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so where the CPU has instructions for it.
+    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the CPU has instructions for it.
     """
 
     objective: Literal["pairwise", "softmax"] = "pairwise"
-    negatives: Literal["random", "category", "matched", "group"] = "random"
+    negatives: str = "random"
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
@@ -76,6 +76,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_strategy(self.negatives)
         at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
         at_least(self, 0, "weight_decay", "seed")
         above_zero(self, "learning_rate")
@@ -149,7 +150,7 @@ class _Loop:
         for name, outfits in (("train", data.train), ("valid", data.valid)):
             if not len(outfits):
                 raise DataError(
-                    f"the {name} split has no outfit to use; import the data with another seed or more of it"
+                    f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
         self.model: Any = model
         self.data, self.config, self.folder = data, config, folder
@@ -263,7 +264,7 @@ class _Loop:
         if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
-                "(akd-dbpr a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
+                "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if silent.any() and not silent.all():  # some have no answer for some outfits, e.g. for one without a top
             self.unservable += int(silent.sum())
@@ -432,7 +433,7 @@ def blanks(catalogue: Catalogue, which: str) -> Tensor | None:
     """(U,) bool: items that may be replaced; None for ``any``."""
     if which == "any":
         return None
-    return torch.from_numpy(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy().copy())
+    return torch.from_numpy(bottoms(catalogue))
 
 
 def corruptions(

@@ -41,6 +41,32 @@ class RunScorer:
         return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
 
 
+class TowerScorer(RunScorer):
+    """A model whose score of a candidate for a gap is an inner product of a query and a key, exactly."""
+
+    def fill(self, context: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """query · key (B, m) float64 of the items `rows` (m,) beside outfits with a gap (B, n); NaN = no features."""
+        kinds, kind = torch.unique(self.states.categories[torch.from_numpy(rows)], return_inverse=True)
+        used, places = np.unique(context, return_inverse=True)
+        batch = OutfitBatch(
+            torch.from_numpy(places.reshape(context.shape)), torch.from_numpy(np.ascontiguousarray(mask))
+        )
+        found = np.empty((len(context), len(rows)))
+        with torch.inference_mode():
+            beside = self._states(used)
+            keys = self.model.keys(self._states(rows))
+            for place, wanted in enumerate(kinds.tolist()):
+                queries = self.model.queries(beside, batch, torch.full((len(context),), wanted))
+                at = (kind == place).nonzero()[:, 0]
+                found[:, at.numpy()] = (queries @ keys[at].T).double().numpy()
+        known = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]
+        return np.where(known, found, np.nan)
+
+    def _states(self, rows: np.ndarray) -> ItemStates:
+        at = torch.from_numpy(rows)
+        return ItemStates(self.states.hidden[at], self.states.categories[at])
+
+
 class Judgement(NamedTuple):
     """What student and rules say of B questions with m candidates each.
 

@@ -79,17 +79,17 @@ BAD = {
     "outfit_id,item_id\n1,a\n1,zebra\n": "row 2: outfit '1' names item 'zebra', which the catalogue does not have",
     "outfit_id,item_id\n1,a\n1,ü\n1,a\n": "row 3: outfit '1' names item 'a' a second time; remove it",
     "outfit_id,item_id\n1,a\n1,ü\n2,a\n": "row 3: outfit '2' has 1 item; an outfit needs two or more",
-    "outfit_id,item_id\n1,a\n1,\n": "row 2: outfit '1' has an empty place",
+    "outfit_id,item_id\n1,a\n1,\n": "row 2: outfit '1' has an empty item id",
     "outfit_id,item_id\n1,a\n ,ü\n": "row 2: has no outfit_id; give it one",
     "outfit_id,item_ids\n1,a ü\n2,a zebra\n": "row 2: outfit '2' names item 'zebra', which the catalogue does not have",
     "outfit_id,item_ids\n1,a ü\n2,a;a\n": "row 2: outfit '2' names item 'a' a second time",
-    "outfit_id,item_ids\n1,a ü\n1,a 7\n": "row 2: lists outfit '1' again; give it an id of its own",
+    "outfit_id,item_ids\n1,a ü\n1,a 7\n": "row 2: lists outfit '1' again; give it a unique id",
     "outfit_id,item_ids\n1,a ü\n2,a\n": "row 2: outfit '2' has 1 item; an outfit needs two or more",
     "outfit_id,item_ids\n1,a ü\n2,\n": "row 2: outfit '2' has no items; name them",
     "outfit_id,item_ids\n1,a ü\n2,;\n": "row 2: outfit '2' has no items; name them",
     "outfit_id,items\n1,a ü\n": "has the columns outfit_id, items; it needs outfit_id and item_id",
     "outfit_id,item_id,item_ids\n1,a,a ü\n": "has the columns outfit_id, item_id, item_ids; it needs",
-    "outfit_id,item_id\n": "lists no outfit; put at least one below the header",
+    "outfit_id,item_id\n": "lists no outfits; add at least one row below the header",
     "outfit_id,item_id\n1,a,7\n": "cannot read",
     "": "cannot read",
 }
@@ -110,3 +110,15 @@ def test_every_fault_is_one_sentence(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*none\.csv"):
         read_outfits(tmp_path / "none.csv", CATALOGUE)
+
+
+def test_a_list_of_outfits_as_people_export_it(tmp_path):
+    catalogue = Catalogue(pl.DataFrame({"item_id": ["1", "2", "3.0"], "category": ["a", "b", "c"]}))
+    (tmp_path / "own.csv").write_text("outfit_id;item_id\n7.0;1.0\n\n7.0; 2.0\n;\n")
+    read = read_outfits(tmp_path / "own.csv", catalogue)
+    assert (read.outfit_ids.tolist(), read.items.tolist()) == (["7"], [0, 1])
+    (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,1\n\n7,x\n")
+    with pytest.raises(DataError, match=r"own\.csv, row 3: outfit '7' names item 'x'"):
+        read_outfits(tmp_path / "own.csv", catalogue)
+    (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,3.0\n7,1.0\n")  # an id that is so is left so
+    assert read_outfits(tmp_path / "own.csv", catalogue).items.tolist() == [2, 0]

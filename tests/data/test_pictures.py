@@ -1,8 +1,11 @@
 """Pictures: what is decoded of odd files, what is said of broken ones, and the pool against plain reading."""
 
 import io
+import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from goeswith.data.encoders import pictures
-from goeswith.data.encoders.pictures import read_picture, read_pictures, stream_pictures
+from goeswith.data.encoders.pictures import (
+    ENDINGS,
+    FORMATS,
+    SAMPLE_FORMAT,
+    read_picture,
+    read_pictures,
+    stream_pictures,
+)
 from goeswith.errors import DataError
 
 RED, WHITE = [255, 0, 0], [255, 255, 255]
@@ -69,6 +79,134 @@ def test_every_mode_becomes_rgb_over_white(
 ) -> None:
     read = read_picture(saved(tmp_path / "p.png", picture, **options), (4, 4))
     assert (read == expected).all()
+
+
+def png(depth: int, colour: int, row: bytes, key: bytes, side: int = 4) -> bytes:
+    """A PNG of equal rows with the transparent colour `key`."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", side, side, depth, colour, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"tRNS", key), chunk(b"IDAT", zlib.compress((b"\0" + row) * side))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "row", "key"),
+    [
+        (1, 0, b"\xff", 1),
+        (1, 0, b"\x00", 0),
+        (2, 0, b"\xaa", 2),
+        (4, 0, b"\x55\x55", 5),
+        (8, 0, b"\x07" * 4, 7),
+        (16, 0, b"\x12\x34" * 4, 0x1234),
+        (8, 2, b"\x01\x02\x03" * 4, (1, 2, 3)),
+        (16, 2, b"\x12\x34\x56\x78\x9a\xbc" * 4, (0x1234, 0x5678, 0x9ABC)),
+    ],
+)
+def test_a_transparent_colour_is_white_at_every_depth(
+    tmp_path: Path, depth: int, colour: int, row: bytes, key: int | tuple[int, ...]
+) -> None:
+    keys = key if isinstance(key, tuple) else (key,)
+    (tmp_path / "p.png").write_bytes(png(depth, colour, row, struct.pack(f">{len(keys)}H", *keys)))
+    assert (read_picture(tmp_path / "p.png", (4, 4)) == WHITE).all()
+    other = tuple(value ^ 1 for value in keys) if depth < 16 else tuple(value ^ 0x1100 for value in keys)
+    (tmp_path / "p.png").write_bytes(png(depth, colour, row, struct.pack(f">{len(keys)}H", *other)))
+    shown = read_picture(tmp_path / "p.png", (4, 4))[0, 0]
+    full = {1: 1, 2: 3, 4: 15, 8: 255, 16: 65535}[depth]
+    assert np.abs(shown - np.array([value * 255 / full for value in keys])).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.full((4, 4), 90 / 255, np.float32), 90),
+        (np.full((4, 4), 90, np.float32), 90),
+        (np.array([[90, 255], [np.nan, 0]], np.float32).repeat(2, 0).repeat(2, 1), 90),
+        (np.full((4, 4), 257 * 90, np.uint16), 90),
+        (np.full((4, 4), round(90.5 / 255 * (2**31 - 1)), np.int32), 90),
+    ],
+)
+def test_deep_grey_keeps_its_lightness(tmp_path: Path, values: np.ndarray, expected: int) -> None:
+    Image.fromarray(values).save(tmp_path / "p.tif")
+    assert (read_picture(tmp_path / "p.tif", (4, 4))[0, 0] == expected).all()
+
+
+@pytest.mark.parametrize("level", [90, 200])
+def test_grey_of_32_bits_without_a_sign_keeps_its_lightness(tmp_path: Path, level: int) -> None:
+    written = io.BytesIO()
+    Image.fromarray(np.full((4, 4), level * 16843009, np.uint32).view(np.int32)).save(written, "TIFF")
+    signed = struct.pack("<HHIHH", SAMPLE_FORMAT, 3, 1, 2, 0)
+    assert signed in written.getvalue()
+    unsigned = written.getvalue().replace(signed, struct.pack("<HHIHH", SAMPLE_FORMAT, 3, 1, 1, 0))
+    (tmp_path / "p.tif").write_bytes(unsigned)
+    assert (read_picture(tmp_path / "p.tif", (4, 4)) == level).all()
+
+
+def swapped_profile() -> bytes:
+    """The profile of sRGB with its red and green primaries exchanged; it still calls itself sRGB."""
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return plain.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+
+
+def test_colours_are_turned_into_srgb_by_their_profile(tmp_path: Path) -> None:
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    red = Image.new("RGB", (8, 4), "red")
+    for name, profile, expected in [("plain", plain, RED), ("odd", swapped_profile(), [0, 255, 0]), ("bad", b"x", RED)]:
+        path = saved(tmp_path / f"{name}.png", red, icc_profile=profile)
+        shown = read_picture(path, (8, 8)).astype(int)
+        assert np.abs(shown[2:6] - expected).max() <= 2, name
+        assert (shown[:2] == WHITE).all()  # the ground is nobody's colour
+    grey = saved(tmp_path / "grey.png", Image.new("L", (4, 4), 90), icc_profile=swapped_profile())
+    assert (read_picture(grey, (4, 4)) == 90).all()  # a profile of other colours changes nothing
+    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    assert (read_picture(saved(tmp_path / "c.png", clear, icc_profile=swapped_profile()), (4, 4)) == WHITE).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("p.gif", {"save_all": True}),
+        ("p.webp", {"save_all": True, "lossless": True}),
+        ("p.png", {"save_all": True}),
+        ("p.avif", {"save_all": True}),
+        ("p.mpo", {"save_all": True}),
+        ("p.tif", {"save_all": True}),
+    ],
+)
+def test_of_several_pictures_the_first_is_read_whatever_the_name(
+    tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
+    path = saved(tmp_path / name, first, append_images=[second], **options)
+    path = path.rename(tmp_path / "renamed.jpg")
+    assert np.abs(read_picture(path, (8, 8)).astype(int) - RED).max() < 8
+
+
+def test_only_pictures_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)  # what would start an interpreter
+    for kind in ("EPS", "PDF"):
+        saved(tmp_path / f"{kind}.jpg", noise(20, 20), format=kind)
+        with pytest.raises(DataError, match="not a picture"):
+            read_picture(tmp_path / f"{kind}.jpg", (8, 8))
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", Path("/dev/null"), tmp_path):
+        with pytest.raises(DataError, match="not a regular file"):
+            read_picture(path, (8, 8))
+
+
+def test_endings_are_those_of_the_formats() -> None:
+    Image.init()
+    assert {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS} == set(ENDINGS)
+
+
+@pytest.mark.real
+def test_pictures_that_failed(real: Path) -> None:
+    cases = real.parent / "cases"
+    assert (read_picture(cases / "grey16_transparent/g16trns.png", (8, 8)) == WHITE).all()
+    assert np.abs(read_picture(cases / "p3_profile/p3.jpg", (8, 8)).astype(int) - [216, 69, 50]).max() <= 4
+    assert read_picture(cases / "mpo_upload/phone.jpg", (8, 8)).std() >= 0
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from folders import fail, write
 
+from goeswith.data.garments import group_of
 from goeswith.data.readers import READERS, read
-from goeswith.data.readers.groups import group_of
 from goeswith.errors import ConfigError
 
 

@@ -29,9 +29,9 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
     assert column(imported, "group") == {"a": "outer", "b": "shoes", "c": "accessory"}
     assert column(imported, "shelf") == {"a": "1", "b": "2", "c": "3"}
     assert imported.images == {"a": shop / "images/red/a.jpg"}
-    assert imported.skipped["pictures that are named but not there"] == 1
+    assert imported.skipped["missing pictures that the item table names"] == 1
     assert imported.skipped["outfits.csv: items named twice in one outfit"] == 1
-    assert "2 prices are no number from 0 up and count as unknown" in imported.notes
+    assert "2 prices are not numbers of 0 or more and count as unknown" in imported.notes
     assert "1 items have no title" in imported.notes
     assert len(create(imported, shop / "dest", layout="table").outfits) == 2
 
@@ -64,7 +64,7 @@ def test_a_further_outfit_table_joins_the_first_in_either_form(tmp_path):
     assert imported.outfits["source"].to_list() == ["", "studio"]
     assert set(create(imported, tmp_path / "dest", layout="table").outfits.sources) == {"", "studio"}
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;c\n"})
-    fail("table", tmp_path, ["saved.csv", "'1'", "outfits.csv too", "rename"], saved=str(saved))
+    fail("table", tmp_path, ["saved.csv", "'1'", "is also in", "outfits.csv; rename"], saved=str(saved))
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;z\n"})
     fail("table", tmp_path, ["saved.csv, row 1", "'z'"], saved=str(saved))
 
@@ -117,9 +117,15 @@ BAD_ITEMS = [
     ("item_id,category\na,coat\nb,bag\na,hat\n", ["items.csv, row 3", "'a'", "must be unique"]),
     ("item_id,category\na,coat\nb, \n", ["items.csv, row 2", "category", "empty"]),
     ("item_id,category,group\na,coat,outer\nb,bag,sack\n", ["items.csv, row 2", "'sack'", *GROUPS]),
-    ("item_id,category,image\na,coat,../../etc/passwd\n", ["items.csv, row 1", "outside the picture folder"]),
-    ("item_id,category,image\na,coat,x/..\\..\\b.jpg\n", ["items.csv, row 1", "outside the picture folder"]),
-    ("item_id,category,image\na,coat,/etc/passwd\n", ["items.csv, row 1", "outside the picture folder"]),
+    (
+        "item_id,category,image\nx,hat,x.jpg\na,coat,../../etc/passwd\n",
+        ["items.csv, row 2", "outside the picture folder"],
+    ),
+    (
+        "item_id,category,image\nx,hat,x.jpg\na,coat,x/..\\..\\b.jpg\n",
+        ["items.csv, row 2", "outside the picture folder"],
+    ),
+    ("item_id,category,image\nx,hat,x.jpg\na,coat,/etc/passwd\n", ["items.csv, row 2", "outside the"]),
 ]
 
 
@@ -157,18 +163,122 @@ def test_a_bad_outfit_stops_the_import_or_is_counted(text, words, tmp_path):
 
 def test_table_troubles_with_files_and_columns(tmp_path):
     write(tmp_path, {"items.csv": "sku,kind\na,coat\n", "outfits.csv": "outfit_id,sku\n1,a\n"})
-    fail("table", tmp_path, ["items.csv", "'item_id'", "sku, kind", "--column"])
+    both = [
+        "items.csv has no column 'item_id' and 'category' (it has sku, kind)",
+        "outfits.csv has no column 'item_id'",
+    ]
+    fail("table", tmp_path, [*both, "--column item_id=sku and map it with --column category=kind"])
     fail("table", tmp_path, ["'ean'", "item_id", "kind, outfit_id, sku"], ConfigError, columns={"item_id": "ean"})
+    mapped = {"item_id": "Skus", "category": "ean"}
+    fail(
+        "table",
+        tmp_path,
+        ["'Skus' to map to item_id", "'ean' to map to category", "did you mean 'sku'"],
+        ConfigError,
+        columns=mapped,
+    )
     fail("table", tmp_path, ["photos"], images="photos")
     fail("table", tmp_path, ["missing.csv"], outfits=tmp_path / "missing.csv", columns=SKU | {"category": "kind"})
     write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag,red,blue\n"})
     fail("table", tmp_path, ["items.csv", "row 2 has 4 fields where the header has 2"])
-    write(tmp_path, {"items.csv": "item_id;category\na;coat\n"})
-    fail("table", tmp_path, ["items.csv separates its fields by ;", "commas"])
-    (tmp_path / "items.csv").write_text("item_id,category\n")
+    write(tmp_path, {"items.csv": "item_id,category\n", "outfits.csv": "outfit_id,item_id\n"})
     fail("table", tmp_path, ["items.csv lists no item", "below the header"], skip_bad=True)
     write(tmp_path, {"items.parquet": "not parquet"})
     fail("table", tmp_path, ["both items.csv and items.parquet"])
     (tmp_path / "items.csv").unlink()
     fail("table", tmp_path, ["items.parquet"])
     fail("table", tmp_path / "gone", ["there is no file", "gone"])
+
+
+def test_tables_as_people_export_them(tmp_path):
+    """Semicolons, cp1252, blank lines, blanks, decimal commas, floats for ids: all say what plain tables say."""
+    plain = write(
+        tmp_path / "plain",
+        {
+            "items.csv": "item_id,category,price,colour\n1,Röcke,9.9,rot\n2,Blusen,1299,\n3,Mäntel,,\n",
+            "outfits.csv": "outfit_id,item_id\n7,1\n7,2\n8,2\n8,3\n",
+        },
+    )
+    lines = [
+        "item_id; category ;price;colour",
+        "1;Röcke;9,90 €;rot",
+        "",
+        "2;Blusen; 1.299,00 €;NaN",
+        "3;Mäntel;NaN;",
+        ";;;",
+    ]
+    items = "\r\n".join([*lines, ""])
+    odd = write(
+        tmp_path / "odd",
+        {
+            "items.csv": items.encode("cp1252"),
+            "outfits.tsv": "outfit_id\titem_id\n7.0\t1.0\n7.0\t2.0\n\n8.0\t2.0\n8.0\t3.0\n".encode("utf-16"),
+        },
+    )
+    first, second = (read("table", folder, workdir=folder) for folder in (plain, odd))
+    assert first.items.equals(second.items)
+    assert first.outfits.equals(second.outfits)
+    assert column(first, "group") == {"1": "bottom", "2": "top", "3": "outer"}
+    assert second.notes[:2] == [
+        "items.csv is read as Windows-1252 text and with a semicolon between fields",
+        "outfits.tsv is read as UTF-16 text and with a tab between fields",
+    ]
+
+
+def test_the_row_of_a_fault_counts_blank_lines(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category\n\na,coat\n\n,bag\n"})
+    fail("table", tmp_path, ["items.csv, row 4", "item_id"])
+
+
+NOTHING = [
+    ({"items.csv": "item_id,category,price\na,coat,cheap\nb,bag,dear\n"}, ["no price can be read", "'cheap'"]),
+    ({"items.csv": "item_id,category\na,vase\nb,candle\n"}, ["none of its 2 categories", "'vase'", "--groups"]),
+    (
+        {"items.csv": "item_id,category,image\na,coat,1.jpg\nb,bag,2.jpg\n", "images/x.jpg": PIXEL},
+        ["2 pictures", "'1.jpg'"],
+    ),
+    ({"items.csv": "item_id,category,image\na,coat,1.jpg\n"}, ["1 pictures", "no picture folder", "images=FOLDER"]),
+    ({"items.csv": "item_id,category\na,coat\n", "images/x.jpg": PIXEL}, ["named after an item id", "'x.jpg'", "'a'"]),
+]
+
+
+@pytest.mark.parametrize(("files", "words"), NOTHING)
+def test_where_all_of_something_comes_to_nothing_the_import_stops(files, words, tmp_path):
+    write(tmp_path, files)
+    fail("table", tmp_path, [*words, "--option skip_bad=yes"])
+    imported = read("table", tmp_path, workdir=tmp_path, skip_bad=True)
+    assert len(imported.items) == files["items.csv"].count("\n") - 1
+
+
+def test_where_all_rows_are_bad_the_import_stops_though_they_may_be_left_out(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category\n,coat\nb,\n"})
+    fail("table", tmp_path, ["none of its 2 items is valid"], skip_bad=True)
+    write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag\n", "outfits.csv": "outfit_id,item_id\n1,a\n"})
+    fail("table", tmp_path, ["outfits.csv", "no outfit is valid"], skip_bad=True)
+
+
+def test_groups_can_be_chosen_and_what_is_in_none_is_listed(tmp_path):
+    table = "item_id,category,group\na,Kleider,\nb,Vase,\nc,vase,\nd,Kerze,\ne,Kerze,bag\nf,Hemden,\n"
+    write(tmp_path, {"items.csv": table})
+    imported = read("table", tmp_path, workdir=tmp_path)
+    assert column(imported, "group") == {"a": "dress", "b": "other", "c": "other", "d": "other", "e": "bag", "f": "top"}
+    assert "3 items are in group other: Kerze 1, Vase 1, vase 1" in imported.notes
+    chosen = {"KLEIDER": "top", "vase": "bag", "Kerze": "accessory", "Stuhl": "other"}
+    imported = read("table", tmp_path, workdir=tmp_path, groups=chosen)
+    assert column(imported, "group") == {"a": "top", "b": "bag", "c": "bag", "d": "accessory", "e": "bag", "f": "top"}
+    assert "--groups has 1 categories that no item has, the first is 'stuhl'" in imported.notes
+    assert not any("group other" in note for note in imported.notes)
+
+
+def test_several_currencies_are_told(tmp_path):
+    write(tmp_path, {"items.csv": "item_id,category,price\na,coat,5 €\nb,bag,$7\nc,hat,EUR 3\n"})
+    imported = read("table", tmp_path, workdir=tmp_path)
+    assert column(imported, "price") == {"a": 5, "b": 7, "c": 3}
+    assert any("several currencies ($, EUR)" in note for note in imported.notes)
+
+
+@pytest.mark.parametrize("stock", ["NaN", "nan", "", "N/A", "unknown", "0", "0.0", "-1", "inf", "sold out"])
+def test_stock_that_is_not_known_passes_no_filter(stock, tmp_path):
+    write(tmp_path, {"items.csv": f"item_id,category,stock\na,coat,{stock}\nb,coat,2.0\nc,coat,1.000\nd,coat,Yes\n"})
+    goods = shelf(create(read("table", tmp_path, workdir=tmp_path), tmp_path / "dest", layout="table").catalogue)
+    assert dict(zip(goods.place, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": True, "d": True}

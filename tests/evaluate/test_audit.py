@@ -104,7 +104,7 @@ def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path)
     assert found.verdicts["fitb-category.parquet"].startswith("season alone answers .")
     assert found.verdicts["compat-category.parquet"].startswith("season alone orders .")
     assert found.verdicts["fitb-matched.parquet"].startswith(
-        "no shortcut of counts alone beats chance (.250) by more than ."
+        "no shortcut from counts alone beats chance (.250) by more than ."
     )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert json.loads(found.to_json()) == {"rows": found.rows, "verdicts": found.verdicts}
@@ -142,7 +142,9 @@ def test_cosine_is_named_apart(tmp_path: Path) -> None:
     dataset = world(tmp_path / "world")
     path = ask(dataset, "category")
     season = dataset.catalogue.codes("season")[0]
-    features: Any = SimpleNamespace(values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool))
+    features: Any = SimpleNamespace(
+        values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool), blocks=(2,)
+    )
     found = audit(dataset, [path], features)
     by_floor = values(found.rows, path.name)
     assert by_floor["cosine"] == by_floor["season"]
@@ -188,11 +190,11 @@ def line(floor: str, value: float, low: float, high: float) -> dict[str, Any]:
         ),
         (
             (0.30, 0.24, 0.36),
-            "no shortcut of counts alone beats chance (.250) by more than .110: popularity has .300 [.240, .360].",
+            "no shortcut from counts alone beats chance (.250) by more than .110: popularity has .300 [.240, .360].",
         ),
         (
             (0.20, 0.15, 0.24),
-            "no shortcut of counts alone beats chance (.250) by more than .030: category has .250 [.220, .280].",
+            "no shortcut from counts alone beats chance (.250) by more than .030: category has .250 [.220, .280].",
         ),
     ],
 )

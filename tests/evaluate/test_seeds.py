@@ -8,9 +8,10 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.freeze import make_questions
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError
-from goeswith.evaluate.bootstrap import RESAMPLES
+from goeswith.evaluate import seeds
+from goeswith.evaluate.bootstrap import RESAMPLES, over_seeds
 from goeswith.evaluate.evaluate import Report, answer, compare, report
-from goeswith.evaluate.seeds import difference, holm, means
+from goeswith.evaluate.seeds import DRAWS, difference, holm, judge, means
 
 
 class Luck:
@@ -40,6 +41,13 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> list[list[Report]]:
     return [[report(answer(Luck(seed), asked), dataset) for asked in files] for seed in range(4)]
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many draws as a report has."""
+    monkeypatch.setattr(seeds, "DRAWS", RESAMPLES)
+
+
+@pytest.mark.usefixtures("few")
 def test_one_seed_is_its_own_report(reports: list[list[Report]]):
     found = [mean.line for mean in means("luck0", reports[:1]).values()]
     told = [line for one in reports[0] for line in one.summary]
@@ -53,11 +61,12 @@ def test_a_mean_of_seeds_is_the_mean_of_their_values_and_pooled_auc_is_among_the
         values = [[line for one in told for line in one.summary][at]["value"] for told in reports[:3]]
         assert mean.line["seeds"] == pytest.approx(values)
         assert mean.line["value"] == pytest.approx(np.mean(values))
-        assert mean.draws.shape == (RESAMPLES,)
+        assert mean.draws.shape == (DRAWS,)
         assert mean.line["low"] < mean.line["value"] < mean.line["high"]
         assert (mean.line["task"], mean.line["negatives"], mean.line["metric"]) == what
 
 
+@pytest.mark.usefixtures("few")
 def test_a_difference_is_that_of_a_paired_comparison(reports: list[list[Report]]):
     first, second = means("luck0", reports[:1]), means("luck1", reports[1:2])
     told = [line for a, b in zip(reports[0], reports[1], strict=True) for line in compare(a, b)]
@@ -75,3 +84,37 @@ def test_holm_is_the_printed_procedure():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_draws_have_other_seeds_too_with_the_variance_of_seeds():
+    random = np.random.default_rng(0)
+    values = np.array([0.1, 0.2, 0.6])
+    drawn = over_seeds(np.repeat(values[:, None], 200_000, axis=1), 1)  # outfits make no difference
+    assert drawn.mean() == pytest.approx(values.mean(), abs=0.002)
+    assert drawn.var() == pytest.approx(values.var(ddof=1) / 3, rel=0.02)
+    single = random.random((1, 50))
+    np.testing.assert_array_equal(over_seeds(single, 1), single[0])
+    both = random.random((4, 1000))
+    np.testing.assert_allclose(over_seeds(both + 0.25, 1) - over_seeds(both, 1), 0.25)  # the same seeds: paired
+
+
+def test_an_interval_over_seeds_is_wider_than_one_over_outfits(reports: list[list[Report]]):
+    what = ("fitb", "category", "accuracy")
+    line = means("luck", reports[:3])[what].line
+    alone = [means("luck", reports[seed : seed + 1])[what].line for seed in range(3)]
+    assert np.std(line["seeds"]) > 0
+    shared = np.mean([line["high"] - line["low"] for line in alone]) / 3**0.5
+    assert line["high"] - line["low"] > shared
+
+
+def test_equivalent_is_told_apart_from_not_shown():
+    lines = [
+        {"p": 0.001, "difference": 0.05, "low": 0.02, "high": 0.08},
+        {"p": 0.001, "difference": -0.05, "low": -0.08, "high": -0.02},
+        {"p": 0.7, "difference": 0.001, "low": -0.004, "high": 0.006},
+        {"p": 0.7, "difference": 0.001, "low": -0.04, "high": 0.06},
+        {"p": 0.03, "difference": 0.01, "low": 0.001, "high": 0.06},  # not after Holm
+    ]
+    judge(lines)
+    assert [line["shows"] for line in lines] == ["higher", "lower", "equivalent", "not shown", "not shown"]
+    assert lines[4]["p_holm"] == pytest.approx(0.09)

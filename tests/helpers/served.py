@@ -11,7 +11,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.shop.build import build_index
 from goeswith.shop.guests import GuestEncoder
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 COLOURS = ("black", "red", "camel")
 OUTFIT = ["i0", "i50", "i100"]
@@ -38,6 +38,7 @@ def make_dataset(folder: Path, seed: int = 0) -> Dataset:
     odd, script = pl.col("item_id") == ODD, pl.col("item_id") == "i2"
     items = items.with_columns(
         category=pl.when(odd).then(pl.lit("cape")).otherwise("category"),
+        group=pl.when(~odd).then("group"),
         title=pl.when(script).then(pl.lit(SCRIPT)).otherwise("title"),
         item_id=pl.when(script).then(pl.lit(BROKEN)).otherwise("item_id"),
     )

@@ -14,7 +14,8 @@ from goeswith.data.features import load_features
 from goeswith.data.filters import shelf
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 COLOURS = ["black", "white", "red"]
 
@@ -84,13 +85,14 @@ def naive_products(catalogue: Catalogue) -> list[object]:
     rows = catalogue.items.to_dicts()
     named: list[object] = []
     for row in rows:
-        if "product_id" in row:
-            named.append(row["product_id"] if row["product_id"] is not None else ("own", row["item_id"]))
+        if row.get("product_id") is not None:
+            named.append(row["product_id"])
             continue
         alike = [
             r
             for r in rows
-            if [r[c] for c in ("title", "category", "brand")] == [row[c] for c in ("title", "category", "brand")]
+            if r.get("product_id") is None
+            and [r[c] for c in ("title", "category", "brand")] == [row[c] for c in ("title", "category", "brand")]
         ]
         colours = [r["colour"] for r in alike]
         titled = row["title"] is not None and row["title"].strip()

@@ -39,7 +39,7 @@ def outfits_of(catalogue: Catalogue, rows: list[list[int]]) -> Outfits:
 def features_of(catalogue: Catalogue, seed: int = 0, dimensions: int = 7) -> SimpleNamespace:
     values = np.random.default_rng(seed).normal(size=(len(catalogue), dimensions)).astype(np.float32)
     present = np.ones(len(catalogue), dtype=bool)
-    return SimpleNamespace(values=values, present=present)
+    return SimpleNamespace(values=values, present=present, blocks=(3, values.shape[1] - 3))
 
 
 def padded(rows: list[list[int]], width: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -83,8 +83,12 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
         seen, expected = by_item[frozenset((i, j))]
         return fine_lift(i, j) + math.log((seen + 1) / (expected * math.exp(fine_lift(i, j)) + 1))
 
-    def cosine(i: int, j: int) -> float:
-        a, b = features.values[i], features.values[j]
+    known = [row for row in sorted(set(train.items.tolist())) if features.present[row]]
+    deviation = features.values[known].std(axis=0) * np.sqrt([3] * 3 + [features.values.shape[1] - 3] * 4)
+    standard = (features.values - features.values[known].mean(axis=0)) / deviation
+
+    def cosine(i: int, j: int, values: np.ndarray = features.values) -> float:
+        a, b = values[i], values[j]
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) if features.present[[i, j]].all() else math.nan
 
     pairs = list(itertools.combinations(outfit, 2))
@@ -98,6 +102,7 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
         "item_pairs": np.mean([item_lift(i, j) for i, j in pairs]),
         "season": np.mean([season[i] is not None and season[i] == season[j] for i, j in pairs]),
         "cosine": np.mean([cosine(i, j) for i, j in pairs]),
+        "standardised": np.mean([cosine(i, j, standard) for i, j in pairs]),
     }
 
 
@@ -117,12 +122,13 @@ def test_every_floor_says_what_the_loop_says(monkeypatch: pytest.MonkeyPatch, bl
         assert floor.name == name
         got = floor.score(*padded(ROWS))
         assert got.dtype == np.float64
-        np.testing.assert_allclose(got, [scores[name] for scores in expected], atol=1e-7, err_msg=name)
+        np.testing.assert_allclose(got, [scores[name] for scores in expected], atol=2e-6, err_msg=name)
     assert np.isnan(fitted["cosine"].score(*padded(ROWS))).tolist() == [False, True, False, False, False]
 
 
 @pytest.mark.parametrize(
-    "name", ["chance", "popularity", "rarity", "category", "category_colour", "item_pairs", "season", "cosine"]
+    "name",
+    ["chance", "popularity", "rarity", "category", "category_colour", "item_pairs", "season", "cosine", "standardised"],
 )
 def test_order_padding_and_company_change_no_bit(name: str) -> None:
     catalogue, train = world(seed=1)
@@ -219,3 +225,18 @@ def test_words_are_lifted_pair_by_pair() -> None:
 def test_without_titles_that_repeat_a_word_there_is_no_words_floor() -> None:
     catalogue, train = world()
     assert "words" not in fit_floors(catalogue, train)
+
+
+@pytest.mark.parametrize("name", ["cosine", "standardised"])
+def test_cosines_of_many_candidates_are_those_of_whole_outfits(name: str) -> None:
+    catalogue, train = world()
+    features = features_of(catalogue)
+    features.present[30] = False
+    floor = fit_floors(catalogue, train, features)[name]
+    items, mask = padded(ROWS)
+    rows = np.array([0, 4, 30, 33])
+    found = floor.fill(items, mask, rows)  # type: ignore[attr-defined]
+    for column, row in enumerate(rows):
+        whole = np.concatenate([items, np.full((len(items), 1), row)], axis=1)
+        expected = floor.score(whole, np.pad(mask, ((0, 0), (0, 1)), constant_values=True))
+        np.testing.assert_allclose(found[:, column], expected, atol=2e-6)

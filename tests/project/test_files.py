@@ -19,12 +19,14 @@ LONG = b"a," + b"x" * 200_000 + b"\n"
     [
         (b"", "it is empty; write a header and at least one row below it"),
         (b"\n\n", "it is empty; write a header"),
-        (HEAD + "a,coat\nb,café\n".encode("latin-1"), "row 2 is not UTF-8 text; save the table as UTF-8"),
-        ("item_id,catégorie\na,coat\n".encode("latin-1"), "the header is not UTF-8 text"),
-        ("item_id,category\na,coat\n".encode("utf-16"), "the header is not UTF-8 text"),
-        (HEAD.replace(b"\n", b"\r") + b"a,coat\r", "the header is not UTF-8 text in lines that end in LF or CRLF"),
+        (HEAD + "a,Röcke\nb,caf\n".encode() + b"\xe9,c\n", "row 3 is not UTF-8 text; save the table as UTF-8"),
+        (HEAD + b"a,\x81\n", "row 1 is not UTF-8 text"),
+        ("item_id,category\na,coat\n".encode("utf-16")[:-1], "it is damaged UTF-16 text; save the table as UTF-8"),
+        (b"item\x00,category\na,coat\n", "the header is not UTF-8 text in lines that end in LF or CRLF"),
+        (b"\x1f\x8bno gzip", "it is no whole gzip file"),
+        (b"PK\x03\x04...", "it is an Excel workbook; save it as CSV (UTF-8)"),
         (HEAD + b"a,coat\nb,bag,red\n", "row 2 has 3 fields where the header has 2; put quotes around values"),
-        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; write a quote that"),
+        (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; double a quote inside"),
         (HEAD + b'"a,coat\nb,bag\n', "line 2 opens a quote and does not close it"),
         (b"item_id,category,item_id\na,coat,b\n", "its header names the column 'item_id' twice; rename one of them"),
         (b"item_id, category ,category\na,coat,b\n", "its header names the column 'category' twice"),
@@ -46,7 +48,7 @@ def test_what_is_no_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*items\.parquet: .*; restore the file or write it again"):
         read_table(tmp_path / "items.parquet")
     (tmp_path / "items.txt").touch()
-    with pytest.raises(DataError, match=r"items\.txt is neither a \.csv nor a \.parquet file"):
+    with pytest.raises(DataError, match=r"items\.txt is none of \.csv, \.tsv, .*parquet; export"):
         read_table(tmp_path / "items.txt")
     (tmp_path / "folder.csv").mkdir()
     for name in ("folder.csv", "gone", "gone.parquet"):

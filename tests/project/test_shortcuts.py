@@ -276,7 +276,7 @@ def test_the_page_is_made_from_what_was_measured(
         for line in told.lines:
             assert f"| `{line['floor']}` | {line['value']:.3f} [" in text
             assert line["signature"] in text.replace("\\|", "|")
-    assert "Left out: 1 questions without exactly one right answer; 1 questions naming an item" in text
+    assert "Left out: 1 questions without exactly one right answer; 1 questions that name an unknown item" in text
     assert "none above chance (`popularity`)" in text
     again = tmp_path / "again.md"
     arguments = ["shortcuts.py", "--data", str(polyvore), "--work", str(tmp_path / "work"), "--page", str(again)]

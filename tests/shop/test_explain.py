@@ -1,6 +1,8 @@
 """Why: what is blamed is to blame, rules that fired are those that match, and the sentence claims no more."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,14 +22,15 @@ from goeswith.evaluate.calibration import Scale
 from goeswith.evaluate.rule_votes import judge
 from goeswith.models import MODELS
 from goeswith.rules.rules import Rule, write_rules
+from goeswith.shop.answers import verdict
 from goeswith.shop.build import build_index
 from goeswith.shop.explain import explain, tables
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
-from goeswith.train.run import train
+from goeswith.train.training import train
 
-SCALE = Scale((0.0,) * 4, (1.0,) * 4, 1.0, 0.0, tuple(np.linspace(-2, 2, 201).tolist()), 99, "matched")
+SCALE = Scale((0.0,) * 4, (1.0,) * 4, 1.0, 0.0, tuple(np.linspace(-2, 2, 201).tolist()), 99, "matched", 0.8)
 RULES = [Rule("colour", "red", "red", "+"), Rule("colour", "red", "blue", "-"), Rule("colour", "blue", "blue", "+")]
 
 
@@ -47,7 +50,7 @@ def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: 
         told = [None, None]
         if scale is not None:
             told = [float(f(score, len(rows))[0]) for f in (scale.probability, scale.percentile)]
-        return Look(tuple(item_ids), (), float(score[0]), *told, None)
+        return Look(tuple(item_ids), (), float(score[0]), *told, None, verdict=verdict(index, told[1]))
 
     index = SimpleNamespace(catalogue=catalogue, shelf=shelf(catalogue), scorer=scorer, scale=scale, run=run)
     return SimpleNamespace(index=index, judge=judge_one, improve=lambda *_, **__: [swap] if swap else [])
@@ -69,7 +72,7 @@ class Mean:
 
 def test_the_item_that_goes_with_nothing_is_blamed_in_words() -> None:
     catalogue = table(title=["red shirt", "blue skirt", "green hat", "black shoes", "white hat"])
-    better = Look(("i0", "i1", "i4", "i3"), ("i4",), 1.0, 0.73, SCALE.percentile(np.array([1.0]), 4)[0], None)
+    better = Look(("i0", "i1", "i4", "i3"), ("i4",), 1.0, 0.73, 75.0, None, verdict="strong")
     why = explain(stylist_of(catalogue, Mean(), swap=Swap("i2", "i4", better, 2.17)), ["i0", "i1", "i2", "i3"])
     assert why.weakest_item == 2
     assert why.weakest_pair == (0, 2)
@@ -77,10 +80,10 @@ def test_the_item_that_goes_with_nothing_is_blamed_in_words() -> None:
     assert why.contributions.argmin() == 2
     assert why.attributes is None
     assert why.sentence == (
-        "This look goes together less well than most: better than only about 2 in 10 outfits of this catalogue; "
-        "its weakest link is the red shirt with the green hat, and without the green hat it would be better than about "
-        "7 in 10; the white hat in place of the green hat would make it better than about 7 in 10."
-    ).replace("about 7 in 10", f"about {round(float(better.percentile or 0) / 10)} in 10")
+        "This look is fine: its pieces go together as in many worn outfits; its weakest link is the red shirt with "
+        "the green hat, and without the green hat it would be strong; the white hat in place of the green hat would "
+        "make it strong."
+    )
     assert "i2" in tables(why)[1]
 
 
@@ -94,13 +97,15 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     catalogue = table()
     why = explain(stylist_of(catalogue, Sum()), ["i0", "i1", "i2"])
     assert why.weakest_item == 2
-    assert "no item is out of place, though the least comes from the shirt (i2)" in why.sentence
+    assert "no item is out of place, though the shirt (i2) adds least" in why.sentence
     two = explain(stylist_of(catalogue, Sum()), ["i0", "i1"])
     assert np.isnan(two.contributions).all()
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
-    assert bare.sentence.startswith("This look has a score of 1.2, and nothing to compare it with; its weakest link is")
+    assert bare.sentence.startswith(
+        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
+    )
 
 
 def test_names_are_told_apart_cut_and_put_on_one_line() -> None:
@@ -213,7 +218,7 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
             ).active.filter(pl.col("rule") == RULES.index(fired.rule))
             trust += active["trust"].to_list()
         assert fired.confidence == pytest.approx(np.mean(trust), abs=1e-5)
-    assert "the rule “colour: no red + blue” speaks against" in why.sentence
+    assert "the rule “colour: no red + blue” opposes" in why.sentence
     assert "(2 rules in all)" in why.sentence
     assert str(why.rules[0]).startswith("colour: ")
     none = explain(stylist, [tops.filter(pl.col("colour") == "blue")["item_id"][0], red], swap=False)
@@ -222,14 +227,16 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
 
 
 @pytest.mark.parametrize(
-    ("score", "words"),
+    ("score", "auc", "words"),
     [
-        (-3.0, "does not go together well: nearly all outfits of this catalogue are better"),
-        (-1.5, "does not go together well: better than only about 1 in 10 outfits"),
-        (0.0, "goes together as most do: better than about 5 in 10 outfits"),
-        (3.0, "goes together very well: better than nearly all outfits"),
+        (-3.0, 0.8, "This look is weak: the pieces of most worn outfits go together better"),
+        (-1.0, 0.8, "This look is fine: its pieces go together as in many worn outfits"),
+        (3.0, 0.8, "This look is strong: its pieces go together as in the better half of worn outfits"),
+        (3.0, 0.54, "The model can hardly tell worn outfits of this catalogue from random ones, so its"),
     ],
 )
-def test_a_standing_is_told_in_tenths(score: float, words: str) -> None:
+def test_a_standing_is_told_in_a_word(score: float, auc: float, words: str) -> None:
     scorer = SimpleNamespace(name="flat", score=lambda items, mask: np.full(len(items), score))
-    assert words in explain(stylist_of(table(), scorer), ["i0", "i1", "i2"]).sentence
+    told = explain(stylist_of(table(), scorer, scale=replace(SCALE, auc=auc)), ["i0", "i1", "i2"]).sentence
+    assert told.startswith(words)
+    assert not re.search(r"\d %|in 10", told)

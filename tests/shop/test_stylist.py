@@ -18,6 +18,8 @@ from goeswith.data.filters import Filters, shelf
 from goeswith.errors import CatalogueError
 from goeswith.shop.beam import grow, spread
 from goeswith.shop.build import build_index
+from goeswith.shop.explain import explain
+from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
 from goeswith.shop.template import Template
@@ -27,13 +29,34 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A shop whose i7 has no features, and a run over it; nothing of it may be changed."""
-    return indexed(tmp_path_factory.mktemp("shop"), without=("i7",))
+    """A shop whose i7 has no features, and a run over it; nothing of it may be changed. Every outfit is right here."""
+    dataset, run, index = indexed(tmp_path_factory.mktemp("shop"), without=("i7",))
+    index.grammar, index.taste = Grammar.free(), None
+    return dataset, run, index
+
+
+class Plain(Stylist):
+    """By the score alone, whatever the season and however alike the looks."""
+
+    def complete(self, anchors, **asked):
+        return super().complete(anchors, **{"coherent": False, "common": None} | asked)
+
+    def fill(self, items, slot, **asked):
+        return super().fill(items, slot, **{"coherent": False} | asked)
+
+    def improve(self, items, **asked):
+        return super().improve(items, **{"coherent": False} | asked)
 
 
 @pytest.fixture(scope="module")
 def stylist(world):
-    return Stylist(world[2])
+    return Plain(world[2])
+
+
+@pytest.fixture(scope="module")
+def strict(world):
+    """With the grammar of the shop's outfits."""
+    return Stylist(Index(world[2].path))
 
 
 @pytest.fixture
@@ -131,7 +154,7 @@ def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget,
         patch.setattr(goeswith.shop.stylist, "STEP", full)
         looks, refused = answer(stylist, anchors, **asked)
     if refused:
-        assert re.search(r"no item fits|cannot be kept", refused)
+        assert re.search(r"no item fits|cannot be met", refused)
         return
     passing = filters.rows(index.catalogue)
     kinds = {"bottom": "skirt", "shoes": "boots", "bag": "tote"}
@@ -181,7 +204,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
     }
     own = of(index, ["i0"], "price")[0]
     least = own + sum(min(of(index, ids, "price")) for ids in priced.values())
-    words = f"the budget of {least - 1:.2f} cannot be kept: the cheapest look costs {least:.2f}, {own:.2f} of it"
+    words = f"the budget of {least - 1:.2f} cannot be met: the cheapest look costs {least:.2f}, {own:.2f} of it"
     with pytest.raises(CatalogueError, match=re.escape(words)):
         stylist.complete(["i0"], slots=["shoes", "bag"], budget=least - 1)
     assert stylist.complete(["i0"], slots=["shoes", "bag"], budget=least)[0].price == least
@@ -190,7 +213,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
 def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(world):
     """The best shirt is the only one that fits the second slot; a beam of one takes it for the first."""
     index = world[2]
-    best = index.row_of[Stylist(index).fill(["i60"], "top", k=1)[0].added[0]]
+    best = index.row_of[Plain(index).fill(["i60"], "top", k=1)[0].added[0]]
     shirts = np.flatnonzero(index.known & (index.catalogue.items["category"] == "shirt").to_numpy())
     slots = [shirts, np.array([best])]
     found = grow(index, Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None), beam=1)
@@ -215,7 +238,7 @@ def test_a_thin_catalogue_says_so(stylist):
     only = Filters(exclude=tuple(bag for bag in bags if bag not in ("i145", "i165")))
     found = stylist.fill(["i0"], "bag", filters=only, k=5)
     assert len(found) == 2
-    assert found[0].notes == ("thin: only 2 of 5 looks can be made of what fits",)
+    assert found[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
     looks = stylist.complete(["i0"], slots=["bag", "tote", "bag"], filters=only, k=1)
     assert looks[0].notes == ("thin: no further bag fits the filters, so the look has one less",)
     assert sorted(looks[0].added) == ["i145", "i165"]
@@ -320,7 +343,8 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
 
 def test_guests_stand_in_outfits_and_are_never_offered(world):
     index = Index(world[2].path)
-    own, stylist = Stylist(Index(world[2].path)), Stylist(index)
+    own, stylist = Plain(world[2]), Plain(index)
+    index.grammar, index.taste = Grammar.free(), None
     items, dataset = index.catalogue.items, world[0]
     first = items["item_id"][0]
     seen = load_features(dataset).values[dataset.catalogue.rows([first])]
@@ -334,34 +358,33 @@ def test_guests_stand_in_outfits_and_are_never_offered(world):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda s: s.judge([]), "the outfit is empty; put two or more items into it"),
-        (lambda s: s.judge(["i0"]), "the outfit has 1 item; put two or more items into it"),
+        (lambda s: s.judge([]), "the outfit is empty; give it two or more items"),
+        (lambda s: s.judge(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.judge("i0"), "the outfit is the text 'i0'; give a list of item ids"),
         (lambda s: s.judge(["i0", "nobody"]), "the outfit names item 'nobody', which the catalogue does not have"),
         (lambda s: s.judge(["i0", "i60", "i0"]), "the outfit names item 'i0' twice; name it once"),
         (lambda s: s.judge(["i1", "i2"]), "items 'i1' and 'i2' are variants of one product; keep one of them"),
-        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so nothing is known of it"),
-        (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; take at most 24"),
-        (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; put an item into it"),
-        (lambda s: s.complete(["i0"], slots=[]), "no slot is asked for"),
-        (lambda s: s.complete(["i0"], slots=["shoe"]), "no item is of the slot 'shoe'; did you mean 'shoes'?"),
+        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so it cannot be scored"),
+        (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; give at most 24"),
+        (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; give it an item"),
+        (lambda s: s.complete(["i0"], slots=["shoe"]), "no item belongs to the slot 'shoe'; did you mean 'shoes'?"),
         (lambda s: s.complete(["i0"], slots=["dress"]), "'dress' (a group of which the catalogue has no item)"),
-        (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots make more than 24"),
+        (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots are more than 24"),
         (lambda s: s.complete(["i0"], slots=["bag"], k=0), "k is 0; it must be 1 or more"),
         (lambda s: s.complete(["i0"], slots=["bag"], beam=0), "beam is 0; it must be 1 or more"),
         (lambda s: s.complete(["i0"], slots=["bag"], diversity=2), "diversity is 2; it must be between 0"),
         (lambda s: s.complete(["i0"], slots=["bag"], budget=-1), "the budget is -1; it must be a number of 0 or more"),
         (
             lambda s: s.complete(["i19"], slots=["bag"], budget=900),
-            "item 'i19' has no price, so a budget cannot be kept",
+            "item 'i19' has no price, so the budget cannot be checked",
         ),
         (
             lambda s: s.complete(["i0"], slots=["bag"], filters=Filters(categories=("boots",))),
             "the filters contradict the slot 'bag': none of its items has the category boots",
         ),
-        (lambda s: s.improve(["i0"]), "the outfit has 1 item; put two or more items into it"),
+        (lambda s: s.improve(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.improve(["i0", "i60"], locked=["i60", "i0"]), "every item is locked, so nothing can be swapped"),
-        (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked and not in the outfit"),
+        (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked but not in the outfit"),
         (lambda s: s.similar("nobody"), "names item 'nobody', which the catalogue does not have"),
     ],
 )
@@ -373,14 +396,69 @@ def test_bad_questions_say_what_is_wrong(stylist, ask, words):
 
 def test_a_category_that_the_model_never_saw(world, tmp_path):
     _, run, _ = world
-    new = pl.when(pl.col("item_id").is_in(["i50", "i51"])).then(pl.lit("kimono")).otherwise("category")
-    dataset = shop(tmp_path / "data", shop_items().with_columns(category=new))
-    stylist = Stylist(build_index(run, dataset, tmp_path / "index"))
-    with pytest.raises(CatalogueError, match="never saw the category 'kimono'; choose another slot"):
-        stylist.fill(["i0"], "kimono")
-    with pytest.raises(CatalogueError, match="item 'i50' is of category 'kimono', which the model run never saw"):
-        stylist.judge(["i0", "i50"])
-    assert "i50" not in [look.added[0] for look in stylist.fill(["i0"], "bottom", k=99)]
+    named = {"i50": "Skirts", "i51": "maxi skirt", "i52": "kimono", "i53": "mystery"}
+    new = pl.col("item_id").replace_strict(named, default=pl.col("category"))
+    group = pl.when(pl.col("item_id") == "i53").then(None).otherwise("group")
+    dataset = shop(tmp_path / "data", shop_items().with_columns(category=new, group=group))
+    said: list[str] = []
+    stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
+    matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
+    assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
+    assert (
+        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+    )
+    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in said
+    # A state is made of the features and the category: that of the category it is taken for.
+    rows, places = [stylist.index.row_of[one] for one in named], [world[2].row_of[one] for one in named]
+    now, before = (index.scorer.states.hidden for index in (stylist.index, world[2]))
+    torch.testing.assert_close(now[rows[:3]], before[places[:3]])
+    with pytest.raises(CatalogueError, match="never saw the category 'mystery'; choose another slot"):
+        stylist.fill(["i0"], "mystery")
+    with pytest.raises(CatalogueError, match="item 'i53' is of category 'mystery', which the model run never saw"):
+        stylist.judge(["i0", "i53"])
+    offered = {look.added[0] for look in stylist.fill(["i0"], "bottom", k=99)}
+    assert "i53" not in offered
+    assert {"i51", "i52"} & offered or len(offered) == 99
+
+
+def test_a_product_is_completed_without_naming_slots(strict):
+    index = strict.index
+    assert set(index.grammar.whole["separates"]) == {"top", "bottom", "shoes", "bag"}
+    for anchors, groups in (
+        (["i0"], ["top", "bottom", "shoes", "bag"]),
+        (["i100", "i1"], ["shoes", "top", "bottom", "bag"]),
+    ):
+        looks = strict.complete(anchors, k=3)
+        assert len(looks) == 3
+        assert all(of(index, look.item_ids, "group") == groups and not look.findings for look in looks)
+        named = strict.complete(
+            anchors, slots=[group for group in groups if group not in of(index, anchors, "group")], k=3
+        )
+        assert looks == named
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda s: s.fill(["i100"], "boots"), "the slots boots do not fit: an outfit has one pair of shoes, this one"),
+        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, no more; leave one out"),
+        (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit is complete; name a slot to add to it"),
+        (lambda s: s.complete(["i100", "i110"]), "these items do not make an outfit: two pairs of shoes; remove one"),
+    ],
+)
+def test_what_makes_no_outfit_is_refused(strict, ask, words):
+    with pytest.raises(CatalogueError, match=re.escape(words)):
+        ask(strict)
+
+
+def test_there_is_no_praise_for_what_is_no_outfit(strict):
+    whole, boots = strict.judge_many([["i0", "i60", "i100"], ["i100", "i110"]])
+    assert boots.findings == ("two pairs of shoes",) or "two pairs of shoes" in boots.findings
+    assert (boots.verdict, boots.percentile, boots.probability) == ("incomplete", None, None)
+    assert whole.findings == ()
+    expected = "strong" if whole.percentile >= 50 else "fine" if whole.percentile >= 20 else "weak"
+    assert whole.verdict == expected
+    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not a proper outfit: it ")
 
 
 def test_a_model_that_needs_a_top_and_a_bottom(world, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from served import BARE, ODD, VARIANTS
 
+from goeswith.errors import CatalogueError
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages import board as boards
 from goeswith.studio.pages import obstacles, views
@@ -72,13 +73,20 @@ def test_open_slots_are_what_the_outfit_lacks():
     assert slots([], ["dress", "shoes"]) == ["shoes", "dress"]
 
 
-def test_the_board_shows_the_score_of_the_stylist(client, wall):
-    look = wall.stylist.judge(["i0", "i100", "i150"])
+def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
+    assert "hardly tells worn outfits from mixed ones" in client.get("/board?on=i0&on=i60&on=i100").text
+    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))  # trained for one epoch: unsure
+    look = wall.stylist.judge(["i0", "i60", "i100"])
+    text = client.get("/board?on=i0&on=i60&on=i100").text
+    assert look.verdict in ("strong", "fine", "weak")
+    assert f'id="verdict">{look.verdict}<' in text
+    numbers = text[text.index("In numbers") :]  # only for those who ask
+    assert f"better than {look.percentile:.0f} % of worn outfits" in numbers
+    assert f"{100 * look.probability:.0f} % likely to go together" in numbers
     text = client.get(ON).text
-    told = re.search(r'id="verdict">(\d+)<span>%', text)
-    assert told is not None
-    assert int(told.group(1)) == round(100 * look.probability)
-    assert f"better than {look.percentile:.0f} % of worn outfits" in text
+    assert 'id="verdict">not whole<' in text
+    assert "Needs a bottom." in text
+    assert "likely to go together" not in text
     assert text.count('<line class="link') == 3 + 3  # three pairs, and the key
     rows = np.array([[wall.row(one) for one in ("i0", "i100", "i150")]])
     worst = np.unravel_index(np.nanargmin(pair_matrix(wall.index.scorer, rows, np.ones((1, 3), bool))[0]), (3, 3))
@@ -89,11 +97,11 @@ def test_the_board_shows_the_score_of_the_stylist(client, wall):
 
 def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypatch):
     monkeypatch.setitem(vars(wall.index), "scale", None)
-    ids = wall.stylist.fill(["i0", "i100"], "bag", k=200)[-1].item_ids
+    ids = wall.stylist.fill(["i0", "i60"], "bag", k=200)[-1].item_ids
     told = wall.stylist.judge(ids).score
     assert told < 0
     text = client.get("/board?on=" + "&on=".join(ids)).text
-    assert f"has a score of −{-told:.2f}, and" in text
+    assert f"has a score of −{-told:.2f}, with" in text
     assert f'id="verdict">−{-told:.2f}<' in text
 
 
@@ -130,11 +138,12 @@ def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
 
 
 def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wall, monkeypatch):
-    text = client.get(ON).text
+    whole = "/board?on=i0&on=i60&on=i150"
+    text = client.get(whole).text
     assert "clashes" in text
     assert "of worn pairs" in text
     monkeypatch.setitem(vars(wall.index), "scale", None)
-    text = client.get(ON).text
+    text = client.get(whole).text
     assert "nothing to compare it with" in text
     assert re.findall(r'<line class="link (c\d)', text) == ["c2"] * 3
     for word in ("clashes", "so-so", "goes well", "of worn pairs"):
@@ -165,8 +174,12 @@ def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words
 
 def test_messages_of_the_library_name_titles(wall):
     shown = views.items(wall, ["i0", "i1", "i12"])
-    assert obstacles.plainly("no score for the outfit i0, i12, i1; ask 'i1' or i100", shown) == (
+    error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])
+    assert obstacles.in_titles(error, shown) == (
         "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."
     )
+    assert obstacles.in_titles(CatalogueError("i0 is a name of something else"), shown) == (
+        "I0 is a name of something else."  # the error does not speak of the item
+    )
     red = replace(shown[0], name="Shirt", facts=(("colour", "red"),))
-    assert obstacles.called(red) == "“Shirt” (red)"
+    assert obstacles.titled(red) == "“Shirt” (red)"

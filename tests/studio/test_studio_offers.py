@@ -1,6 +1,7 @@
 """What the board offers: to add, to swap, best first, and with the number that it leads to."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from served import BARE
@@ -9,12 +10,14 @@ from goeswith.studio.pages import offers, views
 from goeswith.studio.pages.board import Board
 
 
-def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, wall):
+def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, wall, monkeypatch):
+    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))  # trained for one epoch: unsure
     text = client.get("/board/more?on=i0&on=i100").text
-    offers = re.findall(r'href="(/board\?[^"]+)" aria-label="Add [^"]*, (\d+) %"', text)
+    offers = re.findall(r'href="(/board\?[^"]+)" aria-label="Add [^"]*, (strong|fine|weak)"', text)
     assert len(offers) > 4
+    assert re.search(r'aria-label="Add [^",]*, [^",]*"', text)  # a bag leaves it without a bottom, and has no verdict
     for path, told in offers[:3]:
-        shown = re.search(r'id="verdict">(\d+)', client.get(path.replace("&amp;", "&")).text)
+        shown = re.search(r'id="verdict">(\w+)', client.get(path.replace("&amp;", "&")).text)
         assert shown is not None
         assert shown.group(1) == told
     text = client.get("/board/more?on=i0&on=i100&on=i150&swap=i100").text
@@ -24,10 +27,10 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, w
     assert set(groups) == {wall.catalogue.items["group"][wall.row("i100")]}
     full = client.get("/board/more?on=i0&on=i60&on=i100&on=i150").text  # a shirt, a skirt, boots and a tote
     assert "What would make it better" in full
-    better = re.findall(r'aria-label="Swap in [^"]*, (\d+) %"', full)
-    assert all(
-        int(told) >= round(100 * wall.stylist.judge(["i0", "i60", "i100", "i150"]).probability) for told in better
-    )
+    better = re.findall(r'aria-label="Swap in [^"]*, (\w+)"', full)
+    order = ["weak", "fine", "strong"]
+    now = wall.stylist.judge(["i0", "i60", "i100", "i150"]).verdict
+    assert all(order.index(told) >= order.index(now) for told in better)
     best = client.get("/board/offer?on=i0&on=i100&on=i150&lock=i100").text
     assert "on=i100" in best or "Swap them" not in best
 
@@ -60,12 +63,11 @@ def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, w
 
 @pytest.mark.parametrize("scaled", [True, False])
 def test_the_offered_swap_reads_as_a_gain(client, wall, monkeypatch, scaled):
-    if not scaled:
-        monkeypatch.setitem(vars(wall.index), "scale", None)
-    swap = wall.stylist.improve(["i0", "i100", "i150"], k=1)[0]
-    before, after = views.verdict(wall.stylist.judge(["i0", "i100", "i150"])), views.verdict(swap.look)
-    assert ("%" in before) == scaled
-    text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i100&on=i150").text)
+    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8) if scaled else None)
+    swap = wall.stylist.improve(["i0", "i60", "i150"], k=1)[0]
+    before, after = views.verdict(wall.stylist.judge(["i0", "i60", "i150"])), views.verdict(swap.look)
+    assert (before in ("strong", "fine", "weak")) == scaled
+    text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i60&on=i150").text)
     assert (f"from {before} to {after}" if before != after else "which helps a little") in text
 
 

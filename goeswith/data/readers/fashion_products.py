@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from goeswith.data.dataset import Imported
-from goeswith.data.readers.groups import group_of
+from goeswith.data.garments import ENGLISH, group_of
 from goeswith.errors import DataError
 from goeswith.files import expect_files, read_lines
 
@@ -43,7 +43,11 @@ def read(source: Path) -> Imported:
     extra = [name for name in header[:at] if name not in {"id", category, *renamed.values(), ""}]
     commas, unnamed = items[NAME].str.contains(",").sum(), items[NAME].null_count()
     items = items.select(
-        item_id="id", category=category, group=group_of(pl.col(category)), **renamed, **{name: name for name in extra}
+        item_id="id",
+        category=category,
+        group=group_of(pl.col(category), ENGLISH),
+        **renamed,
+        **{name: name for name in extra},
     )
     there = set(os.listdir(source / "images")) if (source / "images").is_dir() else set()
     return Imported(
@@ -57,7 +61,7 @@ def read(source: Path) -> Imported:
         skipped={
             "short rows": len(fields) - len(whole),
             "rows without id or category": len(whole) - len(good),
-            "items whose id stands twice": len(good) - len(items),
+            "items with a duplicate id": len(good) - len(items),
         },
         notes=["a catalogue without outfits", f"{commas} names hold a comma", f"{unnamed} items have no name"],
     )

@@ -60,7 +60,8 @@ ENGLISH = {
 def read(source: Path) -> Imported:
     """Read product_data.csv, outfit_data.csv and images/.
 
-    The category is the product type (123 of them), the season the shooting year that begins a picture's file name.
+    The category is the product type (123 of them), the season the shooting year that begins a picture's file name, and
+    the product what the id says before its colour.
     """
     expect_files(source, "mango", ["product_data.csv", "outfit_data.csv", "images"])
     products, listed = read_table(source / "product_data.csv"), read_table(source / "outfit_data.csv")
@@ -82,11 +83,11 @@ def read(source: Path) -> Imported:
         licence=LICENCE,
         images={item_id: source / "images" / file for item_id, file in files.iter_rows()},
         skipped={
-            "items whose id stands twice": twice,
+            "items with a duplicate id": twice,
             "rows that repeat an item of an outfit": len(listed) - len(known),
-            "outfits naming an unknown item": unknown["outfit_id"].n_unique(),
-            "outfits of one item": int(short.sum()),
-            "pictures that are not there": len(items) - len(files),
+            "outfits that name an unknown item": unknown["outfit_id"].n_unique(),
+            "outfits with a single item": int(short.sum()),
+            "missing pictures": len(items) - len(files),
         },
     )
 
@@ -99,6 +100,7 @@ def _items(products: pl.DataFrame) -> pl.DataFrame:
     words = pl.col("des_color_specification_esp").str.split(" ")
     items = products.select(
         item_id="cod_modelo_color",
+        product_id=pl.col("cod_modelo_color").str.split("-").list.first(),
         category="des_product_type",
         group=pl.coalesce(group, family.replace_strict(GROUP_OF_FAMILY, default="other")),
         colour=words.list.eval(pl.element().replace(ENGLISH)).list.join(" ").str.to_lowercase(),

@@ -1,4 +1,4 @@
-"""Verdicts: what the pages say of a board: its score, the lines between its items, and why."""
+"""Verdicts: what the pages show of a board: its score, the lines between its items, and the reasons."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from goeswith.errors import GoeswithError
+from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.shop.answers import looks_of
 from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
-from goeswith.studio.pages import obstacles
 from goeswith.studio.pages.board import Board, Drawing, address, draw
-from goeswith.studio.pages.views import Item, item, items, score, standing, verdict
+from goeswith.studio.pages.obstacles import in_titles
+from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.feedback import keep
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -35,7 +36,7 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
     """The board in small: its items and its score."""
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     look, trouble = judged(wall, shown)
-    told = trouble if look is None else f"{len(shown)} items on the board, {_said(look)}"
+    told = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
     return {
         "shown": shown, "look": look, "trouble": trouble, "full": board.told,
         "said": " ".join(filter(None, (board.told, told or _counted(shown)))),
@@ -44,14 +45,14 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
 
 def judged(wall: Wall, shown: Sequence[Item]) -> tuple[Look | None, str]:
     """The look of two items or more, or why there is none."""
-    if found := obstacles.of_board(wall, shown):
-        return None, " ".join(found)
-    if len(shown) < 2:
-        return None, ""
+    ids = [one.id for one in shown]
     try:
-        return wall.stylist.judge([one.id for one in shown]), ""
-    except GoeswithError as error:
-        return None, obstacles.plainly(str(error), shown)
+        if len(ids) > 1:
+            return wall.stylist.judge(ids), ""
+        wall.stylist.assortment.outfit(ids, least=0)
+    except CatalogueError as error:
+        return None, in_titles(error, shown)
+    return None, ""
 
 
 def table(
@@ -68,7 +69,7 @@ def table(
     if look is not None and np.isfinite(look.score):
         found = explain(wall.stylist, known.on, swap=False)
         why, drawn = _told(found, shown), _drawn(wall, found, shown)
-    said = _counted(shown) if look is None else f"{_counted(shown)}: {_said(look)}"
+    said = _counted(shown) if look is None else f"{_counted(shown)}: {verdict(look)}"
     said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
@@ -85,29 +86,20 @@ def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
     width = max(map(len, outfits))
     rows = np.array([[wall.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
     lengths = np.array([len(ids) for ids in outfits])
-    scores, scale = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None]), wall.index.scale
-    likely = scale.probability(scores, lengths).tolist() if scale else [None] * len(outfits)
-    places = scale.percentile(scores, lengths).tolist() if scale else [None] * len(outfits)
-    told = zip(outfits, scores.tolist(), likely, places, strict=True)
-    return [Look(tuple(ids), (), score, probability, place, None) for ids, score, probability, place in told]
+    scores = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None])
+    return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 
 def _counted(shown: Sequence[Item]) -> str:
     return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
 
 
-def _said(look: Look) -> str:
-    return ", ".join(filter(None, (verdict(look), standing(look))))
-
-
 def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
     pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
     names = {one.id: one.name for one in shown}
-    number = found.look.score  # the sentence has it with fewer digits than the page beside it
-    sentence = found.sentence.replace(f"score of {number:.1f}", f"score of {score(number)}")
     return {
-        "sentence": sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
         "rows": _bars([one.name for one in shown], found.contributions),
         "masks": [] if found.attributes is None else _bars(
             [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes

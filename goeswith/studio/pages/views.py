@@ -1,4 +1,4 @@
-"""Views: items, numbers and what is looked for, as the pages show them."""
+"""Views: items, numbers and queries as the pages show them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from goeswith.data.catalogue import GROUPS
+from goeswith.data.encoders.pictures import open_picture
 from goeswith.shop.stylist import Look
+from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import Wall, image_path, once
 from goeswith.studio.service.thumbnails import inside
 
@@ -69,7 +70,7 @@ def shape(wall: Wall) -> str:
 
 def _size(path: Path) -> tuple[int, int] | None:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return picture.size
     except Exception:  # a broken file makes Pillow raise nearly anything; it has no say in the shape
         return None
@@ -90,26 +91,21 @@ def price(number: float) -> str:
     return f"{number:,.2f}"
 
 
-def score(number: float) -> str:
-    """A score with as many digits as tell outfits apart."""
-    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
-
-
 def signed(number: float) -> str:
     """A difference with its sign."""
     return "–" if math.isnan(number) else f"{number:+.2f}".replace("-", "−")
 
 
 def verdict(look: Look) -> str:
-    """The probability of a look, or its score where there is none."""
+    """What is wrong with a look, or its verdict in a word, or its score where it has none."""
     if math.isnan(look.score):
         return "no score"
-    return score(look.score) if look.probability is None else percent(look.probability)
+    return ", ".join(look.findings) or look.verdict or score(look.score)
 
 
 def standing(look: Look) -> str:
-    """Where a look stands among the outfits of the data set."""
-    if look.percentile is None:
+    """Where a look stands among the outfits of the data set, for those who ask for a number."""
+    if look.percentile is None or look.verdict == "unsure":
         return ""
     share = f"{look.percentile:.0f}"
     return {"0": "worse than nearly all worn outfits", "100": "better than nearly all worn outfits"}.get(
@@ -134,6 +130,6 @@ def groups_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 FILTERS = {
     "percent": percent, "price": price, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
-    "plural": plural, "count": count,
+    "plural": plural, "sentence": sentence, "count": count,
 }  # fmt: skip
 """Of the templates."""

@@ -1,0 +1,46 @@
+"""Columns: which of a person's own columns is most likely which of ours, and what to say of those that are missing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+SYNONYMS = {
+    "item_id": "id sku item article article_id article_number artikelnummer ean gtin asin code product_code ref",
+    "category": "kind type product_type item_type kategorie categorie categoria class subcategory articletype",
+    "outfit_id": "outfit look look_id set set_id basket order order_id id",
+    "title": "name product_name titel titre titolo titulo",
+    "price": "preis prix precio prezzo amount sale_price",
+    "question_id": "question id",
+    "score": "value prediction probability",
+}
+"""Names that others give to our columns."""
+
+
+def missing_columns(path: Path, missing: Sequence[str], have: Sequence[str], remedy: str) -> str:
+    """One sentence about all columns that a table lacks, with the names of its own that come nearest.
+
+    Args:
+        remedy: what to do about each, with ``{column}`` for our name and ``{theirs}`` for the nearest of the table.
+    """
+    near = {name: shlex.quote(nearest_header(name, have) or "THEIR_NAME") for name in missing}
+    todo = " and ".join(remedy.format(column=ours, theirs=theirs) for ours, theirs in near.items())
+    names = " and ".join(repr(name) for name in missing)
+    return f"{path} has no column {names} (it has {', '.join(have) or 'none'}); {todo}"
+
+
+def nearest_header(name: str, have: Sequence[str]) -> str | None:
+    """The column of a table that most likely is ours of that name; None where none comes near."""
+    plain = {_plain(column): column for column in reversed(have)}
+    for known in (_plain(name), *SYNONYMS.get(name, "").split()):
+        if known in plain:
+            return plain[known]
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -1,0 +1,221 @@
+"""Retrieval report: what a scorer finds and offers over the whole catalogue, as lines of the tables.
+
+The same places of test outfits are asked of everybody: they follow from the data set and a seed, and their digest
+stands in the signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from goeswith import __version__
+from goeswith.evaluate.evaluate import Report, summarise
+from goeswith.evaluate.exhaustive import Places, exhaustive_auc, list_places
+from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
+from goeswith.evaluate.reranking import ALPHAS, BETAS, VARIETY, Judged, Reranking, fit, hub_means, log_popularity
+from goeswith.evaluate.retrieval import Correction, Found, retrieve
+from goeswith.models import Scorer
+
+if TYPE_CHECKING:
+    from goeswith.data.dataset import Dataset
+
+FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceiling")
+"""Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
+FITTED = {"+ popularity": (True, False), "+ popularity − hubs": (True, True)}
+"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted.
+
+With β variety is asked for too: of all settings within a standard error of the best recall the most varied is taken.
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All that is asked of a scorer over the whole catalogue of a data set.
+
+    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). places: for the exhaustive AUC.
+    training, validation: gaps from one item, to fit corrections on. negatives: who competes, in a word.
+    """
+
+    dataset: Dataset
+    split: str
+    seed: int
+    negatives: str
+    gaps: Mapping[str, Gaps]
+    places: Places
+    training: Gaps
+    validation: Gaps | None
+
+    @cached_property
+    def popularity(self) -> np.ndarray:
+        """(U,) log popularity in training outfits."""
+        train = self.dataset.outfits.split("train")
+        return log_popularity(np.bincount(train.items, minlength=len(self.dataset.catalogue)))
+
+    @cached_property
+    def signed(self) -> dict[tuple[str, str], str]:
+        """(Task, negatives) → signature, see `goeswith.evaluate.evaluate.signature`."""
+        asked: dict[tuple[str, str], Gaps | Places] = {
+            (task, self.negatives): gaps for task, gaps in self.gaps.items()
+        } | {("exhaustive", "matched"): self.places}
+        known = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
+        return {
+            (task, negatives): f"{known}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
+            f"|goeswith{__version__}|q{what.digest}"
+            for (task, negatives), what in asked.items()
+        }
+
+
+def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int = 0) -> Asked | None:
+    """What to ask about the outfits of a split; None where no place has two candidates.
+
+    usable: (U,) bool, items that may be offered and asked about, such as those with features.
+
+    Raises:
+        DataError: no outfit is in the split, or none in the training split.
+    """
+    catalogue, outfits = dataset.catalogue, dataset.outfits
+    pools = group_pools(catalogue, usable)
+    asked = outfits.split(split)
+    gaps = {"anchor": draw_gaps(asked, pools, anchor=True, seed=seed)}
+    gaps["rest"] = draw_gaps(asked, pools, anchor=False, seed=seed)
+    places = list_places(catalogue, asked, usable, [outfits], seed=seed)
+    training = draw_gaps(outfits.split("train"), pools, anchor=True, seed=seed)
+    valid = draw_gaps(outfits.take(outfits.splits == "valid"), pools, anchor=True, seed=seed)
+    if not len(gaps["anchor"]):
+        return None
+    kinds = "group+season" if catalogue.items["season"].count() else "group"
+    return Asked(dataset, split, seed, kinds, gaps, places, training, valid if len(valid) else None)
+
+
+def survey(
+    dataset: Dataset,
+    floors: Mapping[str, Scorer],
+    scorers: Sequence[Scorer],
+    usable: np.ndarray,
+    *,
+    split: str = "test",
+) -> tuple[list[Report], list[Report]]:
+    """What the floors of `FLOORS` and some scorers find and offer, the scorers also with corrections: see `measure`.
+
+    Nothing where nothing can be asked.
+    """
+    asked = ask(dataset, usable, split=split)
+    if asked is None:
+        return [], []
+    known = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
+    return known, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
+
+
+def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Report]:
+    """What a scorer finds and offers; with `fitted`, also with each of `FITTED`, under names that say so.
+
+    The rows of a report are outfits, each with the mean of its places; lines on offers have no interval (low and high
+    are None), since with fewer outfits there would be fewer distinct answers.
+
+    Raises:
+        ModelError: the scorer does not return one number an outfit.
+    """
+    fits = fitted_to(scorer, asked) if fitted else {}
+    corrections: list[Correction | None] = [None, *(bound(asked, setting, hubs) for setting, hubs in fits.values())]
+    found = {task: retrieve(scorer, gaps, corrections) for task, gaps in asked.gaps.items()}
+    reports = []
+    for place, name in enumerate(("", *fits)):
+        own = {task: answers[place] for task, answers in found.items()}
+        rows = [_rows(task, asked.negatives, asked.gaps[task], told) for task, told in own.items()]
+        if not name and len(asked.places.owner):
+            rows.append(_exhaustive(scorer, asked.places))
+        title = f"{scorer.name} {name}".strip()
+        report = summarise(title, pl.concat(rows, how="diagonal"), asked.signed)
+        report.summary.extend(line for task, told in own.items() for line in _offers(title, task, told, asked))
+        if name:
+            setting = fits[name][0]
+            for line in report.summary:
+                line |= {"alpha": setting.alpha, "beta": setting.beta}
+        reports.append(report)
+    return reports
+
+
+def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.ndarray]]:
+    """Each of `FITTED` by name: the setting fitted on validation gaps from one item, and the hub means (U,) it needs.
+
+    None without validation outfits. Hub means are over anchors of training outfits, 0 where nobody asked.
+    """
+    if asked.validation is None:
+        return {}
+    hubs = np.zeros(len(asked.dataset.catalogue))
+    for rows, scores, _ in _by_pool(scorer, asked.training):
+        hubs[rows] = hub_means(scores)
+    blocks = [
+        Judged(scores, truth, asked.popularity[rows], hubs[rows])
+        for rows, scores, truth in _by_pool(scorer, asked.validation)
+    ]
+    return {
+        name: (
+            fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,), variety=VARIETY * hub),
+            hubs,
+        )
+        for name, (popularity, hub) in FITTED.items()
+    }
+
+
+def bound(asked: Asked, setting: Reranking, hubs: np.ndarray) -> Correction:
+    """The correction of scores by a setting, with popularity and hub means (U,) of the items that are scored."""
+    return lambda scores, rows: setting(scores, asked.popularity[rows], hubs[rows])
+
+
+def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each pool its items (m,), scores (g, m) with −inf where there is no candidate, and the truth's column (g,)."""
+    found = []
+    for _, blocks in groupby(score_gaps(scorer, gaps), key=lambda block: int(gaps.pools[block.rows[0]])):
+        parts = list(blocks)
+        scores = np.concatenate([np.where(part.candidates, part.scores, -np.inf) for part in parts])
+        found.append((parts[0].rows, scores, np.concatenate([part.truth for part in parts])))
+    return found
+
+
+def _rows(task: str, negatives: str, gaps: Gaps, found: Found) -> pl.DataFrame:
+    """One row an outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
+    values = {str(measure): value for measure, value in found.values.items()}
+    table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": found.answerable, **values})
+    means = [pl.col(name).mean() for name in values]
+    table = table.group_by("outfit_id", maintain_order=True).agg(pl.col("answerable").all(), *means)
+    return _named(table.with_columns(weight=pl.lit(1.0)), task, negatives)
+
+
+def _exhaustive(scorer: Scorer, places: Places) -> pl.DataFrame:
+    auc, weight, answerable = exhaustive_auc(scorer, places)
+    ids = places.outfits.outfit_ids.tolist()
+    table = pl.DataFrame({"outfit_id": ids, "answerable": answerable, "auc": auc, "weight": weight})
+    return _named(table.filter(pl.col("weight") > 0), "exhaustive", "matched")
+
+
+def _named(table: pl.DataFrame, task: str, negatives: str) -> pl.DataFrame:
+    return table.with_columns(
+        question_id=pl.format("{}-{}", pl.lit(task), "outfit_id"),
+        task=pl.lit(task),
+        negatives=pl.lit(negatives),
+        label=pl.lit(None, pl.Int64),
+        answer=pl.lit(0, pl.Int64),
+    )
+
+
+def _offers(name: str, task: str, found: Found, asked: Asked) -> Sequence[dict[str, Any]]:
+    """Lines on what is offered to all gaps together."""
+    values = {
+        f"{what}@{k}": getattr(offers, what)
+        for k, offers in found.offers.items()
+        for what in ("distinct", "top_share", "gini")
+    }
+    return [
+        {"scorer": name, "task": task, "negatives": asked.negatives, "metric": metric, "value": value}
+        | {"low": None, "high": None, "n": len(asked.gaps[task]), "unanswered": int((~found.answerable).sum())}
+        | {"signature": asked.signed[task, asked.negatives]}
+        for metric, value in values.items()
+    ]

@@ -1,0 +1,208 @@
+"""Sheets: tables as people export them: CSV in any usual encoding and separator, packed or not, and Parquet."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import gzip
+import io
+import logging
+import re
+import subprocess
+import sys
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from goeswith.errors import DataError
+
+log = logging.getLogger(__name__)
+
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+LARGEST = 4 << 30
+"""Bytes that a packed table may unpack to."""
+EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+GZIP = b"\x1f\x8b"
+EMPTY = "it is empty; write a header and at least one row below it"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table with the number of each row below the header (blank lines counted), and what was unusual about it."""
+
+    table: pl.DataFrame
+    rows: pl.Series
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def numbered(self) -> pl.DataFrame:
+        """The table with a first column ``row``, in place of any that it has."""
+        return self.table.select(self.rows, pl.exclude("row"))
+
+
+def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Sheet:
+    """Read a Parquet file or CSV; every CSV column is text, null where it is empty. Blank lines are no rows.
+
+    Args:
+        quiet: leave it to the caller to say what is unusual about the file, instead of logging it.
+        foreign: whether a person brought the file; a Parquet file is then tried in another process first, for a damaged
+            one can end the process that decodes it.
+
+    Raises:
+        DataError: the file is missing, broken or of another kind, or two of its columns have one name.
+    """
+    if not path.is_file():
+        kind = "it is not a regular file" if path.exists() and not path.is_dir() else ""
+        raise DataError(f"cannot read {path}: {kind}; copy it to one" if kind else f"there is no file {path}")
+    if not path.name.lower().endswith(ENDINGS):
+        raise DataError(f"{path} is none of {', '.join(ENDINGS)}; export the table as one of them")
+    try:
+        if path.suffix.lower() == ".parquet":
+            if foreign:
+                _try_parquet(path)
+            table = pl.read_parquet(path, glob=False)  # with glob, a name with [ or * would be read as a pattern
+            return Sheet(table, pl.int_range(1, len(table) + 1, eager=True, dtype=pl.UInt32).alias("row"))
+        text, encoding = _text(_bytes(path))
+        sheet = _csv(path.name, text, encoding)
+    except _Broken as fault:
+        raise DataError(f"cannot read {path}: {fault}") from None
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"cannot read {path}: {reason}; restore the file or write it again") from None
+    for note in [] if quiet else sheet.notes:
+        log.warning(note)
+    return sheet
+
+
+def _try_parquet(path: Path) -> None:
+    program = "import sys, polars; polars.read_parquet(sys.argv[1], glob=False)"
+    tried = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True)
+    if tried.returncode < 0 or b"PanicException" in tried.stderr:
+        raise _Broken("it is damaged; restore the file or write it again")
+
+
+class _Broken(Exception):
+    """What is wrong with the content of a file, and what to do."""
+
+
+def _bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    if data.startswith(GZIP):
+        try:
+            with gzip.open(io.BytesIO(data)) as file:
+                data = file.read(LARGEST + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise _Broken(f"it is no whole gzip file ({error}); pack it again") from None
+        if len(data) > LARGEST:
+            raise _Broken(f"it unpacks to more than {LARGEST >> 30} GiB; split the table")
+    if data.startswith(EXCEL):
+        raise _Broken("it is an Excel workbook; save it as CSV (UTF-8)")
+    if not data.strip():
+        raise _Broken(EMPTY)
+    return data
+
+
+def _text(data: bytes) -> tuple[str, str]:
+    """The text of a file with lines that end in LF or CRLF, and the encoding where it is not UTF-8."""
+    wide = _utf16(data)
+    if wide:
+        try:
+            text, encoding = data.decode(wide), "UTF-16"
+        except UnicodeDecodeError:
+            raise _Broken("it is damaged UTF-16 text; save the table as UTF-8") from None
+    else:
+        text, encoding = _narrow(data)
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise _Broken(EMPTY)
+    return (text if "\n" in text else text.replace("\r", "\n")), encoding
+
+
+def _utf16(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = data[:256]
+    odd, even = start[1::2].count(0), start[::2].count(0)
+    if max(odd, even) * 4 > len(start) and min(odd, even) == 0:
+        return "utf-16-le" if odd else "utf-16-be"
+    return ""
+
+
+def _narrow(data: bytes) -> tuple[str, str]:
+    try:
+        return data.decode("utf-8"), ""
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start)
+        lenient = data.decode("utf-8", errors="replace")
+    damaged = lenient.count("\ufffd")
+    accented = sum(len(run) for run in re.findall(r"[^\x00-\x7f\ufffd]+", lenient))
+    if accented < damaged:  # else it is UTF-8 with a few broken letters, which no other encoding would mend
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode("cp1252"), "Windows-1252"
+    where = f"row {row}" if row else "the header"
+    raise _Broken(f"{where} is not UTF-8 text; save the table as UTF-8")
+
+
+def _csv(name: str, text: str, encoding: str) -> Sheet:
+    told = re.match(r"sep=(.)\r?\n", text)  # Excel writes it
+    separator = told[1] if told else _separator(text)
+    text = text[told.end() :] if told else text
+    try:
+        table = pl.read_csv(text.encode(), infer_schema=False, separator=separator)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        fault = _ragged_row(text, separator) or _open_quote(text)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise _Broken(fault or f"{reason}; restore the file or write it again") from None
+    names = [re.sub(r"\s*\n\s*", " ", column.strip()) or column for column in table.columns]
+    if fault := _header_fault(names):
+        raise _Broken(fault)
+    table.columns = names
+    # Without the header's blank names: a row of separators alone is as blank as an empty line.
+    blank = pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))
+    kept = table.with_row_index("\x1frow", offset=1).filter(~pl.Series(table.select(blank).to_series()))
+    unusual = [f"as {encoding} text"] if encoding else []
+    unusual += [f"with {SEPARATORS.get(separator, repr(separator))} between fields"] if separator != "," else []
+    notes = [f"{name} is read {' and '.join(unusual)}"] if unusual else []
+    return Sheet(kept.drop("\x1frow"), kept["\x1frow"].alias("row"), notes)
+
+
+def _separator(text: str) -> str:
+    """The sign that stands most often between the names of the header; a comma where none does."""
+    header = re.sub(r'"[^"]*"', "", text[: 1 << 16].lstrip("\r\n")).partition("\n")[0]
+    return max(SEPARATORS, key=header.count)
+
+
+def _ragged_row(text: str, separator: str) -> str:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    with contextlib.suppress(csv.Error):  # a field too long for this reader, which is no fault of the row
+        columns = len(next(rows))
+        for number, row in enumerate(rows, start=1):
+            if len(row) > columns:
+                return (
+                    f"row {number} has {len(row)} fields where the header has {columns}; "
+                    f"put quotes around values that hold {SEPARATORS.get(separator, repr(separator))}"
+                )
+    return ""
+
+
+def _open_quote(text: str) -> str:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count('"') % 2:
+            return (
+                f"line {number} opens a quote and does not close it; "
+                'double a quote inside a value, and put quotes around the value, like "5"" heel"'
+            )
+    return ""
+
+
+def _header_fault(columns: list[str]) -> str:
+    """What polars lets through: names that are no text, and names that stand twice (it renames the second)."""
+    if any(sign in name for name in columns for sign in "\x00\r\ufffd"):
+        return "the header is not UTF-8 text in lines that end in LF or CRLF; save the table as UTF-8 CSV"
+    plain = [re.sub(r"_duplicated_\d+$", "", name) for name in columns]
+    twice = next((name for name in plain if name and plain.count(name) > 1), "")
+    return f"its header names the column {twice!r} twice; rename one of them" if twice else ""

@@ -1,0 +1,254 @@
+"""Looks: whole looks around many items at once, spread over the catalogue, as a table to publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from goeswith.data.filters import Filters
+from goeswith.errors import CatalogueError, DataError
+from goeswith.files import fresh_file
+from goeswith.shop.answers import Look, looks_of
+from goeswith.shop.beam import grow_many
+from goeswith.shop.grammar import WORN
+from goeswith.shop.stylist import Stylist
+from goeswith.shop.template import Template
+
+TOGETHER = 32
+"""Anchors whose looks are searched together."""
+BEAM, TRIED, POOL = 8, 8, 64
+"""Partial looks of an anchor, candidates tried beside each of them, and whole looks that are chosen from."""
+TRIES = 3
+"""Further searches around an anchor whose looks were all refused, each without what is offered often enough by then."""
+FAIR = 4.0
+"""So many times its even share of the looks an item may be in, by default."""
+FEWEST = 2
+"""Looks that an item may always be in."""
+LINKS = ("link", "url", "product_link", "product_url")
+"""Columns that may hold a product's page; the first that there is counts."""
+
+
+@dataclass
+class Maker:
+    """Makes looks around anchors, no two of which add the same pieces or all but one of them.
+
+    cap: of the looks an item may be added to; None: see `FAIR`. filters, common, popularity, coherent: see
+    `goeswith.shop.stylist.Stylist.complete`.
+    """
+
+    stylist: Stylist
+    filters: Filters = field(default_factory=Filters)
+    cap: int | None = None
+    common: int = 1
+    popularity: float | None = None
+    coherent: bool = True
+
+    def __post_init__(self) -> None:
+        index = self.stylist.index
+        if not hasattr(index.run.model, "query"):
+            raise CatalogueError(
+                f"the model {index.run.title} cannot be searched with many items at once; use "
+                "goeswith complete for each"
+            )
+        self.offered = np.zeros(int(index.shelf.products.max()) + 1, np.int64)
+        self._parts: set[tuple[int, ...]] = set()
+
+    def looks(
+        self, anchors: np.ndarray, per: int, progress: Callable[[int, int], None] | None = None
+    ) -> dict[int, list[Look]]:
+        """Up to `per` looks around each anchor, by its row; none where nothing makes a look with it."""
+        made: dict[int, list[Look]] = {int(row): [] for row in anchors}
+        caps = self._caps(len(anchors) * per)
+        jobs = self._jobs(anchors, per)
+        total, done = sum(len(rows) for _, rows, _ in jobs), 0
+        for slots, rows, count in jobs:
+            for start in range(0, len(rows), TOGETHER):
+                part = rows[start : start + TOGETHER]
+                for row, look in self._around(part, slots, count, caps):
+                    made[row].append(look)
+                done += len(part)
+                if progress:
+                    progress(done, total)
+        return made
+
+    def _caps(self, looks: int) -> np.ndarray:
+        """(P,) looks that each product may be in: `cap`, or its even share of its group's, `FAIR` times."""
+        index = self.stylist.index
+        products = index.shelf.products[: index.size]
+        if self.cap is not None:
+            return np.full(len(self.offered), self.cap)
+        groups = index.shelf.codes("group")[0][: index.size]
+        able = index.known & self.filters.rows(index.catalogue)[: index.size]
+        sizes = np.bincount(groups[able] + 1, minlength=groups.max(initial=0) + 2)
+        shares = np.maximum(np.ceil(FAIR * looks / np.maximum(sizes[groups + 1], 1)), FEWEST).astype(np.int64)
+        caps = np.full(len(self.offered), FEWEST)
+        np.maximum.at(caps, products, shares)
+        return caps
+
+    def _jobs(self, anchors: np.ndarray, per: int) -> list[tuple[tuple[str, ...], np.ndarray, int]]:
+        """Slots, the anchors (m,) that lack them and agree in season and gender, and how many looks of each."""
+        index, assortment = self.stylist.index, self.stylist.assortment
+        seasons, genders = (index.shelf.codes(column)[0] for column in ("season", "gender"))
+        together: dict[tuple[Any, ...], list[int]] = {}
+        for row in anchors.tolist():
+            try:
+                choices = assortment.whole(np.array([row]), per)
+            except CatalogueError:  # such as a dress with all it needs: no look is made around it
+                continue
+            for slots, count in choices:
+                key = tuple(slots), count, int(seasons[row]), int(genders[row])
+                together.setdefault(key, []).append(row)
+        return [(key[0], np.array(rows), key[1]) for key, rows in together.items()]
+
+    def _around(
+        self, rows: np.ndarray, slots: Sequence[str], count: int, caps: np.ndarray
+    ) -> Iterator[tuple[int, Look]]:
+        """Looks around anchors (m,) of one season and gender that lack the same."""
+        index = self.stylist.index
+        products = index.shelf.products
+        options: dict[str, Any] = {"coherent": self.coherent, "popularity": self.popularity}
+        try:
+            template, notes = self.stylist.assortment.template(rows[:1], slots, self.filters, None, **options)
+        except CatalogueError:  # nothing fits, which the count of looks will show
+            return
+        chosen: list[list[np.ndarray]] = [[] for _ in rows]
+        for _ in range(count + TRIES):
+            open_ = [place for place, found in enumerate(chosen) if len(found) < count]
+            rest = self._within(template, caps)
+            if not open_ or rest is None:
+                break
+            banned = np.full((len(open_), max(len(chosen[place]) for place in open_) * len(rest.slots)), -1)
+            for at, place in enumerate(open_):
+                used = products[np.array(chosen[place], np.int64).ravel()]
+                banned[at, : len(used)] = used
+            found = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, banned)
+            for at, place in enumerate(open_):
+                for look in found.items[found.owner == at][:, 1:]:
+                    others = [products[one] for one in chosen[place]]
+                    alike = max((np.isin(products[look], other).sum() for other in others), default=0)
+                    if alike <= self.common and self._take(products[look], caps):
+                        chosen[place].append(look)
+                    if len(chosen[place]) == count:
+                        break
+        items = [np.array([row, *look]) for row, looks in zip(rows.tolist(), chosen, strict=True) for look in looks]
+        if items:
+            scores = index.scorer.score(np.array(items), np.ones((len(items), len(items[0])), bool))
+            for look in looks_of(index, items, scores, added=len(template.slots)):
+                yield index.row_of[look.item_ids[0]], replace(look, notes=tuple(notes))
+
+    def _take(self, products: np.ndarray, caps: np.ndarray) -> bool:
+        """Count a look's added products (s,), unless one is offered often enough or another look has all but one."""
+        if not (self.offered[products] < caps[products]).all():
+            return False
+        told = sorted(products.tolist())
+        parts = {tuple(told[:at] + told[at + 1 :]) for at in range(len(told))} if len(told) > 2 else {tuple(told)}
+        if not parts.isdisjoint(self._parts):
+            return False
+        self._parts |= parts
+        self.offered[products] += 1
+        return True
+
+    def _within(self, template: Template, caps: np.ndarray) -> Template | None:
+        """The template without what has been offered often enough; None where that leaves a slot empty."""
+        products = self.stylist.index.shelf.products
+        slots = [slot[self.offered[products[slot]] < caps[products[slot]]] for slot in template.slots]
+        return replace(template, slots=slots) if all(len(slot) for slot in slots) else None
+
+
+def anchors_for(stylist: Stylist, wanted: Sequence[str], count: int | None, seed: int) -> np.ndarray:
+    """Rows (m,) of the items that looks are made for: of known groups, that a look can be made around, in order.
+
+    Args:
+        wanted: conditions such as ``group=dress`` or ``category=Jeans,Skirt``; all must hold.
+        count: how many, drawn by `seed`; None: all.
+
+    Raises:
+        CatalogueError: a condition is no condition, its column or value is unknown, or no item fulfils all.
+    """
+    index = stylist.index
+    able = index.known.copy()
+    groups, names = index.shelf.codes("group")
+    able &= np.isin(groups[: index.size], [names[name] for name in WORN if name in names])
+    for condition in wanted:
+        column, sign, values = condition.partition("=")
+        if not sign or column not in index.catalogue.items.columns:
+            raise CatalogueError(
+                f"{condition!r} is not a COLUMN=VALUE of the catalogue; its columns are "
+                f"{', '.join(index.catalogue.items.columns)}"
+            )
+        able &= index.shelf.having(column, values.split(","))[: index.size]
+    rows = np.flatnonzero(able)
+    if not len(rows):
+        raise CatalogueError(f"no look can be made around an item with {' and '.join(wanted)}; choose others")
+    if count is not None and count < len(rows):
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+    return rows
+
+
+def table(stylist: Stylist, looks: Sequence[Look]) -> pl.DataFrame:
+    """One row a piece: look, anchor, place in the look, item, what the catalogue says of it, and the look's verdict."""
+    index = stylist.index
+    items = index.catalogue.items
+    link = next((name for name in LINKS if name in items.columns), None)
+    columns = ["item_id", "group", "category", "title", "colour", "price"]
+    columns += [name for name in ("currency", link, "product_id", "image") if name in items.columns]
+    pieces = [
+        {"look": number, "anchor": look.item_ids[0], "place": place, "item_id": item_id, "verdict": look.verdict,
+         "look_price": look.price}
+        for number, look in enumerate(looks, start=1) for place, item_id in enumerate(in_body_order(stylist, look))
+    ]  # fmt: skip
+    schema = {"look": pl.Int64, "anchor": pl.String, "place": pl.Int64, "item_id": pl.String, "verdict": pl.String,
+              "look_price": pl.Float64}  # fmt: skip
+    told = pl.DataFrame(pieces, schema=schema).join(
+        items.select(columns), on="item_id", how="left", maintain_order="left"
+    )
+    return told.select("look", "anchor", "place", *columns, "look_price", "verdict")
+
+
+def in_body_order(stylist: Stylist, look: Look) -> list[str]:
+    """The anchor, then the other items from the top down to the accessories."""
+    shelf = stylist.index.shelf
+    anchor, *rest = look.item_ids
+    groups = shelf.values("group", shelf.rows(rest)) if rest else []
+    order = {group: place for place, group in enumerate(WORN)}
+    places = [order.get(group or "", len(order)) for group in groups]
+    return [anchor, *(rest[at] for at in np.argsort(places, kind="stable").tolist())]
+
+
+def write(told: pl.DataFrame, out: Path) -> None:
+    """Write a `table` as CSV, or as JSON with one object a look.
+
+    Raises:
+        DataError: the file's name ends otherwise.
+    """
+    if out.suffix == ".csv":
+        with fresh_file(out) as partial:
+            told.write_csv(partial)
+        return
+    if out.suffix != ".json":
+        raise DataError(f"{out} is neither .csv nor .json; name a file of one of these types")
+    shared = ["look", "anchor", "look_price", "verdict"]
+    looks = []
+    for piece in told.to_dicts():
+        if piece["place"] == 0:
+            looks.append({name: piece[name] for name in shared} | {"items": []})
+        looks[-1]["items"].append({name: value for name, value in piece.items() if name not in (*shared, "place")})
+    with fresh_file(out) as partial:
+        partial.write_text(json.dumps(looks, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def spread_of(stylist: Stylist, looks: Sequence[Look]) -> str:
+    """How looks are spread over the catalogue, in a sentence."""
+    added = [item_id for look in looks for item_id in look.added]
+    if not added:
+        return "no look was made"
+    ids, counts = np.unique(added, return_counts=True)
+    most, name = int(counts.max()), ids[counts.argmax()]
+    size = stylist.index.size
+    return f"{len(looks):,} looks use {len(ids):,} of {size:,} items; the most frequent, {name}, is in {most}"

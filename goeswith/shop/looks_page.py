@@ -1,0 +1,97 @@
+"""Looks page: a few completed looks of a catalogue with their pictures, as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from goeswith import __version__
+from goeswith.data.dataset import Dataset
+from goeswith.errors import CatalogueError, DataError
+from goeswith.evaluate.showcase import Pictures
+from goeswith.files import fresh_file
+from goeswith.shop.answers import Look
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
+from goeswith.templates import environment
+
+LOOKS = 12
+ANCHORS = ("top", "dress", "bottom", "outer")
+"""Groups that looks are begun with; the others where a catalogue has none of them."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Looks around anchors drawn by chance, and the anchors that no look could be made for: item id → why."""
+
+    looks: list[Look]
+    failed: dict[str, str]
+
+
+def sample_looks(stylist: Stylist, count: int = LOOKS, seed: int = 0) -> Sampled:
+    """One look around each of `count` anchors, drawn evenly from the groups that outfits begin with."""
+    looks: list[Look] = []
+    failed: dict[str, str] = {}
+    for row in _anchors(stylist.index, seed):
+        anchor = stylist.index.catalogue.ids[row]
+        try:
+            looks += stylist.complete([anchor], k=1)
+        except CatalogueError as error:
+            failed[anchor] = str(error)
+        if len(looks) == count or len(failed) == count:
+            break
+    return Sampled(looks, failed)
+
+
+def _anchors(index: Index, seed: int) -> list[int]:
+    """Items that can be offered, in an order drawn by chance in which the groups take turns."""
+    groups = index.catalogue.items["group"][: index.size].fill_null("").to_numpy()
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(index.known))
+    begin = rows[np.isin(groups[rows], ANCHORS)]
+    rows = begin if len(begin) else rows
+    kinds = groups[rows]
+    turn = np.empty(len(rows), np.int64)
+    for kind in np.unique(kinds):
+        turn[kinds == kind] = np.arange((kinds == kind).sum())
+    return rows[np.argsort(turn, kind="stable")].tolist()
+
+
+def write_looks_page(index: Index, out: Path, *, count: int = LOOKS, seed: int = 0) -> Path:
+    """Write the page.
+
+    Raises:
+        DataError: the data set of the index is gone, or no look could be made.
+    """
+    if index.dataset is None:
+        raise DataError(f"the data set of {index.path} is gone, and its pictures with it; index it again")
+    sampled = sample_looks(Stylist(index), count, seed)
+    if not sampled.looks:
+        reason = next(iter(sampled.failed.values()), "no item can be offered")
+        raise DataError(f"{index.path} cannot complete a look around any item: {reason}")
+    dataset = Dataset(index.dataset)
+    row_of, picture = {item_id: row for row, item_id in enumerate(dataset.catalogue.ids)}, Pictures(dataset)
+    looks = [
+        {
+            "items": [picture(row_of[item_id]) for item_id in look.item_ids],
+            "price": look.price,
+            "verdict": look.verdict,
+        }
+        for look in sampled.looks
+    ]
+    written = (
+        environment("goeswith.shop")
+        .get_template("looks.html")
+        .render(
+            name=index.info["dataset"]["name"],
+            version=__version__,
+            size=f"{index.size:,}",
+            offered=f"{int(index.known.sum()):,}",
+            looks=looks,
+            failed=sampled.failed,
+        )
+    )
+    with fresh_file(out) as partial:
+        partial.write_text(written, encoding="utf-8")
+    return out

@@ -1,0 +1,147 @@
+"""Pipeline: from an export to a shop that can be served, stage by stage; an interrupted one resumes where it stopped.
+
+OUT/data  the data set    OUT/runs/  the trained model    OUT/index  what is served    OUT/looks.html  twelve looks
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goeswith.data.dataset import Dataset
+from goeswith.data.encoders.encode import encode, usual_encoders
+from goeswith.data.importing import import_data
+from goeswith.errors import DataError
+from goeswith.files import fresh_file, read_json, sha256, sole
+from goeswith.models import DEFAULT
+from goeswith.shop.build import build_index
+from goeswith.shop.index import Index
+from goeswith.shop.looks_page import write_looks_page
+from goeswith.train.run import Run
+from goeswith.train.training import train
+
+MARK = "build.json"
+"""Says what a folder was built from; by it a folder is recognised as one of a build."""
+STAGES = ("import", "encode", "train", "index", "looks")
+
+Progress = Callable[[int, int], None]
+Say = Callable[[str, str], None]
+"""Called with the name of a stage and one line about it."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The index that can be served, and the page of looks."""
+
+    index: Index
+    page: Path
+
+
+def build(
+    source: Path,
+    out: Path,
+    *,
+    layout: str = "table",
+    options: dict[str, Any] | None = None,
+    model: Path | None = None,
+    settings: Sequence[str] = (),
+    seed: int = 0,
+    say: Say = lambda stage, line: None,
+    progress: Callable[[str], Progress] = lambda stage: lambda done, total: None,
+) -> Built:
+    """Import an export, encode its pictures and words, train, calibrate and index; then show twelve looks.
+
+    The same call over a changed export brings everything up to date: only new items are encoded and indexed, and the
+    model is trained again only where there are other outfits.
+
+    Args:
+        source: folder or file of the export. layout, options: see `goeswith.data.readers.read`.
+        model: a finished run to use instead of training one. settings: ``field=value`` for the training.
+        seed: of the splits, the training and the choice of looks.
+        progress: makes a callback (done, total) for a stage.
+
+    Raises:
+        DataError: the source cannot be read, has no outfits to learn from, or `out` holds something else.
+        ModelError, ConfigError: as the message says.
+    """
+    asked = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
+    _expect_same(out, asked)
+    with sole(out, "another build is writing"):
+        with fresh_file(out / MARK) as partial:
+            partial.write_text(json.dumps(asked, indent=2) + "\n")
+        dataset = _import(source, out / "data", layout, options, seed, say)
+        features = _encode(dataset, model, say, progress)
+        run = Run(model) if model else _train(dataset, out, settings, features, seed, say, progress("train"))
+        say("index", f"states of {len(dataset.catalogue):,} items")
+        index = build_index(
+            run, dataset, out / "index", say=lambda line: say("index", line), progress=progress("index")
+        )
+        page = write_looks_page(index, out / "looks.html", seed=seed)
+        say("looks", str(page))
+    return Built(index, page)
+
+
+def _expect_same(out: Path, asked: dict[str, Any]) -> None:
+    """Raise DataError where `out` holds something that was not built from the same source."""
+    if not out.is_dir() or not any(path for path in out.iterdir() if not path.name.startswith(".")):
+        return
+    if not (out / MARK).is_file():
+        raise DataError(f"{out} exists and was not made by goeswith build; choose another folder")
+    before = read_json(out / MARK, dict)
+    changed = [name for name, value in asked.items() if before.get(name) != value]
+    if changed:
+        raise DataError(
+            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
+            "choose another folder or remove it"
+        )
+
+
+def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, say: Say) -> Dataset:
+    update = dest.exists()
+    done = import_data(
+        layout, source, dest, options=options, update=update, name=dest.parent.name, seed=None if update else seed
+    )
+    for line in (done.summary, *done.lines):
+        say("import", line)
+    return done.dataset
+
+
+def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[str], Progress]) -> str:
+    """Encode by the encoders of the model, or by the usual ones; returns their names joined by ``+``."""
+    encoders = Run(model).config["encoder"].split("+") if model else usual_encoders(dataset)
+    for encoder in encoders:
+        report = encode(dataset, encoder, progress=progress(f"encode {encoder}"))
+        say("encode", f"{encoder}: {report}")
+    return "+".join(encoders)
+
+
+def _train(
+    dataset: Dataset, out: Path, settings: Sequence[str], encoder: str, seed: int, say: Say, progress: Progress
+) -> Run:
+    """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is."""
+    if not len(dataset.outfits):
+        raise DataError(
+            f"{dataset.path} has no outfits to learn from; add outfits.csv to the export, or use a model trained "
+            "elsewhere with --model RUN"
+        )
+    # A catalogue may change every night; the model is trained again only where the outfits or the settings do.
+    asked = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
+    folder = out / "runs" / hashlib.sha256(asked.encode()).hexdigest()[:12]
+    if (folder / "weights.safetensors").is_file():
+        run = Run(folder)
+    else:
+        run = train(
+            DEFAULT,
+            dataset,
+            folder,
+            settings=[*settings, f"seed={seed}"],
+            encoder=encoder,
+            say=lambda _: lambda epoch, epochs, measured: progress(epoch, epochs),
+        )
+    result = run.config["result"]
+    say("train", f"{DEFAULT}: validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']}")
+    return run

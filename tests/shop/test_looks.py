@@ -1,0 +1,114 @@
+"""Looks of a catalogue: the best there are, spread over it, and written as they are."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+from shops import indexed, naive_looks, shop_items
+
+from goeswith.data.filters import Filters
+from goeswith.errors import CatalogueError, DataError
+from goeswith.shop.beam import grow_many
+from goeswith.shop.grammar import Grammar
+from goeswith.shop.index import Index
+from goeswith.shop.looks import Maker, anchors_for, spread_of, table, write
+from goeswith.shop.stylist import Stylist
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """A shop of tops, bottoms, shoes and bags; nothing of it may be changed."""
+    return indexed(tmp_path_factory.mktemp("shop"))[2]
+
+
+@pytest.fixture(scope="module")
+def stylist(index):
+    return Stylist(index)
+
+
+def test_looks_around_many_are_the_best_around_each(index):
+    plain = Index(index.path)
+    plain.taste, plain.grammar = None, Grammar.free()
+    stylist, anchors = Stylist(plain), ["i0", "i5", "i33"]
+    rows = plain.shelf.rows(anchors)
+    template, _ = stylist.assortment.template(rows[:1], ["shoes", "bag"], Filters(colours=("black",)), None)
+    banned = np.full((3, 1), -1)
+    first = grow_many(plain, template, rows, 999, 999, 20, banned)
+    slots = [[plain.catalogue.ids[row] for row in slot] for slot in template.slots]
+    for at, anchor in enumerate(anchors):
+        expected = naive_looks(plain, [anchor], slots)
+        mine = first.owner == at
+        np.testing.assert_allclose(first.scores[mine], sorted(expected.values())[::-1][:20], rtol=1e-5)
+    banned[1] = plain.shelf.products[first.items[first.owner == 1][0, 1]]
+    second = grow_many(plain, template, rows, 999, 999, 20, banned)
+    assert banned[1, 0] not in plain.shelf.products[second.items[second.owner == 1][:, 1:]]
+    np.testing.assert_array_equal(first.items[first.owner == 2], second.items[second.owner == 2])
+
+
+@pytest.mark.parametrize("cap", [None, 3])
+def test_looks_are_whole_differ_and_are_spread(index, stylist, cap):
+    anchors = anchors_for(stylist, ["group=top,shoes"], 24, seed=1)
+    done: list[tuple[int, int]] = []
+    made = Maker(stylist, cap=cap).looks(anchors, 3, lambda *told: done.append(told))
+    assert list(made) == anchors.tolist()
+    assert done[-1] == (24, 24)
+    products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
+    groups = dict(index.catalogue.items.select("item_id", "group").iter_rows())
+    seasons = dict(index.catalogue.items.select("item_id", "season").iter_rows())
+    offers: Counter[int] = Counter()
+    kept = []
+    for row, looks in made.items():
+        assert cap or len(looks) == 3
+        for look in looks:
+            assert look.item_ids[0] == index.catalogue.ids[row]
+            assert sorted(groups[one] for one in look.item_ids) == ["bag", "bottom", "shoes", "top"]
+            assert {seasons[one] for one in look.item_ids} == {seasons[look.item_ids[0]]}
+            assert look.findings == ()
+            offers.update(products[one] for one in look.added)
+            kept.append({products[one] for one in look.added})
+    # Neither two looks around one item nor any two of all have two of their three added pieces in common.
+    assert all(len(one & other) <= 1 for at, one in enumerate(kept) for other in kept[:at])
+    # 48 items of a group, each with two variants more: 72 looks are 1.5 an item, four times that is 6.
+    assert max(offers.values()) <= (cap or 6)
+
+
+def test_the_table_says_what_the_catalogue_knows(stylist, index, tmp_path):
+    made = Maker(stylist).looks(index.shelf.rows(["i0", "i60"]), 2)
+    looks = [look for found in made.values() for look in found]
+    told = table(stylist, looks)
+    assert len(told) == sum(len(look.item_ids) for look in looks)
+    first = told.filter(pl.col("look") == 3)
+    assert first["anchor"].unique().to_list() == ["i60"]
+    assert first["group"].to_list() == ["bottom", "top", "shoes", "bag"]  # the anchor, then from the top down
+    prices = dict(index.catalogue.items.select("item_id", "price").iter_rows())
+    assert first["price"].to_list() == [prices[one] for one in first["item_id"]]
+    for name in ("looks.csv", "looks.json"):
+        write(told, tmp_path / name)
+    assert pl.read_csv(tmp_path / "looks.csv")["item_id"].to_list() == told["item_id"].to_list()
+    read = json.loads((tmp_path / "looks.json").read_text())
+    assert [one["item_id"] for one in read[2]["items"]] == first["item_id"].to_list()
+    assert read[2]["look_price"] == looks[2].price
+    with pytest.raises(DataError, match=r"neither \.csv nor \.json"):
+        write(told, tmp_path / "looks.xml")
+    assert spread_of(stylist, looks).startswith("4 looks use ")
+    assert spread_of(stylist, []) == "no look was made"
+    assert table(stylist, []).is_empty()
+
+
+def test_anchors_are_drawn_by_seed_of_those_that_are_wanted(stylist, index):
+    summer = anchors_for(stylist, ["group=top", "season=summer"], None, 0)
+    expected = shop_items().filter((pl.col("group") == "top") & (pl.col("season") == "summer"))["item_id"]
+    assert {index.catalogue.ids[row] for row in summer} == set(expected)
+    draws = [anchors_for(stylist, (), 9, seed).tolist() for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    for wanted, words in (
+        ("group", "'group' is not a COLUMN=VALUE of the catalogue"),
+        ("shape=round", "'shape=round' is not a COLUMN=VALUE"),
+        ("group=tops", "no item has the group 'tops'; did you mean 'top'?"),
+    ):
+        with pytest.raises(CatalogueError, match=words):
+            anchors_for(stylist, [wanted], None, 0)
+    with pytest.raises(CatalogueError, match="no look can be made around an item with group=top and category=boots"):
+        anchors_for(stylist, ["group=top", "category=boots"], None, 0)

@@ -1,0 +1,102 @@
+"""`goeswith build`: from an export to looks, again after a change, and what it refuses."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from shops import shop_items
+from worlds import styles_world
+
+from goeswith.data.dataset import Dataset
+from goeswith.errors import DataError
+from goeswith.shop import pipeline
+from goeswith.shop.index import Index
+from goeswith.shop.pipeline import build
+
+QUICK = ("epochs=2", "hidden=16", "batch_size=64")
+
+
+@pytest.fixture(autouse=True)
+def hashed_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder that needs no weights."""
+    monkeypatch.setattr(pipeline, "usual_encoders", lambda dataset: ["words"])
+
+
+def write_export(folder: Path, items: pl.DataFrame | None = None, outfits: bool = True) -> Path:
+    folder.mkdir(exist_ok=True)
+    (shop_items() if items is None else items).write_csv(folder / "items.csv")
+    if outfits:
+        catalogue, worn, _ = styles_world()
+        rows = worn.to_frame(catalogue).select("outfit_id", item_id="item_ids").explode("item_id")
+        rows.write_csv(folder / "outfits.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An export and what was built from it."""
+    folder = tmp_path_factory.mktemp("build")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "usual_encoders", lambda dataset: ["words"])
+        build(write_export(folder / "export"), folder / "shop", settings=QUICK)
+    return folder / "export", folder / "shop"
+
+
+def test_an_export_becomes_an_index_and_a_page_of_looks(built: tuple[Path, Path]) -> None:
+    _, out = built
+    index = Index(out / "index")
+    assert index.size == len(shop_items())
+    assert index.run.name == "two-tower"
+    page = (out / "looks.html").read_text()
+    assert 1 <= page.count('class="look"') <= 12
+    assert "<script" not in page
+
+
+def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tuple[Path, Path]) -> None:
+    export, out = built
+    [run] = (out / "runs").iterdir()
+    before = (run / "weights.safetensors").stat().st_mtime_ns
+    items = shop_items()
+    write_export(export, pl.concat([items, items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("a new one"))]))
+    said: list[str] = []
+    again = build(export, out, settings=QUICK, say=lambda stage, line: said.append(f"{stage} {line}"))
+    assert again.index.size == len(items) + 1
+    assert [path.name for path in (out / "runs").iterdir()] == [run.name]
+    assert (run / "weights.safetensors").stat().st_mtime_ns == before
+    assert any(line.startswith("index") and "1 added" in line for line in said)
+
+
+def test_a_model_trained_elsewhere_needs_no_outfits(built: tuple[Path, Path], tmp_path: Path) -> None:
+    [run] = (built[1] / "runs").iterdir()
+    export = write_export(tmp_path / "export", outfits=False)
+    made = build(export, tmp_path / "shop", model=run)
+    assert made.index.size == len(shop_items())
+    assert not (tmp_path / "shop" / "runs").exists()
+
+
+def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path], tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", outfits=False)
+    with pytest.raises(DataError, match="no outfits to learn from; add outfits"):
+        build(export, tmp_path / "shop")
+    with pytest.raises(DataError, match="built with another source"):
+        build(export, built[1])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match="was not made by goeswith build"):
+        build(export, tmp_path / "other")
+    assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
+
+
+def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    export = write_export(tmp_path / "export")
+
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "build_index", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(export, tmp_path / "shop", settings=QUICK)
+    made = build(export, tmp_path / "shop", settings=QUICK)
+    assert Dataset(tmp_path / "shop" / "data").name == "shop"
+    assert made.page.is_file()

@@ -1,0 +1,99 @@
+"""Taste and coherence: what beside the score decides what is offered."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shops import indexed
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.filters import Filters, shelf
+from goeswith.errors import CatalogueError
+from goeswith.shop.coherence import agreeing
+from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
+from goeswith.shop.taste import Taste
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return indexed(tmp_path_factory.mktemp("shop"))
+
+
+def test_popularity_is_counted_and_hubs_are_of_the_same_items(world):
+    dataset, _, index = world
+    taste = index.taste
+    assert taste is not None
+    outfits = dataset.outfits.split("train")
+    ids = np.array(dataset.catalogue.ids, dtype=object)
+    worn = dict.fromkeys(ids, 0)
+    for place in range(len(outfits)):
+        for one in ids[outfits[place]]:
+            worn[one] += 1
+    counted = [np.log1p(worn[one]) for one in index.catalogue.ids]
+    np.testing.assert_allclose(taste.popularity, counted, rtol=1e-6)
+    # A hub scores high beside anything: its mean over all others of other groups, less that of its group.
+    tops = np.flatnonzero((index.catalogue.items["group"] == "top").to_numpy())
+    rest = np.setdiff1d(np.arange(index.size), tops)
+    pairs = np.stack(np.meshgrid(tops, rest, indexing="ij"), axis=-1).reshape(-1, 2)
+    means = index.scorer.score(pairs, np.ones(pairs.shape, bool)).reshape(len(tops), -1).mean(axis=1)
+    assert np.corrcoef(means, taste.hubs[tops])[0, 1] > 0.5
+    again = Taste.load(index.path / "taste.safetensors")
+    np.testing.assert_array_equal(again.bonus(0.5), taste.bonus(0.5))
+    np.testing.assert_array_equal(taste.in_order(tops).hubs, taste.hubs[tops])
+
+
+def test_popularity_is_a_knob(world):
+    index = Index(world[2].path)
+    stylist, tops = Stylist(index), [f"i{row}" for row in range(0, 48, 3)]
+
+    def popularity(alpha: float) -> float:
+        looks = [stylist.fill([top], "shoes", k=1, popularity=alpha, coherent=False)[0] for top in tops]
+        return float(np.mean([index.taste.popularity[index.row_of[look.added[0]]] for look in looks]))
+
+    assert popularity(1.0) > popularity(0.0)
+    with pytest.raises(CatalogueError, match=r"the popularity is 2; it must be between 0 \(taste\) and 1"):
+        stylist.fill(["i0"], "shoes", popularity=2)
+    look = stylist.fill(["i0"], "shoes", k=1, popularity=1.0)[0]
+    assert look.score == pytest.approx(stylist.judge(look.item_ids).score, abs=1e-5)  # the model's, without the rest
+
+
+def test_two_looks_have_at_most_one_added_piece_in_common(world):
+    stylist = Stylist(world[2])
+    products = dict(zip(world[2].catalogue.ids, world[2].shelf.products.tolist(), strict=True))
+    for common in (0, 1, 2):
+        looks = stylist.complete(["i0"], slots=["bottom", "shoes", "bag"], k=6, common=common)
+        added = [{products[one] for one in look.added} for look in looks]
+        assert len(looks) == 6
+        assert all(len(one & other) <= common for at, one in enumerate(added) for other in added[:at])
+    with pytest.raises(CatalogueError, match="common is -1; it must be 0 or more"):
+        stylist.complete(["i0"], slots=["bag"], common=-1)
+
+
+def test_added_items_keep_to_season_and_gender(world):
+    index = world[2]
+    told = {row["item_id"]: row for row in index.catalogue.items.iter_rows(named=True)}
+    for anchor in ("i0", "i1", "i100"):
+        for look in Stylist(index).complete([anchor], k=4):
+            assert {told[one]["season"] for one in look.item_ids} == {told[anchor]["season"]}
+    both = Stylist(index).fill(["i0"], "shoes", k=40, coherent=False)
+    assert {told[look.added[0]]["season"] for look in both} == {"summer", "winter"}
+    other = "summer" if told["i0"]["season"] == "winter" else "winter"
+    asked = Stylist(index).fill(["i0"], "shoes", k=3, filters=Filters(seasons=(other,)))  # whoever says so gets it
+    assert {told[look.added[0]]["season"] for look in asked} == {other}
+
+
+VALUES = st.sampled_from(["summer", "winter", "spring/summer", "all seasons", "unisex", "", None])
+
+
+@given(st.lists(VALUES, min_size=1, max_size=3), st.lists(VALUES, min_size=1, max_size=6))
+def test_agreeing_is_what_words_say(worn, offered):
+    values = [*worn, *offered]
+    items = pl.DataFrame({"item_id": [str(at) for at in range(len(values))], "category": "x", "season": values})
+    rows = np.arange(len(worn), len(values))
+    found = agreeing(shelf(Catalogue(items)), np.arange(len(worn)), rows, Filters())
+    plain = ("all seasons", "unisex", "", None)
+    words = {word for value in worn if value not in plain for word in value.split("/")}
+    for value, fine in zip(offered, found, strict=True):
+        assert fine == (value in plain or not words or bool(words & set(value.split("/"))))
