@@ -1,4 +1,4 @@
-"""Outside: scores of other programs on our questions, which then stand in the same table as our own models.
+"""External: scores of other programs on our questions, shown in the same table as our own models.
 
 A file of them, CSV or Parquet, has one row a candidate: ``question_id``, ``candidate`` (its item id) or ``place``
 (0 is the first of the question's candidates), ``score``. A labelled outfit has one row, without candidate or place.

@@ -1,4 +1,4 @@
-"""Indexing: the index of a data set made or brought up to date, in a folder that takes the old one's place at once."""
+"""Build: the index of a data set, made or updated in a folder that replaces the old one in one step."""
 
 from __future__ import annotations
 

@@ -404,7 +404,9 @@ def test_a_category_that_the_model_never_saw(world, tmp_path):
     stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
     matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
     assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
-    assert "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+    assert (
+        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+    )
     assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in said
     # A state is made of the features and the category: that of the category it is taken for.
     rows, places = [stylist.index.row_of[one] for one in named], [world[2].row_of[one] for one in named]

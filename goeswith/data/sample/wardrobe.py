@@ -1,4 +1,4 @@
-"""Wardrobe: the made-up items: which kinds of thing there are, what they are made of, and how they are told."""
+"""Wardrobe: the generated items: their kinds, materials and colours, and how they are described."""
 
 from __future__ import annotations
 
