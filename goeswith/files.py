@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import glob
 import hashlib
 import json
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from goeswith.errors import DataError, ModelError
 from goeswith.sheets import read_sheet
@@ -183,17 +183,15 @@ def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Itera
     Raises:
         ModelError: another process holds it, or it cannot be made.
     """
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ModelError(f"{busy} {folder}; wait for it or {remedy}") from None
     except OSError as error:
         raise ModelError(f"cannot write the folder {folder} ({error.strerror}); {remedy}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / ".lock"))
-        except OSError:
-            same = False
-        if not same:  # held, or removed with the folder by the process that held it
-            raise ModelError(f"{busy} {folder}; wait for it or {remedy}")
+    try:
         yield
+    finally:
+        lock.release()

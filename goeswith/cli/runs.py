@@ -28,6 +28,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder to save the run in.")],
     teacher: Annotated[str | None, typer.Option(help="Data set of designers' outfits, or a trained teacher.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,
+    knowledge: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Another source of knowledge, e.g. of a plug-in; repeatable."),
+    ] = None,
     settings: SetOption = None,
     encoder: EncoderOption = None,
 ) -> None:
@@ -41,10 +45,10 @@ def train(
       goeswith train akd-dbpr data/fashionvc --rules rules.toml --set epochs=20 --out runs/akd
     """
     from goeswith.data.dataset import Dataset
-    from goeswith.models import DEFAULT, MODELS
-    from goeswith.train.run import train as train_run
+    from goeswith.models import DEFAULT, is_model
+    from goeswith.train.training import train as train_run
 
-    if len(names) > 2 or (names[-1] in MODELS and not Path(names[-1]).exists()):
+    if len(names) > 2 or (is_model(names[-1]) and not Path(names[-1]).exists()):
         raise typer.BadParameter("give DATASET, or MODEL and DATASET")
     run = train_run(
         names[0] if len(names) == 2 else DEFAULT,
@@ -52,6 +56,7 @@ def train(
         out,
         teacher=teacher,
         rules=rules,
+        knowledge=_named(knowledge or ()),
         settings=settings or (),
         encoder=encoder,
         say=_epochs,
@@ -61,6 +66,15 @@ def train(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
         f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
     )
+
+
+def _named(given: Sequence[str]) -> dict[str, str]:
+    """Name → path, from ``NAME=PATH``."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, path in pairs:
+        if not (name and equals and path):
+            raise typer.BadParameter(f"--knowledge {name!r} must be NAME=PATH")
+    return {name: path for name, _, path in pairs}
 
 
 def _epochs(stage: str) -> Progress:
@@ -161,9 +175,10 @@ def evaluate(
     found: list[dict[str, Any]] = []
     if retrieval and scorers and not questions:
         usable = features.present if features else np.ones(len(opened.catalogue), bool)
-        known, own = survey(opened, floors, scorers, usable)
-        found = [line for told in known + own for line in told.summary]
-        plainly = [told for told in own if told.scorer in {scorer.name for scorer in scorers}]
+        known, measured = survey(opened, floors, scorers, usable)
+        found = [line for told in known + measured for line in told.summary]
+        names = [scorer.name for scorer in scorers]
+        plainly = [told for told in measured if told.scorer in names]  # without corrections
         compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
         if rows is not None:
             for told in plainly:

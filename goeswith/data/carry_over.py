@@ -1,4 +1,4 @@
-"""Carrying: what of a data set's folder goes on into the one that takes its place, and what must be made again."""
+"""Carry over: which parts of a data set's folder stay when a new version replaces it, and which must be made again."""
 
 from __future__ import annotations
 

@@ -113,6 +113,11 @@ class Dataset:
         both = f"{self.catalogue.fingerprint}{self.outfits.fingerprint}"
         return hashlib.sha256(both.encode()).hexdigest()[:12]
 
+    @property
+    def named(self) -> dict[str, str]:
+        """Name, source and fingerprint: what a run keeps of what it was trained on."""
+        return {"name": self.name, "source": self.outfit_source, "fingerprint": self.fingerprint}
+
 
 def create(imported: Imported, dest: str | Path, *, layout: str, name: str | None = None, seed: int = 0) -> Dataset:
     """Write an imported data set to `dest`, which must not exist yet; whole or not at all.

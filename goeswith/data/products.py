@@ -86,7 +86,8 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 def _project(values: np.ndarray) -> np.ndarray:
     """(n,) the vectors' places along a fixed random direction."""
-    line: np.ndarray = values @ np.random.default_rng(0).standard_normal(values.shape[1]).astype(values.dtype)
+    direction = np.random.default_rng(0).standard_normal((values.shape[1], 1))
+    line: np.ndarray = (values @ direction.astype(values.dtype))[:, 0]
     return line
 
 

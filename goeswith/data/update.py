@@ -1,4 +1,4 @@
-"""Updating: a data set whose catalogue has changed takes the old one's place; splits and features stay.
+"""Update: replaces a data set whose catalogue has changed by its new version; splits and features stay.
 
 known.parquet  every outfit that ever had a split: source, item_ids, split
 """

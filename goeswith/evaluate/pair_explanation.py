@@ -1,4 +1,4 @@
-"""Explaining: why a run says that a top and a bottom go together or not, in words: the student, the rules, both."""
+"""Pair explanation: why a run says that a top and a bottom go together or not: the student, the rules, both."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.rule_votes import Judged, judge, taught_scorer
-from goeswith.rules.rules import BOTTOM, TOP, Rule
+from goeswith.rules.rules import Rule
 from goeswith.train.run import Run
 from goeswith.train.scorers import TaughtScorer
 
@@ -87,7 +88,7 @@ def explain_pair(
         CatalogueError: an item is unknown, or is no top or no bottom.
         DataError: an item has no features, the run cannot score the pair, or there is no other bottom.
     """
-    rows = _row(dataset, top, "top", TOP), _row(dataset, bottom, "bottom", BOTTOM)
+    rows = _row(dataset, top, "top", RULE_TOP), _row(dataset, bottom, "bottom", RULE_BOTTOM)
     taught = taught_scorer(run, dataset)
     for item_id, row in zip((top, bottom), rows, strict=True):
         if not taught.student.present[row]:
@@ -135,7 +136,7 @@ def _against(
     taught: TaughtScorer, dataset: Dataset, top: int, bottom: int, most: int, seed: int
 ) -> tuple[np.ndarray, Judged]:
     """Other bottoms (M,) that the student can score, by chance, and what is said of the pair against each."""
-    able = dataset.catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy() & taught.student.present
+    able = dataset.catalogue.items["group"].is_in(RULE_BOTTOM).fill_null(False).to_numpy() & taught.student.present
     able[bottom] = False
     rows = np.flatnonzero(able)
     scores = taught.student.score(np.stack([np.full(len(rows), top), rows], axis=1), np.ones((len(rows), 2), bool))

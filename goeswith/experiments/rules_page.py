@@ -1,4 +1,4 @@
-"""Insights page: what the rules taught, as one HTML file for people and one JSON file for programs."""
+"""Rules page: what a run learned of its rules, as one HTML file for people and one JSON file for programs."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from goeswith.config import at_least, below_one
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.networks import word_vectors
 from goeswith.data.outfits import OutfitBatch
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -33,7 +34,6 @@ from goeswith.models.first_order import expand
 from goeswith.models.gather import chosen
 from goeswith.models.losses import bpr
 from goeswith.models.textcnn import TextCnn
-from goeswith.rules.rules import BOTTOM, TOP
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class AkdDbpr(nn.Module):
         # Behind them: a category never seen in training, of no known group and of each.
         groups = [*vocabulary.groups, "other", *GROUPS]
         if config.sides == "roles":
-            sides = [0 if group in TOP else 1 if group in BOTTOM else 2 for group in groups]
+            sides = [0 if group in RULE_TOP else 1 if group in RULE_BOTTOM else 2 for group in groups]
         else:
             sides = [GROUPS.index(group) for group in groups]
         self.register_buffer("side", torch.tensor(sides), persistent=False)

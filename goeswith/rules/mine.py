@@ -1,4 +1,4 @@
-"""Mining: rules that the training pairs of a data set show, by values worn together far more or less than by chance."""
+"""Mine: finds rules in the training pairs of a data set: values worn together far more or less often than by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build: the index of a data set, made or updated in a folder that replaces the old one in one step."""
+"""Build: makes the index of a data set or brings it up to date, in a folder that replaces the old one at once."""
 
 from __future__ import annotations
 

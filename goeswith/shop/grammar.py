@@ -82,7 +82,7 @@ class Grammar:
         counts = _counts(train, codes, len(named))  # (N, G)
         at = {group: place for place, group in enumerate(named)}
         has = counts > 0
-        dressed = has[:, [at["top"], at["bottom"], at["dress"]]].any(axis=1)
+        dressed = has[:, at["top"]] | has[:, at["bottom"]] | has[:, at["dress"]]
         if dressed.sum() < LEAST:
             return cls.default()
         chosen, has, default = counts[dressed], has[dressed], cls.default()

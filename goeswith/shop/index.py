@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Of the folder; raised when an older program could not read it."""
+KEPT = ("item_id", "category", "group")
+"""Columns of a guest that stay when it is removed: every row has them."""
 
 
 class Index:
@@ -52,6 +54,7 @@ class Index:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._adding = threading.Lock()
+        self._free: list[int] = []  # rows of guests that are gone
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         told = _info(self.path)
         for _ in range(3):
@@ -180,8 +183,16 @@ class Index:
         typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
         return torch.nn.functional.normalize(self._states.hidden[torch.from_numpy(rows)].flatten(1) - typical, dim=1)
 
-    def add(self, picture: Image.Image | None, *, category: str, title: str = "", **columns: Any) -> str:
-        """Take a guest item in, in memory only; returns its id, ``guest-1`` and so on.
+    def add(
+        self,
+        picture: Image.Image | None,
+        *,
+        category: str,
+        title: str = "",
+        item_id: str | None = None,
+        **columns: Any,
+    ) -> str:
+        """Take a guest item in, in memory only; returns its id: the one given, else ``guest-1`` and so on.
 
         A guest can stand in an outfit, and is never offered. It is encoded by the run's encoder.
 
@@ -193,7 +204,10 @@ class Index:
                 needs, or there is no room for more guests.
         """
         if category not in self._categories:
-            raise CatalogueError(f"no item has the category {category!r}; {nearest(category, self._categories)}")
+            raise CatalogueError(
+                f"no item has the category {category!r}; {nearest(category, self._categories)}",
+                reason="unknown_category",
+            )
         kind = self._categories.index(category)
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
         told = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
@@ -209,17 +223,45 @@ class Index:
         new = new.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name not in new.columns)
         new = new.select(pl.col(name).cast(dtype, strict=False) for name, dtype in schema.items())
         with self._adding:
-            row = len(self.catalogue)
+            row = self._free[-1] if self._free else len(self.catalogue)
             if row == len(self._present):
                 room = row - self.size
-                raise CatalogueError(f"the index has room for {room} guest items only; open it again to start over")
-            item_id = f"guest-{row - self.size + 1}"
+                raise CatalogueError(
+                    f"the index has room for {room} guest items only; open it again to start over",
+                    reason="too_many_guests",
+                )
+            item_id = item_id or f"guest-{row - self.size + 1}"
             while item_id in self.shelf.place:  # a shop may call its own items so
                 item_id = f"{item_id}-guest"
             self._states.hidden[row], self._states.categories[row] = hidden, code[0]
             self._present[row], self._kinds[row] = True, kind
-            self._show(Catalogue(pl.concat([self.catalogue.items, new.with_columns(item_id=pl.lit(item_id))])))
+            self._free = self._free[:-1]
+            self._put(row, new.with_columns(item_id=pl.lit(item_id)))
         return item_id
+
+    def remove(self, item_id: str) -> None:
+        """Forget a guest item. The others keep their rows; the next guest gets its.
+
+        Raises:
+            CatalogueError: there is no such guest.
+        """
+        with self._adding:
+            row = self.shelf.place.get(item_id, -1)
+            if row < self.size:
+                raise CatalogueError(
+                    f"no guest item is called {item_id!r}; check the id", reason="unknown_item", item_ids=[item_id]
+                )
+            self._present[row] = False
+            self._states.hidden[row] = 0
+            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in KEPT}
+            bare = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items()]
+            self._free = [*self._free, row]
+            self._put(row, self.catalogue.items[row].with_columns(*bare, item_id=pl.lit(f"{item_id} is gone")))
+
+    def _put(self, row: int, item: pl.DataFrame) -> None:
+        """Show an item in the row of a guest, or in a new one."""
+        items = self.catalogue.items
+        self._show(Catalogue(pl.concat([items[:row], item, items[row + 1 :]])))
 
 
 def _info(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Intake: what an index takes in: the items of a data set by category, their features read a few at a time."""
+"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import sees_pictures
 from goeswith.data.features import features_path, read_metadata
+from goeswith.data.tensors import find_tensor
 from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.files import sha256
-from goeswith.shop.states import find_tensor
 from goeswith.train.run import Run
 
 TILE = 128

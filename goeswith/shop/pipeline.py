@@ -21,7 +21,8 @@ from goeswith.models import DEFAULT
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import write_looks_page
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 MARK = "build.json"
 """Says what a folder was built from; by it a folder is recognised as one of a build."""

@@ -104,7 +104,8 @@ class Template:
             raise CatalogueError(
                 f"the budget of {self.budget:.2f} cannot be met: the cheapest look costs {least:.2f}"
                 f"{f', {own:.2f} of it for the given items' if own else ''}; "
-                "raise the budget, widen the filters or leave out a slot"
+                "raise the budget, widen the filters or leave out a slot",
+                reason="budget_too_small",
             )
 
     def spare(self) -> np.ndarray:

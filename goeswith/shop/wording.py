@@ -56,10 +56,15 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     return "; ".join(parts) + "."
 
 
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
 def _verdict(look: Look) -> str:
     if look.findings:
         return f"This look is not a proper outfit: it {list_of(look.findings)}"
-    return _VERDICTS.get(look.verdict, f"This look has a score of {look.score:.1f}, with nothing to compare it with")
+    return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
 
 
 def list_of(findings: Sequence[str]) -> str:

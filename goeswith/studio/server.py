@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,8 +13,11 @@ import uvicorn
 
 from goeswith.errors import ConfigError
 from goeswith.studio.app import create_app
+from goeswith.studio.service.connections import Connection, bound_logs
 from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
 
+CLOSING_SECONDS = 2
+"""Of the time to stop, for the server to end what did not end by itself."""
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 """What this machine calls itself; under any other name, and where no token is needed, a page elsewhere might ask."""
 
@@ -49,10 +53,15 @@ def serve(
             access_log=False,
             server_header=False,
             limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=GOODBYE_SECONDS,
+            http=Connection,
+            ws="none",
+            timeout_graceful_shutdown=GOODBYE_SECONDS - CLOSING_SECONDS,
         )
+        bound_logs("uvicorn")
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
+        if app.state.shop.busy:
+            os._exit(0)  # a thread that nobody waits for would keep the process
 
 
 def check(host: str, token: str | None) -> None:

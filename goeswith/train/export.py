@@ -1,4 +1,4 @@
-"""Pretrained: a run made into a folder to give away, with a model card, and opened again from there or from the hub.
+"""Export: a run as a folder to give away, with a model card.
 
 model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
 """
@@ -10,13 +10,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_folder, read_json
-from goeswith.models import MODELS, Vocabulary
+from goeswith.models import Vocabulary, model_module
 from goeswith.tables import Line, markdown, wide_table
 from goeswith.templates import environment
 from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
@@ -168,7 +167,7 @@ def card(
             front=_front(run, licence),
             title=run.title,
             config=run.config,
-            what=(import_module(MODELS[run.name][0]).__doc__ or "").partition("\n")[0].partition(": ")[2],
+            what=(model_module(run.name).__doc__ or "").partition("\n")[0].partition(": ")[2],
             data=_data(run, list(datasets)),
             settings=_settings(run.config),
             results=results,

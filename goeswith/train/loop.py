@@ -1,4 +1,4 @@
-"""Training: one loop for every model."""
+"""Loop: one training loop for every model."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.negatives import Negatives
+from goeswith.data.negatives import Negatives, check_strategy
 from goeswith.data.outfits import OutfitBatch
+from goeswith.data.pairs import bottoms
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import TrainingData, training_settings
-from goeswith.rules.rules import BOTTOM
 from goeswith.train.softmax import BatchSoftmax
 from goeswith.train.source import Step
 
@@ -48,9 +48,8 @@ class TrainConfig:
     items of the batch that share its pool (see `goeswith.train.softmax`), for models with a query for a gap.
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
-    With ``catalogue``, items that only test outfits wear are never right in training, and a model can learn to reject
-    them.
-    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
+    With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
@@ -59,7 +58,7 @@ class TrainConfig:
     """
 
     objective: Literal["pairwise", "softmax"] = "pairwise"
-    negatives: Literal["random", "category", "matched", "group"] = "random"
+    negatives: str = "random"
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
@@ -76,6 +75,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_strategy(self.negatives)
         at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
         at_least(self, 0, "weight_decay", "seed")
         above_zero(self, "learning_rate")
@@ -430,7 +430,7 @@ def blanks(catalogue: Catalogue, which: str) -> Tensor | None:
     """(U,) bool: items that may be replaced; None for ``any``."""
     if which == "any":
         return None
-    return torch.from_numpy(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy().copy())
+    return torch.from_numpy(bottoms(catalogue))
 
 
 def corruptions(

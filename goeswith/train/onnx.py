@@ -1,4 +1,4 @@
-"""Portable: a trained model as two ONNX graphs, for programs without torch; checked as they are made.
+"""ONNX: a trained model as two ONNX graphs, for programs without torch; checked as they are made.
 
 item_encoder.onnx  features (U, D) float32, categories (U,) int64 -> hidden (U, ...)
 scorer.onnx  hidden (U, ...), categories (U,), items (B, n) int64, mask (B, n) bool -> scores (B,)

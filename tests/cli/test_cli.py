@@ -31,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from goeswith.train.run import train
+    from goeswith.train.training import train
 
     out = tmp_path_factory.mktemp("runs") / "run"
     train("add-gnn", Dataset(world), out, settings=[s.removeprefix("--set=") for s in SMALL])
@@ -59,7 +59,11 @@ def test_questions_audit_train_evaluate_and_score(shell: Shell, world: Path, run
     mine, other = (name for name in names if name.endswith("-run"))  # both folders are called run: told apart by path
     if told["compared"][0]["scorer"] != mine:
         mine, other = other, mine
-    assert all(line["signature"].startswith("styles:") for line in told["summary"])
+    assert all(line["signature"].startswith("styles:") for line in told["summary"] + told["retrieval"])
+    found = {(line["scorer"], line["task"], line["metric"]): line["value"] for line in told["retrieval"]}
+    assert found["popularity", "exhaustive", "auc"] == pytest.approx(0.5, abs=0.1)
+    assert {name for name, *_ in found} >= {"chance", mine, other, f"{mine} + popularity − hubs"}
+    assert {line["task"] for line in told["compared"]} >= {"anchor", "rest", "exhaustive"}
     assert told["compared"]
     rows = pl.read_parquet(tmp_path / "rows" / f"{mine}-test-fitb-category.parquet")
     assert (tmp_path / "rows" / f"{other}-test-fitb-category.parquet").exists()

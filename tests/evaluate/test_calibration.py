@@ -15,14 +15,18 @@ from goeswith.data.freeze import freeze
 from goeswith.errors import DataError
 from goeswith.evaluate.calibration import LEAST, Cases, Scale, cases
 from goeswith.evaluate.reliability import calibrated, measure, reliability
+from goeswith.evaluate.seeds import Mean
 from goeswith.experiments.figures import reliability_curve
-from goeswith.experiments.report import Entry, Findings, _diagram, page
-from goeswith.train.run import train
+from goeswith.experiments.report import Findings, _diagram, page
+from goeswith.experiments.results import Row
+from goeswith.tables import column
+from goeswith.train.training import train
 
 LINE = {
     "scorer": "known", "task": "fitb", "negatives": "matched", "metric": "accuracy", "value": 0.5, "low": 0.4,
     "high": 0.6, "n": 9, "unanswered": 0, "signature": "signed",
 }  # fmt: skip
+MEASURED = {column(LINE): Mean(LINE, np.empty(0))}
 
 
 @pytest.fixture(scope="module")
@@ -197,12 +201,14 @@ def test_the_figure_and_the_page_show_every_bin(world, tmp_path: Path) -> None:
     assert svg.count("predicted probability") == 2
     assert f"Brier {held.brier:.3f}" in svg
     told = page(
-        dataset, Findings([Entry("known", "model", [LINE])], reliability=held, shown="<b>known</b>"), tmp_path / "p"
+        dataset,
+        Findings([Row("known", "model", MEASURED)], reliability=held, shown="<b>known</b>"),
+        tmp_path / "p",
     )
     assert told.read_text().count("<circle") == len(held.bins)
     assert "how sure &lt;b&gt;known&lt;/b&gt; is" in told.read_text()
     assert (
-        "What a score means" not in page(dataset, Findings([Entry("k", "model", [LINE])]), tmp_path / "q").read_text()
+        "What a score means" not in page(dataset, Findings([Row("k", "model", MEASURED)]), tmp_path / "q").read_text()
     )
     dots = _diagram(held)
     assert len(dots) == len(held.bins) == 10

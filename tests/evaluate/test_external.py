@@ -176,7 +176,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
 def test_others_stand_in_the_table_with_runs_and_floors(
     world: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from goeswith.train.run import train
+    from goeswith.train.training import train
 
     files = sorted((world.path / "questions").glob("test-*.parquet"))
     asked = [read_questions(file, world.catalogue) for file in files]

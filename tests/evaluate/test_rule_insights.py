@@ -26,8 +26,9 @@ from goeswith.evaluate.rule_votes import taught_scorer
 from goeswith.experiments.rules_page import percent, ranked, summary, write_page
 from goeswith.rules.pairs import Measured
 from goeswith.rules.rules import Rule, write_rules
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
 from goeswith.train.scorers import TaughtScorer
+from goeswith.train.training import train
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 RULES = [

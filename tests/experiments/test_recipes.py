@@ -132,4 +132,4 @@ def test_every_recipe_of_the_project_can_be_read_and_its_rules_are_there():
     for path in paths:
         recipe = read_recipe(path)
         assert recipe.name == path.stem
-        assert all((ROOT / contender.rules).is_file() for contender in recipe.models if contender.rules)
+        assert all((ROOT / experiment.rules).is_file() for experiment in recipe.models if experiment.rules)

@@ -40,7 +40,6 @@ REFUSED = {
     r"to be had": "available",
     r"in the mean": "on average",
     r"is told|are told|was told": "is reported, is printed",
-    r"brought? up to date|brings? \S+ up to date": "update",
     r"a package that is not here": "not installed",
     r"speaks? (of|for|against) (it|the pair|them)": "applies to, supports, opposes",
     r"nothing but taste": "only taste",

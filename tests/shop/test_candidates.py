@@ -11,7 +11,7 @@ from goeswith.shop import approximate
 from goeswith.shop.build import build_index
 from goeswith.shop.candidates import FULL
 from goeswith.shop.index import Index
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 WHOLE = np.ones((1, 3), bool)
 

@@ -28,7 +28,7 @@ from goeswith.shop.explain import explain, tables
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 SCALE = Scale((0.0,) * 4, (1.0,) * 4, 1.0, 0.0, tuple(np.linspace(-2, 2, 201).tolist()), 99, "matched", 0.8)
 RULES = [Rule("colour", "red", "red", "+"), Rule("colour", "red", "blue", "-"), Rule("colour", "blue", "blue", "+")]
@@ -104,7 +104,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
     assert bare.sentence.startswith(
-        "This look has a score of 1.2, with nothing to compare it with; its weakest link is"
+        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
     )
 
 

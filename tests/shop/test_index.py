@@ -17,6 +17,7 @@ from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.files import sha256
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +203,24 @@ def test_there_is_room_for_so_many_guests(worded, monkeypatch):
     index.add(None, category="boots", title="red boots")
     with pytest.raises(CatalogueError, match="room for 1 guest items"):
         index.add(None, category="boots", title="blue boots")
+
+
+def test_a_guest_that_is_removed_leaves_the_others_as_they_are(worded):
+    index = Index(worded)
+    size, words = len(index.catalogue), ("red boots", "blue boots", "green boots")
+    ids = [index.add(None, category="boots", title=title, item_id=title.replace(" ", "-")) for title in words]
+    assert ids == ["red-boots", "blue-boots", "green-boots"]
+    stylist, other = Stylist(index), index.catalogue.ids[0]
+    before = stylist.judge_many([[other, ids[0]], [other, ids[2]]])
+    index.remove(ids[1])
+    assert ids[1] not in index.row_of
+    assert "blue boots" not in index.catalogue.items["title"].to_list()
+    assert stylist.judge_many([[other, ids[0]], [other, ids[2]]]) == before
+    with pytest.raises(CatalogueError, match="does not have"):
+        stylist.judge([other, ids[1]])
+    assert index.add(None, category="boots", title="blue boots", item_id="again") == "again"
+    assert (index.row_of["again"], len(index.catalogue)) == (size + 1, size + 3)  # its row is taken again
+    for item_id in (ids[1], other, "nobody"):
+        with pytest.raises(CatalogueError, match="no guest item") as told:
+            index.remove(item_id)
+        assert (told.value.reason, told.value.item_ids) == ("unknown_item", (item_id,))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from served import BARE, ODD, VARIANTS
 
+from goeswith.errors import CatalogueError
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages import board as boards
 from goeswith.studio.pages import obstacles, views
@@ -100,7 +101,7 @@ def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypat
     told = wall.stylist.judge(ids).score
     assert told < 0
     text = client.get("/board?on=" + "&on=".join(ids)).text
-    assert f"has a score of −{-told:.2f}, and" in text
+    assert f"has a score of −{-told:.2f}, with" in text
     assert f'id="verdict">−{-told:.2f}<' in text
 
 
@@ -173,8 +174,12 @@ def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words
 
 def test_messages_of_the_library_name_titles(wall):
     shown = views.items(wall, ["i0", "i1", "i12"])
-    assert obstacles.plainly("no score for the outfit i0, i12, i1; ask 'i1' or i100", shown) == (
+    error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])
+    assert obstacles.in_titles(error, shown) == (
         "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."
     )
+    assert obstacles.in_titles(CatalogueError("i0 is a name of something else"), shown) == (
+        "I0 is a name of something else."  # the error does not speak of the item
+    )
     red = replace(shown[0], name="Shirt", facts=(("colour", "red"),))
-    assert obstacles.called(red) == "“Shirt” (red)"
+    assert obstacles.titled(red) == "“Shirt” (red)"

@@ -131,7 +131,8 @@ def test_drop_downs_say_what_each_choice_would_leave(client, wall):
 def test_uploaded_items_come_first_and_move_nothing_else(copied):
     _, client = copied
     before = cards(client.get("/").text)
-    files = {"picture": ("x.png", png(), "image/png")}
-    ids = [client.post("/v1/items", files=files, data={"category": "shirt"}).json()["item_id"] for _ in range(2)]
+    client.get("/upload")  # gives the cookie that photos are known by
+    uploads = [{"picture": ("x.png", png(grey=grey), "image/png")} for grey in (50, 100)]
+    ids = [client.post("/v1/items", files=files, data={"category": "shirt"}).json()["item_id"] for files in uploads]
     assert cards(client.get("/").text) == (ids[::-1] + before)[:PAGE]
     assert cards(client.get("/?group=shoes").text)[0] not in ids

@@ -10,12 +10,13 @@ from worlds import styles_data
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch, Outfits
+from goeswith.data.pairs import tops_and_bottoms
 from goeswith.errors import ConfigError, DataError
 from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.models.losses import mask_distance, response_divergence
 from goeswith.models.teacher import Teacher, TeacherConfig
-from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
+from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs
 from goeswith.train.loop import TrainConfig, fit
 from goeswith.train.source import Step
 

@@ -18,7 +18,8 @@ from goeswith.data.freeze import freeze
 from goeswith.errors import DataError, ModelError
 from goeswith.rules.rules import Rule, write_rules
 from goeswith.train.export import read_report
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 SMALL = (
     "hidden=6",

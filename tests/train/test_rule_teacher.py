@@ -17,7 +17,8 @@ from goeswith.data.questions import Questions
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.evaluate.evaluate import answer
 from goeswith.rules.rules import Rule, write_rules
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 SMALL = ("hidden=6", "epochs=3", "batch_size=64", "precision=fp32", "negatives=group", "blank=bottom")
 RULES = [Rule("colour", "red", "red", "+"), Rule("colour", "red", "blue", "-"), Rule("colour", "blue", "blue", "+")]

@@ -12,7 +12,8 @@ from worlds import styles_dataset, write_made
 
 from goeswith.data.dataset import Dataset
 from goeswith.errors import ConfigError, DataError, ModelError
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 SMALL = ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category", "precision=fp32")
 
@@ -130,7 +131,7 @@ def test_a_teacher_can_learn_along(world: Dataset, tmp_path: Path, teaching: str
 
 
 def test_two_processes_cannot_write_one_folder(world: Dataset, tmp_path: Path) -> None:
-    from goeswith.train.run import locked
+    from goeswith.train.training import locked
 
     with locked(tmp_path / "run"), pytest.raises(ModelError, match="another process is writing"):
         train("add-gnn", world, tmp_path / "run", settings=SMALL)

@@ -1,4 +1,4 @@
-"""Encoders: the pictures or words of a whole catalogue to features, resumed after a kill and kept while they last."""
+"""Encode: pictures or words of a whole catalogue to features; resumes if interrupted, keeps features still valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs: what fashionvc and expfashion have in common, tops and bottoms in files of triplets."""
+"""Triplet files: tops and bottoms in files of triplets, the layout that fashionvc and expfashion share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wardrobe: the generated items: their kinds, materials and colours, and how they are described."""
+"""Wardrobe: the made-up items: their categories, colours and materials, and their titles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemas: what programs may ask, and what they are told; the OpenAPI schema is made of these."""
+"""Schemas: requests and answers of the API; the OpenAPI schema is made of these."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from goeswith.data.filters import Filters
 from goeswith.studio.service import limits
-from goeswith.studio.service.refusals import because
 
 
 class Given(BaseModel):
@@ -35,6 +34,11 @@ Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
 Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
 Money = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Popularity = Annotated[
+    float | None,
+    Field(ge=0, le=1, description="0: taste alone; 1: bestsellers; null: as fitted on validation outfits."),
+]
+Coherent = Annotated[bool, Field(description="Add only items of the season and gender of the given ones.")]
 Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
@@ -53,19 +57,12 @@ class FiltersGiven(Given):
     in_stock: bool = False
 
     def filters(self) -> Filters:
-        """As the library has them."""
-        told = self.model_dump()
-        return filters_of(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        """As the library has them.
 
-
-def filters_of(**told: Any) -> Filters:
-    """Filters of the library.
-
-    Raises:
-        Refused: they contradict each other.
-    """
-    with because("bad_filters"):
-        return Filters(**told)
+        Raises:
+            CatalogueError: they contradict each other.
+        """
+        return Filters(**self.model_dump())
 
 
 class ScoreGiven(Given):
@@ -86,6 +83,9 @@ class CompleteGiven(Given):
     budget: Money | None = Field(None, description="Of the whole look.")
     k: Wanted = 5
     diversity: Share = 0.0
+    common: int = Field(1, ge=0, le=limits.SLOTS, description="Added items that two looks may have in common.")
+    popularity: Popularity = None
+    coherent: Coherent = True
 
 
 class FillGiven(Given):
@@ -96,6 +96,8 @@ class FillGiven(Given):
     filters: FiltersGiven = FiltersGiven()
     k: Wanted = 10
     diversity: Share = 0.0
+    popularity: Popularity = None
+    coherent: Coherent = True
 
 
 class ImproveGiven(Given):
@@ -105,6 +107,7 @@ class ImproveGiven(Given):
     locked: Items = []
     filters: FiltersGiven = FiltersGiven()
     k: Wanted = 5
+    coherent: Coherent = True
 
 
 class ExplainGiven(Given):
@@ -258,20 +261,18 @@ class ReloadTold(IndexTold):
 
 
 class Problem(BaseModel):
-    """Why a request was not answered."""
+    """Why a request was not answered: a problem document of RFC 9457."""
 
-    reason: str = Field(description="For programs.")
-    message: str = Field(description="One sentence for people.")
-
-
-class Refusal(BaseModel):
-    """The body of every answer that is an error."""
-
-    error: Problem
+    type: str
+    title: str = Field(description="Of the HTTP status.")
+    status: int
+    detail: str = Field(description="One sentence for people.")
+    reason: str = Field(description="One word for programs.")
+    item_ids: list[str] = Field(description="The items that the sentence speaks of.")
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Refusal, "description": text}
+    status: {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}, "description": text}
     for status, text in {
         400: "The request cannot be read.",
         401: "The token is missing.",

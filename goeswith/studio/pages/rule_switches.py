@@ -1,4 +1,4 @@
-"""Switches: rules as an address holds them: those that are there, which of them are off, and those written there."""
+"""Rule switches: the rules of a page as its address holds them: on, off, or written there."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def parse(text: str) -> Rule:
     try:
         attribute, top, bottom, sign = json.loads(text)
         return Rule(str(attribute), str(top).strip(), str(bottom).strip(), sign)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise DataError("the address holds a rule that cannot be read; write it anew below") from None
 
 

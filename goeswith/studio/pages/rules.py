@@ -1,4 +1,4 @@
-"""Ruling: the page of rules: each with how often it is right and examples, and what all that are on change."""
+"""Rules: the page of rules: how often each is right, with examples, and what all that are on change."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Collection, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock
 
 from goeswith.errors import DataError
 from goeswith.files import fresh_file
@@ -34,8 +34,7 @@ def keep(path: Path, item_ids: Sequence[str], **told: Any) -> str:
         raise DataError(f"an outfit of {len(item_ids)} item(s) cannot be saved; it needs two or more")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(path.with_name(f".{path.name}.lock")), open(path, "a+b") as file:
             file.seek(0)
             before = file.read()
             outfit_id = f"saved-{len(before.splitlines()) + 1}"
