@@ -31,9 +31,9 @@ class AddGnnConfig:
     rank: rank of W_k if `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
     mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` uses ‖Θ‖² instead of ‖Θ‖.
     dropout: dropout of the features in training; not in the paper, 0 by default.
-    start: of W_k, ``random`` (the paper says nothing of it) or the ``identity``, with which an untrained model praises
-    likeness. normalise: h⁰ of an item has norm 1, not in the paper; with the identity the untrained score without graph
-    is the mean cosine of the items' masked features.
+    start: of W_k, ``random`` (the paper says nothing of it) or the ``identity``, with which an untrained model prefers
+    similar items. normalise: h⁰ of an item has norm 1, not in the paper; with the identity the untrained score
+    without graph is the mean cosine of the items' masked features.
     """
 
     attributes: int = 4

@@ -44,9 +44,9 @@ SCORE_BLOCK = 1024
 class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
-    objective: ``pairwise`` is the model's own loss, of outfits and corruptions of them; ``softmax`` ranks each item of
-    an outfit above all items of the batch that share its pool or, where a model has no query for a gap, one item of an
-    outfit above r candidates (see `goeswith.train.softmax`).
+    objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them; ``softmax`` ranks each item of
+    an outfit above all items of the batch that share its pool or, for models without queries, one item of an outfit
+    above r candidates (see `goeswith.train.softmax`).
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
