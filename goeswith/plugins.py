@@ -6,6 +6,8 @@ or ``goeswith.measures``; without one, ``module:Name`` finds it wherever Python 
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -17,7 +19,13 @@ Kind = Literal["models", "knowledge", "negatives", "measures"]
 
 def offered(kind: Kind) -> dict[str, EntryPoint]:
     """Name → entry point of what the installed packages offer."""
-    return {point.name: point for point in entry_points(group=f"goeswith.{kind}")}
+    return _offered(f"goeswith.{kind}", tuple(sys.path))
+
+
+@lru_cache(maxsize=16)
+def _offered(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """The same, looked up once for each `path` on which Python finds packages."""
+    return {point.name: point for point in entry_points(group=group)}
 
 
 def load(kind: Kind, name: str) -> Any | None:

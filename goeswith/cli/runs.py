@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,6 +114,9 @@ def evaluate(
     retrieval: Annotated[
         bool, typer.Option(help="Also measure retrieval over whole groups. Off with --questions.")
     ] = True,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Another measure, module:Name; repeatable (see docs/plugins.md).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a run, or scores of another program, on the frozen test questions.
@@ -163,9 +166,9 @@ def evaluate(
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []
     for place, file in enumerate(files):
-        own = [answer(scorer, asked[place]) for scorer in scorers]
-        theirs = [one.answers[place] for one in given]
-        reports = [report(told, opened) for told in (own + theirs if len(paths) == 2 else theirs + own)]
+        ours = [answer(scorer, asked[place], measures=measure or ()) for scorer in scorers]
+        theirs = [replace(some.answers[place], measures=tuple(measure or ())) for some in given]
+        reports = [report(answers, opened) for answers in (ours + theirs if len(paths) == 2 else theirs + ours)]
         lines += floor_rows(asked[place], opened, floors)
         lines += [line for told in reports for line in told.summary]
         compared += [line for told in reports[1:] for line in compare(reports[0], told)]
