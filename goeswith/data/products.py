@@ -11,6 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 ALIKE = ["title", "category", "brand"]
 """Columns that the items of one product have in common."""
+COMPUTED = "~"
+"""What a product's number begins with where the shop gave none."""
 NEAR = 0.995
 """Cosine of two pictures' features from which they are one picture: the same photo, scaled or compressed anew."""
 NEIGHBOURS = 8

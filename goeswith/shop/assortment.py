@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
@@ -29,6 +28,7 @@ class Assortment:
     def __init__(self, index: Index) -> None:
         self.index = index
         self._kinds: dict[tuple[str, str], np.ndarray] = {}
+        self._ones: tuple[Shelf, np.ndarray] | None = None
 
     def outfit(self, item_ids: Sequence[str], least: int = 1) -> np.ndarray:
         """Rows (n,) of an outfit of at least so many items that can be judged.
@@ -103,7 +103,7 @@ class Assortment:
     def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:
         """The slots that make a whole look of an outfit, and how many of `k` looks are to have them.
 
-        Groups that the catalogue has no item of are left out.
+        Groups of which the catalogue has nothing that the model knows are left out.
 
         Raises:
             CatalogueError: the outfit lacks nothing, is none, or its items are of no group that looks are made of.
@@ -124,7 +124,9 @@ class Assortment:
                 reason="no_outfit",
                 item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
-        there = shelf.codes("group")[1]
+        codes, names = shelf.codes("group")
+        offered = np.unique(codes[: self.index.size][self.index.known])
+        there = {name for name, code in names.items() if code in offered}
         choices = [
             ([one for one in slots if one in there], share) for slots, share in grammar.slots(groups, categories)
         ]
@@ -214,15 +216,21 @@ class Assortment:
         template.check()
         return template, notes
 
-    @cached_property
+    @property
     def _small(self) -> np.ndarray:
-        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others."""
+        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others.
+
+        Kept as long as no guest is added.
+        """
         shelf = self.index.shelf
+        if self._ones is not None and self._ones[0] is shelf:
+            return self._ones[1]
         codes, known = shelf.codes("category")
         several = np.array([name in self.index.grammar.pairs for name in known])
         groups, names = shelf.codes("group")
         one = (groups == names.get("accessory", -2)) & ~several[codes]
-        return np.where(one, codes, -1)
+        self._ones = shelf, np.where(one, codes, -1)
+        return self._ones[1]
 
     def _kind(self, column: str, value: str) -> np.ndarray:
         """Rows (m,) of the catalogue's own items of a category or group, ascending."""

@@ -95,8 +95,10 @@ def refused(
     found = np.zeros((len(items), len(part)), bool)
     twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
     found[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
-    if template.kinds is not None and (template.kinds[part] >= 0).any():
-        found |= ((template.kinds[items][:, :, None] == template.kinds[part]) & (template.kinds[part] >= 0)).any(axis=1)
+    if template.kinds is not None:
+        used, theirs = template.kinds[items], template.kinds[part]
+        twice = np.flatnonzero(np.isin(theirs, used[used >= 0]))
+        found[:, twice] |= (used[:, :, None] == theirs[twice]).any(axis=1)
     if template.prices is not None and template.budget is not None:
         left = template.budget + PENNY - rest - template.prices[items].sum(axis=1)
         found |= template.prices[part] > left[:, None]

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 
 from goeswith import __version__
 from goeswith.data.dataset import Dataset
-from goeswith.data.products import products
+from goeswith.data.products import COMPUTED, products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
 from goeswith.files import fresh_file, put_in_place, sha256, sole
@@ -113,7 +113,7 @@ def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None)
     items = intake.catalogue.items
     numbers = products(items, intake.pictures)
     first = np.unique(numbers, return_index=True)[1][numbers]
-    computed = pl.Series("product_id", [f"~{intake.catalogue.ids[row]}" for row in first.tolist()])
+    computed = pl.Series("product_id", [f"{COMPUTED}{intake.catalogue.ids[row]}" for row in first.tolist()])
     given = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
     items.with_columns(product_id=pl.coalesce(*given, computed)).write_parquet(fresh / "items.parquet")
     matched, without = intake.matched

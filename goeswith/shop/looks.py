@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.filters import Filters
+from goeswith.data.products import COMPUTED
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
 from goeswith.shop.answers import Look, looks_of
@@ -208,6 +209,9 @@ def table(stylist: Stylist, looks: Sequence[Look]) -> pl.DataFrame:
     told = pl.DataFrame(pieces, schema=schema).join(
         items.select(columns), on="item_id", how="left", maintain_order="left"
     )
+    if "product_id" in columns:  # what the index made up for itself is of no use to a shop
+        given = ~pl.col("product_id").str.starts_with(COMPUTED)
+        told = told.with_columns(pl.when(given).then("product_id").alias("product_id"))
     return told.select("look", "anchor", "place", *columns, "look_price", "verdict")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shops import indexed, naive_looks, shop, shop_items, trained
 
 import goeswith.shop.stylist
+from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import Network
 from goeswith.data.features import load_features
 from goeswith.data.filters import Filters, shelf
@@ -346,6 +347,7 @@ def test_guests_stand_in_outfits_and_are_never_offered(world):
     own, stylist = Plain(world[2]), Plain(index)
     index.grammar, index.taste = Grammar.free(), None
     items, dataset = index.catalogue.items, world[0]
+    assert stylist.complete(["i0"], slots=["shoes"], k=1)  # what is kept from now on knows no guests
     first = items["item_id"][0]
     seen = load_features(dataset).values[dataset.catalogue.rows([first])]
     index.guests.networks["made"] = Network("made", lambda _: seen, None, "")
@@ -459,6 +461,28 @@ def test_there_is_no_praise_for_what_is_no_outfit(strict):
     expected = "strong" if whole.percentile >= 50 else "fine" if whole.percentile >= 20 else "weak"
     assert whole.verdict == expected
     assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not a proper outfit: it ")
+
+
+def test_a_shop_without_outfits_has_looks_by_the_usual_grammar(world, tmp_path):
+    """Two kinds of accessory besides, and a run that was trained elsewhere."""
+    more = shop_items().with_columns(
+        item_id=pl.concat_str(pl.lit("x"), "item_id"), group=pl.lit("accessory"),
+        category=pl.when(pl.col("category").is_in(["shirt", "skirt"])).then(pl.lit("belt")).otherwise(pl.lit("scarf")),
+        title=pl.col("item_id"),
+    )  # fmt: skip
+    dataset = shop(tmp_path / "data", pl.concat([shop_items(), more]))
+    (tmp_path / "data" / "outfits.parquet").unlink()
+    empty = {"outfit_id": pl.String, "split": pl.String, "source": pl.String, "item_ids": pl.List(pl.String)}
+    pl.DataFrame(schema=empty).write_parquet(tmp_path / "data" / "outfits.parquet")
+    stylist = Stylist(build_index(world[1], Dataset(dataset.path), tmp_path / "index"))
+    index = stylist.index
+    assert (index.grammar, index.taste, index.scale) == (Grammar.default(), None, None)
+    # The model knows no accessory and none of its categories; it knows what to do with all the rest.
+    assert index.info["unmatched"] == ["belt", "scarf"]
+    for look in stylist.complete(["i0"], k=3):
+        assert sorted(of(index, look.item_ids, "group")) == ["bag", "bottom", "shoes", "top"]
+        assert look.verdict == ""
+    assert stylist.judge(["i100", "i110"]).findings == ("needs a top and a bottom (or a dress)", "two pairs of shoes")
 
 
 def test_a_model_that_needs_a_top_and_a_bottom(world, tmp_path):

@@ -171,7 +171,7 @@ def test_what_is_under_way_is_ended_before_it_stops(index: Path) -> None:
 
                 def there() -> float:
                     """How many are under way or answered: one that did not get there yet is refused its connection."""
-                    waiting = float(re.search(r"goeswith_waiting (\S+)", client.get("/metrics").text)[1])  # type: ignore[index]
+                    waiting = float(re.search(r"\ngoeswith_waiting (\S+)", client.get("/metrics").text)[1])  # type: ignore[index]
                     return waiting + sum(answer.done() for answer in answers)
 
                 while there() < len(answers):
