@@ -151,7 +151,7 @@ class ScaleFile(TypedDict):
     quantiles: Annotated[list[Finite], Field(min_length=1)]
     outfits: Count
     negatives: str
-    auc: Share
+    auc: NotRequired[Share]
 
 
 class TasteFile(TypedDict):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -150,6 +151,7 @@ class Scale:
             DataError: the text is another.
         """
         given = schemas.parse(text, schemas.ScaleFile, "the calibration (scale.json)", "build the index again")
+        given = {"auc": math.nan, **given}  # version 0.1.0 did not measure it
         values = {field.name: given[field.name] for field in fields(cls)}
         values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
         values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
