@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import glob
 import hashlib
 import json
@@ -39,6 +40,10 @@ def writing(dest: Path) -> Iterator[None]:
         number = system_error(error)
         if number is None and not isinstance(error, OSError):
             raise
+        if number in (errno.ENOTEMPTY, errno.EEXIST):
+            raise DataError(
+                f"another process has written {dest} meanwhile; look at it, or choose another place"
+            ) from None
         reason = os.strerror(number) if number else str(error)
         raise DataError(f"cannot write {dest} ({reason}); free some space or choose another place") from None
 

@@ -113,6 +113,16 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, error: Exception) -> 
         assert list(tmp_path.iterdir()) == []
 
 
+def test_the_second_of_two_writers_of_a_folder_is_told(tmp_path: Path) -> None:
+    second = pytest.raises(DataError, match=r"another process has written .*/new meanwhile")
+    with second, fresh_folder(tmp_path / "new") as late, fresh_folder(tmp_path / "new.other") as early:
+        (late / "mine").touch()
+        (early / "theirs").touch()
+        early.rename(tmp_path / "new")
+        early.mkdir()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["theirs"]
+
+
 def test_a_file_has_the_mode_of_any_new_file_whoever_wrote_it(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     with fresh_file(tmp_path / "made") as partial:
