@@ -12,28 +12,62 @@ from goeswith.errors import ConfigError, DataError
 
 
 def import_(
-    layout: Annotated[str, typer.Argument(help="Published layout, e.g. mango, ccp, fashionvc, table, sample.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")],
+    layout: Annotated[
+        str,
+        typer.Argument(
+            help="Layout, e.g. shopify, google, woo, table, mango; by default told from the header.", metavar="[LAYOUT]"
+        ),
+    ],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")
+    ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Bring the data set in DEST up to date; its splits and features stay.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what is understood of SOURCE, and write nothing.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the splits, and of the drawn sample; 0.")] = None,
     outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
-    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
-    groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Tables and exports: column names.")
+    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Tables and exports: file of lines like Kleider=dress.")] = None,
+    download: Annotated[bool, typer.Option(help="Download pictures that are named by address.")] = True,
+    allow_private: Annotated[bool, typer.Option("--allow-private", help="Download from private networks too.")] = False,
 ) -> None:
-    """Bring outfits as they were published, or your own tables, into a data set folder."""
-    from goeswith.data.importing import import_data
+    """Bring outfits as they were published, a shop's export, or your own tables into a data set folder."""
+    from goeswith.data.importing import AUTO, import_data, preview
+    from goeswith.data.readers import READERS
 
-    if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
+    places = list(paths or [])
+    if layout not in (*READERS, AUTO) and len(places) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
+        layout, places = AUTO, [Path(layout), *places]
+    if layout != "sample" and dry_run and len(places) == 1:
+        places.append(Path())
+    if len(places) > 2 or not places or (len(places) == 1) != (layout == "sample"):
         raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
-    options, dest = layout_options(layout, option, column, outfits, groups), paths[-1]
-    source = paths[0] if len(paths) == 2 else None
-    with bar("draw") as progress:
+    options, dest = layout_options(layout, option, column, outfits, groups, allow_private), places[-1]
+    source = places[0] if len(places) == 2 else None
+    if dry_run:
+        if source is None:
+            raise typer.BadParameter("--dry-run is about a source; the sample has none")
+        for line in preview(layout, source, options):
+            typer.echo(line)
+        return
+    with bar("draw" if source is None else "download") as progress:
         done = import_data(
-            layout, source, dest, options=options, update=update, name=name, seed=seed, progress=progress
+            layout,
+            source,
+            dest,
+            options=options,
+            update=update,
+            name=name,
+            seed=seed,
+            pictures=download,
+            progress=progress,
         )
     typer.echo(f"{dest}: {done.summary}")
     for line in done.lines:
@@ -46,8 +80,12 @@ def layout_options(
     column: list[str] | None,
     outfits: int | None = None,
     groups: Path | None = None,
+    allow_private: bool = False,
 ) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
+    from goeswith.data.readers import OWN_PICTURES
+
+    mapped = (*OWN_PICTURES, "auto")
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
@@ -56,19 +94,23 @@ def layout_options(
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:
-        if layout != "table":
-            raise ConfigError(f"--column is for layout 'table', not for {layout!r}; leave it out")
+        if layout not in mapped:
+            raise ConfigError(f"--column is for layout 'table' and exports, not for {layout!r}; leave it out")
         options["columns"] = _pairs(column, "--column")
     if outfits is not None:
         if layout != "sample" or "outfits" in options:
             raise ConfigError("--outfits says how many the sample has, and once; leave it out")
         options["outfits"] = outfits
     if groups is not None:
-        if layout != "table":
-            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        if layout not in mapped:
+            raise ConfigError(f"--groups is for layout 'table' and exports, not for {layout!r}; leave it out")
         from goeswith.data.group_map import read_groups
 
         options["groups"] = read_groups(groups)
+    if allow_private:
+        if layout not in mapped:
+            raise ConfigError(f"layout {layout!r} downloads nothing; leave --allow-private out")
+        options["allow_private"] = True
     return options
 
 

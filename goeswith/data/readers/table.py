@@ -12,7 +12,16 @@ from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
 from goeswith.data.readers.photos import Photos
-from goeswith.data.readers.rows import Fault, check_mapping, is_empty, need_columns, under_our_names, without_faults
+from goeswith.data.readers.rows import (
+    FIELDS,
+    Fault,
+    check_mapping,
+    is_empty,
+    need_columns,
+    under_our_names,
+    without_faults,
+)
+from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
@@ -30,6 +39,7 @@ def read(
     columns: dict[str, str] | None = None,
     groups: dict[str, str] | None = None,
     skip_bad: bool = False,
+    allow_private: bool = False,
     licence: str = "the owner's",
 ) -> Imported:
     """Read items, and outfits and pictures where there are any.
@@ -46,6 +56,7 @@ def read(
         groups: category → group where its words do not tell it, or tell another; see `goeswith.data.group_map`.
         skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and go on where not
             one price, picture or group can be read.
+        allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.
 
     Raises:
@@ -61,7 +72,10 @@ def read(
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
     chosen = {fold(category): group for category, group in (groups or {}).items()}
     known, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
-    pictures, lost, more_notes = _pictures(known, images, items, skip_bad)
+    addresses = _addresses(known)
+    pictures, lost, more_notes = _pictures(
+        known.filter(~pl.col("item_id").is_in([*addresses])), images, items, skip_bad
+    )
     worn = pl.DataFrame(schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String)})
     for path, table in tables.items():
         loose, left = _loose(table, path, skip_bad)
@@ -75,9 +89,10 @@ def read(
             raise DataError(f"{path}: not one outfit is sound; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
+    taken = {name: columns.get(name, name) for name in known.columns if name in FIELDS and known[name].count()}
     if not tables:
         notes.append("no outfit table: a catalogue without outfits")
-    if bare := len(known) - len(pictures):
+    if bare := len(known) - len(pictures) - len(addresses):
         notes.append(f"{bare} items have no picture")
     return Imported(
         items=known.drop("image", "row", strict=False),
@@ -89,6 +104,9 @@ def read(
         notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes,
         columns=columns,
         groups=chosen,
+        addresses=addresses,
+        allow_private=allow_private,
+        understood=Understood("table", taken, [], len(sheets[items].table), known),
     )
 
 
@@ -235,6 +253,14 @@ def _outfits(
         pl.col("split").first(), pl.col("source").first(), item_ids="item_id"
     )
     return table, skipped | short
+
+
+def _addresses(items: pl.DataFrame) -> dict[str, str]:
+    """Item id → address of a picture that is to be downloaded."""
+    if "image" not in items.columns:
+        return {}
+    there = items.filter(pl.col("image").str.contains("(?i)^https?://"))
+    return dict(there.select("item_id", "image").iter_rows())
 
 
 def _pictures(
