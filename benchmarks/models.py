@@ -29,9 +29,9 @@ from torch import Tensor
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch, Outfits
+from goeswith.data.pairs import tops_and_bottoms
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.tables import plain
-from goeswith.train.designers import tops_and_bottoms
 from goeswith.train.loop import TrainConfig, _Loop, batches, corruptions, encode, score
 
 TRIALS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -25,13 +25,13 @@ from results_page import RESULTS, write_page
 from goeswith.data.dataset import Dataset, create
 from goeswith.data.encoders.encode import encode
 from goeswith.data.freeze import make_questions
+from goeswith.data.pairs import tops_and_bottoms
 from goeswith.data.questions import read_questions, write_questions
 from goeswith.data.readers import read
 from goeswith.experiments.bench import bench
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.files import fresh_file
 from goeswith.tables import Column, column
-from goeswith.train.designers import tops_and_bottoms
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ("mango", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")

@@ -30,29 +30,29 @@ ROOT = Path(__file__).resolve().parents[1]
 _SHOWN = (".py", ".html", ".md", ".css", ".js", ".svg", ".toml")
 PART = re.compile(r"(<!-- (settings|models|rooms|modules)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL)
 DIM, CATEGORIES = 1280, 100
-"""What parameters are counted for: the features of the default encoder, and so many categories."""
+"""Sizes for which parameters are counted: features of the default encoder, and number of categories."""
 OTHER_SETTINGS = {"training": TrainConfig, "designers": DesignersConfig, "rules": RulesConfig}
 PLAIN = {
-    "negatives_per_positive": "r",
-    "epochs": "the most there will be",
-    "batch_size": "outfits in a step",
+    "negatives_per_positive": "r, the number of negatives per outfit",
+    "epochs": "maximum number of epochs",
+    "batch_size": "outfits per step",
     "optimiser": "the paper's; `sgd` has momentum .9",
-    "learning_rate": "of the optimiser",
-    "weight_decay": "of the optimiser",
-    "self_loop": "an item sends to itself too",
-    "squared_norm": "takes ‖Θ‖² for ‖Θ‖",
+    "learning_rate": "learning rate of the optimiser",
+    "weight_decay": "weight decay of the optimiser",
+    "self_loop": "an item also sends messages to itself",
+    "squared_norm": "use ‖Θ‖² instead of ‖Θ‖",
     "warmup": "see `schedule`",
-    "seed": "of everything: weights, order, negatives, dropout",
-    "ema_decay": "of `teaching=ema`: how much of the average is kept at each step",
-    "attributes": "K, as the student's",
-    "activation": "of the masks, as the student's",
-    "mask_loss": "as the student's",
+    "seed": "random seed of weights, order, negatives and dropout",
+    "ema_decay": "for `teaching=ema`: share of the average that is kept at each step",
+    "attributes": "K, as for the student",
+    "activation": "activation of the masks, as for the student",
+    "mask_loss": "as for the student",
     "hidden": "H",
-    "layers": "of self-attention",
-    "heads": "of each layer",
-    "dropout": "of the features while training; not in the paper",
+    "layers": "layers of self-attention",
+    "heads": "heads of each layer",
+    "dropout": "dropout of the features in training; not in the paper",
 }
-"""What a setting is, where its class does not say."""
+"""What a setting means, if its class does not say."""
 
 
 def help_text() -> str:
@@ -118,7 +118,7 @@ def settings(name: str) -> str:
     table = _table(["setting", "default", "also", "what"], rows)
     if name in OTHER_SETTINGS:
         return table
-    return f"{table}\n{parameters(name):,} parameters with {DIM:,} features an item and {CATEGORIES} categories.\n"
+    return f"{table}\n{parameters(name):,} parameters with {DIM:,} features per item and {CATEGORIES} categories.\n"
 
 
 def models() -> str:

@@ -7,9 +7,21 @@ GoeswithError
 └── ModelError        a run, weights or training went wrong
 """
 
+from collections.abc import Sequence
+
 
 class GoeswithError(Exception):
-    """Base of all errors meant for the user; the command line prints the message and exits with 1."""
+    """Base of all errors meant for the user; the command line prints the message and exits with 1.
+
+    Args:
+        message: one sentence for people.
+        reason: one word for programs, such as ``unknown_item``; empty where nobody needs to tell it from others.
+        item_ids: the items that the message speaks of.
+    """
+
+    def __init__(self, message: str = "", *, reason: str = "", item_ids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reason, self.item_ids = reason, tuple(item_ids)
 
 
 class DataError(GoeswithError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import glob
 import hashlib
 import json
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from goeswith.errors import DataError, ModelError
 from goeswith.sheets import read_sheet
@@ -33,7 +33,7 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest}: {error.strerror}") from None
+        raise DataError(f"cannot create the folder {dest}: {error.strerror}") from None
     try:
         yield partial
         os.rename(partial, dest)
@@ -58,7 +58,9 @@ def fresh_file(dest: Path) -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write {dest} ({error.strerror or error}); make room or choose another place") from None
+        raise DataError(
+            f"cannot write {dest} ({error.strerror or error}); free some space or choose another place"
+        ) from None
 
 
 def put_in_place(fresh: Path, dest: Path) -> None:
@@ -162,7 +164,7 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
         found = ", ".join(name for name in needed if name not in missing) or "none of its files"
         raise DataError(
             f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {found}); "
-            "give the folder that the publisher's files were unpacked to"
+            "give the folder with the publisher's unpacked files"
         )
 
 
@@ -181,17 +183,15 @@ def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Itera
     Raises:
         ModelError: another process holds it, or it cannot be made.
     """
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ModelError(f"{busy} {folder}; wait for it or {remedy}") from None
     except OSError as error:
         raise ModelError(f"cannot write the folder {folder} ({error.strerror}); {remedy}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / ".lock"))
-        except OSError:
-            same = False
-        if not same:  # held, or removed with the folder by the process that held it
-            raise ModelError(f"{busy} {folder}; wait for it or {remedy}")
+    try:
         yield
+    finally:
+        lock.release()

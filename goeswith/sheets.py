@@ -56,7 +56,7 @@ def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Shee
         DataError: the file is missing, broken or of another kind, or two of its columns have one name.
     """
     if not path.is_file():
-        kind = "it is no regular file" if path.exists() and not path.is_dir() else ""
+        kind = "it is not a regular file" if path.exists() and not path.is_dir() else ""
         raise DataError(f"cannot read {path}: {kind}; copy it to one" if kind else f"there is no file {path}")
     if not path.name.lower().endswith(ENDINGS):
         raise DataError(f"{path} is none of {', '.join(ENDINGS)}; export the table as one of them")
@@ -96,7 +96,7 @@ def _bytes(path: Path) -> bytes:
             with gzip.open(io.BytesIO(data)) as file:
                 data = file.read(LARGEST + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _Broken(f"it is no whole gzip file ({error}); pack it again") from None
+            raise _Broken(f"it is not a complete gzip file ({error}); pack it again") from None
         if len(data) > LARGEST:
             raise _Broken(f"it unpacks to more than {LARGEST >> 30} GiB; split the table")
     if data.startswith(EXCEL):
@@ -194,7 +194,7 @@ def _open_quote(text: str) -> str:
         if line.count('"') % 2:
             return (
                 f"line {number} opens a quote and does not close it; "
-                'write a quote that belongs to a value twice, and put quotes around the value, like "5"" heel"'
+                'double a quote inside a value, and put quotes around the value, like "5"" heel"'
             )
     return ""
 

@@ -116,11 +116,11 @@ def wide_table(lines: Iterable[Line], columns: Sequence[Column] | None = None) -
     for line in lines:
         row, what = cells.setdefault(str(line["scorer"]), {}), column(line)
         if what in row:
-            raise DataError(f"{line['scorer']} has two numbers for {title(what)}; give each run a name of its own")
+            raise DataError(f"{line['scorer']} has two numbers for {title(what)}; give each run its own name")
         if signatures.setdefault(what, line["signature"]) != line["signature"]:
             raise DataError(
                 f"{title(what)} was measured on different questions ({signatures[what]} and {line['signature']}); "
-                "put them into tables of their own"
+                "put them in separate tables"
             )
         row[what] = value(line)
     head = ["scorer", *(" ".join(what) for what in columns)]

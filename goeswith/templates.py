@@ -1,4 +1,4 @@
-"""Templates: how pages and cards are rendered; a value that a template misses is an error, never an empty place."""
+"""Templates: how pages and cards are rendered; a value that a template lacks is an error."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line, one module for each kind of command."""
+"""The command line, one module per group of commands."""

@@ -1,4 +1,4 @@
-"""The commands over data: bring outfits in, encode their items, freeze questions, look for shortcuts."""
+"""Commands for data: import outfits, encode their items, freeze questions, look for shortcuts."""
 
 from __future__ import annotations
 
@@ -15,45 +15,57 @@ def import_(
     layout: Annotated[
         str,
         typer.Argument(
-            help="Layout, e.g. shopify, google, woo, table, mango; by default told from the header.", metavar="[LAYOUT]"
+            help="Layout of SOURCE, e.g. shopify, google, woo, table, mango. Default: detected from the header.",
+            metavar="[LAYOUT]",
         ),
     ],
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), new folder.")
+        list[Path] | None,
+        typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), then the new folder."),
     ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Bring the data set in DEST up to date; its splits and features stay.")
+        bool, typer.Option("--update", help="Update the data set in DEST; splits and unchanged features are kept.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what is understood of SOURCE, and write nothing.")
+        bool, typer.Option("--dry-run", help="Print how SOURCE is understood, and write nothing.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name in signatures; the folder's by default.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the splits, and of the drawn sample; 0.")] = None,
-    outfits: Annotated[int | None, typer.Option(help="sample: how many to make.")] = None,
-    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Tables and exports: column names.")
+    name: Annotated[str | None, typer.Option(help="Name in signatures. Default: the name of the folder.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of splits and sample. Default: 0.")] = None,
+    outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Tables and exports: file of lines like Kleider=dress.")] = None,
-    download: Annotated[bool, typer.Option(help="Download pictures that are named by address.")] = True,
-    allow_private: Annotated[bool, typer.Option("--allow-private", help="Download from private networks too.")] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable."),
+    ] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None,
+    download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Download from private networks as well.")
+    ] = False,
 ) -> None:
-    """Bring outfits as they were published, a shop's export, or your own tables into a data set folder."""
-    from goeswith.data.importing import AUTO, import_data, preview
-    from goeswith.data.readers import READERS
+    """Import a published data set, a shop's export, or your own tables, as a data set folder.
 
-    places = list(paths or [])
-    if layout not in (*READERS, AUTO) and len(places) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
-        layout, places = AUTO, [Path(layout), *places]
-    if layout != "sample" and dry_run and len(places) == 1:
-        places.append(Path())
-    if len(places) > 2 or not places or (len(places) == 1) != (layout == "sample"):
-        raise typer.BadParameter("give SOURCE and DEST (only DEST for the sample)")
+    SOURCE is never changed. DEST is written completely or not at all.
+
+    \b
+    Examples:
+      goeswith import products_export.csv data/shop
+      goeswith import products_export.csv --dry-run
+      goeswith import mango downloads/mango data/mango
+      goeswith import table my-shop data/my-shop --column item_id=sku --column category=kind
+    """
+    from goeswith.data.importing import import_data, preview
+
+    layout, places = _places(layout, paths or [], dry_run)
     options, dest = layout_options(layout, option, column, outfits, groups, allow_private), places[-1]
     source = places[0] if len(places) == 2 else None
     if dry_run:
         if source is None:
-            raise typer.BadParameter("--dry-run is about a source; the sample has none")
+            raise typer.BadParameter("--dry-run needs a source; the sample has none")
         for line in preview(layout, source, options):
             typer.echo(line)
         return
@@ -72,6 +84,20 @@ def import_(
     typer.echo(f"{dest}: {done.summary}")
     for line in done.lines:
         typer.echo(f"  {line}")
+
+
+def _places(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[Path]]:
+    """The layout, and SOURCE and DEST as far as they are needed; without a layout, its argument is the source."""
+    from goeswith.data.importing import AUTO
+    from goeswith.data.readers import READERS
+
+    if layout not in (*READERS, AUTO) and len(paths) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
+        layout, paths = AUTO, [Path(layout), *paths]
+    if layout != "sample" and dry_run and len(paths) == 1:
+        paths = [*paths, Path()]
+    if len(paths) > 2 or not paths or (len(paths) == 1) != (layout == "sample"):
+        raise typer.BadParameter("give SOURCE and DEST (for sample, only DEST)")
+    return layout, paths
 
 
 def layout_options(
@@ -99,7 +125,7 @@ def layout_options(
         options["columns"] = _pairs(column, "--column")
     if outfits is not None:
         if layout != "sample" or "outfits" in options:
-            raise ConfigError("--outfits says how many the sample has, and once; leave it out")
+            raise ConfigError("--outfits sets the size of the sample and may be given once; leave it out")
         options["outfits"] = outfits
     if groups is not None:
         if layout not in mapped:
@@ -131,14 +157,24 @@ def encode(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="efficientnet-lite0, efficientnet-lite2, hf:MODEL (pictures); minilm, st:MODEL (words); by default "
-            "efficientnet-lite0 where there are pictures and minilm where there are titles."
+            help="Pictures: efficientnet-lite0, efficientnet-lite2, hf:MODEL. Text: minilm, words, st:MODEL. Default: "
+            "efficientnet-lite0 if there are pictures, and minilm if there are titles."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Items at a time.")] = 32,
-    workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Number of items encoded at a time.")] = 32,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode pictures. Default: one per core, at most 8.")
+    ] = None,
 ) -> None:
-    """Turn pictures or titles into features, once; only what has changed is computed, a killed run goes on."""
+    """Compute the features of all items from their pictures or text.
+
+    Items that have not changed are not computed again. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith encode data/mango
+      goeswith encode data/mango --encoder minilm
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.data.encoders.encode import encode as encode_dataset
     from goeswith.data.encoders.encode import usual_encoders
@@ -155,27 +191,37 @@ def encode(
 def questions(
     dataset: DatasetArgument,
     task: Annotated[
-        str | None, typer.Option(help="compat, fitb, triplet or retrieval; all usual ones by default.")
+        str | None, typer.Option(help="compat, fitb, triplet or retrieval. Default: all except triplet.")
     ] = None,
     negatives: Annotated[
-        str | None, typer.Option(help="With --task: random, category or matched (the default).")
+        str | None, typer.Option(help="With --task: random, group, category or matched (default).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds freeze equal questions.")] = 0,
-    outfits: Annotated[Path | None, typer.Option(help="Another list of outfits over this catalogue (CSV).")] = None,
-    out: Annotated[Path | None, typer.Option(help="With --outfits and --task: the question file to write.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same questions.")] = 0,
+    outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")
+    ] = None,
 ) -> None:
-    """Freeze compat, FITB and retrieval questions by random, category and matched negatives."""
+    """Create the evaluation questions once, so that every model answers the same.
+
+    Without --task: compat and fitb questions with random, category and matched negatives, and retrieval questions.
+
+    \b
+    Examples:
+      goeswith questions data/mango
+      goeswith questions data/mango --task triplet --negatives category --seed 1
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.data.freeze import PLAN, freeze, make_questions
     from goeswith.data.outfits import read_outfits
     from goeswith.data.questions import write_questions
 
     if (outfits is None) != (out is None) or (out is not None and task is None):
-        raise typer.BadParameter("--outfits, --out and --task go together")
+        raise typer.BadParameter("--outfits, --out and --task must be given together")
     if negatives is not None and task is None:
-        raise typer.BadParameter("--negatives is for one --task; without it, every usual task and kind is frozen")
+        raise typer.BadParameter("--negatives needs --task; without --task, all usual questions are created")
     if out is not None and out.suffix != ".parquet":
-        raise typer.BadParameter(f"questions are kept as Parquet; let the name {out} end in .parquet")
+        raise typer.BadParameter(f"questions are stored as Parquet; {out} must end in .parquet")
     negatives = negatives or "matched"
     opened = Dataset(dataset)
     if outfits is not None and out is not None and task is not None:
@@ -184,7 +230,7 @@ def questions(
             opened.catalogue, listed, None, task, negatives, seed=seed, known=[opened.outfits]
         )
         if not len(frame):
-            raise DataError(f"{outfits} can serve no {task} question with {negatives} negatives: {skipped}")
+            raise DataError(f"no {task} question with {negatives} negatives can be made from {outfits}: {skipped}")
         info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
         write_questions(frame, out, opened.catalogue, listed, **info)
         typer.echo(f"{out}: {len(frame)} questions{_left_out(skipped)}")
@@ -205,11 +251,21 @@ def _left_out(skipped: dict[str, int]) -> str:
 
 def audit(
     dataset: DatasetArgument,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="All by default.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[QUESTIONS]...", help="Question files. Default: all.")
+    ] = None,
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which shortcut solves this? Score question files with counters that see no picture."""
+    """Check question files for shortcuts that solve them without a look at the items.
+
+    Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest one.
+
+    \b
+    Examples:
+      goeswith audit data/mango
+      goeswith audit data/mango data/mango/questions/test-fitb-random.parquet --json
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.evaluate.audit import audit as audit_files
     from goeswith.tables import plain

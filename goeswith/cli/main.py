@@ -1,4 +1,4 @@
-"""The command line: thin commands over the library, each importing what it needs when it runs."""
+"""The command line: thin commands over the library, each of which imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="goeswith",
-    help="What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue.",
+    help="Learn which clothes go together, measure it honestly, and use it on a catalogue.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -50,7 +50,7 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            typer.echo("goeswith: stopped, nothing is half-written; run the same command again", err=True)
+            typer.echo("goeswith: interrupted; no file is half-written, run the same command again to resume", err=True)
         raise
 
 
@@ -62,23 +62,33 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def goeswith(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
 ) -> None:
-    """What goes with what: learn fashion compatibility, measure it honestly, use it on a catalogue."""
+    """Learn which clothes go together, measure it honestly, and use it on a catalogue."""
 
 
 @app.command()
 def bench(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="What to train, ask and compare.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for runs, tables and figures; runs/bench/NAME.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Runs trained side by side; as many as processors.")] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe.")] = None,
-    search: Annotated[int, typer.Option(min=0, help="First search settings, so many trials for each model.")] = 0,
-    tiny: Annotated[
-        bool, typer.Option("--tiny", help="One seed, one epoch, smallest sizes: does all of it run?")
-    ] = False,
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="Recipe: data set, models, questions.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for runs, tables, figures. Default: runs/bench/NAME.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Parallel training runs. Default: one per processor.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe; repeatable.")
+    ] = None,
+    search: Annotated[int, typer.Option(min=0, help="First search for settings with this many trials per model.")] = 0,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
-    """Train, ask and compare all that a recipe says: tables, figures, intervals, signatures; resumed after a kill."""
+    """Train, evaluate and compare all models of a recipe.
+
+    Writes tables and figures with intervals and signatures. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith bench recipes/mango.toml
+      goeswith bench recipes/mango.toml --out runs/search --search 20 --jobs 2
+    """
     from goeswith.experiments.bench import bench as run_bench
     from goeswith.experiments.recipes import read_recipe
     from goeswith.tables import plain, wide_table
@@ -100,16 +110,24 @@ def bench(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for sample, runs, report and index.")] = Path("demo"),
-    outfits: Annotated[int, typer.Option(help="Outfits to make.")] = 5000,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the sample, runs, report and index.")] = Path("demo"),
+    outfits: Annotated[int, typer.Option(help="Number of outfits to generate.")] = 5000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the whole demo.")] = 0,
     data: Annotated[
-        str | None, typer.Option(metavar="DATASET", help="Learn from this data set instead of a drawn one.")
+        str | None, typer.Option(metavar="DATASET", help="Train on this data set instead of a generated one.")
     ] = None,
-    serve: Annotated[bool, typer.Option("--serve", help="Open the studio over it at the end, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the studio; 0 takes a free one.")] = 8000,
+    serve: Annotated[bool, typer.Option("--serve", help="Open the studio at the end, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the studio; 0: any free port.")] = 8000,
 ) -> None:
-    """Draw a wardrobe, train on it, measure, and write report.html: every stage for real."""
+    """Run every stage on a generated wardrobe and write report.html.
+
+    Generates pictures and outfits, encodes, trains, evaluates. Takes minutes on two cores.
+
+    \b
+    Examples:
+      goeswith demo
+      goeswith demo --data data/mango --out runs/demo --serve
+    """
     if data is None:
         from goeswith.experiments.demo import demo as run_demo
 

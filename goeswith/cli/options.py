@@ -1,4 +1,4 @@
-"""Options: arguments and flags that several commands have in common, and the progress bar that they show."""
+"""Options: arguments and flags that several commands share, and their progress bar."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from typing import Annotated, Any
 
 import typer
 
-DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
-EncoderOption = Annotated[str | None, typer.Option(help="Whose features to use; all there are by default.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting.")]
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Data set folder; FOLDER#SOURCE for one source of it.")
+]
+EncoderOption = Annotated[
+    str | None, typer.Option(help="Encoder of the features to use. Default: all that were computed.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting; repeatable.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-CategoryOption = Annotated[list[str] | None, typer.Option(help="Offer only this category; repeatable, as those below.")]
-GroupOption = Annotated[list[str] | None, typer.Option(help="Offer only this group, e.g. shoes.")]
-BrandOption = Annotated[list[str] | None, typer.Option(help="Offer only this brand.")]
-ColourOption = Annotated[list[str] | None, typer.Option(help="Offer only this colour.")]
-SeasonOption = Annotated[list[str] | None, typer.Option(help="Offer only this season.")]
-GenderOption = Annotated[list[str] | None, typer.Option(help="Offer only this gender.")]
-ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never offer this item.")]
-LowOption = Annotated[float | None, typer.Option(help="Least price of an offered item.")]
-HighOption = Annotated[float | None, typer.Option(help="Highest price of an offered item.")]
-StockOption = Annotated[bool, typer.Option("--in-stock", help="Offer only what the column stock says is there.")]
+CategoryOption = Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")]
+GroupOption = Annotated[list[str] | None, typer.Option(help="Only this group, e.g. shoes; repeatable.")]
+BrandOption = Annotated[list[str] | None, typer.Option(help="Only this brand; repeatable.")]
+ColourOption = Annotated[list[str] | None, typer.Option(help="Only this colour; repeatable.")]
+SeasonOption = Annotated[list[str] | None, typer.Option(help="Only this season; repeatable.")]
+GenderOption = Annotated[list[str] | None, typer.Option(help="Only this gender; repeatable.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never this item; repeatable.")]
+LowOption = Annotated[float | None, typer.Option(help="Lowest price of an item.")]
+HighOption = Annotated[float | None, typer.Option(help="Highest price of an item.")]
+StockOption = Annotated[bool, typer.Option("--in-stock", help="Only items in stock (column stock).")]
 
 
 def filters(

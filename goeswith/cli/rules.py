@@ -1,4 +1,4 @@
-"""The commands over rules: find them in outfits, and check a file of them against outfits."""
+"""Commands for rules: mine them from outfits, check a rule file, report and explain what a run learned."""
 
 from __future__ import annotations
 
@@ -16,23 +16,33 @@ if TYPE_CHECKING:
     from goeswith.rules.mine import Mined
     from goeswith.rules.pairs import Measured
 
-app = typer.Typer(help="What goes on top of what: find rules in outfits, and check a file of them.")
+app = typer.Typer(help="Mine rules for tops and bottoms, check a rule file, explain a run.")
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run that rules taught.")]
-DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder, or FOLDER#SOURCE.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run trained with --rules.")]
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Data set folder; FOLDER#SOURCE for one source of it.")
+]
 
 
 @app.command()
 def mine(
     dataset: DatasetArgument,
-    out: Annotated[Path | None, typer.Option(help="Rule file to write, for a person to edit (TOML).")] = None,
-    most: Annotated[int, typer.Option("--max", help="Rules at most.")] = 60,
+    out: Annotated[Path | None, typer.Option(help="Rule file to write (TOML), for you to edit.")] = None,
+    most: Annotated[int, typer.Option("--max", help="Maximum number of rules.")] = 60,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Text column, or word for the words of the titles; all usual by default.")
+        list[str] | None, typer.Option(help="Text column, or word for words of titles; repeatable. Default: all usual.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of validation triplets, where none are published.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of triplets, if none are published.")] = 0,
 ) -> None:
-    """Find rules in the training outfits, most useful first. Words of titles also find shops: read before you trust."""
+    """Mine rules from the training outfits, most useful first.
+
+    Words of titles can also reveal the shop (its name, a product line): read the rules before you use them.
+
+    \b
+    Examples:
+      goeswith rules mine data/fashionvc --out rules.toml
+      goeswith rules mine data/fashionvc --attribute category --attribute colour --max 20
+    """
     from goeswith import __version__
     from goeswith.data.dataset import Dataset
     from goeswith.rules.mine import mine as mine_rules
@@ -40,11 +50,13 @@ def mine(
     from goeswith.tables import plain
 
     if out is not None and out.exists():
-        raise DataError(f"{out} exists already, and a person may have edited it; choose another name or remove it")
+        raise DataError(f"{out} already exists and may have been edited by hand; choose another name or remove it")
     opened = Dataset(dataset)
     found = mine_rules(opened, attributes=attribute, most=most, seed=seed)
     if not found:
-        raise DataError(f"the training outfits of {dataset} show no rule that is strong and sure; import more outfits")
+        raise DataError(
+            f"the training outfits of {dataset} give no rule that is strong and significant; import more outfits"
+        )
     head = ["rule", "train pairs", "by chance", "lift", "valid coverage", "right on", "p"]
     rows = [
         [str(m.rule), str(m.support), f"{m.expected:.1f}", f"{m.lift:.2f}", *_shares(m.valid), f"{m.p:.0e}"]
@@ -57,7 +69,7 @@ def mine(
     command = shlex.join(["goeswith", "rules", "mine", dataset, "--out", str(out), *options])
     comment = (
         f"Rules of {opened.name}, found by goeswith {__version__} with:\n  {command}\n"
-        "Edit freely: take rules out, add your own, and look at them with: goeswith rules check FILE DATASET"
+        "Edit freely: remove rules, add your own, and check them with: goeswith rules check FILE DATASET"
     )
     write_rules([m.rule for m in found], out, comment=comment, comments=[_numbers(m) for m in found])
     typer.echo(f"{out}: {len(found)} rules")
@@ -67,12 +79,22 @@ def mine(
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Rule file.")],
     dataset: DatasetArgument,
-    examples: Annotated[int, typer.Option(min=0, help="Triplets to show for and against each rule.")] = 0,
-    test: Annotated[bool, typer.Option("--test", help="Measure on test too, once everything is chosen.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of triplets, where none are published.")] = 0,
+    examples: Annotated[int, typer.Option(min=0, help="Number of triplets to show for and against each rule.")] = 0,
+    test: Annotated[
+        bool, typer.Option("--test", help="Also measure on test; use it last, once all choices are made.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of triplets, if none are published.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """How often each rule of a file applies and is right, which never apply, and which contradict each other."""
+    """Measure how often each rule of a file applies and is right.
+
+    Warns of rules that never apply, are wrong more often than right, or contradict each other.
+
+    \b
+    Examples:
+      goeswith rules check rules.toml data/fashionvc
+      goeswith rules check rules.toml data/fashionvc --examples 3 --test
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.rules.check import check as check_rules
     from goeswith.rules.rules import read_rules
@@ -107,8 +129,8 @@ def _numbers(mined: Mined) -> str:
     """One line for the file: what speaks for a rule."""
     coverage, precision = _shares(mined.valid)
     return (
-        f"{mined.support} training pairs where chance makes {mined.expected:.0f} (lift {mined.lift:.2f}); applies to "
-        f"{coverage} of the validation triplets and is right on {precision} of those"
+        f"{mined.support} training pairs where chance would give {mined.expected:.0f} (lift {mined.lift:.2f}); "
+        f"applies to {coverage} of the validation triplets and is right on {precision} of those"
     )
 
 
@@ -126,13 +148,23 @@ def _shown(checked: Checked) -> str:
 def report_(
     run: RunArgument,
     dataset: DatasetArgument,
-    out: Annotated[Path, typer.Option(help="Page to write; the numbers go beside it, as .json.")] = Path("rules.html"),
+    out: Annotated[Path, typer.Option(help="Page to write; its numbers are saved beside it as .json.")] = Path(
+        "rules.html"
+    ),
     questions: Annotated[
-        Path | None, typer.Option(help="Question file of two candidates each; validation triplets by default.")
+        Path | None, typer.Option(help="Question file with two candidates each. Default: validation triplets.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of questions that are made here, and of the cases shown.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of generated questions and of the cases shown.")] = 0,
 ) -> None:
-    """What a run learned of its rules, as a page to read: how often each is right, and how far it is trusted."""
+    """Write a page on what a run learned from its rules.
+
+    Shows how often each rule is right and how much weight the run gives it.
+
+    \b
+    Examples:
+      goeswith rules report runs/akd data/fashionvc
+      goeswith rules report runs/akd data/fashionvc --out reports/rules.html --seed 1
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.data.questions import read_questions
     from goeswith.evaluate.rule_insights import insights
@@ -151,10 +183,18 @@ def explain(
     dataset: DatasetArgument,
     top: Annotated[str, typer.Argument(metavar="TOP", help="Item id of a top.")],
     bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="Item id of a bottom.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the bottoms that the pair is held against.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for the choice of other bottoms.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
 ) -> None:
-    """Why a run puts a top and a bottom where it does: the student, the rules that speak of them, and both."""
+    """Explain how a run scores a top with a bottom: by the student, by rules, by both.
+
+    Ranks the bottom among other bottoms for this top and lists the rules that apply to the pair.
+
+    \b
+    Examples:
+      goeswith rules explain runs/akd data/fashionvc top-17 bottom-4
+      goeswith rules explain runs/akd data/fashionvc top-17 bottom-4 --json
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.evaluate.pair_explanation import explain_pair
     from goeswith.train.run import Run

@@ -1,10 +1,10 @@
-"""The commands over runs: train a model, measure it, score outfits with it, give it away."""
+"""Commands for runs: train a model, evaluate it, score outfits with it, export it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,21 +22,33 @@ def train(
         list[str],
         typer.Argument(
             metavar="[MODEL] DATASET",
-            help="two-tower (the default), add-gnn, akd-dbpr, ...; data set folder, or FOLDER#SOURCE.",
+            help="Model: two-tower (default), add-gnn, akd-dbpr, ...; data set folder, or FOLDER#SOURCE.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    teacher: Annotated[str | None, typer.Option(help="Designers' data set, or a teacher's run.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="Rule file, see goeswith rules mine; its rules teach too.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to save the run in.")],
+    teacher: Annotated[str | None, typer.Option(help="Data set of designers' outfits, or a trained teacher.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,
+    knowledge: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Another source of knowledge, e.g. of a plug-in; repeatable."),
+    ] = None,
     settings: SetOption = None,
     encoder: EncoderOption = None,
 ) -> None:
-    """Train a model, and its teacher where it has one; a killed run goes on where it stopped."""
-    from goeswith.data.dataset import Dataset
-    from goeswith.models import DEFAULT, MODELS
-    from goeswith.train.run import train as train_run
+    """Train a model and keep its best epoch on the validation outfits.
 
-    if len(names) > 2 or (names[-1] in MODELS and not Path(names[-1]).exists()):
+    With --teacher it also learns from designers, with --rules from rules. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith train data/mango --out runs/mango
+      goeswith train akd-dbpr data/fashionvc --rules rules.toml --set epochs=20 --out runs/akd
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.models import DEFAULT, is_model
+    from goeswith.train.training import train as train_run
+
+    if len(names) > 2 or (is_model(names[-1]) and not Path(names[-1]).exists()):
         raise typer.BadParameter("give DATASET, or MODEL and DATASET")
     run = train_run(
         names[0] if len(names) == 2 else DEFAULT,
@@ -44,6 +56,7 @@ def train(
         out,
         teacher=teacher,
         rules=rules,
+        knowledge=_named(knowledge or ()),
         settings=settings or (),
         encoder=encoder,
         say=_epochs,
@@ -53,6 +66,15 @@ def train(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
         f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
     )
+
+
+def _named(given: Sequence[str]) -> dict[str, str]:
+    """Name → path, from ``NAME=PATH``."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, path in pairs:
+        if not (name and equals and path):
+            raise typer.BadParameter(f"--knowledge {name!r} must be NAME=PATH")
+    return {name: path for name, _, path in pairs}
 
 
 def _epochs(stage: str) -> Progress:
@@ -70,27 +92,42 @@ def _epochs(stage: str) -> Progress:
 
 def evaluate(
     paths: Annotated[
-        list[str], typer.Argument(metavar="[RUN] DATASET", help="Folder of a run (not needed with --scores); data set.")
+        list[str], typer.Argument(metavar="[RUN] DATASET", help="Folder of a run (optional with --scores), data set.")
     ],
-    questions: Annotated[list[Path] | None, typer.Option(help="Question file; the data set's test files.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Another run: paired comparison on the same questions.")] = None,
+    questions: Annotated[
+        list[Path] | None, typer.Option(help="Question file; repeatable. Default: all test files.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another run to compare with, paired by question.")] = None,
     scores: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Scores of another program (CSV, Parquet), see docs/evaluate.md; repeatable."
+            metavar="FILE", help="Scores of another program (CSV or Parquet, see docs/evaluate.md); repeatable."
         ),
     ] = None,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="With --scores: missing ones count as wrong, others are ignored.")
-    ] = False,
-    rows: Annotated[Path | None, typer.Option(help="Folder for the per-question rows, as Parquet.")] = None,
-    retrieval: Annotated[
         bool,
-        typer.Option(help="Rank whole groups too and count what is ever offered; left out with --questions."),
+        typer.Option(
+            "--allow-incomplete", help="With --scores: missing scores count as wrong, extra rows are ignored."
+        ),
+    ] = False,
+    rows: Annotated[Path | None, typer.Option(help="Folder to save per-question results in (Parquet).")] = None,
+    retrieval: Annotated[
+        bool, typer.Option(help="Also measure retrieval over whole groups. Off with --questions.")
     ] = True,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Another measure, module:Name; repeatable (see docs/plugins.md).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """AUC, FITB, MRR and recall with intervals, floors above, a signature on every line."""
+    """Measure a run, or scores of another program, on the frozen test questions.
+
+    Prints AUC, FITB accuracy, MRR and recall with 95 % intervals and signatures, below those of simple baselines.
+
+    \b
+    Examples:
+      goeswith evaluate runs/add-gnn data/ccp --against runs/no-teacher
+      goeswith evaluate data/ccp --scores clip.csv
+    """
     import numpy as np
 
     from goeswith.data.dataset import Dataset
@@ -108,7 +145,7 @@ def evaluate(
     if len(paths) > 2 or (len(paths) == 1 and not outside):
         raise typer.BadParameter("give RUN and DATASET, or DATASET and --scores FILE")
     if allow_incomplete and not outside:
-        raise typer.BadParameter("--allow-incomplete is for --scores FILE")
+        raise typer.BadParameter("--allow-incomplete needs --scores FILE")
     opened = Dataset(paths[-1])
     runs = [Run(path) for path in (*paths[:-1], against) if path is not None]
     files = questions or _test_questions(opened)
@@ -129,9 +166,9 @@ def evaluate(
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []
     for place, file in enumerate(files):
-        own = [answer(scorer, asked[place]) for scorer in scorers]
-        theirs = [one.answers[place] for one in given]
-        reports = [report(told, opened) for told in (own + theirs if len(paths) == 2 else theirs + own)]
+        ours = [answer(scorer, asked[place], measures=measure or ()) for scorer in scorers]
+        theirs = [replace(some.answers[place], measures=tuple(measure or ())) for some in given]
+        reports = [report(answers, opened) for answers in (ours + theirs if len(paths) == 2 else theirs + ours)]
         lines += floor_rows(asked[place], opened, floors)
         lines += [line for told in reports for line in told.summary]
         compared += [line for told in reports[1:] for line in compare(reports[0], told)]
@@ -141,9 +178,10 @@ def evaluate(
     found: list[dict[str, Any]] = []
     if retrieval and scorers and not questions:
         usable = features.present if features else np.ones(len(opened.catalogue), bool)
-        known, own = survey(opened, floors, scorers, usable)
-        found = [line for told in known + own for line in told.summary]
-        plainly = [told for told in own if told.scorer in {scorer.name for scorer in scorers}]
+        known, measured = survey(opened, floors, scorers, usable)
+        found = [line for told in known + measured for line in told.summary]
+        names = [scorer.name for scorer in scorers]
+        plainly = [told for told in measured if told.scorer in names]  # without corrections
         compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
         if rows is not None:
             for told in plainly:
@@ -203,12 +241,18 @@ def _told_apart(paths: Sequence[Path], taken: Sequence[str], folders: int) -> li
 
 
 def score(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: DatasetArgument,
-    outfits: Annotated[Path, typer.Option(help="CSV of outfit_id,item_id or outfit_id,item_ids.")],
+    outfits: Annotated[Path, typer.Option(help="CSV with columns outfit_id,item_id or outfit_id,item_ids.")],
     out: Annotated[Path, typer.Option(help="CSV to write: outfit_id, items, score.")],
 ) -> None:
-    """Score a list of outfits; higher goes together better."""
+    """Score a list of outfits; a higher score means a better match.
+
+    \b
+    Examples:
+      goeswith score runs/add-gnn data/ccp --outfits looks.csv --out scores.csv
+      goeswith score runs/add-gnn data/ccp#designers --outfits looks.csv --out scores.csv
+    """
     import polars as pl
 
     from goeswith.data.dataset import Dataset
@@ -231,7 +275,7 @@ def score(
     if len(silent):
         bare = dict.fromkeys(opened.catalogue.ids[row] for row in silent.items if not scorer.present[row])
         typer.echo(f"  without a score: {_some(silent.outfit_ids.tolist())}")
-        remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} says why"
+        remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} shows why"
         typer.echo(f"  items without features: {_some(list(bare))}; {remedy}")
 
 
@@ -242,18 +286,24 @@ def _some(names: Sequence[str], most: int = 5) -> str:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    folder: Annotated[Path, typer.Argument(help="New folder, to give away.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder to write.")],
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What goeswith evaluate --json printed, for the model card.")
+        Path | None, typer.Option(metavar="FILE", help="Output of goeswith evaluate --json, for the model card.")
     ] = None,
     dataset: Annotated[
-        list[str] | None, typer.Option(help="What it was trained on, for source and licence; repeatable.")
+        list[str] | None, typer.Option(help="Data set it was trained on, for source and licence; repeatable.")
     ] = None,
-    licence: Annotated[str | None, typer.Option(help="Of the weights, e.g. apache-2.0.")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx", help="Write item_encoder.onnx and scorer.onnx too.")] = False,
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights, e.g. apache-2.0.")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also write item_encoder.onnx and scorer.onnx.")] = False,
 ) -> None:
-    """Make a run into a folder to give away: weights, settings, rules and a model card."""
+    """Export a run as a folder to share: weights, settings, rules and a model card.
+
+    \b
+    Examples:
+      goeswith export runs/add-gnn exported/add-gnn --licence apache-2.0
+      goeswith export runs/add-gnn exported/add-gnn --dataset data/ccp --report report.json --onnx
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.train.export import read_report, save
     from goeswith.train.run import Run

@@ -1,4 +1,4 @@
-"""The commands over a shop's catalogue: index it, complete looks, fill gaps, improve outfits, find substitutes."""
+"""Commands for a shop's catalogue: index it, complete looks, fill gaps, improve outfits, find substitutes."""
 
 from __future__ import annotations
 
@@ -25,36 +25,48 @@ def _inside(path: Path) -> Path:
 
 
 IndexArgument = Annotated[
-    Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder made by goeswith index or goeswith build.")
+    Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder written by goeswith index or goeswith build.")
 ]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
 PicturesOption = Annotated[
-    bool | None, typer.Option("--pictures/--no-pictures", help="Small pictures; where the terminal can by default.")
+    bool | None, typer.Option("--pictures/--no-pictures", help="Show small pictures. Default: if the terminal can.")
 ]
-DiversityOption = Annotated[float, typer.Option(help="0: the best scores; up to 1: answers that differ more.")]
-CommonOption = Annotated[int, typer.Option(min=0, help="Added pieces that two looks may have in common.")]
+DiversityOption = Annotated[float, typer.Option(help="0: best scores only; up to 1: more varied results.")]
+CommonOption = Annotated[int, typer.Option(min=0, help="How many added items two looks may share.")]
 PopularityOption = Annotated[
     float | None,
-    typer.Option(help="0: taste alone; 1: bestsellers; by default as fitted on validation outfits."),
+    typer.Option(help="0: taste only; 1: bestsellers. Default: fitted on validation outfits."),
 ]
 CoherentOption = Annotated[
-    bool, typer.Option("--coherent/--incoherent", help="Add only items of the given ones' season and gender.")
+    bool, typer.Option("--coherent/--incoherent", help="Add only items of the same season and gender.")
 ]
 
 
 @app.command()
 def build(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of an export: items, outfits, images.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; the same call brings it up to date.")],
-    layout: Annotated[str, typer.Option(help="Layout of the source, see goeswith import.")] = "table",
-    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="table: column names.")] = None,
-    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout.")] = None,
-    groups: Annotated[Path | None, typer.Option(help="table: file of lines like Kleider=dress.")] = None,
-    model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this trained run instead of training.")] = None,
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with items, outfits, images.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; updated if it exists.")],
+    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import.")] = "table",
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
+    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
     settings: SetOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits, the training and the looks shown.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, training and looks shown.")] = 0,
 ) -> None:
-    """Build a shop that can be served from an export: import, encode, train, calibrate, index, show twelve looks."""
+    """Build everything that goeswith serve needs from a shop's export, in one command.
+
+    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith build my-shop shops/mine --column item_id=sku --column category=kind
+      goeswith build my-shop shops/mine --model runs/mango
+    """
     from goeswith.cli.data import layout_options
     from goeswith.shop.pipeline import STAGES
     from goeswith.shop.pipeline import build as build_shop
@@ -76,11 +88,19 @@ def build(
 @app.command()
 def index(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder: the catalogue.")],
-    out: Annotated[Path, typer.Option(help="Folder of the index; one that is there is brought up to date.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder with the catalogue.")],
+    out: Annotated[Path, typer.Option(help="Folder of the index; an existing index is updated.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the states of a whole catalogue once, to search it; a killed one goes on where it stopped."""
+    """Build or update the index of a catalogue, which the search commands read.
+
+    Computes what the model needs of each item, once. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith index runs/add-gnn data/mango --out indices/mango
+      goeswith index runs/add-gnn data/mango --out indices/mango --json
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.shop.build import build_index
 
@@ -101,11 +121,11 @@ def complete(
     items: ItemsArgument,
     slot: Annotated[
         list[str] | None,
-        typer.Option(help="Group or category that the look lacks; repeatable. By default all that make it whole."),
+        typer.Option(help="Group or category to add; repeatable. Default: all that the look lacks."),
     ] = None,
-    budget: Annotated[float | None, typer.Option(help="Most that the whole look may cost.")] = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many looks.")] = 5,
-    beam: Annotated[int, typer.Option(help="Partial looks kept at each slot.")] = 16,
+    budget: Annotated[float | None, typer.Option(help="Highest total price of a look.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of looks.")] = 5,
+    beam: Annotated[int, typer.Option(help="Beam width: partial looks kept at each slot.")] = 16,
     diversity: DiversityOption = 0.0,
     common: CommonOption = 1,
     popularity: PopularityOption = None,
@@ -114,7 +134,13 @@ def complete(
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Whole looks around some items, the best first: a product is completed, or the slots that are named are filled."""
+    """Complete a look around some items: the best items for each slot, best looks first.
+
+    \b
+    Examples:
+      goeswith complete indices/mango top-17
+      goeswith complete indices/mango top-17 --slot shoes --slot bag --budget 120 -k 3
+    """
     stylist = _stylist(index)
     options: dict[str, Any] = {"budget": budget, "k": k, "beam": beam, "diversity": diversity, "common": common}
     options |= {"popularity": popularity, "coherent": coherent}
@@ -126,30 +152,40 @@ def complete(
 @with_filters
 def looks(
     index: IndexArgument,
-    out: Annotated[Path | None, typer.Option(help="The table to write: .csv, a row a piece, or .json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Table to write: .csv (one row per item) or .json.")] = None,
     wanted: Annotated[
         list[str] | None,
-        typer.Option("--for", metavar="COLUMN=VALUE", help="Make looks for these items; repeatable, all must hold."),
+        typer.Option(
+            "--for", metavar="COLUMN=VALUE", help="Only for items with this value; repeatable, all must match."
+        ),
     ] = None,
-    anchors: Annotated[int | None, typer.Option(min=1, help="Make looks for so many of them, drawn by --seed.")] = None,
-    per: Annotated[int, typer.Option(min=1, help="Looks for each item.")] = 3,
-    sheet: Annotated[Path | None, typer.Option(help="A contact sheet of the looks to draw, .png or .jpg.")] = None,
+    anchors: Annotated[int | None, typer.Option(min=1, help="Only for this many of them, drawn at random.")] = None,
+    per: Annotated[int, typer.Option(min=1, help="Number of looks per item.")] = 3,
+    sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the looks to write: .png or .jpg.")] = None,
     cap: Annotated[
         int | None,
-        typer.Option(min=1, help="Looks that an item may be added to; four times its even share by default."),
+        typer.Option(min=1, help="How many looks an item may be added to. Default: four times an even share."),
     ] = None,
     common: CommonOption = 1,
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
-    seed: Annotated[int, typer.Option(help="Of the draw of --anchors.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed for --anchors.")] = 0,
     filters: Any = None,
 ) -> None:
-    """Whole looks for a catalogue, spread over it, as a table and as a contact sheet."""
+    """Make looks for many items of a catalogue, as a table and as a contact sheet.
+
+    Spreads the added items over the catalogue, so that the looks do not repeat a few bestsellers.
+
+    \b
+    Examples:
+      goeswith looks indices/mango --out looks.csv --for group=dress
+      goeswith looks indices/mango --anchors 12 --per 1 --sheet looks.jpg
+    """
     from goeswith.shop.looks import Maker, anchors_for, spread_of, table, write
     from goeswith.shop.sheet import draw_sheet
 
     if out is None and sheet is None:
-        raise typer.BadParameter("say where the looks go: --out looks.csv, --sheet sheet.png, or both")
+        raise typer.BadParameter("give --out looks.csv, --sheet sheet.png, or both")
     stylist = _stylist(index)
     rows = anchors_for(stylist, wanted or (), anchors, seed)
     maker = Maker(stylist, filters, cap, common, popularity, coherent)
@@ -161,7 +197,7 @@ def looks(
     if sheet is not None:
         draw_sheet(stylist, found, sheet)
     fewer = sum(len(looks) < per for looks in made.values())
-    short = f"; {fewer:,} of {len(made):,} items have fewer than {per}, for too little fits them" if fewer else ""
+    short = f"; {fewer:,} of {len(made):,} items have fewer than {per}, because too few items fit" if fewer else ""
     typer.echo(f"{spread_of(stylist, found)}{short}")
 
 
@@ -170,8 +206,8 @@ def looks(
 def fill(
     index: IndexArgument,
     items: ItemsArgument,
-    slot: Annotated[str, typer.Option(help="Group or category of the gap.")],
-    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    slot: Annotated[str, typer.Option(help="Group or category to fill, e.g. shoes.")],
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     diversity: DiversityOption = 0.0,
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
@@ -179,7 +215,13 @@ def fill(
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The best items for one gap in an outfit."""
+    """Find the best items for one missing slot of an outfit.
+
+    \b
+    Examples:
+      goeswith fill indices/mango top-17 bottom-4 --slot shoes
+      goeswith fill indices/mango top-17 --slot bag -k 3 --price-max 50 --in-stock
+    """
     stylist = _stylist(index)
     options: dict[str, Any] = {"k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
     found = stylist.fill(items, slot, filters=filters, **options)
@@ -191,14 +233,20 @@ def fill(
 def improve(
     index: IndexArgument,
     items: ItemsArgument,
-    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="This item must stay; repeatable.")] = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many swaps.")] = 5,
+    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Keep this item; repeatable.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of swaps.")] = 5,
     coherent: CoherentOption = True,
     filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which item hurts an outfit, and what to swap it for."""
+    """Find swaps of one item that improve an outfit.
+
+    \b
+    Examples:
+      goeswith improve indices/mango top-17 bottom-4 shoes-9
+      goeswith improve indices/mango top-17 bottom-4 shoes-9 --lock top-17 -k 3
+    """
     stylist = _stylist(index)
     found = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
     if not found and not as_json:
@@ -211,16 +259,22 @@ def improve(
 def similar(
     index: IndexArgument,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
-    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     filters: Any = None,
     pictures: PicturesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Substitutes for an item: of its category, nearest to what the model sees in it."""
+    """Find substitutes: items of the same category that the model sees as most alike.
+
+    \b
+    Examples:
+      goeswith similar indices/mango shoes-9
+      goeswith similar indices/mango shoes-9 -k 5 --colour black
+    """
     stylist = _stylist(index)
     found = stylist.similar(item, filters=filters, k=k)
     if not found and not as_json:
-        typer.echo("no other item of its category fits the filters")
+        typer.echo("no other item of its category passes the filters")
     _tell(stylist, found, as_json, pictures, "similar")
 
 
@@ -228,10 +282,18 @@ def similar(
 def explain(
     index: IndexArgument,
     items: ItemsArgument,
-    swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Look for the swap that helps most.")] = True,
+    swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Also search for the best swap.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Why an outfit has its score: a sentence, then pairs, items, attributes and rules in numbers."""
+    """Explain the score of an outfit.
+
+    Prints a sentence, then the contributions of pairs, items, attributes and rules.
+
+    \b
+    Examples:
+      goeswith explain indices/mango top-17 bottom-4 shoes-9
+      goeswith explain indices/mango top-17 bottom-4 --no-swap --json
+    """
     from goeswith.shop.explain import explain as explain_outfit
     from goeswith.shop.explain import tables
 
@@ -242,18 +304,24 @@ def explain(
 @app.command()
 def serve(
     index: IndexArgument,
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; any but the local one needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8000,
     token: Annotated[
-        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="That every request has to give.", show_envvar=True)
+        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="Token that every request must send.", show_envvar=True)
     ] = None,
     feedback: Annotated[
-        Path | None, typer.Option(help="File that saved outfits are kept in; feedback.jsonl beside INDEX.")
+        Path | None, typer.Option(help="File for saved outfits. Default: feedback.jsonl beside INDEX.")
     ] = None,
 ) -> None:
-    """Answer programs (/v1, documented at /docs) and people (the studio, at /) over HTTP, until Ctrl-C."""
+    """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
+
+    The API is documented at /docs.
+
+    \b
+    Examples:
+      goeswith serve indices/mango
+      GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
+    """
     from goeswith.studio import run
 
     run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
@@ -261,13 +329,19 @@ def serve(
 
 @app.command()
 def feedback(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the studio saved: feedback.jsonl.")],
-    out: Annotated[Path, typer.Option(help="The outfit table to write, a new CSV file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved outfits: feedback.jsonl.")],
+    out: Annotated[Path, typer.Option(help="Outfit table to write: a new CSV file.")],
     dataset: Annotated[
-        str | None, typer.Option(metavar="DATASET", help="Leave out outfits with items that it does not have.")
+        str | None, typer.Option(metavar="DATASET", help="Skip outfits with items that this data set lacks.")
     ] = None,
 ) -> None:
-    """Outfits saved in the studio, as an outfit table that can be imported and trained on."""
+    """Write the outfits saved in the studio as a table that can be imported.
+
+    \b
+    Examples:
+      goeswith feedback indices/feedback.jsonl --out saved.csv
+      goeswith feedback indices/feedback.jsonl --out saved.csv --dataset data/mango
+    """
     from goeswith.data.dataset import Dataset
     from goeswith.studio.service.feedback import write_outfits
 

@@ -1,4 +1,4 @@
-"""Carrying: what of a data set's folder goes on into the one that takes its place, and what must be made again."""
+"""Carry over: which parts of a data set's folder stay when a new version replaces it, and which must be made again."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def _features(old: Dataset, new: Dataset, given: Path, stay: bool) -> Iterator[s
         foreign = ours and "stamp" not in told
         _link(path, to if stay or foreign or not ours else earlier_path(to))
         if foreign and not stay:
-            yield f"features/{path.name} was not made by goeswith encode; see that it is right for the items of now"
+            yield f"features/{path.name} was not made by goeswith encode; check that it fits the current items"
         elif told and not (ours and stay):
             encoder = told.get("encoder", path.stem)
-            yield f"the features of {encoder} wait for: goeswith encode {given} --encoder {encoder}"
+            yield f"the features of {encoder} are out of date; run: goeswith encode {given} --encoder {encoder}"
 
 
 def _told(path: Path) -> dict[str, str]:
@@ -93,7 +93,7 @@ def _questions(old: Dataset, new: Dataset, given: Path) -> Iterator[str]:
         else:
             commands.setdefault(_remade(path, info, given), []).append(path.name)
     for command, names in commands.items():
-        yield f"questions of the old data set are left out ({', '.join(names)}); make them anew: {command}"
+        yield f"questions of the old data set were not carried over ({', '.join(names)}); create them again: {command}"
 
 
 def _info(path: Path) -> dict[str, str]:

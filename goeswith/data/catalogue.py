@@ -54,7 +54,7 @@ class Catalogue:
             raise CatalogueError(f"row {empty[0] + 1} of the item table has an empty item_id; give it one")
         if ids.n_unique() != len(ids):
             twice = ids.filter(ids.is_duplicated())[0]
-            raise CatalogueError(f"item id {twice!r} stands more than once in the item table; ids must be unique")
+            raise CatalogueError(f"item id {twice!r} appears more than once in the item table; ids must be unique")
         bare = items["category"].is_null().arg_true()
         if len(bare):
             raise CatalogueError(
@@ -117,6 +117,6 @@ class Catalogue:
         if len(unknown):
             raise CatalogueError(
                 f"{where} names {len(unknown)} item(s) that the catalogue does not have, "
-                f"the first is {asked[unknown[0]]!r}; add the item or drop it from the list"
+                f"the first is {asked[unknown[0]]!r}; add the item or remove it from the list"
             )
         return found.to_numpy().astype(np.int64)

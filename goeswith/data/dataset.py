@@ -114,7 +114,7 @@ class Dataset:
             return outfits
         chosen = outfits.sources == self.outfit_source
         if not chosen.any():
-            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none that has a name"
+            have = ", ".join(sorted(set(outfits.sources) - {""})) or "none with a name"
             raise DataError(f"{where} has no outfit of source {self.outfit_source!r}; the sources there are: {have}")
         return outfits.take(chosen)
 
@@ -123,6 +123,11 @@ class Dataset:
         """12 hex digits over the catalogue and the outfits: what a signature names."""
         both = f"{self.catalogue.fingerprint}{self.outfits.fingerprint}"
         return hashlib.sha256(both.encode()).hexdigest()[:12]
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Name, source and fingerprint: what a run keeps of what it was trained on."""
+        return {"name": self.name, "source": self.outfit_source, "fingerprint": self.fingerprint}
 
 
 def create(imported: Imported, dest: str | Path, *, layout: str, name: str | None = None, seed: int = 0) -> Dataset:
@@ -136,7 +141,7 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
     """
     dest = Path(dest)
     if dest.exists():
-        raise DataError(f"{dest} exists already; choose another folder or remove it first")
+        raise DataError(f"{dest} already exists; choose another folder or remove it first")
     with fresh_folder(dest) as partial:
         fill(partial, imported, layout=layout, name=name or dest.name, seed=seed)
     return Dataset(dest)
@@ -233,7 +238,7 @@ def _image_names(images: dict[str, Path]) -> dict[str, str]:
 def _link(source: Path, dest: Path, item_id: str) -> None:
     real = source.resolve()
     if real.exists() and not real.is_file():  # a pipe would be waited for
-        raise DataError(f"{source}, the picture of item {item_id!r}, is no regular file; take it out of the folder")
+        raise DataError(f"{source}, the picture of item {item_id!r}, is not a regular file; remove it from the folder")
     try:
         os.link(real, dest)
     except OSError:
@@ -242,5 +247,5 @@ def _link(source: Path, dest: Path, item_id: str) -> None:
         except OSError as error:
             raise DataError(
                 f"cannot copy {source}, the picture of item {item_id!r}: {error.strerror or error}; "
-                "restore the file or take it out of the item table"
+                "restore the file or remove it from the item table"
             ) from None

@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
+from goeswith.data.tensors import KINDS, Blocks, find_tensor, write_tensors
 from goeswith.errors import CatalogueError, ConfigError, DataError
-from goeswith.files import fresh_file
 
 TOKENS = "minilm-tokens"
 """The encoder whose features are numbers of word pieces, for a model that learns to read."""
@@ -54,14 +54,14 @@ class Features:
         try:
             ids = [str(item_id) for item_id in json.loads(told["item_ids"])]
         except (KeyError, ValueError, TypeError):
-            raise DataError(f"{path} does not say which items it is about; encode the data set again") from None
+            raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None
         if matrix.ndim != 2 or len(matrix) != len(ids):
             raise CatalogueError(
-                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; it must be one vector an id: "
-                "encode the data set again"
+                f"{path} has features of shape {matrix.shape} for {len(ids)} item ids; there must be "
+                "one vector per id: encode the data set again"
             )
         if len(set(ids)) != len(ids):
-            raise CatalogueError(f"{path} has an item id more than once; encode the data set again")
+            raise CatalogueError(f"{path} lists an item id more than once; encode the data set again")
         known = set(catalogue.ids)
         unknown = [item_id for item_id in ids if item_id not in known]
         if unknown:
@@ -72,8 +72,8 @@ class Features:
             )
         if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
             raise CatalogueError(
-                f"{path} was made for catalogue {told['catalogue']} and this is {catalogue.fingerprint}: the ids are "
-                "the same, the items are not; encode this data set again"
+                f"{path} was made for catalogue {told['catalogue']} but this is {catalogue.fingerprint}: the ids "
+                "match, the items do not; encode this data set again"
             )
         broken = ~np.isfinite(matrix).all(axis=1)
         if broken.any():
@@ -122,7 +122,7 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
 
 def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
     if len(set(names)) != len(names) or not all(names):
-        raise ConfigError(f"--encoder {'+'.join(names)!r} must name encoders, each once, with + between them")
+        raise ConfigError(f"--encoder {'+'.join(names)!r} must name each encoder once, joined by +")
     parts = [load_features(dataset, name) for name in names]
     values = np.concatenate([part.values for part in parts], axis=1)
     present = np.logical_and.reduce([part.present for part in parts])
@@ -153,40 +153,25 @@ def write_features(
     excluded: dict[str, str] | None = None,
     dtype: type[np.floating] = np.float16,
     marks: np.ndarray | None = None,
-    **told: str,
+    **more: str,
 ) -> None:
     """Write `blocks` of rows, (n, D) = `shape` in all; whole or not at all, one block in memory at a time.
 
     float16 halves a file of a million items to 2.5 GB, and its rounding (at most 0.05 %) is below what
-    resizing a picture changes; whole numbers above 2048 need float32. The container is written by hand because
-    safetensors wants the whole tensor at once: the length of the header in 8 bytes, the header as JSON, then the
-    numbers; `marks` (n,) int64 come first, so that both lie at multiples of their size.
+    resizing a picture changes; whole numbers above 2048 need float32.
 
     Raises:
         DataError: the blocks do not add up to `shape`.
     """
-    kind = np.dtype(dtype).newbyteorder("<")
-    size = kind.itemsize * shape[0] * shape[1]
     metadata = {
         "encoder": encoder,
         "catalogue": catalogue.fingerprint,
         "item_ids": json.dumps(item_ids),
         "excluded": json.dumps(excluded or {}),
-        **told,
+        **more,
     }
-    before = b"" if marks is None else np.ascontiguousarray(marks, "<i8").tobytes()
-    at = len(before)
-    tensors = {"features": {"dtype": f"F{8 * kind.itemsize}", "shape": list(shape), "data_offsets": [at, at + size]}}
-    if marks is not None:
-        tensors["marks"] = {"dtype": "I64", "shape": [len(marks)], "data_offsets": [0, at]}
-    header = json.dumps({"__metadata__": metadata, **tensors}).encode()
-    header += b" " * (-len(header) % 8)
-    with fresh_file(path) as partial:
-        with open(partial, "wb") as file:
-            file.write(len(header).to_bytes(8, "little") + header + before)
-            written = sum(file.write(np.ascontiguousarray(block, kind).tobytes()) for block in blocks)
-        if written != size:
-            raise DataError(f"{path} needs {size} bytes of features and got {written}; encode the data set again")
+    tensors = {} if marks is None else {"marks": Blocks.of(marks, "<i8")}
+    write_tensors(path, metadata, tensors | {"features": Blocks(np.dtype(dtype), shape, blocks)})
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -206,13 +191,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 def map_features(path: Path) -> np.ndarray:
     """The vectors (n, D) of a features file, in the type that they are kept in, read as they are asked for."""
-    with open(path, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        tensor = json.loads(file.read(size))["features"]
-    kind, shape = np.dtype(f"<f{int(tensor['dtype'][1:]) // 8}"), tuple(tensor["shape"])
+    kind, shape, start = find_tensor(path, "features")
     if not np.prod(shape):
-        return np.zeros(shape, kind)
-    return np.memmap(path, kind, "r", 8 + size + tensor["data_offsets"][0], shape)
+        return np.zeros(shape, KINDS[kind])
+    return np.memmap(path, KINDS[kind], "r", start, shape)
 
 
 def read_marks(path: Path) -> np.ndarray:
@@ -230,7 +212,7 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
         kind = file.get_slice("features").get_dtype() if "features" in file.keys() else "absent"  # noqa: SIM118
         if kind not in ("F16", "F32", "F64"):
             raise DataError(
-                f"{path} is no features file: it needs a tensor 'features' of F16, F32 or F64, and here it is {kind}"
+                f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}"
             )
         return file.get_tensor("features"), told
 

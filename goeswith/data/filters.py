@@ -1,4 +1,4 @@
-"""Filters: which items of a catalogue may be offered. They hold exactly: a value that is not known passes no filter."""
+"""Filters: which items of a catalogue may be offered. They are strict: an item whose value is unknown passes none."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from goeswith.errors import CatalogueError
 
 IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
 """Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
+BAD = "bad_filters"
+"""Reason of errors about filters."""
 KEPT = 32
 """Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
 
@@ -47,16 +49,17 @@ class Filters:
         for name in (*COLUMN_OF, "exclude"):
             value = getattr(self, name)
             if isinstance(value, str):
-                raise CatalogueError(f"the filter {name} is the text {value!r}; give a list of values")
+                raise CatalogueError(f"the filter {name} is the text {value!r}; give a list of values", reason=BAD)
             object.__setattr__(self, name, tuple(value))  # a list would make the filters unhashable
         for name in ("price_min", "price_max"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise CatalogueError(f"the filter {name} is {value}; it must be a number of 0 or more")
+                raise CatalogueError(f"the filter {name} is {value}; it must be a number of 0 or more", reason=BAD)
         if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
             raise CatalogueError(
                 f"the filters contradict each other: price_min {self.price_min:g} is above price_max "
-                f"{self.price_max:g}; swap them"
+                f"{self.price_max:g}; swap them",
+                reason=BAD,
             )
 
     def rows(self, catalogue: Catalogue) -> np.ndarray:
@@ -148,7 +151,7 @@ class Shelf:
         wanted = np.zeros(len(known) + 1, bool)  # the last one, code −1, is null
         for value in values:
             if value not in known:
-                raise CatalogueError(f"no item has the {column} {value!r}; {nearest(value, list(known))}")
+                raise CatalogueError(f"no item has the {column} {value!r}; {nearest(value, list(known))}", reason=BAD)
             wanted[known[value]] = True
         return wanted[codes]
 
@@ -160,7 +163,11 @@ class Shelf:
         """
         for item_id in item_ids:
             if item_id not in self.place:
-                raise CatalogueError(f"{where} names item {item_id!r}, which the catalogue does not have; check the id")
+                raise CatalogueError(
+                    f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
+                    reason="unknown_item",
+                    item_ids=[item_id],
+                )
         return np.array([self.place[item_id] for item_id in item_ids], np.int64)
 
     def passing(self, filters: Filters) -> np.ndarray:
@@ -183,10 +190,11 @@ class Shelf:
             if name == "groups" and filters.categories and values and not passed.any():
                 raise CatalogueError(
                     f"the filters contradict each other: no item of category {' or '.join(filters.categories)} "
-                    f"is in group {' or '.join(values)}; leave one of them out"
+                    f"is in group {' or '.join(values)}; leave one of them out",
+                    reason=BAD,
                 )
         if filters.price_min is not None or filters.price_max is not None:
-            self.need_prices("a price filter")
+            self.need_prices("a price filter", BAD)
             low = 0.0 if filters.price_min is None else filters.price_min
             high = math.inf if filters.price_max is None else filters.price_max
             with np.errstate(invalid="ignore"):  # NaN, no price, is in no range
@@ -194,17 +202,20 @@ class Shelf:
         if filters.in_stock:
             if self.stock is None:
                 raise CatalogueError(
-                    "the filter in_stock needs a column 'stock' in the item table, and it has none; "
-                    "import the catalogue with one or leave the filter out"
+                    "the filter in_stock needs a column 'stock', which the item table does not have; "
+                    "import the catalogue with one or leave the filter out",
+                    reason=BAD,
                 )
             passed &= self.stock
         passed[self.rows(filters.exclude, "the filter exclude")] = False
         return passed
 
-    def need_prices(self, what: str) -> None:
+    def need_prices(self, what: str, reason: str) -> None:
         """Raise CatalogueError where no item has a price."""
         if np.isnan(self.prices).all():
-            raise CatalogueError(f"{what} needs prices, and no item of the catalogue has one; import it with prices")
+            raise CatalogueError(
+                f"{what} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
+            )
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

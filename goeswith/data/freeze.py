@@ -1,4 +1,4 @@
-"""Freezing: questions made once from a seed, of a data set's outfits or of another list over its catalogue."""
+"""Freeze: makes question files once, from a seed, for a data set's outfits or for another list of outfits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import Outfits
+from goeswith.data.pairs import as_outfits, bottoms, pair_of_each, worn_together
 from goeswith.data.questions import SCHEMA, TASKS, read_info, write_questions
 from goeswith.errors import ConfigError, DataError
 from goeswith.files import read_table
@@ -53,7 +54,7 @@ def make_questions(
     bottom of one (top, bottom) pair.
 
     ``matched`` wrong items are drawn once for a place, so that popularity gives nothing away (`goeswith.data.negatives`
-    says why); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which one place
+    shows why); where they do not fit, the next place has its turn. That keeps nearly all outfits, of which one place
     alone would lose a quarter with four choices, and gives popularity back less than .005 of AUC on real outfits.
     Retrieval needs more items than one draw gives, so it draws again, and its rare candidates are often wrong.
 
@@ -85,8 +86,8 @@ def make_questions(
     usable = _shown(catalogue) if usable is None else usable
     whole = len(own)
     if task == "triplet":
-        own, known = _pairs(catalogue, own, seed), [_pairs(catalogue, some) for some in known]
-        usable = usable & (catalogue.items["group"] == "bottom").fill_null(False).to_numpy()
+        known = [as_outfits(worn_together(some, catalogue), some) for some in known]
+        own, usable = pair_of_each(own, catalogue, seed), usable & bottoms(catalogue)
 
     drawer = Negatives(catalogue, own, negatives, usable, known)
     chance = torch.Generator().manual_seed(seed)
@@ -115,9 +116,9 @@ def make_questions(
     )
     skipped = {
         "outfits without a top and a bottom": whole - len(own),
-        "outfits with no place that has enough wrong items": len(own) - len(can),
-        "outfits whose wrong items did not fit": int((~ok).sum()),
-        "wrong items that would have completed another known outfit": drawer.completions,
+        "outfits without an item that has enough negatives": len(own) - len(can),
+        "outfits whose negatives were rejected": int((~ok).sum()),
+        "negatives that would have completed another known outfit": drawer.completions,
     }
     return frame.select(*SCHEMA), {reason: number for reason, number in skipped.items() if number}
 
@@ -186,27 +187,6 @@ def _lists(catalogue: Catalogue, rows: np.ndarray, lengths: np.ndarray) -> pl.Se
         {"owner": np.repeat(np.arange(len(lengths)), lengths), "ids": catalogue.items["item_id"].gather(rows)}
     )
     return flat.group_by("owner", maintain_order=True).agg("ids")["ids"]
-
-
-def _pairs(catalogue: Catalogue, outfits: Outfits, seed: int | None = None) -> Outfits:
-    """Every (top, bottom) of an outfit, as outfits of two; with a seed, one of each outfit, taken by chance."""
-    groups = catalogue.items["group"].gather(outfits.items)
-    long = pl.DataFrame(
-        {"owner": np.repeat(np.arange(len(outfits)), outfits.lengths), "row": outfits.items, "group": groups}
-    )
-    tops, bottoms = (long.filter(pl.col("group") == group) for group in ("top", "bottom"))
-    both = tops.join(bottoms, on="owner", suffix="_bottom", maintain_order="left_right")
-    if seed is not None:
-        luck = np.random.default_rng(seed).random(len(both))
-        both = both.with_columns(luck=luck).sort("owner", "luck").unique("owner", keep="first", maintain_order=True)
-    owner = both["owner"].to_numpy()
-    return Outfits(
-        items=both.select("row", "row_bottom").to_numpy().astype(np.int64).ravel(),
-        offsets=np.arange(len(both) + 1, dtype=np.int64) * 2,
-        outfit_ids=outfits.outfit_ids[owner],
-        splits=outfits.splits[owner],
-        sources=outfits.sources[owner],
-    )
 
 
 @dataclass(frozen=True)
@@ -282,7 +262,7 @@ def _same(path: Path, info: dict[str, str]) -> None:
     for name, value in info.items():
         if there.get(name) != value:
             raise DataError(
-                f"{path} is frozen already, with {name} {there.get(name)!r}, not {value!r}; "
+                f"{path} already holds frozen questions, with {name} {there.get(name)!r}, not {value!r}; "
                 "remove the file or choose another place"
             )
 

@@ -34,7 +34,9 @@ def read_groups(path: Path) -> dict[str, str]:
                 f"{path}, line {number}: {line.strip()!r} is not CATEGORY=GROUP; groups are {', '.join(GROUPS)}"
             )
         if chosen.setdefault(fold(name), group.lower()) != group.lower():
-            raise DataError(f"{path}, line {number}: {name!r} has another group in an earlier line; keep one of them")
+            raise DataError(
+                f"{path}, line {number}: {name!r} has a different group in an earlier line; keep one of them"
+            )
     return chosen
 
 

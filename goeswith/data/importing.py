@@ -1,4 +1,4 @@
-"""Importing: a source read in its layout, and the data set made of it or brought up to date."""
+"""Importing: a source read in its layout, and the data set made or updated from it."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def import_data(
         if before.groups:
             options["groups"] = before.groups | options.get("groups", {})
     elif dest.exists():
-        hint = "" if source is None else ", or bring it up to date with --update"
-        raise DataError(f"{dest} exists already; choose another folder or remove it first{hint}")
+        hint = "" if source is None else ", or update it with --update"
+        raise DataError(f"{dest} already exists; choose another folder or remove it first{hint}")
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {dest.parent} ({error.strerror}); choose another DEST") from None
+        raise DataError(f"cannot create the folder {dest.parent} ({error.strerror}); choose another DEST") from None
     sweep(dest)
     if source is None:
         options |= {"seed": seed or 0, "progress": progress}
@@ -93,7 +93,8 @@ def import_data(
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    lines = [f"columns as before: {', '.join(f'{ours}={theirs}' for ours, theirs in kept.items())}"] if kept else []
+    mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
+    lines = [f"columns mapped as before: {mapped}"] if kept else []
     if imported.understood is not None and not done.unchanged:
         lines += imported.understood.lines
     lines += [*told, *done.lines]

@@ -1,4 +1,4 @@
-"""Negatives: wrong items for a place in an outfit, drawn for whole batches at once."""
+"""Negatives: wrong items that replace an item of an outfit, drawn for whole batches at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from goeswith import plugins
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import Outfits
 from goeswith.errors import ConfigError
@@ -39,7 +40,8 @@ class Negatives:
         catalogue: the items.
         outfits: whose occurrences make up the ``matched`` pools: the split's own when questions are frozen, the
             training outfits when a model is trained. The other strategies do not read them.
-        strategy: one of `STRATEGIES`.
+        strategy: one of `STRATEGIES`, or another package's: a function of the catalogue that gives the number (U,) of
+            each item's pool, of which each usable item is as likely.
         usable: (U,) bool, items that may be drawn or asked about, e.g. those with features; all by default.
         known: outfits that no draw may complete (item for item), for such a draw is a right answer too.
 
@@ -55,8 +57,7 @@ class Negatives:
         usable: np.ndarray | None = None,
         known: Sequence[Outfits] = (),
     ) -> None:
-        if strategy not in STRATEGIES:
-            raise ConfigError(f"there are no {strategy!r} negatives; choose one of {', '.join(STRATEGIES)}")
+        check_strategy(strategy)
         self.strategy = strategy
         usable = np.ones(len(catalogue), bool) if usable is None else usable
         pool = pools(catalogue, strategy)
@@ -245,8 +246,30 @@ def pools(catalogue: Catalogue, strategy: str) -> np.ndarray:
         return catalogue.codes("group")[0] + 1
     if strategy == "category":
         return catalogue.category_codes
+    if strategy != "matched":
+        return _plugin_pools(catalogue, strategy)
     seasons, names = catalogue.codes("season")
     return np.unique(catalogue.category_codes * (len(names) + 1) + seasons + 1, return_inverse=True)[1].astype(np.int64)
+
+
+def check_strategy(strategy: str) -> None:
+    """Make sure that there are such negatives, here or in another package.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    if strategy not in STRATEGIES and plugins.load("negatives", strategy) is None:
+        choices = plugins.names("negatives", STRATEGIES)
+        raise ConfigError(f"there are no {strategy!r} negatives; choose one of {choices}")
+
+
+def _plugin_pools(catalogue: Catalogue, strategy: str) -> np.ndarray:
+    """The pools of another package's negatives: a function of the catalogue that gives (U,) whole numbers from 0 on."""
+    function = plugins.load("negatives", strategy)
+    numbers = np.asarray(function(catalogue)) if function else np.empty(0)
+    if numbers.shape != (len(catalogue),) or numbers.dtype.kind not in "iu" or (numbers < 0).any():
+        raise ConfigError(f"the negatives {strategy!r} must give each of the {len(catalogue)} items a number from 0 on")
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
 def _without_repeats(rows: Tensor, fresh: Tensor) -> Tensor:

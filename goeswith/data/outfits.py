@@ -66,7 +66,7 @@ class Outfits:
                 raise DataError(f"{where} has no column {needed!r} (it has {', '.join(frame.columns)})")
         ids = frame["outfit_id"].cast(pl.String)
         if ids.n_unique() != len(ids):
-            raise DataError(f"{where} has outfit {ids.filter(ids.is_duplicated())[0]!r} more than once")
+            raise DataError(f"{where} lists outfit {ids.filter(ids.is_duplicated())[0]!r} more than once")
         lengths = frame["item_ids"].list.len().to_numpy().astype(np.int64)
         if (lengths < 2).any():
             row = int(np.argmax(lengths < 2))
@@ -197,23 +197,23 @@ def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
     kinds = [name for name in ("item_id", "item_ids") if name in table.columns]
     if "outfit_id" not in table.columns or len(kinds) != 1:
         raise DataError(
-            f"{path} has the columns {', '.join(table.columns)}; it needs outfit_id and item_id (one row an item), "
-            "or outfit_id and item_ids (one row an outfit, ids between ';' or spaces)"
+            f"{path} has the columns {', '.join(table.columns)}; it needs outfit_id and item_id (one row per item), "
+            "or outfit_id and item_ids (one row per outfit, ids separated by ';' or spaces)"
         )
     if table.is_empty():
-        raise DataError(f"{path} lists no outfit; put at least one below the header")
+        raise DataError(f"{path} lists no outfits; add at least one row below the header")
     outfit, item = pl.col("outfit_id"), pl.col("item_id")
     rows = sheet.numbered.with_columns(ids(table["outfit_id"]).fill_null("").alias("outfit_id"))
     _refuse(path, rows, outfit == "", "has no outfit_id; give it one")
     if kinds == ["item_ids"]:
-        _refuse(path, rows, ~outfit.is_first_distinct(), "lists outfit {outfit_id!r} again; give it an id of its own")
+        _refuse(path, rows, ~outfit.is_first_distinct(), "lists outfit {outfit_id!r} again; give it a unique id")
         rows = rows.with_columns(item_id=_split(rows["item_ids"]))
         _refuse(path, rows, item.list.len().fill_null(0) == 0, "outfit {outfit_id!r} has no items; name them")
         rows = rows.explode("item_id")
     rows = rows.with_columns(item.cast(pl.String).str.strip_chars())
     plain = ids(rows["item_id"]).fill_null("")  # ids that passed through floats, unless they are so
     rows = rows.with_columns(pl.when(item.is_in(catalogue.ids)).then(item).otherwise(plain).alias("item_id"))
-    _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty place; name an item or remove the row")
+    _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty item id; name an item or remove the row")
     unknown = "outfit {outfit_id!r} names item {item_id!r}, which the catalogue does not have; correct or remove it"
     _refuse(path, rows, ~item.is_in(catalogue.ids), unknown)
     again = ~pl.struct(outfit, item).is_first_distinct()

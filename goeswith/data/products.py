@@ -11,6 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 ALIKE = ["title", "category", "brand"]
 """Columns that the items of one product have in common."""
+COMPUTED = "~"
+"""What a product's number begins with where the shop gave none."""
 NEAR = 0.995
 """Cosine of two pictures' features from which they are one picture: the same photo, scaled or compressed anew."""
 NEIGHBOURS = 8
@@ -86,7 +88,8 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 def _project(values: np.ndarray) -> np.ndarray:
     """(n,) the vectors' places along a fixed random direction."""
-    line: np.ndarray = values @ np.random.default_rng(0).standard_normal(values.shape[1]).astype(values.dtype)
+    direction = np.random.default_rng(0).standard_normal((values.shape[1], 1))
+    line: np.ndarray = (values @ direction.astype(values.dtype))[:, 0]
     return line
 
 

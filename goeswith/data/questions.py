@@ -166,7 +166,7 @@ def read_questions(path: Path | str, catalogue: Catalogue) -> Questions:
     if info["catalogue"] != catalogue.fingerprint:
         raise DataError(
             f"{path} was made from another catalogue ({info['catalogue']}, not {catalogue.fingerprint}); "
-            "use the questions of this data set, or make them anew: goeswith questions DATASET"
+            "use the questions of this data set, or create them again: goeswith questions DATASET"
         )
     return Questions.from_frame(frame, catalogue, info, path, str(path))
 
@@ -191,8 +191,8 @@ def _checked(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     labelled = pl.col("label").is_not_null()
     context, choices = pl.col("context").list.len(), pl.col("candidates").list.len()
     faults = {
-        "has no value where one is needed": pl.any_horizontal(pl.exclude("label").is_null()),
-        "has a question id that stands more than once": ~pl.col("question_id").is_first_distinct(),
+        "lacks a required value": pl.any_horizontal(pl.exclude("label").is_null()),
+        "has a question id that appears more than once": ~pl.col("question_id").is_first_distinct(),
         "has an empty context": context == 0,
         "has a label that is neither 0 nor 1": labelled & ~pl.col("label").is_in([0, 1]),
         "has a label and candidates, or a label and an answer": labelled & ((choices > 0) | (pl.col("answer") != -1)),
@@ -204,7 +204,7 @@ def _checked(frame: pl.DataFrame, where: str) -> pl.DataFrame:
         rows = frame.select(test.fill_null(True).arg_true()).to_series()
         if len(rows):
             name = frame["question_id"][rows[0]]
-            raise DataError(f"{where}, row {rows[0] + 1}: question {name!r} {fault}; make the file anew")
+            raise DataError(f"{where}, row {rows[0] + 1}: question {name!r} {fault}; create the file again")
     return frame
 
 

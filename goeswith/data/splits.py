@@ -51,7 +51,7 @@ def assign_splits(
 
             {"near": .8, "ratios": [7, 1, 2], "seed": 0, "sources": {source, or "all" where it has no name: {
                 "published": did the publisher split it, "splits": outfits by split, "without_split": outfits,
-                "between": how many of these are near outfits of two splits,
+                "between": how many of these are near-duplicates of outfits in two splits,
                 "moved": outfits that the publisher gives another split than they had,
                 "repeats": exact repeats, "repeats_removed": how many of them were dropped,
                 "groups": near-duplicate groups, "largest_group": outfits,
@@ -131,11 +131,11 @@ def describe(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"{_of(source)}, {'published' if told['published'] else 'drawn'} split: {counts}"
             + (f", {told['without_split']:,} in none" if told["without_split"] else "")
-            + (f" ({told['between']:,} are near outfits of two splits)" if told.get("between") else "")
+            + (f" ({told['between']:,} are near-duplicates of outfits in two splits)" if told.get("between") else "")
             + f"; exact repeats{' removed' if told['repeats_removed'] else ''}: {told['repeats']:,}{kept}"
         )
         if told.get("moved"):
-            lines.append(f"  outfits that the publisher moves to another split than they had: {told['moved']:,}")
+            lines.append(f"  outfits that the publisher moved to another split: {told['moved']:,}")
         for name, words in (
             ("test_overlap", f"test outfits that share {NEAR:.0%} of their items with a training outfit"),
             ("test_items_unseen", "test items that no training outfit has"),
@@ -148,7 +148,7 @@ def describe(report: dict[str, Any]) -> list[str]:
 def empty_splits(report: dict[str, Any]) -> list[str]:
     """A sentence for every source of outfits that has nothing to train on, to select on or to test on."""
     return [
-        f"{_of(source)}: none is in split {' or '.join(lacks)} (training needs train and valid, questions need test); "
+        f"{_of(source)}: none in split {' or '.join(lacks)} (training needs train and valid, questions need test); "
         "import more outfits, or name their splits"
         for source, told in report["sources"].items()
         if (lacks := [name for name in SPLITS if not told["splits"].get(name)])

@@ -1,4 +1,4 @@
-"""Words: what a catalogue says of an item, as text for a network or as counts of hashed words.
+"""Text: what a catalogue says about an item, as text for a network or as counts of hashed words.
 
 The texts here are "" for an item of which nothing is said.
 """

@@ -1,4 +1,4 @@
-"""Updating: a data set whose catalogue has changed takes the old one's place; splits and features stay.
+"""Update: replaces a data set whose catalogue has changed by its new version; splits and features stay.
 
 known.parquet  every outfit that ever had a split: source, item_ids, split
 """
@@ -44,7 +44,7 @@ class Updated:
         if self.new:
             return []
         if self.unchanged:
-            return ["nothing has changed; the folder is as it was"]
+            return ["nothing has changed; the folder was left as it is"]
         counts = [", ".join(f"{count:,} {word}" for word, count in told.items()) for told in (self.items, self.outfits)]
         return [f"items: {counts[0]}; {self.pictures:,} pictures changed", f"outfits: {counts[1]}", *self.again]
 
@@ -58,22 +58,22 @@ def expect_updatable(dest: str | Path, *, layout: str, seed: int | None = None) 
         DataError: the folder is no data set.
     """
     if layout == "sample":
-        raise ConfigError("the drawn sample has nothing to bring up to date; import it into a new folder")
+        raise ConfigError("the sample cannot be updated; import it into a new folder")
     dest = Path(dest)
     whole, sign, _ = str(dest).partition("#")
     if sign and not dest.exists() and Path(whole).is_dir():
-        raise ConfigError(f"{dest} is one source of a data set; bring all of it up to date: {whole}")
+        raise ConfigError(f"{dest} is one source of a data set; update the whole data set: {whole}")
     if not dest.exists():
         return
     info = Dataset(dest).info
     if info.get("layout") != layout:
         raise ConfigError(
             f"{dest} was imported as layout {info.get('layout')!r}, not {layout!r}; "
-            "bring it up to date by its own layout, or import into another folder"
+            "update it with its own layout, or import into another folder"
         )
     if seed is not None and seed != info.get("seed"):
         raise ConfigError(
-            f"{dest} was split by seed {info.get('seed')}, and its splits stay; leave out --seed {seed}, "
+            f"{dest} was split with seed {info.get('seed')}, and its splits are kept; leave out --seed {seed}, "
             "or import into another folder"
         )
 
@@ -106,8 +106,8 @@ def update(
             return _update(imported, given, dest, work / "data", layout, name)
         except OSError as error:
             raise DataError(
-                f"cannot bring {given} up to date ({error.strerror or error}: {error.filename or work}); "
-                "make room, or import into another folder"
+                f"cannot update {given} ({error.strerror or error}: {error.filename or work}); "
+                "free some space, or import into another folder"
             ) from None
         finally:
             _restore(work, dest)
@@ -151,7 +151,7 @@ def _expect_all(imported: Imported, old: Dataset, given: Path) -> None:
     for what, count in before.items():
         if count and not now[what]:
             raise DataError(
-                f"{given} has {count:,} {what} and {imported.source} has none; give them again, or import the rest "
+                f"{given} has {count:,} {what} and {imported.source} has none; include them again, or import the rest "
                 "into another folder"
             )
 
@@ -162,7 +162,7 @@ def _known(old: Dataset) -> pl.DataFrame:
     now = old.outfits.to_frame(old.catalogue).select(*KNOWN).filter(pl.col("split") != "")
     if not path.exists():
         if path.name in old.info.get("checksums", {}):
-            raise DataError(f"{path} is gone, and with it what was in training before; restore the file")
+            raise DataError(f"{path} is missing, and it records which outfits were in training; restore the file")
         return now
     known = read_table(path)
     fault = ""

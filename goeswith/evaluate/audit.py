@@ -26,9 +26,9 @@ STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
 
 _WHAT = {
-    "compat": "orders {} of the {} compat pairs rightly",
+    "compat": "orders {} of the {} compat pairs correctly",
     "fitb": "answers {} of the {} fitb questions",
-    "triplet": "orders {} of the {} triplets rightly",
+    "triplet": "orders {} of the {} triplets correctly",
     "retrieval": "reaches MRR {} on the {} retrieval questions",
 }
 
@@ -138,7 +138,7 @@ def verdict(lines: list[dict[str, Any]]) -> str:
         at = chance[_kind(near)]
         room = _number(max(0.0, near["high"] - at))
         sentence = (
-            f"no shortcut of counts alone beats chance ({_number(at)}) by more than {room}: "
+            f"no shortcut from counts alone beats chance ({_number(at)}) by more than {room}: "
             f"{_name(near)} has {_told(near)}"
         )
     more = [line for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]

@@ -1,4 +1,4 @@
-"""Calibration: what a score means: a probability, and a place among the data set's own outfits.
+"""Calibration: what a score means: a probability, and a percentile among the data set's own outfits.
 
 A score is only an order. Two things make it readable, both measured on outfits that the model did not learn from:
 
@@ -99,9 +99,9 @@ class Scale:
             whole = int((dataset.outfits.splits == "valid").sum())
             silent = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
             log.warning(
-                "%s: %d of %d validation outfits can be used (%d have fewer than two items with features, %d no score, "
-                "%d cannot be corrupted by %s negatives); %d are needed to say what a score means, so there is no "
-                "probability and no percentile",
+                "%s: %d of %d validation outfits can be used (%d have fewer than two items with "
+                "features, %d have no score, %d cannot be corrupted by %s negatives); %d are needed to calibrate "
+                "scores, so there is no probability and no percentile",
                 dataset.path, served, whole, whole - len(valid), silent, len(valid) - silent - served, negatives, LEAST,
             )  # fmt: skip
             return None
@@ -158,7 +158,7 @@ class Scale:
                 raise ValueError("its lists do not fit each other")
             return cls(**values)
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is no scale of scores ({error}); build the index again") from None
+            raise DataError(f"this is not a valid calibration ({error}); build the index again") from None
 
 
 def cases(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from goeswith import __version__
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, resampled
-from goeswith.evaluate.measures import MEASURES, POOLED, Measure, Ranks
+from goeswith.evaluate.measures import MEASURES, POOLED, Measure, OtherMeasure, Ranks, other_measures
 from goeswith.files import fresh_file
 from goeswith.models import Chooser, Scorer
 
@@ -38,6 +38,8 @@ class Answers:
     scorer: str
     questions: Questions
     scores: np.ndarray
+    measures: tuple[str, ...] = ()
+    """Of other packages, beside those that are offered by entry points."""
 
     @property
     def ranks(self) -> Ranks:
@@ -73,6 +75,9 @@ class Answers:
                 belongs = pl.col("task").is_in([task for task in MEASURES if measure in MEASURES[task]])
                 value = pl.when(belongs & pl.col("label").is_null()).then(pl.Series(measure(ranks)))
                 frame = frame.with_columns(value.alias(str(measure)))
+        for other in other_measures(self.measures):
+            belongs = pl.col("task").is_in(other.tasks) & pl.col("label").is_null()
+            frame = frame.with_columns(pl.when(belongs).then(pl.Series(other(ranks))).alias(str(other)))
         return frame
 
 
@@ -98,8 +103,15 @@ class Report:
             self.rows.write_parquet(file, metadata={"scorer": self.scorer, "summary": json.dumps(self.summary)})
 
 
-def answer(scorer: Scorer, questions: Questions, progress: Callable[[int, int], None] | None = None) -> Answers:
+def answer(
+    scorer: Scorer,
+    questions: Questions,
+    progress: Callable[[int, int], None] | None = None,
+    measures: Iterable[str] = (),
+) -> Answers:
     """Score every candidate of every question; `progress` is told the scores done and in all.
+
+    measures: of other packages, by name or ``module:Name``, see `goeswith.evaluate.measures.other_measures`.
 
     Raises:
         DataError: there are no questions.
@@ -122,7 +134,7 @@ def answer(scorer: Scorer, questions: Questions, progress: Callable[[int, int], 
     silent = int(np.isnan(scores).sum())
     if silent:
         _log.warning("%s gave no score for %d of %d outfits; they count as wrong", scorer.name, silent, total)
-    return Answers(scorer.name, questions, scores)
+    return Answers(scorer.name, questions, scores, tuple(measures))
 
 
 def _choose(scorer: Chooser, questions: Questions, scores: np.ndarray, rows: int = 1 << 15) -> None:
@@ -245,20 +257,23 @@ def by_task(rows: pl.DataFrame) -> list[pl.DataFrame]:
     return rows.partition_by("task", "negatives", maintain_order=True)
 
 
-def measured(rows: pl.DataFrame) -> dict[Measure, Statistic]:
+def measured(rows: pl.DataFrame) -> dict[Measure | OtherMeasure, Statistic]:
     """Every measure of the rows of one task and strategy, as a function of how much each outfit weighs.
 
     Where the rows have a column ``weight``, a mean over them is weighted by it.
     """
     outfits = rows["outfit_id"].rank("dense").to_numpy().astype(np.int64) - 1
-    found: dict[Measure, Statistic] = {}
-    for measure in MEASURES[rows["task"][0]]:
+    others = other_measures(name for name in rows.columns if ":" in name)
+    measures: list[Measure | OtherMeasure] = [*MEASURES[rows["task"][0]]]
+    measures += [other for other in others if str(other) in rows.columns]
+    statistics: dict[Measure | OtherMeasure, Statistic] = {}
+    for measure in measures:
         if measure == POOLED:
-            found[measure] = _pooled(rows, outfits)
+            statistics[measure] = _pooled(rows, outfits)
         elif rows[str(measure)].count():
             weights = rows["weight"].to_numpy() if "weight" in rows.columns else None
-            found[measure] = mean(rows[str(measure)].fill_null(np.nan).to_numpy(), outfits, weights)
-    return found
+            statistics[measure] = mean(rows[str(measure)].fill_null(np.nan).to_numpy(), outfits, weights)
+    return statistics
 
 
 def _pooled(rows: pl.DataFrame, outfits: np.ndarray) -> Statistic:

@@ -1,4 +1,4 @@
-"""Outside: scores of other programs on our questions, which then stand in the same table as our own models.
+"""External: scores of other programs on our questions, shown in the same table as our own models.
 
 A file of them, CSV or Parquet, has one row a candidate: ``question_id``, ``candidate`` (its item id) or ``place``
 (0 is the first of the question's candidates), ``score``. A labelled outfit has one row, without candidate or place.
@@ -52,7 +52,7 @@ def read_answers(
 
     Raises:
         DataError: the file is no table of scores, gives one score twice, answers nothing, or is not complete and
-            that is not allowed; or a question id stands in two of the question files.
+            that is not allowed; or a question id is in two of the question files.
     """
     path = Path(path)
     given, key = _given(path)
@@ -115,7 +115,8 @@ def _parsed(path: Path, column: pl.Series, kind: pl.DataType, rows: pl.Series) -
     """
     if column.dtype.is_nested():
         raise DataError(
-            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor numbers; write it anew"
+            f"{path}, column {column.name!r}: it holds {column.dtype}, which is neither text nor "
+            "numbers; write the file again"
         )
     if kind == pl.String():
         return column.cast(pl.String).str.strip_chars().replace("", None)
@@ -127,7 +128,7 @@ def _parsed(path: Path, column: pl.Series, kind: pl.DataType, rows: pl.Series) -
     odd = is_odd(column, cast).arg_true()
     if len(odd):
         what = "a number" if kind.is_float() else "a whole number"
-        raise DataError(f"{path}, row {rows[odd[0]]}: {column.name} = {column[odd[0]]!r} is not {what}; mend the row")
+        raise DataError(f"{path}, row {rows[odd[0]]}: {column.name} = {column[odd[0]]!r} is not {what}; fix the row")
     return cast
 
 
@@ -141,7 +142,7 @@ def _slots(asked: Sequence[Questions], key: str) -> pl.DataFrame:
     twice = ids.filter(ids.is_duplicated())
     if len(twice):
         raise DataError(
-            f"question {twice[0]!r} stands in two of the question files; ask one of them at a time with --questions"
+            f"question {twice[0]!r} is in two of the question files; ask one of them at a time with --questions"
         )
     offered = pl.col("candidates") if key == "candidate" else pl.int_ranges(pl.col("candidates").list.len())
     alone = pl.lit([None], pl.List(KEYS[key]))  # a labelled outfit has one score, of no candidate
@@ -164,15 +165,16 @@ def _incomplete(path: Path, faults: dict[str, pl.DataFrame], key: str, total: in
     """What is wrong with a file, in one sentence with the first case of each."""
     words = {
         "missing": f"of {total} scores missing",
-        "not finite": "score(s) that are no finite number",
+        "not finite": "score(s) that are not finite numbers",
         "unknown questions": "row(s) of questions that are not asked",
         "unknown candidates": "row(s) of candidates that their question does not offer",
     }
     first = {fault: rows.row(0, named=True) for fault, rows in faults.items() if len(rows)}
     told = [f"{len(faults[fault])} {words[fault]} ({_case(row, key)})" for fault, row in first.items()]
     return (
-        f"{path} does not fit the questions, it has {', '.join(told)}; mend it, name the question files it is "
-        "about with --questions, or give --allow-incomplete: missing scores then count as wrong, other rows not at all"
+        f"{path} does not fit the questions: it has {', '.join(told)}; fix it, name the question "
+        "files it is about with --questions, or use --allow-incomplete: missing scores then count "
+        "as wrong and other rows are ignored"
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from goeswith import plugins
 from goeswith.errors import ConfigError
 
 
@@ -40,7 +42,7 @@ class Measure:
         """
         found = re.fullmatch(r"(accuracy|auc|pooled_auc|mrr)|(recall)@([1-9][0-9]*)", text)
         if not found:
-            raise ConfigError(f"there is no measure {text!r}; take accuracy, auc, pooled_auc, mrr or recall@k")
+            raise ConfigError(f"there is no measure {text!r}; choose accuracy, auc, pooled_auc, mrr or recall@k")
         return cls(found[1] or found[2], int(found[3] or 0))
 
     def __str__(self) -> str:
@@ -83,3 +85,48 @@ MEASURES = {
     "exhaustive": (Measure("auc"),),
 }
 """The measures of each task, the headline first. Whole outfits with a published label have `POOLED` alone."""
+
+
+@dataclass(frozen=True)
+class OtherMeasure:
+    """A measure of another package, which prints as the name that it is found by.
+
+    function: `Ranks` of Q questions → values (Q,), higher = better. tasks: of the questions that it belongs to.
+    """
+
+    name: str
+    function: Callable[[Ranks], np.ndarray]
+    tasks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __call__(self, ranks: Ranks) -> np.ndarray:
+        """Value (Q,) of each question; 0 where the truth is missing.
+
+        Raises:
+            ConfigError: the function does not give one number a question.
+        """
+        values = np.asarray(self.function(ranks), np.float64)
+        if values.shape != ranks.above.shape:
+            raise ConfigError(f"the measure {self.name!r} gave {values.shape} values for {len(ranks.above)} questions")
+        return np.where(ranks.missing, 0.0, values)
+
+
+def other_measures(names: Iterable[str] = ()) -> list[OtherMeasure]:
+    """The measures that installed packages offer, and those of `names`: a function of `Ranks` with ``tasks``.
+
+    Raises:
+        ConfigError: there is no measure of such a name, or it does not say its tasks.
+    """
+    measures = []
+    for name in dict.fromkeys([*plugins.offered("measures"), *names]):
+        function = plugins.load("measures", name)
+        if function is None:
+            others = plugins.names("measures", ()) or "none"
+            raise ConfigError(f"there is no measure {name!r}; packages offer: {others}")
+        tasks = tuple(getattr(function, "tasks", ()))
+        if not tasks or not set(tasks) <= set(MEASURES):
+            raise ConfigError(f"the measure {name!r} must have tasks, some of: {', '.join(MEASURES)}")
+        measures.append(OtherMeasure(name, function, tasks))
+    return measures

@@ -1,4 +1,4 @@
-"""Explaining: why a run says that a top and a bottom go together or not, in words: the student, the rules, both."""
+"""Pair explanation: why a run says that a top and a bottom go together or not: the student, the rules, both."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.rule_votes import Judged, judge, taught_scorer
-from goeswith.rules.rules import BOTTOM, TOP, Rule
+from goeswith.rules.rules import Rule
 from goeswith.train.run import Run
 from goeswith.train.scorers import TaughtScorer
 
@@ -53,15 +54,15 @@ class PairExplanation:
     silent: int
 
     def __str__(self) -> str:
-        start = f"The student puts this pair above {_percent(self.above)} of {self.others:,} bottoms for this top."
+        start = f"The student ranks this pair above {_percent(self.above)} of {self.others:,} bottoms for this top."
         count = len(self.voices)
         number = _COUNTS[count] if count < len(_COUNTS) else str(count)
-        rules = f"{number} rules speak of it" if count > 1 else f"{number} rule speaks of it"
+        rules = f"{number} rules apply to it" if count > 1 else f"{number} rule applies to it"
         told = f"{rules}: {', '.join(map(_told, self.voices))}" if count else rules
         if self.silent == self.others:
-            return f"{start} {told}{'' if count else ', nor of any of the others'}, so nothing changes."
-        join = "with them it stands" if count else "by what rules say of the other bottoms it stands"
-        change = f"its mean probability beside one of them goes from {_percent(self.p)} to {_percent(self.q)}"
+            return f"{start} {told}{'' if count else ', nor to any of the others'}, so nothing changes."
+        join = "with them it ranks" if count else "because of rules for the other bottoms it ranks"
+        change = f"its mean probability against one of them goes from {_percent(self.p)} to {_percent(self.q)}"
         return f"{start} {told}; {join} above {_percent(self.above_taught)} ({change})."
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,18 +88,18 @@ def explain_pair(
         CatalogueError: an item is unknown, or is no top or no bottom.
         DataError: an item has no features, the run cannot score the pair, or there is no other bottom.
     """
-    rows = _row(dataset, top, "top", TOP), _row(dataset, bottom, "bottom", BOTTOM)
+    rows = _row(dataset, top, "top", RULE_TOP), _row(dataset, bottom, "bottom", RULE_BOTTOM)
     taught = taught_scorer(run, dataset)
     for item_id, row in zip((top, bottom), rows, strict=True):
         if not taught.student.present[row]:
             encoder = run.config["encoder"]
-            remedy = f"goeswith encode {dataset.path} --encoder {encoder} says why"
-            raise DataError(f"item {item_id!r} has no {encoder} features, so nothing can be said of it; {remedy}")
+            remedy = f"goeswith encode {dataset.path} --encoder {encoder} shows why"
+            raise DataError(f"item {item_id!r} has no {encoder} features, so nothing can be said about it; {remedy}")
     score = float(taught.student.score(np.array([rows]), np.ones((1, 2), bool))[0])
     if np.isnan(score):
         raise DataError(
-            f"{run.path} cannot score {top!r} with {bottom!r}: it takes each category for the group that most of its "
-            "items have, and for it these are not a top and a bottom; correct the group of the category"
+            f"{run.path} cannot score {top!r} with {bottom!r}: it gives each category the group that most of its "
+            "items have, and by that these are not a top and a bottom; correct the group of the category"
         )
     others, judged = _against(taught, dataset, *rows, most, seed)
     if not len(others):
@@ -125,7 +126,7 @@ def _row(dataset: Dataset, item_id: str, side: str, groups: tuple[str, ...]) -> 
     group = found["group"][0]
     if group not in groups:
         raise CatalogueError(
-            f"item {item_id!r} is no {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
+            f"item {item_id!r} is not a {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
             "give the id of a top, then that of a bottom"
         )
     return int(found["row"][0])
@@ -135,7 +136,7 @@ def _against(
     taught: TaughtScorer, dataset: Dataset, top: int, bottom: int, most: int, seed: int
 ) -> tuple[np.ndarray, Judged]:
     """Other bottoms (M,) that the student can score, by chance, and what is said of the pair against each."""
-    able = dataset.catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy() & taught.student.present
+    able = dataset.catalogue.items["group"].is_in(RULE_BOTTOM).fill_null(False).to_numpy() & taught.student.present
     able[bottom] = False
     rows = np.flatnonzero(able)
     scores = taught.student.score(np.stack([np.full(len(rows), top), rows], axis=1), np.ones((len(rows), 2), bool))

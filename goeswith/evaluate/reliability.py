@@ -1,4 +1,4 @@
-"""Reliability: how far probabilities can be relied on, held against outfits that did not fit them."""
+"""Reliability: how well probabilities agree with how often outfits are real, on outfits that did not fit them."""
 
 from __future__ import annotations
 

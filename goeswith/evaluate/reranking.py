@@ -22,6 +22,8 @@ from scipy.special import logsumexp
 
 ALPHAS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 BETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+VARIETY = 0.85
+"""Share of the distinct first answers of the plain scores that a correction leaves."""
 SHRINK = 10.0
 """Imagined anchors whose mean is that of all items: items of pools with few anchors keep to it."""
 
@@ -94,14 +96,14 @@ def fit(
     alphas: Sequence[float] = ALPHAS,
     betas: Sequence[float] = BETAS,
     k: int = 10,
-    slack: float = 0.0,
+    variety: float = 0.0,
 ) -> Reranking:
     """The α and β of a grid with the best recall@k on validation gaps; of equals the smaller α, then the smaller β.
 
     Args:
         alphas, betas: what is tried, every one with every other.
-        slack: recall that may be given away for variety, in standard errors of the best one: of all settings that
-            have no less, the one with most distinct first answers. 1 is the usual rule for what is no worse.
+        variety: the least share of the distinct first answers of the plain scores (α = β = 0) that must be left.
+            Recall alone would offer bestsellers to everybody; the plain scores vary, and find less of what was worn.
     """
     blocks = [block for block in blocks if len(block.scores)]
     if not blocks:
@@ -109,12 +111,12 @@ def fit(
     tau = temperature(blocks)
     grid = [Reranking(alpha, beta, tau) for alpha, beta in product(sorted(alphas), sorted(betas))]
     recalls = np.array([recall(blocks, setting, k) for setting in grid])
-    gaps = sum(len(block.scores) for block in blocks)
-    error = (recalls.max() * (1 - recalls.max()) / gaps) ** 0.5
-    best = np.flatnonzero(recalls >= recalls.max() - slack * error - 1e-12)
-    if slack:
-        best = best[np.argsort([-distinct(blocks, grid[place]) for place in best], kind="stable")]
-    return grid[best[0]]
+    varied = np.ones(len(grid), bool)
+    if variety:
+        least = variety * distinct(blocks, Reranking(0.0, 0.0, tau))
+        varied = np.array([distinct(blocks, setting) >= least for setting in grid])
+        varied |= ~varied.any()  # a grid without the plain scores may have none
+    return grid[int(np.where(varied, recalls, -1.0).argmax())]
 
 
 def recall(blocks: Iterable[Judged], setting: Reranking, k: int = 10) -> float:

@@ -19,7 +19,7 @@ from goeswith import __version__
 from goeswith.evaluate.evaluate import Report, summarise
 from goeswith.evaluate.exhaustive import Places, exhaustive_auc, list_places
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import ALPHAS, BETAS, Judged, Reranking, fit, hub_means, log_popularity
+from goeswith.evaluate.reranking import ALPHAS, BETAS, VARIETY, Judged, Reranking, fit, hub_means, log_popularity
 from goeswith.evaluate.retrieval import Correction, Found, retrieve
 from goeswith.models import Scorer
 
@@ -158,7 +158,7 @@ def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.nda
     ]
     return {
         name: (
-            fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,), slack=float(hub)),
+            fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,), variety=VARIETY * hub),
             hubs,
         )
         for name, (popularity, hub) in FITTED.items()

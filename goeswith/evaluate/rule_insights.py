@@ -1,4 +1,4 @@
-"""Insights: what a run learned of its rules: how often each is active and right, how far it is trusted, and where."""
+"""Rule insights: how often each rule of a run is active and right, how far the run trusts it, and where."""
 
 from __future__ import annotations
 

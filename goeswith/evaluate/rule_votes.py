@@ -1,4 +1,4 @@
-"""Judging: what a student says of two candidates, what rules say, and how far each rule is trusted."""
+"""Rule votes: scores of a student for two candidates, the votes of the rules, and how far each rule is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds: what a model that was trained several times measured, with intervals over seeds and outfits, and differences.
+"""Seeds: the mean over several trainings of one model, with intervals over seeds and outfits, and paired differences.
 
 The bootstrap is hierarchical: a draw has outfits drawn with replacement, the same for everyone who answered the same
 questions, and of a model's seeds as many, drawn with replacement. So an interval tells the luck of the questions and
@@ -68,7 +68,9 @@ def _mean_of(name: str, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The line of the mean over seeds, from the line of each."""
     values = [float(line["value"]) for line in told]
     silent = max(line["unanswered"] for line in told)
-    fitted = {what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]}
+    fitted: dict[str, Any] = {
+        what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]
+    }
     value = float(np.mean(values))
     return {**told[0], "scorer": name, "value": value, "unanswered": silent, "seeds": values, **fitted}
 

@@ -65,7 +65,7 @@ def extremes(scorer: Scorer, dataset: Dataset, split: str = "test", count: int =
 
 
 def blanks(report: Report, questions: Questions, count: int = 4, seed: int = 0) -> tuple[list[Blank], list[Blank]]:
-    """FITB questions that a scorer answered rightly and wrongly, `count` of each, taken by chance and not chosen.
+    """FITB questions that a scorer answered correctly and wrongly, `count` of each, taken by chance and not chosen.
 
     Questions with a tie at the top or a missing score are in neither.
     """

@@ -1,4 +1,4 @@
-"""Bench: everything in a recipe trained, asked and compared, side by side, from where it stopped.
+"""Bench: trains, asks and compares all models of a recipe, side by side; resumes if interrupted.
 
 recipe.toml  runs/<model>-seed<s>/  teachers/  search/  results.json  results.md  results.tex  results.html  *.svg
 """
@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
@@ -23,19 +23,18 @@ import polars as pl
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import load_features
 from goeswith.data.freeze import freeze
-from goeswith.data.questions import Questions, read_info, read_questions
+from goeswith.data.questions import read_info, read_questions
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.audit import yardsticks
-from goeswith.evaluate.evaluate import Report, answer, report
-from goeswith.evaluate.retrieval_report import FITTED, FLOORS, Asked, ask, measure
+from goeswith.evaluate.evaluate import Report
+from goeswith.evaluate.retrieval_report import FITTED, ask
 from goeswith.evaluate.seeds import Mean, Sittings, means
-from goeswith.experiments.jobs import CORRECTED, RETRIEVAL, Job, answers_file, students, work
-from goeswith.experiments.recipes import GIVEN, WITH_RULES, Contender, Recipe
-from goeswith.experiments.results import Board, Row, Told
+from goeswith.experiments.recipes import GIVEN, WITH_RULES, Experiment, Recipe
+from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floors
 from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import search as search_settings
+from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, trainings, work
 from goeswith.files import fresh_file, read_json, sole
-from goeswith.models import Scorer
 from goeswith.tables import Column
 
 Say = Callable[[str], None]
@@ -46,7 +45,7 @@ _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 """One thread a process: for models as small as these several runs side by side beat one run on all cores."""
 
 
-def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, say: Say = print) -> Board:
+def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, say: Say = print) -> Scoreboard:
     """Train, ask and compare what a recipe says, and write its tables and figures to `out`.
 
     The same call goes on where a killed one stopped, and trains nothing twice. A model that cannot run stands in the
@@ -70,20 +69,20 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
         say(f"floors on {sum(map(len, asked)):,} questions in {len(asked)} files")
         floors = yardsticks(dataset, features)
         whole = ask(dataset, features.present)
-        rows = [_floor(name, scorer, asked, dataset, whole) for name, scorer in floors.items()]
+        rows = measure_floors(floors, asked, dataset, whole)
         with _processes(jobs) as pool:
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
-            rows += _contend(recipe, out, files, pool, say, retrieval=whole is not None)
+            rows += _experiments(recipe, out, files, pool, say, retrieval=whole is not None)
         if needed := _memory():  # the processes have ended: none is counted before
-            say(f"a process took {needed:.1f} GB at most; {jobs} of them worked side by side")
-        contenders = [row for row in rows if row.contender]
-        if contenders and not any(row.measured for row in contenders):
+            say(f"peak memory {needed:.1f} GB per process, {jobs} in parallel")
+        trained = [row for row in rows if row.experiment]
+        if trained and not any(row.measured for row in trained):
             raise ModelError(
-                f"no model of the recipe {recipe.name!r} could be measured, so what {out} has of it stays as it was; "
-                f"{contenders[0].name}, {contenders[0].failure}"
+                f"no model of the recipe {recipe.name!r} could be measured, so {out} keeps its earlier results; "
+                f"{trained[0].name}, {trained[0].failure}"
             )
-        board = Board(recipe, dataset, rows, [*absent])
+        board = Scoreboard(recipe, dataset, rows, [*absent])
         write_board(board, out)
         return board
 
@@ -100,7 +99,7 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
         path = folder / f"{'' if name.startswith(GIVEN) else prefix}{name}.parquet"
         if not path.exists() and name.startswith(GIVEN):
             have = ", ".join(sorted(file.stem for file in folder.glob("o*-*.parquet"))) or "none"
-            raise DataError(f"{dataset.path} has no questions {name!r} (there are: {have}); mend the recipe")
+            raise DataError(f"{dataset.path} has no questions {name!r} (there are: {have}); fix the recipe")
         if not path.exists():
             split, task, negatives = name.split("-")
             freeze(
@@ -112,98 +111,92 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
         else:
             absent.append(name)
     if not files:
-        raise DataError(f"{dataset.path} can serve none of the questions {', '.join(recipe.questions)}; choose others")
+        raise DataError(
+            f"{dataset.path} cannot provide any of the questions {', '.join(recipe.questions)}; choose others"
+        )
     return files, absent
 
 
 def _read(path: Path) -> Report:
-    told = read_info(path)
-    return Report(told["scorer"], pl.read_parquet(path, glob=False), json.loads(told["summary"]))
+    info = read_info(path)
+    return Report(info["scorer"], pl.read_parquet(path, glob=False), json.loads(info["summary"]))
 
 
-def _floor(name: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset, whole: Asked | None) -> Row:
-    reports = [report(answer(scorer, questions), dataset) for questions in asked]
-    if whole is not None and name in FLOORS:
-        reports += measure(scorer, whole)
-    name, kind = name.replace("_", " "), "ceiling" if name == "ceiling" else "floor"
-    return Row(name, kind, means(name, [reports]))
-
-
-def _contend(
+def _experiments(
     recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPoolExecutor, say: Say, *, retrieval: bool
 ) -> list[Row]:
-    """Train all contenders, teachers first, and gather what they answered: a row each, two where rules taught."""
-    wanted = students(recipe, out, files)
+    """Train all experiments, teachers first, and gather what they answered: a row each, two where rules taught."""
+    wanted = trainings(recipe, out, files)
     done = _train(wanted, pool, say)
     rows: list[Row] = []
-    for contender in recipe.models:
-        own = {seed: done[contender, seed] for seed in recipe.seeds}
-        failed = next((f"seed {seed}: {told}" for seed, told in own.items() if isinstance(told, str)), "")
-        told = [one for one in own.values() if isinstance(one, Told)]
-        for rules in (False, True) if contender.rules else (False,):
-            name = contender.name + (WITH_RULES if rules else "")
-            note = contender.note or " ".join(contender.settings)
-            jobs = [wanted[contender, seed][0] for seed in recipe.seeds] if not failed else []
-            measured = _means(name, jobs, [*files, RETRIEVAL] if retrieval else files, rules)
+    for experiment in recipe.models:
+        own = {seed: done[experiment, seed] for seed in recipe.seeds}
+        failed = next((f"seed {seed}: {outcome}" for seed, outcome in own.items() if isinstance(outcome, str)), "")
+        outcomes = [outcome for outcome in own.values() if isinstance(outcome, Outcome)]
+        for rules in (False, True) if experiment.rules else (False,):
+            name = experiment.name + (WITH_RULES if rules else "")
+            note = experiment.note or " ".join(experiment.settings)
+            trained = [] if failed else [wanted[experiment, seed] for seed in recipe.seeds]
+            measured = _means(name, trained, [*files, RETRIEVAL] if retrieval else files, rules)
             corrected = [
-                _means(f"{name} {title}", jobs, [file], rules)
+                _means(f"{name} {title}", trained, [file], rules)
                 for title, file in zip(FITTED, CORRECTED, strict=True)
-                if jobs and all(answers_file(job, file, rules).is_file() for job in jobs)
+                if trained and all(answers_file(training, file, rules).is_file() for training in trained)
             ]
-            rows.append(Row(name, contender.kind, measured, note, [] if rules else told, failed, contender, corrected))
+            rows.append(
+                Row(name, experiment.kind, measured, note, [] if rules else outcomes, failed, experiment, corrected)
+            )
     return rows
 
 
-def _means(name: str, jobs: Sequence[Job], files: Sequence[Path], rules: bool) -> dict[Column, Mean]:
-    """The means over seeds of what was answered; nothing without jobs."""
-    sittings: Sittings = [[_read(answers_file(job, file, rules)) for file in files] for job in jobs]
+def _means(name: str, trained: Sequence[Training], files: Sequence[Path], rules: bool) -> dict[Column, Mean]:
+    """The means over seeds of what was answered; nothing without a training."""
+    sittings: Sittings = [[_read(answers_file(training, file, rules)) for file in files] for training in trained]
     return means(name, sittings) if sittings else {}
 
 
 def _train(
-    wanted: dict[tuple[Contender, int], tuple[Job, Job | None]], pool: ProcessPoolExecutor, say: Say
-) -> dict[tuple[Contender, int], Told | str]:
+    wanted: dict[tuple[Experiment, int], Training], pool: ProcessPoolExecutor, say: Say
+) -> dict[tuple[Experiment, int], Outcome | str]:
     """What became of every training; students wait for their teachers only."""
-    lessons = dict.fromkeys(lesson for _, lesson in wanted.values() if lesson)
     try:
+        lessons = dict.fromkeys(training.lesson for training in wanted.values() if training.lesson)
         taught = {lesson: pool.submit(work, lesson) for lesson in lessons}
-        sent: dict[Future[Told | str], tuple[Contender, int]] = {}
-        done: dict[tuple[Contender, int], Told | str] = {}
-        for key, (job, lesson) in sorted(wanted.items(), key=lambda item: item[1][1] is not None):
-            teacher = taught[lesson].result() if lesson else None
+        sent: dict[Future[Outcome | str], tuple[Experiment, int]] = {}
+        done: dict[tuple[Experiment, int], Outcome | str] = {}
+        for key, training in sorted(wanted.items(), key=lambda item: item[1].lesson is not None):
+            teacher = taught[training.lesson].result() if training.lesson else None
             if isinstance(teacher, str):
                 done[key] = f"its teacher: {teacher}"
                 say(_line(*key, done[key]))
             else:
-                sent[pool.submit(work, job)] = key
+                sent[pool.submit(work, training)] = key
         for future in as_completed(sent):
-            key, told = sent[future], future.result()
-            lesson = wanted[key][1]
+            key, outcome = sent[future], future.result()
+            lesson = wanted[key].lesson
             teacher = taught[lesson].result() if lesson else None
-            if isinstance(told, Told) and isinstance(teacher, Told):
-                told = replace(told, seconds=told.seconds + teacher.seconds)
-            done[key] = told
-            say(_line(*key, told))
+            if isinstance(outcome, Outcome) and isinstance(teacher, Outcome):
+                outcome = replace(outcome, seconds=outcome.seconds + teacher.seconds)
+            done[key] = outcome
+            say(_line(*key, outcome))
     except BrokenProcessPool:
-        raise ModelError("a process that trained was killed, perhaps for want of memory; try fewer --jobs") from None
+        raise ModelError("a training process was killed, perhaps because memory ran out; try fewer --jobs") from None
     return done
 
 
-def _line(contender: Contender, seed: int, told: Told | str) -> str:
-    if isinstance(told, str):
-        return f"{contender.name}, seed {seed}: cannot run: {told}"
-    best = f"validation AUC {told.valid_auc:.3f}, best epoch {told.best_epoch} of {len(told.history)}"
-    return f"{contender.name}, seed {seed}: {best}, {told.seconds:.0f} s"
+def _line(experiment: Experiment, seed: int, outcome: Outcome | str) -> str:
+    why = "cannot run: " if isinstance(outcome, str) else ""
+    return f"{experiment.name}, seed {seed}: {why}{outcome}"
 
 
 def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor, say: Say) -> Recipe:
     """The recipe with the best settings that a search found for each model, searches side by side."""
-    wanted = dict.fromkeys(contender.like or contender for contender in recipe.models)
+    wanted = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
     sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in wanted}
     found = {}
-    for contender, future in sent.items():
-        found[contender] = future.result()
-        say(f"{contender.name}: {found[contender].told}")
+    for experiment, future in sent.items():
+        found[experiment] = future.result()
+        say(f"{experiment.name}: {found[experiment].summary}")
     models = [replace(c, settings=(*c.settings, *found[c.like or c].settings)) for c in recipe.models]
     return replace(recipe, models=tuple(models))
 
@@ -217,10 +210,10 @@ def held(out: Path, recipe: Recipe) -> Iterator[None]:
     """
     there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     if there and MARK not in there:
-        raise ModelError(f"{out} is no folder of a bench, it holds {min(there)}; choose a new folder for --out")
+        raise ModelError(f"{out} is not a bench folder, it holds {min(there)}; choose a new folder for --out")
     if there and (name := read_json(out / MARK, dict).get("name")) != recipe.name:
         raise ModelError(f"{out} holds the bench of the recipe {name!r}, not of {recipe.name!r}; choose another --out")
-    with sole(out, "another bench is at work in"):
+    with sole(out, "another bench is running in"):
         with fresh_file(out / MARK) as partial:
             partial.write_text(json.dumps(asdict(recipe), indent=2) + "\n")
         yield

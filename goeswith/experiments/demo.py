@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,56 +13,37 @@ from goeswith.data.dataset import Dataset, create
 from goeswith.data.encoders.encode import encode
 from goeswith.data.features import load_features
 from goeswith.data.freeze import freeze
-from goeswith.data.questions import read_questions
+from goeswith.data.questions import Questions, read_questions
 from goeswith.data.readers import read
 from goeswith.data.readers.sample import SMALLEST_ITEMS
 from goeswith.errors import DataError
 from goeswith.evaluate.audit import audit, yardsticks
+from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
-from goeswith.experiments.report import Comparison, Findings, page
-from goeswith.experiments.trials import Exam, Lab, Trial
+from goeswith.experiments.clock import Clock
+from goeswith.experiments.demo_experiments import (
+    ALONE,
+    ENCODER,
+    NO_GRAPH,
+    TEACHERS,
+    WAYS,
+    controls,
+    demo_recipe,
+    pairings,
+    verdict,
+)
+from goeswith.experiments.recipes import Experiment
+from goeswith.experiments.report import Findings, page
+from goeswith.experiments.results import Outcome, Row, Scoreboard, measure, measure_floors
+from goeswith.experiments.trainings import Training, outcome, trainings
 from goeswith.files import fresh_file, read_json
+from goeswith.models import Scorer
 from goeswith.shop.build import build_index
-from goeswith.tables import Line, column, difference, headlines, interval, long_table, plain
+from goeswith.tables import Line, column, difference, headlines, long_table, plain
+from goeswith.train.run import Run
 
-ENCODER = "efficientnet-lite0"
-LOOP = ("epochs=20", "patience=5", "batch_size=64")
-SETTINGS = {"teacher": ("rank=64", *LOOP), "add-gnn": ("hidden=64", "negatives=matched", *LOOP)}
-"""Small enough for minutes; students are trained on what the headline questions ask."""
 STAGES = 8
-EVERY = 5.0
-"""Seconds between two lines of progress."""
-
-DESIGNERS = Trial("teacher", "designers' pairs", model="teacher", data="designers")
-TEACHERS = (
-    DESIGNERS,
-    replace(DESIGNERS, folder="teacher-shuffled", name="the same pairs, shuffled", settings=("shuffled=true",)),
-    replace(DESIGNERS, folder="teacher-own", name="users' own pairs", data="users"),
-)
-ALONE = Trial("alone", "without knowledge", note="ADD-GNN with its graph, no teacher")
-NO_GRAPH = Trial("no-graph", "without knowledge or graph", settings=("steps=0",), note="scores from h⁰")
-WAYS = tuple(
-    Trial(way, f"knowledge by {way.replace('+', ' + ')}", teacher="teacher", settings=(f"carry={way}",), note=note)
-    for way, note in {
-        "masks": "all that the paper carries over",
-        "masks+initialisation": "the scorer starts from the teacher's",
-        "responses": "matches the teacher's ranking",
-    }.items()
-)
-
-
-def controls(way: Trial) -> tuple[Trial, ...]:
-    """Teachers that know nothing of designers, heard in the same way."""
-    same = replace(way, kind="control", note=way.name.removeprefix("knowledge "))
-    nothing = (*way.settings, "untrained=true")
-    return (
-        replace(
-            same, folder=f"untrained-{way.folder}", name="untrained teacher", teacher="designers", settings=nothing
-        ),
-        replace(same, folder=f"shuffled-{way.folder}", name="teacher of shuffled pairs", teacher="teacher-shuffled"),
-        replace(same, folder=f"own-{way.folder}", name="teacher of users' own pairs", teacher="teacher-own"),
-    )
 
 
 def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], index: bool = False) -> Path:
@@ -84,8 +64,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     Raises:
         DataError: `out` holds a sample of other outfits or of another seed, or something that is no demo.
     """
-    clock = Clock(say)
-    clock.stage("draw a wardrobe, and outfits by designers and by users")
+    clock = Clock(say, STAGES)
+    clock.stage("generate a wardrobe, with outfits by designers and by users")
     drawn = _draw(out, outfits, seed, clock)
     clock.stage(f"encode the pictures ({ENCODER})")
     encoded = encode(drawn, ENCODER, progress=clock.progress("pictures"))
@@ -94,53 +74,58 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     features = load_features(dataset, ENCODER)
     clock.stage("freeze questions about the users' outfits")
     files = _freeze(dataset, seed, clock)
-    clock.stage("audit: which shortcut solves them?")
+    clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")
 
-    common = {model: (*settings, f"seed={seed}") for model, settings in SETTINGS.items()}
-    lab = Lab(drawn.path, out / "runs", ENCODER, common, clock.note)
+    bench = _Bench(drawn.path, out, seed, clock)
     clock.stage("train teachers")
-    lab.train(TEACHERS)
-    clock.stage("train students: without knowledge, without graph, and by each way to carry knowledge")
-    lab.train((ALONE, NO_GRAPH, *WAYS))
-    best = max(WAYS, key=lab.valid_auc)
+    bench.train_teachers((WAYS[0], *controls(WAYS[0])))
+    clock.stage("train students: without knowledge, without graph, and with each way to transfer knowledge")
+    bench.train((ALONE, NO_GRAPH, *WAYS))
+    best = max(WAYS, key=bench.valid_auc)
     clock.stage(f"train controls: other teachers, {best.name} (the best way on validation)")
-    lab.train(controls(best))
+    bench.train(controls(best))
 
     clock.stage("measure and report")
-    exam = Exam(dataset, [read_questions(file, dataset.catalogue) for file in files])
+    asked = [read_questions(file, dataset.catalogue) for file in files]
     floors = yardsticks(dataset, features)
     oracle = floors.pop("ceiling")
-    for name, floor in floors.items():
-        exam.take(floor, name.replace("_", " "), "floor")
-    for trial, run in lab.runs.items():
-        if trial not in TEACHERS:
-            exam.take(run.scorer(dataset, features), trial.name, trial.kind, trial.note)
-    exam.take(oracle, "oracle", "ceiling", "the true taste, which drew the outfits")
-    compared = _compare(exam, best)
-    sentence = verdict(best.name, {pair: exam.headline(lines) for pair, lines in compared.items()})
-    _tell(exam, compared, sentence, say)
+    rows = measure_floors(floors, asked, dataset)
+    for experiment in bench.experiments:
+        scorer = Run(bench.students[experiment].out).scorer(dataset, features)
+        rows.append(measure(experiment.name, experiment.kind, scorer, asked, dataset, experiment.note))
+    rows.append(measure("oracle", "ceiling", oracle, asked, dataset, "the true taste that generated the outfits"))
+    board = Scoreboard(demo_recipe(drawn.path, seed, bench.experiments), dataset, rows)
+    board = replace(board, recipe=replace(board.recipe, pairings=pairings(best, _strongest_floor(board))))
+    sentence = verdict(best.name, _headlines(board))
+    _say_results(board, sentence, say)
     with fresh_file(out / "results.json") as partial:
-        told = [line for lines in compared.values() for line in lines]
-        partial.write_text(json.dumps({"verdict": sentence, "lines": exam.lines, "compared": told}, indent=2) + "\n")
+        compared = [line for comparison in board.comparisons for line in comparison.lines]
+        partial.write_text(
+            json.dumps({"verdict": sentence, "lines": board.lines, "compared": compared}, indent=2) + "\n"
+        )
 
-    shown = max((ALONE, NO_GRAPH, *WAYS), key=lab.valid_auc)
-    scorer = lab.runs[shown].scorer(dataset, features)
+    shown = max((ALONE, NO_GRAPH, *WAYS), key=bench.valid_auc)
+    scorer = Run(bench.students[shown].out).scorer(dataset, features)
     likes, dislikes = extremes(scorer, dataset)
-    right, wrong = blanks(*exam.paper(shown.name), seed=seed)
+    right, wrong = blanks(*headline_answers(rows, scorer, asked, dataset), seed=seed)
     findings = Findings(
-        entries=exam.entries,
+        rows=rows,
         verdict=sentence,
-        lead=f"A wardrobe of {len(dataset.catalogue):,} items was drawn, and {outfits:,} outfits were put together by "
+        lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. Teachers learned from the designers' tops and "
         "bottoms, students from the users' outfits. The true taste is known, so there is a ceiling.",
-        comparisons=[Comparison(f"{first} − {second}", lines) for (first, second), lines in compared.items()],
+        comparisons=board.comparisons,
         audits=audited.verdicts,
         curves={
-            "Students, on matched corruptions of users' outfits": lab.curves("add-gnn"),
-            "Teachers, on other tops or bottoms of their own pairs": lab.curves("teacher"),
+            "Students, on matched corruptions of users' outfits": {
+                experiment.name: bench.outcomes[training].history for experiment, training in bench.students.items()
+            },
+            "Teachers, on other tops or bottoms of their own pairs": {
+                name: bench.outcomes[training].history for name, training in bench.teachers.items()
+            },
         },
         shown=f"the student {shown.name}",
         best=likes,
@@ -148,70 +133,13 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
         right=right,
         wrong=wrong,
         reliability=calibrated(scorer, dataset, seed=seed),
-        commands=[*_commands(out, outfits, seed), *lab.commands()],
+        commands=[*_commands(out, outfits, seed), *(training.command for training in bench.outcomes)],
     )
-    written = page(dataset, findings, out / "report.html", heading="What goes with what, on a drawn wardrobe")
+    written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if index:
-        build_index(lab.runs[shown], dataset, out / "index", say=clock.note)
+        build_index(Run(bench.students[shown].out), dataset, out / "index", say=clock.note)
     return written
-
-
-def verdict(best: str, found: Mapping[tuple[str, str], Line]) -> str:
-    """What paired differences say of knowledge, of the graph, and of learning at all: one sentence, from intervals.
-
-    Args:
-        best: the way to carry knowledge that validation chose.
-        found: (first, second) → difference on the headline questions. Of `best` there are those to the student
-            without knowledge, then to its controls, and last to the strongest floor.
-    """
-    taught, *against, learned = (line for (first, _), line in found.items() if first == best)
-    said = f"designers' {best} {_effect(taught)}"
-    if taught["low"] > 0:
-        even = [line["against"] for line in against if line["low"] <= 0]
-        said += f", but not clearly more than {' or '.join(even)}" if even else ", and more than every control"
-    level = "beats" if learned["low"] > 0 else "loses to" if learned["high"] < 0 else "does not clearly beat"
-    return (
-        f"On {taught['n']} {taught['negatives']} {_ASKED[taught['task']]} questions, with one training seed, {said}; "
-        f"the graph {_effect(found[ALONE.name, NO_GRAPH.name])}; "
-        f"and the taught student {level} the strongest floor, {learned['against']} ({interval(learned)})."
-    )
-
-
-_ASKED = {"fitb": "fill-in-the-blank", "compat": "compatibility"}
-
-
-def _effect(line: Line) -> str:
-    word = "helps" if line["low"] > 0 else "hurts" if line["high"] < 0 else "makes no difference that they can show"
-    return f"{word} ({interval(line)})"
-
-
-class Clock:
-    """Says every line with the time since the start, and counts the stages."""
-
-    def __init__(self, say: Callable[[str], None], total: int = STAGES) -> None:
-        self.say, self.total, self.started, self.stages, self.last = say, total, time.monotonic(), 0, 0.0
-
-    def stage(self, text: str) -> None:
-        """Begin a stage."""
-        self.stages += 1
-        self.note(text, f"{self.stages}/{self.total}")
-
-    def note(self, text: str, lead: str = "   ") -> None:
-        """Say something of the stage."""
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-        self.say(f"{minutes}:{seconds:02d}  {lead}  {text}")
-
-    def progress(self, what: str) -> Callable[[int, int], None]:
-        """A callback (done, total) that speaks every `EVERY` seconds."""
-
-        def told(done: int, total: int) -> None:
-            if time.monotonic() - self.last > EVERY:
-                self.last = time.monotonic()
-                self.note(f"{done:,} of {total:,} {what}")
-
-        self.last = time.monotonic()
-        return told
 
 
 def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
@@ -219,7 +147,7 @@ def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
     asked, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
     there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     if there and described.name not in there:
-        raise DataError(f"{out} is no folder of a demo, it holds {min(there)}; choose a new folder for --out")
+        raise DataError(f"{out} is not a demo folder, it holds {min(there)}; choose a new folder for --out")
     if folder.exists():
         if (held := read_json(described, dict)) != asked:
             raise DataError(f"{folder} holds a sample of {held}, not of {asked}; choose another --out or remove {out}")
@@ -252,27 +180,82 @@ def _freeze(dataset: Dataset, seed: int, clock: Clock) -> list[Path]:
     return [file.path for file in written if "-test-" in file.path.name]
 
 
-def _compare(exam: Exam, best: Trial) -> dict[tuple[str, str], list[Line]]:
-    """What each way to carry knowledge adds, what its controls add, what the graph adds, what learning adds."""
-    pairs = [
-        *((way.name, ALONE.name) for way in WAYS),
-        *((best.name, control.name) for control in controls(best)),
-        (ALONE.name, NO_GRAPH.name),
-        (best.name, exam.strongest("floor")),
-    ]
-    return {pair: exam.compare(*pair) for pair in pairs}
+class _Bench:
+    """The demo's trainings, one after the other in this process; finished ones are taken as they are."""
+
+    def __init__(self, sample: Path, out: Path, seed: int, clock: Clock) -> None:
+        self.sample, self.out, self.seed, self.clock = sample, out, seed, clock
+        self.outcomes: dict[Training, Outcome] = {}
+        self.teachers: dict[str, Training] = {}
+        self.students: dict[Experiment, Training] = {}
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        """What was trained, as it is written above, without the settings that all have."""
+        return list(self.students)
+
+    def train_teachers(self, experiments: Sequence[Experiment]) -> None:
+        """Train the teachers of some experiments."""
+        for experiment, training in zip(experiments, self._trainings(experiments), strict=True):
+            if training.lesson:
+                name = TEACHERS[experiment.teacher]
+                self.teachers[name] = training.lesson
+                self._train(name, training.lesson)
+
+    def train(self, experiments: Sequence[Experiment]) -> None:
+        """Train students whose teachers are trained."""
+        for experiment, training in zip(experiments, self._trainings(experiments), strict=True):
+            self.students[experiment] = training
+            self._train(experiment.name, training)
+
+    def valid_auc(self, experiment: Experiment) -> float:
+        """What a student reached on validation outfits."""
+        return self.outcomes[self.students[experiment]].valid_auc
+
+    def _trainings(self, experiments: Sequence[Experiment]) -> list[Training]:
+        return list(trainings(demo_recipe(self.sample, self.seed, experiments), self.out).values())
+
+    def _train(self, name: str, training: Training) -> None:
+        self.outcomes[training] = outcome(training.run())
+        self.clock.note(f"{name}: {self.outcomes[training]}")
 
 
-def _tell(
-    exam: Exam, compared: Mapping[tuple[str, str], list[Line]], sentence: str, say: Callable[[str], None]
-) -> None:
+def headline_answers(
+    rows: Sequence[Row], scorer: Scorer, asked: Sequence[Questions], dataset: Dataset
+) -> tuple[Report, Questions]:
+    """What a scorer answers to the questions of the rows' headline, and these questions."""
+    what = headlines([line for row in rows for line in row.lines])[-1]
+    reports = ((report(answer(scorer, questions), dataset), questions) for questions in asked)
+    return next(pair for pair in reports if column(pair[0].summary[0]) == what)
+
+
+def _strongest_floor(board: Scoreboard) -> str:
+    """The name of the floor that is best at the headline."""
+    floor = board.best(board.headline, "floor") if board.headline else None
+    if floor is None:
+        raise DataError("no floor could be measured; draw more outfits")
+    return floor.name
+
+
+def _headlines(board: Scoreboard) -> dict[tuple[str, str], Line]:
+    """(First, second) → their difference on the headline questions."""
+    return {
+        (compared.first, compared.second): line
+        for compared in board.comparisons
+        for line in compared.lines
+        if column(line) == board.headline
+    }
+
+
+def _say_results(board: Scoreboard, sentence: str, say: Callable[[str], None]) -> None:
     """Say the table of the headlines, the comparisons and the verdict."""
-    columns = headlines(exam.lines)
-    shown = [line for what in columns for line in exam.lines if column(line) == what]
+    columns = headlines(board.lines)
+    shown = [line for what in columns for line in board.lines if column(line) == what]
     say("\n" + plain(*long_table(shown)) + "\n")
-    for (first, second), lines in compared.items():
-        told = [f"{' '.join(column(line))} {difference(line)}" for line in lines if column(line) in columns]
-        say(f"{first} − {second}: {'; '.join(told)}")
+    for compared in board.comparisons:
+        lines = [line for line in compared.lines if column(line) in columns]
+        numbers = [f"{' '.join(column(line))} {difference(line)}" for line in lines]
+        say(f"{compared.name}: {'; '.join(numbers)}")
     say(f"\n{sentence}\n")
 
 

@@ -1,4 +1,4 @@
-"""Demo over data of one's own: an imported data set encoded, asked, learned from, measured and indexed."""
+"""Demo data: the demo over your own data: an imported data set encoded, asked, learned from, measured and indexed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from goeswith.errors import DataError
 from goeswith.evaluate.audit import audit, yardsticks
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
-from goeswith.experiments.demo import ENCODER, SETTINGS, Clock
+from goeswith.experiments.clock import Clock
+from goeswith.experiments.demo import headline_answers
+from goeswith.experiments.demo_experiments import ENCODER, SETTINGS
 from goeswith.experiments.report import Findings, page
-from goeswith.experiments.trials import Exam
+from goeswith.experiments.results import measure, measure_floors
+from goeswith.experiments.trainings import outcome
 from goeswith.files import sole
 from goeswith.shop.build import build_index
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 STAGES = 6
 TEXTS = "words"
@@ -46,7 +49,7 @@ def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path
     dataset, clock = Dataset(data), Clock(say, STAGES)
     for split in ("train", "valid", "test"):
         dataset.outfits.split(split)  # told before anything is computed
-    with sole(out, "another demo is at work in"):
+    with sole(out, "another demo is running in"):
         return _demo(dataset, data, out, seed, clock)
 
 
@@ -56,29 +59,30 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     clock.stage("test questions")
     files = _asked(dataset, seed)
     clock.note(", ".join(file.stem for file in files))
-    clock.stage("audit: which shortcut solves them?")
+    clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")
     clock.stage("train add-gnn")
     settings = [*SETTINGS["add-gnn"], f"seed={seed}"]
     run = train("add-gnn", dataset, out / "run", settings=settings, encoder=encoder)
-    result = run.config["result"]
-    clock.note(f"validation AUC {result['valid_auc']:.3f}, best epoch {result['best_epoch']} of {result['epochs']}")
+    trained = outcome(run)
+    clock.note(str(trained))
 
     clock.stage("measure and report")
-    exam = Exam(dataset, [read_questions(file, dataset.catalogue) for file in files])
-    for name, floor in yardsticks(dataset, features).items():
-        exam.take(floor, name.replace("_", " "), "ceiling" if name == "ceiling" else "floor")
+    asked = [read_questions(file, dataset.catalogue) for file in files]
     scorer = run.scorer(dataset, features)
-    exam.take(scorer, SHOWN, "model", "add-gnn without a teacher")
+    rows = [
+        *measure_floors(yardsticks(dataset, features), asked, dataset),
+        measure(SHOWN, "model", scorer, asked, dataset, "add-gnn without a teacher"),
+    ]
     likes, dislikes = extremes(scorer, dataset)
-    right, wrong = blanks(*exam.paper(SHOWN), seed=seed)
+    right, wrong = blanks(*headline_answers(rows, scorer, asked, dataset), seed=seed)
     findings = Findings(
-        entries=exam.entries,
+        rows=rows,
         lead="One model trained with the demo's small settings, beside floors that know nothing of fashion.",
         audits=audited.verdicts,
-        curves={"On corruptions of validation outfits": {SHOWN: result["history"]}},
+        curves={"On corruptions of validation outfits": {SHOWN: trained.history}},
         shown=SHOWN,
         best=likes,
         worst=dislikes,
@@ -103,8 +107,8 @@ def _encoded(dataset: Dataset, clock: Clock) -> str:
         return encoder
     encoder = ENCODER if dataset.catalogue.items["image"].count() else TEXTS
     clock.stage(f"encode ({encoder})")
-    told = encode(dataset, encoder, progress=clock.progress("items"))
-    clock.note(f"{told.encoded:,} items encoded, {len(told.excluded)} left out")
+    encoded = encode(dataset, encoder, progress=clock.progress("items"))
+    clock.note(f"{encoded.encoded:,} items encoded, {len(encoded.excluded)} left out")
     return encoder
 
 

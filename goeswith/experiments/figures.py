@@ -69,7 +69,7 @@ def reliability_curve(told: Mapping[str, Reliability], out: Path) -> Path:
             for part in one.bins:
                 axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
                 axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
-            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="probability told", ylabel="share that was true")
+            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="predicted probability", ylabel="observed frequency")
             axes.set_title(f"{name}\nBrier {one.brier:.3f}, calibration error {one.ece:.3f}")
             axes.tick_params(length=0)
     return out
@@ -89,7 +89,7 @@ def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float 
     from matplotlib.figure import Figure
 
     if out.suffix not in (".svg", ".png", ".pdf"):
-        raise DataError(f"{out} is no picture; name it .svg, .png or .pdf")
+        raise DataError(f"{out} is not a picture; name it .svg, .png or .pdf")
     with rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)

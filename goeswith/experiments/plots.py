@@ -1,4 +1,4 @@
-"""Charts: what a bench measured as pictures, with 95 % intervals by outfit."""
+"""Plots: the results of a bench as figures, with 95 % intervals by outfit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goeswith.tables import Column, column, headlines, title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from goeswith.experiments.results import Board, Row
+    from goeswith.experiments.results import Row, Scoreboard
 
 WARM = "#b3261e"
 _COLOURS = {"floor": QUIET, "ceiling": QUIET, "model": ACCENT, "control": WARM}
@@ -23,47 +23,47 @@ COSTS = {
     "pairs_per_second": "pairs a second in training",
     "parameters": "parameters",
 }
-"""Property of `goeswith.experiments.scoreboard.Told` → what its axis is called."""
+"""Property of `goeswith.experiments.results.Outcome` → what its axis is called."""
 ACROSS = 4
 """Panels side by side where there is one for each model."""
 
 
-def draw(board: Board, out: Path) -> dict[str, Path]:
+def draw(board: Scoreboard, out: Path) -> dict[str, Path]:
     """Draw all that there are numbers for; caption → SVG file."""
     lines = [line for row in board.rows for line in row.lines]
     columns = headlines(lines) or board.columns[:1]
-    models = [row for row in board.rows if row.told]
-    found = {"The numbers, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
+    models = [row for row in board.rows if row.outcomes]
+    drawn = {"Results, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
     if models:
-        found["What they cost"] = costs(models, columns, out / "costs.svg")
-        found["How they learned"] = learning(models, out / "learning.svg")
+        drawn["Cost"] = costs(models, columns, out / "costs.svg")
+        drawn["Learning curves"] = learning(models, out / "learning.svg")
     if board.comparisons:
-        found["What makes a difference"] = differences(board, columns, out / "differences.svg")
+        drawn["Comparisons"] = differences(board, columns, out / "differences.svg")
     points = over_attributes(models, columns)
     if points:
-        found["The numbers against K, the number of attributes"] = k_curve(points, out / "k.svg")
-    return found
+        drawn["Results against K, the number of attributes"] = k_curve(points, out / "k.svg")
+    return drawn
 
 
-def accuracy(board: Board, columns: Sequence[Column], out: Path) -> Path:
+def accuracy(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path:
     """A dot with its interval for each row, one panel a column."""
     rows = [row for row in board.rows if row.measured]
     with sheet(out, 1, len(columns), 4.4, 0.8 + 0.2 * len(rows)) as panels:
         for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
-            told = [row for row in rows if what in row.measured]
-            lines = [row.measured[what].line for row in told]
-            _dots(axes, lines, "value", [_COLOURS[row.kind] for row in told])
-            _names(axes, [row.name if at == 0 else "" for row in told])
+            shown = [row for row in rows if what in row.measured]
+            lines = [row.measured[what].line for row in shown]
+            _dots(axes, lines, "value", [_COLOURS[row.kind] for row in shown])
+            _names(axes, [row.name if at == 0 else "" for row in shown])
             axes.set_title(title(what).replace(", ", "\n"))
     return out
 
 
-def differences(board: Board, columns: Sequence[Column], out: Path) -> Path:
+def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path:
     """A bar with its interval for each comparison, one panel a column; bars that leave out zero are filled."""
-    told = board.comparisons
-    with sheet(out, 1, len(columns), 4.8, 0.8 + 0.32 * len(told)) as panels:
+    compared = board.comparisons
+    with sheet(out, 1, len(columns), 4.8, 0.8 + 0.32 * len(compared)) as panels:
         for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
-            lines = [line for *_, lines in told for line in lines if column(line) == what]
+            lines = [line for comparison in compared for line in comparison.lines if column(line) == what]
             sure = [line["low"] > 0 or line["high"] < 0 for line in lines]
             places = range(len(lines))
             axes.barh(
@@ -72,7 +72,7 @@ def differences(board: Board, columns: Sequence[Column], out: Path) -> Path:
             )  # fmt: skip
             axes.hlines(places, *zip(*((x["low"], x["high"]) for x in lines), strict=True), color=INK, linewidth=1.1)
             axes.axvline(0, color=QUIET, linewidth=0.8)
-            _names(axes, [f"{first}\n− {second}" if at == 0 else "" for first, second, *_ in told])
+            _names(axes, [f"{c.first}\n− {c.second}" if at == 0 else "" for c in compared])
             axes.set_title(title(what).replace(", ", "\n"))
     return out
 
@@ -92,7 +92,7 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
                 if (x := row.usual(cost)) is None:
                     continue
                 line, colour = row.measured[what].line, _COLOURS[row.kind]
-                if row.kind == "control" or (row.contender and row.contender.like):
+                if row.kind == "control" or (row.experiment and row.experiment.like):
                     axes.plot(x, line["value"], "o", color=colour, alpha=0.5, markersize=2)
                     continue
                 axes.vlines(x, line["low"], line["high"], color=colour, alpha=0.35, linewidth=1.6)
@@ -114,7 +114,7 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
     """Validation AUC by epoch, one panel a model with all its seeds, behind them in grey where all models were."""
     from matplotlib.ticker import MaxNLocator
 
-    curves = {row.name: [[epoch["valid_auc"] for epoch in told.history] for told in row.told] for row in rows}
+    curves = {row.name: [[epoch["valid_auc"] for epoch in outcome.history] for outcome in row.outcomes] for row in rows}
     every = [curve for own in curves.values() for curve in own]
     epochs = range(max(map(len, every)))
     there = ([curve[at] for curve in every if len(curve) > at] for at in epochs)
@@ -138,15 +138,15 @@ def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict
     """Lines with their ``attributes`` = K, of the models that differ in K alone; none if only one K is there."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        if row.contender and row.told and row.told[0].attributes is not None:
-            same = tuple(s for s in row.contender.settings if not s.replace(" ", "").startswith("attributes="))
-            key = row.contender.model, row.contender.teacher, row.contender.rules, same
+        if row.experiment and row.outcomes and row.outcomes[0].attributes is not None:
+            same = tuple(s for s in row.experiment.settings if not s.replace(" ", "").startswith("attributes="))
+            key = row.experiment.model, row.experiment.teacher, row.experiment.rules, same
             groups.setdefault(key, []).append(row)
-    most = max(groups.values(), key=lambda group: len({row.told[0].attributes for row in group}), default=[])
-    if len({row.told[0].attributes for row in most}) < 2:
+    most = max(groups.values(), key=lambda group: len({row.outcomes[0].attributes for row in group}), default=[])
+    if len({row.outcomes[0].attributes for row in most}) < 2:
         return []
     return [
-        {**mean.line, "attributes": row.told[0].attributes}
+        {**mean.line, "attributes": row.outcomes[0].attributes}
         for row in most
         for what, mean in row.measured.items()
         if what in columns

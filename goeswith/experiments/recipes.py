@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from goeswith import plugins
 from goeswith.config import override
 from goeswith.data.freeze import CHOICES
 from goeswith.data.negatives import STRATEGIES
 from goeswith.errors import ConfigError
-from goeswith.models import MODELS, model_classes
+from goeswith.models import MODELS, is_model, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import DesignersConfig
 from goeswith.train.loop import TrainConfig
@@ -26,7 +27,7 @@ designers'."""
 KINDS = ("model", "control")
 GIVEN = ("official-", "own-")
 """How the names of question files begin that a bench takes as they are: published ones, and your own."""
-WITH_RULES = ", with rules at hand"
+WITH_RULES = ", with rules at test time"
 """What the name of a model that rules taught is followed by where it may look at them while it answers."""
 
 TINY = (
@@ -50,13 +51,13 @@ _TESTS = {"text": str, "whole number": int, "table": dict}
 
 
 @dataclass(frozen=True)
-class Contender:
+class Experiment:
     """One model of a recipe: a row of its tables.
 
     name: what reports call it. model: one of `goeswith.models.MODELS`. kind: one of `KINDS`.
     teacher: one of `TEACHERS`, or empty. rules: a rule file, or empty. note: a few words for the reports.
-    settings: all of them but the seed: the recipe's own that the model has, then the contender's.
-    like: the contender whose settings it takes where settings are searched, so that the two differ in one thing.
+    settings: all of them but the seed: the recipe's own that the model has, then the experiment's.
+    like: the experiment whose settings it takes where settings are searched, so that the two differ in one thing.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Contender:
     rules: str = ""
     settings: tuple[str, ...] = ()
     note: str = ""
-    like: Contender | None = None
+    like: Experiment | None = None
 
     @property
     def slug(self) -> str:
@@ -115,7 +116,7 @@ class Recipe:
     name: str
     dataset: str
     questions: tuple[str, ...]
-    models: tuple[Contender, ...]
+    models: tuple[Experiment, ...]
     designers: str = ""
     encoder: str | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -126,12 +127,12 @@ class Recipe:
 
         It shows that all of it runs; its numbers mean nothing.
         """
-        models: dict[str, Contender] = {}
-        for contender in self.models:
-            known = _known(contender)
+        models: dict[str, Experiment] = {}
+        for experiment in self.models:
+            known = _known(experiment)
             small = tuple(setting for setting in TINY if setting.partition("=")[0] in known)
-            like = models[contender.like.name] if contender.like else None
-            models[contender.name] = replace(contender, settings=(*contender.settings, *small), like=like)
+            like = models[experiment.like.name] if experiment.like else None
+            models[experiment.name] = replace(experiment, settings=(*experiment.settings, *small), like=like)
         return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], models=tuple(models.values()))
 
     def only(self, names: Sequence[str]) -> Recipe:
@@ -140,7 +141,7 @@ class Recipe:
         Raises:
             ConfigError: it has no model of that name.
         """
-        there = [contender.name for contender in self.models]
+        there = [experiment.name for experiment in self.models]
         for name in names:
             if name not in there:
                 raise ConfigError(f"recipe {self.name!r} has no model {name!r}; {_near(name, there)}")
@@ -163,7 +164,7 @@ def read_recipe(path: str | Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path} ({getattr(error, 'strerror', '') or error})") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML ({error}); mend the line") from None
+        raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
     return _Page(path, text.splitlines()).recipe(told)
 
 
@@ -178,7 +179,7 @@ class _Page:
         self.check(told, _TOP, ("name", "dataset", "questions", "model"))
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", told["name"]):
             raise self.fault("name must be letters, digits, '-', '_' and '.', for it names a folder", "name")
-        models = [self.contender(table, place, told) for place, table in enumerate(told["model"])]
+        models = [self.experiment(table, place, told) for place, table in enumerate(told["model"])]
         models = self.settled(models, told)
         seeds = tuple(told.get("seeds", (0, 1, 2)))
         if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
@@ -195,59 +196,59 @@ class _Page:
             pairings=tuple(pairings),
         )
 
-    def contender(self, table: dict[str, Any], place: int, told: dict[str, Any]) -> Contender:
+    def experiment(self, table: dict[str, Any], place: int, told: dict[str, Any]) -> Experiment:
         """A [[model]] as it stands, without the recipe's own settings."""
         section = ("model", place)
         self.check(table, _MODEL, ("name", "model"), section)
         for field, choices in (("model", MODELS), ("teacher", TEACHERS), ("kind", KINDS)):
             value = table.get(field)
-            if value is not None and value not in choices:
+            if value is not None and value not in choices and not (field == "model" and is_model(value)):
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
         plain = {name: value for name, value in table.items() if name not in ("set", "like")}
-        found = Contender(**plain, settings=tuple(table.get("set", ())))
+        found = Experiment(**plain, settings=tuple(table.get("set", ())))
         if not found.slug:
             raise self.fault("name has no letter or digit; give the model one", "name", section)
         if found.teacher not in ("", "own") and not told.get("designers"):
             raise self.fault(f"teacher {found.teacher!r} needs the recipe's field designers", "teacher", section)
         return found
 
-    def settled(self, models: list[Contender], told: dict[str, Any]) -> list[Contender]:
-        """The contenders with all their settings: the recipe's own go to those that have them."""
-        known = [_known(contender) for contender in models]
+    def settled(self, models: list[Experiment], told: dict[str, Any]) -> list[Experiment]:
+        """The experiments with all their settings: the recipe's own go to those that have them."""
+        known = [_known(experiment) for experiment in models]
         for setting in told.get("set", []):
             field = setting.partition("=")[0].strip()
             if not any(field in names for names in known):
                 raise self.fault(f"no model here has the setting {field!r}; {_near(field, set().union(*known))}", field)
-        found: list[Contender] = []
-        for place, (contender, names) in enumerate(zip(models, known, strict=True)):
+        found: list[Experiment] = []
+        for place, (experiment, names) in enumerate(zip(models, known, strict=True)):
             common = [s for s in told.get("set", []) if s.partition("=")[0].strip() in names]
-            settings = (*common, *contender.settings, *TEACHERS.get(contender.teacher, ()))
-            full = replace(contender, settings=settings, like=self.alike(told["model"][place], place, found))
-            for setting in contender.settings:
+            settings = (*common, *experiment.settings, *TEACHERS.get(experiment.teacher, ()))
+            full = replace(experiment, settings=settings, like=self.alike(told["model"][place], place, found))
+            for setting in experiment.settings:
                 field = setting.partition("=")[0].strip()
                 if field not in names or field == "seed":
                     why = "the recipe's seeds say it" if field == "seed" else _near(field, names)
-                    raise self.fault(f"{contender.name} has no setting {field!r}; {why}", setting, ("model", place))
+                    raise self.fault(f"{experiment.name} has no setting {field!r}; {why}", setting, ("model", place))
             try:
                 full.configs()
             except ConfigError as error:
-                raise self.fault(f"{contender.name}: {error}", "set", ("model", place)) from None
+                raise self.fault(f"{experiment.name}: {error}", "set", ("model", place)) from None
             if full.slug in (other.slug for other in found):
                 raise self.fault(
-                    f"the name {full.name!r} stands twice; give each model its own", "name", ("model", place)
+                    f"the name {full.name!r} is used twice; give each model its own", "name", ("model", place)
                 )
             found.append(full)
         return found
 
-    def alike(self, table: dict[str, Any], place: int, before: Sequence[Contender]) -> Contender | None:
-        """The contender that a [[model]] says it is like, one of those before it."""
+    def alike(self, table: dict[str, Any], place: int, before: Sequence[Experiment]) -> Experiment | None:
+        """The experiment that a [[model]] says it is like, one of those before it."""
         name = table.get("like")
         if name is None:
             return None
         alike = {c.name: c for c in before if c.model == table["model"] and not c.like}
         if name not in alike:
             if not alike:
-                raise self.fault(f"no model {table['model']!r} stands before it to be like", "like", ("model", place))
+                raise self.fault(f"no model {table['model']!r} comes before it to be like", "like", ("model", place))
             raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", place))
         return alike[name]
 
@@ -255,16 +256,21 @@ class _Page:
         """The question files, whose names say what they ask."""
         if not names:
             raise self.fault("questions is empty; name at least one, e.g. test-fitb-matched", "questions")
-        usual = [f"{s}-{t}-{n}" for s in ("test", "valid", "train") for t in CHOICES for n in STRATEGIES]
+        usual = [
+            f"{s}-{t}-{n}"
+            for s in ("test", "valid", "train")
+            for t in CHOICES
+            for n in (*STRATEGIES, *plugins.offered("negatives"))
+        ]
         for place, name in enumerate(names):
             if not name.startswith(GIVEN) and name not in usual:
                 raise self.fault(f"there is no question file {name!r}; {_near(name, usual)}", name)
             alike = [other for other in names[:place] if _SPLIT.sub("", other) == _SPLIT.sub("", name)]
             if alike:
-                raise self.fault(f"{alike[0]} and {name} would stand in one column; take one of them", name)
+                raise self.fault(f"{alike[0]} and {name} would share a column; choose one of them", name)
         return tuple(names)
 
-    def pairing(self, table: dict[str, Any], place: int, models: list[Contender]) -> Pairing:
+    def pairing(self, table: dict[str, Any], place: int, models: list[Experiment]) -> Pairing:
         section = ("compare", place)
         self.check(table, _COMPARE, ("first", "second"), section)
         for field in ("first", "second"):
@@ -286,7 +292,7 @@ class _Page:
             if field not in known:
                 raise self.fault(f"there is no field {field!r}; {_near(field, known)}", field, section)
             if not _is(value, known[field]):
-                raise self.fault(f"{field} is {value!r}, which is no {known[field]}", field, section)
+                raise self.fault(f"{field} is {value!r}, which is not a {known[field]}", field, section)
         for field in needed:
             if table.get(field) in (None, "") or (field == "model" and not table[field]):
                 example = "write [[model]]" if known[field] == "list of tables" else f"write {field} = ..."
@@ -315,24 +321,24 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, _TESTS[kind]) and not isinstance(value, bool)
 
 
-def _names(models: Iterable[Contender]) -> list[str]:
+def _names(models: Iterable[Experiment]) -> list[str]:
     """The names of all rows that models give: those taught by rules answer twice."""
     return [name for c in models for name in ((c.name, c.name + WITH_RULES) if c.rules else (c.name,))]
 
 
-def _defaults(contender: Contender) -> dict[str, Any]:
-    """The configs that the settings of a contender change, and under teacher and teaching those of its teacher."""
-    configs: dict[str, Any] = {"model": model_classes(contender.model)[1](), "train": TrainConfig.of(contender.model)}
-    if contender.teacher:
+def _defaults(experiment: Experiment) -> dict[str, Any]:
+    """The configs that the settings of an experiment change, and under teacher and teaching those of its teacher."""
+    configs: dict[str, Any] = {"model": model_classes(experiment.model)[1](), "train": TrainConfig.of(experiment.model)}
+    if experiment.teacher:
         configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig.of("teacher")}
-    if contender.rules:
+    if experiment.rules:
         configs["rules"] = RulesConfig()
     return configs
 
 
-def _known(contender: Contender) -> set[str]:
-    """The names of all settings that a contender has."""
-    configs = _defaults(contender)
+def _known(experiment: Experiment) -> set[str]:
+    """The names of all settings that an experiment has."""
+    configs = _defaults(experiment)
     theirs = [configs.pop(name) for name in ("teacher", "teaching") if name in configs]
     own = {field.name for config in configs.values() for field in fields(config)}
     return own | {f"teacher.{field.name}" for config in theirs for field in fields(config)}

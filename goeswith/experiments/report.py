@@ -11,7 +11,9 @@ import numpy as np
 
 from goeswith import __version__
 from goeswith.errors import DataError
+from goeswith.evaluate.curves import History, learning_curves
 from goeswith.evaluate.showcase import Blank, Look, Pictures
+from goeswith.experiments.results import Comparison, Row
 from goeswith.files import fresh_file
 from goeswith.tables import OFFERS, Column, Line, chance, column, headlines, long_table, retrieval_table, signed, title
 from goeswith.templates import environment
@@ -21,32 +23,11 @@ if TYPE_CHECKING:
     from goeswith.evaluate.reliability import Reliability
 
 KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
-"""Kinds of `Entry`, in the order of the page's table, and how they are headed."""
-History = Sequence[Mapping[str, float]]
-"""What each epoch measured, see `goeswith.train.loop.fit`."""
+"""Kinds of `Row`, in the order of the page's table, and how they are headed."""
 Cell = dict[str, Any]
 """What the template needs to draw one number and its interval."""
 Axis = tuple[float, float, float | None]
 """Low end, high end and mark."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the page's table: a scorer, its kind (one of `KINDS`), and all that was measured of it."""
-
-    name: str
-    kind: str
-    lines: Sequence[Line]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two scorers on the same questions: lines of `goeswith.evaluate.evaluate.compare`."""
-
-    name: str
-    lines: Sequence[Line]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +40,7 @@ class Findings:
     `wrong` are. reliability: of its probabilities. commands: how to make the numbers again.
     """
 
-    entries: Sequence[Entry]
+    rows: Sequence[Row]
     verdict: str = ""
     lead: str = ""
     comparisons: Sequence[Comparison] = ()
@@ -81,14 +62,14 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
     Nothing is loaded from elsewhere, and whatever comes from the data is escaped.
 
     Raises:
-        DataError: nothing was measured, or an entry is of an unknown kind.
+        DataError: nothing was measured, or a row is of an unknown kind.
     """
-    lines = [line for entry in findings.entries for line in entry.lines]
+    lines = [line for row in findings.rows for line in row.lines]
     if not lines:
         raise DataError("a report needs at least one measured number; evaluate a run first")
-    for entry in findings.entries:
-        if entry.kind not in KINDS:
-            raise DataError(f"{entry.name!r} is of kind {entry.kind!r}; the kinds are {', '.join(KINDS)}")
+    for row in findings.rows:
+        if row.kind not in KINDS:
+            raise DataError(f"{row.name!r} is of kind {row.kind!r}; the kinds are {', '.join(KINDS)}")
     columns = headlines(lines) or [column(lines[0])]
     signatures = {column(line): line["signature"] for line in lines}
     pages = environment("goeswith.experiments")
@@ -104,9 +85,9 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         fingerprint=dataset.fingerprint,
         findings=findings,
         columns=[{"title": title(what), "signature": signatures[what]} for what in columns],
-        groups=_groups(findings.entries, columns),
+        groups=_groups(findings.rows, columns),
         effects=_effects(findings.comparisons, columns),
-        charts={caption: _charts(runs) for caption, runs in findings.curves.items()},
+        charts={caption: learning_curves(runs, (200, 60)) for caption, runs in findings.curves.items()},
         diagram=_diagram(findings.reliability),
         everything=long_table(lines),
         retrieval=retrieval_table(findings.retrieval) if findings.retrieval else None,
@@ -124,16 +105,16 @@ def _score(number: float) -> str:
     return f"{number:.{2 if abs(number) >= 1 else 3}f}".replace("-", "−")
 
 
-def _groups(entries: Sequence[Entry], columns: Sequence[Column]) -> dict[str, list[tuple[Entry, list[Cell | None]]]]:
+def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tuple[Row, list[Cell | None]]]]:
     """The rows of the table under the head of their kind, each with one cell a column."""
-    lines = [line for entry in entries for line in entry.lines]
+    lines = [line for row in rows for line in row.lines]
     axes = [_axis([line for line in lines if column(line) == what]) for what in columns]
-    groups: dict[str, list[tuple[Entry, list[Cell | None]]]] = {}
+    groups: dict[str, list[tuple[Row, list[Cell | None]]]] = {}
     for kind, head in KINDS.items():
-        for entry in (entry for entry in entries if entry.kind == kind):
-            own = {column(line): line for line in entry.lines}
+        for row in (row for row in rows if row.kind == kind):
+            own = {column(line): line for line in row.lines}
             cells = [_level(own[at], axis) if at in own else None for at, axis in zip(columns, axes, strict=True)]
-            groups.setdefault(head, []).append((entry, cells))
+            groups.setdefault(head, []).append((row, cells))
     return groups
 
 
@@ -154,14 +135,14 @@ def _effects(
     comparisons: Sequence[Comparison], columns: Sequence[Column]
 ) -> list[tuple[Comparison, list[Cell | None]]]:
     """The rows of the table of differences, on axes that are symmetric about zero."""
-    lines = [line for told in comparisons for line in told.lines]
+    lines = [line for comparison in comparisons for line in comparison.lines]
     reach = {
         what: max((max(-x["low"], x["high"]) for x in lines if column(x) == what), default=0.0) for what in columns
     }
     rows = []
-    for told in comparisons:
-        own = {column(line): line for line in told.lines}
-        rows.append((told, [_effect(own[what], reach[what]) if what in own else None for what in columns]))
+    for comparison in comparisons:
+        own = {column(line): line for line in comparison.lines}
+        rows.append((comparison, [_effect(own[what], reach[what]) if what in own else None for what in columns]))
     return rows
 
 
@@ -191,32 +172,6 @@ def _placed(line: Line, at: float, axis: Axis) -> Cell:
         "mark": None if mark is None else place(mark),
         "axis": [signed(number, 2) if low < 0 else f"{number:.2f}" for number in (low, high)],
     }
-
-
-def _charts(runs: Mapping[str, History]) -> list[dict[str, Any]]:
-    """Validation AUC by epoch as points of a 200 × 60 drawing, one for each run, all on the same axes."""
-    values = {name: [float(row["valid_auc"]) for row in history] for name, history in runs.items() if history}
-    told = [number for series in values.values() for number in series]
-    low, high = (min(told), max(told)) if told else (0.0, 1.0)
-    longest = max(map(len, values.values()), default=1)
-    charts = []
-    for name, series in values.items():
-        xs = [4 + 192 * place / max(longest - 1, 1) for place in range(len(series))]
-        ys = [56 - 52 * (number - low) / max(high - low, 1e-9) for number in series]
-        best = int(np.argmax(series))
-        charts.append(
-            {
-                "name": name,
-                "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)),
-                "dot": (round(xs[best], 1), round(ys[best], 1)),
-                "best": f"{series[best]:.3f}",
-                "epoch": best + 1,
-                "epochs": len(series),
-                "low": f"{low:.3f}",
-                "high": f"{high:.3f}",
-            }
-        )
-    return charts
 
 
 def _diagram(told: Reliability | None) -> list[dict[str, Any]]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from goeswith.evaluate.seeds import SURE, Mean, difference, holm, judge
-from goeswith.experiments.recipes import Contender, Recipe
+from goeswith.evaluate.evaluate import answer, report
+from goeswith.evaluate.retrieval_report import FLOORS, Asked
+from goeswith.evaluate.retrieval_report import measure as measure_retrieval
+from goeswith.evaluate.seeds import SURE, Mean, difference, holm, judge, means
+from goeswith.experiments.recipes import Experiment, Recipe
+from goeswith.models import Scorer
 from goeswith.tables import HARDEST, RETRIEVAL, Column, column, headlines, interval, title, value
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
-
+    from goeswith.data.questions import Questions
 
 BEATEN, ABOVE = "↓", "*"
 """Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """What became of one training.
 
     parameters: that are trained. attributes: K, of ADD-GNN alone. seconds: of all epochs on one thread, its teacher's
@@ -45,27 +49,35 @@ class Told:
     @property
     def pairs_per_second(self) -> float | None:
         """Of the epoch in the middle, validation apart; None where no epoch says it."""
-        known = [epoch["pairs_per_second"] for epoch in self.history if "pairs_per_second" in epoch]
-        return median(known) if known else None
+        speeds = [epoch["pairs_per_second"] for epoch in self.history if "pairs_per_second" in epoch]
+        return median(speeds) if speeds else None
+
+    def __str__(self) -> str:
+        best = f"validation AUC {self.valid_auc:.3f}, best epoch {self.best_epoch} of {len(self.history)}"
+        return f"{best}, {self.seconds:.0f} s"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the tables: a floor, or a model with what each of its seeds told, or why it could not run."""
+    """One row of the tables: a floor, or a model with the outcome of each of its seeds, or why it could not run.
+
+    kind: ``floor``, ``model``, ``control`` or ``ceiling``. experiment: of the recipe, where the row is a model's.
+    corrected: the same by each of the fitted corrections of retrieval.
+    """
 
     name: str
     kind: str
     measured: Mapping[Column, Mean]
     note: str = ""
-    told: Sequence[Told] = ()
+    outcomes: Sequence[Outcome] = ()
     failure: str = ""
-    contender: Contender | None = None
+    experiment: Experiment | None = None
     corrected: Sequence[Mapping[Column, Mean]] = ()
 
     def usual(self, what: str) -> float | None:
-        """The mean over seeds of a property of `Told`, of those that know it; None where none does."""
-        known = [found for told in self.told if (found := getattr(told, what)) is not None]
-        return fmean(known) if known else None
+        """The mean over seeds of a property of `Outcome`, of those that have it; None where none does."""
+        values = [value for outcome in self.outcomes if (value := getattr(outcome, what)) is not None]
+        return fmean(values) if values else None
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -79,8 +91,45 @@ class Row:
         return own + [mean.line for measured in self.corrected for mean in measured.values()]
 
 
+def measure(name: str, kind: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset, note: str = "") -> Row:
+    """The row of one scorer, which answers every file of questions here and now."""
+    return Row(name, kind, means(name, [[report(answer(scorer, questions), dataset) for questions in asked]]), note)
+
+
+def measure_floors(
+    floors: Mapping[str, Scorer], asked: Iterable[Questions], dataset: Dataset, catalogue: Asked | None = None
+) -> list[Row]:
+    """The rows of `goeswith.evaluate.audit.yardsticks`: the floors, and the ceiling where there is one.
+
+    catalogue: what is asked about the whole catalogue, of the floors that can answer it.
+    """
+    rows, asked = [], list(asked)
+    for name, scorer in floors.items():
+        reports = [report(answer(scorer, questions), dataset) for questions in asked]
+        if catalogue is not None and name in FLOORS:
+            reports += measure_retrieval(scorer, catalogue)
+        title, kind = name.replace("_", " "), "ceiling" if name == "ceiling" else "floor"
+        rows.append(Row(title, kind, means(title, [reports])))
+    return rows
+
+
 @dataclass(frozen=True)
-class Board:
+class Comparison:
+    """Paired differences of two rows on the same questions: lines of `goeswith.evaluate.evaluate.compare`."""
+
+    first: str
+    second: str
+    lines: Sequence[dict[str, Any]]
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"{self.first} − {self.second}"
+
+
+@dataclass(frozen=True)
+class Scoreboard:
     """All rows, floors first; absent: questions that the data set cannot serve."""
 
     recipe: Recipe
@@ -92,26 +141,26 @@ class Board:
     def columns(self) -> list[Column]:
         """The headline measure of every (task, negatives), the hardest negatives first."""
         there: dict[tuple[str, str], Column] = {}
-        for line in (line for row in self.rows for line in row.lines):
+        for line in self.lines:
             there.setdefault((line["task"], line["negatives"]), column(line))
         return sorted(there.values(), key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
 
     @cached_property
-    def comparisons(self) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
-        """First, second, note and differences of each pairing of the recipe whose two rows were measured.
+    def comparisons(self) -> list[Comparison]:
+        """Each pairing of the recipe whose two rows were measured.
 
-        Those of the table's columns say what they show, see `judge`.
+        Differences in the table's columns say what they show, see `judge`.
         """
         rows = {row.name: row.measured for row in self.rows if row.measured}
-        found = []
+        compared = []
         for pair in self.recipe.pairings:
             if {pair.first, pair.second} <= set(rows):
                 first, second = rows[pair.first], rows[pair.second]
-                both = [at for at in first if at in second and first[at].draws is not None]
-                lines = [difference(first[at], second[at]) for at in both]
-                found.append((pair.first, pair.second, pair.note, lines))
-        judge([line for *_, lines in found for line in lines if column(line) in self.columns])
-        return found
+                both = [what for what in first if what in second and first[what].draws is not None]
+                lines = [difference(first[what], second[what]) for what in both]
+                compared.append(Comparison(pair.first, pair.second, lines, pair.note))
+        judge([line for comparison in compared for line in comparison.lines if column(line) in self.columns])
+        return compared
 
     @property
     def failures(self) -> dict[str, str]:
@@ -139,9 +188,19 @@ class Board:
         return found
 
     @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Everything measured, row by row."""
+        return [line for row in self.rows for line in row.lines]
+
+    @property
+    def headline(self) -> Column | None:
+        """The column that a verdict is built on: FITB on the hardest negatives, or what comes nearest to it."""
+        return next(iter([*headlines(self.lines)[::-1], *self.columns]), None)
+
+    @property
     def verdict(self) -> str:
         """One sentence: the best model on the hardest questions, and whether it beats the strongest floor."""
-        what = next(iter([*headlines([line for row in self.rows for line in row.lines])[::-1], *self.columns]), None)
+        what = self.headline
         best, floor = (self.best(what, *kinds) if what else None for kinds in (("model", "control"), ("floor",)))
         if what is None or best is None or floor is None:
             return "No model could be measured."

@@ -1,4 +1,4 @@
-"""Insights page: what the rules taught, as one HTML file for people and one JSON file for programs."""
+"""Rules page: what a run learned of its rules, as one HTML file for people and one JSON file for programs."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def summary(insights: Insights) -> list[str]:
     told = [_help(insights), _reach(insights), *_disputes(insights), *_trust(insights, settings)]
     if settings.get("shuffled_rules", RulesConfig.shuffled_rules):
         told.append(
-            "This run is the control: every bottom answered to the rules in place of another one, so nothing here "
+            "This run is the control: the rules were applied to shuffled bottoms, so nothing here "
             "says anything about the rules themselves."
         )
     doubtful = [told for told in insights.rules if told.measured.interval[1] < 0.5]
@@ -135,9 +135,9 @@ def summary(insights: Insights) -> list[str]:
 
 def _help(insights: Insights) -> str:
     (before, after), (gain, low, high) = insights.right_active, insights.gain
-    verb = "helps" if low > 0 else "hurts" if high < 0 else "makes no sure difference"
+    verb = "helps" if low > 0 else "hurts" if high < 0 else "makes no clear difference"
     return (
-        f"Listening to the rules {verb}: where one is active, the student alone picks the right one in "
+        f"Using the rules {verb}: where one is active, the student alone picks the right one in "
         f"{percent(before, 1)} of the questions, with the rules in {percent(after, 1)} ({signed(100 * gain, 1)} "
         f"points, 95 % interval {signed(100 * low, 1)} to {signed(100 * high, 1)}); over all questions in "
         f"{percent(insights.right[0], 1)} and {percent(insights.right[1], 1)}."
@@ -150,7 +150,7 @@ def _disputes(insights: Insights) -> list[str]:
     share, right = insights.disputes / insights.active, insights.rules_right / insights.disputes
     told = (
         f"Rules and student disagree in {insights.disputes:,} questions ({percent(share)} of those with an active "
-        f"rule); there the rules are right in {percent(right)}, the student in {percent(1 - right)}."
+        f"rule); in those the rules are right in {percent(right)}, the student in {percent(1 - right)}."
     )
     if not insights.overturned:
         return [told, "The rules never change the student's pick."]
@@ -171,22 +171,23 @@ def _reach(insights: Insights) -> str:
 def _trust(insights: Insights, settings: dict[str, Any]) -> list[str]:
     """Which rules are trusted most and least, and whether trust goes to those that are right."""
     if settings.get("confidence", RulesConfig.confidence) == "uniform":
-        return ["This run learned no trust: it listens to all active rules alike (confidence=uniform)."]
+        return ["This run learned no trust: it weights all active rules equally (confidence=uniform)."]
     often = [told for told in ranked(insights.rules) if told.rivalled and told.rivalled.count >= _ENOUGH]
     if len(often) < 2:
         return [
-            "The rules hardly meet: where a rule is active alone it has all the trust, so there is none to compare."
+            "Rules are rarely active together: a rule that is active alone has all the trust, so "
+            "there is nothing to compare."
         ]
     named = min(_NAMED, len(often) // 2)
     best, least = (_these([_named(told) for told in some]) for some in (often[:named], often[: -named - 1 : -1]))
-    sentences = [f"Where rules meet, the run trusts most {best}; it trusts least {least}."]
+    sentences = [f"Where several rules are active, the run trusts {best} most and {least} least."]
     frame = pl.DataFrame({"trust": [_relative(told) for told in often], "right": [t.measured.precision for t in often]})
     follows = frame.select(pl.corr("trust", "right", method="spearman")).item()
     if len(often) > _NAMED and follows == follows:  # not NaN, which it is where all are right alike
         word = "goes" if follows > 0.3 else "hardly goes" if follows > -0.3 else "does not go"
         sentences.append(
             f"Trust {word} to the rules that are right more often (rank correlation {follows:.2f}".replace("-", "−")
-            + f" over the {len(often)} rules that meet others in {_ENOUGH} questions or more)."
+            + f" over the {len(often)} rules that are active beside others in {_ENOUGH} questions or more)."
         )
     return sentences
 

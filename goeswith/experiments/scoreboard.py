@@ -6,18 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from goeswith import __version__
 from goeswith.evaluate.seeds import DRAWS, SAME, SURE
 from goeswith.experiments.plots import draw
-from goeswith.experiments.report import Comparison, Entry, Findings, page
-from goeswith.experiments.results import ABOVE, BEATEN, Board, Row
+from goeswith.experiments.report import Findings, page
+from goeswith.experiments.results import ABOVE, BEATEN, Row, Scoreboard
 from goeswith.files import fresh_file
 from goeswith.tables import OFFERS, Column, chance, column, interval, markdown, retrieval_table, value
-
-if TYPE_CHECKING:
-    pass
 
 _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
@@ -31,7 +28,7 @@ _SHOWN = (
 )
 
 
-def write_board(board: Board, out: Path) -> list[Path]:
+def write_board(board: Scoreboard, out: Path) -> list[Path]:
     """Write ``results.json``, ``.md``, ``.tex`` and ``.html`` and the figures; returns where they are."""
     pictures = draw(board, out)
     texts = {
@@ -46,7 +43,7 @@ def write_board(board: Board, out: Path) -> list[Path]:
     return [*(out / name for name in texts), written, *pictures.values()]
 
 
-def as_json(board: Board) -> dict[str, Any]:
+def as_json(board: Scoreboard) -> dict[str, Any]:
     """Everything: the recipe, each number with its signature and seeds, the differences, the trainings."""
     return {
         "goeswith": __version__,
@@ -54,16 +51,16 @@ def as_json(board: Board) -> dict[str, Any]:
         "dataset": {"name": board.dataset.name, "fingerprint": board.dataset.fingerprint},
         "verdict": board.verdict,
         "lines": [{"kind": row.kind, **line} for row in board.rows for line in row.lines],
-        "corrected": [mean.line for row in board.rows for told in row.corrected for mean in told.values()],
-        "compared": [{"note": note, **line} for _, _, note, lines in board.comparisons for line in lines],
+        "corrected": [mean.line for row in board.rows for means in row.corrected for mean in means.values()],
+        "compared": [{"note": c.note, **line} for c in board.comparisons for line in c.lines],
         "marks": [{"scorer": name, "column": what, "marks": mark} for (name, what), mark in board.marks.items()],
-        "trained": {row.name: [asdict(told) for told in row.told] for row in board.rows if row.told},
+        "trained": {row.name: [asdict(outcome) for outcome in row.outcomes] for row in board.rows if row.outcomes},
         "cannot_run": board.failures,
         "absent": [*board.absent],
     }
 
 
-def as_markdown(board: Board, pictures: Mapping[str, Path]) -> str:
+def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
     """The same for reading."""
     recipe, signed = board.recipe, {line["signature"]: None for row in board.rows for line in row.lines}
     parts = [
@@ -78,15 +75,15 @@ def as_markdown(board: Board, pictures: Mapping[str, Path]) -> str:
         _MARKS,
         "",
         *(f"- {name} could not run: {why}" for name, why in board.failures.items()),
-        *(f"- `{name}` has no column: the data set can serve no such question." for name in board.absent),
+        *(f"- `{name}` has no column: the data set cannot provide such questions." for name in board.absent),
         *(f"\n![{caption}]({path.name})" for caption, path in pictures.items()),
         "",
     ]
     if board.comparisons:
         parts += ["## Compared", "", markdown(["", *map(_short, board.columns)], _compared(board)), _SHOWN, ""]
-    if found := [line for row in board.rows for line in row.retrieval]:
-        parts += ["## Retrieval", "", markdown(*retrieval_table(found)), OFFERS, ""]
-    trained = [row for row in board.rows if row.told]
+    if retrieved := [line for row in board.rows for line in row.retrieval]:
+        parts += ["## Retrieval", "", markdown(*retrieval_table(retrieved)), OFFERS, ""]
+    trained = [row for row in board.rows if row.outcomes]
     if trained:
         parts += ["## Trained", "", markdown(_TRAINED, [_training(row) for row in trained])]
     parts += ["## Signatures", "", *(f"- `{signature}`" for signature in signed), ""]
@@ -100,32 +97,32 @@ _COSTS = ("seconds", "seconds_to_best", "pairs_per_second")
 
 
 def _training(row: Row) -> list[str]:
-    aucs = " ".join(f"{told.valid_auc:.3f}" for told in row.told)
+    aucs = " ".join(f"{outcome.valid_auc:.3f}" for outcome in row.outcomes)
     costs = ["–" if (cost := row.usual(what)) is None else f"{cost:,.0f}" for what in _COSTS]
-    settings = " ".join(row.contender.settings) if row.contender else ""
-    best = " ".join(str(told.best_epoch) for told in row.told)
-    return [row.name, aucs, best, f"{row.told[0].parameters:,}", *costs, f"`{settings}`" if settings else ""]
+    settings = " ".join(row.experiment.settings) if row.experiment else ""
+    best = " ".join(str(outcome.best_epoch) for outcome in row.outcomes)
+    return [row.name, aucs, best, f"{row.outcomes[0].parameters:,}", *costs, f"`{settings}`" if settings else ""]
 
 
-def _cells(board: Board, row: Row) -> list[str]:
+def _cells(board: Scoreboard, row: Row) -> list[str]:
     """The numbers of a row, with marks; the reason in the first cell where it could not run."""
     if row.failure:
         return [f"could not run: {row.failure}", *["–"] * (len(board.columns) - 1)]
     cells = []
     for what in board.columns:
-        told = value(row.measured[what].line) if what in row.measured else "–"
+        number = value(row.measured[what].line) if what in row.measured else "–"
         bold = board.best(what, "model", "control") is row
         marks = board.marks.get((row.name, what), "")
-        cells.append((f"**{told}**" if bold else told) + (f" {marks}" if marks else ""))
+        cells.append((f"**{number}**" if bold else number) + (f" {marks}" if marks else ""))
     return cells
 
 
-def _compared(board: Board) -> list[list[str]]:
+def _compared(board: Scoreboard) -> list[list[str]]:
     rows = []
-    for first, second, note, lines in board.comparisons:
-        own = {column(line): line for line in lines}
-        told = [_shown(own[what]) if what in own else "–" for what in board.columns]
-        rows.append([f"{note + ': ' if note else ''}{first} − {second}", *told])
+    for compared in board.comparisons:
+        own = {column(line): line for line in compared.lines}
+        cells = [_shown(own[what]) if what in own else "–" for what in board.columns]
+        rows.append([f"{compared.note + ': ' if compared.note else ''}{compared.name}", *cells])
     return rows
 
 
@@ -133,7 +130,7 @@ def _shown(line: dict[str, Any]) -> str:
     return f"{interval(line)}, {chance(line['p_holm'])}, {line['shows']}"
 
 
-def as_latex(board: Board) -> str:
+def as_latex(board: Scoreboard) -> str:
     """The table of headline numbers as a LaTeX ``tabular`` in the manner of booktabs, floors above a rule."""
     columns, lines = board.columns, []
     for place, row in enumerate(board.rows):
@@ -163,14 +160,14 @@ def as_latex(board: Board) -> str:
     )
 
 
-def _tex_cell(board: Board, row: Row, what: Column) -> str:
+def _tex_cell(board: Scoreboard, row: Row, what: Column) -> str:
     if what not in row.measured:
         return "--"
     line, marks = row.measured[what].line, board.marks.get((row.name, what), "")
-    told = f"{line['value']:.3f}"
-    told = rf"\textbf{{{told}}}" if board.best(what, "model", "control") is row else told
+    number = f"{line['value']:.3f}"
+    number = rf"\textbf{{{number}}}" if board.best(what, "model", "control") is row else number
     raised = "".join({ABOVE: "*", BEATEN: r"\downarrow"}[mark] for mark in marks)
-    return f"{told}{f'$^{{{raised}}}$' if marks else ''} {{\\scriptsize [{line['low']:.3f}, {line['high']:.3f}]}}"
+    return f"{number}{f'$^{{{raised}}}$' if marks else ''} {{\\scriptsize [{line['low']:.3f}, {line['high']:.3f}]}}"
 
 
 def _tex(text: str) -> str:
@@ -186,15 +183,15 @@ def _short(what: Column) -> str:
     return f"{names.get(task, task)} {measure}, {negatives}"
 
 
-def findings(board: Board) -> Findings:
+def findings(board: Scoreboard) -> Findings:
     """What the HTML page shows."""
-    first = {row.name: row.told[0].history for row in board.rows if row.told}
+    first = {row.name: row.outcomes[0].history for row in board.rows if row.outcomes}
     cannot = "".join(f" {name} could not run: {why}." for name, why in board.failures.items())
     return Findings(
-        entries=[Entry(row.name, row.kind, row.lines, row.note) for row in board.rows if row.measured],
+        rows=[row for row in board.rows if row.measured],
         verdict=board.verdict,
         lead=f"Every number is the mean of the seeds {', '.join(map(str, board.recipe.seeds))}.{cannot}",
-        comparisons=[Comparison(f"{a} − {b}", lines, note) for a, b, note, lines in board.comparisons],
+        comparisons=board.comparisons,
         retrieval=[line for row in board.rows for line in row.retrieval],
         curves={f"Validation, seed {board.recipe.seeds[0]}": first} if first else {},
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 
+from goeswith import plugins
 from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.garments import nearest_category
 from goeswith.data.scorer import Chooser as Chooser
@@ -35,7 +37,7 @@ MODELS = {
     "outfit-transformer": ("goeswith.models.outfit_transformer", "OutfitTransformer", "OutfitTransformerConfig"),
     "bpr-dae": ("goeswith.models.bpr_dae", "BprDae", "BprDaeConfig"),
 }
-"""Name on the command line → module, class, config class."""
+"""Name on the command line → module, class, config class. A class of another package has its own as ``config``."""
 
 DEFAULT = "two-tower"
 """The model that is trained where none is named."""
@@ -169,11 +171,27 @@ def model_classes(name: str) -> tuple[Any, Any]:
     Raises:
         ConfigError: there is no model of that name.
     """
-    if name not in MODELS:
-        raise ConfigError(f"there is no model {name!r}; the models are: {', '.join(MODELS)}")
-    module, model, config = MODELS[name]
-    found = import_module(module)
-    return getattr(found, model), getattr(found, config)
+    if name in MODELS:
+        module, model, config = MODELS[name]
+        home = import_module(module)
+        return getattr(home, model), getattr(home, config)
+    if (loaded := plugins.load("models", name)) is None:
+        raise ConfigError(f"there is no model {name!r}; the models are: {plugins.names('models', MODELS)}")
+    return loaded, loaded.config
+
+
+def is_model(name: str) -> bool:
+    """Whether a name is a model's, here or in another package."""
+    return name in MODELS or ":" in name or name in plugins.offered("models")
+
+
+def model_module(name: str) -> ModuleType:
+    """The module that a model is defined in.
+
+    Raises:
+        ConfigError: there is no model of that name.
+    """
+    return import_module(model_classes(name)[0].__module__)
 
 
 def training_settings(name: str) -> dict[str, Any]:
@@ -182,5 +200,4 @@ def training_settings(name: str) -> dict[str, Any]:
     Raises:
         ConfigError: there is no model of that name.
     """
-    model_classes(name)
-    return dict(getattr(import_module(MODELS[name][0]), "TRAINING", {}))
+    return dict(getattr(model_module(name), "TRAINING", {}))

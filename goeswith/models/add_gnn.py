@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.outfits import OutfitBatch
+from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.category_graph import category_graph
 from goeswith.models.first_order import expand
@@ -26,10 +27,13 @@ class AddGnnConfig:
     """Settings of ADD-GNN; the defaults are the paper's where it gives them.
 
     attributes: K. hidden: H. steps: T; 0 scores from h⁰, "without graph".
-    activation: of the masks (1). mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
-    rank: of W_k where `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
-    mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` takes ‖Θ‖² for ‖Θ‖.
-    dropout: of the features while training; not in the paper, 0 by default.
+    activation: activation of the masks (1). mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
+    rank: rank of W_k if `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
+    mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` uses ‖Θ‖² instead of ‖Θ‖.
+    dropout: dropout of the features in training; not in the paper, 0 by default.
+    start: of W_k, ``random`` (the paper says nothing of it) or the ``identity``, with which an untrained model prefers
+    similar items. normalise: h⁰ of an item has norm 1, not in the paper; with the identity the untrained score
+    without graph is the mean cosine of the items' masked features.
     """
 
     attributes: int = 4
@@ -46,9 +50,13 @@ class AddGnnConfig:
     edges: Literal["counts", "uniform"] = "counts"
     self_loop: bool = False
     dropout: float = 0.0
+    start: Literal["random", "identity"] = "random"
+    normalise: bool = False
 
     def __post_init__(self) -> None:
         at_least(self, 1, "attributes", "hidden", "rank")
+        if self.start == "identity" and self.pair == "low-rank":
+            raise ConfigError("start=identity is for pair=full, symmetric or diagonal: no low-rank W_k is the identity")
         at_least(self, 0, "steps", "mask_weight", "weight_norm")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
@@ -164,6 +172,9 @@ class AddGnn(nn.Module):
             self.pair = nn.Parameter(torch.randn(2, k, h, config.rank) / (h * config.rank) ** 0.5)
         else:
             self.pair = nn.Parameter(torch.randn(k, h, h) / h)
+        if config.start == "identity":
+            with torch.no_grad():
+                self.pair.copy_(torch.ones(h) if config.pair == "diagonal" else torch.eye(h))
 
     def observe(self, data: TrainingData) -> None:
         """Count the edges (3) on training outfits."""
@@ -176,7 +187,10 @@ class AddGnn(nn.Module):
         if self.training and self.config.dropout:
             features = nn.functional.dropout(features, self.config.dropout)
         projected = self.attributes(features)
-        return ItemStates((projected + self.bias.to(projected.dtype)).tanh(), categories)
+        hidden = (projected + self.bias.to(projected.dtype)).tanh()
+        if self.config.normalise:
+            hidden = hidden / torch.linalg.vector_norm(hidden, dim=(1, 2), keepdim=True).clamp_min(1e-12)
+        return ItemStates(hidden, categories)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y of (8) for each outfit: (B,)."""
@@ -206,9 +220,12 @@ class AddGnn(nn.Module):
             hidden = GatedStep.apply(hidden.reshape(-1, h), gathered, *weights).view(b, n, k, h)  # (6)
         return hidden
 
-    def bilinear(self, hidden: Tensor) -> Tensor:
-        """W_kᵀ h_k for (..., K, H): what (7) multiplies with the other item's h_k."""
-        weight, lead = self.pair, hidden.shape[:-2]
+    def bilinear(self, hidden: Tensor, turned: bool = False) -> Tensor:
+        """W_kᵀ h_k for (..., K, H): what (7) multiplies with the other item's h_k; W_k h_k where it is `turned`."""
+        weight: Tensor = self.pair
+        lead = hidden.shape[:-2]
+        if turned:
+            weight = {"full": weight.mT, "low-rank": weight.flip(0)}.get(self.config.pair, weight)
         if self.config.pair == "diagonal":
             return hidden * weight
         by_attribute = hidden.reshape(-1, *hidden.shape[-2:]).transpose(0, 1)  # (K, rows, H)
@@ -245,6 +262,22 @@ class AddGnn(nn.Module):
     def keys(self, states: ItemStates) -> Tensor:
         """What a first stage searches: h⁰ (U, K·H)."""
         return states.hidden.flatten(1)
+
+    @property
+    def exact(self) -> bool:
+        """Whether candidates for a gap can be scored by inner products: without the graph, where y is linear in h⁰."""
+        return not self.config.steps
+
+    def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """(B, n, K·H): for each item of each outfit what its gap asks for, without the graph.
+
+        Its inner product with the item's key is the mean of P(i, j) and P(j, i) over the others j; y is the mean of
+        those over the items.
+        """
+        both = (self.bilinear(states.hidden) + self.bilinear(states.hidden, turned=True)).flatten(1) / 2
+        mask = batch.mask[:, :, None]
+        said = nn.functional.embedding(batch.items, both) * mask
+        return (said.sum(dim=1, keepdim=True) - said) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
 
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """Vectors (B, K·H) and offsets (B,): y ≈ query · key + offset for a candidate beside partial outfits (B, n).

@@ -26,6 +26,7 @@ from goeswith.config import at_least, below_one
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.networks import word_vectors
 from goeswith.data.outfits import OutfitBatch
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.data.text import LENGTH
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -33,21 +34,20 @@ from goeswith.models.first_order import expand
 from goeswith.models.gather import chosen
 from goeswith.models.losses import bpr
 from goeswith.models.textcnn import TextCnn
-from goeswith.rules.rules import BOTTOM, TOP
 
 
 @dataclass(frozen=True)
 class AkdDbprConfig:
     """Settings of the student; the defaults are the paper's where it gives them.
 
-    hidden: size of z. activation: s; the released program has the hard sigmoid. z must not be negative, for the
-    teacher's p is a ratio of sums.
-    sides: what has a projection of its own, see the module.
+    hidden: size of z. activation: s; the released program uses the hard sigmoid. z must not be negative, since
+    the teacher's p is a ratio of sums.
+    sides: one projection for each role (top, bottom) or for each group.
     text: ``cnn`` reads the last features as the word pieces of a title (``--encoder ...+minilm-tokens``) and learns a
-    TextCNN over their frozen vectors; ``frozen`` takes all features as they are.
-    scaling: of the features, ``minmax`` per dimension, fitted on training items only.
-    dropout: of the features while training, not in the paper. λ‖Θ‖² is the optimiser's ``weight_decay=2λ``: under
-    SGD the same, and without another pass over the weights.
+    TextCNN over their frozen vectors; ``frozen`` uses all features as they are.
+    scaling: scaling of the features, ``minmax`` per dimension, fitted on training items only.
+    dropout: dropout of the features in training, not in the paper. λ‖Θ‖² is the optimiser's ``weight_decay=2λ``:
+    equal under SGD, and without another pass over the weights.
     """
 
     hidden: int = 1024
@@ -82,7 +82,7 @@ class AkdDbpr(nn.Module):
         # Behind them: a category never seen in training, of no known group and of each.
         groups = [*vocabulary.groups, "other", *GROUPS]
         if config.sides == "roles":
-            sides = [0 if group in TOP else 1 if group in BOTTOM else 2 for group in groups]
+            sides = [0 if group in RULE_TOP else 1 if group in RULE_BOTTOM else 2 for group in groups]
         else:
             sides = [GROUPS.index(group) for group in groups]
         self.register_buffer("side", torch.tensor(sides), persistent=False)

@@ -44,9 +44,9 @@ READING = ("top", "dress", "outer", "bottom", "shoes", "bag", "accessory", "othe
 class BiLstmConfig:
     """Settings of Bi-LSTM; hidden and dropout are the released program's.
 
-    hidden: H, of the embedding and of each LSTM. dropout: of what goes into an LSTM and of what comes out.
-    pool_size: P, the items that a guess is weighed against once trained.
-    ranking_weight: of L_BPR of the scores of outfits and corruptions, which the paper does not have.
+    hidden: H, size of the embedding and of each LSTM. dropout: dropout of the inputs and outputs of an LSTM.
+    pool_size: P, number of items that a prediction is compared with after training.
+    ranking_weight: weight of a ranking loss L_BPR over outfits and corruptions, which the paper does not have.
     """
 
     hidden: int = 512

@@ -38,7 +38,7 @@ class BprDaeConfig:
     """Settings of BPR-DAE; the paper chooses its own by search and does not print one set.
 
     hidden: H. reconstruction_weight: μ.
-    dropout: of the features before the encoder, while x̂ is still compared with all of them; not in the paper.
+    dropout: dropout of the features before the encoder; x̂ is still compared with all of them. Not in the paper.
     """
 
     hidden: int = 512

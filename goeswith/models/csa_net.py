@@ -41,8 +41,8 @@ class CsaNetConfig:
     """Settings of CSA-Net; the defaults are the published ones, where there are any.
 
     size: d. subspaces: K. attention: hidden units of w, not published.
-    normalise: n of the mixtures. negative: φ over the corruptions of an outfit. margin: μ.
-    dropout: of the features while training; not in the paper, 0 by default.
+    normalise: apply n to the mixtures. negative: φ over the corruptions of an outfit. margin: μ.
+    dropout: dropout of the features in training; not in the paper, 0 by default.
     """
 
     size: int = 64

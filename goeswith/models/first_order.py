@@ -1,4 +1,4 @@
-"""Expansion: the score of an outfit as a function of one candidate, to first order; what a first stage searches by."""
+"""First order: the score of an outfit as a function of one candidate, linearised; for the first stage of a search."""
 
 from __future__ import annotations
 

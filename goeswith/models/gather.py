@@ -1,4 +1,4 @@
-"""Choice: rows through the weight that each of them has, for ONNX graphs, which cannot part rows by what they hold."""
+"""Gather: selects rows by their weights, for ONNX graphs, which cannot split a batch by its contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs: the pairs of items that a model looks at, as flat lists in which padding has no place.
+"""Item pairs: the pairs of items that a model compares, as flat lists without padding.
 
 For the models whose score is a mean over pairs that no algebra can fold, such as distances after a mask of the pair:
 the lists hold the real pairs only, n(n − 1)/2 an outfit, where a (B, n, n) block holds twice as many and padding.

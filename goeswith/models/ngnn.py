@@ -41,10 +41,10 @@ from goeswith.models.losses import bpr, parameter_norm
 class NgnnConfig:
     """Settings of NGNN; the defaults are those of the released program, but for the loss.
 
-    hidden: H, 16 or 64 in the program. steps: T, 1 there.
-    edges: Ã; `smoothing` is of ``counts``. loss: ``bpr`` as printed, ``sigmoid`` as released.
-    weight_norm: of ‖Θ‖², printed in the paper, computed but not used by the program.
-    dropout: of the features while training; not in the paper, 0 by default.
+    hidden: H, 16 or 64 in the program. steps: T, 1 in the program.
+    edges: Ã; `smoothing` applies to ``counts``. loss: ``bpr`` as printed, ``sigmoid`` as released.
+    weight_norm: weight of ‖Θ‖², printed in the paper, computed but not used by the program.
+    dropout: dropout of the features in training; not in the paper, 0 by default.
     """
 
     hidden: int = 64
@@ -63,7 +63,7 @@ class NgnnConfig:
         if self.hidden % 4:
             raise ConfigError(f"hidden is {self.hidden}; it must be a multiple of 4")
         if not hasattr(nn.functional, "grouped_mm"):
-            raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, and here is {torch.__version__}")
+            raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, but this is {torch.__version__}")
 
 
 def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> Tensor:

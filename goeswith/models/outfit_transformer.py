@@ -37,7 +37,7 @@ from goeswith.models import ItemStates, TrainingData, Vocabulary
 class OutfitTransformerConfig:
     """Settings of OutfitTransformer; hidden, layers and heads are the paper's.
 
-    hidden: H, a multiple of heads. feedforward: width inside a layer. dropout: in the layers. focus: γ.
+    hidden: H, a multiple of heads. feedforward: width inside a layer. dropout: dropout in the layers. focus: γ.
     """
 
     hidden: int = 128
@@ -52,7 +52,7 @@ class OutfitTransformerConfig:
         at_least(self, 0, "focus")
         below_one(self, "dropout")
         if self.hidden % self.heads:
-            raise ConfigError(f"hidden={self.hidden} is no multiple of heads={self.heads}; change one of them")
+            raise ConfigError(f"hidden={self.hidden} is not a multiple of heads={self.heads}; change one of them")
 
 
 class OutfitTransformer(nn.Module):

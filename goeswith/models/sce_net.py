@@ -43,7 +43,7 @@ class SceNetConfig:
 
     size: d. conditions: K. attention: hidden units of w.
     margin: μ. mask_weight, embedding_weight: λ_m and λ_e.
-    dropout: of the features while training; not in the paper, 0 by default.
+    dropout: dropout of the features in training; not in the paper, 0 by default.
     """
 
     size: int = 64

@@ -24,9 +24,9 @@ class TeacherConfig:
     """Settings of the teacher; K and the activation must equal the student's.
 
     rank: W'_k = W_0ᵀ V_k W_0 with W_0 (rank, D) shared by the attributes; it has the form of the
-    student's scorer, which can therefore start from it. 0 takes the literal W'_k of (10), (D, D) each.
+    student's scorer, which can be initialised from it. 0 uses the literal W'_k of (10), (D, D) each.
     mask_weight, weight_norm: as λ1 and λ3 of (12).
-    shuffled: the control, learn from tops and bottoms matched at random.
+    shuffled: control, learn from tops and bottoms matched at random.
     """
 
     attributes: int = 4

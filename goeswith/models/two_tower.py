@@ -26,7 +26,6 @@ trained with the same care as new ones keep up with them is the finding of equal
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +49,8 @@ TRAINING = {
     "schedule": "cosine",
 }
 """Settings of the loop that are this model's own."""
+SCALE = 10.0
+"""What cosines are multiplied by in the pairwise loss."""
 HALVES = 2.0**24
 """What makes the numbers of a features file (float16) whole."""
 
@@ -58,8 +59,8 @@ HALVES = 2.0**24
 class TwoTowerConfig:
     """Settings of the two towers.
 
-    hidden: h. dropout: of the features while training. memory: keep m and m' of training items.
-    forget: how often an item's memory is left out in training.
+    hidden: h. dropout: dropout of the features in training. memory: learn m and m' of training items.
+    forget: probability that an item's memory is left out in training.
     """
 
     hidden: int = 256
@@ -99,18 +100,12 @@ class TwoTower(nn.Module):
         self.want_bias = nn.Parameter(torch.zeros(hidden))
         self.category = nn.Parameter(torch.zeros(self.count + 1, hidden))  # e; the last is for unknown categories
         self.residual = nn.Parameter(torch.zeros(hidden, hidden))  # V
-        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("factor", torch.full((dim,), dim**-0.5))
         self.register_buffer("multipliers", _random_odd(dim + 1))
         self.register_buffer("digests", torch.empty(0, dtype=torch.long))  # (T,), ascending
         self._remember(0)
         self.register_load_state_dict_pre_hook(lambda module, saved, *_: module.make_room(saved))
-
-    @property
-    def scale(self) -> Tensor:
-        """What scores are multiplied by in a loss, learned."""
-        return self.log_scale.exp()
 
     def observe(self, data: TrainingData) -> None:
         """Mean and deviation of the features, and which items there are, from the items of the training outfits."""
@@ -205,12 +200,12 @@ class TwoTower(nn.Module):
         return cosines.sum(dim=1) / batch.mask.sum(dim=1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
-        """L_BPR of scaled scores, where the loop's objective is ``pairwise``."""
-        return bpr(self.scale * right, self.scale * wrong)
+        """L_BPR of the scores times `SCALE`, where the loop's objective is ``pairwise``."""
+        return bpr(SCALE * right, SCALE * wrong)
 
     def penalty(self) -> Tensor:
         """Nothing is added."""
-        return self.log_scale.new_zeros(())
+        return self.residual.new_zeros(())
 
 
 def _random_odd(count: int) -> Tensor:

@@ -36,10 +36,10 @@ from goeswith.models.item_pairs import mean_by, pairs_of, triplets_of
 class TypeAwareConfig:
     """Settings of Type-Aware; the defaults are the published ones.
 
-    size: d. types: what a type is, the fine category or the coarse group (the published 11 types are as coarse).
-    normalise: n of the masked embeddings, as in the released command (the paper's tables are without).
+    size: d. types: what a type is, the fine category or the coarse group (the 11 published types are as coarse).
+    normalise: apply n to the masked embeddings, as in the released command (not in the paper's tables).
     margin: μ. mask_weight, embedding_weight: λ_m and λ_e.
-    dropout: of the features while training; not in the paper, 0 by default.
+    dropout: dropout of the features in training; not in the paper, 0 by default.
     """
 
     size: int = 64

@@ -1,4 +1,4 @@
-"""Checking: how often each rule applies to a data set and is right, on what, and what is wrong with it."""
+"""Check: how often each rule applies to a data set and is right, with examples, and which rules have faults."""
 
 from __future__ import annotations
 

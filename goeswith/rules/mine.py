@@ -1,4 +1,4 @@
-"""Mining: rules that the training pairs of a data set show, by values worn together far more or less than by chance."""
+"""Mine: finds rules in the training pairs of a data set: values worn together far more or less often than by chance."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def mine(
     with Benjamini & Yekutieli (2001), which allows for tests that depend on each other, as words of one title do.
     It takes pairs as independent; items worn often make it too sure of itself, which validation triplets then show.
 
-    Useful is what decides many triplets rightly: |support − expected| / pairs is 2 × coverage × |precision − ½| on
+    Useful is what decides many triplets correctly: |support − expected| / pairs is 2 × coverage × |precision − ½| on
     triplets whose other bottom is drawn as bottoms are worn. It comes from training pairs, so `Mined.valid` is honest.
 
     Args:
@@ -114,7 +114,7 @@ def mine(
     known = vocabulary(worn, attributes or ATTRIBUTES, LEAST_ITEMS)
     for name in attributes or ():
         if name not in {attribute for attribute, _ in known}:
-            raise DataError(f"no {name} is said by {LEAST_ITEMS} items worn in training; leave out --attribute {name}")
+            raise DataError(f"no {name} occurs in {LEAST_ITEMS} items worn in training; leave out --attribute {name}")
     if not known:
         return []
     counts = _count(worn, known, places.reshape(-1, 2))

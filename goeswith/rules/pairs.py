@@ -1,4 +1,4 @@
-"""Pairs: tops and bottoms worn together, and how often rules are right on triplets: this bottom or that?"""
+"""Rule pairs: tops and bottoms worn together, and how often rules pick the right one of two bottoms."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import Outfits
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP, distinct_pairs
 from goeswith.data.questions import read_questions
-from goeswith.rules.rules import BOTTOM, TOP, Matches
+from goeswith.rules.rules import Matches
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
 
 NO_PAIRS = (
-    f"has no outfit with a top (group {' or '.join(TOP)}) and a bottom ({' or '.join(BOTTOM)}); "
-    "rules speak of such pairs only: fill the group column of the catalogue"
+    f"has no outfit with a top (group {' or '.join(RULE_TOP)}) and a bottom ({' or '.join(RULE_BOTTOM)}); "
+    "rules apply only to such pairs; fill the group column of the catalogue"
 )
 _ATTEMPTS = 20  # draws of another bottom before a pair is left out
 _BLOCK = 1 << 23  # votes at a time: 8 MB
@@ -68,15 +68,8 @@ def measure(matches: Matches, triplets: np.ndarray) -> list[Measured]:
 
 
 def worn_pairs(outfits: Outfits, catalogue: Catalogue) -> np.ndarray:
-    """Distinct pairs of a top and a bottom (`TOP`, `BOTTOM`) that are worn in one outfit: (N, 2) int64 rows, sorted."""
-    owner = np.repeat(np.arange(len(outfits)), outfits.lengths)
-    worn = pl.DataFrame({"outfit": owner, "row": outfits.items}).with_columns(
-        group=catalogue.items["group"].gather(outfits.items)
-    )
-    tops = worn.filter(pl.col("group").is_in(TOP)).select("outfit", top="row")
-    bottoms = worn.filter(pl.col("group").is_in(BOTTOM)).select("outfit", bottom="row")
-    pairs = tops.join(bottoms, on="outfit").select("top", "bottom").unique().sort("top", "bottom")
-    return pairs.to_numpy().astype(np.int64)
+    """Distinct pairs that a rule may speak of (`RULE_TOP`, `RULE_BOTTOM`), worn in one outfit: (N, 2) int64 rows."""
+    return distinct_pairs(outfits, catalogue, RULE_TOP, RULE_BOTTOM)
 
 
 def triplets(dataset: Dataset, split: str, seed: int = 0) -> np.ndarray:
@@ -101,7 +94,7 @@ def _published(file: Path, catalogue: Catalogue) -> np.ndarray:
     first, answer = asked.candidate_offsets[:-1][plain], asked.answers[plain]
     rows = np.stack([asked.context[plain, 0], asked.candidates[first + answer], asked.candidates[first + 1 - answer]])
     groups = catalogue.items["group"].fill_null("")
-    top, bottom = groups.is_in(TOP).to_numpy(), groups.is_in(BOTTOM).to_numpy()
+    top, bottom = groups.is_in(RULE_TOP).to_numpy(), groups.is_in(RULE_BOTTOM).to_numpy()
     return rows.T[top[rows[0]] & bottom[rows[1]] & bottom[rows[2]]]
 
 

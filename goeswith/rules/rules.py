@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import tomllib
 from collections.abc import Sequence
@@ -12,14 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import tomli_w
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
 from goeswith.rules.words import phrase, said
-
-TOP, BOTTOM = ("top", "outer"), ("bottom", "dress")
-"""Groups that can be the top and the bottom of a rule: a coat goes over a dress as a blouse goes over trousers."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.sign not in ("+", "-"):
-            raise DataError(f"the sign {self.sign!r} is none; write '+' (goes together) or '-' (does not)")
+            raise DataError(f"the sign {self.sign!r} is unknown; write '+' (goes together) or '-' (does not)")
         for side in ("top", "bottom"):
             if not all(self.alternatives(side)):
                 raise DataError(f"{side} = {getattr(self, side)!r} lacks a word; write one on each side of every '/'")
@@ -112,7 +110,7 @@ def _each_once(rules: list[Rule], places: Sequence[str]) -> list[Rule]:
     for number, (rule, place) in enumerate(zip(rules, places, strict=True), 1):
         first = seen.setdefault(dataclasses.replace(rule, note=""), number)
         if first != number:
-            raise DataError(f"{place}: {str(rule)!r} stands in the file already, as rule {first}; remove one of them")
+            raise DataError(f"{place}: {str(rule)!r} is already in the file, as rule {first}; remove one of them")
     return rules
 
 
@@ -131,9 +129,7 @@ def write_rules(rules: Sequence[Rule], path: Path | str, *, comment: str = "", c
 
 def _table(rule: Rule) -> str:
     fields = {name: value for name, value in dataclasses.asdict(rule).items() if value or _FIELDS[name]}
-    # JSON strings are TOML strings, but for the one control character that JSON leaves as it is.
-    quoted = {name: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for name, value in fields.items()}
-    return "[[rule]]\n" + "".join(f"{name} = {value}\n" for name, value in quoted.items())
+    return "[[rule]]\n" + tomli_w.dumps(fields)
 
 
 def _comment(text: str) -> str:
@@ -197,7 +193,7 @@ def match(rules: Sequence[Rule], catalogue: Catalogue) -> Matches:
             raise CatalogueError(f"rule {str(rules[asked[0]])!r}: {error}") from None
         held["top"][asked], held["bottom"][asked] = np.split(says, 2)
     groups = catalogue.items["group"].fill_null("")
-    able = {"top": groups.is_in(TOP).to_numpy(), "bottom": groups.is_in(BOTTOM).to_numpy()}
+    able = {"top": groups.is_in(RULE_TOP).to_numpy(), "bottom": groups.is_in(RULE_BOTTOM).to_numpy()}
     return Matches(tuple(rules), *(_packed(held[side] & able[side]) for side in held))
 
 

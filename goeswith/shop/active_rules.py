@@ -1,4 +1,4 @@
-"""Firing: the rules of a run that speak of an outfit, and how far it trusts each of them."""
+"""Active rules: the rules of a run that apply to an outfit, and how far the run trusts each of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import polars as pl
 import torch
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.pairs import RULE_BOTTOM
 from goeswith.evaluate.rule_votes import judge
 from goeswith.models import ItemStates
-from goeswith.rules.rules import BOTTOM, Rule
+from goeswith.rules.rules import Rule
 from goeswith.shop.index import Index
 from goeswith.train.scorers import RunScorer, TaughtScorer
 
@@ -43,7 +44,7 @@ def fired(index: Index, rows: np.ndarray) -> tuple[Fired, ...]:
     """
     if index.run.config.get("rules") is None:
         return ()
-    bottoms = index.catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy() & index.scorer.present
+    bottoms = index.catalogue.items["group"].is_in(RULE_BOTTOM).fill_null(False).to_numpy() & index.scorer.present
     bottoms[rows] = False
     others = np.random.default_rng(0).permutation(np.flatnonzero(bottoms))[:OTHERS]
     taught = _taught(index, np.concatenate([rows, others]))  # the outfit's items are its first rows

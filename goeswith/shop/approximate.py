@@ -57,7 +57,7 @@ def read(path: Path) -> Any:
     try:
         return import_module("faiss").read_index(str(path))
     except RuntimeError as error:
-        raise DataError(f"cannot read {path} ({str(error).splitlines()[0]}); make the index again") from None
+        raise DataError(f"cannot read {path} ({str(error).splitlines()[0]}); build the index again") from None
 
 
 def search(index: Any, queries: np.ndarray, allowed: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

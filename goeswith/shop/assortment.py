@@ -1,9 +1,8 @@
-"""Assortment: what of a shop's catalogue an outfit may be made of, and what may be offered for a slot of it."""
+"""Assortment: which items of a shop's catalogue an outfit may be made of, and which may be offered for a slot of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
@@ -29,6 +28,7 @@ class Assortment:
     def __init__(self, index: Index) -> None:
         self.index = index
         self._kinds: dict[tuple[str, str], np.ndarray] = {}
+        self._ones: tuple[Shelf, np.ndarray] | None = None
 
     def outfit(self, item_ids: Sequence[str], least: int = 1) -> np.ndarray:
         """Rows (n,) of an outfit of at least so many items that can be judged.
@@ -41,18 +41,28 @@ class Assortment:
             raise CatalogueError(f"the outfit is the text {item_ids!r}; give a list of item ids")
         if len(item_ids) < least:
             what = "is empty" if not item_ids else f"has {len(item_ids)} item"
-            raise CatalogueError(f"the outfit {what}; put {'two or more items' if least > 1 else 'an item'} into it")
+            raise CatalogueError(
+                f"the outfit {what}; give it {'two or more items' if least > 1 else 'an item'}",
+                reason="too_few_items",
+                item_ids=item_ids,
+            )
         if len(item_ids) > LONGEST:
-            raise CatalogueError(f"the outfit has {len(item_ids)} items; take at most {LONGEST}")
+            raise CatalogueError(
+                f"the outfit has {len(item_ids)} items; give at most {LONGEST}", reason="too_many_items"
+            )
         shelf = self.index.shelf
         rows = shelf.rows(item_ids)
         products: dict[int, str] = {}
         for item_id, product in zip(item_ids, shelf.products[rows].tolist(), strict=True):
             if products.get(product) == item_id:
-                raise CatalogueError(f"the outfit names item {item_id!r} twice; name it once")
+                raise CatalogueError(
+                    f"the outfit names item {item_id!r} twice; name it once", reason="same_product", item_ids=[item_id]
+                )
             if product in products:
                 raise CatalogueError(
-                    f"items {products[product]!r} and {item_id!r} are variants of one product; keep one of them"
+                    f"items {products[product]!r} and {item_id!r} are variants of one product; keep one of them",
+                    reason="same_product",
+                    item_ids=[products[product], item_id],
                 )
             products[product] = item_id
         self._check_known(item_ids, rows)
@@ -69,12 +79,15 @@ class Assortment:
         if not columns:
             known = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
             more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
-            raise CatalogueError(f"no item is of the slot {slot!r}{more}; {nearest(slot, known)}")
+            raise CatalogueError(
+                f"no item belongs to the slot {slot!r}{more}; {nearest(slot, known)}", reason="unknown_slot"
+            )
         rows = self._kind(columns[-1], slot)  # where a category has the name of a group, the group is meant
         if not self.index.seen(rows).any():
             raise CatalogueError(
                 f"the model {self.index.run.title} never saw the category {slot!r}; choose another slot, or train it "
-                "with outfits of that category"
+                "with outfits of that category",
+                reason="unknown_category",
             )
         return rows
 
@@ -83,12 +96,14 @@ class Assortment:
         shelf, groups = self.index.shelf, [self._group(slot) for slot in slots]
         refused = self.index.grammar.refusal(shelf.values("group", rows), groups)
         if refused:
-            raise CatalogueError(f"the slots {', '.join(slots)} do not fit: {refused}; leave one out")
+            raise CatalogueError(
+                f"the slots {', '.join(slots)} do not fit: {refused}; leave one out", reason="impossible_slot"
+            )
 
     def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:
         """The slots that make a whole look of an outfit, and how many of `k` looks are to have them.
 
-        Groups that the catalogue has no item of are left out.
+        Groups of which the catalogue has nothing that the model knows are left out.
 
         Raises:
             CatalogueError: the outfit lacks nothing, is none, or its items are of no group that looks are made of.
@@ -97,19 +112,27 @@ class Assortment:
         groups, categories = shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)]
         wrong = [finding for finding in grammar.findings(groups, categories) if not finding.startswith("needs")]
         if wrong:
-            raise CatalogueError(f"these items make no outfit: {' and '.join(wrong)}; take one away or name a slot")
+            raise CatalogueError(
+                f"these items do not make an outfit: {' and '.join(wrong)}; remove one or name a slot",
+                reason="no_outfit",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
+            )
         if not set(groups) & set(WORN):
             raise CatalogueError(
-                f"no outfit is known for the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
-                "name the slots to be filled, e.g. shoes"
+                f"no outfits are known around the category {categories[0]!r} (its group is {groups[0] or 'unknown'}); "
+                "name the slots to fill, e.g. shoes",
+                reason="no_outfit",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
-        there = shelf.codes("group")[1]
+        codes, names = shelf.codes("group")
+        offered = np.unique(codes[: self.index.size][self.index.known])
+        there = {name for name, code in names.items() if code in offered}
         choices = [
             ([one for one in slots if one in there], share) for slots, share in grammar.slots(groups, categories)
         ]
         choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
         if not choices:
-            raise CatalogueError("the outfit lacks nothing; name a slot to add to it")
+            raise CatalogueError("the outfit is complete; name a slot to add to it", reason="nothing_lacks")
         counts = _shares([share for _, share in choices], k)
         return [(slots, count) for (slots, _), count in zip(choices, counts, strict=True) if count]
 
@@ -176,6 +199,8 @@ class Assortment:
         if not allowed:
             raise CatalogueError(
                 f"no item fits: {', '.join(slots)} with the filters {filters}{_or_season(coherent)}; widen the filters"
+                f"{' or allow other seasons and genders (coherent)' if coherent else ''}",
+                reason="nothing_fits",
             )
         taste = self.index.taste
         template = Template(
@@ -191,15 +216,21 @@ class Assortment:
         template.check()
         return template, notes
 
-    @cached_property
+    @property
     def _small(self) -> np.ndarray:
-        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others."""
+        """(U,) int64: the category of an accessory of which an outfit has one, such as a belt; −1 for the others.
+
+        Kept as long as no guest is added.
+        """
         shelf = self.index.shelf
+        if self._ones is not None and self._ones[0] is shelf:
+            return self._ones[1]
         codes, known = shelf.codes("category")
         several = np.array([name in self.index.grammar.pairs for name in known])
         groups, names = shelf.codes("group")
         one = (groups == names.get("accessory", -2)) & ~several[codes]
-        return np.where(one, codes, -1)
+        self._ones = shelf, np.where(one, codes, -1)
+        return self._ones[1]
 
     def _kind(self, column: str, value: str) -> np.ndarray:
         """Rows (m,) of the catalogue's own items of a category or group, ascending."""
@@ -229,23 +260,30 @@ class Assortment:
             if not there:
                 encoder = index.run.config["encoder"]
                 raise CatalogueError(
-                    f"item {item_id!r} has no {encoder} features, so nothing is known of it; goeswith encode says why"
+                    f"item {item_id!r} has no {encoder} features, so it cannot be scored; goeswith encode shows why",
+                    reason="no_features",
+                    item_ids=[item_id],
                 )
             if not seen:
                 category = index.catalogue.items["category"][index.row_of[item_id]]
                 raise CatalogueError(
                     f"item {item_id!r} is of category {category!r}, which the model {index.run.title} never saw; "
-                    "train it with outfits of that category"
+                    "train it with outfits of that category",
+                    reason="unknown_category",
+                    item_ids=[item_id],
                 )
 
     def _check_prices(self, rows: np.ndarray) -> None:
         """Raise CatalogueError where an item has no price."""
         shelf = self.index.shelf
-        shelf.need_prices("a budget")
+        shelf.need_prices("a budget", "no_price")
         bare = next((row for row in rows.tolist() if np.isnan(shelf.prices[row])), None)
         if bare is not None:
             raise CatalogueError(
-                f"item {self.index.catalogue.ids[bare]!r} has no price, so a budget cannot be kept; leave one out"
+                f"item {self.index.catalogue.ids[bare]!r} has no price, so the budget cannot be "
+                "checked; leave out the item or the budget",
+                reason="no_price",
+                item_ids=[self.index.catalogue.ids[bare]],
             )
 
 
@@ -281,5 +319,6 @@ def _check_kinds(shelf: Shelf, filters: Filters, slot: str, inside: np.ndarray) 
         if values and not shelf.having(column, values)[inside].any():
             raise CatalogueError(
                 f"the filters contradict the slot {slot!r}: none of its items has the {column} {' or '.join(values)}; "
-                "leave the slot or the filter out"
+                "leave out the slot or the filter",
+                reason="bad_filters",
             )

@@ -95,8 +95,10 @@ def refused(
     found = np.zeros((len(items), len(part)), bool)
     twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
     found[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
-    if template.kinds is not None and (template.kinds[part] >= 0).any():
-        found |= ((template.kinds[items][:, :, None] == template.kinds[part]) & (template.kinds[part] >= 0)).any(axis=1)
+    if template.kinds is not None:
+        used, theirs = template.kinds[items], template.kinds[part]
+        twice = np.flatnonzero(np.isin(theirs, used[used >= 0]))
+        found[:, twice] |= (used[:, :, None] == theirs[twice]).any(axis=1)
     if template.prices is not None and template.budget is not None:
         left = template.budget + PENNY - rest - template.prices[items].sum(axis=1)
         found |= template.prices[part] > left[:, None]
@@ -134,7 +136,8 @@ def differing(products: np.ndarray, common: int, count: int) -> np.ndarray:
 
     products: (m, s) the added products of looks, best first.
     """
-    free, chosen = np.ones(len(products), bool), []
+    free = np.ones(len(products), bool)
+    chosen: list[int] = []
     while len(chosen) < count and free.any():
         chosen.append(int(free.argmax()))
         shared = (products[:, :, None] == products[chosen[-1]]).any(axis=2).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Indexing: the index of a data set made or brought up to date, in a folder that takes the old one's place at once."""
+"""Build: makes the index of a data set or brings it up to date, in a folder that replaces the old one at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 
 from goeswith import __version__
 from goeswith.data.dataset import Dataset
-from goeswith.data.products import products
+from goeswith.data.products import COMPUTED, products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
 from goeswith.files import fresh_file, put_in_place, sha256, sole
@@ -60,11 +60,11 @@ def build_index(
     run = run if isinstance(run, Run) else Run(run)
     out = Path(out).absolute()
     if out.exists() and not (out / "index.json").is_file():
-        raise ModelError(f"{out} exists and is no index; choose another --out or remove it")
+        raise ModelError(f"{out} exists and is not an index; choose another --out or remove it")
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
     work = out.with_name(f".{out.name}.building")
-    with sole(work, "another process is making the index in"):
+    with sole(work, "another process is building the index in"):
         intake = Intake(run, dataset)
         shards, told = encode(intake, old_states(out, intake.weights), work, progress)
         fresh = work / "index"
@@ -113,7 +113,7 @@ def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None)
     items = intake.catalogue.items
     numbers = products(items, intake.pictures)
     first = np.unique(numbers, return_index=True)[1][numbers]
-    computed = pl.Series("product_id", [f"~{intake.catalogue.ids[row]}" for row in first.tolist()])
+    computed = pl.Series("product_id", [f"{COMPUTED}{intake.catalogue.ids[row]}" for row in first.tolist()])
     given = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
     items.with_columns(product_id=pl.coalesce(*given, computed)).write_parquet(fresh / "items.parquet")
     matched, without = intake.matched
@@ -122,10 +122,10 @@ def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None)
         count = dict(items["category"].value_counts().iter_rows())
         for known, names in sorted(_inverted(matched).items()):
             told = ", ".join(f"{name!r} ({count[name]:,})" for name in names)
-            say(f"taken for {known!r}, for the model has not seen them: {told}")
+            say(f"treated as {known!r}, because the model has not seen them: {told}")
         if without:
             told = ", ".join(f"{name!r} ({count[name]:,})" for name in without)
-            say(f"never offered, for the model has not seen them and nothing like them: {told}")
+            say(f"never offered, because the model has seen nothing like them: {told}")
     return {"products": int(numbers.max()) + 1, "matched": matched, "unmatched": without}
 
 
@@ -175,7 +175,7 @@ def _write_large(intake: Intake, shards: list[Path], fresh: Path, say: Callable[
             continue
         if not approximate.available():
             if say:
-                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' searches them quicker")
+                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' makes their search faster")
             continue
         count = round((stop - start) ** 0.5) * approximate.TRAINED
         chosen = np.unique(np.linspace(start, stop - 1, min(count, stop - start)).astype(np.int64))

@@ -1,4 +1,4 @@
-"""Why: what lies behind the score of an outfit, in numbers and in one sentence that a merchandiser understands."""
+"""Explain: the reasons for the score of an outfit, in numbers and in one sentence for a merchandiser."""
 
 from __future__ import annotations
 

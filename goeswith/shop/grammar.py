@@ -82,7 +82,7 @@ class Grammar:
         counts = _counts(train, codes, len(named))  # (N, G)
         at = {group: place for place, group in enumerate(named)}
         has = counts > 0
-        dressed = has[:, [at["top"], at["bottom"], at["dress"]]].any(axis=1)
+        dressed = has[:, at["top"]] | has[:, at["bottom"]] | has[:, at["dress"]]
         if dressed.sum() < LEAST:
             return cls.default()
         chosen, has, default = counts[dressed], has[dressed], cls.default()
@@ -129,7 +129,7 @@ class Grammar:
         for group in WORN:
             limit = self.most.get(group, 1)
             if wanted[group] and count[group] + wanted[group] > limit:
-                there = f"this one has {_many(count[group], group, one=True)} already" if count[group] else "not more"
+                there = f"this one has {_many(count[group], group, one=True)} already" if count[group] else "no more"
                 return f"an outfit has {_many(limit, group, one=True)}, {there}"
         for pair in self.apart:
             for one, other in (pair, pair[::-1]):
@@ -171,7 +171,7 @@ class Grammar:
             values["pairs"] = tuple(values["pairs"])
             return cls(**values)
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is no grammar of outfits ({error}); build the index again") from None
+            raise DataError(f"this is not a valid grammar of outfits ({error}); build the index again") from None
 
     def _lack(self, count: Counter[str | None]) -> str:
         """``needs shoes``; empty where nothing is missing."""

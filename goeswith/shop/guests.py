@@ -1,4 +1,4 @@
-"""Guests: items that somebody brings along; what the encoder of a run sees in a picture or reads in a title."""
+"""Guest items: items that are not in the index, encoded from their picture or their title."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class GuestEncoder:
         given: Any = network.reads(one)
         if network.size is not None:
             if picture is None:
-                raise CatalogueError(f"{name} looks at pictures, and the item has none; give one")
+                raise CatalogueError(f"{name} reads pictures, and the item has none; add one", reason="no_picture")
             written = io.BytesIO()
             picture.save(written, "PNG")
             given = read_picture(written, network.size)[None]
         elif not given[0]:
-            raise CatalogueError(f"{name} reads words, and the item has none; give a title")
+            raise CatalogueError(f"{name} reads text, and the item has none; add a title", reason="no_title")
         return network.run(given)[0].astype(network.dtype).astype(np.float32)

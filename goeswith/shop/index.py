@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Of the folder; raised when an older program could not read it."""
+KEPT = ("item_id", "category", "group")
+"""Columns of a guest that stay when it is removed: every row has them."""
 
 
 class Index:
@@ -52,6 +54,7 @@ class Index:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._adding = threading.Lock()
+        self._free: list[int] = []  # rows of guests that are gone
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         told = _info(self.path)
         for _ in range(3):
@@ -70,7 +73,7 @@ class Index:
         for name, expected in info["checksums"].items():
             if _checksum(self.path / name) != expected:
                 kind = ModelError if name.startswith("model/") else DataError
-                raise kind(f"{self.path / name} is not the file that the index was made with; {_again(info)}")
+                raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
         self.run = Run(self.path / "model")
         self.run.title = info["model"]["title"]
         self.run.model.requires_grad_(False)
@@ -123,8 +126,8 @@ class Index:
         if self.dataset is None or told is None:
             where = self.info["dataset"]["path"]
             return (
-                f"the data set {where} is gone, and with it the pictures and the catalogue that the index was made of; "
-                "put it back, or import it again and run goeswith index over it"
+                f"the data set {where} is gone, and with it the pictures and the catalogue of the index; "
+                "restore it, or import it again and run goeswith index on it"
             )
         stamp = told.st_mtime_ns, told.st_size
         if self._looked[0] != stamp:
@@ -180,8 +183,16 @@ class Index:
         typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
         return torch.nn.functional.normalize(self._states.hidden[torch.from_numpy(rows)].flatten(1) - typical, dim=1)
 
-    def add(self, picture: Image.Image | None, *, category: str, title: str = "", **columns: Any) -> str:
-        """Take a guest item in, in memory only; returns its id, ``guest-1`` and so on.
+    def add(
+        self,
+        picture: Image.Image | None,
+        *,
+        category: str,
+        title: str = "",
+        item_id: str | None = None,
+        **columns: Any,
+    ) -> str:
+        """Take a guest item in, in memory only; returns its id: the one given, else ``guest-1`` and so on.
 
         A guest can stand in an outfit, and is never offered. It is encoded by the run's encoder.
 
@@ -193,7 +204,10 @@ class Index:
                 needs, or there is no room for more guests.
         """
         if category not in self._categories:
-            raise CatalogueError(f"no item has the category {category!r}; {nearest(category, self._categories)}")
+            raise CatalogueError(
+                f"no item has the category {category!r}; {nearest(category, self._categories)}",
+                reason="unknown_category",
+            )
         kind = self._categories.index(category)
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
         told = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
@@ -209,17 +223,45 @@ class Index:
         new = new.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name not in new.columns)
         new = new.select(pl.col(name).cast(dtype, strict=False) for name, dtype in schema.items())
         with self._adding:
-            row = len(self.catalogue)
+            row = self._free[-1] if self._free else len(self.catalogue)
             if row == len(self._present):
                 room = row - self.size
-                raise CatalogueError(f"the index has room for {room} guest items; open it anew to start again")
-            item_id = f"guest-{row - self.size + 1}"
+                raise CatalogueError(
+                    f"the index has room for {room} guest items only; open it again to start over",
+                    reason="too_many_guests",
+                )
+            item_id = item_id or f"guest-{row - self.size + 1}"
             while item_id in self.shelf.place:  # a shop may call its own items so
                 item_id = f"{item_id}-guest"
             self._states.hidden[row], self._states.categories[row] = hidden, code[0]
             self._present[row], self._kinds[row] = True, kind
-            self._show(Catalogue(pl.concat([self.catalogue.items, new.with_columns(item_id=pl.lit(item_id))])))
+            self._free = self._free[:-1]
+            self._put(row, new.with_columns(item_id=pl.lit(item_id)))
         return item_id
+
+    def remove(self, item_id: str) -> None:
+        """Forget a guest item. The others keep their rows; the next guest gets its.
+
+        Raises:
+            CatalogueError: there is no such guest.
+        """
+        with self._adding:
+            row = self.shelf.place.get(item_id, -1)
+            if row < self.size:
+                raise CatalogueError(
+                    f"no guest item is called {item_id!r}; check the id", reason="unknown_item", item_ids=[item_id]
+                )
+            self._present[row] = False
+            self._states.hidden[row] = 0
+            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in KEPT}
+            bare = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items()]
+            self._free = [*self._free, row]
+            self._put(row, self.catalogue.items[row].with_columns(*bare, item_id=pl.lit(f"{item_id} is gone")))
+
+    def _put(self, row: int, item: pl.DataFrame) -> None:
+        """Show an item in the row of a guest, or in a new one."""
+        items = self.catalogue.items
+        self._show(Catalogue(pl.concat([items[:row], item, items[row + 1 :]])))
 
 
 def _info(path: Path) -> dict[str, Any]:
@@ -229,16 +271,18 @@ def _info(path: Path) -> dict[str, Any]:
         DataError: the folder is no index or the file is broken. ModelError: of another format.
     """
     if not (path / "index.json").is_file():
-        raise DataError(f"{path} is no index (it has no index.json); make one: goeswith index RUN DATASET --out {path}")
-    info: dict[str, Any] = read_json(path / "index.json", dict, "make the index anew with goeswith index")
+        raise DataError(
+            f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
+        )
+    info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
     if info.get("format") != FORMAT:
         raise ModelError(
-            f"{path} is an index of format {info.get('format')} and this program reads format {FORMAT}; "
-            f"make it anew: goeswith index RUN DATASET --out {path}"
+            f"{path} is an index of format {info.get('format')} but this version reads format {FORMAT}; "
+            f"build it again: goeswith index RUN DATASET --out {path}"
         )
     lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
     if lacking:
-        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; make the index anew with goeswith index")
+        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; build the index again with goeswith index")
     return info
 
 

@@ -1,4 +1,4 @@
-"""Intake: what an index takes in: the items of a data set by category, their features read a few at a time."""
+"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import sees_pictures
 from goeswith.data.features import features_path, read_metadata
+from goeswith.data.tensors import find_tensor
 from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.files import sha256
-from goeswith.shop.states import find_tensor
 from goeswith.train.run import Run
 
 TILE = 128
@@ -34,7 +34,7 @@ class Intake:
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
         if "result" not in run.config:
-            raise ModelError(f"the training of {run.path} has not finished; run the same train command to go on")
+            raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
         self.run, self.dataset = run, dataset
         self.weights = sha256(run.weights)
         _ = run.model  # weights that are not whole are told before anything is written
@@ -137,7 +137,7 @@ class FeatureFile:
         known = set(ids) <= set(dataset.catalogue.ids)
         if not known or told.get("catalogue", "") not in ("", dataset.catalogue.fingerprint) or len(ids) != shape[0]:
             raise CatalogueError(
-                f"{path} belongs to another catalogue than {dataset.path} has now; "
+                f"{path} belongs to another catalogue than that of {dataset.path}; "
                 f"run goeswith encode {dataset.path} --encoder {encoder}"
             )
         self.path, self.encoder = path, encoder
@@ -158,4 +158,4 @@ def _ids(told: dict[str, str], path: Path) -> list[str]:
     try:
         return [str(item_id) for item_id in json.loads(told["item_ids"])]
     except (KeyError, ValueError, TypeError):
-        raise DataError(f"{path} does not say which items it is about; encode the data set again") from None
+        raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.filters import Filters
+from goeswith.data.products import COMPUTED
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
 from goeswith.shop.answers import Look, looks_of
@@ -53,7 +54,8 @@ class Maker:
         index = self.stylist.index
         if not hasattr(index.run.model, "query"):
             raise CatalogueError(
-                f"the model {index.run.title} cannot be searched by many items at once; use goeswith complete for one"
+                f"the model {index.run.title} cannot be searched with many items at once; use "
+                "goeswith complete for each"
             )
         self.offered = np.zeros(int(index.shelf.products.max()) + 1, np.int64)
         self._parts: set[tuple[int, ...]] = set()
@@ -178,13 +180,13 @@ def anchors_for(stylist: Stylist, wanted: Sequence[str], count: int | None, seed
         column, sign, values = condition.partition("=")
         if not sign or column not in index.catalogue.items.columns:
             raise CatalogueError(
-                f"{condition!r} says no COLUMN=VALUE of the catalogue; its columns are "
+                f"{condition!r} is not a COLUMN=VALUE of the catalogue; its columns are "
                 f"{', '.join(index.catalogue.items.columns)}"
             )
         able &= index.shelf.having(column, values.split(","))[: index.size]
     rows = np.flatnonzero(able)
     if not len(rows):
-        raise CatalogueError(f"no item that looks can be made around is {' and '.join(wanted)}; ask for others")
+        raise CatalogueError(f"no look can be made around an item with {' and '.join(wanted)}; choose others")
     if count is not None and count < len(rows):
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
     return rows
@@ -207,6 +209,9 @@ def table(stylist: Stylist, looks: Sequence[Look]) -> pl.DataFrame:
     told = pl.DataFrame(pieces, schema=schema).join(
         items.select(columns), on="item_id", how="left", maintain_order="left"
     )
+    if "product_id" in columns:  # what the index made up for itself is of no use to a shop
+        given = ~pl.col("product_id").str.starts_with(COMPUTED)
+        told = told.with_columns(pl.when(given).then("product_id").alias("product_id"))
     return told.select("look", "anchor", "place", *columns, "look_price", "verdict")
 
 
@@ -231,7 +236,7 @@ def write(told: pl.DataFrame, out: Path) -> None:
             told.write_csv(partial)
         return
     if out.suffix != ".json":
-        raise DataError(f"{out} is neither .csv nor .json; name a file of one of these")
+        raise DataError(f"{out} is neither .csv nor .json; name a file of one of these types")
     shared = ["look", "anchor", "look_price", "verdict"]
     looks = []
     for piece in told.to_dicts():
@@ -250,4 +255,4 @@ def spread_of(stylist: Stylist, looks: Sequence[Look]) -> str:
     ids, counts = np.unique(added, return_counts=True)
     most, name = int(counts.max()), ids[counts.argmax()]
     size = stylist.index.size
-    return f"{len(looks):,} looks offer {len(ids):,} of {size:,} items; the most offered, {name}, is in {most}"
+    return f"{len(looks):,} looks use {len(ids):,} of {size:,} items; the most frequent, {name}, is in {most}"

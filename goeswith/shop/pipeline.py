@@ -21,7 +21,8 @@ from goeswith.models import DEFAULT
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import write_looks_page
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 MARK = "build.json"
 """Says what a folder was built from; by it a folder is recognised as one of a build."""
@@ -94,7 +95,7 @@ def _expect_same(out: Path, asked: dict[str, Any]) -> None:
     changed = [name for name, value in asked.items() if before.get(name) != value]
     if changed:
         raise DataError(
-            f"{out} was built with another {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
+            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
             "choose another folder or remove it"
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,12 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from goeswith.data.tensors import Blocks, find_tensor, write_tensors
 from goeswith.errors import DataError
-from goeswith.files import fresh_file
 from goeswith.models import ItemStates
 
 GUESTS = 1024
 """Rows behind the catalogue's own, for guest items."""
-SIZES = {"F32": 4, "I64": 8, "U8": 1}
-"""Bytes of a number, by the name that safetensors gives its kind."""
-
-
-def find_tensor(path: Path, name: str) -> tuple[str, tuple[int, ...], int]:
-    """A tensor of a safetensors file, to be mapped or read in parts: its kind, its shape, and the byte it begins at."""
-    with open(path, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        told = json.loads(file.read(size))[name]
-    return told["dtype"], tuple(told["shape"]), 8 + size + told["data_offsets"][0]
 
 
 def write_states(
@@ -43,24 +32,13 @@ def write_states(
     of what each state was made from. categories: (U,) codes as the model knows them. present: (U,) bool.
     """
     shape, blocks = hidden
-    tensors: dict[str, tuple[str, tuple[int, ...], Iterator[np.ndarray]]] = {
-        "hidden": ("F32", shape, blocks),
-        "marks": ("I64", marks.shape, iter([marks])),
-        "categories": ("I64", categories.shape, iter([categories.astype(np.int64)])),
-        "present": ("U8", present.shape, iter([present.astype(np.uint8)])),
+    tensors = {
+        "hidden": Blocks(np.dtype(np.float32), shape, blocks),
+        "marks": Blocks.of(marks, "<i8"),
+        "categories": Blocks.of(categories, "<i8"),
+        "present": Blocks.of(present, "|u1"),
     }
-    header: dict[str, Any] = {"__metadata__": {"build": build}}
-    at = 0
-    for name, (kind, own, _) in tensors.items():
-        end = at + SIZES[kind] * int(np.prod(own))
-        header[name] = {"dtype": kind, "shape": list(own), "data_offsets": [at, end]}
-        at = end
-    said = json.dumps(header).encode()
-    said += b" " * (-len(said) % 8)
-    with fresh_file(path) as partial, open(partial, "wb") as file:
-        file.write(len(said).to_bytes(8, "little") + said)
-        for _, _, parts in tensors.values():
-            file.writelines(part.tobytes() for part in parts)
+    write_tensors(path, {"build": build}, tensors)
 
 
 def read_states(path: Path, build: str, remedy: str) -> tuple[ItemStates, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Look: judge outfits, complete them, fill a gap, improve them, find substitutes; over the index of a shop.
+"""Stylist: judges outfits, completes them, fills a gap, improves them, finds substitutes; over the index of a shop.
 
     stylist = Stylist(Index("index"))
     looks = stylist.complete(["s00042"], slots=["shoes", "bag"], filters=Filters(colours=("black",)), budget=200)
@@ -135,7 +135,9 @@ class Stylist:
     ) -> list[Look]:
         """Looks around rows (n,) with the slots filled; see `complete`."""
         if len(rows) + len(slots) > LONGEST:
-            raise CatalogueError(f"{len(rows)} items and {len(slots)} slots make more than {LONGEST}; ask for fewer")
+            raise CatalogueError(
+                f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
+            )
         template, notes = self.assortment.template(
             rows, slots, filters, budget, coherent=coherent, popularity=popularity
         )
@@ -144,20 +146,22 @@ class Stylist:
         if not len(found.items):
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
-                "some models need a top and a bottom: add one"
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
         chosen = best(self.index, found, template, k, diversity, POOL, common=common)
         while common is not None and len(chosen.items) < k and len(template.slots) > common:
             # Around the best looks a search finds their variations; the next one goes without what they have.
             rest = template.without(chosen.items[:, len(rows) :])
-            more = self._search(rest, beam, diversity, full) if rest is not None else None
+            more = None if rest is None else _scored(grow(self.index, rest, -(-beam // 2), diversity, full))
             if more is None or not len(more.items):
                 break
             count = k - len(chosen.items)
             more = best(self.index, more, template, count, diversity, POOL, common=common)
             chosen = Beam(*(np.concatenate(both) for both in zip(chosen, more, strict=True)))
         if len(chosen.items) < k:
-            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made of what fits")
+            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
         scores = self.index.scorer.score(chosen.items, np.ones(chosen.items.shape, bool))
         looks = looks_of(self.index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
         return [replace(look, notes=tuple(notes)) for look in looks]
@@ -167,8 +171,7 @@ class Stylist:
         found = grow(self.index, template, beam, diversity, full)
         if len(template.slots) > 1:
             found = refine(self.index, template, found, diversity, full)
-        scored = ~np.isnan(found.scores)
-        return Beam(found.items[scored], found.scores[scored])
+        return _scored(found)
 
     def fill(
         self,
@@ -209,10 +212,14 @@ class Stylist:
         rows = self.assortment.outfit(items, least=2)
         strange = next((item_id for item_id in locked if item_id not in items), None)
         if strange is not None:
-            raise CatalogueError(f"item {strange!r} is locked and not in the outfit; lock one of its own items")
+            raise CatalogueError(
+                f"item {strange!r} is locked but not in the outfit; lock only items of the outfit",
+                reason="not_in_outfit",
+                item_ids=[strange],
+            )
         free = [place for place, item_id in enumerate(items) if item_id not in locked]
         if not free:
-            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one")
+            raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
         before = float(self._scores([rows])[0])
         places, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * k, LEAST))
         scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
@@ -273,12 +280,20 @@ class Stylist:
         scores = self.index.scorer.score(items, mask)
         silent = np.flatnonzero(np.isnan(scores))
         if len(silent):
-            named = ", ".join(self.index.catalogue.ids[row] for row in outfits[silent[0]])
+            item_ids = [self.index.catalogue.ids[row] for row in outfits[silent[0]]]
             raise CatalogueError(
-                f"the model {self.index.run.title} has no score for the outfit {named}; "
-                "some models need a top and a bottom: add one"
+                f"the model {self.index.run.title} has no score for the outfit {', '.join(item_ids)}; "
+                "some models need a top and a bottom: add one",
+                reason="no_score",
+                item_ids=item_ids,
             )
         return scores
+
+
+def _scored(found: Beam) -> Beam:
+    """Those looks that have a score."""
+    there = ~np.isnan(found.scores)
+    return Beam(found.items[there], found.scores[there])
 
 
 def _check(*, k: int = 1, beam: int = 1, diversity: float = 0.0, budget: float | None = None) -> None:

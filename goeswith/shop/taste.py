@@ -2,7 +2,7 @@
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
 them too. Both are measured when the index is built, and weighed so that most of the worn items of the validation
-outfits are found again; see `goeswith.evaluate.reranking`.
+outfits are found again while the answers stay varied; see `goeswith.evaluate.reranking`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import safe_open
@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from goeswith.errors import CatalogueError
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import Judged, distinct, fit, hub_means, log_popularity, recall, temperature
+from goeswith.evaluate.reranking import VARIETY, Judged, distinct, fit, hub_means, log_popularity, recall, temperature
 from goeswith.evaluate.reranking import Reranking as Setting
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ LEAST = 100
 """Gaps of validation outfits without which nothing is fitted."""
 MOST, BUDGET = 500, 1 << 19
 """Gaps of a draw and scores that it may cost."""
-SLACK = 0.01
-"""Recall that is given away for variety: of the settings this near the best, the one with most distinct answers."""
 LONGEST = 32
 """Items of the largest look that is told apart."""
 
@@ -77,7 +75,7 @@ class Taste:
         pair, rest = ([*_judged(scorer, gaps, popularity, hubs)] for gaps in drawn)
         small, large = temperature(pair), temperature(rest)
         blocks = [*pair, *(block._replace(scores=block.scores * (small / large)) for block in rest)]
-        setting = fit(blocks, slack=SLACK)
+        setting = fit(blocks, variety=VARIETY)
         plain = Setting(0.0, 0.0, setting.temperature)
         return cls(
             popularity=popularity.astype(np.float32),
@@ -127,11 +125,10 @@ class Taste:
     def load(cls, path: Path) -> Taste:
         """What `save` wrote."""
         with safe_open(path, framework="numpy") as file:
-            rest = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in json.loads(file.metadata()["taste"]).items()
-            }
-            return cls(popularity=file.get_tensor("popularity"), hubs=file.get_tensor("hubs"), **rest)
+            told: dict[str, Any] = json.loads(file.metadata()["taste"])
+            told |= {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+            told |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
+            return cls(**told)
 
     def __str__(self) -> str:
         (before, after), (few, many) = self.recall, self.distinct

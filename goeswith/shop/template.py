@@ -102,9 +102,10 @@ class Template:
         least = own + float(self.prices[found].sum())
         if least > self.budget + PENNY:
             raise CatalogueError(
-                f"the budget of {self.budget:.2f} cannot be kept: the cheapest look costs {least:.2f}"
-                f"{f', {own:.2f} of it for the items that are there' if own else ''}; "
-                "raise the budget, widen the filters or leave a slot out"
+                f"the budget of {self.budget:.2f} cannot be met: the cheapest look costs {least:.2f}"
+                f"{f', {own:.2f} of it for the given items' if own else ''}; "
+                "raise the budget, widen the filters or leave out a slot",
+                reason="budget_too_small",
             )
 
     def spare(self) -> np.ndarray:

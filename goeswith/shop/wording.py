@@ -17,9 +17,9 @@ _LONG = 60  # letters of a title in the sentence
 _STEP = 5.0  # of 100 outfits: a smaller change of the standing is not worth a word
 _VERDICTS = {
     "strong": "This look is strong: its pieces go together as in the better half of worn outfits",
-    "fine": "This look is fine: its pieces go together as in many a worn outfit",
+    "fine": "This look is fine: its pieces go together as in many worn outfits",
     "weak": "This look is weak: the pieces of most worn outfits go together better",
-    "unsure": "The model hardly tells worn outfits of this catalogue from mixed ones, so its word counts for little",
+    "unsure": "The model can hardly tell worn outfits of this catalogue from random ones, so its verdict means little",
 }
 
 
@@ -56,10 +56,15 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     return "; ".join(parts) + "."
 
 
+def score(number: float) -> str:
+    """A score with as many digits as tell outfits apart."""
+    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
+
+
 def _verdict(look: Look) -> str:
     if look.findings:
-        return f"This look is not whole: it {list_of(look.findings)}"
-    return _VERDICTS.get(look.verdict, f"This look has a score of {look.score:.1f}, and nothing to compare it with")
+        return f"This look is not a proper outfit: it {list_of(look.findings)}"
+    return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
 
 
 def list_of(findings: Sequence[str]) -> str:
@@ -74,14 +79,14 @@ def _effect(name: str, look: Look, contribution: float, without: float | None, i
     better standing with a lower score: only where both agree is it said that the look gains.
     """
     if np.isnan(contribution):
-        return f"what goes least with the rest is {name}"
+        return f"{name} goes least well with the rest"
     change = 0.0 if without is None or look.percentile is None else without - look.percentile
     if contribution > 0 and change <= _STEP:
-        return f"no item is out of place, though the least comes from {name}"
+        return f"no item is out of place, though {name} adds least"
     if contribution < 0 and without is not None and change > _STEP:
         better = verdict(index, without)
         return f"without {name} it would be {better if better != look.verdict else 'better'}"
-    return f"{'nothing' if contribution <= 0 and without is None else 'next to nothing'} is gained by {name}"
+    return f"{name} adds {'nothing' if contribution <= 0 and without is None else 'next to nothing'}"
 
 
 def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
@@ -96,8 +101,8 @@ def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
         else ""
     )
     more = f" ({count} rules in all)" if count > 1 else ""
-    speaks = "for" if fired.rule.sign == "+" else "against"
-    return f"the rule “{fired.rule}” speaks {speaks} {called[fired.top]} with {called[fired.bottom]}{word}{more}"
+    speaks = "supports" if fired.rule.sign == "+" else "opposes"
+    return f"the rule “{fired.rule}” {speaks} {called[fired.top]} with {called[fired.bottom]}{word}{more}"
 
 
 def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str:

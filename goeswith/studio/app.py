@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -22,15 +23,21 @@ from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
 from goeswith.studio.service.api_docs import add_docs
+from goeswith.studio.service.head import Head
 from goeswith.studio.service.metrics import Measured, Metrics
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
 
 log = logging.getLogger(__name__)
 
+FAREWELL_SECONDS = 0.3
+"""For those whose answers did not end in time to be told so, before the process ends."""
 REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
 """Of what Starlette itself refuses."""
-SAID = {"not_found": "the studio has no such page", "wrong_method": "this address cannot be opened; it answers a form"}
+SAID = {
+    "not_found": "the studio has no such page",
+    "wrong_method": "this address cannot be opened; it only accepts a form",
+}
 """What people are told of it."""
 
 
@@ -53,6 +60,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         shop.close()
+        if shop.busy:
+            await asyncio.sleep(FAREWELL_SECONDS)
 
     app = FastAPI(
         title="goeswith", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
@@ -68,6 +77,7 @@ def create_app(
     app.include_router(pages.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
+    app.add_middleware(Head)
     return app
 
 
@@ -84,12 +94,11 @@ def _add_watched(app: FastAPI) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every error is ``{"error": {"reason": ..., "message": ...}}``, and a page where people look; what nobody foresaw
-    goes to the log alone."""
+    """Every error is a problem document, and a page where people look; `Guard` answers what nobody foresaw."""
 
     def answered(request: Request, error: Refused, people: str = "") -> Response:
         """people: what a page says instead of the error's own words."""
-        return sorry(request, error, message=people) if is_page(request.url.path) else in_json(error)
+        return sorry(request, error, message=people) if is_page(request.scope["path"]) else in_json(error)
 
     @app.exception_handler(GoeswithError)
     async def refused(request: Request, error: GoeswithError) -> Response:
@@ -108,16 +117,11 @@ def _add_errors(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> Response:
-        told = "something went wrong here; the log of the service says what"
-        return answered(request, Refused(500, "internal", told))
-
 
 def _for_people(found: dict[str, Any]) -> str:
     """What is wrong with an address or a form, for those who did not write it."""
     name = str(found["loc"][-1])
     if found["type"] == "too_long" and name in ("on", "lock"):
         there = found["ctx"]["actual_length"]
-        return f"the link names {there} items, and a board holds {MOST}; take some out of it"
+        return f"the link names {there} items, but a board holds {MOST}; remove some"
     return f"{name!r} is missing or cannot be used as it is; go back and try again"

@@ -1,8 +1,13 @@
-"""Guard: what is looked at before a request reaches the app: who asks, from where, and how much it sends."""
+"""Guard: checks a request before it reaches the app: who asks, from where, and how much it sends.
+
+Whatever happens behind it, the client gets an answer with the same headers; one that hangs up gets none, and what was
+computed for it is stopped.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -11,26 +16,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from goeswith.studio.pages import sign_in as door
 from goeswith.studio.pages.rendering import is_page, kept_out
 from goeswith.studio.pages.sign_in import Door
-from goeswith.studio.service.limits import BODY_BYTES, BODY_SECONDS, UPLOAD_BYTES
-from goeswith.studio.service.refusals import Refused, in_json
+from goeswith.studio.service.bodies import LOGGED_IN, Bodies, replayed
+from goeswith.studio.service.limits import RETRY_SECONDS
+from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
 
-OPEN = frozenset({"/health", door.PATH})
+log = logging.getLogger(__name__)
+
+OPEN = frozenset({"/health", LOGGED_IN})
 STYLE = "/static/"
 """These need no token: who watches over the service has none, the form that asks for it has a style, and they tell
 nothing of the shop."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-}
-"""Sent with every answer: a script in a title stays text, and nothing is loaded from another host."""
 
 
 class Guard:
@@ -45,42 +43,103 @@ class Guard:
     def __init__(self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None) -> None:
         self.app, self.hosts = app, hosts
         self.door = None if token is None else Door(token)
+        self.bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        answer = self.app
+        answer = _Answer(send)
         try:
-            self._check(scope, Headers(scope=scope))
-            receive = receive if scope["method"] in SAFE else await _whole(scope, receive)
-            if self.door is not None and scope["path"] == door.PATH:
-                answer = await _entered(self.door, Request(scope, receive))
-        except Refused as error:
-            answer = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
-        await answer(scope, receive, guarded)
+            app, given = await self._let_in(scope, receive)
+            await _while_there(app, scope, given, receive, answer)
+            return
+        except Refused as refused:
+            error = refused
+        except asyncio.CancelledError:  # by a server that does not wait any longer
+            error = stopping()
+        except Exception:
+            log.exception("no answer to %s %.200r", scope["method"], scope["path"])
+            error = Refused(500, "internal", "something went wrong; see the log of the service")
+        if answer.started:
+            raise error  # half an answer: the server closes the connection
+        told = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
+        await told(scope, receive, answer)
+
+    async def _let_in(self, scope: Scope, receive: Receive) -> tuple[ASGIApp, Receive]:
+        """What answers a request, and its body.
+
+        Raises:
+            Refused: it may not pass.
+        """
+        headers = Headers(scope=scope)
+        self._check(scope, headers)
+        body = b"" if scope["method"] in SAFE else await self.bodies.read(scope["path"], headers, receive)
+        given = replayed(body)
+        if self.door is not None and scope["path"] == LOGGED_IN:
+            return await _entered(self.door, Request(scope, given)), replayed(b"")
+        return self.app, given
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        try:
+            host = urlsplit(f"//{headers.get('host', '')}").hostname
+        except ValueError:
+            raise Refused(400, "unreadable", "the host name of the request cannot be read") from None
         if self.hosts is not None and host not in self.hosts:
-            raise Refused(403, "unknown_host", "the service is called by another name; open it as it was started")
+            raise Refused(
+                403, "unknown_host", "the service has another host name; use the address that it was started with"
+            )
         path = scope["path"]
         needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
         if needed and self.door is not None and not self.door.knows(headers):
             if "authorization" in headers:
-                raise Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
-            raise Refused(401, "token_needed", "give the token of this service: Authorization: Bearer TOKEN")
+                raise Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")
+            raise Refused(401, "token_needed", "send the token of this service: Authorization: Bearer TOKEN")
         if scope["method"] not in SAFE and _from_elsewhere(headers):
             raise Refused(403, "cross_site", "another site may not change anything here; open the studio itself")
+
+
+class _Answer:
+    """Sends an answer with the headers of all answers. started, ended: how far it is."""
+
+    def __init__(self, send: Send) -> None:
+        self.send, self.started, self.ended = send, False, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            if message["status"] == 503:
+                headers.setdefault("Retry-After", str(RETRY_SECONDS))
+            self.started = True
+        self.ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self.send(message)
+
+
+async def _while_there(app: ASGIApp, scope: Scope, given: Receive, receive: Receive, answer: _Answer) -> None:
+    """Run the app until it has answered, or until its client hangs up: nobody waits for the answer then.
+
+    given: the body. receive: what tells of the client.
+    """
+    work, gone = asyncio.ensure_future(app(scope, given, answer)), asyncio.ensure_future(_hung_up(receive))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.ended:  # what is left is to tidy up
+            await asyncio.wait({work})
+    finally:
+        gone.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait({work})
+    if not work.cancelled():
+        work.result()
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _entered(there: Door, request: Request) -> Response:
@@ -96,44 +155,4 @@ def _from_elsewhere(headers: Headers) -> bool:
     """Whether a browser says that a page of another site sends this; programs say nothing."""
     if "sec-fetch-site" in headers:
         return headers["sec-fetch-site"] not in ("same-origin", "none")
-    return "origin" in headers and urlsplit(headers["origin"]).netloc != headers.get("host")
-
-
-async def _whole(scope: Scope, receive: Receive) -> Receive:
-    """The body, read as far as it may go, to be received again.
-
-    Raises:
-        Refused: it is too large, or does not come.
-    """
-    headers = Headers(scope=scope)
-    upload = headers.get("content-type", "").startswith("multipart/form-data")
-    most = UPLOAD_BYTES if upload else BODY_BYTES
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _read(headers, receive, most)
-    except TimeoutError:
-        raise Refused(408, "too_slow", f"the request did not arrive within {BODY_SECONDS:g} seconds") from None
-    told = False
-
-    async def again() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
-    size = headers.get("content-length", "0")
-    read, more = bytearray(), not (size.isdecimal() and int(size) > most)
-    while more and len(read) <= most:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "hung_up", "the client hung up before the request was whole")
-        read += message.get("body", b"")
-        more = message.get("more_body", False)
-    if more or len(read) > most or (size.isdecimal() and int(size) > most):
-        raise Refused(413, "too_large", f"the request has more than {most:,} bytes; send less at once")
-    return bytes(read)
+    return "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host")

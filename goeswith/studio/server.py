@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,8 +13,11 @@ import uvicorn
 
 from goeswith.errors import ConfigError
 from goeswith.studio.app import create_app
+from goeswith.studio.service.connections import Connection, bound_logs
 from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
 
+CLOSING_SECONDS = 2
+"""Of the time to stop, for the server to end what did not end by itself."""
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 """What this machine calls itself; under any other name, and where no token is needed, a page elsewhere might ask."""
 
@@ -42,17 +46,22 @@ def serve(
         if app.state.shop.index.stale:
             say(app.state.shop.index.stale)
         shown = f"[{host}]" if ":" in host else host
-        say(f"goeswith serves {index} at http://{shown}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+        say(f"goeswith serves {index} at http://{shown}:{listening.getsockname()[1]} (Ctrl-C to stop)")
         config = uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
             server_header=False,
             limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=GOODBYE_SECONDS,
+            http=Connection,
+            ws="none",
+            timeout_graceful_shutdown=GOODBYE_SECONDS - CLOSING_SECONDS,
         )
+        bound_logs("uvicorn")
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
+        if app.state.shop.busy:
+            os._exit(0)  # a thread that nobody waits for would keep the process
 
 
 def check(host: str, token: str | None) -> None:
@@ -66,7 +75,7 @@ def check(host: str, token: str | None) -> None:
     except ValueError:
         alone = False
     if token is None and not alone:
-        raise ConfigError(f"others can reach {host}, so the service needs a token; give one with --token")
+        raise ConfigError(f"{host} can be reached by others, so the service needs a token; give one with --token")
     if token is not None and (
         len(token) < TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token
     ):

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
-from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch, Outfits
-from goeswith.errors import ConfigError, DataError
+from goeswith.errors import ConfigError
 from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn
 from goeswith.models.losses import bpr, mask_distance, masked_distance, response_divergence
@@ -37,10 +35,10 @@ class DesignersConfig:
     """How a designers' teacher teaches.
 
     carry: one or more of ``masks``, ``responses``, ``initialisation``, joined by ``+``.
-    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: of ``responses``.
-    teaching: ``frozen`` after its own training; ``joint`` trains the teacher's batches along with the
-    student's; ``ema`` teaches with a running average of such a teacher.
-    untrained: the control, a teacher that never learned.
+    distillation_weight: λ2 of ADD (12). response_weight, temperature, candidates: for ``responses``.
+    teaching: ``frozen`` after its own training; ``joint`` trains teacher and student on alternating
+    batches; ``ema`` teaches with a running average of such a teacher.
+    untrained: control, a teacher that was never trained.
     """
 
     carry: str = "masks"
@@ -62,7 +60,8 @@ class DesignersConfig:
         below_one(self, "ema_decay")
         if self.untrained and self.teaching != "frozen":
             raise ConfigError(
-                f"untrained=true is the control of a trained teacher; with teaching={self.teaching} it learns along"
+                f"untrained=true is a control for teaching=frozen; with teaching={self.teaching} the "
+                "teacher would be trained"
             )
 
     def check(self, student: str) -> None:
@@ -73,37 +72,9 @@ class DesignersConfig:
         """
         if student != "add-gnn" and self.carry != "responses":
             raise ConfigError(
-                f"carry={self.carry}: masks and initialisation are add-gnn's; "
-                f"to {student} a teacher speaks by its rankings, --set carry=responses"
+                f"carry={self.carry}: masks and initialisation are for add-gnn only; "
+                f"for {student}, teach by rankings: --set carry=responses"
             )
-
-
-def tops_and_bottoms(outfits: Outfits, catalogue: Catalogue) -> Outfits:
-    """Every pair of a top and a bottom worn together, as outfits of two: [top, bottom].
-
-    Raises:
-        DataError: no outfit has both.
-    """
-    owner = np.repeat(np.arange(len(outfits)), outfits.lengths)
-    worn = pl.DataFrame({"outfit": owner, "row": outfits.items}).with_columns(
-        group=catalogue.items["group"].gather(outfits.items)
-    )
-    tops = worn.filter(pl.col("group") == "top").select("outfit", top="row")
-    bottoms = worn.filter(pl.col("group") == "bottom").select("outfit", bottom="row")
-    pairs = tops.join(bottoms, on="outfit", maintain_order="left_right")
-    if not len(pairs):
-        raise DataError(
-            "none of the designers' outfits has an item of group 'top' and one of group 'bottom'; "
-            "fill the group column of the catalogue"
-        )
-    places = pairs["outfit"].to_numpy()
-    return Outfits(
-        items=pairs.select("top", "bottom").to_numpy().astype(np.int64).ravel(),
-        offsets=np.arange(0, 2 * len(pairs) + 1, 2),
-        outfit_ids=np.array([f"{outfits.outfit_ids[p]}/{i}" for i, p in enumerate(places)], dtype=object),
-        splits=outfits.splits[places],
-        sources=outfits.sources[places],
-    )
 
 
 def shuffled_pairs(pairs: Outfits, seed: int) -> Outfits:

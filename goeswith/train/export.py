@@ -1,4 +1,4 @@
-"""Pretrained: a run made into a folder to give away, with a model card, and opened again from there or from the hub.
+"""Export: a run as a folder to give away, with a model card.
 
 model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
 """
@@ -10,13 +10,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_folder, read_json
-from goeswith.models import MODELS, Vocabulary
+from goeswith.models import Vocabulary, model_module
 from goeswith.tables import Line, markdown, wide_table
 from goeswith.templates import environment
 from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
@@ -88,9 +87,9 @@ def save(
     """
     folder = Path(folder)
     if folder.exists():
-        raise ModelError(f"{folder} exists already; choose another folder or remove it first")
+        raise ModelError(f"{folder} already exists; choose another folder or remove it first")
     if "result" not in run.config:
-        raise ModelError(f"the training of {run.path} has not finished; run the same train command to go on")
+        raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
     _ = run.model  # weights that are not whole are told here, not to whoever is given them
     text = card(run, report=report, datasets=datasets, licence=licence, onnx=onnx)
     taught = run.config.get("rules") is not None
@@ -100,7 +99,7 @@ def save(
         shutil.copyfile(run.weights, partial / "model.safetensors")
         for name in ("rules.toml", "rules.safetensors") if taught else ():
             if not (run.path / name).is_file():
-                raise ModelError(f"{run.path} was taught by rules and lacks {name}; train the run again")
+                raise ModelError(f"{run.path} was trained with rules but lacks {name}; train the run again")
             shutil.copyfile(run.path / name, partial / name)
         if onnx:
             from goeswith.train.onnx import write_onnx
@@ -122,11 +121,11 @@ def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Be
         DataError: see `save`.
     """
     if not HUB_NAME.fullmatch(repo_id):
-        raise ModelError(f"{repo_id!r} is no name on the hub; write owner/name")
+        raise ModelError(f"{repo_id!r} is not a name on the hub; write owner/name")
     api = hub_client().HfApi()
     with tempfile.TemporaryDirectory() as scratch:
         folder = save(run, Path(scratch) / "model", **told)
-        with asking_hub(f"{run.path} cannot be put on the hub as {repo_id}"):
+        with asking_hub(f"{run.path} cannot be uploaded to the hub as {repo_id}"):
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"goeswith {run.name}")
     return str(address)
@@ -168,7 +167,7 @@ def card(
             front=_front(run, licence),
             title=run.title,
             config=run.config,
-            what=(import_module(MODELS[run.name][0]).__doc__ or "").partition("\n")[0].partition(": ")[2],
+            what=(model_module(run.name).__doc__ or "").partition("\n")[0].partition(": ")[2],
             data=_data(run, list(datasets)),
             settings=_settings(run.config),
             results=results,
@@ -199,7 +198,7 @@ def _data(run: Trained, datasets: list[Dataset]) -> str:
         if fingerprint not in known:
             raise DataError(
                 f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on ({', '.join(sorted(known))}); "
-                "name the very data set, as FOLDER#SOURCE where one source of it was used"
+                "name the same data set (as FOLDER#SOURCE if one source of it was used)"
             )
     rows = []
     for who, told in trained.items():

@@ -26,7 +26,9 @@ def hub_client() -> Any:
     try:
         return import_module("huggingface_hub")
     except ImportError as error:
-        raise ModelError(f"the hub needs a package that is not here ({error}): pip install 'goeswith[hub]'") from None
+        raise ModelError(
+            f"the hub needs a package that is not installed ({error}): pip install 'goeswith[hub]'"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Training: one loop for every model."""
+"""Loop: one training loop for every model."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.negatives import Negatives
+from goeswith.data.negatives import Negatives, check_strategy
 from goeswith.data.outfits import OutfitBatch
-from goeswith.errors import ConfigError, DataError, ModelError
+from goeswith.data.pairs import bottoms
+from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import TrainingData, training_settings
-from goeswith.rules.rules import BOTTOM
-from goeswith.train.softmax import BatchSoftmax
+from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
 from goeswith.train.source import Step
 
 log = logging.getLogger(__name__)
@@ -44,21 +44,22 @@ SCORE_BLOCK = 1024
 class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
-    objective: ``pairwise`` tells outfits from corruptions of them; ``softmax`` tells each item of an outfit from all
-    items of the batch that share its pool (see `goeswith.train.softmax`), for models with a query for a gap.
-    negatives: how the replaced item is drawn, afresh each epoch (``random`` is the paper's); of ``softmax`` the pool.
-    pool: whence, from the whole ``catalogue`` (the papers') or from items ``worn`` in training outfits. Of the whole
-    catalogue, items that only test outfits wear are never right in training, and a model can learn to reject them.
-    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom`` (AKD's triplets).
+    objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them; ``softmax`` ranks each item of
+    an outfit above all items of the batch that share its pool or, for models without queries, one item of an outfit
+    above r candidates (see `goeswith.train.softmax`).
+    negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
+    pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
+    With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
     from 0) down to 0 after the last epoch.
-    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so where the CPU has instructions for it.
+    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the CPU has instructions for it.
     """
 
     objective: Literal["pairwise", "softmax"] = "pairwise"
-    negatives: Literal["random", "category", "matched", "group"] = "random"
+    negatives: str = "random"
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"
@@ -75,6 +76,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_strategy(self.negatives)
         at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
         at_least(self, 0, "weight_decay", "seed")
         above_zero(self, "learning_rate")
@@ -115,7 +117,6 @@ def fit(
     Raises:
         ModelError: the loss is no longer finite.
         DataError: a split is empty, or the negatives cannot be drawn.
-        ConfigError: the model cannot learn by the objective.
     """
     loop = _Loop(model, data, config, folder, knowledge or [])
     loop.resume()
@@ -149,10 +150,8 @@ class _Loop:
         for name, outfits in (("train", data.train), ("valid", data.valid)):
             if not len(outfits):
                 raise DataError(
-                    f"the {name} split has no outfit to use; import the data with another seed or more of it"
+                    f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
-        if config.objective == "softmax":
-            expect_softmax(model, knowledge)
         self.model: Any = model
         self.data, self.config, self.folder = data, config, folder
         self.knowledge: Any = nn.ModuleList(knowledge)
@@ -163,12 +162,13 @@ class _Loop:
         self.negatives = Negatives(data.catalogue, data.train, config.negatives, usable, [data.train])
         for source in knowledge:
             source.prepare(model)
-        trained = [p for p in [*model.parameters(), *self.knowledge.parameters()] if p.requires_grad]
+        self.blank = blanks(data.catalogue, config.blank)
+        self.softmax = self._softmax(knowledge)
+        learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
+        trained = [p for part in learning for p in part.parameters() if p.requires_grad]
         self.optimiser = _optimiser(trained, config)
         self.precision = torch.bfloat16 if wants_bf16(config.precision) else torch.float32
         self.valid = valid_pairs(data, config)
-        self.blank = blanks(data.catalogue, config.blank)
-        self.softmax = BatchSoftmax(data.catalogue, config.negatives, self.blank)
         self.best: dict[str, Tensor] = {}
         self.best_knowledge: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
@@ -219,15 +219,24 @@ class _Loop:
 
     def step(self, places: np.ndarray) -> tuple[float, int]:
         """One optimiser step on the outfits at `places`; returns its loss and how many pairs or gaps taught it."""
-        return (self._softmax_step if self.config.objective == "softmax" else self._pairwise_step)(places)
+        if isinstance(self.softmax, BatchSoftmax):
+            return self._softmax_step(places, self.softmax)
+        return self._pairwise_step(places)
 
-    def _softmax_step(self, places: np.ndarray) -> tuple[float, int]:
+    def _softmax(self, knowledge: list[Any]) -> BatchSoftmax | CandidateSoftmax | None:
+        if self.config.objective != "softmax":
+            return None
+        if getattr(self.model, "exact", False) and not knowledge:  # knowledge speaks of corruptions
+            return BatchSoftmax(self.data.catalogue, self.config.negatives, self.blank)
+        return CandidateSoftmax()
+
+    def _softmax_step(self, places: np.ndarray, softmax: BatchSoftmax) -> tuple[float, int]:
         items, mask = (torch.from_numpy(x) for x in self.data.train.take(places).padded())
         rows, inverse = items.unique(return_inverse=True)
         batch = OutfitBatch(inverse, mask)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
             states = self.model.encode_items(self.data.features[rows], self.data.categories[rows])
-            loss, gaps = self.softmax(self.model, states, batch, rows)
+            loss, gaps = softmax(self.model, states, batch, rows)
         if not gaps:
             self.unservable += len(places)
             return 0.0, 0
@@ -255,14 +264,17 @@ class _Loop:
         if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
-                "(akd-dbpr a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
+                "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if silent.any() and not silent.all():  # some have no answer for some outfits, e.g. for one without a top
             self.unservable += int(silent.sum())
             items, mask, corrupt, right, wrong = (x[~silent] for x in (items, mask, corrupt, right, wrong))
             both = torch.cat([items, corrupt.flatten(0, 1)])
             batch = OutfitBatch(place[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
-        objective = self.model.objective(right, wrong, states, batch)
+        if isinstance(self.softmax, CandidateSoftmax):
+            objective = self.softmax(right, wrong)
+        else:
+            objective = self.model.objective(right, wrong, states, batch)
         loss = objective + self.model.penalty()
         if len(self.knowledge):
             negative = OutfitBatch(batch.items[len(items) :], batch.mask[len(items) :])
@@ -310,6 +322,8 @@ class _Loop:
         """Write everything a later process needs to go on, in one atomic file, and the log."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"knowledge.{k}": v for k, v in self.knowledge.state_dict().items()}
+        if self.softmax is not None:
+            tensors |= {f"softmax.{k}": v for k, v in self.softmax.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         tensors |= {f"best_knowledge.{k}": v for k, v in self.best_knowledge.items()}
         for place, state in self.optimiser.state_dict()["state"].items():
@@ -341,6 +355,8 @@ class _Loop:
             parts.setdefault(part, {})[rest] = tensor
         self.model.load_state_dict(parts["model"])
         self.knowledge.load_state_dict(parts.get("knowledge", {}))
+        if self.softmax is not None:
+            self.softmax.load_state_dict(parts["softmax"])
         self.best, self.best_knowledge = parts["best"], parts.get("best_knowledge", {})
         optimiser = copy.copy(self.optimiser.state_dict())
         optimiser["state"] = {}
@@ -357,18 +373,6 @@ class _Loop:
         """What must be equal for a saved state to belong to this run."""
         shapes = {name: list(value.shape) for name, value in self.model.state_dict().items()}
         return json.dumps({"train": asdict(self.config), "shapes": shapes, "outfits": self.data.train.fingerprint})
-
-
-def expect_softmax(model: Any, knowledge: list[Any]) -> None:
-    """Make sure that a model can learn by softmax.
-
-    Raises:
-        ConfigError: it has no queries, or knowledge is to teach it, which speaks of corruptions.
-    """
-    if not hasattr(model, "gaps"):
-        raise ConfigError(f"{type(model).__name__} has no query for a gap; use --set objective=pairwise")
-    if knowledge:
-        raise ConfigError("knowledge teaches along corruptions of outfits; use --set objective=pairwise")
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:
@@ -429,7 +433,7 @@ def blanks(catalogue: Catalogue, which: str) -> Tensor | None:
     """(U,) bool: items that may be replaced; None for ``any``."""
     if which == "any":
         return None
-    return torch.from_numpy(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy().copy())
+    return torch.from_numpy(bottoms(catalogue))
 
 
 def corruptions(

@@ -1,4 +1,4 @@
-"""Portable: a trained model as two ONNX graphs, for programs without torch; checked as they are made.
+"""ONNX: a trained model as two ONNX graphs, for programs without torch; checked as they are made.
 
 item_encoder.onnx  features (U, D) float32, categories (U,) int64 -> hidden (U, ...)
 scorer.onnx  hidden (U, ...), categories (U,), items (B, n) int64, mask (B, n) bool -> scores (B,)
@@ -145,7 +145,9 @@ def _needed() -> Any:
         _ = [import_module(name) for name in ("onnx", "onnxscript")]
         return import_module("onnxruntime")
     except ImportError as error:
-        raise ModelError(f"ONNX needs a package that is not here ({error}): pip install 'goeswith[onnx]'") from None
+        raise ModelError(
+            f"ONNX needs a package that is not installed ({error}): pip install 'goeswith[onnx]'"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -29,10 +29,10 @@ def from_pretrained(name: str | Path, *, revision: str | None = None) -> Run:
     """
     if Path(name).exists():
         if revision is not None:
-            raise ModelError(f"{name} is a folder here and has no revision {revision!r}; leave the revision out")
+            raise ModelError(f"{name} is a local folder and has no revision {revision!r}; leave the revision out")
         return Run(name)
     if not HUB_NAME.fullmatch(str(name)):
-        raise ModelError(f"there is no folder {name}, and on the hub a model is called owner/name; check the name")
+        raise ModelError(f"there is no folder {name}, and models on the hub are named owner/name; check the name")
     with asking_hub(f"there is no folder {name} here, and it cannot be fetched from the hub"):
         found = Run(hub_client().snapshot_download(str(name), revision=revision, allow_patterns=list(FILES)))
     found.title = str(name).partition("/")[2]  # the folder of a snapshot is called by its commit

@@ -1,4 +1,4 @@
-"""Rules as a teacher: what a student says, corrected by the rules that apply, each trusted as far as attention says.
+"""Rule teacher: a student's scores, corrected by the rules that apply, each trusted as far as attention says.
 
 Song et al.: "Neural Compatibility Modeling with Attentive Knowledge Distillation" (SIGIR 2018). For a context i (the
 top) and candidates j, k with the student's scores m:
@@ -20,18 +20,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from goeswith.config import above_zero, at_least
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.pairs import RULE_BOTTOM
 from goeswith.errors import ConfigError
+from goeswith.files import fresh_file
 from goeswith.models.akd_dbpr import AkdDbpr
-from goeswith.rules.rules import BOTTOM, Matches
-from goeswith.train.source import Step
+from goeswith.rules.rules import Matches, match, read_rules, write_rules
+from goeswith.train.source import Step, Student
 
 TINY = 1e-12
 
@@ -40,14 +44,14 @@ TINY = 1e-12
 class RulesConfig:
     """How rules teach; the defaults are the released program's.
 
-    confidence: ``attention`` learns λ, ``uniform`` trusts all active rules alike.
+    confidence: ``attention`` learns λ, ``uniform`` trusts all active rules equally.
     strength: C. strength_in: ``softmax`` of C · e (released) or ``exponent``, exp(C Σ λ f) (printed).
     attention_width: rows of W_t and W_b.
     probability: p as ``ratio`` of scores (printed; they must not be negative), or ``softmax`` of scores / `smoothness`.
     imitation: the factor of π_t; 0 applies the rules at test time only. decay: the .95 of π_t.
-    supervision: weight of −ln q of the truth, where a rule is active and with p held fixed: a signal for the attention
+    supervision: weight of −ln q of the right answer if a rule is active, with p held fixed: a signal for the attention
     that does not fade where p is flat. Not in the paper.
-    shuffled_rules: the control, every bottom answers to the rules as another bottom would.
+    shuffled_rules: control, the rules are applied to shuffled bottoms.
     """
 
     confidence: Literal["attention", "uniform"] = "attention"
@@ -71,7 +75,7 @@ class RulesConfig:
 
 def shuffled(matches: Matches, catalogue: Catalogue, seed: int = 0) -> Matches:
     """The same rules, fired as often, but each bottom answers to them as another bottom would: they say nothing."""
-    rows = np.flatnonzero(catalogue.items["group"].is_in(BOTTOM).fill_null(False).to_numpy())
+    rows = np.flatnonzero(catalogue.items["group"].is_in(RULE_BOTTOM).fill_null(False).to_numpy())
     bottoms = matches.bottoms.copy()
     bottoms[rows] = bottoms[np.random.default_rng(seed).permutation(rows)]
     return dataclasses.replace(matches, bottoms=bottoms)
@@ -121,7 +125,7 @@ class RuleTeacher(nn.Module):
         """
         if self.config.probability == "ratio" and not isinstance(student, AkdDbpr):
             raise ConfigError(
-                "probability=ratio needs scores that are never negative, which akd-dbpr alone has; "
+                "probability=ratio needs scores that are never negative, which only akd-dbpr gives; "
                 "add --set probability=softmax"
             )
 
@@ -213,3 +217,37 @@ class RuleTeacher(nn.Module):
         if self.config.strength_in == "exponent":
             confidence = self.config.strength * confidence
         return Trust(question, rule, confidence)
+
+
+class RulesSource:
+    """A rule file, see `goeswith.train.source.Source`; the run keeps the rules and how far each is trusted.
+
+    Raises:
+        DataError: the file has no rule or is broken.
+        CatalogueError: a rule names an attribute that the catalogue does not have.
+    """
+
+    flag, prefix, key = "--rules", "", "rules"
+    config = RulesConfig
+
+    def __init__(self, given: str, config: RulesConfig, student: Student, settings: list[str]) -> None:
+        self.settings, self.student = config, student
+        self.rules = read_rules(given)
+        self.described = dataclasses.asdict(config) | {"rules": [dataclasses.asdict(rule) for rule in self.rules]}
+
+    def teach(self) -> RuleTeacher:
+        """Rules over the catalogue of the training data, for the student's item states."""
+        data, catalogue = self.student.data, self.student.catalogue
+        matches = match(self.rules, catalogue)
+        if self.settings.shuffled_rules:
+            matches = shuffled(matches, catalogue)
+        with torch.no_grad():
+            size = self.student.model.encode_items(data.features[:1], data.categories[:1]).hidden[0].numel()
+        self.teacher = RuleTeacher(matches, self.settings, size)
+        return self.teacher
+
+    def write(self, out: Path) -> None:
+        """Keep the rules and the attention."""
+        write_rules(self.rules, out / "rules.toml", comment="The rules that taught this run.")
+        with fresh_file(out / "rules.safetensors") as partial:
+            save_file({k: v.contiguous() for k, v in self.teacher.state_dict().items()}, partial)

@@ -1,11 +1,17 @@
-"""Softmax: a loss in which, for each gap of each outfit, all items of the batch of like kind are wrong answers."""
+"""Softmax: losses in which the right item of a gap is told from many wrong ones at once.
+
+`BatchSoftmax` is for models that have queries of gaps and keys of items: all items of the batch are at hand for the
+price of one matrix product. `CandidateSoftmax` is for any other: each candidate costs the score of a whole outfit, so
+there are few of them.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from goeswith.data.catalogue import Catalogue
@@ -13,9 +19,14 @@ from goeswith.data.negatives import pools
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates
 
+SCALE = 10.0
+"""What scores are multiplied by at the start of training."""
 
-class BatchSoftmax:
+
+class BatchSoftmax(nn.Module):
     """For item i of an outfit: −ln softmax of scale · y(i) over all distinct items of the batch from the pool of i.
+
+    y(i) is the score of an item in the gap that i leaves, query · key. The scale is learned, from `SCALE`.
 
     The other items of the outfit are left out of the pool. An item whose pool has no other item in the batch teaches
     nothing and counts for nothing.
@@ -27,13 +38,15 @@ class BatchSoftmax:
     """
 
     def __init__(self, catalogue: Catalogue, strategy: str, blank: Tensor | None = None) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
         self.pool = torch.from_numpy(pools(catalogue, strategy))
         self.blank = blank
 
-    def __call__(self, model: Any, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
+    def forward(self, model: Any, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
         """The mean over the gaps of a batch of B outfits, and how many gaps there are.
 
-        model: has `gaps`, `keys` and `scale`. states: of the U distinct items of the batch, which are the catalogue's
+        model: has `gaps` and `keys`. states: of the U distinct items of the batch, which are the catalogue's
         `rows` (U,).
         """
         gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
@@ -42,7 +55,7 @@ class BatchSoftmax:
         if not useful.any():
             return states.hidden.sum() * 0, 0
         queries = model.gaps(states, batch)[gap][useful].float()
-        scores = model.scale * (queries @ model.keys(states).float().T)
+        scores = self.log_scale.exp() * (queries @ model.keys(states).float().T)
         scores = scores.masked_fill(~answers[useful], -torch.inf)
         return cross_entropy(scores, truth[useful]), int(useful.sum())
 
@@ -54,3 +67,19 @@ class BatchSoftmax:
         others = torch.where(batch.mask[owner], batch.items[owner], truth[:, None])
         answers.scatter_(1, others, False)
         return answers.scatter_(1, truth[:, None], True)
+
+
+class CandidateSoftmax(nn.Module):
+    """−ln softmax of scale · y over an outfit and r corruptions of one of its gaps.
+
+    The scale is learned, from `SCALE`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
+
+    def forward(self, right: Tensor, wrong: Tensor) -> Tensor:
+        """The mean over outfits, of scores (B,) and those of their corruptions (B, r)."""
+        scores = self.log_scale.exp() * torch.cat([right[:, None], wrong], dim=1)
+        return cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long))

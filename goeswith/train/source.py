@@ -1,16 +1,32 @@
-"""Knowledge: what teaches a student beside its own outfits, and the one interface that every source has."""
+"""Source: a source of knowledge, which teaches a student beside its own outfits, and its interface."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from goeswith import plugins
+from goeswith.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from goeswith.data.catalogue import Catalogue
     from goeswith.data.outfits import OutfitBatch
-    from goeswith.models import ItemStates
+    from goeswith.models import ItemStates, TrainingData, Vocabulary
+
+SOURCES = {
+    "designers": ("goeswith.train.teachers", "DesignersSource"),
+    "rules": ("goeswith.train.rule_teacher", "RulesSource"),
+}
+"""Name of a source of knowledge → module and class, see `Source`."""
+
+Say = Callable[[str], Callable[[int, int, dict[str, float]], None]]
+"""Called with the name of a stage; returns what to call after each of its epochs."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +73,63 @@ class Knowledge(Protocol):
     def after_step(self) -> None:
         """Act after the optimiser has moved, e.g. to average weights."""
         ...
+
+
+@dataclass(frozen=True)
+class Student:
+    """The model that is to be taught, before its training.
+
+    configs: ``model``, ``train`` and that of each source, by name. encoder, dim: of its features. out: folder of the
+    run. say: see `Say`.
+    """
+
+    name: str
+    model: Any
+    catalogue: Catalogue
+    configs: dict[str, Any]
+    data: TrainingData
+    vocabulary: Vocabulary
+    encoder: str
+    dim: int
+    out: Path
+    say: Say | None
+
+
+class Source(Protocol):
+    """A kind of knowledge, opened from what a run is given of it: a path, mostly.
+
+    flag: how it is given on the command line, for messages. prefix: of settings that are its own alone, or empty.
+    config: class of its settings, a frozen dataclass; its method ``check(model)``, if it has one, refuses models.
+    key: under what name the run's config.json keeps what is `described`.
+    described: all that tells this knowledge from other, as JSON, or None; another run is not resumed.
+    """
+
+    flag: ClassVar[str]
+    prefix: ClassVar[str]
+    key: ClassVar[str]
+    config: ClassVar[type]
+    described: dict[str, Any] | None
+
+    def __init__(self, given: str, config: Any, student: Student, settings: list[str]) -> None: ...
+
+    def teach(self) -> Knowledge:
+        """The torch module that takes part in training; what it needs is trained first."""
+        ...
+
+    def write(self, out: Path) -> None:
+        """Keep with the finished run what it will need to be opened."""
+        ...
+
+
+def source_class(name: str) -> type[Source]:
+    """The class of a source of knowledge, of this package or of another.
+
+    Raises:
+        ConfigError: there is no source of that name.
+    """
+    if name in SOURCES:
+        module, attribute = SOURCES[name]
+        return getattr(import_module(module), attribute)
+    if (loaded := plugins.load("knowledge", name)) is None:
+        raise ConfigError(f"there is no knowledge {name!r}; there are: {plugins.names('knowledge', SOURCES)}")
+    return loaded

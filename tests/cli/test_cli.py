@@ -31,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from goeswith.train.run import train
+    from goeswith.train.training import train
 
     out = tmp_path_factory.mktemp("runs") / "run"
     train("add-gnn", Dataset(world), out, settings=[s.removeprefix("--set=") for s in SMALL])
@@ -59,7 +59,11 @@ def test_questions_audit_train_evaluate_and_score(shell: Shell, world: Path, run
     mine, other = (name for name in names if name.endswith("-run"))  # both folders are called run: told apart by path
     if told["compared"][0]["scorer"] != mine:
         mine, other = other, mine
-    assert all(line["signature"].startswith("styles:") for line in told["summary"])
+    assert all(line["signature"].startswith("styles:") for line in told["summary"] + told["retrieval"])
+    found = {(line["scorer"], line["task"], line["metric"]): line["value"] for line in told["retrieval"]}
+    assert found["popularity", "exhaustive", "auc"] == pytest.approx(0.5, abs=0.1)
+    assert {name for name, *_ in found} >= {"chance", mine, other, f"{mine} + popularity − hubs"}
+    assert {line["task"] for line in told["compared"]} >= {"anchor", "rest", "exhaustive"}
     assert told["compared"]
     rows = pl.read_parquet(tmp_path / "rows" / f"{mine}-test-fitb-category.parquet")
     assert (tmp_path / "rows" / f"{other}-test-fitb-category.parquet").exists()
@@ -106,7 +110,7 @@ def test_items_without_features_are_named_with_their_outfits(
     assert told[0].endswith("scores.csv: 1 outfits scored, 7 without a score")
     assert told[1] == "  without a score: bare0, bare1, bare2, bare3, bare4 and 2 more"
     assert told[2].startswith("  items without features: i0, i1, i2, i3, i4 and 2 more; goeswith encode")
-    assert told[2].endswith("--encoder made says why")
+    assert told[2].endswith("--encoder made shows why")
     scored = pl.read_csv(tmp_path / "scores.csv")
     assert scored["score"].is_null().to_list() == [True] * 7 + [False]
 
@@ -134,14 +138,14 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["train", "add-gnn", "WORLD#brides", "--out", "OUT"], "no outfit of source 'brides'; the sources there are"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a folder; import a data set"),
         (["evaluate", "WORLD", "WORLD"], "is not a run"),
-        (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; known are"),
+        (["import", "mongo", "WORLD", "OUT"], "there is no layout 'mongo'; choose one of"),
         (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
-        (["import", "mango", "WORLD", "WORLD"], "exists already; choose another folder"),
+        (["import", "mango", "WORLD", "WORLD"], "already exists; choose another folder"),
         (["import", "mango", "WORLD", "OUT", "--option", "loud"], "has no '='"),
         (["import", "mango", "WORLD", "OUT", "--column", "item_id=sku"], "--column is for layout 'table' and exports"),
         (["import", "table", "WORLD", "OUT", "--column", "a=b", "--column", "a=c"], "a is given twice, as 'b' and as"),
         (["import", "table", "WORLD", "OUT", "--option", "columns=x"], "mapped with --column OURS=YOURS, not with"),
-        (["import", "table", "WORLD", "OUT", "--outfits", "4"], "--outfits says how many the sample has"),
+        (["import", "table", "WORLD", "OUT", "--outfits", "4"], "--outfits sets the size of the sample"),
         (["encode", "WORLD", "--encoder", "resnet"], "resnet"),
         (["encode", "WORLD#brides"], "no outfit of source 'brides'; the sources there are: designers, users"),
         (["questions", "WORLD", "--outfits", "OUT.csv", "--task", "fitb", "--out", "q.parquet"], "OUT.csv"),
@@ -213,7 +217,7 @@ def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, t
         "    test outfits that share 80% of their items with a training outfit: 0.0% (split at random: 100.0%)",
         "    test items that no training outfit has: 100.0% (split at random: 0.0%)",
         "  note: 6 items have no picture",
-        "  note: outfits of shop: none is in split valid (training needs train and valid, questions need test); "
+        "  note: outfits of shop: none in split valid (training needs train and valid, questions need test); "
         "import more outfits, or name their splits",
     ]
     made = Dataset(tmp_path / "shop")
@@ -267,7 +271,7 @@ def test_a_place_that_cannot_be_written_is_told(shell: Shell, world: Path, run: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "looks.csv"]
     code, _, err = shell("questions", world, "--outfits", looks, "--task", "compat", "--out", tmp_path / "q.csv")
     assert code == 2
-    assert "q.csv end in .parquet" in err.replace("\n", " ")
+    assert "q.csv must end in .parquet" in err.replace("\n", " ")
 
 
 def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path: Path) -> None:
@@ -279,7 +283,7 @@ def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path:
     (tmp_path / "config.json").write_text(told)
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
-    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken (dim is no whole number)")
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken (dim is not a whole number)")
 
 
 def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:
@@ -289,7 +293,7 @@ def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Pa
     monkeypatch.setattr("goeswith.data.freeze.freeze", interrupted)
     code, _, err = shell("questions", world)
     assert code == cli.INTERRUPTED
-    assert err.strip().endswith("goeswith: stopped, nothing is half-written; run the same command again")
+    assert err.strip().endswith("goeswith: interrupted; no file is half-written, run the same command again to resume")
 
 
 def test_help_is_instant_for_it_loads_nothing_heavy() -> None:

@@ -32,9 +32,9 @@ def test_mined_rules_can_be_read_edited_and_checked(shell: Shell, dataset: Path,
     text, rules = out.read_text(), read_rules(out)
     assert f"goeswith rules mine {dataset} --out {out} --max 3 --seed 0 --attribute category" in text
     assert str(rules[0]) == "category: coat + dress"
-    assert text.count(" training pairs where chance makes ") == 3
+    assert text.count(" training pairs where chance would give ") == 3
     support = told.splitlines()[2].removeprefix("category: coat + dress").split()[0]
-    assert f"\n# {support} training pairs where chance makes " in text
+    assert f"\n# {support} training pairs where chance would give " in text
 
     code, told, err = shell("check", out, dataset)
     assert (code, err) == (0, "")
@@ -46,7 +46,7 @@ def test_mined_rules_can_be_read_edited_and_checked(shell: Shell, dataset: Path,
     assert shell("mine", dataset, "--out", out) == (
         1,
         "",
-        f"goeswith: {out} exists already, and a person may have edited it; choose another name or remove it\n",
+        f"goeswith: {out} already exists and may have been edited by hand; choose another name or remove it\n",
     )
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_done_is_one_sentence(shell: Shell, dataset: Path, tmp_pa
     few = world(tmp_path, outfits=20).path
     code, _, err = shell("mine", few)
     assert code == 1
-    assert "show no rule that is strong and sure; import more outfits" in err
+    assert "give no rule that is strong and significant; import more outfits" in err
 
 
 def test_help_is_quick_for_all_heavy_imports_wait() -> None:

@@ -88,14 +88,14 @@ def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, t
     out, sheet = tmp_path / "looks.csv", tmp_path / "sheet.png"
     ask = ("looks", index, "--for", "group=top", "--anchors", "4", "--per", "2", "--colour", "black")
     code, said, _ = shell(*ask, "--out", out, "--sheet", sheet)
-    assert (code, said.split(" looks offer ")[0]) == (0, "8")
+    assert (code, said.split(" looks use ")[0]) == (0, "8")
     pieces = pl.read_csv(out)
     assert set(pieces.filter(pl.col("place") > 0)["colour"]) == {"black"}
     with Image.open(sheet) as picture:
         assert picture.height == 8 * (150 + 18 + 4)
     code, _, err = shell(*ask)
     assert code == 2
-    assert "say where the looks go" in err
+    assert "give --out looks.csv" in err
 
 
 def test_every_filter_has_a_flag() -> None:
@@ -120,7 +120,10 @@ def test_every_filter_has_a_flag() -> None:
         (["fill", "i0", "--slot", "bag", "-k", "3"], ["1.", "3.", "tote", "score"]),
         (["improve", "i0", "i60"], ["take out", "put in", "+"]),
         (["similar", "i0", "-k", "2"], ["1.", "2.", "shirt"]),
-        (["similar", "i0", "--exclude", "i0", "--price-max", "0"], ["no other item of its category fits the filters"]),
+        (
+            ["similar", "i0", "--exclude", "i0", "--price-max", "0"],
+            ["no other item of its category passes the filters"],
+        ),
         (["improve", "i0", "i60", "--price-max", "0"], ["no swap of one item makes the outfit better"]),
         (["fill", "i0", "--slot", "bag", "--price-max", "8"], ["note: thin: only", "of 10 looks can be made"]),
     ],
@@ -136,7 +139,7 @@ def test_tables(shell: Shell, index: Path, ask: list[str], words: list[str]) -> 
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (["fill", "i0", "--slot", "shoe"], "no item is of the slot 'shoe'; did you mean 'shoes'?"),
+        (["fill", "i0", "--slot", "shoe"], "no item belongs to the slot 'shoe'; did you mean 'shoes'?"),
         (["similar", "nobody"], "names item 'nobody', which the catalogue does not have"),
         (["fill", "i0", "--slot", "bag", "--price-min", "9", "--price-max", "8"], "contradict each other"),
     ],
@@ -152,7 +155,7 @@ def test_mistakes_are_one_sentence(shell: Shell, index: Path, ask: list[str], wo
 def test_no_index_is_one_sentence(shell: Shell, tmp_path: Path) -> None:
     code, _, err = shell("similar", tmp_path, "i0")
     assert code == 1
-    assert "is no index" in err
+    assert "is not an index" in err
 
 
 def test_a_stale_index_answers_and_says_so(shell: Shell, index: Path, tmp_path: Path) -> None:

@@ -145,14 +145,14 @@ def refused(imported, tmp_path, *words, error=DataError):
 def test_a_folder_that_exists_is_left_alone(imported, tmp_path):
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "diary.txt").write_text("mine")
-    with pytest.raises(DataError, match="exists already; choose another folder"):
+    with pytest.raises(DataError, match="already exists; choose another folder"):
         create(imported, tmp_path / "shop", layout="table")
     assert (tmp_path / "shop" / "diary.txt").read_text() == "mine"
 
 
 def test_a_place_that_cannot_be_written_is_told(imported, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot make the folder"):
+    with pytest.raises(DataError, match="cannot create the folder"):
         create(imported, tmp_path / "file" / "shop", layout="table")
 
 
@@ -219,7 +219,7 @@ def test_a_folder_may_have_the_sign_of_a_source_in_its_name(imported, tmp_path):
 
 def test_a_source_of_outfits_that_have_none_is_refused(imported, tmp_path):
     made = create(imported, tmp_path / "shop", layout="table")
-    with pytest.raises(DataError, match="the sources there are: none that has a name"):
+    with pytest.raises(DataError, match="the sources there are: none with a name"):
         Dataset(f"{made.path}#users")
 
 
@@ -227,4 +227,4 @@ def test_a_split_without_outfits_is_noted(imported, tmp_path):
     imported.outfits = imported.outfits[:3]
     made = create(imported, tmp_path / "shop", layout="table")
     assert made.info["notes"][0] == "mind the gap"
-    assert made.info["notes"][1].startswith("outfits: none is in split valid")
+    assert made.info["notes"][1].startswith("outfits: none in split valid")

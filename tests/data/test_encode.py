@@ -116,12 +116,14 @@ def test_bad_pictures_are_left_out_by_name(dataset: Dataset, network: list[Any])
 def test_a_catalogue_of_bad_pictures_is_refused(dataset: Dataset, network: list[Any]) -> None:
     for path in (dataset.path / "images").iterdir():
         path.write_text("this is text")
-    with pytest.raises(DataError, match=r"not one of the 20 items of .*; item 'i3': it has no picture; mend .*minilm"):
+    with pytest.raises(
+        DataError, match=r"cannot encode any of the 20 items of .*; item 'i3': it has no picture; fix .*minilm"
+    ):
         encode(dataset, "means")
     assert list((dataset.path / "features").iterdir()) == []
     for path in (dataset.path / "images").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match="not one of the 20 items"):
+    with pytest.raises(DataError, match="any of the 20 items"):
         encode(dataset, "means")
 
 
@@ -141,7 +143,7 @@ def test_a_network_that_gives_no_number_is_refused(dataset: Dataset, monkeypatch
         return vectors
 
     monkeypatch.setattr(networks, "open_network", lambda name, _: Network(name, run, (SIDE, SIDE), "weights"))
-    with pytest.raises(DataError, match="encoder means gives no finite float16 numbers for item 'i1'"):
+    with pytest.raises(DataError, match=r"encoder means gives NaN or infinity \(in float16\) for item 'i1'"):
         encode(dataset, "means")
     assert not (dataset.path / "features" / "means.safetensors").exists()
 
@@ -179,7 +181,7 @@ def test_only_what_changed_is_encoded_again(dataset: Dataset, network: list[Any]
     picture(image(dataset, "i5"), 99)
     before = load_features(dataset)
     report = encode(dataset, "means")
-    assert str(report) == "19 items encoded, 1 left out; 18 kept as they were, 1 computed"
+    assert str(report) == "19 items encoded, 1 left out; 18 unchanged, 1 computed"
     assert sum(map(len, network)) == 1
     after = load_features(dataset)
     changed = (before.values != after.values).any(axis=1)
@@ -278,7 +280,7 @@ def test_an_unknown_encoder_writes_nothing(dataset: Dataset) -> None:
 
 
 def test_encoders_side_by_side_are_encoded_one_by_one(dataset: Dataset) -> None:
-    told = r"'a\+hf:b/c' names the features of several .* --encoder a and goeswith encode .* --encoder hf:b/c$"
+    told = r"'a\+hf:b/c' combines the features of several .* --encoder a and goeswith encode .* --encoder hf:b/c$"
     with pytest.raises(ConfigError, match=told):
         encode(dataset, "a+hf:b/c")
     assert not (dataset.path / "features").exists()

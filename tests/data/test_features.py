@@ -129,13 +129,13 @@ def test_features_of_another_catalogue_are_refused(tmp_path: Path) -> None:
         Features.load(path, CATALOGUE)
     other = Catalogue(CATALOGUE.items.with_columns(category=pl.lit("shoe")))
     path = write(tmp_path / "f", ["a"], np.ones((1, 2)), catalogue=other)
-    with pytest.raises(CatalogueError, match=f"made for catalogue {other.fingerprint} .* the items are not"):
+    with pytest.raises(CatalogueError, match=f"made for catalogue {other.fingerprint} .* the items do not"):
         Features.load(path, CATALOGUE)
 
 
 @pytest.mark.parametrize(
     ("ids", "shape", "told"),
-    [('["a"]', (2, 3), "one vector an id"), ('["a"]', (1,), "one vector an id"), ('["a", "a"]', (2, 3), "than once")],
+    [('["a"]', (2, 3), "one vector per id"), ('["a"]', (1,), "one vector per id"), ('["a", "a"]', (2, 3), "than once")],
 )
 def test_vectors_and_ids_must_fit(tmp_path: Path, ids: str, shape: tuple[int, ...], told: str) -> None:
     save_file({"features": np.ones(shape, np.float32)}, tmp_path / "f", {"item_ids": ids})
@@ -156,7 +156,7 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs a tensor 'features'"):
         Features.load(path, CATALOGUE)
     save_file({"features": np.ones((2, 2), np.int64)}, path)
-    with pytest.raises(DataError, match="here it is I64"):
+    with pytest.raises(DataError, match="F64, not I64"):
         Features.load(path, CATALOGUE)
     save_file({"features": np.ones((2, 2))}, path)
     with pytest.raises(DataError, match="does not say which items"):
@@ -207,7 +207,7 @@ def test_a_missing_part_is_named_with_its_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no features of 'tokens'"):  # which is not minilm-tokens
         load_features(dataset, "minilm+tokens")
     for name in ("minilm+minilm", "minilm+", "+"):
-        with pytest.raises(ConfigError, match=r"must name encoders, each once, with [+] between them"):
+        with pytest.raises(ConfigError, match=r"must name each encoder once, joined by [+]"):
             load_features(dataset, name)
 
 

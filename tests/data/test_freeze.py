@@ -188,13 +188,13 @@ def test_wrong_items_that_complete_another_outfit_are_refused_and_counted():
     assert set(wrong["candidates"]) <= {"a", "b", "c", "d"}
     for row in made.filter(pl.col("context").list.first() == "x").iter_rows(named=True):
         assert "d" in row["candidates"]  # the only one that nobody wears with x
-    assert skipped["wrong items that would have completed another known outfit"] > 0
+    assert skipped["negatives that would have completed another known outfit"] > 0
     other = Outfits.from_frame(pl.DataFrame({"outfit_id": ["1"], "item_ids": [["d", "x"]]}), catalogue)
     made, _ = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits])
     assert set(made["candidates"][0]) == {"a", "d"}
     made, skipped = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits, other])
     assert len(made) == 0
-    assert skipped["outfits whose wrong items did not fit"] == 1
+    assert skipped["outfits whose negatives were rejected"] == 1
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_freeze_writes_the_plan_once(tmp_path):
     assert told == [(at, len(PLAN)) for at in range(1, len(PLAN) + 1)]
     too_small = [file for file in done if not file.questions]
     assert [file.path.name for file in too_small] == ["users-test-retrieval-category.parquet"]  # 40 a category, not 100
-    assert too_small[0].skipped == {"outfits with no place that has enough wrong items": 200}
+    assert too_small[0].skipped == {"outfits without an item that has enough negatives": 200}
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names[:-1])
     read = read_questions(done[0].path, CATALOGUE)
     assert len(read) == done[0].questions == 200
@@ -242,7 +242,7 @@ def test_freeze_writes_the_plan_once(tmp_path):
     assert [file.kept for file in again] == [True] * 6 + [False]
     assert [file.questions for file in again] == [file.questions for file in done]
     assert all(path.read_bytes() == content for path, content in before.items())
-    with pytest.raises(DataError, match="is frozen already, with seed '4', not '5'; remove the file or"):
+    with pytest.raises(DataError, match="already holds frozen questions, with seed '4', not '5'; remove the file or"):
         freeze(CATALOGUE, OUTFITS, tmp_path, dataset="drawn", splits=["test"], seed=5, prefix="users")
 
 

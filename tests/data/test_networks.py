@@ -132,7 +132,9 @@ def test_a_model_that_is_nowhere_is_told_in_one_sentence(name: str, monkeypatch:
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
     monkeypatch.setenv("HF_HOME", "/nonexistent")
-    with pytest.raises(ConfigError, match=r"no local folder, not in the Hugging Face cache, and the hub does not give"):
+    with pytest.raises(
+        ConfigError, match=r"neither a local folder nor in the Hugging Face cache, and the hub did not return"
+    ):
         open_network(name)
 
 

@@ -50,7 +50,7 @@ def test_two_pictures_of_one_item_are_told_and_the_first_by_name_is_taken(tmp_pa
     assert found == {"A": root / "back/A.jpg", "B": root / "B.jpg"}
     assert several == {"A": ["back/A.jpg", "front/A.jpg"], "B": ["B.jpg", "back/B.png"]}
     write(tmp_path, {"items.csv": "item_id,category\nA,shirt\nB,skirt\n"})
-    told = "2 items have several pictures, the first by name is taken: back/A.jpg, front/A.jpg"
+    told = "2 items have several pictures; the first by name is used: back/A.jpg, front/A.jpg"
     assert told in read("table", tmp_path, workdir=tmp_path).notes
 
 
@@ -66,7 +66,7 @@ def test_links_inside_the_folder_are_followed_and_others_are_not(tmp_path: Path)
     photos = Photos(root)
     assert {"real/a.jpg", "b.jpg", "linked/a.jpg"} <= set(photos.files)
     assert not {"out.jpg", "away/s.jpg"} & set(photos.files)
-    assert photos.left_out == {OUTSIDE: 1, "folders whose link leads out of the folder": 1}
+    assert photos.left_out == {OUTSIDE: 1, "folders whose link points outside the folder": 1}
     assert photos.by_stem(["a"])[1] == {}  # two names of one file are one picture
     (tmp_path / "link").symlink_to(root)
     assert set(Photos(tmp_path / "link").files) == set(photos.files)
@@ -92,7 +92,7 @@ def test_pipes_are_left_out_and_nobody_waits_for_them(tmp_path: Path) -> None:
     imported = read("table", tmp_path, workdir=tmp_path)
     assert (set(imported.images), imported.skipped[IRREGULAR]) == ({"a"}, 1)
     imported.images["b"] = root / "b.jpg"
-    with pytest.raises(DataError, match=r"picture of item 'b', is no regular file"):
+    with pytest.raises(DataError, match=r"picture of item 'b', is not a regular file"):
         create(imported, tmp_path / "dest", layout="table")
 
 

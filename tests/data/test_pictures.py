@@ -192,7 +192,7 @@ def test_only_pictures_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             read_picture(tmp_path / f"{kind}.jpg", (8, 8))
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", Path("/dev/null"), tmp_path):
-        with pytest.raises(DataError, match="no regular file"):
+        with pytest.raises(DataError, match="not a regular file"):
             read_picture(path, (8, 8))
 
 

@@ -89,7 +89,7 @@ def change(row: int, **values: object) -> pl.DataFrame:
 BAD = {
     "has no column 'answer'": table().drop("answer"),
     "has a column of the wrong kind": table().with_columns(answer=pl.lit("first")),
-    "row 2: question 'q1' has a question id that stands more than once": change(1, question_id="q1"),
+    "row 2: question 'q1' has a question id that appears more than once": change(1, question_id="q1"),
     "row 1: question 'q1' has an answer outside its candidates": change(0, answer=2),
     "row 4: question 'q4' has an answer outside its candidates": change(3, answer=-1),
     "row 4: question 'q4' has a blank outside its outfit": change(3, position=4),
@@ -97,7 +97,7 @@ BAD = {
     "row 1: question 'q1' has an empty context": change(0, context=[]),
     "row 3: question 'q3' has a label that is neither 0 nor 1": change(2, label=2),
     "row 3: question 'q3' has a label and candidates": change(2, candidates=["a", "b"]),
-    "row 5: question 'q5' has no value where one is needed": change(4, outfit_id=None),
+    "row 5: question 'q5' lacks a required value": change(4, outfit_id=None),
     "names 1 item(s) that the catalogue does not have, the first is 'z'": change(1, candidates=["f", "z", "h"]),
 }
 

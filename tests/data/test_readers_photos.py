@@ -48,11 +48,11 @@ def test_mango_reads_attributes_and_counts_trouble(mango):
     assert column(imported, "season") == {"a": "2019", "b": "2023", "c": "2023"}
     assert imported.images == {"a": mango / "images/2019_a.jpg", "b": mango / "images/2023_b.jpg"}
     assert imported.skipped == {
-        "items whose id stands twice": 1,
+        "items with a duplicate id": 1,
         "rows that repeat an item of an outfit": 1,
-        "outfits naming an unknown item": 1,
-        "outfits of one item": 1,
-        "pictures that are not there": 1,
+        "outfits that name an unknown item": 1,
+        "outfits with a single item": 1,
+        "missing pictures": 1,
     }
 
 
@@ -94,7 +94,7 @@ def test_ccp_makes_an_outfit_of_a_photo(tmp_path):
     assert column(imported, "group") == {
         "1_coat": "outer", "1_shoes": "shoes", "2_dress": "dress", "3_bag": "bag", "3_jeans": "bottom",
     }  # fmt: skip
-    assert (imported.skipped["outfits of one item"], imported.skipped["pictures that are not there"]) == (1, 4)
+    assert (imported.skipped["outfits with a single item"], imported.skipped["missing pictures"]) == (1, 4)
 
 
 @pytest.mark.parametrize("text", ["[", "{}", "[1, 2]", '[{"outfit": "1"}]'])
@@ -107,7 +107,7 @@ def test_real_ccp(real, tmp_path):
     imported = read("ccp", real / "ccp", workdir=tmp_path)
     catalogue, outfits = check(imported)
     assert (len(catalogue), len(catalogue.categories), len(imported.images)) == (3421, 35, 3421)
-    assert (len(outfits), imported.skipped["outfits of one item"]) == (863, 3)
+    assert (len(outfits), imported.skipped["outfits with a single item"]) == (863, 3)
     assert "other" not in set(catalogue.items["group"])
 
 

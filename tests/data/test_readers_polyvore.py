@@ -79,11 +79,11 @@ def test_maryland_words_put_the_files_together(maryland):
         "3_3": 9,
     }
     assert imported.skipped["items whose name is not published"] == 2
-    assert imported.skipped["items that are not worn"] == 1
+    assert imported.skipped["items in no outfit"] == 1
     assert imported.skipped["validation and test outfits without a top and a bottom"] == 1
     notes = " ".join(imported.notes)
     assert "found named_items.parquet: 6 items of 3 outfits" in notes
-    assert "missing of the full publication: train_no_dup.json, test_no_dup.json, images/" in notes
+    assert "missing from the full publication: train_no_dup.json, test_no_dup.json, images/" in notes
     assert "1 train, 1 valid, 1 test" in notes
 
 
@@ -96,12 +96,12 @@ def test_maryland_official_questions_over_the_items_that_are_known(maryland):
     assert sorted(row["candidates"]) == ["1_1", "3_2", "4_1", "4_2"]
     assert row["candidates"][row["answer"]] == "3_2"
     assert imported.skipped["fill_in_blank_test.json: questions without exactly one right answer"] == 1
-    assert imported.skipped["fill_in_blank_test.json: questions naming an item that is not here"] == 1
+    assert imported.skipped["fill_in_blank_test.json: questions that name an unknown item"] == 1
     whole = imported.questions["official-test-compat"]
     assert whole["label"].to_list() == [1, 0]
     assert whole["context"].to_list() == [["3_1", "3_2", "3_3"], ["3_1", "4_2", "1_2"]]
     assert whole["outfit_id"].to_list() == ["3", "test-mixed-2"]
-    assert imported.skipped["fashion_compatibility_prediction.txt: outfits naming an item that is not here"] == 1
+    assert imported.skipped["fashion_compatibility_prediction.txt: outfits that name an unknown item"] == 1
 
 
 def test_maryland_categories_and_full_variants(maryland):
@@ -190,9 +190,11 @@ def test_polyvore_outfits_reads_items_splits_and_questions(polyvore):
     asked = imported.questions["official-test-fitb"].row(0, named=True)
     assert (asked["context"], asked["position"], sorted(asked["candidates"])) == (["a", "e"], 1, ["b", "c", "d"])
     assert asked["candidates"][asked["answer"]] == "d"
-    assert imported.skipped["fill_in_blank_test.json: questions naming an item that is not here"] == 1
+    assert imported.skipped["fill_in_blank_test.json: questions that name an unknown item"] == 1
     assert (
-        imported.skipped["fill_in_blank_test.json: questions that offer an item twice, or one that is worn already"]
+        imported.skipped[
+            "fill_in_blank_test.json: questions that offer an item twice, or one that is already in the outfit"
+        ]
         == 1
     )
     assert imported.questions["official-test-compat"]["context"].to_list() == [["a", "d", "e"], ["b", "d"]]

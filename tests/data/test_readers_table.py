@@ -29,9 +29,9 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
     assert column(imported, "group") == {"a": "outer", "b": "shoes", "c": "accessory"}
     assert column(imported, "shelf") == {"a": "1", "b": "2", "c": "3"}
     assert imported.images == {"a": shop / "images/red/a.jpg"}
-    assert imported.skipped["pictures that are named but not there"] == 1
+    assert imported.skipped["missing pictures that the item table names"] == 1
     assert imported.skipped["outfits.csv: items named twice in one outfit"] == 1
-    assert "2 prices are no number from 0 up and count as unknown" in imported.notes
+    assert "2 prices are not numbers of 0 or more and count as unknown" in imported.notes
     assert "1 items have no title" in imported.notes
     assert len(create(imported, shop / "dest", layout="table").outfits) == 2
 
@@ -64,7 +64,7 @@ def test_a_further_outfit_table_joins_the_first_in_either_form(tmp_path):
     assert imported.outfits["source"].to_list() == ["", "studio"]
     assert set(create(imported, tmp_path / "dest", layout="table").outfits.sources) == {"", "studio"}
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;c\n"})
-    fail("table", tmp_path, ["saved.csv", "'1'", "outfits.csv too", "rename"], saved=str(saved))
+    fail("table", tmp_path, ["saved.csv", "'1'", "is also in", "outfits.csv; rename"], saved=str(saved))
     write(tmp_path, {"saved.csv": "outfit_id,item_ids\n1,a;z\n"})
     fail("table", tmp_path, ["saved.csv, row 1", "'z'"], saved=str(saved))
 
@@ -173,7 +173,7 @@ def test_table_troubles_with_files_and_columns(tmp_path):
     fail(
         "table",
         tmp_path,
-        ["'Skus' to take item_id", "'ean' to take category", "did you mean 'sku'"],
+        ["'Skus' to map to item_id", "'ean' to map to category", "did you mean 'sku'"],
         ConfigError,
         columns=mapped,
     )
@@ -231,14 +231,14 @@ def test_the_row_of_a_fault_counts_blank_lines(tmp_path):
 
 
 NOTHING = [
-    ({"items.csv": "item_id,category,price\na,coat,cheap\nb,bag,dear\n"}, ["not one price", "'cheap'"]),
-    ({"items.csv": "item_id,category\na,vase\nb,candle\n"}, ["not one of its 2 categories", "'vase'", "--groups"]),
+    ({"items.csv": "item_id,category,price\na,coat,cheap\nb,bag,dear\n"}, ["no price can be read", "'cheap'"]),
+    ({"items.csv": "item_id,category\na,vase\nb,candle\n"}, ["none of its 2 categories", "'vase'", "--groups"]),
     (
         {"items.csv": "item_id,category,image\na,coat,1.jpg\nb,bag,2.jpg\n", "images/x.jpg": PIXEL},
         ["2 pictures", "'1.jpg'"],
     ),
-    ({"items.csv": "item_id,category,image\na,coat,1.jpg\n"}, ["1 pictures", "no folder of pictures", "images=FOLDER"]),
-    ({"items.csv": "item_id,category\na,coat\n", "images/x.jpg": PIXEL}, ["called after an item id", "'x.jpg'", "'a'"]),
+    ({"items.csv": "item_id,category,image\na,coat,1.jpg\n"}, ["1 pictures", "no picture folder", "images=FOLDER"]),
+    ({"items.csv": "item_id,category\na,coat\n", "images/x.jpg": PIXEL}, ["named after an item id", "'x.jpg'", "'a'"]),
 ]
 
 
@@ -252,9 +252,9 @@ def test_where_all_of_something_comes_to_nothing_the_import_stops(files, words, 
 
 def test_where_all_rows_are_bad_the_import_stops_though_they_may_be_left_out(tmp_path):
     write(tmp_path, {"items.csv": "item_id,category\n,coat\nb,\n"})
-    fail("table", tmp_path, ["not one of its 2 items is sound"], skip_bad=True)
+    fail("table", tmp_path, ["none of its 2 items is valid"], skip_bad=True)
     write(tmp_path, {"items.csv": "item_id,category\na,coat\nb,bag\n", "outfits.csv": "outfit_id,item_id\n1,a\n"})
-    fail("table", tmp_path, ["outfits.csv", "not one outfit is sound"], skip_bad=True)
+    fail("table", tmp_path, ["outfits.csv", "no outfit is valid"], skip_bad=True)
 
 
 def test_groups_can_be_chosen_and_what_is_in_none_is_listed(tmp_path):

@@ -383,7 +383,7 @@ def test_bad_options_are_named(options: dict, message: str, tmp_path: Path) -> N
 
 
 def test_a_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="reads no source"):
+    with pytest.raises(ConfigError, match="takes no source"):
         read(tmp_path, workdir=tmp_path)
 
 

@@ -157,8 +157,8 @@ def test_a_split_that_is_empty_is_told():
     assert empty_splits(assign_splits(outfits([[10 * place, 10 * place + 1] for place in range(10)]), 0)[1]) == []
     few = outfits([[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]], ["test"] * 2 + [""] * 3, ["old"] * 2 + [""] * 3)
     new, old = empty_splits(assign_splits(few, 0)[1])
-    assert old.startswith("outfits of old: none is in split train or valid (training needs train and valid")
-    assert new.startswith("outfits: none is in split valid (")
+    assert old.startswith("outfits of old: none in split train or valid (training needs train and valid")
+    assert new.startswith("outfits: none in split valid (")
     assert new.endswith("; import more outfits, or name their splits")
 
 
@@ -257,7 +257,7 @@ def test_an_outfit_between_two_splits_gets_none_and_is_told():
     assert drawn.splits.tolist() == ["", "train", "", "", ""]  # the short ones lie in the bridge
     told = report["sources"]["all"]
     assert (told["between"], told["without_split"]) == (4, 4)
-    assert ", 4 in none (4 are near outfits of two splits)" in describe(report)[0]
+    assert ", 4 in none (4 are near-duplicates of outfits in two splits)" in describe(report)[0]
 
 
 def test_a_published_split_wins_over_the_one_an_outfit_had():
@@ -265,7 +265,7 @@ def test_a_published_split_wins_over_the_one_an_outfit_had():
     drawn, report = assign_splits(outfits([[1, 2], [3, 4], [5, 6], [7, 8]], ["test", "test", "", ""]), 0, known=known)
     assert drawn.splits.tolist() == ["test", "test", "valid", ""]
     assert report["sources"]["all"]["moved"] == 1
-    assert "publisher moves to another split than they had: 1" in describe(report)[1]
+    assert "publisher moved to another split: 1" in describe(report)[1]
     both = remember(drawn, known)
     assert sorted(both.splits) == ["test", "test", "train", "valid"]  # it was in training, and that is not forgotten
     assert assign_splits(outfits([[1, 2], [1, 2, 3]]), 0, known=both)[0].splits.tolist() == ["", ""]

@@ -142,9 +142,7 @@ def test_a_catalogue_without_words_is_refused(tmp_path: Path) -> None:
     outfits = pl.DataFrame({"outfit_id": ["o"], "item_ids": [["a", "b"]], "split": ["train"]})
     imported = Imported(items=items, outfits=outfits, source="a test", licence="none")
     dataset = create(imported, tmp_path / "d", layout="t")
-    told = (
-        "words can encode not one of the 2 items of .*; item 'a': it has no title and no label; give the items titles"
-    )
+    told = "words cannot encode any of the 2 items of .*; item 'a': it has no title and no label; give the items titles"
     with pytest.raises(DataError, match=told):
         encode(dataset, "words")
 

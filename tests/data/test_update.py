@@ -155,7 +155,7 @@ def test_where_nothing_has_changed_the_folder_is_left(shop: Imported, made: Path
     node, before = made.stat().st_ino, contents(made)
     done = bring(shop, made)
     assert done.unchanged
-    assert done.lines == ["nothing has changed; the folder is as it was"]
+    assert done.lines == ["nothing has changed; the folder was left as it is"]
     assert (made.stat().st_ino, contents(made)) == (node, before)
     assert not bring(shop, made, name="other").unchanged
     assert bring(shop, made).dataset.name == "other"
@@ -258,7 +258,7 @@ def test_without_an_exchange_of_names_the_old_folder_is_put_back(shop, made, tmp
         real(source, dest)
 
     monkeypatch.setattr(os, "rename", full)
-    with pytest.raises(DataError, match=r"cannot bring .*data up to date \(No space left on device: .*; make room"):
+    with pytest.raises(DataError, match=r"cannot update .*data \(No space left on device: .*; free some space"):
         bring(shop, made)
     assert len(Dataset(made).catalogue) == 59
     monkeypatch.undo()
@@ -287,15 +287,15 @@ def refused(error: type[Exception], words: str, shop: Imported, dest: Path, **gi
 
 def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, tmp_path: Path) -> None:
     before = contents(made)
-    refused(ConfigError, "imported as layout 'table', not 'mango'; bring it up to date by", shop, made, layout="mango")
-    refused(ConfigError, "the drawn sample has nothing to bring up to date; import it", shop, made, layout="sample")
-    refused(ConfigError, "was split by seed 5, and its splits stay; leave out --seed 4", shop, made, seed=4)
+    refused(ConfigError, "imported as layout 'table', not 'mango'; update it with", shop, made, layout="mango")
+    refused(ConfigError, "the sample cannot be updated; import it", shop, made, layout="sample")
+    refused(ConfigError, "was split with seed 5, and its splits are kept; leave out --seed 4", shop, made, seed=4)
     refused(ConfigError, "data#users is one source of a data set", shop, tmp_path / "data#users")
     (tmp_path / "empty").mkdir()
     refused(DataError, "empty is not a goeswith data set", shop, tmp_path / "empty")
     refused(DataError, "i3.png is not a folder", shop, tmp_path / "source" / "i3.png")
-    refused(DataError, "data has 60 pictures and a test has none; give them", replace(shop, images={}), made)
-    refused(DataError, "data has 60 outfits and a test has none; give them", replace(shop, outfits=worn([])), made)
+    refused(DataError, "data has 60 pictures and a test has none; include them", replace(shop, images={}), made)
+    refused(DataError, "data has 60 outfits and a test has none; include them", replace(shop, outfits=worn([])), made)
     shop.outfits = worn([["i1", "zebra"]])
     refused(CatalogueError, "'zebra'", shop, made)
     assert contents(made) == before
@@ -305,7 +305,7 @@ def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, t
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (None, "known.parquet is gone, and with it what was in training before; restore the file"),
+        (None, "known.parquet is missing, and it records which outfits were in training; restore the file"),
         (lambda table: table.drop("split"), "known.parquet has no column 'split'; restore"),
         (lambda table: table.with_columns(item_ids=pl.lit("i1")), "has no lists of item ids; restore"),
         (lambda table: table.with_columns(item_ids=pl.lit(["i1"])), "has an outfit of fewer than two items; restore"),
@@ -354,7 +354,7 @@ def test_only_what_has_changed_is_encoded(shop: Imported, made: Path, network: l
     new = without(shop, {"i0", "i1"})
     new.items = pl.concat([new.items, new.items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("newest"))])
     told = bring(new, made).again
-    assert told == [f"the features of titles wait for: goeswith encode {made} --encoder titles"]
+    assert told == [f"the features of titles are out of date; run: goeswith encode {made} --encoder titles"]
     with pytest.raises(DataError, match=r"has no features of 'titles' .*; run goeswith encode .* --encoder titles"):
         load_features(Dataset(made), "titles")
     assert bring(without(new, {"i5"}), made).again == told  # once more before they were encoded
@@ -424,7 +424,7 @@ def test_an_update_while_encoding_is_told(shop: Imported, made: Path, network: l
             shop.items = shop.items.with_columns(title=pl.lit("the same"))
             bring(shop, made)
 
-    with pytest.raises(DataError, match="was brought up to date while it was encoded; run the same command again"):
+    with pytest.raises(DataError, match="was updated while it was being encoded; run the same command again"):
         encode(Dataset(made), "titles", batch_size=4, progress=meanwhile)
     assert not features_path(Dataset(made), "titles").exists()
     assert encode(Dataset(made), "titles").encoded == 60
@@ -445,10 +445,10 @@ def test_features_from_elsewhere_go_on_and_are_told(shop: Imported, made: Path, 
     shop.items = shop.items.with_columns(title=pl.lit("the same"))
     told = bring(shop, made).again
     assert told == [
-        f"features/{name}.safetensors was not made by goeswith encode; see that it is right for the items of now"
+        f"features/{name}.safetensors was not made by goeswith encode; check that it fits the current items"
         for name in ("broken", "own")
     ]
-    with pytest.raises(CatalogueError, match="the items are not; encode this data set again"):
+    with pytest.raises(CatalogueError, match="the items do not; encode this data set again"):
         load_features(Dataset(made), "own")
 
 
@@ -477,7 +477,8 @@ def test_questions_stay_or_are_told_with_their_command(shop: Imported, made: Pat
     assert contents(asked) == before
     assert len(before) == 5
     assert bring(without(shop, {"i1"}), made).again == [
-        f"questions of the old data set are left out ({names}); make them anew: goeswith questions {made} {flags}"
+        f"questions of the old data set were not carried over ({names}); create them again: goeswith "
+        f"questions {made} {flags}"
         for names, flags in (
             ("mine.parquet", f"--outfits looks.csv --task fitb --negatives random --out {asked}/mine.parquet"),
             ("test-compat-random.parquet, test-fitb-random.parquet", "--seed 3"),
@@ -536,26 +537,30 @@ def test_the_command_tells_what_became_of_the_data_set(
     code, out, _ = shell("import", "table", source, data, "--update")
     assert out.splitlines() == [
         f"{data}: 40 items, 0 pictures, 37 outfits",
-        "  nothing has changed; the folder is as it was",
+        "  nothing has changed; the folder was left as it is",
         "  note: 40 items have no picture",
     ]
     export(range(2, 42), skip="i41,coat,1\n")
     code, _, err = shell("import", "table", source, data, "--update")
-    assert (code, "stands in an earlier row too" in err) == (1, True)
+    assert (code, "is also in an earlier row" in err) == (1, True)
     code, out, _ = shell("import", "table", source, data, "--update", "--option", "skip_bad=yes")
     assert code == 0
-    assert out.splitlines()[:3] == [
-        f"{data}: 40 items, 0 pictures, 37 outfits",
-        "  items: 2 added, 0 changed, 2 removed; 0 pictures changed",
-        "  outfits: 35 kept, 2 added, 2 removed, 0 without a split",
-    ]
-    assert "  skipped 1: items.csv: rows whose item_id stands in an earlier row too" in out
+    told = out.splitlines()
+    assert told[0] == f"{data}: 40 items, 0 pictures, 37 outfits"
+    assert all(
+        line in told
+        for line in [
+            "  items: 2 added, 0 changed, 2 removed; 0 pictures changed",
+            "  outfits: 35 kept, 2 added, 2 removed, 0 without a split",
+        ]
+    )
+    assert "  skipped 1: items.csv: rows whose item_id is also in an earlier row" in out
     code, _, err = shell("import", "mango", source, data, "--update")
     assert (code, "was imported as layout 'table', not 'mango'" in err) == (1, True)
     code, _, err = shell("import", "sample", tmp_path / "drawn", "--update")
-    assert (code, "the drawn sample has nothing to bring up to date" in err) == (1, True)
+    assert (code, "the sample cannot be updated" in err) == (1, True)
     code, _, err = shell("import", "table", source, data)
-    assert "exists already; choose another folder or remove it first, or bring it up to date with --update" in err
+    assert "already exists; choose another folder or remove it first, or update it with --update" in err
 
 
 def test_columns_are_mapped_as_they_were(
@@ -569,7 +574,7 @@ def test_columns_are_mapped_as_they_were(
     assert shell("import", "table", source, data, *flags)[0] == 0
     code, out, _ = shell("import", "table", source, data, "--update", "--column", "stock=rest")
     assert code == 0
-    assert "  columns as before: item_id=sku, category=type" in out.splitlines()
+    assert "  columns mapped as before: item_id=sku, category=type" in out.splitlines()
     assert Dataset(data).catalogue.items["stock"].to_list() == ["7"] * 9
     assert Dataset(data).info["columns"] == {"item_id": "sku", "category": "type", "stock": "rest"}
     (source / "items.csv").write_text("sku,type\ni1,coat\n")

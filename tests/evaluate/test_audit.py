@@ -104,7 +104,7 @@ def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path)
     assert found.verdicts["fitb-category.parquet"].startswith("season alone answers .")
     assert found.verdicts["compat-category.parquet"].startswith("season alone orders .")
     assert found.verdicts["fitb-matched.parquet"].startswith(
-        "no shortcut of counts alone beats chance (.250) by more than ."
+        "no shortcut from counts alone beats chance (.250) by more than ."
     )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert json.loads(found.to_json()) == {"rows": found.rows, "verdicts": found.verdicts}
@@ -190,11 +190,11 @@ def line(floor: str, value: float, low: float, high: float) -> dict[str, Any]:
         ),
         (
             (0.30, 0.24, 0.36),
-            "no shortcut of counts alone beats chance (.250) by more than .110: popularity has .300 [.240, .360].",
+            "no shortcut from counts alone beats chance (.250) by more than .110: popularity has .300 [.240, .360].",
         ),
         (
             (0.20, 0.15, 0.24),
-            "no shortcut of counts alone beats chance (.250) by more than .030: category has .250 [.220, .280].",
+            "no shortcut from counts alone beats chance (.250) by more than .030: category has .250 [.220, .280].",
         ),
     ],
 )

@@ -15,14 +15,18 @@ from goeswith.data.freeze import freeze
 from goeswith.errors import DataError
 from goeswith.evaluate.calibration import LEAST, Cases, Scale, cases
 from goeswith.evaluate.reliability import calibrated, measure, reliability
+from goeswith.evaluate.seeds import Mean
 from goeswith.experiments.figures import reliability_curve
-from goeswith.experiments.report import Entry, Findings, _diagram, page
-from goeswith.train.run import train
+from goeswith.experiments.report import Findings, _diagram, page
+from goeswith.experiments.results import Row
+from goeswith.tables import column
+from goeswith.train.training import train
 
 LINE = {
     "scorer": "known", "task": "fitb", "negatives": "matched", "metric": "accuracy", "value": 0.5, "low": 0.4,
     "high": 0.6, "n": 9, "unanswered": 0, "signature": "signed",
 }  # fmt: skip
+MEASURED = {column(LINE): Mean(LINE, np.empty(0))}
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +145,8 @@ def test_too_few_outfits_have_no_scale_and_the_log_says_why(world, caplog) -> No
     with caplog.at_level(logging.WARNING):
         assert Scale.fit(Known(few), few, negatives="category") is None
         assert calibrated(Known(few), few) is None
-    counted = "29 of 29 validation outfits can be used (0 have fewer than two items with features, 0 no score, 0 cannot"
-    assert f"styles: {counted} be corrupted by category negatives)" in caplog.text
+    counted = "29 of 29 validation outfits can be used (0 have fewer than two items with features, 0 have no score, "
+    assert f"styles: {counted}0 cannot be corrupted by category negatives)" in caplog.text
     here = np.isin(np.arange(len(few.catalogue)), few.outfits.items[::4], invert=True)
     bare = SimpleNamespace(name="bare", present=here, score=Known(few).score)
     lost = sum(here[few.outfits[at]].sum() < 2 for at in np.flatnonzero(few.outfits.splits == "valid"))
@@ -154,7 +158,7 @@ def test_too_few_outfits_have_no_scale_and_the_log_says_why(world, caplog) -> No
     silent = SimpleNamespace(name="silent", score=lambda items, mask: np.full(len(items), np.nan))
     valid = (world.outfits.splits == "valid").sum()
     assert Scale.fit(silent, world) is None
-    assert f"can be used (0 have fewer than two items with features, {valid} no score, 0 cannot" in caplog.text
+    assert f"can be used (0 have fewer than two items with features, {valid} have no score, 0 cannot" in caplog.text
     untested = SimpleNamespace(**vars(world) | {"outfits": world.outfits.take(world.outfits.splits != "test")})
     assert calibrated(Known(untested), untested) is None
 
@@ -186,7 +190,7 @@ def test_a_scale_comes_back_from_json_and_a_broken_one_is_refused(world) -> None
     assert Scale.from_json(scale.to_json()) == scale
     told = json.loads(scale.to_json())
     for text in ("{", "[]", "{}", json.dumps(told | {"means": [1]}), json.dumps(told | {"quantiles": []})):
-        with pytest.raises(DataError, match="this is no scale of scores"):
+        with pytest.raises(DataError, match="this is not a valid calibration"):
             Scale.from_json(text)
 
 
@@ -194,15 +198,17 @@ def test_the_figure_and_the_page_show_every_bin(world, tmp_path: Path) -> None:
     held, dataset = calibrated(Known(world), world), styles_dataset(tmp_path)
     assert held is not None
     svg = reliability_curve({"known": held, "again": held}, tmp_path / "r.svg").read_text()
-    assert svg.count("probability told") == 2
+    assert svg.count("predicted probability") == 2
     assert f"Brier {held.brier:.3f}" in svg
     told = page(
-        dataset, Findings([Entry("known", "model", [LINE])], reliability=held, shown="<b>known</b>"), tmp_path / "p"
+        dataset,
+        Findings([Row("known", "model", MEASURED)], reliability=held, shown="<b>known</b>"),
+        tmp_path / "p",
     )
     assert told.read_text().count("<circle") == len(held.bins)
     assert "how sure &lt;b&gt;known&lt;/b&gt; is" in told.read_text()
     assert (
-        "What a score means" not in page(dataset, Findings([Entry("k", "model", [LINE])]), tmp_path / "q").read_text()
+        "What a score means" not in page(dataset, Findings([Row("k", "model", MEASURED)]), tmp_path / "q").read_text()
     )
     dots = _diagram(held)
     assert len(dots) == len(held.bins) == 10

@@ -62,7 +62,7 @@ def test_one_file_can_answer_several_question_files(tmp_path: Path) -> None:
     rows = [row for pair in zip(parts, scores, strict=True) for row in told(*pair, key="place")]
     found = read_answers(written(tmp_path, rows[::-1]), parts)
     assert [one.scores.tolist() for one in found.answers] == [part.tolist() for part in scores]
-    with pytest.raises(DataError, match="question 'fitb-category-0' stands in two of the question files; ask one"):
+    with pytest.raises(DataError, match="question 'fitb-category-0' is in two of the question files; ask one"):
         read_answers(written(tmp_path, rows), [parts[0], parts[0]])
 
 
@@ -81,12 +81,12 @@ def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed
     with pytest.raises(DataError) as refused:
         by_item(path)
     assert str(refused.value) == (
-        f"{path} does not fit the questions, it has 3 of 14 scores missing (first: question 'fitb-category-1', "
-        "candidate 'i13'), 2 score(s) that are no finite number (first: row 3, question 'fitb-category-0', "
+        f"{path} does not fit the questions: it has 3 of 14 scores missing (first: question 'fitb-category-1', "
+        "candidate 'i13'), 2 score(s) that are not finite numbers (first: row 3, question 'fitb-category-0', "
         "candidate 'i12'), 1 row(s) of questions that are not asked (first: row 13, question 'l9'), "
         "1 row(s) of candidates that their question does not offer (first: row 8, question 'fitb-category-1', "
-        "candidate 'i29'); mend it, name the question files it is about with --questions, or give --allow-incomplete: "
-        "missing scores then count as wrong, other rows not at all"
+        "candidate 'i29'); fix it, name the question files it is about with --questions, or use --allow-incomplete: "
+        "missing scores then count as wrong and other rows are ignored"
     )
     found = by_item(path, allow=True)
     assert found.counts == {"missing": 3, "not finite": 2, "unknown questions": 1, "unknown candidates": 1}
@@ -101,7 +101,9 @@ def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
     rows = told(questions_of(FITB), np.where(np.arange(12) == 4, -np.inf, 1.0), "place")
     for kind in ("csv", "parquet"):
         path = written(tmp_path, rows, kind)
-        with pytest.raises(DataError, match=r"1 score\(s\) that are no finite number \(first: row 5, .*1', place 0\)"):
+        with pytest.raises(
+            DataError, match=r"1 score\(s\) that are not finite numbers \(first: row 5, .*1', place 0\)"
+        ):
             by_item(path, FITB)
         assert by_item(path, FITB, allow=True).counts["not finite"] == 1
 
@@ -128,7 +130,7 @@ HEAD = "question_id,candidate,score"
         (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add score"),
         (["id,candidate,score", "a,i1,2"], "has no column 'question_id'"),
         (["question_id,candidate,place,score", "a,i1,0,2"], "has the columns 'candidate' and 'place'; keep one"),
-        ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; mend the row"),
+        ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; fix the row"),
         (["question_id,place,score", "fitb-category-0,i10,1"], ", row 1: place = 'i10' is not a whole number"),
         ([HEAD, "fitb-category-0,i10,1", "l0,,1", "fitb-category-0,i10,1", "l0,,2"],
          ", row 3: question 'fitb-category-0', candidate 'i10' has a score in row 1 already; keep one of them "
@@ -174,7 +176,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
 def test_others_stand_in_the_table_with_runs_and_floors(
     world: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from goeswith.train.run import train
+    from goeswith.train.training import train
 
     files = sorted((world.path / "questions").glob("test-*.parquet"))
     asked = [read_questions(file, world.catalogue) for file in files]
@@ -202,7 +204,7 @@ def test_others_stand_in_the_table_with_runs_and_floors(
     call = ("evaluate", run, world.path, "--scores", some, "--questions", files[0])
     code, _, err = shell(monkeypatch, capsys, *call)
     assert code == 1
-    assert f"theirs.csv does not fit the questions, it has 1 of {sizes[0]} scores missing" in err
+    assert f"theirs.csv does not fit the questions: it has 1 of {sizes[0]} scores missing" in err
     assert err.count("\n") == 1
     code, out, _ = shell(monkeypatch, capsys, *call, "--allow-incomplete", "--rows", tmp_path / "rows")
     assert code == 0

@@ -15,11 +15,11 @@ from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.retrieval_report import FITTED
 from goeswith.experiments import bench as module
 from goeswith.experiments.bench import bench, held, question_files
-from goeswith.experiments.jobs import students
 from goeswith.experiments.plots import over_attributes
-from goeswith.experiments.recipes import Contender, Pairing, Recipe, read_recipe
-from goeswith.experiments.results import Board, Row, Told
+from goeswith.experiments.recipes import Experiment, Pairing, Recipe, read_recipe
+from goeswith.experiments.results import Outcome, Row, Scoreboard
 from goeswith.experiments.scoreboard import as_latex, as_markdown
+from goeswith.experiments.trainings import trainings
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
@@ -30,7 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return styles_dataset(tmp_path_factory.mktemp("bench")).path
 
 
-def recipe(world: Path, *models: Contender, **more: object) -> Recipe:
+def recipe(world: Path, *models: Experiment, **more: object) -> Recipe:
     told: dict = {"questions": ("test-fitb-category",), "designers": str(world), "seeds": (0,)} | more
     return Recipe(name="r", dataset=str(world), models=models, **told)
 
@@ -38,26 +38,26 @@ def recipe(world: Path, *models: Contender, **more: object) -> Recipe:
 def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Path):
     asked = recipe(
         world,
-        Contender("a", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=3")),
-        Contender("b", "add-gnn", teacher="designers", settings=("hidden=8", "steps=0", "teacher.epochs=3")),
-        Contender("c", "add-gnn", teacher="designers", settings=("hidden=4", "teacher.epochs=3")),
-        Contender("d", "add-gnn", teacher="untrained", settings=("hidden=8", "untrained=true", "teacher.epochs=3")),
-        Contender("e", "add-gnn", teacher="shuffled", settings=("hidden=8", "teacher.shuffled=true")),
-        Contender("f", "add-gnn"),
+        Experiment("a", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=3")),
+        Experiment("b", "add-gnn", teacher="designers", settings=("hidden=8", "steps=0", "teacher.epochs=3")),
+        Experiment("c", "add-gnn", teacher="designers", settings=("hidden=4", "teacher.epochs=3")),
+        Experiment("d", "add-gnn", teacher="untrained", settings=("hidden=8", "untrained=true", "teacher.epochs=3")),
+        Experiment("e", "add-gnn", teacher="shuffled", settings=("hidden=8", "teacher.shuffled=true")),
+        Experiment("f", "add-gnn"),
         seeds=(0, 1),
     )
-    found = {(c.name, seed): told for (c, seed), told in students(asked, tmp_path).items()}
-    teachers = {key: lesson and lesson.out for key, (_, lesson) in found.items()}
+    planned = {(experiment.name, seed): training for (experiment, seed), training in trainings(asked, tmp_path).items()}
+    teachers = {key: training.lesson and training.lesson.out for key, training in planned.items()}
     assert teachers["a", 0] == teachers["b", 0]
     assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0))}) == 4
-    student, lesson = found["a", 1]
+    student, lesson = planned["a", 1], planned["a", 1].lesson
     assert lesson is not None
     assert student.teacher == str(lesson.out)
     assert student.settings == ("hidden=8", "seed=1")
     assert {"seed=1", "rank=8", "epochs=3"} <= set(lesson.settings)
-    assert found["d", 0][0].teacher == str(world)
-    assert "teacher.epochs=3" in found["d", 0][0].settings
-    assert found["f", 0] == (found["f", 0][0], None)
+    assert planned["d", 0].teacher == str(world)
+    assert "teacher.epochs=3" in planned["d", 0].settings
+    assert planned["f", 0].lesson is None
     assert "shuffled" in teachers["e", 0].name
 
 
@@ -74,7 +74,7 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
 
 def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):
     asked, out = recipe(world), tmp_path / "out"
-    with held(out, asked), pytest.raises(ModelError, match="another bench is at work"), held(out, asked):
+    with held(out, asked), pytest.raises(ModelError, match="another bench is running"), held(out, asked):
         pass
     with held(out, asked):
         pass
@@ -83,21 +83,21 @@ def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path
         pass
     (tmp_path / "photo.jpg").touch()
     with (
-        pytest.raises(ModelError, match=r"no folder of a bench, it holds (out|photo.jpg); choose"),
+        pytest.raises(ModelError, match=r"not a bench folder, it holds (out|photo.jpg); choose"),
         held(tmp_path, asked),
     ):
         pass
 
 
 @pytest.fixture(scope="module")
-def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path, Board, list[str]]:
+def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path, Scoreboard, list[str]]:
     """A bench in which a model cannot run, in processes of its own."""
     out, said = tmp_path_factory.mktemp("out") / "bench", []
     asked = recipe(
         world,
-        Contender("K = 2", "add-gnn", settings=TINY),
-        Contender("K = 1_%", "add-gnn", settings=(*TINY, "attributes=1")),
-        Contender("hopeless", "add-gnn", settings=(*TINY, "weight_norm=1e12")),
+        Experiment("K = 2", "add-gnn", settings=TINY),
+        Experiment("K = 1_%", "add-gnn", settings=(*TINY, "attributes=1")),
+        Experiment("hopeless", "add-gnn", settings=(*TINY, "weight_norm=1e12")),
         questions=("test-fitb-category", "test-compat-category"),
         seeds=(0, 1),
         pairings=(Pairing("K = 2", "K = 1_%", "more is more"), Pairing("K = 2", "hopeless")),
@@ -106,7 +106,7 @@ def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe,
 
 
 @pytest.mark.slow
-def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recipe, Path, Board, list[str]]):
+def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recipe, Path, Scoreboard, list[str]]):
     _, out, board, said = done
     assert set(board.failures) == {"hopeless"}
     assert "seed 0: training diverged" in board.failures["hopeless"]
@@ -136,7 +136,7 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
 
 @pytest.mark.slow
 def test_the_same_bench_again_trains_and_answers_nothing(
-    done: tuple[Recipe, Path, Board, list[str]], monkeypatch: pytest.MonkeyPatch
+    done: tuple[Recipe, Path, Scoreboard, list[str]], monkeypatch: pytest.MonkeyPatch
 ):
     asked, out, board, _ = done
     files = [*out.rglob("weights.safetensors"), *out.rglob("answers/*.parquet")]
@@ -150,7 +150,7 @@ def test_the_same_bench_again_trains_and_answers_nothing(
 
 
 @pytest.mark.slow
-def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe, Path, Board, list[str]]):
+def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe, Path, Scoreboard, list[str]]):
     board = done[2]
     for (name, what), marks in board.marks.items():
         row = next(row for row in board.rows if row.name == name)
@@ -171,7 +171,7 @@ def test_the_tiny_recipe_of_the_project_runs(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     board = bench(read_recipe(ROOT / "recipes" / "sample-tiny.toml"), "out", jobs=2, say=lambda line: None)
     assert not board.failures
-    assert {row.name for row in board.rows if row.told} == {c.name for c in board.recipe.models}
+    assert {row.name for row in board.rows if row.outcomes} == {c.name for c in board.recipe.models}
     assert len(board.comparisons) == 2
     assert (tmp_path / "out" / "results.html").is_file()
 
@@ -184,14 +184,16 @@ def test_a_teacher_that_cannot_be_trained_is_why_its_student_cannot(world: Path,
             from concurrent.futures import Future
 
             future: Future = Future()
-            future.set_result("no tops" if job.model == "teacher" else Told(1, None, 1.0, 1, 0.5, [{"valid_auc": 0.5}]))
+            future.set_result(
+                "no tops" if job.model == "teacher" else Outcome(1, None, 1.0, 1, 0.5, [{"valid_auc": 0.5}])
+            )
             return future
 
-    asked = recipe(world, Contender("taught", "add-gnn", teacher="designers"), Contender("alone", "add-gnn"))
+    asked = recipe(world, Experiment("taught", "add-gnn", teacher="designers"), Experiment("alone", "add-gnn"))
     said: list[str] = []
-    told = module._train(students(asked, tmp_path), Here(), said.append)
+    told = module._train(trainings(asked, tmp_path), Here(), said.append)
     assert told[asked.models[0], 0] == "its teacher: no tops"
-    assert isinstance(told[asked.models[1], 0], Told)
+    assert isinstance(told[asked.models[1], 0], Outcome)
     assert "taught, seed 0: cannot run: its teacher: no tops" in said
 
 
@@ -201,9 +203,9 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
     asked: list[dict] = []
     row = Row("hopeless", "model", {}, failure="no tops")
 
-    def run(read: Recipe, out: Path, **more: object) -> Board:
+    def run(read: Recipe, out: Path, **more: object) -> Scoreboard:
         asked.append({"models": [c.name for c in read.models], "out": out} | more)
-        return Board(read, Dataset(world), [row])
+        return Scoreboard(read, Dataset(world), [row])
 
     monkeypatch.setattr(module, "bench", run)
     path = str(ROOT / "recipes" / "sample-tiny.toml")
@@ -216,10 +218,10 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
 
 @pytest.mark.slow
 def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path):
-    asked = recipe(world, Contender("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
+    asked = recipe(world, Experiment("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
     bench(asked, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()
-    other = replace(asked, models=(Contender("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
+    other = replace(asked, models=(Experiment("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
     with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so what .* K = 2, seed 0: "):
         bench(other, tmp_path / "bench", jobs=1)
     assert (tmp_path / "bench" / "results.md").read_bytes() == before

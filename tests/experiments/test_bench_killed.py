@@ -110,7 +110,7 @@ def test_a_killed_bench_ends_as_if_it_had_never_been_killed(recipe: Path, tmp_pa
         again = begin(recipe, out)
         _, said = again.communicate(timeout=PATIENCE)
         assert again.returncode == 1
-        assert said == f"goeswith: another bench is at work in {out}; wait for it or choose another --out\n"
+        assert said == f"goeswith: another bench is running in {out}; wait for it or choose another --out\n"
         workers = children(bench.pid)
         assert len(workers) >= 2
         bench.kill()  # it alone: the processes that train are not told

@@ -11,9 +11,11 @@ from worlds import styles_dataset
 
 from goeswith.cli.main import app
 from goeswith.errors import DataError
-from goeswith.experiments import demo as module
-from goeswith.experiments import demo_data
-from goeswith.experiments.demo import ALONE, NO_GRAPH, WAYS, Clock, controls, demo, verdict
+from goeswith.experiments import clock, demo_data, demo_experiments
+from goeswith.experiments.clock import Clock
+from goeswith.experiments.demo import demo
+from goeswith.experiments.demo_experiments import ALONE, NO_GRAPH, WAYS, controls, demo_recipe, verdict
+from goeswith.experiments.trainings import trainings
 from goeswith.shop.index import Index
 
 WAY = WAYS[0]
@@ -60,23 +62,39 @@ def test_controls_are_taught_in_the_same_way_by_teachers_that_know_nothing():
     for way in WAYS:
         for control in controls(way):
             assert control.kind == "control"
-            assert control.settings[: len(way.settings)] == way.settings
-            assert control.teacher != way.teacher or "untrained=true" in control.settings
-    folders = [control.folder for way in WAYS for control in controls(way)]
-    assert len(set(folders)) == len(folders)
+            assert control.settings == way.settings
+            assert control.teacher != way.teacher
+    recipe = demo_recipe(Path("sample"), 3, (ALONE, *controls(WAY)))
+    planned = list(trainings(recipe, Path("out")).values())
+    assert "untrained=true" in planned[1].settings
+    assert len({training.out for training in planned}) == 4
+    assert [training.lesson and training.lesson.dataset for training in planned] == [
+        None, None, "sample#designers", "sample#users",
+    ]  # fmt: skip
+
+
+def test_a_command_line_asks_for_the_run_that_is_trained():
+    recipe = demo_recipe(Path("my sample"), 3, (WAY,))
+    [training] = trainings(recipe, Path("out")).values()
+    words = shlex.split(training.command)
+    assert words[:4] == ["goeswith", "train", "add-gnn", "my sample#users"]
+    options = list(zip(words[4::2], words[5::2], strict=True))
+    assert tuple(value for flag, value in options if flag == "--set") == training.settings
+    assert dict(options)["--teacher"] == training.teacher == str(training.lesson and training.lesson.out)
+    assert dict(options)["--out"] == str(training.out)
 
 
 def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
     said: list[str] = []
-    clock = Clock(said.append)
-    clock.stage("draw")
-    told = clock.progress("items")
+    spoken = Clock(said.append, 8)
+    spoken.stage("draw")
+    told = spoken.progress("items")
     for done in range(120):
         now[0] = float(done)
         told(done, 1200)
-    clock.note("done")
+    spoken.note("done")
     assert said[:2] == ["0:00  1/8  draw", "0:06       6 of 1,200 items"]
     assert said[-1] == "1:59       done"
     assert len(said) < 25
@@ -85,7 +103,7 @@ def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch
 def test_a_folder_of_another_demo_is_left_alone(tmp_path: Path):
     (tmp_path / "sample").mkdir()
     (tmp_path / ".hidden").touch()
-    with pytest.raises(DataError, match=r"is no folder of a demo, it holds sample; choose a new folder for --out"):
+    with pytest.raises(DataError, match=r"is not a demo folder, it holds sample; choose a new folder for --out"):
         demo(tmp_path, outfits=100, seed=0, say=lambda line: None)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "sample"]
     (tmp_path / "demo.json").write_text(json.dumps({"outfits": 100, "seed": 1}))
@@ -100,9 +118,9 @@ def test_a_folder_of_another_demo_is_left_alone(tmp_path: Path):
 def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        module,
+        demo_experiments,
         "SETTINGS",
-        {"teacher": ("rank=8", "epochs=2"), "add-gnn": ("hidden=8", "negatives=category", "epochs=2")},
+        {"teacher": ("epochs=2",), "add-gnn": ("hidden=8", "negatives=category", "epochs=2")},
     )
     said: list[str] = []
     out = demo(Path("here"), outfits=200, seed=1, say=said.append)

@@ -36,6 +36,6 @@ def test_the_same_numbers_make_the_same_picture(tmp_path: Path):
 def test_lines_without_k_and_files_that_are_no_picture_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="say their 'attributes'"):
         k_curve([{"task": "fitb"}], tmp_path / "k.svg")
-    with pytest.raises(DataError, match=r"k.txt is no picture; name it .svg, .png or .pdf"):
+    with pytest.raises(DataError, match=r"k.txt is not a picture; name it .svg, .png or .pdf"):
         k_curve(lines(), tmp_path / "k.txt")
     assert not list(tmp_path.iterdir())

@@ -34,7 +34,7 @@ set = ["imitation=0.5"]
 
 [[compare]]
 first = "ADD-GNN"
-second = "untaught, with rules at hand"
+second = "untaught, with rules at test time"
 """
 
 
@@ -84,13 +84,13 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
     ("old", "new", "told"),
     [
         ('seeds = [0, 3]', 'seed = [0, 3]', "line 4: there is no field 'seed'; did you mean 'seeds'?"),
-        ('seeds = [0, 3]', 'seeds = [0, "3"]', "line 4: seeds is [0, '3'], which is no list of whole numbers"),
-        ('seeds = [0, 3]', 'seeds = [0, true]', "line 4: seeds is [0, True], which is no list of whole numbers"),
+        ('seeds = [0, 3]', 'seeds = [0, "3"]', "line 4: seeds is [0, '3'], which is not a list of whole numbers"),
+        ('seeds = [0, 3]', 'seeds = [0, true]', "line 4: seeds is [0, True], which is not a list of whole numbers"),
         ('seeds = [0, 3]', 'seeds = [1, 1]', "line 4: seeds must be different whole numbers from 0 up"),
         ('dataset = "data/users"\n', '', "line 1: the field dataset is missing; write dataset = ..."),
         ('name = "small"', 'name = "a/b"', "line 1: name must be letters, digits"),
         ('"test-compat-matched"', '"test-compat-matchd"', "line 5: there is no question file 'test-compat-matchd'"),
-        ('"official-test-fitb"', '"valid-compat-matched"', "valid-compat-matched would stand in one column"),
+        ('"official-test-fitb"', '"valid-compat-matched"', "valid-compat-matched would share a column"),
         ('"size=32"', '"sise=32"', "line 6: no model here has the setting 'sise'; did you mean 'size'?"),
         ('"hidden=32"', '"hiden=32"', "line 12: ADD-GNN has no setting 'hiden'; did you mean 'hidden'?"),
         ('"hidden=32"', '"seed=32"', "line 12: ADD-GNN has no setting 'seed'; the recipe's seeds say it"),
@@ -99,12 +99,12 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
         ('model = "csa-net"', 'model = "csanet"', "line 16: there is no model 'csanet'; did you mean 'csa-net'?"),
         ('teacher = "shuffled"', 'teacher = "shuffeld"', "line 11: there is no teacher 'shuffeld'; did you mean"),
         ('designers = "data/designers"\n', '', "line 10: teacher 'shuffled' needs the recipe's field designers"),
-        ('name = "CSA-Net"', 'name = "add gnn"', "line 15: the name 'add gnn' stands twice"),
+        ('name = "CSA-Net"', 'name = "add gnn"', "line 15: the name 'add gnn' is used twice"),
         ('first = "ADD-GNN"', 'first = "ADDGNN"', "line 25: there is no model 'ADDGNN'; did you mean 'ADD-GNN'?"),
         ('first = "ADD-GNN"\n', '', "line 24: the field first is missing; write first = ..."),
         ('model = "csa-net"', 'model = "csa-net"\nteacher = "own"', "line 14: CSA-Net: carry=masks: masks and"),
         ('name = "small"', 'name = "small', "is not TOML ("),
-        ('model = "csa-net"', 'model = "csa-net"\nlike = "x"', "line 17: no model 'csa-net' stands before it"),
+        ('model = "csa-net"', 'model = "csa-net"\nlike = "x"', "line 17: no model 'csa-net' comes before it"),
         ('rules = "rules.toml"', 'like = "ADDGNN"', "line 21: it cannot be like 'ADDGNN'; did you mean 'ADD-GNN'?"),
     ],
 )  # fmt: skip
@@ -132,4 +132,4 @@ def test_every_recipe_of_the_project_can_be_read_and_its_rules_are_there():
     for path in paths:
         recipe = read_recipe(path)
         assert recipe.name == path.stem
-        assert all((ROOT / contender.rules).is_file() for contender in recipe.models if contender.rules)
+        assert all((ROOT / experiment.rules).is_file() for experiment in recipe.models if experiment.rules)

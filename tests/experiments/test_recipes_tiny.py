@@ -30,7 +30,7 @@ def test_the_tiny_twin_of_a_recipe_runs(name: str, tmp_path: Path, monkeypatch: 
     )
     board = bench(recipe, tmp_path / "out", jobs=2, say=lambda line: None)
     assert not board.failures
-    names = {contender.name for contender in recipe.models}
+    names = {experiment.name for experiment in recipe.models}
     assert names <= {row.name for row in board.rows if row.measured}
-    assert all(len(row.told[0].history) <= 1 for row in board.rows if row.told)
+    assert all(len(row.outcomes[0].history) <= 1 for row in board.rows if row.outcomes)
     assert len(board.comparisons) == len(recipe.pairings)

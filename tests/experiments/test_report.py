@@ -4,6 +4,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 from html_pages import Page, contrast
 from PIL import Image
@@ -12,8 +13,11 @@ from worlds import styles_world
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.errors import DataError
+from goeswith.evaluate.seeds import Mean
 from goeswith.evaluate.showcase import Blank, Look
-from goeswith.experiments.report import Comparison, Entry, Findings, page
+from goeswith.experiments.report import Findings, page
+from goeswith.experiments.results import Comparison, Row
+from goeswith.tables import column
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 
@@ -40,13 +44,17 @@ def line(scorer: str, number: float, task: str = "fitb", metric: str = "accuracy
     } | more  # fmt: skip
 
 
+def row(name: str, kind: str, *lines: dict, note: str = "") -> Row:
+    return Row(name, kind, {column(line): Mean(line, np.empty(0)) for line in lines}, note)
+
+
 def findings(**more: object) -> Findings:
-    entries = [
-        Entry("chance", "floor", [line("chance", 0.25, low=0.25, high=0.25)]),
-        Entry("taught", "model", [line("taught", 0.45), line("taught", 0.7, "compat", "auc", unanswered=3)], EVIL),
-        Entry("oracle", "ceiling", [line("oracle", 0.6)]),
+    rows = [
+        row("chance", "floor", line("chance", 0.25, low=0.25, high=0.25)),
+        row("taught", "model", line("taught", 0.45), line("taught", 0.7, "compat", "auc", unanswered=3), note=EVIL),
+        row("oracle", "ceiling", line("oracle", 0.6)),
     ]
-    return Findings(entries, **more)
+    return Findings(rows, **more)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +66,8 @@ def full(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     everything = findings(
         verdict=EVIL, lead=EVIL, audits={EVIL: f"the file {EVIL}"}, shown=EVIL, commands=[EVIL],
         comparisons=[
-            Comparison("taught − chance", [line("taught", 0) | told]),
-            Comparison("taught − oracle", [line("taught", 0) | other], EVIL),
+            Comparison("taught", "chance", [line("taught", 0) | told]),
+            Comparison("taught", "oracle", [line("taught", 0) | other], EVIL),
         ],
         curves={EVIL: {EVIL: [{"valid_auc": auc} for auc in (0.5, 0.8, 0.7)], "one": [{"valid_auc": 0.6}]}},
         best=[Look(EVIL, [0, 1, 2], 1.5)], worst=[Look("o2", [3, 4], -2.5)],
@@ -138,15 +146,15 @@ def test_sections_without_content_are_left_out(dataset: Dataset, tmp_path: Path)
 
 def test_any_measure_makes_a_page(dataset: Dataset, tmp_path: Path):
     lines = [line("taught", 0.3, "retrieval", "mrr")]
-    told = Page(page(dataset, Findings([Entry("taught", "model", lines)]), tmp_path / "r.html"))
+    told = Page(page(dataset, Findings([row("taught", "model", *lines)]), tmp_path / "r.html"))
     assert "Retrieval MRR, matched negatives" in told.text
 
 
 def test_a_page_without_numbers_or_of_an_unknown_kind_is_refused(dataset: Dataset, tmp_path: Path):
     with pytest.raises(DataError, match="at least one measured number"):
-        page(dataset, Findings([Entry("taught", "model", [])]), tmp_path / "r.html")
+        page(dataset, Findings([row("taught", "model")]), tmp_path / "r.html")
     with pytest.raises(DataError, match=r"'taught' is of kind 'student'; the kinds are floor, model, control, ceiling"):
-        page(dataset, Findings([Entry("taught", "student", [line("taught", 0.5)])]), tmp_path / "r.html")
+        page(dataset, Findings([row("taught", "student", line("taught", 0.5))]), tmp_path / "r.html")
     assert not list(tmp_path.iterdir())
 
 

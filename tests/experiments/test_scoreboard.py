@@ -6,15 +6,15 @@ import pytest
 
 from goeswith.evaluate.seeds import Mean
 from goeswith.experiments.plots import COSTS, costs
-from goeswith.experiments.results import Row, Told
+from goeswith.experiments.results import Outcome, Row
 from goeswith.experiments.scoreboard import _TRAINED, _training
 
 WHAT = ("fitb", "matched", "accuracy")
 
 
-def told(*epochs: dict[str, float], best: int = 2, seconds: float = 110.0) -> Told:
+def told(*epochs: dict[str, float], best: int = 2, seconds: float = 110.0) -> Outcome:
     """A training whose teacher took what the epochs did not."""
-    return Told(1234, None, seconds, best, 0.6, list(epochs))
+    return Outcome(1234, None, seconds, best, 0.6, list(epochs))
 
 
 def epoch(seconds: float, pairs: float) -> dict[str, float]:
@@ -25,8 +25,8 @@ LONG = told(epoch(4, 100), epoch(3, 300), epoch(2, 200), epoch(1, 900))
 OLD = told({"valid_auc": 0.5}, {"valid_auc": 0.6}, {"valid_auc": 0.5})
 
 
-def row(name: str, *trainings: Told) -> Row:
-    return Row(name, "model", {WHAT: Mean({"value": 0.4, "low": 0.3, "high": 0.5}, None)}, told=trainings)  # type: ignore[arg-type]
+def row(name: str, *trainings: Outcome) -> Row:
+    return Row(name, "model", {WHAT: Mean({"value": 0.4, "low": 0.3, "high": 0.5}, None)}, outcomes=trainings)  # type: ignore[arg-type]
 
 
 def test_seconds_to_the_best_epoch_leave_out_the_later_ones_and_keep_the_teacher():

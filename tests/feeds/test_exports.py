@@ -140,8 +140,8 @@ def test_columns_of_other_names_are_mapped_and_strangers_refused(tmp_path):
 
 
 def test_options_of_shopify_in_other_languages_and_untracked_stock(tmp_path):
-    header = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price,Variant Inventory Tracker,"
-    header += "Variant Inventory Qty,Variant Inventory Policy,Product Category,Status\n"
+    header = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price,"
+    header += "Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Product Category,Status\n"
     rows = "rock,Rock,Größe,36,Farbe,Blau,R1,20,,,deny,,active\n,,,38,,Blau,R2,18,shopify,0,continue,,\n"
     rows += "rock,,,38,,Rot,R3,25,shopify,-2,deny,,\n"
     write(tmp_path, {"s.csv": header + rows})
@@ -206,12 +206,13 @@ def test_the_mapping_is_kept_may_be_edited_and_counts_at_an_update(tmp_path):
     assert '# title = "title"' in kept.read_text()
     kept.write_text(kept.read_text().replace('# brand = "brand"', 'colour = "shade"').replace('"bag"', '"shoes"'))
     done = import_data("auto", source, dest, update=True, pictures=False)
-    assert "columns as before: colour=shade" in done.lines
+    assert "columns mapped as before: colour=shade" in done.lines
     items = Dataset(dest).catalogue.items
     assert dict(items.select("item_id", "colour").iter_rows())["linen-dress:rust"] == "Rust"
     assert dict(items.select("item_id", "group").iter_rows())["suede-boots"] == "shoes"
     assert (
-        import_data("google", source, dest, update=True, pictures=False).lines[0] == "columns as before: colour=shade"
+        import_data("google", source, dest, update=True, pictures=False).lines[0]
+        == "columns mapped as before: colour=shade"
     )
     for text, words in (
         ("[columns]\nx = 1\n", "is not made of lines"),

@@ -29,13 +29,15 @@ def cards(text: str) -> list[str]:
 
 def refused(answer: Any, status: int, reason: str, *words: str) -> None:
     assert answer.status_code == status, answer.text
-    error = answer.json()["error"]
-    assert set(answer.json()) == {"error"}
+    error = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(error) == {"type", "title", "status", "detail", "reason", "item_ids"}
+    assert error["status"] == status
     assert error["reason"] == reason, error
     assert "Traceback" not in answer.text
-    assert "\n" not in error["message"]
+    assert "\n" not in error["detail"]
     for word in words:
-        assert word in error["message"], error
+        assert word in error["detail"], error
 
 
 def png(width: int = 40, height: int = 60, grey: int = 128) -> bytes:

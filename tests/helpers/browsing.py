@@ -29,7 +29,7 @@ def make_sample(folder: Path) -> Path:
     from goeswith.data.freeze import freeze
     from goeswith.data.readers import read
     from goeswith.shop.build import build_index
-    from goeswith.train.run import train
+    from goeswith.train.training import train
 
     shown = bool(os.environ.get("GOESWITH_SHOTS"))
     drawn = read("sample", None, workdir=folder, outfits=4000 if shown else 700, items=660 if shown else 440, seed=1)

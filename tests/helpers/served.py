@@ -11,7 +11,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.shop.build import build_index
 from goeswith.shop.guests import GuestEncoder
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 COLOURS = ("black", "red", "camel")
 OUTFIT = ["i0", "i50", "i100"]

@@ -14,7 +14,8 @@ from goeswith.data.features import load_features
 from goeswith.data.filters import shelf
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 COLOURS = ["black", "white", "red"]
 

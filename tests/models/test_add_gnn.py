@@ -172,3 +172,40 @@ def test_impossible_settings_are_refused() -> None:
         AddGnnConfig(attributes=0)
     with pytest.raises(ConfigError, match="dropout is"):
         AddGnnConfig(dropout=1.0)
+
+
+@pytest.mark.parametrize("pair", ["full", "symmetric", "diagonal"])
+def test_from_the_identity_an_untrained_model_is_the_mean_cosine_of_masked_features(pair: str) -> None:
+    settings = {"attributes": 3, "hidden": 5, "steps": 0, "pair": pair}
+    model = AddGnn(AddGnnConfig(start="identity", normalise=True, **settings), 7, WORDS).eval()
+    states = model.encode_items(torch.rand(4, 7), torch.tensor([0, 1, 2, 2]))
+    torch.testing.assert_close(states.hidden.flatten(1).norm(dim=1), torch.ones(4))
+    plain = AddGnn(AddGnnConfig(**settings), 7, WORDS).eval()
+    plain.load_state_dict(model.state_dict())
+    assert not torch.allclose(plain.encode_items(torch.rand(4, 7), torch.zeros(4).long()).hidden, states.hidden)
+    rows = torch.tensor([[0, 1, 3]])
+    score = model.score(states, OutfitBatch(rows, torch.ones(1, 3, dtype=torch.bool)))
+    pairs = [
+        torch.cosine_similarity(states.hidden[i].flatten(), states.hidden[j].flatten(), dim=0)
+        for i, j in permutations(rows[0].tolist(), 2)
+    ]
+    torch.testing.assert_close(score[0], torch.stack(pairs).mean())
+
+
+def test_no_low_rank_matrix_is_the_identity() -> None:
+    with pytest.raises(ConfigError, match="start=identity is for pair=full, symmetric or diagonal"):
+        AddGnnConfig(start="identity", pair="low-rank")
+
+
+@pytest.mark.parametrize("pair", ["full", "symmetric", "diagonal", "low-rank"])
+def test_without_the_graph_the_score_is_the_mean_of_query_times_key(pair: str) -> None:
+    model, features, categories, batch = model_of(steps=0, pair=pair)
+    assert model.exact
+    assert not model_of()[0].exact
+    states = model.encode_items(features, categories)
+    gaps, keys = model.gaps(states, batch), model.keys(states)[batch.items]
+    values = (gaps * keys).sum(2) * batch.mask
+    torch.testing.assert_close(values.sum(1) / batch.mask.sum(1), model.score(states, batch))
+    pairs = model.pair_scores(states, batch)
+    both = (pairs + pairs.mT).sum(2) / 2 / (batch.mask.sum(1, keepdim=True) - 1)
+    torch.testing.assert_close(values, both * batch.mask)

@@ -225,3 +225,18 @@ def test_words_are_lifted_pair_by_pair() -> None:
 def test_without_titles_that_repeat_a_word_there_is_no_words_floor() -> None:
     catalogue, train = world()
     assert "words" not in fit_floors(catalogue, train)
+
+
+@pytest.mark.parametrize("name", ["cosine", "standardised"])
+def test_cosines_of_many_candidates_are_those_of_whole_outfits(name: str) -> None:
+    catalogue, train = world()
+    features = features_of(catalogue)
+    features.present[30] = False
+    floor = fit_floors(catalogue, train, features)[name]
+    items, mask = padded(ROWS)
+    rows = np.array([0, 4, 30, 33])
+    found = floor.fill(items, mask, rows)  # type: ignore[attr-defined]
+    for column, row in enumerate(rows):
+        whole = np.concatenate([items, np.full((len(items), 1), row)], axis=1)
+        expected = floor.score(whole, np.pad(mask, ((0, 0), (0, 1)), constant_values=True))
+        np.testing.assert_allclose(found[:, column], expected, atol=2e-6)

@@ -89,7 +89,7 @@ def test_dropout_is_for_training_alone() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="layers is 0; it must be 1 or more"):
         OutfitTransformerConfig(layers=0)
-    with pytest.raises(ConfigError, match="hidden=100 is no multiple of heads=16"):
+    with pytest.raises(ConfigError, match="hidden=100 is not a multiple of heads=16"):
         OutfitTransformerConfig(hidden=100)
     with pytest.raises(ConfigError, match=r"dropout is 1.0; it must be in \[0, 1\)"):
         OutfitTransformerConfig(dropout=1.0)

@@ -13,7 +13,8 @@ from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.loop import TrainConfig, encode, fit
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 
 @pytest.fixture(scope="module")

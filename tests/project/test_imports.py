@@ -1,5 +1,6 @@
 """Rooms import in one direction, and no module imports itself by way of others."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -34,3 +35,12 @@ def test_what_would_be_wrong_is_seen() -> None:
     }
     assert backward(graph) == ["goeswith.data.a -> goeswith.models.b"]
     assert set(circle(graph)) == {"goeswith.data.a", "goeswith.models.b"}
+
+
+def test_no_module_imports_what_windows_lacks() -> None:
+    """Locks are filelock's; resource is imported where its absence is caught."""
+    for path in (ROOT / "goeswith").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & {"fcntl", "resource", "pwd", "grp", "termios"}, path

@@ -249,7 +249,7 @@ def test_settings_that_make_no_sense_are_refused(dataset: Dataset, settings: dic
 def test_bad_input_is_told_in_one_sentence(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="no attribute 'color'; did you mean 'colour'"):
         mine(dataset, attributes=["color"])
-    with pytest.raises(DataError, match="no brand is said by 5 items worn in training; leave out --attribute brand"):
+    with pytest.raises(DataError, match="no brand occurs in 5 items worn in training; leave out --attribute brand"):
         mine(dataset, attributes=["brand"])
     nothing = world(tmp_path, lambda items: items.with_columns(group=pl.lit("accessory")))
     for act in (lambda: mine(nothing), lambda: check([Rule("word", "a", "b", "+")], nothing)):

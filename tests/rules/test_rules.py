@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import CatalogueError, DataError
-from goeswith.rules.rules import BOTTOM, TOP, Matches, Rule, match, read_rules, write_rules
+from goeswith.rules.rules import Matches, Rule, match, read_rules, write_rules
 
 ITEMS = pl.DataFrame(
     [
@@ -66,7 +67,7 @@ def test_a_value_is_whole_words_of_the_column_or_else_of_the_title(
 def naive(rule: Rule, catalogue: Catalogue, row: int, side: str) -> bool:
     """What `match` says, one item and one rule at a time."""
     item = catalogue.items.row(row, named=True)
-    if item["group"] not in (TOP if side == "top" else BOTTOM):
+    if item["group"] not in (RULE_TOP if side == "top" else RULE_BOTTOM):
         return False
     text = item["title"] if rule.attribute == "word" else (item[rule.attribute] or "").strip() or item["title"]
     said = " ".join(re.findall(r"[a-z0-9]+(?:[-'][a-z0-9]+)*", (text or "").lower()))
@@ -174,10 +175,10 @@ GOOD = '[[rule]]\nattribute = "category"\ntop = "coat"\nbottom = "dress"\nsign =
         ),
         (GOOD + GOOD.replace('bottom = "dress"\n', ""), r"rule 2 \(line 6\): the field 'bottom' is missing"),
         (GOOD.replace('"coat"', "3"), r"rule 1 \(line 1\): top = 3 is not text; put it into quotes"),
-        (GOOD.replace("+", "plus"), r"rule 1 \(line 1\): the sign 'plus' is none; write '\+'"),
+        (GOOD.replace("+", "plus"), r"rule 1 \(line 1\): the sign 'plus' is unknown; write '\+'"),
         (GOOD.replace('"coat"', '"coat/"'), r"rule 1 \(line 1\): top = 'coat/' lacks a word"),
         (GOOD.replace('"dress"', '" . "'), r"bottom = ' . ' lacks a word"),
-        (GOOD + GOOD, r"rule 2 \(line 6\): 'category: coat \+ dress' stands in the file already, as rule 1"),
+        (GOOD + GOOD, r"rule 2 \(line 6\): 'category: coat \+ dress' is already in the file, as rule 1"),
         ('rule = [{attribute = "category"}]', r"rule 1: the field 'top' is missing"),
     ],
 )

@@ -11,7 +11,7 @@ from goeswith.shop import approximate
 from goeswith.shop.build import build_index
 from goeswith.shop.candidates import FULL
 from goeswith.shop.index import Index
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 WHOLE = np.ones((1, 3), bool)
 
@@ -126,7 +126,7 @@ def test_faiss_finds_what_the_product_finds(world, tmp_path, monkeypatch):
         assert set(here[0].ravel().tolist()) <= set(allowed.tolist())
     broken = dict(index.info["large"])
     (index.path / next(iter(broken.values()))).write_bytes(b"no index")
-    with pytest.raises(DataError, match=r"large-0\.faiss is not the file that the index was made with"):
+    with pytest.raises(DataError, match=r"large-0\.faiss is not the file that belongs to the index"):
         Index(index.path)
 
 

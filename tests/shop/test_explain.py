@@ -28,7 +28,7 @@ from goeswith.shop.explain import explain, tables
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
-from goeswith.train.run import train
+from goeswith.train.training import train
 
 SCALE = Scale((0.0,) * 4, (1.0,) * 4, 1.0, 0.0, tuple(np.linspace(-2, 2, 201).tolist()), 99, "matched", 0.8)
 RULES = [Rule("colour", "red", "red", "+"), Rule("colour", "red", "blue", "-"), Rule("colour", "blue", "blue", "+")]
@@ -80,7 +80,7 @@ def test_the_item_that_goes_with_nothing_is_blamed_in_words() -> None:
     assert why.contributions.argmin() == 2
     assert why.attributes is None
     assert why.sentence == (
-        "This look is fine: its pieces go together as in many a worn outfit; its weakest link is the red shirt with "
+        "This look is fine: its pieces go together as in many worn outfits; its weakest link is the red shirt with "
         "the green hat, and without the green hat it would be strong; the white hat in place of the green hat would "
         "make it strong."
     )
@@ -97,13 +97,15 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     catalogue = table()
     why = explain(stylist_of(catalogue, Sum()), ["i0", "i1", "i2"])
     assert why.weakest_item == 2
-    assert "no item is out of place, though the least comes from the shirt (i2)" in why.sentence
+    assert "no item is out of place, though the shirt (i2) adds least" in why.sentence
     two = explain(stylist_of(catalogue, Sum()), ["i0", "i1"])
     assert np.isnan(two.contributions).all()
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))
     assert two.sentence.count(";") == 0
     bare = explain(stylist_of(catalogue, Sum(), scale=None), ["i0", "i1", "i2"])
-    assert bare.sentence.startswith("This look has a score of 1.2, and nothing to compare it with; its weakest link is")
+    assert bare.sentence.startswith(
+        "This look has a score of 1.20, with nothing to compare it with; its weakest link is"
+    )
 
 
 def test_names_are_told_apart_cut_and_put_on_one_line() -> None:
@@ -216,7 +218,7 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
             ).active.filter(pl.col("rule") == RULES.index(fired.rule))
             trust += active["trust"].to_list()
         assert fired.confidence == pytest.approx(np.mean(trust), abs=1e-5)
-    assert "the rule “colour: no red + blue” speaks against" in why.sentence
+    assert "the rule “colour: no red + blue” opposes" in why.sentence
     assert "(2 rules in all)" in why.sentence
     assert str(why.rules[0]).startswith("colour: ")
     none = explain(stylist, [tops.filter(pl.col("colour") == "blue")["item_id"][0], red], swap=False)
@@ -228,9 +230,9 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
     ("score", "auc", "words"),
     [
         (-3.0, 0.8, "This look is weak: the pieces of most worn outfits go together better"),
-        (-1.0, 0.8, "This look is fine: its pieces go together as in many a worn outfit"),
+        (-1.0, 0.8, "This look is fine: its pieces go together as in many worn outfits"),
         (3.0, 0.8, "This look is strong: its pieces go together as in the better half of worn outfits"),
-        (3.0, 0.54, "The model hardly tells worn outfits of this catalogue from mixed ones, so its word counts"),
+        (3.0, 0.54, "The model can hardly tell worn outfits of this catalogue from random ones, so its"),
     ],
 )
 def test_a_standing_is_told_in_a_word(score: float, auc: float, words: str) -> None:

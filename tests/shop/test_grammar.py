@@ -92,7 +92,7 @@ def test_slots_make_a_whole_look(learnt: Grammar) -> None:
     ("groups", "slots", "words"),
     [
         (["shoes"], ["shoes"], "an outfit has one pair of shoes, this one has one pair of shoes already"),
-        (["top"], ["bag", "bag"], "an outfit has one bag, not more"),
+        (["top"], ["bag", "bag"], "an outfit has one bag, no more"),
         (["dress"], ["bottom"], "a bottom is not worn with a dress"),
         (["top"], ["dress", "bottom"], "a dress is not worn with a bottom"),
         (["top"], ["bottom", "shoes", None, "other"], ""),
@@ -110,7 +110,7 @@ def test_few_outfits_teach_nothing() -> None:
     pairs = Grammar.learn(*world([["shirt", "jeans"]] * 99))
     assert pairs.needs == (("top", "dress"), ("bottom", "dress"))
     assert pairs.whole == {"separates": {"top": 1, "bottom": 1}}
-    with pytest.raises(DataError, match="no grammar of outfits"):
+    with pytest.raises(DataError, match="not a valid grammar of outfits"):
         Grammar.from_json("{}")
 
 

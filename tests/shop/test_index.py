@@ -17,6 +17,7 @@ from goeswith.errors import CatalogueError, DataError, ModelError
 from goeswith.files import sha256
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_a_changed_catalogue_is_told(world, tmp_path):
     gone = Index(tmp_path / "index")
     for index in (opened, gone):  # one was open before
         assert f"the data set {moved} is gone, and with it the pictures and the catalogue" in index.stale
-        assert "put it back, or import it again and run goeswith index" in index.stale
+        assert "restore it, or import it again and run goeswith index" in index.stale
     assert gone.images is None
 
 
@@ -104,9 +105,7 @@ def test_a_broken_file_is_named(copied, name, error, how):
         (copied / name).unlink()
     else:
         (copied / name).write_bytes(data if how == "a bit" else data[: len(data) // 2])
-    with pytest.raises(
-        error, match=f"{re.escape(name)} is not the file that the index was made with; run goeswith index"
-    ):
+    with pytest.raises(error, match=f"{re.escape(name)} is not the file that belongs to the index; run goeswith index"):
         Index(copied)
 
 
@@ -119,10 +118,10 @@ def test_states_of_another_index_are_refused(copied):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not valid JSON .*; make the index anew with goeswith index"),
-        ("[]", "holds a list where a dict is expected; make the index anew with goeswith index"),
-        ('{"format": 99}', "is an index of format 99 and this program reads format 2; make it anew"),
-        ('{"format": 2}', "lacks 'model'; make the index anew"),
+        ("{", "is not valid JSON .*; build the index again with goeswith index"),
+        ("[]", "holds a list where a dict is expected; build the index again with goeswith index"),
+        ('{"format": 99}', "is an index of format 99 but this version reads format 2; build it again"),
+        ('{"format": 2}', "lacks 'model'; build the index again"),
     ],
 )
 def test_a_broken_index_json_says_so(copied, text, words):
@@ -133,9 +132,9 @@ def test_a_broken_index_json_says_so(copied, text, words):
 
 def test_what_is_no_index_says_so(tmp_path, world):
     dataset, run, _ = world
-    with pytest.raises(DataError, match=r"is no index \(it has no index.json\); make one: goeswith index"):
+    with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); build one: goeswith index"):
         Index(tmp_path)
-    with pytest.raises(ModelError, match="exists and is no index; choose another --out"):
+    with pytest.raises(ModelError, match="exists and is not an index; choose another --out"):
         build_index(run, dataset, tmp_path)
 
 
@@ -188,7 +187,7 @@ def test_a_guest_is_looked_at_where_the_encoder_looks(worded):
         return np.ones((len(pictures), index.run.config["dim"]), np.float32)
 
     index.guests.networks["words"] = Network("words", run, (6, 8), "")
-    with pytest.raises(CatalogueError, match="words looks at pictures, and the item has none; give one"):
+    with pytest.raises(CatalogueError, match="words reads pictures, and the item has none; add one"):
         index.add(None, category="boots")
     index.add(Image.new("RGBA", (30, 30), (255, 0, 0, 255)), category="boots")
     assert seen[0].shape == (1, 6, 8, 3)
@@ -204,3 +203,24 @@ def test_there_is_room_for_so_many_guests(worded, monkeypatch):
     index.add(None, category="boots", title="red boots")
     with pytest.raises(CatalogueError, match="room for 1 guest items"):
         index.add(None, category="boots", title="blue boots")
+
+
+def test_a_guest_that_is_removed_leaves_the_others_as_they_are(worded):
+    index = Index(worded)
+    size, words = len(index.catalogue), ("red boots", "blue boots", "green boots")
+    ids = [index.add(None, category="boots", title=title, item_id=title.replace(" ", "-")) for title in words]
+    assert ids == ["red-boots", "blue-boots", "green-boots"]
+    stylist, other = Stylist(index), index.catalogue.ids[0]
+    before = stylist.judge_many([[other, ids[0]], [other, ids[2]]])
+    index.remove(ids[1])
+    assert ids[1] not in index.row_of
+    assert "blue boots" not in index.catalogue.items["title"].to_list()
+    assert stylist.judge_many([[other, ids[0]], [other, ids[2]]]) == before
+    with pytest.raises(CatalogueError, match="does not have"):
+        stylist.judge([other, ids[1]])
+    assert index.add(None, category="boots", title="blue boots", item_id="again") == "again"
+    assert (index.row_of["again"], len(index.catalogue)) == (size + 1, size + 3)  # its row is taken again
+    for item_id in (ids[1], other, "nobody"):
+        with pytest.raises(CatalogueError, match="no guest item") as told:
+            index.remove(item_id)
+        assert (told.value.reason, told.value.item_ids) == ("unknown_item", (item_id,))

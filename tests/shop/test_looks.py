@@ -92,7 +92,7 @@ def test_the_table_says_what_the_catalogue_knows(stylist, index, tmp_path):
     assert read[2]["look_price"] == looks[2].price
     with pytest.raises(DataError, match=r"neither \.csv nor \.json"):
         write(told, tmp_path / "looks.xml")
-    assert spread_of(stylist, looks).startswith("4 looks offer ")
+    assert spread_of(stylist, looks).startswith("4 looks use ")
     assert spread_of(stylist, []) == "no look was made"
     assert table(stylist, []).is_empty()
 
@@ -104,11 +104,11 @@ def test_anchors_are_drawn_by_seed_of_those_that_are_wanted(stylist, index):
     draws = [anchors_for(stylist, (), 9, seed).tolist() for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     for wanted, words in (
-        ("group", "'group' says no COLUMN=VALUE of the catalogue"),
-        ("shape=round", "'shape=round' says no COLUMN=VALUE"),
+        ("group", "'group' is not a COLUMN=VALUE of the catalogue"),
+        ("shape=round", "'shape=round' is not a COLUMN=VALUE"),
         ("group=tops", "no item has the group 'tops'; did you mean 'top'?"),
     ):
         with pytest.raises(CatalogueError, match=words):
             anchors_for(stylist, [wanted], None, 0)
-    with pytest.raises(CatalogueError, match="no item that looks can be made around is group=top and category=boots"):
+    with pytest.raises(CatalogueError, match="no look can be made around an item with group=top and category=boots"):
         anchors_for(stylist, ["group=top", "category=boots"], None, 0)

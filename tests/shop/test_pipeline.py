@@ -78,7 +78,7 @@ def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path
     export = write_export(tmp_path / "export", outfits=False)
     with pytest.raises(DataError, match="no outfits to learn from; add outfits"):
         build(export, tmp_path / "shop")
-    with pytest.raises(DataError, match="built with another source"):
+    with pytest.raises(DataError, match="built with a different source"):
         build(export, built[1])
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shops import indexed, naive_looks, shop, shop_items, trained
 
 import goeswith.shop.stylist
+from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import Network
 from goeswith.data.features import load_features
 from goeswith.data.filters import Filters, shelf
@@ -154,7 +155,7 @@ def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget,
         patch.setattr(goeswith.shop.stylist, "STEP", full)
         looks, refused = answer(stylist, anchors, **asked)
     if refused:
-        assert re.search(r"no item fits|cannot be kept", refused)
+        assert re.search(r"no item fits|cannot be met", refused)
         return
     passing = filters.rows(index.catalogue)
     kinds = {"bottom": "skirt", "shoes": "boots", "bag": "tote"}
@@ -204,7 +205,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
     }
     own = of(index, ["i0"], "price")[0]
     least = own + sum(min(of(index, ids, "price")) for ids in priced.values())
-    words = f"the budget of {least - 1:.2f} cannot be kept: the cheapest look costs {least:.2f}, {own:.2f} of it"
+    words = f"the budget of {least - 1:.2f} cannot be met: the cheapest look costs {least:.2f}, {own:.2f} of it"
     with pytest.raises(CatalogueError, match=re.escape(words)):
         stylist.complete(["i0"], slots=["shoes", "bag"], budget=least - 1)
     assert stylist.complete(["i0"], slots=["shoes", "bag"], budget=least)[0].price == least
@@ -238,7 +239,7 @@ def test_a_thin_catalogue_says_so(stylist):
     only = Filters(exclude=tuple(bag for bag in bags if bag not in ("i145", "i165")))
     found = stylist.fill(["i0"], "bag", filters=only, k=5)
     assert len(found) == 2
-    assert found[0].notes == ("thin: only 2 of 5 looks can be made of what fits",)
+    assert found[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
     looks = stylist.complete(["i0"], slots=["bag", "tote", "bag"], filters=only, k=1)
     assert looks[0].notes == ("thin: no further bag fits the filters, so the look has one less",)
     assert sorted(looks[0].added) == ["i145", "i165"]
@@ -346,6 +347,7 @@ def test_guests_stand_in_outfits_and_are_never_offered(world):
     own, stylist = Plain(world[2]), Plain(index)
     index.grammar, index.taste = Grammar.free(), None
     items, dataset = index.catalogue.items, world[0]
+    assert stylist.complete(["i0"], slots=["shoes"], k=1)  # what is kept from now on knows no guests
     first = items["item_id"][0]
     seen = load_features(dataset).values[dataset.catalogue.rows([first])]
     index.guests.networks["made"] = Network("made", lambda _: seen, None, "")
@@ -358,33 +360,33 @@ def test_guests_stand_in_outfits_and_are_never_offered(world):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda s: s.judge([]), "the outfit is empty; put two or more items into it"),
-        (lambda s: s.judge(["i0"]), "the outfit has 1 item; put two or more items into it"),
+        (lambda s: s.judge([]), "the outfit is empty; give it two or more items"),
+        (lambda s: s.judge(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.judge("i0"), "the outfit is the text 'i0'; give a list of item ids"),
         (lambda s: s.judge(["i0", "nobody"]), "the outfit names item 'nobody', which the catalogue does not have"),
         (lambda s: s.judge(["i0", "i60", "i0"]), "the outfit names item 'i0' twice; name it once"),
         (lambda s: s.judge(["i1", "i2"]), "items 'i1' and 'i2' are variants of one product; keep one of them"),
-        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so nothing is known of it"),
-        (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; take at most 24"),
-        (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; put an item into it"),
-        (lambda s: s.complete(["i0"], slots=["shoe"]), "no item is of the slot 'shoe'; did you mean 'shoes'?"),
+        (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so it cannot be scored"),
+        (lambda s: s.judge([f"i{3 * at}" for at in range(25)]), "the outfit has 25 items; give at most 24"),
+        (lambda s: s.complete([], slots=["shoes"]), "the outfit is empty; give it an item"),
+        (lambda s: s.complete(["i0"], slots=["shoe"]), "no item belongs to the slot 'shoe'; did you mean 'shoes'?"),
         (lambda s: s.complete(["i0"], slots=["dress"]), "'dress' (a group of which the catalogue has no item)"),
-        (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots make more than 24"),
+        (lambda s: s.complete(["i0"], slots=["bag"] * 24), "1 items and 24 slots are more than 24"),
         (lambda s: s.complete(["i0"], slots=["bag"], k=0), "k is 0; it must be 1 or more"),
         (lambda s: s.complete(["i0"], slots=["bag"], beam=0), "beam is 0; it must be 1 or more"),
         (lambda s: s.complete(["i0"], slots=["bag"], diversity=2), "diversity is 2; it must be between 0"),
         (lambda s: s.complete(["i0"], slots=["bag"], budget=-1), "the budget is -1; it must be a number of 0 or more"),
         (
             lambda s: s.complete(["i19"], slots=["bag"], budget=900),
-            "item 'i19' has no price, so a budget cannot be kept",
+            "item 'i19' has no price, so the budget cannot be checked",
         ),
         (
             lambda s: s.complete(["i0"], slots=["bag"], filters=Filters(categories=("boots",))),
             "the filters contradict the slot 'bag': none of its items has the category boots",
         ),
-        (lambda s: s.improve(["i0"]), "the outfit has 1 item; put two or more items into it"),
+        (lambda s: s.improve(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.improve(["i0", "i60"], locked=["i60", "i0"]), "every item is locked, so nothing can be swapped"),
-        (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked and not in the outfit"),
+        (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked but not in the outfit"),
         (lambda s: s.similar("nobody"), "names item 'nobody', which the catalogue does not have"),
     ],
 )
@@ -404,8 +406,10 @@ def test_a_category_that_the_model_never_saw(world, tmp_path):
     stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
     matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
     assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
-    assert "taken for 'skirt', for the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
-    assert "never offered, for the model has not seen them and nothing like them: 'mystery' (1)" in said
+    assert (
+        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+    )
+    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in said
     # A state is made of the features and the category: that of the category it is taken for.
     rows, places = [stylist.index.row_of[one] for one in named], [world[2].row_of[one] for one in named]
     now, before = (index.scorer.states.hidden for index in (stylist.index, world[2]))
@@ -439,9 +443,9 @@ def test_a_product_is_completed_without_naming_slots(strict):
     ("ask", "words"),
     [
         (lambda s: s.fill(["i100"], "boots"), "the slots boots do not fit: an outfit has one pair of shoes, this one"),
-        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, not more; leave one out"),
-        (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit lacks nothing; name a slot to add to it"),
-        (lambda s: s.complete(["i100", "i110"]), "these items make no outfit: two pairs of shoes; take one away"),
+        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, no more; leave one out"),
+        (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit is complete; name a slot to add to it"),
+        (lambda s: s.complete(["i100", "i110"]), "these items do not make an outfit: two pairs of shoes; remove one"),
     ],
 )
 def test_what_makes_no_outfit_is_refused(strict, ask, words):
@@ -456,7 +460,29 @@ def test_there_is_no_praise_for_what_is_no_outfit(strict):
     assert whole.findings == ()
     expected = "strong" if whole.percentile >= 50 else "fine" if whole.percentile >= 20 else "weak"
     assert whole.verdict == expected
-    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not whole: it ")
+    assert explain(strict, ["i100", "i110"]).sentence.startswith("This look is not a proper outfit: it ")
+
+
+def test_a_shop_without_outfits_has_looks_by_the_usual_grammar(world, tmp_path):
+    """Two kinds of accessory besides, and a run that was trained elsewhere."""
+    more = shop_items().with_columns(
+        item_id=pl.concat_str(pl.lit("x"), "item_id"), group=pl.lit("accessory"),
+        category=pl.when(pl.col("category").is_in(["shirt", "skirt"])).then(pl.lit("belt")).otherwise(pl.lit("scarf")),
+        title=pl.col("item_id"),
+    )  # fmt: skip
+    dataset = shop(tmp_path / "data", pl.concat([shop_items(), more]))
+    (tmp_path / "data" / "outfits.parquet").unlink()
+    empty = {"outfit_id": pl.String, "split": pl.String, "source": pl.String, "item_ids": pl.List(pl.String)}
+    pl.DataFrame(schema=empty).write_parquet(tmp_path / "data" / "outfits.parquet")
+    stylist = Stylist(build_index(world[1], Dataset(dataset.path), tmp_path / "index"))
+    index = stylist.index
+    assert (index.grammar, index.taste, index.scale) == (Grammar.default(), None, None)
+    # The model knows no accessory and none of its categories; it knows what to do with all the rest.
+    assert index.info["unmatched"] == ["belt", "scarf"]
+    for look in stylist.complete(["i0"], k=3):
+        assert sorted(of(index, look.item_ids, "group")) == ["bag", "bottom", "shoes", "top"]
+        assert look.verdict == ""
+    assert stylist.judge(["i100", "i110"]).findings == ("needs a top and a bottom (or a dress)", "two pairs of shoes")
 
 
 def test_a_model_that_needs_a_top_and_a_bottom(world, tmp_path):

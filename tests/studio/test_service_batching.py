@@ -1,6 +1,8 @@
 """Batches of the service: many requests in one call, none harmed by another, and none without an end."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -89,7 +91,7 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
         waits = [asyncio.create_task(workers.run(lambda: asyncio.run_coroutine_threadsafe(stop.wait(), loop).result()))]
         waits += [asyncio.create_task(workers.run(len, "abc"))]
         await asyncio.sleep(0.01)
-        with pytest.raises(Refused, match="wait already") as told:
+        with pytest.raises(Refused, match="already waiting") as told:
             await workers.run(len, "abc")
         assert (told.value.status, told.value.reason) == (503, "busy")
         stop.set()
@@ -113,3 +115,71 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
 
     asyncio.run(too_often())
     asyncio.run(too_long())
+
+
+class Slow:
+    """Calls that wait until they are let go, and are counted."""
+
+    def __init__(self) -> None:
+        self.gate, self.begun = threading.Event(), 0
+
+    def __call__(self, *_: object, **__: object) -> list[Look]:
+        self.begun += 1
+        assert self.gate.wait(30)
+        return []
+
+
+def test_too_much_to_do_is_not_taken_for_a_bad_outfit() -> None:
+    """All of a batch are told at once; nobody is asked for alone, for another while each."""
+
+    async def together() -> tuple[list[Any], float]:
+        slow = Slow()
+        workers = Workers("test", threads=1, seconds=0.1)
+        batcher = Batcher(workers, slow, seconds=0.01)
+        began = time.monotonic()
+        found = await asyncio.gather(*(batcher.judge([["a"]]) for _ in range(20)), return_exceptions=True)
+        taken = time.monotonic() - began
+        slow.gate.set()
+        return [*found, slow.begun], taken
+
+    (*found, begun), taken = asyncio.run(together())
+    assert [(type(error), error.reason) for error in found] == [(Refused, "too_slow")] * 20
+    assert begun == 1
+    assert taken < 1
+
+
+def test_a_request_waits_for_no_more_than_it_may_whatever_is_before_it() -> None:
+    async def late() -> tuple[list[str], float]:
+        slow = Slow()
+        batcher = Batcher(Workers("test", threads=1, seconds=0.3), slow, patience=0.2)
+        first = asyncio.create_task(batcher.judge([["a"]]))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        second = asyncio.create_task(batcher.judge([["b"]]))  # is to be scored after the first
+        told = await asyncio.gather(first, second, return_exceptions=True)
+        taken = time.monotonic() - began
+        slow.gate.set()
+        return [error.reason for error in told if isinstance(error, Refused)], taken
+
+    reasons, taken = asyncio.run(late())
+    assert reasons == ["too_slow"] * 2
+    assert taken < 0.29
+
+
+def test_a_bad_outfit_among_many_costs_few_calls() -> None:
+    calls: list[int] = []
+
+    def judge(outfits: list[Any]) -> list[Look]:
+        calls.append(len(outfits))
+        if ["bad"] in outfits:
+            raise CatalogueError("bad is no item")
+        return [Look(tuple(outfit), (), 1.0, None, None, None) for outfit in outfits]
+
+    async def together() -> list[Any]:
+        batcher = Batcher(Workers("test"), judge, seconds=0.01)
+        outfits = [["good"]] * 63 + [["bad"]]
+        return await asyncio.gather(*(batcher.judge([outfit]) for outfit in outfits), return_exceptions=True)
+
+    found = asyncio.run(together())
+    assert [isinstance(looks, CatalogueError) for looks in found] == [False] * 63 + [True]
+    assert len(calls) == 1 + 2 * 6

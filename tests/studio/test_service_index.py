@@ -39,22 +39,23 @@ def test_guests_that_a_new_index_does_not_take_are_told(
     copied: tuple[Path, TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, client = copied
-    for _ in range(3):
-        client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data={"category": "shirt"})
+    uploads = [{"picture": ("x", png(grey=grey), "image/png")} for grey in (50, 100, 150)]
+    ids = [client.post("/v1/items", files=files, data={"category": "shirt"}).json()["item_id"] for files in uploads]
 
     taken: list[GuestEncoder] = []  # one guest, and no more
 
     def choosy(self: GuestEncoder, *told: Any) -> np.ndarray:
         if self in taken:
-            raise CatalogueError("minilm reads words, and the item has none; give a title")
+            raise CatalogueError("minilm reads text, and the item has none; add a title")
         taken.append(self)
         return served.seen(self, *told)
 
     monkeypatch.setattr(GuestEncoder, "features", choosy)
     after = client.post("/v1/reload").json()
     assert after["guests"] == 1
-    assert "does not take guest-2 (minilm reads words" in after["lost"]
-    assert after["lost"].endswith("): guest-2, guest-3")
+    assert "cannot take these uploaded items (minilm reads text" in after["lost"]
+    assert after["lost"].endswith(f"): {ids[1]}, {ids[2]}")
+    assert [client.get(f"/v1/items/{item_id}").status_code for item_id in ids] == [200, 404, 404]
 
 
 def test_a_broken_index_in_the_folder_leaves_the_old_one_answering(copied: tuple[Path, TestClient]) -> None:
@@ -78,7 +79,7 @@ def test_an_index_that_cannot_be_opened_is_told_at_the_start(world: Path, tmp_pa
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
     weights = index / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\1\2\3\4")
-    with pytest.raises(ModelError, match=r"not the file that the index was made with"):
+    with pytest.raises(ModelError, match=r"not the file that belongs to the index"):
         create_app(index)
 
 

@@ -10,6 +10,7 @@ from served import BARE, ODD, OUTFIT
 from starlette.testclient import TestClient
 
 from goeswith.data.filters import Filters
+from goeswith.errors import CatalogueError
 from goeswith.shop.explain import explain
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
@@ -76,10 +77,10 @@ REFUSED = [
     ("complete", LISTED | {"filters": {"categories": ["tote"]}}, "bad_filters", "contradict the slot 'shoes'"),
     ("complete", LISTED | {"filters": {"groups": ["top"]}}, "bad_filters", "contradict the slot 'shoes'"),
     ("fill", {"items": ["i0"], "slot": "shoes", "filters": {"groups": ["top"]}}, "bad_filters", "contradict the slot"),
-    ("complete", LISTED | {"filters": {"price_min": 1e9}}, "no_answer", "widen the filters"),
+    ("complete", LISTED | {"filters": {"price_min": 1e9}}, "nothing_fits", "widen the filters"),
     ("fill", {"items": ["i0"], "slot": "nope"}, "unknown_slot", "'nope'"),
-    ("improve", {"items": OUTFIT, "locked": ["i1"]}, "no_answer", "not in the outfit"),
-    ("improve", {"items": OUTFIT, "locked": ["zzz"]}, "unknown_item", "'zzz'"),
+    ("improve", {"items": OUTFIT, "locked": ["i1"]}, "not_in_outfit", "not in the outfit"),
+    ("improve", {"items": OUTFIT, "locked": ["zzz"]}, "not_in_outfit", "'zzz'"),
     ("explain", {"items": ["i0"]}, "too_few_items", "1 item"),
     ("explain", {"items": ["i6", "i7"]}, "same_product", "one product"),
     ("similar", {"item": "nope"}, "unknown_item", "'nope'"),
@@ -91,6 +92,28 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(
     client: TestClient, path: str, body: dict[str, Any], reason: str, word: str
 ) -> None:
     refused(client.post(f"/v1/{path}", json=body), 422, reason, word)
+
+
+@pytest.mark.parametrize(
+    ("outfit", "reason", "item_ids"),
+    [
+        (["i0", "nope"], "unknown_item", ["nope"]),
+        (["i0", "i0"], "same_product", ["i0"]),
+        (["i6", "i0", "i7"], "same_product", ["i6", "i7"]),
+        (["i0", BARE], "no_features", [BARE]),
+        ([ODD, "i0"], "unknown_category", [ODD]),
+        (["i0"], "too_few_items", ["i0"]),
+    ],
+)
+def test_an_error_names_its_reason_and_items_in_python_and_over_http(
+    world: Path, client: TestClient, outfit: list[str], reason: str, item_ids: list[str]
+) -> None:
+    with pytest.raises(CatalogueError) as told:
+        Stylist(Index(world / "index")).judge(outfit)
+    assert (told.value.reason, list(told.value.item_ids)) == (reason, item_ids)
+    problem = client.post("/v1/score", json={"outfits": [OUTFIT, outfit]}).json()
+    assert (problem["reason"], problem["item_ids"], problem["status"]) == (reason, item_ids, 422)
+    assert problem["detail"] == str(told.value)
 
 
 def test_bodies_that_are_no_requests(client: TestClient) -> None:

@@ -10,12 +10,13 @@ from worlds import styles_data
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch, Outfits
+from goeswith.data.pairs import tops_and_bottoms
 from goeswith.errors import ConfigError, DataError
 from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.models.losses import mask_distance, response_divergence
 from goeswith.models.teacher import Teacher, TeacherConfig
-from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs, tops_and_bottoms
+from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs
 from goeswith.train.loop import TrainConfig, fit
 from goeswith.train.source import Step
 
@@ -199,9 +200,9 @@ def test_what_cannot_be_carried_is_refused(data: TrainingData) -> None:
         DesignersConfig(carry="mask+responses")
     with pytest.raises(ConfigError, match=r"ema_decay is 7.*\[0, 1\)"):
         DesignersConfig(ema_decay=7)
-    with pytest.raises(ConfigError, match="with teaching=joint it learns along"):
+    with pytest.raises(ConfigError, match="with teaching=joint the teacher would be trained"):
         DesignersConfig(untrained=True, teaching="joint")
-    with pytest.raises(ConfigError, match="to ngnn a teacher speaks by its rankings, --set carry=responses"):
+    with pytest.raises(ConfigError, match="for ngnn, teach by rankings: --set carry=responses"):
         DesignersConfig().check("ngnn")
     DesignersConfig(carry="responses").check("ngnn")
     with pytest.raises(ConfigError, match="needs the designers' data set"):

@@ -18,7 +18,8 @@ from goeswith.data.freeze import freeze
 from goeswith.errors import DataError, ModelError
 from goeswith.rules.rules import Rule, write_rules
 from goeswith.train.export import read_report
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 SMALL = (
     "hidden=6",
@@ -81,12 +82,12 @@ def test_the_card_tells_what_is_known_and_what_is_not(run: Run, world: Dataset, 
     assert bare.startswith('---\nlibrary_name: "goeswith"\n')
     assert "license" not in bare.split("---")[1]
     assert bare.count("| not known to the run | not known to the run |") == 2
-    assert "None were given." in bare
+    assert "No results were given." in bare
     assert "Not stated." in bare
     told = run.config["result"]
     assert f"**{told['valid_auc']:.4f}** at epoch {told['best_epoch']} of {told['epochs']}" in bare
     assert "`hidden=6`" in bare
-    assert "Matching rules that taught it: 1. They stand" in bare
+    assert "Matching rules used in training: 1. They are in" in bare
     assert "made` (16 numbers" in bare
     folder = run.save_pretrained(tmp_path / "full", report=REPORT, datasets=[world], licence="apache-2.0")
     full = (folder / "README.md").read_text()
@@ -111,7 +112,7 @@ def test_numbers_of_two_signatures_stand_in_two_tables(run: Run, tmp_path: Path)
 
 def test_what_cannot_be_given_is_refused_and_leaves_nothing(run: Run, world: Dataset, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    with pytest.raises(ModelError, match="there exists already; choose another folder"):
+    with pytest.raises(ModelError, match="there already exists; choose another folder"):
         run.save_pretrained(tmp_path / "there")
     given = tmp_path / "given"
     with pytest.raises(
@@ -124,7 +125,7 @@ def test_what_cannot_be_given_is_refused_and_leaves_nothing(run: Run, world: Dat
     with pytest.raises(DataError, match=rf"other \({other.fingerprint}\) is not what .*taught was trained on"):
         run.save_pretrained(given, datasets=[other])
     for gone, sentence in (
-        ("rules.toml", "was taught by rules and lacks rules.toml; train the run again"),
+        ("rules.toml", "was trained with rules but lacks rules.toml; train the run again"),
         ("weights.safetensors", "has not finished; run the same train command"),
     ):
         copy = tmp_path / f"without-{gone}"
@@ -187,16 +188,18 @@ def test_to_the_hub_and_back(run: Run, world: Dataset, tmp_path: Path, monkeypat
     opened = goeswith.from_pretrained("me/looks", revision="a1b2c3")
     assert opened.path.name == "a1b2c3"
     assert opened.scorer(world).name == "looks"
-    with pytest.raises(ModelError, match=r"cannot be put on the hub as others/looks \(OSError: 403 .* not yours\);"):
+    with pytest.raises(
+        ModelError, match=r"cannot be uploaded to the hub as others/looks \(OSError: 403 .* not yours\);"
+    ):
         run.push_to_hub("others/looks")
     with pytest.raises(ModelError, match=r"no folder me/none here, and .* \(RuntimeError: cannot reach the hub\); che"):
         goeswith.from_pretrained("me/none")
     for name in ("looks", "a/b/c", "../me/looks", "/me/looks"):
-        with pytest.raises(ModelError, match="called owner/name; check the name" if "me/" in name else "owner/name"):
+        with pytest.raises(ModelError, match="named owner/name; check the name" if "me/" in name else "owner/name"):
             goeswith.from_pretrained(name)
-    with pytest.raises(ModelError, match="'looks' is no name on the hub; write owner/name"):
+    with pytest.raises(ModelError, match="'looks' is not a name on the hub; write owner/name"):
         run.push_to_hub("looks")
-    with pytest.raises(ModelError, match="is a folder here and has no revision 'main'"):
+    with pytest.raises(ModelError, match="is a local folder and has no revision 'main'"):
         goeswith.from_pretrained(run.path, revision="main")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match=r"pip install 'goeswith\[hub\]'"):

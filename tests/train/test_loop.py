@@ -108,7 +108,7 @@ def test_the_state_of_another_run_is_refused(data: TrainingData, tmp_path: Path)
 
 def test_an_empty_split_is_refused(data: TrainingData, tmp_path: Path) -> None:
     nothing = replace(data, valid=data.valid.take(np.zeros(0, dtype=int)))
-    with pytest.raises(DataError, match="the valid split has no outfit"):
+    with pytest.raises(DataError, match="the valid split has no usable outfit"):
         fit(fresh(data), nothing, CONFIG, tmp_path)
 
 

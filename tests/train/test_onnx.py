@@ -14,7 +14,8 @@ from goeswith.errors import ModelError
 from goeswith.models import MODELS
 from goeswith.train.loop import encode
 from goeswith.train.onnx import GRAPHS
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 QUICK = ("epochs=1", "batch_size=256", "precision=fp32")
 MORE = {
@@ -41,7 +42,9 @@ def test_packages_that_are_not_here_are_named_and_nothing_is_left(
 ) -> None:
     run = trained("add-gnn", world, tmp_path)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModelError, match=r"ONNX needs a package that is not here .*pip install 'goeswith\[onnx\]'"):
+    with pytest.raises(
+        ModelError, match=r"ONNX needs a package that is not installed .*pip install 'goeswith\[onnx\]'"
+    ):
         run.save_pretrained(tmp_path / "given", onnx=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

@@ -17,7 +17,8 @@ from goeswith.data.questions import Questions
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.evaluate.evaluate import answer
 from goeswith.rules.rules import Rule, write_rules
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 SMALL = ("hidden=6", "epochs=3", "batch_size=64", "precision=fp32", "negatives=group", "blank=bottom")
 RULES = [Rule("colour", "red", "red", "+"), Rule("colour", "red", "blue", "-"), Rule("colour", "blue", "blue", "+")]
@@ -175,11 +176,11 @@ def test_a_category_outside_the_training_set_is_scored_by_its_group(world: Datas
 
 
 def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"masks and initialisation are add-gnn's.*carry=responses"):
+    with pytest.raises(ConfigError, match=r"masks and initialisation are for add-gnn only.*carry=responses"):
         train("akd-dbpr", world, tmp_path / "a", teacher=str(world.path), settings=[*SMALL, "teacher.epochs=1"])
     with pytest.raises(ConfigError, match="probability=softmax"):
         train("add-gnn", world, tmp_path / "b", rules=rules, settings=SMALL)
-    with pytest.raises(ConfigError, match=r"--set supervision .* give --rules too"):
+    with pytest.raises(ConfigError, match=r"--set supervision .* add --rules"):
         train("akd-dbpr", world, tmp_path / "c", settings=[*SMALL, "supervision=1"])
     bags = replace(world.outfits, items=world.outfits.items % 48 + 144)
     bare = Dataset(world.path)
@@ -188,5 +189,5 @@ def test_what_cannot_teach_or_be_taught_is_refused(world: Dataset, rules: Path, 
         train("akd-dbpr", bare, tmp_path / "f", settings=[*SMALL[:-2], "negatives=category"])
     with pytest.raises(DataError, match="there is no rule file"):
         train("akd-dbpr", world, tmp_path / "d", rules=tmp_path / "none.toml", settings=SMALL)
-    with pytest.raises(ConfigError, match=r"minilm-tokens goes with --set text=cnn"):
+    with pytest.raises(ConfigError, match=r"minilm-tokens needs --set text=cnn"):
         train("akd-dbpr", world, tmp_path / "e", settings=[*SMALL, "text=cnn"])

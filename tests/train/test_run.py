@@ -12,7 +12,8 @@ from worlds import styles_dataset, write_made
 
 from goeswith.data.dataset import Dataset
 from goeswith.errors import ConfigError, DataError, ModelError
-from goeswith.train.run import Run, train
+from goeswith.train.run import Run
+from goeswith.train.training import train
 
 SMALL = ("hidden=6", "attributes=2", "epochs=2", "batch_size=64", "negatives=category", "precision=fp32")
 
@@ -65,7 +66,7 @@ def test_a_teachers_run_can_teach(world: Dataset, tmp_path: Path) -> None:
     assert teacher.config["train"]["negatives"] == "group"  # another top or bottom
     run = train("add-gnn", world, tmp_path / "s", teacher=teacher.path, settings=[*SMALL, "carry=masks+initialisation"])
     assert run.config["knowledge"]["carry"] == "masks+initialisation"
-    with pytest.raises(ConfigError, match="only a trained one of 'teacher'"):
+    with pytest.raises(ConfigError, match="only a run of 'teacher' can be a teacher"):
         train("add-gnn", world, tmp_path / "t", teacher=run.path, settings=SMALL)
 
 
@@ -102,7 +103,7 @@ def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) ->
 
 def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:
     before = sorted(world.path.iterdir())
-    with pytest.raises(ModelError, match=r"is no folder of a run, it holds dataset\.json; choose a new folder"):
+    with pytest.raises(ModelError, match=r"is not a run folder, it holds dataset\.json; choose a new folder"):
         train("add-gnn", world, world.path, settings=SMALL)
     assert sorted(world.path.iterdir()) == before
     (tmp_path / "file").touch()
@@ -113,7 +114,7 @@ def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path
 
 def test_settings_of_knowledge_that_is_not_there_are_refused(world: Dataset, tmp_path: Path) -> None:
     for setting, flag in (("teaching=ema", "--teacher"), ("imitation=0.5", "--rules")):
-        with pytest.raises(ConfigError, match=f"--set {setting.partition('=')[0]} .* give {flag} too"):
+        with pytest.raises(ConfigError, match=f"--set {setting.partition('=')[0]} .* add {flag}"):
             train("add-gnn", world, tmp_path / "run", settings=[*SMALL, setting])
     assert not (tmp_path / "run").exists()
 
@@ -130,7 +131,7 @@ def test_a_teacher_can_learn_along(world: Dataset, tmp_path: Path, teaching: str
 
 
 def test_two_processes_cannot_write_one_folder(world: Dataset, tmp_path: Path) -> None:
-    from goeswith.train.run import locked
+    from goeswith.train.training import locked
 
     with locked(tmp_path / "run"), pytest.raises(ModelError, match="another process is writing"):
         train("add-gnn", world, tmp_path / "run", settings=SMALL)

@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from small_models import small
 from worlds import styles_data
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch
-from goeswith.errors import ConfigError, DataError
+from goeswith.errors import DataError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.akd_dbpr import AkdDbpr, AkdDbprConfig
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.loop import TrainConfig, fit, learning_rate
-from goeswith.train.softmax import BatchSoftmax
+from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
 
 CATALOGUE = Catalogue(
     pl.DataFrame(
@@ -71,12 +71,12 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
                 if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
             ]
             if len(pool) > 1:
-                scores = [float(model.scale * query @ keys[place]) for place in pool]
+                scores = [float(10 * query @ keys[place]) for place in pool]
                 right = scores[pool.index(rows.tolist().index(truth))]
                 losses.append(math.log(sum(math.exp(value) for value in scores)) - right)
     loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows)
     assert count == len(losses)
-    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_only_blanks_are_gaps(model: TwoTower) -> None:
@@ -91,7 +91,7 @@ def test_a_batch_that_has_no_wrong_answer_teaches_nothing(model: TwoTower) -> No
     loss, count = BatchSoftmax(CATALOGUE, "matched")(
         model, ItemStates(states.hidden[:3], states.categories[:3]), alone, rows[:3]
     )
-    assert (float(loss), count) == (0.0, 0)
+    assert (loss.item(), count) == (0.0, 0)
 
 
 @pytest.fixture
@@ -99,12 +99,25 @@ def data() -> TrainingData:
     return styles_data()
 
 
-def test_a_model_without_queries_and_knowledge_are_refused(data: TrainingData, tmp_path: Path) -> None:
-    config, words = TrainConfig(objective="softmax", negatives="category"), Vocabulary.of(data.catalogue)
-    with pytest.raises(ConfigError, match="AkdDbpr has no query for a gap; use --set objective=pairwise"):
-        fit(AkdDbpr(AkdDbprConfig(), 16, words), data, config, tmp_path)
-    with pytest.raises(ConfigError, match="knowledge teaches along corruptions"):
-        fit(TwoTower(TwoTowerConfig(), 16, words), data, config, tmp_path, knowledge=[torch.nn.Identity()])
+def test_candidates_are_told_apart_as_a_loop_does() -> None:
+    right, wrong = torch.tensor([0.3, -0.1]), torch.tensor([[0.2, 0.1, -0.4], [0.0, 0.5, 0.1]])
+    losses = [
+        math.log(sum(math.exp(10 * value) for value in [first, *others])) - 10 * first
+        for first, others in zip(right.tolist(), wrong.tolist(), strict=True)
+    ]
+    assert CandidateSoftmax()(right, wrong).item() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["add-gnn", "type-aware", "csa-net", "ngnn"])
+@pytest.mark.slow
+def test_a_model_without_queries_learns_from_candidates(data: TrainingData, tmp_path: Path, name: str) -> None:
+    config = TrainConfig(
+        objective="softmax", negatives="category", negatives_per_positive=5, epochs=20, patience=20, batch_size=32,
+        optimiser="adamw", learning_rate=1e-2, schedule="cosine", precision="fp32",
+    )  # fmt: skip
+    model = small(name, 16, Vocabulary.of(data.catalogue))
+    model.observe(data)
+    assert fit(model, data, config, tmp_path)["valid_auc"] > 0.7
 
 
 def test_the_rate_rises_and_falls() -> None:

@@ -1,4 +1,4 @@
-"""Encoders: the pictures or words of a whole catalogue to features, resumed after a kill and kept while they last."""
+"""Encode: pictures or words of a whole catalogue to features; resumes if interrupted, keeps features still valid."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class EncodeReport:
     kept: int = 0
 
     def __str__(self) -> str:
-        how = f"; {self.kept} kept as they were, {self.encoded - self.kept} computed" if self.kept else ""
+        how = f"; {self.kept} unchanged, {self.encoded - self.kept} computed" if self.kept else ""
         return f"{self.encoded} items encoded, {len(self.excluded)} left out{how}"
 
 
@@ -139,7 +139,7 @@ def encode(
         )
     if "+" in encoder:
         commands = " and ".join(f"goeswith encode {dataset.path} --encoder {part}" for part in encoder.split("+"))
-        raise ConfigError(f"{encoder!r} names the features of several encoders side by side; make each: {commands}")
+        raise ConfigError(f"{encoder!r} combines the features of several encoders; compute each: {commands}")
     from goeswith.data.encoders.networks import open_network
 
     network = open_network(encoder, batch_size)
@@ -160,7 +160,7 @@ def encode(
         shards = _shards(found.take(np.flatnonzero(earlier.rows < 0)), key, partial)
         _encode_shards(dataset.catalogue, network, shards, batch_size, workers, progress)
         if not os.path.samestat(folder, dataset.path.stat()):
-            raise DataError(f"{dataset.path} was brought up to date while it was encoded; run the same command again")
+            raise DataError(f"{dataset.path} was updated while it was being encoded; run the same command again")
         _merge(path, found, marks, earlier, shards, network, dataset, stamp)
         done = read_metadata(path)
     shutil.rmtree(partial, ignore_errors=True)
@@ -273,7 +273,8 @@ def _save(
     broken = ~np.isfinite(matrix).all(axis=1)
     if broken.any():
         raise DataError(
-            f"encoder {network.name} gives no finite {matrix.dtype} numbers for item {ids[int(np.argmax(broken))]!r}; "
+            f"encoder {network.name} gives NaN or infinity (in {matrix.dtype}) for item "
+            f"{ids[int(np.argmax(broken))]!r}; "
             "choose another encoder"
         )
     excluded = {item_id: why for item_id, why in zip(shard.ids, reasons, strict=True) if why}
@@ -312,9 +313,11 @@ def _merge(
     if not len(good):
         shutil.rmtree(path.with_name(f".{path.stem}.partial"), ignore_errors=True)
         first = next(iter(excluded))
-        remedy = "mend the pictures, or encode words: --encoder minilm" if network.size else "give the items titles"
+        remedy = (
+            "fix the pictures, or encode text instead: --encoder minilm" if network.size else "give the items titles"
+        )
         raise DataError(
-            f"{network.name} can encode not one of the {len(excluded)} items of {dataset.path}; item {first!r}: "
+            f"{network.name} cannot encode any of the {len(excluded)} items of {dataset.path}; item {first!r}: "
             f"{excluded[first]}; {remedy}"
         )
     row, file = row[good], file[good]

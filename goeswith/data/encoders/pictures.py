@@ -50,7 +50,7 @@ def open_picture(path: str | Path | IO[bytes]) -> Image.Image:
         FileNotFoundError: it is not there. DataError: it is a pipe or device. UnidentifiedImageError: it is no picture.
     """
     if isinstance(path, str | Path) and not stat.S_ISREG(os.stat(path).st_mode):
-        raise DataError("it is no regular file")
+        raise DataError("it is not a regular file")
     return Image.open(path, formats=_formats())
 
 
@@ -271,7 +271,7 @@ def _answer(worker: subprocess.Popen[bytes], chunk: Sequence[str], size: tuple[i
     if not line or worker.stdout.readinto(block.reshape(-1).data) != block.nbytes:
         raise DataError(
             f"a process that decodes pictures died with code {worker.wait()} between {chunk[0]} and {chunk[-1]}; "
-            "run again to go on from there, with --workers 0 to see which picture it is"
+            "run the command again to resume, with --workers 0 to find the picture"
         )
     return block, reasons
 

@@ -54,7 +54,7 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
         DataError: the source is not of that layout.
     """
     if layout not in READERS:
-        raise ConfigError(f"there is no layout {layout!r}; known are {', '.join(READERS)}")
+        raise ConfigError(f"there is no layout {layout!r}; choose one of {', '.join(READERS)}")
     if source is None and layout != "sample":
         raise ConfigError(f"layout {layout!r} needs a source folder: goeswith import {layout} SOURCE DEST")
     from goeswith.data.group_map import others
@@ -77,7 +77,7 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
         imported: Imported = reader(source, **given)
     except pl.exceptions.PolarsError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"a file in {source} is not as layout {layout!r} has it: {reason}") from None
+        raise DataError(f"a file in {source} does not match layout {layout!r}: {reason}") from None
     if source is not None and layout not in OWN_PICTURES:
         imported.images, left_out = inside(imported.images, source)
         imported.skipped |= left_out
@@ -92,11 +92,11 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         return value
     if kind is bool:
         if value.lower() not in FLAGS:
-            raise ConfigError(f"{where} is yes or no, not {value!r}")
+            raise ConfigError(f"{where} must be yes or no, not {value!r}")
         return FLAGS[value.lower()]
     if kind not in (int, float, Path):
         raise ConfigError(f"{where} cannot be given as text")
     try:
         return kind(value)
     except ValueError:
-        raise ConfigError(f"{where} is a number, not {value!r}") from None
+        raise ConfigError(f"{where} must be a number, not {value!r}") from None

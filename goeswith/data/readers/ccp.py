@@ -32,7 +32,7 @@ def read(source: Path) -> Imported:
         )
     except (pl.exceptions.PolarsError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{source / 'items.json'} is not the list of crops that ccp has: {reason}") from None
+        raise DataError(f"{source / 'items.json'} is not the list of crops that ccp publishes: {reason}") from None
     items = crops.unique("item_id", keep="first", maintain_order=True)
     outfits = items.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
     lone = outfits["item_ids"].list.len() < 2
@@ -45,9 +45,9 @@ def read(source: Path) -> Imported:
         licence="Apache-2.0 (labels); the photos belong to others; research use",
         images={item_id: source / "crops" / file for item_id, file in files.iter_rows()},
         skipped={
-            "items whose id stands twice": len(crops) - len(items),
-            "outfits of one item": int(lone.sum()),
-            "pictures that are not there": len(items) - len(files),
+            "items with a duplicate id": len(crops) - len(items),
+            "outfits with a single item": int(lone.sum()),
+            "missing pictures": len(items) - len(files),
         },
-        notes=["crops of one photo share its light and sharpness: another photo's crop gives itself away"],
+        notes=["crops of one photo share its light and sharpness, so a crop of another photo is easy to spot"],
     )

@@ -36,7 +36,7 @@ def read(source: Path, *, seed: int = 0) -> Imported:
         licence="none stated; research use",
         questions=pairs.questions,
         skipped=pairs.skipped
-        | {"items whose id stands twice": len(listed) - len(items)}
+        | {"items with a duplicate id": len(listed) - len(items)}
         | {f"lines of {side}_color.txt without a label": broken for side, (_, broken) in sides.items()},
         notes=[f"triplets: {', '.join(f'{count:,} {split}' for split, count in pairs.counts.items())}"]
         + ([f"{len(unlisted)} items have no colour"] if len(unlisted) else []),

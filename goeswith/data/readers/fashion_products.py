@@ -61,7 +61,7 @@ def read(source: Path) -> Imported:
         skipped={
             "short rows": len(fields) - len(whole),
             "rows without id or category": len(whole) - len(good),
-            "items whose id stands twice": len(good) - len(items),
+            "items with a duplicate id": len(good) - len(items),
         },
         notes=["a catalogue without outfits", f"{commas} names hold a comma", f"{unnamed} items have no name"],
     )

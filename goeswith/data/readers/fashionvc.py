@@ -32,12 +32,12 @@ def read(source: Path, *, seed: int = 0) -> Imported:
     unlisted = pairs.used.join(items, on="item_id", how="anti", maintain_order="left")
     items = pl.concat([items, unlisted.select("item_id", "side", title=pl.lit(None, pl.String))])
 
-    skipped = pairs.skipped | {"items whose id stands twice": twice}
+    skipped = pairs.skipped | {"items with a duplicate id": twice}
     notes = [f"triplets: {', '.join(f'{count:,} {split}' for split, count in pairs.counts.items())}"]
     for column, file in (("category", "item_category.txt"), ("colour", "item_color.txt")):
         known, broken = labels(source / file, column) if (source / file).exists() else (None, 0)
         if known is None:
-            notes.append(f"{file} is not there: no item has a {column}")
+            notes.append(f"{file} is missing, so no item has a {column}")
             known = pl.DataFrame(schema={"item_id": pl.String, column: pl.String})
         items = items.join(known, on="item_id", how="left", maintain_order="left")
         skipped[f"lines of {file} without a label"] = broken

@@ -1,4 +1,4 @@
-"""mango: outfits put together by a brand's stylists, one packshot an item (FME Datathon 2023 challenge)."""
+"""mango: outfits put together by a brand's stylists, one packshot per item (FME Datathon 2023 challenge)."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def read(source: Path) -> Imported:
         licence=LICENCE,
         images={item_id: source / "images" / file for item_id, file in files.iter_rows()},
         skipped={
-            "items whose id stands twice": twice,
+            "items with a duplicate id": twice,
             "rows that repeat an item of an outfit": len(listed) - len(known),
-            "outfits naming an unknown item": unknown["outfit_id"].n_unique(),
-            "outfits of one item": int(short.sum()),
-            "pictures that are not there": len(items) - len(files),
+            "outfits that name an unknown item": unknown["outfit_id"].n_unique(),
+            "outfits with a single item": int(short.sum()),
+            "missing pictures": len(items) - len(files),
         },
     )
 

@@ -69,8 +69,9 @@ def fill_in_blank(path: Path, names: pl.DataFrame, split: str, seed: int) -> tup
     )
     return _shuffled(clear, seed), {
         f"{path.name}: questions without exactly one right answer": len(asked) - len(one),
-        f"{path.name}: questions naming an item that is not here": len(one) - len(known),
-        f"{path.name}: questions that offer an item twice, or one that is worn already": len(known) - len(clear),
+        f"{path.name}: questions that name an unknown item": len(one) - len(known),
+        f"{path.name}: questions that offer an item twice, or one that is already in the outfit": len(known)
+        - len(clear),
     }
 
 
@@ -106,7 +107,7 @@ def compatibility(path: Path, names: pl.DataFrame, split: str) -> tuple[pl.DataF
     table = known.with_columns(negatives=pl.lit("official"), answer=pl.lit(-1, pl.Int64)).select(
         pl.col(name).cast(kind) for name, kind in SCHEMA.items()
     )
-    return table, {f"{path.name}: outfits naming an item that is not here": len(asked) - len(known)}
+    return table, {f"{path.name}: outfits that name an unknown item": len(asked) - len(known)}
 
 
 def set_ids(path: Path) -> pl.Series:

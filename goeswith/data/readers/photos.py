@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from goeswith.data.encoders.pictures import ENDINGS
 
-OUTSIDE = "pictures whose link leads out of the folder"
-IRREGULAR = "pictures that are no regular files"
+OUTSIDE = "pictures whose link points outside the folder"
+IRREGULAR = "pictures that are not regular files"
 LINKS = 3
 """Links to folders that may stand in one path: each can lead to the next."""
 

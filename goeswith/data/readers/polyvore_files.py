@@ -1,4 +1,4 @@
-"""Polyvore files: what each file of the Maryland set and of its forks tells, in one form."""
+"""Polyvore files: parsers for each file of the Maryland set and of its forks, with one form of result."""
 
 from __future__ import annotations
 

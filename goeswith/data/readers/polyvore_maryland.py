@@ -59,7 +59,7 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
     if not set(here) & set(PARTS):
         raise DataError(
             f"{source} is not a folder of layout 'polyvore-maryland': it has none of {', '.join(PARTS)}; "
-            "give the folder that the publisher's files were unpacked to"
+            "give the folder with the publisher's unpacked files"
         )
     variant = _variant(variant, [name for name in FULL if name not in here], source)
     facts = pl.concat(facts_of(path) for name, path in here.items() if name in PARTS)
@@ -67,7 +67,7 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
     everything = _one_each(facts, pl.concat(test) if test else pl.Series([], dtype=pl.String))
     items, skipped = _chosen(_described(everything, category_names(here.get(NAMES))), variant)
     if not len(items):
-        raise DataError(f"{source} has no item for variant {variant!r}; take another one with --option variant=")
+        raise DataError(f"{source} has no item for variant {variant!r}; choose another with --option variant=")
 
     outfits = items.group_by("set_id", maintain_order=True).agg(pl.col("split").first(), item_ids="item_id")
     outfits = outfits.rename({"set_id": "outfit_id"})
@@ -106,7 +106,7 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
 def _variant(asked: str, missing: list[str], source: Path) -> str:
     variant = asked or ("words" if missing else "full")
     if variant not in VARIANTS:
-        raise ConfigError(f"there is no variant {variant!r} of polyvore-maryland; known are {', '.join(VARIANTS)}")
+        raise ConfigError(f"there is no variant {variant!r} of polyvore-maryland; choose one of {', '.join(VARIANTS)}")
     if variant == "full" and missing:
         raise DataError(f"{source} lacks {', '.join(missing)}, which variant 'full' needs; use --option variant=words")
     return variant
@@ -145,7 +145,7 @@ def _chosen(items: pl.DataFrame, variant: str) -> tuple[pl.DataFrame, dict[str, 
     worn = (pl.col("group") != "other") | (pl.col("category") == "Clothing")
     reasons = {"items whose category is not published": pl.col("category").is_null()}
     if variant == "words":
-        reasons |= {"items whose name is not published": ~pl.col("named"), "items that are not worn": ~worn}
+        reasons |= {"items whose name is not published": ~pl.col("named"), "items in no outfit": ~worn}
     skipped = {}
     for reason, test in reasons.items():
         skipped[reason] = items.select(test.sum()).item()
@@ -160,7 +160,7 @@ def _found(source: Path, here: dict[str, Path], facts: pl.DataFrame) -> list[str
     notes += [f"found {name}" for name in (FITB, COMPAT, NAMES) if name in here]
     missing = [name for name in (*FULL, FITB, COMPAT, NAMES) if name not in here]
     missing += [] if (source / "images").is_dir() else ["images/"]
-    return notes + ([f"missing of the full publication: {', '.join(missing)}"] if missing else [])
+    return notes + ([f"missing from the full publication: {', '.join(missing)}"] if missing else [])
 
 
 def _warnings(items: pl.DataFrame, outfits: pl.DataFrame) -> list[str]:

@@ -42,14 +42,17 @@ def read(source: Path, *, variant: str = "", seed: int = 0) -> Imported:
     if not here:
         raise DataError(
             f"{folder} is not a folder of layout 'polyvore-outfits': it has none of train.json, valid.json, test.json; "
-            "give the folder that the publisher's files were unpacked to"
+            "give the folder with the publisher's unpacked files"
         )
     rows = pl.concat(_rows(folder / f"{split}.json", split) for split in here)
     worn = rows.unique(["set_id", "item_id"], keep="first", maintain_order=True)
     outfits = worn.group_by("set_id", maintain_order=True).agg(pl.col("split").first(), item_ids="item_id")
     lone = outfits["item_ids"].list.len() < 2
     items = _items(source, worn.select("item_id").unique(maintain_order=True))
-    skipped = {"rows that repeat an item of an outfit": len(rows) - len(worn), "outfits of one item": int(lone.sum())}
+    skipped = {
+        "rows that repeat an item of an outfit": len(rows) - len(worn),
+        "outfits with a single item": int(lone.sum()),
+    }
 
     questions: dict[str, pl.DataFrame] = {}
     for split in here:
@@ -75,7 +78,7 @@ def read(source: Path, *, variant: str = "", seed: int = 0) -> Imported:
         questions={title: table for title, table in questions.items() if len(table)},
         skipped=skipped,
         notes=notes
-        + ([f"missing of the full publication: {', '.join(absent)}"] if absent else [])
+        + ([f"missing from the full publication: {', '.join(absent)}"] if absent else [])
         + ([f"{unknown:,} items have no published category and are kept as 'unknown'"] if unknown else []),
     )
 
@@ -83,15 +86,15 @@ def read(source: Path, *, variant: str = "", seed: int = 0) -> Imported:
 def _folder(source: Path, variant: str) -> tuple[Path, list[str]]:
     """Where the outfit files of a variant lie, and a note on it."""
     if variant and variant not in VARIANTS:
-        raise ConfigError(f"there is no variant {variant!r} of polyvore-outfits; known are {', '.join(VARIANTS)}")
+        raise ConfigError(f"there is no variant {variant!r} of polyvore-outfits; choose one of {', '.join(VARIANTS)}")
     if any((source / name).is_dir() for name in VARIANTS):
         variant = variant or VARIANTS[0]
         if not (source / variant).is_dir():
-            raise DataError(f"{source} has no folder {variant}; choose the other one with --option variant=")
+            raise DataError(f"{source} has no folder {variant}; choose the other with --option variant=")
         return source / variant, [f"variant: {variant}"]
     if variant:
         raise DataError(f"{source} has no folder {variant}; import its own files without --option variant")
-    return source, ["the files lie in the folder itself, which does not say whether it is disjoint or nondisjoint"]
+    return source, ["the files are in the folder itself, so it is unknown whether they are disjoint or nondisjoint"]
 
 
 def _rows(path: Path, split: str) -> pl.DataFrame:

@@ -40,10 +40,10 @@ def check_mapping(columns: dict[str, str], sheets: dict[Path, Sheet]) -> None:
         if ours not in FIELDS:
             near = nearest_header(ours, FIELDS)
             hint = f"did you mean {near!r}?" if near else f"its columns are: {', '.join(FIELDS)}"
-            raise ConfigError(f"goeswith has no column {ours!r} to take {theirs} as; {hint}")
+            raise ConfigError(f"goeswith has no column {ours!r} to map {theirs} to; {hint}")
     absent = {ours: theirs for ours, theirs in columns.items() if theirs not in have}
     if absent:
-        several = ", ".join(f"{theirs!r} to take {ours} from" for ours, theirs in absent.items())
+        several = ", ".join(f"{theirs!r} to map to {ours}" for ours, theirs in absent.items())
         nearest = {theirs: nearest_header(theirs, have) for theirs in absent.values()}
         hints = [f"did you mean {near!r} instead of {theirs!r}?" for theirs, near in nearest.items() if near]
         raise ConfigError(

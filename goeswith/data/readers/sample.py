@@ -53,15 +53,15 @@ def read(
         ConfigError: an option is out of range, or a source was given.
     """
     if source is not None:
-        raise ConfigError(f"the drawn sample is made up and reads no source; leave out {str(source)!r}")
+        raise ConfigError(f"the sample is generated and takes no source; leave out {str(source)!r}")
     for flag, value, least in (
         ("--outfits ", outfits, SMALLEST_OUTFITS),
         ("--option items=", items, SMALLEST_ITEMS),
     ):
         if value < least:
-            raise ConfigError(f"{flag}{value} is too few for the drawn sample; ask for {least} or more")
+            raise ConfigError(f"{flag}{value} is too few for the sample; give {least} or more")
     if not 32 <= size <= 1024:
-        raise ConfigError(f"--option size={size} is no picture size for the drawn sample; choose 32 to 1024 pixels")
+        raise ConfigError(f"--option size={size} is not a picture size of the sample; choose 32 to 1024 pixels")
     if seed < 0:
         raise ConfigError(f"--seed {seed} is negative; choose 0 or more")
 

@@ -26,7 +26,7 @@ from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
-GO_ON = "or go on without with --option skip_bad=yes"
+GO_ON = "or continue without with --option skip_bad=yes"
 
 
 def read(
@@ -83,10 +83,10 @@ def read(
         twice = more.filter(pl.col("outfit_id").is_in(worn["outfit_id"].implode()))
         if len(twice):
             raise DataError(
-                f"{path}: outfit_id {twice['outfit_id'][0]!r} stands in {outfits} too; rename the outfit in one of them"
+                f"{path}: outfit_id {twice['outfit_id'][0]!r} is also in {outfits}; rename the outfit in one of them"
             )
         if len(table) and more.is_empty():
-            raise DataError(f"{path}: not one outfit is sound; correct the table, or import without it")
+            raise DataError(f"{path}: no outfit is valid; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
     taken = {name: columns.get(name, name) for name in known.columns if name in FIELDS and known[name].count()}
@@ -124,7 +124,7 @@ def _places(
                 "name the item table with --option items=FILE"
             )
     if images is not None and not images.is_dir():
-        raise DataError(f"there is no folder {images} of pictures; correct the option images or leave it out")
+        raise DataError(f"there is no picture folder {images}; correct --option images or leave it out")
     return items or source, outfits, images
 
 
@@ -149,21 +149,21 @@ def _items(
 ) -> tuple[pl.DataFrame, dict[str, int], list[str]]:
     """Sound items; a missing group follows from the category, a price that is no number ≥ 0 becomes null."""
     if table.is_empty():
-        raise DataError(f"{path} lists no item; put at least one below the header")
+        raise DataError(f"{path} lists no items; add at least one row below the header")
     faults = [
         Fault("item_id", "is empty", is_empty("item_id"), "give the item an id"),
-        Fault("item_id", "stands in an earlier row too", ~pl.col("item_id").is_first_distinct(), "ids must be unique"),
+        Fault("item_id", "is also in an earlier row", ~pl.col("item_id").is_first_distinct(), "ids must be unique"),
         Fault("category", "is empty", is_empty("category"), "give the item a category"),
     ]
     if "group" in table.columns:
         odd = ~is_empty("group") & ~pl.col("group").str.to_lowercase().is_in(GROUPS)
-        faults.append(Fault("group", "is no group", odd, f"use one of {', '.join(GROUPS)}, or none"))
+        faults.append(Fault("group", "is not a group", odd, f"use one of {', '.join(GROUPS)}, or none"))
     if "image" in table.columns:
         escapes = pl.col("image").str.contains(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")
-        faults.append(Fault("image", "lies outside the picture folder", escapes, "give a path inside that folder"))
+        faults.append(Fault("image", "is outside the picture folder", escapes, "give a path inside that folder"))
     items, skipped = without_faults(table, faults, path, skip_bad)
     if items.is_empty():
-        raise DataError(f"{path}: not one of its {len(table)} items is sound; correct the table")
+        raise DataError(f"{path}: none of its {len(table)} items is valid; correct the table")
     notes: list[str] = []
     if "price" in items.columns:
         items, notes = _priced(items, path, skip_bad)
@@ -182,12 +182,14 @@ def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFra
     odd = is_odd(given, price)
     if odd.any() and price.null_count() == len(price) and not skip_bad:
         raise DataError(
-            f"{path}: not one price can be read, the first is {given.filter(odd)[0]!r}; "
-            f"write prices as numbers from 0 up, {GO_ON}"
+            f"{path}: no price can be read (the first is {given.filter(odd)[0]!r}); "
+            f"write prices as numbers of 0 or more, {GO_ON}"
         )
-    notes = [f"{odd.sum()} prices are no number from 0 up and count as unknown"] if odd.any() else []
+    notes = [f"{odd.sum()} prices are not numbers of 0 or more and count as unknown"] if odd.any() else []
     if len(kinds := currencies(given)) > 1:
-        notes.append(f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not tell apart")
+        notes.append(
+            f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
+        )
     return items.with_columns(price), notes
 
 
@@ -204,7 +206,8 @@ def _grouped(items: pl.DataFrame, path: Path, groups: dict[str, str], skip_bad: 
     names = items["category"].unique(maintain_order=True)
     if guessed.all() and (items["group"] == "other").all() and not skip_bad:
         raise DataError(
-            f"{path}: not one of its {len(names)} categories names a garment, the first is {names[0]!r}; say their "
+            f"{path}: none of its {len(names)} categories is recognised as a garment, the first is "
+            f"{names[0]!r}; say their "
             f"groups with --groups FILE (lines like {names[0]}=dress) or in a column group, {GO_ON}"
         )
     unused = sorted(groups.keys() - set(folded.to_list()))
@@ -218,7 +221,7 @@ def _loose(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFram
         empty = Fault("item_id", "is empty", is_empty("item_id"), "name an item")
         return without_faults(table, [empty], path, skip_bad, whole=None)
     twice = ~pl.col("outfit_id").is_first_distinct() & ~is_empty("outfit_id")
-    fault = Fault("outfit_id", "stands in an earlier row too", twice, "one row an outfit, or use the long form")
+    fault = Fault("outfit_id", "is also in an earlier row", twice, "one row per outfit, or use the long form")
     table, skipped = without_faults(table, [fault], path, skip_bad)
     lists = pl.col("item_ids").str.split(";") if table["item_ids"].dtype == pl.String else pl.col("item_ids")
     table = table.with_columns(item_id=lists.cast(pl.List(pl.String))).explode("item_id")
@@ -237,16 +240,16 @@ def _outfits(
     unknown = ~is_empty("item_id") & ~pl.col("item_id").is_in(known.implode())
     faults = [
         Fault("outfit_id", "is empty", is_empty("outfit_id"), "give the outfit an id"),
-        Fault("item_id", f"is not in {items}", unknown, "add the item or take it out of the outfit"),
+        Fault("item_id", f"is not in {items}", unknown, "add the item or remove it from the outfit"),
         Fault(
-            "split", "is no split", ~pl.col("split").is_in(["", *SPLITS]), f"use one of {', '.join(SPLITS)}, or none"
+            "split", "is not a split", ~pl.col("split").is_in(["", *SPLITS]), f"use one of {', '.join(SPLITS)}, or none"
         ),
         Fault("outfit_id", "is in two splits", pl.col("split").n_unique().over("outfit_id") > 1, "choose one"),
     ]
     loose, skipped = without_faults(loose, faults, path, skip_bad, whole="outfit_id")
     worn = loose.unique(["outfit_id", "item_id"], keep="first", maintain_order=True)
     few = pl.col("item_id").filter(~is_empty("item_id")).count().over("outfit_id") < 2
-    lone = Fault("outfit_id", "has fewer than two items", few, "add an item or take the outfit out")
+    lone = Fault("outfit_id", "has fewer than two items", few, "add an item or remove the outfit")
     skipped[f"{path.name}: items named twice in one outfit"] = len(loose) - len(worn)
     worn, short = without_faults(worn, [lone], path, skip_bad, whole="outfit_id")
     table = worn.group_by("outfit_id", maintain_order=True).agg(
@@ -278,21 +281,21 @@ def _pictures(
         there = photos.named(wanted.values())
         pictures = {item_id: there[name] for item_id, name in wanted.items() if name in there}
         if wanted and not pictures and not skip_bad:
-            where = f"in {images}" if images is not None else "here, for there is no folder of pictures"
+            where = f"in {images}" if images is not None else "here, because there is no picture folder"
             raise DataError(
-                f"{path} names {len(wanted)} pictures and not one is {where}, the first is "
-                f"{next(iter(wanted.values()))!r}; correct the column image or --option images=FOLDER, {GO_ON}"
+                f"{path} names {len(wanted)} pictures and none is {where} (the first is "
+                f"{next(iter(wanted.values()))!r}); correct the column image or --option images=FOLDER, {GO_ON}"
             )
-        lost = {"pictures that are named but not there": len(wanted) - len(pictures)}
+        lost = {"missing pictures that the item table names": len(wanted) - len(pictures)}
         return pictures, photos.left_out | lost, notes
     pictures, several = photos.by_stem(items["item_id"])
     if images is not None and not pictures and not skip_bad:
         first = next(iter(photos.files), None)
         have = f"the first file is {first!r}, the first item {items['item_id'][0]!r}" if first else "it is empty"
         raise DataError(
-            f"not one picture in {images} is called after an item id ({have}); name pictures in a column image, {GO_ON}"
+            f"no picture in {images} is named after an item id ({have}); list the pictures in a column image, {GO_ON}"
         )
     if several:
         names = next(iter(several.values()))
-        notes.append(f"{len(several)} items have several pictures, the first by name is taken: {', '.join(names[:3])}")
+        notes.append(f"{len(several)} items have several pictures; the first by name is used: {', '.join(names[:3])}")
     return pictures, photos.left_out, notes

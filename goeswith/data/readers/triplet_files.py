@@ -1,4 +1,4 @@
-"""Pairs: what fashionvc and expfashion have in common, tops and bottoms in files of triplets."""
+"""Triplet files: tops and bottoms in files of triplets, the layout that fashionvc and expfashion share."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def read_pairs(source: Path, seed: int) -> Pairs:
         outfits=pairs.select("outfit_id", "split", item_ids=pl.concat_list("i", "j")),
         questions={f"official-{split}-triplet": triplets(frame, split, seed) for split, frame in frames.items()},
         counts={split: len(frame) for split, frame in frames.items()},
-        skipped={
-            "pairs that stand in two splits, kept in the first": len(loose.unique(["i", "j", "split"])) - len(pairs)
-        },
+        skipped={"pairs in two splits, kept in the first": len(loose.unique(["i", "j", "split"])) - len(pairs)},
     )
 
 

@@ -1,4 +1,4 @@
-"""Wardrobe: the made-up items: which kinds of thing there are, what they are made of, and how they are told."""
+"""Wardrobe: the made-up items: their categories, colours and materials, and their titles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API: what programs ask of a shop, under ``/v1``, with every request and every answer typed."""
+"""Routes: the paths of the API under ``/v1``, with every request and every answer typed."""
 
 from __future__ import annotations
 
@@ -29,15 +29,14 @@ from goeswith.studio.api.schemas import (
     Text,
     Values,
     WhyTold,
-    filters_of,
 )
 from goeswith.studio.service import limits
+from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import Wall
-from goeswith.studio.service.refusals import Asked, because
+from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.shared import Shop
-from goeswith.studio.service.uploads import read_upload
 
-router = APIRouter(prefix="/v1", responses=PROBLEMS)
+router = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=FileRoute)
 
 
 def _shop(request: Request) -> Shop:
@@ -45,16 +44,15 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
-def _page(wall: Wall, words: str, filters: Filters, offset: int, limit: int) -> dict[str, Any]:
-    with because("bad_filters"):
-        rows = wall.search(words, filters)
+def _page(wall: Wall, words: str, filters: Filters, owner: str, offset: int, limit: int) -> dict[str, Any]:
+    rows = wall.search(words, filters, owner)
     items = [wall.item(row) for row in rows[offset : offset + limit].tolist()]
     return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
 
 
-def _picture(shop: Shop, item_id: str, size: int, known: str) -> Response:
+def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Response:
     """known: what the browser says it has, as If-None-Match has it."""
-    etag = f'"{shop.picture_version(item_id, size)}"'
+    etag = f'"{shop.picture_version(item_id, size, owner)}"'
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
     if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
@@ -68,7 +66,7 @@ def _index(shop: Shop) -> dict[str, Any]:
     wall = shop.wall
     info = wall.index.info
     told = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
-    counted = {"items": len(wall.catalogue), "guests": len(wall.guests)}
+    counted = {"items": wall.index.size + len(wall.guests), "guests": len(wall.guests)}
     state = {"calibrated": wall.index.scale is not None, "stale": wall.index.stale, "changed": shop.changed}
     return told | counted | state
 
@@ -77,7 +75,7 @@ def _index(shop: Shop) -> dict[str, Any]:
 async def index(request: Request) -> Any:
     """What is served: the model, the catalogue, and whether either has changed since."""
     shop = _shop(request)
-    return await shop.workers.run(_index, shop)
+    return await shop.quick.run(_index, shop)
 
 
 @router.post("/reload", response_model=ReloadTold, tags=["index"])
@@ -85,20 +83,20 @@ async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
     shop = _shop(request)
     lost = await shop.reload()
-    return await shop.workers.run(_index, shop) | {"lost": lost}
+    return await shop.quick.run(_index, shop) | {"lost": str(lost) if lost else ""}
 
 
 @router.get("/facets", response_model=FacetsTold, tags=["items"])
 async def facets(request: Request) -> Any:
     """The values that items can be filtered by."""
     shop = _shop(request)
-    return {"facets": await shop.workers.run(shop.facets)}
+    return {"facets": await shop.quick.run(shop.facets)}
 
 
 @router.get("/items", response_model=PageTold, tags=["items"])
 async def items(
     request: Request,
-    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that an item must all have.")] = "",
+    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = "",
     category: Annotated[Values, Query()] = [],  # noqa: B006
     group: Annotated[Values, Query()] = [],  # noqa: B006
     brand: Annotated[Values, Query()] = [],  # noqa: B006
@@ -114,27 +112,33 @@ async def items(
     """Look through the catalogue."""
     lists = {"categories": category, "groups": group, "brands": brand, "colours": colour, "seasons": season}
     told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
-    filters = filters_of(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
+    filters = Filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
     shop = _shop(request)
-    return await shop.workers.run(_page, shop.wall, q, filters, offset, limit)
+    return await shop.quick.run(_page, shop.wall, q, filters, owner_of(request), offset, limit)
 
 
 @router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
 async def upload(
     request: Request,
-    picture: Annotated[UploadFile, File(description="JPEG, PNG or WebP.")],
+    answer: Response,
+    picture: Annotated[UploadFile, File(description="JPEG, PNG, WebP, AVIF or GIF, whatever its name.")],
     category: Annotated[Text, Form()],
     title: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
 ) -> Any:
-    """A photo of one's own garment becomes an item, until the service ends or another index is opened."""
-    shop = _shop(request)
-    data, kind = await picture.read(), picture.content_type
+    """A photo of one's own garment becomes an item, until it is deleted or the service ends.
 
-    def taken() -> dict[str, Any]:
-        item_id = shop.add(read_upload(data, kind), category=category, title=title)
-        return shop.wall.item(shop.row(item_id))
+    It is there for the browser that sent it, or for programs, and for nobody else. Sent again, it is the same item.
+    """
+    shop, sender = _shop(request), Sender(request)
+    item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
+    sender.remember(answer)
+    return shop.wall.item(shop.row(item_id))
 
-    return await shop.workers.run(taken)
+
+@router.delete("/items/{item_id:path}", status_code=204, tags=["items"])
+async def delete(request: Request, item_id: str) -> None:
+    """Forget a photo of one's own."""
+    await _shop(request).remove(item_id, owner_of(request))
 
 
 @router.get(
@@ -150,14 +154,14 @@ async def image(
 ) -> Response:
     """The picture of an item as a JPEG, or what stands for one that is missing."""
     shop, known = _shop(request), request.headers.get("if-none-match", "")
-    return await shop.picture_workers.run(_picture, shop, item_id, size, known)
+    return await shop.picture_workers.run(_picture, shop, item_id, size, owner_of(request), known)
 
 
 @router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
 async def item(request: Request, item_id: str) -> Any:
     """One item."""
     wall = _shop(request).wall
-    return wall.item(wall.row(item_id))
+    return wall.item(wall.seen_row(item_id, owner_of(request)))
 
 
 @router.post("/score", response_model=LooksTold, tags=["looks"])
@@ -179,10 +183,12 @@ async def complete(request: Request, given: CompleteGiven) -> Any:
             budget=given.budget,
             k=given.k,
             diversity=given.diversity,
+            common=given.common,
+            popularity=given.popularity,
+            coherent=given.coherent,
         )
 
-    asked = Asked([given.anchors], filters=filters, slots=given.slots, budget=given.budget)
-    return {"looks": await _shop(request).ask(made, asked)}
+    return {"looks": await _shop(request).ask(made)}
 
 
 @router.post("/fill", response_model=LooksTold, tags=["looks"])
@@ -191,9 +197,17 @@ async def fill(request: Request, given: FillGiven) -> Any:
     filters = given.filters.filters()
 
     def made(stylist: Stylist) -> Any:
-        return stylist.fill(given.items, given.slot, filters=filters, k=given.k, diversity=given.diversity)
+        return stylist.fill(
+            given.items,
+            given.slot,
+            filters=filters,
+            k=given.k,
+            diversity=given.diversity,
+            popularity=given.popularity,
+            coherent=given.coherent,
+        )
 
-    return {"looks": await _shop(request).ask(made, Asked([given.items], filters=filters, slots=[given.slot]))}
+    return {"looks": await _shop(request).ask(made)}
 
 
 @router.post("/improve", response_model=SwapsTold, tags=["looks"])
@@ -202,10 +216,9 @@ async def improve(request: Request, given: ImproveGiven) -> Any:
     filters = given.filters.filters()
 
     def made(stylist: Stylist) -> Any:
-        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k)
+        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k, coherent=given.coherent)
 
-    asked = Asked([given.items], least=2, filters=filters, locked=given.locked)
-    return {"swaps": await _shop(request).ask(made, asked)}
+    return {"swaps": await _shop(request).ask(made)}
 
 
 @router.post("/similar", response_model=SimilarsTold, tags=["looks"])
@@ -216,7 +229,7 @@ async def similar(request: Request, given: SimilarGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return stylist.similar(given.item, filters=filters, k=given.k)
 
-    return {"items": await _shop(request).ask(made, Asked([[given.item]], filters=filters))}
+    return {"items": await _shop(request).ask(made)}
 
 
 @router.post("/explain", response_model=WhyTold, tags=["looks"])
@@ -227,4 +240,4 @@ async def explain(request: Request, given: ExplainGiven) -> Any:
     def made(stylist: Stylist) -> Any:
         return why.explain(stylist, given.items, swap=given.swap, filters=filters).to_dict()
 
-    return await _shop(request).ask(made, Asked([given.items], least=2, filters=filters))
+    return await _shop(request).ask(made)

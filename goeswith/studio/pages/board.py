@@ -1,4 +1,4 @@
-"""Board: the outfit that somebody puts together; all of it stands in the address, so a link shares it."""
+"""Board: the outfit that a person puts together; all of it is in the address, so that a link shares it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Board:
         if not self.over:
             return ""
         left = "one more is" if self.over == 1 else f"{self.over} more are"
-        return f"A board holds {MOST} items, so {left} left out; take one off to make room."
+        return f"A board holds {MOST} items, so {left} left out; remove one to make room."
 
     @property
     def full(self) -> bool:

@@ -1,4 +1,4 @@
-"""Finder: what somebody looks for in the catalogue, what of it a page shows, and what each filter would leave."""
+"""Catalogue search: the query of a catalogue page, the items that it shows, and how many each filter would leave."""
 
 from __future__ import annotations
 
@@ -89,22 +89,22 @@ def _number(text: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise CatalogueError(f"the price {text!r} is no number; write one like 49.90")
+        raise CatalogueError(f"the price {text!r} is not a number; write one like 49.90")
     return number
 
 
-def found(wall: Wall, wanted: Wanted, board: Board) -> dict[str, Any]:
-    """What a page of the catalogue shows; a filter that cannot be is told in its place."""
+def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
+    """What a page of the catalogue shows; a filter that cannot be is told in its place. owner: of photos to show."""
     told = wall.catalogue.items
     try:
         filters, trouble = wanted.filters(), ""
-        rows = _mixed(wall, wall.search(wanted.q, filters))
+        rows = _mixed(wall, wall.search(wanted.q, filters, owner))
     except GoeswithError as error:
         filters, trouble, rows = Filters(), str(error), np.empty(0, np.int64)
-    counts, every = wall.counts(wanted.q, filters), wall.facets()
+    counts, every = wall.counts(wanted.q, filters, owner), wall.facets()
     further = wanted.offset + PAGE < len(rows)
     return {
-        "wanted": wanted, "total": len(told), "found": len(rows), "trouble": trouble,
+        "wanted": wanted, "total": wall.index.size + len(wall.guests_of(owner)), "found": len(rows), "trouble": trouble,
         "items": [item(wall, row) for row in rows[wanted.offset : wanted.offset + PAGE].tolist()],
         "first": wanted.offset == 0,
         "groups": [(name, counts["group"].get(name, 0)) for name, _ in groups_of(every["group"])],

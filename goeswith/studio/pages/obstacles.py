@@ -1,51 +1,51 @@
-"""Obstacles: what keeps a board or an item from a score, in the words of those who look at it: titles, and no ids."""
+"""Obstacles: why a board or an item has no score, in words for people: titles, not ids."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
+from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.views import Item, sentence
 from goeswith.studio.service.catalogue_view import Wall
 
+UNSCORED = {
+    "no_features": "it has no features",
+    "unknown_category": "the model has not learned what the category {category!r} goes with",
+}
+"""Reason of an error → why the item that it speaks of cannot be put into an outfit."""
 
-def called(one: Item) -> str:
+
+def titled(one: Item) -> str:
     """What a sentence calls an item: its title, with the colour where that does not say it."""
     colour = dict(one.facts).get("colour", "")
     return f"“{one.name}”" if colour.lower() in one.name.lower() else f"“{one.name}” ({colour})"
 
 
-def of_item(wall: Wall, one: Item) -> str:
-    """Empty, or why the model cannot judge an item."""
-    row = wall.row(one.id)
-    if not wall.index.scorer.present[row]:
-        return "the model knows nothing of it, for it has no features"
-    if not wall.index.seen(np.array([row]))[0]:
-        return f"the model never learned what the category {one.category!r} goes with"
-    return ""
+def obstacle(wall: Wall, item_ids: Sequence[str]) -> CatalogueError | None:
+    """What keeps some items, or a single one, from an outfit; None where nothing does."""
+    try:
+        wall.stylist.assortment.outfit(item_ids, least=0)
+    except CatalogueError as error:
+        return error
+    return None
 
 
-def of_board(wall: Wall, shown: Sequence[Item]) -> list[str]:
-    """Why an outfit has no score, one sentence for each item or pair that is to blame."""
-    told = [
-        f"There is no score with {called(one)}: {why}. Take it off to go on."
-        for one in shown if (why := of_item(wall, one))
-    ]  # fmt: skip
-    first: dict[int, Item] = {}
-    for one in shown:
-        product = int(wall.index.shelf.products[wall.row(one.id)])
-        if product in first:
-            told.append(f"{called(first[product])} and {called(one)} are variants of one product; keep one of them.")
-        first.setdefault(product, one)
-    return told
+def unscored(error: GoeswithError, one: Item) -> str:
+    """Why the model cannot judge an item; empty where the error is about something else."""
+    return UNSCORED.get(error.reason, "").format(category=one.category)
 
 
-def plainly(message: str, shown: Sequence[Item]) -> str:
-    """A message of the library as a sentence, with titles where it names items of the board by id."""
-    names = {one.id: called(one) for one in shown}
+def in_titles(error: GoeswithError, shown: Sequence[Item]) -> str:
+    """An error as a sentence, with titles for the items of the board that it speaks of."""
+    meant = [one for one in shown if one.id in error.item_ids]
+    if len(meant) == 1 and (why := unscored(error, meant[0])):
+        return f"There is no score with {titled(meant[0])}: {why}. Remove it to continue."
+    if len(meant) == 2 and error.reason == "same_product":
+        return f"{titled(meant[0])} and {titled(meant[1])} are variants of one product; keep one of them."
+    names = {one.id: titled(one) for one in meant}
     ids = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
+    message = str(error)
     if ids:
         message = re.sub(rf"(?<![\w-])(['\"]?)({ids})\1(?![\w-])", lambda found: names[found[2]], message)
     return sentence(message)

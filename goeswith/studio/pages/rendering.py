@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
@@ -56,9 +56,14 @@ async def shown(
     board: Board,
     make: Callable[[Wall], Mapping[str, Any]],
     *,
+    slow: bool = False,
     workers: Workers | None = None,
 ) -> Response:
-    """A page of what `make` finds, which runs in a worker; an error meant for the user is a page too."""
+    """A page of what `make` finds, which runs in a worker; an error meant for the user is a page too.
+
+    Args:
+        slow: that it looks for looks, so that pages that do not must not wait behind it. workers: others than these.
+    """
     shop: Shop = request.app.state.shop
     wall = shop.wall
 
@@ -66,14 +71,14 @@ async def shown(
         return _rendered(request, template, board, make(wall))
 
     try:
-        return HTMLResponse(await (workers or shop.workers).run(made), headers=HEADERS)
+        return HTMLResponse(await (workers or (shop.workers if slow else shop.quick)).run(made), headers=HEADERS)
     except GoeswithError as error:
         return sorry(request, error, board)
 
 
 def is_page(path: str) -> bool:
     """Whether people look at it, so that they are told of an error in a page and not in JSON."""
-    return path.split("/")[1] not in PROGRAMS
+    return path.lstrip("/").split("/")[0] not in PROGRAMS
 
 
 def sorry(request: Request, error: GoeswithError, board: Board | None = None, message: str = "") -> Response:
@@ -83,7 +88,7 @@ def sorry(request: Request, error: GoeswithError, board: Board | None = None, me
         board = Board.of(request.query_params.getlist("on"), request.query_params.getlist("lock"))
     said = message or str(error).removesuffix("; look it up in /v1/items")
     onward = address("/", on=board.on, lock=board.lock), "To the catalogue"
-    heading = "That is not here" if refused.status == 404 else "That did not work"
+    heading = "Not found" if refused.status == 404 else "That did not work"
     return tells(request, heading, said, onward, board, refused.status)
 
 
@@ -117,8 +122,11 @@ def _onward(request: Request, error: Refused) -> str:
     """Where to go on: this machine under its own name, or the page that this was sent from."""
     if error.reason == "unknown_host":
         host, port = request.scope.get("server") or ("127.0.0.1", 80)
-        return f"{request.url.scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
-    before = urlsplit(request.headers.get("referer", ""))
+        return f"{request.scope.get('scheme', 'http')}://{f'[{host}]' if ':' in host else host}:{port}/"
+    try:
+        before = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
     here = before.netloc == request.headers.get("host") and error.reason != "cross_site"
     return inside_studio(f"{before.path}?{before.query}" if before.query else before.path) if here else "/"
 
@@ -126,7 +134,7 @@ def _onward(request: Request, error: Refused) -> str:
 def _rendered(request: Request, template: str, board: Board, told: Mapping[str, Any]) -> str:
     shop: Shop = request.app.state.shop
     common = {
-        "board": board, "here": request.url.path, "theme": _theme(request), "news": _news(shop),
+        "board": board, "here": request.scope["path"], "theme": _theme(request), "news": _news(shop),
         "back": _place(request), "shape": shape(shop.wall),
     }  # fmt: skip
     return templates().get_template(template).render(common | dict(told))
@@ -140,8 +148,10 @@ def _theme(request: Request) -> str:
 
 def _place(request: Request) -> str:
     """Path and query of what is shown, to come back to; what answers a form has no address of its own."""
-    url = request.url
-    return "/" if request.method != "GET" else f"{url.path}?{url.query}" if url.query else url.path
+    if request.method != "GET":
+        return "/"
+    path, query = quote(request.scope["path"]), request.scope.get("query_string", b"").decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _news(shop: Shop) -> str:

@@ -1,4 +1,4 @@
-"""Measuring: what the report page shows of a run: numbers beside floors, how it learned, its best and worst outfits."""
+"""Report: the report page of a run: its numbers beside floors, its training, its best and worst outfits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from goeswith.data.features import load_features
 from goeswith.data.questions import read_questions
 from goeswith.errors import GoeswithError
 from goeswith.evaluate.audit import yardsticks
+from goeswith.evaluate.curves import learning_curves
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
@@ -35,7 +36,7 @@ def page(wall: Wall) -> dict[str, Any]:
     """What is known at once; the numbers come later, see `numbers`."""
     config, info = wall.index.run.config, wall.index.info
     told = [("Model", f"{config['model']}, run {info['model']['title']}"), ("Encoder", config["encoder"])]
-    told += [("Items", f"{len(wall.catalogue):,}")]
+    told += [("Items", f"{wall.index.size:,}")]
     try:
         data = dataset(wall)
         told += [
@@ -49,21 +50,12 @@ def page(wall: Wall) -> dict[str, Any]:
 
 def curve(result: dict[str, Any]) -> dict[str, Any] | None:
     """Validation AUC by epoch as a chart; none where the run does not say."""
-    history = [float(row["valid_auc"]) for row in result.get("history") or [] if "valid_auc" in row]
+    history = [row for row in result.get("history") or [] if "valid_auc" in row]
     if len(history) < 2:
         return None
-    low, high = min(history), max(history)
-    xs = np.linspace(6, WIDTH - 6, len(history))
-    ys = HEIGHT - 14 - (HEIGHT - 28) * (np.array(history) - low) / max(high - low, 1e-9)
-    best = int(np.argmax(history))
-    return {
-        "points": _points(xs, ys), "x": round(float(xs[best]), 1), "y": round(float(ys[best]), 1),
-        "low": f"{low:.3f}", "high": f"{high:.3f}", "best": f"{high:.3f}", "epoch": best + 1, "epochs": len(history),
-    }  # fmt: skip
-
-
-def _points(xs: np.ndarray, ys: np.ndarray) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+    [chart] = learning_curves({"": history}, (WIDTH, HEIGHT), (6, 14))
+    x, y = chart["dot"]
+    return chart | {"x": x, "y": y}
 
 
 @once

@@ -1,4 +1,4 @@
-"""Pages: the studio that the service opens: catalogue, board, quiz, rules, report; plain HTML from templates."""
+"""Routes: the paths of the studio's pages: catalogue, board, quiz, rules, report; HTML from templates."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, address, inside_studio
 from goeswith.studio.pages.catalogue_search import Wanted, found
-from goeswith.studio.pages.obstacles import plainly
+from goeswith.studio.pages.obstacles import titled
 from goeswith.studio.pages.rendering import shown, sorry, tells
 from goeswith.studio.pages.views import items
 from goeswith.studio.service import limits
+from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.owners import Sender, owner_of
+from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
-from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ measurers = Workers("measure", threads=1, seconds=MEASURING)
 """Apart from those that answer: whoever waits for the numbers of a report keeps nobody else waiting."""
 PHOTOS = 60
 """Uploaded items that the form for one more shows."""
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=FileRoute)
 
 Ids = Annotated[list[str], Query(max_length=limits.ITEMS)]
 
@@ -48,18 +50,22 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
     except GoeswithError as error:
         log.warning("the newer index cannot be opened: %s", error)
         return sorry(request, error, message="the newer index cannot be opened; the old one is kept")
-    if not lost:
+    if lost is None:
         return RedirectResponse(back, 303)
-    said = plainly(lost, items(before, list(before.guests)))
+    mine = [item_id for item_id in before.guests_of(owner_of(request)) if item_id in lost.item_ids]
+    if not mine:
+        return RedirectResponse(back, 303)
+    named = ", ".join(map(titled, items(before, mine)))
+    said = f"The new index cannot take some of your photos, so they were dropped: {named}."
     return tells(request, "The new catalogue is open", said, (back, "Go on"), Board())
 
 
 @router.get("/")
 async def catalogue(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """The catalogue, page by page."""
-    wanted, board = Wanted.of(request.query_params), Board.of(on, lock)
+    wanted, board, owner = Wanted.of(request.query_params), Board.of(on, lock), owner_of(request)
     return await shown(
-        request, "wall.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board)
+        request, "wall.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
     )
 
 
@@ -74,8 +80,8 @@ async def tray(request: Request, on: Ids = [], lock: Ids = [], toggle: str = "")
 @router.get("/item")
 async def one(request: Request, item: str, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """One item, and what could stand in its place."""
-    board = Board.of(on, lock)
-    return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item))
+    board, owner = Board.of(on, lock), owner_of(request)
+    return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item, owner))
 
 
 @router.get("/board")
@@ -99,27 +105,30 @@ async def more(request: Request, on: Ids = [], lock: Ids = [], swap: str = "") -
     """What goes with the board, or instead of one of its items."""
     there = Board.of(on, lock)
     make = offers.instead if swap in there.on else offers.beside
-    return await shown(request, "more.html", there, lambda wall: make(wall, there, swap))
+    return await shown(request, "more.html", there, lambda wall: make(wall, there, swap), slow=True)
 
 
 @router.get("/board/offer")
 async def offer(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """The one swap that helps most."""
     there = Board.of(on, lock)
-    return await shown(request, "offer.html", there, lambda wall: offers.offer(wall, there))
+    return await shown(request, "offer.html", there, lambda wall: offers.offer(wall, there), slow=True)
 
 
 @router.get("/upload")
 async def upload(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
     """A form for a photo of one's own."""
-    there = Board.of(on, lock)
-    return await shown(request, "upload.html", there, lambda wall: _form(wall, there))
+    there, sender = Board.of(on, lock), Sender(request)
+    answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, sender.owner))
+    return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
 
-def _form(wall: Wall, board: Board, trouble: str = "", category: str = "", title: str = "") -> dict[str, Any]:
+def _form(
+    wall: Wall, board: Board, owner: str, trouble: str = "", category: str = "", title: str = ""
+) -> dict[str, Any]:
     """The form with what was written into it, and the photos that are there already, the latest first."""
     return verdicts.tray(wall, board) | {
-        "photos": items(wall, list(wall.guests)[::-1][:PHOTOS]),
+        "photos": items(wall, wall.guests_of(owner)[::-1][:PHOTOS]),
         "categories": sorted(wall.facets()["category"]), "wrong": trouble, "category": category, "title": title,
         "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES,
     }  # fmt: skip
@@ -136,16 +145,27 @@ async def uploaded(
 ) -> Response:
     """The photo becomes an item, and goes on the board."""
     shop: Shop = request.app.state.shop
-    there, data, kind = Board.of(on, lock), await picture.read(), picture.content_type
+    there, sender = Board.of(on, lock), Sender(request)
     try:
-        item_id = await shop.workers.run(lambda: shop.add(read_upload(data, kind), category=category, title=title))
+        item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
     except GoeswithError as error:
-        trouble = str(error)
-        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, trouble, category, title))
-        answer.status_code = 422
-        return answer
+        told = sender.owner, str(error), category, title
+        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *told))
+        answer.status_code = as_refused(error).status
+        return sender.remember(answer)
     path = address("/board", on=there.on, lock=there.lock, waits=item_id) if there.full else there.plus(item_id).url
-    return RedirectResponse(path, 303)
+    return sender.remember(RedirectResponse(path, 303))
+
+
+@router.post("/upload/delete")
+async def deleted(request: Request, item: Annotated[str, Form()], back: Annotated[str, Form()] = "/upload") -> Response:
+    """Forget a photo of one's own."""
+    shop: Shop = request.app.state.shop
+    try:
+        await shop.remove(item, owner_of(request))
+    except GoeswithError as error:
+        return sorry(request, error)
+    return RedirectResponse(inside_studio(back), 303)
 
 
 @router.post("/board/save")
@@ -159,7 +179,7 @@ async def save(
     there = Board.of(on, lock)
     file = request.app.state.feedback or shop.path.parent / "feedback.jsonl"
     try:
-        outfit_id = await shop.workers.run(verdicts.save, shop.wall, there, file)
+        outfit_id = await shop.quick.run(verdicts.save, shop.wall, there, file)
     except GoeswithError as error:
         trouble = str(error)
         return await shown(request, "board.html", there, lambda wall: verdicts.table(wall, there, trouble=trouble))
@@ -176,7 +196,7 @@ async def quiz_page(
     if seed < 0:
         return RedirectResponse(address("/quiz", seed=secrets.randbelow(10**6), on=there.on, lock=there.lock), 303)
     return await shown(
-        request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice)
+        request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
     )
 
 
@@ -202,7 +222,7 @@ async def rules_page(
         kept = draft if trouble else dict.fromkeys(draft, "")
         return told | {"draft": kept, "trouble": trouble or told["trouble"]}
 
-    return await shown(request, "rules.html", there, make)
+    return await shown(request, "rules.html", there, make, slow=True)
 
 
 @router.get("/report")

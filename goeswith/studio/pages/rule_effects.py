@@ -1,4 +1,4 @@
-"""Effects: what rules change: over hidden bottoms of validation outfits in numbers, and on a few to look at."""
+"""Rule effects: what rules change: in numbers over hidden bottoms of validation outfits, and on a few examples."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import DataError
-from goeswith.rules.rules import BOTTOM, TOP, Matches, match
+from goeswith.rules.rules import Matches, match
 from goeswith.studio.pages.rule_switches import Switched
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import Wall, once
@@ -43,14 +44,14 @@ def asked_of(wall: Wall) -> Asked:
     data, place_of = dataset(wall), wall.index.shelf.place
     groups = wall.catalogue.items["group"].fill_null("").to_numpy()
     present = wall.index.scorer.present
-    able = np.flatnonzero(np.isin(groups[: wall.index.size], BOTTOM) & present[: wall.index.size])
+    able = np.flatnonzero(np.isin(groups[: wall.index.size], RULE_BOTTOM) & present[: wall.index.size])
     chance = np.random.default_rng(0)
     contexts, candidates = [], []
     for place in chance.permutation(np.flatnonzero(data.outfits.splits == "valid")).tolist():
         rows = np.array([place_of.get(one, -1) for one in outfit_ids(data, place)])
-        if (rows < 0).any() or not present[rows].all() or not np.isin(groups[rows], TOP).any():
+        if (rows < 0).any() or not present[rows].all() or not np.isin(groups[rows], RULE_TOP).any():
             continue
-        bottoms = rows[np.isin(groups[rows], BOTTOM)]
+        bottoms = rows[np.isin(groups[rows], RULE_BOTTOM)]
         others = np.setdiff1d(able[groups[able] == groups[bottoms[0]]], rows) if len(bottoms) else bottoms
         if len(others) >= CANDIDATES - 1:
             candidates.append([bottoms[0], *chance.choice(others, CANDIDATES - 1, replace=False)])
@@ -58,7 +59,7 @@ def asked_of(wall: Wall) -> Asked:
         if len(contexts) == ASKED:
             break
     if not contexts:
-        raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules speak of such pairs only")
+        raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules apply only to such pairs")
     width = max(map(len, contexts))
     mask = np.arange(width) < np.array([len(rows) for rows in contexts])[:, None]
     context = np.zeros(mask.shape, np.int64)
@@ -129,7 +130,7 @@ def _board(
     decided = np.flatnonzero(fired[at].any(axis=0) & ~fired[at].all(axis=0))
     order = np.argsort(-q[at], kind="stable").tolist()
     return {
-        "top": item(wall, int(rows[np.isin(groups, TOP)][0])),
+        "top": item(wall, int(rows[np.isin(groups, RULE_TOP)][0])),
         "rules": [str(there.rules[place]) for place in decided.tolist()],
         "candidates": [
             {

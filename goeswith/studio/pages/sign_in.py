@@ -1,9 +1,8 @@
-"""Door: how a person with the token gets in: a form asks for it once, and a cookie tells that it was right."""
+"""Sign-in: a form asks a person for the token once, and a cookie remembers that it was right."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from urllib.parse import parse_qsl
@@ -16,9 +15,6 @@ from goeswith.studio.pages.board import inside_studio
 from goeswith.studio.pages.rendering import kept_out
 from goeswith.studio.service.limits import COOKIE_SECONDS
 from goeswith.studio.service.refusals import Refused
-
-PATH = "/enter"
-"""Where the form is, and where it is sent."""
 
 
 class Door:
@@ -44,7 +40,7 @@ class Door:
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         back = inside_studio(form.get("back", ""))
         if not _same(form.get("token", ""), self.token):
-            wrong = Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
+            wrong = Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")
             return kept_out(request, wrong, back)
         answer = RedirectResponse(back, 303)
         answer.set_cookie(
@@ -61,7 +57,7 @@ def _given(authorization: str) -> str:
         return given
     try:
         return base64.b64decode(given, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or letters beyond ASCII
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Verdicts: what the pages say of a board: its score, the lines between its items, and why."""
+"""Verdicts: what the pages show of a board: its score, the lines between its items, and the reasons."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from goeswith.errors import GoeswithError
+from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
-from goeswith.studio.pages import obstacles
 from goeswith.studio.pages.board import Board, Drawing, address, draw
-from goeswith.studio.pages.views import Item, item, items, score, verdict
+from goeswith.studio.pages.obstacles import in_titles
+from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.feedback import keep
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -45,14 +45,14 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
 
 def judged(wall: Wall, shown: Sequence[Item]) -> tuple[Look | None, str]:
     """The look of two items or more, or why there is none."""
-    if found := obstacles.of_board(wall, shown):
-        return None, " ".join(found)
-    if len(shown) < 2:
-        return None, ""
+    ids = [one.id for one in shown]
     try:
-        return wall.stylist.judge([one.id for one in shown]), ""
-    except GoeswithError as error:
-        return None, obstacles.plainly(str(error), shown)
+        if len(ids) > 1:
+            return wall.stylist.judge(ids), ""
+        wall.stylist.assortment.outfit(ids, least=0)
+    except CatalogueError as error:
+        return None, in_titles(error, shown)
+    return None, ""
 
 
 def table(
@@ -98,10 +98,8 @@ def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
     pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
     names = {one.id: one.name for one in shown}
-    number = found.look.score  # the sentence has it with fewer digits than the page beside it
-    sentence = found.sentence.replace(f"score of {number:.1f}", f"score of {score(number)}")
     return {
-        "sentence": sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
         "rows": _bars([one.name for one in shown], found.contributions),
         "masks": [] if found.attributes is None else _bars(
             [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes

@@ -1,4 +1,4 @@
-"""Views: items, numbers and what is looked for, as the pages show them."""
+"""Views: items, numbers and queries as the pages show them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.pictures import open_picture
 from goeswith.shop.stylist import Look
+from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import Wall, image_path, once
 from goeswith.studio.service.thumbnails import inside
 
@@ -88,11 +89,6 @@ def percent(share: float | None) -> str:
 def price(number: float) -> str:
     """A price; the catalogue says no currency."""
     return f"{number:,.2f}"
-
-
-def score(number: float) -> str:
-    """A score with as many digits as tell outfits apart."""
-    return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
 
 
 def signed(number: float) -> str:

@@ -1,4 +1,4 @@
-"""Docs: Swagger UI over the OpenAPI schema, its script and style served from here and from nowhere else."""
+"""API docs: Swagger UI over the OpenAPI schema; its script and style are served from here and nowhere else."""
 
 from __future__ import annotations
 

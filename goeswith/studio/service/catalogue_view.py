@@ -1,14 +1,14 @@
-"""Wall: the catalogue of one open index as it is shown: its items, words to find them by, and their pictures."""
+"""Catalogue view: the catalogue of the open index as pages show it: items, words to find them by, pictures."""
 
 from __future__ import annotations
 
 import functools
 import io
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -38,12 +38,13 @@ KEPT = 64
 
 @dataclass(frozen=True)
 class Guest:
-    """An uploaded item. picture: JPEG, as it is kept. version: changes with the picture."""
+    """An uploaded item. picture: JPEG, as it is kept. sent: checksum of what was uploaded. owner: see `owners`."""
 
     picture: bytes
     category: str
     title: str
-    version: str
+    sent: str
+    owner: str
 
 
 class Wall:
@@ -60,16 +61,14 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
-        self._counted: dict[tuple[str, Filters, int], dict[str, dict[str, int]]] = {}
-        self._facets: tuple[Catalogue | None, dict[str, dict[str, int]]] = (None, {})
-        self._texts = pl.Series("text", [], dtype=pl.String)
+        self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
 
     @property
     def catalogue(self) -> Catalogue:
         """The items, the uploaded ones last."""
         return self.index.catalogue
 
-    def row(self, item_id: str, status: int = 404) -> int:
+    def row(self, item_id: str) -> int:
         """Catalogue row of an item.
 
         Raises:
@@ -77,8 +76,18 @@ class Wall:
         """
         found = self.index.shelf.place.get(item_id)
         if found is None:
-            raise Refused(status, "unknown_item", f"the catalogue has no item {item_id!r}; look it up in /v1/items")
+            raise _unknown(item_id)
         return found
+
+    def seen_row(self, item_id: str, owner: str) -> int:
+        """The same for whoever may see it: a photo is there for its owner alone."""
+        if item_id in self.guests and self.guests[item_id].owner != owner:
+            raise _unknown(item_id)
+        return self.row(item_id)
+
+    def guests_of(self, owner: str) -> list[str]:
+        """Ids of the photos of an owner, the latest last."""
+        return [item_id for item_id, guest in self.guests.items() if guest.owner == owner]
 
     def item(self, row: int) -> dict[str, Any]:
         """All that is known of an item; ``image`` is the path of its picture in the service."""
@@ -87,20 +96,23 @@ class Wall:
         here = {"image": image_path(item_id), "guest": item_id in self.guests}
         return told | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
 
-    def search(self, words: str, filters: Filters) -> np.ndarray:
-        """Rows (n,) of the items that have all the words and pass the filters, in the order of the catalogue."""
-        catalogue = self.catalogue
-        return np.flatnonzero(filters.rows(catalogue) & self._having(words, catalogue))
+    def search(self, words: str, filters: Filters, owner: str = "") -> np.ndarray:
+        """Rows (n,) of the items that have all the words and pass the filters, in the order of the catalogue.
 
-    def counts(self, words: str, filters: Filters) -> dict[str, dict[str, int]]:
+        Of uploaded items they are the owner's.
+        """
+        catalogue = self.catalogue
+        return np.flatnonzero(filters.rows(catalogue) & self._having(words, catalogue, owner))
+
+    def counts(self, words: str, filters: Filters, owner: str = "") -> dict[str, dict[str, int]]:
         """Column of `FACETS` → value → how many items it would show beside the words and all the other filters.
 
         Values that would show none are left out. The latest answers are kept: a wall is asked for page by page.
         """
         catalogue = self.catalogue
-        key = words.lower(), filters, len(catalogue)
+        key = words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""
         if key not in self._counted:
-            having, told = self._having(words, catalogue), shelf(catalogue)
+            having, told = self._having(words, catalogue, owner), shelf(catalogue)
             others = {column: replace(filters, **{name: ()}) for name, column in COLUMN_OF.items()}  # type: ignore[arg-type]
             counted = {name: _left(told, name, others[name], having) for name in FACETS}
             while len(self._counted) >= KEPT:
@@ -108,33 +120,32 @@ class Wall:
             self._counted[key] = counted
         return self._counted[key]
 
-    def _having(self, words: str, catalogue: Catalogue) -> np.ndarray:
-        """Which items have all the words (U,)."""
-        texts, having = self._texts_of(catalogue), np.ones(len(catalogue), bool)
+    def _having(self, words: str, catalogue: Catalogue, owner: str) -> np.ndarray:
+        """Which items have all the words, and may be seen (U,)."""
+        having = np.arange(len(catalogue)) < self.index.size
+        having[[row for one in self.guests_of(owner) if (row := shelf(catalogue).place.get(one)) is not None]] = True
+        texts = pl.concat([self._texts, _texts(catalogue.items[self.index.size :])]) if words.strip() else self._texts
         for word in words.lower().split():
             having &= texts.str.contains(word, literal=True).to_numpy()
         return having
 
-    def _texts_of(self, catalogue: Catalogue) -> pl.Series:
-        """What each item says, in small letters (U,)."""
-        known = self._texts
-        if len(known) < len(catalogue):
-            said = pl.concat_str([pl.col(name) for name in SEARCHED], separator=" ", ignore_nulls=True)
-            new = catalogue.items[len(known) :].select(text=said.str.to_lowercase())["text"]
-            known = self._texts = pl.concat([known, new])
-        return known[: len(catalogue)]
+    @functools.cached_property
+    def _texts(self) -> pl.Series:
+        """What each of the catalogue's own items says."""
+        return _texts(self.catalogue.items[: self.index.size])
 
     def facets(self) -> dict[str, dict[str, int]]:
-        """How many items have each value of each column of `FACETS`, most first."""
-        catalogue = self.catalogue
-        if self._facets[0] is not catalogue:
-            self._facets = catalogue, {name: _counts(catalogue.items[name]) for name in FACETS}
-        return self._facets[1]
+        """How many of the catalogue's own items have each value of each column of `FACETS`, most first."""
+        return self._facets
+
+    @functools.cached_property
+    def _facets(self) -> dict[str, dict[str, int]]:
+        return {name: _counts(self.catalogue.items[: self.index.size][name]) for name in FACETS}
 
     def version(self, item_id: str) -> str:
         """Changes when the picture of an item does."""
         row = self.row(item_id)
-        return self.guests[item_id].version if item_id in self.guests else thumbnails.version_of(self._file(row))
+        return self.guests[item_id].sent[:16] if item_id in self.guests else thumbnails.version_of(self._file(row))
 
     def thumbnail(self, item_id: str, side: int) -> bytes:
         """A small picture of an item.
@@ -153,42 +164,71 @@ class Wall:
     def _file(self, row: int) -> Path | None:
         return thumbnails.inside(self.index.images, self.catalogue.items["image"][row])
 
-    def add(self, picture: Image.Image, *, category: str, title: str = "") -> str:
-        """Take in an uploaded item; returns its id.
+    def find(self, sent: str, category: str, title: str, owner: str) -> str | None:
+        """Id of a photo that its owner has uploaded already, as the same."""
+        told = sent, category, title, owner
+        each = ((g.sent, g.category, g.title, g.owner) for g in self.guests.values())
+        return next((item_id for item_id, one in zip(self.guests, each, strict=True) if one == told), None)
+
+    def add(self, picture: Image.Image, sent: str, *, category: str, title: str = "", owner: str) -> str:
+        """Take in an uploaded item; returns its id, which nobody can guess.
 
         Raises:
-            Refused: there are too many already, or the model does not know what to do with it.
+            Refused: there are too many already. CatalogueError: see `Index.add`.
         """
         if len(self.guests) >= GUESTS:
-            raise Refused(409, "too_many_guests", f"{GUESTS} uploaded items are kept, no more; start the service anew")
-        if category not in self.index.catalogue.categories:
-            raise Refused(422, "unknown_category", f"no item has the category {category!r}; take one of /v1/facets")
-        item_id = self.index.add(picture, category=category, title=title)
+            raise Refused(409, "too_many_guests", f"{GUESTS} uploaded items is the limit; restart the service")
+        item_id = f"guest-{secrets.token_urlsafe(12)}"
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
-        data = written.getvalue()
-        self.guests[item_id] = Guest(data, category, title, sha256(data).hexdigest()[:16])
+        self._take(item_id, picture, Guest(written.getvalue(), category, title, sent, owner))
         return item_id
 
-    def welcome(self, guests: dict[str, Guest]) -> str:
-        """Take over the guests of the wall before, as long as each can keep its id.
+    def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
+        self.index.add(picture, category=guest.category, title=guest.title, item_id=item_id)
+        self.guests = {**self.guests, item_id: guest}  # whoever goes through them meanwhile has the old ones
+        self._counted = {}
+
+    def remove(self, item_id: str, owner: str) -> None:
+        """Forget an uploaded item.
+
+        Raises:
+            Refused: there is none of the owner's.
+        """
+        if item_id not in self.guests_of(owner):
+            raise _unknown(item_id)
+        self.index.remove(item_id)
+        self.guests = {one: guest for one, guest in self.guests.items() if one != item_id}
+        self._counted = {}
+
+    def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
+        """Take over the guests of the wall before, by their ids.
 
         Returns:
-            Empty, or one sentence: which of them are gone and why.
+            None, or an error: which of them are gone and why.
         """
+        gone: dict[str, str] = {}
         for item_id, guest in guests.items():
             try:
-                again = self.add(Image.open(io.BytesIO(guest.picture)), category=guest.category, title=guest.title)
-                why = "another item has its id"
+                self._take(item_id, Image.open(io.BytesIO(guest.picture)), guest)
             except GoeswithError as error:
-                again, why = "", str(error)
-            if again != item_id:
-                self.guests.pop(again, None)
-                gone = ", ".join([*guests][len(self.guests) :])
-                lost = f"uploaded items are gone, for the new index does not take {item_id} ({why}): {gone}"
-                log.warning("%s", lost)
-                return lost
-        return ""
+                gone[item_id] = str(error)
+        if not gone:
+            return None
+        lost = f"the new index cannot take these uploaded items ({next(iter(gone.values()))}): {', '.join(gone)}"
+        log.warning("%d uploaded items are gone: %s", len(gone), next(iter(gone.values())))
+        return CatalogueError(lost, reason="lost", item_ids=[*gone])
+
+
+def _unknown(item_id: str) -> Refused:
+    told = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
+    return Refused(404, "unknown_item", told, [item_id])
+
+
+def _texts(items: pl.DataFrame) -> pl.Series:
+    """What items say, in small letters (n,)."""
+    said = pl.concat_str([pl.col(name) for name in SEARCHED], separator=" ", ignore_nulls=True)
+    return items.select(text=said.str.to_lowercase())["text"]
 
 
 def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Collection, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock
 
 from goeswith.errors import DataError
 from goeswith.files import fresh_file
@@ -34,8 +34,7 @@ def keep(path: Path, item_ids: Sequence[str], **told: Any) -> str:
         raise DataError(f"an outfit of {len(item_ids)} item(s) cannot be saved; it needs two or more")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(path.with_name(f".{path.name}.lock")), open(path, "a+b") as file:
             file.seek(0)
             before = file.read()
             outfit_id = f"saved-{len(before.splitlines()) + 1}"
@@ -94,7 +93,7 @@ def write_outfits(path: Path, out: Path, known: Collection[str] | None = None) -
     """
     if out.exists():
         raise DataError(
-            f"{out} exists and may hold outfits of your own; choose another --out, such as "
+            f"{out} exists and may contain your own outfits; choose another --out, such as "
             f"{out.with_name('saved.csv') if out.name != 'saved.csv' else out.with_name('saved-2.csv')}, or remove it"
         )
     saved, broken = kept(path)
@@ -111,7 +110,9 @@ def write_outfits(path: Path, out: Path, known: Collection[str] | None = None) -
             continue
         seen.add(frozenset(ids))
         if odd := next((one for one in ids if ";" in one), None):
-            raise DataError(f"{path}: item id {odd!r} holds a ';', which parts items in the table; rename the item")
+            raise DataError(
+                f"{path}: item id {odd!r} contains a ';', which separates items in the table; rename the item"
+            )
         rows.append({"outfit_id": told["outfit_id"], "item_ids": ";".join(ids), "source": "studio"})
     if not rows:
         raise DataError(f"{path} has no outfit that can be used ({broken} broken lines); save one in the studio first")

@@ -1,12 +1,18 @@
 """Limits: how much one request, and all of them together, may ask of the service."""
 
 # Sizes
-BODY_BYTES = 1 << 20
-"""Of a JSON body."""
+LOGIN_BYTES = 4 << 10
+"""Of the form with the token, which anybody may send."""
+FORM_BYTES = 64 << 10
+"""Of any other form without a file."""
+BODY_BYTES = 256 << 10
+"""Of a JSON body; what it says is checked on the event loop."""
 UPLOAD_BYTES = 12 << 20
 """Of an upload: the picture and the form around it."""
-UPLOAD_PIXELS = 40_000_000
-"""Of an uploaded picture once it is decoded; more is a decompression bomb or no photo."""
+UPLOAD_PIXELS = 50_000_000
+"""Of an uploaded picture, as its head says; more is a decompression bomb or no photo."""
+DECODED_PIXELS = 16_000_000
+"""Of them that are decoded; a large JPEG is decoded at a fraction of its size."""
 GUEST_SIDE = 768
 """Pixels along the longer side of an uploaded picture as it is kept; encoders look at less."""
 THUMBNAIL_SIDES = (96, 192, 384, 768)
@@ -33,18 +39,32 @@ PAGE = 200
 """Items on one page of the catalogue."""
 GUESTS = 500
 """Uploaded items that are kept at once."""
+UNFINISHED = 64
+"""Bodies of one kind that are being received at once; one more is told to come back."""
+UPLOADS = 8
+"""Uploads that are being received at once, and as many that wait to be decoded."""
+DECODERS = 1
+"""Threads that decode and encode uploads: each may need some hundred megabytes for the moment."""
 WAITING = 256
 """Requests that compute or wait for it; one more is told to come back."""
 CONNECTIONS = 1024
 """Open at once, requests and idle ones; one more is told 503."""
+ADDRESS_CONNECTIONS = 256
+"""Open at once from one address; one more is told 503. A proxy is one address."""
 WORKERS = 4
 """Threads that compute; thumbnails have as many of their own."""
 
 # Times
 ANSWER_SECONDS = 30.0
 """To compute an answer; then the client is told that it was too much, and may ask for less."""
-BODY_SECONDS = 30.0
+HEAD_SECONDS = 10.0
+"""For the head of a request to arrive."""
+LOGIN_SECONDS = 5.0
+"""For the form with the token to arrive."""
+BODY_SECONDS = 10.0
 """For a request to arrive whole."""
+UPLOAD_SECONDS = 30.0
+"""The same for an upload."""
 BATCH_SECONDS = 0.0
 """That a request to score waits for others to be scored with, beside the call under way. 2 ms made one client wait
 three times as long, and 16 clients were no quicker: requests gather while a call computes (benchmarks/service.py)."""
@@ -53,7 +73,9 @@ BATCH_OUTFITS = 1024
 RELOAD_SECONDS = 900.0
 """To open an index that was put in place of the one that answers."""
 GOODBYE_SECONDS = 10
-"""For answers under way when the service is told to stop."""
+"""After which the service has stopped when it is told to; answers under way have most of it."""
+LOG_LINES = 60
+"""In a minute; whoever sends rubbish must not fill a disk."""
 RETRY_SECONDS = 1
 """After which a client that was told to come back should."""
 

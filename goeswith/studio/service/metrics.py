@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from goeswith.studio.service.shared import Shop
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"})
+"""That have a series of their own: anybody can invent more."""
+HUNG_UP = 499
+"""Counted as the status of requests whose clients did not wait for one."""
 OUTFITS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -30,10 +34,10 @@ class Metrics:
         self.outfits = Histogram(
             "goeswith_batch_outfits", "Outfits scored in one call.", buckets=OUTFITS, registry=self.registry
         )
-        self._watch("goeswith_items", "Items of the catalogue, uploaded ones too.", lambda: len(shop.catalogue))
+        self._watch("goeswith_items", "Items of the catalogue.", lambda: shop.index.size)
         self._watch("goeswith_guests", "Uploaded items.", lambda: len(shop.guests))
-        self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.bytes)
-        self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.workers.busy)
+        self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.pictures.currsize)
+        self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.busy)
         shop.batcher.told = self.outfits.observe
 
     def _watch(self, name: str, text: str, value: object) -> None:
@@ -55,7 +59,7 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status, start = 500, time.perf_counter()
+        status, start = HUNG_UP, time.perf_counter()
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -67,5 +71,6 @@ class Measured:
             await self.app(scope, receive, watched)
         finally:
             path = getattr(scope.get("route"), "path", "other")  # the template: ids would make endless series
-            self.metrics.requests.labels(scope["method"], path, status).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.requests.labels(method, path, status).inc()
             self.metrics.seconds.labels(path).observe(time.perf_counter() - start)

@@ -2,95 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from goeswith import Filters, Index
-from goeswith.errors import CatalogueError, GoeswithError
-from goeswith.studio.service.limits import RETRY_SECONDS
+from goeswith.errors import GoeswithError
+
+STATUS = {"too_many_guests": 409}
+"""Of errors of the library; 422 for all others."""
+HEADERS = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}}
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+"""Sent with every answer: a script in a title stays text, and nothing is loaded from another host."""
 
 
 class Refused(GoeswithError):
     """A request that is not answered: the HTTP status, a reason for programs, and one sentence for people."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.reason = status, reason
+    def __init__(self, status: int, reason: str, message: str, item_ids: Sequence[str] = ()) -> None:
+        super().__init__(message, reason=reason, item_ids=item_ids)
+        self.status = status
 
 
-@contextmanager
-def because(reason: str) -> Iterator[None]:
-    """Errors of the library with a reason that programs can read."""
-    try:
-        yield
-    except CatalogueError as error:
-        raise Refused(422, reason, str(error)) from None
+def stopping() -> Refused:
+    """Of a service that is being stopped."""
+    return Refused(503, "stopping", "the service is stopping; try again when it is back")
 
 
 def as_refused(error: GoeswithError) -> Refused:
     """An error of the library as an answer."""
-    return error if isinstance(error, Refused) else Refused(422, "no_answer", str(error))
+    if isinstance(error, Refused):
+        return error
+    return Refused(STATUS.get(error.reason, 422), error.reason or "no_answer", str(error), error.item_ids)
 
 
 def in_json(error: Refused) -> JSONResponse:
-    """What programs are told: ``{"error": {"reason": ..., "message": ...}}``."""
-    headers = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}, 503: {"Retry-After": str(RETRY_SECONDS)}}
-    body = {"error": {"reason": error.reason, "message": str(error)}}
-    return JSONResponse(body, error.status, headers=headers.get(error.status))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What an answer depends on. least: items that each outfit needs. locked: those of them that must stay."""
-
-    outfits: Sequence[Sequence[str]]
-    least: int = 1
-    filters: Filters | None = None
-    slots: Sequence[str] = ()
-    locked: Sequence[str] = ()
-    budget: float | None = None
-
-
-def refused(error: CatalogueError, index: Index, asked: Asked) -> Refused:
-    """The stylist's error with its reason: the first check that does not hold."""
-    found = (reason for outfit in asked.outfits for reason in _of_outfit(index, outfit, asked.least))
-    reason = next(found, "") or next(_of_rest(index, asked, str(error)), "no_answer")
-    return Refused(422, reason, str(error))
-
-
-def _of_outfit(index: Index, outfit: Sequence[str], least: int) -> Iterator[str]:
-    shelf = index.shelf
-    if len(outfit) < least:
-        yield "too_few_items"
-    if any(item_id not in shelf.place for item_id in outfit):
-        yield "unknown_item"
-        return
-    rows = shelf.rows(outfit)
-    if len(set(shelf.products[rows].tolist())) < len(rows):
-        yield "same_product"
-    if not index.scorer.present[rows].all():
-        yield "no_features"
-    if not index.seen(rows).all():
-        yield "unknown_category"
-
-
-def _of_rest(index: Index, asked: Asked, said: str) -> Iterator[str]:
-    if any(item_id not in index.shelf.place for item_id in asked.locked):
-        yield "unknown_item"
-    known = {name for column in ("category", "group") for name in index.shelf.codes(column)[1]}
-    if not known.issuperset(asked.slots):
-        yield "unknown_slot"
-    try:
-        if asked.filters is not None:
-            asked.filters.rows(index.catalogue)
-    except CatalogueError:
-        yield "bad_filters"
-    if "filters contradict" in said:  # the slot, which the filters know nothing of
-        yield "bad_filters"
-    if asked.budget is not None and "budget" in said:
-        yield "budget_too_small"
-    if "never saw" in said:
-        yield "unknown_category"
+    """What programs are told: a problem document (RFC 9457) with the reason and the items that are meant."""
+    body = {
+        "type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status, "detail": str(error),
+        "reason": error.reason, "item_ids": error.item_ids,
+    }  # fmt: skip
+    return JSONResponse(body, error.status, HEADERS.get(error.status), "application/problem+json")

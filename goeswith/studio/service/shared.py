@@ -1,24 +1,23 @@
-"""Shop: what all requests share: the open index with its stylist, thumbnails, threads, and what scores in batches."""
+"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, and batched scoring."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from PIL import Image
-
-from goeswith.data.catalogue import Catalogue
-from goeswith.errors import CatalogueError, DataError, GoeswithError
+from goeswith.errors import DataError, GoeswithError
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Look, Stylist
 from goeswith.studio.service import thumbnails
 from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
-from goeswith.studio.service.limits import RELOAD_SECONDS
-from goeswith.studio.service.refusals import Asked, Refused, refused
+from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS
+from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
 T = TypeVar("T")
@@ -35,8 +34,11 @@ class Shop:
         self.path = Path(path)
         self.wall = Wall(self.path)
         self.small = thumbnails.Thumbnails()
-        self.workers, self.picture_workers = Workers("answer"), Workers("picture")
-        self.batcher = Batcher(self.workers, lambda outfits: self.stylist.judge_many(outfits))
+        self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
+        self.scoring = Workers("score", threads=1)
+        self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
+        self.opening = Workers("open", threads=1, seconds=RELOAD_SECONDS)
+        self.batcher = Batcher(self.scoring, lambda outfits: self.stylist.judge_many(outfits))
         self.changing = threading.Lock()  # one upload or reload at a time
 
     @property
@@ -48,11 +50,6 @@ class Shop:
     def stylist(self) -> Stylist:
         """The stylist over it."""
         return self.wall.stylist
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Its items, the uploaded ones last."""
-        return self.wall.catalogue
 
     @property
     def guests(self) -> dict[str, Guest]:
@@ -76,31 +73,21 @@ class Shop:
         """Looks of outfits, scored in one call with what others ask at the same moment.
 
         Raises:
-            Refused: the stylist has no answer, see `goeswith.studio.service.refusals`, or there is too much to do.
+            CatalogueError: the stylist has no answer. Refused: there is too much to do.
         """
-        index = self.index
-        try:
-            return await self.batcher.judge(outfits)
-        except CatalogueError as error:
-            raise await self.workers.run(refused, error, index, Asked(outfits, least=2)) from None
+        return await self.batcher.judge(outfits)
 
-    async def ask(self, call: Callable[[Stylist], T], asked: Asked) -> T:
-        """What `call` asks of the stylist, from a thread; `asked` says what the answer depends on.
+    async def ask(self, call: Callable[[Stylist], T]) -> T:
+        """What `call` asks of the stylist, from a thread.
 
         Raises:
-            Refused: see `judge`.
+            CatalogueError, Refused: see `judge`.
         """
-        return await self.workers.run(self._ask, call, asked)
+        return await self.workers.run(lambda: call(self.stylist))
 
-    def _ask(self, call: Callable[[Stylist], T], asked: Asked) -> T:
-        stylist = self.stylist
-        try:
-            return call(stylist)
-        except CatalogueError as error:
-            raise refused(error, stylist.index, asked) from None
-
-    def picture_version(self, item_id: str, side: int) -> str:
-        """What names a thumbnail as it is now, for ETag; raises Refused where there is no such item."""
+    def picture_version(self, item_id: str, side: int, owner: str) -> str:
+        """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
+        self.wall.seen_row(item_id, owner)
         return f"{self.wall.version(item_id)}-{thumbnails.side_of(side)}"
 
     def thumbnail(self, item_id: str, side: int) -> tuple[bytes, bool]:
@@ -115,35 +102,63 @@ class Shop:
         except DataError:
             return thumbnails.placeholder(side), False
 
-    def add(self, picture: Image.Image, *, category: str, title: str = "") -> str:
-        """Take in an uploaded item; returns its id. See `Wall.add`."""
-        with self.changing:
-            return self.wall.add(picture, category=category, title=title)
+    async def add(self, data: bytes, *, category: str, title: str, owner: str) -> str:
+        """Take in an uploaded picture; returns its id. The same one, sent again, is the item that it is already.
 
-    async def reload(self) -> str:
+        Raises:
+            Refused, CatalogueError: it is no picture, cannot be taken, or there is too much to do.
+        """
+
+        def taken() -> str:
+            sent = sha256(data).hexdigest()
+            with self.changing:
+                known = self.wall.find(sent, category, title, owner)
+                return known or self.wall.add(read_upload(data), sent, category=category, title=title, owner=owner)
+
+        return await self.uploading.run(taken)
+
+    async def remove(self, item_id: str, owner: str) -> None:
+        """Forget an uploaded item; raises Refused where there is none of the owner's."""
+
+        def gone() -> None:
+            with self.changing:
+                self.wall.remove(item_id, owner)
+
+        await self.uploading.run(gone)
+
+    async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
 
         Returns:
-            Empty, or one sentence: which uploaded items are gone.
+            None, or what says which uploaded items are gone.
 
         Raises:
             Refused: the index there cannot be opened.
         """
         try:
-            return await self.workers.run(self._reload, seconds=RELOAD_SECONDS)
+            return await self.opening.run(self._reload)
         except Refused:
             raise
         except GoeswithError as error:
             raise Refused(409, "broken_index", str(error)) from None
 
-    def _reload(self) -> str:
+    def _reload(self) -> GoeswithError | None:
         with self.changing:
             wall = Wall(self.path)
             lost = wall.welcome(self.wall.guests)
             self.wall = wall
         return lost
 
+    @property
+    def _pools(self) -> tuple[Workers, ...]:
+        return self.workers, self.quick, self.picture_workers, self.scoring, self.uploading, self.opening
+
+    @property
+    def busy(self) -> int:
+        """Calls that threads compute or that wait for one."""
+        return sum(workers.busy for workers in self._pools)
+
     def close(self) -> None:
-        """End what is under way."""
-        self.workers.close()
-        self.picture_workers.close()
+        """Begin nothing more."""
+        for workers in self._pools:
+            workers.close()

@@ -1,4 +1,4 @@
-"""Source: the data set that an index was made of; its outfits are what pages show, ask and measure."""
+"""Source: the data set that an index was made of; pages show, ask and measure its outfits."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from cachetools import LRUCache
 from PIL import ExifTags, Image, ImageDraw
 
 from goeswith.data.encoders.pictures import open_picture, read_picture
@@ -81,8 +82,7 @@ class Thumbnails:
     """
 
     def __init__(self, most: int = THUMBNAIL_BYTES) -> None:
-        self.most, self.bytes = most, 0
-        self.kept: OrderedDict[tuple[str, int, str], bytes] = OrderedDict()
+        self.pictures: LRUCache[tuple[str, int, str], bytes] = LRUCache(most, getsizeof=len)
         self.lock = threading.Lock()
 
     def get(self, key: tuple[str, int, str], made: Callable[[], bytes]) -> bytes:
@@ -92,15 +92,11 @@ class Thumbnails:
             DataError: `made` says so; nothing is kept then.
         """
         with self.lock:
-            if key in self.kept:
-                self.kept.move_to_end(key)
-                return self.kept[key]
+            if (picture := self.pictures.get(key)) is not None:
+                return picture
         picture = made()
-        with self.lock:
-            self.bytes += len(picture) - len(self.kept.pop(key, b""))
-            self.kept[key] = picture
-            while self.bytes > self.most:
-                self.bytes -= len(self.kept.popitem(last=False)[1])
+        with self.lock, contextlib.suppress(ValueError):  # larger than all that may be kept
+            self.pictures[key] = picture
         return picture
 
 

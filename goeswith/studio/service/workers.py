@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from goeswith.studio.service.limits import ANSWER_SECONDS, WAITING, WORKERS
-from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.refusals import Refused, stopping
 
 T = TypeVar("T")
 
@@ -29,27 +29,32 @@ class Workers:
         self.waiting, self.seconds, self.busy = waiting, seconds, 0
         self.lock = threading.Lock()
 
-    async def run(self, call: Callable[..., T], *args: object, seconds: float | None = None) -> T:
-        """What `call(*args)` returns, computed in a thread; `seconds` is for calls that may take longer.
+    async def run(self, call: Callable[..., T], *args: object) -> T:
+        """What `call(*args)` returns, computed in a thread. Where nobody waits for it any more, it is not begun.
 
         Raises:
             Refused: too many calls wait already, this one took too long, or the service is being stopped.
         """
         with self.lock:
             if self.busy >= self.waiting:
-                raise Refused(503, "busy", f"{self.busy} requests wait already; try again in a moment")
+                raise Refused(503, "busy", f"{self.busy} requests are already waiting; try again in a moment")
             try:
                 job = self.pool.submit(call, *args)
             except RuntimeError:
-                raise Refused(503, "stopping", "the service is being stopped; ask again when it is back") from None
+                raise stopping() from None
             self.busy += 1
         job.add_done_callback(self._done)
         future = asyncio.wrap_future(job)
-        seconds = self.seconds if seconds is None else seconds
-        done, _ = await asyncio.wait([future], timeout=seconds)
+        try:
+            done, _ = await asyncio.wait([future], timeout=self.seconds)
+        finally:
+            future.cancel()  # one that still waits in line, of a client that hung up or waited too long
         if not done:
-            future.cancel()  # one that still waits in line is never begun
-            raise Refused(503, "too_slow", f"no answer within {seconds:g} seconds; ask for less, or narrow it down")
+            raise Refused(
+                503, "too_slow", f"no answer within {self.seconds:g} seconds; ask for less, or narrow the request"
+            )
+        if job.cancelled():
+            raise stopping()
         return future.result()
 
     def _done(self, job: Future[T]) -> None:
@@ -58,5 +63,5 @@ class Workers:
             self.busy -= 1
 
     def close(self) -> None:
-        """End what is under way; what waits in line is dropped."""
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        """Begin nothing more: what waits in line is dropped, and nobody waits for what is under way."""
+        self.pool.shutdown(wait=False, cancel_futures=True)

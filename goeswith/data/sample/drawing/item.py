@@ -1,4 +1,4 @@
-"""Desk: the canvas, the cloth and the luck of one item, and the parts that many garments share."""
+"""Item: the canvas, the cloth and the random choices of one drawn item, and the parts that many garments share."""
 
 from __future__ import annotations
 

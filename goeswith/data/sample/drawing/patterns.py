@@ -1,4 +1,4 @@
-"""Prints: the patterns of the made-up wardrobe, as functions of place."""
+"""Patterns: the prints of the made-up wardrobe, as functions of the position on the cloth."""
 
 from __future__ import annotations
 

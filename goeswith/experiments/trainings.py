@@ -1,0 +1,198 @@
+"""Trainings: what a recipe's experiments train, each in a process of its own, and the answers of the runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import load_features
+from goeswith.data.questions import Questions, read_info, read_questions
+from goeswith.errors import DataError, GoeswithError
+from goeswith.evaluate.evaluate import answer, report, signature
+from goeswith.evaluate.retrieval_report import FITTED, Asked, ask, measure
+from goeswith.experiments.recipes import Experiment, Recipe
+from goeswith.experiments.results import Outcome
+from goeswith.models import Scorer
+from goeswith.train.run import Run
+from goeswith.train.teachers import followed
+from goeswith.train.training import train
+
+RETRIEVAL = Path("retrieval.parquet")
+"""Stands for a question file where the answers are those to `goeswith.evaluate.retrieval_report`."""
+CORRECTED = tuple(
+    Path(f"retrieval{'-popularity' * popularity}{'-hubs' * hubs}.parquet") for popularity, hubs in FITTED.values()
+)
+"""The same with each of the fitted corrections."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, and the questions that the run is asked: all that a process of its own needs to know.
+
+    model, dataset, out, settings, encoder, teacher, rules: of `goeswith.train.run.train`.
+    questions: files; the answers are kept in the run's folder ``answers``.
+    lesson: the training of its teacher, where that is trained before it.
+    """
+
+    model: str
+    dataset: str
+    out: Path
+    settings: tuple[str, ...]
+    encoder: str | None
+    teacher: str | None = None
+    rules: str | None = None
+    questions: tuple[Path, ...] = ()
+    lesson: Training | None = None
+
+    def run(self) -> Run:
+        """Train it, or open the run where it is finished.
+
+        Raises:
+            ConfigError, DataError, ModelError: as the message says.
+        """
+        return train(
+            self.model,
+            Dataset(self.dataset),
+            self.out,
+            teacher=self.teacher,
+            rules=self.rules,
+            settings=self.settings,
+            encoder=self.encoder,
+        )
+
+    @property
+    def command(self) -> str:
+        """The command line that trains the same run."""
+        words = ["goeswith", "train", self.model, self.dataset]
+        for flag, value in (("--teacher", self.teacher), ("--rules", self.rules)):
+            words += [flag, value] if value else []
+        for setting in self.settings:
+            words += ["--set", setting]
+        return shlex.join([*words, "--out", str(self.out)])
+
+
+def trainings(recipe: Recipe, out: Path, files: Sequence[Path] = ()) -> dict[tuple[Experiment, int], Training]:
+    """Each experiment with each seed → its training; one teacher serves all whose settings ask for the same."""
+    return {
+        (experiment, seed): _training(recipe, experiment, seed, out, files)
+        for experiment in recipe.models
+        for seed in recipe.seeds
+    }
+
+
+def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, files: Sequence[Path]) -> Training:
+    lesson = _lesson(recipe, experiment, seed, out)
+    source = recipe.dataset if experiment.teacher == "own" else recipe.designers
+    settings = (*experiment.settings, f"seed={seed}")
+    return Training(
+        model=experiment.model,
+        dataset=recipe.dataset,
+        out=out / "runs" / f"{experiment.slug}-seed{seed}",
+        settings=settings if lesson is None else tuple(s for s in settings if not s.startswith("teacher.")),
+        encoder=recipe.encoder,
+        teacher=str(lesson.out) if lesson else source if experiment.teacher else None,
+        rules=experiment.rules or None,
+        questions=tuple(files),
+        lesson=lesson,
+    )
+
+
+def _lesson(recipe: Recipe, experiment: Experiment, seed: int, out: Path) -> Training | None:
+    """The training of an experiment's teacher; None where it has none that is trained before the student."""
+    if not experiment.teacher:
+        return None
+    configs = experiment.configs([f"seed={seed}"])
+    if configs["designers"].untrained or configs["designers"].teaching != "frozen":
+        return None
+    source = recipe.dataset if experiment.teacher == "own" else recipe.designers
+    settings = (*followed(configs["model"], configs["train"]), *experiment.theirs)
+    digest = hashlib.sha256(json.dumps([source, recipe.encoder, settings]).encode()).hexdigest()[:10]
+    folder = out / "teachers" / f"{'shuffled' if experiment.teacher == 'shuffled' else 'trained'}-seed{seed}-{digest}"
+    return Training("teacher", source, folder, settings, recipe.encoder)
+
+
+def work(training: Training) -> Outcome | str:
+    """Train, and answer what is not answered yet; in a process of its own. Returns why where it cannot be done."""
+    try:
+        run = training.run()
+        _answer(run, Dataset(training.dataset), training)
+    except GoeswithError as error:
+        return str(error)
+    return outcome(run)
+
+
+def outcome(run: Run) -> Outcome:
+    """What became of the training of a finished run; the seconds of its teacher are apart."""
+    result = run.config["result"]
+    return Outcome(
+        parameters=sum(p.numel() for p in run.model.parameters()),
+        attributes=run.config["settings"].get("attributes") if run.name == "add-gnn" else None,
+        seconds=result["seconds"],
+        best_epoch=result["best_epoch"],
+        valid_auc=result["valid_auc"],
+        history=result["history"],
+    )
+
+
+def _answer(run: Run, dataset: Dataset, training: Training) -> None:
+    """Write what is not answered yet by a run, and by the teacher q where rules taught it.
+
+    Raises:
+        DataError: the rule file has no rule.
+    """
+    stale = []
+    for file in training.questions:
+        questions = read_questions(file, dataset.catalogue)
+        paths = [answers_file(training, file, rules) for rules in ((False, True) if training.rules else (False,))]
+        if not all(_current(path, questions, dataset) for path in paths):
+            stale.append((questions, paths))
+    whole = _stale_retrieval(dataset, training) if training.questions else None
+    if not stale and whole is None:
+        return
+    student = run.scorer(dataset)
+    scorers: list[Scorer] = [student]
+    if training.rules:
+        taught = run.taught(student, dataset.catalogue)
+        if taught is None:
+            raise DataError(f"{training.rules} has no rule to teach with; add one or leave the rules out")
+        scorers.append(taught)
+    for questions, paths in stale:
+        for scorer, path in zip(scorers, paths, strict=True):
+            report(answer(scorer, questions), dataset).write(path)
+    if whole is not None:
+        for scorer in scorers:
+            rules = scorer is not student
+            reports = measure(scorer, whole, fitted=not rules)
+            for answered, file in zip(reports, (RETRIEVAL, *CORRECTED), strict=False):
+                answered.write(answers_file(training, file, rules))
+
+
+def _stale_retrieval(dataset: Dataset, training: Training) -> Asked | None:
+    """What is to be asked about the whole catalogue; None where it is answered already, or cannot be asked."""
+    asked = ask(dataset, load_features(dataset, training.encoder).present)
+    paths = [answers_file(training, RETRIEVAL, rules) for rules in ((False, True) if training.rules else (False,))]
+    if asked is None or all(path.is_file() and _signatures(path) <= {*asked.signed.values()} for path in paths):
+        return None
+    return asked
+
+
+def answers_file(training: Training, file: Path, rules: bool) -> Path:
+    """Where the answers to a file of questions are kept; rules: those of the teacher q."""
+    return training.out / "answers" / f"{file.stem}{'-with-rules' if rules else ''}.parquet"
+
+
+def _current(path: Path, questions: Questions, dataset: Dataset) -> bool:
+    """Whether answers are there, and are to these very questions."""
+    if not path.is_file():
+        return False
+    asked = questions.frame.select("task", "negatives").unique().iter_rows()
+    return _signatures(path) == {signature(questions, dataset, task, negatives) for task, negatives in asked}
+
+
+def _signatures(path: Path) -> set[str]:
+    return {line["signature"] for line in json.loads(read_info(path)["summary"])}

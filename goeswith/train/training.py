@@ -1,0 +1,248 @@
+"""Training: a model trained into the folder of a run, with what teaches it; resumed if it was interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from goeswith import __version__
+from goeswith.config import override
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import TOKENS, Features, load_features
+from goeswith.data.pairs import tops_and_bottoms
+from goeswith.errors import ConfigError, ModelError
+from goeswith.files import fresh_file, sole
+from goeswith.models import TrainingData, Vocabulary, model_classes
+from goeswith.models.teacher import TeacherConfig
+from goeswith.train.designers import shuffled_pairs
+from goeswith.train.loop import TrainConfig, fit
+from goeswith.train.run import Run
+from goeswith.train.source import SOURCES, Say, Student, source_class
+
+log = logging.getLogger(__name__)
+
+HELD = {
+    "config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors", "teacher",
+    "rules.toml", "rules.safetensors",
+}  # fmt: skip
+"""What a run's folder may hold before it has a config.json: what a killed training left."""
+
+
+def train(
+    name: str,
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    teacher: str | Path | None = None,
+    rules: str | Path | None = None,
+    knowledge: Mapping[str, str] | None = None,
+    settings: Iterable[str] = (),
+    encoder: str | None = None,
+    say: Say | None = None,
+) -> Run:
+    """Train a model, and first its teacher where it has one, into the folder `out`.
+
+    The same call goes on where a killed one stopped, and returns at once where it had finished.
+
+    Args:
+        name: of the model, see `goeswith.models.MODELS`.
+        teacher: designers' data set (a teacher is trained on it into ``out/teacher``) or a teacher's run.
+        rules: a rule file, whose rules teach too; they and how far each is trusted are kept with the run.
+        knowledge: more sources, by name (see `goeswith.train.source.SOURCES`, or of another package) → what is given.
+        settings: ``field=value``; the teacher's as ``teacher.field=value``. Its attributes, activation,
+            rank and seed follow the student's unless they are set.
+        encoder: whose features to use; all that there are, side by side, by default.
+
+    Raises:
+        ConfigError, DataError, ModelError: as the message says.
+    """
+    out, settings = Path(out), list(settings)
+    given = {"designers": teacher, "rules": rules, **(knowledge or {})}
+    sources = {source: source_class(source) for source, value in given.items() if value is not None}
+    configs = _configs(name, sources, settings)
+    features = load_features(dataset, encoder)
+    _check_text(features.encoder, getattr(configs["model"], "text", "frozen"))
+    data, vocabulary, left_out = training_data(dataset, features, configs["model"], configs["train"].pairs)
+    torch.manual_seed(configs["train"].seed)
+    model = model_classes(name)[0](configs["model"], features.values.shape[1], vocabulary)
+    student = Student(
+        name, model, dataset.catalogue, configs, data, vocabulary, features.encoder, features.values.shape[1], out, say
+    )
+    opened = {
+        source: kind(str(given[source]), configs[source], student, _own_settings(kind, settings))
+        for source, kind in sources.items()
+    }
+    described = {
+        "model": name,
+        "goeswith": __version__,
+        "settings": asdict(configs["model"]),
+        "train": asdict(configs["train"]),
+        "knowledge": None,
+        "rules": None,
+        "encoder": features.encoder,
+        "features": features.fingerprint,
+        "dim": features.values.shape[1],
+        "dataset": dataset.named,
+        "left_out": left_out,
+        "categories": list(vocabulary.categories),
+        "groups": list(vocabulary.groups),
+    } | {getattr(source, "key", name): source.described for name, source in opened.items()}
+    with locked(out):
+        if _finished(out, described):  # or another run, which is refused before a teacher is trained for this one
+            return Run(out)
+        modules = [source.teach() for source in opened.values()]
+        _write_json(out / "config.json", described)
+        model.observe(data)
+        # Dropout must not depend on how much chance the making of a teacher used up.
+        torch.manual_seed(configs["train"].seed)
+        result = fit(model, data, configs["train"], out, knowledge=modules, progress=say(name) if say else None)
+        for source in opened.values():
+            source.write(out)
+        with fresh_file(out / "weights.safetensors") as partial:
+            save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
+        _write_json(out / "config.json", {**described, "result": result})
+        (out / "state.safetensors").unlink(missing_ok=True)
+    return Run(out)
+
+
+def _configs(name: str, sources: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:
+    """The settings of the model, of its training and of each source of knowledge.
+
+    Raises:
+        ConfigError: one is unknown or wrong, or is a source's that is not given.
+    """
+    for source in SOURCES:
+        kind = source_class(source)
+        if source in sources:
+            continue
+        own = _own_settings(kind, settings)
+        if own:
+            raise ConfigError(
+                f"--set {kind.prefix}{own[0]} is a setting of the {kind.prefix.strip('.')}; "
+                f"name its data set with {kind.flag}"
+            )
+        idle = {field.name for field in fields(kind.config)} & {s.partition("=")[0].strip() for s in settings}
+        if idle:
+            raise ConfigError(
+                f"--set {min(idle)} has no effect without {kind.flag}; add {kind.flag} or leave the setting out"
+            )
+    configs: dict[str, Any] = {"model": model_classes(name)[1](), "train": TrainConfig.of(name)}
+    configs |= {source: kind.config() for source, kind in sources.items()}
+    prefixes = tuple(kind.prefix for kind in sources.values() if kind.prefix)
+    configs = override(configs, [s for s in settings if not s.startswith(prefixes)])
+    for source in sources:
+        if hasattr(configs[source], "check"):
+            configs[source].check(name)
+    return configs
+
+
+def _own_settings(kind: Any, settings: list[str]) -> list[str]:
+    """The settings that begin with the prefix of a source, without it."""
+    return [s.removeprefix(kind.prefix) for s in settings if kind.prefix and s.startswith(kind.prefix)]
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    with fresh_file(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def _check_text(encoder: str, text: str) -> None:
+    """Numbers of word pieces are no features: only a TextCNN can read them, and only where it looks for them.
+
+    Raises:
+        ConfigError: the encoder and the model's setting `text` do not agree.
+    """
+    *others, last = encoder.split("+")
+    if TOKENS in others or (last == TOKENS) != (text == "cnn"):
+        raise ConfigError(
+            f"{TOKENS} needs --set text=cnn of akd-dbpr and must be the last encoder "
+            f"({encoder!r} was given, text={text}); "
+            f"e.g. --encoder efficientnet-lite0+{TOKENS}"
+        )
+
+
+def training_data(
+    dataset: Dataset, features: Features, config: Any, pairs: bool = False
+) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
+    """What a model learns from, the categories it knows, and what was left out for want of features."""
+    vocabulary = Vocabulary.of(dataset.catalogue)
+    catalogue, outfits = dataset.catalogue, dataset.outfits
+    if isinstance(config, TeacherConfig):
+        # Some shops file a few items of a category under another group; the teacher tells sides by category.
+        catalogue = vocabulary.regroup(catalogue)
+        outfits = tops_and_bottoms(outfits, catalogue)
+        if config.shuffled:
+            outfits = shuffled_pairs(outfits, seed=0)
+    elif pairs:
+        outfits = tops_and_bottoms(outfits, catalogue)
+    kept, left_out = outfits.keep(features.present)
+    data = TrainingData(
+        catalogue=catalogue,
+        features=torch.from_numpy(features.values),
+        categories=torch.from_numpy(vocabulary.codes(catalogue)),
+        usable=features.present,
+        train=kept.split("train"),
+        valid=kept.split("valid"),
+        blocks=features.blocks,
+    )
+    return data, vocabulary, left_out
+
+
+def _finished(out: Path, described: dict[str, Any]) -> bool:
+    """Whether `out` holds the finished run that `described` asks for.
+
+    Raises:
+        ModelError: it holds another run.
+    """
+    if not (out / "config.json").is_file():
+        return False
+    there = Run(out).config
+    result = there.pop("result", None)
+    if there != json.loads(json.dumps(described)):
+        changed = _changed(there, json.loads(json.dumps(described)))
+        raise ModelError(
+            f"{out} holds another run (it differs in {', '.join(changed) or 'its fields'}); "
+            "choose another --out or remove the folder"
+        )
+    return result is not None
+
+
+def _changed(there: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
+    """Names of the fields that differ, those of a group as ``group.field``."""
+    names: list[str] = []
+    for name, value in here.items():
+        other = there.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            names += _changed(other, value, within=f"{within}{name}.")
+        elif other != value:
+            names.append(f"{within}{name}")
+    return names
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold a run folder for this process alone.
+
+    Raises:
+        ModelError: another process is writing it, it cannot be made, or it holds something else.
+    """
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    strange = sorted(name for name in there - HELD if not name.startswith("."))
+    if strange and "config.json" not in there:
+        raise ModelError(f"{out} is not a run folder, it holds {strange[0]}; choose a new folder for --out")
+    with sole(out, "another process is writing"):
+        try:
+            yield
+        except BaseException:
+            if [path.name for path in out.iterdir()] == [".lock"]:  # nothing was begun: leave nothing behind
+                shutil.rmtree(out)
+            raise

@@ -1,0 +1,114 @@
+"""Service under a mixed load: clients that hang up, rubbish, and good requests, none of which may be lost."""
+
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import served
+from test_service_hard import ODD, TOKEN
+from test_service_live import start
+
+from goeswith.studio.service.limits import ANSWER_SECONDS, GOODBYE_SECONDS
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 12.0
+A_SECOND = 8
+"""Requests whose clients hang up, and as many that are rubbish."""
+HARD = b'{"anchors": ["i8"], "slots": ["shoes", "bottom", "bag"], "k": 100, "diversity": 0.5}'
+GOOD: list[tuple[str, str, object]] = [
+    ("GET", "/health", None),
+    ("GET", "/v1/items?q=red", None),
+    ("GET", "/v1/items/i9/image?size=96", None),
+    ("POST", "/v1/score", {"outfits": [["i9", "i60", "i110"]]}),
+    ("POST", "/v1/complete", {"anchors": ["i9"], "slots": ["shoes"]}),
+    ("GET", "/board?on=i9&on=i60", None),
+]
+
+
+def asked(request: bytes, port: int, seconds: float) -> None:
+    """Send something, wait a little, and hang up with a reset."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        line.sendall(request)
+        time.sleep(seconds)
+
+
+def hang_up(port: int, seconds: float) -> None:
+    head = f"POST /v1/complete HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(HARD)}\r\n\r\n"
+    asked(head.encode() + HARD, port, seconds)
+
+
+def hang_up_sometime(port: int, luck: random.Random) -> None:
+    hang_up(port, luck.choice([0.0, 0.0, 0.05, 0.3]))
+
+
+def rubbish(port: int, luck: random.Random) -> None:
+    odd = luck.choice(
+        [luck.randbytes(luck.randrange(1, 300)), luck.choice(ODD)[0] + b"\r\n", b"POST /enter HTTP/1.1\r\n"]
+    )
+    asked(odd, port, luck.choice([0.0, 0.05]))
+
+
+def every_so_often(what: Callable[[int, random.Random], None], port: int, stop: threading.Event, seed: int) -> None:
+    """Do something so many times a second, from a thread of its own: one of them may be slow."""
+    luck = random.Random(seed)
+    while not stop.wait(1 / A_SECOND):
+        threading.Thread(target=what, args=(port, random.Random(luck.random())), daemon=True).start()
+
+
+def test_good_requests_are_answered_whatever_others_do_and_the_end_keeps_its_promise(tmp_path: Path) -> None:
+    process, url = start(served.make_index(tmp_path), "--token", TOKEN)
+    port, stop = int(url.rsplit(":", 1)[1]), threading.Event()
+    told: list[tuple[str, int, float]] = []
+
+    def ask(seed: int) -> None:
+        luck = random.Random(seed)
+        with httpx.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
+            while not stop.is_set():
+                method, path, body = luck.choice(GOOD)
+                began = time.monotonic()
+                answer = client.request(method, path, json=body) if body else client.request(method, path)
+                told.append((path, answer.status_code, time.monotonic() - began))
+
+    good = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
+    bad = [threading.Thread(target=every_so_often, args=(what, port, stop, 9)) for what in (hang_up_sometime, rubbish)]
+    try:
+        for thread in [*good, *bad]:
+            thread.start()
+        for _ in range(200):  # all at once, besides
+            hang_up(port, 0.0)
+        time.sleep(SECONDS)
+        stop.set()
+        for thread in [*good, *bad]:
+            thread.join(60)
+            assert not thread.is_alive()
+        assert len(told) > 50
+        assert [one for one in told if one[1] != 200] == []
+        assert sorted(seconds for _, _, seconds in told)[int(0.99 * len(told))] < ANSWER_SECONDS
+        for _ in range(50):  # work that nobody hangs up on, when it is to stop
+            threading.Thread(target=lambda: asked_whole(port), daemon=True).start()
+        time.sleep(0.5)
+    finally:
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+    assert time.monotonic() - began < GOODBYE_SECONDS + 1
+    assert len(said.splitlines()) < 200  # however much rubbish there was
+    assert "Traceback" not in said
+
+
+def asked_whole(port: int) -> None:
+    """Ask for something hard, and wait for it."""
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    try:
+        httpx.post(f"http://127.0.0.1:{port}/v1/complete", content=HARD, headers=headers, timeout=60)
+    except httpx.TransportError:
+        return
