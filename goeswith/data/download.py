@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
@@ -185,7 +184,7 @@ class _Job:
             self.answers[address] = before
             self.unchanged += 1
             return
-        host = self.hosts.setdefault(urlsplit(address).netloc, _Host(self.bounds.at_one_host))
+        host = self.hosts.setdefault(address.partition("://")[2].partition("/")[0], _Host(self.bounds.at_one_host))
         for tried in range(1, self.bounds.tries + 1):
             try:
                 async with host.turn:

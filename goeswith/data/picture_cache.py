@@ -39,7 +39,11 @@ class PictureCache:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._answers = sqlite3.connect(folder / "answers.sqlite", isolation_level=None)
+            self._answers = sqlite3.connect(
+                folder / "answers.sqlite",
+                isolation_level=None,
+                check_same_thread=False,  # used by one at a time
+            )
             self._answers.execute(TABLE)
         except (OSError, sqlite3.Error) as error:
             raise DataError(f"cannot keep pictures in {folder} ({error}); make room or remove that folder") from None

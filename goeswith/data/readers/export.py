@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -218,4 +219,4 @@ def _pictures(items: pl.DataFrame, images: Path | None) -> tuple[dict[str, Path]
 
 def _file_name(name: str) -> str:
     """What a picture is called: of an address its last part."""
-    return PurePosixPath(unquote(urlsplit(name).path)).name if name.lower().startswith(ADDRESS) else name
+    return unquote(re.split("[?#]", name)[0].rpartition("/")[2]) if name.lower().startswith(ADDRESS) else name
