@@ -30,6 +30,9 @@ LARGEST = 30
 """Distinct items of a basket; more are a reseller's, and the pairs of one grow with their square."""
 CONFIDENCE = 1.0
 """Times that a pair counts as bought together by chance alone, see `excess`: rare pairs weigh little."""
+BESIDE = ("orders", "wishes", "sets")
+"""Tables of a folder, as CSV, that outfits are taken from."""
+GO_ON = "or go on without with --option skip_bad=yes"
 REPEATED = ("accessory",)
 """Groups of which an outfit may have several pieces."""
 EMPTY: dict[str, Any] = {"outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String}
@@ -42,6 +45,43 @@ class Made:
     outfits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EMPTY))
     skipped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+
+def gather(
+    places: Mapping[str, Path | None], source: Path, items: pl.DataFrame, item_of: Mapping[str, str], skip_bad: bool
+) -> Made:
+    """Outfits from all tables there are.
+
+    Args:
+        places: name of `BESIDE` → a table, or None for the one of that name in the folder `source`, if any.
+        items: item_id, group, and product_id if known. item_of: id of a variant → item id.
+        skip_bad: go on where no outfit follows from a table.
+
+    Raises:
+        DataError: a table is missing or of another form, or no outfit follows from it.
+    """
+    ids_known = ids_of(items, item_of)
+    groups = dict(items.select("item_id", "group").iter_rows())
+    made = Made()
+    for name in BESIDE:
+        path = places[name] or (source / f"{name}.csv" if source.is_dir() else None)
+        if path is None or (places[name] is None and not path.is_file()):
+            continue
+        more = read_sets(path, ids_known) if name == "sets" else read_baskets(path, ids_known, groups, name)
+        if more.outfits.is_empty() and not skip_bad:
+            why = "; ".join(f"{count:,} {what}" for what, count in more.skipped.items() if count)
+            raise DataError(f"{path}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}")
+        made = Made(pl.concat([made.outfits, more.outfits]), made.skipped | more.skipped, made.notes + more.notes)
+    return made
+
+
+def ids_of(items: pl.DataFrame, item_of: Mapping[str, str]) -> dict[str, str]:
+    """What lists may call an item → item id: its own, a variant's, or its product's where that has no other item."""
+    products: dict[str, str] = {}
+    if "product_id" in items.columns:
+        alone = items.filter(~pl.col("product_id").is_duplicated() & pl.col("product_id").is_not_null())
+        products = dict(alone.select(pl.col("product_id").cast(pl.String), "item_id").iter_rows())
+    return products | dict(item_of) | {item_id: item_id for item_id in items["item_id"]}
 
 
 def read_baskets(path: Path, item_of: Mapping[str, str], group_of: Mapping[str, str], source: str) -> Made:

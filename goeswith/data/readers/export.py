@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from goeswith.data.baskets import Made, read_baskets, read_sets
+from goeswith.data.baskets import BESIDE, GO_ON, gather
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
@@ -20,13 +19,10 @@ from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, read_feed
 from goeswith.data.readers.headers import OR, keys
 from goeswith.data.readers.photos import Photos
 from goeswith.data.understood import Understood
-from goeswith.data.variants import Merged, merge
+from goeswith.data.variants import merge
 from goeswith.errors import DataError
 
-BESIDE = {"orders": "orders", "wishes": "wishes", "sets": "sets"}
-"""Option → the table in a folder that it is by default, as CSV."""
 ADDRESS = ("http://", "https://")
-GO_ON = "or go on without with --option skip_bad=yes"
 
 
 def recognise(source: Path) -> str:
@@ -58,7 +54,7 @@ def _files(source: Path) -> list[Path]:
     """The files that products may stand in: of a folder, all but the tables that have a use of their own."""
     if not source.is_dir():
         return [source]
-    own = {*BESIDE.values(), "outfits"}
+    own = {*BESIDE, "outfits"}
     files = (path for path in sorted(source.iterdir()) if path.name.lower().endswith(FEED_ENDINGS))
     return [path for path in files if path.name.partition(".")[0].lower() not in own]
 
@@ -108,7 +104,9 @@ def read(
     if "price" not in items.columns and not skip_bad:
         raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
     places = {"orders": orders, "wishes": wishes, "sets": sets}
-    outfits = _outfits(places, source, merged, items, skip_bad)
+    outfits = gather(places, source, items, merged.item_of, skip_bad)
+    if outfits.outfits.is_empty():
+        outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
     pictures, addresses, lost = _pictures(items, images)
     used = {header for theirs in read.taken.values() for header in theirs.split(OR)}
     unused = [name for name in table.columns if name not in used]
@@ -165,37 +163,6 @@ def _grouped(
     return items, [
         f"--groups has {len(unused)} categories that no item has, the first is {unused[0]!r}"
     ] if unused else []
-
-
-def _outfits(places: dict[str, Path | None], source: Path, merged: Merged, items: pl.DataFrame, skip_bad: bool) -> Made:
-    """Outfits from all tables there are, where ids may be those of items, of variants, or of products of one item."""
-    item_of = ids_of(items, merged.item_of)
-    groups = dict(items.select("item_id", "group").iter_rows())
-    readers: dict[str, Callable[[Path], Made]] = {
-        "orders": lambda path: read_baskets(path, item_of, groups, "orders"),
-        "wishes": lambda path: read_baskets(path, item_of, groups, "wishes"),
-        "sets": lambda path: read_sets(path, item_of),
-    }
-    made = Made()
-    for name, reader in readers.items():
-        path = places[name] or (source / f"{BESIDE[name]}.csv" if source.is_dir() else None)
-        if path is None or (places[name] is None and not path.is_file()):
-            continue
-        more = reader(path)
-        if more.outfits.is_empty() and not skip_bad:
-            why = "; ".join(f"{count:,} {what}" for what, count in more.skipped.items() if count)
-            raise DataError(f"{path}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}")
-        made = Made(pl.concat([made.outfits, more.outfits]), made.skipped | more.skipped, made.notes + more.notes)
-    if made.outfits.is_empty():
-        made.notes.append("no orders, wish lists or sets: a catalogue without outfits")
-    return made
-
-
-def ids_of(items: pl.DataFrame, item_of: dict[str, str]) -> dict[str, str]:
-    """What lists may call an item → item id: its own, a variant's, or its product's where that has no other item."""
-    alone = items.filter(~pl.col("product_id").is_duplicated())
-    products = dict(alone.select("product_id", "item_id").iter_rows())
-    return products | item_of | {item_id: item_id for item_id in items["item_id"]}
 
 
 def _pictures(items: pl.DataFrame, images: Path | None) -> tuple[dict[str, Path], dict[str, str], dict[str, int]]:

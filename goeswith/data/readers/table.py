@@ -6,12 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
+from goeswith.data.baskets import GO_ON, gather
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.cells import currencies, ids, is_odd, numbers
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
-from goeswith.data.readers.photos import Photos
+from goeswith.data.readers.photos import Photos, addresses_of
 from goeswith.data.readers.rows import (
     FIELDS,
     Fault,
@@ -26,7 +27,6 @@ from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
-GO_ON = "or continue without with --option skip_bad=yes"
 
 
 def read(
@@ -35,6 +35,9 @@ def read(
     items: Path | None = None,
     outfits: Path | None = None,
     saved: Path | None = None,
+    orders: Path | None = None,
+    wishes: Path | None = None,
+    sets: Path | None = None,
     images: Path | None = None,
     columns: dict[str, str] | None = None,
     groups: dict[str, str] | None = None,
@@ -50,6 +53,7 @@ def read(
         items: another place of the item table.
         outfits: another place of the outfit table.
         saved: a further outfit table, such as ``goeswith feedback`` writes.
+        orders, wishes, sets: further sources of outfits, see `goeswith.data.baskets`; of a folder orders.csv and so on.
         images: another folder of pictures.
         columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
             taken for several of ours.
@@ -72,7 +76,7 @@ def read(
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
     chosen = {fold(category): group for category, group in (groups or {}).items()}
     known, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
-    addresses = _addresses(known)
+    addresses = addresses_of(known)
     pictures, lost, more_notes = _pictures(
         known.filter(~pl.col("item_id").is_in([*addresses])), images, items, skip_bad
     )
@@ -89,8 +93,10 @@ def read(
             raise DataError(f"{path}: no outfit is valid; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
+    made = gather({"orders": orders, "wishes": wishes, "sets": sets}, source, known, {}, skip_bad)
+    worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
     taken = {name: columns.get(name, name) for name in known.columns if name in FIELDS and known[name].count()}
-    if not tables:
+    if not tables and made.outfits.is_empty():
         notes.append("no outfit table: a catalogue without outfits")
     if bare := len(known) - len(pictures) - len(addresses):
         notes.append(f"{bare} items have no picture")
@@ -101,7 +107,7 @@ def read(
         licence=licence,
         images=pictures,
         skipped=skipped | lost,
-        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes,
+        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
         columns=columns,
         groups=chosen,
         addresses=addresses,
@@ -256,14 +262,6 @@ def _outfits(
         pl.col("split").first(), pl.col("source").first(), item_ids="item_id"
     )
     return table, skipped | short
-
-
-def _addresses(items: pl.DataFrame) -> dict[str, str]:
-    """Item id → address of a picture that is to be downloaded."""
-    if "image" not in items.columns:
-        return {}
-    there = items.filter(pl.col("image").str.contains("(?i)^https?://"))
-    return dict(there.select("item_id", "image").iter_rows())
 
 
 def _pictures(
