@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -284,3 +286,22 @@ def audit(
     typer.echo(plain(["questions", "metric", *floors], cells))
     for file, sentence in found.verdicts.items():
         typer.echo(f"{file}: {sentence}")
+
+
+def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
+    """Report on a catalogue: what is missing and what that costs, equal pictures, items that no look can use.
+
+    \b
+    Examples:
+      goeswith check data/shop
+      goeswith check data/shop --json
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.shop.catalogue_report import check_catalogue
+
+    report = check_catalogue(Dataset(dataset))
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+        return
+    for line in report.lines:
+        typer.echo(line)

@@ -32,7 +32,7 @@ CONFIDENCE = 1.0
 """Times that a pair counts as bought together by chance alone, see `excess`: rare pairs weigh little."""
 BESIDE = ("orders", "wishes", "sets")
 """Tables of a folder, as CSV, that outfits are taken from."""
-GO_ON = "or go on without with --option skip_bad=yes"
+GO_ON = "or continue without with --option skip_bad=yes"
 REPEATED = ("accessory",)
 """Groups of which an outfit may have several pieces."""
 EMPTY: dict[str, Any] = {"outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String}
