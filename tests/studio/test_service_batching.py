@@ -109,7 +109,7 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
             await asyncio.sleep(0.001)
         assert await workers.run(len, "ab") == 2
         workers.close()
-        with pytest.raises(Refused, match="being stopped"):
+        with pytest.raises(Refused, match="service is stopping"):
             await workers.run(len, "ab")
         assert workers.busy == 0
 

@@ -67,7 +67,7 @@ def test_a_filter_that_cannot_be_is_told_on_the_page(client, query, words):
 
 
 def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
-    for item_id, words in ((BARE, "it has no features"), (ODD, "never learned what the category")):
+    for item_id, words in ((BARE, "it has no features"), (ODD, "has not learned what the category")):
         text = client.get(f"/item?item={item_id}").text
         assert words in text
         assert "Put on the board" not in text
