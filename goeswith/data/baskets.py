@@ -217,8 +217,7 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
     unknown = int((~lines["item_id"].is_in([*item_of])).sum())
     skipped = {
         f"{path.name}: items that the catalogue does not have": unknown,
-        f"{path.name}: sets of fewer than two known items, or that stand there twice": lines["basket"].n_unique()
-        - len(whole),
+        f"{path.name}: sets with fewer than two known items, and repeats": lines["basket"].n_unique() - len(whole),
     }
     return Made(outfits, skipped, [*sheet.notes, f"sets: {len(outfits):,} outfits"])
 

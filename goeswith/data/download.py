@@ -56,9 +56,9 @@ class Downloaded:
     @property
     def lines(self) -> list[str]:
         """What to tell of it."""
-        told = [f"pictures: {self.fetched:,} downloaded, {self.unchanged:,} were there already"]
+        told = [f"pictures: {self.fetched:,} downloaded, {self.unchanged:,} unchanged"]
         if self.failures:
-            told.append(f"{len(self.failures):,} pictures could not be had, see {self.failures_file}")
+            told.append(f"{len(self.failures):,} pictures could not be downloaded, see {self.failures_file}")
         return told
 
 
@@ -71,7 +71,7 @@ def download(
     bounds: Bounds | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Downloaded:
-    """Download what is not in the cache yet; killed and called again it goes on where it stopped.
+    """Download what is not in the cache yet; if interrupted, the next call resumes.
 
     Args:
         addresses: item id → address. cache: folder, see `PictureCache`.
@@ -80,7 +80,7 @@ def download(
         progress: called with addresses done and in all.
 
     Raises:
-        ConfigError: the HTTP library is missing. DataError: the cache cannot be written, or not one picture was had.
+        ConfigError: the HTTP library is missing. DataError: the cache cannot be written, or not one picture could be downloaded.
     """
     try:
         from goeswith.data import network
@@ -110,7 +110,7 @@ def _told(addresses: dict[str, str], kept: PictureCache, job: _Job) -> Downloade
         _, address, reason = done.failures[0]
         raise DataError(
             f"not one of {len(done.failures):,} pictures could be downloaded; the first, {address}: {reason}; "
-            "correct that, or go on without pictures with --no-download"
+            "correct that, or continue without pictures with --no-download"
         )
     return done
 
@@ -127,7 +127,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 class _Refused(Exception):
-    """Why an address gives no picture; asking again is of use where `again`, after `wait` seconds if it says so."""
+    """Why an address gives no picture; `again`: whether to retry, after `wait` seconds if that is not 0."""
 
     def __init__(self, reason: str, again: bool = False, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -202,7 +202,7 @@ class _Job:
                     await asyncio.sleep(wait)
 
     def _give_up(self, address: str, before: Answer | None, reason: str) -> None:
-        """The picture that is there stays where a new one cannot be had."""
+        """The picture that is there stays if a new one is not available."""
         if before is not None:
             self.answers[address] = before
             self.unchanged += 1
@@ -268,7 +268,7 @@ def _ending(data: bytes) -> str:
         with open_picture(io.BytesIO(data)) as picture:
             kind = picture.format or ""
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise _Refused("what the server sends is no picture") from None
+        raise _Refused("the server sends something other than a picture") from None
     return ENDINGS.get(kind, f".{kind.lower()}")
 
 

@@ -58,7 +58,7 @@ def read_mapping(path: Path) -> Mapping:
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"cannot read {path} ({error}); correct it, or remove it to read the export anew") from None
+        raise DataError(f"cannot read {path} ({error}); correct it, or remove it to read the export again") from None
     tables = {name: told.get(name, {}) for name in ("columns", "groups", "options")}
     unknown = sorted(told.keys() - tables.keys() - {"layout"})
     if unknown:

@@ -1,7 +1,7 @@
 """Picture cache: downloaded pictures by the hash of their bytes, and what each address last answered.
 
 ab/ab12...jpg  the pictures    answers.sqlite  address → picture, ETag, Last-Modified
-failures.csv   what could not be had
+failures.csv   what could not be downloaded
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PictureCache:
         return self.folder / answer.file
 
     def write_failures(self, failures: list[tuple[str, str, str]]) -> Path | None:
-        """Write item_id, address, reason of what could not be had; no file where that is nothing."""
+        """Write item_id, address, reason of what could not be downloaded; no file if there is nothing to write."""
         path = self.folder / "failures.csv"
         if not failures:
             path.unlink(missing_ok=True)

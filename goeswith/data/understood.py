@@ -1,4 +1,4 @@
-"""Understood: what an import made of a source, as tables: columns, rows, what is missing and what is in no group."""
+"""Understood: how an import understood a source: columns, rows, what is missing, groups."""
 
 from __future__ import annotations
 

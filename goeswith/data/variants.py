@@ -118,10 +118,12 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         if currency
         else table["currency"].fill_null(stands),
     )
-    notes = [f"{odd} prices are no number from 0 up and count as unknown"] if odd else []
+    notes = [f"{odd} prices are not numbers of 0 or more and count as unknown"] if odd else []
     kinds = sorted(table["currency"].drop_nulls().unique().to_list())
     if len(kinds) > 1:
-        notes.append(f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not tell apart")
+        notes.append(
+            f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
+        )
     return table, notes
 
 

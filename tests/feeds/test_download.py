@@ -158,7 +158,7 @@ def fetch(server: str, cache: Path, *paths: str, bounds: Bounds = QUICK, **optio
     [
         ("gone", "answers 410"),
         ("nowhere", "answers 404"),
-        ("page", "no picture"),
+        ("page", "other than a picture"),
         ("huge", "larger than 50,000 bytes"),
         ("endless", "larger than 50,000 bytes"),
         ("slow", "longer than 0.5 seconds"),
@@ -303,7 +303,7 @@ def test_a_table_with_addresses_is_imported_and_updated(server, tmp_path):
     told = {"allow_private": True}
     done = import_data("table", tmp_path / "shop", tmp_path / "data", options=told)
     assert "skipped 1: pictures that could not be downloaded" in done.lines
-    assert "pictures: 2 downloaded, 0 were there already" in done.lines
+    assert "pictures: 2 downloaded, 0 unchanged" in done.lines
     first = dict(Dataset(tmp_path / "data").catalogue.items.select("item_id", "image").iter_rows())
     assert first == {"good": "images/good.png", "tagged": "images/tagged.jpg", "gone": None}
     assert (tmp_path / "data.pictures" / "failures.csv").read_text().splitlines()[1].startswith("gone,")

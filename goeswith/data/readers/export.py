@@ -34,7 +34,12 @@ def recognise(source: Path) -> str:
     if not source.exists():
         raise DataError(f"there is no {source} to import; correct the path, or name a layout before it")
     for path in _files(source):
-        name = _layout_of(path, keys(read_feed(path).table.columns))
+        try:
+            name = _layout_of(path, keys(read_feed(path).table.columns))
+        except DataError:
+            if source.is_dir():  # it may be no product file
+                continue
+            raise
         if name is not None:
             return name
     return "table"
