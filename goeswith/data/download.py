@@ -80,7 +80,8 @@ def download(
         progress: called with addresses done and in all.
 
     Raises:
-        ConfigError: the HTTP library is missing. DataError: the cache cannot be written, or not one picture could be downloaded.
+        ConfigError: the HTTP library is missing.
+        DataError: the cache cannot be written, or not one picture could be downloaded.
     """
     try:
         from goeswith.data import network
@@ -94,6 +95,18 @@ def download(
         return _told(addresses, kept, job)
     except ExceptionGroup as group:  # of the tasks: the disk is full, or the like
         raise DataError(f"cannot keep pictures in {cache} ({group.exceptions[0]}); make room there") from group
+    finally:
+        kept.close()
+
+
+def downloaded_before(addresses: dict[str, str], cache: Path) -> dict[str, Path]:
+    """Item id → picture, of those that are in the cache already; nothing is asked of anybody."""
+    if not cache.is_dir():
+        return {}
+    kept = PictureCache(cache)
+    try:
+        answers = {item_id: kept.get(address) for item_id, address in addresses.items()}
+        return {item_id: kept.path(answer) for item_id, answer in answers.items() if answer is not None}
     finally:
         kept.close()
 

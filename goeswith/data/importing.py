@@ -88,7 +88,7 @@ def import_data(
     # Beside DEST, so that drawn pictures are linked and not copied.
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         imported = read(layout, source, workdir=Path(work), **options)
-        told = _download(imported, dest, update, progress) if pictures else []
+        told = _download(imported, dest, update, pictures, progress)
         if update:
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
@@ -145,19 +145,20 @@ def _mapping(dest: Path, layout: str) -> Mapping:
     return Mapping(layout, info.get("columns", {}), info.get("groups", {}))
 
 
-def _download(imported: Imported, dest: Path, update: bool, progress: Callable[[int, int], None] | None) -> list[str]:
-    """Take the pictures that the source names by address; what is to be told of that."""
+def _download(
+    imported: Imported, dest: Path, update: bool, pictures: bool, progress: Callable[[int, int], None] | None
+) -> list[str]:
+    """Take the pictures that the source names by address; returns lines about that."""
     if not imported.addresses:
         return []
-    from goeswith.data.download import download
+    from goeswith.data.download import download, downloaded_before
 
-    done = download(
-        imported.addresses,
-        dest.with_name(f"{dest.name}.pictures"),
-        check=update,
-        allow_private=imported.allow_private,
-        progress=progress,
-    )
+    cache = dest.with_name(f"{dest.name}.pictures")
+    if not pictures:
+        before = downloaded_before(imported.addresses, cache)
+        imported.images |= before
+        return [f"pictures: {len(imported.addresses) - len(before):,} not downloaded, {len(before):,} from before"]
+    done = download(imported.addresses, cache, check=update, allow_private=imported.allow_private, progress=progress)
     imported.images |= done.pictures
     imported.skipped |= {"pictures that could not be downloaded": len(done.failures)}
     return done.lines

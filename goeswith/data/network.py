@@ -19,20 +19,23 @@ class Forbidden(httpx.RequestError):
     """A host that lies in a private network, in this machine, or nowhere."""
 
 
-class CheckedTransport(httpx.AsyncHTTPTransport):
+class CheckedTransport(httpx.AsyncBaseTransport):
     """Resolves each host itself and connects to the address that was checked, so that no second answer counts."""
 
     def __init__(self, *, allow_private: bool, connections: int) -> None:
-        super().__init__(limits=httpx.Limits(max_connections=connections), trust_env=False)
         self.allow_private = allow_private
+        self._limits = httpx.Limits(max_connections=connections)
+        self._context = httpx.create_ssl_context(trust_env=False)
+        # One for each host: connections are kept by address, and a certificate is checked for the first host only.
+        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; a client that follows redirects comes here for each of them.
 
         Raises:
-            Forbidden: the host has no public address.
+            Forbidden: the host has a private address.
         """
-        host = request.url.host
+        host = request.url.raw_host.decode("ascii")
         port = request.url.port or (443 if request.url.scheme == "https" else 80)
         try:
             address = await public_address(host, port, self.allow_private)
@@ -47,7 +50,19 @@ class CheckedTransport(httpx.AsyncHTTPTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
-        return await super().handle_async_request(checked)
+        return await self._transport(host).handle_async_request(checked)
+
+    def _transport(self, host: str) -> httpx.AsyncHTTPTransport:
+        if host not in self._transports:
+            self._transports[host] = httpx.AsyncHTTPTransport(
+                verify=self._context, limits=self._limits, trust_env=False
+            )
+        return self._transports[host]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for transport in self._transports.values():
+            await transport.aclose()
 
 
 async def public_address(host: str, port: int, allow_private: bool = False) -> str:

@@ -307,11 +307,15 @@ def test_a_table_with_addresses_is_imported_and_updated(server, tmp_path):
     first = dict(Dataset(tmp_path / "data").catalogue.items.select("item_id", "image").iter_rows())
     assert first == {"good": "images/good.png", "tagged": "images/tagged.jpg", "gone": None}
     assert (tmp_path / "data.pictures" / "failures.csv").read_text().splitlines()[1].startswith("gone,")
-    assert import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True).lines[-2:][0]
+    assert import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True)
     Handler.colour = "black"
     changed = import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True)
     assert any("1 pictures changed" in line for line in changed.lines)
     assert Handler.asked == {"good": 1, "tagged": 3, "gone": 3}
+    offline = import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True, pictures=False)
+    assert "pictures: 1 not downloaded, 2 from before" in offline.lines
+    assert offline.dataset.info["pictures"] == 2
+    assert sum(Handler.asked.values()) == 7
 
 
 def test_a_folder_that_cannot_hold_pictures_is_told(server, tmp_path):

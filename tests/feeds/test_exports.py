@@ -152,6 +152,7 @@ def test_options_of_shopify_in_other_languages_and_untracked_stock(tmp_path):
     assert column(imported, "group")["rock:blau"] == "bottom"
     assert set(imported.items["link"]) == {"https://x.example/products/rock"}
     assert set(imported.items["currency"]) == {"CHF"}
+    assert not any("picture of another colour" in note for note in imported.notes)
     assert imported.options == {"site": "https://x.example/", "currency": "CHF"}
 
 
@@ -235,3 +236,11 @@ def test_a_table_says_what_is_understood_too(tmp_path):
 
 def test_the_layouts_of_shops_are_all_tested():
     assert set(FILES.values()) == set(FEEDS)
+
+
+def test_colours_without_a_picture_of_their_own_are_counted(tmp_path):
+    rows = "d,Dress,Color,Red,5,http://x.example/a.jpg\nd,,,Blue,5,\nd,,,Rust,5,\n"
+    write(tmp_path, {"s.csv": f"Handle,Title,Option1 Name,Option1 Value,Variant Price,Image Src\n{rows}"})
+    imported = read("shopify", tmp_path / "s.csv", workdir=tmp_path)
+    assert len(imported.addresses) == 3
+    assert "2 items have the picture of another colour, because theirs has none of its own" in imported.notes

@@ -113,6 +113,8 @@ def read(
     if outfits.outfits.is_empty():
         outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
     pictures, addresses, lost = _pictures(items, images)
+    if shared := _shared(items):
+        more.append(f"{shared:,} items have the picture of another colour, because theirs has none of its own")
     used = {header for theirs in read.taken.values() for header in theirs.split(OR)}
     unused = [name for name in table.columns if name not in used]
     return Imported(
@@ -168,6 +170,14 @@ def _grouped(
     return items, [
         f"--groups has {len(unused)} categories that no item has, the first is {unused[0]!r}"
     ] if unused else []
+
+
+def _shared(items: pl.DataFrame) -> int:
+    """How many items have the picture of an earlier colour of their product."""
+    if "image" not in items.columns:
+        return 0
+    again = ~pl.struct("product_id", "image").is_first_distinct() & pl.col("image").is_not_null()
+    return int(items.select(again.sum()).item())
 
 
 def _pictures(items: pl.DataFrame, images: Path | None) -> tuple[dict[str, Path], dict[str, str], dict[str, int]]:
