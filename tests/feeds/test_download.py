@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -346,3 +348,32 @@ def test_a_damaged_cache_entry_is_fetched_anew(server, tmp_path):
     kept = PictureCache(tmp_path)
     assert kept.get("http://elsewhere.example") is None
     kept.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+def test_certificates_are_checked_for_the_name_though_the_address_is_connected_to(server, tmp_path, monkeypatch):
+    from goeswith.data import network
+
+    made, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=shop.example -addext subjectAltName=DNS:shop.example"
+    subprocess.run(["openssl", *words.split(), "-keyout", key, "-out", made], check=True, capture_output=True)
+    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.daemon_threads = True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    served.socket = context.wrap_socket(served.socket, server_side=True)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    trusting = ssl.create_default_context(cafile=made)
+
+    async def named(host: str, port: int, allow_private: bool = False) -> str:
+        return "127.0.0.1"
+
+    monkeypatch.setattr(network, "public_address", named)
+    monkeypatch.setattr(network.httpx, "create_ssl_context", lambda **options: trusting)
+    port = served.server_address[1]
+    addresses = {"a": f"https://shop.example:{port}/good", "b": f"https://other.example:{port}/good"}
+    done = download(addresses, tmp_path / "cache", bounds=QUICK)
+    served.shutdown()
+    served.server_close()
+    assert [*done.pictures] == ["a"]
+    assert "Hostname mismatch" in done.failures[0][2]
