@@ -49,15 +49,13 @@ def import_(
         bool, typer.Option("--allow-private", help="Download from private networks as well.")
     ] = False,
 ) -> None:
-    """Import a published data set, a shop's export, or your own tables, as a data set folder.
+    """Import a published data set, a shop's export, or your own tables.
 
     SOURCE is never changed. DEST is written completely or not at all.
 
     \b
     Examples:
       goeswith import products_export.csv data/shop
-      goeswith import products_export.csv --dry-run
-      goeswith import mango downloads/mango data/mango
       goeswith import table my-shop data/my-shop --column item_id=sku --column category=kind
     """
     from goeswith.data.importing import import_data, preview
@@ -289,7 +287,7 @@ def audit(
 
 
 def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Report on a catalogue: what is missing and what that costs, equal pictures, items that no look can use.
+    """Report what a catalogue lacks, and items that no look can use.
 
     \b
     Examples:
