@@ -45,16 +45,20 @@ CoherentOption = Annotated[
 
 @app.command()
 def build(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with items, outfits, images.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Export: a file, or a folder with orders, pictures, ...")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; updated if it exists.")],
-    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import.")] = "table",
+    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import. Default: detected.")] = "auto",
     column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, training and looks shown.")] = 0,

@@ -45,7 +45,7 @@ def build(
     source: Path,
     out: Path,
     *,
-    layout: str = "table",
+    layout: str = "auto",
     options: dict[str, Any] | None = None,
     model: Path | None = None,
     settings: Sequence[str] = (),
