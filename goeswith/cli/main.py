@@ -31,7 +31,7 @@ app = typer.Typer(
 
 app.command("import")(data_cli.import_)
 for _command in (
-    data_cli.encode, data_cli.questions, data_cli.audit,
+    data_cli.encode, data_cli.encoders, data_cli.questions, data_cli.audit,
     run_cli.train, run_cli.evaluate, run_cli.score, run_cli.export,
 ):  # fmt: skip
     app.command()(_command)

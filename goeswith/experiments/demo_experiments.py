@@ -15,7 +15,7 @@ PICTURES, WORDS = "efficientnet-lite0", "words"
 ENCODER = f"{PICTURES}+{WORDS}"
 LOOP = ("epochs=20", "patience=5", "batch_size=64")
 SETTINGS = {
-    "two-tower": ("batch_size=64",),
+    "two-tower": ("epochs=15", "batch_size=64"),
     "teacher": LOOP,
     "add-gnn": ("hidden=64", "negatives=matched", *LOOP),
 }
