@@ -1,4 +1,4 @@
-"""Importing: a source read in its layout, and the data set made of it or brought up to date."""
+"""Importing: a source read in its layout, and the data set made or updated from it."""
 
 from __future__ import annotations
 

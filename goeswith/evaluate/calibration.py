@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -150,7 +151,7 @@ class Scale:
             DataError: the text is another.
         """
         try:
-            given: Mapping[str, Any] = json.loads(text)
+            given: Mapping[str, Any] = {"auc": math.nan, **json.loads(text)}  # version 0.1.0 did not measure it
             values = {field.name: given[field.name] for field in fields(cls)}
             values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
             values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}

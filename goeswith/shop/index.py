@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMAT = 2
-"""Of the folder; raised when an older program could not read it."""
+"""Of the folder; raised when an older version could not read it."""
+READABLE = (1, 2)
+"""Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
 KEPT = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
@@ -149,7 +151,8 @@ class Index:
     @cached_property
     def grammar(self) -> Grammar:
         """Which groups make an outfit."""
-        return Grammar.from_json((self.path / "grammar.json").read_text())
+        file = self.path / "grammar.json"
+        return Grammar.from_json(file.read_text()) if file.is_file() else Grammar.default()
 
     @cached_property
     def taste(self) -> Any:
@@ -275,9 +278,9 @@ def _info(path: Path) -> dict[str, Any]:
             f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
         )
     info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
-    if info.get("format") != FORMAT:
+    if info.get("format") not in READABLE:
         raise ModelError(
-            f"{path} is an index of format {info.get('format')} but this version reads format {FORMAT}; "
+            f"{path} is an index of format {info.get('format')} but this version reads formats {READABLE[0]} to {FORMAT}; "
             f"build it again: goeswith index RUN DATASET --out {path}"
         )
     lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]

@@ -72,5 +72,5 @@ def test_feedback_that_cannot_be_used_says_so(tmp_path):
     with pytest.raises(DataError, match=r"no outfit that can be used \(3 broken lines\)"):
         write_outfits(tmp_path / "f", tmp_path / "out.csv")
     keep(tmp_path / "g", ["a;b", "c"])
-    with pytest.raises(DataError, match="holds a ';'"):
+    with pytest.raises(DataError, match="contains a ';'"):
         write_outfits(tmp_path / "g", tmp_path / "out.csv")

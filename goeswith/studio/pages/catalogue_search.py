@@ -89,7 +89,7 @@ def _number(text: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise CatalogueError(f"the price {text!r} is no number; write one like 49.90")
+        raise CatalogueError(f"the price {text!r} is not a number; write one like 49.90")
     return number
 
 

@@ -117,7 +117,7 @@ def _exchanges(wall: Wall, board: Board, old: str, told: dict[str, Any], looks: 
     """Add offers to a row: those that score more than `now`, else all of them under a word that none does."""
     better = [look for look in looks if look.score > now]
     if not better:
-        told["trouble"] = "None is better; these come nearest." if looks else "There is nothing to swap it for."
+        told["trouble"] = "None is better; these come closest." if looks else "There is nothing to swap it for."
     told["offers"] = [
         (item(wall, wall.row(new)), board.put(old, new).url, look)
         for look in best_first(better or looks) if (new := look.added[0])

@@ -88,7 +88,7 @@ def sorry(request: Request, error: GoeswithError, board: Board | None = None, me
         board = Board.of(request.query_params.getlist("on"), request.query_params.getlist("lock"))
     said = message or str(error).removesuffix("; look it up in /v1/items")
     onward = address("/", on=board.on, lock=board.lock), "To the catalogue"
-    heading = "That is not here" if refused.status == 404 else "That did not work"
+    heading = "Not found" if refused.status == 404 else "That did not work"
     return tells(request, heading, said, onward, board, refused.status)
 
 

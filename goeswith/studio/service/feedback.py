@@ -93,7 +93,7 @@ def write_outfits(path: Path, out: Path, known: Collection[str] | None = None) -
     """
     if out.exists():
         raise DataError(
-            f"{out} exists and may hold outfits of your own; choose another --out, such as "
+            f"{out} exists and may contain your own outfits; choose another --out, such as "
             f"{out.with_name('saved.csv') if out.name != 'saved.csv' else out.with_name('saved-2.csv')}, or remove it"
         )
     saved, broken = kept(path)
@@ -110,7 +110,9 @@ def write_outfits(path: Path, out: Path, known: Collection[str] | None = None) -
             continue
         seen.add(frozenset(ids))
         if odd := next((one for one in ids if ";" in one), None):
-            raise DataError(f"{path}: item id {odd!r} holds a ';', which parts items in the table; rename the item")
+            raise DataError(
+                f"{path}: item id {odd!r} contains a ';', which separates items in the table; rename the item"
+            )
         rows.append({"outfit_id": told["outfit_id"], "item_ids": ";".join(ids), "source": "studio"})
     if not rows:
         raise DataError(f"{path} has no outfit that can be used ({broken} broken lines); save one in the studio first")
