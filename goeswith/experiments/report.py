@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
 """Kinds of `Row`, in the order of the page's table, and how they are headed."""
+FLOOR_NOTES = {
+    "chance": "any item, at random",
+    "popularity": "what many outfits wear",
+    "category colour": "colours and categories that were worn together",
+    "item pairs": "items that were worn together",
+    "words": "words of titles that were worn together",
+    "cosine": "likeness, nothing learned",
+    "standardised": "likeness of standardised features, nothing learned",
+}
+"""What floors are, in a few words."""
 Cell = dict[str, Any]
 """What the template needs to draw one number and its interval."""
 Axis = tuple[float, float, float | None]
@@ -126,7 +136,7 @@ def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tu
 def _ladder(findings: Findings, what: Column) -> list[dict[str, Any]]:
     """The rows to draw at the top, each with its value and how it is read, from the lowest to the highest."""
     rows = [
-        {"name": row.name, "kind": row.kind, "note": row.note, "value": line["value"]}
+        {"name": row.name, "kind": row.kind, "note": row.note or FLOOR_NOTES.get(row.name, ""), "value": line["value"]}
         for row in findings.rows
         for line in row.lines
         if row.name in findings.ladder and column(line) == what
