@@ -20,8 +20,9 @@ app = typer.Typer()
 
 
 def _inside(path: Path) -> Path:
-    """The index in the folder of a build; any other path as it is."""
-    return path / "index" if (path / "index" / "index.json").is_file() else path
+    from goeswith.shop.index import index_folder
+
+    return index_folder(path)
 
 
 IndexArgument = Annotated[

@@ -54,7 +54,7 @@ class Index:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = index_folder(Path(path))
         self._adding = threading.Lock()
         self._free: list[int] = []  # rows of guests that are gone
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
@@ -267,6 +267,11 @@ class Index:
         self._show(Catalogue(pl.concat([items[:row], item, items[row + 1 :]])))
 
 
+def index_folder(path: Path) -> Path:
+    """The index in a folder that ``goeswith build`` made; any other path as it is."""
+    return path / "index" if (path / "index" / "index.json").is_file() else path
+
+
 def _info(path: Path) -> dict[str, Any]:
     """What index.json says.
 
@@ -280,7 +285,7 @@ def _info(path: Path) -> dict[str, Any]:
     info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
     if info.get("format") not in READABLE:
         raise ModelError(
-            f"{path} is an index of format {info.get('format')} but this version reads formats {READABLE[0]} to {FORMAT}; "
+            f"{path} is an index of format {info.get('format')}, but this version reads formats 1 to {FORMAT}; "
             f"build it again: goeswith index RUN DATASET --out {path}"
         )
     lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]

@@ -158,6 +158,7 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert Path(words[-1], "weights.safetensors").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_demo_over_data_of_ones_own(tmp_path: Path):
     dataset = styles_dataset(tmp_path)
     said: list[str] = []

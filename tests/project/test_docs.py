@@ -59,6 +59,7 @@ SMALLER = {
 FLAGS = {
     "train": ["--set", "epochs=1", "--set", "batch_size=64", "--set", "hidden=16"],
     "encode": ["--workers", "0"],
+    "build": ["--set", "epochs=1", "--set", "batch_size=64", "--set", "hidden=16"],
 }
 """Added to keep it quick; models whose setting is called otherwise go without."""
 NO_HIDDEN = ("type-aware", "csa-net", "sce-net", "outfit-transformer", "teacher")
