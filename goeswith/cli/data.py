@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, bar, features_if_any
+from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, SetOption, bar, bars, features_if_any
 from goeswith.errors import ConfigError, DataError
 
 
@@ -157,8 +157,8 @@ def encode(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Pictures: efficientnet-lite0, efficientnet-lite2, hf:MODEL. Text: minilm, words, st:MODEL. Default: "
-            "efficientnet-lite0 if there are pictures, and minilm if there are titles."
+            help="Pictures: efficientnet-lite0, efficientnet-lite2, hf:MODEL. Text: minilm, words, st:MODEL, "
+            "hf-text:MODEL. Default: efficientnet-lite0 if there are pictures, and minilm if there are titles."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Number of items encoded at a time.")] = 32,
@@ -186,6 +186,40 @@ def encode(
         typer.echo(f"{done.path}: {done}")
         for item_id, reason in done.excluded.items():
             typer.echo(f"  left out {item_id}: {reason}")
+
+
+def encoders(
+    dataset: DatasetArgument,
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Compare this one too, see goeswith encode; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs. Default: runs/encoders/NAME.")] = None,
+    pairs: Annotated[bool, typer.Option("--pairs/--single", help="Also compare pairs of encoders.")] = True,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare encoders on your data: the quality that a quick model reaches with each, and what each costs.
+
+    Compares all encoders that the data set has features of, and pairs of them, on validation outfits. Resumes if
+    interrupted.
+
+    \b
+    Examples:
+      goeswith encoders data/mango
+      goeswith encoders data/mango --encoder words --encoder hf:models/fashion-siglip --single
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.experiments.encoders import compare, table
+    from goeswith.tables import plain
+
+    opened = Dataset(dataset)
+    folder = out or Path("runs") / "encoders" / opened.name
+    with bars() as progress:
+        rows = compare(
+            opened, folder, encoder or (), pairs=pairs, settings=settings or (),
+            say=lambda line: typer.echo(line, err=True), progress=progress,
+        )  # fmt: skip
+    typer.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else plain(*table(rows)))
 
 
 def questions(

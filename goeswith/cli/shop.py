@@ -60,12 +60,14 @@ def build(
         Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, training and looks shown.")] = 0,
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
-    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Resumes if interrupted.
+    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Without outfits, looks follow
+    likeness of style and --rules. Resumes if interrupted.
 
     \b
     Examples:
@@ -85,7 +87,7 @@ def build(
     with bars() as progress:
         built = build_shop(
             source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
-            settings=settings or (), seed=seed, say=say, progress=progress,
+            rules=rules, settings=settings or (), seed=seed, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
 
