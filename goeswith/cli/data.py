@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, SetOption, bar, bars, features_if_any
+from goeswith.cli.options import (
+    LARGEST_SEED,
+    DatasetArgument,
+    EncoderOption,
+    JsonOption,
+    SetOption,
+    bar,
+    bars,
+    features_if_any,
+)
 from goeswith.errors import ConfigError, DataError
 
 
@@ -32,7 +41,9 @@ def import_(
         bool, typer.Option("--dry-run", help="Print how SOURCE is understood, and write nothing.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name in signatures. Default: the name of the folder.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of splits and sample. Default: 0.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits and sample. Default: 0.")
+    ] = None,
     outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
@@ -230,7 +241,9 @@ def questions(
     negatives: Annotated[
         str | None, typer.Option(help="With --task: random, group, category or matched (default).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same questions.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed; the same seed gives the same questions.")
+    ] = 0,
     outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith.cli.options import JsonOption, SetOption, bar, bars, with_filters
+from goeswith.cli.options import LARGEST_SEED, JsonOption, SetOption, bar, bars, with_filters
 
 if TYPE_CHECKING:
     from goeswith.shop.stylist import Stylist
@@ -62,7 +62,9 @@ def build(
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
     settings: SetOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, training and looks shown.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
+    ] = 0,
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
@@ -176,7 +178,7 @@ def looks(
     common: CommonOption = 1,
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
-    seed: Annotated[int, typer.Option(help="Random seed for --anchors.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for --anchors.")] = 0,
     filters: Any = None,
 ) -> None:
     """Make looks for many items of a catalogue, as a table and as a contact sheet.

@@ -13,12 +13,11 @@ import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import polars as pl
 
-from goeswith import __version__
+from goeswith import __version__, schemas
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.mapping import FILE as MAPPING
 from goeswith.data.mapping import Mapping, write_mapping
@@ -87,7 +86,7 @@ class Dataset:
                 f"{self.path} is not a goeswith data set (it has no dataset.json); "
                 "import it first: goeswith import LAYOUT SOURCE DEST"
             )
-        self.info: dict[str, Any] = read_json(described, dict)
+        self.info = schemas.check(read_json(described, dict), schemas.DatasetFile, described, "import it again")
         if self.outfit_source:
             _ = self.outfits  # a source that is not there is told at once, even to those who only want the items
 

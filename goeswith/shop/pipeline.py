@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goeswith import schemas
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
 from goeswith.data.importing import import_data
@@ -106,7 +107,7 @@ def _expect_same(out: Path, asked: dict[str, Any]) -> None:
         return
     if not (out / MARK).is_file():
         raise DataError(f"{out} exists and was not made by goeswith build; choose another folder")
-    before = read_json(out / MARK, dict)
+    before = schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder")
     changed = [name for name, value in asked.items() if before.get(name) != value]
     if changed:
         raise DataError(

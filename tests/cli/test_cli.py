@@ -278,12 +278,12 @@ def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path:
     (tmp_path / "config.json").write_text('{"model": "add-gnn", "categories": [], "groups": []}')
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
-    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken ('settings')")
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} lacks 'settings'; train the run again")
     told = '{"model": "add-gnn", "categories": [], "groups": [], "settings": {}, "encoder": "made", "dim": "16"}'
     (tmp_path / "config.json").write_text(told)
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
-    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken (dim is not a whole number)")
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken at 'dim'")
 
 
 def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:
