@@ -7,13 +7,18 @@ DATA ?= ../shared/data
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+# What the demo needs and nothing else, so that it begins soon; the rest is installed on top of it.
+.venv/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[demo]"
+	touch $@
+
+.venv/installed: .venv/demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,scale,serve,docs,dev]"
 	touch $@
 
-demo: install  ## draw a wardrobe, train on it, measure, write demo/report.html
+demo: .venv/demo  ## draw a wardrobe, train on it, complete looks, write demo/report.html
 	$(BIN)/goeswith demo --out demo
 
 test: install  ## the default tests: offline, under three minutes

@@ -32,7 +32,7 @@ app = typer.Typer(
 
 app.command("import")(data_cli.import_)
 for _command in (
-    data_cli.encode, data_cli.questions, data_cli.audit,
+    data_cli.check, data_cli.encode, data_cli.encoders, data_cli.questions, data_cli.audit,
     run_cli.train, run_cli.evaluate, run_cli.score, run_cli.export,
 ):  # fmt: skip
     app.command()(_command)
@@ -134,7 +134,7 @@ def demo(
 ) -> None:
     """Run every stage on a generated wardrobe and write report.html.
 
-    Generates pictures and outfits, encodes, trains, evaluates. Takes minutes on two cores.
+    Generates pictures and outfits, encodes, trains, completes looks, evaluates. Takes minutes on two cores.
 
     \b
     Examples:
@@ -144,7 +144,7 @@ def demo(
     if data is None:
         from goeswith.experiments.demo import demo as run_demo
 
-        run_demo(out, outfits=outfits, seed=seed, say=typer.echo, index=serve)
+        run_demo(out, outfits=outfits, seed=seed, say=typer.echo)
     else:
         from goeswith.experiments.demo_data import demo as run_over
 

@@ -1,7 +1,7 @@
 """Dataset: the folder that holds a catalogue, its pictures and its outfits.
 
 items.parquet  outfits.parquet  images/  features/<encoder>.safetensors  questions/*.parquet  dataset.json
-known.parquet, once it was brought up to date: see `goeswith.data.update`.
+known.parquet, once it was brought up to date: see `goeswith.data.update`. mapping.toml, of an export or tables.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ import polars as pl
 
 from goeswith import __version__, schemas
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.mapping import FILE as MAPPING
+from goeswith.data.mapping import Mapping, write_mapping
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import write_questions
 from goeswith.data.splits import assign_splits, empty_splits, remember
+from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.files import fresh_folder, read_json, read_table, sha256
 
@@ -40,6 +43,10 @@ class Imported:
     notes: sentences for the person who imports, e.g. which published files are missing.
     columns: ours → theirs, of a person's own tables, as they were mapped; kept for the next `--update`.
     groups: category → group, as a person chose it; kept likewise.
+    options: of the layout, as text, that are kept likewise.
+    addresses: item id → address of a picture that is to be downloaded; see `goeswith.data.download`.
+    allow_private: whether that may be an address in a private network.
+    understood: what the reader made of a shop's export, to be shown.
     """
 
     items: pl.DataFrame
@@ -52,6 +59,10 @@ class Imported:
     notes: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    allow_private: bool = False
+    understood: Understood | None = None
 
 
 class Dataset:
@@ -190,6 +201,9 @@ def fill(
         "groups": imported.groups,
         "checksums": checksums,
     }
+    if imported.understood is not None:
+        mapping = Mapping(layout, imported.columns, imported.groups, imported.options)
+        write_mapping(folder / MAPPING, mapping, imported.understood.taken)
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
 
 
