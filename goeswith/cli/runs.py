@@ -68,9 +68,9 @@ def train(
     )
 
 
-def _named(options: Sequence[str]) -> dict[str, str]:
+def _named(given: Sequence[str]) -> dict[str, str]:
     """Name → path, from ``NAME=PATH``."""
-    pairs = [text.partition("=") for text in options]
+    pairs = [text.partition("=") for text in given]
     for name, equals, path in pairs:
         if not (name and equals and path):
             raise typer.BadParameter(f"--knowledge {name!r} must be NAME=PATH")
@@ -80,14 +80,14 @@ def _named(options: Sequence[str]) -> dict[str, str]:
 def _epochs(stage: str) -> Progress:
     """One line on standard error for each epoch of a stage."""
 
-    def show(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+    def told(epoch: int, epochs: int, measured: dict[str, float]) -> None:
         typer.echo(
             f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, validation AUC {measured['valid_auc']:.4f}, "
             f"{measured['pairs_per_second']:.0f} pairs/s",
             err=True,
         )
 
-    return show
+    return told
 
 
 def evaluate(
@@ -149,12 +149,12 @@ def evaluate(
     opened = Dataset(paths[-1])
     runs = [Run(path) for path in (*paths[:-1], against) if path is not None]
     files = questions or _test_questions(opened)
-    question_sets = [read_questions(file, opened.catalogue) for file in files]
+    asked = [read_questions(file, opened.catalogue) for file in files]
     features = load_features(opened, runs[0].config["encoder"]) if runs else features_if_any(opened, None)
     floors = yardsticks(opened, features)
-    names = _distinct_names([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
-    external = [
-        read_answers(path, question_sets, name=name, allow_incomplete=allow_incomplete)
+    names = _told_apart([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
+    given = [
+        read_answers(path, asked, name=name, allow_incomplete=allow_incomplete)
         for path, name in zip(outside, names[len(runs) :], strict=True)
     ]
     scorers: list[Any] = []
@@ -165,47 +165,47 @@ def evaluate(
         scorers.append(taught)
     lines: list[dict[str, Any]] = []
     compared: list[dict[str, Any]] = []
-    for index, file in enumerate(files):
-        ours = [answer(scorer, question_sets[index], measures=measure or ()) for scorer in scorers]
-        theirs = [replace(some.answers[index], measures=tuple(measure or ())) for some in external]
+    for place, file in enumerate(files):
+        ours = [answer(scorer, asked[place], measures=measure or ()) for scorer in scorers]
+        theirs = [replace(some.answers[place], measures=tuple(measure or ())) for some in given]
         reports = [report(answers, opened) for answers in (ours + theirs if len(paths) == 2 else theirs + ours)]
-        lines += floor_rows(question_sets[index], opened, floors)
-        lines += [line for result in reports for line in result.summary]
-        compared += [line for result in reports[1:] for line in compare(reports[0], result)]
+        lines += floor_rows(asked[place], opened, floors)
+        lines += [line for told in reports for line in told.summary]
+        compared += [line for told in reports[1:] for line in compare(reports[0], told)]
         if rows is not None:
-            for result in reports:
-                result.write(rows / f"{result.scorer}-{file.stem}.parquet")
-    retrieved: list[dict[str, Any]] = []
+            for told in reports:
+                told.write(rows / f"{told.scorer}-{file.stem}.parquet")
+    found: list[dict[str, Any]] = []
     if retrieval and scorers and not questions:
         usable = features.present if features else np.ones(len(opened.catalogue), bool)
-        floor_reports, measured = survey(opened, floors, scorers, usable)
-        retrieved = [line for result in floor_reports + measured for line in result.summary]
+        known, measured = survey(opened, floors, scorers, usable)
+        found = [line for told in known + measured for line in told.summary]
         names = [scorer.name for scorer in scorers]
-        plainly = [result for result in measured if result.scorer in names]  # without corrections
-        compared += [line for result in plainly[1:] for line in compare(plainly[0], result)]
+        plainly = [told for told in measured if told.scorer in names]  # without corrections
+        compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
         if rows is not None:
-            for result in plainly:
-                result.write(rows / f"{result.scorer}-retrieval.parquet")
-    calibrations = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
+            for told in plainly:
+                told.write(rows / f"{told.scorer}-retrieval.parquet")
+    sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
     if as_json:
-        counts = [{"scorer": entry.name, "file": str(entry.path), **entry.counts} for entry in external]
-        relied = [{"scorer": name, **asdict(held)} for name, held in calibrations]
+        counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
+        relied = [{"scorer": name, **asdict(held)} for name, held in sure]
         parts = {
-            "summary": lines, "retrieval": retrieved, "compared": compared, "scores": counts, "calibration": relied,
+            "summary": lines, "retrieval": found, "compared": compared, "scores": counts, "calibration": relied,
         }  # fmt: skip
         typer.echo(json.dumps(parts, indent=2))
         return
     typer.echo(plain(*long_table(lines)))
-    if retrieved:
-        _print_retrieval(retrieved)
+    if found:
+        _print_retrieval(found)
     for line in compared:
         what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
         typer.echo(f"{what}: {difference(line)}")
-    for name, held in calibrations:
+    for name, held in sure:
         typer.echo(f"{name}, as a probability: {held}")
-    for entry in external:
-        if faults := ", ".join(f"{count} {fault}" for fault, count in entry.counts.items() if count):
-            typer.echo(f"{entry.path} is not complete: {faults}")
+    for one in given:
+        if faults := ", ".join(f"{count} {fault}" for fault, count in one.counts.items() if count):
+            typer.echo(f"{one.path} is not complete: {faults}")
 
 
 def _print_retrieval(lines: list[dict[str, Any]]) -> None:
@@ -223,16 +223,16 @@ def _print_retrieval(lines: list[dict[str, Any]]) -> None:
 def _test_questions(dataset: Any) -> list[Path]:
     """The question files of the test split; of ``folder#source`` those of the source."""
     folder, prefix = dataset.path / "questions", f"{dataset.outfit_source}-" if dataset.outfit_source else ""
-    files = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
-    if not files:
+    found = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
+    if not found:
         named = f"{dataset.path}{f'#{dataset.outfit_source}' if prefix else ''}"
         raise DataError(f"{dataset.path} has no test questions; make them with: goeswith questions {named}")
-    return files
+    return found
 
 
-def _distinct_names(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
+def _told_apart(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
     """A name for each scorer: of its folder (the first `folders` paths) or file, its path where that is not enough."""
-    short = [path.name if index < folders else path.stem for index, path in enumerate(paths)]
+    short = [path.name if place < folders else path.stem for place, path in enumerate(paths)]
     every = [*taken, *short]
     return [
         name if every.count(name) == 1 else "-".join(path.parts).lstrip("/-.")
@@ -270,11 +270,11 @@ def score(
     table = pl.DataFrame({"outfit_id": listed.outfit_ids.tolist(), "items": listed.lengths, "score": scores})
     with fresh_file(out) as partial:
         table.with_columns(pl.col("score").fill_nan(None)).write_csv(partial)
-    unscored = listed.take(table["score"].is_nan().to_numpy())
-    typer.echo(f"{out}: {len(table) - len(unscored)} outfits scored, {len(unscored)} without a score")
-    if len(unscored):
-        bare = dict.fromkeys(opened.catalogue.ids[row] for row in unscored.items if not scorer.present[row])
-        typer.echo(f"  without a score: {_some(unscored.outfit_ids.tolist())}")
+    silent = listed.take(table["score"].is_nan().to_numpy())
+    typer.echo(f"{out}: {len(table) - len(silent)} outfits scored, {len(silent)} without a score")
+    if len(silent):
+        bare = dict.fromkeys(opened.catalogue.ids[row] for row in silent.items if not scorer.present[row])
+        typer.echo(f"  without a score: {_some(silent.outfit_ids.tolist())}")
         remedy = f"goeswith encode {opened.path} --encoder {trained.config['encoder']} shows why"
         typer.echo(f"  items without features: {_some(list(bare))}; {remedy}")
 
@@ -309,6 +309,6 @@ def export(
     from goeswith.train.run import Run
 
     lines = read_report(report) if report is not None else ()
-    datasets = [Dataset(path) for path in dataset or ()]
-    save(Run(run), folder, report=lines, datasets=datasets, licence=licence, onnx=onnx)
+    known = [Dataset(path) for path in dataset or ()]
+    save(Run(run), folder, report=lines, datasets=known, licence=licence, onnx=onnx)
     typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -68,12 +68,12 @@ def audit(
         files = sorted((dataset.path / "questions").glob(f"{source}*.parquet"))
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
-    floors = yardsticks(dataset, features)
+    known = yardsticks(dataset, features)
     rows: list[dict[str, Any]] = []
     verdicts = {}
     for done, file in enumerate(files, 1):
         lines = [
-            {"file": file.name} | line for line in floor_rows(read_questions(file, dataset.catalogue), dataset, floors)
+            {"file": file.name} | line for line in floor_rows(read_questions(file, dataset.catalogue), dataset, known)
         ]
         headlines = [line for line in lines if line["headline"]]
         rows += headlines
@@ -89,24 +89,24 @@ def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, 
     Raises:
         DataError: no outfit of the data set is in the training split.
     """
-    floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
+    known = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
     if dataset.info.get("layout") == "sample":
         from goeswith.data.readers.sample import oracle
 
-        floors["ceiling"] = oracle(dataset.catalogue)
-    return floors
+        known["ceiling"] = oracle(dataset.catalogue)
+    return known
 
 
-def floor_rows(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """Summary lines (see `Report`) of each of `floors` (from `yardsticks`), for the head of a table.
+def floor_rows(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[dict[str, Any]]:
+    """Summary lines (see `Report`) of each of `known` (from `yardsticks`), for the head of a table.
 
-    Each has two things more: floor, its name in `floors`, and headline, whether its measure is the task's first.
+    Each has two things more: floor, its name in `known`, and headline, whether its measure is the task's first.
     """
     lines = []
-    for name, scorer in floors.items():
+    for name, scorer in known.items():
         summary = report(answer(scorer, questions), dataset).summary
         for _, group in groupby(summary, key=lambda line: (line["task"], line["negatives"])):
-            lines += [{"floor": name, "headline": index == 0, **line} for index, line in enumerate(group)]
+            lines += [{"floor": name, "headline": place == 0, **line} for place, line in enumerate(group)]
     return lines
 
 
@@ -126,7 +126,7 @@ def verdict(lines: list[dict[str, Any]]) -> str:
     ranked = sorted((line for line in lines if line["low"] > chance[_kind(line)]), key=odds, reverse=True)
     best = next((line for line in ranked if line["floor"] in SHORTCUTS), None)
     if best:
-        solved = _WHAT[best["task"]].format(_with_interval(best), best["negatives"])
+        solved = _WHAT[best["task"]].format(_told(best), best["negatives"])
         advice = (
             f"do not compare models on these {best['negatives']} questions"
             if odds(best) >= STRONG
@@ -139,12 +139,12 @@ def verdict(lines: list[dict[str, Any]]) -> str:
         room = _number(max(0.0, near["high"] - at))
         sentence = (
             f"no shortcut from counts alone beats chance ({_number(at)}) by more than {room}: "
-            f"{_name(near)} has {_with_interval(near)}"
+            f"{_name(near)} has {_told(near)}"
         )
     more = [line for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]
     counted = [line["value"] for line in lines if line["floor"] in ("category", "category_colour")]
     more = [line for line in more if line["floor"] != "item_pairs" or line["value"] not in counted]  # fell back
-    others = [f"{_name(line)} {_with_interval(line)}" for line in more]
+    others = [f"{_name(line)} {_told(line)}" for line in more]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
 
@@ -162,7 +162,7 @@ def _kind(line: dict[str, Any]) -> tuple[str, str]:
     return line["task"], line["negatives"]
 
 
-def _with_interval(line: dict[str, Any]) -> str:
+def _told(line: dict[str, Any]) -> str:
     return f"{_number(line['value'])} [{_number(line['low'])}, {_number(line['high'])}]"
 
 

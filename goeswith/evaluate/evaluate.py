@@ -46,11 +46,11 @@ class Answers:
         """How the truths fare among their candidates; a labelled question has no wrong ones."""
         offsets = self.questions.score_offsets
         owner = np.repeat(np.arange(len(self.questions)), np.diff(offsets))
-        position = offsets[:-1] + np.maximum(self.questions.answers, 0)
-        truth = self.scores[position]
+        place = offsets[:-1] + np.maximum(self.questions.answers, 0)
+        truth = self.scores[place]
         above = (self.scores > truth[owner]) | np.isnan(self.scores)
         equal = self.scores == truth[owner]
-        above[position] = equal[position] = False
+        above[place] = equal[place] = False
         above, equal = (np.bincount(owner, which, len(self.questions)) for which in (above, equal))
         return Ranks(above, equal, np.diff(offsets) - 1.0, np.isnan(truth))
 
@@ -65,9 +65,9 @@ class Answers:
         frame = self.questions.frame.select("question_id", "outfit_id", "task", "negatives", "label", "answer")
         owner = np.repeat(np.arange(len(frame)), np.diff(offsets))
         flat = pl.DataFrame({"owner": owner, "scores": self.scores})
-        unanswered = np.bincount(owner, np.isnan(self.scores), len(frame)) > 0
+        silent = np.bincount(owner, np.isnan(self.scores), len(frame)) > 0
         frame = frame.with_columns(
-            flat.group_by("owner", maintain_order=True).agg("scores")["scores"], pl.Series("answerable", ~unanswered)
+            flat.group_by("owner", maintain_order=True).agg("scores")["scores"], pl.Series("answerable", ~silent)
         )
         tasks = set(frame["task"])
         for measure in dict.fromkeys(measure for task in MEASURES if task in tasks for measure in MEASURES[task]):
@@ -125,17 +125,15 @@ def answer(
         _choose(scorer, questions, scores)
     else:
         for block in questions.blocks():
-            block_scores = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
-            if block_scores.shape != (len(block.items),):
-                raise ModelError(
-                    f"{scorer.name} gave scores of shape {block_scores.shape} for {len(block.items)} outfits"
-                )
-            scores[block.start : block.start + len(block_scores)] = block_scores
+            given = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
+            if given.shape != (len(block.items),):
+                raise ModelError(f"{scorer.name} gave scores of shape {given.shape} for {len(block.items)} outfits")
+            scores[block.start : block.start + len(given)] = given
             if progress:
-                progress(block.start + len(block_scores), total)
-    unanswered = int(np.isnan(scores).sum())
-    if unanswered:
-        _log.warning("%s gave no score for %d of %d outfits; they count as wrong", scorer.name, unanswered, total)
+                progress(block.start + len(given), total)
+    silent = int(np.isnan(scores).sum())
+    if silent:
+        _log.warning("%s gave no score for %d of %d outfits; they count as wrong", scorer.name, silent, total)
     return Answers(scorer.name, questions, scores, tuple(measures))
 
 
@@ -144,10 +142,10 @@ def _choose(scorer: Chooser, questions: Questions, scores: np.ndarray, rows: int
     offsets, labelled = questions.score_offsets, questions.labels >= 0
     counts = np.where(labelled, 0, np.diff(offsets))
     for count in np.unique(counts):
-        matching = np.flatnonzero(counts == count)
+        places = np.flatnonzero(counts == count)
         step = max(rows // max(int(count), 1), 1)
-        for start in range(0, len(matching), step):
-            at = matching[start : start + step]
+        for start in range(0, len(places), step):
+            at = places[start : start + step]
             context, mask = questions.context[at], questions.context_mask[at]
             if not count:
                 scores[offsets[at]] = scorer.score(context, mask)
@@ -209,7 +207,7 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, A
         DataError: the reports answer different questions.
     """
     keys = ("question_id", "outfit_id", "task", "negatives", "label", "answer")
-    signed = [each.summary[0]["signature"] for each in (first, second)]
+    signed = [told.summary[0]["signature"] for told in (first, second)]
     if signed[0] != signed[1] or not first.rows.select(keys).equals(second.rows.select(keys)):
         raise DataError(
             f"{first.scorer} and {second.scorer} did not answer the same questions "
@@ -238,13 +236,13 @@ def signature(questions: Questions, dataset: Dataset, task: str, negatives: str)
     fingerprint, split, task, negatives, most candidates of a question (1 for labelled outfits), seed of the
     questions, version, digest of the questions. - stands where the question file does not say.
     """
-    selected = ((questions.frame["task"] == task) & (questions.frame["negatives"] == negatives)).to_numpy()
+    asked = ((questions.frame["task"] == task) & (questions.frame["negatives"] == negatives)).to_numpy()
     parts = [
         f"{dataset.name}:{dataset.fingerprint}",
         questions.info.get("split", "-"),
         task,
         negatives,
-        f"c{np.diff(questions.score_offsets)[selected].max()}",
+        f"c{np.diff(questions.score_offsets)[asked].max()}",
         f"seed{questions.info.get('seed', '-')}",
         f"goeswith{__version__}",
         f"q{hashlib.sha256(questions.frame.write_ndjson().encode()).hexdigest()[:12]}",

@@ -61,14 +61,14 @@ class Asked:
     @cached_property
     def signed(self) -> dict[tuple[str, str], str]:
         """(Task, negatives) → signature, see `goeswith.evaluate.evaluate.signature`."""
-        parts: dict[tuple[str, str], Gaps | Places] = {
+        asked: dict[tuple[str, str], Gaps | Places] = {
             (task, self.negatives): gaps for task, gaps in self.gaps.items()
         } | {("exhaustive", "matched"): self.places}
-        prefix = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
+        known = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
         return {
-            (task, negatives): f"{prefix}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
+            (task, negatives): f"{known}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
             f"|goeswith{__version__}|q{what.digest}"
-            for (task, negatives), what in parts.items()
+            for (task, negatives), what in asked.items()
         }
 
 
@@ -82,10 +82,10 @@ def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int 
     """
     catalogue, outfits = dataset.catalogue, dataset.outfits
     pools = group_pools(catalogue, usable)
-    split_outfits = outfits.split(split)
-    gaps = {"anchor": draw_gaps(split_outfits, pools, anchor=True, seed=seed)}
-    gaps["rest"] = draw_gaps(split_outfits, pools, anchor=False, seed=seed)
-    places = list_places(catalogue, split_outfits, usable, [outfits], seed=seed)
+    asked = outfits.split(split)
+    gaps = {"anchor": draw_gaps(asked, pools, anchor=True, seed=seed)}
+    gaps["rest"] = draw_gaps(asked, pools, anchor=False, seed=seed)
+    places = list_places(catalogue, asked, usable, [outfits], seed=seed)
     training = draw_gaps(outfits.split("train"), pools, anchor=True, seed=seed)
     valid = draw_gaps(outfits.take(outfits.splits == "valid"), pools, anchor=True, seed=seed)
     if not len(gaps["anchor"]):
@@ -106,14 +106,14 @@ def survey(
 
     Nothing where nothing can be asked.
     """
-    setup = ask(dataset, usable, split=split)
-    if setup is None:
+    asked = ask(dataset, usable, split=split)
+    if asked is None:
         return [], []
-    reports = [measure(floor, setup)[0] for name, floor in floors.items() if name in FLOORS]
-    return reports, [report for scorer in scorers for report in measure(scorer, setup, fitted=True)]
+    known = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
+    return known, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
 
 
-def measure(scorer: Scorer, setup: Asked, *, fitted: bool = False) -> list[Report]:
+def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Report]:
     """What a scorer finds and offers; with `fitted`, also with each of `FITTED`, under names that say so.
 
     The rows of a report are outfits, each with the mean of its places; lines on offers have no interval (low and high
@@ -122,18 +122,18 @@ def measure(scorer: Scorer, setup: Asked, *, fitted: bool = False) -> list[Repor
     Raises:
         ModelError: the scorer does not return one number an outfit.
     """
-    fits = fitted_to(scorer, setup) if fitted else {}
-    corrections: list[Correction | None] = [None, *(bound(setup, setting, hubs) for setting, hubs in fits.values())]
-    by_task = {task: retrieve(scorer, gaps, corrections) for task, gaps in setup.gaps.items()}
+    fits = fitted_to(scorer, asked) if fitted else {}
+    corrections: list[Correction | None] = [None, *(bound(asked, setting, hubs) for setting, hubs in fits.values())]
+    found = {task: retrieve(scorer, gaps, corrections) for task, gaps in asked.gaps.items()}
     reports = []
-    for index, name in enumerate(("", *fits)):
-        own = {task: answers[index] for task, answers in by_task.items()}
-        rows = [_rows(task, setup.negatives, setup.gaps[task], result) for task, result in own.items()]
-        if not name and len(setup.places.owner):
-            rows.append(_exhaustive(scorer, setup.places))
+    for place, name in enumerate(("", *fits)):
+        own = {task: answers[place] for task, answers in found.items()}
+        rows = [_rows(task, asked.negatives, asked.gaps[task], told) for task, told in own.items()]
+        if not name and len(asked.places.owner):
+            rows.append(_exhaustive(scorer, asked.places))
         title = f"{scorer.name} {name}".strip()
-        report = summarise(title, pl.concat(rows, how="diagonal"), setup.signed)
-        report.summary.extend(line for task, result in own.items() for line in _offers(title, task, result, setup))
+        report = summarise(title, pl.concat(rows, how="diagonal"), asked.signed)
+        report.summary.extend(line for task, told in own.items() for line in _offers(title, task, told, asked))
         if name:
             setting = fits[name][0]
             for line in report.summary:
@@ -142,19 +142,19 @@ def measure(scorer: Scorer, setup: Asked, *, fitted: bool = False) -> list[Repor
     return reports
 
 
-def fitted_to(scorer: Scorer, setup: Asked) -> dict[str, tuple[Reranking, np.ndarray]]:
+def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.ndarray]]:
     """Each of `FITTED` by name: the setting fitted on validation gaps from one item, and the hub means (U,) it needs.
 
     None without validation outfits. Hub means are over anchors of training outfits, 0 where nobody asked.
     """
-    if setup.validation is None:
+    if asked.validation is None:
         return {}
-    hubs = np.zeros(len(setup.dataset.catalogue))
-    for rows, scores, _ in _by_pool(scorer, setup.training):
+    hubs = np.zeros(len(asked.dataset.catalogue))
+    for rows, scores, _ in _by_pool(scorer, asked.training):
         hubs[rows] = hub_means(scores)
     blocks = [
-        Judged(scores, truth, setup.popularity[rows], hubs[rows])
-        for rows, scores, truth in _by_pool(scorer, setup.validation)
+        Judged(scores, truth, asked.popularity[rows], hubs[rows])
+        for rows, scores, truth in _by_pool(scorer, asked.validation)
     ]
     return {
         name: (
@@ -165,25 +165,25 @@ def fitted_to(scorer: Scorer, setup: Asked) -> dict[str, tuple[Reranking, np.nda
     }
 
 
-def bound(setup: Asked, setting: Reranking, hubs: np.ndarray) -> Correction:
+def bound(asked: Asked, setting: Reranking, hubs: np.ndarray) -> Correction:
     """The correction of scores by a setting, with popularity and hub means (U,) of the items that are scored."""
-    return lambda scores, rows: setting(scores, setup.popularity[rows], hubs[rows])
+    return lambda scores, rows: setting(scores, asked.popularity[rows], hubs[rows])
 
 
 def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each pool its items (m,), scores (g, m) with −inf where there is no candidate, and the truth's column (g,)."""
-    results = []
+    found = []
     for _, blocks in groupby(score_gaps(scorer, gaps), key=lambda block: int(gaps.pools[block.rows[0]])):
         parts = list(blocks)
         scores = np.concatenate([np.where(part.candidates, part.scores, -np.inf) for part in parts])
-        results.append((parts[0].rows, scores, np.concatenate([part.truth for part in parts])))
-    return results
+        found.append((parts[0].rows, scores, np.concatenate([part.truth for part in parts])))
+    return found
 
 
-def _rows(task: str, negatives: str, gaps: Gaps, result: Found) -> pl.DataFrame:
+def _rows(task: str, negatives: str, gaps: Gaps, found: Found) -> pl.DataFrame:
     """One row an outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
-    values = {str(measure): value for measure, value in result.values.items()}
-    table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": result.answerable, **values})
+    values = {str(measure): value for measure, value in found.values.items()}
+    table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": found.answerable, **values})
     means = [pl.col(name).mean() for name in values]
     table = table.group_by("outfit_id", maintain_order=True).agg(pl.col("answerable").all(), *means)
     return _named(table.with_columns(weight=pl.lit(1.0)), task, negatives)
@@ -206,16 +206,16 @@ def _named(table: pl.DataFrame, task: str, negatives: str) -> pl.DataFrame:
     )
 
 
-def _offers(name: str, task: str, result: Found, setup: Asked) -> Sequence[dict[str, Any]]:
+def _offers(name: str, task: str, found: Found, asked: Asked) -> Sequence[dict[str, Any]]:
     """Lines on what is offered to all gaps together."""
     values = {
         f"{what}@{k}": getattr(offers, what)
-        for k, offers in result.offers.items()
+        for k, offers in found.offers.items()
         for what in ("distinct", "top_share", "gini")
     }
     return [
-        {"scorer": name, "task": task, "negatives": setup.negatives, "metric": metric, "value": value}
-        | {"low": None, "high": None, "n": len(setup.gaps[task]), "unanswered": int((~result.answerable).sum())}
-        | {"signature": setup.signed[task, setup.negatives]}
+        {"scorer": name, "task": task, "negatives": asked.negatives, "metric": metric, "value": value}
+        | {"low": None, "high": None, "n": len(asked.gaps[task]), "unanswered": int((~found.answerable).sum())}
+        | {"signature": asked.signed[task, asked.negatives]}
         for metric, value in values.items()
     ]

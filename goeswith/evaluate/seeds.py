@@ -45,34 +45,34 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
 
     With one seed the interval knows nothing of the luck of training.
     """
-    by_column: dict[Column, Mean] = {}
+    found: dict[Column, Mean] = {}
     for reports in zip(*sittings, strict=True):
-        lines = zip(*(report.summary for report in reports), strict=True)
-        for groups in zip(*(by_task(report.rows) for report in reports), strict=True):
+        lines = zip(*(told.summary for told in reports), strict=True)
+        for groups in zip(*(by_task(told.rows) for told in reports), strict=True):
             statistics = [statistic for group in groups for statistic in measured(group).values()]
             whole = np.ones((1, groups[0]["outfit_id"].n_unique()))
             values = np.array([statistic(whole)[0] for statistic in statistics]).reshape(len(groups), -1)
             draws = resampled(statistics, whole.size, 0, DRAWS).reshape(*values.shape, DRAWS)
-            for index in range(values.shape[1]):
-                drawn = over_seeds(draws[:, index], 1)
+            for place in range(values.shape[1]):
+                drawn = over_seeds(draws[:, place], 1)
                 low, high = np.nanquantile(drawn, [0.025, 0.975])
                 line = _mean_of(name, next(lines)) | {"low": float(low), "high": float(high)}
-                by_column[column(line)] = Mean(line, drawn)
-        for offers in lines:  # what is offered to all gaps together
-            line = _mean_of(name, offers)
-            by_column[column(line)] = Mean(line, None)
-    return by_column
+                found[column(line)] = Mean(line, drawn)
+        for told in lines:  # what is offered to all gaps together
+            line = _mean_of(name, told)
+            found[column(line)] = Mean(line, None)
+    return found
 
 
-def _mean_of(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _mean_of(name: str, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The line of the mean over seeds, from the line of each."""
-    values = [float(line["value"]) for line in lines]
-    unanswered = max(line["unanswered"] for line in lines)
+    values = [float(line["value"]) for line in told]
+    silent = max(line["unanswered"] for line in told)
     fitted: dict[str, Any] = {
-        what: float(np.mean([line[what] for line in lines])) for what in ("alpha", "beta") if what in lines[0]
+        what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]
     }
     value = float(np.mean(values))
-    return {**lines[0], "scorer": name, "value": value, "unanswered": unanswered, "seeds": values, **fitted}
+    return {**told[0], "scorer": name, "value": value, "unanswered": silent, "seeds": values, **fitted}
 
 
 def difference(first: Mean, second: Mean) -> dict[str, Any]:
@@ -114,6 +114,6 @@ def holm(chances: Sequence[float]) -> list[float]:
     """The p values (N,) of N questions asked at once, made larger by Holm's method: below .05 once in 20 tables."""
     order = np.argsort(chances)
     grown = np.maximum.accumulate(np.asarray(chances)[order] * np.arange(len(order), 0, -1)) if len(order) else order
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(grown, 1.0)
-    return [float(p) for p in adjusted]
+    found = np.empty(len(order))
+    found[order] = np.minimum(grown, 1.0)
+    return [float(p) for p in found]

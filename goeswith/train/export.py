@@ -110,7 +110,7 @@ def save(
     return folder
 
 
-def push(run: Trained, repo_id: str, *, private: bool = False, **extra: Unpack[Beside]) -> str:
+def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
     """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
 
     Args:
@@ -124,7 +124,7 @@ def push(run: Trained, repo_id: str, *, private: bool = False, **extra: Unpack[B
         raise ModelError(f"{repo_id!r} is not a name on the hub; write owner/name")
     api = hub_client().HfApi()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = save(run, Path(scratch) / "model", **extra)
+        folder = save(run, Path(scratch) / "model", **told)
         with asking_hub(f"{run.path} cannot be uploaded to the hub as {repo_id}"):
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"goeswith {run.name}")
@@ -182,8 +182,8 @@ def _front(run: Trained, licence: str | None) -> str:
     """What the hub reads: YAML, whose strings are written as JSON."""
     head: dict[str, Any] = {"library_name": "goeswith", "tags": ["fashion", "outfit-compatibility", run.name]}
     if licence is not None:
-        identifier = _IDENTIFIER.fullmatch(licence)
-        head |= {"license": licence} if identifier else {"license": "other", "license_name": licence}
+        known = _IDENTIFIER.fullmatch(licence)
+        head |= {"license": licence} if known else {"license": "other", "license_name": licence}
     return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in head.items()), "---"])
 
 
@@ -192,20 +192,20 @@ def _data(run: Trained, datasets: list[Dataset]) -> str:
     trained = {"the model": run.config["dataset"]}
     if teacher := (run.config.get("knowledge") or {}).get("teacher"):
         trained["its teacher"] = teacher["dataset"]
-    by_fingerprint = {dataset.fingerprint: dataset for dataset in datasets}
-    used = {data["fingerprint"] for data in trained.values()}
-    for fingerprint, dataset in by_fingerprint.items():
-        if fingerprint not in used:
+    given = {dataset.fingerprint: dataset for dataset in datasets}
+    known = {told["fingerprint"] for told in trained.values()}
+    for fingerprint, dataset in given.items():
+        if fingerprint not in known:
             raise DataError(
-                f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on ({', '.join(sorted(used))}); "
+                f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on ({', '.join(sorted(known))}); "
                 "name the same data set (as FOLDER#SOURCE if one source of it was used)"
             )
     rows = []
-    for who, data in trained.items():
-        info = by_fingerprint[data["fingerprint"]].info if data["fingerprint"] in by_fingerprint else {}
-        name = f"{data['name']}#{data['source']}" if data["source"] else data["name"]
+    for who, told in trained.items():
+        info = given[told["fingerprint"]].info if told["fingerprint"] in given else {}
+        name = f"{told['name']}#{told['source']}" if told["source"] else told["name"]
         unknown = "not known to the run"
-        rows.append([who, name, data["fingerprint"], *(str(info.get(what, unknown)) for what in ("source", "licence"))])
+        rows.append([who, name, told["fingerprint"], *(str(info.get(what, unknown)) for what in ("source", "licence"))])
     return markdown(["trained on it", "data set", "fingerprint", "source", "licence"], rows)
 
 
@@ -235,19 +235,19 @@ def _results(run: Trained, lines: list[Line]) -> list[dict[str, Any]]:
     names |= {f"{name} with rules" for name in names}
     own, floors = ([line for line in lines if test(line)] for test in (lambda x: x["scorer"] in names, _is_floor))
     if not own or not floors:
-        scorers = ", ".join(dict.fromkeys(str(line["scorer"]) for line in lines))
+        there = ", ".join(dict.fromkeys(str(line["scorer"]) for line in lines))
         lacking = "floors" if own else f"numbers of {run.title!r}"
         raise DataError(
-            f"the report has no {lacking} (it has {scorers}); make it with: goeswith evaluate {run.path} DATASET --json"
+            f"the report has no {lacking} (it has {there}); make it with: goeswith evaluate {run.path} DATASET --json"
         )
     results = []
     for signed in dict.fromkeys(line["signature"] for line in own):
-        mine, floor_lines = ([line for line in some if line["signature"] == signed] for some in (own, floors))
+        mine, beside = ([line for line in some if line["signature"] == signed] for some in (own, floors))
         results.append(
             {name: mine[0][name] for name in ("task", "negatives", "n", "unanswered", "signature")}
             | {
-                "table": markdown(*wide_table([*floor_lines, *mine])),
-                "ceiling": any(x["scorer"] == "ceiling" for x in floor_lines),
+                "table": markdown(*wide_table([*beside, *mine])),
+                "ceiling": any(x["scorer"] == "ceiling" for x in beside),
             }
         )
     return results
