@@ -54,6 +54,12 @@ class Starter(nn.Module):
 
     exact = True
     """Whether the score of a candidate for a gap is query · key."""
+    projection: Tensor
+    centre: Tensor
+    factor: Tensor
+    words: Tensor
+    signs: Tensor
+    able: Tensor
 
     def __init__(self, config: StarterConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
