@@ -90,5 +90,5 @@ def test_an_amount_of_money():
     assert amount("49,90") == 49.9
     assert amount("") is None
     for wrong in ("many", "-1", "nan", "inf"):
-        with pytest.raises(CatalogueError, match="write one like 49.90"):
+        with pytest.raises(CatalogueError, match=r"write one like 49\.90"):
             amount(wrong)

@@ -1,4 +1,4 @@
-"""Looks in their file: kept, changed, undone, migrated, by several at once; and the table that they are trained from."""
+"""Looks in their file: kept, changed, undone, by several at once; and the table that is trained on."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,9 @@ def store(tmp_path):
 def test_a_look_is_kept_whole_and_in_order(store):
     assert store.find() == []
     assert not store.path.exists()  # reading makes no file
-    kept, _ = store.save(look("b", "a", name=" Office ", tags=(" june ", "", "june"), note=" n ", judged={"s": 1}), "Ada")
+    kept, _ = store.save(
+        look("b", "a", name=" Office ", tags=(" june ", "", "june"), note=" n ", judged={"s": 1}), "Ada"
+    )
     again = Looks(store.path).get(kept.look_id)
     assert again == kept
     assert (again.name, again.tags, again.note, again.who, again.version) == ("Office", ("june",), "n", "Ada", 1)
@@ -95,8 +97,10 @@ def test_who_changes_what_somebody_else_changed_is_told(store):
     [
         (look("a"), "two items or more"), (look("a", "a"), "twice"), (look("a", "b", name=" "), "needs a name"),
         (look(*map(str, range(LOOK_ITEMS + 1))), "too large"), (look("a", "b", state="gone"), "'gone' is unknown"),
-        (look("a", "b", tags=tuple(map(str, range(LOOK_TAGS + 1)))), "tags"), (look("a", "b", tags=("x" * 61,)), "a tag"),
-        (look("a", "b", note="x" * (NOTE_LENGTH + 1)), "note is longer"), (look("a", "b", name="x" * 301), "name is longer"),
+        (look("a", "b", tags=tuple(map(str, range(LOOK_TAGS + 1)))), "tags"),
+        (look("a", "b", tags=("x" * 61,)), "a tag"),
+        (look("a", "b", note="x" * (NOTE_LENGTH + 1)), "note is longer"),
+        (look("a", "b", name="x" * 301), "name is longer"),
     ],
 )  # fmt: skip
 def test_a_look_that_is_none_is_refused_and_leaves_nothing(store, given, words):

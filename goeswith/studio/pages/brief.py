@@ -41,7 +41,7 @@ class Brief:
 
     def filters(self, **more: Any) -> Filters:
         """Of items to add."""
-        told = {name: (value,) for field, name in COLUMNS.items() if (value := getattr(self, field))}
+        told: dict[str, Any] = {name: (value,) for field, name in COLUMNS.items() if (value := getattr(self, field))}
         return Filters(**told | more, in_stock=bool(self.stock))
 
     @property
@@ -96,7 +96,8 @@ def _misfits(wall: Wall, brief: Brief, shown: Sequence[Item]) -> list[str]:
     found = []
     for field, name in COLUMNS.items():
         if value := getattr(brief, field):
-            wrong = _failing(wall, Filters(**{name: (value,)}), shown)
+            asked: dict[str, Any] = {name: (value,)}
+            wrong = _failing(wall, Filters(**asked), shown)
             found += [f"{one.name} is {dict(one.facts).get(field, f'of no {field}')}, not {value}" for one in wrong]
     if brief.stock:
         found += [f"{one.name} is not in stock" for one in _failing(wall, Filters(in_stock=True), shown)]

@@ -9,11 +9,12 @@ from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages import looks, verdicts
-from goeswith.studio.pages.board import Board, board_of, inside_studio
+from goeswith.studio.pages.asked import Sent, Text
+from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.rendering import shown, sorry
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import Wall
-from goeswith.studio.service.limits import COOKIE_SECONDS, ITEMS, TEXT_LENGTH
+from goeswith.studio.service.limits import COOKIE_SECONDS, TEXT_LENGTH
 from goeswith.studio.service.look_items import judged, pieces_of
 from goeswith.studio.service.looks import Looks, SavedLook, default_name
 from goeswith.studio.service.owners import owner_of
@@ -24,7 +25,6 @@ router = APIRouter(include_in_schema=False, route_class=FileRoute)
 NAME = "goeswith-name"
 """Cookie with the name that somebody saves looks under."""
 NOBODY = "somebody"
-Text = Annotated[str, Form(max_length=TEXT_LENGTH)]
 
 
 def person(request: Request) -> str:
@@ -42,13 +42,13 @@ def with_query(path: str, **query: Any) -> str:
 @router.post("/board/save")
 async def save(
     request: Request,
-    on: Annotated[list[str], Form(max_length=ITEMS)] = [],  # noqa: B006
+    there: Sent,
     name: Text = "", tags: Text = "", note: Annotated[str, Form(max_length=4000)] = "", who: Text = "",
     anew: bool = Form(False),
 ) -> Response:  # fmt: skip
     """Keep the outfit on the board as a look: a new one, or the one that it was opened from."""
     shop: Shop = request.app.state.shop
-    there, store = board_of(await request.form()), request.app.state.looks
+    store = request.app.state.looks
     who = " ".join(who.split())[:60] or person(request)
 
     def kept(wall: Wall) -> tuple[SavedLook, int]:

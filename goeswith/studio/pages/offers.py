@@ -121,8 +121,8 @@ def _slot(wall: Wall, board: Board, shown: Sequence[Item], slot: str) -> Row:
 def _swaps(wall: Wall, board: Board, k: int) -> list[Swap]:
     """Single swaps that raise the score, within the brief, the best first."""
     money = board.brief.money
-    asked = {"locked": board.lock, "filters": board.brief.filters(), "k": k if money is None else max(k, MANY)}
-    found = wall.stylist.improve(board.on, **asked)
+    count = k if money is None else max(k, MANY)
+    found = wall.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
     return [swap for swap in found if money is None or (swap.look.price or 0) <= money][:k]
 
 

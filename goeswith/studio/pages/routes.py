@@ -6,7 +6,7 @@ import logging
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
@@ -14,7 +14,8 @@ from goeswith.studio.pages import offers, quiz, verdicts
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
-from goeswith.studio.pages.board import Board, board_of, inside_studio
+from goeswith.studio.pages.asked import Asked, Sent
+from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.catalogue_search import Wanted, found
 from goeswith.studio.pages.look_routes import person, told_of
 from goeswith.studio.pages.obstacles import titled
@@ -37,23 +38,6 @@ measurers = Workers("measure", threads=1, seconds=MEASURING)
 PHOTOS = 60
 """Uploaded items that the form for one more shows."""
 router = APIRouter(include_in_schema=False, route_class=FileRoute)
-
-Ids = Annotated[list[str], Query(max_length=limits.ITEMS)]
-FormIds = Annotated[list[str], Form(max_length=limits.ITEMS)]
-
-
-async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # noqa: B006
-    """The board that the address says."""
-    return board_of(request.query_params)
-
-
-async def _sent(request: Request, on: FormIds = [], lock: FormIds = []) -> Board:  # noqa: B006
-    """The board that a form says."""
-    return board_of(await request.form())
-
-
-Asked = Annotated[Board, Depends(_asked)]
-Sent = Annotated[Board, Depends(_sent)]
 
 
 @router.post("/reload")

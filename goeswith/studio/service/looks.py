@@ -67,7 +67,7 @@ class SavedLook:
 
 @dataclass(frozen=True)
 class Change:
-    """One entry of a look's history. name: of the look. what: ``saved``, ``changed``, a state, ``deleted``, ``undone``."""
+    """One entry of a look's history. name: of the look. what: ``saved``, ``changed``, ``deleted``, a state, ..."""
 
     change_id: int
     look_id: str
