@@ -1,10 +1,13 @@
 """Looks on their pages and under /v1/looks: saved from the board, shown, changed, mended, undone."""
 
 import re
+from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import polars as pl
 import pytest
+from PIL import Image
 from served import BARE, SCRIPT
 from starlette.testclient import TestClient
 
@@ -36,8 +39,8 @@ def save(client, on=WHOLE, **told):
 def test_save_asks_for_a_name_and_a_saved_look_is_changed_or_saved_as_another(client, store):
     text = client.get("/board?on=i0&on=i60&on=i150").text
     assert all(f'name="{field}"' in text for field in ("name", "tags", "note", "who"))
-    one = save(client, name="Office", tags="june, linen,", note=SCRIPT, who="Ada Lovelace")
-    assert (store.get(one).tags, store.get(one).who) == (("june", "linen"), "Ada Lovelace")
+    one = save(client, name="Office", tags="june, linen,", note=SCRIPT, who="Zoë Čapek, Praha")
+    assert (store.get(one).tags, store.get(one).who) == (("june", "linen"), "Zoë Čapek, Praha")
     assert store.get(one).judged["score"] == client.app.state.shop.stylist.judge(WHOLE).score
     text = client.get("/looks").text
     assert SCRIPT not in text
@@ -45,7 +48,7 @@ def test_save_asks_for_a_name_and_a_saved_look_is_changed_or_saved_as_another(cl
     opened = client.get(f"/board?on=i0&on=i60&on=i150&look={one}").text
     assert ">Office</h1>" in opened
     assert "Save as new" in opened
-    assert 'value="Ada Lovelace"' in opened  # the browser remembers who it is
+    assert 'value="Zoë Čapek, Praha"' in opened  # the browser remembers who it is
     assert save(client, [*WHOLE, "i100"], name="Office 2", look=one) == one
     assert store.get(one).item_ids == (*WHOLE, "i100")
     assert store.get(one).version == 2
@@ -169,3 +172,23 @@ def test_programs_keep_looks_with_an_etag(client):
                          (given | {"more": 1}, 422)):  # fmt: skip
         assert client.post("/v1/looks", json=body).status_code == status, body
     assert client.get("/v1/looks/none/history").json()["reason"] == "unknown_look"
+
+
+def test_looks_are_taken_away_as_a_table_and_as_a_card(client, store):
+    one = save(client, name="=HYPERLINK(1)", tags="june", who="Ada")
+    save(client, ["i1", "i61"], name="Beach")
+    frame = pl.read_csv(client.get("/looks.csv?tag=june").content)
+    assert frame["item_id"].to_list() == WHOLE
+    assert frame["position"].to_list() == [1, 2, 3]
+    assert set(frame["name"]) == {"'=HYPERLINK(1)"}  # no spreadsheet computes it
+    assert frame["price"].to_list() == [10.0, 70.0, 160.0]
+    assert len(pl.read_csv(client.get("/looks.csv").content)) == 5
+    assert client.get("/looks.csv?tag=none").text.startswith("look_id,name,")
+    answer = client.get(f"/looks/card?look={one}")
+    assert answer.headers["content-type"] == "image/png"
+    drawn = np.asarray(Image.open(BytesIO(answer.content)))
+    assert drawn.shape == (1350, 1080, 3)
+    blue = np.abs(drawn[:900].astype(int) - (0, 100, 200)).max(axis=2) < 12  # the picture of i0, as a JPEG
+    assert blue.sum() > 10_000
+    assert (drawn[900:] != 255).any()  # its name
+    assert client.get("/looks/card?look=none").status_code == 404

@@ -173,7 +173,7 @@ def test_what_changes_is_said(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     until(page, "document.querySelector('#voice').textContent.startsWith('2 items on the board, ')")
-    assert said().split(", ")[1] == page.locator("#tray .verdict b").inner_text()
+    assert said().split(", ", 1)[1] == page.locator("#tray .verdict b").inner_text()
     page.locator("#tray .button").focus()
     page.keyboard.press("Enter")
     page.locator("#more .row").first.wait_for()

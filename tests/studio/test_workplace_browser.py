@@ -34,7 +34,7 @@ def pair(page):
 
 def open_sheet(page):
     if page.kind == "phone" and not page.locator("#sheet").is_checked():
-        page.locator(".handle").click()
+        page.locator("#sheet").check()
 
 
 def test_adding_and_swapping_move_nothing_and_are_said(sized):
@@ -91,12 +91,12 @@ def test_a_look_for_summer_within_a_budget(sized):
     """The brief: two choices, then every suggestion keeps to it, and the address remembers."""
     page = sized
     pair(page)
-    page.locator('[name="want_season"]').select_option("summer")
+    page.locator('.brief [name="want_season"]').select_option("summer")
     until(page, "location.search.includes('want_season=summer')")
     until(page, QUIET)
     spent = float(page.locator(".verdict-line .sum").inner_text())
     budget = int(spent) + 100
-    page.locator('[name="want_budget"]').fill(str(budget))
+    page.locator('.brief [name="want_budget"]').fill(str(budget))
     until(page, f"location.search.includes('want_budget={budget}')")
     until(page, QUIET)
     left = float(page.locator(".brief .left b").inner_text())
@@ -108,7 +108,7 @@ def test_a_look_for_summer_within_a_budget(sized):
     page.locator('#more a[aria-label^="Add"]').first.click()
     until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
     assert "want_season=summer" in page.url
-    assert page.locator('[name="want_budget"]').input_value() == str(budget)
+    assert page.locator('.brief [name="want_budget"]').input_value() == str(budget)
 
 
 def test_a_look_is_saved_found_approved_and_undone(sized, browser, address):
@@ -147,7 +147,7 @@ def test_the_workplace_without_a_script(browser, address):
         page.locator("#more .kind").nth(1).click()
         page.locator('#more a[aria-label^="Add"]').first.click()
         assert page.locator(".ring > ol > li").count() == 3
-        page.locator('[name="want_season"]').select_option("summer")
+        page.locator('.brief [name="want_season"]').select_option("summer")
         page.get_by_role("button", name="Apply").click()
         assert "want_season=summer" in page.url
         page.locator("details.save summary").click()

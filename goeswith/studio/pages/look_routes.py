@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import looks, verdicts
+from goeswith.studio.pages import look_files, looks, verdicts
 from goeswith.studio.pages.asked import Sent, Text
 from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.rendering import shown, sorry
@@ -98,6 +98,33 @@ async def looks_page(
     return await shown(
         request, "looks.html", Board(), lambda wall: looks.page(wall, store, asked, owner_of(request), change)
     )
+
+
+@router.get("/looks.csv")
+async def looks_table(
+    request: Request, state: str = "", tag: str = "", q: Annotated[str, Query(max_length=TEXT_LENGTH)] = ""
+) -> Response:
+    """The same looks as a table."""
+    shop: Shop = request.app.state.shop
+    store = request.app.state.looks
+    try:
+        table = await shop.quick.run(lambda: look_files.table(store.find(state=state, tag=tag, words=q)))
+    except GoeswithError as error:
+        return sorry(request, error)
+    return Response(table, headers={"Content-Disposition": 'attachment; filename="looks.csv"'}, media_type="text/csv")
+
+
+@router.get("/looks/card")
+async def card(request: Request, look: str) -> Response:
+    """A look as a picture."""
+    shop: Shop = request.app.state.shop
+    store, owner = request.app.state.looks, owner_of(request)
+    try:
+        drawn = await shop.picture_workers.run(lambda: look_files.card(shop.wall, store.get(look), owner))
+    except GoeswithError as error:
+        return sorry(request, error)
+    name = {"Content-Disposition": 'inline; filename="look.png"', "Cache-Control": "private, no-cache"}
+    return Response(drawn, headers=name, media_type="image/png")
 
 
 @router.post("/looks/change")
