@@ -27,39 +27,39 @@ GRAPH = ((ALONE, "ADD-GNN without knowledge or graph"), (TAUGHT, "ADD-GNN withou
 
 INTRO = """# Results
 
-Made by `make results` (goeswith {version}); do not edit. Every number is the mean of the seeds, in brackets its 95 %
-interval by outfit. All of it took {hours:.1f} hours of one core ({search:.0f} % of them for the search), two
-trainings side by side: about {clock:.1f} hours on two cores. The command goes on where it stops.
+Made by `make results` (goeswith {version}); do not edit. Every number is the mean over the seeds, with its
+95 % interval by outfit in brackets. Everything took {hours:.1f} hours on one core ({search:.0f} % of them for the
+search), two training runs in parallel: about {clock:.1f} hours on two cores. The command resumes if interrupted.
 
 **Equal terms.** Every model was given {trials} trials for its learning rate, dropout and size on the validation
-outfits of the first seed, the first of them being what the recipe says; ablations and controls of a model take its
-settings. All else stands in `recipes/`, with the number of epochs and layers that time allowed. Test outfits had no
-say in the search. An earlier version of it, with fewer models and other settings, had been seen on the same test
-outfits; `docs/LOG.md` tells what was learnt from it.
+outfits of the first seed, the first trial being the setting of the recipe; ablations and controls of a model use its
+settings. All other settings are in `recipes/`, including the number of epochs and layers that time allowed. The
+search did not use test outfits. An earlier version of it, with fewer models and other settings, had been seen on the
+same test outfits; `docs/LOG.md` says what was learnt from it.
 
-**Negatives.** `matched` (same category and season, drawn as often as it is worn) is the headline: nothing but taste
-is left to tell right from wrong. `category` and `random` stand beside it, because the field reports them. Models were
+**Negatives.** `matched` (same category and season, drawn as often as they are worn) is the headline: only taste
+distinguishes right from wrong. `category` and `random` are reported too, because the field uses them. Models were
 trained on matched negatives unless their name says otherwise.
 
 **Stand-ins.** *Designers* are MANGO's stylists (pictures) and FashionVC's experts (words), *users* are CCP's street
-looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper used, cannot be had; its own numbers
-(.883 AUC, .731 FITB on random negatives) are another protocol's and stand in no table here.
+looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper used, are not available; the paper's
+own numbers (.883 AUC, .731 FITB on random negatives) come from another protocol and are in no table here.
 
-**OutfitTransformer** has 2 layers of 6, for time, and has learnt on FashionVC alone: read its rows as ours, not as its
-paper's.
+**OutfitTransformer** has 2 layers instead of 6, to save time, and learnt only on FashionVC: read its rows as our
+version's, not as its paper's.
 
-**Floors** look at no garment: `item pairs` remembers which items were worn together, `rarity` whether an item was
-seen in training, `words` which words were. A model that does not beat them has learnt nothing else. Where items are
-worn once (CCP, Polyvore) a `random` or `category` negative gives itself away by having been seen in training.
-[shortcuts.md](shortcuts.md) does the same for published question files.
+**Floors** are baselines that look at no garment: `item pairs` remembers which items were worn together, `rarity`
+whether an item was seen in training, `words` which words were. A model that does not beat them has learnt nothing
+more. If items are worn only once (CCP, Polyvore), a `random` or `category` negative can be recognised because
+training has seen it. [shortcuts.md](shortcuts.md) does the same for published question files.
 
 ## In one table
 
 The hardest questions of each data set: {headlines}.
 
 {overview}
-*The graph* is ADD-GNN against itself without it, *knowledge* with designers' masks against none; an interval that holds
-zero shows no difference.
+*The graph* is ADD-GNN compared with itself without the graph, *knowledge* with designers' masks compared with none; an
+interval that contains zero shows no difference.
 
 """
 
@@ -134,5 +134,5 @@ def _described(told: Mapping[str, Any]) -> str:
         f"repeats removed. Test outfits that share 80 % of their items with a training outfit: "
         f"{report['test_overlap']:.1%} ({report['test_overlap_random']:.1%} under a plain random split); test items "
         f"unseen in training: {report['test_items_unseen']:.0%}. Source: {dataset['source']}; licence: "
-        f"{dataset['licence']}. All of it took {seconds / 60:.0f} minutes of one core."
+        f"{dataset['licence']}. Everything took {seconds / 60:.0f} minutes on one core."
     )

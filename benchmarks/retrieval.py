@@ -159,7 +159,7 @@ def page(results: list[dict[str, Any]]) -> str:
             "",
             f"Whole looks of four items around {found['anchors']} tops: a beam four times as wide that scores eight "
             f"times as many finds the same best look for {found['same best look']:.0%}. Its best score is higher by "
-            f"{found['score below the wide beam, mean']:.3f} in the mean; from its best to its tenth look it is "
+            f"{found['score below the wide beam, mean']:.3f} on average; from its best to its tenth look it is "
             f"{found['from the wide beam, best to tenth, mean']:.3f}.",
             "",
         ]

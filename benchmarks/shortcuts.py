@@ -30,10 +30,10 @@ from goeswith.files import fresh_file, read_json, read_lines
 from goeswith.models import Scorer
 
 PROTOCOL = (
-    "The program publishes no questions, it draws them while it runs: drawn anew here, from seed 0. A wrong item is "
-    "one of the training outfits; as released, its category is drawn first, each as likely. A bad outfit is made of "
-    "wrong items alone and is compared with its good one. An outfit has one place for each category, as in the "
-    "program: an item takes the place of an earlier one of its category."
+    "The program publishes no questions; it draws them while it runs. Here they are drawn again, from seed 0. A "
+    "wrong item is one of the training outfits; as released, its category is drawn first, each as likely. A bad outfit "
+    "is made of wrong items alone and is compared with its good one. An outfit has one place for each category, as in "
+    "the program: an item takes the place of an earlier one of its category."
 )
 
 Say = Callable[[str], None]

@@ -27,7 +27,7 @@ REMARKS = {
     "maryland-categories-fitb-official": "With wrong items of the truth's category Type-Aware is said to have .650 "
     "(recalled).",
     "fashionvc-test": "The published model sees titles and pictures.",
-    "polyvore-outfits-valid": "Published numbers are of the test part, which does not lie here.",
+    "polyvore-outfits-valid": "Published numbers are of the test part, which is not available here.",
 }
 """Section → what else should be known of published numbers."""
 
@@ -85,36 +85,36 @@ class Section:
 
 INTRO = """# How much of a public benchmark is a shortcut
 
-Made by `make shortcuts`; do not edit. Each public question file that can be read here is answered by counters that
-see no picture. What a counter answers, a model may answer without having learnt taste: a visual model's number means
-what it has beyond these rows.
+Made by `make shortcuts`; do not edit. Each public question file that can be read here is answered by counters:
+baselines that see no picture. What a counter answers, a model may answer without having learnt taste: the number of a
+visual model only means what it gains over these rows.
 
-**What a counter is.** It is counted on the training outfits of the same data set, then scores an outfit by a mean over
-its items or item pairs:
+**What a counter is.** It is fitted by counting on the training outfits of the same data set, then scores an outfit by
+a mean over its items or item pairs:
 
-- by labels: `category` (how much more often two categories are worn together than chance would have it),
-  `category_counts` (how often, nothing divided), `category_frequency` (how common each category is),
-  `category_likelihood` (both at once: of choices for a blank it prefers what naive Bayes prefers), `category_colour`
-  (`category` for category and colour), `words` (the same for words of the titles), `size` (the number of items),
-  `category_published` (items whose category is published, which are those worn in training);
-- by item id: `popularity` (training outfits that wear the item), `rarity` (less that), `item_pairs` (which items were
-  worn together; falls back to the labels). A model can only know what these know by remembering single items.
+- by labels: `category` (how much more often two categories are worn together than expected by chance),
+  `category_counts` (how often, without division), `category_frequency` (how common each category is),
+  `category_likelihood` (both combined: among choices for a blank it prefers what naive Bayes prefers),
+  `category_colour` (`category` for category and colour), `words` (the same for words of the titles), `size` (the number
+  of items), `category_published` (items whose category is published, which are those worn in training);
+- by item id: `popularity` (training outfits that wear the item), `rarity` (minus popularity), `item_pairs` (which
+  items were worn together; falls back to the labels). A model can only know this by remembering single items.
 
 **How it is scored.** Equal scores count by expectation, so a constant has exactly chance; a missing score is wrong;
-intervals are 95 %, drawn by outfit. *First choice* is what the same constant gets where the file's own order stands and
-`argmax` takes the first of equal scores: a model whose scores collapse is paid that. *Best* is the highest of a
-section's rows on the questions themselves, which flatters it a little. *Share* is how much of what the published model
-has above chance the best counter of labels has, too; above 100 % the counter is ahead.
+intervals are 95 %, by outfit. *First choice* is what the same constant gets in the file's own order if `argmax` takes
+the first of equal scores: a model whose scores collapse is rewarded with that. *Best* is the highest of a section's
+rows on the questions themselves, which flatters it a little. *Share* is how much of the published model's gain over
+chance the best counter of labels also has; above 100 % the counter is ahead.
 
-Numbers of published models are recalled from the literature and were not verified; – where none is known for the file.
+Numbers of published models are recalled from the literature and were not verified; – if none is known for the file.
 """
 
-OUTRO = """## What is not here
+OUTRO = """## What is missing
 
-Complete-the-Look: the part that lies here has boxes and labels of items in scenes and asks no questions. Polyvore
-Outfits: the fill-in-the-blank files and the test part do not lie here. The training and test outfits of Maryland
-Polyvore lie here with categories or names for part of their items only, which is why most of its questions go unasked:
-the outfits that can be asked are those of common categories, and may be easier or harder than the rest.
+Complete-the-Look: the available part has boxes and labels of items in scenes and asks no questions. Polyvore Outfits:
+the fill-in-the-blank files and the test part are not available. The training and test outfits of Maryland Polyvore
+are available with categories or names for only some of their items, which is why most of its questions are not asked:
+the outfits that can be asked about have common categories, and may be easier or harder than the rest.
 """
 
 
@@ -158,11 +158,11 @@ def verdict(section: Section) -> str:
     if ids and ids["low"] > chance and (labels is None or ids["value"] > labels["value"]):
         told.append(f"By item id, `{ids['floor']}` {_says(ids)}.")
         if ids["low"] == ids["high"] == 1.0 and ids["floor"] == "rarity":
-            told.append("It need only know which items it was trained on: every wrong item is one, no right one is.")
+            told.append("It only needs to know its training items: every wrong item is one, no right one is.")
     if section.in_sample:
-        told.append("These are the very pairs that were counted, so this is memory and measures nothing else.")
+        told.append("These are the same pairs that were counted, so this measures only memory.")
     if section.first is not None and section.first > chance:
-        told.append(f"Always the first choice scores {_number(section.first)} where ties go to the first.")
+        told.append(f"Always taking the first choice scores {_number(section.first)} if ties go to the first.")
     return " ".join(told)
 
 
@@ -171,7 +171,7 @@ def _judged(line: dict[str, Any], section: Section) -> str:
     chance = section.chance
     if line["low"] <= chance:
         return f"No counter of labels beats chance ({_number(chance)}): the highest, `{line['floor']}`, {_says(line)}."
-    sentence = f"`{line['floor']}` alone {_says(line)}, chance being {_number(chance)}"
+    sentence = f"`{line['floor']}` alone {_says(line)}, with chance at {_number(chance)}"
     if section.share is not None:
         model, number = PUBLISHED[section.key]
         sentence += f": {section.share:.0%} of what {model} (recalled: {_number(number)}"
@@ -196,7 +196,7 @@ def _reading(sections: Sequence[Section]) -> list[str]:
     return [
         f"Without those in sample and the controls there are {len(fair)} rows; on {len(beaten)} of them a counter of "
         f"labels beats chance. Of the {len(chosen)} that offer choices, {len(first)} have the truth first, by their "
-        "format or nearly always, so that a constant looks far better than chance where ties go to the first.",
+        "format or nearly always, so that a constant looks far better than chance if ties go to the first.",
         "",
     ]
 

@@ -96,7 +96,7 @@ def _bytes(path: Path) -> bytes:
             with gzip.open(io.BytesIO(data)) as file:
                 data = file.read(LARGEST + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _Broken(f"it is no whole gzip file ({error}); pack it again") from None
+            raise _Broken(f"it is not a complete gzip file ({error}); pack it again") from None
         if len(data) > LARGEST:
             raise _Broken(f"it unpacks to more than {LARGEST >> 30} GiB; split the table")
     if data.startswith(EXCEL):

@@ -19,6 +19,8 @@ EncoderOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting; repeatable.")
 ]
+LARGEST_SEED = 2**63 - 1
+"""That every library takes."""
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

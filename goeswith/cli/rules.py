@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goeswith.cli.options import LARGEST_SEED
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def mine(
     attribute: Annotated[
         list[str] | None, typer.Option(help="Text column, or word for words of titles; repeatable. Default: all usual.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of triplets, if none are published.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
+    ] = 0,
 ) -> None:
     """Mine rules from the training outfits, most useful first.
 
@@ -83,7 +86,9 @@ def check(
     test: Annotated[
         bool, typer.Option("--test", help="Also measure on test; use it last, once all choices are made.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of triplets, if none are published.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure how often each rule of a file applies and is right.
@@ -154,7 +159,9 @@ def report_(
     questions: Annotated[
         Path | None, typer.Option(help="Question file with two candidates each. Default: validation triplets.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of generated questions and of the cases shown.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated questions and of the cases shown.")
+    ] = 0,
 ) -> None:
     """Write a page on what a run learned from its rules.
 
@@ -183,7 +190,9 @@ def explain(
     dataset: DatasetArgument,
     top: Annotated[str, typer.Argument(metavar="TOP", help="Item id of a top.")],
     bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="Item id of a bottom.")],
-    seed: Annotated[int, typer.Option(min=0, help="Random seed for the choice of other bottoms.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for the choice of other bottoms.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
 ) -> None:
     """Explain how a run scores a top with a bottom: by the student, by rules, by both.

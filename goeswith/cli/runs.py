@@ -30,7 +30,7 @@ def train(
     rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,
     knowledge: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="Another source of knowledge, e.g. of a plug-in; repeatable."),
+        typer.Option(metavar="NAME=PATH", help="Further source of knowledge, e.g. from a plug-in; repeatable."),
     ] = None,
     settings: SetOption = None,
     encoder: EncoderOption = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith.cli.options import JsonOption, SetOption, bar, bars, with_filters
+from goeswith.cli.options import LARGEST_SEED, JsonOption, SetOption, bar, bars, with_filters
 
 if TYPE_CHECKING:
     from goeswith.shop.stylist import Stylist
@@ -20,8 +20,9 @@ app = typer.Typer()
 
 
 def _inside(path: Path) -> Path:
-    """The index in the folder of a build; any other path as it is."""
-    return path / "index" if (path / "index" / "index.json").is_file() else path
+    from goeswith.shop.index import index_folder
+
+    return index_folder(path)
 
 
 IndexArgument = Annotated[
@@ -44,23 +45,31 @@ CoherentOption = Annotated[
 
 @app.command()
 def build(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with items, outfits, images.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Export: a file, or a folder with orders, pictures, ...")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; updated if it exists.")],
-    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import.")] = "table",
+    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import. Default: detected.")] = "auto",
     column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
     settings: SetOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, training and looks shown.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
+    ] = 0,
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
-    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Resumes if interrupted.
+    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Without outfits, looks follow
+    likeness of style and --rules. Resumes if interrupted.
 
     \b
     Examples:
@@ -80,7 +89,7 @@ def build(
     with bars() as progress:
         built = build_shop(
             source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
-            settings=settings or (), seed=seed, say=say, progress=progress,
+            rules=rules, settings=settings or (), seed=seed, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
 
@@ -169,7 +178,7 @@ def looks(
     common: CommonOption = 1,
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
-    seed: Annotated[int, typer.Option(help="Random seed for --anchors.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for --anchors.")] = 0,
     filters: Any = None,
 ) -> None:
     """Make looks for many items of a catalogue, as a table and as a contact sheet.

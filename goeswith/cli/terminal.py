@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from goeswith.shop.index import Index
     from goeswith.shop.stylist import Look, Similar, Swap
 
+log = logging.getLogger(__name__)
+
 WIDTH = 16
 """Columns of a picture; a character shows two pixels, one above the other."""
+BLOCK = "▀"
+"""That character: its upper half has the colour of the letter, its lower half that of the ground."""
 
 
 class Printer:
@@ -27,8 +32,16 @@ class Printer:
     def __init__(self, index: Index, pictures: bool | None = None, console: Console | None = None) -> None:
         self.console = console or Console(soft_wrap=False)
         able = self.console.is_terminal and self.console.color_system in ("256", "truecolor")
-        self.pictures = able if pictures is None else pictures
+        self.pictures = (able if pictures is None else pictures) and self._can_show(BLOCK)
+        if pictures and not self.pictures:
+            log.warning("this output (%s) cannot show pictures; set PYTHONIOENCODING=utf-8", self.console.encoding)
         self.items, self.places, self.images = index.catalogue.items, index.row_of, index.images
+
+    def _can_show(self, sign: str) -> bool:
+        try:
+            return bool(sign.encode(self.console.encoding))
+        except (UnicodeEncodeError, LookupError):
+            return False
 
     def looks(self, looks: Sequence[Look]) -> None:
         """Each look as a row of cards under its score; what was added stands last."""
@@ -102,7 +115,7 @@ def picture(path: Path, width: int = WIDTH) -> Text:
     text = Text()
     for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
         for above, below in zip(upper, lower, strict=True):
-            text.append("▀", f"rgb({','.join(map(str, above))}) on rgb({','.join(map(str, below))})")
+            text.append(BLOCK, f"rgb({','.join(map(str, above))}) on rgb({','.join(map(str, below))})")
         text.append("\n")
     text.right_crop(1)
     return text

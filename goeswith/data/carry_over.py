@@ -30,7 +30,7 @@ def carry(old: Dataset, new: Dataset, given: Path, *, features_stay: bool) -> li
         Sentences that name what must be made again, and by which command.
     """
     for path in old.path.iterdir():
-        if path.name not in OURS and not path.name.endswith(".partial"):
+        if path.name not in OURS and not path.name.endswith(".partial") and not (new.path / path.name).exists():
             _link(path, new.path / path.name)
     return [*_features(old, new, given, features_stay), *_questions(old, new, given)]
 

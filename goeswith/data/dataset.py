@@ -1,7 +1,7 @@
 """Dataset: the folder that holds a catalogue, its pictures and its outfits.
 
 items.parquet  outfits.parquet  images/  features/<encoder>.safetensors  questions/*.parquet  dataset.json
-known.parquet, once it was brought up to date: see `goeswith.data.update`.
+known.parquet, once it was brought up to date: see `goeswith.data.update`. mapping.toml, of an export or tables.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import polars as pl
 
-from goeswith import __version__
+from goeswith import __version__, schemas
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.mapping import FILE as MAPPING
+from goeswith.data.mapping import Mapping, write_mapping
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import write_questions
 from goeswith.data.splits import assign_splits, empty_splits, remember
+from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.files import fresh_folder, read_json, read_table, sha256
 
@@ -41,6 +43,10 @@ class Imported:
     notes: sentences for the person who imports, e.g. which published files are missing.
     columns: ours → theirs, of a person's own tables, as they were mapped; kept for the next `--update`.
     groups: category → group, as a person chose it; kept likewise.
+    options: of the layout, as text, that are kept likewise.
+    addresses: item id → address of a picture that is to be downloaded; see `goeswith.data.download`.
+    allow_private: whether that may be an address in a private network.
+    understood: what the reader made of a shop's export, to be shown.
     """
 
     items: pl.DataFrame
@@ -53,6 +59,10 @@ class Imported:
     notes: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    allow_private: bool = False
+    understood: Understood | None = None
 
 
 class Dataset:
@@ -76,7 +86,7 @@ class Dataset:
                 f"{self.path} is not a goeswith data set (it has no dataset.json); "
                 "import it first: goeswith import LAYOUT SOURCE DEST"
             )
-        self.info: dict[str, Any] = read_json(described, dict)
+        self.info = schemas.check(read_json(described, dict), schemas.DatasetFile, described, "import it again")
         if self.outfit_source:
             _ = self.outfits  # a source that is not there is told at once, even to those who only want the items
 
@@ -191,6 +201,9 @@ def fill(
         "groups": imported.groups,
         "checksums": checksums,
     }
+    if imported.understood is not None:
+        mapping = Mapping(layout, imported.columns, imported.groups, imported.options)
+        write_mapping(folder / MAPPING, mapping, imported.understood.taken)
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
 
 

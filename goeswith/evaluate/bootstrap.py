@@ -7,6 +7,7 @@ statistic is a function of those weights, so that 2,000 draws are a few matrix p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,3 +87,22 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, NaN where there is nothing to divide by."""
     found: np.ndarray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
     return found
+
+
+class Paired(NamedTuple):
+    """How sure a paired difference is: its 95 % interval, and p.
+
+    p is two-sided: twice the share of draws whose difference is not of the other sign, at least 2 / (draws + 1).
+    """
+
+    low: float
+    high: float
+    p: float
+
+
+def spread(draws: np.ndarray) -> Paired:
+    """The interval and p of a difference from its draws (R,); draws that cannot tell, NaN, are left out."""
+    draws = draws[~np.isnan(draws)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    tail = min((draws <= 0).sum(), (draws >= 0).sum())
+    return Paired(float(low), float(high), float(min(1.0, 2 * (tail + 1) / (len(draws) + 1))))

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import math
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
+from goeswith import schemas
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError
 from goeswith.train.loop import corruptions
@@ -143,22 +144,20 @@ class Scale:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Scale:
+    def from_json(cls, text: str | bytes) -> Scale:
         """The scale that `to_json` wrote.
 
         Raises:
             DataError: the text is another.
         """
-        try:
-            given: Mapping[str, Any] = json.loads(text)
-            values = {field.name: given[field.name] for field in fields(cls)}
-            values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
-            values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
-            if not len(values["means"]) == len(values["spreads"]) > 0 < len(values["quantiles"]):
-                raise ValueError("its lists do not fit each other")
-            return cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is not a valid calibration ({error}); build the index again") from None
+        given = schemas.parse(text, schemas.ScaleFile, "the calibration (scale.json)", "build the index again")
+        given = {"auc": math.nan, **given}  # version 0.1.0 did not measure it
+        values = {field.name: given[field.name] for field in fields(cls)}
+        values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
+        values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
+        if len(values["means"]) != len(values["spreads"]):
+            raise DataError("the calibration (scale.json) has lists that do not fit each other; build the index again")
+        return cls(**values)
 
 
 def cases(

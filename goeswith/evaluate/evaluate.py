@@ -20,7 +20,7 @@ import polars as pl
 from goeswith import __version__
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError, ModelError
-from goeswith.evaluate.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, resampled
+from goeswith.evaluate.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, resampled, spread
 from goeswith.evaluate.measures import MEASURES, POOLED, Measure, OtherMeasure, Ranks, other_measures
 from goeswith.files import fresh_file
 from goeswith.models import Chooser, Scorer
@@ -213,22 +213,20 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, A
             f"{first.scorer} and {second.scorer} did not answer the same questions "
             f"({signed[0]} and {signed[1]}); evaluate both on one question file"
         )
-    lines, found = iter(first.summary), []
+    lines, compared = iter(first.summary), []
     for group, other in zip(by_task(first.rows), by_task(second.rows), strict=True):
         both = [*measured(group).values(), *measured(other).values()]
         whole = np.ones((1, group["outfit_id"].n_unique()))
         values = np.array([statistic(whole)[0] for statistic in both]).reshape(2, -1)
         drawn = resampled(both, whole.size, seed).reshape(2, -1, RESAMPLES)
         for difference, draws in zip(values[0] - values[1], drawn[0] - drawn[1], strict=True):
-            line, told = next(lines), draws[~np.isnan(draws)]
-            low, high = np.quantile(told, [0.025, 0.975])
-            tail = min((told <= 0).sum(), (told >= 0).sum())
-            found.append(
+            line = next(lines)
+            compared.append(
                 {name: line[name] for name in ("scorer", "task", "negatives", "metric", "n", "signature")}
-                | {"against": second.scorer, "difference": float(difference), "low": float(low), "high": float(high)}
-                | {"p": float(min(1.0, 2 * (tail + 1) / (len(told) + 1)))}
+                | {"against": second.scorer, "difference": float(difference)}
+                | spread(draws)._asdict()
             )
-    return found
+    return compared
 
 
 def signature(questions: Questions, dataset: Dataset, task: str, negatives: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from goeswith.errors import DataError
-from goeswith.evaluate.bootstrap import over_seeds, resampled
+from goeswith.evaluate.bootstrap import over_seeds, resampled, spread
 from goeswith.evaluate.evaluate import Report, by_task, measured
 from goeswith.tables import Column, column
 
@@ -89,14 +89,10 @@ def difference(first: Mean, second: Mean) -> dict[str, Any]:
         )
     if first.draws is None or second.draws is None:
         raise DataError(f"{line['metric']} has no interval, so no difference of it can be judged")
-    drawn = first.draws - second.draws
-    drawn = drawn[~np.isnan(drawn)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
     return (
         {name: line[name] for name in ("scorer", "task", "negatives", "metric", "n", "signature")}
         | {"against": other["scorer"], "difference": line["value"] - other["value"]}
-        | {"low": float(low), "high": float(high), "p": float(min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))}
+        | spread(first.draws - second.draws)._asdict()
     )
 
 

@@ -39,6 +39,9 @@ MODELS = {
 }
 """Name on the command line → module, class, config class. A class of another package has its own as ``config``."""
 
+READY = {"starter": ("goeswith.models.starter", "Starter", "StarterConfig")}
+"""The same of models that are made and not trained."""
+
 DEFAULT = "two-tower"
 """The model that is trained where none is named."""
 
@@ -171,8 +174,8 @@ def model_classes(name: str) -> tuple[Any, Any]:
     Raises:
         ConfigError: there is no model of that name.
     """
-    if name in MODELS:
-        module, model, config = MODELS[name]
+    if name in MODELS or name in READY:
+        module, model, config = (MODELS | READY)[name]
         home = import_module(module)
         return getattr(home, model), getattr(home, config)
     if (loaded := plugins.load("models", name)) is None:

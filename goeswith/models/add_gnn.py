@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from goeswith.config import above_zero, at_least, below_one
+from goeswith.config import above_zero, at_least, at_most, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -58,6 +58,7 @@ class AddGnnConfig:
         if self.start == "identity" and self.pair == "low-rank":
             raise ConfigError("start=identity is for pair=full, symmetric or diagonal: no low-rank W_k is the identity")
         at_least(self, 0, "steps", "mask_weight", "weight_norm")
+        at_most(self, 100, "steps")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu
 
-from goeswith.config import above_zero, at_least, below_one
+from goeswith.config import above_zero, at_least, at_most, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -58,6 +58,7 @@ class NgnnConfig:
     def __post_init__(self) -> None:
         at_least(self, 4, "hidden")
         at_least(self, 0, "steps", "weight_norm")
+        at_most(self, 100, "steps")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
         if self.hidden % 4:

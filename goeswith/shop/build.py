@@ -22,7 +22,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.products import COMPUTED, products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
-from goeswith.files import fresh_file, put_in_place, sha256, sole
+from goeswith.files import fresh_file, put_in_place, sha256, sole, writing
 from goeswith.models import ItemStates
 from goeswith.shop import approximate
 from goeswith.shop.grammar import Grammar
@@ -64,7 +64,7 @@ def build_index(
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
     work = out.with_name(f".{out.name}.building")
-    with sole(work, "another process is building the index in"):
+    with writing(out), sole(work, "another process is building the index in"):
         intake = Intake(run, dataset)
         shards, told = encode(intake, old_states(out, intake.weights), work, progress)
         fresh = work / "index"

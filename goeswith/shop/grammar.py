@@ -10,14 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from goeswith import schemas
 from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.outfits import Outfits
-from goeswith.errors import DataError
 
 WORN = tuple(group for group in GROUPS if group != "other")
 """Groups that a look is made of, from the first to be chosen to the last."""
@@ -157,21 +156,18 @@ class Grammar:
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> Grammar:
+    def from_json(cls, text: str | bytes) -> Grammar:
         """The grammar that `to_json` wrote.
 
         Raises:
             DataError: the text is another.
         """
-        try:
-            given: dict[str, Any] = json.loads(text)
-            values = {one.name: given[one.name] for one in fields(cls)}
-            for name in ("needs", "apart"):
-                values[name] = tuple(tuple(groups) for groups in values[name])
-            values["pairs"] = tuple(values["pairs"])
-            return cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is not a valid grammar of outfits ({error}); build the index again") from None
+        given = schemas.parse(text, schemas.GrammarFile, "the grammar (grammar.json)", "build the index again")
+        values = {one.name: given[one.name] for one in fields(cls)}
+        for name in ("needs", "apart"):
+            values[name] = tuple(tuple(groups) for groups in values[name])
+        values["pairs"] = tuple(values["pairs"])
+        return cls(**values)
 
     def _lack(self, count: Counter[str | None]) -> str:
         """``needs shoes``; empty where nothing is missing."""

@@ -18,6 +18,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from goeswith import schemas
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.filters import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMAT = 2
-"""Of the folder; raised when an older program could not read it."""
+"""Of the folder; raised when an older version could not read it."""
+READABLE = (1, 2)
+"""Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
+REMEDY = "build the index again with goeswith index"
 KEPT = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
@@ -52,7 +56,7 @@ class Index:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = index_folder(Path(path))
         self._adding = threading.Lock()
         self._free: list[int] = []  # rows of guests that are gone
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
@@ -144,12 +148,13 @@ class Index:
             return None
         from goeswith.evaluate.calibration import Scale
 
-        return Scale.from_json(file.read_text())
+        return Scale.from_json(file.read_bytes())
 
     @cached_property
     def grammar(self) -> Grammar:
         """Which groups make an outfit."""
-        return Grammar.from_json((self.path / "grammar.json").read_text())
+        file = self.path / "grammar.json"
+        return Grammar.from_json(file.read_bytes()) if file.is_file() else Grammar.default()
 
     @cached_property
     def taste(self) -> Any:
@@ -264,6 +269,11 @@ class Index:
         self._show(Catalogue(pl.concat([items[:row], item, items[row + 1 :]])))
 
 
+def index_folder(path: Path) -> Path:
+    """The index in a folder that ``goeswith build`` made; any other path as it is."""
+    return path / "index" if (path / "index" / "index.json").is_file() else path
+
+
 def _info(path: Path) -> dict[str, Any]:
     """What index.json says.
 
@@ -274,16 +284,13 @@ def _info(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
         )
-    info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
-    if info.get("format") != FORMAT:
+    info: dict[str, Any] = read_json(path / "index.json", dict, REMEDY)
+    if info.get("format") not in READABLE:
         raise ModelError(
-            f"{path} is an index of format {info.get('format')} but this version reads format {FORMAT}; "
+            f"{path} is an index of format {info.get('format')}, but this version reads formats 1 to {FORMAT}; "
             f"build it again: goeswith index RUN DATASET --out {path}"
         )
-    lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
-    if lacking:
-        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; build the index again with goeswith index")
-    return info
+    return schemas.check(info, schemas.IndexFile, path / "index.json", REMEDY)
 
 
 def _again(info: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from goeswith.evaluate.showcase import Pictures
 from goeswith.files import fresh_file
 from goeswith.shop.answers import Look
 from goeswith.shop.index import Index
+from goeswith.shop.looks import Maker
 from goeswith.shop.stylist import Stylist
 from goeswith.templates import environment
 
@@ -32,15 +33,26 @@ class Sampled:
 
 def sample_looks(stylist: Stylist, count: int = LOOKS, seed: int = 0) -> Sampled:
     """One look around each of `count` anchors, drawn evenly from the groups that outfits begin with."""
+    anchors = _anchors(stylist.index, seed)[: 2 * count]
+    if not hasattr(stylist.index.run.model, "query"):
+        return _one_by_one(stylist, anchors, count)
+    made = Maker(stylist).looks(np.array(anchors, np.int64), per=1)
+    ids = stylist.index.catalogue.ids
+    failed = {ids[row]: "nothing that fits makes a look with it" for row, looks in made.items() if not looks}
+    return Sampled([look for looks in made.values() for look in looks][:count], failed)
+
+
+def _one_by_one(stylist: Stylist, anchors: list[int], count: int) -> Sampled:
+    """For models that cannot be searched with many anchors at once."""
     looks: list[Look] = []
     failed: dict[str, str] = {}
-    for row in _anchors(stylist.index, seed):
+    for row in anchors:
         anchor = stylist.index.catalogue.ids[row]
         try:
             looks += stylist.complete([anchor], k=1)
         except CatalogueError as error:
             failed[anchor] = str(error)
-        if len(looks) == count or len(failed) == count:
+        if len(looks) == count:
             break
     return Sampled(looks, failed)
 

@@ -37,7 +37,10 @@ FAREWELL_SECONDS = 0.3
 """For those whose answers did not end in time to be told so, before the process ends."""
 REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
 """Of what Starlette itself refuses."""
-SAID = {"not_found": "the studio has no such page", "wrong_method": "this address cannot be opened; it answers a form"}
+SAID = {
+    "not_found": "the studio has no such page",
+    "wrong_method": "this address cannot be opened; it only accepts a form",
+}
 """What people are told of it."""
 
 
@@ -126,5 +129,5 @@ def _for_people(found: dict[str, Any]) -> str:
     name = str(found["loc"][-1])
     if found["type"] == "too_long" and name in ("on", "lock"):
         there = found["ctx"]["actual_length"]
-        return f"the link names {there} items, and a board holds {MOST}; take some out of it"
+        return f"the link names {there} items, but a board holds {MOST}; remove some"
     return f"{name!r} is missing or cannot be used as it is; go back and try again"

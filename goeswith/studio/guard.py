@@ -61,7 +61,7 @@ class Guard:
             error = stopping()
         except Exception:
             log.exception("no answer to %s %.200r", scope["method"], scope["path"])
-            error = Refused(500, "internal", "something went wrong here; the log of the service says what")
+            error = Refused(500, "internal", "something went wrong; see the log of the service")
         if answer.started:
             raise error  # half an answer: the server closes the connection
         told = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
@@ -85,15 +85,17 @@ class Guard:
         try:
             host = urlsplit(f"//{headers.get('host', '')}").hostname
         except ValueError:
-            raise Refused(400, "unreadable", "the name that the service is called by cannot be read") from None
+            raise Refused(400, "unreadable", "the host name of the request cannot be read") from None
         if self.hosts is not None and host not in self.hosts:
-            raise Refused(403, "unknown_host", "the service is called by another name; open it as it was started")
+            raise Refused(
+                403, "unknown_host", "the service has another host name; use the address that it was started with"
+            )
         path = scope["path"]
         needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
         if needed and self.door is not None and not self.door.knows(headers):
             if "authorization" in headers:
-                raise Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
-            raise Refused(401, "token_needed", "give the token of this service: Authorization: Bearer TOKEN")
+                raise Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")
+            raise Refused(401, "token_needed", "send the token of this service: Authorization: Bearer TOKEN")
         if scope["method"] not in SAFE and _from_elsewhere(headers):
             raise Refused(403, "cross_site", "another site may not change anything here; open the studio itself")
 

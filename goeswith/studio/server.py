@@ -46,7 +46,7 @@ def serve(
         if app.state.shop.index.stale:
             say(app.state.shop.index.stale)
         shown = f"[{host}]" if ":" in host else host
-        say(f"goeswith serves {index} at http://{shown}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+        say(f"goeswith serves {index} at http://{shown}:{listening.getsockname()[1]} (Ctrl-C to stop)")
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -75,7 +75,7 @@ def check(host: str, token: str | None) -> None:
     except ValueError:
         alone = False
     if token is None and not alone:
-        raise ConfigError(f"others can reach {host}, so the service needs a token; give one with --token")
+        raise ConfigError(f"{host} can be reached by others, so the service needs a token; give one with --token")
     if token is not None and (
         len(token) < TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token
     ):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -200,6 +200,7 @@ class _Loop:
                 "use --set negatives=category or random"
             )
         trained = time.perf_counter() - started
+        self.expect_sane("the weights have grown without end")
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
             self.best, self.best_knowledge = (
@@ -261,7 +262,8 @@ class _Loop:
             scores = self.model.score(states, batch).float()
         right, wrong = scores[: len(items)], scores[len(items) :].view(-1, r)
         silent = right.isnan() | wrong.isnan().any(dim=1)
-        if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
+        if silent.all():
+            self.expect_sane("the loss is nan")
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
@@ -296,16 +298,29 @@ class _Loop:
         """
         value = float(loss.detach())
         if not value < DIVERGED:
-            raise ModelError(
-                f"training diverged in epoch {self.epoch + 1}: the loss is {value}; "
-                f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
-            )
+            self.diverged(f"the loss is {value}")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
         for source in self.knowledge:
             source.after_step()
         return value
+
+    def expect_sane(self, what: str) -> None:
+        """Stop where the weights have grown without end, which explains any score that is no number; say `what`.
+
+        Raises:
+            ModelError: they have.
+        """
+        if not all(bool((p.detach().abs() < DIVERGED).all()) for p in self.model.parameters()):
+            self.diverged(what)
+
+    def diverged(self, what: str) -> NoReturn:
+        """Raises: ModelError: the training diverged, and which setting to lower."""
+        raise ModelError(
+            f"training diverged in epoch {self.epoch + 1}: {what}; "
+            f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
+        )
 
     @torch.inference_mode()
     def validate(self) -> float:
@@ -333,6 +348,10 @@ class _Loop:
         with fresh_file(self.folder / "state.safetensors") as partial:
             # Tensors that share memory (a best epoch that is also the last) must be told apart.
             save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, partial, metadata=meta)
+        self.write_log()
+
+    def write_log(self) -> None:
+        """Write what each epoch measured."""
         with fresh_file(self.folder / "log.jsonl") as partial:
             partial.write_text("".join(json.dumps(row) + "\n" for row in self.history))
 
@@ -367,6 +386,7 @@ class _Loop:
         self.generator.set_state(parts["rng"]["generator"])
         torch.set_rng_state(parts["rng"]["torch"])
         self.history, self.unservable = json.loads(meta["history"]), int(meta["unservable"])
+        self.write_log()  # a kill may have come between the state and the log
         log.info("resumed after epoch %d", self.epoch)
 
     def identity(self) -> str:

@@ -5,7 +5,6 @@ config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  te
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,12 +13,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from goeswith import schemas
 from goeswith.config import restore
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.errors import DataError, ModelError
-from goeswith.models import Vocabulary, model_classes
+from goeswith.files import read_json
+from goeswith.models import MODELS, Vocabulary, model_classes
 from goeswith.rules.rules import Rule, match
 from goeswith.train.loop import encode
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
@@ -27,6 +28,8 @@ from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
 
 if TYPE_CHECKING:
     from goeswith.train.export import Beside
+
+REMEDY = "train the run again"
 
 
 class Run:
@@ -44,15 +47,13 @@ class Run:
             raise ModelError(
                 f"{self.path} is not a run (it has no config.json); train one: goeswith train MODEL DATASET"
             )
-        try:
-            self.config: dict[str, Any] = json.loads(described.read_text())
-            self.name: str = self.config["model"]
-            self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
-            _ = [self.config[needed] for needed in ("settings", "encoder")]
-            if type(self.config["dim"]) is not int:
-                raise ValueError("dim is not a whole number")
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{described} is broken ({error}); train the run again") from None
+        self.config = schemas.check(
+            read_json(described, dict, REMEDY, ModelError), schemas.RunFile, described, REMEDY, ModelError
+        )
+        self.name: str = self.config["model"]
+        self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
+        if len(self.vocabulary.categories) != len(self.vocabulary.groups):
+            raise ModelError(f"{described} has more categories than groups, or fewer; {REMEDY}")
 
     @property
     def weights(self) -> Path:
@@ -65,10 +66,16 @@ class Run:
         """The model with its trained weights, in eval mode."""
         model_class, config_class = model_classes(self.name)
         settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
-        model = model_class(settings, self.config["dim"], self.vocabulary)
         if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
-        return _loaded(model, self.weights, f"weights of this {self.name}")
+        what = f"weights of this {self.name}"
+        if self.name in MODELS:  # sizes that the weights do not have are told before there is memory for them
+            try:
+                with torch.device("meta"):
+                    _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+            except (RuntimeError, OverflowError):
+                raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
+        return _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
 
     def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
         """The teacher q over the student's scores; None where no rules taught the run."""
@@ -123,7 +130,13 @@ class Run:
 
 
 def _loaded(module: Any, path: Path, what: str) -> Any:
-    """`module` with the weights of a file, in eval mode.
+    """`module` with the weights of a file, in eval mode; for errors see `_saved`."""
+    module.load_state_dict(_saved(module, path, what))
+    return module.eval()
+
+
+def _saved(module: Any, path: Path, what: str) -> dict[str, torch.Tensor]:
+    """The weights in a file, if they are those of `module`.
 
     Raises:
         ModelError: the file is missing or broken, or holds other weights.
@@ -137,8 +150,7 @@ def _loaded(module: Any, path: Path, what: str) -> Any:
         odd = str(error).splitlines()[0]
     if odd:
         raise ModelError(f"{path} does not hold the {what} ({odd}); remove {path.parent} and train it again")
-    module.load_state_dict(saved)
-    return module.eval()
+    return saved
 
 
 def _difference(saved: dict[str, torch.Tensor], needed: dict[str, torch.Tensor]) -> str:
@@ -148,4 +160,6 @@ def _difference(saved: dict[str, torch.Tensor], needed: dict[str, torch.Tensor])
             return f"it lacks the tensor {name}"
         if saved[name].shape != tensor.shape:
             return f"its {name} has the shape {tuple(saved[name].shape)} where {tuple(tensor.shape)} is needed"
+    if name := next((name for name, tensor in saved.items() if not tensor.isfinite().all()), ""):
+        return f"its {name} has numbers that are not finite"
     return next((f"it has the tensor {name}, which does not belong there" for name in saved if name not in needed), "")

@@ -1,4 +1,4 @@
-"""Softmax: losses in which the right item of a gap is told from many wrong ones at once.
+"""Softmax: losses that rank the right item of a gap above many negatives at once.
 
 `BatchSoftmax` is for models that have queries of gaps and keys of items: all items of the batch are at hand for the
 price of one matrix product. `CandidateSoftmax` is for any other: each candidate costs the score of a whole outfit, so

@@ -20,7 +20,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import TOKENS, Features, load_features
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.errors import ConfigError, ModelError
-from goeswith.files import fresh_file, sole
+from goeswith.files import fresh_file, sole, writing
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import shuffled_pairs
@@ -96,7 +96,7 @@ def train(
         "categories": list(vocabulary.categories),
         "groups": list(vocabulary.groups),
     } | {getattr(source, "key", name): source.described for name, source in opened.items()}
-    with locked(out):
+    with writing(out), locked(out):
         if _finished(out, described):  # or another run, which is refused before a teacher is trained for this one
             return Run(out)
         modules = [source.teach() for source in opened.values()]

@@ -23,7 +23,7 @@ LONG = b"a," + b"x" * 200_000 + b"\n"
         (HEAD + b"a,\x81\n", "row 1 is not UTF-8 text"),
         ("item_id,category\na,coat\n".encode("utf-16")[:-1], "it is damaged UTF-16 text; save the table as UTF-8"),
         (b"item\x00,category\na,coat\n", "the header is not UTF-8 text in lines that end in LF or CRLF"),
-        (b"\x1f\x8bno gzip", "it is no whole gzip file"),
+        (b"\x1f\x8bno gzip", "it is not a complete gzip file"),
         (b"PK\x03\x04...", "it is an Excel workbook; save it as CSV (UTF-8)"),
         (HEAD + b"a,coat\nb,bag,red\n", "row 2 has 3 fields where the header has 2; put quotes around values"),
         (HEAD + b'a,coat\nb,5" heel\nc,bag\n', "line 3 opens a quote and does not close it; double a quote inside"),

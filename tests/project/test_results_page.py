@@ -55,7 +55,7 @@ def test_the_table_names_floor_best_model_graph_and_what_was_not_measured(kept: 
     ]  # fmt: skip
     assert "mango: compat matched" in text
     assert "4 trials" in text
-    assert "2.0 hours of one core (25 % of them for the search)" in " ".join(text.split())
+    assert "2.0 hours on one core (25 % of them for the search)" in " ".join(text.split())
 
 
 def test_a_section_is_the_page_of_the_bench_with_its_pictures_and_no_path_of_this_machine(kept: Path):

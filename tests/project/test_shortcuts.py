@@ -257,12 +257,12 @@ def test_a_verdict_says_what_share_of_the_published_number_is_counts(monkeypatch
     assert told.share == pytest.approx(0.5)
     assert "50% of what Seer (recalled: .650, of all 40 questions)" in verdict(told)
     assert "must not be compared" in verdict(told)
-    assert "Always the first choice scores .900" in verdict(told)
+    assert "Always taking the first choice scores .900" in verdict(told)
     weak = verdict(section("there", 0.28, 0.26))
     assert "a model must beat that" in weak
     assert "recalled" not in weak
     assert verdict(section("there", 0.30, 0.24)).startswith("No counter of labels beats chance (.250)")
-    assert "memory and measures nothing else" in verdict(section("there", 0.9, 0.8, in_sample=True))
+    assert "measures only memory" in verdict(section("there", 0.9, 0.8, in_sample=True))
 
 
 def test_the_page_is_made_from_what_was_measured(

@@ -79,7 +79,7 @@ def test_a_brief_that_cannot_be_met_says_so(client):
     assert "budget" in text.lower()
     assert 'aria-label="Add ' not in text
     text = unescape(client.get("/board?on=i0&on=i100&want_budget=many").text)
-    assert "The budget 'many' is no number; write one like 49.90." in text
+    assert "The budget 'many' is not a number; write one like 49.90." in text
     text = unescape(client.get("/board/more?on=i0&on=i100&slot=bag&want_colour=puce").text)
     assert "puce" in re.search(r'class="note">([^<]*)<', text).group(1)
     over = client.get("/board?on=i0&on=i100&want_budget=1").text

@@ -117,7 +117,7 @@ def test_people_are_told_in_a_page_what_programs_are_told_in_json() -> None:
         ("upload", form | back, large, 413, f"has more than {UPLOAD_BYTES:,} bytes; send less", "/upload?on=a"),
         ("upload", form | {"referer": "http://evil.example/x"}, large, 413, "bytes; send less at once.", "/"),
         ("board/save", {"origin": "http://evil.example"} | back, b"", 403, "Another site may not change anything", "/"),
-        ("", {"host": "evil.example"}, b"", 403, "open it as it was started.", "http://localhost:80/"),
+        ("", {"host": "evil.example"}, b"", 403, "use the address that it was started with.", "http://localhost:80/"),
     ):
         page = alone.post(f"/{path}", headers=headers, content=content)
         assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")

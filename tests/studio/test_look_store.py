@@ -165,6 +165,6 @@ def test_looks_that_make_no_table_say_so(store, tmp_path):
     with pytest.raises(DataError, match="no looks of state 'good'"):
         write_outfits(store.path, tmp_path / "o.csv", states=["good"])
     store.change(kept.look_id, "Ada", state="live")
-    with pytest.raises(DataError, match="holds a ';'"):
+    with pytest.raises(DataError, match="contains a ';'"):
         write_outfits(store.path, tmp_path / "o.csv")
     assert not (tmp_path / "o.csv").exists()

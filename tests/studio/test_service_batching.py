@@ -91,7 +91,7 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
         waits = [asyncio.create_task(workers.run(lambda: asyncio.run_coroutine_threadsafe(stop.wait(), loop).result()))]
         waits += [asyncio.create_task(workers.run(len, "abc"))]
         await asyncio.sleep(0.01)
-        with pytest.raises(Refused, match="wait already") as told:
+        with pytest.raises(Refused, match="already waiting") as told:
             await workers.run(len, "abc")
         assert (told.value.status, told.value.reason) == (503, "busy")
         stop.set()
@@ -109,7 +109,7 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
             await asyncio.sleep(0.001)
         assert await workers.run(len, "ab") == 2
         workers.close()
-        with pytest.raises(Refused, match="being stopped"):
+        with pytest.raises(Refused, match="service is stopping"):
             await workers.run(len, "ab")
         assert workers.busy == 0
 

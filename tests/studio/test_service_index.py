@@ -53,7 +53,7 @@ def test_guests_that_a_new_index_does_not_take_are_told(
     monkeypatch.setattr(GuestEncoder, "features", choosy)
     after = client.post("/v1/reload").json()
     assert after["guests"] == 1
-    assert "does not take these uploaded items (minilm reads text" in after["lost"]
+    assert "cannot take these uploaded items (minilm reads text" in after["lost"]
     assert after["lost"].endswith(f"): {ids[1]}, {ids[2]}")
     assert [client.get(f"/v1/items/{item_id}").status_code for item_id in ids] == [200, 404, 404]
 

@@ -67,7 +67,7 @@ def test_lines_say_how_well_pairs_go():
 
 
 def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
-    assert "hardly tells worn outfits from mixed ones" in client.get("/board?on=i0&on=i60&on=i100").text
+    assert "can hardly tell worn outfits from random ones" in client.get("/board?on=i0&on=i60&on=i100").text
     monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))  # trained for one epoch: unsure
     look = wall.stylist.judge(["i0", "i60", "i100"])
     text = client.get("/board?on=i0&on=i60&on=i100").text
@@ -77,7 +77,7 @@ def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
     assert f"better than {look.percentile:.0f} % of worn outfits" in numbers
     assert f"{100 * look.probability:.0f} % likely to go together" in numbers
     text = client.get(ON).text
-    assert 'id="verdict">not whole<' in text
+    assert 'id="verdict">not a proper outfit<' in text
     assert "Needs a bottom." in text
     assert "likely to go together" not in text
     assert text.count('<line class="link') == 3 + 3  # three pairs, and the key
@@ -118,7 +118,7 @@ def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
     full = "&on=".join(ids[: boards.MOST])
     for path in (f"/tray?on={full}&toggle={ids[-1]}", f"/board?on={full}&toggle={ids[-1]}"):
         text = client.get(path).text
-        told = "A board holds 12 items, so one more is left out; take one off to make room."
+        told = "A board holds 12 items, so one more is left out; remove one to make room."
         assert re.search(f'class="(full|wrong)"[^>]*>{told}<', text)
         assert re.search(f'data-say="[^"]*{told}', text)  # what is read aloud
         assert ids[-1] not in json.loads(re.search(r'data-on="([^"]+)"', text).group(1).replace("&#34;", '"'))
@@ -146,10 +146,10 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wal
 @pytest.mark.parametrize(
     ("on", "words"),
     [
-        (f"i0&on={BARE}&on=i100", "“Item 3, black”: the model knows nothing of it"),
-        (f"i0&on={ODD}&on=i100", "“Item 4, red”: the model never learned what the category &#39;cape&#39; goes with"),
+        (f"i0&on={BARE}&on=i100", "“Item 3, black”: it has no features"),
+        (f"i0&on={ODD}&on=i100", "“Item 4, red”: the model has not learned what the category &#39;cape&#39; goes with"),
         (f"{VARIANTS[0]}&on=i100&on={VARIANTS[1]}", "“Item 6, black” and “Item 7, red” are variants of one product"),
-        (BARE, "“Item 3, black”: the model knows nothing of it"),
+        (BARE, "“Item 3, black”: it has no features"),
     ],
 )
 def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words):

@@ -48,11 +48,11 @@ def test_a_script_in_a_title_stays_text(client):
     ("path", "status", "words"),
     [
         ("/board?" + "&".join(f"on=i{number}" for number in range(30)), 422,
-         "The link names 30 items, and a board holds 12; take some out of it."),
+         "The link names 30 items, but a board holds 12; remove some."),
         ("/nosuchpage?on=i0", 404, "The studio has no such page."),
         ("/quiz?seed=many&on=i0", 422, "&#39;seed&#39; is missing or cannot be used"),
         ("/item?item=nothing&on=i0", 404, "The catalogue has no item &#39;nothing&#39;."),
-        ("/board/save?on=i0", 405, "it answers a form."),
+        ("/board/save?on=i0", 405, "it only accepts a form."),
     ],
 )  # fmt: skip
 def test_people_are_told_of_errors_in_a_page_and_programs_in_json(client, path, status, words):
@@ -133,7 +133,9 @@ def test_uploads_that_a_new_index_does_not_take_are_told_by_title(copied, monkey
     answer = client.post("/reload", data={"back": "/?q=red"})
     assert answer.status_code == 200
     told = unescape(re.search('role="alert">([^<]*)<', answer.text).group(1))
-    assert told.startswith("The new index does not take some of your photos, and they are gone: “Skirt”, “shirt guest-")
+    assert told.startswith(
+        "The new index cannot take some of your photos, so they were dropped: “Skirt”, “shirt guest-"
+    )
     assert told.endswith(", “Gown”.")
     assert Parts(answer.text).of("a", **{"class": "button main"})[0]["href"] == "/?q=red"
     assert client.post("/reload", data={"back": "/?q=red"}, follow_redirects=False).status_code == 303  # nothing lost
@@ -149,7 +151,7 @@ def test_a_data_set_that_is_gone_is_not_told_as_one_that_changed(world, tmp_path
         assert 'class="news"' not in client.get("/").text
         shutil.rmtree(tmp_path / "shop")
         text = client.get("/").text
-        assert "The data set behind this index is gone" in text
+        assert "The data set of this index is gone" in text
         assert "has changed since" not in text
         assert str(tmp_path) not in text
         for path in PATHS:

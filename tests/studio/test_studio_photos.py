@@ -27,7 +27,7 @@ def test_a_photo_becomes_an_item_on_the_board(client, monkeypatch):
     assert 'id="verdict"' in answer.text
     bad = client.post("/upload", data=data, files={"picture": ("a.png", b"no picture", "image/png")})
     assert bad.status_code == 415
-    assert "is no picture" in bad.text
+    assert "is not a picture" in bad.text
     assert 'value="i0"' in bad.text  # the board is kept
     odd = client.post("/upload", data=data | {"category": "sofa"},
                       files={"picture": ("a.png", written.getvalue(), "image/png")})  # fmt: skip

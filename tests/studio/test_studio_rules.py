@@ -52,7 +52,7 @@ def test_rules_are_written_and_switched_in_the_address(client):
     assert "black not with red" in text
     again = client.get("/rules", params={"attribute": "colour", "top": "black", "bottom": "red", "sign": "-",
                                          "rule": json.dumps(["colour", "black", "red", "-"])}).text  # fmt: skip
-    assert "is there already" in again
+    assert "already exists" in again
     assert "lacks a word" in client.get("/rules?attribute=colour&top=+&bottom=red").text
     assert "no attribute &#39;smell&#39;" in client.get("/rules?attribute=smell&top=a&bottom=b").text
     assert "cannot be read" in client.get("/rules?rule=nonsense").text

@@ -1,4 +1,4 @@
-"""mango: outfits put together by a brand's stylists, one packshot an item (FME Datathon 2023 challenge)."""
+"""mango: outfits put together by a brand's stylists, one packshot per item (FME Datathon 2023 challenge)."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import polars as pl
+
 from goeswith.data.encoders.pictures import ENDINGS
 
 OUTSIDE = "pictures whose link points outside the folder"
@@ -90,6 +92,14 @@ def inside(images: dict[str, Path], root: Path) -> tuple[dict[str, Path], dict[s
         else:
             kept[key] = path
     return kept, left_out
+
+
+def addresses_of(items: pl.DataFrame) -> dict[str, str]:
+    """Item id → web address of its picture, of the items whose column ``image`` names one."""
+    if "image" not in items.columns:
+        return {}
+    there = items.filter(pl.col("image").str.contains("(?i)^https?://"))
+    return dict(there.select("item_id", "image").iter_rows())
 
 
 def _walk(root: Path) -> tuple[dict[str, Path], int]:

@@ -6,18 +6,27 @@ from pathlib import Path
 
 import polars as pl
 
+from goeswith.data.baskets import GO_ON, gather
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.cells import currencies, ids, is_odd, numbers
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
-from goeswith.data.readers.photos import Photos
-from goeswith.data.readers.rows import Fault, check_mapping, is_empty, need_columns, under_our_names, without_faults
+from goeswith.data.readers.photos import Photos, addresses_of
+from goeswith.data.readers.rows import (
+    FIELDS,
+    Fault,
+    check_mapping,
+    is_empty,
+    need_columns,
+    under_our_names,
+    without_faults,
+)
+from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
-GO_ON = "or continue without with --option skip_bad=yes"
 
 
 def read(
@@ -26,10 +35,14 @@ def read(
     items: Path | None = None,
     outfits: Path | None = None,
     saved: Path | None = None,
+    orders: Path | None = None,
+    wishes: Path | None = None,
+    sets: Path | None = None,
     images: Path | None = None,
     columns: dict[str, str] | None = None,
     groups: dict[str, str] | None = None,
     skip_bad: bool = False,
+    allow_private: bool = False,
     licence: str = "the owner's",
 ) -> Imported:
     """Read items, and outfits and pictures where there are any.
@@ -40,12 +53,14 @@ def read(
         items: another place of the item table.
         outfits: another place of the outfit table.
         saved: a further outfit table, such as ``goeswith feedback`` writes.
+        orders, wishes, sets: further sources of outfits, see `goeswith.data.baskets`; of a folder orders.csv and so on.
         images: another folder of pictures.
         columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
             taken for several of ours.
         groups: category → group where its words do not tell it, or tell another; see `goeswith.data.group_map`.
         skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and go on where not
             one price, picture or group can be read.
+        allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.
 
     Raises:
@@ -61,7 +76,10 @@ def read(
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
     chosen = {fold(category): group for category, group in (groups or {}).items()}
     known, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
-    pictures, lost, more_notes = _pictures(known, images, items, skip_bad)
+    addresses = addresses_of(known)
+    pictures, lost, more_notes = _pictures(
+        known.filter(~pl.col("item_id").is_in([*addresses])), images, items, skip_bad
+    )
     worn = pl.DataFrame(schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String)})
     for path, table in tables.items():
         loose, left = _loose(table, path, skip_bad)
@@ -75,9 +93,12 @@ def read(
             raise DataError(f"{path}: no outfit is valid; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
-    if not tables:
+    made = gather({"orders": orders, "wishes": wishes, "sets": sets}, source, known, {}, skip_bad)
+    worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
+    taken = {name: columns.get(name, name) for name in known.columns if name in FIELDS and known[name].count()}
+    if not tables and made.outfits.is_empty():
         notes.append("no outfit table: a catalogue without outfits")
-    if bare := len(known) - len(pictures):
+    if bare := len(known) - len(pictures) - len(addresses):
         notes.append(f"{bare} items have no picture")
     return Imported(
         items=known.drop("image", "row", strict=False),
@@ -86,9 +107,12 @@ def read(
         licence=licence,
         images=pictures,
         skipped=skipped | lost,
-        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes,
+        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
         columns=columns,
         groups=chosen,
+        addresses=addresses,
+        allow_private=allow_private,
+        understood=Understood("table", taken, [], len(sheets[items].table), known),
     )
 
 

@@ -96,7 +96,7 @@ async def facets(request: Request) -> Any:
 @router.get("/items", response_model=PageTold, tags=["items"])
 async def items(
     request: Request,
-    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that an item must all have.")] = "",
+    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = "",
     category: Annotated[Values, Query()] = [],  # noqa: B006
     group: Annotated[Values, Query()] = [],  # noqa: B006
     brand: Annotated[Values, Query()] = [],  # noqa: B006
@@ -121,7 +121,7 @@ async def items(
 async def upload(
     request: Request,
     answer: Response,
-    picture: Annotated[UploadFile, File(description="JPEG, PNG, WebP, AVIF or GIF, whatever it is called.")],
+    picture: Annotated[UploadFile, File(description="JPEG, PNG, WebP, AVIF or GIF, whatever its name.")],
     category: Annotated[Text, Form()],
     title: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
 ) -> Any:

@@ -36,9 +36,9 @@ Money = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Popularity = Annotated[
     float | None,
-    Field(ge=0, le=1, description="0: taste alone; 1: bestsellers; null: as fitted on validation outfits."),
+    Field(ge=0, le=1, description="0: taste only; 1: bestsellers; null: fitted on validation outfits."),
 ]
-Coherent = Annotated[bool, Field(description="Add only items of the season and gender of the given ones.")]
+Coherent = Annotated[bool, Field(description="Add only items of the same season and gender as the given ones.")]
 Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
@@ -77,13 +77,13 @@ class CompleteGiven(Given):
     anchors: Items
     slots: Annotated[
         list[Text],
-        Field(max_length=limits.SLOTS, description="Groups or categories; without any, what a whole look lacks."),
+        Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
     ] = []
     filters: FiltersGiven = FiltersGiven()
-    budget: Money | None = Field(None, description="Of the whole look.")
+    budget: Money | None = Field(None, description="Highest total price of the look.")
     k: Wanted = 5
     diversity: Share = 0.0
-    common: int = Field(1, ge=0, le=limits.SLOTS, description="Added items that two looks may have in common.")
+    common: int = Field(1, ge=0, le=limits.SLOTS, description="How many added items two looks may share.")
     popularity: Popularity = None
     coherent: Coherent = True
 
@@ -115,7 +115,7 @@ class ExplainGiven(Given):
 
     items: Items
     filters: FiltersGiven = FiltersGiven()
-    swap: bool = Field(True, description="Look for the swap that would help most; without it the rest is quicker.")
+    swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
 
 
 class SimilarGiven(Given):
@@ -131,7 +131,7 @@ class LookTold(Told):
 
     item_ids: list[str]
     added: list[str]
-    score: Number = Field(description="Higher goes together better; null where an item has no features.")
+    score: Number = Field(description="Higher means a better match; null if an item has no features.")
     findings: list[str] = Field(description="What keeps it from being an outfit, such as: needs a top.")
     verdict: str = Field(
         description="strong, fine or weak among worn outfits of its size; unsure where the model hardly tells them "
@@ -185,7 +185,7 @@ class FiredTold(Told):
     rule: dict[str, Any]
     top: str
     bottom: str
-    confidence: Number = Field(description="How far it is trusted, 0 to 1.")
+    confidence: Number = Field(description="Trust in the rule, 0 to 1.")
     says: str
 
 
@@ -246,29 +246,29 @@ class IndexTold(Told):
 
     model: str
     dataset: str
-    build: str = Field(description="Another one, another index.")
+    build: str = Field(description="Changes with every new index.")
     items: int
     guests: int
     calibrated: bool = Field(description="Whether scores have probabilities and percentiles.")
-    stale: str = Field(description="What became of the data set since it was indexed; empty where it is the same.")
-    changed: bool = Field(description="Another index lies in the folder; POST /v1/reload opens it.")
+    stale: str = Field(description="What happened to the data set since it was indexed; empty if it is unchanged.")
+    changed: bool = Field(description="The folder has another index; POST /v1/reload opens it.")
 
 
 class ReloadTold(IndexTold):
     """The index that answers from now on."""
 
-    lost: str = Field(description="Which uploaded items it does not take, and why; empty where it takes all.")
+    lost: str = Field(description="Which uploaded items it cannot take, and why; empty if it takes all.")
 
 
 class Problem(BaseModel):
     """Why a request was not answered: a problem document of RFC 9457."""
 
     type: str
-    title: str = Field(description="Of the HTTP status.")
+    title: str = Field(description="Title of the HTTP status.")
     status: int
     detail: str = Field(description="One sentence for people.")
     reason: str = Field(description="One word for programs.")
-    item_ids: list[str] = Field(description="The items that the sentence speaks of.")
+    item_ids: list[str] = Field(description="The items that the sentence is about.")
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -281,7 +281,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         408: "The request did not arrive in time.",
         409: "The state of the service does not allow it.",
         413: "The request is too large.",
-        415: "The kind of file or body is not taken.",
+        415: "The type of file or body is not accepted.",
         422: "The request makes no sense here.",
         503: "Too much to do, now or for this request.",
     }.items()

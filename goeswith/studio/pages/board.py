@@ -67,7 +67,7 @@ class Board:
         if not self.over:
             return ""
         left = "one more is" if self.over == 1 else f"{self.over} more are"
-        return f"A board holds {MOST} items, so {left} left out; take one off to make room."
+        return f"A board holds {MOST} items, so {left} left out; remove one to make room."
 
     @property
     def full(self) -> bool:

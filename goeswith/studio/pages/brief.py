@@ -67,7 +67,7 @@ def amount(text: str, what: str = "price") -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise CatalogueError(f"the {what} {text!r} is no number; write one like 49.90")
+        raise CatalogueError(f"the {what} {text!r} is not a number; write one like 49.90")
     return number
 
 

@@ -10,8 +10,8 @@ from goeswith.studio.pages.views import Item, sentence
 from goeswith.studio.service.catalogue_view import Wall
 
 UNSCORED = {
-    "no_features": "the model knows nothing of it, for it has no features",
-    "unknown_category": "the model never learned what the category {category!r} goes with",
+    "no_features": "it has no features",
+    "unknown_category": "the model has not learned what the category {category!r} goes with",
 }
 """Reason of an error → why the item that it speaks of cannot be put into an outfit."""
 
@@ -40,7 +40,7 @@ def in_titles(error: GoeswithError, shown: Sequence[Item]) -> str:
     """An error as a sentence, with titles for the items of the board that it speaks of."""
     meant = [one for one in shown if one.id in error.item_ids]
     if len(meant) == 1 and (why := unscored(error, meant[0])):
-        return f"There is no score with {titled(meant[0])}: {why}. Take it off to go on."
+        return f"There is no score with {titled(meant[0])}: {why}. Remove it to continue."
     if len(meant) == 2 and error.reason == "same_product":
         return f"{titled(meant[0])} and {titled(meant[1])} are variants of one product; keep one of them."
     names = {one.id: titled(one) for one in meant}

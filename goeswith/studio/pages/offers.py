@@ -189,7 +189,7 @@ def _exchanges(wall: Wall, board: Board, old: str, row: Row, looks: Sequence[Loo
     """Add offers to a row: those that score more than `now`, else all of them under a word that none does."""
     better = [look for look in looks if look.score > now]
     if not better:
-        row.trouble = "None is better; these come nearest." if looks else "There is nothing to swap it for."
+        row.trouble = "None is better; these come closest." if looks else "There is nothing to swap it for."
     row.offers = [
         (item(wall, wall.row(look.added[0])), board.put(old, look.added[0]), look)
         for look in best_first(better or looks)

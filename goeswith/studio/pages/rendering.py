@@ -88,7 +88,7 @@ def sorry(request: Request, error: GoeswithError, board: Board | None = None, me
         board = board_of(request.query_params)
     said = message or str(error).removesuffix("; look it up in /v1/items")
     onward = board.at("/"), "To the catalogue"
-    heading = "That is not here" if refused.status == 404 else "That did not work"
+    heading = "Not found" if refused.status == 404 else "That did not work"
     return tells(request, heading, said, onward, board, refused.status)
 
 

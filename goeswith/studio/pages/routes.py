@@ -56,7 +56,7 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
     if not mine:
         return RedirectResponse(back, 303)
     named = ", ".join(map(titled, items(before, mine)))
-    said = f"The new index does not take some of your photos, and they are gone: {named}."
+    said = f"The new index cannot take some of your photos, so they were dropped: {named}."
     return tells(request, "The new catalogue is open", said, (back, "Go on"), Board())
 
 

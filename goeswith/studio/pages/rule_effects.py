@@ -59,7 +59,7 @@ def asked_of(wall: Wall) -> Asked:
         if len(contexts) == ASKED:
             break
     if not contexts:
-        raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules speak of such pairs only")
+        raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules apply only to such pairs")
     width = max(map(len, contexts))
     mask = np.arange(width) < np.array([len(rows) for rows in contexts])[:, None]
     context = np.zeros(mask.shape, np.int64)

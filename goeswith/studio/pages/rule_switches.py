@@ -74,7 +74,7 @@ def parse(text: str) -> Rule:
         attribute, top, bottom, sign = json.loads(text)
         return Rule(str(attribute), str(top).strip(), str(bottom).strip(), sign)
     except (ValueError, TypeError, RecursionError):
-        raise DataError("the address holds a rule that cannot be read; write it anew below") from None
+        raise DataError("the address holds a rule that cannot be read; write it again below") from None
 
 
 def text_of(rule: Rule) -> str:
@@ -97,7 +97,7 @@ def added(wall: Wall, written: Sequence[str], draft: Mapping[str, str]) -> list[
     rule = parse(text)
     match([rule], wall.catalogue)
     if rule in {dataclasses.replace(one, note="") for one in switched(wall, (), written).rules}:
-        raise DataError(f"the rule {str(rule)!r} is there already; switch it on or write another")
+        raise DataError(f"the rule {str(rule)!r} already exists; switch it on or write another")
     if len(written) >= WRITTEN:
-        raise DataError(f"{WRITTEN} rules are written here already; keep them in a rule file")
+        raise DataError(f"{WRITTEN} rules are the most that can be written here; use a rule file for more")
     return [*written, text_of(rule)]

@@ -15,11 +15,11 @@ from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.source import dataset
 
 ORIGINS = {
-    "run": "This run was taught by these rules; how far each is trusted was learned.",
-    "file": "From the data set's rules.toml. Every rule that speaks is trusted alike.",
-    "mined": "Found in the training outfits just now. Every rule that speaks is trusted alike.",
+    "run": "This run was trained with these rules; the trust in each was learned.",
+    "file": "From the data set's rules.toml. All active rules are trusted equally.",
+    "mined": "Mined from the training outfits just now. All active rules are trusted equally.",
 }
-ALIKE = "This run was taught by these rules. Beside one that was written here, all of them are trusted alike."
+ALIKE = "This run was trained with these rules. Together with a rule written here, all are trusted equally."
 
 
 def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
@@ -60,7 +60,7 @@ def page(wall: Wall, off: Sequence[int], written: Sequence[str]) -> dict[str, An
         told["origin"] = ORIGINS[there.origin]
         if there.origin == "run" and there.written:
             told["origin"] = (
-                "This run was taught by these rules. Beside one that was written here, all are trusted alike."
+                "This run was trained with these rules. Together with a rule written here, all are trusted equally."
             )
         found = checked(wall, there.rules)
         told["rules"] = [_row(wall, there, place, one) for place, one in enumerate(found)]

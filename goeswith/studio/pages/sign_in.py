@@ -40,7 +40,7 @@ class Door:
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         back = inside_studio(form.get("back", ""))
         if not _same(form.get("token", ""), self.token):
-            wrong = Refused(401, "wrong_token", "that is not the token of this service; copy it whole and try again")
+            wrong = Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")
             return kept_out(request, wrong, back)
         answer = RedirectResponse(back, 303)
         answer.set_cookie(

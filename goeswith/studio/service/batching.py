@@ -43,7 +43,7 @@ class Batcher:
             Refused: too many requests wait already, or this one waited too long.
         """
         if len(self.waiting) >= WAITING:
-            raise Refused(503, "busy", f"{len(self.waiting)} requests wait already; try again in a moment")
+            raise Refused(503, "busy", f"{len(self.waiting)} requests are already waiting; try again in a moment")
         future: asyncio.Future[list[Look]] = asyncio.get_running_loop().create_future()
         self.waiting.append((outfits, future))
         if self.task is None:

@@ -72,7 +72,7 @@ class Bodies:
     @contextmanager
     def _counted(self, bound: Bound) -> Iterator[None]:
         if self.unfinished[bound] >= bound.at_once:
-            raise Refused(503, "busy", f"{bound.at_once} requests are being received already; try again in a moment")
+            raise Refused(503, "busy", f"{bound.at_once} requests are already being received; try again in a moment")
         self.unfinished[bound] += 1
         try:
             yield
@@ -87,7 +87,7 @@ async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
     while more and len(read) <= most:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(400, "hung_up", "the client hung up before the request was whole")
+            raise Refused(400, "hung_up", "the client disconnected before the request was complete")
         read += message.get("body", b"")
         more = message.get("more_body", False)
     if too_large or more or len(read) > most:

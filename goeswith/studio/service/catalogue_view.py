@@ -177,7 +177,7 @@ class Wall:
             Refused: there are too many already. CatalogueError: see `Index.add`.
         """
         if len(self.guests) >= GUESTS:
-            raise Refused(409, "too_many_guests", f"{GUESTS} uploaded items are kept, no more; start the service anew")
+            raise Refused(409, "too_many_guests", f"{GUESTS} uploaded items is the limit; restart the service")
         item_id = f"guest-{secrets.token_urlsafe(12)}"
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
@@ -215,7 +215,7 @@ class Wall:
                 gone[item_id] = str(error)
         if not gone:
             return None
-        lost = f"the new index does not take these uploaded items ({next(iter(gone.values()))}): {', '.join(gone)}"
+        lost = f"the new index cannot take these uploaded items ({next(iter(gone.values()))}): {', '.join(gone)}"
         log.warning("%d uploaded items are gone: %s", len(gone), next(iter(gone.values())))
         return CatalogueError(lost, reason="lost", item_ids=[*gone])
 

@@ -33,7 +33,7 @@ class Refused(GoeswithError):
 
 def stopping() -> Refused:
     """Of a service that is being stopped."""
-    return Refused(503, "stopping", "the service is being stopped; ask again when it is back")
+    return Refused(503, "stopping", "the service is stopping; try again when it is back")
 
 
 def as_refused(error: GoeswithError) -> Refused:

@@ -30,7 +30,7 @@ def read_upload(data: bytes) -> Image.Image:
             with Image.open(io.BytesIO(data), formats=_formats()) as picture:
                 whole, decoded = _pixels(picture)
     except UnidentifiedImageError:
-        raise Refused(415, "not_a_picture", f"the upload is no picture; send one of {', '.join(KINDS)}") from None
+        raise Refused(415, "not_a_picture", f"the upload is not a picture; send one of {', '.join(KINDS)}") from None
     except Image.DecompressionBombError:
         raise _too_many(UPLOAD_PIXELS) from None
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything

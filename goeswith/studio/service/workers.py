@@ -37,7 +37,7 @@ class Workers:
         """
         with self.lock:
             if self.busy >= self.waiting:
-                raise Refused(503, "busy", f"{self.busy} requests wait already; try again in a moment")
+                raise Refused(503, "busy", f"{self.busy} requests are already waiting; try again in a moment")
             try:
                 job = self.pool.submit(call, *args)
             except RuntimeError:
@@ -50,7 +50,9 @@ class Workers:
         finally:
             future.cancel()  # one that still waits in line, of a client that hung up or waited too long
         if not done:
-            raise Refused(503, "too_slow", f"no answer within {self.seconds:g} seconds; ask for less, or narrow it")
+            raise Refused(
+                503, "too_slow", f"no answer within {self.seconds:g} seconds; ask for less, or narrow the request"
+            )
         if job.cancelled():
             raise stopping()
         return future.result()
