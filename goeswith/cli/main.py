@@ -152,4 +152,4 @@ def demo(
     if serve:
         from goeswith.studio import run
 
-        run(out / "index", host="127.0.0.1", port=port, token=None, feedback=None, say=typer.echo)
+        run(out / "index", host="127.0.0.1", port=port, token=None, looks=None, say=typer.echo)

@@ -318,8 +318,8 @@ def serve(
     token: Annotated[
         str | None, typer.Option(envvar="GOESWITH_TOKEN", help="Token that every request must send.", show_envvar=True)
     ] = None,
-    feedback: Annotated[
-        Path | None, typer.Option(help="File for saved outfits. Default: feedback.jsonl beside INDEX.")
+    looks: Annotated[
+        Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
 ) -> None:
     """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
@@ -333,28 +333,32 @@ def serve(
     """
     from goeswith.studio import run
 
-    run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
+    run(index, host=host, port=port, token=token, looks=looks, say=typer.echo)
 
 
 @app.command()
 def feedback(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved outfits: feedback.jsonl.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved looks: looks.sqlite.")],
     out: Annotated[Path, typer.Option(help="Outfit table to write: a new CSV file.")],
     dataset: Annotated[
         str | None, typer.Option(metavar="DATASET", help="Skip outfits with items that this data set lacks.")
     ] = None,
+    state: Annotated[
+        list[str], typer.Option(help="Looks to write: draft, approved, rejected or live. Repeat for several.")
+    ] = ["approved", "live"],  # noqa: B006
 ) -> None:
-    """Write the outfits saved in the studio as a table that can be imported.
+    """Write the looks approved in the studio as a table of outfits that can be imported.
 
     \b
     Examples:
-      goeswith feedback indices/feedback.jsonl --out saved.csv
-      goeswith feedback indices/feedback.jsonl --out saved.csv --dataset data/mango
+      goeswith feedback indices/looks.sqlite --out saved.csv
+      goeswith feedback indices/looks.sqlite --out saved.csv --dataset data/mango
+      goeswith feedback indices/looks.sqlite --out rejected.csv --state rejected
     """
     from goeswith.data.dataset import Dataset
-    from goeswith.studio.service.feedback import write_outfits
+    from goeswith.studio.service.look_table import write_outfits
 
-    counts = write_outfits(file, out, None if dataset is None else Dataset(dataset).catalogue.ids)
+    counts = write_outfits(file, out, None if dataset is None else Dataset(dataset).catalogue.ids, state)
     left_out = "".join(f"; left out {number}: {why}" for why, number in counts.items() if why != "outfits")
     typer.echo(f"{counts['outfits']:,} outfits in {out}{left_out}")
 

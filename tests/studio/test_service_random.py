@@ -8,10 +8,13 @@ from served import BARE, ODD
 from starlette.testclient import TestClient
 
 PATHS = ["/", "/tray", "/item", "/board", "/board/more", "/board/offer", "/upload", "/quiz", "/rules", "/v1/items",
-         "/v1/items/i0", "/v1/items/i0/image", "/nowhere"]  # fmt: skip
-FORMS = ["/reload", "/upload", "/board/save", "/upload/delete", "/v1/score", "/v1/complete", "/v1/items", "/enter"]
+         "/v1/items/i0", "/v1/items/i0/image", "/nowhere", "/looks", "/looks/mend", "/looks/card", "/looks.csv",
+         "/v1/looks", "/v1/looks/x", "/v1/looks/x/history"]  # fmt: skip
+FORMS = ["/reload", "/upload", "/board/save", "/upload/delete", "/v1/score", "/v1/complete", "/v1/items", "/enter",
+         "/looks/change", "/looks/undo", "/looks/mend", "/v1/looks", "/v1/looks/x/undo"]  # fmt: skip
 NAMES = ["on", "lock", "toggle", "swap", "waits", "item", "seed", "asked", "choice", "attribute", "top", "bottom",
-         "sign", "rule", "off", "use", "q", "category", "price_min", "offset", "limit", "size", "back"]  # fmt: skip
+         "sign", "rule", "off", "use", "q", "category", "price_min", "offset", "limit", "size", "back", "look",
+         "slot", "state", "tag", "change", "want_budget", "want_colour", "want_stock", "anew"]  # fmt: skip
 VALUES = ["", "i0", BARE, ODD, "nope", "-1", "1", "9" * 40, "1e400", "nan", "\x00", "é", "²", "١٢", "<script>",
           "//x", "../../etc/passwd", "[" * 500, '["colour", "red", "black", "+"]', "[1, 2, 3, 4]", "http://[",
           "x" * 400]  # fmt: skip
@@ -22,6 +25,9 @@ BODIES = [
     b"",
     b"a=1&b=2",
     b"item=i0&on=i0",
+    b"on=i0&on=i100&name=%00&who=%e9&look=x&want_budget=%ff",
+    b"look=x&do=live&old=i0&new=i1&change=1",
+    b'{"name": "\\u0000", "item_ids": ["i0", "i100"]}',
     b"{}",
     b'{"outfits": [["i0", "i50"]]}',
     b"\xff" * 50,
