@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench bench-index results shortcuts docs site clean
+.PHONY: install demo test check bench bench-index results shortcuts trust audit docs site clean
 
 install: .venv/installed
 
@@ -44,6 +44,13 @@ results: install  ## docs/results.md from the data in $(DATA); goes on where it 
 
 shortcuts: install  ## docs/shortcuts.md: what counts alone score on public question files
 	$(BIN)/python benchmarks/shortcuts.py --data $(DATA) --work runs/shortcuts
+
+trust: install  ## kills, damaged inputs, odd requests, a soak: docs/reliability.md; TRUST_SECONDS=600
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust
+
+audit: install  ## known holes of the dependencies, where the advisories can be reached
+	$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit
+	.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 docs: install  ## the generated parts of the documentation: command line help, tables of settings
 	$(BIN)/python docs/generate.py
