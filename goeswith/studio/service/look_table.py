@@ -35,7 +35,9 @@ def write_outfits(
     """
     if out.exists():
         other = out.with_name("saved.csv" if out.name != "saved.csv" else "saved-2.csv")
-        raise DataError(f"{out} exists and may contain your own outfits; choose another --out, such as {other}, or remove it")
+        raise DataError(
+            f"{out} exists and may contain your own outfits; choose another --out, such as {other}, or remove it"
+        )
     if unknown := next((state for state in states if state not in STATES), ""):
         raise DataError(f"there are no looks of state {unknown!r}; the states are {', '.join(STATES)}")
     if not path.is_file():
@@ -56,7 +58,9 @@ def write_outfits(
         else:
             seen.add(frozenset(ids))
             if odd := next((one for one in ids if ";" in one), None):
-                raise DataError(f"{path}: item id {odd!r} contains a ';', which separates items in the table; rename it")
+                raise DataError(
+                    f"{path}: item id {odd!r} contains a ';', which separates items in the table; rename it"
+                )
             rows.append({"outfit_id": f"look-{look.look_id}", "item_ids": ";".join(ids), "source": "studio"})
     if not rows:
         why = ", ".join(f"{number} left out: {reason}" for reason, number in counts.items() if number)
