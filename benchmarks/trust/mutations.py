@@ -88,7 +88,7 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("rules.toml, rules check", world.rules, shell("rules", "check", world.rules, data)),
         Target("index.json, fill", index / "index.json", fill),
         *(Target(f"{name} of an index, fill", index / name, fill, sealed=True)
-          for name in ("grammar.json", "taste.safetensors", "states.safetensors", "items.parquet",
+          for name in ("grammar.json", "scale.json", "taste.safetensors", "states.safetensors", "items.parquet",
                        "model/config.json", "model/model.safetensors")
           if (index / name).is_file()),
     ]  # fmt: skip
@@ -112,6 +112,8 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("weights.safetensors", run / "weights.safetensors", call(lambda: Run(run).model)),
         Target("index.json", index / "index.json", call(Index, index)),
         Target("grammar.json", index / "grammar.json", call(lambda: Index(index).grammar), sealed=True),
+        Target("scale.json", index / "scale.json", call(lambda: Index(index).scale), sealed=True),
+        Target("taste.safetensors", index / "taste.safetensors", call(lambda: Index(index).taste), sealed=True),
         Target("CSV tables", world.source / "items.csv", call(read_sheet, world.source / "items.csv")),
         Target("rule files", world.rules, call(read_rules, world.rules)),
         Target("recipes", world.recipe, call(read_recipe, world.recipe)),

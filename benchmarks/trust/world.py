@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-ITEMS, OUTFITS = 96, 120
+ITEMS, OUTFITS = 96, 500
 KINDS = (("shirt", "top"), ("skirt", "bottom"), ("boots", "shoes"), ("tote", "bag"))
 COLOURS = ("black", "red", "camel")
 SMALL = ("--set", "epochs=3", "--set", "batch_size=32", "--set", "patience=9")
@@ -116,9 +117,11 @@ def write_tables(folder: Path, items: int) -> None:
         kind, colour = KINDS[row % 4][0], COLOURS[row // 4 % 3]
         lines.append(f"i{row},{kind},{colour} {kind} number {row},{colour},{10 + row}.50,{row % 5}")
     (folder / "items.csv").write_text("\n".join(lines) + "\n")
+    luck = random.Random(0)
     lines, styles = ["outfit_id,item_id"], items // 4
     for outfit in range(OUTFITS):
-        lines += [f"o{outfit},i{(outfit * 7 + step * outfit) % styles * 4 + step}" for step in range(4)]
+        style = luck.randrange(styles)
+        lines += [f"o{outfit},i{(style + luck.randrange(3)) % styles * 4 + step}" for step in range(4)]
     (folder / "outfits.csv").write_text("\n".join(lines) + "\n")
 
 

@@ -48,7 +48,7 @@ class Made:
 
 
 def gather(
-    places: Mapping[str, Path | None], source: Path, items: pl.DataFrame, item_of: Mapping[str, str], skip_bad: bool
+    paths: Mapping[str, Path | None], source: Path, items: pl.DataFrame, item_of: Mapping[str, str], skip_bad: bool
 ) -> Made:
     """Outfits from all tables there are.
 
@@ -64,8 +64,8 @@ def gather(
     groups = dict(items.select("item_id", "group").iter_rows())
     made = Made()
     for name in BESIDE:
-        path = places[name] or (source / f"{name}.csv" if source.is_dir() else None)
-        if path is None or (places[name] is None and not path.is_file()):
+        path = paths[name] or (source / f"{name}.csv" if source.is_dir() else None)
+        if path is None or (paths[name] is None and not path.is_file()):
             continue
         more = read_sets(path, ids_known) if name == "sets" else read_baskets(path, ids_known, groups, name)
         if more.outfits.is_empty() and not skip_bad:
@@ -96,15 +96,15 @@ def read_baskets(path: Path, item_of: Mapping[str, str], group_of: Mapping[str, 
     """
     sheet = read_sheet(path, quiet=True)
     lines = _lines(path, sheet)
-    known = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
-    known = known.drop_nulls().unique(maintain_order=True)
+    matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
+    matched = matched.drop_nulls().unique(maintain_order=True)
     sizes = pl.len().over("basket")
-    fit = known.filter(sizes <= LARGEST)
+    fit = matched.filter(sizes <= LARGEST)
     made = outfits_of(fit, group_of, source)
     unknown = lines["item_id"].is_in([*item_of])
     made.skipped = {
         f"{path.name}: lines whose item the catalogue does not have": int((~unknown).sum()),
-        f"{path.name}: baskets of more than {LARGEST} items": known["basket"].n_unique() - fit["basket"].n_unique(),
+        f"{path.name}: baskets of more than {LARGEST} items": matched["basket"].n_unique() - fit["basket"].n_unique(),
     } | made.skipped
     made.notes = [*sheet.notes, *made.notes]
     return made
@@ -122,7 +122,8 @@ def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) ->
     rows: list[tuple[str, list[str], float]] = []
     for (basket,), part in together.group_by("basket", maintain_order=True):
         worn, mean = _grow(
-            {(one, other): value for one, other, value in part.select("one", "other", "excess").iter_rows()}, group_of
+            {(first, second): value for first, second, value in part.select("one", "other", "excess").iter_rows()},
+            group_of,
         )
         rows.append((f"{source}-{basket}", worn, mean))
     outfits = pl.DataFrame(
@@ -177,8 +178,8 @@ def _grow(weights: dict[tuple[str, str], float], group_of: Mapping[str, str]) ->
         if not mean:
             break
         worn.append(max(mean, key=lambda item: (mean[item], item)))
-    found = [weight(one, other) for place, one in enumerate(worn) for other in worn[:place]]
-    return worn, sum(found) / len(found)
+    excesses = [weight(one, other) for index, one in enumerate(worn) for other in worn[:index]]
+    return worn, sum(excesses) / len(excesses)
 
 
 def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
@@ -192,23 +193,23 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
         DataError: the file is no such table.
     """
     sheet = read_sheet(path, quiet=True)
-    there = {key(column): column for column in reversed(sheet.table.columns)}
-    listed = _header(there, WORN_WITH)
+    headers = {key(column): column for column in reversed(sheet.table.columns)}
+    listed = _header(headers, WORN_WITH)
     if listed is None:
         lines = _lines(path, sheet)
     else:
-        first = _header({name: column for name, column in there.items() if column != listed}, f"{ITEM} {BASKET}")
+        first = _header({name: column for name, column in headers.items() if column != listed}, f"{ITEM} {BASKET}")
         if first is None:
             raise DataError(missing_columns(path, ["item_id"], sheet.table.columns, "rename {theirs} to {column}"))
         table = sheet.table.select(basket=ids(sheet.table[first]), more=pl.col(listed).cast(pl.String))
         together = pl.concat_str(pl.col("basket"), pl.lit(";"), pl.col("more")).str.replace_all(SEPARATORS, ";")
-        if first in {there.get(name) for name in BASKET.split()} - {there.get(name) for name in ITEM.split()}:
+        if first in {headers.get(name) for name in BASKET.split()} - {headers.get(name) for name in ITEM.split()}:
             together = pl.col("more").str.replace_all(SEPARATORS, ";")
         lines = table.drop_nulls().select("basket", item_id=together.str.split(";")).explode("item_id")
         lines = lines.filter(pl.col("item_id") != "")
-    known = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
-    known = known.drop_nulls().unique(maintain_order=True)
-    sets = known.group_by("basket", maintain_order=True).agg(item_ids="item_id")
+    matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
+    matched = matched.drop_nulls().unique(maintain_order=True)
+    sets = matched.group_by("basket", maintain_order=True).agg(item_ids="item_id")
     whole = sets.filter(pl.col("item_ids").list.len() >= 2)
     whole = whole.filter(pl.col("item_ids").list.sort().list.join("\x1f").is_first_distinct())
     outfits = whole.select(
@@ -224,9 +225,9 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
 
 def _lines(path: Path, sheet: Sheet) -> pl.DataFrame:
     """basket, item_id of a table with a row a line."""
-    there = {key(column): column for column in reversed(sheet.table.columns)}
-    item = _header(there, ITEM)
-    basket = _header({name: column for name, column in there.items() if column != item}, BASKET)
+    headers = {key(column): column for column in reversed(sheet.table.columns)}
+    item = _header(headers, ITEM)
+    basket = _header({name: column for name, column in headers.items() if column != item}, BASKET)
     missing = [ours for ours, theirs in (("order_id", basket), ("sku", item)) if theirs is None]
     if basket is None or item is None:
         raise DataError(missing_columns(path, missing, sheet.table.columns, "rename {theirs} to {column}"))
@@ -234,5 +235,5 @@ def _lines(path: Path, sheet: Sheet) -> pl.DataFrame:
     return pl.DataFrame(list(read.values())).drop_nulls()
 
 
-def _header(there: Mapping[str, str], names: str) -> str | None:
-    return next((there[name] for name in names.split() if name in there), None)
+def _header(headers: Mapping[str, str], names: str) -> str | None:
+    return next((headers[name] for name in names.split() if name in headers), None)

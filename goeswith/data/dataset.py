@@ -163,7 +163,7 @@ def fill(
     images = items["item_id"].replace_strict(names, default=None, return_dtype=pl.String)
     catalogue = Catalogue(items.with_columns(images.alias("image")))
     outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
-    earlier, wide = _known(known, catalogue)
+    earlier, wide = _known_outfits(known, catalogue)
     outfits, split_report = assign_splits(outfits, seed, known=earlier)
 
     (folder / "images").mkdir()
@@ -207,13 +207,13 @@ def fill(
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
 
 
-def _known(known: pl.DataFrame | None, catalogue: Catalogue) -> tuple[Outfits, Catalogue]:
+def _known_outfits(table: pl.DataFrame | None, catalogue: Catalogue) -> tuple[Outfits, Catalogue]:
     """Known outfits, and the catalogue that they are of: the items of `catalogue` by row, then those that are gone."""
-    if known is None:
-        known = pl.DataFrame(schema={"source": pl.String, "item_ids": pl.List(pl.String), "split": pl.String})
-    ids = pl.concat([catalogue.items["item_id"], known["item_ids"].explode().drop_nulls()]).unique(maintain_order=True)
+    if table is None:
+        table = pl.DataFrame(schema={"source": pl.String, "item_ids": pl.List(pl.String), "split": pl.String})
+    ids = pl.concat([catalogue.items["item_id"], table["item_ids"].explode().drop_nulls()]).unique(maintain_order=True)
     wide = Catalogue(ids.to_frame("item_id").with_columns(category=pl.lit("")))
-    return Outfits.from_frame(known.with_row_index("outfit_id"), wide, "the table of known outfits"), wide
+    return Outfits.from_frame(table.with_row_index("outfit_id"), wide, "the table of known outfits"), wide
 
 
 def _image_names(images: dict[str, Path]) -> dict[str, str]:

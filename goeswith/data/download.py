@@ -56,10 +56,10 @@ class Downloaded:
     @property
     def lines(self) -> list[str]:
         """What to tell of it."""
-        told = [f"pictures: {self.fetched:,} downloaded, {self.unchanged:,} unchanged"]
+        lines = [f"pictures: {self.fetched:,} downloaded, {self.unchanged:,} unchanged"]
         if self.failures:
-            told.append(f"{len(self.failures):,} pictures could not be downloaded, see {self.failures_file}")
-        return told
+            lines.append(f"{len(self.failures):,} pictures could not be downloaded, see {self.failures_file}")
+        return lines
 
 
 def download(
@@ -92,7 +92,7 @@ def download(
         wanted = list(dict.fromkeys(addresses.values()))
         job = _Job(network, kept, bounds or Bounds(), check, allow_private, progress or (lambda done, total: None))
         _run(job.all(wanted))
-        return _told(addresses, kept, job)
+        return _result(addresses, kept, job)
     except ExceptionGroup as group:  # of the tasks: the disk is full, or the like
         raise DataError(f"cannot keep pictures in {cache} ({group.exceptions[0]}); make room there") from group
     finally:
@@ -111,7 +111,7 @@ def downloaded_before(addresses: dict[str, str], cache: Path) -> dict[str, Path]
         kept.close()
 
 
-def _told(addresses: dict[str, str], kept: PictureCache, job: _Job) -> Downloaded:
+def _result(addresses: dict[str, str], kept: PictureCache, job: _Job) -> Downloaded:
     done = Downloaded(fetched=job.fetched, unchanged=job.unchanged)
     for item_id, address in addresses.items():
         if address in job.answers:
@@ -242,9 +242,9 @@ class _Job:
             ) from None
 
     async def _fetch(self, client: httpx.AsyncClient, address: str, before: Answer | None) -> Answer:
-        asked = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before is not None else {}
+        conditions = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before is not None else {}
         async with client.stream(
-            "GET", address, headers={name: text for name, text in asked.items() if text}
+            "GET", address, headers={name: text for name, text in conditions.items() if text}
         ) as answer:
             if before is not None and answer.status_code == 304:
                 self.unchanged += 1

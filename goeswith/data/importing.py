@@ -88,7 +88,7 @@ def import_data(
     # Beside DEST, so that drawn pictures are linked and not copied.
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         imported = read(layout, source, workdir=Path(work), **options)
-        told = _download(imported, dest, update, pictures, progress)
+        downloads = _download(imported, dest, update, pictures, progress)
         if update:
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
@@ -97,7 +97,7 @@ def import_data(
     lines = [f"columns mapped as before: {mapped}"] if kept else []
     if imported.understood is not None and not done.unchanged:
         lines += imported.understood.lines
-    lines += [*told, *done.lines]
+    lines += [*downloads, *done.lines]
     if not done.unchanged:
         lines += describe(done.dataset.info["split_report"])
     lines += [f"skipped {count:,}: {reason}" for reason, count in imported.skipped.items() if count]

@@ -56,17 +56,17 @@ def read_mapping(path: Path) -> Mapping:
         DataError: it is missing, is no TOML, or says something that no mapping does.
     """
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"cannot read {path} ({error}); correct it, or remove it to read the export again") from None
-    tables = {name: told.get(name, {}) for name in ("columns", "groups", "options")}
-    unknown = sorted(told.keys() - tables.keys() - {"layout"})
+    tables = {name: document.get(name, {}) for name in ("columns", "groups", "options")}
+    unknown = sorted(document.keys() - tables.keys() - {"layout"})
     if unknown:
         raise DataError(f"{path} has {unknown[0]!r}, which no mapping has; it has layout, {', '.join(tables)}")
     for name, table in tables.items():
         if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
             raise DataError(f'{path}: [{name}] is not made of lines like name = "text"; correct it')
-    odd = [category for category, group in tables["groups"].items() if group not in GROUPS]
-    if odd:
-        raise DataError(f"{path}: {odd[0]!r} is put in no group that there is; groups are {', '.join(GROUPS)}")
-    return Mapping(str(told.get("layout", "")), **tables)
+    invalid = [category for category, group in tables["groups"].items() if group not in GROUPS]
+    if invalid:
+        raise DataError(f"{path}: {invalid[0]!r} is put in no group that there is; groups are {', '.join(GROUPS)}")
+    return Mapping(str(document.get("layout", "")), **tables)

@@ -71,8 +71,8 @@ async def public_address(host: str, port: int, allow_private: bool = False) -> s
     Raises:
         OSError: it has none.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in entries]
     if not allow_private and not all(map(is_public, addresses)):
         return ""
     return addresses[0]
@@ -80,14 +80,14 @@ async def public_address(host: str, port: int, allow_private: bool = False) -> s
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet, also where it is IPv4 dressed as IPv6."""
-    told = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(told, ipaddress.IPv6Address):
-        inner = told.ipv4_mapped or told.sixtofour or (told.teredo[1] if told.teredo else None)
-        if told in NAT64:
-            inner = ipaddress.IPv4Address(int(told) & 0xFFFFFFFF)
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None and not inner.is_global:
             return False
-    return told.is_global and not told.is_multicast
+    return ip.is_global and not ip.is_multicast
 
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

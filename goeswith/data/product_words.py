@@ -72,25 +72,25 @@ def option_of(name: str | None) -> str | None:
 
 def options(table: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> dict[str, pl.Series]:
     """Our column → its values (n,), from pairs of columns that hold an option's name and its value."""
-    found: dict[str, pl.Series] = {}
+    columns: dict[str, pl.Series] = {}
     for name, value in pairs:
         ours = table[name].replace_strict(
-            {said: option_of(said) for said in table[name].unique()}, default=None, return_dtype=pl.String
+            {label: option_of(label) for label in table[name].unique()}, default=None, return_dtype=pl.String
         )
         for column in OPTIONS:
             here = table.select(pl.when(ours == column).then(pl.col(value)).alias(column))[column]
-            found[column] = found[column].fill_null(here) if column in found else here
-    return found
+            columns[column] = columns[column].fill_null(here) if column in columns else here
+    return columns
 
 
 def availability(column: pl.Series) -> tuple[pl.Series, int]:
     """(n,) Boolean: whether one can buy it, null where nothing is said; and how many words were not understood."""
     word = column.str.to_lowercase().str.replace(r"^.*/", "").str.replace_all(r"[^\p{L}0-9]", "")
-    said = pl.DataFrame({"word": word}).select(
+    available = pl.DataFrame({"word": word}).select(
         pl.when(pl.col("word").is_in([*AVAILABLE.split(), "1", "yes", "true"])).then(True)
         .when(pl.col("word").is_in([*NOT_AVAILABLE.split(), "0", "no", "false"])).then(False).alias("available")
     )["available"]  # fmt: skip
-    return said, int((said.is_null() & (word != "").fill_null(False)).sum())
+    return available, int((available.is_null() & (word != "").fill_null(False)).sum())
 
 
 def plain_text(column: pl.Series) -> pl.Series:

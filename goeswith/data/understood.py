@@ -46,17 +46,17 @@ class Understood:
     def lines(self) -> list[str]:
         """The tables, line by line."""
         taken = [[theirs, ours] for ours, theirs in self.taken.items()]
-        told = [f"read as layout {self.layout!r}:", *plain(["column", "field"], taken).splitlines()] if taken else []
+        lines = [f"read as layout {self.layout!r}:", *plain(["column", "field"], taken).splitlines()] if taken else []
         if self.unused:
             more = f" and {len(self.unused) - SHOWN} more" if len(self.unused) > SHOWN else ""
-            told.append(f"not used: {', '.join(self.unused[:SHOWN])}{more}")
+            lines.append(f"not used: {', '.join(self.unused[:SHOWN])}{more}")
         products = self.items["product_id"].n_unique() if "product_id" in self.items.columns else len(self.items)
-        told.append(f"{self.rows:,} rows → {len(self.items):,} items of {products:,} products")
+        lines.append(f"{self.rows:,} rows → {len(self.items):,} items of {products:,} products")
         missing = ", ".join(f"{name} {count:,}" for name, count in self.missing.items())
-        told.append(f"missing of {len(self.items):,} items: {missing or 'nothing'}")
+        lines.append(f"missing of {len(self.items):,} items: {missing or 'nothing'}")
         groups = self.items["group"].value_counts().sort("count", "group", descending=[True, False])
-        told.append(f"groups: {', '.join(f'{name} {count:,}' for name, count in groups.iter_rows())}")
-        return told
+        lines.append(f"groups: {', '.join(f'{name} {count:,}' for name, count in groups.iter_rows())}")
+        return lines
 
     @property
     def missing(self) -> dict[str, int]:

@@ -84,8 +84,8 @@ def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None
     )
     items, more = _categorised(items)
     of = table.select("variant_id", "item_id").drop_nulls().unique("variant_id", keep="first", maintain_order=True)
-    said = [name for name in items.columns if name in ("item_id", "category") or items[name].count()]
-    return Merged(items.select(said), dict(of.iter_rows()), notes + more)
+    columns = [name for name in items.columns if name in ("item_id", "category") or items[name].count()]
+    return Merged(items.select(columns), dict(of.iter_rows()), notes + more)
 
 
 def _first(name: str) -> pl.Expr:
@@ -104,7 +104,7 @@ def _slug(colour: str) -> str:
 def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.DataFrame, list[str]]:
     """With the price ``now`` and, where that is a sale, the one ``before``; as numbers."""
     read = {name: numbers(table[name]) for name in ("price", "sale_price", "regular_price")}
-    odd = int(sum(is_odd(table[name], price).sum() for name, price in read.items()))
+    unreadable = int(sum(is_odd(table[name], price).sum() for name, price in read.items()))
     stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
     table = table.with_columns(**{name: price.set((price < 0).fill_null(False), None) for name, price in read.items()})
     begun = pl.col("sale_starts").is_null() | (pl.col("sale_starts").str.slice(0, 10) <= today)
@@ -118,7 +118,7 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         if currency
         else table["currency"].fill_null(stands),
     )
-    notes = [f"{odd} prices are not numbers of 0 or more and count as unknown"] if odd else []
+    notes = [f"{unreadable} prices are not numbers of 0 or more and count as unknown"] if unreadable else []
     kinds = sorted(table["currency"].drop_nulls().unique().to_list())
     if len(kinds) > 1:
         notes.append(
@@ -140,19 +140,19 @@ def _stock() -> pl.Expr:
     uncounted = (can & (pl.col("quantity").is_null() | (pl.col("quantity") == 0))).any()
     total = pl.col("quantity").sum().cast(pl.Int64).cast(pl.String)
     counted = pl.col("quantity").count() == pl.len()
-    told = pl.when(uncounted).then(pl.lit("in stock")).when(counted | can.any()).then(total)
-    return pl.when(can.count() == 0).then(None).otherwise(told.otherwise(pl.lit("out of stock")))
+    stock = pl.when(uncounted).then(pl.lit("in stock")).when(counted | can.any()).then(total)
+    return pl.when(can.count() == 0).then(None).otherwise(stock.otherwise(pl.lit("out of stock")))
 
 
 def _categorised(items: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """With one category each, of the shop's own paths, the taxonomy's and the title."""
-    found = [
+    categories = [
         category_of((own, taxonomy), title)
         for own, taxonomy, title in items.select("category", "taxonomy", "title").iter_rows()
     ]
-    by_title = [category.name for category in found if category.by_title]
-    nameless = sum(category == Category(None) for category in found)
-    names = pl.Series("category", [category.name or "unknown" for category in found], dtype=pl.String)
+    by_title = [category.name for category in categories if category.by_title]
+    nameless = sum(category == Category(None) for category in categories)
+    names = pl.Series("category", [category.name or "unknown" for category in categories], dtype=pl.String)
     notes = (
         [f"{len(by_title):,} items have no category that names a garment, and take it from their title"]
         if by_title

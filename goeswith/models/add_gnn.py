@@ -277,8 +277,8 @@ class AddGnn(nn.Module):
         """
         both = (self.bilinear(states.hidden) + self.bilinear(states.hidden, turned=True)).flatten(1) / 2
         mask = batch.mask[:, :, None]
-        said = nn.functional.embedding(batch.items, both) * mask
-        return (said.sum(dim=1, keepdim=True) - said) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
+        messages = nn.functional.embedding(batch.items, both) * mask
+        return (messages.sum(dim=1, keepdim=True) - messages) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
 
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """Vectors (B, K·H) and offsets (B,): y ≈ query · key + offset for a candidate beside partial outfits (B, n).

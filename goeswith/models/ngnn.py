@@ -77,11 +77,11 @@ def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> T
         return chosen(rows, torch.cat([weight, usual[None]]), codes)
     order = codes.argsort()
     ends = torch.bincount(codes, minlength=len(weight) + 1).cumsum(0)[:-1]  # the unknown come last
-    rows, told = rows.index_select(0, order), int(ends[-1])
-    out = nn.functional.grouped_mm(rows[:told], weight, offs=ends.int())
-    if told < len(rows):
+    rows, count = rows.index_select(0, order), int(ends[-1])
+    out = nn.functional.grouped_mm(rows[:count], weight, offs=ends.int())
+    if count < len(rows):
         usual = (known / known.sum()).to(weight.dtype) @ weight.flatten(1)
-        out = torch.cat([out, rows[told:] @ usual.view(weight.shape[1:])])
+        out = torch.cat([out, rows[count:] @ usual.view(weight.shape[1:])])
     return out.index_select(0, order.argsort())
 
 

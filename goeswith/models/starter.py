@@ -54,6 +54,12 @@ class Starter(nn.Module):
 
     exact = True
     """Whether the score of a candidate for a gap is query · key."""
+    projection: Tensor
+    centre: Tensor
+    factor: Tensor
+    words: Tensor
+    signs: Tensor
+    able: Tensor
 
     def __init__(self, config: StarterConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -89,11 +95,11 @@ class Starter(nn.Module):
 
     def obey(self, rules: Sequence[Rule]) -> None:
         """Take in rules, as many as the settings say."""
-        for place, rule in enumerate(rules):
-            self.signs[place] = 1.0 if rule.sign == "+" else -1.0
+        for column, rule in enumerate(rules):
+            self.signs[column] = 1.0 if rule.sign == "+" else -1.0
             for row, side in enumerate(("top", "bottom")):
                 for vector in hashed([_text(rule.attribute, value) for value in rule.alternatives(side)]):
-                    self.words[row, np.flatnonzero(vector), place] = 1.0
+                    self.words[row, np.flatnonzero(vector), column] = 1.0
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """s, t and b side by side (U, h + 2L)."""

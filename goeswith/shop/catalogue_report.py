@@ -69,17 +69,17 @@ class CatalogueReport:
     def lines(self) -> list[str]:
         """The report as text."""
         groups = ", ".join(f"{group} {count:,}" for group, count in self.groups.items())
-        told = [f"{self.name}: {self.items:,} items ({groups}), {self.outfits:,} outfits"]
+        lines = [f"{self.name}: {self.items:,} items ({groups}), {self.outfits:,} outfits"]
         if self.unworn:
-            told.append(f"{self.unworn:,} items are in no outfit")
+            lines.append(f"{self.unworn:,} items are in no outfit")
         if self.missing:
             rows = [[part.column, f"{part.items:,}", f"{part.looks:.0%}", part.effect] for part in self.missing]
-            told += ["", *plain(["missing", "items", "of looks", "such an item is"], rows).splitlines()]
-        told += ["", f"{len(self.same_pictures):,} pictures stand for several products ({self.compared})"]
-        told += [f"  {_some(ids)}" for ids in self.same_pictures[:SHOWN]]
+            lines += ["", *plain(["missing", "items", "of looks", "such an item is"], rows).splitlines()]
+        lines += ["", f"{len(self.same_pictures):,} pictures stand for several products ({self.compared})"]
+        lines += [f"  {_some(ids)}" for ids in self.same_pictures[:SHOWN]]
         count = sum(map(len, self.unusable.values()))
-        told.append(f"{count:,} items can be in no look")
-        return [*told, *(f"  {len(ids):,} {reason}: {_some(ids)}" for reason, ids in self.unusable.items())]
+        lines.append(f"{count:,} items can be in no look")
+        return [*lines, *(f"  {len(ids):,} {reason}: {_some(ids)}" for reason, ids in self.unusable.items())]
 
 
 def _some(ids: Sequence[str]) -> str:
@@ -109,7 +109,7 @@ def check_catalogue(dataset: Dataset) -> CatalogueReport:
 def missing(catalogue: Catalogue) -> list[Missing]:
     """The columns of `EFFECTS` that some items lack, the one that costs most looks first."""
     items = catalogue.items
-    found = []
+    parts = []
     for column, effect in EFFECTS.items():
         lacking = pl.lit(True)
         if column in items.columns:
@@ -117,8 +117,8 @@ def missing(catalogue: Catalogue) -> list[Missing]:
         lacks = items.select(lacks=lacking.fill_null(True) & pl.col("item_id").is_not_null())["lacks"]
         if lacks.any():
             whole, left = _looks(items["group"]), _looks(items["group"].filter(~lacks))
-            found.append(Missing(column, int(lacks.sum()), 1 - left / whole if whole else 0.0, effect))
-    return sorted(found, key=lambda part: (-part.looks, -part.items, part.column))
+            parts.append(Missing(column, int(lacks.sum()), 1 - left / whole if whole else 0.0, effect))
+    return sorted(parts, key=lambda part: (-part.looks, -part.items, part.column))
 
 
 def _looks(groups: pl.Series) -> float:
@@ -129,31 +129,31 @@ def _looks(groups: pl.Series) -> float:
 
 def unusable(catalogue: Catalogue) -> dict[str, list[str]]:
     """Reason → ids of the items that no look can use: in group other, nothing to judge by, or nothing to go with."""
-    items, told = catalogue.items, shelf(catalogue)
+    items, goods = catalogue.items, shelf(catalogue)
     other = (items["group"] == "other").to_numpy()
     title = items["title"].fill_null("").str.strip_chars() == ""
-    silent = (items["image"].is_null() & title & items["colour"].is_null()).to_numpy() & ~other
-    alone = ~_completed(told, items["group"].fill_null("other").to_numpy()) & ~other & ~silent
+    blank = (items["image"].is_null() & title & items["colour"].is_null()).to_numpy() & ~other
+    alone = ~_completed(goods, items["group"].fill_null("other").to_numpy()) & ~other & ~blank
     reasons = {
         "are in group other (say their group with --groups)": other,
-        "have no picture, title or colour to judge them by": silent,
+        "have no picture, title or colour to judge them by": blank,
         "find no items for the rest of a look in their season and gender": alone,
     }
     ids = items["item_id"]
     return {reason: ids.filter(pl.Series(rows)).to_list() for reason, rows in reasons.items() if rows.any()}
 
 
-def _completed(told: Shelf, groups: np.ndarray) -> np.ndarray:
+def _completed(goods: Shelf, groups: np.ndarray) -> np.ndarray:
     """(U,) bool: items for which there are others, of their season and gender, that make them a look."""
-    keys = np.stack([told.codes(column)[0] for column in COLUMNS], axis=1)
+    keys = np.stack([goods.codes(column)[0] for column in COLUMNS], axis=1)
     kinds, first, kind = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     everything = np.arange(len(groups))
     done = np.zeros(len(groups), bool)
     for number in range(len(kinds)):  # a few: distinct seasons and genders
-        there = set(groups[agreeing(told, first[number : number + 1], everything, Filters())])
+        available = set(groups[agreeing(goods, first[number : number + 1], everything, Filters())])
         mine = kind.ravel() == number
         for core in CORES:
-            lacking = np.array([[part not in there and part != group for part in core] for group in groups[mine]])
+            lacking = np.array([[part not in available and part != group for part in core] for group in groups[mine]])
             own = np.isin(groups[mine], [*core, "outer", "bag", "accessory"])
             done[np.flatnonzero(mine)[~lacking.any(axis=1) & own]] = True
     return done
@@ -161,18 +161,18 @@ def _completed(told: Shelf, groups: np.ndarray) -> np.ndarray:
 
 def _same_pictures(dataset: Dataset) -> tuple[list[list[str]], str]:
     """Ids of items of different products with one picture, and by what they were compared."""
-    items, told = dataset.catalogue.items, shelf(dataset.catalogue)
-    there = items["image"].is_not_null().to_numpy()
+    items, goods = dataset.catalogue.items, shelf(dataset.catalogue)
+    pictured = items["image"].is_not_null().to_numpy()
     if features_path(dataset, PICTURES).is_file():
         features = load_features(dataset, PICTURES)
         keys = np.where(features.present, 0, -1)
         number, compared = same_pictures(keys, lambda rows: features.values[rows]), f"features of {PICTURES}"
-        there = features.present
+        pictured = features.present
     else:
         prints = [sha256(dataset.path / name) if name else "" for name in items["image"]]
         number, compared = np.unique(prints, return_inverse=True)[1], "equal files; encode it to find near ones"
     table = items.select("item_id").with_columns(
-        picture=pl.Series(number), product=pl.Series(told.products), there=pl.Series(there)
+        picture=pl.Series(number), product=pl.Series(goods.products), there=pl.Series(pictured)
     )
     shared = table.filter("there").group_by("picture", maintain_order=True).agg("item_id", pl.col("product").n_unique())
     return shared.filter(pl.col("product") > 1)["item_id"].to_list(), compared

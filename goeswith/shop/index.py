@@ -170,6 +170,8 @@ class Index:
     def candidates(self) -> Candidates:
         """The search over the catalogue's own items; by FAISS only where it is installed, for it can do without."""
         files = self.info["large"] if approximate.available() else {}
+        if strange := set(files) - set(self._categories):
+            raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
         large = {self._categories.index(name): approximate.read(self.path / file) for name, file in files.items()}
         size = self.size
         return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large)

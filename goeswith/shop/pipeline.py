@@ -77,11 +77,11 @@ def build(
             something else.
         ModelError, ConfigError: as the message says.
     """
-    asked = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
-    _expect_same(out, asked)
+    request = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
+    _expect_same(out, request)
     with sole(out, "another build is writing"):
         with fresh_file(out / MARK) as partial:
-            partial.write_text(json.dumps(asked, indent=2) + "\n")
+            partial.write_text(json.dumps(request, indent=2) + "\n")
         dataset = _import(source, out / "data", layout, options, seed, say)
         features = _encode(dataset, model, say, progress)
         if model:
@@ -101,17 +101,17 @@ def build(
     return Built(index, page)
 
 
-def _expect_same(out: Path, asked: dict[str, Any]) -> None:
+def _expect_same(out: Path, request: dict[str, Any]) -> None:
     """Raise DataError where `out` holds something that was not built from the same source."""
     if not out.is_dir() or not any(path for path in out.iterdir() if not path.name.startswith(".")):
         return
     if not (out / MARK).is_file():
         raise DataError(f"{out} exists and was not made by goeswith build; choose another folder")
     before = schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder")
-    changed = [name for name, value in asked.items() if before.get(name) != value]
+    changed = [name for name, value in request.items() if before.get(name) != value]
     if changed:
         raise DataError(
-            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
+            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {request[changed[0]]!r}); "
             "choose another folder or remove it"
         )
 
@@ -139,13 +139,13 @@ def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[
 
 def _start(dataset: Dataset, out: Path, rules: Path | None, encoder: str, say: Say) -> Run:
     """The starter of a catalogue, made anew each time: it takes seconds, and its means change with the catalogue."""
-    known = read_rules(rules) if rules else []
+    parsed = read_rules(rules) if rules else []
     folder = out / "runs" / "starter"
     shutil.rmtree(folder, ignore_errors=True)
-    run = make_starter(dataset, folder, encoder, known)
+    run = make_starter(dataset, folder, encoder, parsed)
     say(
         "train",
-        f"no outfits to learn from: starter of style and {len(known)} rules; add outfits, or use --model RUN",
+        f"no outfits to learn from: starter of style and {len(parsed)} rules; add outfits, or use --model RUN",
     )
     return run
 
@@ -155,8 +155,8 @@ def _train(
 ) -> Run:
     """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is."""
     # A catalogue may change every night; the model is trained again only where the outfits or the settings do.
-    asked = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
-    folder = out / "runs" / hashlib.sha256(asked.encode()).hexdigest()[:12]
+    key = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
+    folder = out / "runs" / hashlib.sha256(key.encode()).hexdigest()[:12]
     if (folder / "weights.safetensors").is_file():
         run = Run(folder)
     else:

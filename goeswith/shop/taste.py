@@ -116,8 +116,8 @@ class Taste:
 
     def in_order(self, order: np.ndarray) -> Taste:
         """The same of a catalogue in another order, (U,) rows of this one."""
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Taste(**told | {"popularity": self.popularity[order], "hubs": self.hubs[order]})
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Taste(**values | {"popularity": self.popularity[order], "hubs": self.hubs[order]})
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
@@ -135,10 +135,10 @@ class Taste:
         try:
             with safe_open(path, framework="numpy") as file:
                 text = (file.metadata() or {})["taste"]
-                told = schemas.parse(text, schemas.TasteFile, path, REMEDY)
-                told |= {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
-                told |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
-            return cls(**{name: told[name] for name in cls.__dataclass_fields__})
+                values = schemas.parse(text, schemas.TasteFile, path, REMEDY)
+                values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+                values |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
+            return cls(**{name: values[name] for name in cls.__dataclass_fields__})
         except (OSError, SafetensorError, KeyError) as error:
             raise DataError(f"cannot read {path} ({error}); {REMEDY}") from None
 

@@ -58,8 +58,8 @@ class Run:
     @property
     def weights(self) -> Path:
         """The file of the weights, which has the hub's name in a folder made by `save_pretrained`."""
-        given = self.path / "model.safetensors"
-        return given if given.is_file() else self.path / "weights.safetensors"
+        exported = self.path / "model.safetensors"
+        return exported if exported.is_file() else self.path / "weights.safetensors"
 
     @cached_property
     def model(self) -> Any:
@@ -79,11 +79,13 @@ class Run:
 
     def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
         """The teacher q over the student's scores; None where no rules taught the run."""
-        told = self.config.get("rules")
-        if told is None:
+        config = self.config.get("rules")
+        if config is None:
             return None
-        rules = [Rule(**rule) for rule in told["rules"]]
-        settings = restore(RulesConfig, {k: v for k, v in told.items() if k != "rules"}, str(self.path / "config.json"))
+        rules = [Rule(**rule) for rule in config["rules"]]
+        settings = restore(
+            RulesConfig, {k: v for k, v in config.items() if k != "rules"}, str(self.path / "config.json")
+        )
         matches = match(rules, catalogue)
         if settings.shuffled_rules:
             matches = shuffled(matches, catalogue)
@@ -108,7 +110,7 @@ class Run:
         kind = TowerScorer if getattr(self.model, "exact", False) else RunScorer
         return kind(self.title, self.model, states, features.present)
 
-    def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
+    def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for what it is told.
 
         Raises:
@@ -116,9 +118,9 @@ class Run:
         """
         from goeswith.train.export import save
 
-        return save(self, folder, **told)
+        return save(self, folder, **extra)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
+    def push_to_hub(self, repo_id: str, *, private: bool = False, **extra: Unpack[Beside]) -> str:
         """Put the same folder on the Hugging Face hub; returns its address. See `goeswith.train.export.push`.
 
         Raises:
@@ -126,7 +128,7 @@ class Run:
         """
         from goeswith.train.export import push
 
-        return push(self, repo_id, private=private, **told)
+        return push(self, repo_id, private=private, **extra)
 
 
 def _loaded(module: Any, path: Path, what: str) -> Any:
@@ -145,11 +147,11 @@ def _saved(module: Any, path: Path, what: str) -> dict[str, torch.Tensor]:
         saved = load_file(path)
         if hasattr(module, "make_room"):
             module.make_room(saved)
-        odd = _difference(saved, module.state_dict())
+        difference = _difference(saved, module.state_dict())
     except (OSError, SafetensorError) as error:
-        odd = str(error).splitlines()[0]
-    if odd:
-        raise ModelError(f"{path} does not hold the {what} ({odd}); remove {path.parent} and train it again")
+        difference = str(error).splitlines()[0]
+    if difference:
+        raise ModelError(f"{path} does not hold the {what} ({difference}); remove {path.parent} and train it again")
     return saved
 
 

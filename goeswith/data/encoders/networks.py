@@ -62,9 +62,9 @@ def open_network(name: str, batch_size: int = 32) -> Network:
             return NETWORKS[name](name, batch_size)
         if kind in PREFIXES and model:
             return PREFIXES[kind](name, batch_size)
-    known = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
+    names = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
     raise ConfigError(
-        f"there is no encoder {name!r}; choose one of {known}, where MODEL is a model id or a local folder"
+        f"there is no encoder {name!r}; choose one of {names}, where MODEL is a model id or a local folder"
     )
 
 
@@ -156,15 +156,15 @@ def _vision(name: str, batch_size: int) -> Network:
     from transformers import AutoImageProcessor, AutoModel
 
     processor = _load(name, AutoImageProcessor.from_pretrained)
-    model, told = _load(name, AutoModel.from_pretrained, output_loading_info=True)
-    missing = {key for key in told["missing_keys"] if not key.startswith("pooler")}
+    model, loading = _load(name, AutoModel.from_pretrained, output_loading_info=True)
+    missing = {key for key in loading["missing_keys"] if not key.startswith("pooler")}
     if missing:
         raise ConfigError(
             f"the weights of encoder {name!r} lack {len(missing)} tensors, e.g. {min(missing)}; "
             "choose a complete checkpoint"
         )
     model = model.float().eval().to(_device())
-    pooler_trained = not told["missing_keys"]
+    pooler_trained = not loading["missing_keys"]
 
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
@@ -179,8 +179,8 @@ def _text_tower(name: str, batch_size: int) -> Network:
     from transformers import AutoModel, AutoTokenizer
 
     pieces = _load(name, AutoTokenizer.from_pretrained)
-    model, told = _load(name, AutoModel.from_pretrained, output_loading_info=True)
-    if not hasattr(model, "get_text_features") or told["missing_keys"]:
+    model, loading = _load(name, AutoModel.from_pretrained, output_loading_info=True)
+    if not hasattr(model, "get_text_features") or loading["missing_keys"]:
         raise ConfigError(f"encoder {name!r} has no complete text tower; choose a CLIP or SigLIP, or st:MODEL")
     model = model.float().eval().to(_device())
     length = model.config.text_config.max_position_embeddings
@@ -199,12 +199,12 @@ def _text_tower(name: str, batch_size: int) -> Network:
 
 def _pooled(model: Any, pixels: Tensor, pooler_trained: bool) -> Tensor:
     if hasattr(model, "get_image_features"):
-        told = model.get_image_features(pixel_values=pixels)
-        return told if isinstance(told, Tensor) else told.pooler_output
-    told = model(pixel_values=pixels)
-    pooled = getattr(told, "pooler_output", None)
+        output = model.get_image_features(pixel_values=pixels)
+        return output if isinstance(output, Tensor) else output.pooler_output
+    output = model(pixel_values=pixels)
+    pooled = getattr(output, "pooler_output", None)
     if pooled is None or not pooler_trained:
-        hidden = told.last_hidden_state  # (B, positions, D) or (B, D, height, width)
+        hidden = output.last_hidden_state  # (B, positions, D) or (B, D, height, width)
         pooled = hidden.mean(1) if hidden.ndim == 3 else hidden.mean((2, 3))
     return pooled.flatten(1)
 
@@ -238,8 +238,8 @@ def _minilm_tokens(name: str, batch_size: int) -> Network:
     pieces = _load(f"st:{_minilm_folder()}", AutoTokenizer.from_pretrained)
 
     def run(texts: list[str]) -> np.ndarray:
-        told = pieces(texts, add_special_tokens=False, padding="max_length", truncation=True, max_length=LENGTH)
-        return np.asarray(told["input_ids"], np.float32)
+        tokens = pieces(texts, add_special_tokens=False, padding="max_length", truncation=True, max_length=LENGTH)
+        return np.asarray(tokens["input_ids"], np.float32)
 
     vocabulary = repr((LENGTH, sorted(pieces.get_vocab().items())))
     digest = hashlib.sha256(vocabulary.encode()).hexdigest()[:12]
@@ -351,8 +351,8 @@ def _megabytes(model: nn.Module) -> float:
 
 
 def _digest(model: nn.Module) -> str:
-    told = hashlib.sha256()
+    hasher = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
-        told.update(name.encode())
-        told.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return told.hexdigest()[:12]
+        hasher.update(name.encode())
+        hasher.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()[:12]

@@ -62,19 +62,23 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
 
     reader = import_module(f"goeswith.data.readers.{READERS[layout]}").read
     kinds = get_type_hints(reader)
-    known = [name for name, told in inspect.signature(reader).parameters.items() if told.kind is told.KEYWORD_ONLY]
+    accepted = [
+        name
+        for name, parameter in inspect.signature(reader).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
     ours = {"workdir": workdir, "layout": layout}
-    given: dict[str, Any] = {name: value for name, value in ours.items() if name in known}
+    arguments: dict[str, Any] = {name: value for name, value in ours.items() if name in accepted}
     for option, value in options.items():
         name = option.replace("-", "_")
-        if name not in known or name in ours:
-            have = ", ".join(other for other in known if other not in ours) or "none"
+        if name not in accepted or name in ours:
+            have = ", ".join(other for other in accepted if other not in ours) or "none"
             raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
-        if name in given:
+        if name in arguments:
             raise ConfigError(f"option {name!r} of layout {layout!r} is given twice; give it once")
-        given[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
+        arguments[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
     try:
-        imported: Imported = reader(source, **given)
+        imported: Imported = reader(source, **arguments)
     except pl.exceptions.PolarsError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"a file in {source} does not match layout {layout!r}: {reason}") from None

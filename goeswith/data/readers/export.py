@@ -108,8 +108,8 @@ def read(
     items, more = _grouped(merged.items, chosen, where, skip_bad)
     if "price" not in items.columns and not skip_bad:
         raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
-    places = {"orders": orders, "wishes": wishes, "sets": sets}
-    outfits = gather(places, source, items, merged.item_of, skip_bad)
+    paths = {"orders": orders, "wishes": wishes, "sets": sets}
+    outfits = gather(paths, source, items, merged.item_of, skip_bad)
     if outfits.outfits.is_empty():
         outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
     pictures, addresses, lost = _pictures(items, images)
@@ -190,8 +190,8 @@ def _pictures(items: pl.DataFrame, images: Path | None) -> tuple[dict[str, Path]
     named = {item_id: f"https:{name}" if name.startswith("//") else name for item_id, name in named.items()}
     photos = Photos(images)
     names = {item_id: _file_name(name) for item_id, name in named.items()}
-    there = photos.named(names.values())
-    pictures = {item_id: there[name] for item_id, name in names.items() if name in there}
+    files = photos.named(names.values())
+    pictures = {item_id: files[name] for item_id, name in names.items() if name in files}
     addresses = {
         item_id: name for item_id, name in named.items() if item_id not in pictures and name.lower().startswith(ADDRESS)
     }

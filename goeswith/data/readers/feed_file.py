@@ -87,9 +87,9 @@ def _json_rows(path: Path) -> Iterable[dict[str, str]]:
         if not line.strip():
             continue
         try:
-            told = json.loads(line)
+            value = json.loads(line)
         except ValueError as error:
             raise DataError(f"{path}, line {number}: no valid JSON ({error}); write one product a line") from None
-        if not isinstance(told, dict | list):
+        if not isinstance(value, dict | list):
             raise DataError(f"{path}, line {number}: no JSON object; write one product a line")
-        yield from flat_products(told)
+        yield from flat_products(value)

@@ -64,10 +64,10 @@ def of_feed(columns: Columns) -> Variants:
     named = table.filter(pl.col("variant_id").is_not_null())
     skipped = {"rows without an id": len(table) - len(named)}
     grouped = pl.col("product_id").is_not_null()
-    said, odd = availability(named["availability"])
+    available, unknown = availability(named["availability"])
     dates = pl.col("sale_dates").str.split("/") if "sale_dates" in named.columns else pl.lit(None, pl.List(pl.String))
     named = named.with_columns(
-        said.alias("available"),
+        available.alias("available"),
         by_colour=grouped & pl.col("colour").is_not_null(),
         product_id=pl.coalesce("product_id", "variant_id"),
         image=pl.col("image").str.split("\n").list.first(),
@@ -75,5 +75,5 @@ def of_feed(columns: Columns) -> Variants:
         sale_ends=pl.coalesce("sale_ends", dates.list.get(1, null_on_oob=True)),
         further_images=pl.col("further_images").str.replace_all(r"\s*,\s*(https?:)", "\n${1}"),
     )
-    notes = [f"{odd:,} words of availability are not understood and count as unknown"] if odd else []
+    notes = [f"{unknown:,} words of availability are not understood and count as unknown"] if unknown else []
     return Variants(named.select(*FIELDS, "available", "by_colour"), taken, skipped, notes)

@@ -55,11 +55,13 @@ def under_our_names(table: pl.DataFrame, spellings: Spellings, chosen: Mapping[s
         nearest = {theirs: nearest_header(theirs, table.columns) for theirs in absent}
         hints = "".join(f"; did you mean {name!r} instead of {theirs!r}?" for theirs, name in nearest.items() if name)
         raise ConfigError(f"{where} has no column {' and '.join(map(repr, absent))} that is mapped{hints}")
-    there = {key(column): column for column in reversed(table.columns)}
+    column_of = {key(column): column for column in reversed(table.columns)}
     taken: dict[str, str] = {}
     series = []
     for ours, theirs in spellings.items():
-        headers = [chosen[ours]] if ours in chosen else [there[name] for name in theirs.split() if name in there]
+        headers = (
+            [chosen[ours]] if ours in chosen else [column_of[name] for name in theirs.split() if name in column_of]
+        )
         values = pl.Series(ours, [None] * len(table), dtype=pl.String)
         for header in headers:
             values = values.fill_null(words(table[header]))

@@ -31,48 +31,48 @@ OFFERED = {
 }
 
 
-def flat_products(told: Any) -> Iterator[dict[str, str]]:
+def flat_products(value: Any) -> Iterator[dict[str, str]]:
     """The variants in a JSON value: of a product, of a group with ``hasVariant``, of a list or ``@graph``."""
-    if isinstance(told, list):
-        for part in told:
+    if isinstance(value, list):
+        for part in value:
             yield from flat_products(part)
-    elif isinstance(told, dict) and "@graph" in told:
-        yield from flat_products(told["@graph"])
-    elif isinstance(told, dict):
-        parent = _row(told)
-        variants = told.get("hasVariant") or []
+    elif isinstance(value, dict) and "@graph" in value:
+        yield from flat_products(value["@graph"])
+    elif isinstance(value, dict):
+        parent = _row(value)
+        variants = value.get("hasVariant") or []
         for variant in variants if isinstance(variants, list) else [variants]:
             if isinstance(variant, dict):
                 yield {**{name: text for name, text in parent.items() if name != "id"}, **_row(variant)}
-        if not variants and _is_product(told):
+        if not variants and _is_product(value):
             yield parent
 
 
-def _is_product(told: dict[str, Any]) -> bool:
+def _is_product(product: dict[str, Any]) -> bool:
     """Whether it is a product, or says nothing of what it is."""
-    kinds = told.get("@type", PRODUCT)
+    kinds = product.get("@type", PRODUCT)
     names = [str(kind).rpartition("/")[2] for kind in (kinds if isinstance(kinds, list) else [kinds])]
     return PRODUCT in names or GROUP in names
 
 
-def _row(told: dict[str, Any]) -> dict[str, str]:
-    offers = told.get("offers")
+def _row(product: dict[str, Any]) -> dict[str, str]:
+    offers = product.get("offers")
     offer = next((part for part in offers if isinstance(part, dict)), {}) if isinstance(offers, list) else offers
     row = _taken(offer, OFFERED) if isinstance(offer, dict) else {}
-    row |= _taken(told, TEXTS)
-    audience = told.get("audience")
+    row |= _taken(product, TEXTS)
+    audience = product.get("audience")
     if isinstance(audience, dict):
         row |= _taken(audience, {"gender": ("suggestedGender",), "age_group": ("suggestedAge",)})
-    group = told.get("isVariantOf")
+    group = product.get("isVariantOf")
     if isinstance(group, dict):
         row = _taken(group, {name: TEXTS[name] for name in ("item_group_id", "title", "description")}) | row
     row.pop("sale_ends", None)  # until when a price holds, not a sale
     return row
 
 
-def _taken(told: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    found = {name: next(filter(None, (_text(told.get(key)) for key in keys)), "") for name, keys in wanted.items()}
-    return {name: text for name, text in found.items() if text}
+def _taken(source: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    texts = {name: next(filter(None, (_text(source.get(key)) for key in keys)), "") for name, keys in wanted.items()}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _text(value: Any) -> str:

@@ -84,8 +84,8 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
         "products that are drafts, archived or not published": table["product_id"].n_unique()
         - shown["product_id"].n_unique()
     }
-    told = options(shown, OPTION_PAIRS)
-    for ours, values in told.items():
+    by_option = options(shown, OPTION_PAIRS)
+    for ours, values in by_option.items():
         if ours not in chosen and values.count():
             taken[ours] = "Option1-3 Value, by Option1-3 Name"
             shown = shown.with_columns(values.fill_null(shown[ours]).alias(ours))
@@ -94,7 +94,7 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
         _available(),
         image=pl.coalesce("variant_image", pl.col("pictures").list.first()),
         further_images=pl.col("pictures").list.join("\n"),
-        by_colour=told["colour"].is_not_null(),
+        by_colour=by_option["colour"].is_not_null(),
         link=pl.coalesce("link", pl.concat_str(pl.lit(f"{site.rstrip('/')}/products/"), "product_id"))
         if site
         else "link",

@@ -56,14 +56,14 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     Raises:
         DataError: it is no such export.
     """
-    numbers = sorted({int(found[1]) for name in table.columns if (found := ATTRIBUTE.fullmatch(key(name)))})
+    numbers = sorted({int(match[1]) for name in table.columns if (match := ATTRIBUTE.fullmatch(key(name)))})
     pairs = [(f"attribute_{number}_name", f"attribute_{number}_value_s") for number in numbers]
     table, taken = under_our_names(
         table, {**SPELLINGS, **{name: name for pair in pairs for name in pair}}, chosen, where
     )
     expect_columns(taken, NEEDED, "woo", where)
-    told = options(table, pairs)
-    for ours, values in told.items():
+    by_option = options(table, pairs)
+    for ours, values in by_option.items():
         if ours not in chosen and values.count():
             taken[ours] = "Attribute N value(s), by Attribute N name"
             table = table.with_columns(values.alias(ours))
@@ -79,12 +79,12 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     )
     shown, skipped = _shown(table)
     sold = _with_parents(shown)
-    said, odd = availability(sold["availability"])
+    available, unknown = availability(sold["availability"])
     page = pl.concat_str(pl.lit(f"{(site or '').rstrip('/')}/?post_type=product&p="), "page")
     sold = sold.with_columns(
-        said.alias("available"), image="picture", link=pl.coalesce("link", page) if site else pl.col("link")
+        available.alias("available"), image="picture", link=pl.coalesce("link", page) if site else pl.col("link")
     )
-    notes = [f"{odd:,} words of In stock? are not understood and count as unknown"] if odd else []
+    notes = [f"{unknown:,} words of In stock? are not understood and count as unknown"] if unknown else []
     return Variants(sold.select(*FIELDS, "available", "by_colour"), taken, skipped, notes)
 
 
