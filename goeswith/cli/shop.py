@@ -355,7 +355,6 @@ def feedback(
 
     \b
     Examples:
-      goeswith feedback indices/looks.sqlite --out saved.csv
       goeswith feedback indices/looks.sqlite --out saved.csv --dataset data/mango
       goeswith feedback indices/looks.sqlite --out rejected.csv --state rejected
     """
