@@ -8,7 +8,8 @@ from pathlib import Path
 
 from goeswith.experiments import recipes
 from goeswith.experiments.recipes import Experiment, Pairing, Recipe
-from goeswith.tables import Line, interval
+from goeswith.scores import Difference
+from goeswith.tables import interval
 
 ENCODER = "efficientnet-lite0"
 LOOP = ("epochs=20", "patience=5", "batch_size=64")
@@ -76,7 +77,7 @@ def pairings(best: Experiment, floor: str) -> tuple[Pairing, ...]:
     return tuple(Pairing(*pair) for pair in pairs)
 
 
-def verdict(best: str, compared: Mapping[tuple[str, str], Line]) -> str:
+def verdict(best: str, compared: Mapping[tuple[str, str], Difference]) -> str:
     """What paired differences say of knowledge, of the graph, and of learning at all: one sentence, from intervals.
 
     Args:
@@ -86,20 +87,20 @@ def verdict(best: str, compared: Mapping[tuple[str, str], Line]) -> str:
     """
     taught, *against, learned = (line for (first, _), line in compared.items() if first == best)
     said = f"designers' {best} {_effect(taught)}"
-    if taught["low"] > 0:
-        even = [line["against"] for line in against if line["low"] <= 0]
+    if taught.low > 0:
+        even = [line.against for line in against if line.low <= 0]
         said += f", but not clearly more than {' or '.join(even)}" if even else ", and more than every control"
-    level = "beats" if learned["low"] > 0 else "loses to" if learned["high"] < 0 else "does not clearly beat"
+    level = "beats" if learned.low > 0 else "loses to" if learned.high < 0 else "does not clearly beat"
     return (
-        f"On {taught['n']} {taught['negatives']} {_ASKED[taught['task']]} questions, with one training seed, {said}; "
+        f"On {taught.n} {taught.negatives} {_ASKED[taught.task]} questions, with one training seed, {said}; "
         f"the graph {_effect(compared[ALONE.name, NO_GRAPH.name])}; "
-        f"and the taught student {level} the strongest floor, {learned['against']} ({interval(learned)})."
+        f"and the taught student {level} the strongest floor, {learned.against} ({interval(learned)})."
     )
 
 
 _ASKED = {"fitb": "fill-in-the-blank", "compat": "compatibility"}
 
 
-def _effect(line: Line) -> str:
-    word = "helps" if line["low"] > 0 else "hurts" if line["high"] < 0 else "makes no difference that they can show"
+def _effect(line: Difference) -> str:
+    word = "helps" if line.low > 0 else "hurts" if line.high < 0 else "makes no difference that they can show"
     return f"{word} ({interval(line)})"
