@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from goeswith import __version__
 from goeswith.evaluate.audit import STRONG
 from goeswith.files import fresh_file
+from goeswith.scores import Score
 from goeswith.tables import markdown, value
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "shortcuts.md"
@@ -51,7 +51,7 @@ class Section:
     file: str
     asked: int
     left: dict[str, int]
-    lines: list[dict[str, Any]]
+    lines: list[Score]
     counted: str
     first: float | None = None
     same: float | None = None
@@ -64,7 +64,7 @@ class Section:
         """What a constant scores."""
         return float(next(line.value for line in self.lines if line.floor == "chance"))
 
-    def best(self, by_id: bool) -> dict[str, Any] | None:
+    def best(self, by_id: bool) -> Score | None:
         """The counter (of item ids, or of labels) with the highest value; None where there is none.
 
         The memory of item pairs is one of ids only where it beats the labels that it falls back to.
@@ -155,7 +155,7 @@ def verdict(section: Section) -> str:
     told = []
     if labels:
         told.append(_judged(labels, section))
-    if ids and ids.low > chance and (labels is None or ids.value > labels.value):
+    if ids and ids.interval[0] > chance and (labels is None or ids.value > labels.value):
         told.append(f"By item id, `{ids.floor}` {_says(ids)}.")
         if ids.low == ids.high == 1.0 and ids.floor == "rarity":
             told.append("It only needs to know its training items: every wrong item is one, no right one is.")
@@ -166,10 +166,10 @@ def verdict(section: Section) -> str:
     return " ".join(told)
 
 
-def _judged(line: dict[str, Any], section: Section) -> str:
+def _judged(line: Score, section: Section) -> str:
     """The best counter of labels against chance, and against the published model where one is known."""
     chance = section.chance
-    if line.low <= chance:
+    if line.interval[0] <= chance:
         return f"No counter of labels beats chance ({_number(chance)}): the highest, `{line.floor}`, {_says(line)}."
     sentence = f"`{line.floor}` alone {_says(line)}, with chance at {_number(chance)}"
     if section.share is not None:
@@ -182,15 +182,15 @@ def _judged(line: dict[str, Any], section: Section) -> str:
     return f"{sentence}; {advice}."
 
 
-def _says(line: dict[str, Any]) -> str:
+def _says(line: Score) -> str:
     pattern = TASKS.get(line.task, PAIRED if line.metric == "paired auc" else POOLED)
-    return pattern.format(f"{_number(line.value)} [{_number(line.low)}, {_number(line.high)}]")
+    return pattern.format(f"{_number(line.value)} [{_number(line.interval[0])}, {_number(line.interval[1])}]")
 
 
 def _reading(sections: Sequence[Section]) -> list[str]:
     """How many files a counter of labels solves in part, counted."""
     fair = [section for section in sections if not (section.in_sample or section.control)]
-    beaten = [s for s in fair if (best := s.best(by_id=False)) and best.low > s.chance]
+    beaten = [s for s in fair if (best := s.best(by_id=False)) and best.interval[0] > s.chance]
     first = [s for s in fair if s.first is not None and s.first > s.chance]
     chosen = [s for s in fair if s.first is not None]
     return [
@@ -226,10 +226,10 @@ def _section(section: Section) -> list[str]:
     ]
 
 
-def _told(line: dict[str, Any] | None, chance: float) -> str:
+def _told(line: Score | None, chance: float) -> str:
     if line is None:
         return "–"
-    return f"`{line.floor}` {value(line)}" if line.low > chance else f"none above chance (`{line.floor}`)"
+    return f"`{line.floor}` {value(line)}" if line.interval[0] > chance else f"none above chance (`{line.floor}`)"
 
 
 def _number(number: float) -> str:

@@ -134,7 +134,7 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
 
 
 def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[tuple[int, Score]]:
-    """K, the number of attributes, and each score, of the models that differ in K alone; none if only one K is there."""
+    """K, the number of attributes, with each score, of models that differ in K alone; none if there is only one K."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row.experiment and row.outcomes and row.outcomes[0].attributes is not None:

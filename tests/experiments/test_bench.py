@@ -157,11 +157,11 @@ def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe
         floor, best = board.best(what, "floor"), board.best(what, "model", "control")
         assert floor is not None
         assert best is not None
-        assert ("*" not in marks) or row.measured[what].line["value"] > floor.measured[what].line["value"]
-        assert ("↓" not in marks) or row.measured[what].line["value"] < best.measured[what].line["value"]
+        assert ("*" not in marks) or row.measured[what].score.value > floor.measured[what].score.value
+        assert ("↓" not in marks) or row.measured[what].score.value < best.measured[what].score.value
     assert len(re.findall(r"\*\*0\.\d{3}", as_markdown(board, {}))) == len(board.columns)
     assert as_latex(board).count(r"\textbf") == len(board.columns)
-    assert {line["attributes"] for line in over_attributes(board.rows, board.columns)} == {1, 2}
+    assert {size for size, _ in over_attributes(board.rows, board.columns)} == {1, 2}
 
 
 @pytest.mark.slow
