@@ -3,17 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench bench-index results shortcuts docs site clean
+.PHONY: install demo test check bench bench-index results shortcuts trust audit docs site clean
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+# What the demo needs and nothing else, so that it begins soon; the rest is installed on top of it.
+.venv/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[demo]"
+	touch $@
+
+.venv/installed: .venv/demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[encoders,tensorboard,hub,onnx,search,scale,serve,docs,dev]"
 	touch $@
 
-demo: install  ## draw a wardrobe, train on it, measure, write demo/report.html
+demo: .venv/demo  ## draw a wardrobe, train on it, complete looks, write demo/report.html
 	$(BIN)/goeswith demo --out demo
 
 test: install  ## the default tests: offline, under three minutes
@@ -39,6 +44,13 @@ results: install  ## docs/results.md from the data in $(DATA); goes on where it 
 
 shortcuts: install  ## docs/shortcuts.md: what counts alone score on public question files
 	$(BIN)/python benchmarks/shortcuts.py --data $(DATA) --work runs/shortcuts
+
+trust: install  ## kills, damaged inputs, odd requests, a soak: docs/reliability.md; TRUST_SECONDS=600
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust
+
+audit: install  ## known holes of the dependencies, where the advisories can be reached
+	$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit
+	.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 docs: install  ## the generated parts of the documentation: command line help, tables of settings
 	$(BIN)/python docs/generate.py

@@ -12,6 +12,9 @@ from typing import Any
 
 from goeswith.errors import ConfigError
 
+LARGEST = 2**63 - 1
+"""Whole number that every library takes, also as a seed."""
+
 
 def override(configs: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Apply ``field=value`` to the dataclass instances in `configs`; the first that has the field takes it.
@@ -57,6 +60,15 @@ def below_one(config: Any, *names: str) -> None:
     _each(config, names, lambda value: 0 <= value < 1, "in [0, 1)")
 
 
+def at_most(config: Any, most: float, *names: str) -> None:
+    """Let the settings of those names be no more than `most`.
+
+    Raises:
+        ConfigError: one is.
+    """
+    _each(config, names, lambda value: value <= most, f"{most} or less")
+
+
 def _each(config: Any, names: Iterable[str], good: Callable[[float], bool], wanted: str) -> None:
     for name in names:
         if not good(getattr(config, name)):
@@ -92,6 +104,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, one) for one in typing.get_args(kind))
     if kind is float:
         return type(value) in (int, float) and math.isfinite(value)
+    if kind is int and isinstance(value, int) and abs(value) > LARGEST:
+        return False
     return type(value) is kind  # True is no whole number
 
 
@@ -133,4 +147,6 @@ def _parse(text: str, kind: Any, name: str) -> Any:
         raise ConfigError(f"{name}={text!r} is not {'a whole number' if kind is int else 'a number'}") from None
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name}={text!r} is not a finite number")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ConfigError(f"{name}={text!r} is too large; whole numbers end at {LARGEST}")
     return value

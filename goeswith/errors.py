@@ -7,7 +7,11 @@ GoeswithError
 └── ModelError        a run, weights or training went wrong
 """
 
+import errno
 from collections.abc import Sequence
+
+_SAID = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG, "quota exceeded": errno.EDQUOT}
+"""What libraries say that raise errors of their own for those of the system."""
 
 
 class GoeswithError(Exception):
@@ -38,3 +42,10 @@ class ConfigError(GoeswithError):
 
 class ModelError(GoeswithError):
     """A run folder, weights or training went wrong."""
+
+
+def system_error(error: BaseException) -> int | None:
+    """The number (`errno`) of the system's error that is behind another, None where none is."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    return next((number for said, number in _SAID.items() if said in str(error)), None)

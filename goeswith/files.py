@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import glob
 import hashlib
 import json
@@ -16,7 +17,7 @@ from typing import Any
 import polars as pl
 from filelock import FileLock, Timeout
 
-from goeswith.errors import DataError, ModelError
+from goeswith.errors import DataError, GoeswithError, ModelError, system_error
 from goeswith.sheets import read_sheet
 
 RENAME_EXCHANGE = 2
@@ -25,8 +26,35 @@ AT_FDCWD = -100
 
 
 @contextlib.contextmanager
+def writing(dest: Path) -> Iterator[None]:
+    """What is written in the block goes to `dest`: a system that refuses gets one sentence.
+
+    Raises:
+        DataError: the disk is full or read-only, or else cannot be written.
+    """
+    try:
+        yield
+    except GoeswithError:
+        raise
+    except Exception as error:
+        number = system_error(error)
+        if number is None and not isinstance(error, OSError):
+            raise
+        if number in (errno.ENOTEMPTY, errno.EEXIST):
+            raise DataError(
+                f"another process has written {dest} meanwhile; look at it, or choose another place"
+            ) from None
+        reason = os.strerror(number) if number else str(error)
+        raise DataError(f"cannot write {dest} ({reason}); free some space or choose another place") from None
+
+
+@contextlib.contextmanager
 def fresh_folder(dest: Path) -> Iterator[Path]:
-    """A folder under a temporary name that becomes `dest` only when the block ends well."""
+    """A folder under a temporary name that becomes `dest` only when the block ends well.
+
+    Raises:
+        DataError: it cannot be written there.
+    """
     partial = dest.with_name(f".{dest.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     sweep(dest)
@@ -35,32 +63,32 @@ def fresh_folder(dest: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"cannot create the folder {dest}: {error.strerror}") from None
     try:
-        yield partial
-        os.rename(partial, dest)
+        with writing(dest):
+            yield partial
+            os.rename(partial, dest)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def fresh_file(dest: Path) -> Iterator[Path]:
-    """A file under a temporary name that becomes `dest` only when the block ends well.
+    """A file under a temporary name that becomes `dest` only when the block ends well, with the mode of any new file.
 
     Raises:
         DataError: it cannot be written there.
     """
     partial = dest.with_name(f".{dest.name}.{os.getpid()}.partial")
-    try:
+    with writing(dest):
         dest.parent.mkdir(parents=True, exist_ok=True)
         sweep(dest)
         try:
+            partial.touch()
+            mode = partial.stat().st_mode
             yield partial
+            partial.chmod(mode)  # some libraries put a file of their own in its place, which only its owner may read
             os.replace(partial, dest)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"cannot write {dest} ({error.strerror or error}); free some space or choose another place"
-        ) from None
 
 
 def put_in_place(fresh: Path, dest: Path) -> None:
@@ -134,20 +162,22 @@ def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
     return lines if blank else lines.filter(lines.str.strip_chars() != "")
 
 
-def read_json(path: Path, kind: type, remedy: str = "restore the file") -> Any:
+def read_json(path: Path, kind: type, remedy: str = "restore the file", error: type[GoeswithError] = DataError) -> Any:
     """The value in a JSON file, which must be a `kind`: list or dict. remedy: what to do about a broken one.
 
     Raises:
-        DataError: the file is missing, is not JSON, or holds something else.
+        error: the file is missing, is not JSON, or holds something else.
     """
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not valid JSON ({error}); {remedy}") from None
+        raise error(f"there is no file {path}") from None
+    except RecursionError:
+        raise error(f"{path} is nested too deeply; {remedy}") from None
+    except (OSError, ValueError) as fault:
+        raise error(f"{path} is not valid JSON ({fault}); {remedy}") from None
     if not isinstance(value, kind):
-        raise DataError(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected; {remedy}")
+        raise error(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected; {remedy}")
     return value
 
 

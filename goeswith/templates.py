@@ -17,7 +17,7 @@ def environment(package: str, *, html: bool = True) -> Environment:
 
     return Environment(
         loader=PackageLoader(package),
-        autoescape=html,
+        autoescape=html,  # noqa: S701 (Markdown is not HTML)
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

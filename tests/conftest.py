@@ -45,8 +45,8 @@ def client(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["T
 
     from goeswith.studio.app import create_app
 
-    feedback = tmp_path_factory.mktemp("saved") / "feedback.jsonl"
-    with TestClient(create_app(world / "index", feedback=feedback)) as client:
+    looks = tmp_path_factory.mktemp("saved") / "looks.sqlite"
+    with TestClient(create_app(world / "index", looks=looks)) as client:
         yield client
 
 
@@ -86,7 +86,7 @@ def address(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     from goeswith.studio.app import create_app
 
-    with running(create_app(sample_index, feedback=tmp_path_factory.mktemp("saved") / "feedback.jsonl")) as address:
+    with running(create_app(sample_index, looks=tmp_path_factory.mktemp("saved") / "looks.sqlite")) as address:
         yield address
 
 

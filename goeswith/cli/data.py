@@ -2,58 +2,113 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, bar, features_if_any
+from goeswith.cli.options import (
+    LARGEST_SEED,
+    DatasetArgument,
+    EncoderOption,
+    JsonOption,
+    SetOption,
+    bar,
+    bars,
+    features_if_any,
+)
 from goeswith.errors import ConfigError, DataError
 
 
 def import_(
     layout: Annotated[
-        str, typer.Argument(help="Layout of SOURCE, e.g. mango or ccp; table: your own; sample: generated.")
+        str,
+        typer.Argument(
+            help="Layout of SOURCE, e.g. shopify, google, woo, table, mango. Default: detected from the header.",
+            metavar="[LAYOUT]",
+        ),
     ],
     paths: Annotated[
-        list[Path], typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), then the new folder.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="[SOURCE] DEST", help="Source (none for sample), then the new folder."),
+    ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Update the data set in DEST; splits and unchanged features are kept.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how SOURCE is understood, and write nothing.")
+    ] = False,
     name: Annotated[str | None, typer.Option(help="Name in signatures. Default: the name of the folder.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of splits and sample. Default: 0.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits and sample. Default: 0.")
+    ] = None,
     outfits: Annotated[int | None, typer.Option(help="Only for sample: how many outfits to generate.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
     ] = None,
     column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable."),
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None,
+    download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Download from private networks as well.")
+    ] = False,
 ) -> None:
-    """Import a published data set, or your own tables, as a data set folder.
+    """Import a published data set, a shop's export, or your own tables.
 
     SOURCE is never changed. DEST is written completely or not at all.
 
     \b
     Examples:
-      goeswith import mango downloads/mango data/mango
+      goeswith import products_export.csv data/shop
       goeswith import table my-shop data/my-shop --column item_id=sku --column category=kind
     """
-    from goeswith.data.importing import import_data
+    from goeswith.data.importing import import_data, preview
 
-    if len(paths) > 2 or (len(paths) == 1) != (layout == "sample"):
-        raise typer.BadParameter("give SOURCE and DEST (for sample, only DEST)")
-    options, dest = layout_options(layout, option, column, outfits, groups), paths[-1]
-    source = paths[0] if len(paths) == 2 else None
-    with bar("draw") as progress:
+    layout, places = _places(layout, paths or [], dry_run)
+    options, dest = layout_options(layout, option, column, outfits, groups, allow_private), places[-1]
+    source = places[0] if len(places) == 2 else None
+    if dry_run:
+        if source is None:
+            raise typer.BadParameter("--dry-run needs a source; the sample has none")
+        for line in preview(layout, source, options):
+            typer.echo(line)
+        return
+    with bar("draw" if source is None else "download") as progress:
         done = import_data(
-            layout, source, dest, options=options, update=update, name=name, seed=seed, progress=progress
+            layout,
+            source,
+            dest,
+            options=options,
+            update=update,
+            name=name,
+            seed=seed,
+            pictures=download,
+            progress=progress,
         )
     typer.echo(f"{dest}: {done.summary}")
     for line in done.lines:
         typer.echo(f"  {line}")
+
+
+def _places(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[Path]]:
+    """The layout, and SOURCE and DEST as far as they are needed; without a layout, its argument is the source."""
+    from goeswith.data.importing import AUTO
+    from goeswith.data.readers import READERS
+
+    if layout not in (*READERS, AUTO) and len(paths) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
+        layout, paths = AUTO, [Path(layout), *paths]
+    if layout != "sample" and dry_run and len(paths) == 1:
+        paths = [*paths, Path()]
+    if len(paths) > 2 or not paths or (len(paths) == 1) != (layout == "sample"):
+        raise typer.BadParameter("give SOURCE and DEST (for sample, only DEST)")
+    return layout, paths
 
 
 def layout_options(
@@ -62,8 +117,12 @@ def layout_options(
     column: list[str] | None,
     outfits: int | None = None,
     groups: Path | None = None,
+    allow_private: bool = False,
 ) -> dict[str, Any]:
     """What a reader is given: the options of its layout, and those that have a flag of their own."""
+    from goeswith.data.readers import OWN_PICTURES
+
+    mapped = (*OWN_PICTURES, "auto")
     options: dict[str, Any] = _pairs(option, "--option")
     if "columns" in options:
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
@@ -72,19 +131,23 @@ def layout_options(
     if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
         raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
     if column:
-        if layout != "table":
-            raise ConfigError(f"--column is for layout 'table', not for {layout!r}; leave it out")
+        if layout not in mapped:
+            raise ConfigError(f"--column is for layout 'table' and exports, not for {layout!r}; leave it out")
         options["columns"] = _pairs(column, "--column")
     if outfits is not None:
         if layout != "sample" or "outfits" in options:
             raise ConfigError("--outfits sets the size of the sample and may be given once; leave it out")
         options["outfits"] = outfits
     if groups is not None:
-        if layout != "table":
-            raise ConfigError(f"--groups is for layout 'table', not for {layout!r}; leave it out")
+        if layout not in mapped:
+            raise ConfigError(f"--groups is for layout 'table' and exports, not for {layout!r}; leave it out")
         from goeswith.data.group_map import read_groups
 
         options["groups"] = read_groups(groups)
+    if allow_private:
+        if layout not in mapped:
+            raise ConfigError(f"layout {layout!r} downloads nothing; leave --allow-private out")
+        options["allow_private"] = True
     return options
 
 
@@ -105,8 +168,8 @@ def encode(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Pictures: efficientnet-lite0, efficientnet-lite2, hf:MODEL. Text: minilm, words, st:MODEL. Default: "
-            "efficientnet-lite0 if there are pictures, and minilm if there are titles."
+            help="Pictures: efficientnet-lite0, efficientnet-lite2, hf:MODEL. Text: minilm, words, st:MODEL, "
+            "hf-text:MODEL. Default: efficientnet-lite0 if there are pictures, and minilm if there are titles."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Number of items encoded at a time.")] = 32,
@@ -136,6 +199,40 @@ def encode(
             typer.echo(f"  left out {item_id}: {reason}")
 
 
+def encoders(
+    dataset: DatasetArgument,
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Compare this one too, see goeswith encode; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs. Default: runs/encoders/NAME.")] = None,
+    pairs: Annotated[bool, typer.Option("--pairs/--single", help="Also compare pairs of encoders.")] = True,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare encoders on your data: the quality that a quick model reaches with each, and what each costs.
+
+    Compares all encoders that the data set has features of, and pairs of them, on validation outfits. Resumes if
+    interrupted.
+
+    \b
+    Examples:
+      goeswith encoders data/mango
+      goeswith encoders data/mango --encoder words --encoder hf:models/fashion-siglip --single
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.experiments.encoders import compare, table
+    from goeswith.tables import plain
+
+    opened = Dataset(dataset)
+    folder = out or Path("runs") / "encoders" / opened.name
+    with bars() as progress:
+        rows = compare(
+            opened, folder, encoder or (), pairs=pairs, settings=settings or (),
+            say=lambda line: typer.echo(line, err=True), progress=progress,
+        )  # fmt: skip
+    typer.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else plain(*table(rows)))
+
+
 def questions(
     dataset: DatasetArgument,
     task: Annotated[
@@ -144,7 +241,9 @@ def questions(
     negatives: Annotated[
         str | None, typer.Option(help="With --task: random, group, category or matched (default).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same questions.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed; the same seed gives the same questions.")
+    ] = 0,
     outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")
@@ -233,3 +332,22 @@ def audit(
     typer.echo(plain(["questions", "metric", *floors], cells))
     for file, sentence in found.verdicts.items():
         typer.echo(f"{file}: {sentence}")
+
+
+def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
+    """Report what a catalogue lacks, and items that no look can use.
+
+    \b
+    Examples:
+      goeswith check data/shop
+      goeswith check data/shop --json
+    """
+    from goeswith.data.dataset import Dataset
+    from goeswith.shop.catalogue_report import check_catalogue
+
+    report = check_catalogue(Dataset(dataset))
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+        return
+    for line in report.lines:
+        typer.echo(line)

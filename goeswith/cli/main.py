@@ -15,7 +15,8 @@ from goeswith.cli import data as data_cli
 from goeswith.cli import rules as rules_cli
 from goeswith.cli import runs as run_cli
 from goeswith.cli import shop as shop_cli
-from goeswith.errors import GoeswithError
+from goeswith.cli.failures import DEBUG, FAILED, careful_streams, flush, tell
+from goeswith.cli.options import LARGEST_SEED
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -31,7 +32,7 @@ app = typer.Typer(
 
 app.command("import")(data_cli.import_)
 for _command in (
-    data_cli.encode, data_cli.questions, data_cli.audit,
+    data_cli.check, data_cli.encode, data_cli.encoders, data_cli.questions, data_cli.audit,
     run_cli.train, run_cli.evaluate, run_cli.score, run_cli.export,
 ):  # fmt: skip
     app.command()(_command)
@@ -40,18 +41,25 @@ app.add_typer(shop_cli.app)
 
 
 def main() -> None:
-    """Run the command line; an error meant for the user is one sentence and exit code 1."""
+    """Run the command line. Every error is one sentence and exit code 1, see `goeswith.cli.failures`."""
     # Threads that wait for each other sleep soon: on busy cores, spinning made small models several times slower.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    careful_streams()
     try:
         app()
-    except GoeswithError as error:
-        typer.echo(f"goeswith: {error}", err=True)
-        sys.exit(1)
+        code = 0
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
+        code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else FAILED
+        if code == INTERRUPTED:
             typer.echo("goeswith: interrupted; no file is half-written, run the same command again to resume", err=True)
-        raise
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:  # whoever reads has seen enough
+        code = FAILED
+    except BaseException as error:  # also what no Exception is, such as a panic of a library in Rust
+        tell(error)
+        code = FAILED
+    sys.exit(flush() or code)
 
 
 def _version(asked: bool) -> None:
@@ -63,8 +71,13 @@ def _version(asked: bool) -> None:
 @app.callback()
 def goeswith(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an error; before the command.")
+    ] = False,
 ) -> None:
     """Learn which clothes go together, measure it honestly, and use it on a catalogue."""
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 @app.command()
@@ -112,7 +125,7 @@ def bench(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, runs, report and index.")] = Path("demo"),
     outfits: Annotated[int, typer.Option(help="Number of outfits to generate.")] = 5000,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the whole demo.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of the whole demo.")] = 0,
     data: Annotated[
         str | None, typer.Option(metavar="DATASET", help="Train on this data set instead of a generated one.")
     ] = None,
@@ -121,7 +134,7 @@ def demo(
 ) -> None:
     """Run every stage on a generated wardrobe and write report.html.
 
-    Generates pictures and outfits, encodes, trains, evaluates. Takes minutes on two cores.
+    Generates pictures and outfits, encodes, trains, completes looks, evaluates. Takes minutes on two cores.
 
     \b
     Examples:
@@ -131,7 +144,7 @@ def demo(
     if data is None:
         from goeswith.experiments.demo import demo as run_demo
 
-        run_demo(out, outfits=outfits, seed=seed, say=typer.echo, index=serve)
+        run_demo(out, outfits=outfits, seed=seed, say=typer.echo)
     else:
         from goeswith.experiments.demo_data import demo as run_over
 
@@ -139,4 +152,4 @@ def demo(
     if serve:
         from goeswith.studio import run
 
-        run(out / "index", host="127.0.0.1", port=port, token=None, feedback=None, say=typer.echo)
+        run(out / "index", host="127.0.0.1", port=port, token=None, looks=None, say=typer.echo)

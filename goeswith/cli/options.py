@@ -19,6 +19,8 @@ EncoderOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting; repeatable.")
 ]
+LARGEST_SEED = 2**63 - 1
+"""That every library takes."""
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -68,16 +70,16 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
 
     Typer makes flags of the parameters of a signature and has no way to share some: here they are put into it.
     """
-    own, flags = (inspect.signature(one, eval_str=True).parameters for one in (command, filters))
+    own, flags = (inspect.signature(each, eval_str=True).parameters for each in (command, filters))
 
     @wraps(command)
-    def called(**given: Any) -> None:
-        chosen = filters(**{name: given.pop(name) for name in flags})
-        command(**given, filters=chosen)
+    def called(**arguments: Any) -> None:
+        chosen = filters(**{name: arguments.pop(name) for name in flags})
+        command(**arguments, filters=chosen)
 
-    shown = [one for name in own for one in (flags.values() if name == "filters" else [own[name]])]
+    shown = [parameter for name in own for parameter in (flags.values() if name == "filters" else [own[name]])]
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-    called.__annotations__ = {one.name: one.annotation for one in shown}
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
     return called
 
 

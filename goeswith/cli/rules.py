@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goeswith.cli.options import LARGEST_SEED
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def mine(
     attribute: Annotated[
         list[str] | None, typer.Option(help="Text column, or word for words of titles; repeatable. Default: all usual.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of triplets, if none are published.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
+    ] = 0,
 ) -> None:
     """Mine rules from the training outfits, most useful first.
 
@@ -52,15 +55,15 @@ def mine(
     if out is not None and out.exists():
         raise DataError(f"{out} already exists and may have been edited by hand; choose another name or remove it")
     opened = Dataset(dataset)
-    found = mine_rules(opened, attributes=attribute, most=most, seed=seed)
-    if not found:
+    mined = mine_rules(opened, attributes=attribute, most=most, seed=seed)
+    if not mined:
         raise DataError(
             f"the training outfits of {dataset} give no rule that is strong and significant; import more outfits"
         )
     head = ["rule", "train pairs", "by chance", "lift", "valid coverage", "right on", "p"]
     rows = [
         [str(m.rule), str(m.support), f"{m.expected:.1f}", f"{m.lift:.2f}", *_shares(m.valid), f"{m.p:.0e}"]
-        for m in found
+        for m in mined
     ]
     typer.echo(plain(head, rows))
     if out is None:
@@ -71,8 +74,8 @@ def mine(
         f"Rules of {opened.name}, found by goeswith {__version__} with:\n  {command}\n"
         "Edit freely: remove rules, add your own, and check them with: goeswith rules check FILE DATASET"
     )
-    write_rules([m.rule for m in found], out, comment=comment, comments=[_numbers(m) for m in found])
-    typer.echo(f"{out}: {len(found)} rules")
+    write_rules([m.rule for m in mined], out, comment=comment, comments=[_numbers(m) for m in mined])
+    typer.echo(f"{out}: {len(mined)} rules")
 
 
 @app.command()
@@ -83,7 +86,9 @@ def check(
     test: Annotated[
         bool, typer.Option("--test", help="Also measure on test; use it last, once all choices are made.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of triplets, if none are published.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure how often each rule of a file applies and is right.
@@ -101,19 +106,19 @@ def check(
     from goeswith.tables import plain
 
     splits = ("train", "valid", *(["test"] if test else []))
-    found = check_rules(read_rules(file), Dataset(dataset), splits=splits, examples=examples, seed=seed)
+    results = check_rules(read_rules(file), Dataset(dataset), splits=splits, examples=examples, seed=seed)
     if as_json:
-        typer.echo(json.dumps([checked.to_dict() for checked in found], indent=2))
+        typer.echo(json.dumps([checked.to_dict() for checked in results], indent=2))
     else:
-        told = [f"{split} {what}" for split in splits for what in ("coverage", "right on")]
+        columns = [f"{split} {what}" for split in splits for what in ("coverage", "right on")]
         rows = [
             [str(c.rule), str(c.tops), str(c.bottoms), *(t for split in splits for t in _shares(c.measured[split]))]
-            for c in found
+            for c in results
         ]
-        typer.echo(plain(["rule", "tops", "bottoms", *told], rows))
-        for checked in found if examples else ():
+        typer.echo(plain(["rule", "tops", "bottoms", *columns], rows))
+        for checked in results if examples else ():
             typer.echo(_shown(checked))
-    for warning in (sentence for checked in found for sentence in checked.warnings):
+    for warning in (sentence for checked in results for sentence in checked.warnings):
         typer.echo(f"goeswith: {file}: {warning}", err=True)
 
 
@@ -154,7 +159,9 @@ def report_(
     questions: Annotated[
         Path | None, typer.Option(help="Question file with two candidates each. Default: validation triplets.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of generated questions and of the cases shown.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated questions and of the cases shown.")
+    ] = 0,
 ) -> None:
     """Write a page on what a run learned from its rules.
 
@@ -172,9 +179,9 @@ def report_(
     from goeswith.train.run import Run
 
     opened = Dataset(dataset)
-    asked = read_questions(questions, opened.catalogue) if questions else None
-    told = insights(Run(run), opened, asked, seed=seed)
-    typer.echo("\n".join([*summary(told), f"{write_page(told, out)}: {len(told.rules)} rules"]))
+    question_set = read_questions(questions, opened.catalogue) if questions else None
+    learned = insights(Run(run), opened, question_set, seed=seed)
+    typer.echo("\n".join([*summary(learned), f"{write_page(learned, out)}: {len(learned.rules)} rules"]))
 
 
 @app.command()
@@ -183,7 +190,9 @@ def explain(
     dataset: DatasetArgument,
     top: Annotated[str, typer.Argument(metavar="TOP", help="Item id of a top.")],
     bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="Item id of a bottom.")],
-    seed: Annotated[int, typer.Option(min=0, help="Random seed for the choice of other bottoms.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for the choice of other bottoms.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
 ) -> None:
     """Explain how a run scores a top with a bottom: by the student, by rules, by both.
@@ -199,5 +208,5 @@ def explain(
     from goeswith.evaluate.pair_explanation import explain_pair
     from goeswith.train.run import Run
 
-    told = explain_pair(Run(run), Dataset(dataset), top, bottom, seed=seed)
-    typer.echo(json.dumps(told.to_dict(), indent=2) if as_json else str(told))
+    explanation = explain_pair(Run(run), Dataset(dataset), top, bottom, seed=seed)
+    typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith.cli.options import JsonOption, SetOption, bar, bars, with_filters
+from goeswith.cli.options import LARGEST_SEED, JsonOption, SetOption, bar, bars, with_filters
 
 if TYPE_CHECKING:
     from goeswith.shop.stylist import Stylist
@@ -45,23 +45,31 @@ CoherentOption = Annotated[
 
 @app.command()
 def build(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with items, outfits, images.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Export: a file, or a folder with orders, pictures, ...")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; updated if it exists.")],
-    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import.")] = "table",
+    layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import. Default: detected.")] = "auto",
     column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="Only for table: map a column; repeatable.")
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Only for table: file of lines such as Kleider=dress.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
     settings: SetOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, training and looks shown.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
+    ] = 0,
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
-    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Resumes if interrupted.
+    Imports, encodes, trains, calibrates, indexes, and writes a page with twelve looks. Without outfits, looks follow
+    likeness of style and --rules. Resumes if interrupted.
 
     \b
     Examples:
@@ -81,7 +89,7 @@ def build(
     with bars() as progress:
         built = build_shop(
             source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
-            settings=settings or (), seed=seed, say=say, progress=progress,
+            rules=rules, settings=settings or (), seed=seed, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
 
@@ -170,7 +178,7 @@ def looks(
     common: CommonOption = 1,
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
-    seed: Annotated[int, typer.Option(help="Random seed for --anchors.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for --anchors.")] = 0,
     filters: Any = None,
 ) -> None:
     """Make looks for many items of a catalogue, as a table and as a contact sheet.
@@ -310,8 +318,8 @@ def serve(
     token: Annotated[
         str | None, typer.Option(envvar="GOESWITH_TOKEN", help="Token that every request must send.", show_envvar=True)
     ] = None,
-    feedback: Annotated[
-        Path | None, typer.Option(help="File for saved outfits. Default: feedback.jsonl beside INDEX.")
+    looks: Annotated[
+        Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
 ) -> None:
     """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
@@ -325,28 +333,32 @@ def serve(
     """
     from goeswith.studio import run
 
-    run(index, host=host, port=port, token=token, feedback=feedback, say=typer.echo)
+    run(index, host=host, port=port, token=token, looks=looks, say=typer.echo)
 
 
 @app.command()
 def feedback(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved outfits: feedback.jsonl.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved looks: looks.sqlite.")],
     out: Annotated[Path, typer.Option(help="Outfit table to write: a new CSV file.")],
     dataset: Annotated[
         str | None, typer.Option(metavar="DATASET", help="Skip outfits with items that this data set lacks.")
     ] = None,
+    state: Annotated[
+        list[str], typer.Option(help="Looks to write: draft, approved, rejected or live. Repeat for several.")
+    ] = ["approved", "live"],  # noqa: B006
 ) -> None:
-    """Write the outfits saved in the studio as a table that can be imported.
+    """Write the looks approved in the studio as a table of outfits that can be imported.
 
     \b
     Examples:
-      goeswith feedback indices/feedback.jsonl --out saved.csv
-      goeswith feedback indices/feedback.jsonl --out saved.csv --dataset data/mango
+      goeswith feedback indices/looks.sqlite --out saved.csv
+      goeswith feedback indices/looks.sqlite --out saved.csv --dataset data/mango
+      goeswith feedback indices/looks.sqlite --out rejected.csv --state rejected
     """
     from goeswith.data.dataset import Dataset
-    from goeswith.studio.service.feedback import write_outfits
+    from goeswith.studio.service.look_table import write_outfits
 
-    counts = write_outfits(file, out, None if dataset is None else Dataset(dataset).catalogue.ids)
+    counts = write_outfits(file, out, None if dataset is None else Dataset(dataset).catalogue.ids, state)
     left_out = "".join(f"; left out {number}: {why}" for why, number in counts.items() if why != "outfits")
     typer.echo(f"{counts['outfits']:,} outfits in {out}{left_out}")
 

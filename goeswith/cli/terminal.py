@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from goeswith.shop.index import Index
     from goeswith.shop.stylist import Look, Similar, Swap
 
+log = logging.getLogger(__name__)
+
 WIDTH = 16
 """Columns of a picture; a character shows two pixels, one above the other."""
+BLOCK = "▀"
+"""That character: its upper half has the colour of the letter, its lower half that of the ground."""
 
 
 class Printer:
@@ -27,8 +32,16 @@ class Printer:
     def __init__(self, index: Index, pictures: bool | None = None, console: Console | None = None) -> None:
         self.console = console or Console(soft_wrap=False)
         able = self.console.is_terminal and self.console.color_system in ("256", "truecolor")
-        self.pictures = able if pictures is None else pictures
-        self.items, self.places, self.images = index.catalogue.items, index.row_of, index.images
+        self.pictures = (able if pictures is None else pictures) and self._can_show(BLOCK)
+        if pictures and not self.pictures:
+            log.warning("this output (%s) cannot show pictures; set PYTHONIOENCODING=utf-8", self.console.encoding)
+        self.items, self.row_of, self.images = index.catalogue.items, index.row_of, index.images
+
+    def _can_show(self, sign: str) -> bool:
+        try:
+            return bool(sign.encode(self.console.encoding))
+        except (UnicodeEncodeError, LookupError):
+            return False
 
     def looks(self, looks: Sequence[Look]) -> None:
         """Each look as a row of cards under its score; what was added stands last."""
@@ -41,44 +54,44 @@ class Printer:
 
     def choices(self, looks: Sequence[Look]) -> None:
         """One line for each look: what was added, and what that makes of it; all of them lack the same."""
-        told = (replace(look, findings=(), verdict=look.verdict.replace("incomplete", "")) for look in looks)
-        self._lines((look.added[-1], verdict(look)) for look in told)
+        shortened = (replace(look, findings=(), verdict=look.verdict.replace("incomplete", "")) for look in looks)
+        self._lines((look.added[-1], verdict(look)) for look in shortened)
         self.notes(looks)
 
     def swaps(self, swaps: Sequence[Swap]) -> None:
         """One line for each swap."""
-        told = [(swap.removed, swap.added, f"{swap.gain:+.3f}, then {verdict(swap.look)}") for swap in swaps]
+        rows = [(swap.removed, swap.added, f"{swap.gain:+.3f}, then {verdict(swap.look)}") for swap in swaps]
         table = Table("take out", "put in", "gain", box=None, padding=(0, 2, 0, 0))
-        for removed, added, gain in told:
+        for removed, added, gain in rows:
             table.add_row(self.card(removed), self.card(added, True), gain)
         self.console.print(table)
 
-    def similar(self, found: Sequence[Similar]) -> None:
+    def similar(self, substitutes: Sequence[Similar]) -> None:
         """One line for each substitute."""
-        self._lines((one.item_id, f"{one.similarity:.3f}") for one in found)
+        self._lines((substitute.item_id, f"{substitute.similarity:.3f}") for substitute in substitutes)
 
     def notes(self, looks: Iterable[Look]) -> None:
         """What should be known of the answers, each sentence once."""
         for note in dict.fromkeys(note for look in looks for note in look.notes):
             self.console.print(f"note: {note}", markup=False, highlight=False)
 
-    def _lines(self, told: Iterable[tuple[str, str]]) -> None:
+    def _lines(self, rows: Iterable[tuple[str, str]]) -> None:
         table = Table.grid(padding=(0, 3, 0, 0))
-        for number, (item_id, what) in enumerate(told, start=1):
+        for number, (item_id, what) in enumerate(rows, start=1):
             table.add_row(f"{number}.", self.card(item_id, True), what)
         self.console.print(table)
 
-    def card(self, item_id: str, found: bool = False) -> RenderableType:
+    def card(self, item_id: str, highlight: bool = False) -> RenderableType:
         """An item: picture, title, category and price, id."""
-        told = self.items.row(self.places[item_id], named=True)
-        title = (told["title"] or "").strip() or told["category"]
-        price = "" if told["price"] is None else f", {told['price']:.2f}"
+        item = self.items.row(self.row_of[item_id], named=True)
+        title = (item["title"] or "").strip() or item["category"]
+        price = "" if item["price"] is None else f", {item['price']:.2f}"
         lines = [
-            Text(title, style="bold green" if found else ""),
-            Text(f"{told['category']}{price}"),
+            Text(title, style="bold green" if highlight else ""),
+            Text(f"{item['category']}{price}"),
             Text(item_id, "dim"),
         ]
-        picture = self._picture(told["image"]) if self.pictures else None
+        picture = self._picture(item["image"]) if self.pictures else None
         return Group(*([picture] if picture else []), *lines)
 
     def _picture(self, image: str | None) -> Text | None:
@@ -102,7 +115,7 @@ def picture(path: Path, width: int = WIDTH) -> Text:
     text = Text()
     for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
         for above, below in zip(upper, lower, strict=True):
-            text.append("▀", f"rgb({','.join(map(str, above))}) on rgb({','.join(map(str, below))})")
+            text.append(BLOCK, f"rgb({','.join(map(str, above))}) on rgb({','.join(map(str, below))})")
         text.append("\n")
     text.right_crop(1)
     return text

@@ -18,7 +18,7 @@ from goeswith.errors import DataError
 OURS = {"items.parquet", "outfits.parquet", "known.parquet", "dataset.json", "images", "features", "questions", ".lock"}
 
 
-def carry(old: Dataset, new: Dataset, given: Path, *, features_stay: bool) -> list[str]:
+def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> list[str]:
     """Link what lies in the folder of `old` and goes on into that of `new`: features, questions, files of others.
 
     Features that do not stay right wait where only `encode` looks, which keeps of them what it can.
@@ -30,9 +30,9 @@ def carry(old: Dataset, new: Dataset, given: Path, *, features_stay: bool) -> li
         Sentences that name what must be made again, and by which command.
     """
     for path in old.path.iterdir():
-        if path.name not in OURS and not path.name.endswith(".partial"):
+        if path.name not in OURS and not path.name.endswith(".partial") and not (new.path / path.name).exists():
             _link(path, new.path / path.name)
-    return [*_features(old, new, given, features_stay), *_questions(old, new, given)]
+    return [*_features(old, new, dest, features_stay), *_questions(old, new, dest)]
 
 
 def _link(path: Path, to: Path) -> None:
@@ -50,7 +50,7 @@ def _link_file(path: str, to: str) -> None:
         shutil.copy2(path, to, follow_symlinks=False)
 
 
-def _features(old: Dataset, new: Dataset, given: Path, stay: bool) -> Iterator[str]:
+def _features(old: Dataset, new: Dataset, dest: Path, stay: bool) -> Iterator[str]:
     """Link features, where they stay right under their name, else where only `encode` looks; commands to run."""
     folder = old.path / "features"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -58,17 +58,17 @@ def _features(old: Dataset, new: Dataset, given: Path, stay: bool) -> Iterator[s
         if path.name.endswith(".partial") or (path.suffix == ".earlier" and _later(path).exists()):
             continue
         to = new.path / "features" / path.name
-        told = _told(path) if ours or path.suffix == ".earlier" else {}
-        foreign = ours and "stamp" not in told
+        metadata = _metadata(path) if ours or path.suffix == ".earlier" else {}
+        foreign = ours and "stamp" not in metadata
         _link(path, to if stay or foreign or not ours else earlier_path(to))
         if foreign and not stay:
             yield f"features/{path.name} was not made by goeswith encode; check that it fits the current items"
-        elif told and not (ours and stay):
-            encoder = told.get("encoder", path.stem)
-            yield f"the features of {encoder} are out of date; run: goeswith encode {given} --encoder {encoder}"
+        elif metadata and not (ours and stay):
+            encoder = metadata.get("encoder", path.stem)
+            yield f"the features of {encoder} are out of date; run: goeswith encode {dest} --encoder {encoder}"
 
 
-def _told(path: Path) -> dict[str, str]:
+def _metadata(path: Path) -> dict[str, str]:
     try:
         return read_metadata(path)
     except DataError:
@@ -80,7 +80,7 @@ def _later(path: Path) -> Path:
     return path.with_name(f"{path.name.removeprefix('.').removesuffix('.earlier')}.safetensors")
 
 
-def _questions(old: Dataset, new: Dataset, given: Path) -> Iterator[str]:
+def _questions(old: Dataset, new: Dataset, dest: Path) -> Iterator[str]:
     """Link frozen questions where items and outfits are as they were, else give the commands that make them."""
     folder = old.path / "questions"
     commands: dict[str, list[str]] = {}
@@ -91,7 +91,7 @@ def _questions(old: Dataset, new: Dataset, given: Path) -> Iterator[str]:
         if old.fingerprint == new.fingerprint or "catalogue" not in info:
             _link(path, new.path / "questions" / path.name)
         else:
-            commands.setdefault(_remade(path, info, given), []).append(path.name)
+            commands.setdefault(_remade(path, info, dest), []).append(path.name)
     for command, names in commands.items():
         yield f"questions of the old data set were not carried over ({', '.join(names)}); create them again: {command}"
 
@@ -103,17 +103,15 @@ def _info(path: Path) -> dict[str, str]:
         return {}
 
 
-def _remade(path: Path, info: dict[str, str], given: Path) -> str:
+def _remade(path: Path, info: dict[str, str], dest: Path) -> str:
     """The command that made a question file."""
     from goeswith.data.freeze import PLAN
 
-    told = {name: info.get(name, "") for name in ("split", "task", "negatives", "seed")}
-    seed = f" --seed {told['seed']}" if told["seed"] not in ("", "0") else ""
-    kind = f" --task {told['task']} --negatives {told['negatives']}"
-    if told["split"] not in SPLITS:
-        return (
-            f"goeswith questions {given} --outfits {told['split']}.csv{kind}{seed} --out {given}/questions/{path.name}"
-        )
-    before = path.name.removesuffix(f"{told['split']}-{told['task']}-{told['negatives']}.parquet").removesuffix("-")
-    source = f"{given}#{before}" if before else str(given)
-    return f"goeswith questions {source}{'' if (told['task'], told['negatives']) in PLAN else kind}{seed}"
+    made = {name: info.get(name, "") for name in ("split", "task", "negatives", "seed")}
+    seed = f" --seed {made['seed']}" if made["seed"] not in ("", "0") else ""
+    kind = f" --task {made['task']} --negatives {made['negatives']}"
+    if made["split"] not in SPLITS:
+        return f"goeswith questions {dest} --outfits {made['split']}.csv{kind}{seed} --out {dest}/questions/{path.name}"
+    before = path.name.removesuffix(f"{made['split']}-{made['task']}-{made['negatives']}.parquet").removesuffix("-")
+    source = f"{dest}#{before}" if before else str(dest)
+    return f"goeswith questions {source}{'' if (made['task'], made['negatives']) in PLAN else kind}{seed}"

@@ -46,8 +46,8 @@ class Catalogue:
                     "rename the column or map it with --column"
                 )
         for name, dtype in COLUMNS.items():
-            known = pl.col(name).cast(dtype, strict=False) if name in items.columns else pl.lit(None, dtype)
-            items = items.with_columns(known.alias(name))
+            column = pl.col(name).cast(dtype, strict=False) if name in items.columns else pl.lit(None, dtype)
+            items = items.with_columns(column.alias(name))
         ids = items["item_id"]
         empty = (ids.is_null() | (ids.str.strip_chars() == "")).arg_true()
         if len(empty):
@@ -84,11 +84,11 @@ class Catalogue:
     @cached_property
     def fingerprint(self) -> str:
         """12 hex digits over ids, categories, titles and picture names: equal catalogues, equal fingerprints."""
-        told = hashlib.sha256()
+        hasher = hashlib.sha256()
         for name in ("item_id", "category", "title", "image"):
             column = self.items[name].fill_null("\x00").str.join("\x1f")
-            told.update(str(column[0]).encode() + b"\x1e")
-        return told.hexdigest()[:12]
+            hasher.update(str(column[0]).encode() + b"\x1e")
+        return hasher.hexdigest()[:12]
 
     def codes(self, column: str) -> tuple[np.ndarray, list[str]]:
         """Integer codes (U,) int64 of a text column and its sorted vocabulary; null is −1.
@@ -100,8 +100,8 @@ class Catalogue:
             raise CatalogueError(f"the catalogue has no column {column!r}; it has {', '.join(self.items.columns)}")
         values = self.items[column].cast(pl.String)
         vocabulary = sorted(values.drop_nulls().unique().to_list())
-        places = {word: place for place, word in enumerate(vocabulary)}
-        codes = values.replace_strict(places, default=-1, return_dtype=pl.Int64)
+        code_of = {word: code for code, word in enumerate(vocabulary)}
+        codes = values.replace_strict(code_of, default=-1, return_dtype=pl.Int64)
         return codes.fill_null(-1).to_numpy().astype(np.int64), vocabulary
 
     def rows(self, item_ids: list[str] | pl.Series, where: str = "the list") -> np.ndarray:
@@ -110,13 +110,13 @@ class Catalogue:
         Raises:
             CatalogueError: an id is not in the catalogue.
         """
-        asked = pl.Series("item_id", item_ids, dtype=pl.String)
+        ids = pl.Series("item_id", item_ids, dtype=pl.String)
         table = self.items.select("item_id").with_row_index("row")
-        found = asked.to_frame().join(table, on="item_id", how="left", maintain_order="left")["row"]
-        unknown = found.is_null().arg_true()
+        rows = ids.to_frame().join(table, on="item_id", how="left", maintain_order="left")["row"]
+        unknown = rows.is_null().arg_true()
         if len(unknown):
             raise CatalogueError(
                 f"{where} names {len(unknown)} item(s) that the catalogue does not have, "
-                f"the first is {asked[unknown[0]]!r}; add the item or remove it from the list"
+                f"the first is {ids[unknown[0]]!r}; add the item or remove it from the list"
             )
-        return found.to_numpy().astype(np.int64)
+        return rows.to_numpy().astype(np.int64)

@@ -34,8 +34,8 @@ def numbers(column: pl.Series, *, grouped: bool = True) -> pl.Series:
         grouped: whether thousands may be parted; else every dot and comma is a decimal one.
     """
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-        given = column.cast(pl.Float64)
-        return given.set(~given.is_finite().fill_null(False), None)
+        values = column.cast(pl.Float64)
+        return values.set(~values.is_finite().fill_null(False), None)
     frame = pl.DataFrame({"text": _tidy(column)}).with_columns(bare=_without_currency(pl.col("text")))
     text, bare = pl.col("text"), pl.col("bare")
     if not grouped:
@@ -69,8 +69,8 @@ def currencies(column: pl.Series) -> list[str]:
     """The currencies that stand beside numbers in a column, sorted."""
     if column.dtype != pl.String:
         return []
-    found = _tidy(column).str.extract(rf"({_CURRENCY})").str.to_uppercase().str.strip_chars(".").drop_nulls().unique()
-    return sorted({_NAMES.get(name, name) for name in found})
+    names = _tidy(column).str.extract(rf"({_CURRENCY})").str.to_uppercase().str.strip_chars(".").drop_nulls().unique()
+    return sorted({_NAMES.get(name, name) for name in names})
 
 
 def whole_numbers(column: pl.Series) -> pl.Series:
@@ -95,8 +95,8 @@ def words(column: pl.Series, unknown: Sequence[str] = UNKNOWN) -> pl.Series:
 
     A column that holds nothing but whole numbers that passed through floats (``1001.0``) loses their ``.0``.
     """
-    given = column.fill_nan(None) if column.dtype.is_float() else column
-    text = given.cast(pl.String).str.strip_chars()
+    cleaned = column.fill_nan(None) if column.dtype.is_float() else column
+    text = cleaned.cast(pl.String).str.strip_chars()
     text = text.set(text.str.to_lowercase().is_in([*unknown, ""]).fill_null(False), None)
     floats = text.str.contains(r"^-?[0-9]+\.0$")
     return text.str.strip_suffix(".0") if floats.any() and floats.fill_null(True).all() else text

@@ -35,9 +35,9 @@ def missing_columns(path: Path, missing: Sequence[str], have: Sequence[str], rem
 def nearest_header(name: str, have: Sequence[str]) -> str | None:
     """The column of a table that most likely is ours of that name; None where none comes near."""
     plain = {_plain(column): column for column in reversed(have)}
-    for known in (_plain(name), *SYNONYMS.get(name, "").split()):
-        if known in plain:
-            return plain[known]
+    for candidate in (_plain(name), *SYNONYMS.get(name, "").split()):
+        if candidate in plain:
+            return plain[candidate]
     close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
     return plain[close[0]] if close else None
 

@@ -1,7 +1,7 @@
 """Dataset: the folder that holds a catalogue, its pictures and its outfits.
 
 items.parquet  outfits.parquet  images/  features/<encoder>.safetensors  questions/*.parquet  dataset.json
-known.parquet, once it was brought up to date: see `goeswith.data.update`.
+known.parquet, once it was brought up to date: see `goeswith.data.update`. mapping.toml, of an export or tables.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import polars as pl
 
-from goeswith import __version__
+from goeswith import __version__, schemas
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.mapping import FILE as MAPPING
+from goeswith.data.mapping import Mapping, write_mapping
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import write_questions
 from goeswith.data.splits import assign_splits, empty_splits, remember
+from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.files import fresh_folder, read_json, read_table, sha256
 
@@ -41,6 +43,10 @@ class Imported:
     notes: sentences for the person who imports, e.g. which published files are missing.
     columns: ours → theirs, of a person's own tables, as they were mapped; kept for the next `--update`.
     groups: category → group, as a person chose it; kept likewise.
+    options: of the layout, as text, that are kept likewise.
+    addresses: item id → address of a picture that is to be downloaded; see `goeswith.data.download`.
+    allow_private: whether that may be an address in a private network.
+    understood: what the reader made of a shop's export, to be shown.
     """
 
     items: pl.DataFrame
@@ -53,6 +59,10 @@ class Imported:
     notes: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    allow_private: bool = False
+    understood: Understood | None = None
 
 
 class Dataset:
@@ -76,7 +86,7 @@ class Dataset:
                 f"{self.path} is not a goeswith data set (it has no dataset.json); "
                 "import it first: goeswith import LAYOUT SOURCE DEST"
             )
-        self.info: dict[str, Any] = read_json(described, dict)
+        self.info = schemas.check(read_json(described, dict), schemas.DatasetFile, described, "import it again")
         if self.outfit_source:
             _ = self.outfits  # a source that is not there is told at once, even to those who only want the items
 
@@ -153,7 +163,7 @@ def fill(
     images = items["item_id"].replace_strict(names, default=None, return_dtype=pl.String)
     catalogue = Catalogue(items.with_columns(images.alias("image")))
     outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
-    earlier, wide = _known(known, catalogue)
+    earlier, wide = _known_outfits(known, catalogue)
     outfits, split_report = assign_splits(outfits, seed, known=earlier)
 
     (folder / "images").mkdir()
@@ -191,16 +201,19 @@ def fill(
         "groups": imported.groups,
         "checksums": checksums,
     }
+    if imported.understood is not None:
+        mapping = Mapping(layout, imported.columns, imported.groups, imported.options)
+        write_mapping(folder / MAPPING, mapping, imported.understood.taken)
     (folder / "dataset.json").write_text(json.dumps(info, indent=2) + "\n")
 
 
-def _known(known: pl.DataFrame | None, catalogue: Catalogue) -> tuple[Outfits, Catalogue]:
+def _known_outfits(table: pl.DataFrame | None, catalogue: Catalogue) -> tuple[Outfits, Catalogue]:
     """Known outfits, and the catalogue that they are of: the items of `catalogue` by row, then those that are gone."""
-    if known is None:
-        known = pl.DataFrame(schema={"source": pl.String, "item_ids": pl.List(pl.String), "split": pl.String})
-    ids = pl.concat([catalogue.items["item_id"], known["item_ids"].explode().drop_nulls()]).unique(maintain_order=True)
+    if table is None:
+        table = pl.DataFrame(schema={"source": pl.String, "item_ids": pl.List(pl.String), "split": pl.String})
+    ids = pl.concat([catalogue.items["item_id"], table["item_ids"].explode().drop_nulls()]).unique(maintain_order=True)
     wide = Catalogue(ids.to_frame("item_id").with_columns(category=pl.lit("")))
-    return Outfits.from_frame(known.with_row_index("outfit_id"), wide, "the table of known outfits"), wide
+    return Outfits.from_frame(table.with_row_index("outfit_id"), wide, "the table of known outfits"), wide
 
 
 def _image_names(images: dict[str, Path]) -> dict[str, str]:

@@ -50,9 +50,9 @@ class Features:
             DataError: there is no such file, it is truncated or no features file, or holds NaN or infinity.
             CatalogueError: it belongs to another catalogue, or the vectors are not as many as the ids.
         """
-        matrix, told = _read(path)
+        matrix, metadata = _read(path)
         try:
-            ids = [str(item_id) for item_id in json.loads(told["item_ids"])]
+            ids = [str(item_id) for item_id in json.loads(metadata["item_ids"])]
         except (KeyError, ValueError, TypeError):
             raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None
         if matrix.ndim != 2 or len(matrix) != len(ids):
@@ -62,17 +62,17 @@ class Features:
             )
         if len(set(ids)) != len(ids):
             raise CatalogueError(f"{path} lists an item id more than once; encode the data set again")
-        known = set(catalogue.ids)
-        unknown = [item_id for item_id in ids if item_id not in known]
+        catalogue_ids = set(catalogue.ids)
+        unknown = [item_id for item_id in ids if item_id not in catalogue_ids]
         if unknown:
             raise CatalogueError(
                 f"{path} belongs to another catalogue: {len(unknown)} of its {len(ids)} items are not among "
                 f"the {len(catalogue)} here, the first is {unknown[0]!r}; "
                 "encode this data set again"
             )
-        if told.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
+        if metadata.get("catalogue", catalogue.fingerprint) != catalogue.fingerprint:
             raise CatalogueError(
-                f"{path} was made for catalogue {told['catalogue']} but this is {catalogue.fingerprint}: the ids "
+                f"{path} was made for catalogue {metadata['catalogue']} but this is {catalogue.fingerprint}: the ids "
                 "match, the items do not; encode this data set again"
             )
         broken = ~np.isfinite(matrix).all(axis=1)
@@ -81,7 +81,7 @@ class Features:
                 f"{path} has NaN or infinity in the features of {int(broken.sum())} item(s), the first is "
                 f"{ids[int(np.argmax(broken))]!r}; remove the file and encode the data set again"
             )
-        encoder = told.get("encoder", path.stem)
+        encoder = metadata.get("encoder", path.stem)
         rows = catalogue.rows(ids, str(path))
         values = np.zeros((len(catalogue), matrix.shape[1]), np.float32)
         values[rows] = matrix
@@ -105,19 +105,19 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
     folder = dataset.path / "features"
     if encoder is not None and (path := features_path(dataset, encoder)).is_file():
         return Features.load(path, dataset.catalogue)
-    there = sorted(path for path in folder.glob("*.safetensors") if not path.name.startswith("."))
-    names = ", ".join(path.stem for path in there) or "none"
+    paths = sorted(path for path in folder.glob("*.safetensors") if not path.name.startswith("."))
+    names = ", ".join(path.stem for path in paths) or "none"
     if encoder is not None:
         raise DataError(
             f"{dataset.path} has no features of {encoder!r} (there are: {names}); "
             f"run goeswith encode {dataset.path} --encoder {encoder}"
         )
-    if not there:
+    if not paths:
         raise DataError(f"{dataset.path} has no features yet; run goeswith encode {dataset.path}")
-    if len(there) > 1:
-        encoders = [read_metadata(path).get("encoder", path.stem) for path in there]
+    if len(paths) > 1:
+        encoders = [read_metadata(path).get("encoder", path.stem) for path in paths]
         return load_features(dataset, "+".join(name for name in encoders if name != TOKENS))
-    return Features.load(there[0], dataset.catalogue)
+    return Features.load(paths[0], dataset.catalogue)
 
 
 def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
@@ -128,8 +128,8 @@ def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
     present = np.logical_and.reduce([part.present for part in parts])
     values[~present] = 0
     encoder = "+".join(part.encoder for part in parts)
-    told = hashlib.sha256("+".join(part.fingerprint for part in parts).encode())
-    return Features(values, present, encoder, told.hexdigest()[:12], tuple(part.values.shape[1] for part in parts))
+    hasher = hashlib.sha256("+".join(part.fingerprint for part in parts).encode())
+    return Features(values, present, encoder, hasher.hexdigest()[:12], tuple(part.values.shape[1] for part in parts))
 
 
 def features_path(dataset: Dataset, encoder: str) -> Path:
@@ -207,17 +207,17 @@ def read_marks(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
-    told = read_metadata(path)
+    metadata = read_metadata(path)
     with safe_open(path, framework="numpy") as file:
         kind = file.get_slice("features").get_dtype() if "features" in file.keys() else "absent"  # noqa: SIM118
         if kind not in ("F16", "F32", "F64"):
             raise DataError(
                 f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}"
             )
-        return file.get_tensor("features"), told
+        return file.get_tensor("features"), metadata
 
 
 def _fingerprint(encoder: str, ids: list[str], matrix: np.ndarray) -> str:
-    told = hashlib.sha256("\x1f".join([encoder, *ids]).encode())
-    told.update(np.ascontiguousarray(matrix).data)
-    return told.hexdigest()[:12]
+    hasher = hashlib.sha256("\x1f".join([encoder, *ids]).encode())
+    hasher.update(np.ascontiguousarray(matrix).data)
+    return hasher.hexdigest()[:12]

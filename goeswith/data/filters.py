@@ -114,10 +114,10 @@ class Shelf:
         """(U,) bool by the column ``stock``; None where the catalogue has none."""
         if "stock" not in self.items.columns:
             return None
-        told = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
+        text = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
         counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
-        there = told.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
-        return self.items.select(there).to_series().to_numpy()
+        in_stock = text.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
+        return self.items.select(in_stock).to_series().to_numpy()
 
     @cached_property
     def products(self) -> np.ndarray:
@@ -127,18 +127,18 @@ class Shelf:
     def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
         """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
         if column not in self._codes:
-            told = self.items[column].cast(pl.String)
-            known = told.drop_nulls().unique().sort()
-            table = pl.DataFrame({"value": known, "code": np.arange(len(known), dtype=np.int32)})
-            codes = told.to_frame("value").join(table, on="value", how="left", maintain_order="left")["code"]
-            vocabulary = {value: code for code, value in enumerate(known.to_list())}
+            texts = self.items[column].cast(pl.String)
+            distinct = texts.drop_nulls().unique().sort()
+            table = pl.DataFrame({"value": distinct, "code": np.arange(len(distinct), dtype=np.int32)})
+            codes = texts.to_frame("value").join(table, on="value", how="left", maintain_order="left")["code"]
+            vocabulary = {value: code for code, value in enumerate(distinct.to_list())}
             self._codes[column] = codes.fill_null(-1).to_numpy(), vocabulary
         return self._codes[column]
 
     def values(self, column: str, rows: np.ndarray) -> list[str | None]:
         """What a text column says of some rows (n,), None where it says nothing."""
-        codes, known = self.codes(column)
-        names = [*known, None]
+        codes, vocabulary = self.codes(column)
+        names = [*vocabulary, None]
         return [names[code] for code in codes[rows].tolist()]
 
     def having(self, column: str, values: Iterable[str]) -> np.ndarray:
@@ -147,12 +147,14 @@ class Shelf:
         Raises:
             CatalogueError: a value is unknown; the nearest known one is named.
         """
-        codes, known = self.codes(column)
-        wanted = np.zeros(len(known) + 1, bool)  # the last one, code −1, is null
+        codes, vocabulary = self.codes(column)
+        wanted = np.zeros(len(vocabulary) + 1, bool)  # the last one, code −1, is null
         for value in values:
-            if value not in known:
-                raise CatalogueError(f"no item has the {column} {value!r}; {nearest(value, list(known))}", reason=BAD)
-            wanted[known[value]] = True
+            if value not in vocabulary:
+                raise CatalogueError(
+                    f"no item has the {column} {value!r}; {nearest(value, list(vocabulary))}", reason=BAD
+                )
+            wanted[vocabulary[value]] = True
         return wanted[codes]
 
     def rows(self, item_ids: Sequence[str], where: str = "the outfit") -> np.ndarray:
@@ -218,14 +220,14 @@ class Shelf:
             )
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
+def nearest(word: str, names: Sequence[str]) -> str:
     """What to do about an unknown word: the nearest known one, or some that there are."""
-    lower = {name.lower(): name for name in known}
+    lower = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
     if close:
         return f"did you mean {lower[close[0]]!r}?"
-    some = ", ".join(known[:6])
-    return f"there are: {some}{' and more' if len(known) > 6 else ''}" if known else "the column is empty"
+    some = ", ".join(names[:6])
+    return f"there are: {some}{' and more' if len(names) > 6 else ''}" if names else "the column is empty"
 
 
 def shelf(catalogue: Catalogue) -> Shelf:

@@ -96,18 +96,18 @@ def make_questions(
     count = 1 if choices == "all" else choices - 1
     luck[~drawer.blanks(items, mask, count)] = -1.0
     can = (luck >= 0).any(1).nonzero()[:, 0]
-    places = _some(can, limit, chance)
-    items, mask, luck = items[places], mask[places], luck[places]
+    chosen = _some(can, limit, chance)
+    items, mask, luck = items[chosen], mask[chosen], luck[chosen]
     if choices == "all":
         position = luck.argmax(1)
         owner, wrong = drawer.everything(items, mask, position)
-        ok = torch.zeros(len(places), dtype=torch.bool).index_fill(0, owner, True)
+        ok = torch.zeros(len(chosen), dtype=torch.bool).index_fill(0, owner, True)
     else:
         redraw = negatives != "matched" or task == "retrieval"
         position, rows, ok = _draw(drawer, items, mask, luck, count, redraw, chance)
         owner, wrong = ok.nonzero()[:, 0].repeat_interleave(count), rows[ok].flatten()
-    counts = torch.bincount(owner, minlength=len(places))[ok]
-    blanks = own.take(places[ok].numpy()), position[ok].numpy()
+    counts = torch.bincount(owner, minlength=len(chosen))[ok]
+    blanks = own.take(chosen[ok].numpy()), position[ok].numpy()
     frame = _table(catalogue, *blanks, wrong.numpy(), counts.numpy(), seed).with_columns(
         pl.format("{}-{}-{}-{}", pl.lit(task), pl.lit(negatives), "outfit_id", "position").alias("question_id"),
         task=pl.lit(task),
@@ -258,11 +258,11 @@ def freeze(
 
 def _same(path: Path, info: dict[str, str]) -> None:
     """Raise DataError unless the file at `path` was made with these settings."""
-    there = read_info(path)
+    recorded = read_info(path)
     for name, value in info.items():
-        if there.get(name) != value:
+        if recorded.get(name) != value:
             raise DataError(
-                f"{path} already holds frozen questions, with {name} {there.get(name)!r}, not {value!r}; "
+                f"{path} already holds frozen questions, with {name} {recorded.get(name)!r}, not {value!r}; "
                 "remove the file or choose another place"
             )
 
@@ -270,7 +270,7 @@ def _same(path: Path, info: dict[str, str]) -> None:
 def _shown(catalogue: Catalogue) -> np.ndarray:
     """(U,) bool: items with a picture; where no item has one, those with a title; else all."""
     for name in ("image", "title"):
-        there = (catalogue.items[name].fill_null("").str.strip_chars() != "").to_numpy()
-        if there.any():
-            return there
+        shown = (catalogue.items[name].fill_null("").str.strip_chars() != "").to_numpy()
+        if shown.any():
+            return shown
     return np.ones(len(catalogue), bool)

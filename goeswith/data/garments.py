@@ -82,19 +82,19 @@ class WordList:
 @cache
 def word_list() -> WordList:
     """The words of garments.toml, read once."""
-    told = tomllib.loads((files(__package__) / "garments.toml").read_text(encoding="utf-8"))
+    document = tomllib.loads((files(__package__) / "garments.toml").read_text(encoding="utf-8"))
     read = WordList()
     for group in GROUPS:
-        for name, languages in told[group].items():
+        for name, languages in document[group].items():
             for language, words in languages.items():
                 for word in words.split():
                     _add(read, word, language, Garment(name, group))
-    markers = told["anywhere"]["other"].split()
+    markers = document["anywhere"]["other"].split()
     read.anywhere = frozenset(word for word in markers if not word.endswith("*"))
     read.beginnings = tuple(word[:-1] for word in markers if word.endswith("*"))
-    read.neutral = frozenset(told["never"]["neutral"].split())
-    read.hints = {language: frozenset(words.split()) for language, words in told["hints"].items()}
-    read.after = frozenset(told["after"]["words"].split())
+    read.neutral = frozenset(document["never"]["neutral"].split())
+    read.hints = {language: frozenset(words.split()) for language, words in document["hints"].items()}
+    read.after = frozenset(document["after"]["words"].split())
     return read
 
 
@@ -188,9 +188,9 @@ def _hits(tokens: list[str], languages: tuple[str, ...]) -> list[Hit]:
         step = 1
         for length in range(min(LONGEST_PHRASE, len(tokens) - at), 0, -1):
             phrase = "_".join(tokens[at : at + length])
-            found = _known(phrase, languages)
-            if found or phrase in words.neutral:
-                hits += [Hit(at, found)] if found else []
+            meanings = _meanings(phrase, languages)
+            if meanings or phrase in words.neutral:
+                hits += [Hit(at, meanings)] if meanings else []
                 step = length
                 break
         at += step
@@ -198,11 +198,11 @@ def _hits(tokens: list[str], languages: tuple[str, ...]) -> list[Hit]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _known(phrase: str, languages: tuple[str, ...]) -> Meanings:
+def _meanings(phrase: str, languages: tuple[str, ...]) -> Meanings:
     """Meanings of a phrase in some languages; of its umlauts written as two letters where there are none else."""
     for spelled in (phrase, re.sub("([aou])e", r"\1", phrase)):
-        found = word_list().meanings(spelled)
-        kept = {language: garment for language, garment in found.items() if language in ("any", *languages)}
+        meanings = word_list().meanings(spelled)
+        kept = {language: garment for language, garment in meanings.items() if language in ("any", *languages)}
         if kept:
             return kept
     return {}
@@ -213,8 +213,8 @@ def _votes(name: str, languages: tuple[str, ...]) -> tuple[str, ...]:
     """The languages of a name's words, once for each word."""
     tokens = _tokens(fold(name))
     hints = word_list().hints
-    told = [language for language in languages for token in tokens if token in hints[language]]
-    return tuple(told + [language for hit in _hits(tokens, languages) for language in hit.meanings])
+    hinted = [language for language in languages for token in tokens if token in hints[language]]
+    return tuple(hinted + [language for hit in _hits(tokens, languages) for language in hit.meanings])
 
 
 def _head(tokens: list[str], hits: list[Hit], votes: Mapping[str, int], languages: tuple[str, ...]) -> Garment:
@@ -254,26 +254,32 @@ def _stem(token: str) -> str:
     return token.removesuffix("es") if token.endswith(("ches", "shes", "sses", "xes")) else token.removesuffix("s")
 
 
-def nearest_category(name: str, known: Iterable[str]) -> str | None:
+def nearest_category(name: str, categories: Iterable[str]) -> str | None:
     """The known category that a name most likely means; None where no known one is about the same garment.
 
     By letter case and accents, then by plural, then by head noun, in any of `LANGUAGES`: of several about the same
     garment the one that shares most words, and then the shortest.
     """
-    known = list(known)
-    if name in known:
+    categories = list(categories)
+    if name in categories:
         return name
-    asked = _described(name)
-    if not asked.folded:
+    wanted = _described(name)
+    if not wanted.folded:
         return None
-    candidates = {other: _described(other) for other in known}
+    candidates = {other: _described(other) for other in categories}
     for part in ("folded", "stems"):
-        same = [other for other, told in candidates.items() if getattr(told, part) == getattr(asked, part)]
+        same = [
+            other for other, description in candidates.items() if getattr(description, part) == getattr(wanted, part)
+        ]
         if same:
             return min(same, key=lambda other: (len(other), other))
-    alike = [other for other, told in candidates.items() if told.garment is not None and told.garment == asked.garment]
+    alike = [
+        other
+        for other, description in candidates.items()
+        if description.garment is not None and description.garment == wanted.garment
+    ]
     alike = [other for other in alike if candidates[other].garment != NOT_WORN]
-    return min(alike, key=lambda other: (-_shared(asked, candidates[other]), len(other), other), default=None)
+    return min(alike, key=lambda other: (-_shared(wanted, candidates[other]), len(other), other), default=None)
 
 
 def _shared(first: _Described, second: _Described) -> float:

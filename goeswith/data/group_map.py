@@ -46,6 +46,6 @@ def others(items: pl.DataFrame) -> list[str]:
     if counts.is_empty():
         return []
     counts = counts.sort("count", "category", descending=[True, False])
-    told = ", ".join(f"{name} {count:,}" for name, count in counts.head(SHOWN).iter_rows())
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts.head(SHOWN).iter_rows())
     more = f" and {len(counts) - SHOWN} more categories" if len(counts) > SHOWN else ""
-    return [f"{counts['count'].sum():,} items are in group other: {told}{more}"]
+    return [f"{counts['count'].sum():,} items are in group other: {listed}{more}"]

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goeswith.data.dataset import Dataset, create
+from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.data.mapping import FILE, Mapping, read_mapping
 from goeswith.data.readers import read
 from goeswith.data.splits import describe
 from goeswith.data.update import Updated, expect_updatable
 from goeswith.data.update import update as update_dataset
-from goeswith.errors import DataError
+from goeswith.errors import ConfigError, DataError
 from goeswith.files import sweep
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -41,32 +44,37 @@ def import_data(
     update: bool = False,
     name: str | None = None,
     seed: int | None = None,
+    pictures: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Import:
     """Read `source` and write the data set folder `dest`, whole or not at all.
 
+    Pictures that a source names by address are downloaded into a folder beside `dest`, called after it and .pictures.
+
     Args:
-        layout: one of `goeswith.data.readers.READERS`. source: folder or file; None for the drawn sample.
+        layout: one of `goeswith.data.readers.READERS`, or "auto" for the one of the source's header.
+        source: folder or file; None for the drawn sample.
         options: of the layout. update: bring the data set in `dest` up to date; its column names, chosen groups,
             splits and features stay. name: in signatures, the folder's by default. seed: of the splits and of the
-            sample, 0 by default.
-        progress: called with items drawn and in all, for the sample.
+            sample, 0 by default. pictures: whether to download any.
+        progress: called with items drawn and in all for the sample, pictures downloaded and in all for others.
 
     Raises:
         ConfigError: an unknown layout or option. DataError: the source cannot be read, or `dest` cannot be written.
     """
     options = dict(options or {})
     kept: dict[str, str] = {}
+    layout = _layout(layout, source, dest if update else None)
     if update:
         expect_updatable(dest, layout=layout, seed=seed)
         named = options.get("columns", {})
-        info = Dataset(dest).info if dest.exists() else {}
-        before, grouped = info.get("columns", {}), info.get("groups", {})
-        kept = {ours: theirs for ours, theirs in before.items() if ours not in named}
+        before = _mapping(dest, layout)
+        kept = {ours: theirs for ours, theirs in before.columns.items() if ours not in named}
+        options = {**before.options, **options}
         if kept:
             options["columns"] = kept | named
-        if grouped:
-            options["groups"] = grouped | options.get("groups", {})
+        if before.groups:
+            options["groups"] = before.groups | options.get("groups", {})
     elif dest.exists():
         hint = "" if source is None else ", or update it with --update"
         raise DataError(f"{dest} already exists; choose another folder or remove it first{hint}")
@@ -80,15 +88,77 @@ def import_data(
     # Beside DEST, so that drawn pictures are linked and not copied.
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         imported = read(layout, source, workdir=Path(work), **options)
+        downloads = _download(imported, dest, update, pictures, progress)
         if update:
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
     mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
     lines = [f"columns mapped as before: {mapped}"] if kept else []
-    lines += done.lines
+    if imported.understood is not None and not done.unchanged:
+        lines += imported.understood.lines
+    lines += [*downloads, *done.lines]
     if not done.unchanged:
         lines += describe(done.dataset.info["split_report"])
     lines += [f"skipped {count:,}: {reason}" for reason, count in imported.skipped.items() if count]
     lines += [f"note: {note}" for note in (imported.notes if done.unchanged else done.dataset.info["notes"])]
     return Import(done.dataset, tuple(lines))
+
+
+def preview(layout: str, source: Path, options: dict[str, Any] | None = None) -> list[str]:
+    """What an import would make of a source, in lines; nothing is written or downloaded.
+
+    Raises:
+        ConfigError, DataError: as `import_data` does.
+    """
+    layout = _layout(layout, source, None)
+    with tempfile.TemporaryDirectory() as work:
+        imported = read(layout, source, workdir=Path(work), **(options or {}))
+    lines = list(imported.understood.lines) if imported.understood else []
+    lines.append(f"{len(imported.items):,} items, {len(imported.images):,} pictures, {len(imported.outfits):,} outfits")
+    if imported.addresses:
+        lines.append(f"{len(set(imported.addresses.values())):,} pictures to download")
+    lines += [f"skipped {count:,}: {reason}" for reason, count in imported.skipped.items() if count]
+    return lines + [f"note: {note}" for note in imported.notes]
+
+
+def _layout(layout: str, source: Path | None, dest: Path | None) -> str:
+    """The layout that is meant by "auto": that of the data set that is brought up to date, or of the header."""
+    if layout != AUTO:
+        return layout
+    if source is None:
+        raise ConfigError("only the drawn sample needs no source; give SOURCE and DEST")
+    if dest is not None and dest.exists():
+        return str(Dataset(dest).info.get("layout", ""))
+    from goeswith.data.readers.export import recognise
+
+    return recognise(source)
+
+
+def _mapping(dest: Path, layout: str) -> Mapping:
+    """How the source was read before, as a person may have changed it since."""
+    if not dest.exists():
+        return Mapping(layout)
+    if (dest / FILE).is_file():
+        return read_mapping(dest / FILE)
+    info = Dataset(dest).info
+    return Mapping(layout, info.get("columns", {}), info.get("groups", {}))
+
+
+def _download(
+    imported: Imported, dest: Path, update: bool, pictures: bool, progress: Callable[[int, int], None] | None
+) -> list[str]:
+    """Take the pictures that the source names by address; returns lines about that."""
+    if not imported.addresses:
+        return []
+    from goeswith.data.download import download, downloaded_before
+
+    cache = dest.with_name(f"{dest.name}.pictures")
+    if not pictures:
+        before = downloaded_before(imported.addresses, cache)
+        imported.images |= before
+        return [f"pictures: {len(imported.addresses) - len(before):,} not downloaded, {len(before):,} from before"]
+    done = download(imported.addresses, cache, check=update, allow_private=imported.allow_private, progress=progress)
+    imported.images |= done.pictures
+    imported.skipped |= {"pictures that could not be downloaded": len(done.failures)}
+    return done.lines

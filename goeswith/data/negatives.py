@@ -65,16 +65,16 @@ class Negatives:
         members = np.flatnonzero(weights)
         members = members[np.argsort(pool[members], kind="stable")]  # pool after pool
         bounds = np.searchsorted(pool[members], np.arange(pool.max(initial=0) + 2))
-        places = np.full(len(catalogue), -1)
-        places[members] = np.arange(len(members))
+        positions = np.full(len(catalogue), -1)
+        positions[members] = np.arange(len(members))
         self._usable = torch.from_numpy(usable)
         self._pool = torch.from_numpy(pool)  # (U,) pool of each item
         self._members = torch.from_numpy(members)  # (P,) items, pool after pool
-        self._place = torch.from_numpy(places)  # (U,) each item's place in members, −1 where it cannot be drawn
+        self._position_of = torch.from_numpy(positions)  # (U,) each item's row in members, −1 where not drawable
         self._starts, self._ends = torch.from_numpy(bounds[:-1]), torch.from_numpy(bounds[1:])  # (K,) of each pool
         self._weights = torch.from_numpy(weights[members])
         self._reach = torch.from_numpy(np.concatenate([[0.0], np.cumsum(weights[members])]))  # (P + 1,)
-        self._known = _Known(known, len(catalogue)) if known else None
+        self._known_outfits = _Known(known, len(catalogue)) if known else None
         self.weights = weights
         """(U,) float64 how likely each item is drawn, within its pool."""
         self.pool_weights = np.bincount(pool, weights)[pool]
@@ -137,12 +137,12 @@ class Negatives:
     def everything(self, items: Tensor, mask: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
         """Every item that could be drawn: owners (F,) (place in the batch, ascending) and catalogue rows (F,)."""
         truth = items.gather(1, position[:, None])
-        owner, place = self._candidates(truth[:, 0], items, mask, truth)
-        return owner, self._members[place]
+        owner, member = self._candidates(truth[:, 0], items, mask, truth)
+        return owner, self._members[member]
 
     def _left(self, pool: Tensor, items: Tensor, mask: Tensor) -> Tensor:
         """(B, m) long: how many of each `pool` (B, m) could be drawn beside the outfits (B, n)."""
-        drawable = (self._place[items] >= 0) & mask
+        drawable = (self._position_of[items] >= 0) & mask
         taken = ((pool[:, :, None] == self._pool[items][:, None, :]) & drawable[:, None, :]).sum(2)
         return (self._ends[pool] - self._starts[pool] - taken).clamp(min=0)
 
@@ -151,15 +151,15 @@ class Negatives:
         pool = self._pool[truth]
         low, high = self._reach[self._starts[pool]], self._reach[self._ends[pool]]
         at = low + (high - low) * torch.rand((len(truth), count), generator=generator, dtype=torch.float64)
-        place = torch.searchsorted(self._reach, at, right=True) - 1
-        return self._members[place.clamp(self._starts[pool], self._ends[pool] - 1)]
+        member = torch.searchsorted(self._reach, at, right=True) - 1
+        return self._members[member.clamp(self._starts[pool], self._ends[pool] - 1)]
 
     def _allowed(self, rows: Tensor, items: Tensor, mask: Tensor, truth: Tensor) -> Tensor:
         """(B, count) bool: in none of the outfits' places, and completing no known outfit."""
         inside = ((rows[:, :, None] == items[:, None, :]) & mask[:, None, :]).any(2)
-        if self._known is None:
+        if self._known_outfits is None:
             return ~inside
-        completes = self._known.completed(items, mask, truth, rows) & ~inside
+        completes = self._known_outfits.completed(items, mask, truth, rows) & ~inside
         self.completions += int(completes.sum())
         return ~(inside | completes)
 
@@ -169,19 +169,19 @@ class Negatives:
         sizes = self._ends[pool] - self._starts[pool]
         owner = torch.repeat_interleave(torch.arange(len(truth)), sizes)
         base = torch.cumsum(sizes, 0) - sizes
-        place = torch.arange(len(owner)) - (base - self._starts[pool])[owner]
+        member = torch.arange(len(owner)) - (base - self._starts[pool])[owner]
         gone = torch.cat([torch.where(mask, items, truth[:, None]), torch.where(taken < 0, truth[:, None], taken)], 1)
-        at = self._place[gone]
+        at = self._position_of[gone]
         here = (at >= 0) & (self._pool[gone] == pool[:, None])
         stays = torch.ones(len(owner), dtype=torch.bool)
         stays[(at + (base - self._starts[pool])[:, None])[here]] = False
-        owner, place = owner[stays], place[stays]
-        if self._known is not None:
-            rows = self._members[place]
-            completes = self._known.completed(items, mask, truth[:, None], rows, owner)
+        owner, member = owner[stays], member[stays]
+        if self._known_outfits is not None:
+            rows = self._members[member]
+            completes = self._known_outfits.completed(items, mask, truth[:, None], rows, owner)
             self.completions += int(completes.sum())
-            owner, place = owner[~completes], place[~completes]
-        return owner, place
+            owner, member = owner[~completes], member[~completes]
+        return owner, member
 
     def _fill(
         self, rows: Tensor, items: Tensor, mask: Tensor, truth: Tensor, generator: torch.Generator | None
@@ -190,16 +190,16 @@ class Negatives:
 
         The order of exponential waiting times with rates w is that of draws without replacement with weights w.
         """
-        owner, place = self._candidates(truth[:, 0], items, mask, rows)
-        chance = torch.rand(len(place), generator=generator, dtype=torch.float64)
-        waiting = -torch.log1p(-chance) / self._weights[place]
+        owner, member = self._candidates(truth[:, 0], items, mask, rows)
+        chance = torch.rand(len(member), generator=generator, dtype=torch.float64)
+        waiting = -torch.log1p(-chance) / self._weights[member]
         order = torch.argsort(waiting)
         order = order[torch.argsort(owner[order], stable=True)]  # by owner, then by waiting time
-        owner, place = owner[order], place[order]
+        owner, member = owner[order], member[order]
         rank = torch.arange(len(owner)) - torch.searchsorted(owner, owner)
         chosen = rank < (rows < 0).sum(1)[owner]
         slots = torch.argsort((rows >= 0).long(), dim=1, stable=True)  # the open ones first
-        rows[owner[chosen], slots[owner[chosen], rank[chosen]]] = self._members[place[chosen]]
+        rows[owner[chosen], slots[owner[chosen], rank[chosen]]] = self._members[member[chosen]]
         return rows
 
 
@@ -224,8 +224,8 @@ class _Known:
         sums = self._number[rows] + (context if owner is None else context[owner, 0])
         if not len(self._sums):
             return torch.zeros_like(sums, dtype=torch.bool)
-        place = torch.searchsorted(self._sums, sums).clamp(max=len(self._sums) - 1)
-        return self._sums[place] == sums
+        index = torch.searchsorted(self._sums, sums).clamp(max=len(self._sums) - 1)
+        return self._sums[index] == sums
 
 
 def _popularity(outfits: Outfits, pools: np.ndarray) -> np.ndarray:

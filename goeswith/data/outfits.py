@@ -105,9 +105,9 @@ class Outfits:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, place: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> np.ndarray:
         """Catalogue rows (n,) of one outfit."""
-        return self.items[self.offsets[place] : self.offsets[place + 1]]
+        return self.items[self.offsets[index] : self.offsets[index + 1]]
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -117,24 +117,24 @@ class Outfits:
     @cached_property
     def fingerprint(self) -> str:
         """12 hex digits over the item lists and splits."""
-        told = hashlib.sha256()
+        hasher = hashlib.sha256()
         for part in (self.items, self.offsets, "\x1f".join(self.outfit_ids), "\x1f".join(self.splits)):
-            told.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).tobytes())
-        return told.hexdigest()[:12]
+            hasher.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).tobytes())
+        return hasher.hexdigest()[:12]
 
-    def take(self, places: np.ndarray | Sequence[int]) -> Outfits:
-        """The outfits at `places` (int or bool array), in that order."""
-        places = np.asarray(places)
-        places = np.flatnonzero(places) if places.dtype == bool else places.astype(np.int64)
-        lengths = self.lengths[places]
+    def take(self, indices: np.ndarray | Sequence[int]) -> Outfits:
+        """The outfits at `indices` (int or bool array), in that order."""
+        indices = np.asarray(indices)
+        indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
+        lengths = self.lengths[indices]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return Outfits(
-            items=self.items[np.repeat(self.offsets[:-1][places], lengths) + within],
+            items=self.items[np.repeat(self.offsets[:-1][indices], lengths) + within],
             offsets=offsets,
-            outfit_ids=self.outfit_ids[places],
-            splits=self.splits[places],
-            sources=self.sources[places],
+            outfit_ids=self.outfit_ids[indices],
+            splits=self.splits[indices],
+            sources=self.sources[indices],
         )
 
     def keep(self, usable: np.ndarray) -> tuple[Outfits, dict[str, int]]:
@@ -175,9 +175,9 @@ class Outfits:
     def padded(self) -> tuple[np.ndarray, np.ndarray]:
         """Items (N, n) int64 and mask (N, n) bool, n the longest outfit; padding repeats the first item."""
         width = int(self.lengths.max(initial=0))
-        place = np.arange(width)
-        mask = place[None, :] < self.lengths[:, None]
-        at = self.offsets[:-1, None] + np.where(mask, place[None, :], 0)
+        column = np.arange(width)
+        mask = column[None, :] < self.lengths[:, None]
+        at = self.offsets[:-1, None] + np.where(mask, column[None, :], 0)
         return self.items[at], mask
 
 
@@ -236,7 +236,7 @@ def _split(cells: pl.Series) -> pl.Series:
 
 def _refuse(path: Path, rows: pl.DataFrame, test: pl.Expr, fault: str) -> None:
     """Raise DataError that names the first row for which `test` holds."""
-    found = rows.filter(test)
-    if len(found):
-        first = found.row(0, named=True)
+    faulty = rows.filter(test)
+    if len(faulty):
+        first = faulty.row(0, named=True)
         raise DataError(f"{path}, row {first['row']}: {fault.format(**first)}")

@@ -47,13 +47,13 @@ def distinct_pairs(
 
 def as_outfits(pairs: pl.DataFrame, outfits: Outfits) -> Outfits:
     """Pairs, as of `worn_together`, as outfits of two, [top, bottom], with id, split and source of theirs."""
-    places = pairs["outfit"].to_numpy()
+    owners = pairs["outfit"].to_numpy()
     return Outfits(
         items=pairs.select("top", "bottom").to_numpy().astype(np.int64).ravel(),
         offsets=np.arange(len(pairs) + 1, dtype=np.int64) * 2,
-        outfit_ids=outfits.outfit_ids[places],
-        splits=outfits.splits[places],
-        sources=outfits.sources[places],
+        outfit_ids=outfits.outfit_ids[owners],
+        splits=outfits.splits[owners],
+        sources=outfits.sources[owners],
     )
 
 

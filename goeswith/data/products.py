@@ -33,11 +33,11 @@ def products(items: pl.DataFrame, pictures: Read | None = None) -> np.ndarray:
     have items that stay apart.
     """
     own = pl.concat_str(pl.lit("item\x1f"), pl.col("item_id"))
-    given = pl.lit(None, pl.String)
+    declared = pl.lit(None, pl.String)
     if "product_id" in items.columns:
-        given = pl.concat_str(pl.lit("product\x1f"), pl.col("product_id").cast(pl.String))
-    said = (pl.col("title").str.strip_chars() != "") & given.is_null()
-    key = pl.when(said).then(pl.concat_str(pl.lit("title"), *ALIKE, separator="\x1f", ignore_nulls=True))
+        declared = pl.concat_str(pl.lit("product\x1f"), pl.col("product_id").cast(pl.String))
+    titled = (pl.col("title").str.strip_chars() != "") & declared.is_null()
+    key = pl.when(titled).then(pl.concat_str(pl.lit("title"), *ALIKE, separator="\x1f", ignore_nulls=True))
     keys = items.select(key=key.rank("dense").cast(pl.Int64).fill_null(0) - 1)["key"].to_numpy()
     picture = np.arange(len(items)) if pictures is None else same_pictures(keys, pictures)
     table = items.with_columns(key=pl.Series(keys), picture=pl.Series(picture))
@@ -47,7 +47,7 @@ def products(items: pl.DataFrame, pictures: Read | None = None) -> np.ndarray:
     varied = (pl.col("key") >= 0) & (one_each.over("key") & plain.all().over("key"))
     theirs = pl.when(varied).then(pl.concat_str(pl.lit("key\x1f"), "key"))
     shared = pl.concat_str(pl.lit("picture\x1f"), "picture") if pictures is not None else own
-    named = table.select(product=pl.coalesce(given, theirs, shared))["product"]
+    named = table.select(product=pl.coalesce(declared, theirs, shared))["product"]
     return _numbered(named)
 
 
@@ -72,8 +72,8 @@ def same_pictures(keys: np.ndarray, pictures: Read) -> np.ndarray:
             near = np.einsum("nd,nd->n", values[:-step], values[step:]) >= NEAR
             near &= keys[part[:-step]] == keys[part[step:]]
             edges.append(np.stack([part[:-step][near], part[step:][near]]))
-    one, other = np.concatenate(edges, axis=1)
-    graph = coo_matrix((np.ones(len(one), bool), (one, other)), shape=(len(keys), len(keys)))
+    first, second = np.concatenate(edges, axis=1)
+    graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(len(keys), len(keys)))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 

@@ -127,13 +127,13 @@ class Questions:
         """Items and mask (M, n): the context of each `owner` (M,) with its candidate number `choice` (M,) put in."""
         blank = self.labels[owner] < 0
         lengths = self.context_mask[owner].sum(1) + blank
-        place = np.arange(lengths.max(initial=0))
-        position = np.where(blank, self.positions[owner], len(place))
-        source = place - (place > position[:, None])  # what stands behind the blank moves one place back
+        column = np.arange(lengths.max(initial=0))
+        position = np.where(blank, self.positions[owner], len(column))
+        source = column - (column > position[:, None])  # what stands behind the blank moves one place back
         items = self.context[owner[:, None], np.minimum(source, self.context.shape[1] - 1)]
-        asked = np.flatnonzero(blank)
-        items[asked, position[asked]] = self.candidates[self.candidate_offsets[owner[asked]] + choice[asked]]
-        return items, place < lengths[:, None]
+        rows = np.flatnonzero(blank)
+        items[rows, position[rows]] = self.candidates[self.candidate_offsets[owner[rows]] + choice[rows]]
+        return items, column < lengths[:, None]
 
 
 def write_questions(frame: pl.DataFrame, path: Path, catalogue: Catalogue, outfits: Outfits, **info: str) -> None:
@@ -143,10 +143,10 @@ def write_questions(frame: pl.DataFrame, path: Path, catalogue: Catalogue, outfi
         DataError, CatalogueError: the table is not one of questions over this catalogue; see `Questions.from_frame`.
     """
     questions = Questions.from_frame(frame, catalogue, where=f"the questions for {path.name}")
-    told = {name: "+".join(sorted(set(questions.frame[name]))) for name in ("task", "negatives")}
-    told |= {"catalogue": catalogue.fingerprint, "outfits": outfits.fingerprint, "goeswith": __version__} | info
+    metadata = {name: "+".join(sorted(set(questions.frame[name]))) for name in ("task", "negatives")}
+    metadata |= {"catalogue": catalogue.fingerprint, "outfits": outfits.fingerprint, "goeswith": __version__} | info
     with fresh_file(path) as partial:
-        questions.frame.write_parquet(partial, metadata=dict(sorted(told.items())))
+        questions.frame.write_parquet(partial, metadata=dict(sorted(metadata.items())))
 
 
 def read_questions(path: Path | str, catalogue: Catalogue) -> Questions:

@@ -86,12 +86,12 @@ def assign_splits(
     counts = np.stack([np.bincount(sources[drawn == name], minlength=len(names)) for name in SPLITS], axis=1)
     drawn[chosen] = _deal(groups[chosen], sources[chosen], seed, ratios, counts)
     random = _deal(np.arange(len(outfits)), sources, seed, ratios, np.zeros_like(counts))
-    for place in np.unique(sources).tolist():
-        source, here = str(names[place]), sources == place
+    for code in np.unique(sources).tolist():
+        source, here = str(names[code]), sources == code
         stays = here & (published | ~repeats)
         sizes = np.bincount(groups[stays])
         report["sources"][source or "all"] = {
-            "published": bool(has_split[place]),
+            "published": bool(has_split[code]),
             "splits": {name: int((drawn[stays] == name).sum()) for name in sorted(set(drawn[stays]) - {""})},
             "without_split": int((drawn[stays] == "").sum()),
             "between": int(between[here].sum()),
@@ -109,39 +109,39 @@ def assign_splits(
     return whole.take(published | ~repeats), report
 
 
-def remember(outfits: Outfits, known: Outfits) -> Outfits:
-    """The `known` outfits and those that have a split now, each (source, item set, split) once."""
-    everything = _joined(known, outfits.take(outfits.splits != ""))
-    told = pl.DataFrame(
+def remember(outfits: Outfits, earlier: Outfits) -> Outfits:
+    """The `earlier` outfits and those that have a split now, each (source, item set, split) once."""
+    everything = _joined(earlier, outfits.take(outfits.splits != ""))
+    keys = pl.DataFrame(
         {
             "source": pl.Series(everything.sources.tolist(), dtype=pl.String),
             "set": _item_sets(everything) if len(everything) else np.empty(0, np.int64),
             "split": pl.Series(everything.splits.tolist(), dtype=pl.String),
         }
     )
-    return everything.take(told.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy())
+    return everything.take(keys.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy())
 
 
 def describe(report: dict[str, Any]) -> list[str]:
     """The report of `assign_splits` as lines to read: each source's splits, and what test shares with training."""
     lines = []
-    for source, told in report["sources"].items():
-        counts = ", ".join(f"{told['splits'].get(name, 0):,} {name}" for name in SPLITS)
-        kept = "" if told["repeats_removed"] else " (kept)" if told["repeats"] else ""
+    for source, stats in report["sources"].items():
+        counts = ", ".join(f"{stats['splits'].get(name, 0):,} {name}" for name in SPLITS)
+        kept = "" if stats["repeats_removed"] else " (kept)" if stats["repeats"] else ""
         lines.append(
-            f"{_of(source)}, {'published' if told['published'] else 'drawn'} split: {counts}"
-            + (f", {told['without_split']:,} in none" if told["without_split"] else "")
-            + (f" ({told['between']:,} are near-duplicates of outfits in two splits)" if told.get("between") else "")
-            + f"; exact repeats{' removed' if told['repeats_removed'] else ''}: {told['repeats']:,}{kept}"
+            f"{_of(source)}, {'published' if stats['published'] else 'drawn'} split: {counts}"
+            + (f", {stats['without_split']:,} in none" if stats["without_split"] else "")
+            + (f" ({stats['between']:,} are near-duplicates of outfits in two splits)" if stats.get("between") else "")
+            + f"; exact repeats{' removed' if stats['repeats_removed'] else ''}: {stats['repeats']:,}{kept}"
         )
-        if told.get("moved"):
-            lines.append(f"  outfits that the publisher moved to another split: {told['moved']:,}")
+        if stats.get("moved"):
+            lines.append(f"  outfits that the publisher moved to another split: {stats['moved']:,}")
         for name, words in (
             ("test_overlap", f"test outfits that share {NEAR:.0%} of their items with a training outfit"),
             ("test_items_unseen", "test items that no training outfit has"),
         ):
-            if told[name] is not None:
-                lines.append(f"  {words}: {told[name]:.1%} (split at random: {told[name + '_random']:.1%})")
+            if stats[name] is not None:
+                lines.append(f"  {words}: {stats[name]:.1%} (split at random: {stats[name + '_random']:.1%})")
     return lines
 
 
@@ -150,8 +150,8 @@ def empty_splits(report: dict[str, Any]) -> list[str]:
     return [
         f"{_of(source)}: none in split {' or '.join(lacks)} (training needs train and valid, questions need test); "
         "import more outfits, or name their splits"
-        for source, told in report["sources"].items()
-        if (lacks := [name for name in SPLITS if not told["splits"].get(name)])
+        for source, stats in report["sources"].items()
+        if (lacks := [name for name in SPLITS if not stats["splits"].get(name)])
     ]
 
 
@@ -171,14 +171,14 @@ def contained_pairs(outfits: Outfits) -> tuple[np.ndarray, np.ndarray]:
     sizes = np.diff(has.indptr)
     meetings = np.cumsum(has @ np.asarray(has.sum(0)).ravel())  # outfits met by each outfit's items, up to it
     bounds = np.searchsorted(meetings, np.arange(0, meetings[-1] if len(meetings) else 0, PRODUCTS), side="right")
-    found: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    pairs: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     items = has.T.tocsr()
     for start, stop in pairwise([*bounds, len(outfits)]):
         shared = (has[start:stop] @ items).tocoo()
         first, second = shared.row.astype(np.int64) + start, shared.col.astype(np.int64)
         near = (shared.data >= NEAR * sizes[first] - 1e-9) & (first != second)
-        found.append((first[near], second[near]))
-    return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
+        pairs.append((first[near], second[near]))
+    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
 
 
 def _item_sets(outfits: Outfits) -> np.ndarray:
@@ -208,8 +208,8 @@ def _joined(first: Outfits, second: Outfits) -> Outfits:
 def _held(keys: np.ndarray, splits: np.ndarray) -> np.ndarray:
     """(N, 3) bool: which of `SPLITS` the outfits of the same key (N,) are in, "" being none."""
     held = np.zeros((int(keys.max()) + 1, len(SPLITS)), bool)
-    for place, split in enumerate(SPLITS):
-        held[keys[np.flatnonzero(splits == split)], place] = True
+    for column, split in enumerate(SPLITS):
+        held[keys[np.flatnonzero(splits == split)], column] = True
     return held[keys]
 
 
@@ -220,9 +220,9 @@ def _take_over(
 
     had, near: (N, 3) bool, the splits that the outfit itself and its group are known in. stays: (N,) bool.
     """
-    given = _held(np.arange(len(splits)), splits)
-    moved = had.any(1) & given.any(1) & ~(had & given).any(1)
-    bare = stays & ~given.any(1)
+    current = _held(np.arange(len(splits)), splits)
+    moved = had.any(1) & current.any(1) & ~(had & current).any(1)
+    bare = stays & ~current.any(1)
     held = np.where(had.any(1, keepdims=True), had, near).astype(np.int64)
     count = held.sum(1)
     return np.where(bare & (count == 1), NAMES[held.argmax(1)], splits), bare & (count > 1), moved

@@ -45,7 +45,9 @@ class Updated:
             return []
         if self.unchanged:
             return ["nothing has changed; the folder was left as it is"]
-        counts = [", ".join(f"{count:,} {word}" for word, count in told.items()) for told in (self.items, self.outfits)]
+        counts = [
+            ", ".join(f"{count:,} {word}" for word, count in changes.items()) for changes in (self.items, self.outfits)
+        ]
         return [f"items: {counts[0]}; {self.pictures:,} pictures changed", f"outfits: {counts[1]}", *self.again]
 
 
@@ -95,18 +97,18 @@ def update(
         ConfigError, DataError, CatalogueError: as the message says; the folder is as it was.
         ModelError: another process is updating it.
     """
-    given, dest = Path(dest), Path(dest).resolve()  # a link stays a link
+    path, dest = Path(dest), Path(dest).resolve()  # a link stays a link
     work = dest.with_name(f".{dest.name}.updating")
-    with sole(work, f"another process is updating {given} in", "choose another DEST"):
+    with sole(work, f"another process is updating {path} in", "choose another DEST"):
         try:
             _restore(work, dest)
-            expect_updatable(given, layout=layout, seed=seed)
+            expect_updatable(path, layout=layout, seed=seed)
             if not dest.exists():
-                return Updated(create(imported, given, layout=layout, name=name, seed=seed or 0), new=True)
-            return _update(imported, given, dest, work / "data", layout, name)
+                return Updated(create(imported, path, layout=layout, name=name, seed=seed or 0), new=True)
+            return _update(imported, path, dest, work / "data", layout, name)
         except OSError as error:
             raise DataError(
-                f"cannot update {given} ({error.strerror or error}: {error.filename or work}); "
+                f"cannot update {path} ({error.strerror or error}: {error.filename or work}); "
                 "free some space, or import into another folder"
             ) from None
         finally:
@@ -120,9 +122,9 @@ def _restore(work: Path, dest: Path) -> None:
         os.rename(work / "old", dest)
 
 
-def _update(imported: Imported, given: Path, dest: Path, fresh: Path, layout: str, name: str | None) -> Updated:
+def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str, name: str | None) -> Updated:
     old = Dataset(dest)
-    _expect_all(imported, old, given)
+    _expect_all(imported, old, path)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     images, pictures = _pictures(imported.images, old)
@@ -132,31 +134,31 @@ def _update(imported: Imported, given: Path, dest: Path, fresh: Path, layout: st
         layout=layout,
         name=name or old.name,
         seed=int(old.info.get("seed", 0)),
-        known=_known(old),
+        known=_known_outfits(old),
     )
     new = Dataset(fresh)
     redrawn = new.info["checksums"]["images"] != old.info.get("checksums", {}).get("images")
     if not redrawn and _same(old, new):
-        return Updated(Dataset(given), unchanged=True)
-    again = carry(old, new, given, features_stay=not redrawn and _alike(old, new))
+        return Updated(Dataset(path), unchanged=True)
+    again = carry(old, new, path, features_stay=not redrawn and _alike(old, new))
     items, outfits = _items(old, new), _outfits(old, new)
     put_in_place(fresh, dest)
-    return Updated(Dataset(given), items=items, outfits=outfits, pictures=pictures, again=again)
+    return Updated(Dataset(path), items=items, outfits=outfits, pictures=pictures, again=again)
 
 
-def _expect_all(imported: Imported, old: Dataset, given: Path) -> None:
+def _expect_all(imported: Imported, old: Dataset, path: Path) -> None:
     """Stop where all outfits or all pictures are gone: a night's export that broke looks just so."""
     before = {"outfits": len(old.outfits), "pictures": old.catalogue.items["image"].count()}
     now = {"outfits": len(imported.outfits), "pictures": len(imported.images)}
     for what, count in before.items():
         if count and not now[what]:
             raise DataError(
-                f"{given} has {count:,} {what} and {imported.source} has none; include them again, or import the rest "
+                f"{path} has {count:,} {what} and {imported.source} has none; include them again, or import the rest "
                 "into another folder"
             )
 
 
-def _known(old: Dataset) -> pl.DataFrame:
+def _known_outfits(old: Dataset) -> pl.DataFrame:
     """Source, item_ids and split of every outfit that ever had a split."""
     path = old.path / "known.parquet"
     now = old.outfits.to_frame(old.catalogue).select(*KNOWN).filter(pl.col("split") != "")
@@ -164,19 +166,19 @@ def _known(old: Dataset) -> pl.DataFrame:
         if path.name in old.info.get("checksums", {}):
             raise DataError(f"{path} is missing, and it records which outfits were in training; restore the file")
         return now
-    known = read_table(path)
+    table = read_table(path)
     fault = ""
-    if missing := [column for column in KNOWN if column not in known.columns]:
+    if missing := [column for column in KNOWN if column not in table.columns]:
         fault = f"has no column {missing[0]!r}"
-    elif known["item_ids"].dtype != pl.List(pl.String):
+    elif table["item_ids"].dtype != pl.List(pl.String):
         fault = "has no lists of item ids"
-    elif not known["item_ids"].list.len().fill_null(0).ge(2).all():
+    elif not table["item_ids"].list.len().fill_null(0).ge(2).all():
         fault = "has an outfit of fewer than two items"
-    elif len(odd := known.filter(~pl.col("split").is_in(SPLITS).fill_null(False))):
-        fault = f"has the split {odd['split'][0]!r}"
+    elif len(invalid := table.filter(~pl.col("split").is_in(SPLITS).fill_null(False))):
+        fault = f"has the split {invalid['split'][0]!r}"
     if fault:
         raise DataError(f"{path} {fault}; restore the file")
-    return pl.concat([known.select(pl.col(column).cast(dtype) for column, dtype in KNOWN.items()), now])
+    return pl.concat([table.select(pl.col(column).cast(dtype) for column, dtype in KNOWN.items()), now])
 
 
 def _pictures(images: dict[str, Path], old: Dataset) -> tuple[dict[str, Path], int]:
@@ -202,12 +204,12 @@ def _pictures(images: dict[str, Path], old: Dataset) -> tuple[dict[str, Path], i
 
 def _same(old: Dataset, new: Dataset) -> bool:
     """Whether the new folder says nothing that the old one does not."""
-    tables, told = [], []
+    tables, descriptions = [], []
     for data in (old, new):
-        asked = sorted((data.path / "questions").glob("official-*.parquet"))
-        tables.append([data.catalogue.items, data.outfits.to_frame(data.catalogue), *map(read_table, asked)])
-        told.append([data.info.get("name"), data.info.get("licence"), *(path.name for path in asked)])
-    return told[0] == told[1] and all(before.equals(now) for before, now in zip(*tables, strict=True))
+        files = sorted((data.path / "questions").glob("official-*.parquet"))
+        tables.append([data.catalogue.items, data.outfits.to_frame(data.catalogue), *map(read_table, files)])
+        descriptions.append([data.info.get("name"), data.info.get("licence"), *(path.name for path in files)])
+    return descriptions[0] == descriptions[1] and all(before.equals(now) for before, now in zip(*tables, strict=True))
 
 
 def _alike(old: Dataset, new: Dataset) -> bool:

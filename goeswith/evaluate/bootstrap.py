@@ -23,8 +23,8 @@ def mean(values: np.ndarray, outfits: np.ndarray, weights: np.ndarray | None = N
 
     weights: (Q,) ≥ 0, how much each value counts in its outfit; 1 by default.
     """
-    told = ~np.isnan(values) * (1.0 if weights is None else weights)
-    sums = np.stack([np.bincount(outfits, np.nan_to_num(values) * told), np.bincount(outfits, told)], axis=1)  # (C, 2)
+    mass = ~np.isnan(values) * (1.0 if weights is None else weights)
+    sums = np.stack([np.bincount(outfits, np.nan_to_num(values) * mass), np.bincount(outfits, mass)], axis=1)  # (C, 2)
     return lambda weights: _ratio(*(weights @ sums).T)
 
 
@@ -39,15 +39,15 @@ def pooled_auc(scores: np.ndarray, good: np.ndarray, outfits: np.ndarray) -> Sta
     below, reached = (np.searchsorted(scores[negative], scores[positive], side) for side in ("left", "right"))
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        found = []
+        ratios = []
         for block in np.array_split(weights, -(-len(weights) * len(order) // _BLOCK)):
             mass = np.ascontiguousarray(block.T)  # (C, R): whole rows are gathered
             heavy = mass[outfits[positive]]  # (P, R)
             beaten = np.zeros((len(negative) + 1, len(block)))  # weight of the lowest 0, 1, 2, ... negatives
             np.cumsum(mass[outfits[negative]], axis=0, out=beaten[1:])
             won = (heavy * (beaten[below] + beaten[reached])).sum(axis=0) / 2
-            found.append(_ratio(won, heavy.sum(axis=0) * beaten[-1]))
-        return np.concatenate(found)
+            ratios.append(_ratio(won, heavy.sum(axis=0) * beaten[-1]))
+        return np.concatenate(ratios)
 
     return statistic
 
@@ -85,8 +85,8 @@ def _draws(outfits: int, seed: int, draws: int) -> Iterator[np.ndarray]:
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, NaN where there is nothing to divide by."""
-    found: np.ndarray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-    return found
+    ratio: np.ndarray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return ratio
 
 
 class Paired(NamedTuple):

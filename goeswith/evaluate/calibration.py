@@ -19,13 +19,13 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
+from goeswith import schemas
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError
 from goeswith.train.loop import corruptions
@@ -92,24 +92,25 @@ class Scale:
         Percentiles are against the outfits of every part but train: a model gives the outfits that it learned from
         higher scores than any new one.
         """
-        known = held(scorer, dataset, "train", other=True)
+        training = held(scorer, dataset, "train", other=True)
         valid = held(scorer, dataset, "valid")
-        found = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
-        served = len(np.unique(found.outfits)) if found else 0
-        if found is None or served < LEAST:
+        drawn = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
+        served = len(np.unique(drawn.outfits)) if drawn else 0
+        if drawn is None or served < LEAST:
             whole = int((dataset.outfits.splits == "valid").sum())
-            silent = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
+            unscored = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
             log.warning(
                 "%s: %d of %d validation outfits can be used (%d have fewer than two items with "
                 "features, %d have no score, %d cannot be corrupted by %s negatives); %d are needed to calibrate "
                 "scores, so there is no probability and no percentile",
-                dataset.path, served, whole, whole - len(valid), silent, len(valid) - silent - served, negatives, LEAST,
+                dataset.path, served, whole, whole - len(valid), unscored,
+                len(valid) - unscored - served, negatives, LEAST,
             )  # fmt: skip
             return None
         means, spreads = _by_size(scorer, valid, seed)
-        slope, intercept = _platt(_standard(found.scores, found.sizes, means, spreads), found.good)
-        own = np.asarray(scorer.score(*known.padded()), dtype=np.float64)
-        own = _standard(own, known.lengths, means, spreads)
+        slope, intercept = _platt(_standard(drawn.scores, drawn.sizes, means, spreads), drawn.good)
+        own = np.asarray(scorer.score(*training.padded()), dtype=np.float64)
+        own = _standard(own, training.lengths, means, spreads)
         quantiles = np.quantile(own[~np.isnan(own)], np.linspace(0, 1, QUANTILES))
         return cls(
             means=tuple(means.tolist()),
@@ -119,7 +120,7 @@ class Scale:
             quantiles=tuple(quantiles.tolist()),
             outfits=served,
             negatives=negatives,
-            auc=found.auc,
+            auc=drawn.auc,
         )
 
     def probability(self, scores: np.ndarray, sizes: np.ndarray | int) -> np.ndarray:
@@ -144,22 +145,20 @@ class Scale:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Scale:
+    def from_json(cls, text: str | bytes) -> Scale:
         """The scale that `to_json` wrote.
 
         Raises:
             DataError: the text is another.
         """
-        try:
-            given: Mapping[str, Any] = {"auc": math.nan, **json.loads(text)}  # version 0.1.0 did not measure it
-            values = {field.name: given[field.name] for field in fields(cls)}
-            values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
-            values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
-            if not len(values["means"]) == len(values["spreads"]) > 0 < len(values["quantiles"]):
-                raise ValueError("its lists do not fit each other")
-            return cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is not a valid calibration ({error}); build the index again") from None
+        data = schemas.parse(text, schemas.ScaleFile, "the calibration (scale.json)", "build the index again")
+        data = {"auc": math.nan, **data}  # version 0.1.0 did not measure it
+        values = {field.name: data[field.name] for field in fields(cls)}
+        values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
+        values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
+        if len(values["means"]) != len(values["spreads"]):
+            raise DataError("the calibration (scale.json) has lists that do not fit each other; build the index again")
+        return cls(**values)
 
 
 def cases(
@@ -180,11 +179,11 @@ def cases(
     items, mask, wrong = corruptions(items, mask, drawn, repeats, chance)
     true = np.asarray(scorer.score(items.numpy(), mask.numpy()), np.float64)
     false = np.asarray(scorer.score(wrong.flatten(0, 1).numpy(), mask.repeat_interleave(repeats, 0).numpy()))
-    told = ~np.isnan(true) & ~np.isnan(false.reshape(-1, repeats)).any(axis=1)
-    each = np.repeat(told, repeats)
+    scored = ~np.isnan(true) & ~np.isnan(false.reshape(-1, repeats)).any(axis=1)
+    each = np.repeat(scored, repeats)
     scores = np.concatenate([np.repeat(true, repeats)[each], false[each]])
-    sizes = np.repeat(mask.sum(dim=1).numpy()[told], repeats)
-    owners = np.repeat(np.arange(told.sum()), repeats)
+    sizes = np.repeat(mask.sum(dim=1).numpy()[scored], repeats)
+    owners = np.repeat(np.arange(scored.sum()), repeats)
     return Cases(scores, np.tile(sizes, 2), np.arange(len(scores)) < len(owners), np.tile(owners, 2))
 
 
@@ -207,12 +206,12 @@ def _by_size(scorer: Scorer, outfits: Outfits, seed: int) -> tuple[np.ndarray, n
     """
     items, mask = outfits.padded()
     scores = np.asarray(scorer.score(items, mask), np.float64)
-    told = ~np.isnan(scores)
-    sizes = np.arange(2, int(outfits.lengths[told].max()) + 1)
-    means = _line(outfits.lengths[told], scores[told], sizes)
-    off = np.abs(scores[told] - means[outfits.lengths[told] - 2])
-    spreads = np.maximum(_line(outfits.lengths[told], off, sizes), off.mean() / 3)
-    spreads *= np.sqrt(np.mean((off / np.maximum(spreads[outfits.lengths[told] - 2], 1e-12)) ** 2))
+    scored = ~np.isnan(scores)
+    sizes = np.arange(2, int(outfits.lengths[scored].max()) + 1)
+    means = _line(outfits.lengths[scored], scores[scored], sizes)
+    off = np.abs(scores[scored] - means[outfits.lengths[scored] - 2])
+    spreads = np.maximum(_line(outfits.lengths[scored], off, sizes), off.mean() / 3)
+    spreads *= np.sqrt(np.mean((off / np.maximum(spreads[outfits.lengths[scored] - 2], 1e-12)) ** 2))
     usual = max(int(np.quantile(outfits.lengths, _RARE)), 2)
     lot = np.where(mask, np.random.default_rng(seed).random(mask.shape), np.inf)
     mixed = np.take_along_axis(items, lot.argsort(axis=1), axis=1)  # the real ones first, in any order
@@ -234,8 +233,8 @@ def _line(sizes: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarr
 
 
 def _standard(scores: np.ndarray, sizes: np.ndarray | int, means: np.ndarray, spreads: np.ndarray) -> np.ndarray:
-    place = np.clip(np.asarray(sizes) - 2, 0, len(means) - 1)
-    standard: np.ndarray = np.round((scores - means[place]) / spreads[place], 6)  # equal scores stay equal
+    index = np.clip(np.asarray(sizes) - 2, 0, len(means) - 1)
+    standard: np.ndarray = np.round((scores - means[index]) / spreads[index], 6)  # equal scores stay equal
     return standard
 
 

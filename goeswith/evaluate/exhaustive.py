@@ -46,7 +46,7 @@ class Places:
 
     outfits: Outfits
     owner: np.ndarray
-    place: np.ndarray
+    position: np.ndarray
     shares: np.ndarray
     at: np.ndarray
     rows: np.ndarray
@@ -55,10 +55,10 @@ class Places:
     @cached_property
     def digest(self) -> str:
         """12 hex digits over what is asked."""
-        told = hashlib.sha256(self.outfits.fingerprint.encode())
-        for part in (self.owner, self.place, self.at, self.rows, self.weights):
-            told.update(np.ascontiguousarray(part).tobytes())
-        return told.hexdigest()[:12]
+        hasher = hashlib.sha256(self.outfits.fingerprint.encode())
+        for part in (self.owner, self.position, self.at, self.rows, self.weights):
+            hasher.update(np.ascontiguousarray(part).tobytes())
+        return hasher.hexdigest()[:12]
 
     @property
     def most_candidates(self) -> int:
@@ -70,7 +70,7 @@ def list_places(
     catalogue: Catalogue,
     outfits: Outfits,
     usable: np.ndarray,
-    known: Sequence[Outfits] = (),
+    known_outfits: Sequence[Outfits] = (),
     *,
     most: int = CANDIDATES,
     budget: int = BUDGET,
@@ -82,25 +82,25 @@ def list_places(
         usable: (U,) bool, items that may be asked about. known: outfits that no candidate may complete.
     """
     outfits, _ = outfits.keep(usable)
-    drawer = Negatives(catalogue, outfits, "matched", usable, known)
+    drawer = Negatives(catalogue, outfits, "matched", usable, known_outfits)
     random = np.random.default_rng(seed)
     outfits = outfits.take(random.permutation(len(outfits)))
     items, mask = (torch.from_numpy(part) for part in outfits.padded())
-    owner, place = (part.numpy() for part in drawer.blanks(items, mask, 1).nonzero(as_tuple=True))
-    found: list[tuple[np.ndarray, ...]] = []
+    owner, position = (part.numpy() for part in drawer.blanks(items, mask, 1).nonzero(as_tuple=True))
+    parts: list[tuple[np.ndarray, ...]] = []
     total = 0
     for start in range(0, len(owner), _PLACES):
-        own, spot = owner[start : start + _PLACES], torch.from_numpy(place[start : start + _PLACES])
+        own, spot = owner[start : start + _PLACES], torch.from_numpy(position[start : start + _PLACES])
         at, rows = (part.numpy() for part in drawer.everything(items[own], mask[own], spot))
         weights = drawer.weights[rows]
         whole = drawer.pool_weights[items[own, spot].numpy()]
         share = np.bincount(at, weights, minlength=len(own)) / whole
         at, rows, weights = _drawn(at, rows, weights, most, random)
-        found.append((own, spot.numpy(), share, at + start, rows, weights))
+        parts.append((own, spot.numpy(), share, at + start, rows, weights))
         total += len(at)
         if total > budget:
             break
-    return _within(outfits, [np.concatenate(part) for part in zip(*found, strict=True)], budget)
+    return _within(outfits, [np.concatenate(part) for part in zip(*parts, strict=True)], budget)
 
 
 def _drawn(
@@ -126,13 +126,13 @@ def _drawn(
 
 def _within(outfits: Outfits, parts: list[np.ndarray], budget: int) -> Places:
     """The first places whose outfits are whole and whose candidates are at most `budget` (the first outfit always)."""
-    owner, place, share, at, rows, weights = parts
+    owner, position, share, at, rows, weights = parts
     used = np.cumsum(np.bincount(owner[at], minlength=len(outfits)))
     kept = max(1, int((used <= budget).sum()))
     last = int(np.searchsorted(owner, kept))
     end = int(np.searchsorted(at, last))
     return Places(
-        outfits.take(np.arange(kept)), owner[:last], place[:last], share[:last], at[:end], rows[:end], weights[:end]
+        outfits.take(np.arange(kept)), owner[:last], position[:last], share[:last], at[:end], rows[:end], weights[:end]
     )
 
 
@@ -143,25 +143,25 @@ def exhaustive_auc(scorer: Scorer, places: Places) -> tuple[np.ndarray, np.ndarr
     """
     truth, wrong = _choose(scorer, places) if isinstance(scorer, Chooser) else _score(scorer, places)
     won = np.where(np.isnan(truth) | np.isnan(wrong), 0.0, (truth > wrong) + (truth == wrong) / 2)
-    count, asked = len(places.outfits), len(places.owner)
-    mass = np.bincount(places.at, places.weights, asked)
-    auc = np.divide(np.bincount(places.at, places.weights * won, asked), mass, out=np.zeros(asked), where=mass > 0)
+    count, total = len(places.outfits), len(places.owner)
+    mass = np.bincount(places.at, places.weights, total)
+    auc = np.divide(np.bincount(places.at, places.weights * won, total), mass, out=np.zeros(total), where=mass > 0)
     spots = np.maximum(np.bincount(places.owner, minlength=count), 1)
     weight = np.bincount(places.owner, places.shares, count) / spots
     value = np.bincount(places.owner, places.shares * auc, count) / spots
-    silent = np.bincount(places.owner[places.at], np.isnan(truth) | np.isnan(wrong), count) > 0
-    return np.divide(value, weight, out=np.full(count, np.nan), where=weight > 0), weight, ~silent
+    unscored = np.bincount(places.owner[places.at], np.isnan(truth) | np.isnan(wrong), count) > 0
+    return np.divide(value, weight, out=np.full(count, np.nan), where=weight > 0), weight, ~unscored
 
 
 def _score(scorer: Scorer, places: Places) -> tuple[np.ndarray, np.ndarray]:
     """Scores (F,) of the outfits as worn and (F,) with each candidate."""
     items, mask = places.outfits.padded()
     whole = np.concatenate([scorer.score(items[at], mask[at]) for at in _blocks(len(items))])
-    owner, place = places.owner[places.at], places.place[places.at]
+    owner, position = places.owner[places.at], places.position[places.at]
     wrong = np.empty(len(owner))
     for at in _blocks(len(owner)):
         changed = items[owner[at]]
-        np.put_along_axis(changed, place[at, None], places.rows[at, None], axis=1)
+        np.put_along_axis(changed, position[at, None], places.rows[at, None], axis=1)
         wrong[at] = scorer.score(changed, mask[owner[at]])
     return whole[owner], wrong
 
@@ -174,16 +174,16 @@ def _choose(scorer: Chooser, places: Places) -> tuple[np.ndarray, np.ndarray]:
     column = np.arange(items.shape[1] - 1)
     truth, wrong = np.empty(len(places.at)), np.empty(len(places.at))
     for at in _blocks(len(places.owner), max(1, _BLOCK // (width + 1))):
-        owner, place = places.owner[at], places.place[at]
-        source = column + (column >= place[:, None])
-        worn = np.take_along_axis(items[owner], place[:, None], axis=1)
-        there = np.arange(width) < counts[at, None]
-        flat = np.where(there, starts[at, None] + np.arange(width), 0)
-        offered = np.concatenate([worn, np.where(there, places.rows[flat], worn)], axis=1)
+        owner, position = places.owner[at], places.position[at]
+        source = column + (column >= position[:, None])
+        worn = np.take_along_axis(items[owner], position[:, None], axis=1)
+        filled = np.arange(width) < counts[at, None]
+        flat = np.where(filled, starts[at, None] + np.arange(width), 0)
+        offered = np.concatenate([worn, np.where(filled, places.rows[flat], worn)], axis=1)
         context, real = (np.take_along_axis(part[owner], source, axis=1) for part in (items, mask))
         scores = scorer.choose(context, real, offered)
-        truth[flat[there]] = np.repeat(scores[:, 0], counts[at])
-        wrong[flat[there]] = scores[:, 1:][there]
+        truth[flat[filled]] = np.repeat(scores[:, 0], counts[at])
+        wrong[flat[filled]] = scores[:, 1:][filled]
     return truth, wrong
 
 

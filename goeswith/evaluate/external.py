@@ -39,7 +39,7 @@ class Outside:
 
 
 def read_answers(
-    path: Path | str, asked: Sequence[Questions], *, name: str | None = None, allow_incomplete: bool = False
+    path: Path | str, question_sets: Sequence[Questions], *, name: str | None = None, allow_incomplete: bool = False
 ) -> Outside:
     """Read a file of scores and put each to the question and candidate that it is of.
 
@@ -55,44 +55,46 @@ def read_answers(
             that is not allowed; or a question id is in two of the question files.
     """
     path = Path(path)
-    given, key = _given(path)
-    slots = _slots(asked, key)
-    if key not in given.columns:
+    table, key = _read_table(path)
+    slots = _slots(question_sets, key)
+    if key not in table.columns:
         if slots[key].count():
             raise DataError(
                 f"{path} does not say which candidate a score is of; add a column 'candidate' (item id) or 'place' "
                 f"(0 is the first), for question {slots.filter(pl.col(key).is_not_null())['question_id'][0]!r} has some"
             )
-        given = given.with_columns(pl.lit(None, KEYS[key]).alias(key))
+        table = table.with_columns(pl.lit(None, KEYS[key]).alias(key))
     if key == "candidate":  # ids that passed through floats, unless they are so
-        plain = ids(given[key])
-        given = given.with_columns(
+        plain = ids(table[key])
+        table = table.with_columns(
             pl.when(pl.col(key).is_in(slots[key].unique().implode())).then(key).otherwise(plain).alias(key)
         )
-    _refuse_twice(path, given, key)
+    _refuse_twice(path, table, key)
     both = ["question_id", key]
-    found = slots.join(given, on=both, how="left", nulls_equal=True, maintain_order="left")
-    finite = found["score"].is_finite().fill_null(False)
-    stray = given.join(slots, on=both, how="anti", nulls_equal=True, maintain_order="left")
+    joined = slots.join(table, on=both, how="left", nulls_equal=True, maintain_order="left")
+    finite = joined["score"].is_finite().fill_null(False)
+    stray = table.join(slots, on=both, how="anti", nulls_equal=True, maintain_order="left")
     unasked = ~stray["question_id"].is_in(slots["question_id"].unique().to_list()).fill_null(False)
     faults = {
-        "missing": found.filter(pl.col("row").is_null()),
-        "not finite": found.filter(pl.col("row").is_not_null() & ~finite),
+        "missing": joined.filter(pl.col("row").is_null()),
+        "not finite": joined.filter(pl.col("row").is_not_null() & ~finite),
         "unknown questions": stray.filter(unasked),
         "unknown candidates": stray.filter(~unasked),
     }
     if not finite.any():
-        raise DataError(f"{path} answers none of the {_questions(asked)}; name the files it is about with --questions")
+        raise DataError(
+            f"{path} answers none of the {_questions(question_sets)}; name the files it is about with --questions"
+        )
     if any(map(len, faults.values())) and not allow_incomplete:
         raise DataError(_incomplete(path, faults, key, len(slots)))
-    scores = np.where(finite, found["score"].fill_null(np.nan), np.nan)
-    ends = np.cumsum([questions.score_offsets[-1] for questions in asked])
+    scores = np.where(finite, joined["score"].fill_null(np.nan), np.nan)
+    ends = np.cumsum([questions.score_offsets[-1] for questions in question_sets])
     name = name or path.stem
-    answers = [Answers(name, *one) for one in zip(asked, np.split(scores, ends[:-1]), strict=True)]
+    answers = [Answers(name, *part) for part in zip(question_sets, np.split(scores, ends[:-1]), strict=True)]
     return Outside(path, name, answers, {fault: len(rows) for fault, rows in faults.items()})
 
 
-def _given(path: Path) -> tuple[pl.DataFrame, str]:
+def _read_table(path: Path) -> tuple[pl.DataFrame, str]:
     """The rows of a file: row (counted from 1), question_id, score, and the key where there is one; and its name."""
     sheet = read_sheet(path)
     table = sheet.table
@@ -125,20 +127,22 @@ def _parsed(path: Path, column: pl.Series, kind: pl.DataType, rows: pl.Series) -
         cast = plain.fill_null(numbers(column, grouped=False)).alias(column.name)
     else:
         cast = whole_numbers(column).alias(column.name)
-    odd = is_odd(column, cast).arg_true()
-    if len(odd):
+    invalid = is_odd(column, cast).arg_true()
+    if len(invalid):
         what = "a number" if kind.is_float() else "a whole number"
-        raise DataError(f"{path}, row {rows[odd[0]]}: {column.name} = {column[odd[0]]!r} is not {what}; fix the row")
+        raise DataError(
+            f"{path}, row {rows[invalid[0]]}: {column.name} = {column[invalid[0]]!r} is not {what}; fix the row"
+        )
     return cast
 
 
-def _slots(asked: Sequence[Questions], key: str) -> pl.DataFrame:
+def _slots(question_sets: Sequence[Questions], key: str) -> pl.DataFrame:
     """One row a score of all the question files, in the order of `Questions.score_offsets`: question_id and key.
 
     Raises:
         DataError: a question id stands in two files, so that a score could be of either.
     """
-    ids = pl.concat([questions.frame["question_id"] for questions in asked])
+    ids = pl.concat([questions.frame["question_id"] for questions in question_sets])
     twice = ids.filter(ids.is_duplicated())
     if len(twice):
         raise DataError(
@@ -147,16 +151,16 @@ def _slots(asked: Sequence[Questions], key: str) -> pl.DataFrame:
     offered = pl.col("candidates") if key == "candidate" else pl.int_ranges(pl.col("candidates").list.len())
     alone = pl.lit([None], pl.List(KEYS[key]))  # a labelled outfit has one score, of no candidate
     chosen = pl.when(pl.col("label").is_null()).then(offered.cast(pl.List(KEYS[key]))).otherwise(alone).alias(key)
-    return pl.concat([questions.frame.select("question_id", chosen) for questions in asked]).explode(key)
+    return pl.concat([questions.frame.select("question_id", chosen) for questions in question_sets]).explode(key)
 
 
-def _refuse_twice(path: Path, given: pl.DataFrame, key: str) -> None:
-    again = given.filter(~pl.struct("question_id", key).is_first_distinct())
+def _refuse_twice(path: Path, table: pl.DataFrame, key: str) -> None:
+    again = table.filter(~pl.struct("question_id", key).is_first_distinct())
     if len(again):
         row = again.row(0, named=True)
         same = pl.col("question_id").eq_missing(row["question_id"]) & pl.col(key).eq_missing(row[key])
         raise DataError(
-            f"{path}, row {row['row']}: {_named(row, key)} has a score in row {given.filter(same)['row'][0]} already; "
+            f"{path}, row {row['row']}: {_named(row, key)} has a score in row {table.filter(same)['row'][0]} already; "
             f"keep one of them (there are {len(again)} such rows)"
         )
 
@@ -170,9 +174,9 @@ def _incomplete(path: Path, faults: dict[str, pl.DataFrame], key: str, total: in
         "unknown candidates": "row(s) of candidates that their question does not offer",
     }
     first = {fault: rows.row(0, named=True) for fault, rows in faults.items() if len(rows)}
-    told = [f"{len(faults[fault])} {words[fault]} ({_case(row, key)})" for fault, row in first.items()]
+    problems = [f"{len(faults[fault])} {words[fault]} ({_case(row, key)})" for fault, row in first.items()]
     return (
-        f"{path} does not fit the questions: it has {', '.join(told)}; fix it, name the question "
+        f"{path} does not fit the questions: it has {', '.join(problems)}; fix it, name the question "
         "files it is about with --questions, or use --allow-incomplete: missing scores then count "
         "as wrong and other rows are ignored"
     )
@@ -188,8 +192,8 @@ def _named(row: dict[str, object], key: str) -> str:
     return f"question {row['question_id']!r}{candidate}"
 
 
-def _questions(asked: Sequence[Questions]) -> str:
+def _questions(question_sets: Sequence[Questions]) -> str:
     """How many questions there are, and of which file the first are."""
-    files = [str(questions.path) for questions in asked if questions.path]
+    files = [str(questions.path) for questions in question_sets if questions.path]
     more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
-    return f"{sum(map(len, asked))} questions{f' of {files[0]}{more}' if files else ''}"
+    return f"{sum(map(len, question_sets))} questions{f' of {files[0]}{more}' if files else ''}"

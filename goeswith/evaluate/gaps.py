@@ -47,7 +47,7 @@ class Gaps:
 
     items: np.ndarray
     mask: np.ndarray
-    place: np.ndarray
+    position: np.ndarray
     worn: np.ndarray
     pools: np.ndarray
     outfit_ids: np.ndarray
@@ -58,15 +58,15 @@ class Gaps:
     @property
     def truth(self) -> np.ndarray:
         """(G,) int64 row of the item that was worn at the place."""
-        return np.take_along_axis(self.items, self.place[:, None], axis=1)[:, 0]
+        return np.take_along_axis(self.items, self.position[:, None], axis=1)[:, 0]
 
     @cached_property
     def digest(self) -> str:
         """12 hex digits over what is asked and who competes."""
-        told = hashlib.sha256()
-        for part in (self.items, self.mask, self.place, self.worn, self.pools):
-            told.update(np.ascontiguousarray(part).tobytes())
-        return told.hexdigest()[:12]
+        hasher = hashlib.sha256()
+        for part in (self.items, self.mask, self.position, self.worn, self.pools):
+            hasher.update(np.ascontiguousarray(part).tobytes())
+        return hasher.hexdigest()[:12]
 
     @cached_property
     def most_candidates(self) -> int:
@@ -75,14 +75,14 @@ class Gaps:
 
     def context(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Items and mask (g, n − 1) of some outfits (g,) without the asked place."""
-        places = np.arange(self.items.shape[1] - 1)
-        source = places + (places >= self.place[at, None])
+        columns = np.arange(self.items.shape[1] - 1)
+        source = columns + (columns >= self.position[at, None])
         return np.take_along_axis(self.items[at], source, 1), np.take_along_axis(self.mask[at], source, 1)
 
     def completed(self, at: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Items and mask (F, n) of outfits (F,) with the items `rows` (F,) at their asked places."""
         items = self.items[at]
-        np.put_along_axis(items, self.place[at, None], rows[:, None], axis=1)
+        np.put_along_axis(items, self.position[at, None], rows[:, None], axis=1)
         return items, self.mask[at]
 
 
@@ -125,23 +125,23 @@ def draw_gaps(
     """
     outfits, _ = outfits.keep(pools >= 0)
     items, mask = outfits.padded()
-    owner, place = mask.nonzero()
-    same = (pools[items[owner]] == pools[items[owner, place]][:, None]) & mask[owner]
-    sizes = np.bincount(pools[pools >= 0], minlength=1)[pools[items[owner, place]]]
+    owner, position = mask.nonzero()
+    same = (pools[items[owner]] == pools[items[owner, position]][:, None]) & mask[owner]
+    sizes = np.bincount(pools[pools >= 0], minlength=1)[pools[items[owner, position]]]
     able = sizes - same.sum(axis=1) >= 1
-    owner, place, sizes = owner[able], place[able], sizes[able]
+    owner, position, sizes = owner[able], position[able], sizes[able]
     random = np.random.default_rng(seed)
     chosen = _in_turns(owner, random)[:most]
     chosen = chosen[: max(1, int((np.cumsum(sizes[chosen]) <= budget).sum()))]
-    owner, place = owner[chosen], place[chosen]
+    owner, position = owner[chosen], position[chosen]
     worn, ids = np.where(mask, items, -1)[owner], outfits.outfit_ids[owner]
     if anchor:
         other = random.integers(outfits.lengths[owner] - 1)
-        other += other >= place
-        both = np.sort(np.stack([place, other], axis=1), axis=1)
-        asked = (place > other).astype(np.int64)
-        return Gaps(items[owner[:, None], both], np.ones(both.shape, bool), asked, worn, pools, ids)
-    return Gaps(items[owner], mask[owner], place, worn, pools, ids)
+        other += other >= position
+        both = np.sort(np.stack([position, other], axis=1), axis=1)
+        slot = (position > other).astype(np.int64)
+        return Gaps(items[owner[:, None], both], np.ones(both.shape, bool), slot, worn, pools, ids)
+    return Gaps(items[owner], mask[owner], position, worn, pools, ids)
 
 
 def _in_turns(owner: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -159,10 +159,10 @@ def score_gaps(scorer: Scorer, gaps: Gaps) -> Iterator[Scored]:
     Raises:
         ModelError: the scorer does not return one number an outfit.
     """
-    asked = gaps.pools[gaps.truth]
-    for pool in np.unique(asked):
+    pools = gaps.pools[gaps.truth]
+    for pool in np.unique(pools):
         rows = np.flatnonzero(gaps.pools == pool)
-        mine = np.flatnonzero(asked == pool)
+        mine = np.flatnonzero(pools == pool)
         step = max(1, (_CHOSEN if isinstance(scorer, Chooser) else _BLOCK) // len(rows))
         for start in range(0, len(mine), step):
             at = mine[start : start + step]
@@ -173,9 +173,9 @@ def score_gaps(scorer: Scorer, gaps: Gaps) -> Iterator[Scored]:
 def _candidates(worn: np.ndarray, rows: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(g, m) bool: which of the items (m,) are not in the outfit (g, N) otherwise than as the asked one."""
     where = np.minimum(np.searchsorted(rows, worn), len(rows) - 1)
-    owner, there = (rows[where] == worn).nonzero()
+    owner, column = (rows[where] == worn).nonzero()
     open_ = np.ones((len(worn), len(rows)), bool)
-    open_[owner, where[owner, there]] = False
+    open_[owner, where[owner, column]] = False
     open_[np.arange(len(worn)), truth] = True
     return open_
 

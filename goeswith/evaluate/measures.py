@@ -40,10 +40,10 @@ class Measure:
         Raises:
             ConfigError: there is no such measure.
         """
-        found = re.fullmatch(r"(accuracy|auc|pooled_auc|mrr)|(recall)@([1-9][0-9]*)", text)
-        if not found:
+        match = re.fullmatch(r"(accuracy|auc|pooled_auc|mrr)|(recall)@([1-9][0-9]*)", text)
+        if not match:
             raise ConfigError(f"there is no measure {text!r}; choose accuracy, auc, pooled_auc, mrr or recall@k")
-        return cls(found[1] or found[2], int(found[3] or 0))
+        return cls(match[1] or match[2], int(match[3] or 0))
 
     def __str__(self) -> str:
         return f"{self.name}@{self.k}" if self.k else self.name

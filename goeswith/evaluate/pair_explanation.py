@@ -58,12 +58,12 @@ class PairExplanation:
         count = len(self.voices)
         number = _COUNTS[count] if count < len(_COUNTS) else str(count)
         rules = f"{number} rules apply to it" if count > 1 else f"{number} rule applies to it"
-        told = f"{rules}: {', '.join(map(_told, self.voices))}" if count else rules
+        clause = f"{rules}: {', '.join(map(_phrase, self.voices))}" if count else rules
         if self.silent == self.others:
-            return f"{start} {told}{'' if count else ', nor to any of the others'}, so nothing changes."
+            return f"{start} {clause}{'' if count else ', nor to any of the others'}, so nothing changes."
         join = "with them it ranks" if count else "because of rules for the other bottoms it ranks"
         change = f"its mean probability against one of them goes from {_percent(self.p)} to {_percent(self.q)}"
-        return f"{start} {told}; {join} above {_percent(self.above_taught)} ({change})."
+        return f"{start} {clause}; {join} above {_percent(self.above_taught)} ({change})."
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON, with the sentences."""
@@ -120,16 +120,16 @@ def explain_pair(
 
 def _row(dataset: Dataset, item_id: str, side: str, groups: tuple[str, ...]) -> int:
     """The row of an item that must be a top, or a bottom."""
-    found = dataset.catalogue.items.with_row_index("row").filter(pl.col("item_id") == item_id)
-    if not len(found):
+    matching = dataset.catalogue.items.with_row_index("row").filter(pl.col("item_id") == item_id)
+    if not len(matching):
         raise CatalogueError(f"{dataset.path} has no item {item_id!r}; take an id from its items.parquet")
-    group = found["group"][0]
+    group = matching["group"][0]
     if group not in groups:
         raise CatalogueError(
             f"item {item_id!r} is not a {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
             "give the id of a top, then that of a bottom"
         )
-    return int(found["row"][0])
+    return int(matching["row"][0])
 
 
 def _against(
@@ -152,12 +152,12 @@ def _voices(taught: TaughtScorer, judged: Judged, top: int, bottom: int) -> list
     matches = taught.teacher.matches
     spoken = np.flatnonzero(matches.pairs(np.array([top]), np.array([bottom]))[0])
     means = judged.active.group_by("rule").agg(pl.col("trust").mean(), pl.len())
-    told = {rule: (trust, count) for rule, trust, count in means.iter_rows()}
-    voices = [Voice(matches.rules[rule], *told.get(rule, (None, 0))) for rule in spoken.tolist()]
+    trust_of = {rule: (trust, count) for rule, trust, count in means.iter_rows()}
+    voices = [Voice(matches.rules[rule], *trust_of.get(rule, (None, 0))) for rule in spoken.tolist()]
     return sorted(voices, key=lambda voice: -(voice.trust or 0.0))
 
 
-def _told(voice: Voice) -> str:
+def _phrase(voice: Voice) -> str:
     says = "yes" if voice.rule.sign == "+" else "no"
     if voice.trust is None:
         return f"“{voice.rule}” says {says} (but to every other bottom as well)"

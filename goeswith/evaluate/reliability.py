@@ -61,10 +61,10 @@ def reliability(
     """
     if not len(held(scorer, dataset, split)):
         return None
-    found = cases(scorer, dataset, split, negatives=scale.negatives, seed=seed)
-    if len(np.unique(found.outfits)) < LEAST:
+    drawn = cases(scorer, dataset, split, negatives=scale.negatives, seed=seed)
+    if len(np.unique(drawn.outfits)) < LEAST:
         return None
-    return measure(scale.probability(found.scores, found.sizes), found, split, scale.negatives, seed=seed)
+    return measure(scale.probability(drawn.scores, drawn.sizes), drawn, split, scale.negatives, seed=seed)
 
 
 def calibrated(scorer: Scorer, dataset: Dataset, *, seed: int = 0) -> Reliability | None:
@@ -74,20 +74,24 @@ def calibrated(scorer: Scorer, dataset: Dataset, *, seed: int = 0) -> Reliabilit
 
 
 def measure(
-    told: np.ndarray, found: Cases, split: str, negatives: str, *, bins: int = 10, seed: int = 0
+    probabilities: np.ndarray, drawn: Cases, split: str, negatives: str, *, bins: int = 10, seed: int = 0
 ) -> Reliability:
     """Hold probabilities (C,) against what was true."""
-    good, count = found.good.astype(np.float64), int(found.outfits.max()) + 1
-    edges = np.quantile(told, np.linspace(0, 1, bins + 1)[1:-1])
-    place = np.unique(np.searchsorted(edges, told, side="right"), return_inverse=True)[1]  # bins that are not empty
-    used = int(place.max()) + 1
-    here = np.where(place == np.arange(used)[:, None], 1.0, np.nan)  # (bins, C)
-    statistics: list[Statistic] = [mean(good * row, found.outfits) for row in here]
-    statistics += [mean((told - good) ** 2, found.outfits), pooled_auc(told, found.good, found.outfits)]
+    good, count = drawn.good.astype(np.float64), int(drawn.outfits.max()) + 1
+    edges = np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1])
+    # The bins that are not empty, numbered from 0.
+    bin_of = np.unique(np.searchsorted(edges, probabilities, side="right"), return_inverse=True)[1]
+    used = int(bin_of.max()) + 1
+    here = np.where(bin_of == np.arange(used)[:, None], 1.0, np.nan)  # (bins, C)
+    statistics: list[Statistic] = [mean(good * row, drawn.outfits) for row in here]
+    statistics += [
+        mean((probabilities - good) ** 2, drawn.outfits),
+        pooled_auc(probabilities, drawn.good, drawn.outfits),
+    ]
     whole = [float(statistic(np.ones((1, count)))[0]) for statistic in statistics]
     low, high = np.nanquantile(resampled(statistics[:-1], count, seed), [0.025, 0.975], axis=1)
-    shares = np.bincount(place) / len(place)
-    predicted = np.bincount(place, told) / np.bincount(place)
+    shares = np.bincount(bin_of) / len(bin_of)
+    predicted = np.bincount(bin_of, probabilities) / np.bincount(bin_of)
     return Reliability(
         split=split,
         negatives=negatives,
@@ -98,7 +102,7 @@ def measure(
         ece=float((shares * np.abs(predicted - whole[:used])).sum()),
         auc=whole[-1],
         bins=tuple(
-            Bin(float(predicted[at]), whole[at], float(low[at]), float(high[at]), int((place == at).sum()))
+            Bin(float(predicted[at]), whole[at], float(low[at]), float(high[at]), int((bin_of == at).sum()))
             for at in range(used)
         ),
     )

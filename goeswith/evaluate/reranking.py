@@ -65,17 +65,17 @@ def hub_means(scores: np.ndarray, shrink: float = SHRINK) -> np.ndarray:
     The mean of each anchor is taken away first; NaN and −inf are no score. shrink: anchors without a preference that
     are added.
     """
-    there = np.isfinite(scores)
-    counts = np.maximum(there.sum(axis=1, keepdims=True), 1)
-    clean = np.where(there, scores, 0.0)
-    centred = np.where(there, clean - clean.sum(axis=1, keepdims=True) / counts, 0.0)
-    return centred.sum(axis=0) / (there.sum(axis=0) + shrink)
+    scored = np.isfinite(scores)
+    counts = np.maximum(scored.sum(axis=1, keepdims=True), 1)
+    clean = np.where(scored, scores, 0.0)
+    centred = np.where(scored, clean - clean.sum(axis=1, keepdims=True) / counts, 0.0)
+    return centred.sum(axis=0) / (scored.sum(axis=0) + shrink)
 
 
 def temperature(blocks: Sequence[Judged]) -> float:
     """The τ with the highest likelihood of the worn items under P(item) ∝ popularity exp(y / τ)."""
     tame = [(*_filled(block), block.popularity) for block in blocks]
-    tame = [(s[there], truth[there], p) for s, truth, p in tame if (there := np.isfinite(_at(s, truth))).any()]
+    tame = [(s[finite], truth[finite], p) for s, truth, p in tame if (finite := np.isfinite(_at(s, truth))).any()]
     spread = max((float(scores[np.isfinite(scores)].std()) for scores, _, _ in tame), default=0.0)
     if not spread > 0:
         return 1.0

@@ -61,14 +61,14 @@ def retrieve(scorer: Scorer, gaps: Gaps, corrections: Sequence[Correction | None
         for tally, correct in zip(tallies, corrections, strict=True):
             scores = scored.scores if correct is None else correct(scored.scores, scored.rows)
             tally.add(scored._replace(scores=scores))
-    return [tally.found() for tally in tallies]
+    return [tally.measured() for tally in tallies]
 
 
 def ranks(scored: Scored) -> Ranks:
     """How the worn items fare; a candidate without a score counts as above them."""
     truth = np.take_along_axis(scored.scores, scored.truth[:, None], axis=1)  # (g, 1)
-    silent = np.isnan(scored.scores)
-    above = ((scored.scores > truth) | silent) & scored.candidates
+    unscored = np.isnan(scored.scores)
+    above = ((scored.scores > truth) | unscored) & scored.candidates
     equal = (scored.scores == truth) & scored.candidates
     missing = np.isnan(truth[:, 0])
     return Ranks(
@@ -108,9 +108,9 @@ class _Tally:
         self.answerable = np.zeros(len(gaps), bool)
         self.offers = {k: np.zeros(size) for k in (FIRST, TOP)}  # (U,) expected offers
         self.unoffered = {k: np.zeros(size) for k in (FIRST, TOP)}  # (U,) ln P(never offered)
-        asked = gaps.pools[gaps.truth]
-        self.open = np.isin(gaps.pools, asked)
-        self.gaps, self.pool_gaps = len(gaps), np.bincount(asked)
+        pools = gaps.pools[gaps.truth]
+        self.open = np.isin(gaps.pools, pools)
+        self.gaps, self.pool_gaps = len(gaps), np.bincount(pools)
         self.pool_items = np.bincount(gaps.pools[self.open], minlength=len(self.pool_gaps))
 
     def add(self, scored: Scored) -> None:
@@ -124,7 +124,7 @@ class _Tally:
             with np.errstate(divide="ignore"):
                 self.unoffered[k][scored.rows] += np.log1p(-chance).sum(axis=0)
 
-    def found(self) -> Found:
+    def measured(self) -> Found:
         offers = {}
         for k, counts in self.offers.items():
             distinct = -np.expm1(self.unoffered[k]).sum()

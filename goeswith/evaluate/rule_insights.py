@@ -123,16 +123,20 @@ def insights(run: Run, dataset: Dataset, questions: Questions | None = None, *, 
     features = load_features(dataset, run.config["encoder"])
     taught = taught_scorer(run, dataset, features)
     questions = valid_questions(dataset, features.present, seed) if questions is None else questions
-    asked = f"{questions.path or 'validation triplets, made here'}"
+    source = f"{questions.path or 'validation triplets, made here'}"
     owner = questions.info.get("catalogue", dataset.catalogue.fingerprint)
     if owner != dataset.catalogue.fingerprint:
-        raise DataError(f"{asked} was made from another catalogue than {dataset.path}; give questions of this data set")
-    places = np.flatnonzero((questions.labels < 0) & (np.diff(questions.candidate_offsets) == 2))
-    if not len(places):
-        raise DataError(f"{asked} has no question of two candidates; give triplets, or compat questions of two choices")
-    first, truth = questions.candidate_offsets[:-1][places], questions.answers[places]
+        raise DataError(
+            f"{source} was made from another catalogue than {dataset.path}; give questions of this data set"
+        )
+    eligible = np.flatnonzero((questions.labels < 0) & (np.diff(questions.candidate_offsets) == 2))
+    if not len(eligible):
+        raise DataError(
+            f"{source} has no question of two candidates; give triplets, or compat questions of two choices"
+        )
+    first, truth = questions.candidate_offsets[:-1][eligible], questions.answers[eligible]
     candidates = questions.candidates[np.stack([first + truth, first + 1 - truth], axis=1)]  # (N, 2), the truth first
-    context, mask = questions.context[places], questions.context_mask[places]
+    context, mask = questions.context[eligible], questions.context_mask[eligible]
     judged = judge(taught, context, mask, candidates)
     answered = ~np.isnan(judged.scores).any(axis=1)
     rules = taught.teacher.matches.rules
@@ -141,24 +145,24 @@ def insights(run: Run, dataset: Dataset, questions: Questions | None = None, *, 
     if not len(table):
         raise DataError(
             f"none of the {len(rules)} rules of {run.path} is active in any of the {answered.sum()} answered questions "
-            f"of {asked}: a rule is where one of the two candidates makes its pair; "
+            f"of {source}: a rule is where one of the two candidates makes its pair; "
             f"look at them with: goeswith rules check {run.path / 'rules.toml'} {dataset.path}"
         )
     active = table["question"].unique().sort().to_numpy()
-    chosen = questions.frame["question_id"].gather(places)
+    chosen = questions.frame["question_id"].gather(eligible)
     shown = _cases(table, context, mask, candidates, chosen, seed)
-    kinds = questions.frame[places.tolist()].select("task", "negatives").unique(maintain_order=True)
+    kinds = questions.frame[eligible.tolist()].select("task", "negatives").unique(maintain_order=True)
     return Insights(
         run=run,
         dataset=dataset,
-        asked=asked,
+        asked=source,
         signatures=[signature(questions, dataset, task, negatives) for task, negatives in kinds.iter_rows()],
-        left_out=len(questions) - len(places),
+        left_out=len(questions) - len(eligible),
         unanswered=int((~answered).sum()),
         questions=int(answered.sum()),
         active=len(active),
         rivalled=rivalled["question"].n_unique(),
-        gain=_gain(judged, questions.frame["outfit_id"].gather(places), active, seed),
+        gain=_gain(judged, questions.frame["outfit_id"].gather(eligible), active, seed),
         **_standing(judged, answered, active),
         rules=_rules(table, rules, int(answered.sum()), shown),
         attributes=_spreads(rivalled, "attribute"),
@@ -221,17 +225,17 @@ def _rules(
     table: pl.DataFrame, rules: Sequence[Rule], questions: int, shown: dict[int, dict[str, list[Case]]]
 ) -> list[RuleInsight]:
     means = table.group_by("rule").agg(pl.col("backs").sum(), pl.col("ahead_p", "ahead_q").mean())
-    told = {rule: numbers for rule, *numbers in means.iter_rows()}
+    stats = {rule: numbers for rule, *numbers in means.iter_rows()}
     trust, rivalled = _spreads(table, "rule"), _spreads(table.filter(pl.col("rivals") > 1), "rule")
-    found = []
-    for place, rule in enumerate(rules):
-        backs, student, taught = told.get(place, (0, None, None))
-        active = trust[place].count if place in trust else 0
+    rows = []
+    for index, rule in enumerate(rules):
+        backs, student, taught = stats.get(index, (0, None, None))
+        active = trust[index].count if index in trust else 0
         measured = Measured(questions, active, int(backs))
-        found.append(
-            RuleInsight(rule, measured, trust.get(place), rivalled.get(place), student, taught, shown.get(place, {}))
+        rows.append(
+            RuleInsight(rule, measured, trust.get(index), rivalled.get(index), student, taught, shown.get(index, {}))
         )
-    return found
+    return rows
 
 
 def _spreads(table: pl.DataFrame, by: str) -> dict[Any, Spread]:
@@ -257,7 +261,7 @@ def _cases(
         .group_by("rule", "kind", maintain_order=True)
         .head(_SHOWN)
     )
-    found: dict[int, dict[str, list[Case]]] = {}
+    cases: dict[int, dict[str, list[Case]]] = {}
     for row in chosen.sort("rule", "kind").iter_rows(named=True):
         at = row["question"]
         case = Case(
@@ -267,5 +271,5 @@ def _cases(
             wrong=int(candidates[at, 1]),
             **{name: row[name] for name in ("trust", "rivals", "p", "q")},
         )
-        found.setdefault(row["rule"], {}).setdefault(KINDS[row["kind"]], []).append(case)
-    return found
+        cases.setdefault(row["rule"], {}).setdefault(KINDS[row["kind"]], []).append(case)
+    return cases

@@ -86,11 +86,11 @@ def _active(taught: TaughtScorer, judged: Judgement) -> pl.DataFrame:
     """The active rules of one block with their λ, one row for each question and rule."""
     question, rule = judged.trust.question, judged.trust.rule
     backs = judged.fired[question, 0, rule] ^ taught.teacher.negative[rule]
-    told = {"question": question, "rule": rule, "trust": judged.trust.confidence.double(), "backs": backs}
-    return pl.DataFrame({name: values.numpy() for name, values in told.items()})
+    columns = {"question": question, "rule": rule, "trust": judged.trust.confidence.double(), "backs": backs}
+    return pl.DataFrame({name: values.numpy() for name, values in columns.items()})
 
 
 def _ahead(values: np.ndarray) -> np.ndarray:
     """(N, 2) → (N,): 1, ½ or 0 for the first before the second."""
-    told: np.ndarray = (np.sign(values[:, 0] - values[:, 1]) + 1) / 2
-    return told
+    share: np.ndarray = (np.sign(values[:, 0] - values[:, 1]) + 1) / 2
+    return share

@@ -98,18 +98,18 @@ class Pictures:
 
     def __init__(self, dataset: Dataset) -> None:
         self.folder, self.items = dataset.path, dataset.catalogue.items
-        self.known: dict[int, dict[str, str]] = {}
+        self.cached: dict[int, dict[str, str]] = {}
 
     def __call__(self, row: int) -> dict[str, str]:
         """name, category and picture of an item."""
-        if row not in self.known:
-            told = self.items.row(row, named=True)
-            self.known[row] = {
-                "name": (told["title"] or "").strip() or f"{told['category']} {told['item_id']}",
-                "category": told["category"],
-                "picture": self.thumbnail(told["image"]),
+        if row not in self.cached:
+            item = self.items.row(row, named=True)
+            self.cached[row] = {
+                "name": (item["title"] or "").strip() or f"{item['category']} {item['item_id']}",
+                "category": item["category"],
+                "picture": self.thumbnail(item["image"]),
             }
-        return self.known[row]
+        return self.cached[row]
 
     def thumbnail(self, image: str | None) -> str:
         """A square JPEG as a data URI, on white; empty where there is no picture or it cannot be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,42 +22,36 @@ from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
 from goeswith.experiments.clock import Clock
-from goeswith.experiments.demo_experiments import (
-    ALONE,
-    ENCODER,
-    NO_GRAPH,
-    TEACHERS,
-    WAYS,
-    controls,
-    demo_recipe,
-    pairings,
-    verdict,
-)
+from goeswith.experiments.demo_experiments import ALONE, ENCODER, TEACHERS, TOWERS, demo_recipe, pairings, verdict
 from goeswith.experiments.recipes import Experiment
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import Outcome, Row, Scoreboard, measure, measure_floors
 from goeswith.experiments.trainings import Training, outcome, trainings
 from goeswith.files import fresh_file, read_json
 from goeswith.models import Scorer
-from goeswith.scores import Difference
+from goeswith.scores import Difference, Score
 from goeswith.shop.build import build_index
+from goeswith.shop.index import Index
+from goeswith.shop.looks_page import sample_looks
+from goeswith.shop.stylist import Stylist
 from goeswith.tables import difference, headlines, long_table, plain
 from goeswith.train.run import Run
 
-STAGES = 8
+STAGES = 7
+LOOKS = 6
+"""Completed looks that the report opens with."""
 
 
-def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], index: bool = False) -> Path:
-    """Draw a wardrobe, encode it, ask, train teachers and students, measure them, and write ``report.html``.
+def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> Path:
+    """Draw a wardrobe, encode it, ask, train, measure, complete looks, and write ``report.html``.
 
     The same call goes on where a killed one stopped: what is finished is taken as it is.
 
     Args:
-        out: folder for the sample, the runs and the report; made where it is missing.
+        out: folder for the sample, the runs, the report, and ``index`` for the studio; made where it is missing.
         outfits: how many, half by designers and half by users.
         seed: of the sample, the questions and the runs.
         say: is given one line at a time.
-        index: make ``index`` too, of the best student over the users' outfits, for the studio to open.
 
     Returns:
         Where the report is.
@@ -68,77 +62,80 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None], inde
     clock = Clock(say, STAGES)
     clock.stage("generate a wardrobe, with outfits by designers and by users")
     drawn = _draw(out, outfits, seed, clock)
-    clock.stage(f"encode the pictures ({ENCODER})")
-    encoded = encode(drawn, ENCODER, progress=clock.progress("pictures"))
-    clock.note(f"{encoded.encoded:,} items encoded, {len(encoded.excluded)} left out")
+    clock.stage(f"encode pictures and words ({ENCODER})")
+    for encoder in ENCODER.split("+"):
+        encoded = encode(drawn, encoder, progress=clock.progress("items"))
+        clock.note(f"{encoder}: {encoded}")
     dataset = Dataset(f"{drawn.path}#users")
     features = load_features(dataset, ENCODER)
-    clock.stage("freeze questions about the users' outfits")
+    clock.stage("freeze questions about the users' outfits, and look for shortcuts in them")
     files = _freeze(dataset, seed, clock)
-    clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")
 
-    bench = _Bench(drawn.path, out, seed, clock)
-    clock.stage("train teachers")
-    bench.train_teachers((WAYS[0], *controls(WAYS[0])))
-    clock.stage("train students: without knowledge, without graph, and with each way to transfer knowledge")
-    bench.train((ALONE, NO_GRAPH, *WAYS))
-    best = max(WAYS, key=bench.valid_auc)
-    clock.stage(f"train controls: other teachers, {best.name} (the best way on validation)")
-    bench.train(controls(best))
+    clock.stage("train: two towers; ADD-GNN alone, taught by designers, and taught by chance")
+    recipe = demo_recipe(drawn.path, seed)
+    planned = {experiment: training for (experiment, _), training in trainings(recipe, out).items()}
+    lessons = _lessons(planned)
+    outcomes = {training: _trained(name, training, clock) for name, training in lessons.items()}
+    outcomes |= {training: _trained(each.name, training, clock) for each, training in planned.items()}
+    runs = {each.name: Run(training.out) for each, training in planned.items()}
 
-    clock.stage("measure and report")
+    clock.stage("index the wardrobe and complete looks")
+    index = build_index(runs[TOWERS.name], dataset, out / "index", say=clock.note)
+    looks = completed(index, dataset, seed)
+    clock.note(f"{len(looks)} looks")
+
+    clock.stage("measure")
     asked = [read_questions(file, dataset.catalogue) for file in files]
     floors = yardsticks(dataset, features)
     oracle = floors.pop("ceiling")
+    scorers = {name: run.scorer(dataset, features) for name, run in runs.items()}
     rows = measure_floors(floors, asked, dataset)
-    for experiment in bench.experiments:
-        scorer = Run(bench.students[experiment].out).scorer(dataset, features)
-        rows.append(measure(experiment.name, experiment.kind, scorer, asked, dataset, experiment.note))
+    rows += [measure(each.name, each.kind, scorers[each.name], asked, dataset, each.note) for each in planned]
     rows.append(measure("oracle", "ceiling", oracle, asked, dataset, "the true taste that generated the outfits"))
-    board = Scoreboard(demo_recipe(drawn.path, seed, bench.experiments), dataset, rows)
-    board = replace(board, recipe=replace(board.recipe, pairings=pairings(best, _strongest_floor(board))))
-    sentence = verdict(best.name, _headlines(board))
+    board = Scoreboard(recipe, dataset, rows)
+    floor = _strongest_floor(board)
+    board = replace(board, recipe=replace(recipe, pairings=pairings(floor)))
+    sentence = verdict(_at_headline(board), floor, _headlines(board))
     _say_results(board, sentence, say)
     with fresh_file(out / "results.json") as partial:
         lines = [score.to_dict() for score in board.scores]
         compared = [line.to_dict() for comparison in board.comparisons for line in comparison.lines]
         partial.write_text(json.dumps({"verdict": sentence, "lines": lines, "compared": compared}, indent=2) + "\n")
 
-    shown = max((ALONE, NO_GRAPH, *WAYS), key=bench.valid_auc)
-    scorer = Run(bench.students[shown].out).scorer(dataset, features)
-    likes, dislikes = extremes(scorer, dataset)
-    right, wrong = blanks(*headline_answers(rows, scorer, asked, dataset), seed=seed)
+    clock.stage("write the report")
+    likes, dislikes = extremes(scorers[TOWERS.name], dataset)
+    right, wrong = blanks(*headline_answers(rows, scorers[TOWERS.name], asked, dataset), seed=seed)
     findings = Findings(
         rows=rows,
         verdict=sentence,
         lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
-        "one taste: half by choosy designers, half by noisy users. Teachers learned from the designers' tops and "
-        "bottoms, students from the users' outfits. The true taste is known, so there is a ceiling.",
+        "one taste: half by choosy designers, half by noisy users. The models learned from the users' outfits, "
+        "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling.",
+        ladder=("chance", floor, ALONE.name, TOWERS.name, "oracle"),
+        looks=looks,
         comparisons=board.comparisons,
         audits=audited.verdicts,
         curves={
             "Students, on matched corruptions of users' outfits": {
-                experiment.name: bench.outcomes[training].history for experiment, training in bench.students.items()
+                each.name: outcomes[training].history for each, training in planned.items()
             },
             "Teachers, on other tops or bottoms of their own pairs": {
-                name: bench.outcomes[training].history for name, training in bench.teachers.items()
+                name: outcomes[training].history for name, training in lessons.items()
             },
         },
-        shown=f"the student {shown.name}",
+        shown=TOWERS.name,
         best=likes,
         worst=dislikes,
         right=right,
         wrong=wrong,
-        reliability=calibrated(scorer, dataset, seed=seed),
-        commands=[*_commands(out, outfits, seed), *(training.command for training in bench.outcomes)],
+        reliability=calibrated(scorers[TOWERS.name], dataset, seed=seed),
+        commands=[*_commands(out, outfits, seed), *(training.command for training in outcomes)],
     )
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
-    if index:
-        build_index(Run(bench.students[shown].out), dataset, out / "index", say=clock.note)
     return written
 
 
@@ -180,44 +177,22 @@ def _freeze(dataset: Dataset, seed: int, clock: Clock) -> list[Path]:
     return [file.path for file in written if "-test-" in file.path.name]
 
 
-class _Bench:
-    """The demo's trainings, one after the other in this process; finished ones are taken as they are."""
+def _lessons(planned: Mapping[Experiment, Training]) -> dict[str, Training]:
+    """The trainings of teachers, under the names of the curves."""
+    return {TEACHERS[each.teacher]: training.lesson for each, training in planned.items() if training.lesson}
 
-    def __init__(self, sample: Path, out: Path, seed: int, clock: Clock) -> None:
-        self.sample, self.out, self.seed, self.clock = sample, out, seed, clock
-        self.outcomes: dict[Training, Outcome] = {}
-        self.teachers: dict[str, Training] = {}
-        self.students: dict[Experiment, Training] = {}
 
-    @property
-    def experiments(self) -> list[Experiment]:
-        """What was trained, as it is written above, without the settings that all have."""
-        return list(self.students)
+def _trained(name: str, training: Training, clock: Clock) -> Outcome:
+    """A training, done here and now; a finished one is taken as it is."""
+    done = outcome(training.run())
+    clock.note(f"{name}: {done}")
+    return done
 
-    def train_teachers(self, experiments: Sequence[Experiment]) -> None:
-        """Train the teachers of some experiments."""
-        for experiment, training in zip(experiments, self._trainings(experiments), strict=True):
-            if training.lesson:
-                name = TEACHERS[experiment.teacher]
-                self.teachers[name] = training.lesson
-                self._train(name, training.lesson)
 
-    def train(self, experiments: Sequence[Experiment]) -> None:
-        """Train students whose teachers are trained."""
-        for experiment, training in zip(experiments, self._trainings(experiments), strict=True):
-            self.students[experiment] = training
-            self._train(experiment.name, training)
-
-    def valid_auc(self, experiment: Experiment) -> float:
-        """What a student reached on validation outfits."""
-        return self.outcomes[self.students[experiment]].valid_auc
-
-    def _trainings(self, experiments: Sequence[Experiment]) -> list[Training]:
-        return list(trainings(demo_recipe(self.sample, self.seed, experiments), self.out).values())
-
-    def _train(self, name: str, training: Training) -> None:
-        self.outcomes[training] = outcome(training.run())
-        self.clock.note(f"{name}: {self.outcomes[training]}")
+def completed(index: Index, dataset: Dataset, seed: int) -> list[list[int]]:
+    """Rows of the items of looks around anchors drawn by chance, the anchor first."""
+    row_of = {item_id: row for row, item_id in enumerate(dataset.catalogue.ids)}
+    return [[row_of[item] for item in look.item_ids] for look in sample_looks(Stylist(index), LOOKS, seed).looks]
 
 
 def headline_answers(
@@ -235,6 +210,11 @@ def _strongest_floor(board: Scoreboard) -> str:
     if floor is None:
         raise DataError("no floor could be measured; draw more outfits")
     return floor.name
+
+
+def _at_headline(board: Scoreboard) -> dict[str, Score]:
+    """Scorer → its score on the headline questions."""
+    return {row.name: score for row in board.rows for score in row.scores if score.column == board.headline}
 
 
 def _headlines(board: Scoreboard) -> dict[tuple[str, str], Difference]:
@@ -266,7 +246,7 @@ def _commands(out: Path, outfits: int, seed: int) -> list[str]:
         f"{shlex.join(['goeswith', 'demo', '--out', str(out)])} {drawn}",
         "# the same, stage by stage:",
         f"{shlex.join(['goeswith', 'import', 'sample', sample])} {drawn} --option items={_items(outfits)}",
-        shlex.join(["goeswith", "encode", sample, "--encoder", ENCODER]),
+        *(shlex.join(["goeswith", "encode", sample, "--encoder", encoder]) for encoder in ENCODER.split("+")),
         shlex.join(["goeswith", "questions", f"{sample}#users", "--seed", str(seed)]),
         shlex.join(["goeswith", "audit", f"{sample}#users"]),
     ]

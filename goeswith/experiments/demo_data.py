@@ -15,23 +15,22 @@ from goeswith.evaluate.audit import audit, yardsticks
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
 from goeswith.experiments.clock import Clock
-from goeswith.experiments.demo import headline_answers
-from goeswith.experiments.demo_experiments import ENCODER, SETTINGS
+from goeswith.experiments.demo import completed, headline_answers
+from goeswith.experiments.demo_experiments import PICTURES, WORDS
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import measure, measure_floors
 from goeswith.experiments.trainings import outcome
 from goeswith.files import sole
+from goeswith.models import DEFAULT
 from goeswith.shop.build import build_index
 from goeswith.train.training import train
 
 STAGES = 6
-TEXTS = "words"
-"""The encoder where no item has a picture."""
 SHOWN = "the model"
 
 
 def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path:
-    """Train a model on a data set with the demo's settings, write ``report.html`` and make ``index`` of it.
+    """Train the default model on a data set, write ``report.html`` and make ``index`` of it.
 
     What is there is taken as it is: features, frozen test questions, a finished run.
 
@@ -63,24 +62,27 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     audited = audit(dataset, files, features)
     for file, sentence in audited.verdicts.items():
         clock.note(f"{file}: {sentence}")
-    clock.stage("train add-gnn")
-    settings = [*SETTINGS["add-gnn"], f"seed={seed}"]
-    run = train("add-gnn", dataset, out / "run", settings=settings, encoder=encoder)
+    clock.stage(f"train {DEFAULT}")
+    run = train(DEFAULT, dataset, out / "run", settings=[f"seed={seed}"], encoder=encoder)
     trained = outcome(run)
     clock.note(str(trained))
+    clock.stage("index")
+    index = build_index(run, dataset, out / "index", say=clock.note)
 
     clock.stage("measure and report")
     asked = [read_questions(file, dataset.catalogue) for file in files]
     scorer = run.scorer(dataset, features)
     rows = [
         *measure_floors(yardsticks(dataset, features), asked, dataset),
-        measure(SHOWN, "model", scorer, asked, dataset, "add-gnn without a teacher"),
+        measure(SHOWN, "model", scorer, asked, dataset, DEFAULT),
     ]
     likes, dislikes = extremes(scorer, dataset)
     right, wrong = blanks(*headline_answers(rows, scorer, asked, dataset), seed=seed)
     findings = Findings(
         rows=rows,
-        lead="One model trained with the demo's small settings, beside floors that know nothing of fashion.",
+        lead="The default model, beside floors that know nothing of fashion.",
+        ladder=[row.name for row in rows],
+        looks=completed(index, dataset, seed),
         audits=audited.verdicts,
         curves={"On corruptions of validation outfits": {SHOWN: trained.history}},
         shown=SHOWN,
@@ -93,23 +95,21 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     )
     written = page(dataset, findings, out / "report.html")
     clock.note(str(written))
-    clock.stage("index")
-    build_index(run, dataset, out / "index", say=clock.note)
     return written
 
 
 def _encoded(dataset: Dataset, clock: Clock) -> str:
-    """The encoder whose features are there, or are made now: of pictures where there are any, else of words."""
+    """The encoders whose features are there, or are made now: of pictures and of words, where there are any."""
     there = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors") if path.stem != TOKENS)
     if there:
-        encoder = ENCODER if ENCODER in there else there[0]
+        encoder = load_features(dataset).encoder
         clock.stage(f"features of {encoder} are there")
         return encoder
-    encoder = ENCODER if dataset.catalogue.items["image"].count() else TEXTS
-    clock.stage(f"encode ({encoder})")
-    encoded = encode(dataset, encoder, progress=clock.progress("items"))
-    clock.note(f"{encoded.encoded:,} items encoded, {len(encoded.excluded)} left out")
-    return encoder
+    encoders = [*([PICTURES] if dataset.catalogue.items["image"].count() else []), WORDS]
+    clock.stage(f"encode ({'+'.join(encoders)})")
+    for encoder in encoders:
+        clock.note(f"{encoder}: {encode(dataset, encoder, progress=clock.progress('items'))}")
+    return "+".join(encoders)
 
 
 def _asked(dataset: Dataset, seed: int) -> list[Path]:

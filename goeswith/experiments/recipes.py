@@ -200,7 +200,7 @@ class _Page:
         )
 
     def inherited(self, tables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Each [[model]] with the fields that it takes from the one that it is like; `like` names the first of a chain."""
+        """Each [[model]] with what it takes from the one that it is like; `like` then names the first of a chain."""
         full: list[dict[str, Any]] = []
         for place, table in enumerate(tables):
             self.check(table, _MODEL, ("name",) if "like" in table else ("name", "model"), ("model", place))

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 KINDS = {"floor": "Floors", "model": "Models", "control": "Controls", "ceiling": "Ceiling"}
 """Kinds of `Row`, in the order of the page's table, and how they are headed."""
+FLOOR_NOTES = {
+    "chance": "any item, at random",
+    "popularity": "what many outfits wear",
+    "category colour": "colours and categories that were worn together",
+    "item pairs": "items that were worn together",
+    "words": "words of titles that were worn together",
+    "cosine": "likeness, nothing learned",
+    "standardised": "likeness of standardised features, nothing learned",
+}
+"""What floors are, in a few words."""
 Cell = dict[str, Any]
 """What the template needs to draw one number and its interval."""
 Axis = tuple[float, float, float | None]
@@ -35,7 +45,9 @@ Axis = tuple[float, float, float | None]
 class Findings:
     """All that `page` shows.
 
-    verdict: the sentence at the top. lead: what was done, a sentence or two. audits: question file → its verdict.
+    verdict: the sentences at the top. lead: what was done, a sentence or two. audits: question file → its verdict.
+    ladder: names of a few rows to draw at the top, by the headline measure. looks: catalogue rows of completed looks to
+    begin with, the item that each was built around first.
     retrieval: scores on the whole catalogue, see `goeswith.tables.retrieval_table`.
     curves: caption → run → what each epoch measured. shown: the scorer whose choices `best`, `worst`, `right` and
     `wrong` are. reliability: of its probabilities. commands: how to make the numbers again.
@@ -44,6 +56,8 @@ class Findings:
     rows: Sequence[Row]
     verdict: str = ""
     lead: str = ""
+    ladder: Sequence[str] = ()
+    looks: Sequence[Sequence[int]] = ()
     comparisons: Sequence[Comparison] = ()
     audits: Mapping[str, str] = field(default_factory=dict)
     retrieval: Sequence[Score] = ()
@@ -87,6 +101,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         findings=findings,
         columns=[{"title": title(what), "signature": signatures[what]} for what in columns],
         groups=_groups(findings.rows, columns),
+        ladder=_ladder(findings, columns[-1]),
         effects=_effects(findings.comparisons, columns),
         charts={caption: learning_curves(runs, (200, 60)) for caption, runs in findings.curves.items()},
         diagram=_diagram(findings.reliability),
@@ -117,6 +132,17 @@ def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tu
             cells = [_level(own[at], axis) if at in own else None for at, axis in zip(columns, axes, strict=True)]
             groups.setdefault(head, []).append((row, cells))
     return groups
+
+
+def _ladder(findings: Findings, what: Column) -> list[dict[str, Any]]:
+    """The rows to draw at the top, each with its value and how it is read, from the lowest to the highest."""
+    rows = [
+        {"name": row.name, "kind": row.kind, "note": row.note or FLOOR_NOTES.get(row.name, ""), "value": score.value}
+        for row in findings.rows
+        for score in row.scores
+        if row.name in findings.ladder and score.column == what
+    ]
+    return sorted(rows, key=lambda row: float(row["value"]))
 
 
 def _axis(scores: Sequence[Score]) -> Axis:

@@ -73,6 +73,7 @@ class Training:
             words += [flag, value] if value else []
         for setting in self.settings:
             words += ["--set", setting]
+        words += ["--encoder", self.encoder] if self.encoder else []
         return shlex.join([*words, "--out", str(self.out)])
 
 

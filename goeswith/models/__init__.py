@@ -39,6 +39,9 @@ MODELS = {
 }
 """Name on the command line → module, class, config class. A class of another package has its own as ``config``."""
 
+READY = {"starter": ("goeswith.models.starter", "Starter", "StarterConfig")}
+"""The same of models that are made and not trained."""
+
 DEFAULT = "two-tower"
 """The model that is trained where none is named."""
 
@@ -112,8 +115,8 @@ class Vocabulary:
     def of(cls, catalogue: Catalogue) -> Vocabulary:
         """The catalogue's categories, each with the group that most of its items have."""
         groups = catalogue.items.group_by("category").agg(pl.col("group").drop_nulls().mode().sort().first())
-        found = dict(groups.iter_rows())
-        return cls(tuple(catalogue.categories), tuple(found[c] or "other" for c in catalogue.categories))
+        group_of = dict(groups.iter_rows())
+        return cls(tuple(catalogue.categories), tuple(group_of[c] or "other" for c in catalogue.categories))
 
     def regroup(self, catalogue: Catalogue) -> Catalogue:
         """The catalogue with each item in the group of its category, which is all that a model knows of it."""
@@ -128,17 +131,17 @@ class Vocabulary:
         by_group: for models that need no more than the group, an item of an unknown category without a namesake gets
         ``len(categories) + 1 +`` the place of its group in `GROUPS`, where it has one.
         """
-        places = {category: place for place, category in enumerate(self.categories)}
+        code_of = {category: code for code, category in enumerate(self.categories)}
         matches = self.matches(catalogue, by_name=by_group)
-        known = [matches.get(category, category) for category in catalogue.categories]
-        lookup = np.array([places.get(category, len(places)) for category in known], dtype=np.int64)
+        matched = [matches.get(category, category) for category in catalogue.categories]
+        lookup = np.array([code_of.get(category, len(code_of)) for category in matched], dtype=np.int64)
         codes = lookup[catalogue.category_codes]
         if not by_group:
             return codes
         groups = pl.Series(GROUPS).to_frame("group").with_row_index("place")
         own = catalogue.items.select("group").join(groups, on="group", how="left", maintain_order="left")["place"]
-        told = own.cast(pl.Int64).fill_null(-1).to_numpy()
-        return np.where((codes == len(places)) & (told >= 0), len(places) + 1 + told, codes)
+        group_codes = own.cast(pl.Int64).fill_null(-1).to_numpy()
+        return np.where((codes == len(code_of)) & (group_codes >= 0), len(code_of) + 1 + group_codes, codes)
 
     def matches(self, catalogue: Catalogue, *, by_name: bool = False) -> dict[str, str]:
         """Categories of a catalogue that are unknown here, and the known one that stands for each.
@@ -152,17 +155,17 @@ class Vocabulary:
         groups = dict(zip(self.categories, self.groups, strict=True))
         theirs = Vocabulary.of(catalogue)
         counts = dict(catalogue.items["category"].value_counts().iter_rows())
-        found = {}
+        matched = {}
         for category, group in zip(theirs.categories, theirs.groups, strict=True):
             if category in groups:
                 continue
             alike = [name for name in groups if groups[name] == group or "other" in (group, groups[name])]
             grouped = [name for name in groups if groups[name] == group != "other"]
             if named := nearest_category(category, alike):
-                found[category] = named
+                matched[category] = named
             elif grouped and not by_name:
-                found[category] = max(grouped, key=lambda name: counts.get(name, 0))
-        return found
+                matched[category] = max(grouped, key=lambda name: counts.get(name, 0))
+        return matched
 
 
 def model_classes(name: str) -> tuple[Any, Any]:
@@ -171,8 +174,8 @@ def model_classes(name: str) -> tuple[Any, Any]:
     Raises:
         ConfigError: there is no model of that name.
     """
-    if name in MODELS:
-        module, model, config = MODELS[name]
+    if name in MODELS or name in READY:
+        module, model, config = (MODELS | READY)[name]
         home = import_module(module)
         return getattr(home, model), getattr(home, config)
     if (loaded := plugins.load("models", name)) is None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from goeswith.config import above_zero, at_least, below_one
+from goeswith.config import above_zero, at_least, at_most, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -58,6 +58,7 @@ class AddGnnConfig:
         if self.start == "identity" and self.pair == "low-rank":
             raise ConfigError("start=identity is for pair=full, symmetric or diagonal: no low-rank W_k is the identity")
         at_least(self, 0, "steps", "mask_weight", "weight_norm")
+        at_most(self, 100, "steps")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
 
@@ -276,8 +277,8 @@ class AddGnn(nn.Module):
         """
         both = (self.bilinear(states.hidden) + self.bilinear(states.hidden, turned=True)).flatten(1) / 2
         mask = batch.mask[:, :, None]
-        said = nn.functional.embedding(batch.items, both) * mask
-        return (said.sum(dim=1, keepdim=True) - said) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
+        messages = nn.functional.embedding(batch.items, both) * mask
+        return (messages.sum(dim=1, keepdim=True) - messages) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
 
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """Vectors (B, K·H) and offsets (B,): y ≈ query · key + offset for a candidate beside partial outfits (B, n).

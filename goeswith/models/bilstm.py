@@ -107,8 +107,8 @@ class BiLstm(nn.Module):
         """Rows of the states (B, n) in the order of the sentence, padding last."""
         items = batch.items
         rank = states.hidden[:, 0][items].argsort(dim=1).argsort(dim=1)
-        place = self.place[states.categories][items].masked_fill(~batch.mask, len(self.place))
-        return items.gather(1, (place * items.shape[1] + rank).argsort(dim=1))
+        position = self.place[states.categories][items].masked_fill(~batch.mask, len(self.place))
+        return items.gather(1, (position * items.shape[1] + rank).argsort(dim=1))
 
     def likelihood(self, lstm: nn.LSTM, head: nn.Linear, items: Tensor, lengths: Tensor, pool: Tensor) -> Tensor:
         """−E of one direction: (B,). items: (B, n, H) as read, padding last; what follows it never looks back.

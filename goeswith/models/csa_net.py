@@ -105,11 +105,11 @@ class CsaNet(nn.Module):
     def distances(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
         """d_ij for pairs of rows of the states: (P,)."""
         codes = states.categories[left], states.categories[right]
-        one = embedding(left, states.hidden) * self.mixtures(*codes)
-        other = embedding(right, states.hidden) * self.mixtures(*codes[::-1])
+        first = embedding(left, states.hidden) * self.mixtures(*codes)
+        second = embedding(right, states.hidden) * self.mixtures(*codes[::-1])
         if self.config.normalise:
-            one, other = normalize(one, dim=1), normalize(other, dim=1)
-        return torch.linalg.vector_norm(one - other, dim=1)
+            first, second = normalize(first, dim=1), normalize(second, dim=1)
+        return torch.linalg.vector_norm(first - second, dim=1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """The outfit ranking loss."""

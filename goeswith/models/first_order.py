@@ -24,12 +24,12 @@ def expand(score: Score, states: ItemStates, items: Tensor, typical: ItemStates)
     count = len(items)
     with torch.inference_mode(False), torch.enable_grad():
         point = typical.hidden.clone().requires_grad_()
-        rows, places = items.unique(return_inverse=True)
+        rows, indices = items.unique(return_inverse=True)
         both = ItemStates(
             torch.cat([states.hidden[rows].clone(), point]), torch.cat([states.categories[rows], typical.categories])
         )
         candidate = len(rows) + torch.arange(count)[:, None]
-        batch = OutfitBatch(torch.cat([places, candidate], 1), torch.ones(count, items.shape[1] + 1, dtype=torch.bool))
+        batch = OutfitBatch(torch.cat([indices, candidate], 1), torch.ones(count, items.shape[1] + 1, dtype=torch.bool))
         values = score(both, batch).float()
         (slope,) = torch.autograd.grad(values.sum(), point)
     slope, point, values = slope.flatten(1), point.detach().flatten(1), values.detach()

@@ -72,13 +72,13 @@ def fit_floors(catalogue: Catalogue, train: Outfits, features: Features | None =
 def _standardised(features: Features, train: Outfits) -> np.ndarray:
     """The features (U, D) float32 with mean 0 and deviation 1 / √(dimensions of their encoder) over training items."""
     worn = np.unique(train.items)
-    known = features.values[worn[features.present[worn]]]
-    if not len(known):
+    values = features.values[worn[features.present[worn]]]
+    if not len(values):
         return features.values
-    deviation = known.std(axis=0, dtype=np.float64)
+    deviation = values.std(axis=0, dtype=np.float64)
     sizes = np.repeat(features.blocks, features.blocks)
     scale = np.divide(1.0, deviation * np.sqrt(sizes), out=np.zeros(len(deviation)), where=deviation > 1e-6)
-    return ((features.values - known.mean(axis=0, dtype=np.float64)) * scale).astype(np.float32)
+    return ((features.values - values.mean(axis=0, dtype=np.float64)) * scale).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,8 @@ class CosineFloor:
         """
         sums, lengths = self._sums(context, mask), mask.sum(axis=1, keepdims=True) + 1.0
         whole = np.square(sums, dtype=np.float64).sum(axis=1, keepdims=True) + 2.0 * (sums @ self.units[rows].T) + 1.0
-        known = (self.present[context] | ~mask).all(axis=1, keepdims=True) & self.present[rows]
-        return np.where(known, _on_grid((whole - lengths) / (lengths * (lengths - 1.0))), np.nan)
+        answerable = (self.present[context] | ~mask).all(axis=1, keepdims=True) & self.present[rows]
+        return np.where(answerable, _on_grid((whole - lengths) / (lengths * (lengths - 1.0))), np.nan)
 
     def _sums(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Sums (B, D) of the unit vectors of each outfit."""
@@ -235,9 +235,9 @@ class WordLift:
         seen = np.zeros((worn.shape[1],) * 2)
         for items in _by_length(outfits):
             whole = coo_array((np.ones(items.size), (np.repeat(np.arange(len(items)), items.shape[1]), items.ravel())))
-            places = csr_array(whole, shape=(len(items), len(catalogue))) @ worn
+            word_counts = csr_array(whole, shape=(len(items), len(catalogue))) @ worn
             # Pairs of different items: all pairs of the outfit less those inside an item.
-            seen += (places.T @ places - worn[items.ravel()].T @ worn[items.ravel()]).toarray()
+            seen += (word_counts.T @ word_counts - worn[items.ravel()].T @ worn[items.ravel()]).toarray()
         ends = seen.sum(axis=0)
         expected = np.outer(ends, ends) / max(ends.sum(), 1.0)
         return cls(worn, np.log((seen + _SMOOTHING) / (expected + _SMOOTHING)))
@@ -246,9 +246,9 @@ class WordLift:
         """Mean lift (P,) of the word pairs of the item pairs (rows, others), both (P,); 0 without a word."""
         values = np.empty(len(rows))
         for block in _blocks(len(rows), len(self.lift)):
-            one, other = self.worn[rows[block]], self.worn[others[block]]
-            pairs = np.asarray(one.sum(axis=1) * other.sum(axis=1))
-            values[block] = other.multiply(one @ self.lift).sum(axis=1) / np.maximum(pairs, 1)
+            left, right = self.worn[rows[block]], self.worn[others[block]]
+            pairs = np.asarray(left.sum(axis=1) * right.sum(axis=1))
+            values[block] = right.multiply(left @ self.lift).sum(axis=1) / np.maximum(pairs, 1)
         return values
 
 
@@ -274,5 +274,5 @@ def _on_grid(values: np.ndarray) -> np.ndarray:
 def _mean(values: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Means (B,) over the real entries of (B, P) values; NaN where there is none."""
     with np.errstate(invalid="ignore"):
-        found: np.ndarray = np.where(real, values, 0.0).sum(axis=1) / real.sum(axis=1)
-    return found
+        means: np.ndarray = np.where(real, values, 0.0).sum(axis=1) / real.sum(axis=1)
+    return means

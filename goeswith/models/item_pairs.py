@@ -36,8 +36,8 @@ class Triplets(NamedTuple):
 
 def pairs_of(batch: OutfitBatch) -> Pairs:
     """All pairs of the outfits of a batch."""
-    place = torch.arange(batch.items.shape[1], device=batch.items.device)
-    once = place[:, None] < place
+    column = torch.arange(batch.items.shape[1], device=batch.items.device)
+    once = column[:, None] < column
     outfit, first, second = (batch.mask[:, :, None] & batch.mask[:, None, :] & once).nonzero(as_tuple=True)
     return Pairs(batch.items[outfit, first], batch.items[outfit, second], outfit)
 
@@ -47,9 +47,9 @@ def triplets_of(batch: OutfitBatch, outfits: int) -> Triplets:
     wrong, mask = batch.items[outfits:], batch.mask[outfits:]  # (B·r, n)
     right = batch.items[:outfits].repeat_interleave(len(wrong) // outfits, dim=0)
     replaced = (right != wrong) & mask
-    corruption, place = (mask & ~replaced).nonzero(as_tuple=True)
+    corruption, column = (mask & ~replaced).nonzero(as_tuple=True)
     at = replaced.int().argmax(dim=1)[corruption]
-    return Triplets(wrong[corruption, place], right[corruption, at], wrong[corruption, at], corruption)
+    return Triplets(wrong[corruption, column], right[corruption, at], wrong[corruption, at], corruption)
 
 
 def mean_by(values: Tensor, owner: Tensor, owners: int) -> Tensor:

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu
 
-from goeswith.config import above_zero, at_least, below_one
+from goeswith.config import above_zero, at_least, at_most, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -58,6 +58,7 @@ class NgnnConfig:
     def __post_init__(self) -> None:
         at_least(self, 4, "hidden")
         at_least(self, 0, "steps", "weight_norm")
+        at_most(self, 100, "steps")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
         if self.hidden % 4:
@@ -76,11 +77,11 @@ def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> T
         return chosen(rows, torch.cat([weight, usual[None]]), codes)
     order = codes.argsort()
     ends = torch.bincount(codes, minlength=len(weight) + 1).cumsum(0)[:-1]  # the unknown come last
-    rows, told = rows.index_select(0, order), int(ends[-1])
-    out = nn.functional.grouped_mm(rows[:told], weight, offs=ends.int())
-    if told < len(rows):
+    rows, count = rows.index_select(0, order), int(ends[-1])
+    out = nn.functional.grouped_mm(rows[:count], weight, offs=ends.int())
+    if count < len(rows):
         usual = (known / known.sum()).to(weight.dtype) @ weight.flatten(1)
-        out = torch.cat([out, rows[told:] @ usual.view(weight.shape[1:])])
+        out = torch.cat([out, rows[count:] @ usual.view(weight.shape[1:])])
     return out.index_select(0, order.argsort())
 
 

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from goeswith.config import at_least, below_one
+from goeswith.config import at_least, at_most, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -50,6 +50,7 @@ class OutfitTransformerConfig:
     def __post_init__(self) -> None:
         at_least(self, 1, "hidden", "layers", "heads", "feedforward")
         at_least(self, 0, "focus")
+        at_most(self, 100, "layers")
         below_one(self, "dropout")
         if self.hidden % self.heads:
             raise ConfigError(f"hidden={self.hidden} is not a multiple of heads={self.heads}; change one of them")

@@ -51,11 +51,11 @@ class TextCnn(nn.Module):
         lengths = (tokens != 0).sum(dim=1)
         longest = max(int(lengths.max()) if len(lengths) else 0, *self.heights)
         tokens = nn.functional.pad(tokens[:, :longest].long(), (0, max(longest - tokens.shape[1], 0)))
-        words, places = tokens.unique(return_inverse=True)  # (W,), (U, longest)
+        words, indices = tokens.unique(return_inverse=True)  # (W,), (U, longest)
         table = self.vectors[words] @ self.kernels.flatten(1)
         # Under autocast it is bfloat16, too coarse for gradients that are sums over all places of a word.
         table = table.to(torch.promote_types(table.dtype, torch.float32)).view(-1, self.maps)  # (W·Σh, maps)
-        rows, first, pooled = places * self.kernels.shape[1], 0, []
+        rows, first, pooled = indices * self.kernels.shape[1], 0, []
         for height, bias in zip(self.heights, self.bias, strict=True):
             offsets = torch.arange(first, first + height, device=tokens.device)
             windows = rows.unfold(1, height, 1) + offsets  # (U, T, h): which row of the table each word of a window is

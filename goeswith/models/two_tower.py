@@ -151,8 +151,8 @@ class TwoTower(nn.Module):
 
     def standardised(self, features: Tensor, categories: Tensor) -> Tensor:
         """x (U, D + C): features of mean 0, each encoder's of like expected norm, 1 in all; the category one-hot."""
-        known = one_hot(categories.clamp_max(self.count), self.count + 1)[:, : self.count]
-        return torch.cat([(features - self.mean) * self.factor, known.to(features.dtype)], dim=1)
+        encoded = one_hot(categories.clamp_max(self.count), self.count + 1)[:, : self.count]
+        return torch.cat([(features - self.mean) * self.factor, encoded.to(features.dtype)], dim=1)
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """k and r side by side (U, 2h)."""
@@ -191,8 +191,8 @@ class TwoTower(nn.Module):
     def _queries(self, context: Tensor, wanted: Tensor) -> Tensor:
         """q (..., h) from means of k and r (..., 2h) and wanted categories (...)."""
         key, want = context.chunk(2, dim=-1)
-        known = wanted.clamp_max(self.count)
-        return normalize((key + linear(gelu(want + embedding(known, self.category)), self.residual)).float(), dim=-1)
+        codes = wanted.clamp_max(self.count)
+        return normalize((key + linear(gelu(want + embedding(codes, self.category)), self.residual)).float(), dim=-1)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y: (B,)."""

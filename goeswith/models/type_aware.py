@@ -74,15 +74,15 @@ class TypeAware(nn.Module):
         self.config = config
         self.embedding = nn.Linear(dim, config.size)
         names = vocabulary.categories if config.types == "category" else vocabulary.groups
-        order = {name: place for place, name in enumerate(sorted(set(names)))}
+        order = {name: code for code, name in enumerate(sorted(set(names)))}
         count = len(order)
         # (C + 1,) type of each category code; the last stands for categories never seen.
         self.register_buffer("kind", torch.tensor([order[name] for name in names] + [count]), persistent=False)
         # (T + 1, T + 1) row of the masks for each pair of types; the row behind the last is the mean of those in use.
         low, high = torch.triu_indices(count, count)
-        place = torch.full((count + 1, count + 1), len(low))
-        place[low, high] = place[high, low] = torch.arange(len(low))
-        self.register_buffer("place", place)
+        rows = torch.full((count + 1, count + 1), len(low))
+        rows[low, high] = rows[high, low] = torch.arange(len(low))
+        self.register_buffer("place", rows)
         self.masks = nn.Parameter(torch.empty(len(low), config.size).normal_(0.9, 0.7))
 
     def observe(self, data: TrainingData) -> None:
@@ -114,10 +114,10 @@ class TypeAware(nn.Module):
 
     def distances(self, states: ItemStates, masks: Tensor, left: Tensor, right: Tensor) -> Tensor:
         """d_ij for pairs of rows of the states and their masks (P, d): (P,)."""
-        one, other = (embedding(rows, states.hidden) * masks for rows in (left, right))
+        first, second = (embedding(rows, states.hidden) * masks for rows in (left, right))
         if self.config.normalise:
-            one, other = normalize(one, dim=1), normalize(other, dim=1)
-        return torch.linalg.vector_norm(one - other, dim=1)
+            first, second = normalize(first, dim=1), normalize(second, dim=1)
+        return torch.linalg.vector_norm(first - second, dim=1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """L: the mean hinge of the triplets and what keeps masks sparse and embeddings small."""

@@ -50,20 +50,22 @@ class Checked:
     @property
     def warnings(self) -> list[str]:
         """One sentence for each thing that a person should look at."""
-        told = []
+        messages = []
         for side, items in (("top", self.tops), ("bottom", self.bottoms)):
             if not items:
                 value = getattr(self.rule, side)
-                told.append(f"{str(self.rule)!r} never fires: no {side} has the {self.rule.attribute} {value!r}")
-        if self.never_fires and not told:
-            told.append(f"{str(self.rule)!r} never fires on the triplets of {', '.join(self.measured)}")
+                messages.append(f"{str(self.rule)!r} never fires: no {side} has the {self.rule.attribute} {value!r}")
+        if self.never_fires and not messages:
+            messages.append(f"{str(self.rule)!r} never fires on the triplets of {', '.join(self.measured)}")
         for split, measured in self.measured.items():
             if measured.interval[1] < 0.5:
-                told.append(f"{str(self.rule)!r} is wrong more often than right on {split} ({measured.precision:.0%})")
-        told += [
+                messages.append(
+                    f"{str(self.rule)!r} is wrong more often than right on {split} ({measured.precision:.0%})"
+                )
+        messages += [
             f"{str(self.rule)!r} contradicts {str(other)!r}" for other in self.contradicts if self.rule.sign == "+"
         ]
-        return told
+        return messages
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON; a precision that there is none of is None."""
@@ -106,23 +108,23 @@ def check(
     matches = match(rules, catalogue)
     if not len(worn_pairs(dataset.outfits, catalogue)):
         raise DataError(f"{dataset.path} {NO_PAIRS}")
-    asked = {split: triplets(dataset, split, seed) for split in splits}
-    measured = {split: measure(matches, some) for split, some in asked.items()}
-    shown = next((asked[split] for split in reversed(splits) if split != "test"), np.zeros((0, 3), np.int64))
+    questions = {split: triplets(dataset, split, seed) for split in splits}
+    measured = {split: measure(matches, some) for split, some in questions.items()}
+    shown = next((questions[split] for split in reversed(splits) if split != "test"), np.zeros((0, 3), np.int64))
     right, wrong = _examples(matches, shown, examples, catalogue)
     tops, bottoms = (np.unpackbits(bits, axis=1, count=len(rules)).sum(0) for bits in (matches.tops, matches.bottoms))
     contradictions = contradicting(rules)
     return [
         Checked(
             rule=rule,
-            measured={split: found[place] for split, found in measured.items()},
-            tops=int(tops[place]),
-            bottoms=int(bottoms[place]),
-            right=right[place],
-            wrong=wrong[place],
-            contradicts=contradictions[place],
+            measured={split: results[index] for split, results in measured.items()},
+            tops=int(tops[index]),
+            bottoms=int(bottoms[index]),
+            right=right[index],
+            wrong=wrong[index],
+            contradicts=contradictions[index],
         )
-        for place, rule in enumerate(rules)
+        for index, rule in enumerate(rules)
     ]
 
 
@@ -132,17 +134,18 @@ def contradicting(rules: Sequence[Rule]) -> list[list[Rule]]:
     They do if each side has an alternative that holds, as whole words, one of the other rule's: "day dresses" are
     dresses. Values that only happen to stand on the same items are no contradiction.
     """
-    found: list[list[Rule]] = [[] for _ in rules]
+    contradictions: list[list[Rule]] = [[] for _ in rules]
     sides = [{side: [f" {p} " for p in rule.alternatives(side)] for side in ("top", "bottom")} for rule in rules]
-    plus, minus = ([place for place, rule in enumerate(rules) if rule.sign == sign] for sign in "+-")
-    for one in plus:
-        for other in minus:
-            if rules[one].attribute == rules[other].attribute and all(
-                any(a in b or b in a for a in sides[one][side] for b in sides[other][side]) for side in sides[one]
+    plus, minus = ([index for index, rule in enumerate(rules) if rule.sign == sign] for sign in "+-")
+    for positive in plus:
+        for negative in minus:
+            if rules[positive].attribute == rules[negative].attribute and all(
+                any(a in b or b in a for a in sides[positive][side] for b in sides[negative][side])
+                for side in sides[positive]
             ):
-                found[one].append(rules[other])
-                found[other].append(rules[one])
-    return found
+                contradictions[positive].append(rules[negative])
+                contradictions[negative].append(rules[positive])
+    return contradictions
 
 
 def _examples(

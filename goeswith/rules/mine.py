@@ -15,7 +15,7 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.rules.pairs import NO_PAIRS, Measured, measure, triplets, worn_pairs
 from goeswith.rules.rules import Rule, match
 from goeswith.rules.values import ATTRIBUTES, vocabulary
-from goeswith.rules.words import said
+from goeswith.rules.words import mentions
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -109,18 +109,18 @@ def mine(
     pairs = worn_pairs(dataset.outfits.split("train"), dataset.catalogue)
     if not len(pairs):
         raise DataError(f"{dataset.path} {NO_PAIRS}")
-    rows, places = np.unique(pairs, return_inverse=True)
+    rows, indices = np.unique(pairs, return_inverse=True)
     worn = Catalogue(dataset.catalogue.items[rows])
-    known = vocabulary(worn, attributes or ATTRIBUTES, LEAST_ITEMS)
+    terms = vocabulary(worn, attributes or ATTRIBUTES, LEAST_ITEMS)
     for name in attributes or ():
-        if name not in {attribute for attribute, _ in known}:
+        if name not in {attribute for attribute, _ in terms}:
             raise DataError(f"no {name} occurs in {LEAST_ITEMS} items worn in training; leave out --attribute {name}")
-    if not known:
+    if not terms:
         return []
-    counts = _count(worn, known, places.reshape(-1, 2))
-    found = _strong_and_sure(counts, least_pairs, least_lift, false_discoveries)
-    kept = found[_apart(counts, found, most)].rows(named=True)
-    rules = [Rule(known[row["top"]][0], known[row["top"]][1], known[row["bottom"]][1], row["sign"]) for row in kept]
+    counts = _count(worn, terms, indices.reshape(-1, 2))
+    candidates = _significant(counts, least_pairs, least_lift, false_discoveries)
+    kept = candidates[_apart(counts, candidates, most)].rows(named=True)
+    rules = [Rule(terms[row["top"]][0], terms[row["top"]][1], terms[row["bottom"]][1], row["sign"]) for row in kept]
     measured = measure(match(rules, dataset.catalogue), triplets(dataset, "valid", seed))
     return [
         Mined(rule, int(row["support"]), row["expected"], row["lift"], row["p"], valid)
@@ -128,11 +128,11 @@ def mine(
     ]
 
 
-def _count(worn: Catalogue, known: Sequence[tuple[str, str]], pairs: np.ndarray) -> _Counts:
+def _count(worn: Catalogue, terms: Sequence[tuple[str, str]], pairs: np.ndarray) -> _Counts:
     """Count pairs (P, 2) of rows of `worn` by products of sparse 0/1 matrices, values × items."""
-    kinds = np.array([attribute for attribute, _ in known], dtype=object)
+    kinds = np.array([attribute for attribute, _ in terms], dtype=object)
     names = dict.fromkeys(kinds)
-    says = [sparse.csr_array(said(worn, name, [v for a, v in known if a == name])) for name in names]
+    says = [sparse.csr_array(mentions(worn, name, [v for a, v in terms if a == name])) for name in names]
     held = sparse.vstack(says, format="csr").astype(np.float64)  # (V, U)
     tops, bottoms = held[:, pairs[:, 0]], held[:, pairs[:, 1]]  # (V, P)
     return _Counts(
@@ -144,7 +144,7 @@ def _count(worn: Catalogue, known: Sequence[tuple[str, str]], pairs: np.ndarray)
     )
 
 
-def _strong_and_sure(counts: _Counts, pairs: int, lift: float, false_discoveries: float) -> pl.DataFrame:
+def _significant(counts: _Counts, pairs: int, lift: float, false_discoveries: float) -> pl.DataFrame:
     """Columns top, bottom (places of values), sign, support, expected, lift, p, the most useful first.
 
     pairs, lift, false_discoveries: the least and the most that are good enough, see `mine`.
@@ -181,11 +181,11 @@ def _xlogx(count: np.ndarray) -> np.ndarray:
     return special.xlogy(count, count)
 
 
-def _apart(counts: _Counts, found: pl.DataFrame, most: int) -> list[int]:
-    """The first `most` rows of `found` that are not `CONTAINED` in an earlier one of their sign."""
-    top, bottom, sign = (found[name].to_numpy() for name in ("top", "bottom", "sign"))
+def _apart(counts: _Counts, candidates: pl.DataFrame, most: int) -> list[int]:
+    """The first `most` rows of `candidates` that are not `CONTAINED` in an earlier one of their sign."""
+    top, bottom, sign = (candidates[name].to_numpy() for name in ("top", "bottom", "sign"))
     kept: list[int] = []
-    for at in range(len(found)):
+    for at in range(len(candidates)):
         if len(kept) == most:
             break
         same = [other for other in kept if sign[other] == sign[at]]

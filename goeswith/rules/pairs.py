@@ -83,24 +83,28 @@ def triplets(dataset: Dataset, split: str, seed: int = 0) -> np.ndarray:
         return _published(file, dataset.catalogue)
     outfits = dataset.outfits
     pairs = worn_pairs(outfits.take(outfits.splits == split), dataset.catalogue)
-    known = worn_pairs(outfits, dataset.catalogue)
-    return _drawn(pairs, known, len(dataset.catalogue), np.random.default_rng(seed))
+    all_pairs = worn_pairs(outfits, dataset.catalogue)
+    return _drawn(pairs, all_pairs, len(dataset.catalogue), np.random.default_rng(seed))
 
 
 def _published(file: Path, catalogue: Catalogue) -> np.ndarray:
     """The questions of a file that ask for one of two bottoms to one top."""
-    asked = read_questions(file, catalogue)
-    plain = (asked.context_mask.sum(1) == 1) & (np.diff(asked.candidate_offsets) == 2) & (asked.answers >= 0)
-    first, answer = asked.candidate_offsets[:-1][plain], asked.answers[plain]
-    rows = np.stack([asked.context[plain, 0], asked.candidates[first + answer], asked.candidates[first + 1 - answer]])
+    questions = read_questions(file, catalogue)
+    plain = (
+        (questions.context_mask.sum(1) == 1) & (np.diff(questions.candidate_offsets) == 2) & (questions.answers >= 0)
+    )
+    first, answer = questions.candidate_offsets[:-1][plain], questions.answers[plain]
+    rows = np.stack(
+        [questions.context[plain, 0], questions.candidates[first + answer], questions.candidates[first + 1 - answer]]
+    )
     groups = catalogue.items["group"].fill_null("")
     top, bottom = groups.is_in(RULE_TOP).to_numpy(), groups.is_in(RULE_BOTTOM).to_numpy()
     return rows.T[top[rows[0]] & bottom[rows[1]] & bottom[rows[2]]]
 
 
-def _drawn(pairs: np.ndarray, known: np.ndarray, items: int, random: np.random.Generator) -> np.ndarray:
+def _drawn(pairs: np.ndarray, all_pairs: np.ndarray, items: int, random: np.random.Generator) -> np.ndarray:
     """Each of the pairs (N, 2) with another bottom of theirs; a pair that has none is left out."""
-    pool, keys = np.unique(pairs[:, 1]), known[:, 0] * items + known[:, 1]
+    pool, keys = np.unique(pairs[:, 1]), all_pairs[:, 0] * items + all_pairs[:, 1]
     others, taken = np.zeros(len(pairs), np.int64), np.ones(len(pairs), dtype=bool)
     for _ in range(_ATTEMPTS):
         others[taken] = random.choice(pool, taken.sum()) if len(pool) else 0

@@ -17,7 +17,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
-from goeswith.rules.words import phrase, said
+from goeswith.rules.words import mentions, phrase
 
 
 @dataclass(frozen=True)
@@ -76,41 +76,41 @@ def read_rules(path: Path | str) -> list[Rule]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} as text: {error}") from None
     unknown = sorted(set(tables) - {"rule"})
-    given = tables.get("rule")
+    entries = tables.get("rule")
     if unknown:
         raise DataError(f"{path} has {unknown[0]!r} outside a rule; rules begin with a line [[rule]]")
-    if not isinstance(given, list) or not given or not all(isinstance(table, dict) for table in given):
+    if not isinstance(entries, list) or not entries or not all(isinstance(table, dict) for table in entries):
         raise DataError(f"{path} has no rule; write one below a line [[rule]], with {', '.join(_FIELDS)}")
     heads = [text.count("\n", 0, head.end()) + 1 for head in _HEAD.finditer(text)]
-    lines = [f" (line {line})" for line in heads] if len(heads) == len(given) else [""] * len(given)
-    places = [f"{path}, rule {number}{line}" for number, line in enumerate(lines, 1)]
-    rules = [_rule(table, place) for table, place in zip(given, places, strict=True)]
-    return _each_once(rules, places)
+    lines = [f" (line {line})" for line in heads] if len(heads) == len(entries) else [""] * len(entries)
+    locations = [f"{path}, rule {number}{line}" for number, line in enumerate(lines, 1)]
+    rules = [_rule(table, location) for table, location in zip(entries, locations, strict=True)]
+    return _each_once(rules, locations)
 
 
-def _rule(table: dict[str, Any], place: str) -> Rule:
-    """A rule from its table; `place` is named where it is not one."""
+def _rule(table: dict[str, Any], location: str) -> Rule:
+    """A rule from its table; `location` is named where it is not one."""
     for name in table:
         if name not in _FIELDS:
-            raise DataError(f"{place}: unknown field {name!r}; the fields are: {', '.join(_FIELDS)}")
+            raise DataError(f"{location}: unknown field {name!r}; the fields are: {', '.join(_FIELDS)}")
     for name, needed in _FIELDS.items():
         if needed and name not in table:
-            raise DataError(f"{place}: the field {name!r} is missing; a rule needs attribute, top, bottom and sign")
+            raise DataError(f"{location}: the field {name!r} is missing; a rule needs attribute, top, bottom and sign")
         if name in table and not isinstance(table[name], str):
-            raise DataError(f"{place}: {name} = {table[name]!r} is not text; put it into quotes")
+            raise DataError(f"{location}: {name} = {table[name]!r} is not text; put it into quotes")
     try:
         return Rule(**table)
     except DataError as error:
-        raise DataError(f"{place}: {error}") from None
+        raise DataError(f"{location}: {error}") from None
 
 
-def _each_once(rules: list[Rule], places: Sequence[str]) -> list[Rule]:
+def _each_once(rules: list[Rule], locations: Sequence[str]) -> list[Rule]:
     """The rules, none of which may stand twice: it would count double."""
     seen: dict[Rule, int] = {}
-    for number, (rule, place) in enumerate(zip(rules, places, strict=True), 1):
+    for number, (rule, location) in enumerate(zip(rules, locations, strict=True), 1):
         first = seen.setdefault(dataclasses.replace(rule, note=""), number)
         if first != number:
-            raise DataError(f"{place}: {str(rule)!r} is already in the file, as rule {first}; remove one of them")
+            raise DataError(f"{location}: {str(rule)!r} is already in the file, as rule {first}; remove one of them")
     return rules
 
 
@@ -153,12 +153,12 @@ class Matches:
         """Which rules pairs meet on both sides: rows (N,) and (N,) → (N, L) bool."""
         return self._unpacked(self.tops[tops] & self.bottoms[bottoms])
 
-    def votes(self, tops: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """What the rules say of triplets, rows (N,) each: (N, L) int8, +1 for `one`, −1 for `other`, 0 silent.
+    def votes(self, tops: np.ndarray, bottoms: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """What the rules say of triplets, rows (N,) each: (N, L) int8, +1 for `bottoms`, −1 for `others`, 0 silent.
 
         A rule is active where the top matches and exactly one of the two bottoms does (f_l of AKD-DBPR).
         """
-        top, first, second = self.tops[tops], self.bottoms[one], self.bottoms[other]
+        top, first, second = self.tops[tops], self.bottoms[bottoms], self.bottoms[others]
         for_one, for_other = self._unpacked(top & first & ~second), self._unpacked(top & second & ~first)
         signs = np.array([1 if rule.sign == "+" else -1 for rule in self.rules], np.int8)
         return (for_one.view(np.int8) - for_other.view(np.int8)) * signs
@@ -185,13 +185,13 @@ def match(rules: Sequence[Rule], catalogue: Catalogue) -> Matches:
     """
     held = {side: np.zeros((len(rules), len(catalogue)), dtype=bool) for side in ("top", "bottom")}
     for attribute in dict.fromkeys(rule.attribute for rule in rules):
-        asked = [place for place, rule in enumerate(rules) if rule.attribute == attribute]
-        values = [getattr(rules[place], side) for side in held for place in asked]
+        indices = [index for index, rule in enumerate(rules) if rule.attribute == attribute]
+        values = [getattr(rules[index], side) for side in held for index in indices]
         try:
-            says = said(catalogue, attribute, values)
+            says = mentions(catalogue, attribute, values)
         except CatalogueError as error:
-            raise CatalogueError(f"rule {str(rules[asked[0]])!r}: {error}") from None
-        held["top"][asked], held["bottom"][asked] = np.split(says, 2)
+            raise CatalogueError(f"rule {str(rules[indices[0]])!r}: {error}") from None
+        held["top"][indices], held["bottom"][indices] = np.split(says, 2)
     groups = catalogue.items["group"].fill_null("")
     able = {"top": groups.is_in(RULE_TOP).to_numpy(), "bottom": groups.is_in(RULE_BOTTOM).to_numpy()}
     return Matches(tuple(rules), *(_packed(held[side] & able[side]) for side in held))

@@ -51,19 +51,19 @@ def vocabulary(catalogue: Catalogue, attributes: Sequence[str], least: int = 1) 
     Raises:
         CatalogueError: the catalogue has no such attribute.
     """
-    found = {name: _said(catalogue, name, least) for name in attributes if name != WORD}
+    phrases = {name: _phrases(catalogue, name, least) for name in attributes if name != WORD}
     frequent = _frequent(texts(catalogue, WORD), least)[:MOST_WORDS]
-    if "category" in found:
-        ones = {one for many in found["category"] for one in _singulars(many)} - _NO_PLURALS
-        found["category"] |= {one for one in ones if one.rpartition(" ")[2] in frequent}
+    if "category" in phrases:
+        singulars = {singular for plural in phrases["category"] for singular in _singulars(plural)} - _NO_PLURALS
+        phrases["category"] |= {singular for singular in singulars if singular.rpartition(" ")[2] in frequent}
     if WORD in attributes:
-        taken = {word for values in found.values() for value in values for word in value.split()}
+        taken = {word for values in phrases.values() for value in values for word in value.split()}
         near = {other for word in taken for other in (word, *_plurals(word))}
-        found[WORD] = {word for word in frequent if word not in near and not taken & {word, *_plurals(word)}}
-    return [(name, value) for name in dict.fromkeys(attributes) for value in merged(found[name])]
+        phrases[WORD] = {word for word in frequent if word not in near and not taken & {word, *_plurals(word)}}
+    return [(name, value) for name in dict.fromkeys(attributes) for value in merged(phrases[name])]
 
 
-def _said(catalogue: Catalogue, attribute: str, least: int) -> set[str]:
+def _phrases(catalogue: Catalogue, attribute: str, least: int) -> set[str]:
     """Phrases of one attribute but ``word``."""
     texts(catalogue, attribute)  # or it is unknown
     column = catalogue.items[attribute].drop_nulls()
@@ -77,23 +77,28 @@ def _said(catalogue: Catalogue, attribute: str, least: int) -> set[str]:
 
 def _frequent(text: pl.Series, least: int) -> list[str]:
     """The words that at least `least` texts say, most frequent first, but numbers, letters and little words."""
-    said = text.to_frame("text").select(word=words(pl.col("text")).list.unique()).explode("word").drop_nulls()
-    counted = said["word"].value_counts(name="texts").filter(pl.col("texts") >= least)
+    tokens = text.to_frame("text").select(word=words(pl.col("text")).list.unique()).explode("word").drop_nulls()
+    counted = tokens["word"].value_counts(name="texts").filter(pl.col("texts") >= least)
     ranked = counted.sort("texts", "word", descending=[True, False])["word"].to_list()
     return [word for word in ranked if len(word) > 1 and word not in _STOP and not word.isdigit()]
 
 
-def merged(found: set[str]) -> list[str]:
+def merged(phrases: set[str]) -> list[str]:
     """The phrases, a plain plural joined to its singular where both are there."""
-    plural = {one: many for one in found - _NO_PLURALS for many in _plurals(one) if many in found - _NO_PLURALS}
-    alone = found - set(plural) - set(plural.values())
-    return sorted([*alone, *(f"{one}/{many}" for one, many in plural.items())])
+    plural = {
+        singular: many
+        for singular in phrases - _NO_PLURALS
+        for many in _plurals(singular)
+        if many in phrases - _NO_PLURALS
+    }
+    alone = phrases - set(plural) - set(plural.values())
+    return sorted([*alone, *(f"{singular}/{many}" for singular, many in plural.items())])
 
 
-def _plurals(one: str) -> list[str]:
-    return [f"{one}s", f"{one}es", *([f"{one[:-1]}ies"] if one.endswith("y") else [])]
+def _plurals(singular: str) -> list[str]:
+    return [f"{singular}s", f"{singular}es", *([f"{singular[:-1]}ies"] if singular.endswith("y") else [])]
 
 
-def _singulars(many: str) -> list[str]:
-    ends = [many[:-1], many[:-2], f"{many[:-3]}y"]
-    return [one for one in ends if many in _plurals(one)]
+def _singulars(plural: str) -> list[str]:
+    ends = [plural[:-1], plural[:-2], f"{plural[:-3]}y"]
+    return [singular for singular in ends if plural in _plurals(singular)]

@@ -44,17 +44,17 @@ def texts(catalogue: Catalogue, attribute: str) -> pl.Series:
     Raises:
         CatalogueError: the catalogue has no such text column; the nearest name is given.
     """
-    known = attributes(catalogue)
-    if attribute not in known:
-        near = difflib.get_close_matches(attribute, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the attributes here are: {', '.join(known)}"
+    names = attributes(catalogue)
+    if attribute not in names:
+        near = difflib.get_close_matches(attribute, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the attributes here are: {', '.join(names)}"
         raise CatalogueError(f"the catalogue has no attribute {attribute!r}; {hint}")
     title = pl.col("title").fill_null("")
     own = pl.when(pl.col(attribute).str.strip_chars() != "").then(attribute) if attribute != WORD else None
     return catalogue.items.select(text=title if own is None else pl.coalesce(own, title)).to_series()
 
 
-def said(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndarray:
+def mentions(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndarray:
     """Which items say each value: (V, U) bool.
 
     A value is one or more alternatives between ``/``; each is a word or phrase that must stand in the text whole.
@@ -65,25 +65,25 @@ def said(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndar
     """
     text = texts(catalogue, attribute)
     parts = [[phrase(other) for other in value.split("/")] for value in values]
-    asked = {told: place for place, told in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
-    held = np.zeros((len(asked), len(text)), dtype=bool)
-    held[_found(text, list(asked))] = True
+    row_of = {wanted: row for row, wanted in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
+    held = np.zeros((len(row_of), len(text)), dtype=bool)
+    held[_occurrences(text, list(row_of))] = True
     packed = np.packbits(held, axis=1)  # an eighth to move
     says = np.zeros((len(values), packed.shape[1]), dtype=np.uint8)
     for others in zip_longest(*parts):  # the first alternative of each value, the second of those that have one, ...
-        more = [place for place, other in enumerate(others) if other is not None]
-        says[more] |= packed[[asked[others[place]] for place in more]]
+        more = [row for row, other in enumerate(others) if other is not None]
+        says[more] |= packed[[row_of[others[row]] for row in more]]
     return np.unpackbits(says, axis=1, count=len(text)).view(bool)
 
 
-def _found(text: pl.Series, phrases: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _occurrences(text: pl.Series, phrases: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Places in `phrases` and rows of `text`, one for each text that says a phrase."""
-    asked = pl.DataFrame({"phrase": phrases}, schema={"phrase": pl.String}).with_row_index("asked")
+    queries = pl.DataFrame({"phrase": phrases}, schema={"phrase": pl.String}).with_row_index("asked")
     items = text.to_frame("text").with_row_index("row")
     distinct = items.select(pl.col("text").unique()).with_row_index("place")
     tokens = distinct.select("place", word=words(pl.col("text"))).explode("word").drop_nulls()
     hits = [pl.DataFrame(schema={"place": pl.UInt32, "asked": pl.UInt32})]
-    for (length,), some in asked.group_by(pl.col("phrase").str.count_matches(" ") + 1):
+    for (length,), some in queries.group_by(pl.col("phrase").str.count_matches(" ") + 1):
         run = pl.concat_str([pl.col("word").shift(-ahead) for ahead in range(length)], separator=" ")
         whole = pl.when(pl.col("place").shift(1 - length) == pl.col("place")).then(run)
         hits.append(tokens.select("place", phrase=whole).join(some, on="phrase").select("place", "asked"))

@@ -53,11 +53,11 @@ def fired(index: Index, rows: np.ndarray) -> tuple[Fired, ...]:
     pair, rule = taught.teacher.matches.pairs(first, second).nonzero()
     trust = _trust(taught, size, np.unique(second[pair]), size + np.arange(len(others)))
     ids, rules = index.catalogue.ids, taught.teacher.matches.rules
-    found = [
+    active = [
         Fired(rules[which], ids[rows[first[at]]], ids[rows[second[at]]], trust.get((int(second[at]), which)))
         for at, which in zip(pair.tolist(), rule.tolist(), strict=True)
     ]
-    return tuple(sorted(found, key=lambda fired: -(fired.confidence or 0.0)))
+    return tuple(sorted(active, key=lambda fired: -(fired.confidence or 0.0)))
 
 
 def _taught(index: Index, rows: np.ndarray) -> TaughtScorer:
@@ -74,9 +74,9 @@ def _trust(taught: TaughtScorer, size: int, bottoms: np.ndarray, others: np.ndar
     """(bottom, rule) → mean λ, with each of `bottoms` among the first `size` items held against `others`; one batch."""
     if not len(others) or not len(bottoms):
         return {}
-    place, other = (part.ravel() for part in np.meshgrid(bottoms, others, indexing="ij"))
-    context = np.arange(size - 1) + (np.arange(size - 1) >= place[:, None])  # (M, n − 1), the outfit without it
-    judged = judge(taught, context, np.ones(context.shape, bool), np.stack([place, other], axis=1))
-    active = judged.active.with_columns(place=pl.Series(place).gather(judged.active["question"]))
+    bottom, other = (part.ravel() for part in np.meshgrid(bottoms, others, indexing="ij"))
+    context = np.arange(size - 1) + (np.arange(size - 1) >= bottom[:, None])  # (M, n − 1), the outfit without it
+    judged = judge(taught, context, np.ones(context.shape, bool), np.stack([bottom, other], axis=1))
+    active = judged.active.with_columns(place=pl.Series(bottom).gather(judged.active["question"]))
     means = active.group_by("place", "rule").agg(pl.col("trust").mean())
     return {(at, rule): trust for at, rule, trust in means.iter_rows()}

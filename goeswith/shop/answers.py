@@ -61,18 +61,18 @@ def looks_of(index: Index, outfits: Sequence[np.ndarray], scores: np.ndarray, ad
     """Outfits (n,) of rows with their scores as looks; the last `added` items of each were found."""
     ids, prices, scale = index.catalogue.ids, index.shelf.prices, index.scale
     sizes = np.array([len(rows) for rows in outfits], np.int64)
-    told = [None, None] if scale is None else [scale.probability(scores, sizes), scale.percentile(scores, sizes)]
+    scaled = [None, None] if scale is None else [scale.probability(scores, sizes), scale.percentile(scores, sizes)]
     looks = []
-    for place, rows in enumerate(outfits):
+    for number, rows in enumerate(outfits):
         named = tuple(ids[row] for row in rows)
         price = float(prices[rows].sum())
         wrong = findings(index, rows)
-        probability, percentile = (None if values is None or wrong else float(values[place]) for values in told)
+        probability, percentile = (None if values is None or wrong else float(values[number]) for values in scaled)
         looks.append(
             Look(
                 item_ids=named,
                 added=named[len(named) - added :],
-                score=float(scores[place]),
+                score=float(scores[number]),
                 probability=probability,
                 percentile=percentile,
                 price=None if math.isnan(price) else round(price, 2),
@@ -86,7 +86,9 @@ def looks_of(index: Index, outfits: Sequence[np.ndarray], scores: np.ndarray, ad
 def findings(index: Index, rows: np.ndarray) -> tuple[str, ...]:
     """What keeps rows (n,) from being an outfit, see `goeswith.shop.grammar.Grammar.findings`."""
     shelf = index.shelf
-    return index.grammar.findings(shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)])
+    return index.grammar.findings(
+        shelf.values("group", rows), [str(category) for category in shelf.values("category", rows)]
+    )
 
 
 def verdict(index: Index, percentile: float | None) -> str:

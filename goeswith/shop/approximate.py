@@ -71,5 +71,5 @@ def search(index: Any, queries: np.ndarray, allowed: np.ndarray, count: int) -> 
     packed = np.packbits(bits, bitorder="little")
     selector = faiss.IDSelectorBitmap(packed)
     settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(1, round(PROBED * index.nlist)))
-    products, places = index.search(np.ascontiguousarray(queries, np.float32), count, params=settings)
-    return places, np.where(places < 0, -np.inf, products)
+    products, positions = index.search(np.ascontiguousarray(queries, np.float32), count, params=settings)
+    return positions, np.where(positions < 0, -np.inf, products)

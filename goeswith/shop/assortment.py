@@ -28,7 +28,7 @@ class Assortment:
     def __init__(self, index: Index) -> None:
         self.index = index
         self._kinds: dict[tuple[str, str], np.ndarray] = {}
-        self._ones: tuple[Shelf, np.ndarray] | None = None
+        self._small_cache: tuple[Shelf, np.ndarray] | None = None
 
     def outfit(self, item_ids: Sequence[str], least: int = 1) -> np.ndarray:
         """Rows (n,) of an outfit of at least so many items that can be judged.
@@ -77,10 +77,10 @@ class Assortment:
         shelf = self.index.shelf
         columns = [column for column in ("category", "group") if slot in shelf.codes(column)[1]]
         if not columns:
-            known = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
+            names = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
             more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
             raise CatalogueError(
-                f"no item belongs to the slot {slot!r}{more}; {nearest(slot, known)}", reason="unknown_slot"
+                f"no item belongs to the slot {slot!r}{more}; {nearest(slot, names)}", reason="unknown_slot"
             )
         rows = self._kind(columns[-1], slot)  # where a category has the name of a group, the group is meant
         if not self.index.seen(rows).any():
@@ -109,7 +109,7 @@ class Assortment:
             CatalogueError: the outfit lacks nothing, is none, or its items are of no group that looks are made of.
         """
         shelf, grammar = self.index.shelf, self.index.grammar
-        groups, categories = shelf.values("group", rows), [str(one) for one in shelf.values("category", rows)]
+        groups, categories = shelf.values("group", rows), [str(category) for category in shelf.values("category", rows)]
         wrong = [finding for finding in grammar.findings(groups, categories) if not finding.startswith("needs")]
         if wrong:
             raise CatalogueError(
@@ -126,9 +126,9 @@ class Assortment:
             )
         codes, names = shelf.codes("group")
         offered = np.unique(codes[: self.index.size][self.index.known])
-        there = {name for name, code in names.items() if code in offered}
+        available = {name for name, code in names.items() if code in offered}
         choices = [
-            ([one for one in slots if one in there], share) for slots, share in grammar.slots(groups, categories)
+            ([slot for slot in slots if slot in available], share) for slots, share in grammar.slots(groups, categories)
         ]
         choices = [(slots, share) for slots, share in choices if slots and _begun(slots, groups)]
         if not choices:
@@ -152,9 +152,9 @@ class Assortment:
         rest = outfit[outfit != row]
         if filters.categories or filters.groups:
             return self._offered(np.arange(self.index.size), filters, outfit, coherent, rest)
-        told = self.index.catalogue.items.row(row, named=True)
-        column = "group" if told["group"] else "category"
-        return self._offered(self._kind(column, told[column]), filters, outfit, coherent, rest)
+        item = self.index.catalogue.items.row(row, named=True)
+        column = "group" if item["group"] else "category"
+        return self._offered(self._kind(column, item[column]), filters, outfit, coherent, rest)
 
     def alike(self, row: int, filters: Filters) -> np.ndarray:
         """Rows (m,) of further items of an item's category."""
@@ -223,14 +223,14 @@ class Assortment:
         Kept as long as no guest is added.
         """
         shelf = self.index.shelf
-        if self._ones is not None and self._ones[0] is shelf:
-            return self._ones[1]
-        codes, known = shelf.codes("category")
-        several = np.array([name in self.index.grammar.pairs for name in known])
+        if self._small_cache is not None and self._small_cache[0] is shelf:
+            return self._small_cache[1]
+        codes, categories = shelf.codes("category")
+        several = np.array([name in self.index.grammar.pairs for name in categories])
         groups, names = shelf.codes("group")
-        one = (groups == names.get("accessory", -2)) & ~several[codes]
-        self._ones = shelf, np.where(one, codes, -1)
-        return self._ones[1]
+        single = (groups == names.get("accessory", -2)) & ~several[codes]
+        self._small_cache = shelf, np.where(single, codes, -1)
+        return self._small_cache[1]
 
     def _kind(self, column: str, value: str) -> np.ndarray:
         """Rows (m,) of the catalogue's own items of a category or group, ascending."""
@@ -240,24 +240,24 @@ class Assortment:
         return self._kinds[column, value]
 
     def _offered(
-        self, rows: np.ndarray, filters: Filters, outfit: np.ndarray, coherent: bool, beside: np.ndarray | None = None
+        self, rows: np.ndarray, filters: Filters, outfit: np.ndarray, coherent: bool, others: np.ndarray | None = None
     ) -> np.ndarray:
         """Those of some rows that pass, that the model can judge, and that are of no product of the outfit.
 
-        coherent: and that agree with the season and gender of the outfit, or of `beside` where that is told.
+        coherent: and that agree with the season and gender of the outfit, or of `others` where that is told.
         """
         shelf = self.index.shelf
         products = shelf.products
         rows = rows[filters.rows(self.index.catalogue)[rows] & self.index.known[rows]]
         if coherent:
-            rows = rows[agreeing(shelf, outfit if beside is None else beside, rows, filters)]
+            rows = rows[agreeing(shelf, outfit if others is None else others, rows, filters)]
         return rows[~np.isin(products[rows], products[outfit])]
 
     def _check_known(self, item_ids: Sequence[str], rows: np.ndarray) -> None:
         """Raise CatalogueError where the model cannot judge an item."""
         index = self.index
-        for item_id, there, seen in zip(item_ids, index.scorer.present[rows], index.seen(rows), strict=True):
-            if not there:
+        for item_id, present, seen in zip(item_ids, index.scorer.present[rows], index.seen(rows), strict=True):
+            if not present:
                 encoder = index.run.config["encoder"]
                 raise CatalogueError(
                     f"item {item_id!r} has no {encoder} features, so it cannot be scored; goeswith encode shows why",

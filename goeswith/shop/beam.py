@@ -37,35 +37,35 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
     """
     held = Beam(template.anchors[None], np.zeros(1))
     spare = template.spare()
-    for place, allowed in enumerate(template.slots):
+    for step, allowed in enumerate(template.slots):
         items = held.items
-        rest = spare[place + 1]
+        rest = spare[step + 1]
         owner, rows = index.candidates.pairs(
             items, allowed, partial(refused, template, items, rest), full, _worth(index, template, items)
         )
         if not len(rows):
             return _cheapest(index, template)
         held = _scored(index, template, np.column_stack([items[owner], rows]))
-        if place + 1 < len(template.slots):
+        if step + 1 < len(template.slots):
             held = best(index, held, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
     return held
 
 
-def refine(index: Index, template: Template, found: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
+def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
     """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot filled anew.
 
     An item that was right for half a look may not be for the whole; this mends it, and costs less than a wider beam.
     """
-    for place, allowed in enumerate(template.slots):
-        at = len(template.anchors) + place
-        kept = best(index, found, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
+    for slot, allowed in enumerate(template.slots):
+        at = len(template.anchors) + slot
+        kept = best(index, looks, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
         contexts = np.unique(np.delete(kept.items, at, axis=1), axis=0)
         owner, rows = index.candidates.pairs(
             contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts)
         )
         more = _scored(index, template, np.insert(contexts[owner], at, rows, axis=1))
-        found = Beam(*(np.concatenate(both) for both in zip(found, more, strict=True)))
-    return found
+        looks = Beam(*(np.concatenate(both) for both in zip(looks, more, strict=True)))
+    return looks
 
 
 def _scored(index: Index, template: Template, items: np.ndarray) -> Beam:
@@ -92,22 +92,22 @@ def refused(
     """
     used, theirs = template.products[items], template.products[part]
     used = used if banned is None else np.concatenate([used, banned], axis=1)
-    found = np.zeros((len(items), len(part)), bool)
+    mask = np.zeros((len(items), len(part)), bool)
     twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
-    found[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
+    mask[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
     if template.kinds is not None:
         used, theirs = template.kinds[items], template.kinds[part]
         twice = np.flatnonzero(np.isin(theirs, used[used >= 0]))
-        found[:, twice] |= (used[:, :, None] == theirs[twice]).any(axis=1)
+        mask[:, twice] |= (used[:, :, None] == theirs[twice]).any(axis=1)
     if template.prices is not None and template.budget is not None:
         left = template.budget + PENNY - rest - template.prices[items].sum(axis=1)
-        found |= template.prices[part] > left[:, None]
-    return found
+        mask |= template.prices[part] > left[:, None]
+    return mask
 
 
 def best(
     index: Index,
-    found: Beam,
+    looks: Beam,
     template: Template,
     count: int,
     diversity: float,
@@ -120,15 +120,15 @@ def best(
     first: how many of the best are chosen then whatever they are like. common: added products that two of the chosen
     looks may share at most, with or without diversity; any number where there are none.
     """
-    scores = np.nan_to_num(found.scores, nan=-np.inf)
-    order = first_of_each(np.sort(template.products[found.items], axis=1), scores)[:pool]
+    scores = np.nan_to_num(looks.scores, nan=-np.inf)
+    order = first_of_each(np.sort(template.products[looks.items], axis=1), scores)[:pool]
     if diversity:
-        added = found.items[order][:, len(template.anchors) :]
+        added = looks.items[order][:, len(template.anchors) :]
         directions = index.directions(added.reshape(-1)).view(len(order), -1) / added.shape[1] ** 0.5
         order = order[spread(scores[order], directions, count if common is None else pool, diversity, first)]
     if common is not None:
-        order = order[differing(template.products[found.items[order][:, len(template.anchors) :]], common, count)]
-    return Beam(found.items[order[:count]], found.scores[order[:count]])
+        order = order[differing(template.products[looks.items[order][:, len(template.anchors) :]], common, count)]
+    return Beam(looks.items[order[:count]], looks.scores[order[:count]])
 
 
 def differing(products: np.ndarray, common: int, count: int) -> np.ndarray:
@@ -156,9 +156,9 @@ def first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _cheapest(index: Index, template: Template) -> Beam:
     """The cheapest look alone."""
-    found = template.cheapest()
-    assert found is not None
-    return _scored(index, template, np.concatenate([template.anchors, found])[None])
+    added = template.cheapest()
+    assert added is not None
+    return _scored(index, template, np.concatenate([template.anchors, added])[None])
 
 
 def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, first: int = 1) -> np.ndarray:
@@ -206,10 +206,10 @@ def grow_many(
         banned: (A, x) products that the looks of an anchor must not have; −1 = none.
     """
     held = Beams(anchors[:, None], np.zeros(len(anchors)), np.arange(len(anchors)))
-    for place, allowed in enumerate(template.slots):
-        items, last = held.items, place + 1 == len(template.slots)
+    for step, allowed in enumerate(template.slots):
+        items, last = held.items, step + 1 == len(template.slots)
         refuse = partial(refused, template, items, 0.0, banned=banned[held.owner])
-        count = tried if place else max(tried, 2 * beam)
+        count = tried if step else max(tried, 2 * beam)
         rows, first = index.candidates.shortlist(items, allowed, count, refuse, _worth(index, template, items))
         at, column = np.isfinite(first).nonzero()
         looks = np.column_stack([items[at], rows[at, column]])
@@ -218,7 +218,7 @@ def grow_many(
             return Beams(looks, np.zeros(0), owner)
         scores = _scored(index, template, looks).scores
         order = first_of_each(np.column_stack([owner, np.sort(template.products[looks], axis=1)]), scores)
-        if place and not last:
+        if step and not last:
             order = order[_turns(at[order]) < 2]
         order = order[_turns(owner[order]) < (pool if last else beam)]
         order = order[np.argsort(owner[order], kind="stable")]

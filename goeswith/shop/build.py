@@ -22,7 +22,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.products import COMPUTED, products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
-from goeswith.files import fresh_file, put_in_place, sha256, sole
+from goeswith.files import fresh_file, put_in_place, sha256, sole, writing
 from goeswith.models import ItemStates
 from goeswith.shop import approximate
 from goeswith.shop.grammar import Grammar
@@ -64,23 +64,23 @@ def build_index(
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
     work = out.with_name(f".{out.name}.building")
-    with sole(work, "another process is building the index in"):
+    with writing(out), sole(work, "another process is building the index in"):
         intake = Intake(run, dataset)
-        shards, told = encode(intake, old_states(out, intake.weights), work, progress)
+        shards, summary = encode(intake, old_states(out, intake.weights), work, progress)
         fresh = work / "index"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        if not _unchanged(out, intake, told):
-            _write(intake, shards, told, fresh, out, say)
+        if not _unchanged(out, intake, summary):
+            _write(intake, shards, summary, fresh, out, say)
             put_in_place(fresh, out)
         shutil.rmtree(work)
     if say:
-        say(str(told))
+        say(str(summary))
     return Index(out)
 
 
 def _write(
-    intake: Intake, shards: list[Path], told: Updated, fresh: Path, out: Path, say: Callable[[str], None] | None
+    intake: Intake, shards: list[Path], summary: Updated, fresh: Path, out: Path, say: Callable[[str], None] | None
 ) -> None:
     """All files of an index into the folder `fresh`, from where it will be moved to `out`."""
     save(intake.run, fresh / "model")
@@ -97,8 +97,8 @@ def _write(
         "goeswith": __version__,
         "build": build,
         **_described(intake, out),
-        "items": told.items,
-        "without_features": told.without_features,
+        "items": summary.items,
+        "without_features": summary.without_features,
         **counted,
         "dtype": "float32",
         "large": large,
@@ -114,32 +114,32 @@ def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None)
     numbers = products(items, intake.pictures)
     first = np.unique(numbers, return_index=True)[1][numbers]
     computed = pl.Series("product_id", [f"{COMPUTED}{intake.catalogue.ids[row]}" for row in first.tolist()])
-    given = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
-    items.with_columns(product_id=pl.coalesce(*given, computed)).write_parquet(fresh / "items.parquet")
+    declared = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
+    items.with_columns(product_id=pl.coalesce(*declared, computed)).write_parquet(fresh / "items.parquet")
     matched, without = intake.matched
     if say:
         say(f"{len(items):,} items are {numbers.max() + 1:,} products")
         count = dict(items["category"].value_counts().iter_rows())
-        for known, names in sorted(_inverted(matched).items()):
-            told = ", ".join(f"{name!r} ({count[name]:,})" for name in names)
-            say(f"treated as {known!r}, because the model has not seen them: {told}")
+        for category, names in sorted(_inverted(matched).items()):
+            listed = ", ".join(f"{name!r} ({count[name]:,})" for name in names)
+            say(f"treated as {category!r}, because the model has not seen them: {listed}")
         if without:
-            told = ", ".join(f"{name!r} ({count[name]:,})" for name in without)
-            say(f"never offered, because the model has seen nothing like them: {told}")
+            listed = ", ".join(f"{name!r} ({count[name]:,})" for name in without)
+            say(f"never offered, because the model has seen nothing like them: {listed}")
     return {"products": int(numbers.max()) + 1, "matched": matched, "unmatched": without}
 
 
 def _inverted(matched: Mapping[str, str]) -> dict[str, list[str]]:
     """Known category → those that were matched to it."""
     inverted: dict[str, list[str]] = {}
-    for name, known in matched.items():
-        inverted.setdefault(known, []).append(name)
+    for name, category in matched.items():
+        inverted.setdefault(category, []).append(name)
     return inverted
 
 
-def _unchanged(out: Path, intake: Intake, told: Updated) -> bool:
+def _unchanged(out: Path, intake: Intake, summary: Updated) -> bool:
     """Whether the index at `out` is whole and says all that a new one would say."""
-    if told.added or told.changed or told.removed:
+    if summary.added or summary.changed or summary.removed:
         return False
     with contextlib.suppress(GoeswithError):
         info = Index(out).info
@@ -190,7 +190,7 @@ class _InDatasetOrder:
     """The index's scorer for those who count rows as the data set does. place: (U,) row of the index by theirs."""
 
     scorer: RunScorer
-    place: np.ndarray
+    row_of: np.ndarray
 
     @property
     def name(self) -> str:
@@ -198,10 +198,10 @@ class _InDatasetOrder:
 
     @property
     def present(self) -> np.ndarray:
-        return self.scorer.present[self.place]
+        return self.scorer.present[self.row_of]
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return self.scorer.score(self.place[items], mask)
+        return self.scorer.score(self.row_of[items], mask)
 
 
 def _fit(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> None:
@@ -219,8 +219,8 @@ def _fit(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> None
     scale = Scale.fit(scorer, dataset)
     if scale is not None:
         (fresh / "scale.json").write_text(scale.to_json() + "\n")
-    known = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
-    taste = Taste.fit(scorer, dataset, known[scorer.place])
+    servable = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
+    taste = Taste.fit(scorer, dataset, servable[scorer.row_of])
     if taste is not None:
         taste.in_order(intake.order).save(fresh / "taste.safetensors")
         if say:

@@ -55,10 +55,10 @@ class Candidates:
         """The mean state of each category's items, (C, ...), and the category as the model knows it (C,)."""
         hidden, starts = self.states.hidden, self.starts
         means = torch.zeros(len(starts) - 1, *hidden.shape[1:])
-        for place, (start, stop) in enumerate(pairwise(starts)):
+        for code, (start, stop) in enumerate(pairwise(starts)):
             here = torch.from_numpy(self.present[start:stop])
             if here.any():
-                means[place] = hidden[start:stop].mean(0) if here.all() else hidden[start:stop][here].mean(0)
+                means[code] = hidden[start:stop].mean(0) if here.all() else hidden[start:stop][here].mean(0)
         return ItemStates(means, self.states.categories[torch.from_numpy(starts[:-1])])
 
     def pairs(
@@ -86,13 +86,13 @@ class Candidates:
         count = len(contexts)
         if count * len(allowed) <= full or not hasattr(self.model, "query"):
             may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
-            owner, place = may.nonzero()
-            return owner, allowed[place]
+            owner, column = may.nonzero()
+            return owner, allowed[column]
         rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse, worth)
         flat = first.ravel()
         best = np.argpartition(-flat, min(full, len(flat)) - 1)[:full]
-        owner, place = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
-        return owner, rows[owner, place]
+        owner, column = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
+        return owner, rows[owner, column]
 
     def shortlist(
         self,
@@ -115,11 +115,11 @@ class Candidates:
         categories, starts = np.unique(self.codes[allowed], return_index=True)
         vectors, offsets = self._queries(contexts, categories)
         best: list[tuple[Tensor, Tensor]] = []
-        for place, part in enumerate(np.split(allowed, starts[1:])):
-            category = int(categories[place])
-            found = self._approximate(vectors[:, place], category, part, count, refuse, worth)
-            values, rows = found or self._exact(vectors[:, place], category, part, count, refuse, worth)
-            best.append((values + offsets[:, place, None], rows))
+        for index, part in enumerate(np.split(allowed, starts[1:])):
+            category = int(categories[index])
+            result = self._approximate(vectors[:, index], category, part, count, refuse, worth)
+            values, rows = result or self._exact(vectors[:, index], category, part, count, refuse, worth)
+            best.append((values + offsets[:, index, None], rows))
         values, rows = (torch.cat(column, dim=1) for column in zip(*best, strict=True))
         top = values.nan_to_num(nan=-torch.inf, neginf=-torch.inf).topk(min(count, values.shape[1]), dim=1)
         return rows.gather(1, top.indices).numpy(), top.values.numpy()
@@ -143,12 +143,12 @@ class Candidates:
         worth: np.ndarray | None,
     ) -> tuple[Tensor, Tensor]:
         """Inner products (B, count) of queries (B, d) with the best keys of some items of a category, and the rows."""
-        found = self._products(vectors, category, rows)
+        products = self._products(vectors, category, rows)
         if worth is not None:
-            found = found + torch.from_numpy(worth[rows]).to(found.dtype)
+            products = products + torch.from_numpy(worth[rows]).to(products.dtype)
         if refuse is not None:
-            found[torch.from_numpy(refuse(rows))] = -torch.inf
-        top = found.topk(min(count, len(rows)), dim=1)
+            products[torch.from_numpy(refuse(rows))] = -torch.inf
+        top = products.topk(min(count, len(rows)), dim=1)
         return top.values, torch.from_numpy(rows)[top.indices]
 
     def _products(self, vectors: Tensor, category: int, rows: np.ndarray) -> Tensor:
@@ -179,15 +179,15 @@ class Candidates:
         if large is None:
             return None
         start = int(self.starts[category])
-        places, products = approximate.search(large, vectors.numpy(), rows - start, 4 * count)
-        found = np.maximum(places, 0) + start
+        positions, products = approximate.search(large, vectors.numpy(), rows - start, 4 * count)
+        hits = np.maximum(positions, 0) + start
         if worth is not None:
-            products = products + worth[found].astype(products.dtype)
+            products = products + worth[hits].astype(products.dtype)
         if refuse is not None:
-            distinct, at = np.unique(found, return_inverse=True)
-            refused = np.take_along_axis(refuse(distinct), at.reshape(found.shape), axis=1)
+            distinct, at = np.unique(hits, return_inverse=True)
+            refused = np.take_along_axis(refuse(distinct), at.reshape(hits.shape), axis=1)
             products = np.where(refused, -np.inf, products)
         if (np.isfinite(products).sum(axis=1) < count).any():
             return None
         top = torch.from_numpy(products).topk(count, dim=1)
-        return top.values, torch.from_numpy(found).gather(1, top.indices)
+        return top.values, torch.from_numpy(hits).gather(1, top.indices)

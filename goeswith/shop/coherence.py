@@ -26,12 +26,12 @@ def agreeing(shelf: Shelf, outfit: np.ndarray, rows: np.ndarray, filters: Filter
     """
     fine = np.ones(len(rows), bool)
     for column, name in COLUMNS.items():
-        codes, known = shelf.codes(column)
+        codes, vocabulary = shelf.codes(column)
         worn = {value for value in shelf.values(column, outfit) if value is not None and not NEUTRAL.fullmatch(value)}
         if not worn or getattr(filters, name):
             continue
         words = set().union(*map(_words, worn))
-        passing = [value in worn or bool(NEUTRAL.fullmatch(value) or words & _words(value)) for value in known]
+        passing = [value in worn or bool(NEUTRAL.fullmatch(value) or words & _words(value)) for value in vocabulary]
         fine &= np.array([*passing, True])[codes[rows]]  # the last one, code −1, is null
     return fine
 

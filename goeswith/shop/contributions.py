@@ -22,15 +22,15 @@ def leave_one_out(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.nda
     All n + 1 versions of all outfits are one call.
     """
     count, width = items.shape
-    told = mask & (mask.sum(axis=1, keepdims=True) > 2)
+    defined = mask & (mask.sum(axis=1, keepdims=True) > 2)
     last = np.argsort(np.eye(width), axis=1, kind="stable")  # row i: all places but i, then i
-    without = np.where(told[:, :, None], last, np.arange(width))  # (B, n, n), the outfit itself where not told
+    without = np.where(defined[:, :, None], last, np.arange(width))  # (B, n, n), the outfit itself where not defined
     order = np.concatenate([np.broadcast_to(np.arange(width), (count, 1, width)), without], axis=1)
     rows, real = (np.take_along_axis(part[:, None].repeat(width + 1, 1), order, axis=2) for part in (items, mask))
-    real[:, 1:, -1] &= ~told
+    real[:, 1:, -1] &= ~defined
     scores = np.asarray(scorer.score(rows.reshape(-1, width), real.reshape(-1, width)), np.float64)
     scores = scores.reshape(count, width + 1)
-    return np.where(told, scores[:, :1] - scores[:, 1:], np.nan)
+    return np.where(defined, scores[:, :1] - scores[:, 1:], np.nan)
 
 
 def pair_matrix(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -43,14 +43,14 @@ def pair_matrix(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.ndarr
     both = mask[:, :, None] & mask[:, None, :] & ~np.eye(width, dtype=bool)
     model: Any = getattr(scorer, "model", None)
     if hasattr(model, "pair_scores"):
-        directed = _told(model.pair_scores, scorer, items, mask)
+        directed = _values_of(model.pair_scores, scorer, items, mask)
         return np.where(both, (directed + directed.transpose(0, 2, 1)) / 2, np.nan)
     first, second = np.triu_indices(width, 1)
     pairs = np.stack([items[:, first], items[:, second]], axis=2).reshape(-1, 2)
     scores = np.asarray(scorer.score(pairs, np.ones(pairs.shape, bool)), np.float64).reshape(len(items), -1)
-    found = np.full(both.shape, np.nan)
-    found[:, first, second] = found[:, second, first] = scores
-    return np.where(both, found, np.nan)
+    matrix = np.full(both.shape, np.nan)
+    matrix[:, first, second] = matrix[:, second, first] = scores
+    return np.where(both, matrix, np.nan)
 
 
 def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
@@ -72,12 +72,12 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
         others = hidden.sum(dim=1, keepdim=True) - hidden
         return (message * others).sum(dim=(1, 3)) / (size * (size - 1)).clamp_min(1)[:, None]
 
-    return _told(shares, scorer, items, mask)
+    return _values_of(shares, scorer, items, mask)
 
 
 @torch.inference_mode()
-def _told(tell: Any, scorer: Any, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _values_of(function: Any, scorer: Any, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """What a function of (states, batch) says, as float64."""
     batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(np.ascontiguousarray(mask)))
-    told: np.ndarray = tell(scorer.states, batch).double().numpy()
-    return told
+    values: np.ndarray = function(scorer.states, batch).double().numpy()
+    return values

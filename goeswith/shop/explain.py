@@ -52,18 +52,18 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
 
 def tables(why: Why) -> list[str]:
     """The numbers behind the sentence, as plain text: items and pairs, attributes, rules, swap."""
-    head = ["", "item", "adds", *(str(place + 1) for place in range(len(why.item_ids)))]
+    head = ["", "item", "adds", *(str(index + 1) for index in range(len(why.item_ids)))]
     rows = [
-        [str(place + 1), item_id, _number(why.contributions[place]), *map(_number, why.pairs[place])]
-        for place, item_id in enumerate(why.item_ids)
+        [str(index + 1), item_id, _number(why.contributions[index]), *map(_number, why.pairs[index])]
+        for index, item_id in enumerate(why.item_ids)
     ]
-    found = [f"score {why.look.score:.3f}", plain(head, rows)]
+    lines = [f"score {why.look.score:.3f}", plain(head, rows)]
     if why.attributes is not None:
-        found.append(f"of the score, by attribute mask: {', '.join(map(_number, why.attributes))}")
-    found += ["\n".join(map(str, why.rules))] if why.rules else []
+        lines.append(f"of the score, by attribute mask: {', '.join(map(_number, why.attributes))}")
+    lines += ["\n".join(map(str, why.rules))] if why.rules else []
     if why.swap is not None:
-        found.append(f"swap {why.swap.removed} for {why.swap.added}: {why.swap.gain:+.3f}")
-    return found
+        lines.append(f"swap {why.swap.removed} for {why.swap.added}: {why.swap.gain:+.3f}")
+    return lines
 
 
 def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, int], int]:
@@ -72,22 +72,22 @@ def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, i
     Where no item can be left out, the item whose pairs are worst; where pairs are not told either, the first.
     """
     flat = np.where(np.isnan(pairs), np.inf, pairs)
-    first, second = sorted(int(place) for place in np.unravel_index(flat.argmin(), flat.shape))
+    first, second = sorted(int(index) for index in np.unravel_index(flat.argmin(), flat.shape))
     pair = (first, second) if first < second else (0, 1)
     if np.isnan(contributions).all():
-        told = ~np.isnan(pairs)
-        means = np.where(told, pairs, 0).sum(axis=1) / np.maximum(told.sum(axis=1), 1)
-        return pair, int(np.where(told.any(axis=1), means, np.inf).argmin())
+        defined = ~np.isnan(pairs)
+        means = np.where(defined, pairs, 0).sum(axis=1) / np.maximum(defined.sum(axis=1), 1)
+        return pair, int(np.where(defined.any(axis=1), means, np.inf).argmin())
     return pair, int(np.nanargmin(contributions))
 
 
 def _swap(stylist: Stylist, look: Look, item: int, filters: Filters) -> Swap | None:
     """The best exchange of one item; of another than `item` only where no exchange of that raises the score."""
-    others = [item_id for place, item_id in enumerate(look.item_ids) if place != item]
+    others = [item_id for index, item_id in enumerate(look.item_ids) if index != item]
     for locked in (others, ()):
-        found = stylist.improve(look.item_ids, locked=locked, filters=filters, k=1)
-        if found:
-            return found[0]
+        swaps = stylist.improve(look.item_ids, locked=locked, filters=filters, k=1)
+        if swaps:
+            return swaps[0]
     return None
 
 

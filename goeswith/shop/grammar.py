@@ -10,14 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from goeswith import schemas
 from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.outfits import Outfits
-from goeswith.errors import DataError
 
 WORN = tuple(group for group in GROUPS if group != "other")
 """Groups that a look is made of, from the first to be chosen to the last."""
@@ -80,7 +79,7 @@ class Grammar:
         train = outfits.take(outfits.splits == "train")
         codes, named = _group_codes(catalogue)
         counts = _counts(train, codes, len(named))  # (N, G)
-        at = {group: place for place, group in enumerate(named)}
+        at = {group: index for index, group in enumerate(named)}
         has = counts > 0
         dressed = has[:, at["top"]] | has[:, at["bottom"]] | has[:, at["dress"]]
         if dressed.sum() < LEAST:
@@ -112,16 +111,18 @@ class Grammar:
         groups: of each item, None where it has none. categories: of each item.
         """
         count = Counter(groups)
-        found = [self._lack(count)] if any(count[group] for group in WORN) else []
-        found += [_many(count[group], group) for group in WORN if count[group] > self.most.get(group, 1)]
-        found += [f"{_ONE[one]} with {_ONE[other]}" for one, other in self.apart if count[one] and count[other]]
+        problems = [self._lack(count)] if any(count[group] for group in WORN) else []
+        problems += [_many(count[group], group) for group in WORN if count[group] > self.most.get(group, 1)]
+        problems += [
+            f"{_ONE[first]} with {_ONE[second]}" for first, second in self.apart if count[first] and count[second]
+        ]
         small = [category for group, category in zip(groups, categories, strict=False) if group == "accessory"]
-        found += [
+        problems += [
             f"{_NUMBERS[min(number, 6)]} of one kind ({category})"
             for category, number in Counter(small).items()
             if number > 1 and category not in self.pairs
         ]
-        return tuple(filter(None, found))
+        return tuple(filter(None, problems))
 
     def refusal(self, groups: Sequence[str | None], slots: Sequence[str | None]) -> str:
         """Empty, or why an outfit cannot take something of each of some groups more."""
@@ -129,12 +130,14 @@ class Grammar:
         for group in WORN:
             limit = self.most.get(group, 1)
             if wanted[group] and count[group] + wanted[group] > limit:
-                there = f"this one has {_many(count[group], group, one=True)} already" if count[group] else "no more"
-                return f"an outfit has {_many(limit, group, one=True)}, {there}"
+                current = (
+                    f"this one has {_many(count[group], group, spell_one=True)} already" if count[group] else "no more"
+                )
+                return f"an outfit has {_many(limit, group, spell_one=True)}, {current}"
         for pair in self.apart:
-            for one, other in (pair, pair[::-1]):
-                if wanted[one] and count[other] + wanted[other]:
-                    return f"{_ONE[one]} is not worn with {_ONE[other]}"
+            for first, second in (pair, pair[::-1]):
+                if wanted[first] and count[second] + wanted[second]:
+                    return f"{_ONE[first]} is not worn with {_ONE[second]}"
         return ""
 
     def slots(self, groups: Sequence[str | None], categories: Sequence[str] = ()) -> list[tuple[list[str], float]]:
@@ -145,8 +148,8 @@ class Grammar:
         count = Counter(groups)
         bases = [base for base in self.whole if self._can(base, count)]
         if len(bases) > 1:
-            known = [self.dresses[category] for category in categories if category in self.dresses]
-            share = float(np.mean(known)) if known else self.dresses[""]
+            dress_shares = [self.dresses[category] for category in categories if category in self.dresses]
+            share = float(np.mean(dress_shares)) if dress_shares else self.dresses[""]
             shares = {"dress": share, "separates": 1 - share}
         else:
             shares = dict.fromkeys(bases, 1.0)
@@ -157,21 +160,18 @@ class Grammar:
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> Grammar:
+    def from_json(cls, text: str | bytes) -> Grammar:
         """The grammar that `to_json` wrote.
 
         Raises:
             DataError: the text is another.
         """
-        try:
-            given: dict[str, Any] = json.loads(text)
-            values = {one.name: given[one.name] for one in fields(cls)}
-            for name in ("needs", "apart"):
-                values[name] = tuple(tuple(groups) for groups in values[name])
-            values["pairs"] = tuple(values["pairs"])
-            return cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is not a valid grammar of outfits ({error}); build the index again") from None
+        data = schemas.parse(text, schemas.GrammarFile, "the grammar (grammar.json)", "build the index again")
+        values = {each.name: data[each.name] for each in fields(cls)}
+        for name in ("needs", "apart"):
+            values[name] = tuple(tuple(groups) for groups in values[name])
+        values["pairs"] = tuple(values["pairs"])
+        return cls(**values)
 
     def _lack(self, count: Counter[str | None]) -> str:
         """``needs shoes``; empty where nothing is missing."""
@@ -200,8 +200,8 @@ class Grammar:
 def _group_codes(catalogue: Catalogue) -> tuple[np.ndarray, list[str]]:
     """(U,) place of each item's group in `GROUPS`; without one, that of ``other``."""
     table = pl.DataFrame({"group": GROUPS, "place": range(len(GROUPS))})
-    told = catalogue.items.select("group").join(table, on="group", how="left", maintain_order="left")["place"]
-    return told.fill_null(len(GROUPS) - 1).to_numpy().astype(np.int64), [*GROUPS]
+    codes = catalogue.items.select("group").join(table, on="group", how="left", maintain_order="left")["place"]
+    return codes.fill_null(len(GROUPS) - 1).to_numpy().astype(np.int64), [*GROUPS]
 
 
 def _counts(outfits: Outfits, codes: np.ndarray, number: int) -> np.ndarray:
@@ -221,15 +221,15 @@ def _most(count: np.ndarray, default: int) -> int:
 
 def _usual(count: np.ndarray, most: int) -> int:
     """How many a whole look has."""
-    one, more = _OFTEN
-    if (count > 0).mean() < one:
+    single, more = _OFTEN
+    if (count > 0).mean() < single:
         return 0
     return max(number for number in range(1, most + 1) if number == 1 or (count >= number).mean() >= more)
 
 
-def _apart(one: np.ndarray, other: np.ndarray) -> bool:
-    rarer = min(one.sum(), other.sum())
-    return bool(rarer >= LEAST and (one & other).sum() < _TOGETHER * rarer)
+def _apart(left: np.ndarray, right: np.ndarray) -> bool:
+    rarer = min(left.sum(), right.sum())
+    return bool(rarer >= LEAST and (left & right).sum() < _TOGETHER * rarer)
 
 
 def _dresses(catalogue: Catalogue, outfits: Outfits, dress: np.ndarray) -> dict[str, float]:
@@ -241,7 +241,7 @@ def _dresses(catalogue: Catalogue, outfits: Outfits, dress: np.ndarray) -> dict[
     total = np.bincount(kind, minlength=len(categories))
     around = np.bincount(kind, weights=dress[where], minlength=len(categories))
     often = np.flatnonzero(total >= LEAST).tolist()
-    return {"": float(dress.mean())} | {categories[place]: float(around[place] / total[place]) for place in often}
+    return {"": float(dress.mean())} | {categories[index]: float(around[index] / total[index]) for index in often}
 
 
 def _pairs(catalogue: Catalogue, outfits: Outfits) -> tuple[str, ...]:
@@ -252,10 +252,10 @@ def _pairs(catalogue: Catalogue, outfits: Outfits) -> tuple[str, ...]:
     kind = seen % len(categories)
     total = np.bincount(kind, minlength=len(categories))
     twice = np.bincount(kind[count > 1], minlength=len(categories))
-    return tuple(categories[place] for place in np.flatnonzero((total >= LEAST) & (twice >= _TWICE * total)).tolist())
+    return tuple(categories[index] for index in np.flatnonzero((total >= LEAST) & (twice >= _TWICE * total)).tolist())
 
 
-def _many(number: int, group: str, one: bool = False) -> str:
-    """``two pairs of shoes``; with `one`, ``one pair of shoes``."""
+def _many(number: int, group: str, spell_one: bool = False) -> str:
+    """``two pairs of shoes``; with `spell_one`, ``one pair of shoes``."""
     words = _MANY[group] if number != 1 else "pair of shoes" if group == "shoes" else _ONE[group].split(" ", 1)[1]
-    return f"{_NUMBERS[number] if number < len(_NUMBERS) else number} {words}" if one or number > 1 else words
+    return f"{_NUMBERS[number] if number < len(_NUMBERS) else number} {words}" if spell_one or number > 1 else words

@@ -24,7 +24,7 @@ class GuestEncoder:
         self.run = run
         self.networks: dict[str, Network] = {}
 
-    def features(self, picture: Image.Image | None, one: Catalogue) -> np.ndarray:
+    def features(self, picture: Image.Image | None, catalogue: Catalogue) -> np.ndarray:
         """Features (D,) of a catalogue of one item, rounded as those of a data set are.
 
         Raises:
@@ -32,7 +32,7 @@ class GuestEncoder:
             ModelError: the encoder gives other features than the run was trained on.
         """
         names = self.run.config["encoder"].split("+")
-        values = np.concatenate([self._part(name, picture, one) for name in names])
+        values = np.concatenate([self._part(name, picture, catalogue) for name in names])
         if len(values) != self.run.config["dim"]:
             raise ModelError(
                 f"the encoder {self.run.config['encoder']} gives {len(values)} features here and the model reads "
@@ -40,16 +40,16 @@ class GuestEncoder:
             )
         return values
 
-    def _part(self, name: str, picture: Image.Image | None, one: Catalogue) -> np.ndarray:
+    def _part(self, name: str, picture: Image.Image | None, catalogue: Catalogue) -> np.ndarray:
         """What one of the encoders joined by ``+`` gives."""
         network = self.networks[name] = self.networks.get(name) or open_network(name)
-        given: Any = network.reads(one)
+        inputs: Any = network.reads(catalogue)
         if network.size is not None:
             if picture is None:
                 raise CatalogueError(f"{name} reads pictures, and the item has none; add one", reason="no_picture")
             written = io.BytesIO()
             picture.save(written, "PNG")
-            given = read_picture(written, network.size)[None]
-        elif not given[0]:
+            inputs = read_picture(written, network.size)[None]
+        elif not inputs[0]:
             raise CatalogueError(f"{name} reads text, and the item has none; add a title", reason="no_title")
-        return network.run(given)[0].astype(network.dtype).astype(np.float32)
+        return network.run(inputs)[0].astype(network.dtype).astype(np.float32)

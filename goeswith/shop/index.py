@@ -18,6 +18,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from goeswith import schemas
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.filters import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
@@ -38,6 +39,7 @@ FORMAT = 2
 """Of the folder; raised when an older version could not read it."""
 READABLE = (1, 2)
 """Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
+REMEDY = "build the index again with goeswith index"
 KEPT = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
@@ -146,13 +148,13 @@ class Index:
             return None
         from goeswith.evaluate.calibration import Scale
 
-        return Scale.from_json(file.read_text())
+        return Scale.from_json(file.read_bytes())
 
     @cached_property
     def grammar(self) -> Grammar:
         """Which groups make an outfit."""
         file = self.path / "grammar.json"
-        return Grammar.from_json(file.read_text()) if file.is_file() else Grammar.default()
+        return Grammar.from_json(file.read_bytes()) if file.is_file() else Grammar.default()
 
     @cached_property
     def taste(self) -> Any:
@@ -168,6 +170,8 @@ class Index:
     def candidates(self) -> Candidates:
         """The search over the catalogue's own items; by FAISS only where it is installed, for it can do without."""
         files = self.info["large"] if approximate.available() else {}
+        if strange := set(files) - set(self._categories):
+            raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
         large = {self._categories.index(name): approximate.read(self.path / file) for name, file in files.items()}
         size = self.size
         return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large)
@@ -282,16 +286,13 @@ def _info(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
         )
-    info: dict[str, Any] = read_json(path / "index.json", dict, "build the index again with goeswith index")
+    info: dict[str, Any] = read_json(path / "index.json", dict, REMEDY)
     if info.get("format") not in READABLE:
         raise ModelError(
             f"{path} is an index of format {info.get('format')}, but this version reads formats 1 to {FORMAT}; "
             f"build it again: goeswith index RUN DATASET --out {path}"
         )
-    lacking = [name for name in ("model", "dataset", "checksums", "items", "build", "large") if name not in info]
-    if lacking:
-        raise DataError(f"{path / 'index.json'} lacks {lacking[0]!r}; build the index again with goeswith index")
-    return info
+    return schemas.check(info, schemas.IndexFile, path / "index.json", REMEDY)
 
 
 def _again(info: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ class Intake:
                 f"{run.path} was trained on {run.config['encoder']} features of {run.config['dim']} dimensions, those "
                 f"of {dataset.path} have {width}; run goeswith encode {dataset.path} --encoder {names[0]}"
             )
-        self.present = np.logical_and.reduce([file.place >= 0 for file in self.files])[self.order]
+        self.present = np.logical_and.reduce([file.row_of >= 0 for file in self.files])[self.order]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -63,10 +63,10 @@ class Intake:
 
     def marks(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
         """(n,) int64 digests of all that a state is made of, features (n, D) and code: equal marks, equal states."""
-        told = np.concatenate([self.codes[rows, None], self.present[rows, None]], axis=1).astype(np.int64)
-        data = np.concatenate([np.ascontiguousarray(values).view(np.uint8), told.view(np.uint8)], axis=1)
-        found = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in data)
-        return np.frombuffer(found, np.int64)
+        flags = np.concatenate([self.codes[rows, None], self.present[rows, None]], axis=1).astype(np.int64)
+        data = np.concatenate([np.ascontiguousarray(values).view(np.uint8), flags.view(np.uint8)], axis=1)
+        digests = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in data)
+        return np.frombuffer(digests, np.int64)
 
     def encode(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Hidden states (n, ...) of rows of the index with features (n, D), in tiles of one category each."""
@@ -107,8 +107,10 @@ class Intake:
     def shape(self) -> tuple[int, ...]:
         """Of the state of one item."""
         with torch.inference_mode():
-            one = self.run.model.encode_items(torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1]))
-        return tuple(one.hidden.shape[1:])
+            state = self.run.model.encode_items(
+                torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1])
+            )
+        return tuple(state.hidden.shape[1:])
 
 
 def _tiles(category: np.ndarray) -> list[np.ndarray]:
@@ -131,11 +133,15 @@ class FeatureFile:
                 f"{dataset.path} has no features of {encoder!r}, which the run was trained on; "
                 f"run goeswith encode {dataset.path} --encoder {encoder}"
             )
-        told = read_metadata(path)
-        ids = _ids(told, path)
+        metadata = read_metadata(path)
+        ids = _ids(metadata, path)
         kind, shape, start = find_tensor(path, "features")
-        known = set(ids) <= set(dataset.catalogue.ids)
-        if not known or told.get("catalogue", "") not in ("", dataset.catalogue.fingerprint) or len(ids) != shape[0]:
+        contained = set(ids) <= set(dataset.catalogue.ids)
+        if (
+            not contained
+            or metadata.get("catalogue", "") not in ("", dataset.catalogue.fingerprint)
+            or len(ids) != shape[0]
+        ):
             raise CatalogueError(
                 f"{path} belongs to another catalogue than that of {dataset.path}; "
                 f"run goeswith encode {dataset.path} --encoder {encoder}"
@@ -143,19 +149,19 @@ class FeatureFile:
         self.path, self.encoder = path, encoder
         dtype = {"F16": np.float16, "F32": np.float32, "F64": np.float64}[kind]
         self.matrix = np.memmap(path, dtype, "r", start, shape) if ids else np.zeros(shape, dtype)
-        self.place = np.full(len(dataset.catalogue), -1)
-        self.place[dataset.catalogue.rows(ids, str(path))] = np.arange(len(ids))
+        self.row_of = np.full(len(dataset.catalogue), -1)
+        self.row_of[dataset.catalogue.rows(ids, str(path))] = np.arange(len(ids))
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) float32 by rows of the data set; anything where there are none."""
-        values = self.matrix[self.place[rows]].astype(np.float32)
-        if not np.isfinite(values[self.place[rows] >= 0]).all():
+        values = self.matrix[self.row_of[rows]].astype(np.float32)
+        if not np.isfinite(values[self.row_of[rows] >= 0]).all():
             raise DataError(f"{self.path} has NaN or infinity; remove the file and encode the data set again")
         return values
 
 
-def _ids(told: dict[str, str], path: Path) -> list[str]:
+def _ids(metadata: dict[str, str], path: Path) -> list[str]:
     try:
-        return [str(item_id) for item_id in json.loads(told["item_ids"])]
+        return [str(item_id) for item_id in json.loads(metadata["item_ids"])]
     except (KeyError, ValueError, TypeError):
         raise DataError(f"{path} does not say which items it belongs to; encode the data set again") from None

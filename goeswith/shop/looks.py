@@ -120,22 +120,22 @@ class Maker:
             return
         chosen: list[list[np.ndarray]] = [[] for _ in rows]
         for _ in range(count + TRIES):
-            open_ = [place for place, found in enumerate(chosen) if len(found) < count]
+            open_ = [anchor for anchor, looks in enumerate(chosen) if len(looks) < count]
             rest = self._within(template, caps)
             if not open_ or rest is None:
                 break
-            banned = np.full((len(open_), max(len(chosen[place]) for place in open_) * len(rest.slots)), -1)
-            for at, place in enumerate(open_):
-                used = products[np.array(chosen[place], np.int64).ravel()]
+            banned = np.full((len(open_), max(len(chosen[anchor]) for anchor in open_) * len(rest.slots)), -1)
+            for at, anchor in enumerate(open_):
+                used = products[np.array(chosen[anchor], np.int64).ravel()]
                 banned[at, : len(used)] = used
-            found = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, banned)
-            for at, place in enumerate(open_):
-                for look in found.items[found.owner == at][:, 1:]:
-                    others = [products[one] for one in chosen[place]]
+            beams = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, banned)
+            for at, anchor in enumerate(open_):
+                for look in beams.items[beams.owner == at][:, 1:]:
+                    others = [products[earlier] for earlier in chosen[anchor]]
                     alike = max((np.isin(products[look], other).sum() for other in others), default=0)
                     if alike <= self.common and self._take(products[look], caps):
-                        chosen[place].append(look)
-                    if len(chosen[place]) == count:
+                        chosen[anchor].append(look)
+                    if len(chosen[anchor]) == count:
                         break
         items = [np.array([row, *look]) for row, looks in zip(rows.tolist(), chosen, strict=True) for look in looks]
         if items:
@@ -147,8 +147,10 @@ class Maker:
         """Count a look's added products (s,), unless one is offered often enough or another look has all but one."""
         if not (self.offered[products] < caps[products]).all():
             return False
-        told = sorted(products.tolist())
-        parts = {tuple(told[:at] + told[at + 1 :]) for at in range(len(told))} if len(told) > 2 else {tuple(told)}
+        pieces = sorted(products.tolist())
+        parts = (
+            {tuple(pieces[:at] + pieces[at + 1 :]) for at in range(len(pieces))} if len(pieces) > 2 else {tuple(pieces)}
+        )
         if not parts.isdisjoint(self._parts):
             return False
         self._parts |= parts
@@ -200,19 +202,19 @@ def table(stylist: Stylist, looks: Sequence[Look]) -> pl.DataFrame:
     columns = ["item_id", "group", "category", "title", "colour", "price"]
     columns += [name for name in ("currency", link, "product_id", "image") if name in items.columns]
     pieces = [
-        {"look": number, "anchor": look.item_ids[0], "place": place, "item_id": item_id, "verdict": look.verdict,
+        {"look": number, "anchor": look.item_ids[0], "place": position, "item_id": item_id, "verdict": look.verdict,
          "look_price": look.price}
-        for number, look in enumerate(looks, start=1) for place, item_id in enumerate(in_body_order(stylist, look))
+        for number, look in enumerate(looks, start=1) for position, item_id in enumerate(in_body_order(stylist, look))
     ]  # fmt: skip
     schema = {"look": pl.Int64, "anchor": pl.String, "place": pl.Int64, "item_id": pl.String, "verdict": pl.String,
               "look_price": pl.Float64}  # fmt: skip
-    told = pl.DataFrame(pieces, schema=schema).join(
+    frame = pl.DataFrame(pieces, schema=schema).join(
         items.select(columns), on="item_id", how="left", maintain_order="left"
     )
     if "product_id" in columns:  # what the index made up for itself is of no use to a shop
-        given = ~pl.col("product_id").str.starts_with(COMPUTED)
-        told = told.with_columns(pl.when(given).then("product_id").alias("product_id"))
-    return told.select("look", "anchor", "place", *columns, "look_price", "verdict")
+        declared = ~pl.col("product_id").str.starts_with(COMPUTED)
+        frame = frame.with_columns(pl.when(declared).then("product_id").alias("product_id"))
+    return frame.select("look", "anchor", "place", *columns, "look_price", "verdict")
 
 
 def in_body_order(stylist: Stylist, look: Look) -> list[str]:
@@ -220,12 +222,12 @@ def in_body_order(stylist: Stylist, look: Look) -> list[str]:
     shelf = stylist.index.shelf
     anchor, *rest = look.item_ids
     groups = shelf.values("group", shelf.rows(rest)) if rest else []
-    order = {group: place for place, group in enumerate(WORN)}
-    places = [order.get(group or "", len(order)) for group in groups]
-    return [anchor, *(rest[at] for at in np.argsort(places, kind="stable").tolist())]
+    order = {group: rank for rank, group in enumerate(WORN)}
+    ranks = [order.get(group or "", len(order)) for group in groups]
+    return [anchor, *(rest[at] for at in np.argsort(ranks, kind="stable").tolist())]
 
 
-def write(told: pl.DataFrame, out: Path) -> None:
+def write(frame: pl.DataFrame, out: Path) -> None:
     """Write a `table` as CSV, or as JSON with one object a look.
 
     Raises:
@@ -233,13 +235,13 @@ def write(told: pl.DataFrame, out: Path) -> None:
     """
     if out.suffix == ".csv":
         with fresh_file(out) as partial:
-            told.write_csv(partial)
+            frame.write_csv(partial)
         return
     if out.suffix != ".json":
         raise DataError(f"{out} is neither .csv nor .json; name a file of one of these types")
     shared = ["look", "anchor", "look_price", "verdict"]
     looks = []
-    for piece in told.to_dicts():
+    for piece in frame.to_dicts():
         if piece["place"] == 0:
             looks.append({name: piece[name] for name in shared} | {"items": []})
         looks[-1]["items"].append({name: value for name, value in piece.items() if name not in (*shared, "place")})

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goeswith import schemas
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
 from goeswith.data.importing import import_data
 from goeswith.errors import DataError
 from goeswith.files import fresh_file, read_json, sha256, sole
 from goeswith.models import DEFAULT
+from goeswith.rules.rules import read_rules
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import write_looks_page
 from goeswith.train.run import Run
+from goeswith.train.starter import WORDS, make_starter
 from goeswith.train.training import train
 
 MARK = "build.json"
@@ -45,9 +49,10 @@ def build(
     source: Path,
     out: Path,
     *,
-    layout: str = "table",
+    layout: str = "auto",
     options: dict[str, Any] | None = None,
     model: Path | None = None,
+    rules: Path | None = None,
     settings: Sequence[str] = (),
     seed: int = 0,
     say: Say = lambda stage, line: None,
@@ -55,27 +60,38 @@ def build(
 ) -> Built:
     """Import an export, encode its pictures and words, train, calibrate and index; then show twelve looks.
 
+    Without outfits to learn from a starter takes the model's place, see `goeswith.models.starter`.
+
     The same call over a changed export brings everything up to date: only new items are encoded and indexed, and the
     model is trained again only where there are other outfits.
 
     Args:
         source: folder or file of the export. layout, options: see `goeswith.data.readers.read`.
-        model: a finished run to use instead of training one. settings: ``field=value`` for the training.
+        model: a finished run to use instead of training one. rules: a file of rules for the starter.
+        settings: ``field=value`` for the training.
         seed: of the splits, the training and the choice of looks.
         progress: makes a callback (done, total) for a stage.
 
     Raises:
-        DataError: the source cannot be read, has no outfits to learn from, or `out` holds something else.
+        DataError: the source or the rules cannot be read, rules are given where there are outfits, or `out` holds
+            something else.
         ModelError, ConfigError: as the message says.
     """
-    asked = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
-    _expect_same(out, asked)
+    request = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
+    _expect_same(out, request)
     with sole(out, "another build is writing"):
         with fresh_file(out / MARK) as partial:
-            partial.write_text(json.dumps(asked, indent=2) + "\n")
+            partial.write_text(json.dumps(request, indent=2) + "\n")
         dataset = _import(source, out / "data", layout, options, seed, say)
         features = _encode(dataset, model, say, progress)
-        run = Run(model) if model else _train(dataset, out, settings, features, seed, say, progress("train"))
+        if model:
+            run = Run(model)
+        elif len(dataset.outfits):
+            if rules:
+                raise DataError(f"{source} has outfits to learn from; leave out the rules {rules}, or the outfits")
+            run = _train(dataset, out, settings, features, seed, say, progress("train"))
+        else:
+            run = _start(dataset, out, rules, features, say)
         say("index", f"states of {len(dataset.catalogue):,} items")
         index = build_index(
             run, dataset, out / "index", say=lambda line: say("index", line), progress=progress("index")
@@ -85,17 +101,17 @@ def build(
     return Built(index, page)
 
 
-def _expect_same(out: Path, asked: dict[str, Any]) -> None:
+def _expect_same(out: Path, request: dict[str, Any]) -> None:
     """Raise DataError where `out` holds something that was not built from the same source."""
     if not out.is_dir() or not any(path for path in out.iterdir() if not path.name.startswith(".")):
         return
     if not (out / MARK).is_file():
         raise DataError(f"{out} exists and was not made by goeswith build; choose another folder")
-    before = read_json(out / MARK, dict)
-    changed = [name for name, value in asked.items() if before.get(name) != value]
+    before = schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder")
+    changed = [name for name, value in request.items() if before.get(name) != value]
     if changed:
         raise DataError(
-            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {asked[changed[0]]!r}); "
+            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {request[changed[0]]!r}); "
             "choose another folder or remove it"
         )
 
@@ -113,24 +129,34 @@ def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | Non
 def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[str], Progress]) -> str:
     """Encode by the encoders of the model, or by the usual ones; returns their names joined by ``+``."""
     encoders = Run(model).config["encoder"].split("+") if model else usual_encoders(dataset)
+    if not model and not len(dataset.outfits) and WORDS not in encoders:
+        encoders = [*encoders, WORDS]
     for encoder in encoders:
         report = encode(dataset, encoder, progress=progress(f"encode {encoder}"))
         say("encode", f"{encoder}: {report}")
     return "+".join(encoders)
 
 
+def _start(dataset: Dataset, out: Path, rules: Path | None, encoder: str, say: Say) -> Run:
+    """The starter of a catalogue, made anew each time: it takes seconds, and its means change with the catalogue."""
+    parsed = read_rules(rules) if rules else []
+    folder = out / "runs" / "starter"
+    shutil.rmtree(folder, ignore_errors=True)
+    run = make_starter(dataset, folder, encoder, parsed)
+    say(
+        "train",
+        f"no outfits to learn from: starter of style and {len(parsed)} rules; add outfits, or use --model RUN",
+    )
+    return run
+
+
 def _train(
     dataset: Dataset, out: Path, settings: Sequence[str], encoder: str, seed: int, say: Say, progress: Progress
 ) -> Run:
     """The default model, trained on the outfits of the data set; one that is there and fits is taken as it is."""
-    if not len(dataset.outfits):
-        raise DataError(
-            f"{dataset.path} has no outfits to learn from; add outfits.csv to the export, or use a model trained "
-            "elsewhere with --model RUN"
-        )
     # A catalogue may change every night; the model is trained again only where the outfits or the settings do.
-    asked = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
-    folder = out / "runs" / hashlib.sha256(asked.encode()).hexdigest()[:12]
+    key = json.dumps([sha256(dataset.path / "outfits.parquet"), [*settings], encoder, seed])
+    folder = out / "runs" / hashlib.sha256(key.encode()).hexdigest()[:12]
     if (folder / "weights.safetensors").is_file():
         run = Run(folder)
     else:

@@ -47,13 +47,13 @@ class Old:
     """The states of the index that is there, for those that stay as they are. hidden is read as it is asked for."""
 
     path: Path
-    place: dict[str, int]
+    row_of: dict[str, int]
     marks: np.ndarray
 
-    def take(self, places: np.ndarray) -> np.ndarray:
+    def take(self, rows: np.ndarray) -> np.ndarray:
         """Hidden states (n, ...) of some of its rows."""
         with safe_open(self.path, framework="numpy") as file:
-            return file.get_slice("hidden")[int(places.min()) : int(places.max()) + 1][places - places.min()]
+            return file.get_slice("hidden")[int(rows.min()) : int(rows.max()) + 1][rows - rows.min()]
 
 
 def old_states(out: Path, weights: str) -> Old | None:
@@ -76,7 +76,7 @@ def encode(
 ) -> tuple[list[Path], Updated]:
     """Files of states, `SHARD` items each, in the order of the index; and what was done."""
     ids = intake.catalogue.ids
-    before = np.array([old.place.get(item_id, -1) for item_id in ids]) if old else np.full(len(ids), -1)
+    before = np.array([old.row_of.get(item_id, -1) for item_id in ids]) if old else np.full(len(ids), -1)
     shards, changed, encoded = [], 0, 0
     for at in range(0, len(intake), SHARD):
         rows = np.arange(at, min(at + SHARD, len(intake)))
@@ -98,15 +98,15 @@ def encode(
         shards.append(path)
         if progress:
             progress(int(rows[-1]) + 1, len(intake))
-    told = Updated(
+    summary = Updated(
         items=len(intake),
         added=int((before < 0).sum()),
         changed=changed,
-        removed=len(set(old.place) - set(ids)) if old else 0,
+        removed=len(set(old.row_of) - set(ids)) if old else 0,
         encoded=encoded,
         without_features=int((~intake.present).sum()),
     )
-    return shards, told
+    return shards, summary
 
 
 def _whole(path: Path, count: int) -> bool:
@@ -128,8 +128,8 @@ def keys(intake: Intake, shards: list[Path], rows: np.ndarray) -> Iterator[np.nd
 
 def digest(*parts: bytes | str) -> str:
     """Hex sha256 over parts, told apart."""
-    told = hashlib.sha256()
+    hasher = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        told.update(len(data).to_bytes(8, "little") + data)
-    return told.hexdigest()
+        hasher.update(len(data).to_bytes(8, "little") + data)
+    return hasher.hexdigest()

@@ -35,8 +35,8 @@ def draw_sheet(stylist: Stylist, looks: Sequence[Look], out: Path) -> None:
         while words and pen.textlength(words, font) > width - 2 * GAP:
             words = words[:-2].rstrip() + "…"
         pen.text((GAP, number * step + 2), words, "black", font)
-        for place, item_id in enumerate(row):
-            corner = (GAP + place * (TILE[0] + GAP), number * step + LABEL)
+        for column, item_id in enumerate(row):
+            corner = (GAP + column * (TILE[0] + GAP), number * step + LABEL)
             picture = _picture(stylist, item_id)
             if picture is None:
                 pen.rectangle((*corner, corner[0] + TILE[0] - 1, corner[1] + TILE[1] - 1), "#eeeeee")
@@ -49,8 +49,10 @@ def draw_sheet(stylist: Stylist, looks: Sequence[Look], out: Path) -> None:
 
 def _label(stylist: Stylist, item_ids: Sequence[str]) -> str:
     table = stylist.index.catalogue.items
-    told = [table.row(stylist.index.row_of[item_id], named=True) for item_id in item_ids]
-    return ", ".join((one["title"] or "").strip() or f"{one['colour'] or ''} {one['category']}".strip() for one in told)
+    items = [table.row(stylist.index.row_of[item_id], named=True) for item_id in item_ids]
+    return ", ".join(
+        (item["title"] or "").strip() or f"{item['colour'] or ''} {item['category']}".strip() for item in items
+    )
 
 
 def _picture(stylist: Stylist, item_id: str) -> Image.Image | None:

@@ -53,7 +53,7 @@ def read_states(path: Path, build: str, remedy: str) -> tuple[ItemStates, np.nda
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("build") != build:
                 raise DataError(f"{path} belongs to another index; {remedy}")
-            there, codes = file.get_tensor("present").bool().numpy(), file.get_tensor("categories")
+            flags, codes = file.get_tensor("present").bool().numpy(), file.get_tensor("categories")
         _, (count, *shape), start = find_tensor(path, "hidden")
         # Read, not mapped: a mapped file would count twice in memory while it is copied.
         hidden = torch.zeros(count + GUESTS, *shape)
@@ -65,5 +65,5 @@ def read_states(path: Path, build: str, remedy: str) -> tuple[ItemStates, np.nda
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {path} ({error}); {remedy}") from None
     categories, present = torch.zeros(count + GUESTS).long(), np.zeros(count + GUESTS, bool)
-    categories[:count], present[:count] = codes, there
+    categories[:count], present[:count] = codes, flags
     return ItemStates(hidden, categories), present

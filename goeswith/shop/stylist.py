@@ -103,21 +103,21 @@ class Stylist:
         rows = self.assortment.outfit(anchors)
         if common is not None and common < 0:
             raise CatalogueError(f"common is {common}; it must be 0 or more")
-        asked: dict[str, Any] = {"filters": filters, "budget": budget, "beam": beam, "diversity": diversity}
-        asked |= {"common": common, "popularity": popularity, "coherent": coherent}
+        options: dict[str, Any] = {"filters": filters, "budget": budget, "beam": beam, "diversity": diversity}
+        options |= {"common": common, "popularity": popularity, "coherent": coherent}
         if slots:
             self.assortment.check_slots(rows, slots)
-            return self._complete(rows, slots, k=k, **asked)
-        found: list[list[Look]] = []
-        silent: CatalogueError | None = None
+            return self._complete(rows, slots, k=k, **options)
+        results: list[list[Look]] = []
+        failure: CatalogueError | None = None
         for slots, count in self.assortment.whole(rows, k):
             try:
-                found.append(self._complete(rows, slots, k=count, **asked))
+                results.append(self._complete(rows, slots, k=count, **options))
             except CatalogueError as error:
-                silent = error
-        if silent is not None and not found:
-            raise silent
-        return [look for turn in zip_longest(*found) for look in turn if look is not None]
+                failure = error
+        if failure is not None and not results:
+            raise failure
+        return [look for turn in zip_longest(*results) for look in turn if look is not None]
 
     def _complete(
         self,
@@ -142,15 +142,15 @@ class Stylist:
             rows, slots, filters, budget, coherent=coherent, popularity=popularity
         )
         full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
-        found = self._search(template, beam, diversity, full)
-        if not len(found.items):
+        tried = self._search(template, beam, diversity, full)
+        if not len(tried.items):
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
                 "some models need a top and a bottom: add one",
                 reason="no_score",
                 item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
-        chosen = best(self.index, found, template, k, diversity, POOL, common=common)
+        chosen = best(self.index, tried, template, k, diversity, POOL, common=common)
         while common is not None and len(chosen.items) < k and len(template.slots) > common:
             # Around the best looks a search finds their variations; the next one goes without what they have.
             rest = template.without(chosen.items[:, len(rows) :])
@@ -168,10 +168,10 @@ class Stylist:
 
     def _search(self, template: Template, beam: int, diversity: float, full: int) -> Beam:
         """Every whole look that was tried and has a score."""
-        found = grow(self.index, template, beam, diversity, full)
+        tried = grow(self.index, template, beam, diversity, full)
         if len(template.slots) > 1:
-            found = refine(self.index, template, found, diversity, full)
-        return _scored(found)
+            tried = refine(self.index, template, tried, diversity, full)
+        return _scored(tried)
 
     def fill(
         self,
@@ -185,8 +185,8 @@ class Stylist:
         coherent: bool = True,
     ) -> list[Look]:
         """The best items for one slot, each as the look that it makes; see `complete`."""
-        asked = {"filters": filters, "k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
-        return self.complete(items, slots=[slot], beam=1, **asked)  # type: ignore[arg-type]
+        options = {"filters": filters, "k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
+        return self.complete(items, slots=[slot], beam=1, **options)  # type: ignore[arg-type]
 
     def improve(
         self,
@@ -217,18 +217,23 @@ class Stylist:
                 reason="not_in_outfit",
                 item_ids=[strange],
             )
-        free = [place for place, item_id in enumerate(items) if item_id not in locked]
+        free = [position for position, item_id in enumerate(items) if item_id not in locked]
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
         before = float(self._scores([rows])[0])
-        places, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * k, LEAST))
+        positions, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * k, LEAST))
         scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
-        ids, found = self.index.catalogue.ids, outfits[np.arange(len(places)), places]
-        order = first_of_each(np.stack([places, self.index.shelf.products[found]], axis=1), scores)
+        ids, replacements = self.index.catalogue.ids, outfits[np.arange(len(positions)), positions]
+        order = first_of_each(np.stack([positions, self.index.shelf.products[replacements]], axis=1), scores)
         order = order[scores[order] > before][:k]
         looks = looks_of(self.index, [*outfits[order]], scores[order])
         return [
-            Swap(items[places[at]], ids[found[at]], replace(look, added=(ids[found[at]],)), float(scores[at] - before))
+            Swap(
+                items[positions[at]],
+                ids[replacements[at]],
+                replace(look, added=(ids[replacements[at]],)),
+                float(scores[at] - before),
+            )
             for at, look in zip(order.tolist(), looks, strict=True)
         ]
 
@@ -256,14 +261,14 @@ class Stylist:
         self, rows: np.ndarray, free: list[int], filters: Filters, coherent: bool, full: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """The single swaps that the full model should score: their places (P,), `full` a place, and outfits (P, n)."""
-        found = []
-        for place in free:
-            offered = self.assortment.swaps(int(rows[place]), filters, rows, coherent)
-            found.append(self.index.candidates.pairs(np.delete(rows, place)[None], offered, full=full)[1])
-        places = np.repeat(free, [len(others) for others in found])
-        outfits = np.repeat(rows[None], len(places), axis=0)
-        outfits[np.arange(len(places)), places] = np.concatenate(found)
-        return places, outfits
+        candidates = []
+        for position in free:
+            offered = self.assortment.swaps(int(rows[position]), filters, rows, coherent)
+            candidates.append(self.index.candidates.pairs(np.delete(rows, position)[None], offered, full=full)[1])
+        positions = np.repeat(free, [len(others) for others in candidates])
+        outfits = np.repeat(rows[None], len(positions), axis=0)
+        outfits[np.arange(len(positions)), positions] = np.concatenate(candidates)
+        return positions, outfits
 
     def _scores(self, outfits: Sequence[np.ndarray]) -> np.ndarray:
         """Full-model scores (B,) of outfits of any lengths, in one call.
@@ -278,9 +283,9 @@ class Stylist:
         items = np.repeat([rows[0] for rows in outfits], lengths.max()).reshape(mask.shape)
         items[mask] = np.concatenate(outfits)
         scores = self.index.scorer.score(items, mask)
-        silent = np.flatnonzero(np.isnan(scores))
-        if len(silent):
-            item_ids = [self.index.catalogue.ids[row] for row in outfits[silent[0]]]
+        unscored = np.flatnonzero(np.isnan(scores))
+        if len(unscored):
+            item_ids = [self.index.catalogue.ids[row] for row in outfits[unscored[0]]]
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for the outfit {', '.join(item_ids)}; "
                 "some models need a top and a bottom: add one",
@@ -290,10 +295,10 @@ class Stylist:
         return scores
 
 
-def _scored(found: Beam) -> Beam:
+def _scored(beam: Beam) -> Beam:
     """Those looks that have a score."""
-    there = ~np.isnan(found.scores)
-    return Beam(found.items[there], found.scores[there])
+    scored = ~np.isnan(beam.scores)
+    return Beam(beam.items[scored], beam.scores[scored])
 
 
 def _check(*, k: int = 1, beam: int = 1, diversity: float = 0.0, budget: float | None = None) -> None:

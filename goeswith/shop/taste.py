@@ -12,16 +12,18 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from goeswith.errors import CatalogueError
+from goeswith import schemas
+from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
 from goeswith.evaluate.reranking import VARIETY, Judged, distinct, fit, hub_means, log_popularity, recall, temperature
 from goeswith.evaluate.reranking import Reranking as Setting
+from goeswith.files import fresh_file
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REMEDY = "build the index again"
 LEAST = 100
 """Gaps of validation outfits without which nothing is fitted."""
 MOST, BUDGET = 500, 1 << 19
@@ -113,22 +116,31 @@ class Taste:
 
     def in_order(self, order: np.ndarray) -> Taste:
         """The same of a catalogue in another order, (U,) rows of this one."""
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Taste(**told | {"popularity": self.popularity[order], "hubs": self.hubs[order]})
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Taste(**values | {"popularity": self.popularity[order], "hubs": self.hubs[order]})
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
         rest = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("popularity", "hubs")}
-        save_file({"popularity": self.popularity, "hubs": self.hubs}, path, {"taste": json.dumps(rest)})
+        with fresh_file(path) as partial:
+            save_file({"popularity": self.popularity, "hubs": self.hubs}, partial, {"taste": json.dumps(rest)})
 
     @classmethod
     def load(cls, path: Path) -> Taste:
-        """What `save` wrote."""
-        with safe_open(path, framework="numpy") as file:
-            told: dict[str, Any] = json.loads(file.metadata()["taste"])
-            told |= {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
-            told |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
-            return cls(**told)
+        """What `save` wrote.
+
+        Raises:
+            DataError: the file is broken.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                text = (file.metadata() or {})["taste"]
+                values = schemas.parse(text, schemas.TasteFile, path, REMEDY)
+                values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+                values |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
+            return cls(**{name: values[name] for name in cls.__dataclass_fields__})
+        except (OSError, SafetensorError, KeyError) as error:
+            raise DataError(f"cannot read {path} ({error}); {REMEDY}") from None
 
     def __str__(self) -> str:
         (before, after), (few, many) = self.recall, self.distinct

@@ -97,9 +97,9 @@ class Template:
         """Raise CatalogueError where no look keeps to the budget; the least that one costs is told."""
         if self.budget is None or self.prices is None:
             return
-        own, found = float(self.prices[self.anchors].sum()), self.cheapest()
-        assert found is not None  # the stylist leaves out slots that cannot be filled
-        least = own + float(self.prices[found].sum())
+        own, cheapest = float(self.prices[self.anchors].sum()), self.cheapest()
+        assert cheapest is not None  # the stylist leaves out slots that cannot be filled
+        least = own + float(self.prices[cheapest].sum())
         if least > self.budget + PENNY:
             raise CatalogueError(
                 f"the budget of {self.budget:.2f} cannot be met: the cheapest look costs {least:.2f}"

@@ -33,7 +33,7 @@ def _names(index: Index, rows: np.ndarray) -> list[str]:
     short = [name if len(name) <= _LONG else f"{name[:_LONG].rsplit(' ', 1)[0]} …" for name in short]
     count = Counter(short)
     ids = table["item_id"].to_list()
-    return [f"the {n}" if count[n] == 1 else f"the {n} ({one})" for n, one in zip(short, ids, strict=True)]
+    return [f"the {n}" if count[n] == 1 else f"the {n} ({item_id})" for n, item_id in zip(short, ids, strict=True)]
 
 
 def sentence(why: Why, index: Index, without: float | None) -> str:
@@ -44,7 +44,7 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     look, names, item = why.look, _names(index, index.shelf.rows(why.item_ids)), why.weakest_item
     parts = [_verdict(look)]
     if len(names) > 2:
-        first, second = (names[place] for place in why.weakest_pair)
+        first, second = (names[position] for position in why.weakest_pair)
         effect = _effect(names[item], look, float(why.contributions[item]), without, index)
         parts.append(f"its weakest link is {first} with {second}, and {effect}")
     if why.rules:
@@ -69,7 +69,7 @@ def _verdict(look: Look) -> str:
 
 def list_of(findings: Sequence[str]) -> str:
     """Findings after ``it``: ``needs a top and has two pairs of shoes``."""
-    return " and ".join(one if one.startswith("needs ") else f"has {one}" for one in findings)
+    return " and ".join(finding if finding.startswith("needs ") else f"has {finding}" for finding in findings)
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index) -> str:

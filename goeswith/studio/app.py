@@ -17,13 +17,16 @@ from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
 from goeswith.errors import GoeswithError
+from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
+from goeswith.studio.pages import look_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
 from goeswith.studio.service.api_docs import add_docs
 from goeswith.studio.service.head import Head
+from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Measured, Metrics
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
@@ -42,13 +45,13 @@ SAID = {
 
 
 def create_app(
-    index: str | Path, *, token: str | None = None, feedback: Path | None = None, hosts: Collection[str] | None = None
+    index: str | Path, *, token: str | None = None, looks: Path | None = None, hosts: Collection[str] | None = None
 ) -> FastAPI:
     """The service over the index in a folder.
 
     Args:
         token: that every request has to give; none is needed where it is None.
-        feedback: where outfits that people save are kept.
+        looks: file that keeps the looks which people save; ``looks.sqlite`` beside the index where None.
         hosts: names the service may be called by; all where None.
 
     Raises:
@@ -67,14 +70,17 @@ def create_app(
         title="goeswith", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         description="What goes with what: looks from a catalogue.",
     )  # fmt: skip
-    app.state.shop, app.state.feedback, app.state.metrics = shop, feedback, Metrics(shop)
+    app.state.shop, app.state.metrics = shop, Metrics(shop)
+    app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    app.include_router(api.router, dependencies=told)
+    for router in (api.router, look_api.router):
+        app.include_router(router, dependencies=told)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
+    app.include_router(look_routes.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
     app.add_middleware(Head)

@@ -28,13 +28,13 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     token: str | None = None,
-    feedback: Path | None = None,
+    looks: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Answer requests until the process is told to stop; what is under way then is ended first.
 
     Args:
-        port: 0 takes a free one. feedback: see `goeswith.studio.app.create_app`. say: told the address.
+        port: 0 takes a free one. looks: see `goeswith.studio.app.create_app`. say: told the address.
 
     Raises:
         ConfigError: others can reach the host and there is no good token, or the port is taken.
@@ -42,7 +42,7 @@ def serve(
     """
     check(host, token)
     with listen(host, port) as listening:
-        app = create_app(index, token=token, feedback=feedback, hosts={host, *OWN_NAMES} if token is None else None)
+        app = create_app(index, token=token, looks=looks, hosts={host, *OWN_NAMES} if token is None else None)
         if app.state.shop.index.stale:
             say(app.state.shop.index.stale)
         shown = f"[{host}]" if ":" in host else host

@@ -81,8 +81,8 @@ def shuffled_pairs(pairs: Outfits, seed: int) -> Outfits:
     """The same tops and bottoms, matched at random inside each split: what a control teacher learns from."""
     generator, items = np.random.default_rng(seed), pairs.items.copy().reshape(-1, 2)
     for split in sorted(set(pairs.splits)):
-        places = np.flatnonzero(pairs.splits == split)
-        items[places, 1] = items[generator.permutation(places), 1]
+        rows = np.flatnonzero(pairs.splits == split)
+        items[rows, 1] = items[generator.permutation(rows), 1]
     return Outfits(items.ravel(), pairs.offsets, pairs.outfit_ids, pairs.splits, pairs.sources)
 
 
@@ -190,27 +190,27 @@ class Designers(nn.Module):
             return step.all_features.new_zeros(())
         looks = items[:, None, :].repeat(1, count, 1)
         looks[:, 1:].scatter_(2, position[:, None, None].expand(-1, count - 1, 1), drawn[:, :, None])
-        rows, places = looks.flatten(0, 1).unique(return_inverse=True)
-        batch = OutfitBatch(places, mask.repeat_interleave(count, dim=0))
+        rows, indices = looks.flatten(0, 1).unique(return_inverse=True)
+        batch = OutfitBatch(indices, mask.repeat_interleave(count, dim=0))
         features, categories = step.all_features[rows], step.all_categories[rows]
         with torch.no_grad():
-            known = self.target.encode_items(features, categories)
-            taught = self.target.score_sides(known.hidden, self.side[categories], batch).view(-1, count)
+            states = self.target.encode_items(features, categories)
+            taught = self.target.score_sides(states.hidden, self.side[categories], batch).view(-1, count)
         learned = student.score(student.encode_items(features, categories), batch).view(-1, count)
         return response_divergence(learned, taught, self.config.temperature)
 
     def own_loss(self, own: TrainingData, generator: torch.Generator) -> Tensor:
         """BPR of the teacher on a batch of its own data."""
         size = min(self.batch_size, len(own.train))
-        places = torch.randint(len(own.train), (size,), generator=generator).numpy()
-        padded, real = own.train.take(places).padded()
-        given = torch.from_numpy(padded), torch.from_numpy(real)
-        items, mask, corrupt = corruptions(*given, self.own_negatives, 1, generator)
+        chosen = torch.randint(len(own.train), (size,), generator=generator).numpy()
+        padded, real = own.train.take(chosen).padded()
+        outfits = torch.from_numpy(padded), torch.from_numpy(real)
+        items, mask, corrupt = corruptions(*outfits, self.own_negatives, 1, generator)
         if not len(items):
             return own.features.new_zeros(())
-        rows, places_in = torch.cat([items, corrupt[:, 0]]).unique(return_inverse=True)
+        rows, indices = torch.cat([items, corrupt[:, 0]]).unique(return_inverse=True)
         states = self.teacher.encode_items(own.features[rows], own.categories[rows])
-        scores = self.teacher.score(states, OutfitBatch(places_in, torch.cat([mask, mask])))
+        scores = self.teacher.score(states, OutfitBatch(indices, torch.cat([mask, mask])))
         return bpr(scores[: len(items)], scores[len(items) :]) + self.teacher.penalty()
 
     @torch.no_grad()

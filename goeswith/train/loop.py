@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -189,10 +189,10 @@ class _Loop:
         self.model.train()
         steps = -(-len(self.data.train) // self.config.batch_size)
         drawn = batches(self.data.train.lengths, self.config.batch_size, self.generator)
-        for step, places in enumerate(drawn, 1):
+        for step, indices in enumerate(drawn, 1):
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.config, (steps * self.epoch + step) / (steps * self.config.epochs))
-            loss, size = self.step(places)
+            loss, size = self.step(indices)
             total, seen = total + loss * size, seen + size
         if not seen:
             raise DataError(
@@ -200,6 +200,7 @@ class _Loop:
                 "use --set negatives=category or random"
             )
         trained = time.perf_counter() - started
+        self.expect_sane("the weights have grown without end")
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
             self.best, self.best_knowledge = (
@@ -217,11 +218,11 @@ class _Loop:
         )
         return self.history[-1]
 
-    def step(self, places: np.ndarray) -> tuple[float, int]:
-        """One optimiser step on the outfits at `places`; returns its loss and how many pairs or gaps taught it."""
+    def step(self, indices: np.ndarray) -> tuple[float, int]:
+        """One optimiser step on the outfits at `indices`; returns its loss and how many pairs or gaps taught it."""
         if isinstance(self.softmax, BatchSoftmax):
-            return self._softmax_step(places, self.softmax)
-        return self._pairwise_step(places)
+            return self._softmax_step(indices, self.softmax)
+        return self._pairwise_step(indices)
 
     def _softmax(self, knowledge: list[Any]) -> BatchSoftmax | CandidateSoftmax | None:
         if self.config.objective != "softmax":
@@ -230,47 +231,48 @@ class _Loop:
             return BatchSoftmax(self.data.catalogue, self.config.negatives, self.blank)
         return CandidateSoftmax()
 
-    def _softmax_step(self, places: np.ndarray, softmax: BatchSoftmax) -> tuple[float, int]:
-        items, mask = (torch.from_numpy(x) for x in self.data.train.take(places).padded())
+    def _softmax_step(self, indices: np.ndarray, softmax: BatchSoftmax) -> tuple[float, int]:
+        items, mask = (torch.from_numpy(x) for x in self.data.train.take(indices).padded())
         rows, inverse = items.unique(return_inverse=True)
         batch = OutfitBatch(inverse, mask)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
             states = self.model.encode_items(self.data.features[rows], self.data.categories[rows])
             loss, gaps = softmax(self.model, states, batch, rows)
         if not gaps:
-            self.unservable += len(places)
+            self.unservable += len(indices)
             return 0.0, 0
         return self.descend(loss + self.model.penalty()), gaps
 
-    def _pairwise_step(self, places: np.ndarray) -> tuple[float, int]:
+    def _pairwise_step(self, indices: np.ndarray) -> tuple[float, int]:
         r = self.config.negatives_per_positive
-        padded, real = self.data.train.take(places).padded()
-        given = torch.from_numpy(padded), torch.from_numpy(real)
-        items, mask, corrupt = corruptions(*given, self.negatives, r, self.generator, self.blank)
-        self.unservable += len(places) - len(items)
+        padded, real = self.data.train.take(indices).padded()
+        outfits = torch.from_numpy(padded), torch.from_numpy(real)
+        items, mask, corrupt = corruptions(*outfits, self.negatives, r, self.generator, self.blank)
+        self.unservable += len(indices) - len(items)
         if not len(items):
             return 0.0, 0
         rows = torch.cat([items, corrupt.flatten(0, 1)]).unique()
-        place = torch.empty(len(self.data.features), dtype=torch.long)
-        place[rows] = torch.arange(len(rows))
+        row_of = torch.empty(len(self.data.features), dtype=torch.long)
+        row_of[rows] = torch.arange(len(rows))
         both = torch.cat([items, corrupt.flatten(0, 1)])
-        batch = OutfitBatch(place[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
+        batch = OutfitBatch(row_of[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
         features, categories = self.data.features[rows], self.data.categories[rows]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
             states = self.model.encode_items(features, categories)
             scores = self.model.score(states, batch).float()
         right, wrong = scores[: len(items)], scores[len(items) :].view(-1, r)
-        silent = right.isnan() | wrong.isnan().any(dim=1)
-        if silent.all() and all(p.isfinite().all() for p in self.model.parameters()):
+        unscored = right.isnan() | wrong.isnan().any(dim=1)
+        if unscored.all():
+            self.expect_sane("the loss is nan")
             raise ModelError(
                 f"no outfit of a batch has a score in epoch {self.epoch + 1}: they lack what the model compares "
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
-        if silent.any() and not silent.all():  # some have no answer for some outfits, e.g. for one without a top
-            self.unservable += int(silent.sum())
-            items, mask, corrupt, right, wrong = (x[~silent] for x in (items, mask, corrupt, right, wrong))
+        if unscored.any() and not unscored.all():  # some have no answer for some outfits, e.g. for one without a top
+            self.unservable += int(unscored.sum())
+            items, mask, corrupt, right, wrong = (x[~unscored] for x in (items, mask, corrupt, right, wrong))
             both = torch.cat([items, corrupt.flatten(0, 1)])
-            batch = OutfitBatch(place[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
+            batch = OutfitBatch(row_of[both], torch.cat([mask, mask.repeat_interleave(r, dim=0)]))
         if isinstance(self.softmax, CandidateSoftmax):
             objective = self.softmax(right, wrong)
         else:
@@ -279,7 +281,7 @@ class _Loop:
         if len(self.knowledge):
             negative = OutfitBatch(batch.items[len(items) :], batch.mask[len(items) :])
             step = Step(
-                features=features, categories=categories, states=states, positive=OutfitBatch(place[items], mask),
+                features=features, categories=categories, states=states, positive=OutfitBatch(row_of[items], mask),
                 items=items, corrupt=corrupt, negative=negative, right=right, wrong=wrong, objective=objective,
                 epoch=self.epoch, all_features=self.data.features, all_categories=self.data.categories,
                 generator=self.generator,
@@ -296,16 +298,29 @@ class _Loop:
         """
         value = float(loss.detach())
         if not value < DIVERGED:
-            raise ModelError(
-                f"training diverged in epoch {self.epoch + 1}: the loss is {value}; "
-                f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
-            )
+            self.diverged(f"the loss is {value}")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
         for source in self.knowledge:
             source.after_step()
         return value
+
+    def expect_sane(self, what: str) -> None:
+        """Stop where the weights have grown without end, which explains any score that is no number; say `what`.
+
+        Raises:
+            ModelError: they have.
+        """
+        if not all(bool((p.detach().abs() < DIVERGED).all()) for p in self.model.parameters()):
+            self.diverged(what)
+
+    def diverged(self, what: str) -> NoReturn:
+        """Raises: ModelError: the training diverged, and which setting to lower."""
+        raise ModelError(
+            f"training diverged in epoch {self.epoch + 1}: {what}; "
+            f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
+        )
 
     @torch.inference_mode()
     def validate(self) -> float:
@@ -326,13 +341,17 @@ class _Loop:
             tensors |= {f"softmax.{k}": v for k, v in self.softmax.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         tensors |= {f"best_knowledge.{k}": v for k, v in self.best_knowledge.items()}
-        for place, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{place}.{k}": v for k, v in state.items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
         tensors |= {"rng.generator": self.generator.get_state(), "rng.torch": torch.get_rng_state()}
         meta = {"history": json.dumps(self.history), "unservable": str(self.unservable), "config": self.identity()}
         with fresh_file(self.folder / "state.safetensors") as partial:
             # Tensors that share memory (a best epoch that is also the last) must be told apart.
             save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, partial, metadata=meta)
+        self.write_log()
+
+    def write_log(self) -> None:
+        """Write what each epoch measured."""
         with fresh_file(self.folder / "log.jsonl") as partial:
             partial.write_text("".join(json.dumps(row) + "\n" for row in self.history))
 
@@ -361,12 +380,13 @@ class _Loop:
         optimiser = copy.copy(self.optimiser.state_dict())
         optimiser["state"] = {}
         for name, tensor in parts.get("optimiser", {}).items():
-            place, _, field = name.partition(".")
-            optimiser["state"].setdefault(int(place), {})[field] = tensor
+            index, _, field = name.partition(".")
+            optimiser["state"].setdefault(int(index), {})[field] = tensor
         self.optimiser.load_state_dict(optimiser)
         self.generator.set_state(parts["rng"]["generator"])
         torch.set_rng_state(parts["rng"]["torch"])
         self.history, self.unservable = json.loads(meta["history"]), int(meta["unservable"])
+        self.write_log()  # a kill may have come between the state and the log
         log.info("resumed after epoch %d", self.epoch)
 
     def identity(self) -> str:

@@ -65,7 +65,7 @@ def write_onnx(model: Any, folder: Path, *, dim: int, categories: int, name: str
         raise ModelError(
             f"{name} reads titles word by word (text=cnn), and a graph cannot look words up; leave --onnx out"
         )
-    made = _sample(dim, categories, items=5, outfits=3, places=4)
+    made = _sample(dim, categories, items=5, outfits=3, width=4)
     any_items, any_outfits = {0: torch.export.Dim.DYNAMIC}, {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     free = {"features": any_items, "hidden": any_items, "categories": any_items} | dict.fromkeys(
         ("items", "mask"), any_outfits
@@ -74,9 +74,9 @@ def write_onnx(model: Any, folder: Path, *, dim: int, categories: int, name: str
         with _quiet(), _unfused(), torch.no_grad():
             made["hidden"] = model.encode_items(made["features"], made["categories"]).hidden
             for file, graph, inputs, output in _graphs(model):
-                given = tuple(made[key] for key in inputs)
+                arguments = tuple(made[key] for key in inputs)
                 torch.onnx.export(
-                    graph.eval(), given, folder / file, dynamo=True, external_data=False, verbose=False,
+                    graph.eval(), arguments, folder / file, dynamo=True, external_data=False, verbose=False,
                     input_names=inputs, output_names=[output], dynamic_shapes=tuple(free[key] for key in inputs),
                 )  # fmt: skip
     except Exception as error:  # the exporter raises errors of many kinds
@@ -92,15 +92,15 @@ def _graphs(model: Any) -> list[tuple[str, nn.Module, list[str], str]]:
     ]
 
 
-def _sample(dim: int, categories: int, items: int, outfits: int, places: int) -> dict[str, Tensor]:
+def _sample(dim: int, categories: int, items: int, outfits: int, width: int) -> dict[str, Tensor]:
     """Made-up items and outfits of two items or more, every category code among them as far as they go."""
     chance = torch.Generator().manual_seed(items)
-    lengths = 2 + torch.arange(outfits) % (places - 1)
+    lengths = 2 + torch.arange(outfits) % (width - 1)
     return {
         "features": torch.randn(items, dim, generator=chance),
         "categories": torch.arange(items) % (categories + 1),
-        "items": torch.randint(0, items, (outfits, places), generator=chance),
-        "mask": torch.arange(places) < lengths[:, None],
+        "items": torch.randint(0, items, (outfits, width), generator=chance),
+        "mask": torch.arange(width) < lengths[:, None],
     }
 
 
@@ -110,21 +110,21 @@ def _check(model: Any, folder: Path, runtime: Any, dim: int, categories: int, na
     Raises:
         ModelError: they differ.
     """
-    asked = _sample(dim, categories, items=23, outfits=41, places=6)
-    told = {name: value.numpy() for name, value in asked.items()}
+    sample = _sample(dim, categories, items=23, outfits=41, width=6)
+    arrays = {name: value.numpy() for name, value in sample.items()}
     with torch.inference_mode():
-        states = model.encode_items(asked["features"], asked["categories"])
+        states = model.encode_items(sample["features"], sample["categories"])
         wanted = {
             "hidden": states.hidden.numpy(),
-            "scores": model.score(states, OutfitBatch(asked["items"], asked["mask"])).numpy(),
+            "scores": model.score(states, OutfitBatch(sample["items"], sample["mask"])).numpy(),
         }
     for file, _, _, output in _graphs(model):
         try:
             session = runtime.InferenceSession(str(folder / file), providers=["CPUExecutionProvider"])
-            (told[output],) = session.run([output], {node.name: told[node.name] for node in session.get_inputs()})
+            (arrays[output],) = session.run([output], {node.name: arrays[node.name] for node in session.get_inputs()})
         except Exception as error:  # of onnxruntime's own kinds
             raise ModelError(f"{file} of this {name} does not run ({_reason(error)}); leave --onnx out") from None
-        if not np.allclose(told[output], wanted[output], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
+        if not np.allclose(arrays[output], wanted[output], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
             raise ModelError(f"{file} of this {name} does not give what torch gives; leave --onnx out")
 
 

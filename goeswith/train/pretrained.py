@@ -34,6 +34,6 @@ def from_pretrained(name: str | Path, *, revision: str | None = None) -> Run:
     if not HUB_NAME.fullmatch(str(name)):
         raise ModelError(f"there is no folder {name}, and models on the hub are named owner/name; check the name")
     with asking_hub(f"there is no folder {name} here, and it cannot be fetched from the hub"):
-        found = Run(hub_client().snapshot_download(str(name), revision=revision, allow_patterns=list(FILES)))
-    found.title = str(name).partition("/")[2]  # the folder of a snapshot is called by its commit
-    return found
+        run = Run(hub_client().snapshot_download(str(name), revision=revision, allow_patterns=list(FILES)))
+    run.title = str(name).partition("/")[2]  # the folder of a snapshot is called by its commit
+    return run

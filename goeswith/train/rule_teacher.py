@@ -145,7 +145,7 @@ class RuleTeacher(nn.Module):
         truth = torch.zeros(wrongs, dtype=torch.long)
         pairs = torch.stack([truth, torch.arange(1, wrongs + 1)], dim=1).flatten()  # (2r,) places among 1 + r
         states = step.states.hidden.float().flatten(1)
-        places = torch.cat(
+        indices = torch.cat(
             [
                 step.positive.items.gather(1, at),
                 step.negative.items.view(outfits, wrongs, -1).gather(2, at[:, None].expand(-1, wrongs, 1))[:, :, 0],
@@ -156,7 +156,7 @@ class RuleTeacher(nn.Module):
         scores = torch.cat([step.right[:, None], step.wrong], dim=1)[:, pairs].view(-1, 2)
         log_p, log_q, trust = self.judge(
             scores,
-            self.attend(states, step.positive.items, others, places[:, pairs].view(outfits, wrongs, 2)),
+            self.attend(states, step.positive.items, others, indices[:, pairs].view(outfits, wrongs, 2)),
             fired[:, pairs].view(outfits * wrongs, 2, -1),
         )
         weight = config.imitation * (1 - config.decay ** (step.epoch + 1))

@@ -5,7 +5,6 @@ config.json  weights.safetensors  log.jsonl  tensorboard/  state.safetensors  te
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,12 +13,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from goeswith import schemas
 from goeswith.config import restore
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.errors import DataError, ModelError
-from goeswith.models import Vocabulary, model_classes
+from goeswith.files import read_json
+from goeswith.models import MODELS, Vocabulary, model_classes
 from goeswith.rules.rules import Rule, match
 from goeswith.train.loop import encode
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
@@ -27,6 +28,8 @@ from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
 
 if TYPE_CHECKING:
     from goeswith.train.export import Beside
+
+REMEDY = "train the run again"
 
 
 class Run:
@@ -44,39 +47,45 @@ class Run:
             raise ModelError(
                 f"{self.path} is not a run (it has no config.json); train one: goeswith train MODEL DATASET"
             )
-        try:
-            self.config: dict[str, Any] = json.loads(described.read_text())
-            self.name: str = self.config["model"]
-            self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
-            _ = [self.config[needed] for needed in ("settings", "encoder")]
-            if type(self.config["dim"]) is not int:
-                raise ValueError("dim is not a whole number")
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{described} is broken ({error}); train the run again") from None
+        self.config = schemas.check(
+            read_json(described, dict, REMEDY, ModelError), schemas.RunFile, described, REMEDY, ModelError
+        )
+        self.name: str = self.config["model"]
+        self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
+        if len(self.vocabulary.categories) != len(self.vocabulary.groups):
+            raise ModelError(f"{described} has more categories than groups, or fewer; {REMEDY}")
 
     @property
     def weights(self) -> Path:
         """The file of the weights, which has the hub's name in a folder made by `save_pretrained`."""
-        given = self.path / "model.safetensors"
-        return given if given.is_file() else self.path / "weights.safetensors"
+        exported = self.path / "model.safetensors"
+        return exported if exported.is_file() else self.path / "weights.safetensors"
 
     @cached_property
     def model(self) -> Any:
         """The model with its trained weights, in eval mode."""
         model_class, config_class = model_classes(self.name)
         settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
-        model = model_class(settings, self.config["dim"], self.vocabulary)
         if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
-        return _loaded(model, self.weights, f"weights of this {self.name}")
+        what = f"weights of this {self.name}"
+        if self.name in MODELS:  # sizes that the weights do not have are told before there is memory for them
+            try:
+                with torch.device("meta"):
+                    _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+            except (RuntimeError, OverflowError):
+                raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
+        return _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
 
     def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
         """The teacher q over the student's scores; None where no rules taught the run."""
-        told = self.config.get("rules")
-        if told is None:
+        config = self.config.get("rules")
+        if config is None:
             return None
-        rules = [Rule(**rule) for rule in told["rules"]]
-        settings = restore(RulesConfig, {k: v for k, v in told.items() if k != "rules"}, str(self.path / "config.json"))
+        rules = [Rule(**rule) for rule in config["rules"]]
+        settings = restore(
+            RulesConfig, {k: v for k, v in config.items() if k != "rules"}, str(self.path / "config.json")
+        )
         matches = match(rules, catalogue)
         if settings.shuffled_rules:
             matches = shuffled(matches, catalogue)
@@ -101,7 +110,7 @@ class Run:
         kind = TowerScorer if getattr(self.model, "exact", False) else RunScorer
         return kind(self.title, self.model, states, features.present)
 
-    def save_pretrained(self, folder: str | Path, **told: Unpack[Beside]) -> Path:
+    def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:
         """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for what it is told.
 
         Raises:
@@ -109,9 +118,9 @@ class Run:
         """
         from goeswith.train.export import save
 
-        return save(self, folder, **told)
+        return save(self, folder, **extra)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
+    def push_to_hub(self, repo_id: str, *, private: bool = False, **extra: Unpack[Beside]) -> str:
         """Put the same folder on the Hugging Face hub; returns its address. See `goeswith.train.export.push`.
 
         Raises:
@@ -119,11 +128,17 @@ class Run:
         """
         from goeswith.train.export import push
 
-        return push(self, repo_id, private=private, **told)
+        return push(self, repo_id, private=private, **extra)
 
 
 def _loaded(module: Any, path: Path, what: str) -> Any:
-    """`module` with the weights of a file, in eval mode.
+    """`module` with the weights of a file, in eval mode; for errors see `_saved`."""
+    module.load_state_dict(_saved(module, path, what))
+    return module.eval()
+
+
+def _saved(module: Any, path: Path, what: str) -> dict[str, torch.Tensor]:
+    """The weights in a file, if they are those of `module`.
 
     Raises:
         ModelError: the file is missing or broken, or holds other weights.
@@ -132,13 +147,12 @@ def _loaded(module: Any, path: Path, what: str) -> Any:
         saved = load_file(path)
         if hasattr(module, "make_room"):
             module.make_room(saved)
-        odd = _difference(saved, module.state_dict())
+        difference = _difference(saved, module.state_dict())
     except (OSError, SafetensorError) as error:
-        odd = str(error).splitlines()[0]
-    if odd:
-        raise ModelError(f"{path} does not hold the {what} ({odd}); remove {path.parent} and train it again")
-    module.load_state_dict(saved)
-    return module.eval()
+        difference = str(error).splitlines()[0]
+    if difference:
+        raise ModelError(f"{path} does not hold the {what} ({difference}); remove {path.parent} and train it again")
+    return saved
 
 
 def _difference(saved: dict[str, torch.Tensor], needed: dict[str, torch.Tensor]) -> str:
@@ -148,4 +162,6 @@ def _difference(saved: dict[str, torch.Tensor], needed: dict[str, torch.Tensor])
             return f"it lacks the tensor {name}"
         if saved[name].shape != tensor.shape:
             return f"its {name} has the shape {tuple(saved[name].shape)} where {tuple(tensor.shape)} is needed"
+    if name := next((name for name, tensor in saved.items() if not tensor.isfinite().all()), ""):
+        return f"its {name} has numbers that are not finite"
     return next((f"it has the tensor {name}, which does not belong there" for name in saved if name not in needed), "")

@@ -33,10 +33,12 @@ class RunScorer:
 
     def _score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         # Only the states that are asked about: a model may do work for each of them.
-        rows, places = np.unique(items, return_inverse=True)
+        rows, indices = np.unique(items, return_inverse=True)
         at = torch.from_numpy(rows)
         states = ItemStates(self.states.hidden[at], self.states.categories[at])
-        batch = OutfitBatch(torch.from_numpy(places.reshape(items.shape)), torch.from_numpy(np.ascontiguousarray(mask)))
+        batch = OutfitBatch(
+            torch.from_numpy(indices.reshape(items.shape)), torch.from_numpy(np.ascontiguousarray(mask))
+        )
         scores = score(self.model, states, batch).double().numpy()
         return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
 
@@ -47,20 +49,20 @@ class TowerScorer(RunScorer):
     def fill(self, context: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """query · key (B, m) float64 of the items `rows` (m,) beside outfits with a gap (B, n); NaN = no features."""
         kinds, kind = torch.unique(self.states.categories[torch.from_numpy(rows)], return_inverse=True)
-        used, places = np.unique(context, return_inverse=True)
+        used, indices = np.unique(context, return_inverse=True)
         batch = OutfitBatch(
-            torch.from_numpy(places.reshape(context.shape)), torch.from_numpy(np.ascontiguousarray(mask))
+            torch.from_numpy(indices.reshape(context.shape)), torch.from_numpy(np.ascontiguousarray(mask))
         )
-        found = np.empty((len(context), len(rows)))
+        scores = np.empty((len(context), len(rows)))
         with torch.inference_mode():
-            beside = self._states(used)
+            states = self._states(used)
             keys = self.model.keys(self._states(rows))
-            for place, wanted in enumerate(kinds.tolist()):
-                queries = self.model.queries(beside, batch, torch.full((len(context),), wanted))
-                at = (kind == place).nonzero()[:, 0]
-                found[:, at.numpy()] = (queries @ keys[at].T).double().numpy()
-        known = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]
-        return np.where(known, found, np.nan)
+            for index, wanted in enumerate(kinds.tolist()):
+                queries = self.model.queries(states, batch, torch.full((len(context),), wanted))
+                at = (kind == index).nonzero()[:, 0]
+                scores[:, at.numpy()] = (queries @ keys[at].T).double().numpy()
+        answerable = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]
+        return np.where(answerable, scores, np.nan)
 
     def _states(self, rows: np.ndarray) -> ItemStates:
         at = torch.from_numpy(rows)
@@ -107,9 +109,9 @@ class TaughtScorer:
         scores = torch.from_numpy(self.student.score(items, whole).reshape(candidates.shape))
         blank = np.full(len(context), width)
         fired = torch.from_numpy(self.teacher.matches.fire(items[::count], whole[::count], blank, candidates))
-        rows, places = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
-        beside, chosen = torch.from_numpy(places.reshape(len(context), -1)).split([width, count], dim=1)
+        rows, indices = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
+        context_indices, chosen = torch.from_numpy(indices.reshape(len(context), -1)).split([width, count], dim=1)
         with torch.inference_mode():
             states = self.student.states.hidden.flatten(1)[torch.from_numpy(rows)]
-            attended = self.teacher.attend(states, beside, torch.from_numpy(mask), chosen[:, None])
+            attended = self.teacher.attend(states, context_indices, torch.from_numpy(mask), chosen[:, None])
             return Judgement(scores, fired, *self.teacher.judge(scores, attended, fired))

@@ -20,7 +20,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import TOKENS, Features, load_features
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.errors import ConfigError, ModelError
-from goeswith.files import fresh_file, sole
+from goeswith.files import fresh_file, sole, writing
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import shuffled_pairs
@@ -66,8 +66,8 @@ def train(
         ConfigError, DataError, ModelError: as the message says.
     """
     out, settings = Path(out), list(settings)
-    given = {"designers": teacher, "rules": rules, **(knowledge or {})}
-    sources = {source: source_class(source) for source, value in given.items() if value is not None}
+    requested = {"designers": teacher, "rules": rules, **(knowledge or {})}
+    sources = {source: source_class(source) for source, value in requested.items() if value is not None}
     configs = _configs(name, sources, settings)
     features = load_features(dataset, encoder)
     _check_text(features.encoder, getattr(configs["model"], "text", "frozen"))
@@ -78,7 +78,7 @@ def train(
         name, model, dataset.catalogue, configs, data, vocabulary, features.encoder, features.values.shape[1], out, say
     )
     opened = {
-        source: kind(str(given[source]), configs[source], student, _own_settings(kind, settings))
+        source: kind(str(requested[source]), configs[source], student, _own_settings(kind, settings))
         for source, kind in sources.items()
     }
     described = {
@@ -96,7 +96,7 @@ def train(
         "categories": list(vocabulary.categories),
         "groups": list(vocabulary.groups),
     } | {getattr(source, "key", name): source.described for name, source in opened.items()}
-    with locked(out):
+    with writing(out), locked(out):
         if _finished(out, described):  # or another run, which is refused before a teacher is trained for this one
             return Run(out)
         modules = [source.teach() for source in opened.values()]
@@ -205,10 +205,10 @@ def _finished(out: Path, described: dict[str, Any]) -> bool:
     """
     if not (out / "config.json").is_file():
         return False
-    there = Run(out).config
-    result = there.pop("result", None)
-    if there != json.loads(json.dumps(described)):
-        changed = _changed(there, json.loads(json.dumps(described)))
+    saved = Run(out).config
+    result = saved.pop("result", None)
+    if saved != json.loads(json.dumps(described)):
+        changed = _changed(saved, json.loads(json.dumps(described)))
         raise ModelError(
             f"{out} holds another run (it differs in {', '.join(changed) or 'its fields'}); "
             "choose another --out or remove the folder"
@@ -216,11 +216,11 @@ def _finished(out: Path, described: dict[str, Any]) -> bool:
     return result is not None
 
 
-def _changed(there: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
+def _changed(saved: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
     """Names of the fields that differ, those of a group as ``group.field``."""
     names: list[str] = []
     for name, value in here.items():
-        other = there.get(name)
+        other = saved.get(name)
         if isinstance(value, dict) and isinstance(other, dict):
             names += _changed(other, value, within=f"{within}{name}.")
         elif other != value:
@@ -235,9 +235,9 @@ def locked(out: Path) -> Iterator[None]:
     Raises:
         ModelError: another process is writing it, it cannot be made, or it holds something else.
     """
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    strange = sorted(name for name in there - HELD if not name.startswith("."))
-    if strange and "config.json" not in there:
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    strange = sorted(name for name in names - HELD if not name.startswith("."))
+    if strange and "config.json" not in names:
         raise ModelError(f"{out} is not a run folder, it holds {strange[0]}; choose a new folder for --out")
     with sole(out, "another process is writing"):
         try:

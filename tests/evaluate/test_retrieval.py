@@ -79,7 +79,7 @@ def naive(table: Table, gaps: Gaps, k: int) -> tuple[list[float], np.ndarray]:
         for row in range(len(CATALOGUE)):
             if gaps.pools[row] == gaps.pools[gaps.truth[g]] and row not in others:
                 outfit = gaps.items[g][gaps.mask[g]].tolist()
-                outfit[gaps.place[g]] = row
+                outfit[gaps.position[g]] = row
                 scores[row] = table.score(np.array([outfit]), np.ones((1, len(outfit)), bool))[0]
         for row, score in scores.items():
             if np.isnan(score):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from made_scores import made_difference, made_score
 from typer.testing import CliRunner
 from worlds import styles_dataset
 
@@ -14,74 +15,72 @@ from goeswith.errors import DataError
 from goeswith.experiments import clock, demo_data, demo_experiments
 from goeswith.experiments.clock import Clock
 from goeswith.experiments.demo import demo
-from goeswith.experiments.demo_experiments import ALONE, NO_GRAPH, WAYS, controls, demo_recipe, verdict
+from goeswith.experiments.demo_experiments import ALONE, CONTROL, TAUGHT, TOWERS, demo_recipe, verdict
 from goeswith.experiments.trainings import trainings
+from goeswith.scores import Difference, Score
 from goeswith.shop.index import Index
 
-WAY = WAYS[0]
+FLOOR = "category colour"
 
 
-def lines(
-    taught: float, control: float = 0.0, graph: float = 0.0, learned: float = 0.0
-) -> dict[tuple[str, str], dict[str, object]]:
-    """Differences ± .02 of each of the comparisons that a verdict needs."""
-    found = {(WAY.name, ALONE.name): taught} | {(WAY.name, c.name): control for c in controls(WAY)}
-    found |= {(ALONE.name, NO_GRAPH.name): graph, (WAY.name, "category colour"): learned}
+def headline() -> dict[str, Score]:
+    """Shares of right answers, as a board has them."""
+    values = {"chance": 0.25, FLOOR: 0.4, TOWERS.name: 0.55, "oracle": 0.61}
+    return {name: made_score(name, value) for name, value in values.items()}
+
+
+def differences(learned: float = 0.1, taught: float = 0.0, control: float = 0.0) -> dict[tuple[str, str], Difference]:
+    """Differences ± .02 of the comparisons that a verdict needs."""
+    found = {(TOWERS.name, FLOOR): learned, (TAUGHT.name, ALONE.name): taught, (TAUGHT.name, CONTROL.name): control}
     return {
-        (first, second): {
-            "task": "fitb", "negatives": "matched", "metric": "accuracy", "n": 282, "scorer": first, "against": second,
-            "difference": at, "low": at - 0.02, "high": at + 0.02, "p": 0.01,
-        }
-        for (first, second), at in found.items()
-    }  # fmt: skip
+        pair: made_difference(at, at - 0.02, at + 0.02, 0.01, scorer=pair[0], against=pair[1])
+        for pair, at in found.items()
+    }
+
+
+def told(**given: float) -> str:
+    return verdict(headline(), FLOOR, differences(**given))
 
 
 def test_a_verdict_follows_the_intervals():
-    assert verdict(WAY.name, lines(0.01, learned=0.1)) == (
-        "On 282 matched fill-in-the-blank questions, with one training seed, designers' knowledge by masks makes no "
-        "difference that they can show (+0.010 [−0.010, +0.030]); the graph makes no difference that they can show "
-        "(+0.000 [−0.020, +0.020]); and the taught student beats the strongest floor, category colour "
-        "(+0.100 [+0.080, +0.120])."
+    assert told() == (
+        "two-tower finds the missing garment among four in 55 % on 282 matched questions: chance has 25 %, the "
+        "strongest floor (category colour) 40 %, and the taste that made the outfits 61 %. It beats that floor "
+        "(+0.100 [+0.080, +0.120]). Designers' knowledge makes no difference that can be shown to ADD-GNN "
+        "(+0.000 [−0.020, +0.020]); one training seed."
     )
-    assert "knowledge by masks helps (+0.050" in verdict(WAY.name, lines(0.05))
-    assert "knowledge by masks hurts (−0.050" in verdict(WAY.name, lines(-0.05))
-    assert "the graph helps" in verdict(WAY.name, lines(0, graph=0.03))
-    assert "the graph hurts" in verdict(WAY.name, lines(0, graph=-0.03))
-    assert "loses to the strongest floor" in verdict(WAY.name, lines(0, learned=-0.1))
-    assert "does not clearly beat the strongest floor" in verdict(WAY.name, lines(0))
+    assert "It loses to that floor (−0.100" in told(learned=-0.1)
+    assert "It does not clearly beat that floor" in told(learned=0.0)
+    assert "knowledge helps ADD-GNN (+0.050" in told(taught=0.05)
+    assert "knowledge hurts ADD-GNN (−0.050" in told(taught=-0.05)
 
 
 def test_knowledge_that_a_control_equals_is_not_praised():
-    names = " or ".join(control.name for control in controls(WAY))
-    assert f"), but not clearly more than {names}; the graph" in verdict(WAY.name, lines(0.05, control=0.01))
-    assert "), and more than every control; the graph" in verdict(WAY.name, lines(0.05, control=0.03))
-    assert "control" not in verdict(WAY.name, lines(0.01, control=0.03))
+    assert "), but not clearly more than a teacher of shuffled pairs does; one" in told(taught=0.05, control=0.01)
+    assert "), more than a teacher of shuffled pairs; one" in told(taught=0.05, control=0.03)
+    assert "shuffled" not in told(taught=0.01, control=0.03)
 
 
-def test_controls_are_taught_in_the_same_way_by_teachers_that_know_nothing():
-    for way in WAYS:
-        for control in controls(way):
-            assert control.kind == "control"
-            assert control.settings == way.settings
-            assert control.teacher != way.teacher
-    recipe = demo_recipe(Path("sample"), 3, (ALONE, *controls(WAY)))
-    planned = list(trainings(recipe, Path("out")).values())
-    assert "untrained=true" in planned[1].settings
+def test_the_control_is_taught_in_the_same_way_by_a_teacher_that_knows_nothing():
+    assert CONTROL.kind == "control"
+    assert CONTROL.settings == TAUGHT.settings
+    planned = list(trainings(demo_recipe(Path("sample"), 3), Path("out")).values())
     assert len({training.out for training in planned}) == 4
-    assert [training.lesson and training.lesson.dataset for training in planned] == [
-        None, None, "sample#designers", "sample#users",
-    ]  # fmt: skip
+    lessons = [training.lesson for training in planned]
+    assert lessons[:2] == [None, None]
+    assert [lesson.dataset for lesson in lessons[2:] if lesson] == ["sample#designers"] * 2
+    assert lessons[2] != lessons[3]
 
 
 def test_a_command_line_asks_for_the_run_that_is_trained():
-    recipe = demo_recipe(Path("my sample"), 3, (WAY,))
-    [training] = trainings(recipe, Path("out")).values()
+    training = list(trainings(demo_recipe(Path("my sample"), 3), Path("out")).values())[2]
     words = shlex.split(training.command)
     assert words[:4] == ["goeswith", "train", "add-gnn", "my sample#users"]
     options = list(zip(words[4::2], words[5::2], strict=True))
     assert tuple(value for flag, value in options if flag == "--set") == training.settings
     assert dict(options)["--teacher"] == training.teacher == str(training.lesson and training.lesson.out)
     assert dict(options)["--out"] == str(training.out)
+    assert dict(options)["--encoder"] == "efficientnet-lite0+words"
 
 
 def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch):
@@ -120,7 +119,11 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         demo_experiments,
         "SETTINGS",
-        {"teacher": ("epochs=2",), "add-gnn": ("hidden=8", "negatives=category", "epochs=2")},
+        {
+            "two-tower": ("hidden=8", "epochs=2"),
+            "teacher": ("epochs=2",),
+            "add-gnn": ("hidden=8", "negatives=category", "epochs=2"),
+        },
     )
     said: list[str] = []
     out = demo(Path("here"), outfits=200, seed=1, say=said.append)
@@ -128,9 +131,12 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert 100_000 < len(text) < 6_000_000
     assert text.count("<img ") > 40
     results = json.loads(Path("here/results.json").read_text())
-    assert {"chance", "oracle", "without knowledge", "untrained teacher"} <= {x["scorer"] for x in results["lines"]}
+    assert {"chance", "oracle", TOWERS.name, ALONE.name, CONTROL.name} <= {x["scorer"] for x in results["lines"]}
     assert all(line["signature"].startswith("sample:") for line in results["lines"])
     assert results["verdict"] in "\n".join(said)
+    assert text.index('id="ladder"') < text.index('id="looks"') < text.index('id="results"')
+    assert text.split('class="wall"')[1].split("</ol>")[0].count("<li>") == 6
+    assert Index("here/index").info["dataset"]["source"] == "users"
 
     weights = {path: path.stat().st_mtime_ns for path in Path("here").rglob("weights.safetensors")}
     again: list[str] = []
@@ -141,18 +147,17 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     # A command that asked for anything else than the finished run would be refused.
     commands = [line for line in text.split("<pre")[1].split("</pre>")[0].splitlines() if "goeswith train" in line]
-    assert len(commands) == 11
+    assert len(commands) == 6
     for command in commands:
         words = shlex.split(command.replace("&#39;", "'").removesuffix("</code>"))
         before = Path(words[-1], "weights.safetensors").stat().st_mtime_ns
-        told = CliRunner().invoke(app, words[1:])
-        assert told.exit_code == 0, told.output
+        answered = CliRunner().invoke(app, words[1:])
+        assert answered.exit_code == 0, answered.output
         assert Path(words[-1], "weights.safetensors").stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
-def test_a_demo_over_data_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(demo_data, "SETTINGS", {"add-gnn": ("hidden=8", "negatives=category", "epochs=2")})
+def test_a_demo_over_data_of_ones_own(tmp_path: Path):
     dataset = styles_dataset(tmp_path)
     said: list[str] = []
     out = demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append)

@@ -104,7 +104,7 @@ def test_a_model_takes_what_it_does_not_say_from_the_one_that_it_is_like(tmp_pat
     long = long.replace('like = "taught"\nteacher = ""', same)
     recipe = read(tmp_path, SHORT)
     assert recipe == read(tmp_path, long)
-    alone, taught, control, graph = recipe.models
+    alone, _, control, graph = recipe.models
     assert (control.teacher, control.rules, control.note) == ("shuffled", "rules.toml", "")
     assert control.settings == ("carry=masks", "teacher.shuffled=true")
     assert (graph.teacher, graph.settings, graph.kind) == ("", ("steps=0",), "model")

@@ -73,7 +73,7 @@ def styles_dataset(folder: Path, name: str = "styles", seed: int = 0) -> Dataset
     return dataset
 
 
-def write_made(dataset: Dataset, ids: list[str], values: np.ndarray) -> None:
-    """Features of an encoder called ``made`` for some items of a data set."""
-    path = dataset.path / "features" / "made.safetensors"
-    write_features(path, [values], values.shape, item_ids=ids, encoder="made", catalogue=dataset.catalogue)
+def write_made(dataset: Dataset, ids: list[str], values: np.ndarray, encoder: str = "made") -> None:
+    """Features of an encoder for some items of a data set."""
+    path = dataset.path / "features" / f"{encoder}.safetensors"
+    write_features(path, [values], values.shape, item_ids=ids, encoder=encoder, catalogue=dataset.catalogue)

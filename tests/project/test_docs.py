@@ -39,7 +39,7 @@ PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in DOCS.rglob
 NOT_RUN = {
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
-    "goeswith import LAYOUT ": "a synopsis",
+    "goeswith import [LAYOUT] ": "a synopsis",
 }
 """How a command begins that the documents show and this does not run → why."""
 PARSED = {
@@ -48,6 +48,15 @@ PARSED = {
     "goeswith serve": "runs until it is stopped",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same",
+    **dict.fromkeys(
+        [
+            *(f"goeswith import {layout} " for layout in ("shopify", "google", "meta", "woo", "schema-org")),
+            "goeswith import my-export ",
+            "goeswith build my-export ",
+            "goeswith check shops/mine/data",
+        ],
+        "speaks of a shop's own export, and downloads: tests/feeds run the whole way",
+    ),
 }
 """Commands whose words and flags are checked, and no more."""
 SMALLER = {

@@ -120,7 +120,7 @@ def test_states_of_another_index_are_refused(copied):
     [
         ("{", "is not valid JSON .*; build the index again with goeswith index"),
         ("[]", "holds a list where a dict is expected; build the index again with goeswith index"),
-        ('{"format": 99}', "is an index of format 99 but this version reads format 2; build it again"),
+        ('{"format": 99}', "is an index of format 99, but this version reads formats 1 to 2; build it again"),
         ('{"format": 2}', "lacks 'model'; build the index again"),
     ],
 )

@@ -12,6 +12,7 @@ from goeswith.errors import DataError
 from goeswith.shop import pipeline
 from goeswith.shop.index import Index
 from goeswith.shop.pipeline import build
+from goeswith.shop.stylist import Stylist
 
 QUICK = ("epochs=2", "hidden=16", "batch_size=64")
 
@@ -74,10 +75,26 @@ def test_a_model_trained_elsewhere_needs_no_outfits(built: tuple[Path, Path], tm
     assert not (tmp_path / "shop" / "runs").exists()
 
 
+def test_a_shop_without_outfits_gets_looks_of_style_and_rules(tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", outfits=False)
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nattribute = "category"\ntop = "shirt"\nbottom = "skirt"\nsign = "+"\n')
+    said: list[str] = []
+    made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: said.append(line))
+    assert made.index.run.name == "starter"
+    assert made.page.read_text().count('class="look"') >= 1
+    assert any("starter of style and 1 rules" in line for line in said)
+    [look] = Stylist(made.index).complete(["i0"], slots=["bottom"], k=1)
+    assert look.percentile is None  # there is nothing to measure itself on
+    assert build(export, tmp_path / "shop").index.run.model.config.rules == 0
+
+
 def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path], tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", outfits=False)
-    with pytest.raises(DataError, match="no outfits to learn from; add outfits"):
-        build(export, tmp_path / "shop")
+    with pytest.raises(DataError, match="has outfits to learn from; leave out the rules"):
+        build(built[0], tmp_path / "ruled", rules=tmp_path / "rules.toml")
+    with pytest.raises(DataError, match="there is no rule file"):
+        build(export, tmp_path / "shop", rules=tmp_path / "rules.toml")
     with pytest.raises(DataError, match="built with a different source"):
         build(export, built[1])
     (tmp_path / "other").mkdir()

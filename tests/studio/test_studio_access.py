@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "/": ".card", "/?group=shoes&colour=black": ".wall", "/?q=zebra": ".nothing", "/board": ".look",
     "ON": "#more .row", "/quiz?seed=11": ".choices", "/quiz?seed=11&choice=1": ".answer .button", "/rules": "#coverage",
-    "/report": "#results", "/upload": ".drop", "/nowhere": ".nothing", "ITEM": ".facts-list",
+    "/report": "#results", "/looks": ".lookcard", "/upload": ".drop", "/nowhere": ".nothing", "ITEM": ".facts-list",
 }  # fmt: skip
 """Path → what is there once all is; ON is a board of three, ITEM one of its items."""
 PHONE = {"width": 390, "height": 844}
@@ -105,7 +105,9 @@ FOCUS = """() => {
 
 def paths(page):
     """The pages, with a board and an item of this catalogue."""
-    on = "&on=".join(item_ids(page, 3))
+    ids = item_ids(page, 3)
+    on = "&on=".join(ids)
+    page.request.post("/v1/looks", data={"name": "Office", "item_ids": ids, "tags": ["june"], "note": "For the letter"})
     return {
         path.replace("ON", f"/board?on={on}").replace("ITEM", f"/item?item={on.split('&')[0]}&on={on}"): wait
         for path, wait in PAGES.items()

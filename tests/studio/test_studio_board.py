@@ -12,7 +12,7 @@ from goeswith.errors import CatalogueError
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages import board as boards
 from goeswith.studio.pages import obstacles, views
-from goeswith.studio.pages.board import Board, draw, places, slots
+from goeswith.studio.pages.board import Board, draw, places
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.pages.views import SHAPES
 
@@ -64,13 +64,6 @@ def test_lines_say_how_well_pairs_go():
         assert flag is not None
         assert 0 < flag["x"] < 1000
         assert 0 < flag["y"] < 1000
-
-
-def test_open_slots_are_what_the_outfit_lacks():
-    known = ["top", "bottom", "dress", "shoes", "bag"]
-    assert slots(["top"], known) == ["bottom", "shoes", "bag"]
-    assert slots(["dress", "shoes"], known) == ["bag"]
-    assert slots([], ["dress", "shoes"]) == ["shoes", "dress"]
 
 
 def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):

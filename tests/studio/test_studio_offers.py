@@ -12,10 +12,11 @@ from goeswith.studio.pages.board import Board
 
 def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, wall, monkeypatch):
     monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))  # trained for one epoch: unsure
-    text = client.get("/board/more?on=i0&on=i100").text
+    text = client.get("/board/more?on=i0&on=i100&slot=bottom").text
     offers = re.findall(r'href="(/board\?[^"]+)" aria-label="Add [^"]*, (strong|fine|weak)"', text)
     assert len(offers) > 4
-    assert re.search(r'aria-label="Add [^",]*, [^",]*"', text)  # a bag leaves it without a bottom, and has no verdict
+    bags = client.get("/board/more?on=i0&on=i100&slot=bag").text
+    assert re.search(r'aria-label="Add [^",]*, [^",]*"', bags)  # a bag leaves it without a bottom, and has no verdict
     for path, told in offers[:3]:
         shown = re.search(r'id="verdict">(\w+)', client.get(path.replace("&amp;", "&")).text)
         assert shown is not None
@@ -38,26 +39,26 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, w
 def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, wall):
     fill = wall.stylist.fill(["i0", "i100"], "bag", k=offers.OFFERS, diversity=offers.DIVERSITY)
     assert [look.score for look in fill] != sorted([look.score for look in fill], reverse=True)  # the fault in question
-    told = offers.beside(wall, Board(("i0", "i100")), "")
-    rows = [[look.score for _, _, look in slot["offers"]] for slot in told["slots"]]
-    rows.append([whole["look"].score for whole in told["looks"]])
+    board = Board(("i0", "i100"))
+    every = [offers.rail(wall, board, tab.name) for tab in offers.tabs(wall, board, views.items(wall, board.on))]
+    rows = [[look.score for _, _, look in row.offers] for told in every for row in told["rows"]]
+    rows += [[whole["look"].score for whole in told["looks"]] for told in every]
     assert len(rows) > 2
     best, *_, worst = [look.added[0] for look in wall.stylist.fill(["i0", "i150"], "shoes", k=200)]
     for there, none in ((best, True), (worst, False)):
         board = Board(("i0", there, "i150"))
         now = wall.stylist.judge(board.on).score
-        slots = offers.instead(wall, board, there)["slots"]
+        slots = offers.instead(wall, board, there)
         assert len(slots) == 2
         for slot in slots:
-            scores = [look.score for _, _, look in slot["offers"]]
+            scores = [look.score for _, _, look in slot.offers]
             assert scores
             rows.append(scores)
-            for _, path, look in slot["offers"]:
-                ids = [part[3:] for part in path.split("?")[1].split("&")]
-                assert wall.stylist.judge(ids).score == pytest.approx(look.score, abs=1e-6)
-            assert slot["trouble"].startswith("None is better") == (max(scores) <= now)
-            assert (min(scores) > now) != slot["trouble"].startswith("None is better")
-        assert slots[0]["trouble"].startswith("None is better") == none
+            for _, reached, look in slot.offers:
+                assert wall.stylist.judge(reached.on).score == pytest.approx(look.score, abs=1e-6)
+            assert slot.trouble.startswith("None is better") == (max(scores) <= now)
+            assert (min(scores) > now) != slot.trouble.startswith("None is better")
+        assert slots[0].trouble.startswith("None is better") == none
     assert all(scores == sorted(scores, reverse=True) for scores in rows)
 
 
@@ -89,3 +90,42 @@ def test_what_cannot_be_judged_can_be_swapped_away(client):
     assert len(re.findall('aria-label="Swap for', text)) > 2
     assert "None is better" not in text
     assert "Swap for" not in client.get(f"/board/more?on=i100&on={BARE}&swap=i100").text
+
+
+def test_tabs_are_what_the_grammar_lacks_first_and_no_more_than_it_takes(wall):
+    def names(*on):
+        board = Board(on)
+        return [(tab.name, tab.lacks) for tab in offers.tabs(wall, board, views.items(wall, on))]
+
+    shirt, skirt, boots = "i0", "i60", "i100"
+    one = names(shirt)
+    assert one[0] == ("bottom", True)
+    assert ("dress", False) not in one[:1]
+    assert "better" not in dict(one)  # one piece is no outfit
+    two = dict(names(shirt, skirt))
+    assert "better" in two
+    lacks = [lack for _, lack in names(shirt, boots)]
+    assert lacks == sorted(lacks, reverse=True)
+    for on in ((shirt,), (shirt, skirt), (shirt, skirt, boots)):
+        groups = [one.group for one in views.items(wall, on)]
+        for name, _ in names(*on):
+            if name not in (offers.BETTER, offers.WHOLE):
+                assert not wall.index.grammar.refusal(groups, [name])
+    full = [one for one in wall.catalogue.ids if wall.index.known[wall.row(one)]][:12]
+    assert set(dict(names(*full))) <= {"better"}
+
+
+def test_the_rail_works_without_a_script(client):
+    """Every control is a link to a whole page, and that page has what the script would fetch."""
+    text = client.get("/board?on=i0&on=i100&slot=bag").text
+    assert 'data-load="/board/more' not in text
+    tabs = re.findall(r'class="kind[^"]*" data-swap="more" data-from="(/board/more[^"]+)" href="(/board\?[^"]+)"', text)
+    assert tabs
+    for fetched, whole in tabs[:3]:
+        rail = re.findall(r'aria-label="(Add Item [^"]+)"', client.get(fetched.replace("&amp;", "&")).text)
+        assert rail == re.findall(r'aria-label="(Add Item [^"]+)"', client.get(whole.replace("&amp;", "&")).text)
+    swap = client.get("/board?on=i0&on=i100&on=i150&swap=i150").text
+    assert "Instead of Item 150" in swap
+    assert 'aria-label="Swap for' in swap
+    part = client.get("/board?on=i0&on=i100&slot=bag", headers={"X-Part": "1"}).text
+    assert 'data-load="/board/more' in part  # the script fetches them after the board

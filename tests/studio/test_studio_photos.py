@@ -46,7 +46,7 @@ def test_a_photo_waits_where_the_board_is_full(copied):
     told = answer.text[answer.text.index('role="alert"') :]
     assert "The board is full, so “My &lt;blouse&gt;” waits among" in told
     assert json.loads(Parts(answer.text).of("div", id="board")[0]["data-on"]) == ids  # nothing fell off it
-    assert json.loads(Parts(answer.text).of("div", id="board")[0]["data-lock"]) == ids[:1]
+    assert f"&lock={ids[0]}" in Parts(answer.text).of("div", id="board")[0]["data-carried"]
     ways = [a["href"] for a in Parts(told).of("a")]
     photos, item = ways[0], ways[1]
     (mine,) = cards(client.get(photos).text)

@@ -168,7 +168,7 @@ def test_what_is_no_run_or_broken_is_told_in_a_sentence(world: Dataset, tmp_path
     with pytest.raises(DataError, match="features of 5 dimensions, these are made of 16"):
         Run(run.path).scorer(world)
     (run.path / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="is broken"):
+    with pytest.raises(ModelError, match="is not valid JSON"):
         Run(run.path)
 
 

@@ -82,9 +82,9 @@ class _Inputs:
     stamps: list[str] = field(default_factory=list)
     excluded: dict[str, str] = field(default_factory=dict)
 
-    def take(self, places: np.ndarray) -> _Inputs:
-        """Those at `places` (m,) alone, of which none is left out yet."""
-        ids, inputs, stamps = ([part[at] for at in places] for part in (self.ids, self.inputs, self.stamps))
+    def take(self, rows: np.ndarray) -> _Inputs:
+        """Those at `rows` (m,) alone, of which none is left out yet."""
+        ids, inputs, stamps = ([part[at] for at in rows] for part in (self.ids, self.inputs, self.stamps))
         return _Inputs(ids, inputs, stamps)
 
 
@@ -103,7 +103,7 @@ def usual_encoders(dataset: Dataset) -> list[str]:
     """Which encoders to use where none is named: one of pictures and one of words, where a data set has both."""
     items = dataset.catalogue.items
     titled = (items["title"].str.strip_chars() != "").any()
-    return [name for name, there in ((PICTURES, items["image"].count() > 0), (WORDS, titled)) if there] or [PICTURES]
+    return [name for name, has in ((PICTURES, items["image"].count() > 0), (WORDS, titled)) if has] or [PICTURES]
 
 
 def encode(
@@ -144,24 +144,24 @@ def encode(
 
     network = open_network(encoder, batch_size)
     folder = dataset.path.stat()
-    found = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
+    items = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
     path = features_path(dataset, encoder)
     made_by = f"{encoder} {network.weights} {batch_size}"
     key = f"{dataset.catalogue.fingerprint} {made_by}"
     partial = path.with_name(f".{path.stem}.partial")
-    stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(found, key, partial)).encode()).hexdigest()
-    done = _told(path)
+    stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(items, key, partial)).encode()).hexdigest()
+    done = _metadata(path)
     if done.get("stamp") == stamp:
         kept = len(json.loads(done["item_ids"]))
     else:
-        marks = _marks(found, made_by)
-        earlier = _kept(path if done else earlier_path(path), found, marks, network)
+        marks = _marks(items, made_by)
+        earlier = _kept(path if done else earlier_path(path), items, marks, network)
         kept = int((earlier.rows >= 0).sum())
-        shards = _shards(found.take(np.flatnonzero(earlier.rows < 0)), key, partial)
+        shards = _shards(items.take(np.flatnonzero(earlier.rows < 0)), key, partial)
         _encode_shards(dataset.catalogue, network, shards, batch_size, workers, progress)
         if not os.path.samestat(folder, dataset.path.stat()):
             raise DataError(f"{dataset.path} was updated while it was being encoded; run the same command again")
-        _merge(path, found, marks, earlier, shards, network, dataset, stamp)
+        _merge(path, items, marks, earlier, shards, network, dataset, stamp)
         done = read_metadata(path)
     shutil.rmtree(partial, ignore_errors=True)
     earlier_path(path).unlink(missing_ok=True)
@@ -169,60 +169,60 @@ def encode(
 
 
 def _pictures(dataset: Dataset) -> _Inputs:
-    found = _Inputs()
+    items = _Inputs()
     for item_id, image in dataset.catalogue.items.select("item_id", "image").iter_rows():
         if image is None:
-            found.excluded[item_id] = "it has no picture"
+            items.excluded[item_id] = "it has no picture"
             continue
         file = dataset.path / image
         try:
             state = file.stat()
         except OSError:
-            found.excluded[item_id] = "the file is missing"
+            items.excluded[item_id] = "the file is missing"
             continue
-        found.ids.append(item_id)
-        found.inputs.append(str(file))
-        found.stamps.append(f"{image} {state.st_size} {state.st_mtime_ns}")
-    return found
+        items.ids.append(item_id)
+        items.inputs.append(str(file))
+        items.stamps.append(f"{image} {state.st_size} {state.st_mtime_ns}")
+    return items
 
 
 def _texts(catalogue: Catalogue, network: Network) -> _Inputs:
     texts = network.reads(catalogue)
     ids = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if text]
-    silent = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if not text]
+    empty = [item_id for item_id, text in zip(catalogue.ids, texts, strict=True) if not text]
     texts = [text for text in texts if text]
-    return _Inputs(ids, texts, texts, dict.fromkeys(silent, "it has no title and no label"))
+    return _Inputs(ids, texts, texts, dict.fromkeys(empty, "it has no title and no label"))
 
 
-def _shards(found: _Inputs, key: str, folder: Path) -> list[_Shard]:
+def _shards(items: _Inputs, key: str, folder: Path) -> list[_Shard]:
     shards = []
-    for start in range(0, len(found.ids), SHARD):
+    for start in range(0, len(items.ids), SHARD):
         part = slice(start, start + SHARD)
-        told = json.dumps([key, found.ids[part], found.stamps[part]])
-        name = hashlib.sha256(told.encode()).hexdigest()[:32]
-        shards.append(_Shard(found.ids[part], found.inputs[part], folder / f"{name}.safetensors"))
+        content = json.dumps([key, items.ids[part], items.stamps[part]])
+        name = hashlib.sha256(content.encode()).hexdigest()[:32]
+        shards.append(_Shard(items.ids[part], items.inputs[part], folder / f"{name}.safetensors"))
     return shards
 
 
-def _marks(found: _Inputs, made_by: str) -> np.ndarray:
+def _marks(items: _Inputs, made_by: str) -> np.ndarray:
     """(n,) int64: digests of what each vector is made from, the network and the picture or text."""
     start = hashlib.blake2b(made_by.encode(), digest_size=8)
     digests = []
-    for stamp in found.stamps:
-        told = start.copy()
-        told.update(b"\x00" + stamp.encode())
-        digests.append(told.digest())
+    for stamp in items.stamps:
+        hasher = start.copy()
+        hasher.update(b"\x00" + stamp.encode())
+        digests.append(hasher.digest())
     return np.frombuffer(b"".join(digests), "<i8")
 
 
-def _kept(path: Path, found: _Inputs, marks: np.ndarray, network: Network) -> _Kept:
+def _kept(path: Path, items: _Inputs, marks: np.ndarray, network: Network) -> _Kept:
     """What need not be computed again: items whose mark in the features file at `path` is the same."""
-    rows, there = np.full(len(marks), -1), read_marks(path)
-    matrix = map_features(path) if len(there) else np.zeros((0, 0), network.dtype)
-    if len(there) and matrix.dtype == network.dtype:
-        places = {item_id: row for row, item_id in enumerate(json.loads(read_metadata(path)["item_ids"]))}
-        rows = np.array([places.get(item_id, -1) for item_id in found.ids], np.int64)
-        rows[there[rows] != marks] = -1
+    rows, stored = np.full(len(marks), -1), read_marks(path)
+    matrix = map_features(path) if len(stored) else np.zeros((0, 0), network.dtype)
+    if len(stored) and matrix.dtype == network.dtype:
+        row_of = {item_id: row for row, item_id in enumerate(json.loads(read_metadata(path)["item_ids"]))}
+        rows = np.array([row_of.get(item_id, -1) for item_id in items.ids], np.int64)
+        rows[stored[rows] != marks] = -1
     return _Kept(matrix, rows)
 
 
@@ -235,7 +235,7 @@ def _encode_shards(
     progress: Callable[[int, int], None] | None,
 ) -> None:
     total = sum(len(shard.ids) for shard in shards)
-    todo = [shard for shard in shards if not _told(shard.path)]
+    todo = [shard for shard in shards if not _metadata(shard.path)]
     done = total - sum(len(shard.ids) for shard in todo)
     step = batch_size if network.size else SHARD  # a text network sorts a shard by length before it batches
     chunks = [shard.inputs[at : at + step] for shard in todo for at in range(0, len(shard.ids), step)]
@@ -292,7 +292,7 @@ def _save(
 
 def _merge(
     path: Path,
-    found: _Inputs,
+    items: _Inputs,
     marks: np.ndarray,
     kept: _Kept,
     shards: list[_Shard],
@@ -301,13 +301,13 @@ def _merge(
     stamp: str,
 ) -> None:
     """One file of what is kept and of all shards, in the order of the catalogue; memory holds `SHARD` items."""
-    excluded = dict(found.excluded)
-    places = {item_id: place for place, item_id in enumerate(found.ids)}
+    excluded = dict(items.excluded)
+    position_of = {item_id: position for position, item_id in enumerate(items.ids)}
     row, file = kept.rows.copy(), np.zeros(len(marks), np.int64)
     for number, shard in enumerate(shards, start=1):
-        told = read_metadata(shard.path)
-        excluded |= json.loads(told["excluded"])
-        here = [places[item_id] for item_id in json.loads(told["item_ids"])]
+        metadata = read_metadata(shard.path)
+        excluded |= json.loads(metadata["excluded"])
+        here = [position_of[item_id] for item_id in json.loads(metadata["item_ids"])]
         row[here], file[here] = np.arange(len(here)), number
     good = np.flatnonzero(row >= 0)
     if not len(good):
@@ -328,7 +328,7 @@ def _merge(
         path,
         blocks,
         (len(good), width),
-        item_ids=[found.ids[place] for place in good],
+        item_ids=[items.ids[position] for position in good],
         encoder=network.name,
         catalogue=dataset.catalogue,
         excluded=excluded,
@@ -341,13 +341,13 @@ def _merge(
 
 def _rows(matrix: np.ndarray, shards: list[_Shard], file: np.ndarray, row: np.ndarray) -> np.ndarray:
     """(m, D) vectors: of each the row (m,) of the shard whose number (m,) it has, counted from 1, 0 being `matrix`."""
-    places = [np.flatnonzero(file == number) for number in np.unique(file)]
+    positions = [np.flatnonzero(file == number) for number in np.unique(file)]
     files = [map_features(shards[number - 1].path) if number else matrix for number in np.unique(file)]
-    block = np.concatenate([there[row[here]] for there, here in zip(files, places, strict=True)])
-    return block[np.argsort(np.concatenate(places))]
+    block = np.concatenate([vectors[row[here]] for vectors, here in zip(files, positions, strict=True)])
+    return block[np.argsort(np.concatenate(positions))]
 
 
-def _told(path: Path) -> dict[str, str]:
+def _metadata(path: Path) -> dict[str, str]:
     """Metadata of a whole features file; nothing where there is none or a broken one."""
     try:
         return read_metadata(path)

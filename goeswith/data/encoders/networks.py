@@ -33,6 +33,7 @@ class Network:
     run: pictures (n, height, width, 3) uint8, or n texts → vectors (n, D) float32.
     size: (height, width) of the pictures; None for a network that reads text. weights: 12 hex digits over them.
     reads: the text of each item of a catalogue, "" where there is none. dtype: in which its vectors are kept.
+    megabytes: of its weights in memory.
     """
 
     name: str
@@ -41,12 +42,14 @@ class Network:
     weights: str
     reads: Callable[[Catalogue], list[str]] = title_or_labels
     dtype: type[np.floating] = np.float16
+    megabytes: float = 0.0
 
 
 def open_network(name: str, batch_size: int = 32) -> Network:
-    """Load an encoder: a name of `NETWORKS`, or ``hf:`` (vision) or ``st:`` (text) and a model id or local folder.
+    """Load an encoder: a name of `NETWORKS`, or ``hf:`` (pictures), ``hf-text:`` or ``st:`` (text) and a model.
 
-    A model id is looked up in the Hugging Face cache first and fetched only when it is not there.
+    A model is a local folder or an id; that is looked up in the Hugging Face cache first, and fetched where it is not
+    there.
 
     Raises:
         ConfigError: the name is unknown, a package is missing or the model cannot be loaded.
@@ -59,9 +62,9 @@ def open_network(name: str, batch_size: int = 32) -> Network:
             return NETWORKS[name](name, batch_size)
         if kind in PREFIXES and model:
             return PREFIXES[kind](name, batch_size)
-    known = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
+    names = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
     raise ConfigError(
-        f"there is no encoder {name!r}; choose one of {known}, where MODEL is a model id or a local folder"
+        f"there is no encoder {name!r}; choose one of {names}, where MODEL is a model id or a local folder"
     )
 
 
@@ -116,7 +119,7 @@ def _efficientnet(name: str, batch_size: int) -> Network:
         return _array(torch.cat([model.extract_features((part.float() - 127) / 128).mean((2, 3)) for part in parts]))
 
     side = {"0": 224, "2": 260}[version]
-    return Network(name, run, (side, side), digest)
+    return Network(name, run, (side, side), digest, megabytes=_megabytes(model))
 
 
 def _fused(model: Any) -> Any:
@@ -153,32 +156,55 @@ def _vision(name: str, batch_size: int) -> Network:
     from transformers import AutoImageProcessor, AutoModel
 
     processor = _load(name, AutoImageProcessor.from_pretrained)
-    model, told = _load(name, AutoModel.from_pretrained, output_loading_info=True)
-    missing = {key for key in told["missing_keys"] if not key.startswith("pooler")}
+    model, loading = _load(name, AutoModel.from_pretrained, output_loading_info=True)
+    missing = {key for key in loading["missing_keys"] if not key.startswith("pooler")}
     if missing:
         raise ConfigError(
             f"the weights of encoder {name!r} lack {len(missing)} tensors, e.g. {min(missing)}; "
             "choose a complete checkpoint"
         )
     model = model.float().eval().to(_device())
-    pooler_trained = not told["missing_keys"]
+    pooler_trained = not loading["missing_keys"]
 
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
         pixels = processor(images=list(pictures), do_resize=False, do_center_crop=False, return_tensors="pt")
         return _array(_pooled(model, pixels["pixel_values"].to(_device()), pooler_trained))
 
-    return Network(name, run, _input_size(name, processor), _digest(model))
+    return Network(name, run, _input_size(name, processor), _digest(model), megabytes=_megabytes(model))
+
+
+def _text_tower(name: str, batch_size: int) -> Network:
+    """The text features of a CLIP or SigLIP, beside whose image features they lie in one space."""
+    from transformers import AutoModel, AutoTokenizer
+
+    pieces = _load(name, AutoTokenizer.from_pretrained)
+    model, loading = _load(name, AutoModel.from_pretrained, output_loading_info=True)
+    if not hasattr(model, "get_text_features") or loading["missing_keys"]:
+        raise ConfigError(f"encoder {name!r} has no complete text tower; choose a CLIP or SigLIP, or st:MODEL")
+    model = model.float().eval().to(_device())
+    length = model.config.text_config.max_position_embeddings
+
+    @torch.inference_mode()
+    def run(texts: list[str]) -> np.ndarray:
+        # To the full length, as SigLIP was trained; CLIP masks what is padded.
+        numbers = pieces(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        taken = {key: numbers[key].to(_device()) for key in ("input_ids", "attention_mask") if key in numbers}
+        parts = zip(*(value.split(batch_size) for value in taken.values()), strict=True)
+        vectors = [model.get_text_features(**dict(zip(taken, part, strict=True))) for part in parts]
+        return np.concatenate([_array(v if isinstance(v, Tensor) else v.pooler_output) for v in vectors])
+
+    return Network(name, run, None, _digest(model), megabytes=_megabytes(model))
 
 
 def _pooled(model: Any, pixels: Tensor, pooler_trained: bool) -> Tensor:
     if hasattr(model, "get_image_features"):
-        told = model.get_image_features(pixel_values=pixels)
-        return told if isinstance(told, Tensor) else told.pooler_output
-    told = model(pixel_values=pixels)
-    pooled = getattr(told, "pooler_output", None)
+        output = model.get_image_features(pixel_values=pixels)
+        return output if isinstance(output, Tensor) else output.pooler_output
+    output = model(pixel_values=pixels)
+    pooled = getattr(output, "pooler_output", None)
     if pooled is None or not pooler_trained:
-        hidden = told.last_hidden_state  # (B, positions, D) or (B, D, height, width)
+        hidden = output.last_hidden_state  # (B, positions, D) or (B, D, height, width)
         pooled = hidden.mean(1) if hidden.ndim == 3 else hidden.mean((2, 3))
     return pooled.flatten(1)
 
@@ -212,8 +238,8 @@ def _minilm_tokens(name: str, batch_size: int) -> Network:
     pieces = _load(f"st:{_minilm_folder()}", AutoTokenizer.from_pretrained)
 
     def run(texts: list[str]) -> np.ndarray:
-        told = pieces(texts, add_special_tokens=False, padding="max_length", truncation=True, max_length=LENGTH)
-        return np.asarray(told["input_ids"], np.float32)
+        tokens = pieces(texts, add_special_tokens=False, padding="max_length", truncation=True, max_length=LENGTH)
+        return np.asarray(tokens["input_ids"], np.float32)
 
     vocabulary = repr((LENGTH, sorted(pieces.get_vocab().items())))
     digest = hashlib.sha256(vocabulary.encode()).hexdigest()[:12]
@@ -236,7 +262,7 @@ def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
     def run(texts: list[str]) -> np.ndarray:
         return np.asarray(model.encode(texts, batch_size=batch_size, show_progress_bar=False), np.float32)
 
-    return Network(alias or name, run, None, _digest(model))
+    return Network(alias or name, run, None, _digest(model), megabytes=_megabytes(model))
 
 
 NETWORKS: dict[str, Callable[[str, int], Network]] = {
@@ -246,12 +272,16 @@ NETWORKS: dict[str, Callable[[str, int], Network]] = {
     "efficientnet-lite2": _efficientnet,
     "minilm": _minilm,
 }
-PREFIXES: dict[str, Callable[[str, int], Network]] = {"hf": _vision, "st": _sentences}
+PREFIXES: dict[str, Callable[[str, int], Network]] = {
+    "hf": _vision,
+    "hf-text": _text_tower,
+    "st": _sentences,
+}
 
 
 def sees_pictures(name: str) -> bool:
     """Whether an encoder looks at pictures and does not read words, by its name alone."""
-    return name not in ("words", "minilm", "minilm-tokens") and not name.startswith("st:")
+    return name not in ("words", "minilm", "minilm-tokens") and not name.startswith(("st:", "hf-text:"))
 
 
 def _load(name: str, loader: Callable[..., Any], **options: Any) -> Any:
@@ -270,6 +300,8 @@ def _load(name: str, loader: Callable[..., Any], **options: Any) -> Any:
         raise
     except Exception as error:  # a foreign folder makes the loaders raise nearly anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "trust_remote_code" in str(error):
+            reason = "its folder holds program code of its own, which goeswith does not run; see docs/data.md"
         raise ConfigError(f"cannot load encoder {name!r}: {reason}") from None
 
 
@@ -314,9 +346,13 @@ def _array(vectors: Tensor) -> np.ndarray:
     return vectors.float().cpu().numpy()
 
 
+def _megabytes(model: nn.Module) -> float:
+    return sum(weight.numel() * weight.element_size() for weight in model.state_dict().values()) / 1e6
+
+
 def _digest(model: nn.Module) -> str:
-    told = hashlib.sha256()
+    hasher = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
-        told.update(name.encode())
-        told.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return told.hexdigest()[:12]
+        hasher.update(name.encode())
+        hasher.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()[:12]

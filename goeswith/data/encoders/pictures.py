@@ -130,10 +130,10 @@ def _shallow(picture: Image.Image) -> Image.Image:
         top = next((top for top in (1, 255, 65535) if most <= top), most)
         scaled = np.rint(values * (255 / top))
     else:
-        told = getattr(picture, "tag_v2", {})
-        if 32 not in np.atleast_1d(told.get(BITS_PER_SAMPLE, 16)):
+        tags = getattr(picture, "tag_v2", {})
+        if 32 not in np.atleast_1d(tags.get(BITS_PER_SAMPLE, 16)):
             scaled = values / 257
-        elif SIGNED in np.atleast_1d(told.get(SAMPLE_FORMAT, 1)):
+        elif SIGNED in np.atleast_1d(tags.get(SAMPLE_FORMAT, 1)):
             scaled = values / (0x7FFFFFFF / 255)
         else:
             scaled = values.astype(np.uint32) / (0xFFFFFFFF / 255)

@@ -18,6 +18,11 @@ from goeswith.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from goeswith.data.dataset import Imported
 
+FEEDS = {"shopify": "shopify", "woo": "woo", "meta": "meta", "google": "google", "schema-org": "schema_org"}
+"""Layout of a shop system → module that knows its columns, for `goeswith.data.readers.export`; in the order in which a
+header is tried on them."""
+OWN_PICTURES = ("table", *FEEDS)
+"""Layouts that have a picture folder of their own."""
 READERS: dict[str, str] = {
     "ccp": "ccp",
     "expfashion": "expfashion",
@@ -28,6 +33,7 @@ READERS: dict[str, str] = {
     "polyvore-outfits": "polyvore_outfits",
     "sample": "sample",
     "table": "table",
+    **dict.fromkeys(FEEDS, "export"),
 }
 """Layout → module of this package."""
 
@@ -56,22 +62,27 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
 
     reader = import_module(f"goeswith.data.readers.{READERS[layout]}").read
     kinds = get_type_hints(reader)
-    known = [name for name, told in inspect.signature(reader).parameters.items() if told.kind is told.KEYWORD_ONLY]
-    given: dict[str, Any] = {"workdir": workdir} if "workdir" in known else {}
+    accepted = [
+        name
+        for name, parameter in inspect.signature(reader).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    ours = {"workdir": workdir, "layout": layout}
+    arguments: dict[str, Any] = {name: value for name, value in ours.items() if name in accepted}
     for option, value in options.items():
         name = option.replace("-", "_")
-        if name not in known or name == "workdir":
-            have = ", ".join(other for other in known if other != "workdir") or "none"
+        if name not in accepted or name in ours:
+            have = ", ".join(other for other in accepted if other not in ours) or "none"
             raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
-        if name in given:
+        if name in arguments:
             raise ConfigError(f"option {name!r} of layout {layout!r} is given twice; give it once")
-        given[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
+        arguments[name] = _value(value, kinds[name], f"option {option!r} of layout {layout!r}")
     try:
-        imported: Imported = reader(source, **given)
+        imported: Imported = reader(source, **arguments)
     except pl.exceptions.PolarsError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"a file in {source} does not match layout {layout!r}: {reason}") from None
-    if source is not None and layout != "table":  # which has a picture folder of its own
+    if source is not None and layout not in OWN_PICTURES:
         imported.images, left_out = inside(imported.images, source)
         imported.skipped |= left_out
     imported.notes += others(imported.items)

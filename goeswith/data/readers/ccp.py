@@ -36,8 +36,8 @@ def read(source: Path) -> Imported:
     items = crops.unique("item_id", keep="first", maintain_order=True)
     outfits = items.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
     lone = outfits["item_ids"].list.len() < 2
-    there = pl.Series(os.listdir(source / "crops"), dtype=pl.String)
-    files = items.select("item_id", "file").filter(pl.col("file").is_in(there.implode()))
+    crop_files = pl.Series(os.listdir(source / "crops"), dtype=pl.String)
+    files = items.select("item_id", "file").filter(pl.col("file").is_in(crop_files.implode()))
     return Imported(
         items=items.drop("outfit_id", "file"),
         outfits=outfits.filter(~lone),

@@ -23,7 +23,7 @@ def read(source: Path, *, seed: int = 0) -> Imported:
     expect_files(source, "expfashion", [*TRIPLETS.values(), "top_color.txt", "bottom_color.txt"])
     pairs = read_pairs(source, seed)
     sides = {side: labels(source / f"{side}_color.txt", "colour") for side in ("top", "bottom")}
-    listed = pl.concat(known.with_columns(side=pl.lit(side)) for side, (known, _) in sides.items())
+    listed = pl.concat(labelled.with_columns(side=pl.lit(side)) for side, (labelled, _) in sides.items())
     items = listed.unique("item_id", keep="first", maintain_order=True)
     unlisted = pairs.used.join(items, on="item_id", how="anti", maintain_order="left")
     items = pl.concat([items, unlisted.select("item_id", pl.lit(None, pl.String).alias("colour"), "side")])

@@ -38,8 +38,8 @@ def read(source: Path) -> Imported:
     good = whole.filter(~blank[0] & ~blank[1])
     items = good.unique("id", keep="first", maintain_order=True)
     items = items.with_columns(pl.when(~pl.all().is_in(["", "NA"])).then(pl.all()))
-    known = {"colour": "baseColour", "season": "season", "gender": "gender", "title": NAME}
-    renamed = {name: column for name, column in known.items() if column in header}
+    columns = {"colour": "baseColour", "season": "season", "gender": "gender", "title": NAME}
+    renamed = {name: column for name, column in columns.items() if column in header}
     extra = [name for name in header[:at] if name not in {"id", category, *renamed.values(), ""}]
     commas, unnamed = items[NAME].str.contains(",").sum(), items[NAME].null_count()
     items = items.select(
@@ -49,14 +49,16 @@ def read(source: Path) -> Imported:
         **renamed,
         **{name: name for name in extra},
     )
-    there = set(os.listdir(source / "images")) if (source / "images").is_dir() else set()
+    pictures = set(os.listdir(source / "images")) if (source / "images").is_dir() else set()
     return Imported(
         items=items,
         outfits=NO_OUTFITS,
         source="Fashion Product Images, styles.csv",
         licence="see the publisher; research use",
         images={
-            item_id: source / "images" / f"{item_id}.jpg" for item_id in items["item_id"] if f"{item_id}.jpg" in there
+            item_id: source / "images" / f"{item_id}.jpg"
+            for item_id in items["item_id"]
+            if f"{item_id}.jpg" in pictures
         },
         skipped={
             "short rows": len(fields) - len(whole),

@@ -35,11 +35,11 @@ def read(source: Path, *, seed: int = 0) -> Imported:
     skipped = pairs.skipped | {"items with a duplicate id": twice}
     notes = [f"triplets: {', '.join(f'{count:,} {split}' for split, count in pairs.counts.items())}"]
     for column, file in (("category", "item_category.txt"), ("colour", "item_color.txt")):
-        known, broken = labels(source / file, column) if (source / file).exists() else (None, 0)
-        if known is None:
+        labelled, broken = labels(source / file, column) if (source / file).exists() else (None, 0)
+        if labelled is None:
             notes.append(f"{file} is missing, so no item has a {column}")
-            known = pl.DataFrame(schema={"item_id": pl.String, column: pl.String})
-        items = items.join(known, on="item_id", how="left", maintain_order="left")
+            labelled = pl.DataFrame(schema={"item_id": pl.String, column: pl.String})
+        items = items.join(labelled, on="item_id", how="left", maintain_order="left")
         skipped[f"lines of {file} without a label"] = broken
     bare, untold = items["category"].is_null().sum(), items["title"].is_null().sum()
     notes += [f"{bare} items have no category and get their side (top or bottom) instead"] if bare else []

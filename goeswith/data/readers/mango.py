@@ -66,16 +66,16 @@ def read(source: Path) -> Imported:
     expect_files(source, "mango", ["product_data.csv", "outfit_data.csv", "images"])
     products, listed = read_table(source / "product_data.csv"), read_table(source / "outfit_data.csv")
     items = _items(products)
-    known = listed.select(outfit_id="cod_outfit", item_id="cod_modelo_color").unique(maintain_order=True)
+    distinct = listed.select(outfit_id="cod_outfit", item_id="cod_modelo_color").unique(maintain_order=True)
     twice = len(items) - items["item_id"].n_unique()
     items = items.unique("item_id", keep="first", maintain_order=True)
-    unknown = known.filter(~pl.col("item_id").is_in(items["item_id"].implode()))
-    outfits = known.join(unknown, on="outfit_id", how="anti", maintain_order="left")
+    unknown = distinct.filter(~pl.col("item_id").is_in(items["item_id"].implode()))
+    outfits = distinct.join(unknown, on="outfit_id", how="anti", maintain_order="left")
     outfits = outfits.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
     short = outfits["item_ids"].list.len() < 2
 
-    there = pl.Series(os.listdir(source / "images"), dtype=pl.String)
-    files = items.select("item_id", "file").filter(pl.col("file").is_in(there.implode()))
+    pictures = pl.Series(os.listdir(source / "images"), dtype=pl.String)
+    files = items.select("item_id", "file").filter(pl.col("file").is_in(pictures.implode()))
     return Imported(
         items=items.drop("file"),
         outfits=outfits.filter(~short),
@@ -84,7 +84,7 @@ def read(source: Path) -> Imported:
         images={item_id: source / "images" / file for item_id, file in files.iter_rows()},
         skipped={
             "items with a duplicate id": twice,
-            "rows that repeat an item of an outfit": len(listed) - len(known),
+            "rows that repeat an item of an outfit": len(listed) - len(distinct),
             "outfits that name an unknown item": unknown["outfit_id"].n_unique(),
             "outfits with a single item": int(short.sum()),
             "missing pictures": len(items) - len(files),

@@ -14,7 +14,7 @@ from goeswith.files import read_json, read_lines
 
 def triplets(frame: pl.DataFrame, split: str, seed: int) -> pl.DataFrame:
     """Questions "top i: bottom j or bottom k?" from rows of ``outfit_id``, ``i``, ``j`` (worn with i) and ``k``."""
-    asked = frame.select(
+    questions = frame.select(
         question_id=pl.lit(f"{split}-triplet-") + pl.int_range(1, pl.len() + 1).cast(pl.String),
         task=pl.lit("triplet"),
         outfit_id="outfit_id",
@@ -23,7 +23,7 @@ def triplets(frame: pl.DataFrame, split: str, seed: int) -> pl.DataFrame:
         truth="j",
         position=pl.lit(1),
     )
-    return _shuffled(asked, seed)
+    return _shuffled(questions, seed)
 
 
 def fill_in_blank(path: Path, names: pl.DataFrame, split: str, seed: int) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -44,10 +44,10 @@ def fill_in_blank(path: Path, names: pl.DataFrame, split: str, seed: int) -> tup
     Raises:
         DataError: the file is not of this form.
     """
-    asked = _questions(path)
+    questions = _questions(path)
     own = pl.col("question").list.first().str.extract(r"^(.*)_")
     index = pl.element().str.extract(r"_(\d+)$").cast(pl.Int64)
-    asked = asked.select(
+    questions = questions.select(
         question_id=pl.lit(f"{split}-fitb-") + pl.int_range(1, pl.len() + 1).cast(pl.String),
         task=pl.lit("fitb"),
         outfit_id=own,
@@ -56,21 +56,23 @@ def fill_in_blank(path: Path, names: pl.DataFrame, split: str, seed: int) -> tup
         indices=pl.col("question").list.eval(index),
         blank="blank_position",
     )
-    loose = asked.explode("candidates").filter(pl.col("candidates").str.extract(r"^(.*)_") == pl.col("outfit_id"))
+    loose = questions.explode("candidates").filter(pl.col("candidates").str.extract(r"^(.*)_") == pl.col("outfit_id"))
     truths = loose.group_by("question_id").agg(truth=pl.col("candidates").first(), right=pl.len())
-    asked = asked.join(truths, on="question_id", how="left", maintain_order="left")
-    before = asked.explode("indices").group_by("question_id").agg(position=(pl.col("indices") < pl.col("blank")).sum())
-    asked = asked.join(before, on="question_id", how="left", maintain_order="left").drop("indices", "blank")
-    one = asked.filter(pl.col("right") == 1)
-    known = _renamed(one, names)
-    clear = known.filter(
+    questions = questions.join(truths, on="question_id", how="left", maintain_order="left")
+    before = (
+        questions.explode("indices").group_by("question_id").agg(position=(pl.col("indices") < pl.col("blank")).sum())
+    )
+    questions = questions.join(before, on="question_id", how="left", maintain_order="left").drop("indices", "blank")
+    unambiguous = questions.filter(pl.col("right") == 1)
+    resolved = _renamed(unambiguous, names)
+    clear = resolved.filter(
         (pl.col("candidates").list.n_unique() == pl.col("candidates").list.len())
         & (pl.col("candidates").list.set_intersection("context").list.len() == 0)
     )
     return _shuffled(clear, seed), {
-        f"{path.name}: questions without exactly one right answer": len(asked) - len(one),
-        f"{path.name}: questions that name an unknown item": len(one) - len(known),
-        f"{path.name}: questions that offer an item twice, or one that is already in the outfit": len(known)
+        f"{path.name}: questions without exactly one right answer": len(questions) - len(unambiguous),
+        f"{path.name}: questions that name an unknown item": len(unambiguous) - len(resolved),
+        f"{path.name}: questions that offer an item twice, or one that is already in the outfit": len(resolved)
         - len(clear),
     }
 
@@ -91,7 +93,7 @@ def compatibility(path: Path, names: pl.DataFrame, split: str) -> tuple[pl.DataF
         line = wrong["line"][0]
         raise DataError(f"{path}, line {line}: not a label (0 or 1) and two or more items; restore the published file")
     line = pl.col("line").cast(pl.String)
-    asked = words.select(
+    questions = words.select(
         question_id=pl.lit(f"{split}-compat-") + line,
         task=pl.lit("compat"),
         outfit_id=pl.when(label == "1")
@@ -103,11 +105,11 @@ def compatibility(path: Path, names: pl.DataFrame, split: str) -> tuple[pl.DataF
         position=pl.lit(0),
         label=label.cast(pl.Int64),
     )
-    known = _renamed(asked, names)
-    table = known.with_columns(negatives=pl.lit("official"), answer=pl.lit(-1, pl.Int64)).select(
+    resolved = _renamed(questions, names)
+    table = resolved.with_columns(negatives=pl.lit("official"), answer=pl.lit(-1, pl.Int64)).select(
         pl.col(name).cast(kind) for name, kind in SCHEMA.items()
     )
-    return table, {f"{path.name}: outfits that name an unknown item": len(asked) - len(known)}
+    return table, {f"{path.name}: outfits that name an unknown item": len(questions) - len(resolved)}
 
 
 def set_ids(path: Path) -> pl.Series:
@@ -132,28 +134,28 @@ def _questions(path: Path) -> pl.DataFrame:
         raise DataError(f"{path} is not a fill-in-the-blank file ({reason}); restore the published file") from None
 
 
-def _renamed(asked: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+def _renamed(questions: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     """The questions whose items are all known, their items called by item id."""
     for column in ("context", "candidates"):
-        loose = asked.filter(pl.col(column).list.len() > 0).select("question_id", name=column).explode("name")
+        loose = questions.filter(pl.col(column).list.len() > 0).select("question_id", name=column).explode("name")
         loose = loose.join(names, on="name", how="left", maintain_order="left")
         lists = loose.group_by("question_id").agg(pl.col("item_id"), lost=pl.col("item_id").is_null().any())
-        asked = asked.join(lists, on="question_id", how="left", maintain_order="left")
-        asked = asked.filter(~pl.col("lost").fill_null(False))
-        asked = asked.with_columns(pl.coalesce("item_id", column).alias(column)).drop("item_id", "lost")
-    truth = asked.select("question_id", name="truth").join(names, on="name", how="left", maintain_order="left")
-    return asked.with_columns(truth=truth["item_id"])
+        questions = questions.join(lists, on="question_id", how="left", maintain_order="left")
+        questions = questions.filter(~pl.col("lost").fill_null(False))
+        questions = questions.with_columns(pl.coalesce("item_id", column).alias(column)).drop("item_id", "lost")
+    truth = questions.select("question_id", name="truth").join(names, on="name", how="left", maintain_order="left")
+    return questions.with_columns(truth=truth["item_id"])
 
 
-def _shuffled(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
+def _shuffled(questions: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Question tables with the candidates in an order drawn from `seed`, and the place of the truth among them."""
-    loose = asked.select("question_id", "candidates", "truth").explode("candidates")
+    loose = questions.select("question_id", "candidates", "truth").explode("candidates")
     loose = loose.with_columns(key=pl.Series(np.random.default_rng(seed).random(len(loose))))
     lists = (
         loose.sort("question_id", "key")
         .group_by("question_id", maintain_order=True)
         .agg("candidates", answer=(pl.col("candidates") == pl.col("truth")).arg_max().cast(pl.Int64))
     )
-    table = asked.drop("candidates").join(lists, on="question_id", how="left", maintain_order="left")
+    table = questions.drop("candidates").join(lists, on="question_id", how="left", maintain_order="left")
     table = table.with_columns(negatives=pl.lit("official"), label=pl.lit(None, pl.Int64))
     return table.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import polars as pl
+
 from goeswith.data.encoders.pictures import ENDINGS
 
 OUTSIDE = "pictures whose link points outside the folder"
@@ -30,8 +32,8 @@ class Photos:
 
     def __post_init__(self) -> None:
         if self.root is not None:
-            found, away = _walk(self.root)
-            kept, self.left_out = inside(found, self.root)
+            paths, away = _walk(self.root)
+            kept, self.left_out = inside(paths, self.root)
             if away:
                 self.left_out[f"folders{OUTSIDE.removeprefix('pictures')}"] = away
             self.files = dict(sorted(kept.items(), key=lambda entry: (entry[0].count("/"), entry[0])))
@@ -40,14 +42,14 @@ class Photos:
         """Name → file; letter case and Unicode form may differ. The folder's own name may stand in front."""
         exact = {_composed(name): path for name, path in reversed(self.files.items())}
         folded = {name.casefold(): path for name, path in exact.items()}
-        found = {}
+        paths = {}
         for name in names:
             for plain in self._readings(name):
                 path = self.files.get(plain) or exact.get(_composed(plain)) or folded.get(_composed(plain).casefold())
                 if path is not None:
-                    found[name] = path
+                    paths[name] = path
                     break
-        return found
+        return paths
 
     def _readings(self, name: str) -> list[str]:
         plain = name.replace("\\", "/").removeprefix("./")
@@ -66,14 +68,14 @@ class Photos:
             if path.suffix.lower() in ENDINGS:
                 exact.setdefault(_composed(path.stem), []).append(name)
                 folded.setdefault(_composed(path.stem).casefold(), []).append(name)
-        found, several = {}, {}
+        paths, several = {}, {}
         for stem in stems:
             names = exact.get(_composed(stem)) or folded.get(_composed(stem).casefold(), [])
             if names:
-                found[stem] = self.files[names[0]]
+                paths[stem] = self.files[names[0]]
             if len({os.path.realpath(self.files[name]) for name in names}) > 1:
                 several[stem] = names
-        return found, several
+        return paths, several
 
 
 def inside(images: dict[str, Path], root: Path) -> tuple[dict[str, Path], dict[str, int]]:
@@ -92,13 +94,21 @@ def inside(images: dict[str, Path], root: Path) -> tuple[dict[str, Path], dict[s
     return kept, left_out
 
 
+def addresses_of(items: pl.DataFrame) -> dict[str, str]:
+    """Item id → web address of its picture, of the items whose column ``image`` names one."""
+    if "image" not in items.columns:
+        return {}
+    linked = items.filter(pl.col("image").str.contains("(?i)^https?://"))
+    return dict(linked.select("item_id", "image").iter_rows())
+
+
 def _walk(root: Path) -> tuple[dict[str, Path], int]:
     """Path inside the folder → file, linked folders in it followed; and how many linked folders lie outside."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     away, real = 0, os.path.realpath(root)
     for folder, folders, files in os.walk(root, followlinks=True):
         here = Path(folder)
-        found |= {(here / name).relative_to(root).as_posix(): here / name for name in files}
+        paths |= {(here / name).relative_to(root).as_posix(): here / name for name in files}
         linked = {name: os.path.realpath(here / name) for name in folders if (here / name).is_symlink()}
         outside = {name for name, target in linked.items() if not Path(target).is_relative_to(real)}
         above = {os.path.realpath(parent) for parent in (here, *here.parents)}
@@ -106,7 +116,7 @@ def _walk(root: Path) -> tuple[dict[str, Path], int]:
         back = {name for name, target in linked.items() if deep or target in above}
         folders[:] = [name for name in folders if name not in outside | back]
         away += len(outside)
-    return found, away
+    return paths, away
 
 
 def _composed(text: str) -> str:

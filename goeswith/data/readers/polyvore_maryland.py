@@ -76,11 +76,11 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
     outfits = outfits.filter(~lone)
     if variant == "words" and alike:
         both = items.filter(pl.col("group").is_in(["top", "bottom"])).group_by("set_id").agg(pl.col("group").n_unique())
-        odd = (pl.col("split") != "train") & ~pl.col("outfit_id").is_in(
+        incomplete = (pl.col("split") != "train") & ~pl.col("outfit_id").is_in(
             both.filter(pl.col("group") == 2)["set_id"].implode()
         )
-        skipped["validation and test outfits without a top and a bottom"] = outfits.select(odd.sum()).item()
-        outfits = outfits.filter(~odd)
+        skipped["validation and test outfits without a top and a bottom"] = outfits.select(incomplete.sum()).item()
+        outfits = outfits.filter(~incomplete)
     items = items.filter(pl.col("set_id").is_in(outfits["outfit_id"].implode()))
     names = items.select("item_id", name="item_id")
     questions: dict[str, pl.DataFrame] = {}
@@ -90,21 +90,21 @@ def read(source: Path, *, variant: str = "", alike: bool = True, seed: int = 0) 
     if COMPAT in here:
         questions["official-test-compat"], left = compatibility(here[COMPAT], names, "test")
         skipped |= left
-    there = {f"{path.parent.name}_{path.stem}": path for path in (source / "images").glob("*/*.jpg")}
+    pictures = {f"{path.parent.name}_{path.stem}": path for path in (source / "images").glob("*/*.jpg")}
     return Imported(
         items=items.drop("set_id", "split"),
         outfits=outfits,
         source="Maryland Polyvore, xthan/polyvore-dataset and forks",
         licence="Apache-2.0 (files); pictures and names belong to others; research use",
-        images={item_id: there[item_id] for item_id in items["item_id"] if item_id in there},
+        images={item_id: pictures[item_id] for item_id in items["item_id"] if item_id in pictures},
         questions={title: table for title, table in questions.items() if len(table)},
         skipped=skipped,
-        notes=[f"variant: {variant}", *_found(source, here, facts), *_warnings(items, outfits)],
+        notes=[f"variant: {variant}", *_inventory(source, here, facts), *_warnings(items, outfits)],
     )
 
 
-def _variant(asked: str, missing: list[str], source: Path) -> str:
-    variant = asked or ("words" if missing else "full")
+def _variant(requested: str, missing: list[str], source: Path) -> str:
+    variant = requested or ("words" if missing else "full")
     if variant not in VARIANTS:
         raise ConfigError(f"there is no variant {variant!r} of polyvore-maryland; choose one of {', '.join(VARIANTS)}")
     if variant == "full" and missing:
@@ -114,12 +114,12 @@ def _variant(asked: str, missing: list[str], source: Path) -> str:
 
 def _one_each(facts: pl.DataFrame, test: pl.Series) -> pl.DataFrame:
     """One row an item with everything told about it, and its outfit's official split; ordered by outfit and index."""
-    told = [pl.col(name).drop_nulls().first() for name in FACTS if name not in ("set_id", "index", "file", "split")]
-    items = facts.group_by("set_id", "index", maintain_order=True).agg(*told)
+    columns = [pl.col(name).drop_nulls().first() for name in FACTS if name not in ("set_id", "index", "file", "split")]
+    items = facts.group_by("set_id", "index", maintain_order=True).agg(*columns)
     strictest = pl.col("split").replace_strict({"valid": 1, "test": 2}, default=0).max()
-    place = pl.when(pl.col("set_id").is_in(test.unique().implode())).then(2).otherwise("place")
-    official = facts.group_by("set_id").agg(place=strictest).with_columns(place=place)
-    splits = official.select("set_id", split=place.replace_strict(dict(enumerate(SPLITS)), return_dtype=pl.String))
+    rank = pl.when(pl.col("set_id").is_in(test.unique().implode())).then(2).otherwise("place")
+    official = facts.group_by("set_id").agg(place=strictest).with_columns(place=rank)
+    splits = official.select("set_id", split=rank.replace_strict(dict(enumerate(SPLITS)), return_dtype=pl.String))
     items = items.join(splits, on="set_id", how="left")
     return items.sort(pl.col("set_id").cast(pl.Int64, strict=False), "set_id", "index")
 
@@ -153,7 +153,7 @@ def _chosen(items: pl.DataFrame, variant: str) -> tuple[pl.DataFrame, dict[str, 
     return items.drop("index", "code", "kind", "named"), skipped
 
 
-def _found(source: Path, here: dict[str, Path], facts: pl.DataFrame) -> list[str]:
+def _inventory(source: Path, here: dict[str, Path], facts: pl.DataFrame) -> list[str]:
     """What each file brought, and which published files are missing."""
     counts = facts.group_by("file", maintain_order=True).agg(pl.len(), sets=pl.col("set_id").n_unique())
     notes = [f"found {file}: {rows:,} items of {sets:,} outfits" for file, rows, sets in counts.iter_rows()]

@@ -64,7 +64,7 @@ def read(source: Path, *, variant: str = "", seed: int = 0) -> Imported:
         if labelled.is_file():
             questions[f"official-{split}-compat"], left = compatibility(labelled, names, split)
             skipped |= left
-    there = set(os.listdir(source / "images")) if (source / "images").is_dir() else set()
+    pictures = set(os.listdir(source / "images")) if (source / "images").is_dir() else set()
     files = {item_id: f"{item_id}.jpg" for item_id in items["item_id"]}
     absent = [f"{split}.json" for split in SPLITS if split not in here]
     absent += [name for name in (METADATA, "images") if not (source / name).exists()]
@@ -74,7 +74,7 @@ def read(source: Path, *, variant: str = "", seed: int = 0) -> Imported:
         outfits=outfits.filter(~lone).rename({"set_id": "outfit_id"}),
         source="Polyvore Outfits 1.0, Vasileva et al. 2018",
         licence="research and education only; pictures and texts belong to others",
-        images={item_id: source / "images" / file for item_id, file in files.items() if file in there},
+        images={item_id: source / "images" / file for item_id, file in files.items() if file in pictures},
         questions={title: table for title, table in questions.items() if len(table)},
         skipped=skipped,
         notes=notes
@@ -111,9 +111,9 @@ def _rows(path: Path, split: str) -> pl.DataFrame:
 def _items(source: Path, items: pl.DataFrame) -> pl.DataFrame:
     """Category, group and title of items, from the metadata or, where these are missing, from category codes alone."""
     if (source / METADATA).is_file():
-        told = read_json(source / METADATA, dict)
+        metadata = read_json(source / METADATA, dict)
         facts = {
-            name: [told.get(item_id, {}).get(name) for item_id in items["item_id"]]
+            name: [metadata.get(item_id, {}).get(name) for item_id in items["item_id"]]
             for name in ("category_id", "title", "url_name")
         }
     else:

@@ -97,17 +97,17 @@ def _draw_all(
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    told = table.select("item_id", "category", "colour", "pattern", "material", "season").rows()
-    chunks = [range(at, min(at + _AT_ONCE, len(told))) for at in range(0, len(told), _AT_ONCE)]
-    paint = partial(_draw_some, told=told, folder=folder, seed=seed, size=size)
+    rows = table.select("item_id", "category", "colour", "pattern", "material", "season").rows()
+    chunks = [range(at, min(at + _AT_ONCE, len(rows))) for at in range(0, len(rows), _AT_ONCE)]
+    paint = partial(_draw_some, rows=rows, folder=folder, seed=seed, size=size)
     done = 0
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         for count in map(paint, chunks) if workers == 1 else pool.map(paint, chunks):
             done += count
             if progress:
-                progress(done, len(told))
-    return {row[0]: folder / f"{row[0]}.jpg" for row in told}
+                progress(done, len(rows))
+    return {row[0]: folder / f"{row[0]}.jpg" for row in rows}
 
 
 def _end_with_parent() -> None:
@@ -122,9 +122,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _draw_some(numbers: range, *, told: list[tuple[str, ...]], folder: Path, seed: int, size: int) -> int:
+def _draw_some(numbers: range, *, rows: list[tuple[str, ...]], folder: Path, seed: int, size: int) -> int:
     for number in numbers:
-        item_id, category, colour, pattern, material, season = told[number]
+        item_id, category, colour, pattern, material, season = rows[number]
         picture = draw(category, colour, pattern, material, summer=season == "summer", seed=(seed, number), size=size)
         picture.save(folder / f"{item_id}.jpg", quality=90)
     return len(numbers)

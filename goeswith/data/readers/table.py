@@ -6,18 +6,27 @@ from pathlib import Path
 
 import polars as pl
 
+from goeswith.data.baskets import GO_ON, gather
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.cells import currencies, ids, is_odd, numbers
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
-from goeswith.data.readers.photos import Photos
-from goeswith.data.readers.rows import Fault, check_mapping, is_empty, need_columns, under_our_names, without_faults
+from goeswith.data.readers.photos import Photos, addresses_of
+from goeswith.data.readers.rows import (
+    FIELDS,
+    Fault,
+    check_mapping,
+    is_empty,
+    need_columns,
+    under_our_names,
+    without_faults,
+)
+from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
-GO_ON = "or continue without with --option skip_bad=yes"
 
 
 def read(
@@ -26,10 +35,14 @@ def read(
     items: Path | None = None,
     outfits: Path | None = None,
     saved: Path | None = None,
+    orders: Path | None = None,
+    wishes: Path | None = None,
+    sets: Path | None = None,
     images: Path | None = None,
     columns: dict[str, str] | None = None,
     groups: dict[str, str] | None = None,
     skip_bad: bool = False,
+    allow_private: bool = False,
     licence: str = "the owner's",
 ) -> Imported:
     """Read items, and outfits and pictures where there are any.
@@ -40,12 +53,14 @@ def read(
         items: another place of the item table.
         outfits: another place of the outfit table.
         saved: a further outfit table, such as ``goeswith feedback`` writes.
+        orders, wishes, sets: further sources of outfits, see `goeswith.data.baskets`; of a folder orders.csv and so on.
         images: another folder of pictures.
         columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
             taken for several of ours.
         groups: category → group where its words do not tell it, or tell another; see `goeswith.data.group_map`.
         skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and go on where not
             one price, picture or group can be read.
+        allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.
 
     Raises:
@@ -53,19 +68,22 @@ def read(
             picture, group or outfit could be read.
         ConfigError: a column that is mapped is in neither table, or goeswith has none of that name.
     """
-    items, outfits, images = _places(source, items, outfits, images)
+    items, outfits, images = _paths(source, items, outfits, images)
     columns = columns or {}
     sheets = {path: read_sheet(path, quiet=True) for path in (items, outfits, saved) if path is not None}
     check_mapping(columns, sheets)
     tables = {path: under_our_names(sheet, columns) for path, sheet in sheets.items()}
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
     chosen = {fold(category): group for category, group in (groups or {}).items()}
-    known, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
-    pictures, lost, more_notes = _pictures(known, images, items, skip_bad)
+    catalogue, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
+    addresses = addresses_of(catalogue)
+    pictures, lost, more_notes = _pictures(
+        catalogue.filter(~pl.col("item_id").is_in([*addresses])), images, items, skip_bad
+    )
     worn = pl.DataFrame(schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String)})
     for path, table in tables.items():
         loose, left = _loose(table, path, skip_bad)
-        more, short = _outfits(loose, path, known["item_id"], items, skip_bad)
+        more, short = _outfits(loose, path, catalogue["item_id"], items, skip_bad)
         twice = more.filter(pl.col("outfit_id").is_in(worn["outfit_id"].implode()))
         if len(twice):
             raise DataError(
@@ -75,24 +93,30 @@ def read(
             raise DataError(f"{path}: no outfit is valid; correct the table, or import without it")
         worn = pl.concat([worn, more], how="diagonal")
         skipped |= left | short
-    if not tables:
+    made = gather({"orders": orders, "wishes": wishes, "sets": sets}, source, catalogue, {}, skip_bad)
+    worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
+    taken = {name: columns.get(name, name) for name in catalogue.columns if name in FIELDS and catalogue[name].count()}
+    if not tables and made.outfits.is_empty():
         notes.append("no outfit table: a catalogue without outfits")
-    if bare := len(known) - len(pictures):
+    if bare := len(catalogue) - len(pictures) - len(addresses):
         notes.append(f"{bare} items have no picture")
     return Imported(
-        items=known.drop("image", "row", strict=False),
+        items=catalogue.drop("image", "row", strict=False),
         outfits=worn,
         source=str(source),
         licence=licence,
         images=pictures,
         skipped=skipped | lost,
-        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes,
+        notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
         columns=columns,
         groups=chosen,
+        addresses=addresses,
+        allow_private=allow_private,
+        understood=Understood("table", taken, [], len(sheets[items].table), catalogue),
     )
 
 
-def _places(
+def _paths(
     source: Path, items: Path | None, outfits: Path | None, images: Path | None
 ) -> tuple[Path, Path | None, Path | None]:
     """Where the item table, the outfit table and the pictures are."""
@@ -112,12 +136,12 @@ def _places(
 
 def _only(source: Path, name: str) -> Path | None:
     """The one table of that name in the folder, if any."""
-    found = [path for ending in ENDINGS if (path := source / (name + ending)).is_file()]
-    if len(found) > 1:
+    paths = [path for ending in ENDINGS if (path := source / (name + ending)).is_file()]
+    if len(paths) > 1:
         raise DataError(
-            f"{source} has both {found[0].name} and {found[1].name}; choose with --option {name}={found[0]}"
+            f"{source} has both {paths[0].name} and {paths[1].name}; choose with --option {name}={paths[0]}"
         )
-    return found[0] if found else None
+    return paths[0] if paths else None
 
 
 def _needed(table: pl.DataFrame, of_items: bool) -> list[str]:
@@ -138,8 +162,8 @@ def _items(
         Fault("category", "is empty", is_empty("category"), "give the item a category"),
     ]
     if "group" in table.columns:
-        odd = ~is_empty("group") & ~pl.col("group").str.to_lowercase().is_in(GROUPS)
-        faults.append(Fault("group", "is not a group", odd, f"use one of {', '.join(GROUPS)}, or none"))
+        invalid = ~is_empty("group") & ~pl.col("group").str.to_lowercase().is_in(GROUPS)
+        faults.append(Fault("group", "is not a group", invalid, f"use one of {', '.join(GROUPS)}, or none"))
     if "image" in table.columns:
         escapes = pl.col("image").str.contains(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")
         faults.append(Fault("image", "is outside the picture folder", escapes, "give a path inside that folder"))
@@ -158,17 +182,17 @@ def _items(
 
 def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFrame, list[str]]:
     """Prices as numbers from 0 up, null where there is none, and what is to be said of them."""
-    given = items["price"]
-    price = numbers(given)
+    column = items["price"]
+    price = numbers(column)
     price = price.set((price < 0).fill_null(False), None).alias("price")
-    odd = is_odd(given, price)
-    if odd.any() and price.null_count() == len(price) and not skip_bad:
+    invalid = is_odd(column, price)
+    if invalid.any() and price.null_count() == len(price) and not skip_bad:
         raise DataError(
-            f"{path}: no price can be read (the first is {given.filter(odd)[0]!r}); "
+            f"{path}: no price can be read (the first is {column.filter(invalid)[0]!r}); "
             f"write prices as numbers of 0 or more, {GO_ON}"
         )
-    notes = [f"{odd.sum()} prices are not numbers of 0 or more and count as unknown"] if odd.any() else []
-    if len(kinds := currencies(given)) > 1:
+    notes = [f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown"] if invalid.any() else []
+    if len(kinds := currencies(column)) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
         )
@@ -213,13 +237,13 @@ def _loose(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFram
 
 
 def _outfits(
-    loose: pl.DataFrame, path: Path, known: pl.Series, items: Path, skip_bad: bool
+    loose: pl.DataFrame, path: Path, item_ids: pl.Series, items: Path, skip_bad: bool
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Sound outfits: every item known, two or more of them, one split."""
     absent = [pl.lit("").alias(name) for name in ("split", "source") if name not in loose.columns]
     loose = loose.with_columns(absent).with_columns(pl.col("split", "source").fill_null(""))
     loose = loose.with_columns(pl.col("split").str.to_lowercase().replace(SPLIT_WORDS))
-    unknown = ~is_empty("item_id") & ~pl.col("item_id").is_in(known.implode())
+    unknown = ~is_empty("item_id") & ~pl.col("item_id").is_in(item_ids.implode())
     faults = [
         Fault("outfit_id", "is empty", is_empty("outfit_id"), "give the outfit an id"),
         Fault("item_id", f"is not in {items}", unknown, "add the item or remove it from the outfit"),
@@ -252,8 +276,8 @@ def _pictures(
     notes: list[str] = []
     if "image" in items.columns:
         wanted = dict(items.select("item_id", "image").drop_nulls().iter_rows())
-        there = photos.named(wanted.values())
-        pictures = {item_id: there[name] for item_id, name in wanted.items() if name in there}
+        files = photos.named(wanted.values())
+        pictures = {item_id: files[name] for item_id, name in wanted.items() if name in files}
         if wanted and not pictures and not skip_bad:
             where = f"in {images}" if images is not None else "here, because there is no picture folder"
             raise DataError(

@@ -76,21 +76,21 @@ def _wear(wearer: Wearer, count: int, taste: Taste, stock: Stock, luck: np.rando
     season = luck.integers(len(SEASONS), size=count)
     popularity = (1.0 + luck.permutation(len(stock.ids))) ** -wearer.zipf
     rows = np.zeros_like(groups)
-    for place in range(groups.shape[1]):
-        rows[:, place] = stock.offer(groups[:, place], season, popularity, 1, wearer.faithful, luck)[:, 0]
+    for column in range(groups.shape[1]):
+        rows[:, column] = stock.offer(groups[:, column], season, popularity, 1, wearer.faithful, luck)[:, 0]
     for _ in range(SWEEPS):
         worn = np.bincount(rows[mask], minlength=len(popularity))
         wanted = popularity / (1.0 + worn) ** wearer.balance
-        for place in range(groups.shape[1]):
-            at = np.flatnonzero(mask[:, place])
-            offered = stock.offer(groups[at, place], season[at], wanted, OFFERED, wearer.faithful, luck)  # (M, P)
-            offered[:, 0] = rows[at, place]
+        for column in range(groups.shape[1]):
+            at = np.flatnonzero(mask[:, column])
+            offered = stock.offer(groups[at, column], season[at], wanted, OFFERED, wearer.faithful, luck)  # (M, P)
+            offered[:, 0] = rows[at, column]
             tried = np.repeat(rows[at, None], OFFERED, axis=1)  # (M, P, n)
-            tried[:, :, place] = offered
+            tried[:, :, column] = offered
             scores = taste.score(tried.reshape(-1, groups.shape[1]), np.repeat(mask[at], OFFERED, axis=0))
             lots = luck.gumbel(size=offered.shape)  # the highest of score / T + Gumbel is a softmax draw
             best = np.argmax(scores.reshape(offered.shape) / wearer.temperature + lots, axis=1)
-            rows[at, place] = offered[np.arange(len(at)), best]
+            rows[at, column] = offered[np.arange(len(at)), best]
     return pl.DataFrame(
         {
             "outfit_id": [f"{wearer.source[0]}{number:05d}" for number in range(count)],

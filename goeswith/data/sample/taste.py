@@ -95,8 +95,8 @@ def _material_table() -> np.ndarray:
     names = list(MATERIALS)
     table = np.zeros((len(names), len(names)))
     for agreement, rules in MATERIAL_RULES.items():
-        for ones, others in rules:
-            pairs = np.ix_([names.index(one) for one in ones], [names.index(other) for other in others])
+        for left, right in rules:
+            pairs = np.ix_([names.index(name) for name in left], [names.index(name) for name in right])
             table[pairs] = agreement
             table.T[pairs] = agreement
     return table
@@ -105,7 +105,7 @@ def _material_table() -> np.ndarray:
 def _make_table(makes: list[tuple[str, ...]]) -> np.ndarray:
     """All of s(i, j) but the colour, for pairs of (category, material, pattern)."""
     material = _material_table()
-    places = [list(MATERIALS).index(material) for _, material, _ in makes]
+    rows = [list(MATERIALS).index(material) for _, material, _ in makes]
     dressed = np.array([formality(*make) for make in makes])
     warm = np.array([warmth(category, material) for category, material, _ in makes])
     loud = np.sqrt([LOUDNESS[pattern] for _, _, pattern in makes])
@@ -114,7 +114,7 @@ def _make_table(makes: list[tuple[str, ...]]) -> np.ndarray:
         WEIGHTS["pattern"] * (1 - 2 * loud[:, None] * loud[None, :])
         + WEIGHTS["formality"] * (1 - 2 * np.minimum(1, (apart / 0.5) ** 2))
         + WEIGHTS["season"] * np.nan_to_num(1 - 2 * np.minimum(1, warmer / 0.6))
-        + WEIGHTS["material"] * material[np.ix_(places, places)]
+        + WEIGHTS["material"] * material[np.ix_(rows, rows)]
     )
     return table
 
@@ -133,19 +133,19 @@ class Taste:
         words = (("category", list(KINDS)), ("material", list(MATERIALS)), ("pattern", list(PATTERNS)))
         made = np.stack([_codes(items, column, vocabulary) for column, vocabulary in words], axis=1)
         makes, self.make = np.unique(made, axis=0, return_inverse=True)
-        told = [tuple(vocabulary[code] for code, (_, vocabulary) in zip(row, words, strict=True)) for row in makes]
-        self.makes = _make_table(told)
+        names = [tuple(vocabulary[code] for code, (_, vocabulary) in zip(row, words, strict=True)) for row in makes]
+        self.makes = _make_table(names)
         self.colour = _codes(items, "colour", list(PALETTE))
         self.colours = WEIGHTS["colour"] * _colour_table()
         self.category = made[:, 0]
         self.group = np.array([GROUPS.index(kind.group) for kind in KINDS.values()])[self.category]
-        self.statement = np.array([LOUDNESS[pattern] >= STATEMENT for _, _, pattern in told])[self.make]
+        self.statement = np.array([LOUDNESS[pattern] >= STATEMENT for _, _, pattern in names])[self.make]
         families = np.array([-1 if hue is None else round(hue / 60) % 6 for _, hue in PALETTE.values()])
         self.family = families[self.colour]  # red, orange, yellow, green, blue, purple; −1 neutral
 
-    def pairs(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """s(i, j), the agreement of items at equal places of two arrays of rows."""
-        return self.colours[self.colour[one], self.colour[other]] + self.makes[self.make[one], self.make[other]]
+        return self.colours[self.colour[left], self.colour[right]] + self.makes[self.make[left], self.make[right]]
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """S (B,) float64 of outfits `items` (B, n) rows with `mask` (B, n), True = a real item."""
@@ -185,8 +185,8 @@ def _present(codes: np.ndarray, mask: np.ndarray, size: int) -> np.ndarray:
 
 
 def _codes(items: pl.DataFrame, column: str, vocabulary: list[str]) -> np.ndarray:
-    places = {word: place for place, word in enumerate(vocabulary)}
-    codes = items[column].replace_strict(places, default=None, return_dtype=pl.Int64)
+    code_of = {word: code for code, word in enumerate(vocabulary)}
+    codes = items[column].replace_strict(code_of, default=None, return_dtype=pl.Int64)
     unknown = codes.is_null().arg_true()
     if len(unknown):
         row = items.row(unknown[0], named=True)

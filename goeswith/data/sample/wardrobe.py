@@ -128,8 +128,8 @@ BRANDS = {
 
 def formality(category: str, material: str, pattern: str) -> float:
     """How dressed-up an item is, 0 casual to 1 evening."""
-    told = KINDS[category].formality + MATERIAL_FEEL[material][0] + PATTERN_FORMALITY.get(pattern, 0.0)
-    return min(max(told, 0.0), 1.0)
+    value = KINDS[category].formality + MATERIAL_FEEL[material][0] + PATTERN_FORMALITY.get(pattern, 0.0)
+    return min(max(value, 0.0), 1.0)
 
 
 def warmth(category: str, material: str) -> float:
@@ -140,7 +140,7 @@ def warmth(category: str, material: str) -> float:
 
 def make_items(count: int, luck: np.random.Generator) -> pl.DataFrame:
     """`count` items spread evenly over all pools of category and season, in shuffled order."""
-    pools = [POOLS[place] for place in luck.permutation(np.arange(count) % len(POOLS))]
+    pools = [POOLS[index] for index in luck.permutation(np.arange(count) % len(POOLS))]
     return pl.DataFrame([_make_item(number, category, season, luck) for number, (category, season) in enumerate(pools)])
 
 

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from goeswith.studio.pages.brief import Brief
+
 RADII = (25, 31, 35.5, 36, 37.5, 38.5, 40, 41, 42, 42.5, 43)
 """Per cent of the drawing from its middle to the middle of each of 2, 3, ... items; studio.css has the same."""
 WIDTHS = (36, 31, 29, 24.5, 22, 20, 18, 16.5, 15, 14, 13)
@@ -37,19 +39,27 @@ def inside_studio(path: str) -> str:
 class Board:
     """Item ids on the board, in order, and those of them that stay when others are swapped.
 
+    brief: what is added has to keep to it. look: id of the saved look that this was opened from.
     over: how many of the items that were asked for are left out, because a board holds no more.
     """
 
     on: tuple[str, ...] = ()
     lock: tuple[str, ...] = ()
+    brief: Brief = field(default_factory=Brief)
+    look: str = ""
     over: int = field(default=0, compare=False)
 
     @classmethod
-    def of(cls, on: Sequence[str], lock: Sequence[str]) -> Board:
+    def of(cls, on: Sequence[str], lock: Sequence[str], brief: Brief = Brief(), look: str = "") -> Board:  # noqa: B008
         """Each item once, and no more than a board holds; `over` counts those that are left out."""
         items = tuple(dict.fromkeys(on))
         kept = items[:MOST]
-        return cls(kept, tuple(dict.fromkeys(item for item in lock if item in kept)), len(items) - len(kept))
+        held = tuple(dict.fromkeys(item for item in lock if item in kept))
+        return cls(kept, held, brief, look, len(items) - len(kept))
+
+    def having(self, on: Sequence[str], lock: Sequence[str] | None = None) -> Board:
+        """The same board with other items."""
+        return Board.of(on, self.lock if lock is None else lock, self.brief, self.look)
 
     @property
     def told(self) -> str:
@@ -67,15 +77,35 @@ class Board:
     @property
     def url(self) -> str:
         """Where this board is."""
-        return address("/board", on=self.on, lock=self.lock)
+        return self.at("/board")
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """What every address says of it."""
+        return {"on": self.on, "lock": self.lock, "look": self.look, **self.brief.query}
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """What every form says of it: names and values."""
+        listed = {name: [value] if isinstance(value, str) else value for name, value in self.query.items()}
+        return [(name, value) for name, values in listed.items() for value in values if value]
+
+    @property
+    def carried(self) -> str:
+        """The same as one text, for the script."""
+        return urlencode(self.fields)
+
+    def at(self, path: str, **more: Any) -> str:
+        """A path of the studio that this board goes along to."""
+        return address(path, **self.query, **more)
 
     def plus(self, item_id: str) -> Board:
         """With one more item; the same where it is full."""
-        return Board.of((*self.on, item_id), self.lock)
+        return self.having((*self.on, item_id))
 
     def without(self, item_id: str) -> Board:
         """Without an item."""
-        return Board.of([one for one in self.on if one != item_id], self.lock)
+        return self.having([one for one in self.on if one != item_id])
 
     def toggle(self, item_id: str) -> Board:
         """With the item where it is not on the board, else without it."""
@@ -83,24 +113,29 @@ class Board:
 
     def put(self, old: str, new: str) -> Board:
         """With one item at the place of another."""
-        return Board.of([new if one == old else one for one in self.on], self.lock)
+        return self.having([new if one == old else one for one in self.on])
 
     def hold(self, item_id: str) -> Board:
         """With an item that stays."""
-        return Board.of(self.on, (*self.lock, item_id))
+        return self.having(self.on, (*self.lock, item_id))
 
     def free(self, item_id: str) -> Board:
         """With an item that may go again."""
-        return Board.of(self.on, [one for one in self.lock if one != item_id])
+        return self.having(self.on, [one for one in self.lock if one != item_id])
 
     @property
     def cleared(self) -> Board:
         """What is left when it is cleared: what stays."""
-        return Board(self.lock, self.lock)
+        return Board(self.lock, self.lock, self.brief)
 
     def swapping(self, item_id: str) -> str:
         """Where others are offered for one item."""
-        return address("/board", on=self.on, lock=self.lock, swap=item_id)
+        return self.at("/board", swap=item_id)
+
+
+def board_of(query: Any) -> Board:
+    """The board that an address or a form says (a multidict)."""
+    return Board.of(query.getlist("on"), query.getlist("lock"), Brief.of(query), str(query.get("look", "")))
 
 
 @dataclass(frozen=True)
@@ -153,7 +188,7 @@ def draw(names: Sequence[str], ahead: np.ndarray, weakest: tuple[int, int] | Non
             )
             level = 2 if math.isnan(told) else int(np.searchsorted(LEVELS, told, side="right"))
             (x1, y1), (x2, y2) = at[[i, j]].round(1).tolist()
-            lines.append(Line(x1, y1, x2, y2, level, weakest == (i, j), words, (i, j)))
+            lines.append(Line(x1, y1, x2, y2, level, len(names) > 2 and weakest == (i, j), words, (i, j)))
     lines.sort(key=lambda line: (line.weakest, line.level))
     compared = bool(np.isfinite(ahead).any())
     if weakest is None or len(names) < 3:
@@ -180,17 +215,3 @@ def _free(at: np.ndarray, first: int, second: int) -> np.ndarray:
     room = apart.max(axis=2).min(axis=1)
     best = int(np.argmax(np.minimum(room, 1)))
     return np.stack([spots[best], points[best]])
-
-
-MISSING = {
-    "top": ("top", "dress"), "bottom": ("bottom", "dress"), "dress": ("dress", "top", "bottom"), "shoes": ("shoes",),
-    "outer": ("outer",), "bag": ("bag",), "accessory": ("accessory",),
-}  # fmt: skip
-"""Slot → groups of which none may be on the board for it to be open: who wears a dress needs no trousers."""
-ORDER = ("top", "bottom", "shoes", "outer", "bag", "accessory", "dress")
-
-
-def slots(groups: Sequence[str | None], known: Sequence[str]) -> list[str]:
-    """Groups to offer something of, beside items of these groups; `known` are those that the catalogue has."""
-    there = set(groups)
-    return [slot for slot in ORDER if slot in known and not there & set(MISSING[slot])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from goeswith import Filters
-from goeswith.errors import CatalogueError, GoeswithError
-from goeswith.studio.pages.board import Board, address
+from goeswith.errors import GoeswithError
+from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.views import groups_of, item
 from goeswith.studio.service.catalogue_view import FACETS, Wall
 from goeswith.studio.service.limits import TEXT_LENGTH
@@ -56,7 +56,7 @@ class Wanted:
         return Filters(
             categories=_one(self.category), groups=_one(self.group), brands=_one(self.brand),
             colours=_one(self.colour), seasons=_one(self.season), genders=_one(self.gender),
-            price_min=_number(self.price_min), price_max=_number(self.price_max), in_stock=bool(self.in_stock),
+            price_min=amount(self.price_min), price_max=amount(self.price_max), in_stock=bool(self.in_stock),
         )  # fmt: skip
 
     @property
@@ -74,23 +74,11 @@ class Wanted:
         """Where this is shown, with some of it changed."""
         there = replace(self, **{"offset": 0} | changed)
         told = {name: there[name] for name in self.__dataclass_fields__}
-        return address("/", **told | {"offset": there.offset or "", "on": board.on, "lock": board.lock})
+        return board.at("/", **told | {"offset": there.offset or ""})
 
 
 def _one(value: str) -> tuple[str, ...]:
     return (value,) if value else ()
-
-
-def _number(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise CatalogueError(f"the price {text!r} is not a number; write one like 49.90")
-    return number
 
 
 def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:

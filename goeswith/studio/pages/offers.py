@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from goeswith.errors import GoeswithError
-from goeswith.shop.stylist import Look
-from goeswith.studio.pages.board import MOST, Board, slots
+from goeswith.shop.grammar import WORN
+from goeswith.shop.stylist import Look, Swap
+from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.obstacles import in_titles, obstacle, unscored
 from goeswith.studio.pages.verdicts import judged, tray
 from goeswith.studio.pages.views import Item, item, items, plural, sentence
@@ -19,25 +20,79 @@ from goeswith.studio.service.catalogue_view import Wall
 
 log = logging.getLogger(__name__)
 
-OFFERS = 8
-"""Items that a slot offers."""
-LOOKS = 3
-"""Whole looks that a board offers, and slots that they fill at most."""
+OFFERS = 12
+"""Items that a tab offers."""
+LOOKS = 4
+"""Whole looks that a board offers."""
+MANY = 64
+"""Swaps among which those within the budget are chosen."""
 DIVERSITY = 0.3
-"""So that a row is not eight times the same black shoe."""
+"""So that a tab is not twelve times the same black shoe."""
+BETTER, WHOLE = "better", "whole"
+"""Tabs that are no slot: swaps that raise the score, and whole looks."""
 
 
-def beside(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
-    """What to add: a row of offers for each open slot, and whole looks; what to swap where no slot is open."""
-    nothing: dict[str, Any] = {"slots": [], "looks": [], "trouble": ""}
+@dataclass(frozen=True)
+class Tab:
+    """A tab of the rail. name: a slot, `BETTER` or `WHOLE`. lacks: whether the outfit is none without it."""
+
+    name: str
+    title: str
+    lacks: bool = False
+
+
+@dataclass
+class Row:
+    """Items under one heading. offers: item, the board that it leads to, the look that it makes.
+
+    now: the score of the board where the offers are for a swap. trouble: a sentence instead of offers, or above them.
+    """
+
+    title: str
+    verb: str
+    now: float | None = None
+    trouble: str = ""
+    offers: list[tuple[Item, Board, Look]] = field(default_factory=list)
+
+
+def tabs(wall: Wall, board: Board, shown: Sequence[Item]) -> list[Tab]:
+    """What the grammar of outfits lets be added, what is missing first; then swaps, then whole looks."""
+    grammar, there = wall.index.grammar, wall.facets()["group"]
+    groups, categories = [one.group for one in shown], [one.category for one in shown]
+    lacks = {group for clause in grammar.needs if not {*clause} & {*groups} for group in clause}
+    usual = [slot for slots, _ in grammar.slots(groups, categories) for slot in slots]
+    order = sorted(dict.fromkeys([*usual, *WORN]), key=lambda slot: slot not in lacks)
+    open_slots = [slot for slot in order if slot in there and not board.full and not grammar.refusal(groups, [slot])]
+    found = [Tab(slot, plural(slot), slot in lacks) for slot in open_slots]
+    if len(shown) > 1:
+        found.insert(0 if not {*usual} & {*open_slots} else len(found), Tab(BETTER, "Better"))
+    if len({*usual} & {*open_slots}) > 1:
+        found.append(Tab(WHOLE, "Whole looks"))
+    return found
+
+
+def rail(wall: Wall, board: Board, slot: str = "", swap: str = "") -> dict[str, Any]:
+    """The suggestions beside a board: its tabs, and what the open one offers, or what may stand in for one item."""
     shown = items(wall, board.on)
-    if obstacle(wall, board.on):
-        return nothing  # the board says why
-    open_slots = [] if board.full else slots([one.group for one in shown], list(wall.facets()["group"]))
-    told = [_slot(wall, board, shown, slot) for slot in open_slots] or [_better(wall, board, shown)]
-    if open_slots and not any(row["offers"] for row in told):  # each of them says the same
-        return nothing | {"trouble": told[0]["trouble"]}
-    return {"slots": told, "looks": _looks(wall, board, open_slots[: min(LOOKS, MOST - len(board.on))]), "trouble": ""}
+    if obstacle(wall, [one for one in board.on if one != swap]):
+        nothing: dict[str, Any] = {"tabs": [], "open": "", "rows": [], "looks": [], "told": ""}  # the board says why
+        return nothing | {"swap": swap, "slot": slot}
+    every = tabs(wall, board, shown)
+    names = [tab.name for tab in every]
+    there = slot if slot in names else names[0] if names else ""
+    rows: list[Row] = []
+    looks: list[dict[str, Any]] = []
+    if swap in board.on and len(board.on) > 1:
+        there, rows = "", instead(wall, board, swap)
+    elif there == WHOLE:
+        looks, row = _looks(wall, board, shown)
+        rows = [row] if row.trouble else []
+    elif there:
+        rows = [_better(wall, board, shown) if there == BETTER else _slot(wall, board, shown, there)]
+    count = sum(len(row.offers) for row in rows) + len(looks)
+    heading = rows[0].title if rows else "Whole looks"
+    told = f"{heading}: {count} to choose from" if count else " ".join(row.trouble for row in rows)
+    return {"tabs": every, "open": there, "rows": rows, "looks": looks, "swap": swap, "slot": slot, "told": told}
 
 
 def best_first(looks: Sequence[Look]) -> list[Look]:
@@ -45,89 +100,106 @@ def best_first(looks: Sequence[Look]) -> list[Look]:
     return sorted(looks, key=lambda look: -look.score)
 
 
-def _slot(wall: Wall, board: Board, shown: Sequence[Item], slot: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"title": plural(slot), "trouble": "", "offers": [], "verb": "Add", "now": None}
+def _filled(wall: Wall, board: Board, on: Sequence[str], slot: str) -> list[Look]:
+    """What fits into one slot beside some items, within the brief of the board."""
+    brief = board.brief
+    asked: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
+    return wall.stylist.complete(on, slots=[slot], k=OFFERS + 1, beam=1, **asked)
+
+
+def _slot(wall: Wall, board: Board, shown: Sequence[Item], slot: str) -> Row:
+    row = Row(plural(slot), "Add")
     try:
-        for look in best_first(wall.stylist.fill(board.on, slot, k=OFFERS, diversity=DIVERSITY)):
-            new = look.added[0]
-            told["offers"].append((item(wall, wall.row(new)), board.plus(new).url, look))
-            told["trouble"] = " ".join(map(sentence, look.notes))
+        looks = best_first(_filled(wall, board, board.on, slot)[:OFFERS])
+        row.offers = [(item(wall, wall.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
+        row.trouble = " ".join(sentence(note) for look in looks[:1] for note in look.notes if "thin" not in note)
     except GoeswithError as error:
-        told["trouble"] = in_titles(error, shown)
-    return told
+        row.trouble = in_titles(error, shown)
+    return row
 
 
-def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> dict[str, Any]:
-    """Swaps that raise the score of an outfit that lacks nothing."""
-    told: dict[str, Any] = {"title": "What would make it better", "trouble": "", "offers": [], "verb": "Swap in"}
-    told["now"] = None
+def _swaps(wall: Wall, board: Board, k: int) -> list[Swap]:
+    """Single swaps that raise the score, within the brief, the best first."""
+    money = board.brief.money
+    count = k if money is None else max(k, MANY)
+    found = wall.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
+    return [swap for swap in found if money is None or (swap.look.price or 0) <= money][:k]
+
+
+def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> Row:
+    """Swaps that raise the score of the outfit."""
+    row = Row("What would make it better", "Swap in")
     try:
-        told["now"] = wall.stylist.judge(board.on).score
-        for swap in wall.stylist.improve(board.on, locked=board.lock, k=OFFERS):
-            told["offers"].append(
-                (item(wall, wall.row(swap.added)), board.put(swap.removed, swap.added).url, swap.look)
-            )
+        row.now = wall.stylist.judge(board.on).score
+        for swap in _swaps(wall, board, OFFERS):
+            row.offers.append((item(wall, wall.row(swap.added)), board.put(swap.removed, swap.added), swap.look))
     except GoeswithError as error:
-        told["trouble"] = in_titles(error, shown)
-    if not told["offers"]:
-        told["trouble"] = told["trouble"] or "No single swap raises the score."
-    return told
+        row.trouble = in_titles(error, shown)
+    if not row.offers:
+        row.trouble = (
+            row.trouble or f"No single swap {'within the brief ' if board.brief.query else ''}raises the score."
+        )
+    return row
 
 
-def _looks(wall: Wall, board: Board, wanted: Sequence[str]) -> list[dict[str, Any]]:
-    if len(wanted) < 2:
-        return []
+def _looks(wall: Wall, board: Board, shown: Sequence[Item]) -> tuple[list[dict[str, Any]], Row]:
+    """Whole looks around the board, and a row with a sentence where there are none."""
+    row, brief = Row("Whole looks", "Open"), board.brief
     try:
-        found = best_first(wall.stylist.complete(board.on, slots=wanted, k=LOOKS, diversity=DIVERSITY))
+        asked: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
+        found = best_first(wall.stylist.complete(board.on, k=LOOKS, **asked))
     except GoeswithError as error:
-        log.info("no whole looks: %s", error)
-        return []
+        row.trouble = in_titles(error, shown)
+        return [], row
     return [
-        {"url": Board.of((*board.on, *look.added), board.lock).url, "pieces": items(wall, look.item_ids), "look": look}
+        {"board": board.having((*board.on, *look.added)), "pieces": items(wall, look.item_ids), "look": look}
         for look in found
-    ]
+    ], row
 
 
-def instead(wall: Wall, board: Board, swap: str) -> dict[str, Any]:
+def instead(wall: Wall, board: Board, swap: str) -> list[Row]:
     """What to put in the place of one item: what goes best, and what is most like it."""
-    old = item(wall, wall.row(swap))
-    shown = items(wall, board.on)
+    old, shown = item(wall, wall.row(swap)), items(wall, board.on)
     rest = [one for one in board.on if one != swap]
-    told: dict[str, Any] = {"title": f"Instead of {old.name}", "trouble": "", "offers": [], "verb": "Swap for"}
-    alike = dict(told, title="Like it", offers=[])
-    if not rest or obstacle(wall, rest):  # the board says why
-        return {"slots": [], "looks": [], "trouble": ""}
+    row, alike = Row(f"Instead of {old.name}", "Swap for"), Row("Like it", "Swap for")
     look, _ = judged(wall, shown)
+    row.now = alike.now = look.score if look else None
     now = look.score if look else -np.inf
-    told["now"] = alike["now"] = look.score if look else None
     try:
-        found = wall.stylist.fill(rest, old.group or old.category, k=OFFERS + 1, diversity=DIVERSITY)
-        _exchanges(wall, board, swap, told, [look for look in found if look.added[0] != swap][:OFFERS], now)
-        near = [] if obstacle(wall, [swap]) else [one.item_id for one in wall.stylist.similar(swap, k=OFFERS)]
-        near = [new for new in near if new not in board.on]
+        found = [look for look in _filled(wall, board, rest, old.group or old.category) if look.added[0] != swap]
+        _exchanges(wall, board, swap, row, found[:OFFERS], now)
+        near = [] if obstacle(wall, [swap]) else _near(wall, board, swap, rest)
         looks = wall.stylist.judge_many([board.put(swap, new).on for new in near])
         looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
         _exchanges(wall, board, swap, alike, looks, now)
     except GoeswithError as error:
-        told["trouble"] = in_titles(error, shown)
-    return {"slots": [told, *([alike] if alike["offers"] else [])], "looks": [], "trouble": ""}
+        row.trouble = in_titles(error, shown)
+    return [row, *([alike] if alike.offers else [])]
 
 
-def _exchanges(wall: Wall, board: Board, old: str, told: dict[str, Any], looks: Sequence[Look], now: float) -> None:
+def _near(wall: Wall, board: Board, swap: str, rest: Sequence[str]) -> list[str]:
+    """Ids of what is most like an item, within the brief."""
+    money = board.brief.money
+    left = None if money is None else max(money - sum(one.price or 0 for one in items(wall, rest)), 0.0)
+    found = wall.stylist.similar(swap, filters=board.brief.filters(price_max=left), k=OFFERS)
+    return [one.item_id for one in found if one.item_id not in board.on]
+
+
+def _exchanges(wall: Wall, board: Board, old: str, row: Row, looks: Sequence[Look], now: float) -> None:
     """Add offers to a row: those that score more than `now`, else all of them under a word that none does."""
     better = [look for look in looks if look.score > now]
     if not better:
-        told["trouble"] = "None is better; these come closest." if looks else "There is nothing to swap it for."
-    told["offers"] = [
-        (item(wall, wall.row(new)), board.put(old, new).url, look)
-        for look in best_first(better or looks) if (new := look.added[0])
-    ]  # fmt: skip
+        row.trouble = "None is better; these come closest." if looks else "There is nothing to swap it for."
+    row.offers = [
+        (item(wall, wall.row(look.added[0])), board.put(old, look.added[0]), look)
+        for look in best_first(better or looks)
+    ]
 
 
 def offer(wall: Wall, board: Board) -> dict[str, Any]:
     """The one swap that raises the score most, if any does."""
     try:
-        found = wall.stylist.improve(board.on, locked=board.lock, k=1) if len(board.on) > 1 else []
+        found = _swaps(wall, board, 1) if len(board.on) > 1 else []
     except GoeswithError as error:
         log.info("no swap: %s", error)
         found = []

@@ -11,7 +11,7 @@ import polars as pl
 from goeswith.data.freeze import make_questions
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError, GoeswithError
-from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import Wall, once
@@ -110,7 +110,7 @@ def page(wall: Wall, board: Board, seed: int, asked: int, you: int, model: int, 
             "model": counts["model"] + found["model_right"],
         }  # fmt: skip
         told |= {"told": found, "said": _said(found["you_right"], found["model_right"])}
-        told["next"] = address("/quiz", seed=seed, **counts, on=board.on, lock=board.lock)
+        told["next"] = board.at("/quiz", seed=seed, **counts)
     return told | counts
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages.board import Board, address, inside_studio
+from goeswith.studio.pages.board import Board, address, board_of, inside_studio
 from goeswith.studio.pages.views import FILTERS, sentence, shape
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.refusals import Refused, as_refused
@@ -85,9 +85,9 @@ def sorry(request: Request, error: GoeswithError, board: Board | None = None, me
     """A page that tells of an error, in its own words where there is no `message`; the board is kept."""
     refused = as_refused(error)
     if board is None:
-        board = Board.of(request.query_params.getlist("on"), request.query_params.getlist("lock"))
+        board = board_of(request.query_params)
     said = message or str(error).removesuffix("; look it up in /v1/items")
-    onward = address("/", on=board.on, lock=board.lock), "To the catalogue"
+    onward = board.at("/"), "To the catalogue"
     heading = "Not found" if refused.status == 404 else "That did not work"
     return tells(request, heading, said, onward, board, refused.status)
 

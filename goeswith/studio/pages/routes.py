@@ -14,8 +14,10 @@ from goeswith.studio.pages import offers, quiz, verdicts
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
-from goeswith.studio.pages.board import Board, address, inside_studio
+from goeswith.studio.pages.asked import Asked, Sent
+from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.catalogue_search import Wanted, found
+from goeswith.studio.pages.look_routes import person, told_of
 from goeswith.studio.pages.obstacles import titled
 from goeswith.studio.pages.rendering import shown, sorry, tells
 from goeswith.studio.pages.views import items
@@ -36,8 +38,6 @@ measurers = Workers("measure", threads=1, seconds=MEASURING)
 PHOTOS = 60
 """Uploaded items that the form for one more shows."""
 router = APIRouter(include_in_schema=False, route_class=FileRoute)
-
-Ids = Annotated[list[str], Query(max_length=limits.ITEMS)]
 
 
 @router.post("/reload")
@@ -61,64 +61,71 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
 
 
 @router.get("/")
-async def catalogue(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
+async def catalogue(request: Request, board: Asked) -> Response:
     """The catalogue, page by page."""
-    wanted, board, owner = Wanted.of(request.query_params), Board.of(on, lock), owner_of(request)
+    wanted, owner = Wanted.of(request.query_params), owner_of(request)
     return await shown(
         request, "wall.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
     )
 
 
 @router.get("/tray")
-async def tray(request: Request, on: Ids = [], lock: Ids = [], toggle: str = "") -> Response:  # noqa: B006
+async def tray(request: Request, board: Asked, toggle: str = "") -> Response:
     """The small board below the catalogue, with an item put on it or taken off."""
-    board = Board.of(on, lock)
     board = board.toggle(toggle) if toggle else board
     return await shown(request, "tray.html", board, lambda wall: verdicts.tray(wall, board))
 
 
 @router.get("/item")
-async def one(request: Request, item: str, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
+async def one(request: Request, item: str, board: Asked) -> Response:
     """One item, and what could stand in its place."""
-    board, owner = Board.of(on, lock), owner_of(request)
+    owner = owner_of(request)
     return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item, owner))
 
 
 @router.get("/board")
 async def board(
-    request: Request, on: Ids = [], lock: Ids = [], toggle: str = "", swap: str = "", saved: str = "",  # noqa: B006
+    request: Request, there: Asked, toggle: str = "", slot: str = "", swap: str = "", saved: bool = False,
     waits: str = "",
 ) -> Response:  # fmt: skip
-    """The board. waits: an uploaded item that it has no place for."""
-    there = Board.of(on, lock)
+    """The board. waits: an uploaded item that it has no place for.
+
+    Where a slot or a swap is asked for, the suggestions come with the page, so that it works without a script; the
+    script asks for the board alone, and for them after it.
+    """
     if toggle:
         there = there.toggle(toggle)
         if not there.over:
             return RedirectResponse(there.url, 303)
-    return await shown(
-        request, "board.html", there, lambda wall: verdicts.table(wall, there, swap=swap, saved=saved, waits=waits)
-    )
+    store, who, whole = request.app.state.looks, person(request), bool(slot or swap) and "x-part" not in request.headers
+
+    def make(wall: Wall) -> dict[str, Any]:
+        told = verdicts.table(wall, there, slot=slot, swap=swap, waits=waits)
+        known: Board = told["board"]
+        rail = offers.rail(wall, known, slot, swap) if whole and known.on else None
+        return told | told_of(store, known, who) | {"rail": rail, "saved": saved}
+
+    return await shown(request, "board.html", there, make, slow=whole)
 
 
 @router.get("/board/more")
-async def more(request: Request, on: Ids = [], lock: Ids = [], swap: str = "") -> Response:  # noqa: B006
+async def more(request: Request, there: Asked, slot: str = "", swap: str = "") -> Response:
     """What goes with the board, or instead of one of its items."""
-    there = Board.of(on, lock)
-    make = offers.instead if swap in there.on else offers.beside
-    return await shown(request, "more.html", there, lambda wall: make(wall, there, swap), slow=True)
+    return await shown(
+        request, "more.html", there, lambda wall: {"rail": offers.rail(wall, there, slot, swap)}, slow=True
+    )
 
 
 @router.get("/board/offer")
-async def offer(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
+async def offer(request: Request, there: Asked) -> Response:
     """The one swap that helps most."""
-    there = Board.of(on, lock)
     return await shown(request, "offer.html", there, lambda wall: offers.offer(wall, there), slow=True)
 
 
 @router.get("/upload")
-async def upload(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
+async def upload(request: Request, there: Asked) -> Response:
     """A form for a photo of one's own."""
-    there, sender = Board.of(on, lock), Sender(request)
+    sender = Sender(request)
     answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, sender.owner))
     return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
@@ -137,15 +144,14 @@ def _form(
 @router.post("/upload")
 async def uploaded(
     request: Request,
+    there: Sent,
     picture: Annotated[UploadFile, File()],
     category: Annotated[str, Form()] = "",
     title: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
-    on: Annotated[list[str], Form(max_length=limits.ITEMS)] = [],  # noqa: B006
-    lock: Annotated[list[str], Form(max_length=limits.ITEMS)] = [],  # noqa: B006
 ) -> Response:
     """The photo becomes an item, and goes on the board."""
     shop: Shop = request.app.state.shop
-    there, sender = Board.of(on, lock), Sender(request)
+    sender = Sender(request)
     try:
         item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
     except GoeswithError as error:
@@ -153,7 +159,7 @@ async def uploaded(
         answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *told))
         answer.status_code = as_refused(error).status
         return sender.remember(answer)
-    path = address("/board", on=there.on, lock=there.lock, waits=item_id) if there.full else there.plus(item_id).url
+    path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
     return sender.remember(RedirectResponse(path, 303))
 
 
@@ -168,33 +174,13 @@ async def deleted(request: Request, item: Annotated[str, Form()], back: Annotate
     return RedirectResponse(inside_studio(back), 303)
 
 
-@router.post("/board/save")
-async def save(
-    request: Request,
-    on: Annotated[list[str], Form(max_length=limits.ITEMS)] = [],  # noqa: B006
-    lock: Annotated[list[str], Form(max_length=limits.ITEMS)] = [],  # noqa: B006
-) -> Response:
-    """Keep the outfit, to be trained on."""
-    shop: Shop = request.app.state.shop
-    there = Board.of(on, lock)
-    file = request.app.state.feedback or shop.path.parent / "feedback.jsonl"
-    try:
-        outfit_id = await shop.quick.run(verdicts.save, shop.wall, there, file)
-    except GoeswithError as error:
-        trouble = str(error)
-        return await shown(request, "board.html", there, lambda wall: verdicts.table(wall, there, trouble=trouble))
-    return RedirectResponse(f"{there.url}&saved={outfit_id}", 303)
-
-
 @router.get("/quiz")
 async def quiz_page(
-    request: Request, seed: int = -1, asked: int = 0, you: int = 0, model: int = 0, choice: int = -1,
-    on: Ids = [], lock: Ids = [],  # noqa: B006
+    request: Request, there: Asked, seed: int = -1, asked: int = 0, you: int = 0, model: int = 0, choice: int = -1,
 ) -> Response:  # fmt: skip
     """Fill in the blank, a person against the model; the running score stands in the address."""
-    there = Board.of(on, lock)
     if seed < 0:
-        return RedirectResponse(address("/quiz", seed=secrets.randbelow(10**6), on=there.on, lock=there.lock), 303)
+        return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(10**6)), 303)
     return await shown(
         request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
     )
@@ -202,12 +188,12 @@ async def quiz_page(
 
 @router.get("/rules")
 async def rules_page(
-    request: Request, on: Ids = [], lock: Ids = [], attribute: str = "", top: str = "", bottom: str = "",  # noqa: B006
+    request: Request, there: Asked, attribute: str = "", top: str = "", bottom: str = "",
     sign: str = "+", asked: bool = False, rule: Annotated[list[str], Query(max_length=switches.WRITTEN)] = [],  # noqa: B006
     off: Annotated[list[int], Query(max_length=500)] = [], use: Annotated[list[int], Query(max_length=500)] = [],  # noqa: B006
 ) -> Response:  # fmt: skip
     """The rules, which of them are on, and what they change."""
-    there, draft = Board.of(on, lock), {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}
+    draft = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}
 
     def make(wall: Wall) -> dict[str, Any]:
         away, written, trouble = sorted(set(off)), list(rule), ""
@@ -226,9 +212,9 @@ async def rules_page(
 
 
 @router.get("/report")
-async def report_page(request: Request, on: Ids = [], lock: Ids = []) -> Response:  # noqa: B006
+async def report_page(request: Request, there: Asked) -> Response:
     """What is known of the run."""
-    return await shown(request, "report.html", Board.of(on, lock), measuring.page)
+    return await shown(request, "report.html", there, measuring.page)
 
 
 @router.get("/report/numbers")

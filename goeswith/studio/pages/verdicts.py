@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,11 @@ from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
-from goeswith.studio.pages.board import Board, Drawing, address, draw
+from goeswith.studio.pages.board import Board, Drawing, draw
+from goeswith.studio.pages.brief import bar
 from goeswith.studio.pages.obstacles import in_titles
 from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
-from goeswith.studio.service.feedback import keep
 from goeswith.studio.service.source import dataset, outfit_ids
 
 log = logging.getLogger(__name__)
@@ -56,13 +55,16 @@ def judged(wall: Wall, shown: Sequence[Item]) -> tuple[Look | None, str]:
 
 
 def table(
-    wall: Wall, board: Board, *, swap: str = "", saved: str = "", waits: str = "", trouble: str = ""
+    wall: Wall, board: Board, *, slot: str = "", swap: str = "", waits: str = "", trouble: str = ""
 ) -> dict[str, Any]:
-    """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told."""
+    """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told.
+
+    slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
+    """
     unknown = [one for one in board.on if one not in wall.index.shelf.place]
     notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown]
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
-    known = Board.of([one.id for one in shown], board.lock)
+    known = board.having([one.id for one in shown])
     look, silent = judged(wall, shown)
     notes += filter(None, (board.told, silent or trouble))
     why, drawn = None, None
@@ -72,10 +74,10 @@ def table(
     said = _counted(shown) if look is None else f"{_counted(shown)}: {verdict(look)}"
     said = f"{board.told} {said}".strip()
     return {
-        "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "saved": saved,
+        "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "slot": slot,
         "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(wall),
         "waits": item(wall, wall.index.shelf.place[waits]) if waits in wall.index.shelf.place else None,
-        "more": address("/board/more", on=known.on, lock=known.lock, swap=swap),
+        "more": known.at("/board/more", slot=slot, swap=swap), "brief": bar(wall, board.brief, shown),
     }  # fmt: skip
 
 
@@ -153,21 +155,6 @@ def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
     worn = known.get(len(shown), known[0])
     ahead = np.searchsorted(worn, found.pairs) / len(worn) if len(worn) else np.full(found.pairs.shape, np.nan)
     return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), found.weakest_pair)
-
-
-def save(wall: Wall, board: Board, file: Path) -> str:
-    """Keep the outfit with what the model says of it; returns its id.
-
-    Raises:
-        CatalogueError: it is no outfit. DataError: the file cannot be written.
-    """
-    look, info = wall.stylist.judge(board.on), wall.index.info
-    told = {
-        "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
-        "model": info["model"]["title"], "weights": info["model"]["weights"], "dataset": info["dataset"]["name"],
-        "guests": [one for one in board.on if one in wall.guests],
-    }  # fmt: skip
-    return keep(file, board.on, **told)
 
 
 def starts(wall: Wall) -> list[dict[str, Any]]:

@@ -35,6 +35,14 @@ RESULTS = 100
 """That one request may want of looks, swaps or substitutes."""
 FILTER_VALUES = 200
 """In one list of a filter."""
+LOOK_ITEMS = 20
+"""In one saved look."""
+LOOK_TAGS = 20
+"""On one saved look."""
+TAG_LENGTH = 60
+"""Letters of a tag."""
+NOTE_LENGTH = 2000
+"""Letters of a note on a look."""
 PAGE = 200
 """Items on one page of the catalogue."""
 GUESTS = 500

@@ -13,7 +13,7 @@ function say(text) {
 }
 
 async function fetched(address, options = {}) {
-  const answer = await fetch(address, { headers: { Accept: "text/html" }, ...options });
+  const answer = await fetch(address, { headers: { Accept: "text/html", "X-Part": "1" }, ...options });
   return { page: new DOMParser().parseFromString(await answer.text(), "text/html"), url: answer.url };
 }
 
@@ -41,9 +41,17 @@ function replace(id, page, told) {
   const fresh = page.getElementById(id);
   const old = document.getElementById(id);
   if (!fresh || !old) return null;
-  const focused = old.contains(document.activeElement) ? pathTo(document.activeElement) : null;
+  const rail = $("#more[data-load]", fresh);
+  const before = $("#more", old);
+  const within = before?.contains(document.activeElement);
+  const focused = !within && old.contains(document.activeElement) ? pathTo(document.activeElement) : null;
+  if (rail && before) {  // what was offered stays in sight until the new offers are there
+    rail.replaceChildren(...before.childNodes);
+    rail.classList.add("busy");
+  }
   old.replaceWith(fresh);
-  refocus(fresh, focused);
+  if (within && rail) refocus(rail, { kind: "#more" });
+  else refocus(fresh, focused);
   if (fresh.dataset.say && told !== false) announce(fresh.dataset.say);
   wake(fresh);
   return fresh;
@@ -53,20 +61,22 @@ function announce(text) {
   $("#voice").textContent = text;
 }
 
-async function swap(id, address, { options = {}, push = true } = {}) {
+async function swap(id, address, { options = {}, push = true, from = address } = {}) {
   const turn = ++asked;
   const old = document.getElementById(id);
   old?.classList.add("busy");
   old?.setAttribute("aria-busy", "true");
   try {
-    const { page, url } = await fetched(address, options);
+    const { page, url } = await fetched(from, options);
     if (turn !== asked) return;
     if (!page.getElementById(id) || !old) { location.assign(address); return; }
-    if (push) history.pushState({ part: id, depth: (history.state?.depth || 0) + 1 }, "", url);
-    document.title = page.title;
+    if (from !== address) history.replaceState(history.state, "", address);  // another tab is no step to undo
+    else if (push) history.pushState({ part: id, depth: (history.state?.depth || 0) + 1 }, "", url);
+    if (page.title) document.title = page.title;
     if (id === "results" && page.getElementById("chosen")) keepFilters(page);
     const fresh = replace(id, page);
-    if (fresh.dataset.on) carry(JSON.parse(fresh.dataset.on), JSON.parse(fresh.dataset.lock));
+    if (fresh.dataset.on) carry(JSON.parse(fresh.dataset.on), fresh.dataset.carried);
+    if (id === "more") for (const knob of all(".knob.swap")) knob.ariaCurrent = knob.href === new URL(address, location.href).href ? "true" : null;
   } catch {
     old?.classList.remove("busy");
     old?.removeAttribute("aria-busy");
@@ -96,39 +106,37 @@ function keepFilters(page) {
 }
 
 addEventListener("popstate", () => {
-  for (const id of ["board", "results", "quiz", "rules"]) {
+  for (const id of ["board", "results", "looks", "quiz", "rules"]) {
     if (document.getElementById(id)) { swap(id, location.href, { push: false }); return; }
   }
 });
 
 // ---- the board goes along in every address ----
 
-function carry(on, lock) {
+const isCarried = (name) => ["on", "lock", "look"].includes(name) || name.startsWith("want_");
+
+function carry(on, query) {
   for (const link of all("[data-carry]")) {
     if (link.tagName === "FORM") {
-      all('input[name="on"], input[name="lock"]', link).forEach((field) => field.remove());
-      for (const [name, values] of [["on", on], ["lock", lock]]) {
-        for (const value of values) {
-          const field = document.createElement("input");
-          Object.assign(field, { type: "hidden", name, value });
-          link.prepend(field);
-        }
+      all('input[type="hidden"]', link).filter((field) => isCarried(field.name)).forEach((field) => field.remove());
+      for (const [name, value] of new URLSearchParams(query)) {
+        const field = document.createElement("input");
+        Object.assign(field, { type: "hidden", name, value });
+        link.prepend(field);
       }
       continue;
     }
-    link.href = carried(link.href, on, lock);
+    link.href = carried(link.href, query);
   }
   const count = $("#count");
   count.hidden = !on.length;
   count.lastChild.textContent = on.length;
 }
 
-function carried(href, on, lock) {
+function carried(href, query) {
   const address = new URL(href, location.href);
-  address.searchParams.delete("on");
-  address.searchParams.delete("lock");
-  on.forEach((one) => address.searchParams.append("on", one));
-  lock.forEach((one) => address.searchParams.append("lock", one));
+  for (const name of [...address.searchParams.keys()].filter(isCarried)) address.searchParams.delete(name);
+  for (const [name, value] of new URLSearchParams(query)) address.searchParams.append(name, value);
   return address.href;
 }
 
@@ -148,11 +156,10 @@ async function toggle(button) {
   }
   const fresh = $("#tray");
   const on = JSON.parse(fresh.dataset.on);
-  const lock = JSON.parse(fresh.dataset.lock);
   announce(fresh.dataset.say);
   for (const card of all('button[name="toggle"]')) card.setAttribute("aria-pressed", String(on.includes(card.value)));
-  history.replaceState(history.state, "", carried(location.href, on, lock));
-  carry(on, lock);
+  history.replaceState(history.state, "", carried(location.href, fresh.dataset.carried));
+  carry(on, fresh.dataset.carried);
 }
 
 // ---- what is fetched when it is needed ----
@@ -210,7 +217,8 @@ async function enter() {
 document.addEventListener("click", (event) => {
   const plain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button);
   const link = event.target.closest("a[data-swap]");
-  if (link && plain) { event.preventDefault(); swap(link.dataset.swap, link.href); return; }
+  if (link && plain) { event.preventDefault(); swap(link.dataset.swap, link.href, { from: link.dataset.from }); return; }
+  for (const pop of all("details.pop[open]")) if (!pop.contains(event.target)) pop.open = false;
   const button = event.target.closest("button");
   if (!button) return;
   if (button.matches("[data-theme-switch]")) switchTheme();
@@ -233,18 +241,20 @@ document.addEventListener("submit", (event) => {
 let typing;
 document.addEventListener("input", (event) => {
   const form = event.target.form;
-  if (form?.id !== "finder" || !["search", "number"].includes(event.target.type)) return;
+  if (!(form?.id === "finder" || form?.matches("[data-auto]")) || !["search", "number"].includes(event.target.type)) return;
   clearTimeout(typing);
-  typing = setTimeout(() => form.requestSubmit(), 250);
+  typing = setTimeout(() => form.isConnected && form.requestSubmit(), form.id === "finder" ? 250 : 500);
 });
 document.addEventListener("change", (event) => {
   const form = event.target.form;
-  if (form?.id === "finder" && !["search", "number"].includes(event.target.type)) form.requestSubmit();
+  if ((form?.id === "finder" || form?.matches("[data-auto]")) && !["search", "number"].includes(event.target.type)) form.requestSubmit();
   if (event.target.matches(".switch")) form.requestSubmit();
 });
 
 document.addEventListener("keydown", (event) => {
-  const typed = event.target.closest("input, select, textarea");
+  const typed = event.target.closest("input:not([type=checkbox]), select, textarea");
+  const pop = event.target.closest("details.pop[open]");
+  if (event.key === "Escape" && pop) { pop.open = false; $("summary", pop).focus(); return; }
   if (event.key === "/" && !typed && $("#q")) { event.preventDefault(); $("#q").focus(); return; }
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typed) {
     const undo = $("[data-undo]");

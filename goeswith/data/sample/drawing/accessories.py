@@ -224,8 +224,8 @@ def necklace(desk: Desk) -> None:
     radius = v(1.9, 3.2)
     stops = np.arange(radius, walked[-1], 2.05 * radius)
     centres = np.stack([np.interp(stops, walked, line[:, 0]), np.interp(stops, walked, line[:, 1])], axis=1)
-    places = [(float(x), float(y)) for x, y in centres]
+    beads = [(float(x), float(y)) for x, y in centres]
     desk.canvas.strokes([line], desk.cloth.ink, 0.5, 0.9)
-    desk.canvas.discs(places, radius, desk.cloth.edge)
-    desk.canvas.discs([(x - 0.08 * radius, y - 0.1 * radius) for x, y in places], radius * 0.86, desk.cloth.base)
-    desk.canvas.discs([(x - 0.3 * radius, y - 0.35 * radius) for x, y in places], radius * 0.3, PALE, 0.75)
+    desk.canvas.discs(beads, radius, desk.cloth.edge)
+    desk.canvas.discs([(x - 0.08 * radius, y - 0.1 * radius) for x, y in beads], radius * 0.86, desk.cloth.base)
+    desk.canvas.discs([(x - 0.3 * radius, y - 0.35 * radius) for x, y in beads], radius * 0.3, PALE, 0.75)

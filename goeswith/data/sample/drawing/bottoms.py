@@ -144,7 +144,7 @@ def pleated_skirt(desk: Desk) -> None:
     waist, length, hem = v(14, 16), v(66, 90), v(26, 34)
     folds = int(v(7, 11))
     xs = np.linspace(-1, 1, 2 * folds + 1)
-    zigzag = [(50 + x * hem, length - 2.6 * x * x + (0.9 if place % 2 else -0.5)) for place, x in enumerate(xs)]
+    zigzag = [(50 + x * hem, length - 2.6 * x * x + (0.9 if fold % 2 else -0.5)) for fold, x in enumerate(xs)]
     left: list[Point] = [(50 - waist, 14), (50 - waist - (hem - waist) * 0.42, 36, 1)]
     outline: list[Point] = [*left, *zigzag, *flipped(left)[::-1]]
     mask = desk.canvas.piece(outline, desk.cloth)

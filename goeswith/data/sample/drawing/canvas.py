@@ -107,7 +107,7 @@ class Canvas:
         gain, lift, shadow = self._light(mask, cloth, puff, dim)
         area = self.colour[window]
         area *= 1 - shadow * self.cover[window][..., None]
-        u, v = self._places(window, turn)
+        u, v = self._coordinates(window, turn)
         painted = cloth.paint(u, v, window) * gain
         painted += lift
         painted -= area
@@ -145,10 +145,10 @@ class Canvas:
         self._ink(layer, window, ink, strength, clip)
 
     def discs(
-        self, places: Sequence[tuple[float, float]], radius: float, ink: np.ndarray, strength: float = 1.0
+        self, centres: Sequence[tuple[float, float]], radius: float, ink: np.ndarray, strength: float = 1.0
     ) -> None:
         """Draw small round things: buttons, eyelets, rivets."""
-        path = np.array(places, dtype=float)
+        path = np.array(centres, dtype=float)
         window = self._window(path, margin=radius + 1)
         rows, columns = window
         layer = Image.new("L", (FINE * (columns.stop - columns.start), FINE * (rows.stop - rows.start)))
@@ -186,7 +186,7 @@ class Canvas:
         ImageDraw.Draw(layer).polygon(at, fill=255)
         return np.asarray(layer.reduce(FINE), dtype=np.float32) / 255
 
-    def _places(self, window: Window, turn: float) -> tuple[np.ndarray, np.ndarray]:
+    def _coordinates(self, window: Window, turn: float) -> tuple[np.ndarray, np.ndarray]:
         rows, columns = window
         scale = np.float32(100 / self.side)
         y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] * scale

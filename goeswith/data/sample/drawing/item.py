@@ -126,7 +126,7 @@ def ribs(left: tuple[float, float], right: tuple[float, float], down: tuple[floa
     """Short rib lines across a band from `left` to `right`, each going `down`."""
     share = np.linspace(0.03, 0.97, count)[:, None]
     start = np.array(left) + share * (np.array(right) - np.array(left))
-    return [np.stack([place, place + np.array(down)]) for place in start]
+    return [np.stack([point, point + np.array(down)]) for point in start]
 
 
 def band(desk: Desk, half_width: float, top: float, bottom: float, sag: float = 1.4) -> None:

@@ -1,0 +1,53 @@
+"""Kills, damaged inputs, odd requests and a soak, counted; writes docs/reliability.md.
+
+make trust                      # ten minutes
+TRUST_SECONDS=3600 make trust
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests" / "helpers"), str(ROOT / "tests" / "studio")]
+
+from trust import kills, mutations, page, service, world  # noqa: E402
+
+PARTS = ("kills", "mutations", "http", "soak")
+SHARES = {"kills": 0.4, "mutations": 0.36, "http": 0.17, "soak": 0.07}
+"""Of the time, for each part."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("TRUST_SECONDS", "600")))
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    parser.add_argument("--only", choices=PARTS, action="append", help="run these parts and write no page")
+    given = parser.parse_args()
+    parts = given.only or PARTS
+    print(f"seed {given.seed}, {given.seconds:.0f} seconds", flush=True)
+    whole = sum(SHARES[part] for part in parts)
+    began = time.monotonic()
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="goeswith-trust-") as folder:
+        made = world.make(Path(folder) / "world")
+        print(f"the world is made in {time.monotonic() - began:.0f} s", flush=True)
+        began = time.monotonic()
+        for part in parts:
+            share = given.seconds * SHARES[part] / whole
+            run = {"kills": kills.run, "mutations": mutations.run, "http": service.ask, "soak": service.soak}[part]
+            found[part] = run(made, share, given.seed)
+            print(page.summary(part, found[part]), flush=True)
+    seconds = time.monotonic() - began
+    if not given.only:
+        (ROOT / "docs" / "reliability.md").write_text(page.text(found, given.seed, seconds), encoding="utf-8")
+    sys.exit(1 if any(page.faults(part, held) for part, held in found.items()) else 0)
+
+
+if __name__ == "__main__":  # processes of a bench import this file
+    main()

@@ -1,0 +1,239 @@
+"""Baskets: outfits from what shops have: orders, wish lists, and the "worn with" lists of product pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from goeswith.data.cells import ids
+from goeswith.data.columns import missing_columns
+from goeswith.data.readers.headers import key
+from goeswith.errors import DataError
+from goeswith.sheets import Sheet, read_sheet
+
+BASKET = (
+    "outfit_id set_id look_id order_id order order_number order_name basket_id basket cart_id transaction_id "
+    "wishlist_id wish_list_id list_id customer_id user_id name id"
+)
+ITEM = (
+    "item_id sku lineitem_sku line_item_sku product_sku variant_sku item variant_id product_id product handle "
+    "article id"
+)
+WORN_WITH = "worn_with goes_with wear_with complete_the_look item_ids items skus related_products cross_sells related"
+"""Headers as `goeswith.data.readers.headers.key` writes them, the first that is there counts."""
+SEPARATORS = r"[;,|\s]+"
+LARGEST = 30
+"""Distinct items of a basket; more are a reseller's, and the pairs of one grow with their square."""
+CONFIDENCE = 1.0
+"""Times that a pair counts as bought together by chance alone, see `excess`: rare pairs weigh little."""
+BESIDE = ("orders", "wishes", "sets")
+"""Tables of a folder, as CSV, that outfits are taken from."""
+GO_ON = "or continue without with --option skip_bad=yes"
+REPEATED = ("accessory",)
+"""Groups of which an outfit may have several pieces."""
+EMPTY: dict[str, Any] = {"outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String}
+
+
+@dataclass
+class Made:
+    """outfits: outfit_id, item_ids, source. skipped: reason → count. notes: sentences."""
+
+    outfits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EMPTY))
+    skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def gather(
+    paths: Mapping[str, Path | None], source: Path, items: pl.DataFrame, item_of: Mapping[str, str], skip_bad: bool
+) -> Made:
+    """Outfits from all tables there are.
+
+    Args:
+        places: name of `BESIDE` → a table, or None for the one of that name in the folder `source`, if any.
+        items: item_id, group, and product_id if known. item_of: id of a variant → item id.
+        skip_bad: go on where no outfit follows from a table.
+
+    Raises:
+        DataError: a table is missing or of another form, or no outfit follows from it.
+    """
+    ids_known = ids_of(items, item_of)
+    groups = dict(items.select("item_id", "group").iter_rows())
+    made = Made()
+    for name in BESIDE:
+        path = paths[name] or (source / f"{name}.csv" if source.is_dir() else None)
+        if path is None or (paths[name] is None and not path.is_file()):
+            continue
+        more = read_sets(path, ids_known) if name == "sets" else read_baskets(path, ids_known, groups, name)
+        if more.outfits.is_empty() and not skip_bad:
+            why = "; ".join(f"{count:,} {what}" for what, count in more.skipped.items() if count)
+            raise DataError(f"{path}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}")
+        made = Made(pl.concat([made.outfits, more.outfits]), made.skipped | more.skipped, made.notes + more.notes)
+    return made
+
+
+def ids_of(items: pl.DataFrame, item_of: Mapping[str, str]) -> dict[str, str]:
+    """What lists may call an item → item id: its own, a variant's, or its product's where that has no other item."""
+    products: dict[str, str] = {}
+    if "product_id" in items.columns:
+        alone = items.filter(~pl.col("product_id").is_duplicated() & pl.col("product_id").is_not_null())
+        products = dict(alone.select(pl.col("product_id").cast(pl.String), "item_id").iter_rows())
+    return products | dict(item_of) | {item_id: item_id for item_id in items["item_id"]}
+
+
+def read_baskets(path: Path, item_of: Mapping[str, str], group_of: Mapping[str, str], source: str) -> Made:
+    """Outfits from orders or wish lists: of each, the pieces that are bought together more often than by chance.
+
+    Args:
+        path: a row a line: the basket's id and the item's (or the variant's, see `item_of`).
+        item_of: id that lines may name → item id. group_of: item id → group. source: of the outfits, such as "orders".
+
+    Raises:
+        DataError: the file is no such table.
+    """
+    sheet = read_sheet(path, quiet=True)
+    lines = _lines(path, sheet)
+    matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
+    matched = matched.drop_nulls().unique(maintain_order=True)
+    sizes = pl.len().over("basket")
+    fit = matched.filter(sizes <= LARGEST)
+    made = outfits_of(fit, group_of, source)
+    unknown = lines["item_id"].is_in([*item_of])
+    made.skipped = {
+        f"{path.name}: lines whose item the catalogue does not have": int((~unknown).sum()),
+        f"{path.name}: baskets of more than {LARGEST} items": matched["basket"].n_unique() - fit["basket"].n_unique(),
+    } | made.skipped
+    made.notes = [*sheet.notes, *made.notes]
+    return made
+
+
+def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) -> Made:
+    """At most one outfit a basket: its best pair, and whatever more goes with all that is in it.
+
+    Args:
+        lines: basket, item_id; each once. group_of: item id → group; of "other" nothing is taken.
+    """
+    pairs = excess(lines, group_of)
+    good = pairs.filter(pl.col("excess") > 0)
+    together = _pairs(lines).join(good.select("one", "other", "excess"), on=["one", "other"])
+    rows: list[tuple[str, list[str], float]] = []
+    for (basket,), part in together.group_by("basket", maintain_order=True):
+        worn, mean = _grow(
+            {(first, second): value for first, second, value in part.select("one", "other", "excess").iter_rows()},
+            group_of,
+        )
+        rows.append((f"{source}-{basket}", worn, mean))
+    outfits = pl.DataFrame(
+        rows, schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String), "excess": pl.Float64}, orient="row"
+    )
+    outfits = outfits.sort("excess", descending=True, maintain_order=True).with_columns(source=pl.lit(source))
+    baskets = lines["basket"].n_unique()
+    notes = [
+        f"{source}: {len(outfits):,} outfits from {baskets:,} baskets; {len(good):,} of {len(pairs):,} pairs are "
+        "bought together more often than by chance"
+    ]
+    return Made(outfits.select(*EMPTY), {f"{source}: baskets without such a pair": baskets - len(outfits)}, notes)
+
+
+def excess(lines: pl.DataFrame, group_of: Mapping[str, str]) -> pl.DataFrame:
+    """Pairs of items that can be worn together (one, other, together, expected) and by how far they exceed chance.
+
+    Excess is ln((together + 1) / (expected + 1)): 0 where two items stand together as often as their popularity alone
+    has it, and near 0 for what was bought together once. The 1 is `CONFIDENCE`.
+    """
+    counts = lines.group_by("item_id").len("count")
+    together = _pairs(lines).group_by("one", "other", maintain_order=True).len("together")
+    for name in ("one", "other"):
+        together = together.join(counts.rename({"item_id": name, "count": f"n_{name}"}), on=name, maintain_order="left")
+        kinds = pl.col(name).replace_strict(group_of, default="other", return_dtype=pl.String)
+        together = together.with_columns(kinds.alias(f"group_{name}"))
+    same = (pl.col("group_one") == pl.col("group_other")) & ~pl.col("group_one").is_in(REPEATED)
+    worn = (pl.col("group_one") != "other") & (pl.col("group_other") != "other")
+    expected = pl.col("n_one") * pl.col("n_other") / lines["basket"].n_unique()
+    ratio = (pl.col("together") + CONFIDENCE) / (pl.col("expected") + CONFIDENCE)
+    pairs = together.filter(worn & ~same).with_columns(expected=expected).with_columns(excess=ratio.log())
+    return pairs.select("one", "other", "together", "expected", "excess")
+
+
+def _pairs(lines: pl.DataFrame) -> pl.DataFrame:
+    both = lines.rename({"item_id": "one"}).join(lines.rename({"item_id": "other"}), on="basket", maintain_order="left")
+    return both.filter(pl.col("one") < pl.col("other"))
+
+
+def _grow(weights: dict[tuple[str, str], float], group_of: Mapping[str, str]) -> tuple[list[str], float]:
+    """The best pair of a basket, and item after item that exceeds chance with each that is in; the mean excess."""
+
+    def weight(one: str, other: str) -> float:
+        return weights.get((min(one, other), max(one, other)), 0.0)
+
+    best: tuple[str, str] = min(weights, key=lambda pair: (-weights[pair], pair))
+    worn = list(best)
+    rest = sorted({item for pair in weights for item in pair} - set(worn))
+    while True:
+        fitting = {item: [weight(item, other) for other in worn] for item in rest if item not in worn}
+        mean = {item: sum(values) / len(values) for item, values in fitting.items() if min(values) > 0}
+        if not mean:
+            break
+        worn.append(max(mean, key=lambda item: (mean[item], item)))
+    excesses = [weight(one, other) for index, one in enumerate(worn) for other in worn[:index]]
+    return worn, sum(excesses) / len(excesses)
+
+
+def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
+    """Outfits from lists that somebody wrote: an item and what is worn with it, or a set's id and its items.
+
+    Args:
+        path: ``sku,worn_with`` (ids between ``;``, commas or blanks), or ``set_id`` and ``sku`` (a row an item).
+        item_of: id that lists may name → item id; ids it does not have are dropped and counted.
+
+    Raises:
+        DataError: the file is no such table.
+    """
+    sheet = read_sheet(path, quiet=True)
+    headers = {key(column): column for column in reversed(sheet.table.columns)}
+    listed = _header(headers, WORN_WITH)
+    if listed is None:
+        lines = _lines(path, sheet)
+    else:
+        first = _header({name: column for name, column in headers.items() if column != listed}, f"{ITEM} {BASKET}")
+        if first is None:
+            raise DataError(missing_columns(path, ["item_id"], sheet.table.columns, "rename {theirs} to {column}"))
+        table = sheet.table.select(basket=ids(sheet.table[first]), more=pl.col(listed).cast(pl.String))
+        together = pl.concat_str(pl.col("basket"), pl.lit(";"), pl.col("more")).str.replace_all(SEPARATORS, ";")
+        if first in {headers.get(name) for name in BASKET.split()} - {headers.get(name) for name in ITEM.split()}:
+            together = pl.col("more").str.replace_all(SEPARATORS, ";")
+        lines = table.drop_nulls().select("basket", item_id=together.str.split(";")).explode("item_id")
+        lines = lines.filter(pl.col("item_id") != "")
+    matched = lines.with_columns(pl.col("item_id").replace_strict(item_of, default=None, return_dtype=pl.String))
+    matched = matched.drop_nulls().unique(maintain_order=True)
+    sets = matched.group_by("basket", maintain_order=True).agg(item_ids="item_id")
+    whole = sets.filter(pl.col("item_ids").list.len() >= 2)
+    whole = whole.filter(pl.col("item_ids").list.sort().list.join("\x1f").is_first_distinct())
+    outfits = whole.select(
+        pl.concat_str(pl.lit("sets-"), "basket").alias("outfit_id"), "item_ids", source=pl.lit("sets")
+    )
+    unknown = int((~lines["item_id"].is_in([*item_of])).sum())
+    skipped = {
+        f"{path.name}: items that the catalogue does not have": unknown,
+        f"{path.name}: sets with fewer than two known items, and repeats": lines["basket"].n_unique() - len(whole),
+    }
+    return Made(outfits, skipped, [*sheet.notes, f"sets: {len(outfits):,} outfits"])
+
+
+def _lines(path: Path, sheet: Sheet) -> pl.DataFrame:
+    """basket, item_id of a table with a row a line."""
+    headers = {key(column): column for column in reversed(sheet.table.columns)}
+    item = _header(headers, ITEM)
+    basket = _header({name: column for name, column in headers.items() if column != item}, BASKET)
+    missing = [ours for ours, theirs in (("order_id", basket), ("sku", item)) if theirs is None]
+    if basket is None or item is None:
+        raise DataError(missing_columns(path, missing, sheet.table.columns, "rename {theirs} to {column}"))
+    read = {name: ids(sheet.table[column]).alias(name) for name, column in (("basket", basket), ("item_id", item))}
+    return pl.DataFrame(list(read.values())).drop_nulls()
+
+
+def _header(headers: Mapping[str, str], names: str) -> str | None:
+    return next((headers[name] for name in names.split() if name in headers), None)

@@ -1,0 +1,204 @@
+"""Export: what the shop systems write out, in each of their layouts, as items, outfits and addresses of pictures."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import polars as pl
+
+from goeswith.data.baskets import BESIDE, GO_ON, gather
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.dataset import Imported
+from goeswith.data.garments import fold, group_of
+from goeswith.data.readers import FEEDS
+from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, read_feed
+from goeswith.data.readers.headers import OR, keys
+from goeswith.data.readers.photos import Photos
+from goeswith.data.understood import Understood
+from goeswith.data.variants import merge
+from goeswith.errors import DataError
+
+ADDRESS = ("http://", "https://")
+
+
+def recognise(source: Path) -> str:
+    """The layout of an export, by the header of its product file; "table" where it is none of `FEEDS`.
+
+    Raises:
+        DataError: there is no such file or folder, or it cannot be read.
+    """
+    if not source.exists():
+        raise DataError(f"there is no {source} to import; correct the path, or name a layout before it")
+    for path in _files(source):
+        try:
+            name = _layout_of(path, keys(read_feed(path).table.columns))
+        except DataError:
+            if source.is_dir():  # it may be no product file
+                continue
+            raise
+        if name is not None:
+            return name
+    return "table"
+
+
+def _layout_of(path: Path, headers: set[str]) -> str | None:
+    if path.suffix.lower() in JSON:
+        return "schema-org"
+    return next((name for name in FEEDS if _module(name).matches(headers)), None)
+
+
+def _module(layout: str) -> Any:
+    return import_module(f"goeswith.data.readers.{FEEDS[layout]}")
+
+
+def _files(source: Path) -> list[Path]:
+    """The files that products may stand in: of a folder, all but the tables that have a use of their own."""
+    if not source.is_dir():
+        return [source]
+    own = {*BESIDE, "outfits"}
+    files = (path for path in sorted(source.iterdir()) if path.name.lower().endswith(FEED_ENDINGS))
+    return [path for path in files if path.name.partition(".")[0].lower() not in own]
+
+
+def read(
+    source: Path,
+    *,
+    layout: str,
+    orders: Path | None = None,
+    wishes: Path | None = None,
+    sets: Path | None = None,
+    images: Path | None = None,
+    columns: dict[str, str] | None = None,
+    groups: dict[str, str] | None = None,
+    currency: str | None = None,
+    site: str | None = None,
+    skip_bad: bool = False,
+    allow_private: bool = False,
+    licence: str = "the owner's",
+) -> Imported:
+    """Read an export of a shop system: variants become items, orders and sets outfits.
+
+    Args:
+        source: the product file; or a folder with it (or its parts), and orders.csv, wishes.csv and sets.csv if any.
+        layout: one of `FEEDS`.
+        orders, wishes, sets: other places of these, see `goeswith.data.baskets`.
+        images: folder of pictures that are called as their addresses end; what is there is not downloaded.
+        columns: our field → header of the export, where it is not the published one; see `goeswith.data.variants`.
+        groups: category → group where its words do not tell it, or tell another.
+        currency: of prices beside which none stands. site: address of the shop, for links to its products.
+        skip_bad: go on where not one picture, price or outfit can be read.
+        allow_private: whether pictures may be downloaded from private networks.
+        licence: what to note in the data set.
+
+    Raises:
+        DataError: a file is missing or not as the layout has it, or all of something came to nothing.
+        ConfigError: a column that is mapped is not there.
+    """
+    table, notes, where = _products(source, layout)
+    read = _module(layout).variants(table, columns or {}, where, site=site)
+    if read.table.is_empty():
+        left = ", ".join(f"{count} {why}" for why, count in read.skipped.items() if count)
+        raise DataError(f"{where} has no product to import ({left or 'no row has one'}); export it again")
+    merged = merge(read.table, currency=currency)
+    chosen = {fold(category): group for category, group in (groups or {}).items()}
+    items, more = _grouped(merged.items, chosen, where, skip_bad)
+    if "price" not in items.columns and not skip_bad:
+        raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
+    paths = {"orders": orders, "wishes": wishes, "sets": sets}
+    outfits = gather(paths, source, items, merged.item_of, skip_bad)
+    if outfits.outfits.is_empty():
+        outfits.notes.append("no orders, wish lists or sets: a catalogue without outfits")
+    pictures, addresses, lost = _pictures(items, images)
+    if shared := _shared(items):
+        more.append(f"{shared:,} items have the picture of another colour, because theirs has none of its own")
+    used = {header for theirs in read.taken.values() for header in theirs.split(OR)}
+    unused = [name for name in table.columns if name not in used]
+    return Imported(
+        items=items.drop("image", "further_images", strict=False),
+        outfits=outfits.outfits,
+        source=str(source),
+        licence=licence,
+        images=pictures,
+        addresses=addresses,
+        allow_private=allow_private,
+        skipped=read.skipped | outfits.skipped | lost,
+        notes=[*notes, *read.notes, *merged.notes, *more, *outfits.notes],
+        columns=columns or {},
+        groups=chosen,
+        options={name: text for name, text in (("currency", currency), ("site", site)) if text is not None},
+        understood=Understood(layout, _shown(read.taken), unused, len(table), items),
+    )
+
+
+def _shown(taken: dict[str, str]) -> dict[str, str]:
+    """Fields of items and the columns that they were taken from, without those that only help to read others."""
+    return {ours: theirs for ours, theirs in taken.items() if not ours.startswith(("option", "attribute"))}
+
+
+def _products(source: Path, layout: str) -> tuple[pl.DataFrame, list[str], Path]:
+    """The rows of all product files of that layout, what was unusual about them, and the first of the files."""
+    sheets = {path: read_feed(path) for path in _files(source)}
+    fitting = [path for path, sheet in sheets.items() if _layout_of(path, keys(sheet.table.columns)) == layout]
+    if not fitting and len(sheets) == 1:
+        fitting = [*sheets]  # whose columns may be mapped
+    if not fitting:
+        have = ", ".join(path.name for path in sheets) or "no table"
+        raise DataError(f"{source} has no product file of layout {layout!r} (it has {have}); name the file itself")
+    notes = [note for path in fitting for note in sheets[path].notes]
+    tables = [sheets[path].table.cast(pl.String) for path in fitting]
+    return pl.concat(tables, how="diagonal"), notes, fitting[0]
+
+
+def _grouped(
+    items: pl.DataFrame, chosen: dict[str, str], where: Path, skip_bad: bool
+) -> tuple[pl.DataFrame, list[str]]:
+    """With groups: the one chosen for the category, else that of its head noun."""
+    names = items["category"].unique(maintain_order=True)
+    picked = {name: chosen.get(fold(name)) for name in names}
+    mapped = items["category"].replace_strict(picked, default=None, return_dtype=pl.String)
+    items = items.with_columns(group=mapped.fill_null(items.select(group_of(pl.col("category"))).to_series()))
+    if (items["group"] == GROUPS[-1]).all() and not skip_bad:
+        raise DataError(
+            f"{where}: not one of its {len(names)} categories names a garment, the first is {names[0]!r}; say their "
+            f"groups with --groups FILE (lines like {names[0]}=dress), {GO_ON}"
+        )
+    unused = sorted(chosen.keys() - set(map(fold, names)))
+    return items, [
+        f"--groups has {len(unused)} categories that no item has, the first is {unused[0]!r}"
+    ] if unused else []
+
+
+def _shared(items: pl.DataFrame) -> int:
+    """How many items have the picture of an earlier colour of their product."""
+    if "image" not in items.columns:
+        return 0
+    again = ~pl.struct("product_id", "image").is_first_distinct() & pl.col("image").is_not_null()
+    return int(items.select(again.sum()).item())
+
+
+def _pictures(items: pl.DataFrame, images: Path | None) -> tuple[dict[str, Path], dict[str, str], dict[str, int]]:
+    """Item id → picture file, item id → address of a picture that is to be downloaded, and what was left out."""
+    if images is not None and not images.is_dir():
+        raise DataError(f"there is no folder {images} of pictures; correct the option images or leave it out")
+    if "image" not in items.columns:
+        return {}, {}, {}
+    named = dict(items.select("item_id", "image").drop_nulls().iter_rows())
+    named = {item_id: f"https:{name}" if name.startswith("//") else name for item_id, name in named.items()}
+    photos = Photos(images)
+    names = {item_id: _file_name(name) for item_id, name in named.items()}
+    files = photos.named(names.values())
+    pictures = {item_id: files[name] for item_id, name in names.items() if name in files}
+    addresses = {
+        item_id: name for item_id, name in named.items() if item_id not in pictures and name.lower().startswith(ADDRESS)
+    }
+    lost = len(named) - len(pictures) - len(addresses)
+    return pictures, addresses, photos.left_out | {"pictures that are named but not there": lost}
+
+
+def _file_name(name: str) -> str:
+    """What a picture is called: of an address its last part."""
+    return unquote(re.split("[?#]", name)[0].rpartition("/")[2]) if name.lower().startswith(ADDRESS) else name

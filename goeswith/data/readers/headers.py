@@ -1,0 +1,89 @@
+"""Headers: the columns of an export under our names, in whichever of its published spellings they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from goeswith.data.cells import words
+from goeswith.data.columns import nearest_header
+from goeswith.data.garments import fold
+from goeswith.errors import ConfigError, DataError
+
+OR = " or "
+"""Between the headers that one of our columns was taken from."""
+Spellings = Mapping[str, str]
+"""Our name → spellings of theirs as `key` writes them, blanks between them; the first that says something counts."""
+
+
+class Columns(NamedTuple):
+    """A table of text under our names, and which of ours was taken from which of theirs."""
+
+    table: pl.DataFrame
+    taken: dict[str, str]
+
+
+def key(header: str) -> str:
+    """A header in one spelling: ``Body (HTML)`` is body_html, ``g:image_link`` and ``image link`` are image_link."""
+    return re.sub(r"[^a-z0-9]+", "_", fold(header).strip().removeprefix("g:")).strip("_")
+
+
+def keys(columns: Sequence[str]) -> set[str]:
+    """All headers of a table, see `key`."""
+    return {key(column) for column in columns}
+
+
+def under_our_names(table: pl.DataFrame, spellings: Spellings, chosen: Mapping[str, str], where: Path) -> Columns:
+    """Take the columns that are known; of ours that have none, a column of null.
+
+    Args:
+        chosen: our name → a header, which counts before the spellings.
+
+    Raises:
+        ConfigError: a chosen header is not there, or chosen for a field that we do not have.
+    """
+    if unknown := [ours for ours in chosen if ours not in spellings]:
+        near = nearest_header(unknown[0], list(spellings))
+        hint = f"did you mean {near!r}?" if near else f"its fields are: {', '.join(spellings)}"
+        raise ConfigError(f"there is no field {unknown[0]!r} to take {chosen[unknown[0]]!r} as; {hint}")
+    absent = [theirs for theirs in chosen.values() if theirs not in table.columns]
+    if absent:
+        nearest = {theirs: nearest_header(theirs, table.columns) for theirs in absent}
+        hints = "".join(f"; did you mean {name!r} instead of {theirs!r}?" for theirs, name in nearest.items() if name)
+        raise ConfigError(f"{where} has no column {' and '.join(map(repr, absent))} that is mapped{hints}")
+    column_of = {key(column): column for column in reversed(table.columns)}
+    taken: dict[str, str] = {}
+    series = []
+    for ours, theirs in spellings.items():
+        headers = (
+            [chosen[ours]] if ours in chosen else [column_of[name] for name in theirs.split() if name in column_of]
+        )
+        values = pl.Series(ours, [None] * len(table), dtype=pl.String)
+        for header in headers:
+            values = values.fill_null(words(table[header]))
+        if headers:
+            taken[ours] = OR.join(headers)
+        series.append(values)
+    return Columns(pl.DataFrame(series), taken)
+
+
+def expect_columns(taken: Mapping[str, str], needed: Mapping[str, str], layout: str, where: Path) -> None:
+    """Make sure that an export has the columns without which it cannot be read.
+
+    Args:
+        needed: our name → theirs, as the publisher writes it.
+
+    Raises:
+        DataError: one is missing; all that are missing are named at once.
+    """
+    missing = [theirs for ours, theirs in needed.items() if ours not in taken]
+    if missing:
+        have = ", ".join(taken.values()) or "none of its columns"
+        raise DataError(
+            f"{where} is not as layout {layout!r} has it: it lacks {', '.join(missing)} (it has {have}); "
+            "export it again, name another layout, or map your own columns with --column OURS=YOURS"
+        )

@@ -1,0 +1,72 @@
+"""Understood: how an import understood a source: columns, rows, what is missing, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from goeswith.tables import plain
+
+WANTED = (
+    "title",
+    "image",
+    "price",
+    "colour",
+    "material",
+    "pattern",
+    "brand",
+    "season",
+    "gender",
+    "stock",
+    "link",
+    "currency",
+)
+"""Columns of items that searches, models and pages make use of."""
+SHOWN = 24
+"""Columns and categories that are listed by name."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What was made of a source.
+
+    layout: by which it was read. taken: our column → theirs, or how it was derived. unused: theirs that were not taken.
+    rows: of the source. items: the table that they became.
+    """
+
+    layout: str
+    taken: Mapping[str, str]
+    unused: Sequence[str]
+    rows: int
+    items: pl.DataFrame
+
+    @property
+    def lines(self) -> list[str]:
+        """The tables, line by line."""
+        taken = [[theirs, ours] for ours, theirs in self.taken.items()]
+        lines = [f"read as layout {self.layout!r}:", *plain(["column", "field"], taken).splitlines()] if taken else []
+        if self.unused:
+            more = f" and {len(self.unused) - SHOWN} more" if len(self.unused) > SHOWN else ""
+            lines.append(f"not used: {', '.join(self.unused[:SHOWN])}{more}")
+        products = self.items["product_id"].n_unique() if "product_id" in self.items.columns else len(self.items)
+        lines.append(f"{self.rows:,} rows → {len(self.items):,} items of {products:,} products")
+        missing = ", ".join(f"{name} {count:,}" for name, count in self.missing.items())
+        lines.append(f"missing of {len(self.items):,} items: {missing or 'nothing'}")
+        groups = self.items["group"].value_counts().sort("count", "group", descending=[True, False])
+        lines.append(f"groups: {', '.join(f'{name} {count:,}' for name, count in groups.iter_rows())}")
+        return lines
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Column → items for which it says nothing, where there are any."""
+        counts = {name: self._without(name) for name in WANTED}
+        return {name: count for name, count in counts.items() if count}
+
+    def _without(self, name: str) -> int:
+        if name not in self.items.columns:
+            return len(self.items)
+        column = self.items[name]
+        empty = column.is_null() | (column.cast(pl.String) == "")
+        return int(empty.fill_null(True).sum())

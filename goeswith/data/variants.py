@@ -1,0 +1,162 @@
+"""Variants: the rows of an export, one a variant that can be bought, merged into items, one a product and colour."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from goeswith.data.cells import is_odd, numbers
+from goeswith.data.garments import fold
+from goeswith.data.product_words import Category, category_of, currency_of, plain_text
+
+TEXTS = (
+    "title", "description", "brand", "colour", "material", "pattern", "season", "gender", "age_group", "link",
+    "image", "further_images", "gtin",
+)  # fmt: skip
+"""Columns that are taken over from the first variant that has them: of the colour, else of the product."""
+OWN = ("colour", "gtin")
+"""Of these, those that another colour cannot lend."""
+FIELDS = (
+    "product_id", "variant_id", *TEXTS, "category", "taxonomy", "size", "price", "sale_price", "sale_starts",
+    "sale_ends", "regular_price", "currency", "quantity",
+)  # fmt: skip
+"""Text columns of a table of variants; `available` and `by_colour` are Boolean."""
+JOINED = "; "
+
+
+@dataclass
+class Variants:
+    """What a layout's module makes of an export.
+
+    table: `FIELDS` as text, null where nothing is said; `available`, Boolean; `by_colour`, Boolean: whether the product
+    comes in several colours, so that its items are told apart by colour.
+    taken: field → column of the export, or words for how it was derived.
+    """
+
+    table: pl.DataFrame
+    taken: dict[str, str]
+    skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """items: one row each, in the order of their first variants. item_of: id of a variant → item id."""
+
+    items: pl.DataFrame
+    item_of: dict[str, str]
+    notes: list[str]
+
+
+def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None = None) -> Merged:
+    """Merge variants into items: text down from the product, price the lowest, stock the sum, sizes in a list.
+
+    An item is called after its product, and after its colour too where the product is made in colours
+    (``linen-dress:navy``), so that it keeps its id when another colour or size comes or goes.
+
+    Args:
+        table: see `Variants`. currency: of prices beside which none stands. today: ISO date by which sales are judged.
+    """
+    today = today or datetime.date.today().isoformat()
+    table, notes = _priced(table, currency, today)
+    table = _sold(table)
+    slug = table["colour"].map_elements(_slug, return_dtype=pl.String)
+    called = pl.when(pl.col("by_colour") & (slug != "")).then(pl.concat_str("product_id", pl.lit(":"), slug))
+    table = table.with_columns(item_id=pl.coalesce(called, "product_id"), description=plain_text(table["description"]))
+    table = table.with_columns(title=plain_text(table["title"]))
+    shared = [name for name in ("category", "taxonomy", *TEXTS) if name not in OWN]
+    table = table.with_columns(
+        pl.coalesce(_first(name).over("item_id"), _first(name).over("product_id")).alias(name) for name in shared
+    )
+    cheapest = pl.col("now") == pl.col("now").min()
+    items = table.group_by("item_id", maintain_order=True).agg(
+        *(_first(name) for name in ("product_id", "category", "taxonomy", *TEXTS)),
+        _listed("size").alias("sizes"),
+        _listed("variant_id").alias("skus"),
+        price=pl.col("now").min(),
+        regular_price=pl.col("before").filter(cheapest.fill_null(False)).max(),
+        currency=_first("currency"),
+        stock=_stock(),
+        variants=pl.len(),
+    )
+    items, more = _categorised(items)
+    of = table.select("variant_id", "item_id").drop_nulls().unique("variant_id", keep="first", maintain_order=True)
+    columns = [name for name in items.columns if name in ("item_id", "category") or items[name].count()]
+    return Merged(items.select(columns), dict(of.iter_rows()), notes + more)
+
+
+def _first(name: str) -> pl.Expr:
+    return pl.col(name).drop_nulls().first()
+
+
+def _listed(name: str) -> pl.Expr:
+    joined = pl.col(name).drop_nulls().unique(maintain_order=True).str.join(JOINED)
+    return pl.when(pl.col(name).count() > 0).then(joined)
+
+
+def _slug(colour: str) -> str:
+    return re.sub(r"[\W_]+", "-", fold(colour)).strip("-")
+
+
+def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.DataFrame, list[str]]:
+    """With the price ``now`` and, where that is a sale, the one ``before``; as numbers."""
+    read = {name: numbers(table[name]) for name in ("price", "sale_price", "regular_price")}
+    unreadable = int(sum(is_odd(table[name], price).sum() for name, price in read.items()))
+    stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
+    table = table.with_columns(**{name: price.set((price < 0).fill_null(False), None) for name, price in read.items()})
+    begun = pl.col("sale_starts").is_null() | (pl.col("sale_starts").str.slice(0, 10) <= today)
+    on = begun & (pl.col("sale_ends").is_null() | (pl.col("sale_ends").str.slice(0, 10) >= today))
+    on &= pl.col("sale_price") < pl.col("price").fill_null(float("inf"))
+    table = table.with_columns(now=pl.when(on).then("sale_price").otherwise("price"))
+    before = pl.max_horizontal("price", "regular_price")
+    table = table.with_columns(
+        before=pl.when(before > pl.col("now")).then(before),
+        currency=table["currency"].fill_null(stands).fill_null(currency or "")
+        if currency
+        else table["currency"].fill_null(stands),
+    )
+    notes = [f"{unreadable} prices are not numbers of 0 or more and count as unknown"] if unreadable else []
+    kinds = sorted(table["currency"].drop_nulls().unique().to_list())
+    if len(kinds) > 1:
+        notes.append(
+            f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
+        )
+    return table, notes
+
+
+def _sold(table: pl.DataFrame) -> pl.DataFrame:
+    """With ``quantity`` as numbers from 0 up, 0 of what cannot be bought."""
+    counted = numbers(table["quantity"]).clip(lower_bound=0)
+    available = table["available"].fill_null(counted > 0)
+    return table.with_columns(quantity=counted.set((~available).fill_null(False), 0), available=available)
+
+
+def _stock() -> pl.Expr:
+    """How many there are; ``in stock`` where that is not counted, ``out of stock`` likewise."""
+    can = pl.col("available")
+    uncounted = (can & (pl.col("quantity").is_null() | (pl.col("quantity") == 0))).any()
+    total = pl.col("quantity").sum().cast(pl.Int64).cast(pl.String)
+    counted = pl.col("quantity").count() == pl.len()
+    stock = pl.when(uncounted).then(pl.lit("in stock")).when(counted | can.any()).then(total)
+    return pl.when(can.count() == 0).then(None).otherwise(stock.otherwise(pl.lit("out of stock")))
+
+
+def _categorised(items: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """With one category each, of the shop's own paths, the taxonomy's and the title."""
+    categories = [
+        category_of((own, taxonomy), title)
+        for own, taxonomy, title in items.select("category", "taxonomy", "title").iter_rows()
+    ]
+    by_title = [category.name for category in categories if category.by_title]
+    nameless = sum(category == Category(None) for category in categories)
+    names = pl.Series("category", [category.name or "unknown" for category in categories], dtype=pl.String)
+    notes = (
+        [f"{len(by_title):,} items have no category that names a garment, and take it from their title"]
+        if by_title
+        else []
+    )
+    notes += [f"{nameless:,} items have no category, and no garment in their title"] if nameless else []
+    return items.with_columns(names).drop("taxonomy"), notes

@@ -1,0 +1,149 @@
+"""Look routes: saved looks under ``/v1/looks``: kept, read, changed, deleted, undone; an ETag guards a change."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from goeswith.studio.api.look_schemas import HistoryTold, LookChanged, LookGiven, LookSaved, SavedPage, State
+from goeswith.studio.api.schemas import PROBLEMS
+from goeswith.studio.service import limits
+from goeswith.studio.service.bodies import FileRoute
+from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.look_items import judged, lost, pieces_of
+from goeswith.studio.service.looks import Looks, SavedLook
+from goeswith.studio.service.owners import owner_of
+from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.shared import Shop
+
+router = APIRouter(
+    prefix="/v1/looks",
+    route_class=FileRoute,
+    tags=["saved looks"],
+    responses=PROBLEMS | {412: PROBLEMS[422] | {"description": "It was changed since the ETag was read."}},
+)
+IfMatch = Annotated[str, Header(alias="If-Match", description="Change it only if this is still its ETag.")]
+
+
+def _store(request: Request) -> Looks:
+    store: Looks = request.app.state.looks
+    return store
+
+
+def _told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
+    missing = lost(wall, look, owner)
+    apart = {why: [one.piece.item_id for one in missing if one.why == why] for why in ("gone", "sold out")}
+    return asdict(look) | {"gone": apart["gone"], "sold_out": apart["sold out"]}
+
+
+async def _answered(request: Request, answer: Response, look: SavedLook) -> Any:
+    shop: Shop = request.app.state.shop
+    answer.headers["ETag"] = look.etag
+    return await shop.quick.run(_told, shop.wall, look, owner_of(request))
+
+
+def _known(etag: str) -> str:
+    """The tag of If-Match; a star is whatever there is."""
+    return "" if etag.strip() == "*" else etag.strip()
+
+
+@router.get("", response_model=SavedPage)
+async def looks(
+    request: Request,
+    state: Annotated[State | None, Query()] = None,
+    tag: Annotated[str, Query(max_length=limits.TAG_LENGTH)] = "",
+    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that a look must all have.")] = "",
+    offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
+    limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
+) -> Any:
+    """Saved looks, the latest change first."""
+    shop: Shop = request.app.state.shop
+    store, wall, owner = _store(request), shop.wall, owner_of(request)
+
+    def page() -> dict[str, Any]:
+        found = store.find(state=state or "", tag=tag, words=q)
+        shown = [_told(wall, look, owner) for look in found[offset : offset + limit]]
+        return {"looks": shown, "total": len(found), "offset": offset, "limit": limit}
+
+    return await shop.quick.run(page)
+
+
+@router.post("", response_model=LookSaved, status_code=201)
+async def keep(request: Request, answer: Response, given: LookGiven) -> Any:
+    """Keep a look."""
+    shop: Shop = request.app.state.shop
+    store, wall = _store(request), shop.wall
+
+    def kept() -> SavedLook:
+        pieces = pieces_of(wall, given.item_ids)
+        look = SavedLook(
+            "", given.name, pieces, tuple(given.tags), given.note, given.state, judged=judged(wall, given.item_ids)
+        )
+        return store.save(look, given.who)[0]
+
+    look = await shop.quick.run(kept)
+    answer.headers["Location"] = f"/v1/looks/{look.look_id}"
+    return await _answered(request, answer, look)
+
+
+@router.get("/{look_id}", response_model=LookSaved, responses={304: {"description": "It has not changed."}})
+async def look(
+    request: Request, answer: Response, look_id: str, known: Annotated[str, Header(alias="If-None-Match")] = ""
+) -> Any:
+    """One look."""
+    found = await request.app.state.shop.quick.run(_store(request).get, look_id)
+    if found.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers={"ETag": found.etag})
+    return await _answered(request, answer, found)
+
+
+@router.patch("/{look_id}", response_model=LookSaved)
+async def change(request: Request, answer: Response, look_id: str, given: LookChanged, known: IfMatch = "") -> Any:
+    """Change some of a look."""
+    shop: Shop = request.app.state.shop
+    store, wall = _store(request), shop.wall
+    told: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"who", "item_ids"})
+
+    def changed() -> SavedLook:
+        if given.tags is not None:
+            told["tags"] = tuple(given.tags)
+        if given.item_ids is not None:
+            told.update(items=pieces_of(wall, given.item_ids), judged=judged(wall, given.item_ids))
+        return store.change(look_id, given.who, known=_known(known), **told)[0]
+
+    return await _answered(request, answer, await shop.quick.run(changed))
+
+
+@router.delete("/{look_id}", status_code=204)
+async def delete(request: Request, look_id: str, known: IfMatch = "", who: Annotated[str, Query()] = "program") -> None:
+    """Delete a look; its history stays, and the deletion can be undone."""
+    store = _store(request)
+    await request.app.state.shop.quick.run(lambda: store.delete(look_id, who[:60], known=_known(known)))
+
+
+@router.get("/{look_id}/history", response_model=HistoryTold)
+async def history(request: Request, look_id: str) -> Any:
+    """What happened to a look, the latest first."""
+    changes = await request.app.state.shop.quick.run(_store(request).history, look_id)
+    if not changes:
+        raise Refused(404, "unknown_look", f"there never was a look {look_id!r}")
+    return {"changes": changes}
+
+
+@router.post("/{look_id}/undo", response_model=LookSaved)
+async def undo(request: Request, answer: Response, look_id: str, who: Annotated[str, Query()] = "program") -> Any:
+    """Take back the last change of a look, its deletion included; undone twice, it is done again."""
+    store = _store(request)
+
+    def undone() -> SavedLook:
+        changes = store.history(look_id)
+        if not changes or changes[0].what == "saved":
+            raise Refused(404, "unknown_change", f"there is nothing to undo of a look {look_id!r}")
+        found = store.undo(changes[0].change_id, who[:60])
+        if found is None:
+            raise Refused(404, "unknown_look", f"the look {look_id!r} is deleted again")
+        return found
+
+    return await _answered(request, answer, await request.app.state.shop.quick.run(undone))

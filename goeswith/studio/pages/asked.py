@@ -1,0 +1,33 @@
+"""Asked: the board that a request speaks of, in its address or in a form."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Form, Query, Request
+
+from goeswith.studio.pages.board import Board, board_of
+from goeswith.studio.pages.brief import Brief
+from goeswith.studio.service import limits
+
+Ids = Annotated[list[str], Query(max_length=limits.ITEMS)]
+FormIds = Annotated[list[str], Form(max_length=limits.ITEMS)]
+Text = Annotated[str, Form(max_length=limits.TEXT_LENGTH)]
+
+
+async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # noqa: B006
+    """The lists are checked as parameters; the rest is cut to size where it is read."""
+    return board_of(request.query_params)
+
+
+async def _sent(
+    on: FormIds = [], lock: FormIds = [], look: Text = "", want_budget: Text = "", want_season: Text = "",  # noqa: B006
+    want_colour: Text = "", want_brand: Text = "", want_gender: Text = "", want_stock: Text = "",
+) -> Board:  # fmt: skip
+    return Board.of(on, lock, Brief(want_budget, want_season, want_colour, want_brand, want_gender, want_stock), look)
+
+
+Asked = Annotated[Board, Depends(_asked)]
+"""The board that the address says."""
+Sent = Annotated[Board, Depends(_sent)]
+"""The board that a form says."""

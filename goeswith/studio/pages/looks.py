@@ -1,0 +1,163 @@
+"""Looks page: saved looks as collages with price, state and person; which of their items can no longer be bought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from goeswith.errors import GoeswithError
+from goeswith.shop.answers import looks_of
+from goeswith.shop.stylist import Filters, Look
+from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.views import Item, item, verdict
+from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.look_items import Lost, lost
+from goeswith.studio.service.looks import STATES, Looks, SavedLook
+
+PAGE = 48
+"""Looks on one page."""
+SUBSTITUTES = 6
+"""Offered for each item that is sold out or gone."""
+NEXT = {"draft": ("approved", "rejected"), "approved": ("live", "rejected"), "rejected": ("approved",),
+        "live": ("approved",)}  # fmt: skip
+"""State → those that one click leads to."""
+VERBS = {"approved": "Approve", "rejected": "Reject", "live": "Put live", "draft": "Back to draft"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A look on the page. pieces: its items, None where gone. look: as judged now, None where one is gone."""
+
+    saved: SavedLook
+    pieces: tuple[Item | None, ...]
+    lost: tuple[Lost, ...]
+    look: Look | None
+
+    @property
+    def price(self) -> float | None:
+        """Of all items; None where one has none or is gone."""
+        return self.look.price if self.look else None
+
+    @property
+    def board(self) -> Board:
+        """The board that it is opened on."""
+        return Board.of([piece.id for piece in self.pieces if piece], (), look=self.saved.look_id)
+
+    @property
+    def actions(self) -> list[tuple[str, str]]:
+        """States that one click leads to, and what the button says."""
+        return [(state, VERBS[state]) for state in NEXT[self.saved.state]]
+
+    @property
+    def when(self) -> str:
+        """When it was last changed, in words."""
+        then = datetime.fromisoformat(self.saved.changed)
+        days = (datetime.now(UTC).date() - then.date()).days
+        return "today" if days <= 0 else "yesterday" if days == 1 else f"{then.day} {then:%b %Y}"
+
+
+def cards(wall: Wall, looks: Sequence[SavedLook], owner: str) -> list[Card]:
+    """Looks as the page shows them, judged in one call."""
+    missing = [lost(wall, look, owner) for look in looks]
+    gone = [{one.piece.item_id for one in told if one.why == "gone"} for told in missing]
+    whole = [at for at, ids in enumerate(gone) if not ids]
+    judged_now = dict(zip(whole, _judged(wall, [looks[at].item_ids for at in whole]), strict=True))
+    place = wall.index.shelf.place
+    return [
+        Card(
+            look,
+            tuple(None if one in gone[at] else item(wall, place[one]) for one in look.item_ids),
+            tuple(missing[at]),
+            judged_now.get(at),
+        )
+        for at, look in enumerate(looks)
+    ]
+
+
+def _judged(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
+    """Looks of outfits in one call, with NaN where the model has no score."""
+    if not outfits:
+        return []
+    lengths = np.array([len(ids) for ids in outfits])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    rows = np.zeros(mask.shape, np.int64)
+    rows[mask] = [wall.row(one) for ids in outfits for one in ids]
+    rows = np.where(mask, rows, rows[:, :1])
+    scores = wall.index.scorer.score(rows, mask)
+    return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which looks a page shows."""
+
+    state: str = ""
+    tag: str = ""
+    q: str = ""
+    offset: int = 0
+
+    def at(self, **changed: Any) -> str:
+        """Where the same are shown, with some of it changed."""
+        told: dict[str, Any] = {"state": self.state, "tag": self.tag, "q": self.q}
+        return address("/looks", **told | changed)
+
+
+def page(wall: Wall, store: Looks, asked: Asked, owner: str, change: int = 0) -> dict[str, Any]:
+    """The page of looks. change: what was just done, which can be undone."""
+    every = store.find(tag=asked.tag, words=asked.q)
+    chosen = [look for look in every if asked.state in ("", look.state)]
+    shown = chosen[asked.offset : asked.offset + PAGE]
+    done = store.last(change) if change else None
+    tags = store.tags()
+    return {
+        "asked": asked, "cards": cards(wall, shown, owner), "found": len(chosen), "tags": tags, "done": done,
+        "states": [(state, sum(look.state == state for look in every)) for state in STATES], "all": len(every),
+        "next": asked.at(offset=asked.offset + PAGE) if asked.offset + PAGE < len(chosen) else "",
+        "told": f"{done.said}. {len(chosen)} looks" if done else f"{len(chosen)} looks", "board": Board(),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mending:
+    """An item that cannot be bought, and what may stand in for it."""
+
+    lost: Lost
+    offers: tuple[tuple[Item, str], ...]
+    trouble: str = ""
+
+
+def mend(wall: Wall, store: Looks, look_id: str, owner: str) -> dict[str, Any]:
+    """Substitutes for what a look has lost: the items that go best in its place and can be bought.
+
+    Raises:
+        Refused: there is no such look.
+    """
+    look = store.get(look_id)
+    missing = lost(wall, look, owner)
+    absent = {one.piece.item_id for one in missing}
+    rest = [one for one in look.item_ids if one not in absent]
+    return {"card": cards(wall, [look], owner)[0], "mending": [_mending(wall, one, rest) for one in missing],
+            "board": Board()}  # fmt: skip
+
+
+def _mending(wall: Wall, one: Lost, rest: Sequence[str]) -> Mending:
+    filters = Filters(in_stock=wall.index.shelf.stock is not None, exclude=_there(wall, one.piece.item_id))
+    slot = one.piece.group or one.piece.category
+    try:
+        if rest:
+            found = wall.stylist.fill(rest, slot, filters=filters, k=SUBSTITUTES)
+            offers = [(item(wall, wall.row(look.added[0])), verdict(look)) for look in found]
+        else:
+            near = wall.stylist.similar(one.piece.item_id, filters=filters, k=SUBSTITUTES)
+            offers = [(item(wall, wall.row(other.item_id)), "most like it") for other in near]
+    except GoeswithError as error:
+        return Mending(one, (), str(error))
+    return Mending(one, tuple(offers))
+
+
+def _there(wall: Wall, item_id: str) -> tuple[str, ...]:
+    return (item_id,) if item_id in wall.index.shelf.place else ()

@@ -1,0 +1,62 @@
+"""Look items: the items of a saved look as the catalogue has them: kept with it, judged, and which are lost since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.looks import Piece, SavedLook
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An item of a look that cannot be bought. why: ``gone`` or ``sold out``. at: its place in the look."""
+
+    piece: Piece
+    why: str
+    at: int
+
+
+def pieces_of(wall: Wall, item_ids: Sequence[str]) -> tuple[Piece, ...]:
+    """Items as a look keeps them.
+
+    Raises:
+        Refused: the catalogue does not have one.
+    """
+    rows = [wall.item(wall.row(one)) for one in item_ids]
+    return tuple(Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"]) for row in rows)
+
+
+def judged(wall: Wall, item_ids: Sequence[str]) -> dict[str, Any]:
+    """What the model says of an outfit, to be kept with it.
+
+    Raises:
+        CatalogueError: it is no outfit.
+    """
+    look, info = wall.stylist.judge(item_ids), wall.index.info
+    return {
+        "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
+        "verdict": look.verdict, "model": info["model"]["title"], "weights": info["model"]["weights"],
+        "dataset": info["dataset"]["name"],
+    }  # fmt: skip
+
+
+def lost(wall: Wall, look: SavedLook, owner: str) -> list[Lost]:
+    """Items of a look that the catalogue no longer has, or not in stock; somebody else's photo is gone, too."""
+    stock, found = wall.index.shelf.stock, []
+    for at, piece in enumerate(look.items):
+        row = wall.index.shelf.place.get(piece.item_id)
+        guest = wall.guests.get(piece.item_id)
+        if row is None or (guest is not None and guest.owner != owner):
+            found.append(Lost(piece, "gone", at))
+        elif stock is not None and guest is None and not stock[row]:
+            found.append(Lost(piece, "sold out", at))
+    return found
+
+
+def _name(row: dict[str, Any]) -> str:
+    return (row["title"] or "").strip() or f"{row['category']} {row['item_id']}"

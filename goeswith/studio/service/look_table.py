@@ -1,0 +1,71 @@
+"""Look table: approved looks as outfits to train on, in the form that `goeswith import table` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from goeswith.errors import DataError
+from goeswith.files import fresh_file
+from goeswith.studio.service.looks import STATES, Looks
+
+GOOD = ("approved", "live")
+"""States of looks that somebody stands for."""
+
+
+def write_outfits(
+    path: Path, out: Path, known: Collection[str] | None = None, states: Collection[str] = GOOD
+) -> dict[str, int]:
+    """Write looks as an outfit table of the ``table`` layout: outfit_id, item_ids (by ``;``), source.
+
+    The same items saved twice are one outfit.
+
+    Args:
+        path: the looks of a studio. out: a CSV file. known: ids of the catalogue; an outfit with any other item, such
+            as an uploaded photo, is left out. states: of the looks that are written.
+
+    Returns:
+        How many outfits were written and how many looks left out, by reason.
+
+    Raises:
+        DataError: the file is missing, holds no look that can be used, or an id holds a ``;``; a state is unknown; or
+            `out` is there already.
+    """
+    if out.exists():
+        other = out.with_name("saved.csv" if out.name != "saved.csv" else "saved-2.csv")
+        raise DataError(
+            f"{out} exists and may contain your own outfits; choose another --out, such as {other}, or remove it"
+        )
+    if unknown := next((state for state in states if state not in STATES), ""):
+        raise DataError(f"there are no looks of state {unknown!r}; the states are {', '.join(STATES)}")
+    if not path.is_file():
+        raise DataError(f"there is no file {path}; the studio writes it when a look is saved")
+    counts = {"outfits": 0, f"not {' or '.join(states)}": 0, "the same items": 0, "items not in the catalogue": 0}
+    why_state, why_same, why_items = list(counts)[1:]
+    rows: list[dict[str, str]] = []
+    seen: set[frozenset[str]] = set()
+    allowed = None if known is None else set(known)
+    for look in reversed(Looks(path).find()):
+        ids = look.item_ids
+        if look.state not in states:
+            counts[why_state] += 1
+        elif allowed is not None and not allowed.issuperset(ids):
+            counts[why_items] += 1
+        elif frozenset(ids) in seen:
+            counts[why_same] += 1
+        else:
+            seen.add(frozenset(ids))
+            if odd := next((one for one in ids if ";" in one), None):
+                raise DataError(
+                    f"{path}: item id {odd!r} contains a ';', which separates items in the table; rename it"
+                )
+            rows.append({"outfit_id": f"look-{look.look_id}", "item_ids": ";".join(ids), "source": "studio"})
+    if not rows:
+        why = ", ".join(f"{number} left out: {reason}" for reason, number in counts.items() if number)
+        raise DataError(f"{path} has no look that can be used ({why or 'it is empty'}); approve one in the studio")
+    counts["outfits"] = len(rows)
+    with fresh_file(out) as partial:
+        pl.DataFrame(rows).write_csv(partial)
+    return {reason: number for reason, number in counts.items() if number or reason == "outfits"}

@@ -1,0 +1,194 @@
+"""Looks on their pages and under /v1/looks: saved from the board, shown, changed, mended, undone."""
+
+import re
+from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from served import BARE, SCRIPT
+from starlette.testclient import TestClient
+
+from goeswith.data.readers import read
+from goeswith.studio.app import create_app
+from goeswith.studio.service.look_table import write_outfits
+from goeswith.studio.service.looks import Piece
+
+WHOLE = ["i0", "i60", "i150"]
+
+
+@pytest.fixture
+def client(world, tmp_path):
+    with TestClient(create_app(world / "index", looks=tmp_path / "looks.sqlite"), follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def store(client):
+    return client.app.state.looks
+
+
+def save(client, on=WHOLE, **told):
+    answer = client.post("/board/save", data={"on": on} | told)
+    assert answer.status_code == 303, answer.text
+    return parse_qs(urlsplit(answer.headers["location"]).query)["look"][0]
+
+
+def test_save_asks_for_a_name_and_a_saved_look_is_changed_or_saved_as_another(client, store):
+    text = client.get("/board?on=i0&on=i60&on=i150").text
+    assert all(f'name="{field}"' in text for field in ("name", "tags", "note", "who"))
+    one = save(client, name="Office", tags="june, linen,", note=SCRIPT, who="Zoë Čapek, Praha")
+    assert (store.get(one).tags, store.get(one).who) == (("june", "linen"), "Zoë Čapek, Praha")
+    assert store.get(one).judged["score"] == client.app.state.shop.stylist.judge(WHOLE).score
+    text = client.get("/looks").text
+    assert SCRIPT not in text
+    assert "&lt;script&gt;" in text
+    opened = client.get(f"/board?on=i0&on=i60&on=i150&look={one}").text
+    assert ">Office</h1>" in opened
+    assert "Save as new" in opened
+    assert 'value="Zoë Čapek, Praha"' in opened  # the browser remembers who it is
+    assert save(client, [*WHOLE, "i100"], name="Office 2", look=one) == one
+    assert store.get(one).item_ids == (*WHOLE, "i100")
+    assert store.get(one).version == 2
+    other = save(client, name="Another", look=one, anew="true")
+    assert other != one
+    assert len(store.find()) == 2
+    unnamed = save(client)
+    assert store.get(unnamed).name == "Item 0, black and 2 more"
+
+
+@pytest.mark.parametrize("on", [["i0"], ["i0", BARE], ["i0", "nothing"]])
+def test_what_is_no_outfit_is_not_saved_and_the_board_says_why(client, store, on):
+    answer = client.post("/board/save", data={"on": on})
+    assert 'role="alert"' in answer.text
+    assert store.find() == []
+
+
+def test_a_look_is_approved_duplicated_deleted_and_the_last_change_undone(client, store):
+    one = save(client, name="Office", tags="june")
+    save(client, ["i1", "i61"], name="Beach")
+    assert "somebody, today" in client.get("/looks").text
+
+    def do(what, **told):
+        answer = client.post("/looks/change", data={"look": one, "do": what, "back": "/looks?tag=june"} | told)
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
+    there = do("approved")
+    assert there.startswith("/looks?tag=june&change=")
+    text = client.get(there).text
+    assert "“Office” was approved." in text
+    assert "Beach" not in text
+    assert 'data-say="“Office” was approved. 1 looks"' in text
+    change = re.search(r'name="change" value="(\d+)"', text).group(1)
+    assert client.post("/looks/undo", data={"change": change}).status_code == 303
+    assert store.get(one).state == "draft"
+    assert client.post("/looks/undo", data={"change": change}).status_code == 409
+    do("duplicate")
+    assert sorted(look.name for look in store.find()) == ["Beach", "Office", "Office (copy)"]
+    stale = client.post("/looks/change", data={"look": one, "do": "live", "known": '"old-1"'})
+    assert stale.status_code == 412
+    assert "meanwhile" in stale.text
+    assert client.post("/looks/change", data={"look": one, "do": "nonsense"}).status_code == 422
+    gone = client.get(do("delete")).text
+    assert "“Office” was deleted." in gone
+    assert client.post("/looks/change", data={"look": one, "do": "live"}).status_code == 404
+    for query, names in (("?state=draft", 2), ("?q=beach", 1), ("?state=live", 0), ("?q=nothing", 0)):
+        assert client.get(f"/looks{query}").text.count('class="lookcard"') == names, query
+
+
+def test_back_leads_nowhere_else(client):
+    one = save(client)
+    answer = client.post("/looks/change", data={"look": one, "do": "live", "back": "//evil.example/x"})
+    assert answer.headers["location"].startswith("/?change=")
+
+
+def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(client, store, monkeypatch):
+    wall = client.app.state.shop.wall
+    one = save(client, name="Office")
+    stock = [item != "i60" for item in wall.catalogue.ids]
+    monkeypatch.setitem(vars(wall.index.shelf), "stock", np.array(stock))
+    text = client.get("/looks").text
+    assert "Sold out: Item 60, black." in text
+    offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/mend?look={one}").text)
+    assert len(offers) > 2
+    assert "i60" not in offers
+    groups = {wall.catalogue.items["group"][wall.row(item)] for item in offers}
+    assert groups == {wall.catalogue.items["group"][wall.row("i60")]}
+    answer = client.post("/looks/mend", data={"look": one, "old": "i60", "new": offers[0]})
+    assert answer.status_code == 303
+    assert store.get(one).item_ids == ("i0", offers[0], "i150")
+    assert "Sold out" not in client.get("/looks").text
+    kept = store.get(one).items[:2]
+    store.change(one, "Ada", items=(*kept, Piece("i150-old", "Lost tote", "tote", "bag")))  # as of another index
+    text = client.get("/looks").text
+    assert "Gone: Lost tote." in text
+    offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/mend?look={one}").text)
+    assert {wall.catalogue.items["group"][wall.row(item)] for item in offers} == {"bag"}
+    told = client.get(f"/v1/looks/{one}").json()
+    assert told["gone"] == ["i150-old"]
+
+
+def test_approved_looks_become_a_table_that_is_read_again(client, store, tmp_path):
+    wall = client.app.state.shop.wall
+    for on in (WHOLE, WHOLE[::-1], ["i1", "i101"], ["i2".replace("i2", "i8"), "i60"]):
+        save(client, on)
+    for look in store.find()[1:]:
+        store.change(look.look_id, "Ada", state="approved")
+    counts = write_outfits(store.path, tmp_path / "outfits.csv", wall.catalogue.ids)
+    assert counts == {"outfits": 2, "not approved or live": 1, "the same items": 1}
+    wall.catalogue.items.select("item_id", "category", "group").write_csv(tmp_path / "items.csv")
+    again = read("table", tmp_path, workdir=tmp_path).outfits
+    assert sorted(map(sorted, again["item_ids"].to_list())) == [["i0", "i150", "i60"], ["i1", "i101"]]
+    assert again["source"].to_list() == ["studio", "studio"]
+
+
+def test_programs_keep_looks_with_an_etag(client):
+    given = {"name": "Office", "item_ids": WHOLE, "tags": ["june"]}
+    made = client.post("/v1/looks", json=given)
+    assert made.status_code == 201
+    path, etag = made.headers["location"], made.headers["etag"]
+    assert [piece["item_id"] for piece in made.json()["items"]] == WHOLE
+    assert client.get(path, headers={"If-None-Match": etag}).status_code == 304
+    assert client.get(path).json() == made.json()
+    changed = client.patch(path, json={"state": "approved", "who": "erp"}, headers={"If-Match": etag})
+    assert changed.json()["state"] == "approved"
+    assert changed.json()["tags"] == ["june"]  # what is left out stays
+    late = client.patch(path, json={"name": "x"}, headers={"If-Match": etag})
+    assert (late.status_code, late.json()["reason"]) == (412, "changed_since")
+    assert client.get("/v1/looks?state=approved&tag=june&q=office").json()["total"] == 1
+    assert client.get("/v1/looks?state=live").json() == {"looks": [], "total": 0, "offset": 0, "limit": 50}
+    assert client.delete(path, headers={"If-Match": changed.headers["etag"]}).status_code == 204
+    assert client.get(path).status_code == 404
+    assert client.post(f"{path}/undo").json()["state"] == "approved"
+    told = client.get(f"{path}/history").json()["changes"]
+    assert [(one["who"], one["what"]) for one in told] == [
+        ("program", "undone"), ("program", "deleted"), ("erp", "approved"), ("program", "saved"),
+    ]  # fmt: skip
+    for body, status in (({"item_ids": WHOLE}, 422), (given | {"item_ids": ["i0", "nothing"]}, 404),
+                         (given | {"item_ids": ["i0", "i0"]}, 422), (given | {"state": "odd"}, 422),
+                         (given | {"more": 1}, 422)):  # fmt: skip
+        assert client.post("/v1/looks", json=body).status_code == status, body
+    assert client.get("/v1/looks/none/history").json()["reason"] == "unknown_look"
+
+
+def test_looks_are_taken_away_as_a_table_and_as_a_card(client, store):
+    one = save(client, name="=HYPERLINK(1)", tags="june", who="Ada")
+    save(client, ["i1", "i61"], name="Beach")
+    frame = pl.read_csv(client.get("/looks.csv?tag=june").content)
+    assert frame["item_id"].to_list() == WHOLE
+    assert frame["position"].to_list() == [1, 2, 3]
+    assert set(frame["name"]) == {"'=HYPERLINK(1)"}  # no spreadsheet computes it
+    assert frame["price"].to_list() == [10.0, 70.0, 160.0]
+    assert len(pl.read_csv(client.get("/looks.csv").content)) == 5
+    assert client.get("/looks.csv?tag=none").text.startswith("look_id,name,")
+    answer = client.get(f"/looks/card?look={one}")
+    assert answer.headers["content-type"] == "image/png"
+    drawn = np.asarray(Image.open(BytesIO(answer.content)))
+    assert drawn.shape == (1350, 1080, 3)
+    blue = np.abs(drawn[:900].astype(int) - (0, 100, 200)).max(axis=2) < 12  # the picture of i0, as a JPEG
+    assert blue.sum() > 10_000
+    assert (drawn[900:] != 255).any()  # its name
+    assert client.get("/looks/card?look=none").status_code == 404

@@ -1,0 +1,170 @@
+"""Looks in their file: kept, changed, undone, by several at once; and the table that is trained on."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from goeswith.cli.main import app
+from goeswith.errors import DataError
+from goeswith.studio.service.limits import LOOK_ITEMS, LOOK_TAGS, NOTE_LENGTH
+from goeswith.studio.service.look_schema import MIGRATIONS
+from goeswith.studio.service.look_table import write_outfits
+from goeswith.studio.service.looks import Looks, Piece, SavedLook
+from goeswith.studio.service.refusals import Refused
+
+
+def look(*ids, name="One", **told):
+    return SavedLook("", name, tuple(Piece(one, f"Title of {one}") for one in ids), **told)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Looks(tmp_path / "new" / "looks.sqlite")
+
+
+def test_a_look_is_kept_whole_and_in_order(store):
+    assert store.find() == []
+    assert not store.path.exists()  # reading makes no file
+    kept, _ = store.save(
+        look("b", "a", name=" Office ", tags=(" june ", "", "june"), note=" n ", judged={"s": 1}), "Ada"
+    )
+    again = Looks(store.path).get(kept.look_id)
+    assert again == kept
+    assert (again.name, again.tags, again.note, again.who, again.version) == ("Office", ("june",), "n", "Ada", 1)
+    assert again.item_ids == ("b", "a")
+    assert again.state == "draft"
+    assert again.created == again.changed
+    with sqlite3.connect(store.path) as file:
+        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_looks_are_found_by_state_tag_and_words(store):
+    office = store.save(look("a", "b", name="Office", tags=("june",)), "Ada")[0]
+    beach = store.save(look("c", "item-d", name="Beach", note="for the LETTER"), "Bo")[0]
+    store.change(office.look_id, "Ada", state="approved")
+    assert [found.look_id for found in store.find()] == [office.look_id, beach.look_id]  # the latest change first
+    for asked, name in (
+        ({"state": "approved"}, "Office"), ({"tag": "june"}, "Office"), ({"words": "letter bo"}, "Beach"),
+        ({"words": "title item-d"}, "Beach"), ({"state": "draft", "words": "be"}, "Beach"),
+    ):  # fmt: skip
+        assert [found.name for found in store.find(**asked)] == [name], asked
+    assert store.find(words="office letter") == []
+    assert store.tags() == ["june"]
+
+
+def test_every_change_can_be_undone_once_and_in_turn(store):
+    first, saved = store.save(look("a", "b"), "Ada")
+    renamed, change = store.change(first.look_id, "Bo", name="Two", known=first.etag)
+    assert renamed.version == 2
+    assert renamed.etag != first.etag
+    assert store.change(first.look_id, "Bo", name="Two") == (renamed, 0)  # nothing new, nothing noted
+    with pytest.raises(Refused, match="changed again since"):
+        store.undo(saved, "Bo")
+    undone = store.undo(change, "Bo")
+    assert replace(undone, changed="", version=0) == replace(first, changed="", version=0)
+    assert undone.version > renamed.version  # an etag never comes back with another content
+    deleted = store.delete(first.look_id, "Cy")
+    with pytest.raises(Refused, match="no look"):
+        store.get(first.look_id)
+    assert store.last(deleted).said == "“One” was deleted"
+    assert store.undo(deleted, "Cy").name == "One"
+    assert [(change.who, change.what) for change in store.history(first.look_id)] == [
+        ("Cy", "undone"), ("Cy", "deleted"), ("Bo", "undone"), ("Bo", "changed"), ("Ada", "saved"),
+    ]  # fmt: skip
+    copy, made = store.save(look("a", "b"), "Ada")
+    assert store.undo(made, "Ada") is None
+    assert copy.look_id not in [found.look_id for found in store.find()]
+    with pytest.raises(Refused, match="nothing to undo"):
+        store.undo(999, "Ada")
+
+
+def test_who_changes_what_somebody_else_changed_is_told(store):
+    first, _ = store.save(look("a", "b"), "Ada")
+    store.change(first.look_id, "Bo", note="mine")
+    for late in (lambda: store.change(first.look_id, "Cy", note="x", known=first.etag),
+                 lambda: store.delete(first.look_id, "Cy", known=first.etag)):  # fmt: skip
+        with pytest.raises(Refused, match="meanwhile") as told:
+            late()
+        assert told.value.status == 412
+    assert store.get(first.look_id).note == "mine"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (look("a"), "two items or more"), (look("a", "a"), "twice"), (look("a", "b", name=" "), "needs a name"),
+        (look(*map(str, range(LOOK_ITEMS + 1))), "too large"), (look("a", "b", state="gone"), "'gone' is unknown"),
+        (look("a", "b", tags=tuple(map(str, range(LOOK_TAGS + 1)))), "tags"),
+        (look("a", "b", tags=("x" * 61,)), "a tag"),
+        (look("a", "b", note="x" * (NOTE_LENGTH + 1)), "note is longer"),
+        (look("a", "b", name="x" * 301), "name is longer"),
+    ],
+)  # fmt: skip
+def test_a_look_that_is_none_is_refused_and_leaves_nothing(store, given, words):
+    with pytest.raises(Refused, match=words):
+        store.save(given, "Ada")
+    kept, _ = store.save(look("a", "b"), "Ada")
+    with pytest.raises(Refused, match=words):
+        store.change(kept.look_id, "Ada", name=given.name, items=given.items, state=given.state, tags=given.tags,
+                     note=given.note)  # fmt: skip
+    assert store.find() == [kept]
+    assert len(store.history(kept.look_id)) == 1
+
+
+def test_many_save_at_once(store):
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda number: Looks(store.path).save(look(f"a{number}", "b"), "Ada")[0], range(40)))
+    assert {one.look_id for one in store.find()} == {one.look_id for one in kept}
+    assert len({one.look_id for one in kept}) == 40
+
+
+def test_a_file_that_is_no_home_for_looks_says_so(tmp_path):
+    (tmp_path / "text").write_text("no database, but long enough to be read as one: " * 9)
+    with pytest.raises(DataError, match="choose another --looks"):
+        Looks(tmp_path / "text").find()
+    with pytest.raises(DataError, match="choose another --looks"):
+        Looks(tmp_path).find()
+    with sqlite3.connect(tmp_path / "other") as file:
+        file.execute("CREATE TABLE t (a)")
+    with pytest.raises(DataError, match="database of something else"):
+        Looks(tmp_path / "other").save(look("a", "b"), "Ada")
+    Looks(tmp_path / "later").save(look("a", "b"), "Ada")
+    with sqlite3.connect(tmp_path / "later") as file:
+        file.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(DataError, match="newer goeswith"):
+        Looks(tmp_path / "later").find()
+
+
+def test_the_command_writes_approved_looks_as_a_table(store, tmp_path):
+    ids = [store.save(look(*one), "Ada")[0].look_id for one in ("ab", "ba", "cd", "ef", "gh")]
+    for at, state in ((0, "approved"), (1, "live"), (2, "rejected"), (3, "live")):
+        store.change(ids[at], "Ada", state=state)
+    out = tmp_path / "o.csv"
+    told = CliRunner().invoke(app, ["feedback", str(store.path), "--out", str(out)])
+    assert told.exit_code == 0, told.output
+    assert told.output.strip() == f"2 outfits in {out}; left out 2: not approved or live; left out 1: the same items"
+    table = f"outfit_id,item_ids,source\nlook-{ids[0]},a;b,studio\nlook-{ids[3]},e;f,studio\n"
+    assert out.read_text() == table
+    again = CliRunner().invoke(app, ["feedback", str(store.path), "--out", str(out)])
+    assert f"another --out, such as {tmp_path / 'saved.csv'}" in str(again.exception)
+    assert out.read_text() == table
+    assert write_outfits(store.path, tmp_path / "r.csv", states=["rejected"])["outfits"] == 1
+    assert "c;d" in (tmp_path / "r.csv").read_text()
+    assert write_outfits(store.path, tmp_path / "k.csv", "abcd")["items not in the catalogue"] == 1
+
+
+def test_looks_that_make_no_table_say_so(store, tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        write_outfits(store.path, tmp_path / "o.csv")
+    kept, _ = store.save(look("a;b", "c"), "Ada")
+    with pytest.raises(DataError, match=r"no look that can be used \(1 left out: not approved or live\)"):
+        write_outfits(store.path, tmp_path / "o.csv")
+    with pytest.raises(DataError, match="no looks of state 'good'"):
+        write_outfits(store.path, tmp_path / "o.csv", states=["good"])
+    store.change(kept.look_id, "Ada", state="live")
+    with pytest.raises(DataError, match="contains a ';'"):
+        write_outfits(store.path, tmp_path / "o.csv")
+    assert not (tmp_path / "o.csv").exists()

@@ -1,0 +1,161 @@
+"""A merchandiser at work in a real browser, on a desk and on a phone: nothing jumps, and everything is said."""
+
+import pytest
+from browsing import board_of, item_ids, opened, shoot, until
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SHIFTS = """() => { window.moved = []; new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.moved.push(entry.value);  // also those right after a click
+}).observe({ type: "layout-shift", buffered: false }); }"""
+BOXES = """() => ["#more", ".ring", ".brief", ".above"].map((part) => {
+  const { x, y, width } = document.querySelector(part).getBoundingClientRect();
+  return [part, Math.round(x), Math.round(y), Math.round(width)];
+})"""
+QUIET = "!document.querySelector('#more[data-load], #more.busy, .busy') && !!document.querySelector('#more .row')"
+
+
+@pytest.fixture(params=SIZES)
+def sized(request, browser, address):
+    """A page of each size, whose console must not complain."""
+    complaints = []
+    with opened(browser, address, complaints=complaints, viewport=SIZES[request.param]) as page:
+        page.kind = request.param
+        yield page
+    assert complaints == []
+
+
+def pair(page):
+    tops, bottoms = item_ids(page, 1, "?group=top"), item_ids(page, 1, "?group=bottom")
+    board_of(page, [*tops, *bottoms])
+    until(page, QUIET)
+
+
+def open_sheet(page):
+    if page.kind == "phone" and not page.locator("#sheet").is_checked():
+        page.locator("#sheet").check()
+
+
+def test_adding_and_swapping_move_nothing_and_are_said(sized):
+    page = sized
+    pair(page)
+    page.mouse.wheel(0, 40)
+    page.wait_for_timeout(300)
+    before, height = page.evaluate(BOXES), page.evaluate("scrollY")
+    page.evaluate(SHIFTS)
+    clicks = 1 + (page.kind == "phone")
+    open_sheet(page)
+    page.locator('#more a[aria-label^="Add"]').first.click()
+    until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
+    until(page, QUIET)
+    assert page.locator("#voice").inner_text().startswith("3 items on the board")
+    if page.kind == "phone":
+        assert not page.locator("#sheet").is_checked()  # the new piece is in sight
+    swap = page.locator(".ring .knob.swap").first
+    name = swap.get_attribute("aria-label").removeprefix("Swap ")
+    swap.click()
+    until(page, "!!document.querySelector('#more a[aria-label^=\"Swap for\"]')")
+    assert page.locator("#voice").inner_text().startswith("Instead of")
+    assert swap.get_attribute("aria-current") == "true"
+    page.locator('#more a[aria-label^="Swap for"]').first.click()
+    until(page, f"![...document.querySelectorAll('.ring .named')].some((one) => one.textContent === {name!r})")
+    until(page, QUIET)
+    assert clicks <= 2
+    assert page.locator(".ring > ol > li").count() == 3
+    assert page.evaluate("window.moved.reduce((sum, one) => sum + one, 0)") == 0
+    assert page.evaluate("scrollY") == height
+    assert page.evaluate(BOXES) == before
+    page.locator("[data-undo]").click()
+    until(page, f"[...document.querySelectorAll('.ring .named')].some((one) => one.textContent === {name!r})")
+
+
+def test_a_tab_offers_its_kind_and_is_no_step_to_undo(sized):
+    page = sized
+    pair(page)
+    open_sheet(page)
+    tabs = page.locator(".kind")
+    assert tabs.count() > 3
+    for place in (1, 2):
+        label = tabs.nth(place).inner_text()
+        tabs.nth(place).click()
+        until(page, f"document.querySelector('.kind[aria-current]')?.innerText === {label!r}")
+        assert "slot=" in page.url
+    assert page.locator("[data-undo]").is_hidden()
+    page.reload()
+    page.locator(".kind[aria-current]").wait_for(state="attached")
+    assert page.evaluate("document.querySelector('.kind[aria-current]').textContent.trim()").startswith(label)
+
+
+def test_a_look_for_summer_within_a_budget(sized):
+    """The brief: two choices, then every suggestion keeps to it, and the address remembers."""
+    page = sized
+    pair(page)
+    page.locator('.brief [name="want_season"]').select_option("summer")
+    until(page, "location.search.includes('want_season=summer')")
+    until(page, QUIET)
+    spent = float(page.locator(".verdict-line .sum").inner_text())
+    budget = int(spent) + 100
+    page.locator('.brief [name="want_budget"]').fill(str(budget))
+    until(page, f"location.search.includes('want_budget={budget}')")
+    until(page, QUIET)
+    left = float(page.locator(".brief .left b").inner_text())
+    assert left == pytest.approx(budget - spent, abs=0.011)
+    open_sheet(page)
+    prices = page.locator("#more .row .facts > span.number").all_inner_texts()
+    assert prices
+    assert max(map(float, prices)) <= left
+    page.locator('#more a[aria-label^="Add"]').first.click()
+    until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
+    assert "want_season=summer" in page.url
+    assert page.locator('.brief [name="want_budget"]').input_value() == str(budget)
+
+
+def test_a_look_is_saved_found_approved_and_undone(sized, browser, address):
+    page = sized
+    pair(page)
+    page.locator("details.save summary").click()
+    page.get_by_label("Name", exact=True).fill(f"Velvet {page.kind}")
+    page.get_by_label("Tags, with commas between").fill("evening, letter")
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("button", name="Save the look").click()
+    until(page, "location.search.includes('look=')")
+    until(page, QUIET)
+    assert page.locator("h1").inner_text() == f"Velvet {page.kind}"
+    page.locator("#tabs").get_by_role("link", name="Looks").click()
+    card = page.locator(".lookcard", has_text=f"Velvet {page.kind}")
+    assert "Ada" in card.inner_text()
+    shoot(browser, address, "looks", "/looks", ".lookcard")
+    page.evaluate(SHIFTS)
+    card.get_by_role("button", name=f"Approve Velvet {page.kind}").click()
+    page.locator(".undo").wait_for()
+    until(page, "document.querySelector('#voice').textContent.includes('was approved')")
+    card.get_by_role("button", name=f"Put live Velvet {page.kind}").wait_for()
+    assert page.evaluate("window.moved.reduce((sum, one) => sum + one, 0)") == 0
+    page.locator(".undo button").click()
+    card.get_by_role("button", name=f"Approve Velvet {page.kind}").wait_for()
+    page.get_by_role("link", name=f"Open Velvet {page.kind}").click()
+    page.locator("#verdict").wait_for()
+    assert page.locator("h1").inner_text() == f"Velvet {page.kind}"  # found again: three clicks from anywhere
+
+
+def test_the_workplace_without_a_script(browser, address):
+    with opened(browser, address, java_script_enabled=False) as page:
+        tops, bottoms = item_ids(page, 1, "?group=top"), item_ids(page, 1, "?group=bottom")
+        page.goto(f"/board?on={tops[0]}&on={bottoms[0]}")
+        page.get_by_role("link", name="Show suggestions").click()
+        page.locator("#more .kind").nth(1).click()
+        page.locator('#more a[aria-label^="Add"]').first.click()
+        assert page.locator(".ring > ol > li").count() == 3
+        page.locator('.brief [name="want_season"]').select_option("summer")
+        page.get_by_role("button", name="Apply").click()
+        assert "want_season=summer" in page.url
+        page.locator("details.save summary").click()
+        page.get_by_label("Name", exact=True).fill("By hand")
+        page.get_by_role("button", name="Save the look").click()
+        page.goto("/looks?q=by+hand")
+        page.get_by_role("button", name="Approve By hand").click()
+        assert "was approved" in page.locator(".undo").inner_text()
+        page.locator(".undo button").click()
+        page.get_by_role("button", name="Delete By hand").click()
+        assert page.locator(".lookcard").count() == 0
