@@ -216,8 +216,9 @@ class _Page:
         section = ("model", place)
         for field, choices in (("model", MODELS), ("teacher", TEACHERS), ("kind", KINDS)):
             value = table.get(field)
-            none = value is None or (field == "teacher" and not value)
-            if not none and value not in choices and not (field == "model" and is_model(value)):
+            if value is None or (field == "teacher" and not value):
+                continue
+            if value not in choices and not (field == "model" and is_model(value)):
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
         plain = {name: value for name, value in table.items() if name not in ("set", "like")}
         found = Experiment(**plain, settings=tuple(table.get("set", ())))
