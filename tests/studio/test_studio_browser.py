@@ -62,8 +62,9 @@ def test_the_board_from_the_wall_to_undo_and_a_shared_link(page, browser, addres
     page.locator('#more a[aria-label^="Swap for"]').first.click()
     until(page, "!location.search.includes('swap=')")
     assert page.locator(".ring > ol > li").count() == 3
-    page.get_by_role("button", name="Save outfit").click()
-    page.get_by_role("button", name="Saved").wait_for()
+    page.locator("details.save summary").click()
+    page.get_by_role("button", name="Save the look").click()
+    until(page, "location.search.includes('look=')")
     assert third
 
 
@@ -95,7 +96,7 @@ def test_a_board_is_drawn(page, browser, address):
     ]
     for x, y in ends:
         assert min(abs(x - mx) + abs(y - my) for mx, my in middles) < 4
-    shoot(browser, address, "board", page.url.removeprefix(address), "#more .row")
+    shoot(browser, address, "board", page.url.removeprefix(address), ".ring")
 
 
 def test_the_wall_scrolls_on_to_its_end(page):

@@ -71,7 +71,11 @@ def table(
     if look is not None and np.isfinite(look.score):
         found = explain(wall.stylist, known.on, swap=False)
         why, drawn = _told(found, shown), _drawn(wall, found, shown)
-    said = _counted(shown) if look is None else f"{_counted(shown)}: {verdict(look)}"
+    said = (
+        _counted(shown)
+        if look is None
+        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look)}"
+    )
     said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "slot": slot,

@@ -253,8 +253,11 @@ def _get(file: sqlite3.Connection, look_id: str) -> SavedLook | None:
 def _put(file: sqlite3.Connection, look: SavedLook) -> None:
     row = asdict(look)
     row |= {name: json.dumps(row[name], ensure_ascii=False) for name in ("items", "tags", "judged")}
-    names = ", ".join(row)
-    file.execute(f"INSERT OR REPLACE INTO looks ({names}) VALUES ({', '.join(f':{name}' for name in row)})", row)
+    file.execute(
+        "INSERT OR REPLACE INTO looks VALUES (:look_id, :name, :tags, :note, :items, :state, :who, :created, :changed,"
+        " :version, :judged)",
+        row,
+    )
 
 
 def _note(
