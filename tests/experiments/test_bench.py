@@ -111,7 +111,7 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
     assert set(board.failures) == {"hopeless"}
     assert "seed 0: training diverged" in board.failures["hopeless"]
     assert any(line.startswith("hopeless, seed 1: cannot run") for line in said)
-    needed = re.fullmatch(r"a process took (\d+\.\d) GB at most; 2 of them worked side by side", said[-1])
+    needed = re.fullmatch(r"peak memory (\d+\.\d) GB per process, 2 in parallel", said[-1])
     assert needed
     assert float(needed[1]) >= 0.2  # torch alone takes that
     told = json.loads((out / "results.json").read_text())
@@ -222,6 +222,6 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
     bench(asked, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()
     other = replace(asked, models=(Experiment("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
-    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so what .* K = 2, seed 0: "):
+    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so .* keeps its earlier results; K = 2, seed 0: "):
         bench(other, tmp_path / "bench", jobs=1)
     assert (tmp_path / "bench" / "results.md").read_bytes() == before
