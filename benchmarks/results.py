@@ -14,7 +14,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from goeswith.data.readers import read
 from goeswith.experiments.bench import bench
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.files import fresh_file
-from goeswith.tables import Column, column
+from goeswith.scores import Column
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ("mango", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
@@ -129,14 +129,18 @@ def pair_questions(dataset: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
             yield f"own-{length}-bottoms-{label}-top", some
 
 
+def _column(line: Mapping[str, Any]) -> Column:
+    return line["task"], line["negatives"], line["metric"]
+
+
 def keep(name: str, dataset: Dataset, out: Path, work: Path) -> None:
     """Keep what the page shows of a bench in docs/results: numbers, what they cost, and the pictures."""
     told: dict[str, Any] = json.loads((out / "results.json").read_text())
     shown: dict[tuple[str, str], Column] = {}  # the headline measure of each question file comes first
     for line in told["lines"]:
-        shown.setdefault((line["task"], line["negatives"]), column(line))
+        shown.setdefault((line["task"], line["negatives"]), _column(line))
     for part in ("lines", "compared"):
-        told[part] = [line for line in told[part] if column(line) in shown.values()]
+        told[part] = [line for line in told[part] if _column(line) in shown.values()]
     for trained in told["trained"].values():
         for one in trained:
             del one["history"]  # the picture of learning curves has them

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from goeswith import __version__
+from goeswith.scores import Difference, Score
 from goeswith.tables import HARDEST, interval, markdown, value
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -100,13 +101,21 @@ def _overview(told: Mapping[str, Any]) -> list[str]:
     }
     by_kind = {kind: [line for line in lines.values() if line["kind"] == kind] for kind in ("floor", "model")}
     top = {kind: max(found, key=lambda line: line["value"], default=None) for kind, found in by_kind.items()}
-    cells = [f"{line['scorer']} {value(line)}" if line else "–" for line in (top["floor"],)]
-    cells += [value(lines[name]) if name in lines else "–" for name in (ALONE, TAUGHT)]
-    cells.append(f"{top['model']['scorer']} {value(top['model'])}" if top["model"] else "–")
+    cells = [f"{line['scorer']} {_value(line)}" if line else "–" for line in (top["floor"],)]
+    cells += [_value(lines[name]) if name in lines else "–" for name in (ALONE, TAUGHT)]
+    cells.append(f"{top['model']['scorer']} {_value(top['model'])}" if top["model"] else "–")
     found = [_compared(told, first, second, what) for first, second in GRAPH]
-    cells.append(next((interval(line) for line in found if line), "–"))
+    cells.append(next((_interval(line) for line in found if line), "–"))
     knowledge = _compared(told, TAUGHT, ALONE, what)
-    return [*cells, interval(knowledge) if knowledge else "–"]
+    return [*cells, _interval(knowledge) if knowledge else "–"]
+
+
+def _value(line: Mapping[str, Any]) -> str:
+    return value(Score.from_dict(line))
+
+
+def _interval(line: Mapping[str, Any]) -> str:
+    return interval(Difference.from_dict(line))
 
 
 def _compared(told: Mapping[str, Any], first: str, second: str, what: Sequence[str]) -> dict[str, Any] | None:

@@ -49,7 +49,8 @@ def main() -> None:
     given = parser.parse_args()
     sections = collect(given.data, given.work, print)
     with fresh_file(given.work / "shortcuts.json") as partial:
-        partial.write_text(json.dumps([section.__dict__ for section in sections], indent=2) + "\n")
+        told = [vars(section) | {"lines": [score.to_dict() for score in section.lines]} for section in sections]
+        partial.write_text(json.dumps(told, indent=2) + "\n")
     write_page(sections, given.page)
     print(f"{given.page} has {len(sections)} question files")
 
@@ -60,8 +61,8 @@ def collect(data: Path, work: Path, say: Say = lambda text: None) -> list[Sectio
     for folder, measure in MEASURED.items():
         if (data / folder).is_dir():
             for section in measure(data / folder, work):
-                best = max(section.lines, key=lambda line: float(line["value"]))
-                say(f"{section.title}: {best['n']} questions, {best['floor']} {best['value']:.3f}")
+                best = max(section.lines, key=lambda line: line.value)
+                say(f"{section.title}: {best.n} questions, {best.floor} {best.value:.3f}")
                 sections.append(section)
     return sections
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -13,11 +12,12 @@ from shortcuts_page import BY_ID
 from goeswith.data.dataset import Dataset
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import Questions
-from goeswith.evaluate.audit import floor_rows
+from goeswith.evaluate.audit import floor_scores
 from goeswith.evaluate.bootstrap import mean, resampled
 from goeswith.evaluate.evaluate import Answers, answer, report, signature
 from goeswith.models import Scorer
 from goeswith.models.floors import ItemFloor, Lift, PairFloor, fit_floors
+from goeswith.scores import Score
 
 FOLDS = 5
 UNKNOWN = "unknown"
@@ -81,12 +81,12 @@ def counters(dataset: Dataset, train: Outfits | None = None, words: bool = True)
     return known | {floor.name: floor for floor in more}
 
 
-def lines_of(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """The headline line of each counter."""
-    return [line for line in floor_rows(questions, dataset, known) if line["headline"]]
+def lines_of(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[Score]:
+    """The headline score of each counter."""
+    return [score for score in floor_scores(questions, dataset, known) if score.headline]
 
 
-def paired_lines(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[dict[str, Any]]:
+def paired_lines(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[Score]:
     """Share of good outfits that score above the bad one that follows, ties half; a missing score counts as wrong."""
     lines = []
     task, negatives = questions.frame["task"][0], questions.frame["negatives"][0]
@@ -97,14 +97,24 @@ def paired_lines(questions: Questions, dataset: Dataset, known: Mapping[str, Sco
         drawn = resampled([mean(values, np.arange(len(values)))], len(values), 0)[0]
         low, high = np.quantile(drawn, [0.025, 0.975])
         lines.append(
-            {"floor": name, "task": task, "negatives": negatives, "metric": "paired auc", "value": float(values.mean()),
-             "low": float(low), "high": float(high), "n": len(values),
-             "unanswered": int((np.isnan(good) | np.isnan(bad)).sum()), "signature": signed}
-        )  # fmt: skip
+            Score(
+                floor=name,
+                scorer=scorer.name,
+                task=task,
+                negatives=negatives,
+                metric="paired auc",
+                value=float(values.mean()),
+                low=float(low),
+                high=float(high),
+                n=len(values),
+                unanswered=int((np.isnan(good) | np.isnan(bad)).sum()),
+                signature=signed,
+            )
+        )
     return lines
 
 
-def folded_lines(questions: Questions, dataset: Dataset) -> list[dict[str, Any]]:
+def folded_lines(questions: Questions, dataset: Dataset) -> list[Score]:
     """Counters of categories that were counted on the outfits of other folds; a bad row is in its good row's fold.
 
     Counters of item ids stay out: which items the other folds wear is not what a training set would say.
@@ -126,7 +136,8 @@ def folded_lines(questions: Questions, dataset: Dataset) -> list[dict[str, Any]]
                 scores.setdefault(name, np.full(len(questions), np.nan))[here] = answer(scorer, questions).scores[here]
     lines = []
     for name, told in scores.items():
-        lines += [{"floor": name, **line} for line in report(Answers(name, questions, told), dataset).summary]
+        summary = report(Answers(name, questions, told), dataset).summary
+        lines += [replace(score, floor=name) for score in summary]
     return lines
 
 

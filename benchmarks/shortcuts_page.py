@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from goeswith import __version__
 from goeswith.evaluate.audit import STRONG
 from goeswith.files import fresh_file
+from goeswith.scores import Score
 from goeswith.tables import markdown, value
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "shortcuts.md"
@@ -51,7 +51,7 @@ class Section:
     file: str
     asked: int
     left: dict[str, int]
-    lines: list[dict[str, Any]]
+    lines: list[Score]
     counted: str
     first: float | None = None
     same: float | None = None
@@ -62,17 +62,17 @@ class Section:
     @property
     def chance(self) -> float:
         """What a constant scores."""
-        return float(next(line["value"] for line in self.lines if line["floor"] == "chance"))
+        return float(next(line.value for line in self.lines if line.floor == "chance"))
 
-    def best(self, by_id: bool) -> dict[str, Any] | None:
+    def best(self, by_id: bool) -> Score | None:
         """The counter (of item ids, or of labels) with the highest value; None where there is none.
 
         The memory of item pairs is one of ids only where it beats the labels that it falls back to.
         """
-        lines = [line for line in self.lines if (line["floor"] in BY_ID) == by_id and line["floor"] != "chance"]
-        labels = [line["value"] for line in self.lines if line["floor"] in ("category", "category_colour")]
-        lines = [line for line in lines if line["floor"] != "item_pairs" or line["value"] > max(labels)]
-        return max(lines, key=lambda line: float(line["value"]), default=None)
+        lines = [line for line in self.lines if (line.floor in BY_ID) == by_id and line.floor != "chance"]
+        labels = [line.value for line in self.lines if line.floor in ("category", "category_colour")]
+        lines = [line for line in lines if line.floor != "item_pairs" or line.value > max(labels)]
+        return max(lines, key=lambda line: float(line.value), default=None)
 
     @property
     def share(self) -> float | None:
@@ -80,7 +80,7 @@ class Section:
         labels = self.best(by_id=False)
         if labels is None or self.key not in PUBLISHED:
             return None
-        return float((labels["value"] - self.chance) / (PUBLISHED[self.key][1] - self.chance))
+        return float((labels.value - self.chance) / (PUBLISHED[self.key][1] - self.chance))
 
 
 INTRO = """# How much of a public benchmark is a shortcut
@@ -137,7 +137,7 @@ def summary(sections: Sequence[Section]) -> str:
         rows.append(
             [
                 section.title + " (in sample)" * section.in_sample + " (control)" * section.control,
-                f"{section.lines[0]['n']:,}",
+                f"{section.lines[0].n:,}",
                 f"{section.asked:,}",
                 _number(section.chance),
                 *(_told(section.best(by_id), section.chance) for by_id in (False, True)),
@@ -155,9 +155,9 @@ def verdict(section: Section) -> str:
     told = []
     if labels:
         told.append(_judged(labels, section))
-    if ids and ids["low"] > chance and (labels is None or ids["value"] > labels["value"]):
-        told.append(f"By item id, `{ids['floor']}` {_says(ids)}.")
-        if ids["low"] == ids["high"] == 1.0 and ids["floor"] == "rarity":
+    if ids and ids.interval[0] > chance and (labels is None or ids.value > labels.value):
+        told.append(f"By item id, `{ids.floor}` {_says(ids)}.")
+        if ids.low == ids.high == 1.0 and ids.floor == "rarity":
             told.append("It only needs to know its training items: every wrong item is one, no right one is.")
     if section.in_sample:
         told.append("These are the same pairs that were counted, so this measures only memory.")
@@ -166,31 +166,31 @@ def verdict(section: Section) -> str:
     return " ".join(told)
 
 
-def _judged(line: dict[str, Any], section: Section) -> str:
+def _judged(line: Score, section: Section) -> str:
     """The best counter of labels against chance, and against the published model where one is known."""
     chance = section.chance
-    if line["low"] <= chance:
-        return f"No counter of labels beats chance ({_number(chance)}): the highest, `{line['floor']}`, {_says(line)}."
-    sentence = f"`{line['floor']}` alone {_says(line)}, with chance at {_number(chance)}"
+    if line.interval[0] <= chance:
+        return f"No counter of labels beats chance ({_number(chance)}): the highest, `{line.floor}`, {_says(line)}."
+    sentence = f"`{line.floor}` alone {_says(line)}, with chance at {_number(chance)}"
     if section.share is not None:
         model, number = PUBLISHED[section.key]
         sentence += f": {section.share:.0%} of what {model} (recalled: {_number(number)}"
-        sentence += f", of all {section.asked:,} questions" if line["n"] < section.asked else ""
+        sentence += f", of all {section.asked:,} questions" if line.n < section.asked else ""
         sentence += ") has above chance"
-    odds = line["value"] * (1 - chance) / max(chance * (1 - line["value"]), 1e-12)
+    odds = line.value * (1 - chance) / max(chance * (1 - line.value), 1e-12)
     advice = "models must not be compared here without these rows" if odds >= STRONG else "a model must beat that"
     return f"{sentence}; {advice}."
 
 
-def _says(line: dict[str, Any]) -> str:
-    pattern = TASKS.get(line["task"], PAIRED if line["metric"] == "paired auc" else POOLED)
-    return pattern.format(f"{_number(line['value'])} [{_number(line['low'])}, {_number(line['high'])}]")
+def _says(line: Score) -> str:
+    pattern = TASKS.get(line.task, PAIRED if line.metric == "paired auc" else POOLED)
+    return pattern.format(f"{_number(line.value)} [{_number(line.interval[0])}, {_number(line.interval[1])}]")
 
 
 def _reading(sections: Sequence[Section]) -> list[str]:
     """How many files a counter of labels solves in part, counted."""
     fair = [section for section in sections if not (section.in_sample or section.control)]
-    beaten = [s for s in fair if (best := s.best(by_id=False)) and best["low"] > s.chance]
+    beaten = [s for s in fair if (best := s.best(by_id=False)) and best.interval[0] > s.chance]
     first = [s for s in fair if s.first is not None and s.first > s.chance]
     chosen = [s for s in fair if s.first is not None]
     return [
@@ -202,9 +202,9 @@ def _reading(sections: Sequence[Section]) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
-    measure = MEASURES[section.lines[0]["metric"]]
-    rows = [[f"`{line['floor']}`", value(line), str(line["unanswered"])] for line in section.lines]
-    asked = section.lines[0]["n"]
+    measure = MEASURES[section.lines[0].metric]
+    rows = [[f"`{line.floor}`", value(line), str(line.unanswered)] for line in section.lines]
+    asked = section.lines[0].n
     told = [f"`{section.file}`: {asked:,} of {section.asked:,} questions asked ({asked / section.asked:.0%})."]
     if section.left:
         reasons = [f"{number:,} {reason.split(': ', 1)[-1]}" for reason, number in section.left.items()]
@@ -221,15 +221,15 @@ def _section(section: Section) -> list[str]:
         " ".join([*told, *section.notes, *([REMARKS[section.key]] if section.key in REMARKS else [])]),
         "",
         markdown(["counter", measure, "unanswered"], rows),
-        *(f"Signature: `{signature}`" for signature in sorted({line["signature"] for line in section.lines})),
+        *(f"Signature: `{signature}`" for signature in sorted({line.signature for line in section.lines})),
         "",
     ]
 
 
-def _told(line: dict[str, Any] | None, chance: float) -> str:
+def _told(line: Score | None, chance: float) -> str:
     if line is None:
         return "–"
-    return f"`{line['floor']}` {value(line)}" if line["low"] > chance else f"none above chance (`{line['floor']}`)"
+    return f"`{line.floor}` {value(line)}" if line.interval[0] > chance else f"none above chance (`{line.floor}`)"
 
 
 def _number(number: float) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from goeswith.errors import DataError
+from goeswith.scores import Column, Difference, Score
 
-Line = Mapping[str, Any]
-"""One measured number, see `goeswith.evaluate.evaluate.Report.summary`."""
-Column = tuple[str, str, str]
-"""What a line measures: task, negatives, metric."""
 Cells = tuple[list[str], list[list[str]]]
 """Head and rows of a table."""
 
@@ -43,11 +39,6 @@ OFFERS = (
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
 
 
-def column(line: Line) -> Column:
-    """What a line measures."""
-    return line["task"], line["negatives"], line["metric"]
-
-
 def title(what: Column) -> str:
     """A column in words, e.g. ``Fill in the blank accuracy, matched negatives``."""
     task, negatives, metric = what
@@ -55,29 +46,29 @@ def title(what: Column) -> str:
     return f"{_TASKS.get(task, task)} {_METRICS.get(metric, metric)}, {kind}"
 
 
-def headlines(lines: Iterable[Line], tasks: Sequence[str] = ("compat", "fitb")) -> list[Column]:
+def headlines(scores: Iterable[Score], tasks: Sequence[str] = ("compat", "fitb")) -> list[Column]:
     """The first measure of each task, on the hardest negatives that there are: what a reader should look at."""
-    there = list(dict.fromkeys(column(line) for line in lines))
+    there = list(dict.fromkeys(score.column for score in scores))
     ranked = sorted(there, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
     found = [next((what for what in ranked if what[0] == task), None) for task in tasks]
     return [what for what in found if what]
 
 
-def value(line: Line) -> str:
+def value(score: Score) -> str:
     """A value with its 95 % interval where it has one, e.g. ``0.731 [0.702, 0.760]``."""
-    if line["low"] is None:
-        return f"{line['value']:.3f}"
-    return f"{line['value']:.3f} [{line['low']:.3f}, {line['high']:.3f}]"
+    if score.low is None:
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 
-def difference(line: Line) -> str:
+def difference(line: Difference) -> str:
     """A paired difference with its 95 % interval and p, e.g. ``+0.031 [+0.005, +0.057], p = 0.018``."""
-    return f"{interval(line)}, {chance(line['p'])}"
+    return f"{interval(line)}, {chance(line.p)}"
 
 
-def interval(line: Line) -> str:
+def interval(line: Difference) -> str:
     """A paired difference with its 95 % interval, e.g. ``+0.031 [+0.005, +0.057]``."""
-    told, low, high = (signed(line[name]) for name in ("difference", "low", "high"))
+    told, low, high = (signed(number) for number in (line.difference, line.low, line.high))
     return f"{told} [{low}, {high}]"
 
 
@@ -91,49 +82,51 @@ def chance(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def long_table(lines: Iterable[Line]) -> Cells:
-    """One row a line: everything that was measured, with its signature."""
+def long_table(scores: Iterable[Score]) -> Cells:
+    """One row a score: everything that was measured, with its signature."""
     head = ["scorer", "task", "negatives", "metric", "value", "95 %", "n", "unanswered", "signature"]
     rows = [
-        [str(line["scorer"]), *column(line), f"{line['value']:.4f}",
-         "" if line["low"] is None else f"{line['low']:.4f}–{line['high']:.4f}",
-         str(line["n"]), str(line["unanswered"]), str(line["signature"])]
-        for line in lines
+        [score.scorer, *score.column, f"{score.value:.4f}",
+         "" if score.low is None else f"{score.low:.4f}–{score.high:.4f}",
+         str(score.n), str(score.unanswered), score.signature]
+        for score in scores
     ]  # fmt: skip
     return head, rows
 
 
-def wide_table(lines: Iterable[Line], columns: Sequence[Column] | None = None) -> Cells:
+def wide_table(scores: Iterable[Score], columns: Sequence[Column] | None = None) -> Cells:
     """One row a scorer, one column for each (task, negatives, metric); `columns` chooses and orders them.
 
     Raises:
         DataError: a scorer has two numbers for one cell, or a column mixes signatures: they cannot stand side by side.
     """
-    lines = list(lines)
-    columns = list(dict.fromkeys(map(column, lines))) if columns is None else list(columns)
+    scores = list(scores)
+    columns = list(dict.fromkeys(score.column for score in scores)) if columns is None else list(columns)
     cells: dict[str, dict[Column, str]] = {}
     signatures: dict[Column, str] = {}
-    for line in lines:
-        row, what = cells.setdefault(str(line["scorer"]), {}), column(line)
+    for score in scores:
+        row, what = cells.setdefault(score.scorer, {}), score.column
         if what in row:
-            raise DataError(f"{line['scorer']} has two numbers for {title(what)}; give each run its own name")
-        if signatures.setdefault(what, line["signature"]) != line["signature"]:
+            raise DataError(f"{score.scorer} has two numbers for {title(what)}; give each run its own name")
+        if signatures.setdefault(what, score.signature) != score.signature:
             raise DataError(
-                f"{title(what)} was measured on different questions ({signatures[what]} and {line['signature']}); "
+                f"{title(what)} was measured on different questions ({signatures[what]} and {score.signature}); "
                 "put them in separate tables"
             )
-        row[what] = value(line)
+        row[what] = value(score)
     head = ["scorer", *(" ".join(what) for what in columns)]
     return head, [[name, *(row.get(what, "–") for what in columns)] for name, row in cells.items()]
 
 
-def retrieval_table(lines: Iterable[Line]) -> Cells:
+def retrieval_table(scores: Iterable[Score]) -> Cells:
     """One row a scorer: what it finds in the whole catalogue and what it offers to all, see docs/evaluate.md."""
     rows: dict[str, dict[tuple[str, str], str]] = {}
-    for line in lines:
-        told = [f"{sign} = {line[name]:.3g}" for name, sign in (("alpha", "α"), ("beta", "β")) if name in line]
-        title = str(line["scorer"]) + (f" ({', '.join(told)})" if told else "")
-        rows.setdefault(title, {})[line["task"], line["metric"]] = value(line)
+    for score in scores:
+        fitted = [
+            f"{sign} = {number:.3g}" for sign, number in (("α", score.alpha), ("β", score.beta)) if number is not None
+        ]
+        title = score.scorer + (f" ({', '.join(fitted)})" if fitted else "")
+        rows.setdefault(title, {})[score.task, score.metric] = value(score)
     cells = [[name, *(row.get(what, "–") for what in RETRIEVAL)] for name, row in rows.items()]
     return ["", *RETRIEVAL.values()], cells
 

@@ -323,10 +323,11 @@ def audit(
     if as_json:
         typer.echo(found.to_json())
         return
-    floors = list(dict.fromkeys(row["floor"] for row in found.rows))
+    rows = [(file, score) for file, scores in found.scores.items() for score in scores]
+    floors = list(dict.fromkeys(str(score.floor) for _, score in rows))
     lines: dict[tuple[str, str], dict[str, str]] = {}
-    for row in found.rows:
-        lines.setdefault((row["file"], row["metric"]), {})[row["floor"]] = f"{row['value']:.3f}"
+    for file, score in rows:
+        lines.setdefault((file, score.metric), {})[str(score.floor)] = f"{score.value:.3f}"
     cells = [[*key, *(cell.get(f, "–") for f in floors)] for key, cell in lines.items()]
     typer.echo(plain(["questions", "metric", *floors], cells))
     for file, sentence in found.verdicts.items():

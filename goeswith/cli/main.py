@@ -115,7 +115,7 @@ def bench(
         typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
 
     board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, say=say)
-    typer.echo(plain(*wide_table([line for row in board.rows for line in row.lines], board.columns)))
+    typer.echo(plain(*wide_table(board.scores, board.columns)))
     typer.echo(f"{folder / 'results.html'}: {board.verdict}")
     for name, why in board.failures.items():
         typer.echo(f"{name} could not run: {why}")

@@ -14,6 +14,7 @@ from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, Set
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
+    from goeswith.scores import Difference, Score
     from goeswith.train.loop import Progress
 
 
@@ -133,7 +134,7 @@ def evaluate(
     from goeswith.data.dataset import Dataset
     from goeswith.data.features import load_features
     from goeswith.data.questions import read_questions
-    from goeswith.evaluate.audit import floor_rows, yardsticks
+    from goeswith.evaluate.audit import floor_scores, yardsticks
     from goeswith.evaluate.evaluate import answer, compare, report
     from goeswith.evaluate.external import read_answers
     from goeswith.evaluate.reliability import calibrated
@@ -163,23 +164,23 @@ def evaluate(
         scorers[-1].name = name
     if len(paths) == 2 and (taught := runs[0].taught(scorers[0], opened.catalogue)):
         scorers.append(taught)
-    lines: list[dict[str, Any]] = []
-    compared: list[dict[str, Any]] = []
+    scored: list[Score] = []
+    compared: list[Difference] = []
     for place, file in enumerate(files):
         ours = [answer(scorer, asked[place], measures=measure or ()) for scorer in scorers]
         theirs = [replace(some.answers[place], measures=tuple(measure or ())) for some in given]
         reports = [report(answers, opened) for answers in (ours + theirs if len(paths) == 2 else theirs + ours)]
-        lines += floor_rows(asked[place], opened, floors)
-        lines += [line for told in reports for line in told.summary]
+        scored += floor_scores(asked[place], opened, floors)
+        scored += [score for told in reports for score in told.summary]
         compared += [line for told in reports[1:] for line in compare(reports[0], told)]
         if rows is not None:
             for told in reports:
                 told.write(rows / f"{told.scorer}-{file.stem}.parquet")
-    found: list[dict[str, Any]] = []
+    found: list[Score] = []
     if retrieval and scorers and not questions:
         usable = features.present if features else np.ones(len(opened.catalogue), bool)
         known, measured = survey(opened, floors, scorers, usable)
-        found = [line for told in known + measured for line in told.summary]
+        found = [score for told in known + measured for score in told.summary]
         names = [scorer.name for scorer in scorers]
         plainly = [told for told in measured if told.scorer in names]  # without corrections
         compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
@@ -191,15 +192,19 @@ def evaluate(
         counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
         relied = [{"scorer": name, **asdict(held)} for name, held in sure]
         parts = {
-            "summary": lines, "retrieval": found, "compared": compared, "scores": counts, "calibration": relied,
-        }  # fmt: skip
+            "summary": [score.to_dict() for score in scored],
+            "retrieval": [score.to_dict() for score in found],
+            "compared": [line.to_dict() for line in compared],
+            "scores": counts,
+            "calibration": relied,
+        }
         typer.echo(json.dumps(parts, indent=2))
         return
-    typer.echo(plain(*long_table(lines)))
+    typer.echo(plain(*long_table(scored)))
     if found:
         _print_retrieval(found)
     for line in compared:
-        what = f"{line['scorer']} − {line['against']}, {line['task']} {line['negatives']} {line['metric']}"
+        what = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
         typer.echo(f"{what}: {difference(line)}")
     for name, held in sure:
         typer.echo(f"{name}, as a probability: {held}")
@@ -208,14 +213,14 @@ def evaluate(
             typer.echo(f"{one.path} is not complete: {faults}")
 
 
-def _print_retrieval(lines: list[dict[str, Any]]) -> None:
+def _print_retrieval(scores: list[Score]) -> None:
     """The section on retrieval."""
     from goeswith.tables import OFFERS, plain, retrieval_table
 
     typer.echo(f"\nRetrieval. {OFFERS}\n")
-    typer.echo(plain(*retrieval_table(lines)))
+    typer.echo(plain(*retrieval_table(scores)))
     typer.echo("")
-    for signature in dict.fromkeys(line["signature"] for line in lines):
+    for signature in dict.fromkeys(score.signature for score in scores):
         typer.echo(signature)
     typer.echo("")
 

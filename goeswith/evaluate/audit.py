@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from goeswith.data.questions import Questions, read_questions
 from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.models import Scorer
 from goeswith.models.floors import fit_floors
+from goeswith.scores import Score
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -37,16 +38,16 @@ _WHAT = {
 class Audit:
     """What the floors make of each question file.
 
-    rows: one dict for each file, (task, negatives) in it and floor: file, floor, and a line of `Report.summary`
-    with the headline measure. verdicts: file → one sentence.
+    scores: file → for each (task, negatives) in it and each floor the headline measure. verdicts: file → one sentence.
     """
 
-    rows: list[dict[str, Any]]
+    scores: dict[str, list[Score]]
     verdicts: dict[str, str]
 
     def to_json(self) -> str:
-        """Rows and verdicts as JSON."""
-        return json.dumps({"rows": self.rows, "verdicts": self.verdicts}, indent=2)
+        """One row a score, and the verdicts, as JSON."""
+        rows = [{"file": file} | score.to_dict() for file, scores in self.scores.items() for score in scores]
+        return json.dumps({"rows": rows, "verdicts": self.verdicts}, indent=2)
 
 
 def audit(
@@ -69,18 +70,16 @@ def audit(
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
     known = yardsticks(dataset, features)
-    rows: list[dict[str, Any]] = []
+    scores: dict[str, list[Score]] = {}
     verdicts = {}
     for done, file in enumerate(files, 1):
-        lines = [
-            {"file": file.name} | line for line in floor_rows(read_questions(file, dataset.catalogue), dataset, known)
-        ]
-        headlines = [line for line in lines if line["headline"]]
-        rows += headlines
+        measured = floor_scores(read_questions(file, dataset.catalogue), dataset, known)
+        headlines = [score for score in measured if score.headline]
+        scores.setdefault(file.name, []).extend(headlines)
         verdicts[file.name] = verdict(headlines)
         if progress:
             progress(done, len(files))
-    return Audit(rows, verdicts)
+    return Audit(scores, verdicts)
 
 
 def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
@@ -97,73 +96,70 @@ def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, 
     return known
 
 
-def floor_rows(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[dict[str, Any]]:
-    """Summary lines (see `Report`) of each of `known` (from `yardsticks`), for the head of a table.
-
-    Each has two things more: floor, its name in `known`, and headline, whether its measure is the task's first.
-    """
-    lines = []
+def floor_scores(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[Score]:
+    """What each of `known` (from `yardsticks`) makes of questions, with its name there and whether it is a headline."""
+    scores: list[Score] = []
     for name, scorer in known.items():
         summary = report(answer(scorer, questions), dataset).summary
-        for _, group in groupby(summary, key=lambda line: (line["task"], line["negatives"])):
-            lines += [{"floor": name, "headline": place == 0, **line} for place, line in enumerate(group)]
-    return lines
+        for _, group in groupby(summary, key=_kind):
+            scores += [replace(score, floor=name, headline=place == 0) for place, score in enumerate(group)]
+    return scores
 
 
-def verdict(lines: list[dict[str, Any]]) -> str:
-    """One sentence on the headline lines of one question file: the strongest shortcut, and what follows from it.
+def verdict(scores: Sequence[Score]) -> str:
+    """One sentence on the headline scores of one question file: the strongest shortcut, and what follows from it.
 
     A shortcut counts if its 95 % interval lies above chance: where none is one, about one file in ten
     still shows one. The floors that are no shortcuts are named apart where they are above chance.
     """
-    chance = {_kind(line): line["value"] for line in lines if line["floor"] == "chance"}
+    chance = {_kind(score): score.value for score in scores if score.floor == "chance"}
 
-    def odds(line: dict[str, Any]) -> float:
-        value, at = line["value"], chance[_kind(line)]
+    def odds(score: Score) -> float:
+        value, at = score.value, chance[_kind(score)]
         return float(value * (1 - at) / max(at * (1 - value), 1e-12))
 
-    shortcuts = [line for line in lines if line["floor"] in SHORTCUTS]
-    ranked = sorted((line for line in lines if line["low"] > chance[_kind(line)]), key=odds, reverse=True)
-    best = next((line for line in ranked if line["floor"] in SHORTCUTS), None)
+    shortcuts = [score for score in scores if score.floor in SHORTCUTS]
+    ranked = sorted((score for score in scores if score.interval[0] > chance[_kind(score)]), key=odds, reverse=True)
+    best = next((score for score in ranked if score.floor in SHORTCUTS), None)
     if best:
-        solved = _WHAT[best["task"]].format(_told(best), best["negatives"])
+        solved = _WHAT[best.task].format(_told(best), best.negatives)
         advice = (
-            f"do not compare models on these {best['negatives']} questions"
+            f"do not compare models on these {best.negatives} questions"
             if odds(best) >= STRONG
             else "a model must beat that"
         )
         sentence = f"{_name(best)} alone {solved} (chance {_number(chance[_kind(best)])}): {advice}"
     else:
-        near = max(shortcuts, key=lambda line: float(line["high"] - chance[_kind(line)]))
+        near = max(shortcuts, key=lambda score: float(score.interval[1] - chance[_kind(score)]))
         at = chance[_kind(near)]
-        room = _number(max(0.0, near["high"] - at))
+        room = _number(max(0.0, near.interval[1] - at))
         sentence = (
             f"no shortcut from counts alone beats chance ({_number(at)}) by more than {room}: "
             f"{_name(near)} has {_told(near)}"
         )
-    more = [line for line in ranked if line["floor"] not in (*SHORTCUTS, "ceiling")]
-    counted = [line["value"] for line in lines if line["floor"] in ("category", "category_colour")]
-    more = [line for line in more if line["floor"] != "item_pairs" or line["value"] not in counted]  # fell back
-    others = [f"{_name(line)} {_told(line)}" for line in more]
+    more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]
+    counted = [score.value for score in scores if score.floor in ("category", "category_colour")]
+    more = [score for score in more if score.floor != "item_pairs" or score.value not in counted]  # fell back
+    others = [f"{_name(score)} {_told(score)}" for score in more]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
 
-def _name(line: dict[str, Any]) -> str:
+def _name(score: Score) -> str:
     names = {
         "category_colour": "category + colour",
         "item_pairs": "memory of item pairs",
         "cosine": "cosine of features",
         "standardised": "cosine of standardised features",
     }
-    return names.get(line["floor"], str(line["floor"]))
+    return names.get(str(score.floor), str(score.floor))
 
 
-def _kind(line: dict[str, Any]) -> tuple[str, str]:
-    return line["task"], line["negatives"]
+def _kind(score: Score) -> tuple[str, str]:
+    return score.task, score.negatives
 
 
-def _told(line: dict[str, Any]) -> str:
-    return f"{_number(line['value'])} [{_number(line['low'])}, {_number(line['high'])}]"
+def _told(score: Score) -> str:
+    return f"{_number(score.value)} [{_number(score.interval[0])}, {_number(score.interval[1])}]"
 
 
 def _number(value: float) -> str:

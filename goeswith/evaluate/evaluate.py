@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ from goeswith.evaluate.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, 
 from goeswith.evaluate.measures import MEASURES, POOLED, Measure, OtherMeasure, Ranks, other_measures
 from goeswith.files import fresh_file
 from goeswith.models import Chooser, Scorer
+from goeswith.scores import Difference, Score
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -85,22 +86,22 @@ class Answers:
 class Report:
     """What was measured: the answers question by question, then the means.
 
-    rows: see `Answers.rows`. summary: one dict a measure with scorer, task, negatives, metric, value, low, high
-    (95 % bootstrap interval by outfit), n (questions), unanswered and signature.
+    rows: see `Answers.rows`. summary: each measure with its 95 % bootstrap interval by outfit.
     """
 
     scorer: str
     rows: pl.DataFrame
-    summary: list[dict[str, Any]]
+    summary: list[Score]
 
     def to_json(self) -> str:
         """The summary as JSON."""
-        return json.dumps({"scorer": self.scorer, "summary": self.summary}, indent=2)
+        return json.dumps({"scorer": self.scorer, "summary": [score.to_dict() for score in self.summary]}, indent=2)
 
     def write(self, path: Path) -> None:
         """Write the rows as Parquet, whole or not at all, with the summary in the file's metadata."""
+        summary = json.dumps([score.to_dict() for score in self.summary])
         with fresh_file(path) as partial, open(partial, "wb") as file:
-            self.rows.write_parquet(file, metadata={"scorer": self.scorer, "summary": json.dumps(self.summary)})
+            self.rows.write_parquet(file, metadata={"scorer": self.scorer, "summary": summary})
 
 
 def answer(
@@ -181,33 +182,30 @@ def summarise(scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], 
         for (measure, statistic), values in zip(statistics.items(), drawn, strict=True):
             low, high = np.nanquantile(values, [0.025, 0.975])
             summary.append(
-                {
-                    "scorer": scorer,
-                    "task": task,
-                    "negatives": negatives,
-                    "metric": str(measure),
-                    "value": float(statistic(whole)[0]),
-                    "low": float(low),
-                    "high": float(high),
-                    "n": len(group),
-                    "unanswered": int((~group["answerable"]).sum()),
-                    "signature": signed[task, negatives],
-                }
+                Score(
+                    scorer=scorer,
+                    task=task,
+                    negatives=negatives,
+                    metric=str(measure),
+                    value=float(statistic(whole)[0]),
+                    low=float(low),
+                    high=float(high),
+                    n=len(group),
+                    unanswered=int((~group["answerable"]).sum()),
+                    signature=signed[task, negatives],
+                )
             )
     return Report(scorer, rows, summary)
 
 
-def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Paired bootstrap by outfit of `first` minus `second`, one dict a measure.
-
-    Each has scorer, against, task, negatives, metric, difference, low, high (95 %), n, signature and p: two-sided,
-    twice the share of draws whose difference is not of the other sign, at least 2 / 2001.
+def compare(first: Report, second: Report, *, seed: int = 0) -> list[Difference]:
+    """Paired bootstrap by outfit of `first` minus `second`, one difference a measure; p is at least 2 / 2001.
 
     Raises:
         DataError: the reports answer different questions.
     """
     keys = ("question_id", "outfit_id", "task", "negatives", "label", "answer")
-    signed = [told.summary[0]["signature"] for told in (first, second)]
+    signed = [told.summary[0].signature for told in (first, second)]
     if signed[0] != signed[1] or not first.rows.select(keys).equals(second.rows.select(keys)):
         raise DataError(
             f"{first.scorer} and {second.scorer} did not answer the same questions "
@@ -220,12 +218,7 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[dict[str, A
         values = np.array([statistic(whole)[0] for statistic in both]).reshape(2, -1)
         drawn = resampled(both, whole.size, seed).reshape(2, -1, RESAMPLES)
         for difference, draws in zip(values[0] - values[1], drawn[0] - drawn[1], strict=True):
-            line = next(lines)
-            compared.append(
-                {name: line[name] for name in ("scorer", "task", "negatives", "metric", "n", "signature")}
-                | {"against": second.scorer, "difference": float(difference)}
-                | spread(draws)._asdict()
-            )
+            compared.append(next(lines).minus(second.scorer, float(difference), *spread(draws)))
     return compared
 
 

@@ -7,10 +7,10 @@ stands in the signature.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
 from goeswith.evaluate.reranking import ALPHAS, BETAS, VARIETY, Judged, Reranking, fit, hub_means, log_popularity
 from goeswith.evaluate.retrieval import Correction, Found, retrieve
 from goeswith.models import Scorer
+from goeswith.scores import Score
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -133,12 +134,11 @@ def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Repor
             rows.append(_exhaustive(scorer, asked.places))
         title = f"{scorer.name} {name}".strip()
         report = summarise(title, pl.concat(rows, how="diagonal"), asked.signed)
-        report.summary.extend(line for task, told in own.items() for line in _offers(title, task, told, asked))
+        scores = report.summary + [score for task, told in own.items() for score in _offers(title, task, told, asked)]
         if name:
             setting = fits[name][0]
-            for line in report.summary:
-                line |= {"alpha": setting.alpha, "beta": setting.beta}
-        reports.append(report)
+            scores = [replace(score, alpha=setting.alpha, beta=setting.beta) for score in scores]
+        reports.append(replace(report, summary=scores))
     return reports
 
 
@@ -206,16 +206,23 @@ def _named(table: pl.DataFrame, task: str, negatives: str) -> pl.DataFrame:
     )
 
 
-def _offers(name: str, task: str, found: Found, asked: Asked) -> Sequence[dict[str, Any]]:
-    """Lines on what is offered to all gaps together."""
+def _offers(name: str, task: str, found: Found, asked: Asked) -> list[Score]:
+    """What is offered to all gaps together."""
     values = {
         f"{what}@{k}": getattr(offers, what)
         for k, offers in found.offers.items()
         for what in ("distinct", "top_share", "gini")
     }
     return [
-        {"scorer": name, "task": task, "negatives": asked.negatives, "metric": metric, "value": value}
-        | {"low": None, "high": None, "n": len(asked.gaps[task]), "unanswered": int((~found.answerable).sum())}
-        | {"signature": asked.signed[task, asked.negatives]}
+        Score(
+            scorer=name,
+            task=task,
+            negatives=asked.negatives,
+            metric=metric,
+            value=value,
+            n=len(asked.gaps[task]),
+            unanswered=int((~found.answerable).sum()),
+            signature=asked.signed[task, asked.negatives],
+        )
         for metric, value in values.items()
     ]

@@ -8,15 +8,14 @@ that of training.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from goeswith.errors import DataError
 from goeswith.evaluate.bootstrap import over_seeds, resampled, spread
 from goeswith.evaluate.evaluate import Report, by_task, measured
-from goeswith.tables import Column, column
+from goeswith.scores import Column, Difference, Score
 
 Sittings = Sequence[Sequence[Report]]
 """Seed → question file → what was measured; a floor sits once."""
@@ -31,12 +30,12 @@ SAME = 0.01
 class Mean:
     """One measure, as the mean of all seeds.
 
-    line: as of `Report.summary`, and ``seeds``, the value of each. draws: (DRAWS,) what it would have been with other
+    score: with the value of each in ``seeds``. draws: (DRAWS,) what it would have been with other
     outfits and seeds, the same outfits for everyone who answered the same questions, so that differences are paired;
     None for what has no interval.
     """
 
-    line: dict[str, Any]
+    score: Score
     draws: np.ndarray | None
 
 
@@ -56,58 +55,66 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
             for place in range(values.shape[1]):
                 drawn = over_seeds(draws[:, place], 1)
                 low, high = np.nanquantile(drawn, [0.025, 0.975])
-                line = _mean_of(name, next(lines)) | {"low": float(low), "high": float(high)}
-                found[column(line)] = Mean(line, drawn)
+                score = replace(_mean_of(name, next(lines)), low=float(low), high=float(high))
+                found[score.column] = Mean(score, drawn)
         for told in lines:  # what is offered to all gaps together
-            line = _mean_of(name, told)
-            found[column(line)] = Mean(line, None)
+            score = _mean_of(name, told)
+            found[score.column] = Mean(score, None)
     return found
 
 
-def _mean_of(name: str, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The line of the mean over seeds, from the line of each."""
-    values = [float(line["value"]) for line in told]
-    silent = max(line["unanswered"] for line in told)
-    fitted: dict[str, Any] = {
-        what: float(np.mean([line[what] for line in told])) for what in ("alpha", "beta") if what in told[0]
-    }
-    value = float(np.mean(values))
-    return {**told[0], "scorer": name, "value": value, "unanswered": silent, "seeds": values, **fitted}
+def _mean_of(name: str, scores: Sequence[Score]) -> Score:
+    """The mean over seeds, from the score of each."""
+    values = tuple(score.value for score in scores)
+    alphas, betas = ([score.alpha for score in scores], [score.beta for score in scores])
+    return replace(
+        scores[0],
+        scorer=name,
+        value=float(np.mean(values)),
+        unanswered=max(score.unanswered for score in scores),
+        alpha=_mean_setting(alphas),
+        beta=_mean_setting(betas),
+        seeds=values,
+    )
 
 
-def difference(first: Mean, second: Mean) -> dict[str, Any]:
-    """First minus second with its 95 % interval and p, in the form of `goeswith.evaluate.evaluate.compare`.
+def _mean_setting(values: Sequence[float | None]) -> float | None:
+    """The mean of what was fitted with each seed; None where nothing was."""
+    fitted = [value for value in values if value is not None]
+    return float(np.mean(fitted)) if fitted else None
+
+
+def difference(first: Mean, second: Mean) -> Difference:
+    """First minus second with its 95 % interval and p.
 
     Raises:
         DataError: they answered different questions.
     """
-    line, other = first.line, second.line
-    if line["signature"] != other["signature"]:
+    score, other = first.score, second.score
+    if score.signature != other.signature:
         raise DataError(
-            f"{line['scorer']} and {other['scorer']} did not answer the same questions "
-            f"({line['signature']} and {other['signature']}); remove the older answers and run the bench again"
+            f"{score.scorer} and {other.scorer} did not answer the same questions "
+            f"({score.signature} and {other.signature}); remove the older answers and run the bench again"
         )
     if first.draws is None or second.draws is None:
-        raise DataError(f"{line['metric']} has no interval, so no difference of it can be judged")
-    return (
-        {name: line[name] for name in ("scorer", "task", "negatives", "metric", "n", "signature")}
-        | {"against": other["scorer"], "difference": line["value"] - other["value"]}
-        | spread(first.draws - second.draws)._asdict()
-    )
+        raise DataError(f"{score.metric} has no interval, so no difference of it can be judged")
+    return score.minus(other.scorer, score.value - other.value, *spread(first.draws - second.draws))
 
 
-def judge(lines: Sequence[dict[str, Any]]) -> None:
-    """Add to the differences of one table of comparisons what they show, all of them asked at once.
+def judge(lines: Sequence[Difference]) -> list[Difference]:
+    """The differences of one table of comparisons with what they show, all of them asked at once.
 
     p_holm: p after Holm's correction for the lines. shows: ``higher`` or ``lower`` where p_holm < `SURE`,
     ``equivalent`` where the interval lies inside ±`SAME`, else ``not shown``: too few outfits or seeds to tell.
     """
-    for line, p in zip(lines, holm([line["p"] for line in lines]), strict=True):
-        line["p_holm"] = p
-        if p < SURE:
-            line["shows"] = "higher" if line["difference"] > 0 else "lower"
-        else:
-            line["shows"] = "equivalent" if line["low"] > -SAME and line["high"] < SAME else "not shown"
+    chances = holm([line.p for line in lines])
+    return [replace(line, p_holm=p, shows=_shown(line, p)) for line, p in zip(lines, chances, strict=True)]
+
+
+def _shown(line: Difference, p: float) -> str:
+    if p < SURE:
+        return "higher" if line.difference > 0 else "lower"
+    return "equivalent" if line.low > -SAME and line.high < SAME else "not shown"
 
 
 def holm(chances: Sequence[float]) -> list[float]:

@@ -35,7 +35,7 @@ from goeswith.experiments.scoreboard import write_board
 from goeswith.experiments.search import search as search_settings
 from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, trainings, work
 from goeswith.files import fresh_file, read_json, sole
-from goeswith.tables import Column
+from goeswith.scores import Column, Score
 
 Say = Callable[[str], None]
 """Is told one line at a time."""
@@ -119,7 +119,11 @@ def question_files(recipe: Recipe, dataset: Dataset) -> tuple[list[Path], list[s
 
 def _read(path: Path) -> Report:
     info = read_info(path)
-    return Report(info["scorer"], pl.read_parquet(path, glob=False), json.loads(info["summary"]))
+    return Report(
+        info["scorer"],
+        pl.read_parquet(path, glob=False),
+        [Score.from_dict(line) for line in json.loads(info["summary"])],
+    )
 
 
 def _experiments(

@@ -29,11 +29,12 @@ from goeswith.experiments.results import Outcome, Row, Scoreboard, measure, meas
 from goeswith.experiments.trainings import Training, outcome, trainings
 from goeswith.files import fresh_file, read_json
 from goeswith.models import Scorer
+from goeswith.scores import Difference, Score
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.looks_page import sample_looks
 from goeswith.shop.stylist import Stylist
-from goeswith.tables import Line, column, difference, headlines, long_table, plain
+from goeswith.tables import difference, headlines, long_table, plain
 from goeswith.train.run import Run
 
 STAGES = 7
@@ -100,10 +101,9 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     sentence = verdict(best, _at_headline(board), floor, _headlines(board))
     _say_results(board, sentence, say)
     with fresh_file(out / "results.json") as partial:
-        compared = [line for comparison in board.comparisons for line in comparison.lines]
-        partial.write_text(
-            json.dumps({"verdict": sentence, "lines": board.lines, "compared": compared}, indent=2) + "\n"
-        )
+        lines = [score.to_dict() for score in board.scores]
+        compared = [line.to_dict() for comparison in board.comparisons for line in comparison.lines]
+        partial.write_text(json.dumps({"verdict": sentence, "lines": lines, "compared": compared}, indent=2) + "\n")
 
     clock.stage("write the report")
     likes, dislikes = extremes(scorers[best], dataset)
@@ -199,9 +199,9 @@ def headline_answers(
     rows: Sequence[Row], scorer: Scorer, asked: Sequence[Questions], dataset: Dataset
 ) -> tuple[Report, Questions]:
     """What a scorer answers to the questions of the rows' headline, and these questions."""
-    what = headlines([line for row in rows for line in row.lines])[-1]
+    what = headlines([score for row in rows for score in row.scores])[-1]
     reports = ((report(answer(scorer, questions), dataset), questions) for questions in asked)
-    return next(pair for pair in reports if column(pair[0].summary[0]) == what)
+    return next(pair for pair in reports if pair[0].summary[0].column == what)
 
 
 def _strongest_floor(board: Scoreboard) -> str:
@@ -212,29 +212,29 @@ def _strongest_floor(board: Scoreboard) -> str:
     return floor.name
 
 
-def _at_headline(board: Scoreboard) -> dict[str, Line]:
-    """Scorer → its line on the headline questions."""
-    return {row.name: line for row in board.rows for line in row.lines if column(line) == board.headline}
+def _at_headline(board: Scoreboard) -> dict[str, Score]:
+    """Scorer → its score on the headline questions."""
+    return {row.name: score for row in board.rows for score in row.scores if score.column == board.headline}
 
 
-def _headlines(board: Scoreboard) -> dict[tuple[str, str], Line]:
+def _headlines(board: Scoreboard) -> dict[tuple[str, str], Difference]:
     """(First, second) → their difference on the headline questions."""
     return {
         (compared.first, compared.second): line
         for compared in board.comparisons
         for line in compared.lines
-        if column(line) == board.headline
+        if line.column == board.headline
     }
 
 
 def _say_results(board: Scoreboard, sentence: str, say: Callable[[str], None]) -> None:
     """Say the table of the headlines, the comparisons and the verdict."""
-    columns = headlines(board.lines)
-    shown = [line for what in columns for line in board.lines if column(line) == what]
+    columns = headlines(board.scores)
+    shown = [score for what in columns for score in board.scores if score.column == what]
     say("\n" + plain(*long_table(shown)) + "\n")
     for compared in board.comparisons:
-        lines = [line for line in compared.lines if column(line) in columns]
-        numbers = [f"{' '.join(column(line))} {difference(line)}" for line in lines]
+        lines = [line for line in compared.lines if line.column in columns]
+        numbers = [f"{' '.join(line.column)} {difference(line)}" for line in lines]
         say(f"{compared.name}: {'; '.join(numbers)}")
     say(f"\n{sentence}\n")
 

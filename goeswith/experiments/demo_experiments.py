@@ -8,7 +8,8 @@ from pathlib import Path
 
 from goeswith.experiments import recipes
 from goeswith.experiments.recipes import Experiment, Pairing, Recipe
-from goeswith.tables import Line, interval
+from goeswith.scores import Difference, Score
+from goeswith.tables import interval
 
 PICTURES, ENCODER = "efficientnet-lite0", "words"
 """All models of the drawn wardrobe learn from its words (colour, material, pattern, season are all said): on validation
@@ -75,27 +76,27 @@ def pairings(best: str, floor: str) -> tuple[Pairing, ...]:
     )
 
 
-def verdict(best: str, lines: Mapping[str, Line], floor: str, compared: Mapping[tuple[str, str], Line]) -> str:
+def verdict(best: str, scores: Mapping[str, Score], floor: str, compared: Mapping[tuple[str, str], Difference]) -> str:
     """What is right, of which floor, under which ceiling, and what knowledge adds: two sentences, from intervals.
 
     Args:
         best: the model that validation chose.
-        lines: scorer → its line on the headline questions, with those of ``chance`` and ``oracle``.
+        scores: scorer → its score on the headline questions, with those of ``chance`` and ``oracle``.
         floor: the strongest floor. compared: the pairings, (first, second) → difference on the headline questions.
     """
-    model, learned = lines[best], compared[best, floor]
+    model, learned = scores[best], compared[best, floor]
     taught, control = compared[TAUGHT.name, ALONE.name], compared[TAUGHT.name, CONTROL.name]
-    level = "beats" if learned["low"] > 0 else "loses to" if learned["high"] < 0 else "does not clearly beat"
+    level = "beats" if learned.low > 0 else "loses to" if learned.high < 0 else "does not clearly beat"
     helps = _effect(taught)
-    if taught["low"] > 0:
-        helps += ", more than a teacher of shuffled pairs" if control["low"] > 0 else (
+    if taught.low > 0:
+        helps += ", more than a teacher of shuffled pairs" if control.low > 0 else (
             ", but not clearly more than a teacher of shuffled pairs does"
         )  # fmt: skip
     return (
-        f"{best}, the best model on validation, {_MEASURE[model['task']]} {_share(model)} "
-        f"on {model['n']} {model['negatives']} questions: "
-        f"chance has {_share(lines['chance'])}, the strongest floor ({floor}) {_share(lines[floor])}, "
-        f"and the taste that made the outfits {_share(lines['oracle'])}. "
+        f"{best}, the best model on validation, {_MEASURE[model.task]} {_share(model)} "
+        f"on {model.n} {model.negatives} questions: "
+        f"chance has {_share(scores['chance'])}, the strongest floor ({floor}) {_share(scores[floor])}, "
+        f"and the taste that made the outfits {_share(scores['oracle'])}. "
         f"It {level} that floor ({interval(learned)}). Designers' knowledge {helps}; one training seed."
     )
 
@@ -103,10 +104,10 @@ def verdict(best: str, lines: Mapping[str, Line], floor: str, compared: Mapping[
 _MEASURE = {"fitb": "finds the missing garment among four in", "compat": "ranks an outfit above a corrupted one in"}
 
 
-def _share(line: Line) -> str:
-    return f"{100 * line['value']:.0f} %"
+def _share(score: Score) -> str:
+    return f"{100 * score.value:.0f} %"
 
 
-def _effect(line: Line) -> str:
-    word = "helps" if line["low"] > 0 else "hurts" if line["high"] < 0 else "makes no difference that can be shown to"
+def _effect(line: Difference) -> str:
+    word = "helps" if line.low > 0 else "hurts" if line.high < 0 else "makes no difference that can be shown to"
     return f"{word} ADD-GNN ({interval(line)})"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from goeswith.errors import DataError
 from goeswith.files import fresh_file
-from goeswith.tables import Line, column, title
+from goeswith.scores import Score
+from goeswith.tables import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,25 +35,25 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def k_curve(lines: Iterable[Line], out: Path) -> Path:
+def k_curve(points: Iterable[tuple[int, Score]], out: Path) -> Path:
     """Draw how the measures depend on K, the number of attributes: Figure 2 of ADD-GNN.
 
-    One panel for each (task, negatives, metric) in `lines`; one dot for each line with its 95 % interval, the runs
+    One panel for each (task, negatives, metric) in `points`; one dot for each score with its 95 % interval, the runs
     (seeds) of one K side by side, and a curve through their means. The picture is an .svg, .png or .pdf.
 
     Args:
-        lines: of `goeswith.evaluate.evaluate.Report.summary`, each with ``attributes`` = K besides.
+        points: K and a score, run by run.
 
     Raises:
-        DataError: there is no line, one does not say its K, or `out` is no picture.
+        DataError: there is no score, or `out` is not a picture.
     """
-    lines = list(lines)
-    if not lines or any("attributes" not in line for line in lines):
-        raise DataError("the curve over K needs lines that say their 'attributes'; measure runs of more than one K")
-    panels = list(dict.fromkeys(map(column, lines)))
+    points = list(points)
+    if not points:
+        raise DataError("the curve over K needs scores; measure runs of more than one K")
+    panels = list(dict.fromkeys(score.column for _, score in points))
     with sheet(out, 1, len(panels)) as axes:
         for panel, what in zip(axes, panels, strict=True):
-            _panel(panel, [line for line in lines if column(line) == what])
+            _panel(panel, [(size, score) for size, score in points if score.column == what])
             panel.set_title(title(what).replace(", ", "\n"))
     return out
 
@@ -99,17 +100,17 @@ def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float 
             figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
 
 
-def _panel(axes: Axes, lines: list[Line]) -> None:
-    sizes = sorted({int(line["attributes"]) for line in lines})
+def _panel(axes: Axes, points: list[tuple[int, Score]]) -> None:
+    sizes = sorted({size for size, _ in points})
     means = []
     for place, size in enumerate(sizes):
-        runs = [line for line in lines if int(line["attributes"]) == size]
-        values = [run["value"] for run in runs]
+        runs = [score for own, score in points if own == size]
+        values = [run.value for run in runs]
         means.append(sum(values) / len(values))
         for number, run in enumerate(runs):
             at = place + 0.16 * (number - (len(runs) - 1) / 2)
-            axes.vlines(at, run["low"], run["high"], color=ACCENT, alpha=0.35, linewidth=1.6)
-            axes.plot(at, run["value"], "o", color=ACCENT, markersize=3.4)
+            axes.vlines(at, *run.interval, color=ACCENT, alpha=0.35, linewidth=1.6)
+            axes.plot(at, run.value, "o", color=ACCENT, markersize=3.4)
     axes.plot(range(len(sizes)), means, color=INK, linewidth=1.1, zorder=0)
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.set_xlabel("attributes K")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goeswith.experiments.figures import ACCENT, INK, QUIET, k_curve, sheet
-from goeswith.tables import Column, column, headlines, title
+from goeswith.scores import Column, Score
+from goeswith.tables import headlines, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +31,7 @@ ACROSS = 4
 
 def draw(board: Scoreboard, out: Path) -> dict[str, Path]:
     """Draw all that there are numbers for; caption → SVG file."""
-    lines = [line for row in board.rows for line in row.lines]
-    columns = headlines(lines) or board.columns[:1]
+    columns = headlines(board.scores) or board.columns[:1]
     models = [row for row in board.rows if row.outcomes]
     drawn = {"Results, floors in grey": accuracy(board, columns, out / "accuracy.svg")}
     if models:
@@ -51,8 +51,7 @@ def accuracy(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path:
     with sheet(out, 1, len(columns), 4.4, 0.8 + 0.2 * len(rows)) as panels:
         for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
             shown = [row for row in rows if what in row.measured]
-            lines = [row.measured[what].line for row in shown]
-            _dots(axes, lines, "value", [_COLOURS[row.kind] for row in shown])
+            _dots(axes, [row.measured[what].score for row in shown], [_COLOURS[row.kind] for row in shown])
             _names(axes, [row.name if at == 0 else "" for row in shown])
             axes.set_title(title(what).replace(", ", "\n"))
     return out
@@ -63,14 +62,14 @@ def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path
     compared = board.comparisons
     with sheet(out, 1, len(columns), 4.8, 0.8 + 0.32 * len(compared)) as panels:
         for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
-            lines = [line for comparison in compared for line in comparison.lines if column(line) == what]
-            sure = [line["low"] > 0 or line["high"] < 0 for line in lines]
+            lines = [line for comparison in compared for line in comparison.lines if line.column == what]
+            sure = [line.low > 0 or line.high < 0 for line in lines]
             places = range(len(lines))
             axes.barh(
-                places, [line["difference"] for line in lines], height=0.55, edgecolor=ACCENT,
+                places, [line.difference for line in lines], height=0.55, edgecolor=ACCENT,
                 color=[ACCENT if leaves else "none" for leaves in sure],
             )  # fmt: skip
-            axes.hlines(places, *zip(*((x["low"], x["high"]) for x in lines), strict=True), color=INK, linewidth=1.1)
+            axes.hlines(places, *zip(*((x.low, x.high) for x in lines), strict=True), color=INK, linewidth=1.1)
             axes.axvline(0, color=QUIET, linewidth=0.8)
             _names(axes, [f"{c.first}\n− {c.second}" if at == 0 else "" for c in compared])
             axes.set_title(title(what).replace(", ", "\n"))
@@ -91,14 +90,14 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
             for row in rows:
                 if (x := row.usual(cost)) is None:
                     continue
-                line, colour = row.measured[what].line, _COLOURS[row.kind]
+                score, colour = row.measured[what].score, _COLOURS[row.kind]
                 if row.kind == "control" or (row.experiment and row.experiment.like):
-                    axes.plot(x, line["value"], "o", color=colour, alpha=0.5, markersize=2)
+                    axes.plot(x, score.value, "o", color=colour, alpha=0.5, markersize=2)
                     continue
-                axes.vlines(x, line["low"], line["high"], color=colour, alpha=0.35, linewidth=1.6)
-                axes.plot(x, line["value"], "o", color=colour, markersize=4)
+                axes.vlines(x, *score.interval, color=colour, alpha=0.35, linewidth=1.6)
+                axes.plot(x, score.value, "o", color=colour, markersize=4)
                 axes.annotate(
-                    row.name, (x, line["value"]), xytext=(5, 2), textcoords="offset points", fontsize=6.5, color=INK
+                    row.name, (x, score.value), xytext=(5, 2), textcoords="offset points", fontsize=6.5, color=INK
                 )
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
@@ -134,8 +133,8 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
     return out
 
 
-def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Lines with their ``attributes`` = K, of the models that differ in K alone; none if only one K is there."""
+def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[tuple[int, Score]]:
+    """K, the number of attributes, with each score, of models that differ in K alone; none if there is only one K."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row.experiment and row.outcomes and row.outcomes[0].attributes is not None:
@@ -146,17 +145,18 @@ def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict
     if len({row.outcomes[0].attributes for row in most}) < 2:
         return []
     return [
-        {**mean.line, "attributes": row.outcomes[0].attributes}
+        (attributes, mean.score)
         for row in most
+        if (attributes := row.outcomes[0].attributes) is not None
         for what, mean in row.measured.items()
         if what in columns
     ]
 
 
-def _dots(axes: Axes, lines: Sequence[Any], of: str, colours: Sequence[str]) -> None:
-    for place, (line, colour) in enumerate(zip(lines, colours, strict=True)):
-        axes.hlines(place, line["low"], line["high"], color=colour, alpha=0.4, linewidth=2.4)
-        axes.plot(line[of], place, "o", color=colour, markersize=4)
+def _dots(axes: Axes, scores: Sequence[Score], colours: Sequence[str]) -> None:
+    for place, (score, colour) in enumerate(zip(scores, colours, strict=True)):
+        axes.hlines(place, *score.interval, color=colour, alpha=0.4, linewidth=2.4)
+        axes.plot(score.value, place, "o", color=colour, markersize=4)
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:

@@ -45,6 +45,8 @@ _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
     "note": "text", "like": "text",
 }  # fmt: skip
+_INHERITED = ("model", "teacher", "rules", "set")
+"""Fields that a [[model]] takes from the one that it is like, unless it has its own."""
 _COMPARE = {"first": "text", "second": "text", "note": "text"}
 _SPLIT = re.compile(r"\b(train|valid|test)-")
 _TESTS = {"text": str, "whole number": int, "table": dict}
@@ -179,6 +181,7 @@ class _Page:
         self.check(told, _TOP, ("name", "dataset", "questions", "model"))
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", told["name"]):
             raise self.fault("name must be letters, digits, '-', '_' and '.', for it names a folder", "name")
+        told = told | {"model": self.inherited(told["model"])}
         models = [self.experiment(table, place, told) for place, table in enumerate(told["model"])]
         models = self.settled(models, told)
         seeds = tuple(told.get("seeds", (0, 1, 2)))
@@ -196,13 +199,26 @@ class _Page:
             pairings=tuple(pairings),
         )
 
+    def inherited(self, tables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each [[model]] with what it takes from the one that it is like; `like` then names the first of a chain."""
+        full: list[dict[str, Any]] = []
+        for place, table in enumerate(tables):
+            self.check(table, _MODEL, ("name",) if "like" in table else ("name", "model"), ("model", place))
+            if "like" in table:
+                other = self.alike(table, place, full)
+                taken = {field: other[field] for field in _INHERITED if field in other}
+                table = taken | table | {"like": other.get("like", other["name"])}
+            full.append(table)
+        return full
+
     def experiment(self, table: dict[str, Any], place: int, told: dict[str, Any]) -> Experiment:
         """A [[model]] as it stands, without the recipe's own settings."""
         section = ("model", place)
-        self.check(table, _MODEL, ("name", "model"), section)
         for field, choices in (("model", MODELS), ("teacher", TEACHERS), ("kind", KINDS)):
             value = table.get(field)
-            if value is not None and value not in choices and not (field == "model" and is_model(value)):
+            if value is None or (field == "teacher" and not value):
+                continue
+            if value not in choices and not (field == "model" and is_model(value)):
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
         plain = {name: value for name, value in table.items() if name not in ("set", "like")}
         found = Experiment(**plain, settings=tuple(table.get("set", ())))
@@ -223,7 +239,8 @@ class _Page:
         for place, (experiment, names) in enumerate(zip(models, known, strict=True)):
             common = [s for s in told.get("set", []) if s.partition("=")[0].strip() in names]
             settings = (*common, *experiment.settings, *TEACHERS.get(experiment.teacher, ()))
-            full = replace(experiment, settings=settings, like=self.alike(told["model"][place], place, found))
+            like = next((other for other in found if other.name == told["model"][place].get("like")), None)
+            full = replace(experiment, settings=settings, like=like)
             for setting in experiment.settings:
                 field = setting.partition("=")[0].strip()
                 if field not in names or field == "seed":
@@ -240,15 +257,13 @@ class _Page:
             found.append(full)
         return found
 
-    def alike(self, table: dict[str, Any], place: int, before: Sequence[Experiment]) -> Experiment | None:
-        """The experiment that a [[model]] says it is like, one of those before it."""
-        name = table.get("like")
-        if name is None:
-            return None
-        alike = {c.name: c for c in before if c.model == table["model"] and not c.like}
+    def alike(self, table: dict[str, Any], place: int, before: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The [[model]] that another says it is like, one of those before it."""
+        name, model = table["like"], table.get("model")
+        alike = {other["name"]: other for other in before if model in (None, other["model"])}
         if name not in alike:
             if not alike:
-                raise self.fault(f"no model {table['model']!r} comes before it to be like", "like", ("model", place))
+                raise self.fault(f"no model {model or name!r} comes before it to be like", "like", ("model", place))
             raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", place))
         return alike[name]
 

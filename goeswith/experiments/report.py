@@ -15,7 +15,8 @@ from goeswith.evaluate.curves import History, learning_curves
 from goeswith.evaluate.showcase import Blank, Look, Pictures
 from goeswith.experiments.results import Comparison, Row
 from goeswith.files import fresh_file
-from goeswith.tables import OFFERS, Column, Line, chance, column, headlines, long_table, retrieval_table, signed, title
+from goeswith.scores import Column, Difference, Score
+from goeswith.tables import OFFERS, chance, headlines, long_table, retrieval_table, signed, title
 from goeswith.templates import environment
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Findings:
     verdict: the sentences at the top. lead: what was done, a sentence or two. audits: question file → its verdict.
     ladder: names of a few rows to draw at the top, by the headline measure. looks: catalogue rows of completed looks to
     begin with, the item that each was built around first.
-    retrieval: lines on the whole catalogue, see `goeswith.tables.retrieval_table`.
+    retrieval: scores on the whole catalogue, see `goeswith.tables.retrieval_table`.
     curves: caption → run → what each epoch measured. shown: the scorer whose choices `best`, `worst`, `right` and
     `wrong` are. reliability: of its probabilities. commands: how to make the numbers again.
     """
@@ -59,7 +60,7 @@ class Findings:
     looks: Sequence[Sequence[int]] = ()
     comparisons: Sequence[Comparison] = ()
     audits: Mapping[str, str] = field(default_factory=dict)
-    retrieval: Sequence[Line] = ()
+    retrieval: Sequence[Score] = ()
     curves: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
     shown: str = ""
     best: Sequence[Look] = ()
@@ -78,14 +79,14 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
     Raises:
         DataError: nothing was measured, or a row is of an unknown kind.
     """
-    lines = [line for row in findings.rows for line in row.lines]
-    if not lines:
+    scores = [score for row in findings.rows for score in row.scores]
+    if not scores:
         raise DataError("a report needs at least one measured number; evaluate a run first")
     for row in findings.rows:
         if row.kind not in KINDS:
             raise DataError(f"{row.name!r} is of kind {row.kind!r}; the kinds are {', '.join(KINDS)}")
-    columns = headlines(lines) or [column(lines[0])]
-    signatures = {column(line): line["signature"] for line in lines}
+    columns = headlines(scores) or [scores[0].column]
+    signatures = {score.column: score.signature for score in scores}
     pages = environment("goeswith.experiments")
     pages.filters["score"] = _score
     written = pages.get_template("report.html").render(
@@ -104,10 +105,10 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         effects=_effects(findings.comparisons, columns),
         charts={caption: learning_curves(runs, (200, 60)) for caption, runs in findings.curves.items()},
         diagram=_diagram(findings.reliability),
-        everything=long_table(lines),
+        everything=long_table(scores),
         retrieval=retrieval_table(findings.retrieval) if findings.retrieval else None,
         offers=OFFERS,
-        asked=dict.fromkeys(line["signature"] for line in findings.retrieval),
+        asked=dict.fromkeys(score.signature for score in findings.retrieval),
         item=Pictures(dataset),
     )
     with fresh_file(out) as partial:
@@ -122,12 +123,12 @@ def _score(number: float) -> str:
 
 def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tuple[Row, list[Cell | None]]]]:
     """The rows of the table under the head of their kind, each with one cell a column."""
-    lines = [line for row in rows for line in row.lines]
-    axes = [_axis([line for line in lines if column(line) == what]) for what in columns]
+    scores = [score for row in rows for score in row.scores]
+    axes = [_axis([score for score in scores if score.column == what]) for what in columns]
     groups: dict[str, list[tuple[Row, list[Cell | None]]]] = {}
     for kind, head in KINDS.items():
         for row in (row for row in rows if row.kind == kind):
-            own = {column(line): line for line in row.lines}
+            own = {score.column: score for score in row.scores}
             cells = [_level(own[at], axis) if at in own else None for at, axis in zip(columns, axes, strict=True)]
             groups.setdefault(head, []).append((row, cells))
     return groups
@@ -136,25 +137,26 @@ def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tu
 def _ladder(findings: Findings, what: Column) -> list[dict[str, Any]]:
     """The rows to draw at the top, each with its value and how it is read, from the lowest to the highest."""
     rows = [
-        {"name": row.name, "kind": row.kind, "note": row.note or FLOOR_NOTES.get(row.name, ""), "value": line["value"]}
+        {"name": row.name, "kind": row.kind, "note": row.note or FLOOR_NOTES.get(row.name, ""), "value": score.value}
         for row in findings.rows
-        for line in row.lines
-        if row.name in findings.ladder and column(line) == what
+        for score in row.scores
+        if row.name in findings.ladder and score.column == what
     ]
     return sorted(rows, key=lambda row: float(row["value"]))
 
 
-def _axis(lines: Sequence[Line]) -> Axis:
-    """An axis that holds the intervals of all lines, its ends at multiples of .05, with a mark at chance."""
-    low = np.floor(20 * min(line["low"] for line in lines)) / 20
-    high = np.ceil(20 * max(line["high"] for line in lines)) / 20
-    return low, high, next((line["value"] for line in lines if line["scorer"] == "chance"), None)
+def _axis(scores: Sequence[Score]) -> Axis:
+    """An axis that holds the intervals of all scores, its ends at multiples of .05, with a mark at chance."""
+    low = np.floor(20 * min(score.interval[0] for score in scores)) / 20
+    high = np.ceil(20 * max(score.interval[1] for score in scores)) / 20
+    return low, high, next((score.value for score in scores if score.scorer == "chance"), None)
 
 
-def _level(line: Line, axis: Axis) -> Cell:
-    placed = _placed(line, line["value"], axis)
-    ends = f"{line['low']:.3f}–{line['high']:.3f}" if line["high"] > line["low"] else ""
-    return placed | {"text": f"{line['value']:.3f}", "range": ends, "unanswered": line["unanswered"]}
+def _level(score: Score, axis: Axis) -> Cell:
+    low, high = score.interval
+    ends = f"{low:.3f}–{high:.3f}" if high > low else ""
+    placed = _placed(score.value, low, high, axis)
+    return placed | {"text": f"{score.value:.3f}", "range": ends, "unanswered": score.unanswered}
 
 
 def _effects(
@@ -162,39 +164,36 @@ def _effects(
 ) -> list[tuple[Comparison, list[Cell | None]]]:
     """The rows of the table of differences, on axes that are symmetric about zero."""
     lines = [line for comparison in comparisons for line in comparison.lines]
-    reach = {
-        what: max((max(-x["low"], x["high"]) for x in lines if column(x) == what), default=0.0) for what in columns
-    }
+    reach = {what: max((max(-x.low, x.high) for x in lines if x.column == what), default=0.0) for what in columns}
     rows = []
     for comparison in comparisons:
-        own = {column(line): line for line in comparison.lines}
+        own = {line.column: line for line in comparison.lines}
         rows.append((comparison, [_effect(own[what], reach[what]) if what in own else None for what in columns]))
     return rows
 
 
-def _effect(line: Line, reach: float) -> Cell:
+def _effect(line: Difference, reach: float) -> Cell:
     end = max(0.02, np.ceil(50 * reach) / 50)
-    sure = line["low"] > 0 or line["high"] < 0
-    return _placed(line, line["difference"], (-end, end, 0.0)) | {
-        "text": signed(line["difference"]),
-        "range": f"[{signed(line['low'])}, {signed(line['high'])}]",
-        "p": chance(line.get("p_holm", line["p"])),
-        "look": ("model" if line["difference"] > 0 else "control") if sure else "unsure",
+    sure = line.low > 0 or line.high < 0
+    return _placed(line.difference, line.low, line.high, (-end, end, 0.0)) | {
+        "text": signed(line.difference),
+        "range": f"[{signed(line.low)}, {signed(line.high)}]",
+        "p": chance(line.p if line.p_holm is None else line.p_holm),
+        "look": ("model" if line.difference > 0 else "control") if sure else "unsure",
     }
 
 
-def _placed(line: Line, at: float, axis: Axis) -> Cell:
+def _placed(at: float, start: float, end: float, axis: Axis) -> Cell:
     """Where a value, its interval and the mark of its axis lie, in per cent of the axis."""
     low, high, mark = axis
 
     def place(number: float) -> float:
         return round(float(100 * (number - low) / max(high - low, 1e-9)), 2)
 
-    start, end = place(line["low"]), place(line["high"])
     return {
         "dot": place(at),
-        "start": start,
-        "width": round(end - start, 2),
+        "start": place(start),
+        "width": round(place(end) - place(start), 2),
         "mark": None if mark is None else place(mark),
         "axis": [signed(number, 2) if low < 0 else f"{number:.2f}" for number in (low, high)],
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.retrieval_report import FLOORS, Asked
@@ -14,7 +14,8 @@ from goeswith.evaluate.retrieval_report import measure as measure_retrieval
 from goeswith.evaluate.seeds import SURE, Mean, difference, holm, judge, means
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.models import Scorer
-from goeswith.tables import HARDEST, RETRIEVAL, Column, column, headlines, interval, title, value
+from goeswith.scores import Column, Difference, Score
+from goeswith.tables import HARDEST, RETRIEVAL, headlines, interval, title, value
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -80,15 +81,15 @@ class Row:
         return fmean(values) if values else None
 
     @property
-    def lines(self) -> list[dict[str, Any]]:
-        """Everything measured, as lines of `goeswith.evaluate.evaluate.Report.summary`."""
-        return [mean.line for mean in self.measured.values()]
+    def scores(self) -> list[Score]:
+        """Everything measured."""
+        return [mean.score for mean in self.measured.values()]
 
     @property
-    def retrieval(self) -> list[dict[str, Any]]:
-        """What was measured over the whole catalogue, also with corrections, as lines for `retrieval_table`."""
-        own = [line for line in self.lines if (line["task"], line["metric"]) in RETRIEVAL]
-        return own + [mean.line for measured in self.corrected for mean in measured.values()]
+    def retrieval(self) -> list[Score]:
+        """What was measured over the whole catalogue, also with corrections, for `retrieval_table`."""
+        own = [score for score in self.scores if (score.task, score.metric) in RETRIEVAL]
+        return own + [mean.score for measured in self.corrected for mean in measured.values()]
 
 
 def measure(name: str, kind: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset, note: str = "") -> Row:
@@ -115,11 +116,11 @@ def measure_floors(
 
 @dataclass(frozen=True)
 class Comparison:
-    """Paired differences of two rows on the same questions: lines of `goeswith.evaluate.evaluate.compare`."""
+    """Paired differences of two rows on the same questions."""
 
     first: str
     second: str
-    lines: Sequence[dict[str, Any]]
+    lines: Sequence[Difference]
     note: str = ""
 
     @property
@@ -141,8 +142,8 @@ class Scoreboard:
     def columns(self) -> list[Column]:
         """The headline measure of every (task, negatives), the hardest negatives first."""
         there: dict[tuple[str, str], Column] = {}
-        for line in self.lines:
-            there.setdefault((line["task"], line["negatives"]), column(line))
+        for score in self.scores:
+            there.setdefault((score.task, score.negatives), score.column)
         return sorted(there.values(), key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
 
     @cached_property
@@ -159,8 +160,11 @@ class Scoreboard:
                 both = [what for what in first if what in second and first[what].draws is not None]
                 lines = [difference(first[what], second[what]) for what in both]
                 compared.append(Comparison(pair.first, pair.second, lines, pair.note))
-        judge([line for comparison in compared for line in comparison.lines if column(line) in self.columns])
-        return compared
+        judged = iter(judge([x for comparison in compared for x in comparison.lines if x.column in self.columns]))
+        return [
+            replace(comparison, lines=[next(judged) if x.column in self.columns else x for x in comparison.lines])
+            for comparison in compared
+        ]
 
     @property
     def failures(self) -> dict[str, str]:
@@ -170,7 +174,7 @@ class Scoreboard:
     def best(self, what: Column, *kinds: str) -> Row | None:
         """The row of some kinds with the highest value in a column."""
         rows = [row for row in self.rows if row.kind in kinds and what in row.measured]
-        return max(rows, key=lambda row: row.measured[what].line["value"], default=None)
+        return max(rows, key=lambda row: row.measured[what].score.value, default=None)
 
     @cached_property
     def marks(self) -> dict[tuple[str, Column], str]:
@@ -182,20 +186,20 @@ class Scoreboard:
                 others = [row for row in rows if row is not rival]
                 lines = [difference(row.measured[what], rival.measured[what]) for row in others] if rival else []
                 sign = 1 if mark == ABOVE else -1
-                for row, line, p in zip(others, lines, holm([line["p"] for line in lines]), strict=False):
-                    if p < SURE and sign * line["difference"] > 0:
+                for row, line, p in zip(others, lines, holm([line.p for line in lines]), strict=False):
+                    if p < SURE and sign * line.difference > 0:
                         found[row.name, what] = found.get((row.name, what), "") + mark
         return found
 
     @property
-    def lines(self) -> list[dict[str, Any]]:
+    def scores(self) -> list[Score]:
         """Everything measured, row by row."""
-        return [line for row in self.rows for line in row.lines]
+        return [score for row in self.rows for score in row.scores]
 
     @property
     def headline(self) -> Column | None:
         """The column that a verdict is built on: FITB on the hardest negatives, or what comes nearest to it."""
-        return next(iter([*headlines(self.lines)[::-1], *self.columns]), None)
+        return next(iter([*headlines(self.scores)[::-1], *self.columns]), None)
 
     @property
     def verdict(self) -> str:
@@ -205,8 +209,8 @@ class Scoreboard:
         if what is None or best is None or floor is None:
             return "No model could be measured."
         line = difference(best.measured[what], floor.measured[what])
-        level = "above" if line["low"] > 0 else "below" if line["high"] < 0 else "not clearly apart from"
+        level = "above" if line.low > 0 else "below" if line.high < 0 else "not clearly apart from"
         return (
-            f"{title(what)}: {best.name} is best with {value(best.measured[what].line)}, {level} the strongest floor, "
+            f"{title(what)}: {best.name} is best with {value(best.measured[what].score)}, {level} the strongest floor, "
             f"{floor.name} ({interval(line)})."
         )

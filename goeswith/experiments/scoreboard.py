@@ -14,7 +14,8 @@ from goeswith.experiments.plots import draw
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import ABOVE, BEATEN, Row, Scoreboard
 from goeswith.files import fresh_file
-from goeswith.tables import OFFERS, Column, chance, column, interval, markdown, retrieval_table, value
+from goeswith.scores import Column, Difference
+from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table, value
 
 _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
@@ -50,9 +51,9 @@ def as_json(board: Scoreboard) -> dict[str, Any]:
         "recipe": asdict(board.recipe),
         "dataset": {"name": board.dataset.name, "fingerprint": board.dataset.fingerprint},
         "verdict": board.verdict,
-        "lines": [{"kind": row.kind, **line} for row in board.rows for line in row.lines],
-        "corrected": [mean.line for row in board.rows for means in row.corrected for mean in means.values()],
-        "compared": [{"note": c.note, **line} for c in board.comparisons for line in c.lines],
+        "lines": [{"kind": row.kind, **score.to_dict()} for row in board.rows for score in row.scores],
+        "corrected": [mean.score.to_dict() for row in board.rows for means in row.corrected for mean in means.values()],
+        "compared": [{"note": c.note, **line.to_dict()} for c in board.comparisons for line in c.lines],
         "marks": [{"scorer": name, "column": what, "marks": mark} for (name, what), mark in board.marks.items()],
         "trained": {row.name: [asdict(outcome) for outcome in row.outcomes] for row in board.rows if row.outcomes},
         "cannot_run": board.failures,
@@ -62,7 +63,7 @@ def as_json(board: Scoreboard) -> dict[str, Any]:
 
 def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
     """The same for reading."""
-    recipe, signed = board.recipe, {line["signature"]: None for row in board.rows for line in row.lines}
+    recipe, signed = board.recipe, dict.fromkeys(score.signature for score in board.scores)
     parts = [
         f"# {recipe.name}",
         "",
@@ -81,7 +82,7 @@ def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
     ]
     if board.comparisons:
         parts += ["## Compared", "", markdown(["", *map(_short, board.columns)], _compared(board)), _SHOWN, ""]
-    if retrieved := [line for row in board.rows for line in row.retrieval]:
+    if retrieved := [score for row in board.rows for score in row.retrieval]:
         parts += ["## Retrieval", "", markdown(*retrieval_table(retrieved)), OFFERS, ""]
     trained = [row for row in board.rows if row.outcomes]
     if trained:
@@ -110,7 +111,7 @@ def _cells(board: Scoreboard, row: Row) -> list[str]:
         return [f"could not run: {row.failure}", *["–"] * (len(board.columns) - 1)]
     cells = []
     for what in board.columns:
-        number = value(row.measured[what].line) if what in row.measured else "–"
+        number = value(row.measured[what].score) if what in row.measured else "–"
         bold = board.best(what, "model", "control") is row
         marks = board.marks.get((row.name, what), "")
         cells.append((f"**{number}**" if bold else number) + (f" {marks}" if marks else ""))
@@ -120,14 +121,15 @@ def _cells(board: Scoreboard, row: Row) -> list[str]:
 def _compared(board: Scoreboard) -> list[list[str]]:
     rows = []
     for compared in board.comparisons:
-        own = {column(line): line for line in compared.lines}
+        own = {line.column: line for line in compared.lines}
         cells = [_shown(own[what]) if what in own else "–" for what in board.columns]
         rows.append([f"{compared.note + ': ' if compared.note else ''}{compared.name}", *cells])
     return rows
 
 
-def _shown(line: dict[str, Any]) -> str:
-    return f"{interval(line)}, {chance(line['p_holm'])}, {line['shows']}"
+def _shown(line: Difference) -> str:
+    corrected = line.p if line.p_holm is None else line.p_holm
+    return f"{interval(line)}, {chance(corrected)}, {line.shows}"
 
 
 def as_latex(board: Scoreboard) -> str:
@@ -142,7 +144,7 @@ def as_latex(board: Scoreboard) -> str:
             cells = [_tex_cell(board, row, what) for what in columns]
         lines.append(" & ".join([_tex(row.name), *cells]) + r" \\")
     head = " & ".join(["", *(_tex(_short(what)) for what in columns)]) + r" \\"
-    signed = dict.fromkeys(line["signature"] for row in board.rows for line in row.lines)
+    signed = dict.fromkeys(score.signature for score in board.scores)
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}; what was measured:",
@@ -163,11 +165,12 @@ def as_latex(board: Scoreboard) -> str:
 def _tex_cell(board: Scoreboard, row: Row, what: Column) -> str:
     if what not in row.measured:
         return "--"
-    line, marks = row.measured[what].line, board.marks.get((row.name, what), "")
-    number = f"{line['value']:.3f}"
+    score, marks = row.measured[what].score, board.marks.get((row.name, what), "")
+    low, high = score.interval
+    number = f"{score.value:.3f}"
     number = rf"\textbf{{{number}}}" if board.best(what, "model", "control") is row else number
     raised = "".join({ABOVE: "*", BEATEN: r"\downarrow"}[mark] for mark in marks)
-    return f"{number}{f'$^{{{raised}}}$' if marks else ''} {{\\scriptsize [{line['low']:.3f}, {line['high']:.3f}]}}"
+    return f"{number}{f'$^{{{raised}}}$' if marks else ''} {{\\scriptsize [{low:.3f}, {high:.3f}]}}"
 
 
 def _tex(text: str) -> str:
@@ -192,6 +195,6 @@ def findings(board: Scoreboard) -> Findings:
         verdict=board.verdict,
         lead=f"Every number is the mean of the seeds {', '.join(map(str, board.recipe.seeds))}.{cannot}",
         comparisons=board.comparisons,
-        retrieval=[line for row in board.rows for line in row.retrieval],
+        retrieval=[score for row in board.rows for score in row.retrieval],
         curves={f"Validation, seed {board.recipe.seeds[0]}": first} if first else {},
     )

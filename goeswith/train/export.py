@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_folder, read_json
 from goeswith.models import Vocabulary, model_module
-from goeswith.tables import Line, markdown, wide_table
+from goeswith.scores import Score
+from goeswith.tables import markdown, wide_table
 from goeswith.templates import environment
 from goeswith.train.hub import HUB_NAME, asking_hub, hub_client
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
 
-_MEASURED = ("scorer", "task", "negatives", "metric", "value", "low", "high", "n", "unanswered", "signature")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
@@ -58,7 +58,7 @@ class Trained(Protocol):
 class Beside(TypedDict, total=False):
     """What may be told beside a run that is given away, see `save`."""
 
-    report: Iterable[Line]
+    report: Iterable[Score]
     datasets: Iterable[Dataset]
     licence: str | None
     onnx: bool
@@ -68,7 +68,7 @@ def save(
     run: Trained,
     folder: str | Path,
     *,
-    report: Iterable[Line] = (),
+    report: Iterable[Score] = (),
     datasets: Iterable[Dataset] = (),
     licence: str | None = None,
     onnx: bool = False,
@@ -76,7 +76,7 @@ def save(
     """Write a run to a new folder: weights, all settings, its rules and a model card; whole or not at all.
 
     Args:
-        report: summary lines of `goeswith.evaluate.evaluate`, the floors' among them, for the card; see `read_report`.
+        report: what `goeswith.evaluate.evaluate` measured, the floors too, for the card; see `read_report`.
         datasets: what it was trained on, for source and licence; the run knows only names and fingerprints.
         licence: of the weights, as the hub calls it (``apache-2.0``) or in words.
         onnx: write the model as ONNX graphs too, see `goeswith.train.onnx`.
@@ -131,8 +131,8 @@ def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Be
     return str(address)
 
 
-def read_report(path: Path | str) -> list[dict[str, Any]]:
-    """The summary lines in a file that ``goeswith evaluate RUN DATASET --json`` printed.
+def read_report(path: Path | str) -> list[Score]:
+    """The summary in a file that ``goeswith evaluate RUN DATASET --json`` printed.
 
     Raises:
         DataError: the file is missing, is not JSON, or holds something else.
@@ -140,16 +140,16 @@ def read_report(path: Path | str) -> list[dict[str, Any]]:
     lines = read_json(Path(path), dict).get("summary")
     if not isinstance(lines, list) or not lines or not all(isinstance(line, dict) for line in lines):
         raise DataError(f"{path} has no 'summary'; make it with: goeswith evaluate RUN DATASET --json > {path}")
-    lacking = next((name for line in lines for name in _MEASURED if name not in line), None)
-    if lacking:
-        raise DataError(f"{path} has a line without {lacking!r}; make it with: goeswith evaluate RUN DATASET --json")
-    return lines
+    try:
+        return [Score.from_dict(line) for line in lines]
+    except DataError as error:
+        raise DataError(f"{path}: {error}; make it with: goeswith evaluate RUN DATASET --json") from None
 
 
 def card(
     run: Trained,
     *,
-    report: Iterable[Line] = (),
+    report: Iterable[Score] = (),
     datasets: Iterable[Dataset] = (),
     licence: str | None = None,
     onnx: bool = False,
@@ -227,31 +227,28 @@ def _settings(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _results(run: Trained, lines: list[Line]) -> list[dict[str, Any]]:
-    """For each signature a table of floors and run; lines of other scorers are not the card's matter."""
-    if not lines:
+def _results(run: Trained, scores: list[Score]) -> list[dict[str, Any]]:
+    """For each signature a table of floors and run; scores of other scorers are not the card's matter."""
+    if not scores:
         return []
     names = {run.title, "-".join(run.path.parts).lstrip("/-.")}
     names |= {f"{name} with rules" for name in names}
-    own, floors = ([line for line in lines if test(line)] for test in (lambda x: x["scorer"] in names, _is_floor))
+    own = [score for score in scores if score.scorer in names]
+    floors = [score for score in scores if score.floor]
     if not own or not floors:
-        there = ", ".join(dict.fromkeys(str(line["scorer"]) for line in lines))
+        there = ", ".join(dict.fromkeys(score.scorer for score in scores))
         lacking = "floors" if own else f"numbers of {run.title!r}"
         raise DataError(
             f"the report has no {lacking} (it has {there}); make it with: goeswith evaluate {run.path} DATASET --json"
         )
     results = []
-    for signed in dict.fromkeys(line["signature"] for line in own):
-        mine, beside = ([line for line in some if line["signature"] == signed] for some in (own, floors))
+    for signed in dict.fromkeys(score.signature for score in own):
+        mine, beside = ([score for score in some if score.signature == signed] for some in (own, floors))
         results.append(
-            {name: mine[0][name] for name in ("task", "negatives", "n", "unanswered", "signature")}
+            {name: getattr(mine[0], name) for name in ("task", "negatives", "n", "unanswered", "signature")}
             | {
                 "table": markdown(*wide_table([*beside, *mine])),
-                "ceiling": any(x["scorer"] == "ceiling" for x in beside),
+                "ceiling": any(x.scorer == "ceiling" for x in beside),
             }
         )
     return results
-
-
-def _is_floor(line: Line) -> bool:
-    return "floor" in line

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from made_scores import made_score
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import SCHEMA, read_questions, write_questions
 from goeswith.errors import DataError
-from goeswith.evaluate.audit import audit, floor_rows, verdict, yardsticks
+from goeswith.evaluate.audit import Audit, audit, floor_scores, verdict, yardsticks
+from goeswith.scores import Score
 
 TEST = 300
 
@@ -71,8 +73,8 @@ def ask(dataset: Dataset, negatives: str, task: str = "fitb", choices: int = 4) 
     return path
 
 
-def values(rows: list[dict[str, Any]], file: str) -> dict[str, float]:
-    return {row["floor"]: row["value"] for row in rows if row["file"] == file}
+def values(found: Audit, file: str) -> dict[str | None, float]:
+    return {score.floor: score.value for score in found.scores[file]}
 
 
 def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path) -> None:
@@ -83,14 +85,14 @@ def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path)
     told: list[tuple[int, int]] = []
     found = audit(dataset, progress=lambda done, total: told.append((done, total)))
 
-    other = values(found.rows, "fitb-other.parquet")
+    other = values(found, "fitb-other.parquet")
     assert (other["chance"], other["category"]) == (0.25, 1.0)
-    category = values(found.rows, "fitb-category.parquet")
+    category = values(found, "fitb-category.parquet")
     assert (category["chance"], category["category"]) == (0.25, 0.25)
     assert 0.42 < category["season"] < 0.52  # 1 / (1 + X) with X heads of 3 coins: 15/32
-    matched = values(found.rows, "fitb-matched.parquet")
+    matched = values(found, "fitb-matched.parquet")
     assert (matched["category"], matched["season"]) == (0.25, 0.25)
-    pairs = values(found.rows, "compat-category.parquet")
+    pairs = values(found, "compat-category.parquet")
     assert (pairs["chance"], pairs["category"]) == (0.5, 0.5)
     assert 0.71 < pairs["season"] < 0.79
 
@@ -107,18 +109,21 @@ def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path)
         "no shortcut from counts alone beats chance (.250) by more than ."
     )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert json.loads(found.to_json()) == {"rows": found.rows, "verdicts": found.verdicts}
-    assert all(row["n"] == TEST and row["signature"].startswith("world:") for row in found.rows)
+    written = json.loads(found.to_json())
+    rows = [{"file": file} | score.to_dict() for file, scores in found.scores.items() for score in scores]
+    assert written == {"rows": rows, "verdicts": found.verdicts}
+    assert list(written["rows"][0])[:4] == ["file", "floor", "headline", "scorer"]
+    assert all(row["n"] == TEST and row["signature"].startswith("world:") for row in rows)
 
 
 def test_counts_come_from_training_outfits_alone(tmp_path: Path) -> None:
     dataset = world(tmp_path / "world")
     path = ask(dataset, "category")
-    before = {row["floor"]: row["value"] for row in audit(dataset, [path]).rows}
+    before = values(audit(dataset, [path]), path.name)
     outfits = pl.read_parquet(dataset.path / "outfits.parquet")
     train_only = outfits.filter(pl.col("split") == "train")
     train_only.write_parquet(dataset.path / "outfits.parquet")
-    assert {row["floor"]: row["value"] for row in audit(Dataset(dataset.path), [path]).rows} == before
+    assert values(audit(Dataset(dataset.path), [path]), path.name) == before
 
 
 def test_wrong_items_that_training_has_seen_are_told_by_rarity(tmp_path: Path) -> None:
@@ -134,7 +139,7 @@ def test_wrong_items_that_training_has_seen_are_told_by_rarity(tmp_path: Path) -
     )
     write_questions(questions, path, dataset.catalogue, dataset.outfits)
     found = audit(Dataset(dataset.path), [path])
-    assert values(found.rows, path.name)["rarity"] > 0.6  # 1 / (1 + rare ones of 3)
+    assert values(found, path.name)["rarity"] > 0.6  # 1 / (1 + rare ones of 3)
     assert found.verdicts[path.name].startswith("rarity alone answers .")
 
 
@@ -146,7 +151,7 @@ def test_cosine_is_named_apart(tmp_path: Path) -> None:
         values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool), blocks=(2,)
     )
     found = audit(dataset, [path], features)
-    by_floor = values(found.rows, path.name)
+    by_floor = values(found, path.name)
     assert by_floor["cosine"] == by_floor["season"]
     assert found.verdicts[path.name].startswith("season alone")
     assert "cosine of features ." in found.verdicts[path.name]
@@ -166,15 +171,15 @@ def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "ceiling" not in yardsticks(dataset)
     dataset.info["layout"] = "sample"
     path = ask(dataset, "category", "retrieval", choices=20)
-    lines = floor_rows(read_questions(path, dataset.catalogue), dataset, yardsticks(dataset))
-    assert [(line["floor"], line["metric"]) for line in lines if line["headline"]][-1] == ("ceiling", "mrr")
-    metrics = [line["metric"] for line in lines if line["floor"] == "ceiling"]
+    lines = floor_scores(read_questions(path, dataset.catalogue), dataset, yardsticks(dataset))
+    assert [(line.floor, line.metric) for line in lines if line.headline][-1] == ("ceiling", "mrr")
+    metrics = [line.metric for line in lines if line.floor == "ceiling"]
     assert metrics == ["mrr", "recall@1", "recall@5", "recall@10"]
     assert audit(dataset, [path]).verdicts[path.name].startswith("season alone reaches MRR .")
 
 
-def line(floor: str, value: float, low: float, high: float) -> dict[str, Any]:
-    return {"floor": floor, "task": "fitb", "negatives": "matched", "value": value, "low": low, "high": high}
+def line(floor: str, value: float, low: float, high: float) -> Score:
+    return made_score(floor, value, floor=floor, low=low, high=high)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from made_scores import made_score
 from typer.testing import CliRunner
 from worlds import styles_dataset, styles_world
 
@@ -19,14 +20,10 @@ from goeswith.evaluate.seeds import Mean
 from goeswith.experiments.figures import reliability_curve
 from goeswith.experiments.report import Findings, _diagram, page
 from goeswith.experiments.results import Row
-from goeswith.tables import column
 from goeswith.train.training import train
 
-LINE = {
-    "scorer": "known", "task": "fitb", "negatives": "matched", "metric": "accuracy", "value": 0.5, "low": 0.4,
-    "high": 0.6, "n": 9, "unanswered": 0, "signature": "signed",
-}  # fmt: skip
-MEASURED = {column(LINE): Mean(LINE, np.empty(0))}
+SCORE = made_score("known", 0.5)
+MEASURED = {SCORE.column: Mean(SCORE, np.empty(0))}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from goeswith.data.questions import SCHEMA, Questions
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.evaluate import Answers, Report, answer, compare, report, signature
+from goeswith.scores import Score
 
 
 class ByItem:
@@ -33,14 +34,14 @@ def measured(rows: list[dict[str, Any]], values: Any, name: str = "by_item") -> 
 
 
 def values_of(found: Report) -> dict[str, float]:
-    return {line["metric"]: line["value"] for line in found.summary}
+    return {line.metric: line.value for line in found.summary}
 
 
 @pytest.mark.parametrize("place", [0, 3])
 def test_a_constant_scorer_gets_exactly_chance_wherever_the_truth_stands(place: int) -> None:
     found = measured(asked("fitb", 4, [place] * 7), [0.0] * 4)
     assert values_of(found) == {"accuracy": 0.25}
-    assert (found.summary[0]["low"], found.summary[0]["high"]) == (0.25, 0.25)
+    assert (found.summary[0].low, found.summary[0].high) == (0.25, 0.25)
     place = min(place, 1)
     assert values_of(measured(asked("compat", 2, [place] * 7), [0.0] * 2)) == {"auc": 0.5, "pooled_auc": 0.5}
     assert values_of(measured(asked("triplet", 2, [place] * 7), [0.0] * 2)) == {"auc": 0.5}
@@ -63,7 +64,7 @@ def test_a_missing_score_counts_as_wrong_and_aloud(caplog: pytest.LogCaptureFixt
         found = measured(rows, [9, np.nan, 3, 1])
     assert "by_item gave no score for 3 of 12 outfits" in caplog.text
     assert found.rows["accuracy"].to_list() == [0, 0, 0]
-    assert found.summary[0]["unanswered"] == 3
+    assert found.summary[0].unanswered == 3
     assert found.rows["answerable"].to_list() == [False] * 3
     silent = measured(asked("compat", 2, [0, 1]), [np.nan, np.nan])
     assert values_of(silent) == {"auc": 0.0, "pooled_auc": 0.0}
@@ -85,7 +86,7 @@ def test_pooled_auc_is_sklearns_and_not_the_paired_one() -> None:
     )
     expected = {"auc": np.mean((pairs > 0) + (pairs == 0) / 2), "pooled_auc": roc_auc_score(good, scores)}
     assert values_of(found) == pytest.approx(expected)
-    assert all(line["low"] < line["value"] < line["high"] for line in found.summary)
+    assert all(line.low < line.value < line.high for line in found.summary)
 
 
 def test_labelled_outfits_have_one_score_each_and_pooled_auc_alone() -> None:
@@ -103,7 +104,7 @@ def test_labels_of_one_kind_are_refused() -> None:
 def test_a_file_of_several_tasks_has_a_line_for_each() -> None:
     rows = asked("fitb", 4, [0, 1]) + asked("fitb", 4, [2], negatives="random", start=9) + asked("triplet", 2, [0, 1])
     found = measured(rows, [4, 3, 2, 1])
-    lines = [(line["task"], line["negatives"], line["metric"], line["value"], line["n"]) for line in found.summary]
+    lines = [(line.task, line.negatives, line.metric, line.value, line.n) for line in found.summary]
     assert lines == [
         ("fitb", "category", "accuracy", 0.5, 2),
         ("fitb", "random", "accuracy", 0.0, 1),
@@ -111,7 +112,7 @@ def test_a_file_of_several_tasks_has_a_line_for_each() -> None:
     ]
     assert found.rows["accuracy"].to_list() == [1, 0, 0, None, None]
     assert found.rows["auc"].to_list() == [None, None, None, 1, 0]
-    assert [line["signature"].split("|")[4] for line in found.summary] == ["c4", "c4", "c2"]
+    assert [line.signature.split("|")[4] for line in found.summary] == ["c4", "c4", "c2"]
 
 
 @settings(deadline=None, max_examples=30)
@@ -173,25 +174,25 @@ def many(seed: int, skill: float, name: str, task: str = "compat") -> Report:
 def test_a_paired_comparison_is_symmetrical_and_knows_who_is_better() -> None:
     good, poor = many(0, 1.0, "good"), many(1, 0.3, "poor")
     forth, back = compare(good, poor), compare(poor, good)
-    assert [line["metric"] for line in forth] == ["auc", "pooled_auc"]
+    assert [line.metric for line in forth] == ["auc", "pooled_auc"]
     for ahead, behind in zip(forth, back, strict=True):
-        assert ahead["difference"] == pytest.approx(values_of(good)[ahead["metric"]] - values_of(poor)[ahead["metric"]])
-        assert (ahead["difference"], ahead["p"]) == (-behind["difference"], behind["p"])
-        assert (ahead["low"], ahead["high"]) == pytest.approx((-behind["high"], -behind["low"]))
-        assert ahead["low"] > 0
-        assert ahead["p"] < 0.01
-        assert (ahead["scorer"], ahead["against"]) == ("good", "poor")
-        assert ahead["signature"] == good.summary[0]["signature"]
+        assert ahead.difference == pytest.approx(values_of(good)[ahead.metric] - values_of(poor)[ahead.metric])
+        assert (ahead.difference, ahead.p) == (-behind.difference, behind.p)
+        assert (ahead.low, ahead.high) == pytest.approx((-behind.high, -behind.low))
+        assert ahead.low > 0
+        assert ahead.p < 0.01
+        assert (ahead.scorer, ahead.against) == ("good", "poor")
+        assert ahead.signature == good.summary[0].signature
 
 
 def test_a_comparison_with_itself_finds_nothing() -> None:
     for line in compare(many(0, 0.5, "a"), many(0, 0.5, "b")):
-        assert (line["difference"], line["low"], line["high"], line["p"]) == (0, 0, 0, 1)
+        assert (line.difference, line.low, line.high, line.p) == (0, 0, 0, 1)
 
 
 def test_equal_skill_is_rarely_called_a_difference() -> None:
     pairs = [(many(seed, 0.5, "a", "triplet"), many(seed + 1000, 0.5, "b", "triplet")) for seed in range(40)]
-    assert sum(compare(*pair)[0]["p"] < 0.05 for pair in pairs) <= 6
+    assert sum(compare(*pair)[0].p < 0.05 for pair in pairs) <= 6
 
 
 def test_reports_on_other_questions_are_not_compared() -> None:
@@ -205,6 +206,6 @@ def test_a_report_is_written_whole_and_read_back(tmp_path: Path) -> None:
     found.write(tmp_path / "runs" / "rows.parquet")
     assert pl.read_parquet(tmp_path / "runs" / "rows.parquet").equals(found.rows)
     with open(tmp_path / "runs" / "rows.parquet", "rb") as file:
-        assert json.loads(pl.read_parquet_metadata(file)["summary"]) == found.summary
-    assert json.loads(found.to_json()) == {"scorer": "by_item", "summary": found.summary}
+        assert [Score.from_dict(x) for x in json.loads(pl.read_parquet_metadata(file)["summary"])] == found.summary
+    assert json.loads(found.to_json()) == {"scorer": "by_item", "summary": [x.to_dict() for x in found.summary]}
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["rows.parquet"]

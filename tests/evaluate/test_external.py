@@ -94,7 +94,7 @@ def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed
     assert np.array_equal(found.answers[0].scores, expected, equal_nan=True)
     measured = report(by_item(path, FITB, allow=True).answers[0], DATASET)
     assert measured.rows["accuracy"].to_list() == [0, 0, 1]  # a truth is never helped by what is missing
-    assert measured.summary[0]["unanswered"] == 2
+    assert measured.summary[0].unanswered == 2
 
 
 def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Seeds: the mean of several trainings, its interval, and paired differences."""
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
+from made_scores import made_difference
 from worlds import styles_dataset
 
 from goeswith.data.dataset import Dataset
@@ -49,21 +52,21 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_one_seed_is_its_own_report(reports: list[list[Report]]):
-    found = [mean.line for mean in means("luck0", reports[:1]).values()]
+    found = [mean.score for mean in means("luck0", reports[:1]).values()]
     told = [line for one in reports[0] for line in one.summary]
-    assert [{k: v for k, v in line.items() if k != "seeds"} for line in found] == told
+    assert [replace(score, seeds=None) for score in found] == told
 
 
 def test_a_mean_of_seeds_is_the_mean_of_their_values_and_pooled_auc_is_among_them(reports: list[list[Report]]):
     found = means("luck", reports[:3])
     assert ("compat", "category", "pooled_auc") in found
     for at, (what, mean) in enumerate(found.items()):
-        values = [[line for one in told for line in one.summary][at]["value"] for told in reports[:3]]
-        assert mean.line["seeds"] == pytest.approx(values)
-        assert mean.line["value"] == pytest.approx(np.mean(values))
+        values = [[line for one in told for line in one.summary][at].value for told in reports[:3]]
+        assert mean.score.seeds == pytest.approx(values)
+        assert mean.score.value == pytest.approx(np.mean(values))
         assert mean.draws.shape == (DRAWS,)
-        assert mean.line["low"] < mean.line["value"] < mean.line["high"]
-        assert (mean.line["task"], mean.line["negatives"], mean.line["metric"]) == what
+        assert mean.score.low < mean.score.value < mean.score.high
+        assert (mean.score.task, mean.score.negatives, mean.score.metric) == what
 
 
 @pytest.mark.usefixtures("few")
@@ -71,7 +74,7 @@ def test_a_difference_is_that_of_a_paired_comparison(reports: list[list[Report]]
     first, second = means("luck0", reports[:1]), means("luck1", reports[1:2])
     told = [line for a, b in zip(reports[0], reports[1], strict=True) for line in compare(a, b)]
     for what, line in zip(first, told, strict=True):
-        assert difference(first[what], second[what]) == pytest.approx(line)
+        assert asdict(difference(first[what], second[what])) == pytest.approx(asdict(line))
 
 
 def test_other_questions_are_not_compared(reports: list[list[Report]]):
@@ -100,21 +103,21 @@ def test_draws_have_other_seeds_too_with_the_variance_of_seeds():
 
 def test_an_interval_over_seeds_is_wider_than_one_over_outfits(reports: list[list[Report]]):
     what = ("fitb", "category", "accuracy")
-    line = means("luck", reports[:3])[what].line
-    alone = [means("luck", reports[seed : seed + 1])[what].line for seed in range(3)]
-    assert np.std(line["seeds"]) > 0
-    shared = np.mean([line["high"] - line["low"] for line in alone]) / 3**0.5
-    assert line["high"] - line["low"] > shared
+    line = means("luck", reports[:3])[what].score
+    alone = [means("luck", reports[seed : seed + 1])[what].score for seed in range(3)]
+    assert np.std(line.seeds) > 0
+    shared = np.mean([line.high - line.low for line in alone]) / 3**0.5
+    assert line.high - line.low > shared
 
 
 def test_equivalent_is_told_apart_from_not_shown():
     lines = [
-        {"p": 0.001, "difference": 0.05, "low": 0.02, "high": 0.08},
-        {"p": 0.001, "difference": -0.05, "low": -0.08, "high": -0.02},
-        {"p": 0.7, "difference": 0.001, "low": -0.004, "high": 0.006},
-        {"p": 0.7, "difference": 0.001, "low": -0.04, "high": 0.06},
-        {"p": 0.03, "difference": 0.01, "low": 0.001, "high": 0.06},  # not after Holm
+        made_difference(0.05, 0.02, 0.08, 0.001),
+        made_difference(-0.05, -0.08, -0.02, 0.001),
+        made_difference(0.001, -0.004, 0.006, 0.7),
+        made_difference(0.001, -0.04, 0.06, 0.7),
+        made_difference(0.01, 0.001, 0.06, 0.03),  # not after Holm
     ]
-    judge(lines)
-    assert [line["shows"] for line in lines] == ["higher", "lower", "equivalent", "not shown", "not shown"]
-    assert lines[4]["p_holm"] == pytest.approx(0.09)
+    lines = judge(lines)
+    assert [line.shows for line in lines] == ["higher", "lower", "equivalent", "not shown", "not shown"]
+    assert lines[4].p_holm == pytest.approx(0.09)

@@ -111,7 +111,7 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
     assert set(board.failures) == {"hopeless"}
     assert "seed 0: training diverged" in board.failures["hopeless"]
     assert any(line.startswith("hopeless, seed 1: cannot run") for line in said)
-    needed = re.fullmatch(r"a process took (\d+\.\d) GB at most; 2 of them worked side by side", said[-1])
+    needed = re.fullmatch(r"peak memory (\d+\.\d) GB per process, 2 in parallel", said[-1])
     assert needed
     assert float(needed[1]) >= 0.2  # torch alone takes that
     told = json.loads((out / "results.json").read_text())
@@ -157,11 +157,11 @@ def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe
         floor, best = board.best(what, "floor"), board.best(what, "model", "control")
         assert floor is not None
         assert best is not None
-        assert ("*" not in marks) or row.measured[what].line["value"] > floor.measured[what].line["value"]
-        assert ("↓" not in marks) or row.measured[what].line["value"] < best.measured[what].line["value"]
+        assert ("*" not in marks) or row.measured[what].score.value > floor.measured[what].score.value
+        assert ("↓" not in marks) or row.measured[what].score.value < best.measured[what].score.value
     assert len(re.findall(r"\*\*0\.\d{3}", as_markdown(board, {}))) == len(board.columns)
     assert as_latex(board).count(r"\textbf") == len(board.columns)
-    assert {line["attributes"] for line in over_attributes(board.rows, board.columns)} == {1, 2}
+    assert {size for size, _ in over_attributes(board.rows, board.columns)} == {1, 2}
 
 
 @pytest.mark.slow
@@ -222,6 +222,6 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
     bench(asked, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()
     other = replace(asked, models=(Experiment("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
-    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so what .* K = 2, seed 0: "):
+    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so .* keeps its earlier results; K = 2, seed 0: "):
         bench(other, tmp_path / "bench", jobs=1)
     assert (tmp_path / "bench" / "results.md").read_bytes() == before

@@ -3,10 +3,10 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
+from made_scores import made_difference, made_score
 from typer.testing import CliRunner
 from worlds import styles_dataset
 
@@ -17,25 +17,23 @@ from goeswith.experiments.clock import Clock
 from goeswith.experiments.demo import demo
 from goeswith.experiments.demo_experiments import ALONE, CONTROL, TAUGHT, TOWERS, demo_recipe, verdict
 from goeswith.experiments.trainings import trainings
+from goeswith.scores import Difference, Score
 from goeswith.shop.index import Index
 
 FLOOR = "category colour"
 
 
-def headline() -> dict[str, dict[str, object]]:
+def headline() -> dict[str, Score]:
     """Shares of right answers, as a board has them."""
     values = {"chance": 0.25, FLOOR: 0.4, TOWERS.name: 0.55, "oracle": 0.61}
-    return {
-        name: {"task": "fitb", "negatives": "matched", "metric": "accuracy", "n": 282, "value": value}
-        for name, value in values.items()
-    }
+    return {name: made_score(name, value) for name, value in values.items()}
 
 
-def differences(learned: float = 0.1, taught: float = 0.0, control: float = 0.0) -> dict[tuple[str, str], Any]:
+def differences(learned: float = 0.1, taught: float = 0.0, control: float = 0.0) -> dict[tuple[str, str], Difference]:
     """Differences ± .02 of the comparisons that a verdict needs."""
     found = {(TOWERS.name, FLOOR): learned, (TAUGHT.name, ALONE.name): taught, (TAUGHT.name, CONTROL.name): control}
     return {
-        pair: {"difference": at, "low": at - 0.02, "high": at + 0.02, "p": 0.01, "against": pair[1]}
+        pair: made_difference(at, at - 0.02, at + 0.02, 0.01, scorer=pair[0], against=pair[1])
         for pair, at in found.items()
     }
 

@@ -4,16 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
+from made_scores import made_score
 
 from goeswith.errors import DataError
 from goeswith.experiments.figures import k_curve
+from goeswith.scores import Score
 
 
-def lines(metrics: tuple[tuple[str, str], ...] = (("compat", "auc"), ("fitb", "accuracy"))) -> list[dict]:
+def lines(metrics: tuple[tuple[str, str], ...] = (("compat", "auc"), ("fitb", "accuracy"))) -> list[tuple[int, Score]]:
     """Three seeds of K = 1, 2, 8."""
     return [
-        {"attributes": k, "task": task, "negatives": "matched", "metric": metric, "value": at, "low": at - 0.02,
-         "high": at + 0.02}
+        (k, made_score("add-gnn", at, task=task, metric=metric, low=at - 0.02, high=at + 0.02))
         for task, metric in metrics for k in (1, 2, 8) for at in (0.5 + k / 100, 0.51 + k / 100, 0.52 + k / 100)
     ]  # fmt: skip
 
@@ -33,9 +34,9 @@ def test_the_same_numbers_make_the_same_picture(tmp_path: Path):
     assert k_curve(lines(), tmp_path / "k.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_lines_without_k_and_files_that_are_no_picture_are_refused(tmp_path: Path):
-    with pytest.raises(DataError, match="say their 'attributes'"):
-        k_curve([{"task": "fitb"}], tmp_path / "k.svg")
+def test_a_curve_of_nothing_and_files_that_are_no_picture_are_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="the curve over K needs scores"):
+        k_curve([], tmp_path / "k.svg")
     with pytest.raises(DataError, match=r"k.txt is not a picture; name it .svg, .png or .pdf"):
         k_curve(lines(), tmp_path / "k.txt")
     assert not list(tmp_path.iterdir())

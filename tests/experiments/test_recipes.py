@@ -65,6 +65,54 @@ def test_like_names_a_model_before_it_whose_searched_settings_it_takes(tmp_path:
     assert (taught.like, csa.like, ruled.like) == (None, None, taught)
 
 
+SHORT = """\
+name = "short"
+dataset = "data/users"
+designers = "data/designers"
+questions = ["test-compat-matched"]
+
+[[model]]
+name = "alone"
+model = "add-gnn"
+
+[[model]]
+name = "taught"
+like = "alone"
+teacher = "designers"
+rules = "rules.toml"
+note = "first"
+set = ["carry=masks"]
+
+[[model]]
+name = "control"
+kind = "control"
+like = "taught"
+teacher = "shuffled"
+
+[[model]]
+name = "no graph"
+like = "taught"
+teacher = ""
+set = ["steps=0"]
+"""
+
+
+def test_a_model_takes_what_it_does_not_say_from_the_one_that_it_is_like(tmp_path: Path):
+    long = SHORT.replace('like = "alone"', 'like = "alone"\nmodel = "add-gnn"')
+    same = 'like = "alone"\nmodel = "add-gnn"\nrules = "rules.toml"'
+    long = long.replace('like = "taught"\nteacher = "shuffled"', f'{same}\nteacher = "shuffled"\nset = ["carry=masks"]')
+    long = long.replace('like = "taught"\nteacher = ""', same)
+    recipe = read(tmp_path, SHORT)
+    assert recipe == read(tmp_path, long)
+    alone, _, control, graph = recipe.models
+    assert (control.teacher, control.rules, control.note) == ("shuffled", "rules.toml", "")
+    assert control.settings == ("carry=masks", "teacher.shuffled=true")
+    assert (graph.teacher, graph.settings, graph.kind) == ("", ("steps=0",), "model")
+    assert [model.like for model in recipe.models] == [None, alone, alone, alone]
+    with pytest.raises(ConfigError, match=r"line 8: no model 'taught' comes before it to be like"):
+        read(tmp_path, SHORT.replace('model = "add-gnn"', 'like = "taught"'))
+
+
 def test_questions_of_ones_own_are_taken_by_their_name(tmp_path: Path):
     recipe = read(tmp_path, GOOD.replace("official-test-fitb", "own-party"))
     assert recipe.questions == ("test-compat-matched", "own-party")

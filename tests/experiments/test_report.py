@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from html_pages import Page, contrast
+from made_scores import made_difference, made_score
 from PIL import Image
 from worlds import styles_world
 
@@ -17,7 +18,7 @@ from goeswith.evaluate.seeds import Mean
 from goeswith.evaluate.showcase import Blank, Look
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import Comparison, Row
-from goeswith.tables import column
+from goeswith.scores import Score
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 
@@ -37,15 +38,12 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return create(imported, folder / "data", layout="table", name=EVIL)
 
 
-def line(scorer: str, number: float, task: str = "fitb", metric: str = "accuracy", **more: object) -> dict:
-    return {
-        "scorer": scorer, "task": task, "negatives": "matched", "metric": metric, "value": number,
-        "low": number - 0.05, "high": number + 0.05, "n": 282, "unanswered": 0, "signature": f"signed|{task}",
-    } | more  # fmt: skip
+def line(scorer: str, number: float, task: str = "fitb", metric: str = "accuracy", **more: object) -> Score:
+    return made_score(scorer, number, task=task, metric=metric, signature=f"signed|{task}", **more)
 
 
-def row(name: str, kind: str, *lines: dict, note: str = "") -> Row:
-    return Row(name, kind, {column(line): Mean(line, np.empty(0)) for line in lines}, note)
+def row(name: str, kind: str, *scores: Score, note: str = "") -> Row:
+    return Row(name, kind, {score.column: Mean(score, np.empty(0)) for score in scores}, note)
 
 
 def findings(**more: object) -> Findings:
@@ -60,14 +58,12 @@ def findings(**more: object) -> Findings:
 @pytest.fixture(scope="module")
 def full(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with every section, an attack in every text."""
-    told = {"difference": 0.02, "low": 0.01, "high": 0.03, "p": 0.012}
-    other = {"difference": -0.01, "low": -0.06, "high": 0.04, "p": 0.7}
     blank = Blank("q1", [0, 2], 1, [1, 3, 4, 5], [1.0, 2.0, -3.25, 0.0], 0, 1)
     everything = findings(
         verdict=EVIL, lead=EVIL, audits={EVIL: f"the file {EVIL}"}, shown=EVIL, commands=[EVIL],
         comparisons=[
-            Comparison("taught", "chance", [line("taught", 0) | told]),
-            Comparison("taught", "oracle", [line("taught", 0) | other], EVIL),
+            Comparison("taught", "chance", [made_difference(0.02, 0.01, 0.03, 0.012)]),
+            Comparison("taught", "oracle", [made_difference(-0.01, -0.06, 0.04, 0.7)], EVIL),
         ],
         curves={EVIL: {EVIL: [{"valid_auc": auc} for auc in (0.5, 0.8, 0.7)], "one": [{"valid_auc": 0.6}]}},
         best=[Look(EVIL, [0, 1, 2], 1.5)], worst=[Look("o2", [3, 4], -2.5)],

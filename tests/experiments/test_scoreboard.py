@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from made_scores import made_score
 
 from goeswith.evaluate.seeds import Mean
 from goeswith.experiments.plots import COSTS, costs
@@ -26,7 +27,7 @@ OLD = told({"valid_auc": 0.5}, {"valid_auc": 0.6}, {"valid_auc": 0.5})
 
 
 def row(name: str, *trainings: Outcome) -> Row:
-    return Row(name, "model", {WHAT: Mean({"value": 0.4, "low": 0.3, "high": 0.5}, None)}, outcomes=trainings)  # type: ignore[arg-type]
+    return Row(name, "model", {WHAT: Mean(made_score(name, 0.4), None)}, outcomes=trainings)
 
 
 def test_seconds_to_the_best_epoch_leave_out_the_later_ones_and_keep_the_teacher():

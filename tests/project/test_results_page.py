@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_scores import made_difference, made_score
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -15,7 +16,8 @@ HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
 
 
 def line(kind: str, scorer: str, value: float, **more: str) -> dict:
-    return {"kind": kind, "scorer": scorer, "value": value, "low": value - 0.1, "high": value + 0.1} | HEAD | more
+    score = made_score(scorer, value, low=value - 0.1, high=value + 0.1, **HEAD | more)
+    return {"kind": kind} | score.to_dict()
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     graph = dict(zip(("scorer", "against"), results_page.GRAPH[0], strict=True))
     told = {
         "lines": lines,
-        "compared": [graph | HEAD | {"difference": 0.02, "low": -0.01, "high": 0.05, "p": 0.2}],
+        "compared": [made_difference(0.02, -0.01, 0.05, 0.2, **graph | HEAD).to_dict()],
         "described": {"source": "a shop", "licence": "none", "items": 9222, "pictures": 9000,
                       "split_report": {"sources": {"all": report}}},
         "page": "# mango\n\nBest\n\nMade by `goeswith bench` on `/home/x`; yes.\n\n![A](accuracy.svg)\n\n## Compared\n",

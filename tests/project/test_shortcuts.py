@@ -11,10 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 from folders import fail, write
+from made_scores import made_score
 
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.questions import SCHEMA, Questions, read_questions
 from goeswith.models.floors import ItemFloor
+from goeswith.scores import Score
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
@@ -81,27 +83,27 @@ def sections(polyvore: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def values(section: Section) -> dict[str, float]:
-    return {line["floor"]: line["value"] for line in section.lines}
+    return {line.floor: line.value for line in section.lines}
 
 
 def test_category_counts_solve_questions_whose_wrong_answers_are_of_another_kind(sections: dict[str, Section]) -> None:
     asked = sections["maryland-categories-fitb-official"]
     assert asked.asked == 40
-    assert asked.lines[0]["n"] == 38
+    assert asked.lines[0].n == 38
     assert sum(asked.left.values()) == 2  # two right answers; an item without category
     assert values(asked)["category"] == 1.0
     assert values(asked)["chance"] == values(asked)["popularity"] == pytest.approx(1 / 3)
     assert asked.first == 39 / 40
     assert asked.same == 0.0
     partly = sections["maryland-categories-fitb-partly"]
-    assert partly.lines[0]["n"] == 39
+    assert partly.lines[0].n == 39
     assert "size" not in values(partly)
     compat = sections["maryland-categories-compat-official"]
-    assert compat.lines[0]["n"] == 60
+    assert compat.lines[0].n == 60
     assert compat.asked == 61
     assert values(compat)["category"] == 1.0
     assert "AUC 0.500" in compat.notes[-1]  # every row has three items
-    assert sections["maryland-categories-compat-partly"].lines[0]["n"] == 61
+    assert sections["maryland-categories-compat-partly"].lines[0].n == 61
 
 
 def test_rarity_solves_the_released_protocol_whatever_is_worn(sections: dict[str, Section]) -> None:
@@ -214,10 +216,10 @@ def test_pairs_are_compared_two_by_two_with_ties_half_and_silence_wrong(tmp_path
     catalogue = dataset.catalogue
     floor = ItemFloor("worth", np.array([worth.get(name, 0.0) for name in catalogue.items["item_id"]]))
     (line,) = paired_lines(labelled(dataset, rows), dataset, {"worth": floor})
-    assert line["value"] == (1 + 0.5 + 0 + 0) / 4
-    assert line["n"] == 4
-    assert line["unanswered"] == 2
-    assert line["low"] <= line["value"] <= line["high"]
+    assert line.value == (1 + 0.5 + 0 + 0) / 4
+    assert line.n == 4
+    assert line.unanswered == 2
+    assert line.low <= line.value <= line.high
 
 
 def test_bad_rows_of_the_same_categories_are_at_chance_for_every_counter_of_folds(tmp_path: Path) -> None:
@@ -231,8 +233,8 @@ def test_bad_rows_of_the_same_categories_are_at_chance_for_every_counter_of_fold
     questions = labelled(dataset, rows)
     assert partners(questions).tolist() == [*range(60), *range(60)]
     for line in folded_lines(questions, dataset):
-        assert line["value"] == 0.5, line["floor"]
-        assert line["floor"] not in ("popularity", "rarity", "item_pairs")
+        assert line.value == 0.5, line.floor
+        assert line.floor not in ("popularity", "rarity", "item_pairs")
     (note,) = shortcuts.permuted(questions, dataset)
     assert "100.00% of the 180 places" in note
     assert "the very items" in note
@@ -241,9 +243,8 @@ def test_bad_rows_of_the_same_categories_are_at_chance_for_every_counter_of_fold
 
 
 def section(key: str, value: float, low: float, **more: object) -> Section:
-    def line(floor: str, value: float, low: float) -> dict[str, object]:
-        told = {"floor": floor, "task": "fitb", "metric": "accuracy", "value": value, "low": low, "high": value}
-        return told | {"n": 10, "unanswered": 0, "signature": "made|up"}
+    def line(floor: str, value: float, low: float) -> Score:
+        return made_score(floor, value, floor=floor, low=low, high=value, n=10, signature="made|up")
 
     return Section(
         key, "Made up", "made.json", 40, {"made.json: lost": 30},
@@ -274,8 +275,8 @@ def test_the_page_is_made_from_what_was_measured(
     for told in sections.values():
         assert f"## {told.title}\n" in text
         for line in told.lines:
-            assert f"| `{line['floor']}` | {line['value']:.3f} [" in text
-            assert line["signature"] in text.replace("\\|", "|")
+            assert f"| `{line.floor}` | {line.value:.3f} [" in text
+            assert line.signature in text.replace("\\|", "|")
     assert "Left out: 1 questions without exactly one right answer; 1 questions that name an unknown item" in text
     assert "none above chance (`popularity`)" in text
     again = tmp_path / "again.md"
@@ -315,8 +316,8 @@ def test_plain_loops_count_the_same_on_the_released_protocol(real: Path, tmp_pat
             pairs = [math.log(1 + seen[frozenset(pair)]) for pair in combinations(worn, 2)]
             scores.append(round(sum(pairs) / len(pairs), 6))
         right += (scores[0] == max(scores)) / scores.count(scores[0])
-    assert line["n"] == 2697
-    assert line["value"] == pytest.approx(right / 2697, abs=0.002)
-    assert line["low"] > 0.5
+    assert line.n == 2697
+    assert line.value == pytest.approx(right / 2697, abs=0.002)
+    assert line.low > 0.5
     places = shortcuts.own_places(real / "polyvore-maryland" / "fill_in_blank_test.json")
     assert shortcuts.first_choice(places) == pytest.approx(3074 / 3076)

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_scores import made_difference, made_score
 
 from goeswith.errors import DataError
+from goeswith.scores import Score
 from goeswith.tables import (
     chance,
     difference,
@@ -19,16 +21,13 @@ from goeswith.tables import (
 )
 
 
-def line(scorer: str = "add-gnn", negatives: str = "matched", number: float = 0.731, **more: object) -> dict:
-    """A line as `goeswith.evaluate.evaluate.Report.summary` has it."""
-    return {
-        "scorer": scorer, "task": "fitb", "negatives": negatives, "metric": "accuracy", "value": number,
-        "low": number - 0.03, "high": number + 0.03, "n": 282, "unanswered": 0, "signature": f"sample|{negatives}",
-    } | more  # fmt: skip
+def line(scorer: str = "add-gnn", negatives: str = "matched", number: float = 0.731, **more: object) -> Score:
+    ends = {"low": number - 0.03, "high": number + 0.03, "signature": f"sample|{negatives}"}
+    return made_score(scorer, number, negatives=negatives, **ends | more)
 
 
 def test_numbers_have_their_sign_and_their_interval():
-    told = line() | {"difference": -0.0314, "low": -0.06, "high": 0.0049, "p": 0.0181}
+    told = made_difference(-0.0314, -0.06, 0.0049, 0.0181)
     assert value(line()) == "0.731 [0.701, 0.761]"
     assert difference(told) == "−0.031 [−0.060, +0.005], p = 0.018"
     assert (signed(0.5, 1), signed(-0.5, 1), chance(0.0009)) == ("+0.5", "−0.5", "p < 0.001")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_scores import made_score
 from worlds import styles_dataset
 
 import goeswith
@@ -17,6 +18,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.freeze import freeze
 from goeswith.errors import DataError, ModelError
 from goeswith.rules.rules import Rule, write_rules
+from goeswith.scores import Score
 from goeswith.train.export import read_report
 from goeswith.train.run import Run
 from goeswith.train.training import train
@@ -48,9 +50,9 @@ def run(world: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("add-gnn", world, out, rules=path, teacher=f"{world.path}#designers", settings=SMALL)
 
 
-def line(scorer: str, metric: str = "accuracy", value: float = 0.5, signed: str = "w|test", **more: Any) -> Any:
-    told = {"scorer": scorer, "task": "fitb", "negatives": "category", "metric": metric, "value": value}
-    return told | {"low": 0.4, "high": 0.6, "n": 80, "unanswered": 3, "signature": signed} | more
+def line(scorer: str, metric: str = "accuracy", value: float = 0.5, signed: str = "w|test", **more: Any) -> Score:
+    told = {"negatives": "category", "metric": metric, "low": 0.4, "high": 0.6, "n": 80, "unanswered": 3}
+    return made_score(scorer, value, signature=signed, **told | more)
 
 
 REPORT = [line("chance", value=0.25, floor="chance"), line("other"), line("taught", value=0.625)]
@@ -145,7 +147,7 @@ def test_what_cannot_be_given_is_refused_and_leaves_nothing(run: Run, world: Dat
     [
         ("[]", "holds a list where a dict is expected"),
         ('{"summary": []}', "has no 'summary'; make it with: goeswith evaluate RUN DATASET --json > "),
-        ('{"summary": [{"scorer": "a"}]}', "has a line without 'task'; make it with: goeswith evaluate"),
+        ('{"summary": [{"scorer": "a"}]}', "a measured number is without 'task'; make it with: goeswith evaluate"),
     ],
 )
 def test_a_report_of_another_form_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

@@ -16,12 +16,13 @@ from goeswith.evaluate.curves import learning_curves
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
+from goeswith.scores import Score
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.source import dataset, outfit_ids
-from goeswith.tables import Line, column, headlines, title
+from goeswith.tables import headlines, title
 from goeswith.train.run import Run
 
 log = logging.getLogger(__name__)
@@ -88,22 +89,23 @@ def _table(wall: Wall) -> dict[str, Any]:
     scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)}
     scorers |= {name.replace("_", " "): floor for name, floor in yardsticks(data, features).items()}
     asked = [read_questions(file, data.catalogue) for file in files]
-    lines: dict[str, list[Line]] = {
-        name: [line for some in asked for line in report(answer(scorer, some), data).summary]
+    scores: dict[str, list[Score]] = {
+        name: [score for some in asked for score in report(answer(scorer, some), data).summary]
         for name, scorer in scorers.items()
     }
-    columns = headlines([line for some in lines.values() for line in some])
+    columns = headlines([score for some in scores.values() for score in some])
     rows = []
-    for name, own in lines.items():
-        cells = {column(line): line for line in own}
+    for name, own in scores.items():
+        cells = {score.column: score for score in own}
         rows.append({"name": name, "model": name == run.title, "cells": [_cell(cells.get(what)) for what in columns]})
     return {"columns": [title(what) for what in columns], "rows": rows}
 
 
-def _cell(line: Line | None) -> dict[str, str] | None:
-    if line is None:
+def _cell(score: Score | None) -> dict[str, str] | None:
+    if score is None:
         return None
-    return {"value": f"{line['value']:.3f}", "range": f"{line['low']:.3f}–{line['high']:.3f}"}
+    low, high = score.interval
+    return {"value": f"{score.value:.3f}", "range": f"{low:.3f}–{high:.3f}"}
 
 
 def _reliability(wall: Wall) -> dict[str, Any] | None:
