@@ -56,11 +56,11 @@ class Named(TypedDict):
 
 
 class Result(TypedDict):
-    """What came of a training."""
+    """What came of a training; of what is made and not trained, only how long it took."""
 
-    best_epoch: Count
-    valid_auc: float
-    epochs: Count
+    best_epoch: NotRequired[Count]
+    valid_auc: NotRequired[float]
+    epochs: NotRequired[Count]
     seconds: float
 
 

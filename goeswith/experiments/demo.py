@@ -61,10 +61,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     clock = Clock(say, STAGES)
     clock.stage("generate a wardrobe, with outfits by designers and by users")
     drawn = _draw(out, outfits, seed, clock)
-    clock.stage(f"encode pictures and words ({ENCODER})")
-    for encoder in ENCODER.split("+"):
-        encoded = encode(drawn, encoder, progress=clock.progress("items"))
-        clock.note(f"{encoder}: {encoded}")
+    clock.stage(f"encode ({ENCODER})")
+    clock.note(str(encode(drawn, ENCODER, progress=clock.progress("items"))))
     dataset = Dataset(f"{drawn.path}#users")
     features = load_features(dataset, ENCODER)
     clock.stage("freeze questions about the users' outfits, and look for shortcuts in them")
@@ -81,8 +79,10 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     outcomes |= {training: _trained(each.name, training, clock) for each, training in planned.items()}
     runs = {each.name: Run(training.out) for each, training in planned.items()}
 
-    clock.stage("index the wardrobe and complete looks")
-    index = build_index(runs[TOWERS.name], dataset, out / "index", say=clock.note)
+    models = [each for each in planned if each.kind == "model"]
+    best = max(models, key=lambda each: outcomes[planned[each]].valid_auc).name
+    clock.stage(f"index the wardrobe and complete looks ({best}, the best on validation)")
+    index = build_index(runs[best], dataset, out / "index", say=clock.note)
     looks = completed(index, dataset, seed)
     clock.note(f"{len(looks)} looks")
 
@@ -96,8 +96,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     rows.append(measure("oracle", "ceiling", oracle, asked, dataset, "the true taste that generated the outfits"))
     board = Scoreboard(recipe, dataset, rows)
     floor = _strongest_floor(board)
-    board = replace(board, recipe=replace(recipe, pairings=pairings(floor)))
-    sentence = verdict(_at_headline(board), floor, _headlines(board))
+    board = replace(board, recipe=replace(recipe, pairings=pairings(best, floor)))
+    sentence = verdict(best, _at_headline(board), floor, _headlines(board))
     _say_results(board, sentence, say)
     with fresh_file(out / "results.json") as partial:
         compared = [line for comparison in board.comparisons for line in comparison.lines]
@@ -106,15 +106,15 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         )
 
     clock.stage("write the report")
-    likes, dislikes = extremes(scorers[TOWERS.name], dataset)
-    right, wrong = blanks(*headline_answers(rows, scorers[TOWERS.name], asked, dataset), seed=seed)
+    likes, dislikes = extremes(scorers[best], dataset)
+    right, wrong = blanks(*headline_answers(rows, scorers[best], asked, dataset), seed=seed)
     findings = Findings(
         rows=rows,
         verdict=sentence,
         lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. The models learned from the users' outfits, "
         "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling.",
-        ladder=("chance", floor, ALONE.name, TOWERS.name, "oracle"),
+        ladder=("chance", floor, ALONE.name, TOWERS.name, best, "oracle"),
         looks=looks,
         comparisons=board.comparisons,
         audits=audited.verdicts,
@@ -126,12 +126,12 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
                 name: outcomes[training].history for name, training in lessons.items()
             },
         },
-        shown=TOWERS.name,
+        shown=best,
         best=likes,
         worst=dislikes,
         right=right,
         wrong=wrong,
-        reliability=calibrated(scorers[TOWERS.name], dataset, seed=seed),
+        reliability=calibrated(scorers[best], dataset, seed=seed),
         commands=[*_commands(out, outfits, seed), *(training.command for training in outcomes)],
     )
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
@@ -246,7 +246,7 @@ def _commands(out: Path, outfits: int, seed: int) -> list[str]:
         f"{shlex.join(['goeswith', 'demo', '--out', str(out)])} {drawn}",
         "# the same, stage by stage:",
         f"{shlex.join(['goeswith', 'import', 'sample', sample])} {drawn} --option items={_items(outfits)}",
-        *(shlex.join(["goeswith", "encode", sample, "--encoder", encoder]) for encoder in ENCODER.split("+")),
+        shlex.join(["goeswith", "encode", sample, "--encoder", ENCODER]),
         shlex.join(["goeswith", "questions", f"{sample}#users", "--seed", str(seed)]),
         shlex.join(["goeswith", "audit", f"{sample}#users"]),
     ]

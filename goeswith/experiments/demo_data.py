@@ -16,7 +16,7 @@ from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
 from goeswith.experiments.clock import Clock
 from goeswith.experiments.demo import completed, headline_answers
-from goeswith.experiments.demo_experiments import PICTURES, WORDS
+from goeswith.experiments.demo_experiments import ENCODER, PICTURES
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import measure, measure_floors
 from goeswith.experiments.trainings import outcome
@@ -105,7 +105,7 @@ def _encoded(dataset: Dataset, clock: Clock) -> str:
         encoder = load_features(dataset).encoder
         clock.stage(f"features of {encoder} are there")
         return encoder
-    encoders = [*([PICTURES] if dataset.catalogue.items["image"].count() else []), WORDS]
+    encoders = [*([PICTURES] if dataset.catalogue.items["image"].count() else []), ENCODER]
     clock.stage(f"encode ({'+'.join(encoders)})")
     for encoder in encoders:
         clock.note(f"{encoder}: {encode(dataset, encoder, progress=clock.progress('items'))}")

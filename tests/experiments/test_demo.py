@@ -41,12 +41,13 @@ def differences(learned: float = 0.1, taught: float = 0.0, control: float = 0.0)
 
 
 def told(**given: float) -> str:
-    return verdict(headline(), FLOOR, differences(**given))
+    return verdict(TOWERS.name, headline(), FLOOR, differences(**given))
 
 
 def test_a_verdict_follows_the_intervals():
     assert told() == (
-        "two-tower finds the missing garment among four in 55 % on 282 matched questions: chance has 25 %, the "
+        "two-tower, the best model on validation, finds the missing garment among four in 55 % "
+        "on 282 matched questions: chance has 25 %, the "
         "strongest floor (category colour) 40 %, and the taste that made the outfits 61 %. It beats that floor "
         "(+0.100 [+0.080, +0.120]). Designers' knowledge makes no difference that can be shown to ADD-GNN "
         "(+0.000 [−0.020, +0.020]); one training seed."
@@ -82,7 +83,7 @@ def test_a_command_line_asks_for_the_run_that_is_trained():
     assert tuple(value for flag, value in options if flag == "--set") == training.settings
     assert dict(options)["--teacher"] == training.teacher == str(training.lesson and training.lesson.out)
     assert dict(options)["--out"] == str(training.out)
-    assert dict(options)["--encoder"] == "efficientnet-lite0+words"
+    assert dict(options)["--encoder"] == "words"
 
 
 def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch):
