@@ -113,13 +113,13 @@ def index(
     from goeswith.data.dataset import Dataset
     from goeswith.shop.build import build_index
 
-    said: list[str] = []
+    messages: list[str] = []
     with bar("index") as progress:
-        made = build_index(run, Dataset(dataset), out, say=said.append, progress=progress)
+        made = build_index(run, Dataset(dataset), out, say=messages.append, progress=progress)
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return
-    for line in said:
+    for line in messages:
         typer.echo(f"{out}: {line}")
 
 
@@ -153,8 +153,8 @@ def complete(
     stylist = _stylist(index)
     options: dict[str, Any] = {"budget": budget, "k": k, "beam": beam, "diversity": diversity, "common": common}
     options |= {"popularity": popularity, "coherent": coherent}
-    found = stylist.complete(items, slots=slot or (), filters=filters, **options)
-    _tell(stylist, found, as_json, pictures, "looks")
+    results = stylist.complete(items, slots=slot or (), filters=filters, **options)
+    _tell(stylist, results, as_json, pictures, "looks")
 
 
 @app.command()
@@ -200,14 +200,14 @@ def looks(
     maker = Maker(stylist, filters, cap, common, popularity, coherent)
     with bar("looks") as progress:
         made = maker.looks(rows, per, progress)
-    found = [look for looks in made.values() for look in looks]
+    chosen = [look for looks in made.values() for look in looks]
     if out is not None:
-        write(table(stylist, found), out)
+        write(table(stylist, chosen), out)
     if sheet is not None:
-        draw_sheet(stylist, found, sheet)
+        draw_sheet(stylist, chosen, sheet)
     fewer = sum(len(looks) < per for looks in made.values())
     short = f"; {fewer:,} of {len(made):,} items have fewer than {per}, because too few items fit" if fewer else ""
-    typer.echo(f"{spread_of(stylist, found)}{short}")
+    typer.echo(f"{spread_of(stylist, chosen)}{short}")
 
 
 @app.command()
@@ -233,8 +233,8 @@ def fill(
     """
     stylist = _stylist(index)
     options: dict[str, Any] = {"k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
-    found = stylist.fill(items, slot, filters=filters, **options)
-    _tell(stylist, found, as_json, pictures, "choices")
+    results = stylist.fill(items, slot, filters=filters, **options)
+    _tell(stylist, results, as_json, pictures, "choices")
 
 
 @app.command()
@@ -257,10 +257,10 @@ def improve(
       goeswith improve indices/mango top-17 bottom-4 shoes-9 --lock top-17 -k 3
     """
     stylist = _stylist(index)
-    found = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
-    if not found and not as_json:
+    swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
+    if not swaps and not as_json:
         typer.echo("no swap of one item makes the outfit better")
-    _tell(stylist, found, as_json, pictures, "swaps")
+    _tell(stylist, swaps, as_json, pictures, "swaps")
 
 
 @app.command()
@@ -281,10 +281,10 @@ def similar(
       goeswith similar indices/mango shoes-9 -k 5 --colour black
     """
     stylist = _stylist(index)
-    found = stylist.similar(item, filters=filters, k=k)
-    if not found and not as_json:
+    substitutes = stylist.similar(item, filters=filters, k=k)
+    if not substitutes and not as_json:
         typer.echo("no other item of its category passes the filters")
-    _tell(stylist, found, as_json, pictures, "similar")
+    _tell(stylist, substitutes, as_json, pictures, "similar")
 
 
 @app.command()
@@ -306,8 +306,12 @@ def explain(
     from goeswith.shop.explain import explain as explain_outfit
     from goeswith.shop.explain import tables
 
-    found = explain_outfit(_stylist(index), items, swap=swap)
-    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n\n".join([found.sentence, *tables(found)]))
+    explanation = explain_outfit(_stylist(index), items, swap=swap)
+    typer.echo(
+        json.dumps(explanation.to_dict(), indent=2)
+        if as_json
+        else "\n\n".join([explanation.sentence, *tables(explanation)])
+    )
 
 
 @app.command()
@@ -374,11 +378,11 @@ def _stylist(path: Path) -> Stylist:
     return Stylist(opened)
 
 
-def _tell(stylist: Stylist, found: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
+def _tell(stylist: Stylist, results: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
     """What was found, as JSON or as the printer's table called `how`."""
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        typer.echo(json.dumps([asdict(result) for result in results], indent=2))
         return
     from goeswith.cli.terminal import Printer
 
-    getattr(Printer(stylist.index, pictures), how)(found)
+    getattr(Printer(stylist.index, pictures), how)(results)

@@ -60,17 +60,17 @@ class Index:
         self._adding = threading.Lock()
         self._free: list[int] = []  # rows of guests that are gone
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
-        told = _info(self.path)
+        info = _info(self.path)
         for _ in range(3):
             try:
-                self._open(told)
+                self._open(info)
                 return
             except GoeswithError:
                 # While it was read, another process may have put a newer index in its place.
-                before, told = told, _info(self.path)
-                if told == before:
+                before, info = info, _info(self.path)
+                if info == before:
                     raise
-        self._open(told)
+        self._open(info)
 
     def _open(self, info: dict[str, Any]) -> None:
         self.info = info
@@ -109,8 +109,8 @@ class Index:
     @cached_property
     def dataset(self) -> Path | None:
         """The folder of the data set, where it was or beside the index as it was; None where it is gone."""
-        places = [Path(self.info["dataset"]["path"]), self.path / self.info["dataset"]["beside"]]
-        return next((place for place in places if (place / "items.parquet").is_file()), None)
+        folders = [Path(self.info["dataset"]["path"]), self.path / self.info["dataset"]["beside"]]
+        return next((folder for folder in folders if (folder / "items.parquet").is_file()), None)
 
     @property
     def images(self) -> Path | None:
@@ -124,16 +124,16 @@ class Index:
         Looked up when the file of its items changes.
         """
         try:
-            told = None if self.dataset is None else (self.dataset / "items.parquet").stat()
+            status = None if self.dataset is None else (self.dataset / "items.parquet").stat()
         except OSError:
-            told = None
-        if self.dataset is None or told is None:
+            status = None
+        if self.dataset is None or status is None:
             where = self.info["dataset"]["path"]
             return (
                 f"the data set {where} is gone, and with it the pictures and the catalogue of the index; "
                 "restore it, or import it again and run goeswith index on it"
             )
-        stamp = told.st_mtime_ns, told.st_size
+        stamp = status.st_mtime_ns, status.st_size
         if self._looked[0] != stamp:
             self._looked = stamp, _checksum(self.dataset / "items.parquet") != self.info["dataset"]["items"]
         if not self._looked[1]:
@@ -217,12 +217,12 @@ class Index:
             )
         kind = self._categories.index(category)
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
-        told = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
+        fields = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
         schema = self.catalogue.items.schema
-        odd = next((name for name in told if name not in schema), None)
-        if odd is not None:
-            raise CatalogueError(f"the catalogue has no column {odd!r}; it has {', '.join(schema)}")
-        new = pl.DataFrame({"item_id": ["guest"]} | {name: [value] for name, value in told.items()})
+        unknown = next((name for name in fields if name not in schema), None)
+        if unknown is not None:
+            raise CatalogueError(f"the catalogue has no column {unknown!r}; it has {', '.join(schema)}")
+        new = pl.DataFrame({"item_id": ["guest"]} | {name: [value] for name, value in fields.items()})
         values = self.guests.features(picture, Catalogue(new))
         code = self._states.categories[[first]]
         with torch.no_grad():
