@@ -44,6 +44,12 @@ def test_the_board_from_the_wall_to_undo_and_a_shared_link(page, browser, addres
     page.locator("#tray .button").click()
     before = page.locator("#verdict").inner_text()
     assert page.locator(".ring li").count() == 2
+    page.locator("#more .kind").first.wait_for()
+    for tab in range(page.locator("#more .kind").count()):  # any two pieces: not every slot has a score with them
+        page.locator("#more .kind").nth(tab).click()
+        until(page, f"document.querySelectorAll('#more .kind')[{tab}].ariaCurrent === 'true'")
+        if page.locator('#more a[aria-label^="Add"]').count():
+            break
     page.locator('#more a[aria-label^="Add"]').first.click()
     until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
     after = page.locator("#verdict").inner_text()

@@ -168,12 +168,15 @@ def instead(wall: Wall, board: Board, swap: str) -> list[Row]:
     try:
         found = [look for look in _filled(wall, board, rest, old.group or old.category) if look.added[0] != swap]
         _exchanges(wall, board, swap, row, found[:OFFERS], now)
+    except GoeswithError as error:
+        row.trouble = in_titles(error, shown)
+    try:  # what is like it may have a score where the rest alone has none
         near = [] if obstacle(wall, [swap]) else _near(wall, board, swap, rest)
         looks = wall.stylist.judge_many([board.put(swap, new).on for new in near])
         looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
         _exchanges(wall, board, swap, alike, looks, now)
     except GoeswithError as error:
-        row.trouble = in_titles(error, shown)
+        row.trouble = row.trouble or in_titles(error, shown)
     return [row, *([alike] if alike.offers else [])]
 
 
