@@ -222,6 +222,9 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
     bench(asked, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()
     other = replace(asked, models=(Experiment("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
-    with pytest.raises(ModelError, match=r"no model of the recipe 'r' could be measured, so .* keeps its earlier results; K = 2, seed 0: "):
+    with pytest.raises(
+        ModelError,
+        match=r"no model of the recipe 'r' could be measured, so .* keeps its earlier results; K = 2, seed 0: ",
+    ):
         bench(other, tmp_path / "bench", jobs=1)
     assert (tmp_path / "bench" / "results.md").read_bytes() == before
