@@ -24,11 +24,11 @@ demo: .venv/demo  ## draw a wardrobe, train on it, complete looks, write demo/re
 test: install  ## the default tests: offline, under three minutes
 	$(BIN)/pytest
 
-check: install  ## linters, types, and every test, the slow ones and those on real data too
+check: install  ## linters, types, and the tests that make test leaves out: slow, in a browser, on real data
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m ""
+	$(BIN)/pytest -m "slow or browser or real"
 
 bench: install  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/add_gnn.py
