@@ -40,7 +40,7 @@ def writing(dest: Path) -> Iterator[None]:
         number = system_error(error)
         if number is None and not isinstance(error, OSError):
             raise
-        if number in (errno.ENOTEMPTY, errno.EEXIST):
+        if number in (errno.ENOTEMPTY, errno.EEXIST) and dest.parent.is_dir():
             raise DataError(
                 f"another process has written {dest} meanwhile; look at it, or choose another place"
             ) from None

@@ -116,7 +116,7 @@ def bench(
 
     board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, say=say)
     typer.echo(plain(*wide_table(board.scores, board.columns)))
-    typer.echo(f"{folder / 'results.html'}: {board.verdict}")
+    typer.echo(f"{folder / 'results.html'}: {board.conclusion}")
     for name, why in board.failures.items():
         typer.echo(f"{name} could not run: {why}")
 

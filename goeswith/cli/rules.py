@@ -15,7 +15,7 @@ from goeswith.errors import DataError
 if TYPE_CHECKING:
     from goeswith.rules.check import Checked
     from goeswith.rules.mine import Mined
-    from goeswith.rules.pairs import Measured
+    from goeswith.rules.pairs import RuleScore
 
 app = typer.Typer(help="Mine rules for tops and bottoms, check a rule file, explain a run.")
 
@@ -122,7 +122,7 @@ def check(
         typer.echo(f"goeswith: {file}: {warning}", err=True)
 
 
-def _shares(measured: Measured) -> list[str]:
+def _shares(measured: RuleScore) -> list[str]:
     """Coverage, and precision with its 95 % interval, in percent."""
     low, high = measured.interval
     coverage = f"{100 * measured.coverage:.1f} %" if measured.triplets else "–"

@@ -76,7 +76,7 @@ def audit(
         measured = floor_scores(read_questions(file, dataset.catalogue), dataset, known)
         headlines = [score for score in measured if score.headline]
         scores.setdefault(file.name, []).extend(headlines)
-        verdicts[file.name] = verdict(headlines)
+        verdicts[file.name] = conclusion(headlines)
         if progress:
             progress(done, len(files))
     return Audit(scores, verdicts)
@@ -106,7 +106,7 @@ def floor_scores(questions: Questions, dataset: Dataset, known: Mapping[str, Sco
     return scores
 
 
-def verdict(scores: Sequence[Score]) -> str:
+def conclusion(scores: Sequence[Score]) -> str:
     """One sentence on the headline scores of one question file: the strongest shortcut, and what follows from it.
 
     A shortcut counts if its 95 % interval lies above chance: where none is one, about one file in ten

@@ -17,7 +17,7 @@ from goeswith.errors import DataError
 from goeswith.evaluate.bootstrap import mean, resampled
 from goeswith.evaluate.evaluate import signature
 from goeswith.evaluate.rule_votes import Judged, judge, taught_scorer
-from goeswith.rules.pairs import Measured
+from goeswith.rules.pairs import RuleScore
 from goeswith.rules.rules import Rule
 from goeswith.train.run import Run
 
@@ -66,7 +66,7 @@ class RuleInsight:
     """
 
     rule: Rule
-    measured: Measured
+    measured: RuleScore
     trust: Spread | None
     rivalled: Spread | None
     student: float | None
@@ -208,14 +208,14 @@ def _gain(judged: Judged, outfits: pl.Series, active: np.ndarray, seed: int) -> 
 
 def _standing(judged: Judged, answered: np.ndarray, active: np.ndarray) -> dict[str, Any]:
     """How often p and q are right, and who is right where rules and student disagree. active: (A,) questions."""
-    opposed = answered & (judged.verdict * (judged.ahead_p - 0.5) < 0)
+    opposed = answered & (judged.decision * (judged.ahead_p - 0.5) < 0)
     turned = answered & ((judged.ahead_p - 0.5) * (judged.ahead_q - 0.5) < 0)
     both = np.stack([judged.ahead_p, judged.ahead_q])
     return {
         "right": tuple(both[:, answered].mean(axis=1).tolist()),
         "right_active": tuple(both[:, active].mean(axis=1).tolist()),
         "disputes": int(opposed.sum()),
-        "rules_right": int((judged.verdict[opposed] > 0).sum()),
+        "rules_right": int((judged.decision[opposed] > 0).sum()),
         "overturned": int(turned.sum()),
         "overturned_right": int((judged.ahead_q[turned] == 1).sum()),
     }
@@ -231,7 +231,7 @@ def _rules(
     for index, rule in enumerate(rules):
         backs, student, taught = stats.get(index, (0, None, None))
         active = trust[index].count if index in trust else 0
-        measured = Measured(questions, active, int(backs))
+        measured = RuleScore(questions, active, int(backs))
         rows.append(
             RuleInsight(rule, measured, trust.get(index), rivalled.get(index), student, taught, shown.get(index, {}))
         )

@@ -35,7 +35,7 @@ class Judged:
     active: pl.DataFrame
 
     @property
-    def verdict(self) -> np.ndarray:
+    def decision(self) -> np.ndarray:
         """(N,) what the active rules say together, Σ λ over those for the first minus those against; 0 without any."""
         signs = np.where(self.active["backs"].to_numpy(), 1.0, -1.0) * self.active["trust"].to_numpy()
         return np.bincount(self.active["question"].to_numpy(), signs, len(self.scores))

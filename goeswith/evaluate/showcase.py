@@ -26,7 +26,7 @@ THUMBNAIL = 208
 
 
 @dataclass(frozen=True)
-class Look:
+class ScoredOutfit:
     """An outfit that was scored. rows: (n,) catalogue rows."""
 
     outfit_id: str
@@ -51,7 +51,9 @@ class Blank:
     pick: int
 
 
-def extremes(scorer: Scorer, dataset: Dataset, split: str = "test", count: int = 5) -> tuple[list[Look], list[Look]]:
+def extremes(
+    scorer: Scorer, dataset: Dataset, split: str = "test", count: int = 5
+) -> tuple[list[ScoredOutfit], list[ScoredOutfit]]:
     """The outfits of a split that the scorer likes best, and those it likes least, the worst first.
 
     Outfits without a score are in neither.
@@ -60,7 +62,7 @@ def extremes(scorer: Scorer, dataset: Dataset, split: str = "test", count: int =
     scores = np.asarray(scorer.score(*outfits.padded()))
     order = np.argsort(-scores, kind="stable")[: int((~np.isnan(scores)).sum())].tolist()
     count = min(count, len(order) // 2)
-    looks = [Look(str(outfits.outfit_ids[at]), outfits[at].tolist(), float(scores[at])) for at in order]
+    looks = [ScoredOutfit(str(outfits.outfit_ids[at]), outfits[at].tolist(), float(scores[at])) for at in order]
     return looks[:count], looks[::-1][:count]
 
 

@@ -22,7 +22,7 @@ from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
 from goeswith.experiments.clock import Clock
-from goeswith.experiments.demo_experiments import ALONE, ENCODER, TEACHERS, TOWERS, demo_recipe, pairings, verdict
+from goeswith.experiments.demo_experiments import ALONE, ENCODER, TEACHERS, TOWERS, conclusion, demo_recipe, pairings
 from goeswith.experiments.recipes import Experiment
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import Outcome, Row, Scoreboard, measure, measure_floors
@@ -98,7 +98,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     board = Scoreboard(recipe, dataset, rows)
     floor = _strongest_floor(board)
     board = replace(board, recipe=replace(recipe, pairings=pairings(best, floor)))
-    sentence = verdict(best, _at_headline(board), floor, _headlines(board))
+    sentence = conclusion(best, _at_headline(board), floor, _headlines(board))
     _say_results(board, sentence, say)
     with fresh_file(out / "results.json") as partial:
         lines = [score.to_dict() for score in board.scores]

@@ -76,7 +76,9 @@ def pairings(best: str, floor: str) -> tuple[Pairing, ...]:
     )
 
 
-def verdict(best: str, scores: Mapping[str, Score], floor: str, compared: Mapping[tuple[str, str], Difference]) -> str:
+def conclusion(
+    best: str, scores: Mapping[str, Score], floor: str, compared: Mapping[tuple[str, str], Difference]
+) -> str:
     """What is right, of which floor, under which ceiling, and what knowledge adds: two sentences, from intervals.
 
     Args:

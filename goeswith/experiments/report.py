@@ -12,7 +12,7 @@ import numpy as np
 from goeswith import __version__
 from goeswith.errors import DataError
 from goeswith.evaluate.curves import History, learning_curves
-from goeswith.evaluate.showcase import Blank, Look, Pictures
+from goeswith.evaluate.showcase import Blank, Pictures, ScoredOutfit
 from goeswith.experiments.results import Comparison, Row
 from goeswith.files import fresh_file
 from goeswith.scores import Column, Difference, Score
@@ -63,8 +63,8 @@ class Findings:
     retrieval: Sequence[Score] = ()
     curves: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
     shown: str = ""
-    best: Sequence[Look] = ()
-    worst: Sequence[Look] = ()
+    best: Sequence[ScoredOutfit] = ()
+    worst: Sequence[ScoredOutfit] = ()
     right: Sequence[Blank] = ()
     wrong: Sequence[Blank] = ()
     reliability: Reliability | None = None

@@ -202,7 +202,7 @@ class Scoreboard:
         return next(iter([*headlines(self.scores)[::-1], *self.columns]), None)
 
     @property
-    def verdict(self) -> str:
+    def conclusion(self) -> str:
         """One sentence: the best model on the hardest questions, and whether it beats the strongest floor."""
         what = self.headline
         best, floor = (self.best(what, *kinds) if what else None for kinds in (("model", "control"), ("floor",)))

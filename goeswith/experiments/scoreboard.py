@@ -50,7 +50,7 @@ def as_json(board: Scoreboard) -> dict[str, Any]:
         "goeswith": __version__,
         "recipe": asdict(board.recipe),
         "dataset": {"name": board.dataset.name, "fingerprint": board.dataset.fingerprint},
-        "verdict": board.verdict,
+        "verdict": board.conclusion,
         "lines": [{"kind": row.kind, **score.to_dict()} for row in board.rows for score in row.scores],
         "corrected": [mean.score.to_dict() for row in board.rows for means in row.corrected for mean in means.values()],
         "compared": [{"note": c.note, **line.to_dict()} for c in board.comparisons for line in c.lines],
@@ -67,7 +67,7 @@ def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
     parts = [
         f"# {recipe.name}",
         "",
-        board.verdict,
+        board.conclusion,
         "",
         f"Made by `goeswith bench` on `{recipe.dataset}`; every number is the mean of {len(recipe.seeds)} seed(s) with "
         "its 95 % interval, by a bootstrap over outfits and, of several, over seeds.",
@@ -192,7 +192,7 @@ def findings(board: Scoreboard) -> Findings:
     cannot = "".join(f" {name} could not run: {why}." for name, why in board.failures.items())
     return Findings(
         rows=[row for row in board.rows if row.measured],
-        verdict=board.verdict,
+        verdict=board.conclusion,
         lead=f"Every number is the mean of the seeds {', '.join(map(str, board.recipe.seeds))}.{cannot}",
         comparisons=board.comparisons,
         retrieval=[score for row in board.rows for score in row.retrieval],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goeswith.errors import DataError
-from goeswith.rules.pairs import NO_PAIRS, Measured, measure, triplets, worn_pairs
+from goeswith.rules.pairs import NO_PAIRS, RuleScore, measure, triplets, worn_pairs
 from goeswith.rules.rules import Matches, Rule, match
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ class Example:
 class Checked:
     """What a rule does on a data set.
 
-    measured: split → `Measured`. tops, bottoms: items of the catalogue that match a side.
+    measured: split → `RuleScore`. tops, bottoms: items of the catalogue that match a side.
     right, wrong: triplets for and against it. contradicts: rules of the same list that say the opposite of the same
     pairs, or of some of them.
     """
 
     rule: Rule
-    measured: dict[str, Measured]
+    measured: dict[str, RuleScore]
     tops: int
     bottoms: int
     right: list[Example]

@@ -12,7 +12,7 @@ from scipy import sparse, special, stats
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.errors import ConfigError, DataError
-from goeswith.rules.pairs import NO_PAIRS, Measured, measure, triplets, worn_pairs
+from goeswith.rules.pairs import NO_PAIRS, RuleScore, measure, triplets, worn_pairs
 from goeswith.rules.rules import Rule, match
 from goeswith.rules.values import ATTRIBUTES, vocabulary
 from goeswith.rules.words import mentions
@@ -42,7 +42,7 @@ class Mined:
     expected: float
     lift: float
     p: float
-    valid: Measured
+    valid: RuleScore
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _Z = 1.959964  # of a 95 % interval
 
 
 @dataclass(frozen=True)
-class Measured:
+class RuleScore:
     """How a rule does on triplets: on how many it is active, and on how many of those it is right."""
 
     triplets: int
@@ -56,7 +56,7 @@ class Measured:
         return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def measure(matches: Matches, triplets: np.ndarray) -> list[Measured]:
+def measure(matches: Matches, triplets: np.ndarray) -> list[RuleScore]:
     """How each rule does on triplets (N, 3): top, worn bottom, other bottom."""
     count = len(matches.rules)
     right, wrong = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -64,7 +64,7 @@ def measure(matches: Matches, triplets: np.ndarray) -> list[Measured]:
         votes = matches.votes(*block.T)
         right += np.count_nonzero(votes > 0, axis=0)
         wrong += np.count_nonzero(votes < 0, axis=0)
-    return [Measured(len(triplets), int(r + w), int(r)) for r, w in zip(right, wrong, strict=True)]
+    return [RuleScore(len(triplets), int(r + w), int(r)) for r, w in zip(right, wrong, strict=True)]
 
 
 def worn_pairs(outfits: Outfits, catalogue: Catalogue) -> np.ndarray:

@@ -27,7 +27,7 @@ from goeswith.studio.pages.rendering import STATIC, is_page, sorry
 from goeswith.studio.service.api_docs import add_docs
 from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
-from goeswith.studio.service.metrics import Measured, Metrics
+from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
 
@@ -82,7 +82,7 @@ def create_app(
     app.include_router(pages.router)
     app.include_router(look_routes.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
-    app.add_middleware(Measured, metrics=app.state.metrics)
+    app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.add_middleware(Head)
     return app
 

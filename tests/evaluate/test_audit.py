@@ -14,7 +14,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import SCHEMA, read_questions, write_questions
 from goeswith.errors import DataError
-from goeswith.evaluate.audit import Audit, audit, floor_scores, verdict, yardsticks
+from goeswith.evaluate.audit import Audit, audit, conclusion, floor_scores, yardsticks
 from goeswith.scores import Score
 
 TEST = 300
@@ -205,7 +205,7 @@ def line(floor: str, value: float, low: float, high: float) -> Score:
 )
 def test_verdicts(popularity: tuple[float, float, float], expected: str) -> None:
     lines = [line("chance", 0.25, 0.25, 0.25), line("popularity", *popularity), line("category", 0.25, 0.22, 0.28)]
-    assert verdict(lines).startswith(expected)
+    assert conclusion(lines).startswith(expected)
 
 
 def test_a_data_set_without_questions_is_told_how_to_make_them(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from goeswith.evaluate.pair_explanation import explain_pair
 from goeswith.evaluate.rule_insights import KINDS, Insights, insights, valid_questions
 from goeswith.evaluate.rule_votes import taught_scorer
 from goeswith.experiments.rules_page import percent, ranked, summary, write_page
-from goeswith.rules.pairs import Measured
+from goeswith.rules.pairs import RuleScore
 from goeswith.rules.rules import Rule, write_rules
 from goeswith.train.run import Run
 from goeswith.train.scorers import TaughtScorer
@@ -188,7 +188,7 @@ def test_every_number_is_that_of_a_loop_over_the_questions(run: Run, dataset: Da
     assert told.overturned > 0
     for place, rule in enumerate(told.rules):
         mine = [one for one in active if place in one["trust"]]
-        assert rule.measured == Measured(len(answered), len(mine), sum(one["backs"][place] for one in mine))
+        assert rule.measured == RuleScore(len(answered), len(mine), sum(one["backs"][place] for one in mine))
         if not mine:
             assert rule.trust is rule.rivalled is rule.student is None
             continue

@@ -146,7 +146,7 @@ def test_the_same_bench_again_trains_and_answers_nothing(
     again = bench(asked, out, say=lambda line: None)
     assert before == {file: file.stat().st_mtime_ns for file in files}
     assert (out / "results.md").read_text() == text
-    assert again.verdict == board.verdict
+    assert again.conclusion == board.conclusion
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from goeswith.errors import DataError
 from goeswith.experiments import clock, demo_data, demo_experiments
 from goeswith.experiments.clock import Clock
 from goeswith.experiments.demo import demo
-from goeswith.experiments.demo_experiments import ALONE, CONTROL, TAUGHT, TOWERS, demo_recipe, verdict
+from goeswith.experiments.demo_experiments import ALONE, CONTROL, TAUGHT, TOWERS, conclusion, demo_recipe
 from goeswith.experiments.trainings import trainings
 from goeswith.scores import Difference, Score
 from goeswith.shop.index import Index
@@ -39,7 +39,7 @@ def differences(learned: float = 0.1, taught: float = 0.0, control: float = 0.0)
 
 
 def told(**given: float) -> str:
-    return verdict(TOWERS.name, headline(), FLOOR, differences(**given))
+    return conclusion(TOWERS.name, headline(), FLOOR, differences(**given))
 
 
 def test_a_verdict_follows_the_intervals():

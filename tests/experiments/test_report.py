@@ -15,7 +15,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.errors import DataError
 from goeswith.evaluate.seeds import Mean
-from goeswith.evaluate.showcase import Blank, Look
+from goeswith.evaluate.showcase import Blank, ScoredOutfit
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import Comparison, Row
 from goeswith.scores import Score
@@ -66,7 +66,7 @@ def full(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
             Comparison("taught", "oracle", [made_difference(-0.01, -0.06, 0.04, 0.7)], EVIL),
         ],
         curves={EVIL: {EVIL: [{"valid_auc": auc} for auc in (0.5, 0.8, 0.7)], "one": [{"valid_auc": 0.6}]}},
-        best=[Look(EVIL, [0, 1, 2], 1.5)], worst=[Look("o2", [3, 4], -2.5)],
+        best=[ScoredOutfit(EVIL, [0, 1, 2], 1.5)], worst=[ScoredOutfit("o2", [3, 4], -2.5)],
         right=[Blank(EVIL, [0, 2], 0, [1, 3], [1.0, 0.5], 0, 0)], wrong=[blank],
     )  # fmt: skip
     return page(dataset, everything, tmp_path_factory.mktemp("page") / "report.html", heading=EVIL)

@@ -18,7 +18,7 @@ from goeswith.data.outfits import Outfits
 from goeswith.errors import CatalogueError, ConfigError, DataError
 from goeswith.rules.check import Checked, check, contradicting
 from goeswith.rules.mine import Mined, mine
-from goeswith.rules.pairs import Measured, measure, triplets, worn_pairs
+from goeswith.rules.pairs import RuleScore, measure, triplets, worn_pairs
 from goeswith.rules.rules import Rule, match
 from goeswith.rules.values import merged, vocabulary
 
@@ -85,7 +85,9 @@ def test_validation_has_no_part_in_finding(dataset: Dataset, mined: list[Mined],
     alone = create(Imported(items, frame, source="", licence=""), tmp_path / "train", layout="test")
     assert worn_pairs(alone.outfits.take(alone.outfits.splits == "valid"), alone.catalogue).shape == (0, 2)
     found = mine(alone, attributes=NAMES, least_lift=1.25)
-    assert [replace(m, valid=Measured(0, 0, 0)) for m in found] == [replace(m, valid=Measured(0, 0, 0)) for m in mined]
+    assert [replace(m, valid=RuleScore(0, 0, 0)) for m in found] == [
+        replace(m, valid=RuleScore(0, 0, 0)) for m in mined
+    ]
     assert math.isnan(found[0].valid.coverage)
     assert math.isnan(found[0].valid.precision)
 
@@ -176,15 +178,15 @@ def test_measures_are_those_of_a_loop_over_triplets(dataset: Dataset, monkeypatc
             for i, j, k in asked
             if category[i] == rule.top and (category[j] == rule.bottom) != (category[k] == rule.bottom)
         ]
-        assert measured == Measured(len(asked), len(active), sum(active))
+        assert measured == RuleScore(len(asked), len(active), sum(active))
 
 
 def test_the_interval_is_wilsons() -> None:
     for active, right in ((10, 9), (3, 3), (50, 0), (200, 120)):
         low, high = stats.binomtest(right, active).proportion_ci(method="wilson")
-        assert Measured(500, active, right).interval == pytest.approx((low, high), abs=1e-6)
-    assert Measured(500, 0, 0).interval == (0.0, 1.0)
-    assert Measured(500, 10, 9).coverage == 0.02
+        assert RuleScore(500, active, right).interval == pytest.approx((low, high), abs=1e-6)
+    assert RuleScore(500, 0, 0).interval == (0.0, 1.0)
+    assert RuleScore(500, 10, 9).coverage == 0.02
 
 
 def test_a_check_shows_what_a_rule_does(dataset: Dataset) -> None:
@@ -220,7 +222,7 @@ def test_a_rule_that_never_fires_says_why(dataset: Dataset) -> None:
     assert len(silent.warnings) == 2
     assert nobody.never_fires
     assert nobody.to_dict()["splits"]["valid"]["precision"] is None
-    every = Checked(silent.rule, {"valid": Measured(9, 0, 0)}, 1, 1, [], [], [])
+    every = Checked(silent.rule, {"valid": RuleScore(9, 0, 0)}, 1, 1, [], [], [])
     assert every.warnings == ["'word: i + i' never fires on the triplets of valid"]
 
 

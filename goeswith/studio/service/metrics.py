@@ -48,7 +48,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Measured:
+class MetricsMiddleware:
     """Counts and times every request that passes through to `app`."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
