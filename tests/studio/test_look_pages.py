@@ -1,4 +1,4 @@
-"""Looks on their pages and under /v1/looks: saved from the board, shown, changed, mended, undone."""
+"""Looks on their pages and under /v1/looks: saved from the board, shown, changed, repaired, undone."""
 
 import re
 from io import BytesIO
@@ -52,7 +52,7 @@ def test_save_asks_for_a_name_and_a_saved_look_is_changed_or_saved_as_another(cl
     assert save(client, [*WHOLE, "i100"], name="Office 2", look=one) == one
     assert store.get(one).item_ids == (*WHOLE, "i100")
     assert store.get(one).version == 2
-    other = save(client, name="Another", look=one, anew="true")
+    other = save(client, name="Another", look=one, as_new="true")
     assert other != one
     assert len(store.find()) == 2
     unnamed = save(client)
@@ -112,12 +112,12 @@ def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(cl
     monkeypatch.setitem(vars(wall.index.shelf), "stock", np.array(stock))
     text = client.get("/looks").text
     assert "Sold out: Item 60, black." in text
-    offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/mend?look={one}").text)
+    offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/repair?look={one}").text)
     assert len(offers) > 2
     assert "i60" not in offers
     groups = {wall.catalogue.items["group"][wall.row(item)] for item in offers}
     assert groups == {wall.catalogue.items["group"][wall.row("i60")]}
-    answer = client.post("/looks/mend", data={"look": one, "old": "i60", "new": offers[0]})
+    answer = client.post("/looks/repair", data={"look": one, "old": "i60", "new": offers[0]})
     assert answer.status_code == 303
     assert store.get(one).item_ids == ("i0", offers[0], "i150")
     assert "Sold out" not in client.get("/looks").text
@@ -125,7 +125,7 @@ def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(cl
     store.change(one, "Ada", items=(*kept, Piece("i150-old", "Lost tote", "tote", "bag")))  # as of another index
     text = client.get("/looks").text
     assert "Gone: Lost tote." in text
-    offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/mend?look={one}").text)
+    offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/repair?look={one}").text)
     assert {wall.catalogue.items["group"][wall.row(item)] for item in offers} == {"bag"}
     told = client.get(f"/v1/looks/{one}").json()
     assert told["gone"] == ["i150-old"]

@@ -8,13 +8,13 @@ from served import BARE, ODD
 from starlette.testclient import TestClient
 
 PATHS = ["/", "/tray", "/item", "/board", "/board/more", "/board/offer", "/upload", "/quiz", "/rules", "/v1/items",
-         "/v1/items/i0", "/v1/items/i0/image", "/nowhere", "/looks", "/looks/mend", "/looks/card", "/looks.csv",
+         "/v1/items/i0", "/v1/items/i0/image", "/nowhere", "/looks", "/looks/repair", "/looks/card", "/looks.csv",
          "/v1/looks", "/v1/looks/x", "/v1/looks/x/history"]  # fmt: skip
 FORMS = ["/reload", "/upload", "/board/save", "/upload/delete", "/v1/score", "/v1/complete", "/v1/items", "/enter",
-         "/looks/change", "/looks/undo", "/looks/mend", "/v1/looks", "/v1/looks/x/undo"]  # fmt: skip
+         "/looks/change", "/looks/undo", "/looks/repair", "/v1/looks", "/v1/looks/x/undo"]  # fmt: skip
 NAMES = ["on", "lock", "toggle", "swap", "waits", "item", "seed", "asked", "choice", "attribute", "top", "bottom",
          "sign", "rule", "off", "use", "q", "category", "price_min", "offset", "limit", "size", "back", "look",
-         "slot", "state", "tag", "change", "want_budget", "want_colour", "want_stock", "anew"]  # fmt: skip
+         "slot", "state", "tag", "change", "want_budget", "want_colour", "want_stock", "as_new"]  # fmt: skip
 VALUES = ["", "i0", BARE, ODD, "nope", "-1", "1", "9" * 40, "1e400", "nan", "\x00", "é", "²", "١٢", "<script>",
           "//x", "../../etc/passwd", "[" * 500, '["colour", "red", "black", "+"]', "[1, 2, 3, 4]", "http://[",
           "x" * 400]  # fmt: skip

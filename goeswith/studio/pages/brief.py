@@ -1,4 +1,4 @@
-"""Brief: what a board has to keep to: money, season, colour, brand, gender, stock; it stands in the address."""
+"""Brief: what a board has to keep to: money, season, colour, brand, gender, stock; it is part of the address."""
 
 from __future__ import annotations
 

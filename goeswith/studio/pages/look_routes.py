@@ -44,7 +44,7 @@ async def save(
     request: Request,
     there: Sent,
     name: Text = "", tags: Text = "", note: Annotated[str, Form(max_length=4000)] = "", who: Text = "",
-    anew: bool = Form(False),
+    as_new: bool = Form(False),
 ) -> Response:  # fmt: skip
     """Keep the outfit on the board as a look: a new one, or the one that it was opened from."""
     shop: Shop = request.app.state.shop
@@ -56,7 +56,7 @@ async def save(
         pieces = pieces_of(wall, told.item_ids)
         named = name.strip() or default_name([piece.title for piece in pieces])
         look = SavedLook("", named, pieces, tuple(tags.split(",")), note, judged=judged(wall, there.on))
-        if there.look and not anew:
+        if there.look and not as_new:
             changed = {"name": look.name, "items": pieces, "tags": look.tags, "note": note, "judged": look.judged}
             return store.change(there.look, who or NOBODY, **changed)
         return store.save(look, who or NOBODY)
@@ -166,15 +166,15 @@ async def undo(
     return RedirectResponse(inside_studio(back), 303)
 
 
-@router.get("/looks/mend")
-async def mend(request: Request, look: str) -> Response:
+@router.get("/looks/repair")
+async def repair(request: Request, look: str) -> Response:
     """What may stand in for the items of a look that cannot be bought."""
     store, owner = request.app.state.looks, owner_of(request)
-    return await shown(request, "mend.html", Board(), lambda wall: looks.mend(wall, store, look, owner), slow=True)
+    return await shown(request, "repair.html", Board(), lambda wall: looks.repair(wall, store, look, owner), slow=True)
 
 
-@router.post("/looks/mend")
-async def mended(
+@router.post("/looks/repair")
+async def repaired(
     request: Request, look: Annotated[str, Form()], old: Annotated[str, Form()], new: Annotated[str, Form()],
     known: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip

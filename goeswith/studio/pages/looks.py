@@ -122,7 +122,7 @@ def page(wall: Wall, store: Looks, asked: Asked, owner: str, change: int = 0) ->
 
 
 @dataclass(frozen=True)
-class Mending:
+class Repair:
     """An item that cannot be bought, and what may stand in for it."""
 
     lost: Lost
@@ -130,7 +130,7 @@ class Mending:
     trouble: str = ""
 
 
-def mend(wall: Wall, store: Looks, look_id: str, owner: str) -> dict[str, Any]:
+def repair(wall: Wall, store: Looks, look_id: str, owner: str) -> dict[str, Any]:
     """Substitutes for what a look has lost: the items that go best in its place and can be bought.
 
     Raises:
@@ -140,11 +140,11 @@ def mend(wall: Wall, store: Looks, look_id: str, owner: str) -> dict[str, Any]:
     missing = lost(wall, look, owner)
     absent = {one.piece.item_id for one in missing}
     rest = [one for one in look.item_ids if one not in absent]
-    return {"card": cards(wall, [look], owner)[0], "mending": [_mending(wall, one, rest) for one in missing],
+    return {"card": cards(wall, [look], owner)[0], "repairs": [_repair(wall, one, rest) for one in missing],
             "board": Board()}  # fmt: skip
 
 
-def _mending(wall: Wall, one: Lost, rest: Sequence[str]) -> Mending:
+def _repair(wall: Wall, one: Lost, rest: Sequence[str]) -> Repair:
     filters = Filters(in_stock=wall.index.shelf.stock is not None, exclude=_there(wall, one.piece.item_id))
     slot = one.piece.group or one.piece.category
     try:
@@ -155,8 +155,8 @@ def _mending(wall: Wall, one: Lost, rest: Sequence[str]) -> Mending:
             near = wall.stylist.similar(one.piece.item_id, filters=filters, k=SUBSTITUTES)
             offers = [(item(wall, wall.row(other.item_id)), "most like it") for other in near]
     except GoeswithError as error:
-        return Mending(one, (), str(error))
-    return Mending(one, tuple(offers))
+        return Repair(one, (), str(error))
+    return Repair(one, tuple(offers))
 
 
 def _there(wall: Wall, item_id: str) -> tuple[str, ...]:
