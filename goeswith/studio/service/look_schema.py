@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from goeswith.errors import DataError
 
 MIGRATIONS = (
@@ -48,7 +50,7 @@ def opened(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         yield connection
         connection.execute("COMMIT")
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, Timeout) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"cannot use {path} for looks ({why}); choose another --looks") from None
     finally:
@@ -62,6 +64,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise DataError(f"{path} was written by a newer goeswith (its schema is {version}); upgrade this one")
     if version == len(MIGRATIONS):
         return
+    # Two that make a file a WAL database at once do not wait for each other: SQLite's timeout does not hold there.
+    with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+        _bring_up_to_date(connection, path)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if not version and connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
         raise DataError(f"{path} is a database of something else; choose another --looks")
     connection.execute("PRAGMA journal_mode = WAL")
