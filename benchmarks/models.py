@@ -35,6 +35,7 @@ from goeswith.tables import plain
 from goeswith.train.loop import TrainConfig, _Loop, batches, corruptions, encode, score
 
 TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Two-tower, on pairs": ("two-tower", {}),
     "ADD-GNN": ("add-gnn", {}),
     "ADD-GNN, no graph": ("add-gnn", {"steps": 0}),
     "ADD-GNN's teacher, on pairs": ("teacher", {}),

@@ -107,7 +107,7 @@ class Run:
             )
         codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
         states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        kind = TowerScorer if getattr(self.model, "exact", False) else RunScorer
+        kind = TowerScorer if hasattr(self.model, "queries") else RunScorer
         return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:

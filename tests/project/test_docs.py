@@ -43,6 +43,9 @@ NOT_RUN = {
 }
 """How a command begins that the documents show and this does not run → why."""
 PARSED = {
+    "goeswith encoders data/shop --encoder words": "names models of a hub: tests/experiments/test_encoders.py",
+    "goeswith train add-gnn data/mango --knowledge goeswith_example": "the same package",
+    "goeswith evaluate runs/centre": "the same package",
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
     "goeswith serve": "runs until it is stopped",
