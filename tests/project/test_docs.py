@@ -37,12 +37,15 @@ DOCS = ROOT / "docs"
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in DOCS.rglob("*.md"))]
 
 NOT_RUN = {
+    "goeswith train [MODEL] ": "a synopsis",
+    "goeswith train goeswith_example:": "needs the example package: tests/project/test_plugins.py runs it",
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
     "goeswith import [LAYOUT] ": "a synopsis",
 }
 """How a command begins that the documents show and this does not run → why."""
 PARSED = {
+    "goeswith build my-shop shops/mine": "is of a shop without outfits: tests/shop/test_pipeline.py",
     "goeswith encoders data/shop --encoder words": "names models of a hub: tests/experiments/test_encoders.py",
     "goeswith train add-gnn data/mango --knowledge goeswith_example": "the same package",
     "goeswith evaluate runs/centre": "the same package",
