@@ -17,7 +17,7 @@ from goeswith import schemas
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import encode, usual_encoders
 from goeswith.data.importing import import_data
-from goeswith.errors import DataError
+from goeswith.errors import DataError, GoeswithError
 from goeswith.files import fresh_file, read_json, sha256, sole
 from goeswith.models import DEFAULT
 from goeswith.rules.rules import read_rules
@@ -82,7 +82,12 @@ def build(
     with sole(out, "another build is writing"):
         with fresh_file(out / MARK) as partial:
             partial.write_text(json.dumps(request, indent=2) + "\n")
-        dataset = _import(source, out / "data", layout, options, seed, say)
+        try:
+            dataset = _import(source, out / "data", layout, options, seed, say)
+        except GoeswithError:
+            if {path.name for path in out.iterdir()} <= {MARK, ".lock"}:  # refused before anything was built
+                shutil.rmtree(out)
+            raise
         features = _encode(dataset, model, say, progress)
         if model:
             run = Run(model)
@@ -107,6 +112,8 @@ def _expect_same(out: Path, request: dict[str, Any]) -> None:
         return
     if not (out / MARK).is_file():
         raise DataError(f"{out} exists and was not made by goeswith build; choose another folder")
+    if not (out / "data").exists():  # a first import that was refused or interrupted binds nobody to its source
+        return
     before = schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder")
     changed = [name for name, value in request.items() if before.get(name) != value]
     if changed:

@@ -117,3 +117,13 @@ def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, 
     made = build(export, tmp_path / "shop", settings=QUICK)
     assert Dataset(tmp_path / "shop" / "data").name == "shop"
     assert made.page.is_file()
+
+
+def test_a_refused_source_leaves_nothing_and_can_be_corrected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no"):
+        build(tmp_path / "exprot", tmp_path / "shop", settings=QUICK)
+    assert not (tmp_path / "shop").exists()
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / pipeline.MARK).write_text("{}")  # as an interrupted first import leaves it
+    build(write_export(tmp_path / "export"), tmp_path / "shop", settings=QUICK)
+    assert (tmp_path / "shop" / "looks.html").is_file()
