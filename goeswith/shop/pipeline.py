@@ -79,6 +79,8 @@ def build(
     """
     request = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
     _expect_same(out, request)
+    if model:
+        Run(model)  # refused before anything is imported
     with sole(out, "another build is writing"):
         with fresh_file(out / MARK) as partial:
             partial.write_text(json.dumps(request, indent=2) + "\n")

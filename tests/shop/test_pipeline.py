@@ -8,7 +8,7 @@ from shops import shop_items
 from worlds import styles_world
 
 from goeswith.data.dataset import Dataset
-from goeswith.errors import DataError
+from goeswith.errors import DataError, ModelError
 from goeswith.shop import pipeline
 from goeswith.shop.index import Index
 from goeswith.shop.pipeline import build
@@ -122,6 +122,9 @@ def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, 
 def test_a_refused_source_leaves_nothing_and_can_be_corrected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no"):
         build(tmp_path / "exprot", tmp_path / "shop", settings=QUICK)
+    assert not (tmp_path / "shop").exists()
+    with pytest.raises(ModelError, match="is not a run"):
+        build(write_export(tmp_path / "export"), tmp_path / "shop", model=tmp_path / "no-run")
     assert not (tmp_path / "shop").exists()
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / pipeline.MARK).write_text("{}")  # as an interrupted first import leaves it
