@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from functools import wraps
 from typing import Annotated, Any
 
 import typer
+
+from goeswith.data.filters import COLUMN_OF, Filters
 
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="Data set folder; FOLDER#SOURCE for one source of it.")
@@ -24,60 +27,51 @@ LARGEST_SEED = 2**63 - 1
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-CategoryOption = Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")]
-GroupOption = Annotated[list[str] | None, typer.Option(help="Only this group, e.g. shoes; repeatable.")]
-BrandOption = Annotated[list[str] | None, typer.Option(help="Only this brand; repeatable.")]
-ColourOption = Annotated[list[str] | None, typer.Option(help="Only this colour; repeatable.")]
-SeasonOption = Annotated[list[str] | None, typer.Option(help="Only this season; repeatable.")]
-GenderOption = Annotated[list[str] | None, typer.Option(help="Only this gender; repeatable.")]
-ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never this item; repeatable.")]
-LowOption = Annotated[float | None, typer.Option(help="Lowest price of an item.")]
-HighOption = Annotated[float | None, typer.Option(help="Highest price of an item.")]
-StockOption = Annotated[bool, typer.Option("--in-stock", help="Only items in stock (column stock).")]
+def _flag(kind: Any, option: typer.models.OptionInfo, default: Any) -> inspect.Parameter:
+    return inspect.Parameter("_", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
-def filters(
-    category: CategoryOption = None,
-    group: GroupOption = None,
-    brand: BrandOption = None,
-    colour: ColourOption = None,
-    season: SeasonOption = None,
-    gender: GenderOption = None,
-    exclude: ExcludeOption = None,
-    price_min: LowOption = None,
-    price_max: HighOption = None,
-    in_stock: StockOption = False,
-) -> Any:
-    """The `goeswith.Filters` of the flags that are its parameters."""
-    from goeswith.data.filters import Filters
+def _filter_flags() -> dict[str, inspect.Parameter]:
+    """Name of a flag → the parameter that Typer makes it of, for each field of `goeswith.Filters`."""
+    values, price = list[str] | None, float | None
+    flags = {}
+    for each in dataclasses.fields(Filters):
+        if each.metadata:
+            name, example = each.metadata["column"], each.metadata["example"]
+            shown = f"Only this {name}{f', e.g. {example}' if example else ''}; repeatable."
+            flags[name] = _flag(values, typer.Option(help=shown), None)
+    return flags | {
+        "exclude": _flag(values, typer.Option(metavar="ITEM", help="Never this item; repeatable."), None),
+        "price_min": _flag(price, typer.Option(help="Lowest price of an item."), None),
+        "price_max": _flag(price, typer.Option(help="Highest price of an item."), None),
+        "in_stock": _flag(bool, typer.Option("--in-stock", help="Only items in stock (column stock)."), False),
+    }
 
-    return Filters(
-        categories=tuple(category or ()),
-        groups=tuple(group or ()),
-        brands=tuple(brand or ()),
-        colours=tuple(colour or ()),
-        seasons=tuple(season or ()),
-        genders=tuple(gender or ()),
-        exclude=tuple(exclude or ()),
-        price_min=price_min,
-        price_max=price_max,
-        in_stock=in_stock,
-    )
+
+def _filters(flags: dict[str, Any]) -> Filters:
+    """The filters that the flags ask for."""
+    values = {name: tuple(flags[column] or ()) for name, column in COLUMN_OF.items()}
+    rest: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
+    return Filters(**values, exclude=tuple(flags["exclude"] or ()), **rest)
 
 
 def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that has the flags of `filters` where it names a parameter ``filters``, and gets the filters there.
+    """A command that has a flag for each filter where it names a parameter ``filters``, and gets the filters there.
 
     Typer makes flags of the parameters of a signature and has no way to share some: here they are put into it.
     """
-    own, flags = (inspect.signature(each, eval_str=True).parameters for each in (command, filters))
+    own, flags = inspect.signature(command, eval_str=True).parameters, _filter_flags()
 
     @wraps(command)
     def called(**arguments: Any) -> None:
-        chosen = filters(**{name: arguments.pop(name) for name in flags})
+        chosen = _filters({name: arguments.pop(name) for name in flags})
         command(**arguments, filters=chosen)
 
-    shown = [parameter for name in own for parameter in (flags.values() if name == "filters" else [own[name]])]
+    shown = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, name=name)
+        for known in own
+        for name, parameter in (flags if known == "filters" else {known: own[known]}).items()
+    ]
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
     return called

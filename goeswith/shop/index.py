@@ -20,7 +20,7 @@ from torch import Tensor
 
 from goeswith import schemas
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.filters import Shelf, nearest, shelf
+from goeswith.data.shelf import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
 from goeswith.models import ItemStates
@@ -80,7 +80,8 @@ class Index:
                 raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
         self.run = Run(self.path / "model")
         self.run.title = info["model"]["title"]
-        self.run.model.requires_grad_(False)
+        for parameter in self.run.model.parameters():
+            parameter.requires_grad_(False)
         self.guests = GuestEncoder(self.run)
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
-from goeswith.data.filters import Filters
 from goeswith.shop import explain as why
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.api.schemas import (
@@ -17,9 +16,9 @@ from goeswith.studio.api.schemas import (
     FillGiven,
     ImproveGiven,
     IndexTold,
+    ItemsQuery,
     ItemTold,
     LooksTold,
-    Money,
     PageTold,
     ReloadTold,
     ScoreGiven,
@@ -27,7 +26,6 @@ from goeswith.studio.api.schemas import (
     SimilarsTold,
     SwapsTold,
     Text,
-    Values,
     WhyTold,
 )
 from goeswith.studio.service import limits
@@ -44,10 +42,10 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
-def _page(wall: Wall, words: str, filters: Filters, owner: str, offset: int, limit: int) -> dict[str, Any]:
-    rows = wall.search(words, filters, owner)
-    items = [wall.item(row) for row in rows[offset : offset + limit].tolist()]
-    return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
+def _page(wall: Wall, query: ItemsQuery, owner: str) -> dict[str, Any]:
+    rows = wall.search(query.q, query.filters(), owner)
+    items = [wall.item(row) for row in rows[query.offset : query.offset + query.limit].tolist()]
+    return {"items": items, "total": len(rows), "offset": query.offset, "limit": query.limit}
 
 
 def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Response:
@@ -94,27 +92,10 @@ async def facets(request: Request) -> Any:
 
 
 @router.get("/items", response_model=PageTold, tags=["items"])
-async def items(
-    request: Request,
-    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = "",
-    category: Annotated[Values, Query()] = [],  # noqa: B006
-    group: Annotated[Values, Query()] = [],  # noqa: B006
-    brand: Annotated[Values, Query()] = [],  # noqa: B006
-    colour: Annotated[Values, Query()] = [],  # noqa: B006
-    season: Annotated[Values, Query()] = [],  # noqa: B006
-    gender: Annotated[Values, Query()] = [],  # noqa: B006
-    price_min: Money | None = None,
-    price_max: Money | None = None,
-    in_stock: bool = False,
-    offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
-    limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
-) -> Any:
+async def items(request: Request, query: Annotated[ItemsQuery, Query()]) -> Any:
     """Look through the catalogue."""
-    lists = {"categories": category, "groups": group, "brands": brand, "colours": colour, "seasons": season}
-    told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
-    filters = Filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
     shop = _shop(request)
-    return await shop.quick.run(_page, shop.wall, q, filters, owner_of(request), offset, limit)
+    return await shop.quick.run(_page, shop.wall, query, owner_of(request))
 
 
 @router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
 
-from goeswith.data.filters import Filters
+from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.studio.service import limits
 
 
@@ -42,16 +42,14 @@ Coherent = Annotated[bool, Field(description="Add only items of the same season 
 Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
-class FiltersGiven(Given):
+_allowed: dict[str, Any] = {name: (Values, []) for name in COLUMN_OF}
+_asked: dict[str, Any] = {column: (Values, []) for column in COLUMN_OF.values()}
+
+
+class FiltersGiven(create_model("Allowed", __base__=Given, **_allowed)):  # type: ignore[misc]
     """What items have to be; an empty list lets every value pass."""
 
-    categories: Values = []
-    groups: Values = []
-    brands: Values = []
-    colours: Values = []
-    seasons: Values = []
-    genders: Values = []
-    exclude: Annotated[list[Text], Field(max_length=limits.FILTER_VALUES, description="Item ids.")] = []
+    exclude: list[Text] = Field([], max_length=limits.FILTER_VALUES, description="Item ids.")
     price_min: Money | None = None
     price_max: Money | None = None
     in_stock: bool = False
@@ -63,6 +61,27 @@ class FiltersGiven(Given):
             CatalogueError: they contradict each other.
         """
         return Filters(**self.model_dump())
+
+
+class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
+    """What is looked for in the catalogue, as an address says it."""
+
+    q: Annotated[str, Field(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = ""
+    price_min: Money | None = None
+    price_max: Money | None = None
+    in_stock: bool = False
+    offset: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.PAGE)] = 50
+
+    def filters(self) -> Filters:
+        """As the library has them.
+
+        Raises:
+            CatalogueError: they contradict each other.
+        """
+        values = {name: getattr(self, column) for name, column in COLUMN_OF.items()}
+        rest: dict[str, Any] = {name: getattr(self, name) for name in ("price_min", "price_max", "in_stock")}
+        return Filters(**values, **rest)
 
 
 class ScoreGiven(Given):
