@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Annotated, Any
 
@@ -25,6 +25,33 @@ SetOption = Annotated[
 LARGEST_SEED = 2**63 - 1
 """That every library takes."""
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+PopularityOption = Annotated[
+    float | None,
+    typer.Option(help="0: taste only; 1: bestsellers. Default: fitted on validation outfits."),
+]
+CoherentOption = Annotated[
+    bool, typer.Option("--coherent/--incoherent", help="Add only items of the same season and gender.")
+]
+
+
+@dataclass(frozen=True)
+class Output:
+    """How results are shown."""
+
+    pictures: Annotated[
+        bool | None,
+        typer.Option("--pictures/--no-pictures", help="Show small pictures. Default: if the terminal can."),
+    ] = None
+    as_json: JsonOption = False
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What counts beside the score."""
+
+    diversity: Annotated[float, typer.Option(help="0: best scores only; up to 1: more varied results.")] = 0.0
+    popularity: PopularityOption = None
+    coherent: CoherentOption = True
 
 
 def _flag(kind: Any, option: typer.models.OptionInfo, default: Any) -> inspect.Parameter:
@@ -35,7 +62,7 @@ def _filter_flags() -> dict[str, inspect.Parameter]:
     """Name of a flag → the parameter that Typer makes it of, for each field of `goeswith.Filters`."""
     values, price = list[str] | None, float | None
     flags = {}
-    for each in dataclasses.fields(Filters):
+    for each in fields(Filters):
         if each.metadata:
             name, example = each.metadata["column"], each.metadata["example"]
             shown = f"Only this {name}{f', e.g. {example}' if example else ''}; repeatable."
@@ -50,27 +77,41 @@ def _filter_flags() -> dict[str, inspect.Parameter]:
 
 def _filters(flags: dict[str, Any]) -> Filters:
     """The filters that the flags ask for."""
-    values = {name: tuple(flags[column] or ()) for name, column in COLUMN_OF.items()}
+    values: dict[str, Any] = {name: tuple(flags[column] or ()) for name, column in COLUMN_OF.items()}
     rest: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
     return Filters(**values, exclude=tuple(flags["exclude"] or ()), **rest)
 
 
-def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that has a flag for each filter where it names a parameter ``filters``, and gets the filters there.
+def _flags_of(group: type) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(group, eval_str=True).parameters)
+
+
+GROUPS: dict[type, tuple[dict[str, inspect.Parameter], Callable[[dict[str, Any]], Any]]] = {
+    Filters: (_filter_flags(), _filters),
+    Output: (_flags_of(Output), lambda flags: Output(**flags)),
+    Preferences: (_flags_of(Preferences), lambda flags: Preferences(**flags)),
+}
+"""Class of a parameter → the flags that it stands for, and what makes it of their values."""
+
+
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that has the flags of a group of `GROUPS` for each parameter of its class.
 
     Typer makes flags of the parameters of a signature and has no way to share some: here they are put into it.
     """
-    own, flags = inspect.signature(command, eval_str=True).parameters, _filter_flags()
+    own = inspect.signature(command, eval_str=True).parameters
+    grouped = {name: GROUPS[parameter.annotation] for name, parameter in own.items() if parameter.annotation in GROUPS}
 
     @wraps(command)
     def called(**arguments: Any) -> None:
-        chosen = _filters({name: arguments.pop(name) for name in flags})
-        command(**arguments, filters=chosen)
+        for name, (flags, made) in grouped.items():
+            arguments[name] = made({flag: arguments.pop(flag) for flag in flags})
+        command(**arguments)
 
     shown = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, name=name)
         for known in own
-        for name, parameter in (flags if known == "filters" else {known: own[known]}).items()
+        for name, parameter in (grouped[known][0] if known in grouped else {known: own[known]}).items()
     ]
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}

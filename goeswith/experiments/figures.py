@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -77,10 +78,12 @@ def reliability_curve(told: Mapping[str, Reliability], out: Path) -> Path:
 
 
 @contextlib.contextmanager
-def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9) -> Iterator[list[Axes]]:
+def sheet(
+    out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9, *, shared: bool = False
+) -> Iterator[list[Axes]]:
     """Panels of `width` by `height` inches to draw on, row after row; the file is written when the block ends well.
 
-    The same drawing makes the same file: no date is in it.
+    The same drawing makes the same file: no date is in it. shared: all panels have the same axes.
 
     Raises:
         DataError: `out` is not named as a picture, or cannot be written.
@@ -94,10 +97,27 @@ def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float 
     with rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        yield list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
         with fresh_file(out) as partial:
             stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
             figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
+            if out.suffix == ".svg":
+                partial.write_text(compact(partial.read_text()))
+
+
+def compact(svg: str) -> str:
+    """The same drawing in fewer bytes: two decimals of a point, no comments, empty groups, long lists of fonts."""
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: _compact_tag(tag[0]), svg)  # text between tags stays as it is
+    svg = re.sub(r'<g id="[\w.]+"/>', "", svg)
+    return re.sub(r">\s+<", ">\n<", svg)
+
+
+def _compact_tag(tag: str) -> str:
+    tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 2):g}", tag)
+    tag = re.sub(r' transform="rotate\(-0 [-\d. ]+\)"', "", tag)
+    tag = re.sub(r"font-family: ('[^']+'), [^;]*sans-serif", r"font-family: \1, sans-serif", tag)
+    return re.sub(r"\s+", " ", tag)
 
 
 def _panel(axes: Axes, points: list[tuple[int, Score]]) -> None:

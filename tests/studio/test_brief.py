@@ -72,7 +72,7 @@ def test_the_bar_says_what_is_left_and_what_does_not_fit(wall):
     told = bar(wall, brief(budget=str(spent + 5), colour="red"), shown)
     assert told["left"] == pytest.approx(5)
     assert told["misfits"] == ["Item 0, black is black, not red"]
-    assert [name for name, _, _ in told["choices"]] == ["colour", "brand"]  # what this catalogue has
+    assert [name for name, _, _ in told["choices"]] == ["brand", "colour"]  # what this catalogue has
     assert bar(wall, Brief(budget="1"), shown)["left"] < 0
     assert not told["stocked"]
 

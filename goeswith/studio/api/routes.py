@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
@@ -22,6 +23,7 @@ from goeswith.studio.api.schemas import (
     PageTold,
     ReloadTold,
     ScoreGiven,
+    Searching,
     SimilarGiven,
     SimilarsTold,
     SwapsTold,
@@ -151,74 +153,37 @@ async def score(request: Request, given: ScoreGiven) -> Any:
     return {"looks": await _shop(request).judge(given.outfits)}
 
 
+async def _search(request: Request, given: Searching, method: Callable[..., Any]) -> Any:
+    """What a method of the stylist answers; the fields of a request are its arguments."""
+    arguments = given.model_dump(exclude={"filters"}) | {"filters": given.filters.filters()}
+    return await _shop(request).ask(lambda stylist: method(stylist, **arguments))
+
+
 @router.post("/complete", response_model=LooksTold, tags=["looks"])
 async def complete(request: Request, given: CompleteGiven) -> Any:
     """Whole looks around the anchors."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.complete(
-            given.anchors,
-            slots=given.slots,
-            filters=filters,
-            budget=given.budget,
-            k=given.k,
-            diversity=given.diversity,
-            common=given.common,
-            popularity=given.popularity,
-            coherent=given.coherent,
-        )
-
-    return {"looks": await _shop(request).ask(made)}
+    return {"looks": await _search(request, given, Stylist.complete)}
 
 
 @router.post("/fill", response_model=LooksTold, tags=["looks"])
 async def fill(request: Request, given: FillGiven) -> Any:
     """The items that fit into one gap."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.fill(
-            given.items,
-            given.slot,
-            filters=filters,
-            k=given.k,
-            diversity=given.diversity,
-            popularity=given.popularity,
-            coherent=given.coherent,
-        )
-
-    return {"looks": await _shop(request).ask(made)}
+    return {"looks": await _search(request, given, Stylist.fill)}
 
 
 @router.post("/improve", response_model=SwapsTold, tags=["looks"])
 async def improve(request: Request, given: ImproveGiven) -> Any:
     """Which item hurts, and what to swap it for."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k, coherent=given.coherent)
-
-    return {"swaps": await _shop(request).ask(made)}
+    return {"swaps": await _search(request, given, Stylist.improve)}
 
 
 @router.post("/similar", response_model=SimilarsTold, tags=["looks"])
 async def similar(request: Request, given: SimilarGiven) -> Any:
     """Substitutes for an item."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.similar(given.item, filters=filters, k=given.k)
-
-    return {"items": await _shop(request).ask(made)}
+    return {"items": await _search(request, given, Stylist.similar)}
 
 
 @router.post("/explain", response_model=WhyTold, tags=["looks"])
 async def explain(request: Request, given: ExplainGiven) -> Any:
     """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return why.explain(stylist, given.items, swap=given.swap, filters=filters).to_dict()
-
-    return await _shop(request).ask(made)
+    return (await _search(request, given, why.explain)).to_dict()

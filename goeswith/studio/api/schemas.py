@@ -90,7 +90,13 @@ class ScoreGiven(Given):
     outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
 
 
-class CompleteGiven(Given):
+class Searching(Given):
+    """What is asked of the stylist; the other fields are the arguments of its method."""
+
+    filters: FiltersGiven = FiltersGiven()
+
+
+class CompleteGiven(Searching):
     """A look to be made around anchors."""
 
     anchors: Items
@@ -98,7 +104,6 @@ class CompleteGiven(Given):
         list[Text],
         Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
     ] = []
-    filters: FiltersGiven = FiltersGiven()
     budget: Money | None = Field(None, description="Highest total price of the look.")
     k: Wanted = 5
     diversity: Share = 0.0
@@ -107,41 +112,37 @@ class CompleteGiven(Given):
     coherent: Coherent = True
 
 
-class FillGiven(Given):
+class FillGiven(Searching):
     """A gap to be filled."""
 
     items: Items
     slot: Text
-    filters: FiltersGiven = FiltersGiven()
     k: Wanted = 10
     diversity: Share = 0.0
     popularity: Popularity = None
     coherent: Coherent = True
 
 
-class ImproveGiven(Given):
+class ImproveGiven(Searching):
     """An outfit to be made better by one swap."""
 
     items: Items
     locked: Items = []
-    filters: FiltersGiven = FiltersGiven()
     k: Wanted = 5
     coherent: Coherent = True
 
 
-class ExplainGiven(Given):
+class ExplainGiven(Searching):
     """An outfit whose score is to be explained."""
 
-    items: Items
-    filters: FiltersGiven = FiltersGiven()
+    item_ids: Items = Field(alias="items")
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
 
 
-class SimilarGiven(Given):
+class SimilarGiven(Searching):
     """An item that substitutes are wanted for."""
 
-    item: Text
-    filters: FiltersGiven = FiltersGiven()
+    item_id: Text = Field(alias="item")
     k: Wanted = 10
 
 
