@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Part:
 def keep(part: str, counts: Any, seed: int, seconds: float) -> None:
     """Write what came of a part; the others stay."""
     file = _read()
-    file[part] = {"seed": seed, "seconds": round(seconds), "version": __version__, "counts": asdict(counts)}
+    file[part] = {"seed": seed, "seconds": round(seconds), "version": __version__, "counts": vars(counts)}
     FILE.write_text(json.dumps(file, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -261,7 +261,7 @@ def _odd_value(value: Any, luck: random.Random) -> Any:
     if isinstance(value, list) and value and luck.random() < 0.7:
         at = luck.randrange(len(value))
         return [*value[:at], _odd_value(value[at], luck), *value[at + 1 :]]
-    if isinstance(value, int | float) and luck.random() < 0.6:
+    if isinstance(value, int | float) and abs(value) < 1e300 and luck.random() < 0.6:
         return luck.choice([value * 10**9, -value, value + 0.5, 1 << 70, float("inf"), float("nan"), 0])
     return luck.choice(ODD)
 
