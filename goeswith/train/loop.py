@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.data.negatives import Negatives
-from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import Model, TrainingData, exact
@@ -225,10 +224,9 @@ class Loop:
     def validate(self) -> float:
         """Paired AUC on the fixed validation pairs, ties counted half."""
         self.model.eval()
-        both = self.valid.both
-        rows, inverse = both.items.unique(return_inverse=True)
+        rows, batch = self.valid.both.distinct()
         states = encode(self.model, self.data.features[rows], self.data.categories[rows])
-        scores = score(self.model, states, OutfitBatch(inverse, both.mask))
+        scores = score(self.model, states, batch)
         better = scores[: len(self.valid)] - scores[len(self.valid) :]
         return float(((better > 0).double() + 0.5 * (better == 0).double()).mean())
 
