@@ -110,8 +110,8 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     shown = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, name=name)
-        for known in own
-        for name, parameter in (grouped[known][0] if known in grouped else {known: own[known]}).items()
+        for own_name in own
+        for name, parameter in (grouped[own_name][0] if own_name in grouped else {own_name: own[own_name]}).items()
     ]
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}

@@ -59,20 +59,20 @@ def k_curve(points: Iterable[tuple[int, Score]], out: Path) -> Path:
     return out
 
 
-def reliability_curve(told: Mapping[str, Reliability], out: Path) -> Path:
+def reliability_curve(measured: Mapping[str, Reliability], out: Path) -> Path:
     """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
 
     A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
     """
-    with sheet(out, 1, len(told)) as panels:
-        for axes, (name, one) in zip(panels, told.items(), strict=True):
+    with sheet(out, 1, len(measured)) as panels:
+        for axes, (name, reliability) in zip(panels, measured.items(), strict=True):
             ends = [0.0, 1.0]
             axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
-            for part in one.bins:
+            for part in reliability.bins:
                 axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
                 axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
             axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="predicted probability", ylabel="observed frequency")
-            axes.set_title(f"{name}\nBrier {one.brier:.3f}, calibration error {one.ece:.3f}")
+            axes.set_title(f"{name}\nBrier {reliability.brier:.3f}, calibration error {reliability.ece:.3f}")
             axes.tick_params(length=0)
     return out
 
@@ -123,12 +123,12 @@ def _compact_tag(tag: str) -> str:
 def _panel(axes: Axes, points: list[tuple[int, Score]]) -> None:
     sizes = sorted({size for size, _ in points})
     means = []
-    for place, size in enumerate(sizes):
+    for column, size in enumerate(sizes):
         runs = [score for own, score in points if own == size]
         values = [run.value for run in runs]
         means.append(sum(values) / len(values))
         for number, run in enumerate(runs):
-            at = place + 0.16 * (number - (len(runs) - 1) / 2)
+            at = column + 0.16 * (number - (len(runs) - 1) / 2)
             axes.vlines(at, *run.interval, color=ACCENT, alpha=0.35, linewidth=1.6)
             axes.plot(at, run.value, "o", color=ACCENT, markersize=3.4)
     axes.plot(range(len(sizes)), means, color=INK, linewidth=1.1, zorder=0)

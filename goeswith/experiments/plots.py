@@ -154,9 +154,9 @@ def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[tupl
 
 
 def _dots(axes: Axes, scores: Sequence[Score], colours: Sequence[str]) -> None:
-    for place, (score, colour) in enumerate(zip(scores, colours, strict=True)):
-        axes.hlines(place, *score.interval, color=colour, alpha=0.4, linewidth=2.4)
-        axes.plot(score.value, place, "o", color=colour, markersize=4)
+    for line, (score, colour) in enumerate(zip(scores, colours, strict=True)):
+        axes.hlines(line, *score.interval, color=colour, alpha=0.4, linewidth=2.4)
+        axes.plot(score.value, line, "o", color=colour, markersize=4)
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
