@@ -3,9 +3,10 @@
     python benchmarks/index.py [--items 1000000] [--model add-gnn]
 
 The catalogue is made up: features are drawn around a few hundred styles; the model (two towers, h = 256; or ADD-GNN,
-K = 4, H = 64, two steps) has its first weights, and what is searched of an item is 256 numbers. What takes time does not depend on what was learned.
-Every time is told as it is and as a ratio to one pass over all states, a matrix product (items × 256) · (256 × 1),
-measured in the same run. Processor time is told beside that of the clock, for on a busy machine the two part.
+K = 4, H = 64, two steps) has its first weights, and what is searched of an item is 256 numbers. What takes time does
+not depend on what was learned. Every time is given by the clock and as a ratio to one pass over what is searched, a
+matrix product (items × 256) · (256 × 1), measured in the same run. Processor time is given beside that of the clock,
+for on a busy machine the two part.
 """
 
 from __future__ import annotations
