@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 
 from PIL import Image, ImageChops
 
-from goeswith.data.garments import garment_of
+from goeswith.studio.pages.garment_sizes import Kind, kind_of
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.cutouts import Cutout
 
@@ -23,39 +24,14 @@ LARGEST, SHORTEST = 0.64, 45.0
 """Of the longer side that one piece may take, and centimetres that it has for that: rings alone are not as large."""
 PAPER = "#f4f2ee"
 """What they lie on; the style sheet of the board has the same."""
+FINE = 4
+"""Thousandths between two places that the style sheet has."""
+CLASSES = {"x": "left", "y": "top", "w": "width"}
+"""Beginning of a class → what it sets."""
+LAYERS = 99
+"""The uppermost."""
 STEPS = 3
 """Rounds in which each piece tries every place."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of garment. length: centimetres along its longer side. level: where on the body, 0 head to 1 feet.
-
-    side: how far from the middle it belongs, 0 to 1.
-    """
-
-    length: float
-    level: float
-    side: float = 1.0
-
-
-GROUPS = {
-    "top": Kind(64, 0.3, 0), "bottom": Kind(95, 0.66, 0), "dress": Kind(108, 0.45, 0), "outer": Kind(78, 0.35, 0.6),
-    "shoes": Kind(30, 0.93, 0.6), "bag": Kind(34, 0.62), "accessory": Kind(22, 0.3), "other": Kind(40, 0.5),
-}  # fmt: skip
-"""Group → its usual kind."""
-GARMENTS = {
-    "shorts": Kind(42, 0.62, 0), "skirt": Kind(62, 0.64, 0), "jumpsuit": Kind(140, 0.5, 0), "coat": Kind(112, 0.42, 0.6),
-    "trench": Kind(112, 0.42, 0.6), "parka": Kind(92, 0.4, 0.6), "vest": Kind(62, 0.33, 0.5), "suit": Kind(130, 0.5, 0),
-    "bustier": Kind(36, 0.28, 0), "camisole": Kind(54, 0.28, 0), "boot": Kind(40, 0.9, 0.6), "sandal": Kind(27, 0.94, 0.6),
-    "clutch": Kind(25, 0.6), "backpack": Kind(42, 0.5), "wallet": Kind(18, 0.6), "luggage": Kind(60, 0.8),
-    "belt": Kind(26, 0.5), "scarf": Kind(56, 0.2), "hat": Kind(29, 0.04), "glove": Kind(24, 0.55), "tie": Kind(50, 0.25),
-    "socks": Kind(30, 0.85), "jewellery": Kind(14, 0.2), "necklace": Kind(24, 0.16), "earring": Kind(9, 0.08),
-    "ring": Kind(7, 0.55), "bracelet": Kind(12, 0.52), "brooch": Kind(9, 0.22), "watch": Kind(16, 0.52),
-    "glasses": Kind(17, 0.06), "hair": Kind(14, 0.04), "umbrella": Kind(60, 0.6), "cufflink": Kind(6, 0.5),
-    "handkerchief": Kind(18, 0.3), "underwear": Kind(34, 0.5, 0), "swimwear": Kind(55, 0.45, 0),
-}  # fmt: skip
-"""Garment, as garments.toml names it → what differs from the others of its group."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +41,7 @@ class Piece:
     kind: Kind
     ratio: float
 
-    @property
+    @cached_property
     def size(self) -> tuple[float, float]:
         """Width and height beside other pieces."""
         long = self.kind.length**TRUE
@@ -75,24 +51,28 @@ class Piece:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a piece lies: its middle and its width as shares of the sides, and its layer."""
+    """Where a piece lies: its middle and its width as shares of the sides, and its layer; no width: the usual one."""
 
     x: float
     y: float
-    width: float
+    width: float = 0.0
     layer: int = 0
+
+    def __str__(self) -> str:
+        """As an address has it, in thousandths."""
+        return ".".join(str(round(1000 * value)) for value in (self.x, self.y, self.width)) + f".{self.layer}"
+
+    @classmethod
+    def of(cls, text: str) -> Spot | None:
+        """What `str` wrote; None where it is something else."""
+        parts = text.split(".")
+        if len(parts) != 4 or not all(part.isdecimal() and len(part) < 5 for part in parts):
+            return None
+        x, y, width, layer = map(int, parts)
+        return cls(min(x, 1000) / 1000, min(y, 1000) / 1000, min(width, 900) / 1000, min(layer, LAYERS))
 
 
 Columns = tuple[tuple[int, ...], ...]
-
-
-@lru_cache(4096)
-def kind_of(category: str, group: str | None) -> Kind:
-    """The kind of an item."""
-    named = garment_of(category)
-    if named is not None and named.name in GARMENTS and group in (None, named.group):
-        return GARMENTS[named.name]
-    return GROUPS[group or (named.group if named else "other")]
 
 
 def arrange(pieces: Sequence[Piece]) -> list[Spot]:
@@ -100,16 +80,21 @@ def arrange(pieces: Sequence[Piece]) -> list[Spot]:
 
     The same pieces always lie alike.
     """
+    return list(_arranged(tuple(pieces)))
+
+
+@lru_cache(4096)
+def _arranged(pieces: tuple[Piece, ...]) -> tuple[Spot, ...]:
     if not pieces:
-        return []
+        return ()
     best: tuple[float, Columns] | None = None
-    for count in range(1, min(5, len(pieces)) + 1):
+    for count in range(1 + (len(pieces) > 3) + (len(pieces) > 7), min(3 + (len(pieces) > 7), len(pieces)) + 1):
         columns = _improved(pieces, _begun(pieces, count))
-        told = _cost(pieces, columns), columns
+        told = _cost(pieces, columns, math.inf), columns
         if best is None or told[0] < best[0] - 1e-9:
             best = told
     assert best is not None
-    return _laid(pieces, best[1])
+    return tuple(_laid(pieces, best[1]))
 
 
 def _begun(pieces: Sequence[Piece], count: int) -> Columns:
@@ -117,10 +102,12 @@ def _begun(pieces: Sequence[Piece], count: int) -> Columns:
     columns: list[list[int]] = [[] for _ in range(count)]
     middle = (count - 1) / 2
     for at in sorted(range(len(pieces)), key=lambda at: (pieces[at].kind.side, -pieces[at].size[1])):
+
         def room(column: int, at: int = at) -> tuple[float, float]:
             away = abs(column - middle) / max(middle, 1)
             full = sum(pieces[other].size[1] for other in columns[column])
             return full + 12 * abs(away - pieces[at].kind.side), column
+
         columns[min(range(count), key=room)].append(at)
     return _ordered(pieces, columns)
 
@@ -132,12 +119,12 @@ def _ordered(pieces: Sequence[Piece], columns: Sequence[Sequence[int]]) -> Colum
 
 def _improved(pieces: Sequence[Piece], columns: Columns) -> Columns:
     """Move one piece to another column, or exchange two, as long as that helps."""
-    cost = _cost(pieces, columns)
+    cost = _cost(pieces, columns, math.inf)
     for _ in range(STEPS):
         before = cost
         for at in range(len(pieces)):
             for other in _moves(pieces, columns, at):
-                if (told := _cost(pieces, other)) < cost - 1e-9:
+                if (told := _cost(pieces, other, cost)) < cost - 1e-9:
                     cost, columns = told, other
         if cost >= before - 1e-9:
             break
@@ -169,10 +156,12 @@ def _scale(pieces: Sequence[Piece], columns: Columns) -> float:
     return min(scales)
 
 
-def _cost(pieces: Sequence[Piece], columns: Columns) -> float:
-    """How bad columns are: small pieces, or pieces far from where they belong on the body."""
+def _cost(pieces: Sequence[Piece], columns: Columns, most: float) -> float:
+    """How bad columns are: small pieces, or pieces far from where they belong on the body. From `most` on, any cost."""
     scale = _scale(pieces, columns)
     area = scale**2 * sum(width * height for width, height in (piece.size for piece in pieces))
+    if -area >= most:
+        return most
     spots = _laid(pieces, columns)
     mains = [spot.x for spot, piece in zip(spots, pieces, strict=True) if not piece.kind.side]
     apart = (max(mains) - min(mains)) if mains else 0.0  # a top lies above its bottom
@@ -232,20 +221,63 @@ def _stacked(levels: Sequence[float], heights: Sequence[float]) -> list[float]:
     return tops
 
 
-def laid(wall: Wall, item_ids: Sequence[str]) -> list[tuple[str, Spot, Cutout]]:
-    """Items of the catalogue with their places and cut-outs."""
+def completed(pieces: Sequence[Piece], fixed: Sequence[Spot | None]) -> list[Spot]:
+    """Places for pieces of which somebody put some where they are; the others go where there is room."""
+    if not any(fixed):
+        return arrange(pieces)
+    scales = [s.width * WIDE / p.size[0] for p, s in zip(pieces, fixed, strict=True) if s and s.width]
+    scale = sorted(scales)[len(scales) // 2] if scales else 0.25 / SHORTEST**TRUE
+    spots = [s and replace(s, width=s.width or scale * p.size[0] / WIDE) for p, s in zip(pieces, fixed, strict=True)]
+    top = max(spot.layer for spot in spots if spot)
+    for at, piece in enumerate(pieces):
+        if spots[at] is None:
+            taken = [_box(pieces[other], spot) for other, spot in enumerate(spots) if spot]
+            top += 1
+            spots[at] = replace(_room(piece, taken, scale), layer=min(top, LAYERS))
+    return [spot for spot in spots if spot]
+
+
+def _box(piece: Piece, spot: Spot) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a piece."""
+    wide = spot.width * WIDE / 2
+    high = wide / piece.ratio
+    return spot.x * WIDE - wide, spot.y * HIGH - high, spot.x * WIDE + wide, spot.y * HIGH + high
+
+
+def _room(piece: Piece, taken: Sequence[tuple[float, float, float, float]], scale: float) -> Spot:
+    """Where a piece covers nothing, near its level on the body; smaller where there is no such place."""
+    grid = [(x / 24, y / 24) for y in range(1, 24) for x in range(1, 24)]
+    grid.sort(key=lambda at: (abs(at[1] - piece.kind.level) + 0.3 * abs(2 * abs(at[0] - 0.5) - piece.kind.side), at))
+    spot = Spot(0.5, piece.kind.level)
+    for share in (1.0, 0.8, 0.65, 0.5, 0.4):
+        for x, y in grid:
+            spot = Spot(x, y, share * scale * piece.size[0] / WIDE)
+            left, upper, right, lower = _box(piece, spot)
+            inside = (
+                left >= MARGIN / 2 and upper >= MARGIN / 2 and right <= WIDE - MARGIN / 2 and lower <= HIGH - MARGIN / 2
+            )
+            if inside and all(right < x1 or x2 < left or lower < y1 or y2 < upper for x1, y1, x2, y2 in taken):
+                return spot
+    return replace(spot, x=0.5, y=piece.kind.level)
+
+
+def laid(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, Spot] | None = None) -> list[tuple[Spot, Cutout]]:
+    """Places and cut-outs of items. spots: where somebody put some of them."""
     cutouts = [wall.cutout(one) for one in item_ids]
     rows = [wall.catalogue.items.row(wall.row(one), named=True) for one in item_ids]
     pieces = [
-        Piece(kind_of(row["category"], row["group"]), made.ratio) for row, made in zip(rows, cutouts, strict=True)
+        Piece(kind_of(row["category"], row["group"]), round(made.ratio, 3))
+        for row, made in zip(rows, cutouts, strict=True)
     ]
-    return list(zip(item_ids, arrange(pieces), cutouts, strict=True))
+    return list(zip(completed(pieces, [(spots or {}).get(one) for one in item_ids]), cutouts, strict=True))
 
 
-def picture(wall: Wall, item_ids: Sequence[str], width: int, paper: str = PAPER) -> Image.Image:
-    """A flat lay as an RGB picture, so many pixels wide, `HIGH` / `WIDE` times as high."""
+def picture(
+    wall: Wall, item_ids: Sequence[str], width: int, spots: Mapping[str, Spot] | None = None, paper: str = PAPER
+) -> Image.Image:
+    """A flat lay as an RGB picture, so many pixels wide, `HIGH` / `WIDE` times as high; see `laid`."""
     sheet = Image.new("RGB", (width, round(width * HIGH / WIDE)), paper)
-    for _, spot, made in sorted(laid(wall, item_ids), key=lambda one: one[1].layer):
+    for spot, made in sorted(laid(wall, item_ids, spots), key=lambda one: one[0].layer):
         with Image.open(io.BytesIO(made.picture)) as opened:
             wide = max(1, round(spot.width * width))
             size = wide, max(1, round(wide / made.ratio))
@@ -256,3 +288,17 @@ def picture(wall: Wall, item_ids: Sequence[str], width: int, paper: str = PAPER)
             piece = ImageChops.multiply(piece.convert("RGB"), sheet.crop(box))
         sheet.paste(piece, corner, piece if piece.mode == "RGBA" else None)
     return sheet
+
+
+@cache
+def stylesheet() -> str:
+    """A class for each place and width, in thousandths by `FINE`: the pages' policy forbids styles of elements."""
+    steps = range(0, 1001, FINE)
+    rules = [f".{name}{step}{{{prop}:{step / 10:g}%}}" for name, prop in CLASSES.items() for step in steps]
+    return "".join([*rules, *(f".z{layer}{{z-index:{layer}}}" for layer in range(LAYERS + 1))])
+
+
+def classes(spot: Spot) -> str:
+    """Those of a place."""
+    told = zip(CLASSES, (spot.x, spot.y, spot.width), strict=True)
+    return " ".join([*(f"{name}{FINE * round(1000 * value / FINE)}" for name, value in told), f"z{spot.layer}"])

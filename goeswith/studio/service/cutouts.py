@@ -20,6 +20,8 @@ COARSE = 80
 """Pixels along a picture in which the background is looked for; it has no details."""
 LEAST = 6.0
 """Difference from the background, of 255, at which a garment begins; more where the background is noisy."""
+NOISY = 6.0
+"""Difference of most of the background from a smooth surface: where it is more, there is no plain wall."""
 EVEN = 0.75
 """Share of the border that has to be like one background for a picture to be cut out."""
 STABLE = 0.8
@@ -102,7 +104,7 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
     """The garment of an RGB picture, cropped, and how it was told from what is behind it; see `Cutout`."""
     colours = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1), np.float32)
     wall, noise, even = _wall(colours)
-    if even < EVEN:
+    if even < EVEN or noise > NOISY:
         return picture, "photo"
     away = np.abs(colours - wall).max(axis=0)
     found, sure = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
