@@ -26,6 +26,10 @@ EVEN = 0.75
 """Share of the border that has to be like one background for a picture to be cut out."""
 STABLE = 0.8
 """Share of a garment that has to be left where half as much contrast again is asked for: less is a guess."""
+FLOOR = 40.0
+"""The most that a floor differs from the wall above it."""
+TOUCHING = 0.2
+"""Share of the border that a garment may touch, such as with a strap; more is background that was not understood."""
 SMALLEST, LARGEST = 0.002, 0.9
 """Shares of the picture that a garment covers."""
 DARKEST = 0.55
@@ -108,7 +112,8 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
         return picture, "photo"
     away = np.abs(colours - wall).max(axis=0)
     found, sure = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
-    if found.mean() > LARGEST or not found.any():
+    touching = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]]).mean()
+    if found.mean() > LARGEST or touching > TOUCHING or not found.any():
         return picture, "photo"
     rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
     crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -153,7 +158,7 @@ def _wall(colours: np.ndarray) -> tuple[np.ndarray, float, float]:
     border = np.ones(few.shape[1:], bool)
     border[2:-2, 2:-2] = False
     like = border
-    for degree in (1, 2, 2, 4, 4):
+    for degree in (1, 2, 2, 4, 4):  # few terms as long as garments may still be among what is fitted
         down, across = _powers(few.shape[1], degree), _powers(few.shape[2], degree)
         rows, columns = np.nonzero(like)
         terms = (down[rows, :, None] * across[columns, None, :]).reshape(len(rows), -1)
@@ -166,7 +171,17 @@ def _wall(colours: np.ndarray) -> tuple[np.ndarray, float, float]:
             break
         like = _flooded(near)
     down, across = (_powers(length, degree) for length in colours.shape[1:])
-    return down @ surface @ across.T, noise, float(near[border].mean())
+    return _with_floor(colours, down @ surface @ across.T), noise, float(near[border].mean())
+
+
+def _with_floor(colours: np.ndarray, wall: np.ndarray) -> np.ndarray:
+    """A wall that meets a floor: each row corrected by what its two ends show, unless that is no background."""
+    differs = np.stack(
+        [np.median((colours - wall)[:, :, side], axis=2) for side in (slice(4), slice(-4, None))], axis=2
+    )
+    differs[np.abs(differs) > FLOOR] = 0
+    across = np.linspace(0, 1, wall.shape[2], dtype=np.float32)
+    return wall + differs[..., :1] * (1 - across) + differs[..., 1:] * across
 
 
 def _powers(length: int, degree: int) -> np.ndarray:
