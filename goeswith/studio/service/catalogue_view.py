@@ -19,7 +19,8 @@ import polars as pl
 from PIL import Image
 
 from goeswith import Catalogue, Filters, Index, Stylist
-from goeswith.data.filters import COLUMN_OF, Shelf, shelf
+from goeswith.data.filters import COLUMN_OF
+from goeswith.data.shelf import Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
 from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 SEARCHED = ("title", "category", "colour", "brand", "material", "pattern", "season", "gender", "item_id")
 """Columns whose words are found."""
-FACETS = ("category", "group", "brand", "colour", "season", "gender")
+FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
 """Answers to the latest searches whose counts a wall remembers."""
@@ -252,7 +253,7 @@ def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dic
     """Value of a column → how many of the items that have the words pass the filters; none where they contradict."""
     codes, values = told.codes(column)
     try:
-        passing = codes[told.passing(filters) & having]
+        passing = codes[filters.among(told) & having]
     except CatalogueError:
         return {}
     counted = np.bincount(passing[passing >= 0], minlength=len(values)).tolist()
