@@ -1,4 +1,4 @@
-"""Text search: the items that say what somebody types, in spite of plurals, typing errors and other words for a garment.
+"""Text search: items that say what somebody types, in spite of plurals, typing errors and other names for a garment.
 
 Words are matched against the vocabulary of the catalogue, never against its items one by one; what matches is looked up
 in lists of rows. A word is taken as it is written, in another number ("blazers"), or as a garment that others call
@@ -60,8 +60,9 @@ class TextSearch:
         self._code = {token: code for code, token in enumerate(self.tokens)}
         self._ends = np.searchsorted(starts.to_numpy(), np.arange(len(self.tokens) + 1))
         self._rows, self._weights = table["row"].to_numpy(), table["weight"].to_numpy()
-        self._categories = items["category"].to_numpy()
-        self._groups = items["group"].fill_null("").to_numpy()
+        self._categories: list[str] = items["category"].unique().sort().to_list()
+        self._kinds = items["category"].rank("dense").to_numpy().astype(np.int64) - 1
+        self._groups = items["group"]
         self._named: dict[str, np.ndarray] = {}
 
     def search(self, words: str) -> Found:
@@ -90,7 +91,8 @@ class TextSearch:
         """What is looked up: single words, and words that name a garment together."""
         left, terms = _WORD.findall(fold(words)), []
         while left:
-            size = next((n for n in range(PHRASE, 1, -1) if "_".join(left[:n]) in word_list().words and n <= len(left)), 1)
+            sizes = range(min(PHRASE, len(left)), 1, -1)
+            size = next((size for size in sizes if "_".join(left[:size]) in word_list().words), 1)
             terms.append(tuple(left[:size]))
             left = left[size:]
         return list(dict.fromkeys(terms))
@@ -126,22 +128,23 @@ class TextSearch:
         return np.maximum.reduce([np.zeros(self.count, np.float32), *(self._garment(one) for one in named)])
 
     def _garment(self, garment: Garment) -> np.ndarray:
-        """Relevance (U,) of the items that are a garment by their category, or by a word where that says little; kept."""
+        """Relevance (U,) of the items that are a garment by their category, or by a word where that says little."""
         if garment.name not in self._named:
             named = {garment.name, *(JEWELLERY if garment.name == "jewellery" else ())}
-            kinds = {name: one.name if one else "" for name, one in self._garments.items()}
-            is_one = np.isin(self._categories, [name for name, kind in kinds.items() if kind in named])
+            kinds = [one.name if (one := self._garments[category]) else "" for category in self._categories]
+            is_one = np.array([kind in named for kind in kinds])[self._kinds]
             if garment.name in WHOLE_GROUPS:
-                is_one |= self._groups == WHOLE_GROUPS[garment.name]
-            open_ = np.isin(self._categories, [name for name, kind in kinds.items() if not kind or kind in BROAD])
+                is_one |= (self._groups == WHOLE_GROUPS[garment.name]).fill_null(False).to_numpy()
+            open_ = np.array([not kind or kind in BROAD for kind in kinds])[self._kinds]
             words = [self._code[token] for name in named for token in self._names.get(name, ())]
-            self._named[garment.name] = np.maximum(open_ * self._gather(words), np.float32(WEIGHTS["category"]) * is_one)
+            by_category = np.float32(WEIGHTS["category"]) * is_one
+            self._named[garment.name] = np.maximum(open_ * self._gather(words), by_category)
         return self._named[garment.name]
 
     @cached_property
     def languages(self) -> frozenset[str]:
         """Languages whose words for garments are taken: English, and the one that names most of the categories."""
-        words = [word_list().meanings(word) for name in set(self._categories) for word in _WORD.findall(fold(name))]
+        words = [word_list().meanings(word) for name in self._categories for word in _WORD.findall(fold(name))]
         most = max(LANGUAGES, key=lambda language: sum(language in meanings for meanings in words))
         return frozenset({"any", "en", most})
 
@@ -149,7 +152,7 @@ class TextSearch:
     def _garments(self) -> dict[str, Garment | None]:
         """Category → the garment that it names."""
         order = tuple(sorted(LANGUAGES, key=lambda language: language not in self.languages))
-        return {name: garment_of(name, {}, order) for name in set(self._categories)}
+        return {name: garment_of(name, {}, order) for name in self._categories}
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
