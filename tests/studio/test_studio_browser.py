@@ -257,10 +257,8 @@ def test_the_catalogue_is_found_again_as_it_was_left(page):
         else:
             page.go_back()
         page.locator(f'.card button[value="{item}"]').wait_for()
-        until(
-            page,
-            f"Math.abs(document.querySelector('.card button[value=\"{item}\"]').getBoundingClientRect().y - {place}) < 200",
-        )
+        there = f"document.querySelector('.card button[value=\"{item}\"]').getBoundingClientRect().y"
+        until(page, f"Math.abs({there} - {place}) < 200")
         assert "gender=" in page.url
 
 
