@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -86,9 +86,9 @@ class Index:
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)
         # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read.
-        file, towers = self.path / "states.safetensors", isinstance(self.run.model, Towers)
-        self._states, self._present = read_states(file, info["build"], _again(info), mapped=towers)
-        self._keys = read_keys(file, cast(Towers, self.run.model), self._states) if towers else None
+        file, model = self.path / "states.safetensors", self.run.model
+        self._states, self._present = read_states(file, info["build"], _again(info), mapped=isinstance(model, Towers))
+        self._keys = read_keys(file, model, self._states) if isinstance(model, Towers) else None
         self._categories = own.categories
         self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
         self._show(own)

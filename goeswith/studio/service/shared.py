@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -11,15 +13,18 @@ from typing import TypeVar
 from goeswith.errors import DataError, GoeswithError
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Look, Stylist
-from goeswith.studio.service import thumbnails
+from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
 from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS
+from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -38,6 +43,7 @@ class Shop:
         self.scoring = Workers("score", threads=1)
         self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
         self.opening = Workers("open", threads=1, seconds=RELOAD_SECONDS)
+        self.warming = Workers("warm", threads=1)
         self.batcher = Batcher(self.scoring, lambda outfits: self.stylist.judge_many(outfits))
         self.changing = threading.Lock()  # one upload or reload at a time
 
@@ -126,6 +132,11 @@ class Shop:
 
         await self.uploading.run(gone)
 
+    def warm(self) -> None:
+        """Make what the first pages need, before they are asked for."""
+        with suppress(Refused):  # the service is being stopped
+            self.warming.begin(_warm, self.wall)
+
     async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
 
@@ -147,11 +158,12 @@ class Shop:
             wall = Wall(self.path)
             lost = wall.welcome(self.wall.guests)
             self.wall = wall
+        self.warm()
         return lost
 
     @property
     def _pools(self) -> tuple[Workers, ...]:
-        return self.workers, self.quick, self.picture_workers, self.scoring, self.uploading, self.opening
+        return self.workers, self.quick, self.picture_workers, self.scoring, self.uploading, self.opening, self.warming
 
     @property
     def busy(self) -> int:
@@ -162,3 +174,13 @@ class Shop:
         """Begin nothing more."""
         for workers in self._pools:
             workers.close()
+
+
+def _warm(wall: Wall) -> None:
+    """The search in words, the looks of the start page, and the search by meaning where the data set allows one."""
+    try:
+        wall.text.search("")
+        start_looks.made(wall)
+        wall.search_by(open_meaning(dataset(wall), wall.catalogue, wall.index.run.config["encoder"]))
+    except GoeswithError as error:
+        log.info("not everything is there yet: %s", error)
