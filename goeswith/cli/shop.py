@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-def _inside(path: Path) -> Path:
+def inside(path: Path | None) -> Path | None:
+    """The index of a folder that `goeswith build` made."""
     from goeswith.shop.index import index_folder
 
-    return index_folder(path)
+    return None if path is None else index_folder(path)
 
 
 IndexArgument = Annotated[
-    Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder written by goeswith index or goeswith build.")
+    Path, typer.Argument(metavar="INDEX", callback=inside, help="Folder written by goeswith index or goeswith build.")
 ]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
 PicturesOption = Annotated[
@@ -312,32 +313,6 @@ def explain(
         if as_json
         else "\n\n".join([explanation.sentence, *tables(explanation)])
     )
-
-
-@app.command()
-def serve(
-    index: IndexArgument,
-    host: Annotated[str, typer.Option(help="Address to listen on; any but the local one needs a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8000,
-    token: Annotated[
-        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="Token that every request must send.", show_envvar=True)
-    ] = None,
-    looks: Annotated[
-        Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
-    ] = None,
-) -> None:
-    """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
-
-    The API is documented at /docs.
-
-    \b
-    Examples:
-      goeswith serve indices/mango
-      GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
-    """
-    from goeswith.studio import run
-
-    run(index, host=host, port=port, token=token, looks=looks, say=typer.echo)
 
 
 @app.command()

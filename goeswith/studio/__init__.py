@@ -7,7 +7,14 @@ from typing import Any
 from goeswith.errors import ConfigError
 
 
-def run(index: Any, **told: Any) -> None:
+def configured(*given: Any) -> Any:
+    """The settings of a file, of the environment and of the command line; see `goeswith.studio.settings.configured`."""
+    from goeswith.studio.settings import configured
+
+    return configured(*given)
+
+
+def run(index: Any, **options: Any) -> None:
     """Serve an index until the process is told to stop; see `goeswith.studio.server.serve`.
 
     Raises:
@@ -19,4 +26,4 @@ def run(index: Any, **told: Any) -> None:
         if (error.name or "").startswith("goeswith"):
             raise
         raise ConfigError(f"serving needs {error.name}; run: pip install 'goeswith[serve]'") from None
-    serve(index, **told)
+    serve(index, **options)

@@ -24,12 +24,17 @@ from goeswith.studio.pages import look_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
+from goeswith.studio.service.access_log import AccessLog, Lines
 from goeswith.studio.service.api_docs import add_docs
 from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
+from goeswith.studio.service.photos import CatchUp
+from goeswith.studio.service.proxied import Proxied
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.sub_path import SubPath
+from goeswith.studio.settings import Settings, changed
 
 log = logging.getLogger(__name__)
 
@@ -45,29 +50,45 @@ SAID = {
 
 
 def create_app(
-    index: str | Path, *, token: str | None = None, looks: Path | None = None, hosts: Collection[str] | None = None
+    index: str | Path,
+    *,
+    settings: Settings | None = None,
+    hosts: Collection[str] | None = None,
+    photos: Path | None = None,
+    **options: Any,
 ) -> FastAPI:
     """The service over the index in a folder.
 
     Args:
-        token: that every request has to give; none is needed where it is None.
-        looks: file that keeps the looks which people save; ``looks.sqlite`` beside the index where None.
+        settings: how it runs, see `goeswith.studio.settings`; the defaults where None.
         hosts: names the service may be called by; all where None.
+        photos: file through which processes that serve the same index share what people upload.
+        options: fields of `settings` to be changed, such as ``token`` and ``looks``.
 
     Raises:
+        ConfigError: an option cannot be used.
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
-    shop = Shop(index)
+    settings = changed(settings, options)
+    token, looks = settings.token, settings.looks
+    shop = Shop(index, photos)
+    lines = Lines(settings.access_log) if settings.access_log else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(shop.watch()) if settings.watch else None
         yield
+        if watching is not None:
+            watching.cancel()
         shop.close()
+        if lines is not None:
+            lines.close()
         if shop.busy:
             await asyncio.sleep(FAREWELL_SECONDS)
 
     app = FastAPI(
         title="goeswith", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         description="What goes with what: looks from a catalogue.",
     )  # fmt: skip
     app.state.shop, app.state.metrics = shop, Metrics(shop)
@@ -82,8 +103,13 @@ def create_app(
     app.include_router(pages.router)
     app.include_router(look_routes.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
+    if photos is not None:
+        app.add_middleware(CatchUp, shop=shop)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
+    app.add_middleware(SubPath, root=settings.root_path)
     app.add_middleware(Head)
+    app.add_middleware(AccessLog, lines=lines)
+    app.add_middleware(Proxied, trusted=settings.trusted_proxies)
     return app
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goeswith.studio.pages.rendering import is_page, kept_out
 from goeswith.studio.pages.sign_in import Door
+from goeswith.studio.service.access_log import request_id
 from goeswith.studio.service.bodies import LOGGED_IN, Bodies, replayed
 from goeswith.studio.service.limits import RETRY_SECONDS
 from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
@@ -60,7 +61,7 @@ class Guard:
         except asyncio.CancelledError:  # by a server that does not wait any longer
             error = stopping()
         except Exception:
-            log.exception("no answer to %s %.200r", scope["method"], scope["path"])
+            log.exception("no answer to %s %.200r (request %s)", scope["method"], scope["path"], request_id(scope))
             error = Refused(500, "internal", "something went wrong; see the log of the service")
         if answer.started:
             raise error  # half an answer: the server closes the connection

@@ -80,12 +80,19 @@ BATCH_OUTFITS = 1024
 """Scored in one call."""
 RELOAD_SECONDS = 900.0
 """To open an index that was put in place of the one that answers."""
+WATCH_SECONDS = 2.0
+"""Between looks at the folder of the index, where a new one is opened by itself."""
 GOODBYE_SECONDS = 10
 """After which the service has stopped when it is told to; answers under way have most of it."""
 LOG_LINES = 60
 """In a minute; whoever sends rubbish must not fill a disk."""
 RETRY_SECONDS = 1
 """After which a client that was told to come back should."""
+
+ACCESS_LINES = 10_000
+"""Of the access log that wait to be written; more are left out, and counted."""
+ACCESS_BYTES = 64 << 20
+"""Of one file of the access log; one older file is kept."""
 
 # Token
 TOKEN_LENGTH = 16
