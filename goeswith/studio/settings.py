@@ -20,10 +20,10 @@ PREFIX = "GOESWITH_"
 """How the name of an environment variable begins: ``GOESWITH_PORT`` sets ``port``."""
 SECRET = frozenset({"token"})
 """Settings that are never printed."""
-OWN_PATHS = frozenset(
-    "v1 static health metrics docs openapi.json enter reload tray item board upload quiz rules report looks clicks"
-    " looks.js looks.csv p".split()
-)
+OWN_PATHS = {
+    "v1", "static", "health", "metrics", "docs", "openapi.json", "enter", "reload", "tray", "item", "board", "upload",
+    "quiz", "rules", "report", "looks", "looks.csv", "looks.js", "clicks",
+}  # fmt: skip
 """First words of the service's own paths: a path that it is reached under must not begin like one of them."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
@@ -77,7 +77,8 @@ class Settings(BaseModel):
         return value
 
 
-PATHS = tuple(name for name, field in Settings.model_fields.items() if "Path" in str(field.annotation))
+PATHS = {"access_log", *(name for name, field in Settings.model_fields.items() if "Path" in str(field.annotation))}
+"""Settings that name a file or folder."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Configured:
     origins: Mapping[str, str]
 
     def shown(self) -> str:
-        """All settings as a TOML file, each with its origin; secrets are masked, and lines without a value commented."""
+        """All settings as a TOML file, each with its origin; secrets are masked and commented, as what is not set."""
         lines = []
         for name, value in self.settings.model_dump(mode="json").items():
             hidden = name in SECRET and value is not None
@@ -133,7 +134,7 @@ def settings_of(values: Mapping[str, Any], origins: Mapping[str, str] | None = N
         ConfigError: a value cannot be used, or there is no such setting.
     """
     try:
-        return Settings(**values)
+        return Settings.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINKS = re.compile(rb'(\s(?:href|src|action|formaction|poster|data-load|data-from)=")(/(?!/))')
-"""Attributes of our pages that hold an address of the service. Text that people wrote has no such quotes: it is escaped."""
+"""Attributes of our pages that hold an address of the service. Text that people wrote is escaped: it has no quotes."""
 _COOKIE = re.compile(r"(;\s*path=)/(?=;|$)", re.IGNORECASE)
 
 
@@ -70,7 +70,7 @@ class _Prefixed:
 
     def _location(self, value: str) -> str:
         parts = urlsplit(value)
-        if parts.netloc and parts.netloc != self.host or not parts.path.startswith("/"):
+        if (parts.netloc and parts.netloc != self.host) or not parts.path.startswith("/"):
             return value
         return urlunsplit(parts._replace(path=f"{self.root}{parts.path}"))
 
