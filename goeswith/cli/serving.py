@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from goeswith.cli.shop import inside
 from goeswith.errors import ConfigError
 
 app = typer.Typer()
@@ -18,7 +17,7 @@ app = typer.Typer()
 def serve(
     index: Annotated[
         Path | None,
-        typer.Argument(metavar="[INDEX]", callback=inside, help="Folder written by goeswith index or goeswith build."),
+        typer.Argument(metavar="[INDEX]", help="Folder written by goeswith index or goeswith build."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(envvar="GOESWITH_CONFIG", show_envvar=True, help="TOML file of settings.")
@@ -74,4 +73,4 @@ def serve(
         return
     if told.settings.index is None:
         raise ConfigError("give the folder of an index: goeswith serve INDEX, or index = ... in the file of --config")
-    run(inside(told.settings.index), say=typer.echo, settings=told.settings)
+    run(told.settings.index, say=typer.echo, settings=told.settings)

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-def inside(path: Path | None) -> Path | None:
-    """The index of a folder that `goeswith build` made."""
+def _inside(path: Path) -> Path:
     from goeswith.shop.index import index_folder
 
-    return None if path is None else index_folder(path)
+    return index_folder(path)
 
 
 IndexArgument = Annotated[
-    Path, typer.Argument(metavar="INDEX", callback=inside, help="Folder written by goeswith index or goeswith build.")
+    Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder written by goeswith index or goeswith build.")
 ]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
 PicturesOption = Annotated[

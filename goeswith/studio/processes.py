@@ -17,16 +17,17 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from goeswith.errors import ConfigError, GoeswithError
 from goeswith.studio.service.limits import GOODBYE_SECONDS
+from goeswith.studio.service.metrics import FOLDER
 from goeswith.studio.settings import Settings
 
 log = logging.getLogger(__name__)
 
 THREADS = "OMP_NUM_THREADS"
 """How many threads PyTorch computes with; all processes together use the processors once."""
-METRICS = "PROMETHEUS_MULTIPROC_DIR"
-"""The folder in which the processes count together."""
 PAUSE = 1.0
 """Seconds before a process is replaced, so that one that cannot begin does not keep the machine busy."""
 
@@ -53,9 +54,8 @@ class Processes:
         """
         share = max(1, (os.cpu_count() or 1) // self.settings.workers)
         with tempfile.TemporaryDirectory(prefix="goeswith-") as folder:
-            (Path(folder) / "metrics").mkdir()
-            os.environ[METRICS] = str(Path(folder) / "metrics")
-            os.environ.setdefault(THREADS, str(share))
+            Path(folder, "metrics").mkdir()
+            os.environ |= {FOLDER: f"{folder}/metrics", THREADS: os.environ.get(THREADS, str(share))}
             told, tell = self.context.Pipe(duplex=False)
             first = self._begin(folder, tell)
             tell.close()
@@ -90,10 +90,12 @@ class Processes:
     def _replace_dead(self, folder: str) -> None:
         wait([process.sentinel for process in self.running], timeout=0.2)
         alive = [process for process in self.running if process.is_alive()]
-        missing = len(self.running) - len(alive)
-        if missing and not self.stopping:
+        dead = [process for process in self.running if process not in alive]
+        if dead and not self.stopping:
             time.sleep(PAUSE)
-            self.running = [*alive, *(self._begin(folder) for _ in range(missing))]
+            for process in dead:
+                mark_process_dead(process.pid or 0, f"{folder}/metrics")
+            self.running = [*alive, *(self._begin(folder) for _ in dead)]
 
     def _end(self) -> None:
         """Tell all to stop; one that has not ended in time is ended."""

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from goeswith.errors import ConfigError
-from goeswith.studio.app import create_app
 from goeswith.studio.processes import Processes
 from goeswith.studio.service.connections import Connection, bound_logs
 from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
@@ -70,6 +68,8 @@ def answer(
     Args:
         begun: called once the index is open, with what is stale of it. photos: see `create_app`.
     """
+    from goeswith.studio.app import create_app  # what only begins other processes can do without
+
     hosts = {settings.host, *OWN_NAMES} if settings.token is None else None
     app = create_app(index, settings=settings, hosts=hosts, photos=photos)
     config = uvicorn.Config(
@@ -92,7 +92,7 @@ def answer(
         os._exit(0)  # a thread that nobody waits for would keep the process
 
 
-def _renew_on_hangup(app: FastAPI) -> None:
+def _renew_on_hangup(app: Any) -> None:
     if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, lambda *_: app.state.shop.renew())
 

@@ -70,3 +70,11 @@ def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.
     """Stands for `GuestEncoder.features`: a picture's brightness. The made features have no encoder to be made by."""
     assert picture is not None
     return np.full(self.run.config["dim"], np.asarray(picture).mean() / 255, np.float32)
+
+
+def answer_seen(*given: object) -> None:
+    """What a process of a service does, with uploads seen as `seen` does."""
+    from goeswith.studio.server import answer
+
+    GuestEncoder.features = seen  # type: ignore[method-assign]
+    answer(*given)  # type: ignore[arg-type]

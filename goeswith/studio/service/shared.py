@@ -14,7 +14,7 @@ from typing import TypeVar
 from PIL import Image
 
 from goeswith.errors import DataError, GoeswithError
-from goeswith.shop.index import Index
+from goeswith.shop.index import Index, index_folder
 from goeswith.shop.stylist import Look, Stylist
 from goeswith.studio.service import thumbnails
 from goeswith.studio.service.batching import Batcher
@@ -38,7 +38,7 @@ class Shop:
     """
 
     def __init__(self, path: str | Path, photos: Path | None = None) -> None:
-        self.path = Path(path)
+        self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
         self.wall = Wall(self.path)
         self.small = thumbnails.Thumbnails()

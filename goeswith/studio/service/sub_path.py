@@ -9,6 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from goeswith.studio.service.refusals import SECURITY_HEADERS
+
 LINKS = re.compile(rb'(\s(?:href|src|action|formaction|poster|data-load|data-from)=")(/(?!/))')
 """Attributes of our pages that hold an address of the service. Text that people wrote is escaped: it has no quotes."""
 _COOKIE = re.compile(r"(;\s*path=)/(?=;|$)", re.IGNORECASE)
@@ -33,7 +35,7 @@ class SubPath:
         if path == self.root:
             query = scope.get("query_string", b"").decode("latin-1")
             there = f"{self.root}/?{query}" if query else f"{self.root}/"
-            await RedirectResponse(there, 308)(scope, receive, send)
+            await RedirectResponse(there, 308, SECURITY_HEADERS)(scope, receive, send)
             return
         if path.startswith(f"{self.root}/"):
             scope["path"] = path[len(self.root) :]
