@@ -325,6 +325,14 @@ def serve(
     looks: Annotated[
         Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
+    public_key: Annotated[
+        str | None,
+        typer.Option(envvar="GOESWITH_PUBLIC_KEY", help="Key with which product pages read looks.", show_envvar=True),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Pages that may use the public key: https://shop.example; repeatable."),
+    ] = None,
 ) -> None:
     """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
 
@@ -334,10 +342,14 @@ def serve(
     Examples:
       goeswith serve indices/mango
       GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
+      goeswith serve shops/mine --public-key key-of-my-product-pages --allow-origin https://shop.example
     """
     from goeswith.studio import run
 
-    run(index, host=host, port=port, token=token, looks=looks, say=typer.echo)
+    run(
+        index, host=host, port=port, token=token, looks=looks, public_key=public_key,
+        allow_origins=allow_origin or (), say=typer.echo,
+    )  # fmt: skip
 
 
 @app.command()

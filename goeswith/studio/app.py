@@ -30,6 +30,11 @@ from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.storefront import routes as storefront
+from goeswith.studio.storefront.cross_origin import CrossOrigin
+from goeswith.studio.storefront.keys import PublicKey
+from goeswith.studio.storefront.page_looks import PageLooks
+from goeswith.studio.storefront.pictures import Signer
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +50,12 @@ SAID = {
 
 
 def create_app(
-    index: str | Path, *, token: str | None = None, looks: Path | None = None, hosts: Collection[str] | None = None
+    index: str | Path,
+    *,
+    token: str | None = None,
+    looks: Path | None = None,
+    hosts: Collection[str] | None = None,
+    public_key: PublicKey | None = None,
 ) -> FastAPI:
     """The service over the index in a folder.
 
@@ -53,6 +63,7 @@ def create_app(
         token: that every request has to give; none is needed where it is None.
         looks: file that keeps the looks which people save; ``looks.sqlite`` beside the index where None.
         hosts: names the service may be called by; all where None.
+        public_key: that product pages give; without one, none of another origin is answered.
 
     Raises:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
@@ -72,16 +83,19 @@ def create_app(
     )  # fmt: skip
     app.state.shop, app.state.metrics = shop, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
+    app.state.page_looks = PageLooks(shop, app.state.looks)
+    app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    for router in (api.router, look_api.router):
+    for router in (api.router, look_api.router, storefront.router):
         app.include_router(router, dependencies=told)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
-    app.add_middleware(Guard, token=token, hosts=hosts)
+    app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
+    app.add_middleware(CrossOrigin, public_key=public_key)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.add_middleware(Head)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import uvicorn
 from goeswith.errors import ConfigError
 from goeswith.studio.app import create_app
 from goeswith.studio.service.connections import Connection, bound_logs
-from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
+from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS
+from goeswith.studio.storefront.keys import check_key, public_key_of
 
 CLOSING_SECONDS = 2
 """Of the time to stop, for the server to end what did not end by itself."""
@@ -29,20 +30,25 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     looks: Path | None = None,
+    public_key: str | None = None,
+    allow_origins: Collection[str] = (),
     say: Callable[[str], None] = print,
 ) -> None:
     """Answer requests until the process is told to stop; what is under way then is ended first.
 
     Args:
         port: 0 takes a free one. looks: see `goeswith.studio.app.create_app`. say: told the address.
+        public_key, allow_origins: see `goeswith.studio.storefront.keys.PublicKey`.
 
     Raises:
-        ConfigError: others can reach the host and there is no good token, or the port is taken.
+        ConfigError: others can reach the host and there is no good token, the public key is none, or the port is taken.
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
     check(host, token)
+    key = public_key_of(public_key, allow_origins, token)
     with listen(host, port) as listening:
-        app = create_app(index, token=token, looks=looks, hosts={host, *OWN_NAMES} if token is None else None)
+        hosts = {host, *OWN_NAMES} if token is None else None
+        app = create_app(index, token=token, looks=looks, hosts=hosts, public_key=key)
         if app.state.shop.index.stale:
             say(app.state.shop.index.stale)
         shown = f"[{host}]" if ":" in host else host
@@ -76,13 +82,8 @@ def check(host: str, token: str | None) -> None:
         alone = False
     if token is None and not alone:
         raise ConfigError(f"{host} can be reached by others, so the service needs a token; give one with --token")
-    if token is not None and (
-        len(token) < TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token
-    ):
-        raise ConfigError(
-            f"the token must have {TOKEN_LENGTH} or more ASCII letters, digits or signs, without spaces; make one with "
-            "python -c 'import secrets; print(secrets.token_urlsafe())'"
-        )
+    if token is not None:
+        check_key(token, "token")
 
 
 def listen(host: str, port: int) -> socket.socket:
