@@ -35,6 +35,13 @@ def serve(
     looks: Annotated[
         Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
+    public_key: Annotated[str | None, typer.Option(help="Key with which product pages read looks.")] = None,
+    allow_origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin", metavar="ORIGIN", help="Pages that may use it: https://shop.example; repeatable."
+        ),
+    ] = None,
     root_path: Annotated[
         str | None, typer.Option(metavar="/PATH", help="Path that a proxy serves it under, such as /style.")
     ] = None,
@@ -59,12 +66,14 @@ def serve(
     Examples:
       goeswith serve indices/mango
       goeswith serve --config shop.toml --show-config
+      goeswith serve shops/mine --public-key key-of-my-product-pages --allow-origin https://shop.example
       GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
     """
     from goeswith.studio import configured, run
 
     given: dict[str, Any] = {
         "index": index, "host": host, "port": port, "token": token, "looks": looks, "root_path": root_path,
+        "public_key": public_key, "allow_origins": allow_origins or None,
         "trusted_proxies": trusted_proxies or None, "workers": workers, "watch": watch, "access_log": access_log,
     }  # fmt: skip
     told = configured(config, os.environ, given)

@@ -35,6 +35,11 @@ from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.sub_path import SubPath
 from goeswith.studio.settings import Settings, changed
+from goeswith.studio.storefront import routes as storefront
+from goeswith.studio.storefront.cross_origin import CrossOrigin
+from goeswith.studio.storefront.keys import PublicKey, public_key_of
+from goeswith.studio.storefront.page_looks import PageLooks
+from goeswith.studio.storefront.pictures import Signer
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +60,7 @@ def create_app(
     settings: Settings | None = None,
     hosts: Collection[str] | None = None,
     photos: Path | None = None,
+    public_key: PublicKey | None = None,
     **options: Any,
 ) -> FastAPI:
     """The service over the index in a folder.
@@ -63,6 +69,7 @@ def create_app(
         settings: how it runs, see `goeswith.studio.settings`; the defaults where None.
         hosts: names the service may be called by; all where None.
         photos: file through which processes that serve the same index share what people upload.
+        public_key: that product pages give; else the one of the settings.
         options: fields of `settings` to be changed, such as ``token`` and ``looks``.
 
     Raises:
@@ -71,6 +78,7 @@ def create_app(
     """
     settings = changed(settings, options)
     token, looks = settings.token, settings.looks
+    public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token)
     shop = Shop(index, photos)
     lines = Lines(settings.access_log) if settings.access_log else None
 
@@ -93,16 +101,19 @@ def create_app(
     )  # fmt: skip
     app.state.shop, app.state.metrics = shop, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
+    app.state.page_looks = PageLooks(shop, app.state.looks)
+    app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    for router in (api.router, look_api.router):
+    for router in (api.router, look_api.router, storefront.router):
         app.include_router(router, dependencies=told)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
-    app.add_middleware(Guard, token=token, hosts=hosts)
+    app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
+    app.add_middleware(CrossOrigin, public_key=public_key)
     if photos is not None:
         app.add_middleware(CatchUp, shop=shop)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)

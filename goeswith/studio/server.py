@@ -17,8 +17,9 @@ import uvicorn
 from goeswith.errors import ConfigError
 from goeswith.studio.processes import Processes
 from goeswith.studio.service.connections import Connection, bound_logs
-from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
+from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS
 from goeswith.studio.settings import Settings, changed
+from goeswith.studio.storefront.keys import check_key, public_key_of
 
 CLOSING_SECONDS = 2
 """Of the time to stop, for the server to end what did not end by itself."""
@@ -36,11 +37,12 @@ def serve(
         options: fields of `settings` to be changed, such as ``port``.
 
     Raises:
-        ConfigError: others can reach the host and there is no good token, or the port is taken.
+        ConfigError: others can reach the host and there is no good token, the public key is none, or the port is taken.
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
     settings = changed(settings, options)
     check(settings.host, settings.token)
+    public_key_of(settings.public_key, settings.allow_origins, settings.token)
     with listen(settings.host, settings.port) as listening:
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"http://{shown}:{listening.getsockname()[1]}{settings.root_path}"
@@ -109,13 +111,8 @@ def check(host: str, token: str | None) -> None:
         alone = False
     if token is None and not alone:
         raise ConfigError(f"{host} can be reached by others, so the service needs a token; give one with --token")
-    if token is not None and (
-        len(token) < TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token
-    ):
-        raise ConfigError(
-            f"the token must have {TOKEN_LENGTH} or more ASCII letters, digits or signs, without spaces; make one with "
-            "python -c 'import secrets; print(secrets.token_urlsafe())'"
-        )
+    if token is not None:
+        check_key(token, "token")
 
 
 def listen(host: str, port: int) -> socket.socket:

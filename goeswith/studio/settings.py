@@ -22,7 +22,7 @@ SECRET = frozenset({"token"})
 """Settings that are never printed."""
 OWN_PATHS = {
     "v1", "static", "health", "metrics", "docs", "openapi.json", "enter", "reload", "tray", "item", "board", "upload",
-    "quiz", "rules", "report", "looks", "looks.csv", "looks.js", "clicks",
+    "quiz", "rules", "report", "looks", "looks.csv", "clicks", "storefront",
 }  # fmt: skip
 """First words of the service's own paths: a path that it is reached under must not begin like one of them."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
@@ -50,6 +50,8 @@ class Settings(BaseModel):
     )
     token: str | None = Field(None, description="Token that every request must send.")
     token_file: Path | None = Field(None, description="File with the token, instead of the token itself.")
+    public_key: str | None = Field(None, description="Key with which product pages read looks.")
+    allow_origins: Texts = Field((), description="Pages that may use the public key, such as https://shop.example.")
     workers: int = Field(1, ge=1, le=64, description="Number of processes that answer.")
     watch: bool = Field(False, description="Open a new index when one is put into the folder; always with workers.")
     looks: Path | None = Field(None, description="File for saved looks. Default: looks.sqlite beside the index.")

@@ -21,6 +21,8 @@ THUMBNAIL_BYTES = 64 << 20
 """Of thumbnails kept in memory; the ones that were not asked for the longest are dropped first."""
 PICTURE_SECONDS = 3600
 """How long a browser may show a thumbnail without asking again."""
+LOOKS_SECONDS = 300
+"""How long a product page may show looks without asking again."""
 TEXT_LENGTH = 300
 """Letters of an id, a word to search for, a title."""
 
@@ -47,6 +49,14 @@ PAGE = 200
 """Items on one page of the catalogue."""
 GUESTS = 500
 """Uploaded items that are kept at once."""
+PAGE_LOOKS = 8
+"""Looks of one item that a product page may ask for."""
+PAGE_ITEMS = 24
+"""Items whose looks one request may ask for."""
+KEPT_ANSWERS = 50_000
+"""Items whose looks are kept once they are made; the ones that were not asked for the longest are dropped first."""
+KEY_RATE, KEY_BURST = 100.0, 500
+"""Requests a second with the public key, and how many at once after a pause; one more is told to come back."""
 UNFINISHED = 64
 """Bodies of one kind that are being received at once; one more is told to come back."""
 UPLOADS = 8

@@ -44,6 +44,7 @@ class Shop:
         self.small = thumbnails.Thumbnails()
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
+        self.page_workers = Workers("product page")
         self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
         self.opening = Workers("open", threads=1, seconds=RELOAD_SECONDS)
         self.batcher = Batcher(self.scoring, lambda outfits: self.stylist.judge_many(outfits))
@@ -234,7 +235,8 @@ class Shop:
 
     @property
     def _pools(self) -> tuple[Workers, ...]:
-        return self.workers, self.quick, self.picture_workers, self.scoring, self.uploading, self.opening, self.sharing
+        answering = self.workers, self.quick, self.picture_workers, self.scoring, self.page_workers
+        return *answering, self.uploading, self.opening, self.sharing
 
     @property
     def busy(self) -> int:

@@ -40,6 +40,7 @@ class SubPath:
         if path.startswith(f"{self.root}/"):
             scope["path"] = path[len(self.root) :]
             scope["raw_path"] = scope.get("raw_path", path.encode())[len(self.root) :]
+        scope["app_root_path"] = self.root  # of absolute addresses, as `Request.base_url`
         await self.app(scope, receive, _Prefixed(send, self.root, Headers(scope=scope).get("host", "")))
 
 
