@@ -1,13 +1,15 @@
-"""Commands for the service: run it, from the command line, the environment and one file of settings."""
+"""Commands for the service: run it, with one file of settings, and report what shoppers clicked."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from goeswith.cli.options import JsonOption
 from goeswith.errors import ConfigError
 
 app = typer.Typer()
@@ -53,6 +55,15 @@ def serve(
     watch: Annotated[
         bool | None, typer.Option("--watch/--no-watch", help="Open a new index when one is put into the folder.")
     ] = None,
+    clicks: Annotated[
+        Path | None, typer.Option(help="File for what product pages post. Default: clicks.sqlite beside INDEX.")
+    ] = None,
+    control: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of sessions on product pages that see random looks.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="INDEX", help="Interleave looks of this other index on product pages.")
+    ] = None,
     access_log: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a line of JSON per request; -: to standard output.")
     ] = None,
@@ -75,6 +86,7 @@ def serve(
         "index": index, "host": host, "port": port, "token": token, "looks": looks, "root_path": root_path,
         "public_key": public_key, "allow_origins": allow_origins or None,
         "trusted_proxies": trusted_proxies or None, "workers": workers, "watch": watch, "access_log": access_log,
+        "clicks": clicks, "control": control, "compare": compare,
     }  # fmt: skip
     told = configured(config, os.environ, given)
     if show_config:
@@ -83,3 +95,31 @@ def serve(
     if told.settings.index is None:
         raise ConfigError("give the folder of an index: goeswith serve INDEX, or index = ... in the file of --config")
     run(told.settings.index, say=typer.echo, settings=told.settings)
+
+
+@app.command()
+def clicks(
+    shop: Annotated[
+        Path, typer.Argument(metavar="SHOP", help="Folder that was served, or its file of clicks: clicks.sqlite.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Report what shoppers did with looks on product pages: click-through and baskets by model and by look.
+
+    Beside random looks where serve --control showed some, and between two models where serve --compare did.
+
+    \b
+    Examples:
+      goeswith clicks shops/mine
+      goeswith clicks shops/mine/clicks.sqlite --json
+    """
+    from goeswith.studio.storefront.click_report import report
+    from goeswith.studio.storefront.click_tables import file_in, tables
+    from goeswith.studio.storefront.events import Events
+    from goeswith.tables import plain
+
+    told = report(Events(file_in(shop)).shown())
+    if as_json:
+        typer.echo(json.dumps(told.to_dict(), indent=2))
+        return
+    typer.echo("\n\n".join(f"{one.title}. {one.words}\n{plain(one.head, one.rows)}" for one in tables(told)))

@@ -20,7 +20,7 @@ from goeswith.errors import GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.pages import look_routes
+from goeswith.studio.pages import clicks, look_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
@@ -35,11 +35,14 @@ from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.sub_path import SubPath
 from goeswith.studio.settings import Settings, changed
+from goeswith.studio.storefront import event_routes
 from goeswith.studio.storefront import routes as storefront
 from goeswith.studio.storefront.cross_origin import CrossOrigin
+from goeswith.studio.storefront.events import Events
 from goeswith.studio.storefront.keys import PublicKey, public_key_of
 from goeswith.studio.storefront.page_looks import PageLooks
 from goeswith.studio.storefront.pictures import Signer
+from goeswith.studio.storefront.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -80,15 +83,18 @@ def create_app(
     token, looks = settings.token, settings.looks
     public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token)
     shop = Shop(index, photos)
+    other = None if settings.compare is None else Shop(settings.compare)
+    shops = [shop] if other is None else [shop, other]
     lines = Lines(settings.access_log) if settings.access_log else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(shop.watch()) if settings.watch else None
+        watching = [asyncio.create_task(one.watch()) for one in shops if settings.watch]
         yield
-        if watching is not None:
-            watching.cancel()
-        shop.close()
+        for task in watching:
+            task.cancel()
+        for one in shops:
+            one.close()
         if lines is not None:
             lines.close()
         if shop.busy:
@@ -102,16 +108,20 @@ def create_app(
     app.state.shop, app.state.metrics = shop, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
     app.state.page_looks = PageLooks(shop, app.state.looks)
+    app.state.trial = Trial(shop, settings.control, other and PageLooks(other, app.state.looks))
+    app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
+    app.state.public_key = public_key
     app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    for router in (api.router, look_api.router, storefront.router):
+    for router in (api.router, look_api.router, storefront.router, event_routes.router):
         app.include_router(router, dependencies=told)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
+    app.include_router(clicks.router)
     app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
     app.add_middleware(CrossOrigin, public_key=public_key)
     if photos is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from goeswith.errors import ConfigError
 
@@ -55,6 +55,11 @@ class Settings(BaseModel):
     workers: int = Field(1, ge=1, le=64, description="Number of processes that answer.")
     watch: bool = Field(False, description="Open a new index when one is put into the folder; always with workers.")
     looks: Path | None = Field(None, description="File for saved looks. Default: looks.sqlite beside the index.")
+    clicks: Path | None = Field(
+        None, description="File for what product pages post. Default: clicks.sqlite beside the index."
+    )
+    control: float = Field(0.0, ge=0, le=0.5, description="Share of sessions on product pages that see random looks.")
+    compare: Path | None = Field(None, description="Another index, whose looks are interleaved with those of this one.")
     access_log: str = Field("", description="File for one line of JSON per request; -: standard output.")
 
     @field_validator("root_path")
@@ -66,6 +71,13 @@ class Settings(BaseModel):
             raise ValueError("it must look like /style")
         if segments and segments[0] in OWN_PATHS:
             raise ValueError(f"/{segments[0]} is a path of the service itself; choose another")
+        return value
+
+    @field_validator("compare")
+    @classmethod
+    def _one_trial(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("control"):
+            raise ValueError("random looks and another model cannot be tried at once; leave out control or compare")
         return value
 
     @field_validator("trusted_proxies")

@@ -60,13 +60,14 @@ def addresses(text: str) -> set[str]:
 
 
 def test_every_link_form_and_picture_leads_back_under_the_path(under: TestClient) -> None:
-    waiting, seen = [f"{ROOT}/", f"{ROOT}/board?on=i0&on=i50", f"{ROOT}/looks", f"{ROOT}/report"], set()
+    waiting = [f"{ROOT}/", f"{ROOT}/looks", f"{ROOT}/report", f"{ROOT}/board?on=i0&on=i50"]
+    seen: set[str] = set()
     while waiting:
         address = waiting.pop()
-        path = address.partition("?")[0]
-        if (path in seen and path != f"{ROOT}/board") or len(seen) > 60:
+        kind = re.sub(r"/v1/items/[^/]+", "/v1/items/x", address.partition("?")[0])
+        if kind in seen:
             continue
-        seen.add(address if path == f"{ROOT}/board" and address not in seen else path)
+        seen.add(kind)
         answer = under.get(address)
         assert answer.status_code < 400 or answer.status_code == 405, address
         if "location" in answer.headers:
@@ -100,7 +101,7 @@ def test_forms_and_cookies_stay_under_the_path(world: Path) -> None:
         assert client.get("/health").status_code == client.get(f"{ROOT}/health").status_code == 200
         spec = client.get(f"{ROOT}/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()
         assert spec["servers"] == [{"url": ROOT}]
-        head = client.head(f"{ROOT}/enter")
+        head = client.head(f"{ROOT}/board")
         assert (head.content, int(head.headers["content-length"]) > 0) == (b"", True)
 
 
@@ -177,7 +178,7 @@ def test_the_log_is_bounded_and_two_processes_may_write_it(tmp_path: Path) -> No
 
 
 def test_a_log_that_cannot_keep_up_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="cannot write .*choose another --access-log"):
+    with pytest.raises(ConfigError, match=r"cannot write .*choose another --access-log"):
         Lines("/proc/none/access.log")
     held, write = threading.Event(), os.write
     lines = Lines(str(tmp_path / "access.log"))

@@ -72,6 +72,13 @@ ADDRESS_CONNECTIONS = 256
 WORKERS = 4
 """Threads that compute; thumbnails have as many of their own."""
 
+EVENTS = 100
+"""Impressions, clicks and baskets in one request."""
+EVENT_ROWS = 2_000_000
+"""Of them that are kept; the oldest ones make room."""
+EVENT_RATE, EVENT_BURST = 50.0, 500
+"""Requests with events that one process takes in a second, and at once; a page that is told to wait loses them."""
+
 # Times
 ANSWER_SECONDS = 30.0
 """To compute an answer; then the client is told that it was too much, and may ask for less."""

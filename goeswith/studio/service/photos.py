@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from goeswith.studio.service.catalogue_view import Guest
+from goeswith.studio.service.database import PATIENCE
 from goeswith.studio.service.limits import GUESTS
-from goeswith.studio.service.look_schema import PATIENCE
 from goeswith.studio.service.owners import COOKIE
 from goeswith.studio.service.refusals import Refused
 

@@ -24,17 +24,17 @@ class Composer:
         self.wall, self.address, self.fields = wall, address, fields or FIELDS
         self._items: dict[int, dict[str, Any]] = {}
 
-    def answer(self, row: int, looks: Sequence[PageLook], why_none: str = "") -> dict[str, Any]:
-        """An item with its looks."""
+    def answer(self, row: int, looks: Sequence[PageLook], why_none: str = "", trial: str = "") -> dict[str, Any]:
+        """An item with its looks. trial: see `goeswith.studio.storefront.trial`."""
         told = [self._look(look) for look in looks]
-        return {"item": self._chosen(row), "looks": told, "why_none": "" if looks else why_none}
+        return {"item": self._chosen(row), "looks": told, "why_none": "" if looks else why_none, "trial": trial}
 
     def _look(self, look: PageLook) -> dict[str, Any]:
         items = [self._item(row) for row in look.rows]
         prices, currencies = [item["price"] for item in items], {item["currency"] for item in items}
         one = len(currencies) == 1
         return {
-            "look_id": look.look_id, "approved": look.approved, "name": look.name,
+            "look_id": look.look_id, "approved": look.approved, "name": look.name, "source": look.source,
             "price": round(sum(prices), 2) if one and None not in prices else None,
             "currency": currencies.pop() if one else None, "items": [self._chosen(row) for row in look.rows],
         }  # fmt: skip

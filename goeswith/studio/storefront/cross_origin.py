@@ -9,6 +9,8 @@ from goeswith.studio.storefront.keys import PublicKey
 
 STOREFRONT = "/storefront/"
 """How the paths begin that pages of other origins may reach; nothing else is ever allowed to them."""
+EVENTS = f"{STOREFRONT}v1/events"
+"""Where pages post what happened; the only path of these that changes anything."""
 PREFLIGHT_SECONDS = 7200
 """That a browser may remember a preflight; Chromium does so for no longer."""
 
@@ -21,8 +23,8 @@ class CrossOrigin:
         self.storefront = CORSMiddleware(
             app,
             allow_origins=() if public_key is None else public_key.origins,
-            allow_methods=("GET", "HEAD"),
-            allow_headers=("Authorization",),
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
             expose_headers=("ETag", "Retry-After"),
             max_age=PREFLIGHT_SECONDS,
         )

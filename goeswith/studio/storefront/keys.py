@@ -56,19 +56,31 @@ class PublicKey:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         return hmac.compare_digest(key.strip().encode(), self.key.encode()) and scheme.lower() == "bearer"
 
+    def same(self, key: str) -> bool:
+        """Whether a text is this key; takes as long whatever it is."""
+        return hmac.compare_digest(key.encode(), self.key.encode())
+
     def check(self, headers: Headers) -> None:
         """Let a request with the key pass, which takes a token.
 
         Raises:
             Refused: it comes from another origin, or requests with this key are too frequent.
         """
+        self.check_origin(headers)
+        if not self.bucket.take():
+            raise Refused(429, "too_many_requests", "too many requests with this key; try again in a moment")
+
+    def check_origin(self, headers: Headers) -> None:
+        """Let a request from a page of the allowed origins pass.
+
+        Raises:
+            Refused: it comes from another one.
+        """
         if headers.get("origin") not in self.origins and headers.get("sec-fetch-site") != "same-origin":
             raise Refused(
                 403, "wrong_origin", "the public key is only for pages of the origins that it was given for; "
                 "programs use the token"
             )  # fmt: skip
-        if not self.bucket.take():
-            raise Refused(429, "too_many_requests", "too many requests with this key; try again in a moment")
 
 
 def public_key_of(key: str | None, origins: Collection[str], token: str | None) -> PublicKey | None:

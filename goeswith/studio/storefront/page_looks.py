@@ -14,6 +14,7 @@ from cachetools import LRUCache
 from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
 from goeswith.shop.answers import Look
+from goeswith.shop.index import Index
 from goeswith.shop.looks import in_body_order
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.service.catalogue_view import Wall
@@ -21,18 +22,25 @@ from goeswith.studio.service.limits import KEPT_ANSWERS, PAGE_LOOKS
 from goeswith.studio.service.looks import Looks, SavedLook
 from goeswith.studio.service.shared import Shop
 
+APPROVED, RANDOM = "approved", "random"
+"""Sources of looks that are of no model."""
 SHOWN_STATES = ("live", "approved")
 """States of saved looks that pages show, those of the first state first."""
 
 
 @dataclass(frozen=True)
 class PageLook:
-    """A look for a page. approved: by a person, who gave it its name. rows: of its items, in order."""
+    """A look for a page.
+
+    approved: by a person, who gave it its name. rows: of its items, in order. source: who made it: ``approved``,
+    ``random``, or a model, see `model_name`.
+    """
 
     look_id: str
     approved: bool
     name: str
     rows: tuple[int, ...]
+    source: str = APPROVED
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,12 @@ class Reviewed:
     def looks(self, row: int, made: Made, limit: int) -> list[PageLook]:
         """The looks on the page of an item: approved ones, then made ones; none twice and none that was rejected."""
         approved = self.approved.get(row, [])
-        seen = {frozenset(look.rows) for look in approved} | self.rejected
-        return [*approved, *(look for look in made.looks if frozenset(look.rows) not in seen)][:limit]
+        seen = {frozenset(look.rows) for look in approved}
+        return [*approved, *(look for look in self.allowed(made.looks) if frozenset(look.rows) not in seen)][:limit]
+
+    def allowed(self, looks: Sequence[PageLook]) -> list[PageLook]:
+        """Those that nobody rejected."""
+        return [look for look in looks if frozenset(look.rows) not in self.rejected]
 
 
 class PageLooks:
@@ -111,10 +123,18 @@ def make(stylist: Stylist, row: int) -> Made:
     return Made(tuple(made_look(stylist, look) for look in looks))
 
 
-def made_look(stylist: Stylist, look: Look) -> PageLook:
-    """A look of the stylist for a page: its first item first, the others from the top down."""
+def made_look(stylist: Stylist, look: Look, source: str = "") -> PageLook:
+    """A look of the stylist for a page: its first item first, the others from the top down. source: not the model."""
     rows = tuple(stylist.index.row_of[item_id] for item_id in in_body_order(stylist, look))
-    return PageLook(_id_of(look.item_ids), approved=False, name="", rows=rows)
+    return PageLook(
+        _id_of(look.item_ids), approved=False, name="", rows=rows, source=source or model_name(stylist.index)
+    )
+
+
+def model_name(index: Index) -> str:
+    """A model and which weights it has: the same in every index that was made with it."""
+    model = index.info["model"]
+    return f"{model['title']} {model['weights'][:6]}"
 
 
 def _id_of(item_ids: Sequence[str]) -> str:

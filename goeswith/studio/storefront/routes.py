@@ -34,6 +34,10 @@ Fields = Annotated[
     Query(max_length=limits.TEXT_LENGTH, description=f"Of items, separated by commas; all of: {', '.join(FIELDS)}."),
 ]
 ApprovedOnly = Annotated[bool, Query(description="Only looks that a person approved.")]
+Draw = Annotated[
+    int | None,
+    Query(ge=0, lt=100, description="Of the session, by chance: it takes part in trials, and sees the same again."),
+]
 Known = Annotated[str, Header(alias="If-None-Match")]
 
 
@@ -70,6 +74,7 @@ async def looks_of_item(
     limit: Limit = 3,
     fields: Fields = "",
     approved: ApprovedOnly = False,
+    draw: Draw = None,
     known: Known = "",
 ) -> Response:
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
@@ -81,10 +86,12 @@ async def looks_of_item(
     if row is None:
         raise Refused(404, "unknown_item", f"the shop has no item {item!r}", [item])
     [made] = await _made(request, wall, [row], approved)
+    reviewed = await shop.quick.run(page_looks.reviewed, wall)
+    looks = reviewed.looks(row, made, limit)
+    trial, looks = await request.app.state.trial.choose(wall, row, reviewed, looks, limit, draw)
 
     def sent() -> Response:
-        looks = page_looks.reviewed(wall).looks(row, made, limit)
-        return _sent(composer.answer(row, looks, made.why_none), known)
+        return _sent(composer.answer(row, looks, made.why_none, trial), known)
 
     return await shop.quick.run(sent)
 

@@ -25,10 +25,11 @@ OTHER = ITEM | {
     "regular_price": None, "sizes": ["38", "39"], "skus": ["SB-38", "SB-39"],
 }  # fmt: skip
 LOOK: dict[str, Any] = {
-    "look_id": "made-5d41402abc4b2a76", "approved": False, "name": "", "price": 199.5, "currency": "EUR",
+    "look_id": "made-5d41402abc4b2a76", "approved": False, "name": "", "source": "two-tower 3f9a1c",
+    "price": 199.5, "currency": "EUR",
     "items": [ITEM, OTHER],
 }  # fmt: skip
-ANSWER: dict[str, Any] = {"item": ITEM, "looks": [LOOK], "why_none": ""}
+ANSWER: dict[str, Any] = {"item": ITEM, "looks": [LOOK], "why_none": "", "trial": ""}
 
 
 class PagePicture(BaseModel):
@@ -70,6 +71,7 @@ class PageLookTold(BaseModel):
     look_id: str = Field(description="Of the same items, the same.")
     approved: bool = Field(description="By a person; otherwise the model made it.")
     name: str = Field(description="As it was saved; empty if the model made it.")
+    source: str = Field(description="approved, random, or the name of a model; goes into the events of this look.")
     price: float | None = Field(description="Of all its items; null if one has no price or another currency.")
     currency: str | None
     items: list[PageItem] = Field(description="The item of the page included.")
@@ -83,6 +85,7 @@ class ItemLooks(BaseModel):
     item: PageItem
     looks: list[PageLookTold]
     why_none: str = Field(description="Why there are no looks, in a sentence; otherwise empty.")
+    trial: str = Field(description="control or compare while one runs; goes into the events of these looks.")
 
 
 class ManyLooks(BaseModel):
