@@ -184,11 +184,8 @@ def _of_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     for name in values:
         if name not in Settings.model_fields:
             raise ConfigError(f"{origins[name]}: {_unknown(name)}")
-        if isinstance(values[name], str) and (
-            name in PATHS or (name == "access_log" and values[name] not in ("", "-"))
-        ):
-            values[name] = path.absolute().parent / Path(values[name]).expanduser()
-            values[name] = str(values[name])
+        if isinstance(values[name], str) and name in PATHS and values[name] not in ("", "-"):
+            values[name] = str(path.absolute().parent / Path(values[name]).expanduser())
     return values, origins
 
 

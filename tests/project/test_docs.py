@@ -52,6 +52,7 @@ PARSED = {
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
     "goeswith serve": "runs until it is stopped",
+    "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same",
     **dict.fromkeys(

@@ -31,6 +31,9 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(file:
     assert (settings.host, settings.port, settings.token) == ("127.0.0.1", 9001, TOKEN)
     assert settings.trusted_proxies == ("::1", "10.1.1.1")
     assert settings.index == file.parent / "mine"  # beside the file, and not where somebody happens to be
+    file.write_text('access_log = "-"\nlooks = "/shop/looks.sqlite"')
+    other = configured(file, {}, {}).settings
+    assert (other.access_log, other.looks) == ("-", Path("/shop/looks.sqlite"))
     assert dict(told.origins) == {
         "index": f"{file}, line 2", "token": f"{file}, line 4", "host": "command line",
         "port": "environment, GOESWITH_PORT", "trusted_proxies": "environment, GOESWITH_TRUSTED_PROXIES",

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from goeswith.errors import DataError
-from goeswith.studio.pages.asked import Asked
+from goeswith.studio.pages.board_request import Asked
 from goeswith.studio.pages.rendering import shown
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.storefront.click_report import report
