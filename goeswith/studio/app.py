@@ -105,7 +105,7 @@ def create_app(
         servers=[{"url": settings.root_path}] if settings.root_path else None,
         description="What goes with what: looks from a catalogue.",
     )  # fmt: skip
-    app.state.shop, app.state.metrics = shop, Metrics(shop)
+    app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
     app.state.page_looks = PageLooks(shop, app.state.looks)
     app.state.trial = Trial(shop, settings.control, other and PageLooks(other, app.state.looks))

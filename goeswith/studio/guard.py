@@ -19,10 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from goeswith.studio.pages.rendering import is_page, kept_out
 from goeswith.studio.pages.sign_in import Door
 from goeswith.studio.service.access_log import request_id
-from goeswith.studio.service.bodies import LOGGED_IN, Bodies, replayed
+from goeswith.studio.service.bodies import LOGGED_IN, POSTED, Bodies, replayed
 from goeswith.studio.service.limits import RETRY_SECONDS
 from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
-from goeswith.studio.storefront.cross_origin import EVENTS, STOREFRONT
+from goeswith.studio.storefront.cross_origin import STOREFRONT
 from goeswith.studio.storefront.keys import PublicKey
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Guard:
         """A product page needs the public key; a program the token, or nothing where there is none."""
         if path.startswith(WITHOUT_KEY):
             return
-        if path == EVENTS and self.public_key is not None and "authorization" not in headers:
+        if path == POSTED and self.public_key is not None and "authorization" not in headers:
             return  # a beacon has no headers of its own: its key is in the body
         if self.public_key is not None and self.public_key.given(headers):
             self.public_key.check(headers)

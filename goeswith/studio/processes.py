@@ -43,6 +43,7 @@ class Processes:
     ) -> None:
         self.work, self.listening, self.index = work, listening, index
         self.settings = settings.model_copy(update={"watch": True})
+        self.running: list[SpawnProcess] = []
         self.stopping = False
         self.context = multiprocessing.get_context("spawn")
 
@@ -53,20 +54,19 @@ class Processes:
             GoeswithError: the first one cannot begin.
         """
         share = max(1, (os.cpu_count() or 1) // self.settings.workers)
-        with tempfile.TemporaryDirectory(prefix="goeswith-") as folder:
+        with _handling(self._stop, self._pass_on), tempfile.TemporaryDirectory(prefix="goeswith-") as folder:
             Path(folder, "metrics").mkdir()
             os.environ |= {FOLDER: f"{folder}/metrics", THREADS: os.environ.get(THREADS, str(share))}
             told, tell = self.context.Pipe(duplex=False)
-            first = self._begin(folder, tell)
+            self.running = [self._begin(folder, tell)]
             tell.close()
-            with _handling(self._stop, self._pass_on):
-                self.running = [first]
-                self._await_first(told, begun)
-                if not self.stopping:
-                    self.running += [self._begin(folder) for _ in range(self.settings.workers - 1)]
-                while not self.stopping:
-                    self._replace_dead(folder)
-                self._end()
+            self._await_first(told, begun)
+            if not self.stopping:
+                self.running += [self._begin(folder) for _ in range(self.settings.workers - 1)]
+            while not self.stopping:
+                self._replace_dead(folder)
+            self._end()
+            del os.environ[FOLDER]
 
     def _begin(self, folder: str, tell: Connection | None = None) -> SpawnProcess:
         given = self.work, self.listening, self.index, self.settings, Path(folder) / "photos.sqlite", tell
@@ -100,6 +100,7 @@ class Processes:
     def _end(self) -> None:
         """Tell all to stop; one that has not ended in time is ended."""
         until = time.monotonic() + GOODBYE_SECONDS
+        self.listening.close()  # else new connections would wait here for nobody
         self._send(signal.SIGTERM)
         for process in self.running:
             process.join(max(0.0, until - time.monotonic()))
@@ -142,6 +143,7 @@ def _process(
 ) -> None:
     """What each process does; it ends with the one that began it."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is an index that can be opened again
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until there is something to be ended; Ctrl-C reaches all of them
     threading.Thread(target=_follow, daemon=True).start()
     try:
         work(listening, index, settings, tell.send if tell else lambda stale: None, photos)

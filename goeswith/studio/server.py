@@ -95,8 +95,12 @@ def answer(
 
 
 def _renew_on_hangup(app: Any) -> None:
+    def renew(*_: object) -> None:
+        for shop in app.state.shops:
+            shop.renew()
+
     if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGHUP, lambda *_: app.state.shop.renew())
+        signal.signal(signal.SIGHUP, renew)
 
 
 def check(host: str, token: str | None) -> None:

@@ -21,7 +21,7 @@ from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
 from goeswith.studio.storefront import event_routes
 from goeswith.studio.storefront.click_report import report
-from goeswith.studio.storefront.events import Event, Events, Shown
+from goeswith.studio.storefront.events import Event, Events, shown_frame
 from goeswith.studio.storefront.keys import Bucket, PublicKey
 
 TOKEN, KEY, SHOP = "correct-horse-battery", "key-of-product-pages", "https://shop.example"
@@ -193,24 +193,24 @@ def test_two_models_are_mixed_fairly(world: Path, tmp_path: Path) -> None:
 # --- the report
 
 
-def known() -> list[Shown]:
+def known() -> list[tuple[Any, ...]]:
     """200 sessions, half of them with random looks; of four looks a model's are clicked twice, random ones once."""
     found = []
     for session in range(200):
         source = "random" if session % 2 else "tower 1a2b3c"
         for look in range(4):
             clicked = look < (1 if session % 2 else 2)
-            found.append(Shown(f"s{session}", "i0", f"l{look}", source, "control", True, clicked, clicked and not look))
+            found.append((f"s{session}", "i0", f"l{look}", source, "control", True, clicked, clicked and not look))
     found += [
-        Shown(f"c{session}", "i0", source[0], source, "compare", True, (source == "a 1") == (session < 20), False)
+        (f"c{session}", "i0", source[0], source, "compare", True, (source == "a 1") == (session < 20), False)
         for session in range(30)
         for source in ("a 1", "b 2")
     ]
-    return [*found, Shown("s1", "i0", "l9", "random", "control", False, True, False)]
+    return [*found, ("s1", "i0", "l9", "random", "control", False, True, False)]
 
 
 def test_the_report_counts_what_is_known() -> None:
-    told = report(known())
+    told = report(shown_frame(known()))
     assert (told.sessions, told.shown, told.unseen) == (230, 860, 1)
     rates = {row.name: (row.click.count, row.click.shown, row.basket.count) for row in told.sources}
     assert rates["tower 1a2b3c"] == (200, 400, 100)
@@ -223,7 +223,7 @@ def test_the_report_counts_what_is_known() -> None:
     assert told.contest is not None
     assert (told.contest.first, told.contest.wins.first, told.contest.wins.second) == ("a 1", 20, 10)
     assert told.contest.wins.low < 0.5 < told.contest.wins.high
-    empty = report([])
+    empty = report(shown_frame([]))
     assert (empty.shown, empty.sources, empty.beside, empty.contest) == (0, (), (), None)
 
 
@@ -231,12 +231,12 @@ def test_the_command_and_the_page_show_it(world: Path, tmp_path: Path) -> None:
     file = tmp_path / "clicks.sqlite"
     made = []
     for number, one in enumerate(known()):
-        happened = [("impression", one.shown), ("click", one.clicked), ("basket", one.basket)]
-        made += [Event(f"{number}{kind}", kind, one.session, one.item, one.look, one.source, one.trial)
-                 for kind, true in happened if true]  # fmt: skip
+        session, item, look, source, trial, *happened = one
+        made += [Event(f"{number}{kind}", kind, session, item, look, source, trial)
+                 for kind, true in zip(("impression", "click", "basket"), happened, strict=True) if true]  # fmt: skip
     order = np.random.default_rng(0).permutation(len(made))  # in any order, as beacons come
     Events(file).add([made[at] for at in order])
-    assert sorted(map(str, Events(file).shown())) == sorted(map(str, known()))
+    assert sorted(Events(file).shown().rows()) == sorted(known())
     ran = CliRunner().invoke(command_line, ["clicks", str(file)])
     assert ran.exit_code == 0, ran.output
     for words in (
@@ -255,6 +255,7 @@ def test_the_command_and_the_page_show_it(world: Path, tmp_path: Path) -> None:
         page = Parts(client.get("/clicks").text)
         assert len(page.of("table")) == 4
         assert "+25.0" in client.get("/clicks").text
+        assert "…l0 on Item 0, black" in client.get("/clicks").text
         assert any(link.get("aria-current") for link in page.of("a", href="/clicks"))
     with TestClient(create_app(world / "index", clicks=tmp_path / "none.sqlite")) as client:
         assert "Nothing was posted yet" in client.get("/clicks").text

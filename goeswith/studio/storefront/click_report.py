@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
 
 from goeswith.evaluate.clicks import Gap, Rate, Wins, gap, rate, wins
-from goeswith.studio.storefront.events import Shown
 from goeswith.studio.storefront.page_looks import RANDOM
 from goeswith.studio.storefront.trial import COMPARE, CONTROL
 
@@ -19,9 +17,10 @@ MOST = 50
 
 @dataclass(frozen=True)
 class Row:
-    """What came of the looks of a source, or of one look."""
+    """What came of the looks of a source, or of one look on the page of an item (else empty)."""
 
     name: str
+    item: str
     click: Rate
     basket: Rate
 
@@ -61,31 +60,23 @@ class Report:
         return asdict(self)
 
 
-def report(events: Sequence[Shown]) -> Report:
-    """What the events say; a look counts once in a session on the page of an item, and so does a click on it."""
-    frame = pl.DataFrame(events, schema=_COLUMNS, orient="row") if events else pl.DataFrame(schema=_COLUMNS)
+def report(frame: pl.DataFrame) -> Report:
+    """What happened to what was shown, see `goeswith.studio.storefront.events.Events.shown`."""
     shown = frame.filter("shown")
     return Report(
-        shown["session"].n_unique(), len(shown), len(frame) - len(shown), _rows(shown, "source"), _rows(shown, "look"),
+        shown["session"].n_unique(), len(shown), len(frame) - len(shown), _rows(shown, "source", pl.lit("")), _rows(shown, "look", pl.col("item")),
         _beside(shown.filter(pl.col("trial") == CONTROL)), _contest(shown.filter(pl.col("trial") == COMPARE)),
     )  # fmt: skip
 
 
-_COLUMNS = {
-    "session": pl.String, "item": pl.String, "look": pl.String, "source": pl.String, "trial": pl.String,
-    "shown": pl.Boolean, "clicked": pl.Boolean, "basket": pl.Boolean,
-}  # fmt: skip
-
-
-def _rows(shown: pl.DataFrame, column: str) -> tuple[Row, ...]:
-    counted = (
-        shown.group_by(column)
-        .agg(pl.len(), pl.col("clicked", "basket").sum())
-        .sort("len", column, descending=[True, False])
+def _rows(shown: pl.DataFrame, name: str, item: pl.Expr) -> tuple[Row, ...]:
+    counted = shown.group_by(pl.col(name).alias("name"), item.alias("of")).agg(
+        pl.len(), pl.col("clicked", "basket").sum()
     )
+    most = counted.sort("len", "name", "of", descending=[True, False, False]).head(MOST)
     return tuple(
-        Row(name, rate(clicked, number), rate(basket, number))
-        for name, number, clicked, basket in counted.head(MOST).iter_rows()
+        Row(name, item, rate(clicked, number), rate(basket, number))
+        for name, item, number, clicked, basket in most.select("name", "of", "len", "clicked", "basket").iter_rows()
     )
 
 

@@ -39,8 +39,10 @@ def file_in(shop: Path) -> Path:
     return path
 
 
-def tables(report: Report, look_name: Callable[[str], str] = str) -> Iterator[Table]:
-    """Those that say something. look_name: what a look is called, by its id."""
+def tables(
+    report: Report, look_name: Callable[[Row], str] = lambda row: f"{row.name} on {row.item}"
+) -> Iterator[Table]:
+    """Those that say something. look_name: what a look on the page of an item is called."""
     many = f"{report.shown:,} looks shown in {report.sessions:,} sessions"
     unseen = f"; {report.unseen:,} without an impression are left out" if report.unseen else ""
     words = f"{many}{unseen}. A look counts once in a session on a product page; intervals are Wilson's."
@@ -68,7 +70,7 @@ def tables(report: Report, look_name: Callable[[str], str] = str) -> Iterator[Ta
     if report.looks:
         yield Table(
             "By look", "The ones shown most often.", ["look", *RATES],
-            [_rates(row, look_name(row.name)) for row in report.looks],
+            [_rates(row, look_name(row)) for row in report.looks],
         )  # fmt: skip
 
 

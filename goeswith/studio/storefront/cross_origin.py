@@ -9,8 +9,6 @@ from goeswith.studio.storefront.keys import PublicKey
 
 STOREFRONT = "/storefront/"
 """How the paths begin that pages of other origins may reach; nothing else is ever allowed to them."""
-EVENTS = f"{STOREFRONT}v1/events"
-"""Where pages post what happened; the only path of these that changes anything."""
 PREFLIGHT_SECONDS = 7200
 """That a browser may remember a preflight; Chromium does so for no longer."""
 

@@ -53,7 +53,14 @@ class EventsTold(BaseModel):
     repeated: int = Field(description="Whose ids are there already.")
 
 
-BODY = {"required": True, "content": {kind: {"schema": EventsGiven.model_json_schema()} for kind in OPEN_TYPES}}
+def _schema() -> dict[str, Any]:
+    """Of a body, in one piece: references would be looked for elsewhere in the schema of the API."""
+    schema = EventsGiven.model_json_schema()
+    schema["properties"]["events"]["items"] = schema.pop("$defs")["EventGiven"]
+    return schema
+
+
+BODY = {"required": True, "content": {kind: {"schema": _schema()} for kind in OPEN_TYPES}}
 TOO_MANY = PROBLEMS[503] | {"description": "Too many requests."}
 router = APIRouter(prefix="/storefront/v1", tags=["storefront"], responses=PROBLEMS | {429: TOO_MANY})
 bucket = Bucket(limits.EVENT_RATE, limits.EVENT_BURST)

@@ -9,6 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from goeswith.studio.service.database import Schema, opened
 from goeswith.studio.service.limits import EVENT_ROWS
@@ -52,18 +55,13 @@ class Event:
     target: str = ""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A look in a session on the page of an item, and whether something happened to it, however often."""
-
-    session: str
-    item: str
-    look: str
-    source: str
-    trial: str
-    shown: bool
-    clicked: bool
-    basket: bool
+COLUMNS = {
+    "session": pl.String, "item": pl.String, "look": pl.String, "source": pl.String, "trial": pl.String,
+    "shown": pl.Boolean, "clicked": pl.Boolean, "basket": pl.Boolean,
+}  # fmt: skip
+"""Of `Events.shown`: a look in a session on the page of an item, and whether something happened to it."""
+PART = 100_000
+"""Rows that are read at a time."""
 
 
 class Events:
@@ -87,9 +85,18 @@ class Events:
             file.execute("DELETE FROM events WHERE rowid <= (SELECT max(rowid) FROM events) - ?", (self.most,))
         return added
 
-    def shown(self) -> list[Shown]:
-        """What was shown, and what came of it; a click counts once for a look in a session."""
-        if not self.path.exists():
-            return []
-        with opened(self.path, SCHEMA) as file:
-            return [Shown(*row[:5], *map(bool, row[5:])) for row in file.execute(SHOWN)]
+    def shown(self) -> pl.DataFrame:
+        """What was shown and what came of it (`COLUMNS`), however often it happened."""
+        parts = [pl.DataFrame(schema=COLUMNS)]
+        if self.path.exists():
+            with opened(self.path, SCHEMA) as file:
+                found = file.execute(SHOWN)
+                while rows := found.fetchmany(PART):
+                    parts.append(shown_frame([tuple(row) for row in rows]))
+        return pl.concat(parts)
+
+
+def shown_frame(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+    """Rows as `Events.shown` has them; the last three are true or false, or 1 or 0."""
+    numbers = {name: pl.String if kind == pl.String else pl.Int8 for name, kind in COLUMNS.items()}
+    return pl.DataFrame(rows, schema=numbers, orient="row").cast(COLUMNS)  # type: ignore[arg-type]
