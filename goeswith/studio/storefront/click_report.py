@@ -64,9 +64,14 @@ def report(frame: pl.DataFrame) -> Report:
     """What happened to what was shown, see `goeswith.studio.storefront.events.Events.shown`."""
     shown = frame.filter("shown")
     return Report(
-        shown["session"].n_unique(), len(shown), len(frame) - len(shown), _rows(shown, "source", pl.lit("")), _rows(shown, "look", pl.col("item")),
-        _beside(shown.filter(pl.col("trial") == CONTROL)), _contest(shown.filter(pl.col("trial") == COMPARE)),
-    )  # fmt: skip
+        sessions=shown["session"].n_unique(),
+        shown=len(shown),
+        unseen=len(frame) - len(shown),
+        sources=_rows(shown, "source", pl.lit("")),
+        looks=_rows(shown, "look", pl.col("item")),
+        beside=_beside(shown.filter(pl.col("trial") == CONTROL)),
+        contest=_contest(shown.filter(pl.col("trial") == COMPARE)),
+    )
 
 
 def _rows(shown: pl.DataFrame, name: str, item: pl.Expr) -> tuple[Row, ...]:
