@@ -89,6 +89,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        shop.warm()
         watching = [asyncio.create_task(one.watch()) for one in shops if settings.watch]
         yield
         for task in watching:

@@ -83,7 +83,7 @@ def until(page, expression):
 
 
 def item_ids(page, count, query=""):
-    page.goto(f"/{query}")
+    page.goto(f"/catalogue{query}")
     return [page.locator('button[name="toggle"]').nth(place).get_attribute("value") for place in range(count)]
 
 

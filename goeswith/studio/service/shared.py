@@ -16,13 +16,15 @@ from PIL import Image
 from goeswith.errors import DataError, GoeswithError
 from goeswith.shop.index import Index, index_folder
 from goeswith.shop.stylist import Look, Stylist
-from goeswith.studio.service import thumbnails
+from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
 from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS, WATCH_SECONDS
+from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.photos import Photos
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
@@ -47,6 +49,7 @@ class Shop:
         self.page_workers = Workers("product page")
         self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
         self.opening = Workers("open", threads=1, seconds=RELOAD_SECONDS)
+        self.warming = Workers("warm", threads=1)
         self.batcher = Batcher(self.scoring, lambda outfits: self.stylist.judge_many(outfits))
         self.sharing = Workers("share", threads=1)
         self.catching: asyncio.Future[None] | None = None
@@ -152,6 +155,11 @@ class Shop:
 
         await self.uploading.run(gone)
 
+    def warm(self) -> None:
+        """Make what the first pages need, before they are asked for."""
+        with suppress(Refused):  # the service is being stopped
+            self.warming.begin(_warm, self.wall)
+
     async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
 
@@ -174,6 +182,7 @@ class Shop:
             wall.warm()
             lost = wall.welcome(self.wall.guests)
             self.wall, self.untaken = wall, set(lost.item_ids if lost else ())
+        self.warm()
         return lost
 
     def renew(self) -> None:
@@ -236,7 +245,7 @@ class Shop:
     @property
     def _pools(self) -> tuple[Workers, ...]:
         answering = self.workers, self.quick, self.picture_workers, self.scoring, self.page_workers
-        return *answering, self.uploading, self.opening, self.sharing
+        return *answering, self.uploading, self.opening, self.warming, self.sharing
 
     @property
     def busy(self) -> int:
@@ -247,3 +256,13 @@ class Shop:
         """Begin nothing more."""
         for workers in self._pools:
             workers.close()
+
+
+def _warm(wall: Wall) -> None:
+    """The search in words, the looks of the start page, and the search by meaning where the data set allows one."""
+    try:
+        wall.text.search("")
+        start_looks.made(wall)
+        wall.search_by(open_meaning(dataset(wall), wall.catalogue, wall.index.run.config["encoder"]))
+    except GoeswithError as error:
+        log.info("not everything is there yet: %s", error)
