@@ -17,6 +17,11 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+def example(value: dict[str, Any]) -> ConfigDict:
+    """The settings of a model that shows an example of itself."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
 class Told(BaseModel):
     """An answer, made of what the library returns."""
 
@@ -68,11 +73,23 @@ class FiltersGiven(Given):
 class ScoreGiven(Given):
     """Outfits to score."""
 
+    model_config = example({"outfits": [["linen-shirt:white", "chino:navy", "suede-boots"]]})
+
     outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
 
 
 class CompleteGiven(Given):
     """A look to be made around anchors."""
+
+    model_config = example(
+        {
+            "anchors": ["linen-dress:navy"],
+            "slots": ["shoes", "bag"],
+            "filters": {"colours": ["black"]},
+            "budget": 250,
+            "k": 3,
+        }
+    )
 
     anchors: Items
     slots: Annotated[
@@ -91,6 +108,10 @@ class CompleteGiven(Given):
 class FillGiven(Given):
     """A gap to be filled."""
 
+    model_config = example(
+        {"items": ["linen-shirt:white", "chino:navy"], "slot": "shoes", "filters": {"price_max": 80}}
+    )
+
     items: Items
     slot: Text
     filters: FiltersGiven = FiltersGiven()
@@ -103,6 +124,8 @@ class FillGiven(Given):
 class ImproveGiven(Given):
     """An outfit to be made better by one swap."""
 
+    model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "locked": ["suede-boots"]})
+
     items: Items
     locked: Items = []
     filters: FiltersGiven = FiltersGiven()
@@ -113,6 +136,8 @@ class ImproveGiven(Given):
 class ExplainGiven(Given):
     """An outfit whose score is to be explained."""
 
+    model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "swap": False})
+
     items: Items
     filters: FiltersGiven = FiltersGiven()
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
@@ -120,6 +145,8 @@ class ExplainGiven(Given):
 
 class SimilarGiven(Given):
     """An item that substitutes are wanted for."""
+
+    model_config = example({"item": "suede-boots", "k": 5})
 
     item: Text
     filters: FiltersGiven = FiltersGiven()
