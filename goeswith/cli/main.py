@@ -12,6 +12,7 @@ import typer
 
 from goeswith import __version__
 from goeswith.cli import data as data_cli
+from goeswith.cli import publishing as publishing_cli
 from goeswith.cli import rules as rules_cli
 from goeswith.cli import runs as run_cli
 from goeswith.cli import serving as serving_cli
@@ -40,6 +41,7 @@ for _command in (
 app.add_typer(rules_cli.app, name="rules")
 app.add_typer(shop_cli.app)
 app.add_typer(serving_cli.app)
+app.add_typer(publishing_cli.app)
 
 
 def main() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from goeswith.studio.api.schemas import example
 
 PICTURE: dict[str, Any] = {
     "src": "https://looks.example/storefront/v1/pictures/Zm9v/384/linen-dress%3Anavy?v=18c2-5f0a",
@@ -44,7 +46,7 @@ class PagePicture(BaseModel):
 class PageItem(BaseModel):
     """An item as a page shows it. With `fields` only those, and the id."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [ITEM]})
+    model_config = example(ITEM)
 
     item_id: str
     product_id: str | None = None
@@ -66,7 +68,7 @@ class PageItem(BaseModel):
 class PageLookTold(BaseModel):
     """A look."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [LOOK]})
+    model_config = example(LOOK)
 
     look_id: str = Field(description="Of the same items, the same.")
     approved: bool = Field(description="By a person; otherwise the model made it.")
@@ -80,7 +82,7 @@ class PageLookTold(BaseModel):
 class ItemLooks(BaseModel):
     """An item and its looks, approved ones first."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER]})
+    model_config = example(ANSWER)
 
     item: PageItem
     looks: list[PageLookTold]
@@ -91,7 +93,7 @@ class ItemLooks(BaseModel):
 class ManyLooks(BaseModel):
     """The looks of several items."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [ANSWER], "unknown": ["no-such-item"]}]})
+    model_config = example({"answers": [ANSWER], "unknown": ["no-such-item"]})
 
     answers: list[ItemLooks] = Field(description="In the order of the request, without the unknown ones.")
     unknown: list[str] = Field(description="What is not in the catalogue.")
