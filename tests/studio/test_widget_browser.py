@@ -38,7 +38,8 @@ def shop(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("pages")
     site = Path(shutil.copytree(DEMO, folder / "site"))
     with served_files(site, "http://127.0.0.1:*") as origin:
-        app = create_app(sample_index, looks=folder / "looks.sqlite", public_key=PublicKey(KEY, [origin]))
+        files = {"looks": folder / "looks.sqlite", "clicks": folder / "clicks.sqlite"}
+        app = create_app(sample_index, **files, public_key=PublicKey(KEY, [origin]))
         index = app.state.shop.wall.index
         items = index.catalogue.items
         link = pl.lit(f"{origin}/product.html?item=") + pl.col("item_id")
@@ -104,6 +105,44 @@ def test_a_product_page_shows_looks(browser: Any, shop: dict[str, Any], kind: st
         assert page.evaluate("localStorage.length + sessionStorage.length") == 0
     assert complaints == []
     shots(browser, shop, kind, width)
+
+
+def test_what_happens_is_posted_where_the_page_gives_a_session(browser: Any, shop: dict[str, Any]) -> None:
+    app = shop["app"]
+    before = app.state.trial.control
+    app.state.trial.control = 1.0  # so that all looks are random ones
+    complaints: list[str] = []
+    try:
+        with opened(browser, shop["origin"], complaints=complaints) as page:
+            page.goto(product(shop))  # no session yet: nothing is posted
+            until(page, SHOWN.format(0))
+            page.locator("goeswith-looks").scroll_into_view_if_needed()
+            page.wait_for_timeout(1300)
+            assert not app.state.events.path.exists()
+            page.evaluate(
+                "looks.setAttribute('session', 'visit-1'), looks.setAttribute('item', looks.getAttribute('item'))"
+            )
+            until(page, "looks.answer && looks.answer.trial === 'control'")
+            page.get_by_role("button", name="Add to basket: ").first.click()
+            page.evaluate("addEventListener('click', (event) => event.preventDefault())")
+            page.locator("goeswith-looks a").first.click()
+            shown = page.evaluate("looks.answer.looks.map((look) => look.look_id)")
+            for _ in range(100):
+                kept = app.state.events.shown()
+                if len(kept) and kept["basket"].any() and kept["clicked"].any() and kept["shown"].any():
+                    break
+                page.wait_for_timeout(50)
+            assert page.context.cookies() == []
+    finally:
+        app.state.trial.control = before
+    assert set(kept["session"]) == {"visit-1"}
+    assert set(kept["item"]) == {shop["ids"][0]}
+    assert set(kept["source"]) == {"random"}
+    assert set(kept["trial"]) == {"control"}
+    assert set(kept["look"]) <= set(shown)
+    first = kept.filter(look=shown[0]).row(0, named=True)
+    assert (first["shown"], first["clicked"], first["basket"]) == (True, True, True)
+    assert complaints == []
 
 
 def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) -> None:

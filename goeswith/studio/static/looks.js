@@ -88,6 +88,16 @@
       .replace(/[_.!~*'()]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
       .replaceAll("%", "_");
 
+  // The same number from 0 to 99 for the same session: what it is shown in a trial follows from it.
+  const drawOf = (session) => {
+    let hash = 2166136261;
+    for (const sign of session) hash = Math.imul(hash ^ sign.codePointAt(0), 16777619);
+    return (hash >>> 0) % 100;
+  };
+
+  const newId = () =>
+    Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
   class GoeswithLooks extends HTMLElement {
     static observedAttributes = ["item"];
 
@@ -113,7 +123,9 @@
     }
 
     stop() {
+      this.post();
       this.watch?.disconnect();
+      this.seen?.disconnect();
       this.asking?.abort();
     }
 
@@ -142,6 +154,7 @@
         if (!answer.looks.length) throw new Error(answer.why_none || "no looks");
         this.answer = answer;
         this.draw(answer.looks);
+        this.count(answer.looks);
         this.tell("shown", { item: answer.item, looks: answer.looks });
       } catch (error) {
         if (this.asking === asking && this.isConnected) this.leave(error);
@@ -161,7 +174,10 @@
       const base = src ? new URL(src.replace(/\/?$/, "/"), document.baseURI).href : home;
       const options = { signal, credentials: "omit", referrerPolicy: "no-referrer" };
       if (key) {
-        const query = `limit=${this.limit}${this.hasAttribute("approved") ? "&approved=true" : ""}`;
+        const session = this.getAttribute("session");
+        const more = `${this.hasAttribute("approved") ? "&approved=true" : ""}${session ? `&draw=${drawOf(session)}` : ""}`;
+        const query = `limit=${this.limit}${more}`;
+        this.service = base;
         const headers = { Authorization: `Bearer ${key}` };
         return this.read(`${base}looks/${encodeURIComponent(item)}?${query}`, { ...options, headers });
       }
@@ -174,6 +190,39 @@
       if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
       this.base = answer.url;
       return answer.json();
+    }
+
+    // What happens to looks is posted only where the page gives a session, which it does with consent where that is needed.
+    count(looks) {
+      this.seen?.disconnect();
+      this.seen = new IntersectionObserver(
+        (entries) => {
+          for (const { isIntersecting, target } of entries) {
+            if (!isIntersecting) continue;
+            this.seen.unobserve(target);
+            this.note("impression", looks[[...target.parentNode.children].indexOf(target)]);
+          }
+        },
+        { threshold: 0.5 },
+      );
+      if (this.getAttribute("session")) this.shadowRoot.querySelectorAll(".look").forEach((node) => this.seen.observe(node));
+    }
+
+    note(kind, look, target = "") {
+      const session = this.getAttribute("session");
+      if (!session || !this.service) return;
+      const { item, trial } = this.answer;
+      const event = { id: newId(), kind, session, item: item.item_id, look: look.look_id, source: look.source, trial, target };
+      (this.events ||= []).push(event);
+      clearTimeout(this.soon);
+      if (kind === "impression") this.soon = setTimeout(() => this.post(), 1000);
+      else this.post(); // the page may be left now
+    }
+
+    post() {
+      clearTimeout(this.soon);
+      const events = this.events?.splice(0) || [];
+      if (events.length) navigator.sendBeacon(`${this.service}events`, JSON.stringify({ key: this.getAttribute("key"), events }));
     }
 
     // No looks: the place is given back as soon as nothing that is in the window would move by it.
@@ -234,7 +283,10 @@
       const link = node.appendChild(make(address ? "a" : "div", "link"));
       if (address) {
         link.href = address;
-        link.addEventListener("click", () => this.tell("open", { item, look }));
+        link.addEventListener("click", () => {
+          this.note("click", look, item.item_id);
+          this.tell("open", { item, look });
+        });
       }
       link.append(this.picture(item.image), make("span", "title", name), this.price(item));
       if (this.hasAttribute("on-add")) node.append(this.button(item, look, name));
@@ -301,6 +353,7 @@
       } catch {
         done = false;
       }
+      if (done) this.note("basket", look, item.item_id);
       node.disabled = false;
       node.textContent = this.words[done ? 3 : 4];
       this.said.textContent = `${name}: ${node.textContent}`;
@@ -312,6 +365,7 @@
 
   if (!("adoptedStyleSheets" in Document.prototype)) return; // an old browser shows nothing
   if (!customElements.get(NAME)) customElements.define(NAME, GoeswithLooks);
+  addEventListener("pagehide", () => document.querySelectorAll(NAME).forEach((element) => element.post()));
   if (script && script.dataset.item) {
     const element = document.createElement(NAME);
     for (const { name, value } of [...script.attributes]) {
