@@ -167,7 +167,8 @@ def changed(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: see `settings_of`.
     """
-    return settings_of((settings or Settings()).model_dump(exclude_unset=True) | dict(options))
+    kept = {} if settings is None else settings.model_dump(exclude_unset=True)
+    return settings_of(kept | dict(options))
 
 
 def _of_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
