@@ -54,7 +54,7 @@ def service(world: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str]
     assert process.stdout
     yield process, process.stdout.readline().strip(), index
     process.kill()
-    process.wait()
+    process.communicate()
 
 
 def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, Path], tmp_path: Path) -> None:
