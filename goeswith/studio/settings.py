@@ -22,7 +22,7 @@ SECRET = frozenset({"token"})
 """Settings that are never printed."""
 OWN_PATHS = {
     "v1", "static", "health", "metrics", "docs", "openapi.json", "enter", "reload", "tray", "item", "board", "upload",
-    "catalogue", "quiz", "rules", "report", "looks", "looks.csv", "clicks", "storefront",
+    "catalogue", "start", "quiz", "rules", "report", "looks", "looks.csv", "clicks", "storefront",
 }  # fmt: skip
 """First words of the service's own paths: a path that it is reached under must not begin like one of them."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
