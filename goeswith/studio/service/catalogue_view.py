@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
+from cachetools import LRUCache
 from PIL import Image
 
 from goeswith import Catalogue, Filters, Index, Stylist
@@ -35,7 +36,7 @@ T = TypeVar("T")
 FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
-"""Answers to the latest searches whose counts a wall remembers."""
+"""Answers to the latest searches, and their counts, that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Wall:
         self.guests: dict[str, Guest] = {}
         self._cutouts = Cutouts()
         self.meaning: MeaningSearch | None = None
-        self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
-        self._answered: dict[tuple[str, Catalogue, str], Answer] = {}
+        self._kept: LRUCache[Any, Any] = LRUCache(KEPT)
+        self._keeping = threading.Lock()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -123,16 +124,22 @@ class Wall:
     def answer(self, words: str, owner: str = "") -> Answer:
         """Which items have all the words; where none has, those closest in meaning; else those with most of them.
 
-        The latest answers are kept: a wall is asked for page by page.
+        The latest answers are kept: a catalogue is asked for page by page.
         """
         catalogue = self.catalogue
         key = words.lower().strip(), catalogue, owner if self.guests_of(owner) else ""
-        if key not in self._answered:
-            answered = self._answer(words, catalogue, owner)
-            while len(self._answered) >= KEPT:
-                self._answered.pop(next(iter([*self._answered])), None)
-            self._answered[key] = answered
-        return self._answered[key]
+        return self._once(key, lambda: self._answer(words, catalogue, owner))
+
+    def _once(self, key: tuple[Any, ...], made: Callable[[], T]) -> T:
+        """What was made for a key, of the latest `KEPT`; made now where it is not among them."""
+        with self._keeping:
+            kept: LRUCache[Any, T] = self._kept
+            if key in kept:
+                return kept[key]
+        value = made()
+        with self._keeping:
+            kept[key] = value  # of the cache as it was: what was forgotten meanwhile stays so
+        return value
 
     def _answer(self, words: str, catalogue: Catalogue, owner: str) -> Answer:
         own, guests = self.text.search(words), TextSearch(catalogue.items[self.index.size :])
@@ -148,7 +155,12 @@ class Wall:
 
     def search_by(self, meaning: MeaningSearch | None) -> None:
         """Search by meaning as well from now on."""
-        self.meaning, self._answered, self._counted = meaning, {}, {}
+        self.meaning = meaning
+        self._forget()
+
+    def _forget(self) -> None:
+        with self._keeping:
+            self._kept = LRUCache(KEPT)
 
     def _visible(self, catalogue: Catalogue, owner: str) -> np.ndarray:
         """Which of the uploaded items an owner may see (G,) bool."""
@@ -163,18 +175,16 @@ class Wall:
     def counts(self, words: str, filters: Filters, owner: str = "") -> dict[str, dict[str, int]]:
         """Column of `FACETS` → value → how many items it would show beside the words and all the other filters.
 
-        Values that would show none are left out. The latest answers are kept: a wall is asked for page by page.
+        Values that would show none are left out. The latest answers are kept.
         """
         catalogue = self.catalogue
-        key = words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""
-        if key not in self._counted:
-            having, told = self.answer(words, owner).relevance > 0, shelf(catalogue)
+
+        def counted() -> dict[str, dict[str, int]]:
+            having, arrays = self.answer(words, owner).relevance > 0, shelf(catalogue)
             others = {column: replace(filters, **{name: ()}) for name, column in COLUMN_OF.items()}  # type: ignore[arg-type]
-            counted = {name: _left(told, name, others[name], having) for name in FACETS}
-            while len(self._counted) >= KEPT:
-                self._counted.pop(next(iter([*self._counted])), None)
-            self._counted[key] = counted
-        return self._counted[key]
+            return {name: _left(arrays, name, others[name], having) for name in FACETS}
+
+        return self._once((words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""), counted)
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many of the catalogue's own items have each value of each column of `FACETS`, most first."""
@@ -244,7 +254,7 @@ class Wall:
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
         self.index.add(picture, category=guest.category, title=guest.title, item_id=item_id)
         self.guests = {**self.guests, item_id: guest}  # whoever goes through them meanwhile has the old ones
-        self._counted = {}
+        self._forget()
 
     def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item.
@@ -256,7 +266,7 @@ class Wall:
             raise _unknown(item_id)
         self.index.remove(item_id)
         self.guests = {one: guest for one, guest in self.guests.items() if one != item_id}
-        self._counted = {}
+        self._forget()
 
     def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
         """Take over the guests of the wall before, by their ids.
