@@ -38,7 +38,7 @@ class Metrics:
         self._watch("goeswith_guests", "Uploaded items.", lambda: len(shop.guests))
         self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.pictures.currsize)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.busy)
-        shop.batcher.told = self.outfits.observe
+        shop.batcher.observe = self.outfits.observe
 
     def _watch(self, name: str, text: str, value: object) -> None:
         Gauge(name, text, registry=self.registry).set_function(value)  # type: ignore[arg-type]
