@@ -81,6 +81,12 @@ class Wall:
         self._kept: LRUCache[Any, Any] = LRUCache(KEPT)
         self._keeping = threading.Lock()
 
+    def warm(self) -> None:
+        """Make what the first requests would wait for."""
+        index = self.index
+        for _ in (index.candidates, index.known, index.grammar, index.scale, index.taste, self._facets):
+            pass
+
     @property
     def catalogue(self) -> Catalogue:
         """The items, the uploaded ones last."""
@@ -248,7 +254,8 @@ class Wall:
         item_id = f"guest-{secrets.token_urlsafe(12)}"
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
-        self._take(item_id, picture, Guest(written.getvalue(), category, title, sent, owner))
+        kept = Guest(written.getvalue(), category, title, sent, owner)
+        self._take(item_id, Image.open(io.BytesIO(kept.picture)), kept)  # what other processes and reloads see
         return item_id
 
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
