@@ -54,8 +54,8 @@ class Wanted:
         names = ("q", "group", "price_min", "price_max", "in_stock")
         texts = {name: query.get(name, "").strip()[:TEXT_LENGTH] for name in names}
         sort, offset = query.get("sort", ""), query.get("offset", "0")
-        place = int(offset) if offset.isdecimal() and len(offset) < 12 else 0
-        return cls(**texts, values=values, sort=sort if sort in SORTS else "", offset=place)
+        first = int(offset) if offset.isdecimal() and len(offset) < 12 else 0
+        return cls(**texts, values=values, sort=sort if sort in SORTS else "", offset=first)
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, ()) if name in CHOICES else getattr(self, name)
@@ -94,14 +94,14 @@ class Wanted:
 
     def chosen(self, board: Board, sign: str) -> list[tuple[str, str]]:
         """Every filter that is set, in words, and where the catalogue is without it. sign: the currency."""
-        found = [
-            (value, self.url(board, **{name: tuple(one for one in self[name] if one != value)}))
+        set_filters = [
+            (value, self.url(board, **{name: tuple(other for other in self[name] if other != value)}))
             for name in CHOICES for value in self[name]
         ]  # fmt: skip
         for name, word in (("price_min", "from"), ("price_max", "up to")):
             if self[name]:
-                found.append((f"{word} {_said(self[name], sign)}", self.url(board, **{name: ""})))
-        return [*found, *([("in stock", self.url(board, in_stock=""))] if self.in_stock else [])]
+                set_filters.append((f"{word} {_said(self[name], sign)}", self.url(board, **{name: ""})))
+        return [*set_filters, *([("in stock", self.url(board, in_stock=""))] if self.in_stock else [])]
 
 
 def _said(text: str, sign: str) -> str:
@@ -113,7 +113,7 @@ def _said(text: str, sign: str) -> str:
 
 def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
     """What a page of the catalogue shows; a filter that cannot be is told in its place. owner: of photos to show."""
-    told, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
+    table, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
     try:
         filters, trouble = wanted.filters(), ""
         rows = ordered(wall, wall.search(wanted.q, filters, owner), answer, wanted.sort)
@@ -128,7 +128,7 @@ def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any
         "groups": [(name, there) for name, _ in groups_of(every["group"])
                    if (there := counts["group"].get(name, 0)) or wanted.group == name],
         "facets": [(name, _choices(counts[name], wanted[name])) for name in CHOICES if len(every[name]) > 1],
-        "priced": told["price"].count() > 0, "stocked": "stock" in told.columns, "sorts": _sorts(wall),
+        "priced": table["price"].count() > 0, "stocked": "stock" in table.columns, "sorts": _sorts(wall),
         "chosen": wanted.chosen(board, sign),
         "next": wanted.url(board, offset=wanted.offset + PAGE) if further else "", "longest": TEXT_LENGTH,
     }  # fmt: skip

@@ -98,10 +98,10 @@ class Wall:
         Raises:
             Refused: there is no such item.
         """
-        found = self.index.shelf.place.get(item_id)
-        if found is None:
+        row = self.index.shelf.place.get(item_id)
+        if row is None:
             raise _unknown(item_id)
-        return found
+        return row
 
     def seen_row(self, item_id: str, owner: str) -> int:
         """The same for whoever may see it: a photo is there for its owner alone."""
@@ -115,10 +115,10 @@ class Wall:
 
     def item(self, row: int) -> dict[str, Any]:
         """All that is known of an item; ``image`` is the path of its picture in the service."""
-        told = self.catalogue.items.row(row, named=True)
-        item_id = told["item_id"]
+        values = self.catalogue.items.row(row, named=True)
+        item_id = values["item_id"]
         here = {"image": image_path(item_id), "guest": item_id in self.guests}
-        return told | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
+        return values | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
 
     def search(self, words: str, filters: Filters, owner: str = "") -> np.ndarray:
         """Rows (n,) of the items that answer to the words and pass the filters, in the order of the catalogue.
@@ -153,11 +153,11 @@ class Wall:
         relevance[self.index.size :][~self._visible(catalogue, owner)] = 0
         if relevance.any() or not self.text.terms(words):
             return Answer(relevance, own.corrected)
-        found, reading = self.text.some(words), "some"
+        scores, reading = self.text.some(words), "some"
         if self.meaning is not None:  # "party shoes": of the shoes those that are for parties
-            near = self.meaning.near(words, found > 0 if found.any() else np.ones(len(found), bool))
-            found, reading = (near, "meaning") if near.any() else (found, reading)
-        return Answer(np.pad(found, (0, len(relevance) - len(found))), own.corrected, reading)
+            near = self.meaning.near(words, scores > 0 if scores.any() else np.ones(len(scores), bool))
+            scores, reading = (near, "meaning") if near.any() else (scores, reading)
+        return Answer(np.pad(scores, (0, len(relevance) - len(scores))), own.corrected, reading)
 
     def search_by(self, meaning: MeaningSearch | None) -> None:
         """Search by meaning as well from now on."""
@@ -239,9 +239,9 @@ class Wall:
 
     def find(self, sent: str, category: str, title: str, owner: str) -> str | None:
         """Id of a photo that its owner has uploaded already, as the same."""
-        told = sent, category, title, owner
+        wanted = sent, category, title, owner
         each = ((g.sent, g.category, g.title, g.owner) for g in self.guests.values())
-        return next((item_id for item_id, one in zip(self.guests, each, strict=True) if one == told), None)
+        return next((item_id for item_id, other in zip(self.guests, each, strict=True) if other == wanted), None)
 
     def add(self, picture: Image.Image, sent: str, *, category: str, title: str = "", owner: str) -> str:
         """Take in an uploaded item; returns its id, which nobody can guess.
@@ -272,7 +272,7 @@ class Wall:
         if item_id not in self.guests_of(owner):
             raise _unknown(item_id)
         self.index.remove(item_id)
-        self.guests = {one: guest for one, guest in self.guests.items() if one != item_id}
+        self.guests = {other: guest for other, guest in self.guests.items() if other != item_id}
         self._forget()
 
     def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
@@ -295,15 +295,15 @@ class Wall:
 
 
 def _unknown(item_id: str) -> Refused:
-    told = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
-    return Refused(404, "unknown_item", told, [item_id])
+    message = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
+    return Refused(404, "unknown_item", message, [item_id])
 
 
-def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
+def _left(arrays: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
     """Value of a column → how many of the items that have the words pass the filters; none where they contradict."""
-    codes, values = told.codes(column)
+    codes, values = arrays.codes(column)
     try:
-        passing = codes[filters.among(told) & having]
+        passing = codes[filters.among(arrays) & having]
     except CatalogueError:
         return {}
     counted = np.bincount(passing[passing >= 0], minlength=len(values)).tolist()
@@ -323,10 +323,10 @@ def image_path(item_id: str) -> str:
 def stamp(path: Path) -> tuple[int, int, int]:
     """Tells one index from the next that is put in its place."""
     try:
-        told = (path / "index.json").stat()
+        status = (path / "index.json").stat()
     except OSError:
         return (0, 0, 0)
-    return told.st_ino, told.st_mtime_ns, told.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
@@ -335,10 +335,10 @@ def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
     making = threading.Lock()
 
     @functools.wraps(make)
-    def known(wall: Wall) -> T:
+    def cached(wall: Wall) -> T:
         with making:
             if wall not in made:
                 made[wall] = make(wall)
             return made[wall]
 
-    return known
+    return cached
