@@ -1,4 +1,4 @@
-"""Shuffle: outfits of the same structure and the same items in which nobody's taste is left; what controls learn from."""
+"""Shuffle: outfits of the same structure and items in which nobody's taste is left; what controls learn from."""
 
 from __future__ import annotations
 

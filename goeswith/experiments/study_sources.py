@@ -161,7 +161,7 @@ class Bench:
 
 
 def outfit_aucs(logits: np.ndarray, places: Places) -> tuple[np.ndarray, np.ndarray]:
-    """AUC (N,) and weight (N,) of each outfit from the differences (F,) of its questions, as `exhaustive_auc` has them."""
+    """AUC (N,) and weight (N,) of each outfit from differences (F,) of its questions, as `exhaustive_auc` has them."""
     owner = places.owner[places.at]
     mass, count = question_mass(places), len(places.outfits)
     won = np.bincount(owner, mass * ((logits > 0) + (logits == 0) / 2), count)

@@ -5,15 +5,15 @@
     q_i = [w_1(g_i) q_i^1, w_2(g_i) q_i^2, ...]      query of the gap that item i leaves: q_i · k_i is the sum's term
 
 A source s is a model whose score is the mean of q_i^s · k_i^s: two towers (the own, or those of designers), likeness,
-word lifts, rules. It reads its own columns of the features and its own category codes. How the weights are fitted stands
-in `goeswith.train.trust`.
+word lifts, rules. It reads its own columns of the features and its own category codes. For how the weights are fitted
+see `goeswith.train.trust`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -94,7 +94,7 @@ class Mixture(nn.Module):
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """The states of all sources side by side (U, H)."""
-        parts = [part.encode(features, categories.clamp_max(self.count)) for part in self.sources]
+        parts = [part.encode(features, categories.clamp_max(self.count)) for part in self._parts]
         return ItemStates(torch.cat(parts, dim=1), categories)
 
     def keys(self, states: ItemStates) -> Tensor:
@@ -140,8 +140,12 @@ class Mixture(nn.Module):
     def _each(self, states: ItemStates) -> list[tuple[Any, ItemStates]]:
         """Each source with its own states."""
         codes = states.categories.clamp_max(self.count)
-        own = states.hidden.split([part.model.width for part in self.sources], dim=1)
-        return [(part, ItemStates(x, part.codes[codes])) for part, x in zip(self.sources, own, strict=True)]
+        own = states.hidden.split([part.model.width for part in self._parts], dim=1)
+        return [(part, ItemStates(x, part.codes[codes])) for part, x in zip(self._parts, own, strict=True)]
+
+    @property
+    def _parts(self) -> list[_Part]:
+        return cast(list[_Part], list(self.sources))
 
 
 class _Part(nn.Module):

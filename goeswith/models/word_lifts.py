@@ -5,9 +5,9 @@
     y = mean of z_iᵀ L z_j over the pairs of the outfit
 
 n counts how often two words stood on two items of one outfit, e how often chance would have it (as in the floor
-``words``, see `goeswith.models.floors.WordLift`). With c_v how common word v is and C = diag(c), C^½ L C^½ ≈ Q diag(λ) Qᵀ
-with the h eigenvalues that are largest in size: rank h goes to the words that are there. Key Qᵀ C^-½ z_i, query diag(λ)
-Qᵀ C^-½ times the mean of z_j over the rest of the outfit.
+``words``, see `goeswith.models.floors.WordLift`). With c_v how common word v is and C = diag(c), C^½ L C^½ is taken as
+Q diag(λ) Qᵀ with the h eigenvalues that are largest in size: rank h goes to the words that are there. Key Qᵀ C^-½ z_i,
+query diag(λ) Qᵀ C^-½ times the mean of z_j over the rest of the outfit.
 """
 
 from __future__ import annotations

@@ -89,14 +89,16 @@ def fit_trust(asked: Asked, anchors: Sequence[int], config: TrustConfig | None =
     used, strength, logits = _chosen(total, asked, anchors, config)
     if _losses(logits, asked).sum() >= _losses(base, asked).sum():
         used, strength, logits = alone, STRENGTHS[-1], base
-    penalty = _penalty(used, anchors, strength)
     weights = np.zeros((count, asked.differences.shape[2]))
     by_group = False
-    if config.by_group and (fitted := _by_group(asked, used, penalty, logits, config)) is not None:
+    if (
+        config.by_group
+        and (fitted := _by_group(asked, used, _penalty(used, anchors, strength), logits, config)) is not None
+    ):
         weights[used], logits = fitted
         by_group = True
     else:
-        weights[used] = _fit(total[:, used], asked.mass, penalty)[:, None]
+        weights[used] = _fit(total[:, used], asked.mass, _penalty(used, anchors, strength))[:, None]
     auc, plain = _aucs(logits, asked), _aucs(base, asked)
     error = float(np.sqrt(np.square(auc - plain - _share(asked) * (auc - plain).sum()).sum()))
     return Trust(weights, strength, by_group, float(auc.sum()), float(plain.sum()), error, tuple(map(bool, used)))
@@ -105,7 +107,7 @@ def fit_trust(asked: Asked, anchors: Sequence[int], config: TrustConfig | None =
 def _chosen(
     total: np.ndarray, asked: Asked, anchors: Sequence[int], config: TrustConfig
 ) -> tuple[list[bool], float, np.ndarray]:
-    """Which sources are used (S,), λ, and the held-out logits (F,): from all sources, the least useful go one by one."""
+    """Which sources are used (S,), λ, and held-out logits (F,): from all sources, the least useful go one by one."""
     used = [True] * total.shape[1]
     strength, logits = _best_strength(total, asked, used, anchors, config)
     while True:
@@ -131,18 +133,18 @@ def _best_strength(
 
 
 def _by_group(
-    asked: Asked, used: list[bool], penalty: np.ndarray, logits: np.ndarray, config: TrustConfig
+    asked: Asked, used: Sequence[bool], penalty: np.ndarray, logits: np.ndarray, config: TrustConfig
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Weights (S', G) of the used sources and their held-out logits; None where they do not help."""
     values = asked.differences[:, used]  # (F, S', G)
     wide = np.concatenate([values.sum(axis=2)[:, :, None], values], axis=2).reshape(len(values), -1)
     strength = max(float(penalty.max(initial=0.0)), STRENGTHS[0])
     shrink = np.concatenate([penalty[:, None], np.full(values.shape[1:], strength)], axis=1).ravel()
-    apart = _held_out(wide, asked, shrink, config, free=values.shape[2])
+    apart = _held_out(wide, asked, shrink, config)
     gain = _losses(logits, asked) - _losses(apart, asked)
     if gain.sum() <= np.sqrt(np.square(gain - _share(asked) * gain.sum()).sum()):
         return None
-    fitted = _fit(wide, asked.mass, shrink, free=values.shape[2]).reshape(values.shape[1], -1)
+    fitted = _fit(wide, asked.mass, shrink).reshape(values.shape[1], -1)
     return fitted[:, :1] + fitted[:, 1:], apart
 
 
@@ -150,7 +152,7 @@ def _penalty(used: Sequence[bool], anchors: Sequence[int], strength: float) -> n
     return np.array([0.0 if number in anchors else strength for number in np.flatnonzero(used)])
 
 
-def _fit(values: np.ndarray, mass: np.ndarray, penalty: np.ndarray, free: int = 0) -> np.ndarray:
+def _fit(values: np.ndarray, mass: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     """w (P,) ≥ 0 for differences (F, P), see the module."""
     deviation = np.sqrt(mass @ np.square(values) / mass.sum())
     scale = np.divide(1.0, deviation, out=np.zeros(len(deviation)), where=deviation > 1e-12)
@@ -168,7 +170,7 @@ def _fit(values: np.ndarray, mass: np.ndarray, penalty: np.ndarray, free: int = 
     return weights
 
 
-def _held_out(values: np.ndarray, asked: Asked, penalty: np.ndarray, config: TrustConfig, free: int = 0) -> np.ndarray:
+def _held_out(values: np.ndarray, asked: Asked, penalty: np.ndarray, config: TrustConfig) -> np.ndarray:
     """Logits (F,) of differences (F, P), each by weights that were fitted without the fold of its outfit."""
     fold = asked.folds_of[asked.owner] % config.folds
     logits = np.empty(len(values))

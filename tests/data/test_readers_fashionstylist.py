@@ -22,8 +22,10 @@ def fashionstylist(tmp_path: Path) -> Path:
             + "p3,onepiece,red dress,Women's,,,,red,,,\n"
             + "p4,cape,cape,Women's,,,,,,,\n",
             "Female/look_en.csv": "\ufeff" + LOOKS
-            + 'b1,"p1,p2",Urban,Winter,School\nb2,"p1，p3,,p2,p1,p9",Vintage,Autumn/Winter,Home\nb3,p3,Lone,Summer,Home\n',
-            "Child/label_en.csv": HEAD + "p1,shoes,sneakers,Unisex,,,mesh,silver,,,\np2,bottom,joggers,Unisex,,,,black,,,\n",
+            + 'b1,"p1,p2",Urban,Winter,School\nb2,"p1，p3,,p2,p1,p9",Vintage,Autumn/Winter,Home\n'
+            + "b3,p3,Lone,Summer,Home\n",
+            "Child/label_en.csv": HEAD + "p1,shoes,sneakers,Unisex,,,mesh,silver,,,\n"
+            + "p2,bottom,joggers,Unisex,,,,black,,,\n",
             "Child/look_en.csv": LOOKS + 'b1,"p1,p2",Sporty,Spring,Daily/Sports\n',
         },
     )  # fmt: skip
