@@ -1,4 +1,4 @@
-"""Places: every place of every outfit of a split, and the matched candidates that could stand there.
+"""Places: every place of every outfit of a split, and the matched candidates for it.
 
 The candidates of place i of outfit o are the items b, other than its own, that are worn in the split, share category
 and season with it, are not in o and complete no known outfit. p(b) is how likely b stands at a random place of a random

@@ -85,7 +85,7 @@ class Bench:
         who = "shuffled" if source.startswith("shuffled") else "designers"
         match source:
             case "likeness":
-                return maker.likeness(maker.read[0])
+                return maker.likeness(maker.compared[0])
             case "own":
                 return maker.tower("own", maker.train("own", self.dataset, maker.towers))
             case "another":

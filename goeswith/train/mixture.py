@@ -83,8 +83,8 @@ def train_mixture(
         rules: a rule file; needs the encoder ``words``.
         settings: ``field=value`` of the own model and its training, and of `MixtureSettings` and `TrustConfig`; the
             teachers' as ``teacher.field=value``.
-        encoder: as of `goeswith.train.training.train`. Hashed words are for word lifts and rules; towers do not read
-            them where there is another encoder.
+        encoder: as of `goeswith.train.training.train`. ``title-words`` are also for word lifts; ``words`` are for
+            rules, and towers do not read them where there is another encoder.
 
     Raises:
         ConfigError, DataError, ModelError: as the message says.
@@ -130,9 +130,10 @@ class Maker:
             name: np.arange(end - size, end)
             for name, size, end in zip(self.encoders, features.blocks, ends, strict=True)
         }
-        read = [name for name in self.encoders if name not in (TITLES, WORDS)]
-        self.read = read or self.encoders
+        self.read = [name for name in self.encoders if name != WORDS] or self.encoders
         """The encoders that towers read."""
+        self.compared = [name for name in self.read if name != TITLES] or self.read
+        """Those whose cosines are a source."""
 
     def described(self, teachers: Sequence[str], rules: str | Path | None) -> dict[str, Any]:
         """What tells this run from others."""
@@ -158,7 +159,7 @@ class Maker:
 
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
         """Likeness, then the own model, the teachers and the rules."""
-        made = [self.likeness(name) for name in self.read]
+        made = [self.likeness(name) for name in self.compared]
         if self.configs["mixture"].own:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
