@@ -130,7 +130,7 @@ def curves(
     ] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
-    """Measure what designers' knowledge is worth, by how many outfits a student has of its own.
+    """Measure what designers' knowledge is worth, by number of own outfits.
 
     Writes a figure, tables and results.json with intervals over seeds and outfits. Resumes if interrupted.
 

@@ -46,7 +46,6 @@ def train(
 
     \b
     Examples:
-      goeswith train data/mango --out runs/mango
       goeswith train data/polyvore-maryland --teacher data/fashionvc --out runs/taught
       goeswith train akd-dbpr data/fashionvc --rules rules.toml --set epochs=20 --out runs/akd
     """

@@ -117,7 +117,7 @@ def _value(path: Path, name: str, value: Any) -> Any:
     """
     lists = {"outfits", "seeds", "arms", "set", "few"}
     if isinstance(value, list) != (name in lists) or (name not in lists and not isinstance(value, (str, int))):
-        raise ConfigError(f"{path}: {name} must be {'a list' if name in lists else 'text'}")
+        raise ConfigError(f"{path}: {name} must be {'a list' if name in lists else 'one value, not a list'}")
     if name == "name" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
         raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', for it names a folder")
     if name == "outfits":

@@ -22,6 +22,7 @@ from goeswith.experiments.study import ARMS, COMPARISONS, Study
 from goeswith.experiments.study_sources import NO_OWN, Bench, outfit_aucs, stack
 from goeswith.files import fresh_file, read_json
 from goeswith.scores import Difference
+from goeswith.train.mixture import TITLES
 from goeswith.train.trust import Asked, fit_trust
 
 Key = tuple[str, int]
@@ -59,7 +60,7 @@ def measure(study: Study, out: Path, say: Callable[[str], None]) -> dict[str, An
     results = summarise(study, out)
     with fresh_file(out / "results.json") as partial:
         partial.write_text(json.dumps(results, indent=1) + "\n")
-    return results
+    return read_results(out / "results.json")
 
 
 def told(outfits: int) -> str:
@@ -69,7 +70,9 @@ def told(outfits: int) -> str:
 
 def _arms(study: Study, outfits: int) -> list[str]:
     """The arms there are at a number of own outfits: without any, those that do not need them."""
-    return [arm for arm in study.arms if outfits or set(ARMS[arm].sources) & set(NO_OWN)]
+    words = TITLES in study.encoder.split("+")
+    arms = [arm for arm in study.arms if words or arm != "words"]
+    return [arm for arm in arms if outfits or set(ARMS[arm].sources) & set(NO_OWN)]
 
 
 def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:
@@ -78,7 +81,7 @@ def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:
 
 def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
     """Ask one arm and keep the AUC and weight of each test outfit, and how far each source is trusted."""
-    sources = [source for source in ARMS[arm].sources if outfits or source in NO_OWN]
+    sources = [source for source in ARMS[arm].sources if (outfits or source in NO_OWN) and bench.has(source)]
     answers = [bench.answers(source, outfits) for source in sources]
     weights = np.ones((len(sources), answers[0].valid.shape[1]))
     if ARMS[arm].fitted and len(sources) > 1:

@@ -60,6 +60,10 @@ class Bench:
         self.valid_mass = question_mass(self.valid)
         self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
 
+    def has(self, source: str) -> bool:
+        """Whether there is such a source here: words are there where titles are hashed."""
+        return TITLES in self.maker.encoders or not source.endswith("words")
+
     def answers(self, source: str, outfits: int) -> Answers:
         """What a source says, with so many own outfits; kept where it does not depend on them."""
         key = source if source in NO_OWN else f"{source} {outfits}"

@@ -33,9 +33,7 @@ KINDS = ("likeness", "two-tower", "word-lifts", "rules")
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """Settings of the mixture. kinds: of its sources, of `KINDS`, joined by ``+``."""
-
-    kinds: str = ""
+    """There is nothing to set: what a mixture is made of stands in its weights."""
 
 
 class Source(NamedTuple):
@@ -62,20 +60,20 @@ class Mixture(nn.Module):
     def __init__(self, config: MixtureConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.config, self.count = config, len(vocabulary.categories)
-        self.kinds = [kind for kind in config.kinds.split("+") if kind]
         place = {group: number for number, group in enumerate(GROUPS)}
         groups = [place.get(group, len(GROUPS) - 1) for group in (*vocabulary.groups, "other")]
         self.register_buffer("group", torch.tensor(groups))  # (C + 1,)
-        self.register_buffer("weights", torch.ones(len(self.kinds), len(GROUPS)))  # w (S, G)
+        self.register_buffer("weights", torch.empty(0, len(GROUPS)))  # w (S, G)
         self.sources = nn.ModuleList()
         self.register_load_state_dict_pre_hook(lambda module, saved, *_: module.make_room(saved))
 
     @classmethod
     def of(cls, sources: Sequence[Source], dim: int, vocabulary: Vocabulary) -> Mixture:
         """The mixture of some sources, all with weight 1."""
-        made = cls(MixtureConfig("+".join(source.kind for source in sources)), dim, vocabulary)
+        made = cls(MixtureConfig(), dim, vocabulary)
+        made.weights = torch.ones(len(sources), len(GROUPS))
         for source in sources:
-            part = _Part(source.model, len(source.columns), len(source.codes))
+            part = _Part(source.kind, source.model, len(source.columns), len(source.codes))
             part.columns.copy_(torch.from_numpy(source.columns))
             part.codes.copy_(torch.from_numpy(source.codes))
             made.sources.append(part)
@@ -83,14 +81,16 @@ class Mixture(nn.Module):
 
     def make_room(self, saved: Mapping[str, Tensor]) -> None:
         """Sources of the sizes of weights which are about to be loaded."""
-        parts = []
-        for place, kind in enumerate(self.kinds):
-            prefix = f"sources.{place}."
+        parts: list[nn.Module] = []
+        while f"sources.{len(parts)}.kind" in saved:
+            prefix = f"sources.{len(parts)}."
             own = {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
+            kind = KINDS[int(own["kind"]) % len(KINDS)]
             if not {"columns", "codes"} <= set(own) or (model := _model_like(kind, own)) is None:
                 return  # what is missing will be told
-            parts.append(_Part(model, len(own["columns"]), len(own["codes"])))
+            parts.append(_Part(kind, model, len(own["columns"]), len(own["codes"])))
         self.sources = nn.ModuleList(parts)
+        self.weights = torch.ones(len(parts), len(GROUPS))
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """The states of all sources side by side (U, H)."""
@@ -154,9 +154,10 @@ class _Part(nn.Module):
     columns: Tensor
     codes: Tensor
 
-    def __init__(self, model: Any, columns: int, codes: int) -> None:
+    def __init__(self, kind: str, model: Any, columns: int, codes: int) -> None:
         super().__init__()
         self.model = model
+        self.register_buffer("kind", torch.tensor(KINDS.index(kind)))
         self.register_buffer("columns", torch.arange(columns))
         self.register_buffer("codes", torch.zeros(codes, dtype=torch.long))
 

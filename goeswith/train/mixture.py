@@ -101,9 +101,8 @@ def train_mixture(
         mixture, trust = _trusting(sources, maker.data, maker.vocabulary, maker.configs["trust"])
         with fresh_file(out / "weights.safetensors") as partial:
             save_file({name: value.contiguous() for name, value in mixture.state_dict().items()}, partial)
-        kept = {"settings": asdict(mixture.config)}
         result = {"seconds": round(time.monotonic() - begun, 2), **_told(sources, trust, mixture)}
-        _write_json(out / "config.json", {**described, **kept, "result": result})
+        _write_json(out / "config.json", {**described, "result": result})
     return Run(out)
 
 
@@ -160,11 +159,15 @@ class Maker:
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
         """Likeness, then the own model, the teachers and the rules."""
         made = [self.likeness(name) for name in self.compared]
+        taken = {"own"}
         if self.configs["mixture"].own:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
         for given in teachers:
-            made += self.teacher(given)
+            name = title = Run(given).title if _is_run(given) else Dataset(given).name
+            name = next(n for n in (title, *(f"{title} {k}" for k in range(2, len(teachers) + 2))) if n not in taken)
+            taken.add(name)
+            made += self.teacher(name, given)
         return made + ([self.rules(rules)] if rules else [])
 
     def likeness(self, encoder: str) -> Named:
@@ -173,20 +176,18 @@ class Maker:
         model = Likeness.of(self.data.features[self.worn][:, columns])
         return Named(f"likeness {encoder}", Source("likeness", model, columns, self.own_codes))
 
-    def teacher(self, given: str) -> list[Named]:
+    def teacher(self, name: str, given: str) -> list[Named]:
         """Two towers of a teacher, and its word lifts where it is a data set and titles are hashed."""
-        if (Path(given) / "config.json").is_file():
-            run = Run(given)
-            return [self.tower(run.title, run)]
-        dataset = Dataset(given)
-        seed = self.configs["train"].seed
-        run = self.train(dataset.name, dataset, [f"seed={seed}", *self.theirs])
-        made = [self.tower(dataset.name, run)]
+        if _is_run(given):
+            return [self.tower(name, Run(given))]
+        dataset, seed = Dataset(given), self.configs["train"].seed
+        run = self.train(name, dataset, [f"seed={seed}", *self.theirs])
+        made = [self.tower(name, run)]
         if TITLES not in self.encoders:
             return made
         hashed = load_features(dataset, TITLES)
         data, _, _ = training_data(dataset, hashed, None, replace(TrainConfig(**run.config["train"]), outfits=0))
-        return made + self.lifts(dataset.name, data.train, hashed)
+        return made + self.lifts(name, data.train, hashed)
 
     def train(self, name: str, dataset: Dataset, settings: list[str]) -> Run:
         """Two towers on a data set, trained into ``sources``."""
@@ -268,9 +269,14 @@ def other_outfits(dataset: Dataset, encoder: str | None = None) -> list[str]:
     return found
 
 
+def _is_run(given: str) -> bool:
+    """Whether a teacher is a run, and not a data set."""
+    return (Path(given) / "config.json").is_file()
+
+
 def _teacher(given: str) -> dict[str, Any]:
     """What tells a teacher from others."""
-    if (Path(given) / "config.json").is_file():
+    if _is_run(given):
         run = Run(given)
         return {"run": run.title, "dataset": run.config["dataset"], "train": run.config["train"]}
     return {"run": "", "dataset": Dataset(given).named}

@@ -34,7 +34,8 @@ def made() -> tuple[Mixture, TrainingData, Vocabulary]:
         torch.nn.init.normal_(parameter, std=0.5)
     towers.digests = torch.arange(5)
     towers._remember(5)
-    lifted = WordLifts.count(features[:, 16:].numpy(), data.train, features[:, 16:].numpy(), hidden=6)
+    few = features[:, 16:144].numpy()
+    lifted = WordLifts.count(few, data.train, few, hidden=6)
     rules = Starter(StarterConfig(hidden=1, rules=1, weight=1.0), SIZE, words)
     rules.factor.zero_()
     rules.obey([Rule("word", "black", "white", "+")])
@@ -44,7 +45,7 @@ def made() -> tuple[Mixture, TrainingData, Vocabulary]:
         [
             Source("likeness", Likeness.of(data.features[:, :10]), np.arange(10), own),
             Source("two-tower", towers, np.arange(12), np.array([3, 2, 1, 0, 3])),
-            Source("word-lifts", lifted, wide, own),
+            Source("word-lifts", lifted, np.arange(16, 144), own),
             Source("rules", rules, wide, own),
         ],
         features.shape[1],
@@ -106,7 +107,7 @@ def test_order_padding_and_saving_change_nothing(
     turned = OutfitBatch(batch.items.gather(1, order), batch.mask.gather(1, order))
     torch.testing.assert_close(mixture.score(states, turned), scores)
     save_file({name: value.contiguous() for name, value in mixture.state_dict().items()}, tmp_path / "w.safetensors")
-    other = Mixture(MixtureConfig(mixture.config.kinds), data.features.shape[1], words)
+    other = Mixture(MixtureConfig(), data.features.shape[1], words)
     other.load_state_dict(load_file(tmp_path / "w.safetensors"))
     assert torch.equal(other.eval().score(other.encode_items(data.features, data.categories), batch), scores)
     unknown = torch.full_like(data.categories, len(words.categories) + 3)
