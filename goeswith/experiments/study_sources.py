@@ -20,10 +20,10 @@ from goeswith.data.places import Places, list_places
 from goeswith.evaluate.exhaustive import place_scores
 from goeswith.experiments.study import FEW, Study
 from goeswith.models.mixture import Mixture
-from goeswith.models.two_tower import TwoTower
-from goeswith.train.loop import TrainConfig
+from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.mixture import TITLES, TOWER, Maker, Named, differences, held_out_places, question_mass
 from goeswith.train.run import Run
+from goeswith.train.settings import TrainConfig
 from goeswith.train.training import train, training_data
 
 NO_OWN = ("likeness", "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
@@ -140,7 +140,7 @@ class Bench:
         maker = self.maker
         run = self._teacher("designers")
         torch.manual_seed(self.seed)
-        fresh = TwoTower(run.model.config, run.config["dim"], run.vocabulary).eval()
+        fresh = TwoTower(TwoTowerConfig(**run.config["settings"]), run.config["dim"], run.vocabulary).eval()
         source = maker.tower("untrained", run).source
         fresh.standardise(maker.data.features[maker.worn][:, source.columns], [len(source.columns)])
         return Named("untrained", source._replace(model=fresh))

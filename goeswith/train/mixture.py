@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,15 +27,16 @@ from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.places import Places, list_places
 from goeswith.errors import ConfigError
 from goeswith.files import fresh_file, writing
-from goeswith.models import TrainingData, Vocabulary
+from goeswith.models import Model, TrainingData, Vocabulary
 from goeswith.models.likeness import Likeness
 from goeswith.models.mixture import Mixture, Source
 from goeswith.models.starter import Starter, StarterConfig
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.models.word_lifts import WordLifts
 from goeswith.rules.rules import read_rules
-from goeswith.train.loop import TrainConfig, encode
 from goeswith.train.run import Run
+from goeswith.train.scoring import encode
+from goeswith.train.settings import TrainConfig
 from goeswith.train.source import Say
 from goeswith.train.training import finished, locked, train, training_data
 from goeswith.train.trust import Asked, Trust, TrustConfig, fit_trust
@@ -93,7 +94,7 @@ def train_mixture(
     features = load_features(dataset, encoder)
     maker = Maker(dataset, out, features, settings, say)
     described = maker.described(teachers, rules)
-    with writing(out), locked(out):
+    with writing(out), locked(out, ("sources",)):
         if finished(out, described):
             return Run(out)
         sources = maker.sources(teachers, rules)
@@ -210,7 +211,7 @@ class Maker:
             )
         columns = np.concatenate([self.columns[name] for name in encoders])
         codes = _translated(self.vocabulary, run.vocabulary, self.data)
-        model: TwoTower = run.model
+        model = cast(TwoTower, run.model)
         if run.config["dataset"]["fingerprint"] != self.dataset.fingerprint:
             blocks = [len(self.columns[name]) for name in encoders]
             model.standardise(self.data.features[self.worn][:, columns], blocks)
@@ -326,7 +327,9 @@ def differences(mixture: Mixture, data: TrainingData, places: Places) -> np.ndar
     items, mask = places.outfits.padded()
     owner, position = places.owner[places.at], places.position[places.at]
     rows, at = np.unique(np.concatenate([items.ravel(), places.rows]), return_inverse=True)
-    states = encode(mixture, data.features[torch.from_numpy(rows)], data.categories[torch.from_numpy(rows)])
+    states = encode(
+        cast(Model, mixture), data.features[torch.from_numpy(rows)], data.categories[torch.from_numpy(rows)]
+    )
     items, wrong = at[: items.size].reshape(items.shape), at[items.size :]
 
     def parts(some: np.ndarray, real: np.ndarray) -> np.ndarray:

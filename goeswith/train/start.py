@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,13 +37,13 @@ class StartSource:
         ConfigError: it is not a run of two towers of the same encoder and size.
     """
 
-    flag, prefix, key = "--knowledge start=RUN", "", "start"
+    flag, prefix, key, files = "--knowledge start=RUN", "", "start", ()
     config = StartConfig
 
     def __init__(self, given: str, config: StartConfig, student: Student, settings: list[str]) -> None:
-        run = Run(given)
-        wanted, hidden = ("two-tower", student.encoder), student.configs["model"].hidden
-        if (run.name, run.config["encoder"]) != wanted or run.model.config.hidden != hidden:
+        run, hidden = Run(given), student.config.hidden
+        wanted, has = ("two-tower", student.encoder, hidden), (run.name, run.config["encoder"])
+        if (*has, run.config["settings"].get("hidden")) != wanted:
             raise ConfigError(
                 f"{given} is a run of {run.name} in {run.config['encoder']}; only one of two-tower in "
                 f"{student.encoder} with hidden={hidden} can be started from"
@@ -56,7 +56,7 @@ class StartSource:
 
     def teach(self) -> Start:
         """The source for the training loop."""
-        return Start(self.run.model, self.codes)
+        return Start(cast(TwoTower, self.run.model), self.codes)
 
     def write(self, out: Any) -> None:
         """Nothing: the run is kept where it is."""

@@ -43,6 +43,7 @@ NOT_RUN = {
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
     "goeswith import [LAYOUT] ": "a synopsis",
+    "python -m http.server ": "runs until it is stopped: tests/studio/test_widget_browser.py serves the same files",
 }
 """How a command begins that the documents show and this does not run → why."""
 PARSED = {
@@ -54,6 +55,8 @@ PARSED = {
     "goeswith curves": "trains for hours: tests/experiments/test_study.py runs it in small",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
     "goeswith serve": "runs until it is stopped",
+    "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
+    "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same",
     **dict.fromkeys(
