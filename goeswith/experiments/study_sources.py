@@ -124,14 +124,14 @@ class Bench:
 
     def _teacher(self, who: str) -> Run:
         """Two towers of the designers, or of shuffled ones."""
-        shuffled = ["shuffled=true"] if who == "shuffled" else []
+        shuffled = ["shuffled_items=true"] if who == "shuffled" else []
         settings = [*self.maker.theirs, *shuffled, f"seed={self.seed}"]
         folder = self.out / "runs" / f"seed{self.seed}-{who}"
         return train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read))
 
     def _lifts(self, who: str) -> Named:
         hashed: Features = load_features(self.designers, TITLES)
-        loop = TrainConfig(shuffled=who == "shuffled", seed=self.seed)
+        loop = TrainConfig(shuffled_items=who == "shuffled", seed=self.seed)
         data, _, _ = training_data(self.designers, hashed, None, loop)
         return self.maker.lifts(who, data.train, hashed)[0]
 

@@ -165,8 +165,9 @@ class Maker:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
         for given in teachers:
-            name = title = Run(given).title if _is_run(given) else Dataset(given).name
-            name = next(n for n in (title, *(f"{title} {k}" for k in range(2, len(teachers) + 2))) if n not in taken)
+            title = Run(given).title if _is_run(given) else Dataset(given).name
+            others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
+            name = next(name for name in (title, *others) if name not in taken)
             taken.add(name)
             made += self.teacher(name, given)
         return made + ([self.rules(rules)] if rules else [])

@@ -29,8 +29,8 @@ class TrainConfig:
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     outfits: how many training outfits to learn from, drawn by the seed, so that fewer are part of more; 0 = all.
-    shuffled: control, learn from (and select on) outfits whose items were each exchanged for another of their category
-    and season: structure and popularity stay, who goes with whom does not.
+    shuffled_items: control, learn from (and select on) outfits whose items were each exchanged for another of their
+    category and season: structure and popularity stay, who goes with whom does not.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
     from 0) down to 0 after the last epoch.
@@ -44,7 +44,7 @@ class TrainConfig:
     blank: Literal["any", "bottom"] = "any"
     pairs: bool = False
     outfits: int = 0
-    shuffled: bool = False
+    shuffled_items: bool = False
     epochs: int = 40
     patience: int = 6
     batch_size: int = 256

@@ -186,7 +186,7 @@ def training_data(
             outfits = shuffled_pairs(outfits, seed=0)
     elif loop.pairs:
         outfits = tops_and_bottoms(outfits, catalogue)
-    if loop.shuffled:
+    if loop.shuffled_items:
         outfits = shuffled_items(outfits, catalogue, seed=loop.seed)
     kept, left_out = outfits.keep(features.present)
     data = TrainingData(
