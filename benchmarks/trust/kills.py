@@ -99,7 +99,10 @@ def run(world: World, seconds: float, seed: int) -> Kills:
             continue
         if job.name not in known:
             known[job.name] = undisturbed(job, work)
-        found.add(killed(job, work, known[job.name], luck, until))
+        came = killed(job, work, known[job.name], luck, until)
+        found.add(came)
+        for fault in came.faults:
+            print(f"  {fault}", flush=True)
     shutil.rmtree(work, ignore_errors=True)
     return found
 
@@ -154,9 +157,10 @@ def refused_again(job: Job) -> bool:
 
 def kill(child: int, luck: random.Random, job: Job, found: Kills) -> None:
     """Kill a command alone, or its whole group as a machine that goes down does; none of its children may stay."""
-    if luck.random() < 0.5:
-        os.killpg(child, signal.SIGKILL)
-    else:
+    everyone = luck.random() < 0.5
+    try:
+        (os.killpg if everyone else os.kill)(child, signal.SIGKILL)
+    except ProcessLookupError:  # it has only just begun and leads no group yet
         os.kill(child, signal.SIGKILL)
     wait(child, time.monotonic() + 60)
     until = time.monotonic() + ORPHANS

@@ -66,8 +66,8 @@ def text(parts_run: Mapping[str, Part]) -> str:
         HEAD.format(items=ITEMS),
         markdown(["", ""], rows),
         "\n\n",
-        markdown(["part", "seed", "seconds", "goeswith"],
-                 [[part, str(run.seed), f"{run.seconds:,.0f}", run.version] for part, run in parts_run.items()]),
+        markdown(["part", "seeds", "seconds", "goeswith"],
+                 [[part, ", ".join(map(str, run.seeds)), f"{run.seconds:,.0f}", run.version] for part, run in parts_run.items()]),
         "\n\n## Kills\n\nA command is killed by SIGKILL up to five times at random moments, alone or with children, "
         "and begun again. Its files must then be those of an undisturbed run, bit by bit, but for what a clock says; "
         "at no moment may a file under its final name be half written, and nothing may be left behind.\n\n",
