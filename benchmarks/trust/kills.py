@@ -145,9 +145,20 @@ def killed(job: Job, work: Path, known: tuple[dict[str, str], float], luck: rand
         return found
     found.resumed[job.name] += 1
     found.faults += [f"{job.name}: {fault}" for fault in differences(wanted, digests(job.out))]
-    left = [path.name for path in work.iterdir() if path.name.startswith(f".{job.out.name}.")]
-    found.faults += [f"{job.name}: {name} was left behind" for name in left if not name.endswith(".lock")]
+    found.faults += [f"{job.name}: {name} was left behind" for name in left_behind(job)]
     return found
+
+
+def left_behind(job: Job) -> list[str]:
+    """Unfinished files beside what a job wrote; those whose process number is in use again are swept some other day."""
+    start = f".{job.out.name}."
+    names = [path.name for path in job.out.parent.iterdir() if path.name.startswith(start)]
+    owners = [name.removeprefix(start).partition(".")[0] for name in names]
+    return [
+        name
+        for name, owner in zip(names, owners, strict=True)
+        if not name.endswith(".lock") and not (owner.isdecimal() and Path(f"/proc/{owner}").exists())
+    ]
 
 
 def refused_again(job: Job) -> bool:
