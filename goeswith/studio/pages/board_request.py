@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Query, Request
 
-from goeswith.studio.pages.board import Board, board_of
+from goeswith.studio.pages.board import Board, board_of, lay_of
 from goeswith.studio.pages.brief import Brief
 from goeswith.studio.service import limits
 
@@ -22,9 +22,10 @@ async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # no
 
 async def _sent(
     on: FormIds = [], lock: FormIds = [], look: Text = "", want_budget: Text = "", want_season: Text = "",  # noqa: B006
-    want_colour: Text = "", want_brand: Text = "", want_gender: Text = "", want_stock: Text = "",
+    want_colour: Text = "", want_brand: Text = "", want_gender: Text = "", want_stock: Text = "", lay: FormIds = [],  # noqa: B006
 ) -> Board:  # fmt: skip
-    return Board.of(on, lock, Brief(want_budget, want_season, want_colour, want_brand, want_gender, want_stock), look)
+    brief = Brief(want_budget, want_season, want_colour, want_brand, want_gender, want_stock)
+    return Board.of(on, lock, brief, look, lay_of(lay))
 
 
 Asked = Annotated[Board, Depends(_asked)]

@@ -170,7 +170,7 @@ def _cost(pieces: Sequence[Piece], columns: Columns, most: float) -> float:
         * (0.4 + piece.size[0] * piece.size[1] * scale**2)
         for spot, piece in zip(spots, pieces, strict=True)
     ) / len(pieces)
-    return -area + 1.5 * off + 0.12 * apart
+    return -area + 1.5 * off + 0.6 * apart
 
 
 def _laid(pieces: Sequence[Piece], columns: Columns) -> list[Spot]:

@@ -14,6 +14,7 @@ from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
+from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
 from goeswith.studio.pages.no_score import in_titles
@@ -68,9 +69,10 @@ def table(
     look, silent = judged(wall, shown)
     notes += filter(None, (board.told, silent or trouble))
     why, drawn = None, None
+    lay = flat_lay.laid(wall, known.on, dict(known.lay))
     if look is not None and np.isfinite(look.score):
         found = explain(wall.stylist, known.on, swap=False)
-        why, drawn = _told(found, shown), _drawn(wall, found, shown)
+        why, drawn = _told(found, shown), _drawn(wall, found, shown, [spot for spot, _ in lay])
     said = (
         _counted(shown)
         if look is None
@@ -79,6 +81,7 @@ def table(
     said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "slot": slot,
+        "lay": [(it, spot, flat_lay.classes(spot), made) for it, (spot, made) in zip(shown, lay, strict=True)],
         "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(wall),
         "waits": item(wall, wall.index.shelf.place[waits]) if waits in wall.index.shelf.place else None,
         "more": known.at("/board/more", slot=slot, swap=swap), "brief": bar(wall, board.brief, shown),
@@ -104,12 +107,11 @@ def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
     pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
     names = {one.id: one.name for one in shown}
+    doubtful = found.look.verdict in ("fine", "weak") and len(shown) > 2
+    weak = found.weakest_item if doubtful and found.contributions[found.weakest_item] < 0 else None
     return {
-        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "sentence": found.sentence, "weak": weak, "pairs": pairs,
         "rows": _bars([one.name for one in shown], found.contributions),
-        "masks": [] if found.attributes is None else _bars(
-            [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes
-        ),
         "rules": [
             {"text": str(fired.rule), "note": f"{names[fired.top]}, {names[fired.bottom]}", "trust": fired.confidence}
             for fired in found.rules
@@ -146,10 +148,11 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
     return told
 
 
-def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
+def _drawn(wall: Wall, found: Why, shown: Sequence[Item], spots: Sequence[flat_lay.Spot]) -> Drawing:
     """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
 
     Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
+    The one line of two pieces says what the verdict says.
     """
     try:
         known = _worn(wall) if wall.index.scale else {0: np.empty(0)}
@@ -158,7 +161,9 @@ def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
         known = {0: np.empty(0)}
     worn = known.get(len(shown), known[0])
     ahead = np.searchsorted(worn, found.pairs) / len(worn) if len(worn) else np.full(found.pairs.shape, np.nan)
-    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), found.weakest_pair)
+    if len(shown) == 2 and len(worn) and found.look.percentile is not None:
+        ahead = np.full((2, 2), found.look.percentile / 100)
+    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), spots)
 
 
 def starts(wall: Wall) -> list[dict[str, Any]]:
