@@ -21,11 +21,14 @@ async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # no
 
 
 async def _sent(
-    on: FormIds = [], lock: FormIds = [], look: Text = "", want_budget: Text = "", want_season: Text = "",  # noqa: B006
-    want_colour: Text = "", want_brand: Text = "", want_gender: Text = "", want_stock: Text = "", lay: FormIds = [],  # noqa: B006
-) -> Board:  # fmt: skip
-    brief = Brief(want_budget, want_season, want_colour, want_brand, want_gender, want_stock)
-    return Board.of(on, lock, brief, look, lay_of(lay))
+    request: Request,
+    on: FormIds = [],
+    lock: FormIds = [],
+    look: Text = "",
+    lay: FormIds = [],  # noqa: B006
+) -> Board:
+    """As `_asked`, of a form."""
+    return Board.of(on, lock, Brief.of(await request.form()), look, lay_of(lay))
 
 
 Asked = Annotated[Board, Depends(_asked)]
