@@ -20,15 +20,10 @@ async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # no
     return board_of(request.query_params)
 
 
-async def _sent(
-    request: Request,
-    on: FormIds = [],
-    lock: FormIds = [],
-    look: Text = "",
-    lay: FormIds = [],  # noqa: B006
-) -> Board:
+async def _sent(request: Request, on: FormIds = [], lock: FormIds = [], look: Text = "") -> Board:  # noqa: B006
     """As `_asked`, of a form."""
-    return Board.of(on, lock, Brief.of(await request.form()), look, lay_of(lay))
+    form = await request.form()
+    return Board.of(on, lock, Brief.of(form), look, lay_of([str(text) for text in form.getlist("lay")]))
 
 
 Asked = Annotated[Board, Depends(_asked)]

@@ -73,19 +73,18 @@ class Row:
 
     def change(self, offer: Offer) -> float | None:
         """By how much an offer changes the standing of the outfit, of 100; against the best where that has none."""
-        best = self.offers[0].look.percentile
-        base = self.now.percentile if self._measured else best
+        base = self._standing if self._standing is not None else self.offers[0].look.percentile
         there = offer.look.percentile
         return None if there is None or base is None or offer.look.verdict == "unsure" else there - base
 
     @property
-    def _measured(self) -> bool:
-        return self.now is not None and self.now.percentile is not None
+    def _standing(self) -> float | None:
+        return self.now.percentile if self.now else None
 
     @property
     def grouped(self) -> list[tuple[str, list[Offer]]]:
         """The offers by how much they change, in words; under one empty word where that is not known."""
-        steps = CHANGES if self._measured else BEHIND
+        steps = BEHIND if self._standing is None else CHANGES
         found: dict[str, list[Offer]] = {}
         for offer in self.offers:
             change = self.change(offer)

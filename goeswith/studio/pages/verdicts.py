@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from goeswith.shop.stylist import Look
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
-from goeswith.studio.pages.no_score import in_titles
+from goeswith.studio.pages.no_score import in_titles, titled
 from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -67,7 +68,7 @@ def table(
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     known = board.having([one.id for one in shown])
     look, silent = judged(wall, shown)
-    notes += filter(None, (board.told, silent or trouble))
+    notes += filter(None, (board.told, silent or trouble, *_colours_of_one(shown)))
     why, drawn = None, None
     lay = flat_lay.laid(wall, known.on, dict(known.lay))
     if look is not None and np.isfinite(look.score):
@@ -97,6 +98,28 @@ def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
     lengths = np.array([len(ids) for ids in outfits])
     scores = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None])
     return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
+
+
+def _colours_of_one(shown: Sequence[Item]) -> list[str]:
+    """Which pieces seem to be one garment in two colours, though the catalogue does not say so; a sentence each.
+
+    They have one title but for the colour, and numbers that differ in their last part.
+    """
+    seen: dict[tuple[str, ...], Item] = {}
+    found = []
+    for one in shown:
+        colour = dict(one.facts).get("colour", "").lower()
+        stem = re.split(r"[-_./](?=[^-_./]*$)", one.id)
+        title = " ".join(one.name.lower().replace(colour, " ").split()) if colour else ""
+        key = stem[0], title, one.category
+        if len(stem) < 2 or len(stem[0]) < 3 or not title:
+            continue
+        if key in seen:
+            found.append(
+                f"{titled(seen[key])} and {titled(one)} seem to be one garment in two colours; keep one of them."
+            )
+        seen.setdefault(key, one)
+    return found
 
 
 def _counted(shown: Sequence[Item]) -> str:
