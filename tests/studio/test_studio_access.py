@@ -32,7 +32,7 @@ FAULTS = """() => {
     if (!e.hasAttribute("alt")) tell("no alternative", e);
     if (!e.alt && !e.closest("a, button")?.ariaLabel) tell("an empty alternative outside a named control", e);
   }
-  for (const e of document.querySelectorAll("svg:not([role=img][aria-label])"))
+  for (const e of document.querySelectorAll("svg:not([role=img][aria-label], [role=group][aria-label])"))
     if (!e.closest("[aria-hidden=true]")) tell("a drawing that is read", e);
   let level = 0;
   for (const e of document.querySelectorAll("h1, h2, h3, h4")) {

@@ -148,7 +148,7 @@ def _garment(
     broad = ndimage.binary_opening((away < least) | shadow, np.ones((3, 3)), 2)  # not through a gap in an outline
     lit = _inside((away < least) | broad)
     loose = (light > DARKEST_EDGE) & (light < 1.02) & (colour < 1.5 * SHADOW_COLOUR)
-    core = ndimage.binary_erosion(lit, iterations=REACH)
+    core = ndimage.binary_erosion(lit, iterations=REACH) & (away >= least)
     if lit.sum() > (1 - SHADOWS) * found.sum() and loose[core if core.any() else lit].mean() < GREY:
         found = lit
         edge = ndimage.binary_dilation(~found, iterations=REACH, mask=loose | ~found) & found
