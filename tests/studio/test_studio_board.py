@@ -10,10 +10,10 @@ from fastapi.datastructures import QueryParams
 from served import BARE, ODD, VARIANTS
 
 from goeswith.errors import CatalogueError
+from goeswith.studio.pages import arrangement, flat_lay, no_score, verdicts, views
 from goeswith.studio.pages import board as boards
-from goeswith.studio.pages import flat_lay, no_score, verdicts, views
+from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, board_of, draw
-from goeswith.studio.pages.flat_lay import Spot
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.pages.views import SHAPES
 
@@ -52,7 +52,7 @@ def test_where_pieces_lie_is_part_of_the_address(client, wall):
     for wrong in ("1.2.3.i0", "a.b.c.d.i0", "..-1.0.i0", "", "1.2.3.99999999999.i0", "10.10.10.2"):
         assert board_of(QueryParams([("on", "i0"), ("lay", wrong)])).lay == ()
     huge = dict(board_of(QueryParams("on=i0&lay=9999.9999.9999.9999.i0")).lay)["i0"]
-    assert huge == Spot(1.0, 1.0, 0.9, flat_lay.LAYERS)
+    assert huge == Spot(1.0, 1.0, 0.9, arrangement.LAYERS)
     text = client.get("/board?on=i0&on=i60&on=i100&lay=248.300.400.2.i0").text
     assert re.search('class="piece [a-z]+ x248 y300 w400 z2"', text)
     assert ">Tidy up<" in text
@@ -63,7 +63,7 @@ def test_where_pieces_lie_is_part_of_the_address(client, wall):
 
 def test_every_place_is_in_the_style_sheet():
     css = flat_lay.stylesheet()
-    for spot in (Spot(0.0, 1.0, 0.123, 7), Spot(0.333, 0.5, 0.9, flat_lay.LAYERS)):
+    for spot in (Spot(0.0, 1.0, 0.123, 7), Spot(0.333, 0.5, 0.9, arrangement.LAYERS)):
         assert all(f".{name}{{" in css for name in flat_lay.classes(spot).split())
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from goeswith.studio.pages.arrangement import HIGH, WIDE, Spot
 from goeswith.studio.pages.brief import Brief
-from goeswith.studio.pages.flat_lay import HIGH, WIDE, Spot
 
 MOST = 12
 """Items that a board holds."""

@@ -9,7 +9,7 @@ import polars as pl
 from PIL import Image, ImageDraw, ImageFont
 
 from goeswith.studio.pages import flat_lay
-from goeswith.studio.pages.flat_lay import HIGH, WIDE
+from goeswith.studio.pages.arrangement import HIGH, WIDE
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.views import price
 from goeswith.studio.service.catalogue_view import Wall

@@ -12,8 +12,8 @@ import numpy as np
 from goeswith.errors import GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.stylist import Filters, Look
+from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, address
-from goeswith.studio.pages.flat_lay import Spot
 from goeswith.studio.pages.views import Item, item, verdict
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.look_items import Lost, lost

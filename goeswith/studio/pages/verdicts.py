@@ -16,6 +16,7 @@ from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages import flat_lay
+from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
 from goeswith.studio.pages.no_score import in_titles, titled
@@ -171,7 +172,7 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
     return told
 
 
-def _drawn(wall: Wall, found: Why, shown: Sequence[Item], spots: Sequence[flat_lay.Spot]) -> Drawing:
+def _drawn(wall: Wall, found: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
     """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
 
     Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.

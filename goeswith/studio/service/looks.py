@@ -27,7 +27,7 @@ _CHANGES = (
 class Piece:
     """An item of a look, with what the catalogue said of it, so that there is something to show once it is gone.
 
-    spot: where somebody put it on the flat lay, as `goeswith.studio.pages.flat_lay.Spot` writes it.
+    spot: where somebody put it on the flat lay, as `goeswith.studio.pages.arrangement.Spot` writes it.
     """
 
     item_id: str
