@@ -84,7 +84,7 @@ def test_a_board_is_drawn(page, browser, address):
     count = page.locator(".pieces li").count()
     assert page.locator(".lay .piece").count() == count
     assert page.locator(".lay .link").count() == count * (count - 1) // 2
-    assert not page.locator(".lay .link").first.is_visible()  # an outfit, no diagram
+    assert not page.locator(".lay .lines").first.is_visible()  # an outfit, no diagram
     boxes = [page.locator(".lay .piece").nth(place).bounding_box() for place in range(count)]
     canvas = page.locator(".lay").bounding_box()
     for place, one in enumerate(boxes):
@@ -95,7 +95,7 @@ def test_a_board_is_drawn(page, browser, address):
             apart_y = max(one["y"], other["y"]) >= min(one["y"] + one["height"], other["y"] + other["height"]) - 1
             assert apart_x or apart_y  # no piece lies on another
     page.locator("label.xray").click()
-    assert page.locator(".lay .link").first.is_visible()
+    assert page.locator(".lay .lines").first.is_visible()
     ends = page.locator(".lay .link").evaluate_all(
         "lines => lines.map((line) => [+line.getAttribute('x1'), +line.getAttribute('y1')])"
     )

@@ -52,8 +52,8 @@ def test_adding_and_swapping_move_nothing_and_are_said(sized):
     assert page.locator("#voice").inner_text().startswith("3 items on the board")
     if page.kind == "phone":
         assert not page.locator("#sheet").is_checked()  # the new piece is in sight
-    swap = page.locator(".pieces .knob.swap").first
-    name = swap.get_attribute("aria-label").removeprefix("Swap ")
+    swap = page.locator(".lay .piece").first
+    name = swap.get_attribute("aria-label").removesuffix(": swap or move")
     swap.click()
     until(page, "!!document.querySelector('#more a[aria-label^=\"Swap for\"]')")
     assert page.locator("#voice").inner_text().startswith("Instead of")
