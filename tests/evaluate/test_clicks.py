@@ -38,7 +38,7 @@ def test_where_nothing_differs_the_interval_holds_0_in_95_of_100() -> None:
     random, held, naive = np.random.default_rng(1), 0, 0
     for number in range(200):
         taste = random.beta(0.6, 3.0, 300)
-        shown = random.integers(1, 6, 300)
+        shown = random.integers(1, 9, 300)
         clicked, arm = random.binomial(shown, taste), random.random(300) < 0.3
         counts = np.stack([clicked * arm, shown * arm, clicked * ~arm, shown * ~arm], axis=1)
         told = gap(counts, seed=number, draws=300)
