@@ -379,5 +379,6 @@ function preview(input) {
   }
 }
 
+document.cookie = "script=1; path=/; max-age=31536000; samesite=lax";  // suggestions may come after the board
 wake(document);
 findAgain();
