@@ -180,11 +180,13 @@ def curves(name: str) -> str:
     from goeswith.experiments.study_page import section
 
     kept = ROOT / "docs" / "results" / f"curves-{name}.json"
+    if not kept.is_file():
+        return "Not measured yet.\n"
     return section(json.loads(kept.read_text()), f"results/curves-{name}.svg")
 
 
 def with_parts(text: str) -> str:
-    """A page with the parts between ``<!-- settings of NAME -->`` (or models, rooms, modules, curves) and ``<!-- end -->``."""
+    """A page with the parts between ``<!-- settings of NAME -->`` (models, rooms, modules, curves) and their end."""
     makers: dict[str, Callable[[str], str]] = {
         "settings": settings,
         "models": lambda _: models(),

@@ -70,6 +70,8 @@ def section(results: dict[str, Any], figure: str) -> str:
             "",
             f"![Curves]({figure})",
             "",
+            *verdict(results),
+            "",
             "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of own training outfits:",
             "",
             markdown(["arm", *map(told, sizes)], rows),
@@ -83,6 +85,22 @@ def section(results: dict[str, Any], figure: str) -> str:
             "",
         ]
     )
+
+
+def verdict(results: dict[str, Any]) -> list[str]:
+    """One line for each number of own outfits: what designers add, over whom, and whether it is shown."""
+    against = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
+    found = []
+    for size in _sizes(results):
+        lines = [line for line in results["comparisons"] if (line["outfits"], line["scorer"]) == (size, "designers")]
+        added = [
+            f"{line['difference']:+.4f} to {against[line['against']]} ({line['shows']})"
+            for line in lines
+            if line["against"] in against
+        ]
+        if added:
+            found.append(f"- {told(size)} own outfits: designers add {', '.join(added)}.")
+    return found
 
 
 def _sizes(results: dict[str, Any]) -> list[int]:
