@@ -18,7 +18,7 @@ from served import BARE, BROKEN, GONE, VARIANTS
 from starlette.testclient import TestClient
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.filters import shelf
+from goeswith.data.shelf import shelf
 from goeswith.errors import ConfigError
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.api.schemas import Given
