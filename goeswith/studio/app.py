@@ -109,7 +109,7 @@ def create_app(
     app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
     app.state.page_looks = PageLooks(shop, app.state.looks)
-    app.state.trial = Trial(shop, settings.control, other and PageLooks(other, app.state.looks))
+    app.state.trial = Trial(shop, settings.control, None if other is None else PageLooks(other, app.state.looks))
     app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
     app.state.public_key = public_key
     app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))

@@ -122,4 +122,4 @@ def _contest(shown: pl.DataFrame) -> Contest | None:
         return None
     clicks = [((pl.col("source") == name) & pl.col("clicked")).sum().alias(name) for name in names]
     counted = wins(shown.group_by("session").agg(clicks).sort("session").select(names).to_numpy())
-    return None if counted is None else Contest(*names, counted)
+    return None if counted is None else Contest(names[0], names[1], counted)
