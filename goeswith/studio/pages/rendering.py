@@ -28,7 +28,7 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """No script and no style that stands in the page itself: a title that holds one stays text."""
-PROGRAMS = ("v1", "static", "health", "metrics", "openapi.json")
+PROGRAMS = ("v1", "storefront", "static", "health", "metrics", "openapi.json")
 """Where paths begin that programs ask for, and are answered in JSON."""
 BEARER = 'Bearer realm="goeswith"'
 """Asks for a token without the window that browsers open for HTTP Basic: the page has a form of its own."""

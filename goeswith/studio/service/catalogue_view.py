@@ -19,9 +19,11 @@ import polars as pl
 from PIL import Image
 
 from goeswith import Catalogue, Filters, Index, Stylist
-from goeswith.data.filters import COLUMN_OF, Shelf, shelf
+from goeswith.data.filters import COLUMN_OF
+from goeswith.data.shelf import Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
+from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
 from goeswith.studio.service.limits import GUESTS
 from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
@@ -30,7 +32,7 @@ from goeswith.studio.service.text_search import TextSearch
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-FACETS = ("category", "group", "brand", "colour", "season", "gender")
+FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
 """Answers to the latest searches whose counts a wall remembers."""
@@ -73,9 +75,16 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
+        self._cutouts = Cutouts()
         self.meaning: MeaningSearch | None = None
         self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
         self._answered: dict[tuple[str, Catalogue, str], Answer] = {}
+
+    def warm(self) -> None:
+        """Make what the first requests would wait for."""
+        index = self.index
+        for _ in (index.candidates, index.known, index.grammar, index.scale, index.taste, self._facets):
+            pass
 
     @property
     def catalogue(self) -> Catalogue:
@@ -200,6 +209,21 @@ class Wall:
             raise DataError(f"item {item_id!r} has no picture")
         return thumbnails.make(path, side)
 
+    def cutout(self, item_id: str) -> Cutout:
+        """An item without its background; a hanger where it has no picture. Raises Refused: there is no such item."""
+        return self._cutouts.get((item_id, self.version(item_id)), lambda: self._cut(item_id))
+
+    def _cut(self, item_id: str) -> Cutout:
+        guest, path = self.guests.get(item_id), self._file(self.row(item_id))
+        source = path if guest is None else io.BytesIO(guest.picture)
+        try:
+            if source is not None:
+                return cutout(thumbnails.shrink(source, SIDE))
+        except DataError:
+            log.info("no cut-out of %s: its picture is missing or broken", item_id)
+        with Image.open(io.BytesIO(thumbnails.placeholder(SIDE))) as hanger:
+            return cutout(hanger.convert("RGB"))
+
     def _file(self, row: int) -> Path | None:
         return thumbnails.inside(self.index.images, self.catalogue.items["image"][row])
 
@@ -220,7 +244,8 @@ class Wall:
         item_id = f"guest-{secrets.token_urlsafe(12)}"
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
-        self._take(item_id, picture, Guest(written.getvalue(), category, title, sent, owner))
+        kept = Guest(written.getvalue(), category, title, sent, owner)
+        self._take(item_id, Image.open(io.BytesIO(kept.picture)), kept)  # what other processes and reloads see
         return item_id
 
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
@@ -268,7 +293,7 @@ def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dic
     """Value of a column → how many of the items that have the words pass the filters; none where they contradict."""
     codes, values = told.codes(column)
     try:
-        passing = codes[told.passing(filters) & having]
+        passing = codes[filters.among(told) & having]
     except CatalogueError:
         return {}
     counted = np.bincount(passing[passing >= 0], minlength=len(values)).tolist()

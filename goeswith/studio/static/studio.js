@@ -2,6 +2,7 @@
 "use strict";
 
 const root = document.documentElement;
+const home = new URL("..", document.currentScript.src);  // where the studio is, also under a path of a proxy
 const $ = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -146,7 +147,7 @@ async function toggle(button) {
   const pressed = button.getAttribute("aria-pressed") === "true";
   button.setAttribute("aria-pressed", String(!pressed));  // at once; the answer corrects it
   try {
-    const { page } = await fetched(`/tray?${query}`);
+    const { page } = await fetched(new URL(`tray?${query}`, home));
     tray.replaceWith(page.getElementById("tray"));
   } catch {
     button.setAttribute("aria-pressed", String(pressed));
@@ -247,7 +248,7 @@ function wake(within) {
 
 async function enter() {
   // Who follows a link from another site comes without the cookie that lets in; what is asked from here has it.
-  const answer = await fetch("/enter", { redirect: "manual" });
+  const answer = await fetch(new URL("enter", home), { redirect: "manual" });
   if (answer.type === "opaqueredirect") location.replace(location.href);
 }
 
@@ -324,7 +325,7 @@ function arrows(event) {
 function switchTheme() {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+  document.cookie = `theme=${root.dataset.theme}; path=${home.pathname.replace(/(?<=.)\/$/, "")}; max-age=31536000; samesite=lax`;
   announce(`${root.dataset.theme} colours`);
 }
 
