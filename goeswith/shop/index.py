@@ -112,8 +112,8 @@ class Index:
 
     @cached_property
     def dataset(self) -> Path | None:
-        """The folder of the data set, where it was or beside the index as it was; None where it is gone."""
-        folders = [Path(self.info["dataset"]["path"]), self.path / self.info["dataset"]["beside"]]
+        """The folder of the data set: beside the index as it was, which a copy of both keeps, or where it was, or None."""
+        folders = [self.path / self.info["dataset"]["beside"], Path(self.info["dataset"]["path"])]
         return next((folder for folder in folders if (folder / "items.parquet").is_file()), None)
 
     @property

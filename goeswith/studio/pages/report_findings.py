@@ -69,7 +69,7 @@ def findings(model: Report, floors: Mapping[str, Report]) -> Findings:
     if own is not None and counters:
         best = max(counters, key=lambda name: counters[name].value)
         lines = [line for line in compare(model, floors[best]) if line.column == what]
-        verdict = _verdict(lines[0], best, counters[best], what[0]) if lines else ""
+        verdict = _verdict(lines[0], best, counters[best]) if lines else ""
     return Findings(sentence, verdict, [_chart(column, model, floors) for column in columns])
 
 
@@ -91,11 +91,13 @@ def _sentence(own: Score, guess: Score | None) -> str:
     )
 
 
-def _verdict(line: Difference, name: str, other: Score, task: str) -> str:
+def _verdict(line: Difference, name: str, other: Score) -> str:
     """Whether the model is better than the best counter, by the interval of their difference."""
     counting = f"Counting alone, by {NAMES[name]}, gets {_hundred(other.value)}"
     low, high = 100 * line.low, 100 * line.high
-    certain = f"the difference is {100 * line.difference:+.0f} (95 % interval {low:+.0f} to {high:+.0f})".replace("-", "−")
+    certain = f"the difference is {100 * line.difference:+.0f} (95 % interval {low:+.0f} to {high:+.0f})".replace(
+        "-", "−"
+    )
     if line.low > 0:
         return f"{counting}: the model is better, {certain}."
     if line.high < 0:

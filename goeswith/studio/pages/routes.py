@@ -138,10 +138,13 @@ async def offer(request: Request, there: Asked) -> Response:
 
 
 @router.get("/upload")
-async def upload(request: Request, there: Asked) -> Response:
-    """A form for a photo of one's own."""
+async def upload(request: Request, there: Asked, check: str = "", looks_like: str = "") -> Response:
+    """A form for a photo of one's own. check: one that was sent, whose category is to be looked at."""
     sender = Sender(request)
-    answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, sender.owner))
+    answer = await shown(
+        request, "upload.html", there,
+        lambda wall: _form(wall, there, sender.owner) | _checked(wall, check, looks_like, sender.owner),
+    )  # fmt: skip
     return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
 
@@ -152,8 +155,16 @@ def _form(
     return verdicts.tray(wall, board) | {
         "photos": items(wall, wall.guests_of(owner)[::-1][:PHOTOS]),
         "categories": sorted(wall.facets()["category"]), "wrong": trouble, "category": category, "title": title,
-        "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES,
+        "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES, "check": None,
     }  # fmt: skip
+
+
+def _checked(wall: Wall, item_id: str, looks_like: str, owner: str) -> dict[str, Any]:
+    """A photo whose category was guessed, or contradicts the guess `looks_like`."""
+    if item_id not in wall.guests_of(owner):
+        return {}
+    [it] = items(wall, [item_id])
+    return {"check": it, "looks_like": looks_like if looks_like in wall.facets()["category"] else ""}
 
 
 @router.post("/upload")
@@ -166,16 +177,35 @@ async def uploaded(
 ) -> Response:
     """The photo becomes an item, and goes on the board."""
     shop: Shop = request.app.state.shop
-    sender = Sender(request)
+    sender, data = Sender(request), await picture.read()
     try:
-        item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
+        guessed = await shop.guess(data)
+        taken_for = category or (guessed.category if guessed else "")
+        item_id = await shop.add(data, category=taken_for, title=title, owner=sender.owner)
     except GoeswithError as error:
         told = sender.owner, str(error), category, title
         answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *told))
         answer.status_code = as_refused(error).status
         return sender.remember(answer)
-    path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
+    if guessed is not None and (not category or guessed.contradicts(category)):
+        path = there.at("/upload", check=item_id, looks_like=guessed.category if category else "")
+    else:
+        path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
     return sender.remember(RedirectResponse(path, 303))
+
+
+@router.post("/upload/category")
+async def changed_category(
+    request: Request, there: Sent, item: Annotated[str, Form()], category: Annotated[str, Form()]
+) -> Response:
+    """Take a photo of one's own for what it is said to be, and put it on the board."""
+    shop: Shop = request.app.state.shop
+    try:
+        item_id = await shop.change_category(item, category, owner_of(request))
+    except GoeswithError as error:
+        return sorry(request, error, there)
+    path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
+    return RedirectResponse(path, 303)
 
 
 @router.post("/upload/delete")

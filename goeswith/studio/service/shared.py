@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
 from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS, WATCH_SECONDS
 from goeswith.studio.service.meaning_search import open_meaning
+from goeswith.studio.service.photo_guess import Guess, guess
 from goeswith.studio.service.photos import Photos
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.source import dataset
@@ -143,15 +145,47 @@ class Shop:
             raise
         return item_id
 
+    async def guess(self, data: bytes) -> Guess | None:
+        """What an uploaded picture shows; None where nothing can be said.
+
+        Raises:
+            Refused: it is no picture, or there is too much to do.
+        """
+        return await self.uploading.run(lambda: guess(self.wall, read_upload(data)))
+
+    async def change_category(self, item_id: str, category: str, owner: str) -> str:
+        """Take an uploaded item for something else; returns its new id.
+
+        Raises:
+            Refused: there is none of the owner's. CatalogueError: no item of the catalogue is of the category.
+        """
+
+        def changed() -> str:
+            with self.changing:
+                self._take_over()
+                self.wall.seen_row(item_id, owner)
+                guest = self.wall.guests[item_id]
+                told = {"category": category, "title": guest.title, "owner": owner}
+                known = self.wall.find(guest.sent, **told)
+                new = known or self._added(Image.open(BytesIO(guest.picture)), guest.sent, **told)
+                if new != item_id:
+                    self._removed(item_id, owner)
+            return new
+
+        return await self.uploading.run(changed)
+
+    def _removed(self, item_id: str, owner: str) -> None:
+        self.wall.remove(item_id, owner)
+        if self.photos is not None:
+            self.photos.remove(item_id)
+
     async def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item; raises Refused where there is none of the owner's."""
 
         def gone() -> None:
             with self.changing:
                 self._take_over()
-                self.wall.remove(item_id, owner)
-                if self.photos is not None:
-                    self.photos.remove(item_id)
+                self._removed(item_id, owner)
 
         await self.uploading.run(gone)
 
