@@ -6,13 +6,12 @@ import logging
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import offers, quiz, start, verdicts
+from goeswith.studio.pages import offers, quiz, rule_switches, start, verdicts
 from goeswith.studio.pages import report as measuring
-from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.board_request import Asked, Sent
@@ -27,6 +26,7 @@ from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.shop_rules import Switches
 from goeswith.studio.service.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -232,28 +232,61 @@ async def quiz_page(
 
 
 @router.get("/rules")
-async def rules_page(
-    request: Request, there: Asked, attribute: str = "", top: str = "", bottom: str = "",
-    sign: str = "+", asked: bool = False, rule: Annotated[list[str], Query(max_length=switches.WRITTEN)] = [],  # noqa: B006
-    off: Annotated[list[int], Query(max_length=500)] = [], use: Annotated[list[int], Query(max_length=500)] = [],  # noqa: B006
-) -> Response:  # fmt: skip
-    """The rules, which of them are on, and what they change."""
-    draft = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}
+async def rules_page(request: Request, there: Asked, fresh: str = "") -> Response:
+    """The rules, which of them are on, and what they change. fresh: one that was just written."""
+    return await _rules(request, there, fresh)
+
+
+async def _rules(
+    request: Request, there: Board, fresh: str = "", trouble: str = "", draft: dict[str, str] | None = None
+) -> Response:
+    switches: Switches = request.app.state.shop.rules.read()
 
     def make(wall: Wall) -> dict[str, Any]:
-        away, written, trouble = sorted(set(off)), list(rule), ""
-        if asked:
-            away = switches.others(wall, written, use)
-        if attribute:
-            try:
-                written = switches.added(wall, written, draft)
-            except GoeswithError as error:
-                trouble = str(error)
-        told = ruling.page(wall, away, written)
-        kept = draft if trouble else dict.fromkeys(draft, "")
-        return told | {"draft": kept, "trouble": trouble or told["trouble"]}
+        told = ruling.page(wall, switches, fresh)
+        empty = dict.fromkeys(("attribute", "top", "bottom", "sign"), "")
+        return told | {"draft": draft or empty, "trouble": trouble or told["trouble"]}
 
     return await shown(request, "rules.html", there, make, slow=True)
+
+
+@router.post("/rules")
+async def switch_rules(
+    request: Request, there: Sent, use: Annotated[list[str], Form(max_length=limits.RULES)] = [],  # noqa: B006
+) -> Response:  # fmt: skip
+    """Switch rules on, all others off; suggestions keep to them from now on."""
+    shop: Shop = request.app.state.shop
+    try:
+        await shop.follow(use, shop.rules.read().written)
+    except GoeswithError as error:
+        return await _rules(request, there, trouble=str(error))
+    return RedirectResponse(there.at("/rules"), 303)
+
+
+@router.post("/rules/write")
+async def write_rule(
+    request: Request, there: Sent, attribute: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+    top: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "", sign: Annotated[str, Form(max_length=1)] = "+",
+    bottom: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+) -> Response:  # fmt: skip
+    """A rule of one's own, which is on at once."""
+    shop: Shop = request.app.state.shop
+    draft, before = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}, shop.rules.read()
+    try:
+        written = await shop.quick.run(lambda: rule_switches.added(shop.wall, before.written, draft))
+        await shop.follow((*before.on, written[-1]), written)
+    except GoeswithError as error:
+        return await _rules(request, there, trouble=str(error), draft=draft)
+    return RedirectResponse(there.at("/rules", fresh=written[-1]), 303)
+
+
+@router.post("/rules/forget")
+async def forget_rules(request: Request, there: Sent) -> Response:
+    """Forget the rules that were written here."""
+    shop: Shop = request.app.state.shop
+    before = shop.rules.read()
+    await shop.follow([text for text in before.on if text not in before.written], ())
+    return RedirectResponse(there.at("/rules"), 303)
 
 
 @router.get("/report")

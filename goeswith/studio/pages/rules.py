@@ -9,17 +9,17 @@ from goeswith.errors import GoeswithError
 from goeswith.rules.check import Checked, check
 from goeswith.rules.rules import Rule
 from goeswith.studio.pages.rule_effects import effect
-from goeswith.studio.pages.rule_switches import Switched, switched, text_of
+from goeswith.studio.pages.rule_switches import Switched, kept, text_of
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.shop_rules import Switches
 from goeswith.studio.service.source import dataset
 
 ORIGINS = {
-    "run": "This run was trained with these rules; the trust in each was learned.",
-    "file": "From the data set's rules.toml. All active rules are trusted equally.",
-    "mined": "Mined from the training outfits just now. All active rules are trusted equally.",
+    "run": "The rules that this run was trained with: it has learned them, and a switch makes it keep to one more.",
+    "file": "The rules of the data set’s rules.toml.",
+    "mined": "Rules that the training outfits follow, found just now.",
 }
-ALIKE = "This run was trained with these rules. Together with a rule written here, all are trusted equally."
 
 
 def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
@@ -49,23 +49,19 @@ def values(wall: Wall) -> dict[str, list[str]]:
     return {name: told for name, told in found.items() if len(told) > 1} | {"word": []}
 
 
-def page(wall: Wall, off: Sequence[int], written: Sequence[str]) -> dict[str, Any]:
-    """All that the page of rules shows; what cannot be done is told in its place."""
+def page(wall: Wall, switches: Switches, fresh: str = "") -> dict[str, Any]:
+    """All that the page of rules shows; what cannot be done is told in its place. fresh: a rule just written."""
     told: dict[str, Any] = {
-        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "off": list(off),
-        "written": list(written),
+        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "fresh": None,
+        "written": switches.written,
     }  # fmt: skip
     try:
-        there = switched(wall, off, written)
+        there = kept(wall, switches)
         told["origin"] = ORIGINS[there.origin]
-        if there.origin == "run" and there.written:
-            told["origin"] = (
-                "This run was trained with these rules. Together with a rule written here, all are trusted equally."
-            )
-        found = checked(wall, there.rules)
-        told["rules"] = [_row(wall, there, place, one) for place, one in enumerate(found)]
+        told["rules"] = [_row(wall, there, place, one) for place, one in enumerate(checked(wall, there.rules))]
+        told["fresh"] = next((row for row in told["rules"] if row["text"] == fresh), None)
         told["effect"] = effect(wall, there) if there.rules else None
-        told["said"] = f"{sum(there.active)} of {len(there.rules)} rules are on"
+        told["said"] = f"{len(there.on)} of {len(there.rules)} rules are on"
     except GoeswithError as error:
         told["trouble"] = str(error)
     return told
@@ -81,6 +77,7 @@ def _row(wall: Wall, there: Switched, place: int, found: Checked) -> dict[str, A
     return {
         "place": place, "rule": found.rule, "on": place not in there.off, "written": place >= len(there.base),
         "text": text_of(found.rule), "coverage": measured.coverage, "precision": measured.precision,
-        "active": measured.active, "low": measured.interval[0], "high": measured.interval[1], "examples": examples,
+        "active": measured.active, "right": measured.right,
+        "low": measured.interval[0], "high": measured.interval[1], "examples": examples,
         "warnings": found.warnings,
     }  # fmt: skip

@@ -26,6 +26,8 @@ from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.photo_guess import Guess, guess
 from goeswith.studio.service.photos import Photos
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.shop_rules import FILE as RULES_FILE
+from goeswith.studio.service.shop_rules import ShopRules, parse
 from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
@@ -45,6 +47,7 @@ class Shop:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
         self.wall = Wall(self.path)
+        self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
         self.small = thumbnails.Thumbnails()
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
@@ -189,6 +192,27 @@ class Shop:
 
         await self.uploading.run(gone)
 
+    async def follow(self, on: Sequence[str], written: Sequence[str]) -> None:
+        """Let suggestions keep to some rules from now on, and remember them. Both are texts, see `shop_rules`.
+
+        Raises:
+            DataError, CatalogueError: one is no rule, or of an attribute that the catalogue does not have.
+        """
+
+        def followed() -> None:
+            with self.changing:
+                self.wall.index.follow([parse(text) for text in dict.fromkeys(on)])
+                self.rules.write(tuple(dict.fromkeys(on)), written)
+
+        await self.quick.run(followed)
+
+    def keep_to_rules(self, wall: Wall) -> None:
+        """Let an index that is opened follow the rules that are on."""
+        try:
+            wall.index.follow([parse(text) for text in self.rules.read().on])
+        except GoeswithError as error:
+            log.warning("no rule is followed: %s", error)
+
     def warm(self) -> None:
         """Make what the first pages need, before they are asked for."""
         with suppress(Refused):  # the service is being stopped
@@ -214,6 +238,7 @@ class Shop:
         with self.changing:
             wall = Wall(self.path)
             wall.warm()
+            self.keep_to_rules(wall)
             lost = wall.welcome(self.wall.guests)
             self.wall, self.untaken = wall, set(lost.item_ids if lost else ())
         self.warm()
