@@ -1,5 +1,6 @@
 """Rules in the studio: switched, written, followed at once, and what they change as a naive loop says."""
 
+import asyncio
 import json
 from html import unescape
 
@@ -93,6 +94,10 @@ def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
     again = Shop(index)
     again.keep_to_rules(again.wall)
     assert again.wall.index.rules == (parse(TEXT),)
+    kept.write((), (TEXT,))  # as another process of the service does
+    asyncio.run(client.app.state.shop.catch_up(wait=True))
+    assert wall.index.rules == ()
+    client.post("/rules", data={"use": [TEXT]})
     assert "already exists" in client.post("/rules/write", data=written).text
     client.post("/rules", data={})
     assert red() == before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goeswith.evaluate.evaluate import Report, compare
@@ -111,12 +111,19 @@ def _chart(what: tuple[str, str, str], model: Report, floors: Mapping[str, Repor
     there = [(name, score, is_model) for name, score, is_model in named if score is not None]
     there.sort(key=lambda row: -row[1].value)
     bars = [
-        Bar(name, f"{100 * score.value:.0f} %", *_widths([score.value, *score.interval]), is_model)
+        Bar(
+            name,
+            f"{100 * score.value:.0f} %",
+            _width(score.value),
+            _width(score.interval[0]),
+            _width(score.interval[1]),
+            is_model,
+        )
         for name, score, is_model in there
     ]
     chance = _at(floors["chance"], what) if "chance" in floors else None
     return Chart(title(what), 0.0 if chance is None else round(100 * chance.value, 1), bars)
 
 
-def _widths(values: Sequence[float]) -> list[float]:
-    return [round(100 * min(1.0, max(0.0, value)), 1) for value in values]
+def _width(value: float) -> float:
+    return round(100 * min(1.0, max(0.0, value)), 1)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import offers, quiz, rule_switches, start, verdicts
+from goeswith.studio.pages import offers, quiz, quiz_card, rule_switches, start, verdicts
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
@@ -225,10 +225,17 @@ async def quiz_page(
 ) -> Response:  # fmt: skip
     """Fill in the blank, a person against the model; the running score stands in the address."""
     if seed < 0:
-        return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(10**6)), 303)
+        return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(quiz.SEEDS)), 303)
     return await shown(
         request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
     )
+
+
+@router.get("/quiz/card")
+async def card_of_quiz(you: int = 0, model: int = 0, asked: int = quiz.ROUND) -> Response:
+    """The score of a round as a picture."""
+    most = min(max(asked, 1), 999)
+    return Response(quiz_card.card(min(max(you, 0), most), min(max(model, 0), most), most), media_type="image/png")
 
 
 @router.get("/rules")

@@ -9,10 +9,10 @@ from goeswith.errors import GoeswithError
 from goeswith.rules.check import Checked, check
 from goeswith.rules.rules import Rule
 from goeswith.studio.pages.rule_effects import effect
-from goeswith.studio.pages.rule_switches import Switched, kept, text_of
+from goeswith.studio.pages.rule_switches import Switched, kept
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import Wall, once
-from goeswith.studio.service.shop_rules import Switches
+from goeswith.studio.service.shop_rules import Switches, text_of
 from goeswith.studio.service.source import dataset
 
 ORIGINS = {

@@ -270,6 +270,8 @@ class Shop:
 
     async def catch_up(self, wait: bool) -> None:
         """Take over what other processes were sent or told to forget since. wait: until that is done."""
+        if self.rules.changed:
+            await self.quick.run(self.keep_to_rules, self.wall)
         if self.photos is None:
             return
         if self.catching is None or self.catching.done():

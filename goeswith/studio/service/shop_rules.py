@@ -26,10 +26,22 @@ class ShopRules:
     """The switches in a file, which is made where it is missing."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._seen = path, 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is another than at the last `read` or `write`: several processes may share it."""
+        return self._stamp() != self._seen
+
+    def _stamp(self) -> int:
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def read(self) -> Switches:
         """What is kept; nothing is on where that cannot be read."""
+        self._seen = self._stamp()
         try:
             held = read_json(self.path, dict)
         except GoeswithError:
@@ -45,6 +57,7 @@ class ShopRules:
         """
         with fresh_file(self.path) as partial:
             partial.write_text(json.dumps(asdict(Switches(tuple(on), tuple(written))), ensure_ascii=False) + "\n")
+        self._seen = self._stamp()
 
 
 def parse(text: str) -> Rule:
