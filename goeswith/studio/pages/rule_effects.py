@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goeswith.data.outfits import beside, pad
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import DataError, GoeswithError
 from goeswith.rules.rules import Rule, match
@@ -48,8 +49,8 @@ def asked_of(wall: Wall) -> Asked:
     able = np.flatnonzero(np.isin(groups[: wall.index.size], RULE_BOTTOM) & present[: wall.index.size])
     chance = np.random.default_rng(0)
     contexts, candidates = [], []
-    for place in chance.permutation(np.flatnonzero(data.outfits.splits == "valid")).tolist():
-        rows = np.array([place_of.get(one, -1) for one in outfit_ids(data, place)])
+    for outfit in chance.permutation(np.flatnonzero(data.outfits.splits == "valid")).tolist():
+        rows = np.array([place_of.get(item_id, -1) for item_id in outfit_ids(data, outfit)])
         if (rows < 0).any() or not present[rows].all() or not np.isin(groups[rows], RULE_TOP).any():
             continue
         bottoms = rows[np.isin(groups[rows], RULE_BOTTOM)]
@@ -61,10 +62,7 @@ def asked_of(wall: Wall) -> Asked:
             break
     if not contexts:
         raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules apply only to such pairs")
-    width = max(map(len, contexts))
-    mask = np.arange(width) < np.array([len(rows) for rows in contexts])[:, None]
-    context = np.zeros(mask.shape, np.int64)
-    context[mask] = np.concatenate(contexts)
+    context, mask = pad(np.concatenate(contexts), np.cumsum([0, *map(len, contexts)]))
     return Asked(context, mask, np.array(candidates, np.int64))
 
 
@@ -130,7 +128,4 @@ def _alone(wall: Wall) -> np.ndarray:
 
 
 def _scores(asked: Asked, scorer: RunScorer) -> np.ndarray:
-    count = asked.candidates.shape[1]
-    items = np.concatenate([np.repeat(asked.context, count, axis=0), asked.candidates.reshape(-1, 1)], axis=1)
-    mask = np.pad(np.repeat(asked.mask, count, axis=0), ((0, 0), (0, 1)), constant_values=True)
-    return scorer.score(items, mask).reshape(asked.candidates.shape)
+    return scorer.score(*beside(asked.context, asked.mask, asked.candidates)).reshape(asked.candidates.shape)
