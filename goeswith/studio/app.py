@@ -33,6 +33,8 @@ from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.proxied import Proxied
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.shop_rules import FILE as RULES_FILE
+from goeswith.studio.service.shop_rules import ShopRules
 from goeswith.studio.service.sub_path import SubPath
 from goeswith.studio.settings import Settings, changed
 from goeswith.studio.storefront import event_routes
@@ -108,6 +110,8 @@ def create_app(
     )  # fmt: skip
     app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
+    shop.rules = ShopRules(app.state.looks.path.with_name(RULES_FILE))
+    shop.keep_to_rules(shop.wall)
     app.state.page_looks = PageLooks(shop, app.state.looks)
     app.state.trial = Trial(shop, settings.control, None if other is None else PageLooks(other, app.state.looks))
     app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")

@@ -33,6 +33,8 @@ OUTFITS = 256
 """In one request to score."""
 ITEMS = 20
 """In one outfit, and anchors of one look."""
+RULES = 500
+"""Switched on at once."""
 SLOTS = 8
 """To be filled in one look."""
 RESULTS = 100
