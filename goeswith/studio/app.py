@@ -20,7 +20,7 @@ from goeswith.errors import GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.pages import look_routes
+from goeswith.studio.pages import look_routes, review_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
@@ -29,6 +29,8 @@ from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
+from goeswith.studio.service.review_maker import ReviewMaker
+from goeswith.studio.service.reviews import Reviews
 from goeswith.studio.service.shared import Shop
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.review_maker.start()
         yield
+        app.state.review_maker.close()
         shop.close()
         if shop.busy:
             await asyncio.sleep(FAREWELL_SECONDS)
@@ -72,6 +76,8 @@ def create_app(
     )  # fmt: skip
     app.state.shop, app.state.metrics = shop, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
+    app.state.reviews = Reviews(app.state.looks.path)
+    app.state.review_maker = ReviewMaker(app.state.reviews, lambda: shop.wall)
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
     for router in (api.router, look_api.router):
@@ -81,6 +87,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
+    app.include_router(review_routes.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.add_middleware(Head)

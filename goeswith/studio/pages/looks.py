@@ -98,17 +98,27 @@ class Asked:
     state: str = ""
     tag: str = ""
     q: str = ""
+    item: str = ""
+    review: str = ""
     offset: int = 0
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What an address says of it, beside the page."""
+        return {name: getattr(self, name) for name in ("state", "tag", "q", "item", "review")}
 
     def at(self, **changed: Any) -> str:
         """Where the same are shown, with some of it changed."""
-        told: dict[str, Any] = {"state": self.state, "tag": self.tag, "q": self.q}
-        return address("/looks", **told | changed)
+        return address("/looks", **self.query | changed)
+
+    def looks(self, store: Looks) -> list[SavedLook]:
+        """All of them, of any state."""
+        return store.find(tag=self.tag, words=self.q, item=self.item, review=self.review)
 
 
 def page(wall: Wall, store: Looks, asked: Asked, owner: str, change: int = 0) -> dict[str, Any]:
     """The page of looks. change: what was just done, which can be undone."""
-    every = store.find(tag=asked.tag, words=asked.q)
+    every = asked.looks(store)
     chosen = [look for look in every if asked.state in ("", look.state)]
     shown = chosen[asked.offset : asked.offset + PAGE]
     done = store.last(change) if change else None
