@@ -18,9 +18,10 @@ from starlette.staticfiles import StaticFiles
 from goeswith import __version__
 from goeswith.errors import GoeswithError
 from goeswith.studio.api import look_routes as look_api
+from goeswith.studio.api import review_routes as review_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.pages import look_routes, review_routes
+from goeswith.studio.pages import export_routes, look_routes, public_routes, review_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
@@ -80,13 +81,15 @@ def create_app(
     app.state.review_maker = ReviewMaker(app.state.reviews, lambda: shop.wall)
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    for router in (api.router, look_api.router):
+    for router in (api.router, look_api.router, review_api.router):
         app.include_router(router, dependencies=told)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
+    app.include_router(export_routes.router)
+    app.include_router(public_routes.router)
     app.include_router(review_routes.router)
     app.add_middleware(Guard, token=token, hosts=hosts)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)

@@ -20,6 +20,7 @@ from goeswith.studio.pages.rendering import is_page, kept_out
 from goeswith.studio.pages.sign_in import Door
 from goeswith.studio.service.bodies import LOGGED_IN, Bodies, replayed
 from goeswith.studio.service.limits import RETRY_SECONDS
+from goeswith.studio.service.links import PATH as LINKS
 from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ OPEN = frozenset({"/health", LOGGED_IN})
 STYLE = "/static/"
 """These need no token: who watches over the service has none, the form that asks for it has a style, and they tell
 nothing of the shop."""
+PUBLIC = LINKS
+"""Nor do public links: an address that nobody can guess shows one look and nothing else."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -91,7 +94,7 @@ class Guard:
                 403, "unknown_host", "the service has another host name; use the address that it was started with"
             )
         path = scope["path"]
-        needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
+        needed = self.door is not None and path not in OPEN and not path.startswith((STYLE, PUBLIC))
         if needed and self.door is not None and not self.door.knows(headers):
             if "authorization" in headers:
                 raise Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")

@@ -1,9 +1,11 @@
-"""Look files: saved looks to take away: a card as a picture, and a table with a row for every item."""
+"""Look files: saved looks to take away: a card as a picture, a table with a row for every item, and JSON."""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import polars as pl
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -65,6 +67,11 @@ def _line(draw: ImageDraw.ImageDraw, y: int, left: str, right: str, size: int, c
         left = left.rstrip("…")[:-1] + "…"
     draw.text((MARGIN, y), left, colour, font)
     draw.text((WIDTH - MARGIN, y), right, colour, font, anchor="ra")
+
+
+def document(looks: Sequence[SavedLook]) -> bytes:
+    """Looks as JSON, with all that is kept of them."""
+    return json.dumps({"looks": [asdict(look) for look in looks]}, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def table(looks: Sequence[SavedLook]) -> bytes:

@@ -48,6 +48,11 @@ class Card:
         return Board.of([piece.id for piece in self.pieces if piece], (), look=self.saved.look_id)
 
     @property
+    def pinned(self) -> str:
+        """Title of the product that it is pinned to; empty where it is to none."""
+        return next((piece.title for piece in self.saved.items if piece.item_id == self.saved.pinned_item), "")
+
+    @property
     def actions(self) -> list[tuple[str, str]]:
         """States that one click leads to, and what the button says."""
         return [(state, VERBS[state]) for state in NEXT[self.saved.state]]
@@ -123,7 +128,9 @@ def page(wall: Wall, store: Looks, asked: Asked, owner: str, change: int = 0) ->
     shown = chosen[asked.offset : asked.offset + PAGE]
     done = store.last(change) if change else None
     tags = store.tags()
+    row = wall.index.shelf.place.get(asked.item)
     return {
+        "about": item(wall, row).name if row is not None else "",
         "asked": asked, "cards": cards(wall, shown, owner), "found": len(chosen), "tags": tags, "done": done,
         "states": [(state, sum(look.state == state for look in every)) for state in STATES], "all": len(every),
         "next": asked.at(offset=asked.offset + PAGE) if asked.offset + PAGE < len(chosen) else "",

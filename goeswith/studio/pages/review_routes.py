@@ -20,8 +20,8 @@ from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.owners import owner_of
 from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.review_items import Products, products
-from goeswith.studio.service.review_maker import remake
-from goeswith.studio.service.reviews import Review, Reviews
+from goeswith.studio.service.review_maker import make_again
+from goeswith.studio.service.reviews import Progress, Review
 from goeswith.studio.service.shared import Shop
 
 router = APIRouter(include_in_schema=False, route_class=FileRoute)
@@ -96,17 +96,17 @@ async def decide(
 ) -> Response:  # fmt: skip
     """Approve or reject a look and go on, or make it again with other pieces beside those that are locked."""
     shop: Shop = request.app.state.shop
-    store, kept, who, owner = request.app.state.looks, request.app.state.reviews, person(request) or NOBODY, owner_of(request)
+    store, kept = request.app.state.looks, request.app.state.reviews
+    who, owner = person(request) or NOBODY, owner_of(request)
     place = at - 1
 
     def done(wall: Wall) -> str:
         if do == "again":
-            change = _again(wall, store, kept.get(review), look, lock, who, known)
-            return reviews.Progress.of(kept, kept.get(review)).at(place, pick=look, lock=lock, change=change)
+            change = make_again(wall, store, kept, kept.get(review), look, lock, who, known)
+            return reviews.at(review, place, pick=look, lock=lock, change=change)
         change = store.change(look, who, known=known, state=do)[1]
-        progress = reviews.Progress.of(kept, kept.get(review))
-        there = place if place in progress.open else progress.after(place)
-        return progress.at(there, change=change)
+        progress = Progress.of(kept, kept.get(review))
+        return reviews.at(review, place if place in progress.open else progress.after(place), change=change)
 
     try:
         return RedirectResponse(await shop.workers.run(done, shop.wall), 303)
@@ -117,15 +117,3 @@ async def decide(
         lambda wall: reviews.product(wall, store, kept, review, place, owner, pick=look, lock=lock, trouble=trouble),
     )  # fmt: skip
     return page
-
-
-def _again(
-    wall: Wall, store: reviews.Looks, review: Review, look_id: str, lock: list[str], who: str, known: str
-) -> int:
-    """Give a look other pieces, none of those that the other looks of its product have; returns the change."""
-    look = store.get(look_id)
-    others = [one for one in Reviews(store.path).looks(review.review_id) if one.pinned_item == look.pinned_item]
-    avoid = {item_id for other in others for item_id in other.item_ids}
-    fresh = remake(wall, look, lock, review.budget, avoid)
-    changed = {"items": fresh.items, "judged": fresh.judged, "state": "draft"}
-    return store.change(look_id, who, known=known, what="made again", **changed)[1]

@@ -15,64 +15,20 @@ from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.limits import REVIEW_ITEMS, REVIEW_LOOKS
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, Products, new_since, products
-from goeswith.studio.service.reviews import CHOSEN, Review, Reviews, decided, position
-from goeswith.studio.service.saved_look import SavedLook
+from goeswith.studio.service.reviews import Progress, Reviews
 
 SHOWN = 12
 """Products whose pictures the page shows before a review begins."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a review is. by_product: the looks of each product that has been worked on."""
-
-    review: Review
-    by_product: tuple[tuple[SavedLook, ...], ...]
-
-    @classmethod
-    def of(cls, reviews: Reviews, review: Review) -> Progress:
-        """Of a review as it is now."""
-        groups: list[list[SavedLook]] = [[] for _ in range(review.made)]
-        for look in reviews.looks(review.review_id):
-            if position(look) < review.made:
-                groups[position(look)].append(look)
-        return cls(review, tuple(map(tuple, groups)))
-
-    @property
-    def total(self) -> int:
-        """Products."""
-        return len(self.review.item_ids)
-
-    @property
-    def open(self) -> list[int]:
-        """Places of products that wait for a decision."""
-        return [at for at, looks in enumerate(self.by_product) if not decided(looks)]
-
-    @property
-    def done(self) -> int:
-        """Products that need no decision."""
-        return self.review.made - len(self.open)
-
-    @property
-    def approved(self) -> int:
-        """Looks that somebody decided for."""
-        return sum(look.state in CHOSEN for looks in self.by_product for look in looks)
-
-    @property
-    def rejected(self) -> int:
-        """Looks that somebody rejected."""
-        return sum(look.state == "rejected" for looks in self.by_product for look in looks)
-
-    def after(self, at: int) -> int | None:
-        """The next product that waits for a decision, from the first again after the last; None where none does."""
-        return next((place for place in [*self.open, *self.open] if place > at), self.open[0] if self.open else None)
-
-    def at(self, place: int | None, **more: Any) -> str:
-        """Where a product of the review is decided on."""
-        return address("/review", review=self.review.review_id, at="" if place is None else place + 1, **more)
+def at(review_id: str, place: int | None, **more: Any) -> str:
+    """Where a product of a review is decided on; where the next is that waits, if no place is given."""
+    return address("/review", review=review_id, at="" if place is None else place + 1, **more)
 
 
-def begin(wall: Wall, store: Looks, reviews: Reviews, asked: Products, budget: str = "", trouble: str = "") -> dict[str, Any]:
+def begin(
+    wall: Wall, store: Looks, reviews: Reviews, asked: Products, budget: str = "", trouble: str = ""
+) -> dict[str, Any]:
     """The reviews that there are, and the form for one more: the products that it would be about."""
     ids: list[str] = []
     try:
@@ -92,7 +48,7 @@ def begin(wall: Wall, store: Looks, reviews: Reviews, asked: Products, budget: s
         "per": REVIEW_LOOKS, "budget": budget, "trouble": trouble, "known": since is not None,
         "choices": [(name, values[name], getattr(asked, name)) for name in COLUMNS if len(values[name]) > 1],
         "reviews": [Progress.of(reviews, review) for review in reviews.every()], "board": Board(),
-        "priced": wall.catalogue.items["price"].count() > 0, "name": name_of(asked),
+        "at": at, "priced": wall.catalogue.items["price"].count() > 0, "name": name_of(asked),
     }  # fmt: skip
 
 
@@ -130,7 +86,8 @@ def product(
     if place is None or not 0 <= place < progress.total:
         place = progress.after(-1)
     page: dict[str, Any] = {
-        "review": review, "progress": progress, "place": place, "change": done, "trouble": trouble, "board": Board(),
+        "review": review, "progress": progress, "place": place, "change": done, "trouble": trouble,
+        "board": Board(), "at": at,
         "choices": [], "item": None, "failure": "", "waiting": place is None and not review.finished,
         "undo_place": None if done is None else int(done.look_id.rsplit("-", 2)[1]),
     }  # fmt: skip
@@ -151,5 +108,5 @@ def product(
     return page | {
         "choices": choices, "item": None if row is None else item(wall, row), "item_id": item_id, "said": words,
         "failure": review.failures.get(item_id, ""), "before": place - 1 if place else None,
-        "next": progress.after(place), "back": progress.at(place),
+        "compared": [look.look_id for look in looks][:4], "next": progress.after(place),
     }  # fmt: skip

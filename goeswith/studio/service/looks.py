@@ -15,7 +15,9 @@ from goeswith.studio.service.limits import TEXT_LENGTH
 from goeswith.studio.service.look_schema import opened
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.saved_look import STATES as STATES
-from goeswith.studio.service.saved_look import Change, Piece, SavedLook, checked
+from goeswith.studio.service.saved_look import Change, checked
+from goeswith.studio.service.saved_look import Piece as Piece
+from goeswith.studio.service.saved_look import SavedLook as SavedLook
 
 EDITED = ("name", "tags", "note", "items", "state", "pinned_item")
 """Fields that people change."""
@@ -106,9 +108,7 @@ class Looks:
             put(file, kept)
             return kept, note(file, kept.look_id, who, "saved", None, kept)
 
-    def change(
-        self, look_id: str, who: str, *, known: str = "", what: str = "", **told: Any
-    ) -> tuple[SavedLook, int]:
+    def change(self, look_id: str, who: str, *, known: str = "", what: str = "", **told: Any) -> tuple[SavedLook, int]:
         """Change some fields of a look; returns it and the change.
 
         Args:
@@ -116,7 +116,8 @@ class Looks:
                 the history; the new state or "changed", if empty. told: of `EDITED`, judged.
 
         Raises:
-            Refused: there is none, somebody else changed it meanwhile, or it cannot be, see `goeswith.studio.service.saved_look.checked`.
+            Refused: there is none, somebody else changed it meanwhile, or it cannot be, see
+                `goeswith.studio.service.saved_look.checked`.
         """
         with opened(self.path, write=True) as file:
             before = _seen(file, look_id, known)

@@ -46,9 +46,7 @@ class Products:
     @property
     def filters(self) -> Filters:
         """The part of it that the catalogue's columns answer."""
-        set_: dict[str, Any] = {
-            name: (value,) for column, name in COLUMNS.items() if (value := getattr(self, column))
-        }
+        set_: dict[str, Any] = {name: (value,) for column, name in COLUMNS.items() if (value := getattr(self, column))}
         return Filters(**set_)
 
 

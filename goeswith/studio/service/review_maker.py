@@ -12,6 +12,7 @@ from goeswith.shop.stylist import Filters, Look
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.limits import REVIEW_LOOKS
 from goeswith.studio.service.look_items import judgement, pieces_of
+from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.reviews import Review, Reviews
 from goeswith.studio.service.saved_look import SavedLook
@@ -103,6 +104,7 @@ def propose(wall: Wall, item_id: str, budget: float | None, avoid: Collection[st
             raise
         looks = _complete(wall, [item_id], budget, (), REVIEW_LOOKS)
     title = pieces_of(wall, [item_id])[0].title
+    title = title[:1].upper() + title[1:]
     names = [f"{title}, look {number}" for number in range(1, len(looks) + 1)]
     return [saved(wall, look, name, item_id) for look, name in zip(looks, names, strict=True)]
 
@@ -127,6 +129,31 @@ def remake(wall: Wall, look: SavedLook, keep: Sequence[str], budget: float | Non
     return saved(wall, fresh, look.name, look.pinned_item)
 
 
+def make_again(
+    wall: Wall,
+    store: Looks,
+    reviews: Reviews,
+    review: Review,
+    look_id: str,
+    keep: Sequence[str],
+    who: str,
+    known: str = "",
+) -> int:
+    """Give a look of a review other pieces, none that the other looks of its product have; returns the change.
+
+    Args:
+        keep: see `remake`. who, known: see `goeswith.studio.service.looks.Looks.change`.
+
+    Raises:
+        CatalogueError, Refused: no other look can be made, or somebody changed it meanwhile.
+    """
+    look = store.get(look_id)
+    others = [one for one in reviews.looks(review.review_id) if one.pinned_item == look.pinned_item]
+    fresh = remake(wall, look, keep, review.budget, {item_id for one in others for item_id in one.item_ids})
+    changed = {"items": fresh.items, "judged": fresh.judged, "state": "draft"}
+    return store.change(look_id, who, known=known, what="made again", **changed)[1]
+
+
 def saved(wall: Wall, look: Look, name: str, pinned_item: str) -> SavedLook:
     """A look of the stylist as a draft."""
     pieces, judged = pieces_of(wall, look.item_ids), judgement(wall, look)
@@ -144,6 +171,6 @@ def _complete(
     there = tuple(sorted(one for one in avoid if one in wall.index.shelf.place and one not in item_ids))
     filters = Filters(exclude=there, in_stock=wall.index.shelf.stock is not None)
     looks = wall.stylist.complete(
-        item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY
+        item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY, common=0
     )
     return sorted(looks, key=lambda look: -look.score)

@@ -65,7 +65,8 @@ class Reviews:
         if not item_ids:
             raise Refused(422, "nothing_fits", "no product fits these filters; widen them")
         if len(item_ids) > REVIEW_ITEMS:
-            raise Refused(422, "too_many_items", f"a review may have {REVIEW_ITEMS} products, and this has {len(item_ids)}")
+            told = f"a review may have {REVIEW_ITEMS} products, and this has {len(item_ids)}; narrow the filters"
+            raise Refused(422, "too_many_items", told)
         if len(name) > TEXT_LENGTH:
             raise Refused(422, "bad_review", f"the name is longer than {TEXT_LENGTH} letters; shorten it")
         ids = tuple(dict.fromkeys(item_ids))
@@ -109,7 +110,8 @@ class Reviews:
         at = review.made
         with opened(self.path, write=True) as file:
             changed = file.execute(
-                "UPDATE reviews SET made = made + 1, failures = json_patch(failures, ?) WHERE review_id = ? AND made = ?",
+                "UPDATE reviews SET made = made + 1, failures = json_patch(failures, ?)"
+                " WHERE review_id = ? AND made = ?",
                 (json.dumps({review.item_ids[at]: failure} if failure else {}), review.review_id, at),
             )
             if not changed.rowcount:
@@ -161,3 +163,49 @@ def position(look: SavedLook) -> int:
 def decided(looks: Sequence[SavedLook]) -> bool:
     """Whether the looks of one product need no decision: one was chosen, or all were rejected."""
     return any(look.state in CHOSEN for look in looks) or all(look.state == "rejected" for look in looks)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a review is. by_product: the looks of each product that has been worked on."""
+
+    review: Review
+    by_product: tuple[tuple[SavedLook, ...], ...]
+
+    @classmethod
+    def of(cls, reviews: Reviews, review: Review) -> Progress:
+        """Of a review as it is now."""
+        groups: list[list[SavedLook]] = [[] for _ in range(review.made)]
+        for look in reviews.looks(review.review_id):
+            if position(look) < review.made:
+                groups[position(look)].append(look)
+        return cls(review, tuple(map(tuple, groups)))
+
+    @property
+    def total(self) -> int:
+        """Products."""
+        return len(self.review.item_ids)
+
+    @property
+    def open(self) -> list[int]:
+        """Places of products that wait for a decision."""
+        return [at for at, looks in enumerate(self.by_product) if not decided(looks)]
+
+    @property
+    def done(self) -> int:
+        """Products that need no decision."""
+        return self.review.made - len(self.open)
+
+    @property
+    def approved(self) -> int:
+        """Looks that somebody decided for."""
+        return sum(look.state in CHOSEN for looks in self.by_product for look in looks)
+
+    @property
+    def rejected(self) -> int:
+        """Looks that somebody rejected."""
+        return sum(look.state == "rejected" for looks in self.by_product for look in looks)
+
+    def after(self, at: int) -> int | None:
+        """The next product that waits for a decision, from the first again after the last; None where none does."""
+        return next((place for place in [*self.open, *self.open] if place > at), self.open[0] if self.open else None)
