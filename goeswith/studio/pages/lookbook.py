@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from goeswith.errors import DataError
+from goeswith.errors import GoeswithError
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.rendering import STATIC, templates
 from goeswith.studio.pages.views import shape
@@ -88,7 +88,7 @@ def _fetcher(wall: Wall) -> URLFetcher:
             item_id = unquote(parts.path.removeprefix("/v1/items/").removesuffix("/image"))
             try:
                 picture = wall.thumbnail(item_id, 768)
-            except DataError:
+            except GoeswithError:  # such as a picture that is missing: what stands for it is printed
                 picture = placeholder(384)
             return URLFetcherResponse(url, picture, {"Content-Type": "image/jpeg"})
 
