@@ -28,7 +28,7 @@ from goeswith.shop import approximate
 from goeswith.shop.candidates import Candidates
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.guests import GuestEncoder
-from goeswith.shop.states import read_states
+from goeswith.shop.states import read_keys, read_states
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
 
@@ -84,7 +84,10 @@ class Index:
         self.guests = GuestEncoder(self.run)
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)
-        self._states, self._present = read_states(self.path / "states.safetensors", info["build"], _again(info))
+        # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read.
+        file, keyed = self.path / "states.safetensors", hasattr(self.run.model, "queries")
+        self._states, self._present = read_states(file, info["build"], _again(info), mapped=keyed)
+        self._keys = read_keys(file, self.run.model, self._states) if keyed else None
         self._categories = own.categories
         self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
         self._show(own)
@@ -174,7 +177,7 @@ class Index:
             raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
         large = {self._categories.index(name): approximate.read(self.path / file) for name, file in files.items()}
         size = self.size
-        return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large)
+        return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large, self._keys)
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -188,7 +191,7 @@ class Index:
     def directions(self, rows: np.ndarray) -> Tensor:
         """Unit vectors (n, d): how items differ from the mean of their category; what similarity is measured on."""
         typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
-        return torch.nn.functional.normalize(self._states.hidden[torch.from_numpy(rows)].flatten(1) - typical, dim=1)
+        return torch.nn.functional.normalize(self.candidates.described(rows) - typical, dim=1)
 
     def add(
         self,

@@ -62,6 +62,15 @@ def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Res
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
+def _cutout(shop: Shop, item_id: str, owner: str, known: str) -> Response:
+    """known: as for `_picture`."""
+    etag = f'"{shop.picture_version(item_id, 0, owner)}-cut"'
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
+    if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(shop.wall.cutout(item_id).picture, media_type="image/webp", headers=headers)
+
+
 def _index(shop: Shop) -> dict[str, Any]:
     wall = shop.wall
     info = wall.index.info
@@ -139,6 +148,18 @@ async def upload(
 async def delete(request: Request, item_id: str) -> None:
     """Forget a photo of one's own."""
     await _shop(request).remove(item_id, owner_of(request))
+
+
+@router.get(
+    "/items/{item_id:path}/cutout",
+    tags=["items"],
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "The picture has not changed."}},
+)
+async def cutout(request: Request, item_id: str) -> Response:
+    """A garment without its background (WebP), as it lies on a flat lay; where it cannot be cut out, on white."""
+    shop, owner, known = _shop(request), owner_of(request), request.headers.get("if-none-match", "")
+    return await shop.picture_workers.run(_cutout, shop, item_id, owner, known)
 
 
 @router.get(

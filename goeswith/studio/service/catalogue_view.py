@@ -22,6 +22,7 @@ from goeswith import Catalogue, Filters, Index, Stylist
 from goeswith.data.filters import COLUMN_OF, Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
+from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
 from goeswith.studio.service.limits import GUESTS
 from goeswith.studio.service.refusals import Refused
 
@@ -61,6 +62,7 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
+        self._cutouts = Cutouts()
         self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
 
     @property
@@ -160,6 +162,21 @@ class Wall:
         if path is None:
             raise DataError(f"item {item_id!r} has no picture")
         return thumbnails.make(path, side)
+
+    def cutout(self, item_id: str) -> Cutout:
+        """An item without its background; a hanger where it has no picture. Raises Refused: there is no such item."""
+        return self._cutouts.get((item_id, self.version(item_id)), lambda: self._cut(item_id))
+
+    def _cut(self, item_id: str) -> Cutout:
+        guest, path = self.guests.get(item_id), self._file(self.row(item_id))
+        source = path if guest is None else io.BytesIO(guest.picture)
+        try:
+            if source is not None:
+                return cutout(thumbnails.shrink(source, SIDE))
+        except DataError:
+            log.info("no cut-out of %s: its picture is missing or broken", item_id)
+        with Image.open(io.BytesIO(thumbnails.placeholder(SIDE))) as hanger:
+            return cutout(hanger.convert("RGB"))
 
     def _file(self, row: int) -> Path | None:
         return thumbnails.inside(self.index.images, self.catalogue.items["image"][row])
