@@ -68,12 +68,12 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
         asked = [read_questions(file, dataset.catalogue) for file in files]
         say(f"floors on {sum(map(len, asked)):,} questions in {len(asked)} files")
         floors = yardsticks(dataset, features)
-        whole = ask(dataset, features.present)
-        rows = measure_floors(floors, asked, dataset, whole)
+        retrieval = ask(dataset, features.present)
+        rows = measure_floors(floors, asked, dataset, retrieval)
         with _processes(jobs) as pool:
             if search:
                 recipe = _searched(recipe, out, search, pool, say)
-            rows += _experiments(recipe, out, files, pool, say, retrieval=whole is not None)
+            rows += _experiments(recipe, out, files, pool, say, retrieval=retrieval is not None)
         if needed := _memory():  # the processes have ended: none is counted before
             say(f"peak memory {needed:.1f} GB per process, {jobs} in parallel")
         trained = [row for row in rows if row.experiment]
@@ -197,11 +197,11 @@ def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor,
     """The recipe with the best settings that a search found for each model, searches side by side."""
     wanted = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
     sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in wanted}
-    found = {}
+    best = {}
     for experiment, future in sent.items():
-        found[experiment] = future.result()
-        say(f"{experiment.name}: {found[experiment].summary}")
-    models = [replace(c, settings=(*c.settings, *found[c.like or c].settings)) for c in recipe.models]
+        best[experiment] = future.result()
+        say(f"{experiment.name}: {best[experiment].summary}")
+    models = [replace(c, settings=(*c.settings, *best[c.like or c].settings)) for c in recipe.models]
     return replace(recipe, models=tuple(models))
 
 

@@ -135,8 +135,8 @@ def _shown(line: Difference) -> str:
 def as_latex(board: Scoreboard) -> str:
     """The table of headline numbers as a LaTeX ``tabular`` in the manner of booktabs, floors above a rule."""
     columns, lines = board.columns, []
-    for place, row in enumerate(board.rows):
-        if place and row.kind not in ("floor", "ceiling") and board.rows[place - 1].kind in ("floor", "ceiling"):
+    for number, row in enumerate(board.rows):
+        if number and row.kind not in ("floor", "ceiling") and board.rows[number - 1].kind in ("floor", "ceiling"):
             lines.append(r"\midrule")
         if row.failure:
             cells = [rf"\multicolumn{{{len(columns)}}}{{l}}{{could not run: {_tex(row.failure)}}}"]

@@ -34,7 +34,7 @@ CORRECTED = tuple(
 class Training:
     """One training, and the questions that the run is asked: all that a process of its own needs to know.
 
-    model, dataset, out, settings, encoder, teacher, rules: of `goeswith.train.run.train`.
+    model, dataset, out, settings, encoder, teacher, rules, knowledge: of `goeswith.train.training.train`.
     questions: files; the answers are kept in the run's folder ``answers``.
     lesson: the training of its teacher, where that is trained before it.
     """
@@ -46,6 +46,7 @@ class Training:
     encoder: str | None
     teacher: str | None = None
     rules: str | None = None
+    knowledge: tuple[str, ...] = ()
     questions: tuple[Path, ...] = ()
     lesson: Training | None = None
 
@@ -61,6 +62,7 @@ class Training:
             self.out,
             teacher=self.teacher,
             rules=self.rules,
+            knowledge=dict(text.split("=", 1) for text in self.knowledge),
             settings=self.settings,
             encoder=self.encoder,
         )
@@ -71,8 +73,8 @@ class Training:
         words = ["goeswith", "train", self.model, self.dataset]
         for flag, value in (("--teacher", self.teacher), ("--rules", self.rules)):
             words += [flag, value] if value else []
-        for setting in self.settings:
-            words += ["--set", setting]
+        for flag, texts in (("--knowledge", self.knowledge), ("--set", self.settings)):
+            words += [word for text in texts for word in (flag, text)]
         words += ["--encoder", self.encoder] if self.encoder else []
         return shlex.join([*words, "--out", str(self.out)])
 
@@ -98,6 +100,7 @@ def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, file
         encoder=recipe.encoder,
         teacher=str(lesson.out) if lesson else source if experiment.teacher else None,
         rules=experiment.rules or None,
+        knowledge=experiment.knowledge,
         questions=tuple(files),
         lesson=lesson,
     )

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from goeswith import schemas
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.filters import Shelf, nearest, shelf
+from goeswith.data.shelf import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Towers
 from goeswith.shop import approximate
 from goeswith.shop.candidates import Candidates
 from goeswith.shop.grammar import Grammar
@@ -80,14 +80,15 @@ class Index:
                 raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
         self.run = Run(self.path / "model")
         self.run.title = info["model"]["title"]
-        self.run.model.requires_grad_(False)
+        for parameter in self.run.model.parameters():
+            parameter.requires_grad_(False)
         self.guests = GuestEncoder(self.run)
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)
         # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read.
-        file, keyed = self.path / "states.safetensors", hasattr(self.run.model, "queries")
-        self._states, self._present = read_states(file, info["build"], _again(info), mapped=keyed)
-        self._keys = read_keys(file, self.run.model, self._states) if keyed else None
+        file, model = self.path / "states.safetensors", self.run.model
+        self._states, self._present = read_states(file, info["build"], _again(info), mapped=isinstance(model, Towers))
+        self._keys = read_keys(file, model, self._states) if isinstance(model, Towers) else None
         self._categories = own.categories
         self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
         self._show(own)

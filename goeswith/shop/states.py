@@ -13,7 +13,7 @@ from torch import Tensor
 
 from goeswith.data.tensors import Blocks, find_tensor, write_tensors
 from goeswith.errors import DataError
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Towers
 
 GUESTS = 1024
 """Rows behind the catalogue's own, for guest items."""
@@ -76,10 +76,10 @@ def read_states(path: Path, build: str, remedy: str, *, mapped: bool = False) ->
     return ItemStates(hidden, categories), present
 
 
-def read_keys(path: Path, model: Any, states: ItemStates) -> Tensor:
+def read_keys(path: Path, model: Towers, states: ItemStates) -> Tensor:
     """What an exact search compares of each item, (U, d), side by side in memory; the states are read in blocks."""
     _, (count, *shape), start = find_tensor(path, "hidden")
-    keys: Tensor = torch.empty(count, model.keys(ItemStates(states.hidden[:1], states.categories[:1])).shape[1])
+    keys = torch.empty(count, model.keys(ItemStates(states.hidden[:1], states.categories[:1])).shape[1])
     block = torch.empty(min(BLOCK, count), *shape)
     with open(path, "rb") as raw:
         raw.seek(start)
