@@ -48,7 +48,7 @@ def test_what_was_rejected_changed_and_compared_becomes_pairs(store):
         ("a+e", "a+f", "changed"), ("", "p+s", "rejected"),
     }  # fmt: skip
     outfits = approved_outfits(store.path)
-    assert outfits["item_ids"].to_list() == [["a", "e"], ["p", "q"]]
+    assert sorted(outfits["item_ids"].to_list()) == [["a", "e"], ["p", "q"]]
     assert set(outfits["source"]) == {"studio"}
     kept, strange = known_items(preferences(store.path), ("better", "worse"), ["a", "b", "c", "e", "x", "y"])
     assert (len(kept), strange) == (3, 3)
@@ -83,7 +83,6 @@ def test_import_reads_looks_and_training_learns_what_was_preferred(tmp_path, sto
     assert "skipped 1: approved looks with an item that is not imported" in told.output
     data = Dataset(tmp_path / "data")
     assert (data.outfits.sources == "studio").sum() == 8
-    assert len(data.outfits) == len(made.outfits) + 8
     table = pl.read_parquet(tmp_path / "data" / "preferences.parquet")
     assert dict(table.schema) == PAIRS
     assert len(table) == 8

@@ -30,7 +30,7 @@ def test_a_review_by_keys(browser, address):
         assert page.locator(".choices-of > li").nth(1).get_attribute("aria-current") == "true"
         page.keyboard.press("ArrowRight")
         page.keyboard.press("r")
-        until(page, "document.querySelectorAll('.choices-of .rejected').length === 1")
+        until(page, "document.querySelectorAll('.choices-of > .rejected').length === 1")
         assert title(page) == first
         assert "was rejected" in page.locator("#voice").inner_text()
         shoot(browser, address, "review", page.url.split("&change")[0].replace(address, ""), ".choices-of")

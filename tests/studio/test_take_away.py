@@ -56,7 +56,7 @@ def test_the_book_as_a_pdf(client, monkeypatch):
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-disposition"] == 'attachment; filename="june-2026.pdf"'
     assert answer.content.startswith(b"%PDF-")
-    assert answer.content.count(b"/DCTDecode") >= 3  # its pictures
+    assert answer.content.count(b"/DCTDecode") >= 1  # the flat lay, on the cover and on its sheet
     monkeypatch.setattr(lookbook.importlib.util, "find_spec", lambda name: None)
     answer = client.get("/looks.pdf")
     assert answer.status_code == 501
@@ -67,12 +67,14 @@ def test_nothing_is_loaded_from_elsewhere_for_a_pdf(client):
     pytest.importorskip(
         "weasyprint", reason="WeasyPrint is not installed, or has no Pango", exc_type=(ImportError, OSError)
     )
-    fetcher = lookbook._fetcher(client.app.state.shop.wall)
+    look = client.app.state.looks.get(kept(client))
+    fetcher = lookbook._fetcher(client.app.state.shop.wall, [look], "")
     for address in ("http://example.com/a.png", "file:///etc/passwd", f"{lookbook.HOST}.evil/x"):
         with pytest.raises(ValueError, match="elsewhere"):
             fetcher.fetch(address)
-    for path in ("/v1/items/i0/image?size=768", "/v1/items/none/image"):
-        assert fetcher.fetch(lookbook.HOST + path).read().startswith(b"\xff\xd8")
+    with pytest.raises(ValueError, match="no such picture"):
+        fetcher.fetch(f"{lookbook.HOST}/v1/items/i0/image")
+    assert fetcher.fetch(f"{lookbook.HOST}/looks/lay?look={look.look_id}").read().startswith(b"\xff\xd8")
 
 
 def test_a_public_link_shows_one_look_without_a_token_until_it_is_closed(world, tmp_path):
@@ -94,9 +96,9 @@ def test_a_public_link_shows_one_look_without_a_token_until_it_is_closed(world, 
         for hidden in ("between us", "secret", "i60", "/board", "\"/looks"):
             assert hidden not in answer.text, hidden
         pictures = re.findall(r'<img src="([^"?]+)', answer.text)
-        assert pictures == [f"{path}/{at}" for at in range(3)]
-        picture = client.get(pictures[0])
-        assert picture.content.startswith(b"\xff\xd8")
+        assert pictures == [f"{path}/look", *(f"{path}/{at}" for at in range(3))]
+        for picture in pictures[:2]:
+            assert client.get(picture).content.startswith(b"\xff\xd8")
         assert client.get(f"{path}/3").status_code == 404
         for closed in ("/looks", "/v1/items/i0/image", f"/looks/card?look={look}"):
             assert client.get(closed).status_code == 401

@@ -15,7 +15,7 @@ from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.board_request import Ids
 from goeswith.studio.pages.look_routes import NOBODY, AskedLooks, person
 from goeswith.studio.pages.rendering import HEADERS, shown, sorry, templates
-from goeswith.studio.service.limits import TEXT_LENGTH
+from goeswith.studio.service.limits import PICTURE_SECONDS, TEXT_LENGTH
 from goeswith.studio.service.links import Links
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.owners import owner_of
@@ -122,6 +122,21 @@ async def card(request: Request, look: str) -> Response:
         return sorry(request, error)
     name = {"Content-Disposition": 'inline; filename="look.png"', "Cache-Control": "private, no-cache"}
     return Response(drawn, headers=name, media_type="image/png")
+
+
+@router.get("/looks/lay")
+async def lay(
+    request: Request, look: str, width: Annotated[int, Query(ge=90, le=1440)] = 540, version: str = ""
+) -> Response:
+    """The flat lay of a look. version: of the look, so that a browser may keep what it has."""
+    shop: Shop = request.app.state.shop
+    store, owner = request.app.state.looks, owner_of(request)
+    try:
+        drawn = await shop.picture_workers.run(lambda: share.lay_of(shop, store.get(look), owner, width))
+    except GoeswithError as error:
+        return sorry(request, error)
+    kept = f"private, max-age={PICTURE_SECONDS}" if version else "private, no-cache"
+    return Response(drawn, headers={"Cache-Control": kept}, media_type="image/jpeg")
 
 
 @router.get("/looks/share")

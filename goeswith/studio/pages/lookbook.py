@@ -6,22 +6,23 @@ import importlib.util
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from goeswith.errors import GoeswithError
+from goeswith.studio.pages.look_files import lay
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.rendering import STATIC, templates
-from goeswith.studio.pages.views import shape
+from goeswith.studio.pages.views import currency
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.looks import SavedLook
 from goeswith.studio.service.refusals import Refused
-from goeswith.studio.service.thumbnails import placeholder
 
 if TYPE_CHECKING:
     from weasyprint.urls import URLFetcher
 
 MOST = 120
 """Looks in one book."""
+DRAWN = 1100
+"""Pixels across a flat lay."""
 HOST = "http://studio.invalid"
 """Stands for the service in addresses of a page that is drawn without a browser; nothing is asked of the network."""
 
@@ -42,7 +43,7 @@ def sheets(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: 
     now = datetime.now(UTC)
     return {
         "title": title or "Lookbook", "sheets": [shown[at : at + per] for at in range(0, len(shown), per)], "per": per,
-        "count": len(shown), "day": f"{now.day} {now:%B %Y}", "cover": shown[0], "shape": shape(wall),
+        "count": len(shown), "day": f"{now.day} {now:%B %Y}", "cover": shown[0], "currency": currency(wall),
     }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def pdf(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: int
             raise OSError
         import weasyprint
 
-        document = weasyprint.HTML(string=html, base_url=f"{HOST}/", url_fetcher=_fetcher(wall))
+        document = weasyprint.HTML(string=html, base_url=f"{HOST}/", url_fetcher=_fetcher(wall, looks, owner))
     except OSError:  # the library's own libraries are missing: it says so while it is imported
         raise Refused(
             501, "no_pdf", "PDF needs WeasyPrint with Pango (https://doc.courtbouillon.org/weasyprint); install both, "
@@ -69,15 +70,16 @@ def pdf(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: int
     return written
 
 
-def _fetcher(wall: Wall) -> URLFetcher:
+def _fetcher(wall: Wall, looks: Sequence[SavedLook], owner: str) -> URLFetcher:
     """What finds the pictures and styles of a page here."""
+    by_id = {look.look_id: look for look in looks}
     from weasyprint.urls import URLFetcher, URLFetcherResponse
 
     class Pictures(URLFetcher):
         """Answers addresses of this service by itself, and no others."""
 
         def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:
-            """A picture of an item, or a style sheet."""
+            """The flat lay of a look, a style sheet, or a font."""
             if not url.startswith(f"{HOST}/"):
                 raise ValueError("nothing is loaded from elsewhere")
             parts = urlsplit(url)
@@ -85,11 +87,9 @@ def _fetcher(wall: Wall) -> URLFetcher:
                 name = parts.path.removeprefix("/static/")
                 kind = "text/css" if name.endswith(".css") else "application/octet-stream"
                 return URLFetcherResponse(url, (STATIC / name).read_bytes(), {"Content-Type": kind})
-            item_id = unquote(parts.path.removeprefix("/v1/items/").removesuffix("/image"))
-            try:
-                picture = wall.thumbnail(item_id, 768)
-            except GoeswithError:  # such as a picture that is missing: what stands for it is printed
-                picture = placeholder(384)
-            return URLFetcherResponse(url, picture, {"Content-Type": "image/jpeg"})
+            if parts.path != "/looks/lay":
+                raise ValueError("there is no such picture")
+            look = by_id[parse_qs(parts.query)["look"][0]]
+            return URLFetcherResponse(url, lay(wall, look, owner, DRAWN, "#ffffff"), {"Content-Type": "image/jpeg"})
 
     return Pictures()

@@ -39,6 +39,21 @@ async def look(request: Request, token: str, embed: bool = False) -> Response:
     return _page(found, 200, embed)
 
 
+@router.get(f"{PATH}{{token}}/look")
+async def lay(request: Request, token: str, width: Annotated[int, Query(ge=90, le=1440)] = 1080) -> Response:
+    """Its pieces as they lie beside each other."""
+    shop: Shop = request.app.state.shop
+    store = request.app.state.looks
+
+    def drawn() -> bytes:
+        return share.lay_of(shop, store.get(Links(store.path).look_of(token)), "", width)
+
+    try:
+        return Response(await shop.picture_workers.run(drawn), headers=HEADERS, media_type="image/jpeg")
+    except GoeswithError as error:
+        return Response(status_code=as_refused(error).status, headers=HEADERS)
+
+
 @router.get(f"{PATH}{{token}}/{{at}}")
 async def picture(request: Request, token: str, at: int, size: Annotated[int, Query(ge=1, le=1024)] = 768) -> Response:
     """The picture of one of its pieces."""

@@ -8,13 +8,16 @@ from typing import Any
 
 from goeswith.shop.looks import LINKS
 from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.look_files import lay, there
 from goeswith.studio.pages.looks import Card, cards
-from goeswith.studio.pages.views import Item, shape
+from goeswith.studio.pages.views import Item, currency, shape
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.links import PATH, Links
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.reviews import CHOSEN
+from goeswith.studio.service.saved_look import SavedLook
+from goeswith.studio.service.shared import Shop
 
 
 def page(wall: Wall, store: Looks, links: Links, look_id: str, owner: str, base: str) -> dict[str, Any]:
@@ -40,6 +43,18 @@ def embed(link: str, name: str) -> str:
     )
 
 
+def lay_of(shop: Shop, look: SavedLook, owner: str, width: int) -> bytes:
+    """The flat lay of a look (JPEG), kept among the thumbnails.
+
+    Raises:
+        Refused: the catalogue was changed meanwhile.
+    """
+    wall = shop.wall
+    shown = there(wall, look, owner)
+    key = "\x1f".join(shown), width, " ".join(map(wall.version, shown))
+    return shop.small.get(key, lambda: lay(wall, look, owner, width))
+
+
 @dataclass(frozen=True)
 class PublicPiece:
     """A piece that anybody may see. picture: path of its picture, empty where it is gone. page: address of its own."""
@@ -59,7 +74,10 @@ def public(wall: Wall, store: Looks, links: Links, token: str) -> dict[str, Any]
     look = store.get(links.look_of(token))
     card = cards(wall, [look], "")[0]
     pieces = [_piece(wall, card, at, f"{PATH}{token}/{at}") for at in range(len(card.pieces))]
-    return {"name": look.name, "pieces": pieces, "price": card.price, "shape": shape(wall)}
+    return {
+        "name": look.name, "pieces": pieces, "price": card.price, "shape": shape(wall), "currency": currency(wall),
+        "lay": f"{PATH}{token}/look",
+    }  # fmt: skip
 
 
 def _piece(wall: Wall, card: Card, at: int, picture: str) -> PublicPiece:

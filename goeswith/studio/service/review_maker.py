@@ -7,6 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
+from filelock import FileLock, Timeout
+
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.stylist import Filters, Look
 from goeswith.studio.service.catalogue_view import Wall
@@ -62,14 +64,25 @@ class ReviewMaker:
             self.work.wait()
             self.work.clear()
             try:
-                while not self.stopped.is_set() and (review := self.reviews.unfinished()) is not None:
-                    self._next(review)
+                self._make()
             except GoeswithError as error:
                 log.warning("a review waits: %s", error)
                 self.stopped.wait(RETRY_SECONDS)
                 self.work.set()
             except Exception:
                 log.exception("reviews are made no further until another one begins")
+
+    def _make(self) -> None:
+        """Make what is unfinished, unless another process does; then look again later, in case it stops."""
+        if self.reviews.unfinished() is None:
+            return
+        try:
+            with FileLock(self.reviews.path.with_name(f".{self.reviews.path.name}.reviews.lock"), timeout=0):
+                while not self.stopped.is_set() and (review := self.reviews.unfinished()) is not None:
+                    self._next(review)
+        except Timeout:
+            self.stopped.wait(RETRY_SECONDS)
+            self.work.set()
 
     def _next(self, review: Review) -> None:
         """The looks of one more product of a review, or why there are none."""
