@@ -126,13 +126,17 @@ async def card(request: Request, look: str) -> Response:
 
 @router.get("/looks/lay")
 async def lay(
-    request: Request, look: str, width: Annotated[int, Query(ge=90, le=1440)] = 540, version: str = ""
+    request: Request,
+    look: str,
+    width: Annotated[int, Query(ge=90, le=1440)] = 540,
+    white: bool = False,
+    version: str = "",
 ) -> Response:
-    """The flat lay of a look. version: of the look, so that a browser may keep what it has."""
+    """The flat lay of a look. white: on white paper. version: of the look, so that a browser may keep what it has."""
     shop: Shop = request.app.state.shop
     store, owner = request.app.state.looks, owner_of(request)
     try:
-        drawn = await shop.picture_workers.run(lambda: share.lay_of(shop, store.get(look), owner, width))
+        drawn = await shop.picture_workers.run(lambda: share.lay_of(shop, store.get(look), owner, width, white))
     except GoeswithError as error:
         return sorry(request, error)
     kept = f"private, max-age={PICTURE_SECONDS}" if version else "private, no-cache"

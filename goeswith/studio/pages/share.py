@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from goeswith.shop.looks import LINKS
+from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.look_files import lay, there
 from goeswith.studio.pages.looks import Card, cards
@@ -43,7 +44,7 @@ def embed(link: str, name: str) -> str:
     )
 
 
-def lay_of(shop: Shop, look: SavedLook, owner: str, width: int) -> bytes:
+def lay_of(shop: Shop, look: SavedLook, owner: str, width: int, white: bool = False) -> bytes:
     """The flat lay of a look (JPEG), kept among the thumbnails.
 
     Raises:
@@ -51,8 +52,9 @@ def lay_of(shop: Shop, look: SavedLook, owner: str, width: int) -> bytes:
     """
     wall = shop.wall
     shown = there(wall, look, owner)
-    key = "\x1f".join(shown), width, " ".join(map(wall.version, shown))
-    return shop.small.get(key, lambda: lay(wall, look, owner, width))
+    paper = "#ffffff" if white else flat_lay.PAPER
+    key = "\x1f".join(shown), width, " ".join([paper, *map(wall.version, shown)])
+    return shop.small.get(key, lambda: lay(wall, look, owner, width, paper))
 
 
 @dataclass(frozen=True)
