@@ -27,10 +27,10 @@ from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
 from goeswith.studio.service.access_log import AccessLog, Lines
 from goeswith.studio.service.api_docs import add_docs
+from goeswith.studio.service.catch_up import CatchUp
 from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
-from goeswith.studio.service.photos import CatchUp
 from goeswith.studio.service.proxied import Proxied
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.review_maker import ReviewMaker

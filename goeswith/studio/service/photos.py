@@ -6,40 +6,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from goeswith.studio.service.catalogue_view import Guest
 from goeswith.studio.service.database import PATIENCE
 from goeswith.studio.service.limits import GUESTS
-from goeswith.studio.service.owners import COOKIE
 from goeswith.studio.service.refusals import Refused
-
-if TYPE_CHECKING:
-    from goeswith.studio.service.shared import Shop
 
 SCHEMA = """CREATE TABLE IF NOT EXISTS photos (
     item_id TEXT PRIMARY KEY, picture BLOB NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL, sent TEXT NOT NULL,
     owner TEXT NOT NULL
 ) STRICT"""
-
-
-class CatchUp:
-    """Lets requests to `app` see what other processes were sent before; those that it may concern wait for it."""
-
-    def __init__(self, app: ASGIApp, shop: Shop) -> None:
-        self.app, self.shop = app, shop
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] == "http":
-            headers, programs = Headers(scope=scope), scope["path"].startswith("/v1/")
-            await self.shop.catch_up(
-                programs or COOKIE in headers.get("cookie", "") or b"guest-" in scope["query_string"]
-            )
-        await self.app(scope, receive, send)
 
 
 class Photos:
