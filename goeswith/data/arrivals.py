@@ -88,5 +88,5 @@ def _read(path: Path) -> pl.DataFrame:
         return empty
     table = read_table(path)
     if not {*empty.columns} <= {*table.columns}:
-        raise DataError(f"{path} has no column 'item_id' or 'added'; remove it to begin anew")
+        raise DataError(f"{path} has no column 'item_id' or 'added'; remove it to start over")
     return table.select(pl.col(name).cast(pl.String) for name in empty.columns)

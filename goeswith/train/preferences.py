@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,7 @@ from goeswith.data.outfits import OutfitBatch
 from goeswith.data.saved_looks import FILE, PAIRS, known_items
 from goeswith.errors import DataError
 from goeswith.files import read_table, sha256
+from goeswith.models import Model
 from goeswith.train.source import Step, Student
 
 
@@ -55,10 +56,10 @@ class Preferences(nn.Module):
         self.items, self.mask = torch.stack([better, worse]), torch.stack([better_mask, worse_mask])
         self.config = config
 
-    def prepare(self, student: nn.Module) -> None:
+    def prepare(self, student: Model) -> None:
         """Nothing."""
 
-    def loss(self, student: nn.Module, step: Step) -> Tensor:
+    def loss(self, student: Model, step: Step) -> Tensor:
         """The logistic loss of some pairs, weighted; 0 where the student has no score for any of them."""
         chosen = torch.randperm(self.items.shape[1], generator=step.generator)[: self.config.preference_pairs]
         items, mask = self.items[:, chosen], self.mask[:, chosen]
@@ -90,6 +91,7 @@ class PreferencesSource:
     """
 
     flag, prefix, key = "--knowledge preferences=PATH", "", "preferences"
+    files: ClassVar[tuple[str, ...]] = ()
     config = PreferencesConfig
 
     def __init__(self, given: str, config: PreferencesConfig, student: Student, settings: list[str]) -> None:
