@@ -15,6 +15,7 @@ import polars as pl
 from PIL import Image, ImageDraw, ImageFont
 
 from goeswith.studio.pages import flat_lay
+from goeswith.studio.pages.arrangement import HIGH, WIDE, Spot
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.pages.views import currency, price
@@ -44,10 +45,9 @@ def card(wall: Wall, look: SavedLook, owner: str) -> bytes:
     listed = [piece for piece in shown.pieces if piece]
     lines = [(piece.name, "" if piece.price is None else price(piece.price, money)) for piece in listed[:MOST_LINES]]
     words = HEIGHT - MARGIN - LINE * len(lines)
-    high = words - 130 - MARGIN
-    wide = min(WIDTH - 2 * MARGIN, round(high * flat_lay.WIDE / flat_lay.HIGH))
-    laid = flat_lay.picture(wall, there(wall, look, owner), wide, paper=PAPER)
-    sheet.paste(laid, ((WIDTH - wide) // 2, MARGIN))
+    high = words - 130
+    laid = flat_lay.picture(wall, there(wall, look, owner), round(high * WIDE / HIGH), shown.lay, PAPER)
+    sheet.paste(laid, ((WIDTH - laid.width) // 2, 20))
     _line(draw, words - 90, look.name, "" if shown.price is None else price(shown.price, money), 46, INK, 600)
     for at, (name, cost) in enumerate(lines):
         _line(draw, words + LINE * at, name[:1].upper() + name[1:], cost, 27, QUIET)
@@ -63,8 +63,13 @@ def lay(wall: Wall, look: SavedLook, owner: str, width: int, paper: str = flat_l
         owner: whose photos may be shown.
     """
     written = io.BytesIO()
-    flat_lay.picture(wall, there(wall, look, owner), width, paper=paper).save(written, "JPEG", quality=88)
+    flat_lay.picture(wall, there(wall, look, owner), width, spots(look), paper).save(written, "JPEG", quality=88)
     return written.getvalue()
+
+
+def spots(look: SavedLook) -> dict[str, Spot]:
+    """Where somebody put pieces of a look."""
+    return {piece.item_id: spot for piece in look.items if (spot := Spot.of(piece.spot)) is not None}
 
 
 def there(wall: Wall, look: SavedLook, owner: str) -> list[str]:

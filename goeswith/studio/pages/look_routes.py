@@ -65,7 +65,8 @@ async def save(
     who = " ".join(who.split())[:60] or person(request)
 
     def kept(wall: Wall) -> tuple[SavedLook, int]:
-        pieces = pieces_of(wall, wall.stylist.judge(there.on).item_ids)
+        ids = wall.stylist.judge(there.on).item_ids
+        pieces = pieces_of(wall, ids, {item_id: str(spot) for item_id, spot in there.lay})
         named = name.strip() or default_name([piece.title for piece in pieces])
         kept_with: dict[str, Any] = {"judged": judged(wall, there.on), "pinned_item": pinned_item}
         look = SavedLook("", named, pieces, tuple(tags.split(",")), note, **kept_with)
@@ -84,7 +85,7 @@ async def save(
             there,
             lambda wall: verdicts.table(wall, there, trouble=trouble) | told_of(store, there),
         )
-    answer = RedirectResponse(Board.of(there.on, there.lock, there.brief, look.look_id).at("/board", saved=1), 303)
+    answer = RedirectResponse(replace(there, look=look.look_id).at("/board", saved=1), 303)
     if who:
         answer.set_cookie(NAME, who.encode().decode("latin-1"), max_age=COOKIE_SECONDS, httponly=True, samesite="lax")
     return answer

@@ -53,7 +53,7 @@ def lay_of(shop: Shop, look: SavedLook, owner: str, width: int, white: bool = Fa
     wall = shop.wall
     shown = there(wall, look, owner)
     paper = "#ffffff" if white else flat_lay.PAPER
-    key = "\x1f".join(shown), width, " ".join([paper, *map(wall.version, shown)])
+    key = "\x1f".join(shown), width, " ".join([paper, *(piece.spot for piece in look.items), *map(wall.version, shown)])
     return shop.small.get(key, lambda: lay(wall, look, owner, width, paper))
 
 
