@@ -26,7 +26,7 @@ SOURCE = "studio"
 """Source of outfits that were put together there."""
 FILE = "preferences.parquet"
 """Where a data set keeps what people preferred."""
-PAIRS = {"better": pl.List(pl.String), "worse": pl.List(pl.String), "why": pl.String}
+PAIRS: dict[str, Any] = {"better": pl.List(pl.String), "worse": pl.List(pl.String), "why": pl.String}
 """Columns of preferences: item ids of two outfits, none for the first where it may be any worn one; and the reason."""
 
 
@@ -42,7 +42,7 @@ def approved_outfits(path: Path) -> pl.DataFrame:
         if look["state"] in CHOSEN and frozenset(look["item_ids"]) not in seen:
             seen.add(frozenset(look["item_ids"]))
             rows.append({"outfit_id": f"look-{look['look_id']}", "item_ids": look["item_ids"], "source": SOURCE})
-    kinds = {"outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String}
+    kinds: dict[str, Any] = {"outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String}
     return pl.DataFrame(rows, schema=kinds)
 
 

@@ -112,7 +112,7 @@ class PreferencesSource:
 
     def teach(self) -> Preferences:
         """The pairs over the catalogue of the training data."""
-        width = int(max(self.pairs[name].list.len().max() or 1 for name in ("better", "worse")))  # type: ignore[call-overload, arg-type]
+        width = int(max(self.pairs[name].list.len().max() or 1 for name in ("better", "worse")))  # type: ignore[arg-type]
         sides = [_padded(self.pairs[name], self.student.catalogue.ids, width) for name in ("better", "worse")]
         return Preferences(*sides[0], *sides[1], self.settings)
 
