@@ -12,7 +12,7 @@ import polars as pl
 import torch
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.negatives import Negatives
+from goeswith.data.negatives import Negatives, is_matched
 from goeswith.data.outfits import Outfits
 from goeswith.data.pairs import as_outfits, bottoms, pair_of_each, worn_together
 from goeswith.data.questions import SCHEMA, TASKS, read_info, write_questions
@@ -103,7 +103,7 @@ def make_questions(
         owner, wrong = drawer.everything(items, mask, position)
         ok = torch.zeros(len(chosen), dtype=torch.bool).index_fill(0, owner, True)
     else:
-        redraw = negatives != "matched" or task == "retrieval"
+        redraw = not is_matched(negatives) or task == "retrieval"
         position, rows, ok = _draw(drawer, items, mask, luck, count, redraw, chance)
         owner, wrong = ok.nonzero()[:, 0].repeat_interleave(count), rows[ok].flatten()
     counts = torch.bincount(owner, minlength=len(chosen))[ok]
