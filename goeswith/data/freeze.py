@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,7 +231,7 @@ def freeze(
     files = [(split, task, negatives) for split in splits for task, negatives in plan]
     done: list[Frozen] = []
     for split, task, negatives in files:
-        path = folder / f"{prefix and prefix + '-'}{split}-{task}-{negatives}.parquet"
+        path = folder / f"{prefix and prefix + '-'}{file_stem(split, task, negatives)}.parquet"
         info = {
             "dataset": dataset,
             "split": split,
@@ -254,6 +255,11 @@ def freeze(
         if progress:
             progress(len(done), len(files))
     return done
+
+
+def file_stem(split: str, task: str, negatives: str) -> str:
+    """The name of a question file; keys of negatives are written without signs, e.g. test-fitb-matched-season-id-2."""
+    return f"{split}-{task}-{re.sub(r'[^A-Za-z0-9_.]+', '-', negatives).strip('-')}"
 
 
 def _same(path: Path, info: dict[str, str]) -> None:
