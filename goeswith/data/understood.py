@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -33,7 +33,7 @@ class Understood:
     """What was made of a source.
 
     layout: by which it was read. taken: our column → theirs, or how it was derived. unused: theirs that were not taken.
-    rows: of the source. items: the table that they became.
+    rows: of the source. items: the table that they became. pictures: ids of items that have one, or its address.
     """
 
     layout: str
@@ -41,6 +41,7 @@ class Understood:
     unused: Sequence[str]
     rows: int
     items: pl.DataFrame
+    pictures: Collection[str] = frozenset()
 
     @property
     def lines(self) -> list[str]:
@@ -65,6 +66,8 @@ class Understood:
         return {name: count for name, count in counts.items() if count}
 
     def _without(self, name: str) -> int:
+        if name == "image":
+            return sum(item_id not in self.pictures for item_id in self.items["item_id"])
         if name not in self.items.columns:
             return len(self.items)
         column = self.items[name]

@@ -28,7 +28,7 @@ def test_the_tiny_twin_of_a_recipe_runs(name: str, tmp_path: Path, monkeypatch: 
         encoder="made",
         questions=tuple(asked),
     )
-    board = bench(recipe, tmp_path / "out", jobs=2, say=lambda line: None)
+    board = bench(recipe, tmp_path / "out", jobs=1, say=lambda line: None)
     assert not board.failures
     names = {experiment.name for experiment in recipe.models}
     assert names <= {row.name for row in board.rows if row.measured}

@@ -11,7 +11,7 @@ from served import BARE, ODD, VARIANTS
 from goeswith.errors import CatalogueError
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages import board as boards
-from goeswith.studio.pages import obstacles, views
+from goeswith.studio.pages import no_score, views
 from goeswith.studio.pages.board import Board, draw, places
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.pages.views import SHAPES
@@ -168,11 +168,11 @@ def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words
 def test_messages_of_the_library_name_titles(wall):
     shown = views.items(wall, ["i0", "i1", "i12"])
     error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])
-    assert obstacles.in_titles(error, shown) == (
+    assert no_score.in_titles(error, shown) == (
         "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."
     )
-    assert obstacles.in_titles(CatalogueError("i0 is a name of something else"), shown) == (
+    assert no_score.in_titles(CatalogueError("i0 is a name of something else"), shown) == (
         "I0 is a name of something else."  # the error does not speak of the item
     )
     red = replace(shown[0], name="Shirt", facts=(("colour", "red"),))
-    assert obstacles.titled(red) == "“Shirt” (red)"
+    assert no_score.titled(red) == "“Shirt” (red)"

@@ -130,7 +130,9 @@ def read(
         columns=columns or {},
         groups=chosen,
         options={name: text for name, text in (("currency", currency), ("site", site)) if text is not None},
-        understood=Understood(layout, _shown(read.taken), unused, len(table), items),
+        understood=Understood(
+            layout, _shown(read.taken), unused, len(table), items, pictures.keys() | addresses.keys()
+        ),
     )
 
 

@@ -112,7 +112,9 @@ def read(
         groups=chosen,
         addresses=addresses,
         allow_private=allow_private,
-        understood=Understood("table", taken, [], len(sheets[items].table), catalogue),
+        understood=Understood(
+            "table", taken, [], len(sheets[items].table), catalogue, pictures.keys() | addresses.keys()
+        ),
     )
 
 

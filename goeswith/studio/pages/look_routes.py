@@ -9,8 +9,8 @@ from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages import look_files, looks, verdicts
-from goeswith.studio.pages.asked import Sent, Text
 from goeswith.studio.pages.board import Board, inside_studio
+from goeswith.studio.pages.board_request import Sent, Text
 from goeswith.studio.pages.rendering import shown, sorry
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import Wall

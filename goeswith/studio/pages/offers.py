@@ -13,7 +13,7 @@ from goeswith.errors import GoeswithError
 from goeswith.shop.grammar import WORN
 from goeswith.shop.stylist import Look, Swap
 from goeswith.studio.pages.board import Board
-from goeswith.studio.pages.obstacles import in_titles, obstacle, unscored
+from goeswith.studio.pages.no_score import in_titles, obstacle, unscored
 from goeswith.studio.pages.verdicts import judged, tray
 from goeswith.studio.pages.views import Item, item, items, plural, sentence
 from goeswith.studio.service.catalogue_view import Wall

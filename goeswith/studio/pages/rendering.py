@@ -112,7 +112,7 @@ def kept_out(request: Request, error: Refused, back: str = "") -> Response:
         "message": "" if error.reason == "token_needed" else sentence(str(error)), "theme": _theme(request),
         "back": back or _place(request), "onward": _onward(request, error),
     }  # fmt: skip
-    page = HTMLResponse(templates().get_template("door.html").render(told), error.status, headers=HEADERS)
+    page = HTMLResponse(templates().get_template("sign_in.html").render(told), error.status, headers=HEADERS)
     if error.status == 401:
         page.headers["WWW-Authenticate"] = BEARER
     return page

@@ -14,11 +14,11 @@ from goeswith.studio.pages import offers, quiz, verdicts
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
-from goeswith.studio.pages.asked import Asked, Sent
 from goeswith.studio.pages.board import Board, inside_studio
+from goeswith.studio.pages.board_request import Asked, Sent
 from goeswith.studio.pages.catalogue_search import Wanted, found
 from goeswith.studio.pages.look_routes import person, told_of
-from goeswith.studio.pages.obstacles import titled
+from goeswith.studio.pages.no_score import titled
 from goeswith.studio.pages.rendering import shown, sorry, tells
 from goeswith.studio.pages.views import items
 from goeswith.studio.service import limits
@@ -65,7 +65,7 @@ async def catalogue(request: Request, board: Asked) -> Response:
     """The catalogue, page by page."""
     wanted, owner = Wanted.of(request.query_params), owner_of(request)
     return await shown(
-        request, "wall.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
+        request, "catalogue.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
     )
 
 
@@ -73,7 +73,7 @@ async def catalogue(request: Request, board: Asked) -> Response:
 async def tray(request: Request, board: Asked, toggle: str = "") -> Response:
     """The small board below the catalogue, with an item put on it or taken off."""
     board = board.toggle(toggle) if toggle else board
-    return await shown(request, "tray.html", board, lambda wall: verdicts.tray(wall, board))
+    return await shown(request, "board_bar.html", board, lambda wall: verdicts.tray(wall, board))
 
 
 @router.get("/item")
@@ -119,7 +119,7 @@ async def more(request: Request, there: Asked, slot: str = "", swap: str = "") -
 @router.get("/board/offer")
 async def offer(request: Request, there: Asked) -> Response:
     """The one swap that helps most."""
-    return await shown(request, "offer.html", there, lambda wall: offers.offer(wall, there), slow=True)
+    return await shown(request, "best_swap.html", there, lambda wall: offers.offer(wall, there), slow=True)
 
 
 @router.get("/upload")
@@ -220,4 +220,4 @@ async def report_page(request: Request, there: Asked) -> Response:
 @router.get("/report/numbers")
 async def numbers(request: Request) -> Response:
     """What it gets right, and its best and worst outfits."""
-    return await shown(request, "numbers.html", Board(), measuring.numbers, workers=measurers)
+    return await shown(request, "report_results.html", Board(), measuring.numbers, workers=measurers)

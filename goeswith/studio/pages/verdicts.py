@@ -16,7 +16,7 @@ from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
 from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
-from goeswith.studio.pages.obstacles import in_titles
+from goeswith.studio.pages.no_score import in_titles
 from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.source import dataset, outfit_ids

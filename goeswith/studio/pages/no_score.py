@@ -1,4 +1,4 @@
-"""Obstacles: why a board or an item has no score, in words for people: titles, not ids."""
+"""No score: why a board or an item has no score, in words for people: titles, not ids."""
 
 from __future__ import annotations
 
