@@ -28,7 +28,7 @@ from goeswith.experiments.figures import reliability_curve
 from goeswith.files import fresh_file
 from goeswith.shop.contributions import leave_one_out, pair_matrix
 from goeswith.tables import markdown
-from goeswith.train.loop import corruptions
+from goeswith.train.corruptions import corruptions
 from goeswith.train.run import Run
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain.md"
@@ -90,11 +90,10 @@ def filled(text: str, block: str, table: str) -> str:
 def corrupted(scorer: Any, dataset: Dataset, seed: int = 0) -> Corrupted:
     """Test outfits of three or more items with one exchanged, as often as others of its pool are worn."""
     outfits = dataset.outfits.split("test").keep(scorer.present)[0]
-    items, mask = (torch.from_numpy(array) for array in outfits.padded())
     drawn = Negatives(dataset.catalogue, outfits, "matched", scorer.present, [dataset.outfits])
-    items, mask, wrong = corruptions(items, mask, drawn, 1, torch.Generator().manual_seed(seed))
-    some = mask.sum(dim=1) > 2
-    items, mask, wrong = items[some], mask[some], wrong[some, 0]
+    pairs = corruptions(outfits.batch(), drawn, 1, torch.Generator().manual_seed(seed))
+    pairs = pairs.take(pairs.mask.sum(dim=1) > 2)
+    items, mask, wrong = pairs.items, pairs.mask, pairs.corrupt[:, 0]
     return Corrupted(wrong.numpy(), mask.numpy(), (items != wrong).int().argmax(dim=1).numpy())
 
 

@@ -37,7 +37,7 @@ from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Filters, Stylist
-from goeswith.train.loop import TrainConfig
+from goeswith.train.settings import TrainConfig
 
 CATEGORIES, STYLES, DIM = 50, 400, 64
 COLOURS = [f"colour {place:02}" for place in range(20)]

@@ -32,7 +32,10 @@ from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.tables import plain
-from goeswith.train.loop import TrainConfig, _Loop, batches, corruptions, encode, score
+from goeswith.train.corruptions import corruptions
+from goeswith.train.loop import Loop, batches
+from goeswith.train.scoring import encode, score
+from goeswith.train.settings import TrainConfig, wants_bf16
 
 TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
     "Two-tower, on pairs": ("two-tower", {}),
@@ -72,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         trials = [Trial(name, data, given, Path(work)) for name in TRIALS]
         rows = measure(trials, given)
-    given.precision = str(trials[0].loop.precision).removeprefix("torch.")  # what auto came to
+    given.precision = "bfloat16" if wants_bf16(given.precision) else "float32"  # what auto came to
     if given.json:
         print(json.dumps({"threads": torch.get_num_threads(), **vars(given), "models": rows}, indent=2))
         return
@@ -134,12 +137,12 @@ class Trial:
         torch.manual_seed(0)
         self.model = model_class(config_class(**settings), data.features.shape[1], Vocabulary.of(data.catalogue))
         self.model.observe(data)
-        self.loop = _Loop(self.model, data, config, work / name, [])
+        self.loop = Loop(self.model, data, config, work / name)
         self.data, self.batches = data, self.shuffles()
-        items, mask = (torch.from_numpy(x[: given.questions]) for x in data.train.padded())
-        items, mask, wrong = corruptions(items, mask, self.loop.negatives, CANDIDATES - 1, self.loop.generator)
-        asked = torch.cat([items[:, None], wrong], dim=1).flatten(0, 1)
-        self.asked = OutfitBatch(asked, mask.repeat_interleave(CANDIDATES, dim=0))
+        outfits = data.train.take(np.arange(min(given.questions, len(data.train)))).batch()
+        pairs = corruptions(outfits, self.loop.negatives, CANDIDATES - 1, self.loop.generator)
+        asked = torch.cat([pairs.items[:, None], pairs.corrupt], dim=1).flatten(0, 1)
+        self.asked = OutfitBatch(asked, pairs.mask.repeat_interleave(CANDIDATES, dim=0))
 
     def shuffles(self) -> Any:
         """Batch after batch, epoch after epoch."""

@@ -23,8 +23,8 @@ from goeswith.cli.main import app
 from goeswith.data.catalogue import GROUPS
 from goeswith.models import MODELS, Vocabulary, model_classes
 from goeswith.train.designers import DesignersConfig
-from goeswith.train.loop import TrainConfig
 from goeswith.train.rule_teacher import RulesConfig
+from goeswith.train.settings import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 _SHOWN = (".py", ".html", ".md", ".css", ".js", ".svg", ".toml")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import DataError
 from goeswith.evaluate.measures import Ranks
-from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models import ItemStates, Model, TrainingData, Vocabulary
 from goeswith.train.source import Step, Student
 
 
@@ -72,10 +71,10 @@ class Liked(nn.Module):
         super().__init__()
         self.rows, self.weight = torch.from_numpy(rows), weight
 
-    def prepare(self, student: nn.Module) -> None:
+    def prepare(self, student: Model) -> None:
         """Nothing."""
 
-    def loss(self, student: Any, step: Step) -> Tensor:
+    def loss(self, student: Model, step: Step) -> Tensor:
         """Mean of 1 − cosine over the pairs."""
         first, second = (
             student.encode_items(step.all_features[rows], step.all_categories[rows]).hidden for rows in self.rows.T
@@ -89,7 +88,7 @@ class Liked(nn.Module):
 class LikedSource:
     """A text file with two item ids a line, see `goeswith.train.source.Source`."""
 
-    flag, prefix, key = "--knowledge liked=FILE", "", "liked"
+    flag, prefix, key, files = "--knowledge liked=FILE", "", "liked", ()
     config = LikedConfig
 
     def __init__(self, given: str, config: LikedConfig, student: Student, settings: list[str]) -> None:

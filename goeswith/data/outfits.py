@@ -30,7 +30,8 @@ OWN_COLUMNS = ("outfit_id", "item_id", "item_ids")
 class OutfitBatch:
     """Outfits padded to one length. Padding never changes a score.
 
-    items: (B, n) int64, rows of the states that come with the batch; any valid row where padded.
+    items: (B, n) int64, rows of the states that come with the batch, or of the catalogue where there are none; any
+    valid row where padded.
     mask: (B, n) bool, True = a real item.
     """
 
@@ -182,6 +183,12 @@ class Outfits:
         mask = column[None, :] < self.lengths[:, None]
         at = self.offsets[:-1, None] + np.where(mask, column[None, :], 0)
         return self.items[at], mask
+
+    def batch(self) -> OutfitBatch:
+        """The same as tensors, of catalogue rows."""
+        import torch
+
+        return OutfitBatch(*(torch.from_numpy(part) for part in self.padded()))
 
 
 def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, str] | None = None) -> Outfits:

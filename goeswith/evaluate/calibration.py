@@ -28,7 +28,7 @@ import torch
 from goeswith import schemas
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError
-from goeswith.train.loop import corruptions
+from goeswith.train.corruptions import corruptions
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -174,15 +174,14 @@ def cases(
         raise DataError(f"no outfit of split {split!r} of {dataset.path} has two items that can be scored")
     usable = _usable(scorer, dataset)
     drawn = Negatives(dataset.catalogue, outfits, negatives, usable, [dataset.outfits])
-    items, mask = (torch.from_numpy(array) for array in outfits.padded())
-    chance = torch.Generator().manual_seed(seed)
-    items, mask, wrong = corruptions(items, mask, drawn, repeats, chance)
-    true = np.asarray(scorer.score(items.numpy(), mask.numpy()), np.float64)
-    false = np.asarray(scorer.score(wrong.flatten(0, 1).numpy(), mask.repeat_interleave(repeats, 0).numpy()))
+    pairs = corruptions(outfits.batch(), drawn, repeats, torch.Generator().manual_seed(seed))
+    items, mask = pairs.items.numpy(), pairs.mask.numpy()
+    true = np.asarray(scorer.score(items, mask), np.float64)
+    false = np.asarray(scorer.score(pairs.corrupt.flatten(0, 1).numpy(), mask.repeat(repeats, axis=0)))
     scored = ~np.isnan(true) & ~np.isnan(false.reshape(-1, repeats)).any(axis=1)
     each = np.repeat(scored, repeats)
     scores = np.concatenate([np.repeat(true, repeats)[each], false[each]])
-    sizes = np.repeat(mask.sum(dim=1).numpy()[scored], repeats)
+    sizes = np.repeat(mask.sum(axis=1)[scored], repeats)
     owners = np.repeat(np.arange(scored.sum()), repeats)
     return Cases(scores, np.tile(sizes, 2), np.arange(len(scores)) < len(owners), np.tile(owners, 2))
 

@@ -18,8 +18,8 @@ from goeswith.errors import ConfigError
 from goeswith.models import MODELS, is_model, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import DesignersConfig
-from goeswith.train.loop import TrainConfig
 from goeswith.train.rule_teacher import RulesConfig
+from goeswith.train.settings import TrainConfig
 
 TEACHERS = {"designers": (), "own": (), "shuffled": ("teacher.shuffled=true",), "untrained": ("untrained=true",)}
 """Who may teach → the settings that make it so. ``own`` learns from the student's outfits, the others from the

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -85,6 +85,47 @@ class Model(Protocol):
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """The parameters to train."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All tensors to keep, by name."""
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Take the tensors that `state_dict` gave."""
+        ...
+
+    def train(self) -> Any:
+        """Go into training, with dropout."""
+        ...
+
+    def eval(self) -> Any:
+        """Go out of training."""
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A model with a first stage: candidates for a gap are searched by inner products before the model scores them."""
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """What is searched of items, (U, d)."""
+        ...
+
+    def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
+        """Vectors (B, d) and offsets (B,) of outfits (B, n) that lack an item like the `typical` (B, ...) one.
+
+        Vector · key + offset is about the score of the outfit with the item.
+        """
+        ...
+
+
+@runtime_checkable
+class Towers(Searchable, Protocol):
+    """A model whose score of a candidate for a gap is query · key, whatever outfit lacks it."""
+
+    def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
+        """Queries (B, h) of outfits that lack an item of the `wanted` (B,) categories."""
         ...
 
 
@@ -181,6 +222,11 @@ def model_classes(name: str) -> tuple[Any, Any]:
     if (loaded := plugins.load("models", name)) is None:
         raise ConfigError(f"there is no model {name!r}; the models are: {plugins.names('models', MODELS)}")
     return loaded, loaded.config
+
+
+def exact(model: Model) -> bool:
+    """Whether query · key is the model's own score of a candidate for a gap, and not an estimate of the outfit's."""
+    return bool(getattr(model, "exact", False))
 
 
 def is_model(name: str) -> bool:

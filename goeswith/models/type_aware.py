@@ -87,8 +87,7 @@ class TypeAware(nn.Module):
 
     def observe(self, data: TrainingData) -> None:
         """Which pairs of types meet in training outfits; the others have no space of their own."""
-        items, mask = (torch.from_numpy(array) for array in data.train.padded())
-        pairs, types = pairs_of(OutfitBatch(items, mask)), self.kind[data.categories]
+        pairs, types = pairs_of(data.train.batch()), self.kind[data.categories]
         met = torch.zeros_like(self.place, dtype=torch.bool)
         met[types[pairs.left], types[pairs.right]] = True
         self.place.masked_fill_(~(met | met.T), len(self.masks))

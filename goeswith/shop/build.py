@@ -23,7 +23,7 @@ from goeswith.data.products import COMPUTED, products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
 from goeswith.files import fresh_file, put_in_place, sha256, sole, writing
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Searchable
 from goeswith.shop import approximate
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import FORMAT, Index
@@ -171,7 +171,7 @@ def _write_large(intake: Intake, shards: list[Path], fresh: Path, say: Callable[
     starts = np.flatnonzero(np.diff(intake.category, prepend=-1, append=-1))
     for start, stop in pairwise(starts.tolist()):
         name = intake.catalogue.categories[intake.category[start]]
-        if stop - start < approximate.LARGE or not hasattr(intake.run.model, "query"):
+        if stop - start < approximate.LARGE or not isinstance(intake.run.model, Searchable):
             continue
         if not approximate.available():
             if say:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Model, Searchable, exact
 from goeswith.shop import approximate
 
 FULL = 256
@@ -39,16 +39,15 @@ class Candidates:
     """
 
     def __init__(
-        self, model: Any, states: ItemStates, present: np.ndarray, codes: np.ndarray, large: dict[int, Any]
+        self, model: Model, states: ItemStates, present: np.ndarray, codes: np.ndarray, large: dict[int, Any]
     ) -> None:
-        self.model, self.states, self.present, self.codes, self.large = model, states, present, codes, large
+        self.states, self.present, self.codes, self.large = states, present, codes, large
+        self.exact = exact(model)
+        """Whether query · key is the model's score of a candidate for a gap, and not an estimate of the look's."""
+        self.searchable = isinstance(model, Searchable)
+        self.model = cast(Searchable, model)
         self.starts = np.searchsorted(codes, np.arange(codes[-1] + 2))
         """(C + 1,) where the items of each category begin."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether query · key is the model's score of a candidate for a gap, and not an estimate of the look's."""
-        return bool(getattr(self.model, "exact", False))
 
     @cached_property
     def typical(self) -> ItemStates:
@@ -84,7 +83,7 @@ class Candidates:
             owner (P,), which partial outfit, and rows (P,).
         """
         count = len(contexts)
-        if count * len(allowed) <= full or not hasattr(self.model, "query"):
+        if count * len(allowed) <= full or not self.searchable:
             may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
             owner, column = may.nonzero()
             return owner, allowed[column]
@@ -162,8 +161,7 @@ class Candidates:
 
     def _keys(self, at: Tensor | slice) -> Tensor:
         """What the first stage searches of some items, (m, d)."""
-        keys: Tensor = self.model.keys(ItemStates(self.states.hidden[at], self.states.categories[at]))
-        return keys
+        return self.model.keys(ItemStates(self.states.hidden[at], self.states.categories[at]))
 
     def _approximate(
         self,

@@ -41,7 +41,7 @@ class Intake:
         items = dataset.catalogue.items.with_row_index("row").sort("category", maintain_order=True)
         self.order = items["row"].to_numpy().astype(np.int64)
         self.catalogue = Catalogue(items.drop("row"))
-        codes = run.vocabulary.codes(dataset.catalogue, by_group=getattr(run.model, "by_group", False))
+        codes = run.vocabulary.codes(dataset.catalogue, by_group=run.by_group)
         self.codes = codes[self.order]
         self.category = self.catalogue.category_codes
         names = run.config["encoder"].split("+")
@@ -94,7 +94,7 @@ class Intake:
     @cached_property
     def matched(self) -> tuple[dict[str, str], list[str]]:
         """Categories that the model has not seen and what each is taken for, and those that are like none it knows."""
-        seen, vocabulary = getattr(self.run.model, "by_group", False), self.run.vocabulary
+        seen, vocabulary = self.run.by_group, self.run.vocabulary
         matched = vocabulary.matches(self.catalogue, by_name=seen)
         unknown = self.codes == len(vocabulary.categories)
         without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unknown))))

@@ -15,6 +15,7 @@ from goeswith.data.filters import Filters
 from goeswith.data.products import COMPUTED
 from goeswith.errors import CatalogueError, DataError
 from goeswith.files import fresh_file
+from goeswith.models import Searchable
 from goeswith.shop.answers import Look, looks_of
 from goeswith.shop.beam import grow_many
 from goeswith.shop.grammar import WORN
@@ -52,7 +53,7 @@ class Maker:
 
     def __post_init__(self) -> None:
         index = self.stylist.index
-        if not hasattr(index.run.model, "query"):
+        if not isinstance(index.run.model, Searchable):
             raise CatalogueError(
                 f"the model {index.run.title} cannot be searched with many items at once; use "
                 "goeswith complete for each"

@@ -12,6 +12,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.showcase import Pictures
 from goeswith.files import fresh_file
+from goeswith.models import Searchable
 from goeswith.shop.answers import Look
 from goeswith.shop.index import Index
 from goeswith.shop.looks import Maker
@@ -34,7 +35,7 @@ class Sampled:
 def sample_looks(stylist: Stylist, count: int = LOOKS, seed: int = 0) -> Sampled:
     """One look around each of `count` anchors, drawn evenly from the groups that outfits begin with."""
     anchors = _anchors(stylist.index, seed)[: 2 * count]
-    if not hasattr(stylist.index.run.model, "query"):
+    if not isinstance(stylist.index.run.model, Searchable):
         return _one_by_one(stylist, anchors, count)
     made = Maker(stylist).looks(np.array(anchors, np.int64), per=1)
     ids = stylist.index.catalogue.ids

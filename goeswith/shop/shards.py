@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from goeswith.errors import GoeswithError
 from goeswith.files import fresh_file, read_json, sha256
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Searchable
 from goeswith.shop.index import FORMAT
 from goeswith.shop.indexed_items import Intake
 
@@ -119,11 +120,11 @@ def _whole(path: Path, count: int) -> bool:
 
 def keys(intake: Intake, shards: list[Path], rows: np.ndarray) -> Iterator[np.ndarray]:
     """What the model's first stage searches of rows of the index (ascending): (m, d), shard by shard."""
-    owner = rows // SHARD
+    owner, model = rows // SHARD, cast(Searchable, intake.run.model)
     for shard in np.unique(owner).tolist():
         here = rows[owner == shard]
         hidden = torch.from_numpy(load_file(shards[shard])["hidden"][here - shard * SHARD])
-        yield intake.run.model.keys(ItemStates(hidden, torch.from_numpy(intake.codes[here]))).numpy()
+        yield model.keys(ItemStates(hidden, torch.from_numpy(intake.codes[here]))).numpy()
 
 
 def digest(*parts: bytes | str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -20,11 +20,11 @@ from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.errors import ConfigError
-from goeswith.models import TrainingData, Vocabulary
+from goeswith.models import Model, TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn
 from goeswith.models.losses import bpr, mask_distance, masked_distance, response_divergence
 from goeswith.models.teacher import Teacher, sides
-from goeswith.train.loop import corruptions
+from goeswith.train.corruptions import corruptions
 from goeswith.train.source import Step
 
 WAYS = ("masks", "responses", "initialisation")
@@ -129,7 +129,7 @@ class Designers(nn.Module):
         return self.average if self.average is not None else self.teacher
 
     @torch.no_grad()
-    def prepare(self, student: nn.Module) -> None:
+    def prepare(self, student: Model) -> None:
         """Start the student's masks, or its whole scorer, from the teacher's.
 
         Raises:
@@ -156,7 +156,7 @@ class Designers(nn.Module):
             ours.weight.copy_(theirs.weight)
             student.pair.copy_(self.target.pair)
 
-    def loss(self, student: nn.Module, step: Step) -> Tensor:
+    def loss(self, student: Model, step: Step) -> Tensor:
         """λ2 L_D, the divergence of responses, and the teacher's own loss where it learns along."""
         total = step.all_features.new_zeros(())
         if "masks" in self.ways and self.config.distillation_weight:
@@ -174,7 +174,7 @@ class Designers(nn.Module):
             return mask_distance(features, ours.masks, theirs.masks.detach())
         return masked_distance(ours.masked(features), theirs.masked(features).detach())
 
-    def divergence(self, student: Any, step: Step) -> Tensor:
+    def divergence(self, student: Model, step: Step) -> Tensor:
         """KL between the rankings of candidates for a top or bottom, on as many outfits as cost one more batch."""
         count, mask = self.config.candidates, step.positive.mask
         side = self.side[step.all_categories[step.items]].masked_fill(~mask, 2)  # (B, n)
@@ -203,15 +203,14 @@ class Designers(nn.Module):
         """BPR of the teacher on a batch of its own data."""
         size = min(self.batch_size, len(own.train))
         chosen = torch.randint(len(own.train), (size,), generator=generator).numpy()
-        padded, real = own.train.take(chosen).padded()
-        outfits = torch.from_numpy(padded), torch.from_numpy(real)
-        items, mask, corrupt = corruptions(*outfits, self.own_negatives, 1, generator)
-        if not len(items):
+        pairs = corruptions(own.train.take(chosen).batch(), self.own_negatives, 1, generator)
+        if not len(pairs):
             return own.features.new_zeros(())
-        rows, indices = torch.cat([items, corrupt[:, 0]]).unique(return_inverse=True)
+        both = pairs.both
+        rows, indices = both.items.unique(return_inverse=True)
         states = self.teacher.encode_items(own.features[rows], own.categories[rows])
-        scores = self.teacher.score(states, OutfitBatch(indices, torch.cat([mask, mask])))
-        return bpr(scores[: len(items)], scores[len(items) :]) + self.teacher.penalty()
+        scores = self.teacher.score(states, OutfitBatch(indices, both.mask))
+        return bpr(scores[: len(pairs)], scores[len(pairs) :]) + self.teacher.penalty()
 
     @torch.no_grad()
     def after_step(self) -> None:

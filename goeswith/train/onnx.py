@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ModelError
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Model
 
 GRAPHS = ("item_encoder.onnx", "scorer.onnx")
 TOLERANCE = 1e-4
@@ -30,7 +30,7 @@ TOLERANCE = 1e-4
 class ItemEncoder(nn.Module):
     """What a model knows of items alone, as a graph."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
@@ -42,7 +42,7 @@ class ItemEncoder(nn.Module):
 class OutfitScorer(nn.Module):
     """What a model says of outfits, as a graph over the states of items."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
@@ -51,7 +51,7 @@ class OutfitScorer(nn.Module):
         return self.model.score(ItemStates(hidden, categories), OutfitBatch(items, mask))
 
 
-def write_onnx(model: Any, folder: Path, *, dim: int, categories: int, name: str) -> None:
+def write_onnx(model: Model, folder: Path, *, dim: int, categories: int, name: str) -> None:
     """Write the two graphs of a model into a folder; the numbers of items, outfits and places are free in both.
 
     dim: of the features. categories: how many it knows. name: what messages call it.
@@ -84,7 +84,7 @@ def write_onnx(model: Any, folder: Path, *, dim: int, categories: int, name: str
     _check(model, folder, runtime, dim, categories, name)
 
 
-def _graphs(model: Any) -> list[tuple[str, nn.Module, list[str], str]]:
+def _graphs(model: Model) -> list[tuple[str, nn.Module, list[str], str]]:
     """File, graph, inputs and output of each."""
     return [
         (GRAPHS[0], ItemEncoder(model), ["features", "categories"], "hidden"),
@@ -104,7 +104,7 @@ def _sample(dim: int, categories: int, items: int, outfits: int, width: int) -> 
     }
 
 
-def _check(model: Any, folder: Path, runtime: Any, dim: int, categories: int, name: str) -> None:
+def _check(model: Model, folder: Path, runtime: Any, dim: int, categories: int, name: str) -> None:
     """Ask torch and the graphs about a sample of other sizes than they were made with.
 
     Raises:

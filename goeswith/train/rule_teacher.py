@@ -33,6 +33,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.pairs import RULE_BOTTOM
 from goeswith.errors import ConfigError
 from goeswith.files import fresh_file
+from goeswith.models import Model
 from goeswith.models.akd_dbpr import AkdDbpr
 from goeswith.rules.rules import Matches, match, read_rules, write_rules
 from goeswith.train.source import Step, Student
@@ -117,7 +118,7 @@ class RuleTeacher(nn.Module):
             self.vector = nn.Parameter(torch.randn(width) / width**0.5)  # w
             self.offset = nn.Parameter(torch.zeros(count))  # c_l
 
-    def prepare(self, student: nn.Module) -> None:
+    def prepare(self, student: Model) -> None:
         """Check that the student's scores can be made a probability in the way that was chosen.
 
         Raises:
@@ -129,7 +130,7 @@ class RuleTeacher(nn.Module):
                 "add --set probability=softmax"
             )
 
-    def loss(self, student: nn.Module, step: Step) -> Tensor:
+    def loss(self, student: Model, step: Step) -> Tensor:
         """π_t (CE(q, p) − the student's own objective), so that the two add up to the loss above; and supervision."""
         config = self.config
         if not config.imitation and not config.supervision:
@@ -227,7 +228,7 @@ class RulesSource:
         CatalogueError: a rule names an attribute that the catalogue does not have.
     """
 
-    flag, prefix, key = "--rules", "", "rules"
+    flag, prefix, key, files = "--rules", "", "rules", ("rules.toml", "rules.safetensors")
     config = RulesConfig
 
     def __init__(self, given: str, config: RulesConfig, student: Student, settings: list[str]) -> None:

@@ -20,11 +20,11 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.errors import DataError, ModelError
 from goeswith.files import read_json
-from goeswith.models import MODELS, Vocabulary, model_classes
+from goeswith.models import MODELS, Model, Towers, Vocabulary, model_classes
 from goeswith.rules.rules import Rule, match
-from goeswith.train.loop import encode
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
 from goeswith.train.scorers import RunScorer, TaughtScorer, TowerScorer
+from goeswith.train.scoring import encode
 
 if TYPE_CHECKING:
     from goeswith.train.export import Beside
@@ -62,7 +62,7 @@ class Run:
         return exported if exported.is_file() else self.path / "weights.safetensors"
 
     @cached_property
-    def model(self) -> Any:
+    def model(self) -> Model:
         """The model with its trained weights, in eval mode."""
         model_class, config_class = model_classes(self.name)
         settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
@@ -76,6 +76,11 @@ class Run:
             except (RuntimeError, OverflowError):
                 raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
         return _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+
+    @property
+    def by_group(self) -> bool:
+        """Whether the model needs no more of a category that it has not seen than its group."""
+        return bool(getattr(self.model, "by_group", False))
 
     def taught(self, scorer: RunScorer, catalogue: Catalogue) -> TaughtScorer | None:
         """The teacher q over the student's scores; None where no rules taught the run."""
@@ -105,9 +110,9 @@ class Run:
                 f"these are {features.encoder} of {features.values.shape[1]}; "
                 f"run goeswith encode {dataset.path} --encoder {self.config['encoder']}"
             )
-        codes = self.vocabulary.codes(dataset.catalogue, by_group=getattr(self.model, "by_group", False))
+        codes = self.vocabulary.codes(dataset.catalogue, by_group=self.by_group)
         states = encode(self.model, torch.from_numpy(features.values), torch.from_numpy(codes))
-        kind = TowerScorer if hasattr(self.model, "queries") else RunScorer
+        kind = TowerScorer if isinstance(self.model, Towers) else RunScorer
         return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import ItemStates
-from goeswith.train.loop import score
+from goeswith.models import ItemStates, Model, Towers
 from goeswith.train.rule_teacher import RuleTeacher, Trust
+from goeswith.train.scoring import score
 
 BLOCK = 1 << 15
 """Outfits scored at a time."""
@@ -23,7 +23,7 @@ class RunScorer:
     states: hidden (U, ...) and categories (U,). present: (U,) bool, items that have features.
     """
 
-    def __init__(self, name: str, model: Any, states: ItemStates, present: np.ndarray) -> None:
+    def __init__(self, name: str, model: Model, states: ItemStates, present: np.ndarray) -> None:
         self.name, self.model, self.states, self.present = name, model, states, present
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -53,12 +53,12 @@ class TowerScorer(RunScorer):
         batch = OutfitBatch(
             torch.from_numpy(indices.reshape(context.shape)), torch.from_numpy(np.ascontiguousarray(mask))
         )
-        scores = np.empty((len(context), len(rows)))
+        scores, model = np.empty((len(context), len(rows))), cast(Towers, self.model)
         with torch.inference_mode():
             states = self._states(used)
-            keys = self.model.keys(self._states(rows))
+            keys = model.keys(self._states(rows))
             for index, wanted in enumerate(kinds.tolist()):
-                queries = self.model.queries(states, batch, torch.full((len(context),), wanted))
+                queries = model.queries(states, batch, torch.full((len(context),), wanted))
                 at = (kind == index).nonzero()[:, 0]
                 scores[:, at.numpy()] = (queries @ keys[at].T).double().numpy()
         answerable = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]

@@ -8,7 +8,7 @@ there are few of them.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,18 @@ from goeswith.models import ItemStates
 
 SCALE = 10.0
 """What scores are multiplied by at the start of training."""
+
+
+class GapModel(Protocol):
+    """A model that has queries of gaps and keys of items."""
+
+    def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """(B, n, h): for each item of each outfit the query of the gap that it leaves."""
+        ...
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """(U, h)."""
+        ...
 
 
 class BatchSoftmax(nn.Module):
@@ -43,11 +55,10 @@ class BatchSoftmax(nn.Module):
         self.pool = torch.from_numpy(pools(catalogue, strategy))
         self.blank = blank
 
-    def forward(self, model: Any, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
+    def forward(self, model: GapModel, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
         """The mean over the gaps of a batch of B outfits, and how many gaps there are.
 
-        model: has `gaps` and `keys`. states: of the U distinct items of the batch, which are the catalogue's
-        `rows` (U,).
+        states: of the U distinct items of the batch, which are the catalogue's `rows` (U,).
         """
         gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
         truth, answers = batch.items[gap], self.answers(batch, gap, rows)  # (G,), (G, U)

@@ -13,11 +13,12 @@ from goeswith.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from goeswith.data.catalogue import Catalogue
     from goeswith.data.outfits import OutfitBatch
-    from goeswith.models import ItemStates, TrainingData, Vocabulary
+    from goeswith.models import ItemStates, Model, TrainingData, Vocabulary
+    from goeswith.train.settings import TrainConfig
 
 SOURCES = {
     "designers": ("goeswith.train.teachers", "DesignersSource"),
@@ -62,11 +63,11 @@ class Step:
 class Knowledge(Protocol):
     """A source of knowledge, a torch module: its trainable parameters train along, its state is saved and resumed."""
 
-    def prepare(self, student: nn.Module) -> None:
+    def prepare(self, student: Model) -> None:
         """Act once on the fresh student, before its first step."""
         ...
 
-    def loss(self, student: nn.Module, step: Step) -> Tensor:
+    def loss(self, student: Model, step: Step) -> Tensor:
         """What this source adds to the loss of one step, weighted."""
         ...
 
@@ -79,14 +80,15 @@ class Knowledge(Protocol):
 class Student:
     """The model that is to be taught, before its training.
 
-    configs: ``model``, ``train`` and that of each source, by name. encoder, dim: of its features. out: folder of the
-    run. say: see `Say`.
+    config: settings of the model, of its own class. train: those of its training. encoder, dim: of its features.
+    out: folder of the run. say: see `Say`.
     """
 
     name: str
-    model: Any
+    model: Model
     catalogue: Catalogue
-    configs: dict[str, Any]
+    config: Any
+    train: TrainConfig
     data: TrainingData
     vocabulary: Vocabulary
     encoder: str
@@ -101,12 +103,14 @@ class Source(Protocol):
     flag: how it is given on the command line, for messages. prefix: of settings that are its own alone, or empty.
     config: class of its settings, a frozen dataclass; its method ``check(model)``, if it has one, refuses models.
     key: under what name the run's config.json keeps what is `described`.
+    files: names in the run's folder that belong to it: what `teach` or `write` leave there.
     described: all that tells this knowledge from other, as JSON, or None; another run is not resumed.
     """
 
     flag: ClassVar[str]
     prefix: ClassVar[str]
     key: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
     config: ClassVar[type]
     described: dict[str, Any] | None
 

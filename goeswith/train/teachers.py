@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -15,8 +15,8 @@ from goeswith.errors import ConfigError
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.train.designers import Designers, DesignersConfig
-from goeswith.train.loop import TrainConfig
 from goeswith.train.run import Run
+from goeswith.train.settings import TrainConfig
 from goeswith.train.source import Student
 from goeswith.train.training import train, training_data
 
@@ -31,7 +31,7 @@ class DesignersSource:
         ConfigError: the run is no teacher's, or is to learn along.
     """
 
-    flag, prefix, key = "--teacher", "teacher.", "knowledge"
+    flag, prefix, key, files = "--teacher", "teacher.", "knowledge", ("teacher",)
     config = DesignersConfig
 
     def __init__(self, given: str, config: DesignersConfig, student: Student, settings: list[str]) -> None:
@@ -47,7 +47,7 @@ class DesignersSource:
             teacher = {name: self.run.config[name] for name in ("dataset", "settings", "train")}
         else:
             self.dataset = Dataset(given)
-            self.theirs = [*followed(student.configs["model"], student.configs["train"]), *settings]
+            self.theirs = [*followed(student.config, student.train), *settings]
             self.fresh = override({"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, self.theirs)
             teacher = {"dataset": self.dataset.named} | {
                 "settings": asdict(self.fresh["model"]), "train": asdict(self.fresh["train"])
@@ -67,7 +67,7 @@ class DesignersSource:
                 settings=self.theirs, encoder=student.encoder, say=student.say,
             )  # fmt: skip
         if self.run is not None:
-            return Designers(self.run.model, self.settings, student.data, student.vocabulary)
+            return Designers(cast(Teacher, self.run.model), self.settings, student.data, student.vocabulary)
         # The very teacher that training would start from: the control differs by what was learned, not by chance.
         loop = self.fresh["train"]
         torch.manual_seed(loop.seed)

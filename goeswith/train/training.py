@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,16 @@ from goeswith.files import fresh_file, sole, writing
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import shuffled_pairs
-from goeswith.train.loop import TrainConfig, fit
+from goeswith.train.loop import fit
 from goeswith.train.run import Run
-from goeswith.train.source import SOURCES, Say, Student, source_class
+from goeswith.train.settings import TrainConfig
+from goeswith.train.source import SOURCES, Say, Source, Student, source_class
 
 log = logging.getLogger(__name__)
 
-HELD = {
-    "config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors", "teacher",
-    "rules.toml", "rules.safetensors",
-}  # fmt: skip
-"""What a run's folder may hold before it has a config.json: what a killed training left."""
+HELD = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors"}
+"""What a run's folder may hold before it has a config.json, beside what its sources of knowledge keep there: what a
+killed training left."""
 
 
 def train(
@@ -69,14 +68,14 @@ def train(
     requested = {"designers": teacher, "rules": rules, **(knowledge or {})}
     sources = {source: source_class(source) for source, value in requested.items() if value is not None}
     configs = _configs(name, sources, settings)
+    config, loop = configs["model"], configs["train"]
     features = load_features(dataset, encoder)
-    _check_text(features.encoder, getattr(configs["model"], "text", "frozen"))
-    data, vocabulary, left_out = training_data(dataset, features, configs["model"], configs["train"].pairs)
-    torch.manual_seed(configs["train"].seed)
-    model = model_classes(name)[0](configs["model"], features.values.shape[1], vocabulary)
-    student = Student(
-        name, model, dataset.catalogue, configs, data, vocabulary, features.encoder, features.values.shape[1], out, say
-    )
+    dim = features.values.shape[1]
+    _check_text(features.encoder, getattr(config, "text", "frozen"))
+    data, vocabulary, left_out = training_data(dataset, features, config, loop.pairs)
+    torch.manual_seed(loop.seed)
+    model = model_classes(name)[0](config, dim, vocabulary)
+    student = Student(name, model, dataset.catalogue, config, loop, data, vocabulary, features.encoder, dim, out, say)
     opened = {
         source: kind(str(requested[source]), configs[source], student, _own_settings(kind, settings))
         for source, kind in sources.items()
@@ -84,37 +83,37 @@ def train(
     described = {
         "model": name,
         "goeswith": __version__,
-        "settings": asdict(configs["model"]),
-        "train": asdict(configs["train"]),
+        "settings": asdict(config),
+        "train": asdict(loop),
         "knowledge": None,
         "rules": None,
         "encoder": features.encoder,
         "features": features.fingerprint,
-        "dim": features.values.shape[1],
+        "dim": dim,
         "dataset": dataset.named,
         "left_out": left_out,
         "categories": list(vocabulary.categories),
         "groups": list(vocabulary.groups),
     } | {getattr(source, "key", name): source.described for name, source in opened.items()}
-    with writing(out), locked(out):
+    with writing(out), locked(out, {file for source in sources.values() for file in source.files}):
         if _finished(out, described):  # or another run, which is refused before a teacher is trained for this one
             return Run(out)
         modules = [source.teach() for source in opened.values()]
         _write_json(out / "config.json", described)
         model.observe(data)
         # Dropout must not depend on how much chance the making of a teacher used up.
-        torch.manual_seed(configs["train"].seed)
-        result = fit(model, data, configs["train"], out, knowledge=modules, progress=say(name) if say else None)
+        torch.manual_seed(loop.seed)
+        result = fit(model, data, loop, out, knowledge=modules, progress=say(name) if say else None)
         for source in opened.values():
             source.write(out)
         with fresh_file(out / "weights.safetensors") as partial:
             save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
-        _write_json(out / "config.json", {**described, "result": result})
+        _write_json(out / "config.json", {**described, "result": asdict(result)})
         (out / "state.safetensors").unlink(missing_ok=True)
     return Run(out)
 
 
-def _configs(name: str, sources: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:
+def _configs(name: str, sources: Mapping[str, type[Source]], settings: list[str]) -> dict[str, Any]:
     """The settings of the model, of its training and of each source of knowledge.
 
     Raises:
@@ -145,7 +144,7 @@ def _configs(name: str, sources: Mapping[str, Any], settings: list[str]) -> dict
     return configs
 
 
-def _own_settings(kind: Any, settings: list[str]) -> list[str]:
+def _own_settings(kind: type[Source], settings: list[str]) -> list[str]:
     """The settings that begin with the prefix of a source, without it."""
     return [s.removeprefix(kind.prefix) for s in settings if kind.prefix and s.startswith(kind.prefix)]
 
@@ -229,14 +228,14 @@ def _changed(saved: dict[str, Any], here: dict[str, Any], within: str = "") -> l
 
 
 @contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold a run folder for this process alone.
+def locked(out: Path, held: Collection[str] = ()) -> Iterator[None]:
+    """Hold a run folder for this process alone. held: what it may have beside `HELD`.
 
     Raises:
         ModelError: another process is writing it, it cannot be made, or it holds something else.
     """
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    strange = sorted(name for name in names - HELD if not name.startswith("."))
+    strange = sorted(name for name in names - HELD - set(held) if not name.startswith("."))
     if strange and "config.json" not in names:
         raise ModelError(f"{out} is not a run folder, it holds {strange[0]}; choose a new folder for --out")
     with sole(out, "another process is writing"):

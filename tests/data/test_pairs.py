@@ -8,7 +8,7 @@ from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.freeze import make_questions
 from goeswith.data.outfits import Outfits
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP, distinct_pairs, pair_of_each, tops_and_bottoms, worn_together
-from goeswith.train.loop import blanks
+from goeswith.train.corruptions import blanks
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from small_models import small
 from worlds import styles_data
 
 from goeswith.models import Vocabulary
-from goeswith.train.loop import encode
 from goeswith.train.scorers import RunScorer
+from goeswith.train.scoring import encode
 
 
 def scorer_of(name: str) -> tuple[RunScorer, np.ndarray, np.ndarray]:

@@ -16,8 +16,10 @@ from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.models.akd_dbpr import AkdDbpr, AkdDbprConfig
 from goeswith.rules.rules import Rule, match
-from goeswith.train.loop import TrainConfig, blanks, corruptions, fit
+from goeswith.train.corruptions import blanks, corruptions
+from goeswith.train.loop import fit
 from goeswith.train.rule_teacher import RulesConfig, RuleTeacher, shuffled
+from goeswith.train.settings import TrainConfig
 from goeswith.train.source import Step
 
 WORDS = Vocabulary(("boots", "coat", "dress", "shirt", "skirt"), ("shoes", "outer", "dress", "top", "bottom"))
@@ -195,12 +197,11 @@ def world() -> TrainingData:
 def step_of(data: TrainingData, model: AkdDbpr, epoch: int = 4) -> Step:
     from goeswith.data.negatives import Negatives
 
-    padded, real = data.train.take(np.arange(40)).padded()
     negatives = Negatives(data.catalogue, data.train, "group")
     generator = torch.Generator().manual_seed(2)
-    items, mask, corrupt = corruptions(
-        torch.from_numpy(padded), torch.from_numpy(real), negatives, 2, generator, blanks(data.catalogue, "bottom")
-    )
+    outfits, blank = data.train.take(np.arange(40)).batch(), blanks(data.catalogue, "bottom")
+    pairs = corruptions(outfits, negatives, 2, generator, blank)
+    items, mask, corrupt = pairs.items, pairs.mask, pairs.corrupt
     states = model.encode_items(data.features, data.categories)
     positive = OutfitBatch(items, mask)
     negative = OutfitBatch(corrupt.flatten(0, 1), mask.repeat_interleave(2, dim=0))

@@ -13,7 +13,10 @@ from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.errors import ConfigError
 from goeswith.models import MODELS, TrainingData, Vocabulary, model_classes
-from goeswith.train.loop import TrainConfig, corruptions, encode, fit, score
+from goeswith.train.corruptions import corruptions
+from goeswith.train.loop import fit
+from goeswith.train.scoring import encode, score
+from goeswith.train.settings import TrainConfig
 
 TRAINED = {"akd-dbpr": {"learning_rate": 0.02}, "bpr-dae": {"learning_rate": 0.01}}
 """What a model needs beside the settings of all to learn in the few steps there are."""
@@ -105,12 +108,11 @@ def test_it_learns_a_world_whose_answer_is_known(setting, tmp_path: Path) -> Non
     fit(model, data, config, tmp_path)
     test = world_of(name)
     outfits = styles_world()[1].split("test") if name != "teacher" else test.valid
-    items, mask = (torch.from_numpy(x) for x in outfits.padded())
     negatives = Negatives(data.catalogue, outfits, "category")
-    items, mask, corrupt = corruptions(items, mask, negatives, 1, torch.Generator().manual_seed(5))
+    pairs = corruptions(outfits.batch(), negatives, 1, torch.Generator().manual_seed(5))
     model.eval()
-    states = encode(model, data.features, data.categories)
-    better = score(model, states, OutfitBatch(items, mask)) > score(model, states, OutfitBatch(corrupt[:, 0], mask))
+    right, wrong = score(model, encode(model, data.features, data.categories), pairs.both).view(2, -1)
+    better = right > wrong
     # A quarter of the negatives are of the same style, where only chance can help: the ceiling is about .87.
     assert better.double().mean() > 0.78
 

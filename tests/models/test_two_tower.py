@@ -12,8 +12,10 @@ from worlds import styles_data, styles_dataset
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
-from goeswith.train.loop import TrainConfig, encode, fit
+from goeswith.train.loop import fit
 from goeswith.train.run import Run
+from goeswith.train.scoring import encode
+from goeswith.train.settings import TrainConfig
 from goeswith.train.training import train
 
 
@@ -175,7 +177,7 @@ def test_a_killed_run_ends_with_bit_identical_weights(data: TrainingData, tmp_pa
         fit(killed, data, config, tmp_path / "b", progress=stop)
     torch.manual_seed(1234)
     again = fit(resumed, data, config, tmp_path / "b")
-    assert [row["loss"] for row in result["history"]] == [row["loss"] for row in again["history"]]
+    assert [row["loss"] for row in result.history] == [row["loss"] for row in again.history]
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 

@@ -11,8 +11,8 @@ from goeswith.errors import ConfigError
 from goeswith.models import MODELS, model_classes
 from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.train.designers import DesignersConfig
-from goeswith.train.loop import TrainConfig
 from goeswith.train.rule_teacher import RulesConfig
+from goeswith.train.settings import TrainConfig
 
 
 @dataclass(frozen=True)

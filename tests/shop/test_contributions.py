@@ -9,8 +9,8 @@ from worlds import styles_data
 from goeswith.models import MODELS, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.shop.contributions import attribute_shares, leave_one_out, pair_matrix
-from goeswith.train.loop import encode
 from goeswith.train.scorers import RunScorer
+from goeswith.train.scoring import encode
 
 
 class Table:

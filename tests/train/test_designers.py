@@ -17,7 +17,8 @@ from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.models.losses import mask_distance, response_divergence
 from goeswith.models.teacher import Teacher, TeacherConfig
 from goeswith.train.designers import Designers, DesignersConfig, shuffled_pairs
-from goeswith.train.loop import TrainConfig, fit
+from goeswith.train.loop import fit
+from goeswith.train.settings import TrainConfig
 from goeswith.train.source import Step
 
 WORDS = Vocabulary(("boots", "shirt", "skirt"), ("shoes", "top", "bottom"))

@@ -12,7 +12,8 @@ from worlds import styles_data
 from goeswith.errors import DataError, ModelError
 from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
-from goeswith.train.loop import TrainConfig, batches, fit
+from goeswith.train.loop import Loop, batches, fit
+from goeswith.train.settings import TrainConfig
 
 CONFIG = TrainConfig(negatives="category", epochs=4, patience=9, batch_size=64, precision="fp32")
 
@@ -53,13 +54,13 @@ def test_a_killed_run_ends_with_bit_identical_weights(data: TrainingData, tmp_pa
     resumed = fresh(data)
     before = [json.loads(line) for line in (tmp_path / "b" / "log.jsonl").read_text().splitlines()]
     again = fit(resumed, data, config, tmp_path / "b")
-    assert again["history"][:2] == before  # seconds and all: what was measured before the kill is kept
-    assert again["seconds"] == round(sum(row["seconds"] for row in again["history"]), 2)
+    assert again.history[:2] == before  # seconds and all: what was measured before the kill is kept
+    assert again.seconds == round(sum(row["seconds"] for row in again.history), 2)
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     kept = ("best_epoch", "valid_auc", "epochs", "unservable")
-    assert {k: result[k] for k in kept} == {k: again[k] for k in kept}
-    assert [row["loss"] for row in result["history"]] == [row["loss"] for row in again["history"]]
+    assert [getattr(result, name) for name in kept] == [getattr(again, name) for name in kept]
+    assert [row["loss"] for row in result.history] == [row["loss"] for row in again.history]
     assert len((tmp_path / "b" / "log.jsonl").read_text().splitlines()) == 4
 
 
@@ -67,19 +68,17 @@ def test_the_weights_left_are_those_of_the_best_validation_epoch(data: TrainingD
     model = fresh(data)
     result = fit(model, data, replace(CONFIG, epochs=8, patience=2), tmp_path)
     values = [json.loads(line)["valid_auc"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert result["valid_auc"] == max(values)
-    assert result["best_epoch"] == values.index(max(values)) + 1
-    from goeswith.train.loop import _Loop
-
-    loop = _Loop(model, data, CONFIG, tmp_path / "other", [])
-    assert loop.validate() == result["valid_auc"]
+    assert result.valid_auc == max(values)
+    assert result.best_epoch == values.index(max(values)) + 1
+    loop = Loop(model, data, CONFIG, tmp_path / "other")
+    assert loop.validate() == result.valid_auc
 
 
 def test_patience_stops_a_run_that_learns_nothing(data: TrainingData, tmp_path: Path) -> None:
     flat = replace(data, features=torch.zeros_like(data.features))  # every score is equal: validation AUC stays .5
     result = fit(fresh(flat), flat, replace(CONFIG, epochs=20, patience=2), tmp_path)
-    assert result["epochs"] == 3
-    assert result["valid_auc"] == 0.5
+    assert result.epochs == 3
+    assert result.valid_auc == 0.5
 
 
 def test_a_diverged_run_raises(data: TrainingData, tmp_path: Path) -> None:
@@ -125,13 +124,11 @@ def test_batches_hold_every_outfit_once_and_save_padding() -> None:
 
 
 def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data: TrainingData, tmp_path: Path) -> None:
-    from goeswith.train.loop import _Loop
-
     few = replace(data, train=data.train.take(np.arange(12)))
     worn = set(few.train.items.tolist())
     padded, real = few.train.padded()
     for pool, expected in (("worn", True), ("catalogue", False)):
-        loop = _Loop(fresh(few), few, replace(CONFIG, negatives="random", pool=pool), tmp_path / pool, [])
+        loop = Loop(fresh(few), few, replace(CONFIG, negatives="random", pool=pool), tmp_path / pool, [])
         drawn, _ = loop.negatives.draw(
             torch.from_numpy(padded), torch.from_numpy(real), torch.zeros(12, dtype=torch.long), 8, loop.generator
         )

@@ -12,9 +12,9 @@ from worlds import styles_dataset
 from goeswith.data.dataset import Dataset
 from goeswith.errors import ModelError
 from goeswith.models import MODELS
-from goeswith.train.loop import encode
 from goeswith.train.onnx import GRAPHS
 from goeswith.train.run import Run
+from goeswith.train.scoring import encode
 from goeswith.train.training import train
 
 QUICK = ("epochs=1", "batch_size=256", "precision=fp32")

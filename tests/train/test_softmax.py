@@ -16,7 +16,8 @@ from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import DataError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
-from goeswith.train.loop import TrainConfig, fit, learning_rate
+from goeswith.train.loop import fit
+from goeswith.train.settings import TrainConfig, learning_rate
 from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
 
 CATALOGUE = Catalogue(
@@ -117,7 +118,7 @@ def test_a_model_without_queries_learns_from_candidates(data: TrainingData, tmp_
     )  # fmt: skip
     model = small(name, 16, Vocabulary.of(data.catalogue))
     model.observe(data)
-    assert fit(model, data, config, tmp_path)["valid_auc"] > 0.7
+    assert fit(model, data, config, tmp_path).valid_auc > 0.7
 
 
 def test_the_rate_rises_and_falls() -> None:

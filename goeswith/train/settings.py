@@ -1,0 +1,102 @@
+"""Settings of training: what the loop may be told, and the optimiser and learning rates that come of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from goeswith.config import above_zero, at_least, below_one
+from goeswith.data.negatives import check_strategy
+from goeswith.models import training_settings
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of the loop; optimiser and learning rate are the paper's.
+
+    objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them; ``softmax`` ranks each item of
+    an outfit above all items of the batch that share its pool or, for models without queries, one item of an outfit
+    above r candidates (see `goeswith.train.softmax`).
+    negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
+    pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
+    With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
+    negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
+    pairs: learn from every top and bottom worn together instead of from whole outfits.
+    patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
+    schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
+    from 0) down to 0 after the last epoch.
+    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the CPU has instructions for it.
+    """
+
+    objective: Literal["pairwise", "softmax"] = "pairwise"
+    negatives: str = "random"
+    pool: Literal["catalogue", "worn"] = "catalogue"
+    negatives_per_positive: int = 1
+    blank: Literal["any", "bottom"] = "any"
+    pairs: bool = False
+    epochs: int = 40
+    patience: int = 6
+    batch_size: int = 256
+    optimiser: Literal["rmsprop", "adamw", "sgd"] = "rmsprop"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: float = 0.1
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_strategy(self.negatives)
+        at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
+        at_least(self, 0, "weight_decay", "seed")
+        above_zero(self, "learning_rate")
+        below_one(self, "warmup")
+
+    @classmethod
+    def of(cls, model: str) -> TrainConfig:
+        """The settings with which a model is trained where none are changed.
+
+        Raises:
+            ConfigError: there is no model of that name.
+        """
+        return cls(**training_settings(model))
+
+
+def learning_rate(config: TrainConfig, progress: float) -> float:
+    """The rate of the step that ends when the share `progress` in (0, 1] of all steps is done."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    if progress < config.warmup:
+        return config.learning_rate * progress / config.warmup
+    rest = (progress - config.warmup) / (1 - config.warmup)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
+
+
+class _Common(TypedDict):
+    """What every optimiser is given."""
+
+    lr: float
+    weight_decay: float
+    foreach: bool
+
+
+def optimiser(parameters: Iterable[nn.Parameter], config: TrainConfig) -> Optimizer:
+    """The optimiser that the settings name, over the parameters to train."""
+    common: _Common = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "foreach": True}
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, momentum=0.9, **common)
+    return (torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.AdamW)(parameters, **common)
+
+
+def wants_bf16(precision: str) -> bool:
+    """Whether matmuls are computed in bfloat16 here."""
+    if precision == "auto":
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+    return precision == "bf16"
