@@ -268,9 +268,8 @@ def questions(
 
     \b
     Examples:
-      goeswith questions data/mango
       goeswith questions data/mango --task triplet --negatives category --seed 1
-      goeswith questions data/mango --match season,id[:2]
+      goeswith questions data/mango --match 'season,id[:2]'
     """
     from goeswith.data.dataset import Dataset
     from goeswith.data.freeze import PLAN, freeze, make_questions

@@ -70,8 +70,8 @@ def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
         board.conclusion,
         "",
         f"Made by `goeswith bench` on `{recipe.dataset}`; every number is the mean of the seeds "
-        f"{', '.join(map(str, recipe.seeds))}, with its 95 % interval by a bootstrap over outfits and, of several, over "
-        "seeds; floors have no seeds.",
+        f"{', '.join(map(str, recipe.seeds))}, with its 95 % interval by a bootstrap over outfits and, of several, "
+        "over seeds; floors have no seeds.",
         "",
         markdown(["", *map(_short, board.columns)], [[row.name, *_cells(board, row)] for row in board.rows]),
         _MARKS,

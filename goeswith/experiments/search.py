@@ -1,4 +1,4 @@
-"""Search: settings that do best on validation outfits, by Optuna's TPE and successive halving; equal for every model."""
+"""Search: settings that do best on validation outfits, by TPE and successive halving, the same for every model."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ OPTIMISERS = ("adamw", "rmsprop")
 OBJECTIVES = ("pairwise", "softmax")
 FIRST, REDUCTION = 4, 3
 """Epochs until the first look at a trial, and the part of those that got so far, one in so many, that goes on."""
+GOES_ON = "extend=2"
+"""What is set for every trial, and for what is trained with its settings: see `goeswith.train.settings`."""
 _RANGES = {"learning_rate": RATES, "weight_decay": DECAYS, "dropout": DROPOUTS}
 _WHOLE = ("hidden", "size")
 _WORDS = {"optimiser": OPTIMISERS, "objective": OBJECTIVES}
@@ -107,9 +109,10 @@ def start(experiment: Experiment) -> dict[str, Any]:
 def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Best:
     """Train an experiment `trials` times with the recipe's first seed, each time with other settings.
 
-    The first trial is what the recipe says. Every trial sees the same outfits, in the same number of epochs, unless it
-    is pruned: after `FIRST` epochs, and each time that these have grown `REDUCTION`-fold, it goes on only if it is among
-    the best of those that have got so far, one in `REDUCTION` (asynchronous successive halving).
+    The first trial is what the recipe says. Every trial sees the same outfits as often: the recipe's epochs, and more
+    where it is still getting better (`GOES_ON`). Or it is pruned: after `FIRST` epochs, and each time that these have
+    grown `REDUCTION`-fold, it goes on only if it is among the best, one in `REDUCTION`, of those that have got so far
+    (asynchronous successive halving).
 
     Every trial is kept in ``trials.jsonl``: a killed search goes on where it stopped, with the very trials that it
     would have made. Test questions have no say. A trial that fails counts, and teaches nothing.
@@ -122,7 +125,7 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
     optuna()
     while len(kept) < trials:
         settings = _ask(experiment, kept, recipe.seeds[0])
-        tried = replace(experiment, settings=(*experiment.settings, *settings))
+        tried = replace(experiment, settings=(*experiment.settings, *settings, GOES_ON))
         kept.append(_try(recipe, tried, settings, out, kept))
         with fresh_file(out / "trials.jsonl") as partial:
             partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in kept))
@@ -130,10 +133,11 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
     done = [trial for trial in kept if trial.valid_auc is not None]
     if not done:
         return Best((), f"all {trials} trials failed, the last one: {kept[-1].why}")
-    best = max((trial for trial in done if not trial.pruned), key=lambda trial: trial.valid_auc or 0.0)
+    whole = [trial for trial in done if not trial.pruned] or done
+    best = max(whole, key=lambda trial: trial.valid_auc or 0.0)
     cut = sum(trial.pruned for trial in done)
     return Best(
-        tuple(best.settings),
+        (*best.settings, GOES_ON),
         f"best of {trials} trials ({cut} pruned): {' '.join(best.settings)}, validation AUC {best.valid_auc:.3f}",
     )
 
@@ -171,9 +175,10 @@ def _try(recipe: Recipe, experiment: Experiment, settings: list[str], out: Path,
     others = [trial.epochs for trial in kept]
     epochs: list[float] = []
     training = replace(training, out=out / f"trial-{len(others):03d}")
+    shutil.rmtree(training.out, ignore_errors=True)  # what a kill left would not be looked at from its first epoch on
 
     def watch(epoch: int, most: int, measured: dict[str, float]) -> None:
-        epochs[epoch - 1 :] = [measured["valid_auc"]]  # a trial that was killed begins anew where it stopped
+        epochs.append(measured["valid_auc"])
         if behind(epochs, others):
             raise Pruned
 
@@ -198,9 +203,8 @@ def behind(epochs: list[float], others: Iterable[list[float]]) -> bool:
     if rung != count:
         return False
     reached = sorted((max(other[:count]) for other in others if len(other) >= count), reverse=True)
-    if not reached:
-        return False
-    return max(epochs) < reached[max(len(reached) // REDUCTION, 1) - 1] and len(reached) + 1 >= REDUCTION
+    places = (len(reached) + 1) // REDUCTION
+    return places > 0 and max(epochs) < reached[places - 1]
 
 
 def _read(path: Path) -> list[Trial]:
