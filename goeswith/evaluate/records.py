@@ -86,7 +86,7 @@ def _scaled(values: np.ndarray) -> np.ndarray | None:
 
 def _parts_of_ids(ids: pl.Series) -> dict[str, pl.Series]:
     """Beginnings of ids, and what follows their last sign that is neither letter nor digit."""
-    longest = min(_LONGEST_BEGINNING, int(ids.str.len_chars().max() or 0) - 1)
+    longest = min(_LONGEST_BEGINNING, max(map(len, ids), default=0) - 1)
     parts = {f"id[:{length}]": ids.str.slice(0, length) for length in range(1, longest + 1)}
     ends = ids.str.extract(r"[^0-9A-Za-z]([0-9A-Za-z]+)$")
     return parts | ({"end of id": ends} if ends.count() else {})

@@ -129,16 +129,25 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
         kept.append(_try(recipe, tried, settings, out, kept))
         with fresh_file(out / "trials.jsonl") as partial:
             partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in kept))
-    kept = kept[:trials]
+    return _best(kept[:trials])
+
+
+def finished(out: Path, trials: int) -> Best | None:
+    """What a search found that has made its trials; None where it has not."""
+    kept = _read(out / "trials.jsonl")
+    return _best(kept[:trials]) if len(kept) >= trials else None
+
+
+def _best(kept: list[Trial]) -> Best:
     done = [trial for trial in kept if trial.valid_auc is not None]
     if not done:
-        return Best((), f"all {trials} trials failed, the last one: {kept[-1].why}")
+        return Best((), f"all {len(kept)} trials failed, the last one: {kept[-1].why}")
     whole = [trial for trial in done if not trial.pruned] or done
     best = max(whole, key=lambda trial: trial.valid_auc or 0.0)
     cut = sum(trial.pruned for trial in done)
     return Best(
         (*best.settings, GOES_ON),
-        f"best of {trials} trials ({cut} pruned): {' '.join(best.settings)}, validation AUC {best.valid_auc:.3f}",
+        f"best of {len(kept)} trials ({cut} pruned): {' '.join(best.settings)}, validation AUC {best.valid_auc:.3f}",
     )
 
 
