@@ -72,6 +72,8 @@ def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Shee
         raise DataError(f"cannot read {path}: {fault}") from None
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "panic" in f"{type(error).__name__} {reason}".lower():  # of the library's insides, which say nothing
+            reason = "it is damaged"
         raise DataError(f"cannot read {path}: {reason}; restore the file or write it again") from None
     for note in [] if quiet else sheet.notes:
         log.warning(note)

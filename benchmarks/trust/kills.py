@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,8 +20,8 @@ from trust.world import SMALL, World, begin, command_in_fork, wait
 
 CLOCK = ("seconds", "pairs_per_second", "checksums", "stamp")
 """Fields that a clock, or the time of a file, has a part in; a checksum may be of a file with such a field."""
-ORPHANS = 15.0
-"""Seconds after which the children of a killed command must have ended."""
+ORPHANS = 60.0
+"""Seconds after which the children of a killed command must have ended; one that still imports cannot know sooner."""
 
 
 @dataclass
@@ -92,6 +93,8 @@ def run(world: World, seconds: float, seed: int) -> Kills:
         job = every[turn % len(every)]
         # A bench begins processes of its own and takes seconds: it comes less often.
         turn += 1
+        if turn % (8 * len(every)) == 0:
+            print(f"kills: {found.kills.total()} so far, {len(found.faults)} faults", flush=True)
         if job.name == "bench" and turn // len(every) % 12 != 1:
             continue
         if job.name not in known:
@@ -163,8 +166,9 @@ def kill(child: int, luck: random.Random, job: Job, found: Kills) -> None:
         except ProcessLookupError:
             return
         time.sleep(0.01)
-    found.faults.append(f"{job.name}: its children go on after it was killed")
-    os.killpg(child, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+        found.faults.append(f"{job.name}: its children go on after it was killed")
 
 
 def halves(out: Path) -> list[Path]:

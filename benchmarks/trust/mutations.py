@@ -23,10 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trust.world import World
+from trust.world import KINDS, World
 
 PATIENCE = 20.0
 """Seconds after which an input is a hang."""
+FUNCTIONS = 3
+"""Times as long for inputs that one function reads as for those that a whole command reads."""
 ODD = [None, True, -1, 0, 1e308, 10**30, "", "\x00", "é", "nan", [], {}, [None], {"": None}, [[[]]], "../../etc/passwd"]
 """Values that stand where others are expected."""
 CELLS = [b"", b"nan", b"-1", b"1e999", b'"', b"\x00", b"\xff", b"9" * 40, b";", b"\t", "１２".encode(), b"=1+1", b"a,b"]
@@ -74,6 +76,8 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
     asked = sorted((data / "questions").glob("test-*.parquet"))[0]
     picture, photo = world.root / "picture.png", world.root / "photo.jpg"
     make_pictures(picture, photo)
+    feed, lines, mapping, groups, looks = (world.root / name for name in OTHERS)
+    make_others(feed, lines, mapping, groups, looks)
     found = [
         Target("items.csv, import", world.source / "items.csv", imported),
         Target("outfits.csv, import", world.source / "outfits.csv", imported),
@@ -92,14 +96,25 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
                        "model/config.json", "model/model.safetensors")
           if (index / name).is_file()),
     ]  # fmt: skip
+    from goeswith.data.baskets import read_baskets
     from goeswith.data.dataset import Dataset
     from goeswith.data.features import load_features
+    from goeswith.data.group_map import read_groups
+    from goeswith.data.mapping import read_mapping
     from goeswith.data.outfits import read_outfits
     from goeswith.data.questions import read_questions
+    from goeswith.data.readers.feed_file import read_feed
     from goeswith.shop.index import Index
+    from goeswith.studio.service.looks import Looks
     from goeswith.train.run import Run
 
     catalogue = Dataset(data).catalogue
+    item_of = {item: item for item in catalogue.ids}
+    group_of = {item: KINDS[row % 4][1] for row, item in enumerate(catalogue.ids)}
+
+    def baskets() -> object:
+        return read_baskets(world.root / "orders.csv", item_of, group_of, "orders")
+
     quick = [
         Target("dataset.json", data / "dataset.json", call(Dataset, data)),
         Target("items.parquet", data / "items.parquet", call(lambda: Dataset(data).catalogue)),
@@ -117,10 +132,43 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("CSV tables", world.source / "items.csv", call(read_sheet, world.source / "items.csv")),
         Target("rule files", world.rules, call(read_rules, world.rules)),
         Target("recipes", world.recipe, call(read_recipe, world.recipe)),
+        Target("XML feeds", feed, call(read_feed, feed)),
+        Target("JSON lines of products", lines, call(read_feed, lines)),
+        Target("mapping.toml", mapping, call(read_mapping, mapping)),
+        Target("maps of groups", groups, call(read_groups, groups)),
+        Target("orders", world.root / "orders.csv", call(baskets)),
+        Target("looks.sqlite", looks, call(lambda: Looks(looks).find())),
         Target("PNG", picture, call(read_picture, picture, (24, 24))),
         Target("JPEG", photo, call(read_picture, photo, (24, 24))),
     ]
     return found, quick
+
+
+OTHERS = ("feed.xml", "products.jsonl", "mapping.toml", "groups.txt", "looks.sqlite")
+
+
+def make_others(feed: Path, lines: Path, mapping: Path, groups: Path, looks: Path) -> None:
+    """Files that a shop gives or a person edits beside the tables, and those that the studio keeps."""
+    from goeswith.studio.service.looks import Looks, Piece, SavedLook
+
+    entries = "".join(
+        f"<item><g:id>i{row}</g:id><title>red skirt {row}</title><g:price>19.90 EUR</g:price></item>"
+        for row in range(6)
+    )
+    feed.write_text(
+        f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel><title>shop</title>{entries}</channel></rss>'
+    )
+    products = [
+        {"@type": "Product", "sku": f"i{row}", "name": "skirt", "offers": {"@type": "Offer", "price": "9.50"}}
+        for row in range(6)
+    ]
+    lines.write_text("".join(json.dumps(product) + "\n" for product in products))
+    mapping.write_text('layout = "table"\n\n[columns]\ntitle = "title"\ncategory = "category"\n')
+    groups.write_text('skirt = "bottom"\nboots = "shoes"\n')
+    orders = [f"{order},i{row}" for order in range(20) for row in (order, order + 1, order + 2)]
+    (feed.parent / "orders.csv").write_text("\n".join(["order_id,item_id", *orders]) + "\n")
+    if not looks.exists():
+        Looks(looks).save(SavedLook(look_id="", name="one", items=(Piece("i0"), Piece("i1"))), "a person")
 
 
 def make_pictures(*paths: Path) -> None:
@@ -213,7 +261,7 @@ def _odd_value(value: Any, luck: random.Random) -> Any:
     if isinstance(value, list) and value and luck.random() < 0.7:
         at = luck.randrange(len(value))
         return [*value[:at], _odd_value(value[at], luck), *value[at + 1 :]]
-    if isinstance(value, int | float) and luck.random() < 0.6:
+    if isinstance(value, int | float) and abs(value) < 1e300 and luck.random() < 0.6:
         return luck.choice([value * 10**9, -value, value + 0.5, 1 << 70, float("inf"), float("nan"), 0])
     return luck.choice(ODD)
 
@@ -256,7 +304,7 @@ def work(world: World, line: int, seed: int, until: float) -> None:
     spent = [0.0, 0.0]
     with os.fdopen(line, "w", buffering=1) as told:
         while time.monotonic() < until:
-            quick = spent[1] < spent[0]  # half of the time for each
+            quick = spent[1] < spent[0] * FUNCTIONS
             some = functions if quick else commands
             target, began = some[seed % len(some)], time.monotonic()
             told.write(json.dumps([seed, target.kind]) + "\n")

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from goeswith import __version__
 from goeswith.tables import markdown
+from trust.kept import Part
 
 HEAD = """# Reliability
 
 Written by `make trust`, which kills commands, damages files, sends odd requests and soaks the service, over a tiny shop
-of {items} items. These are the numbers of its last run: seed {seed}, {seconds:.0f} seconds, goeswith {version}.
+of {items} items. Each part can be run alone; these are the numbers of its last run.
 
 """
 
@@ -36,10 +36,11 @@ def summary(part: str, held: Any) -> str:
     return "\n".join([f"{part}: {told}; {len(wrong)} faults", *(f"  {line}" for line in wrong[:40])])
 
 
-def text(found: Mapping[str, Any], seed: int, seconds: float) -> str:
+def text(parts_run: Mapping[str, Part]) -> str:
     """The page."""
     from trust.world import ITEMS
 
+    found = {part: run.counts for part, run in parts_run.items()}
     kills, tried, asked, soaked = (found[part] for part in ("kills", "mutations", "http", "soak"))
     halves = sum("half written" in fault for fault in kills.faults)
     rows = [
@@ -62,8 +63,11 @@ def text(found: Mapping[str, Any], seed: int, seconds: float) -> str:
         ["seconds from SIGTERM in the middle of work to the end", f"{soaked.ending:.1f}"],
     ]  # fmt: skip
     parts = [
-        HEAD.format(items=ITEMS, seed=seed, seconds=seconds, version=__version__),
+        HEAD.format(items=ITEMS),
         markdown(["", ""], rows),
+        "\n\n",
+        markdown(["part", "seed", "seconds", "goeswith"],
+                 [[part, str(run.seed), f"{run.seconds:,.0f}", run.version] for part, run in parts_run.items()]),
         "\n\n## Kills\n\nA command is killed by SIGKILL up to five times at random moments, alone or with children, "
         "and begun again. Its files must then be those of an undisturbed run, bit by bit, but for what a clock says; "
         "at no moment may a file under its final name be half written, and nothing may be left behind.\n\n",

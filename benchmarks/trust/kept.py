@@ -1,0 +1,50 @@
+"""Kept: what came of the last run of each part, in docs/results/reliability.json."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goeswith import __version__
+from trust.kills import Kills
+from trust.mutations import Tried
+from trust.service import Asked, Soaked
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "reliability.json"
+KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Asked, "soak": Soaked}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part as it was last run: its counts, its seed, how long it took, and of which version."""
+
+    counts: Any
+    seed: int
+    seconds: float
+    version: str
+
+
+def keep(part: str, counts: Any, seed: int, seconds: float) -> None:
+    """Write what came of a part; the others stay."""
+    file = _read()
+    file[part] = {"seed": seed, "seconds": round(seconds), "version": __version__, "counts": vars(counts)}
+    FILE.write_text(json.dumps(file, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read() -> dict[str, Part]:
+    """The parts that were run."""
+    return {
+        part: Part(_counts(KINDS[part], told["counts"]), told["seed"], told["seconds"], told["version"])
+        for part, told in _read().items()
+    }
+
+
+def _counts(kind: Any, fields: dict[str, Any]) -> Any:
+    return kind(**{name: Counter(value) if isinstance(value, dict) else value for name, value in fields.items()})
+
+
+def _read() -> dict[str, Any]:
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
