@@ -44,7 +44,7 @@ class Audit:
 
     scores: file → for each (task, negatives) in it and each floor the headline measure. verdicts: file → one sentence.
     clues: file → every clue of the records alone, the best first. used: file → clue → its part in the floor
-    ``shortcuts``, which weighs them all.
+    ``records_and_ids``, which weighs them all.
     """
 
     scores: dict[str, list[Score]]
@@ -79,7 +79,7 @@ def audit(
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
     shortcuts = Shortcuts(dataset)
-    known = yardsticks(dataset, features) | {shortcuts.name: shortcuts}
+    known = yardsticks(dataset, features) | shortcuts.floors
     found = Audit({}, {}, {}, {})
     for done, file in enumerate(files, 1):
         questions = read_questions(file, dataset.catalogue)
@@ -95,7 +95,7 @@ def audit(
 
 
 def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
-    """The floors, fit on the training outfits, ``shortcuts`` when it is first asked.
+    """The floors, fit on the training outfits, ``records`` and ``records_and_ids`` when they are first asked.
 
     On the drawn sample its true compatibility is there too, as ``ceiling``.
 
@@ -103,7 +103,7 @@ def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, 
         DataError: no outfit of the data set is in the training split.
     """
     known = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
-    known["shortcuts"] = Shortcuts(dataset)
+    known |= Shortcuts(dataset).floors
     if dataset.info.get("layout") == "sample":
         from goeswith.data.readers.sample import oracle
 
@@ -155,6 +155,7 @@ def conclusion(scores: Sequence[Score]) -> str:
     more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]
     counted = [score.value for score in scores if score.floor in ("category", "category_colour")]
     more = [score for score in more if score.floor != "item_pairs" or score.value not in counted]  # fell back
+    more.sort(key=lambda score: score.floor in ("records", "records_and_ids"))
     others = [f"{_name(score)} {_told(score)}" for score in more]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
@@ -177,7 +178,8 @@ def _name(score: Score) -> str:
         "item_pairs": "memory of item pairs",
         "cosine": "cosine of features",
         "standardised": "cosine of standardised features",
-        "shortcuts": "all records together",
+        "records": "all records together",
+        "records_and_ids": "with ids",
     }
     return names.get(str(score.floor), str(score.floor))
 

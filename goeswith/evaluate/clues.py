@@ -18,10 +18,11 @@ TABLE = 1500
 
 @dataclass(frozen=True)
 class Clue:
-    """One clue: its name, and its value for item pairs, the same both ways round."""
+    """One clue: its name, its value for item pairs, the same both ways round, and whether it reads the items' ids."""
 
     name: str
     value: PairValue
+    of_ids: bool = False
 
 
 def clues(records: Records, counted: Outfits) -> list[Clue]:
@@ -30,12 +31,12 @@ def clues(records: Records, counted: Outfits) -> list[Clue]:
     worn = np.log1p(np.bincount(counted.items, minlength=size))
     found = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.count(np.arange(len(worn)), counted))]
     for name, codes in records.codes.items():
-        found.append(Clue(f"{name} worn together", _lifts(codes, counted)))
-        found.append(Clue(f"same {name}", _Same(codes)))
+        found.append(Clue(f"{name} worn together", _lifts(codes, counted), name in records.of_ids))
+        found.append(Clue(f"same {name}", _Same(codes), name in records.of_ids))
     for name, values in records.numbers.items():
-        found.append(Clue(f"nearness of {name}", _Near(values)))
+        found.append(Clue(f"nearness of {name}", _Near(values), name in records.of_ids))
         if values.shape[1] == 1:
-            found.append(Clue(f"mean {name}", _Mean(values[:, 0])))
+            found.append(Clue(f"mean {name}", _Mean(values[:, 0]), name in records.of_ids))
     return found
 
 

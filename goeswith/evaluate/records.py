@@ -28,25 +28,26 @@ class Records:
     """What is known of the items, by row.
 
     codes: name → (U,) int64 from 0 on, a missing value is one of its own. numbers: name → (U, d) float64, of d
-    dimensions, each with mean 0 and deviation 1; a missing number is the mean.
+    dimensions, each with mean 0 and deviation 1; a missing number is the mean. of_ids: which names are parts of ids.
     """
 
     codes: dict[str, np.ndarray]
     numbers: dict[str, np.ndarray]
+    of_ids: frozenset[str] = frozenset()
 
 
 def records_of(dataset: Dataset) -> Records:
     """The columns of a catalogue, of its ids and of its pictures that say something: some items differ, some agree."""
     items, facts = dataset.catalogue.items, picture_facts(dataset)
     texts = {name: items[name].cast(pl.String) for name in items.columns if name not in _LEFT_OUT}
-    texts |= _parts_of_ids(items["item_id"])
+    texts |= (parts := _parts_of_ids(items["item_id"]))
     border = facts.select("border_red", "border_green", "border_blue")
     texts["border colour"] = border.select(pl.concat_str((pl.all() / (256 / _SHADES)).cast(pl.Int64), separator=" "))[
         "border_red"
     ]
     texts["picture size"] = facts.select(pl.concat_str("width", "height", separator=" × "))["width"]
     numbers = {name: items[name] for name, kind in items.schema.items() if kind.is_numeric()}
-    numbers |= _days(items) | _digits(items["item_id"])
+    numbers |= _days(items) | (digits := _digits(items["item_id"]))
     numbers |= {
         "picture width": facts["width"],
         "picture height": facts["height"],
@@ -56,7 +57,7 @@ def records_of(dataset: Dataset) -> Records:
     measured["border colour"] = border.to_numpy()
     codes = {name: found for name, text in texts.items() if (found := _codes(text)) is not None}
     scaled = {name: found for name, given in measured.items() if (found := _scaled(given)) is not None}
-    return Records(_different(codes), _different(scaled))
+    return Records(_different(codes), _different(scaled), frozenset({*parts, *digits}))
 
 
 def _different(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

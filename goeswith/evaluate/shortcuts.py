@@ -7,7 +7,6 @@ come from the other folds, as the counts for test outfits come from training out
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +22,7 @@ from goeswith.evaluate.clues import Clue, Weighed, clue_values, clues
 from goeswith.evaluate.evaluate import Answers
 from goeswith.evaluate.measures import MEASURES
 from goeswith.evaluate.records import Records, records_of
+from goeswith.models import Scorer
 from goeswith.models.floors import PairFloor
 
 if TYPE_CHECKING:
@@ -46,16 +46,23 @@ class Fitted:
     signs: np.ndarray
 
 
+Kind = tuple[str, str]
+"""Task and negatives that a regression is fitted for."""
+
+
 @dataclass(frozen=True)
 class Shortcuts:
-    """The floor ``shortcuts``: all clues together, fitted for the kind of question that it is asked.
-
-    `score` is that for matched FITB questions.
-    """
+    """The clues of a data set, and regressions over them, each fitted when it is first asked for."""
 
     dataset: Dataset
-    name: str = "shortcuts"
-    _known: dict[tuple[str, str], Fitted] = field(default_factory=dict, repr=False)
+    _rows: dict[Kind, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
+    _fitted: dict[tuple[Kind, bool], Fitted] = field(default_factory=dict, repr=False)
+
+    @property
+    def floors(self) -> dict[str, Scorer]:
+        """All clues together: those that read no id, and all of them."""
+        both = (RecordsFloor("records", self, False), RecordsFloor("records_and_ids", self, True))
+        return {floor.name: floor for floor in both}
 
     @cached_property
     def records(self) -> Records:
@@ -72,53 +79,38 @@ class Shortcuts:
         """Counted in all training outfits."""
         return clues(self.records, self.train)
 
-    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool."""
-        return self._scorer(self.fitted("fitb", "matched")).score(items, mask)
-
-    def suited(self, questions: Questions) -> PairFloor:
-        """The scorer that was fitted for questions of this task and these negatives."""
-        return self._scorer(self.fitted_to(questions))
-
-    def fitted_to(self, questions: Questions) -> Fitted:
-        """The regression for questions of this task and these negatives."""
+    def fitted_to(self, questions: Questions, ids: bool = True) -> Fitted:
+        """The regression for questions of this task and these negatives; with `ids`, over clues of ids too."""
         tasks, negatives = set(questions.frame["task"]), set(questions.frame["negatives"])
-        return self.fitted("triplet" if tasks == {"triplet"} else "fitb", min(negatives))
+        return self.fitted("triplet" if tasks == {"triplet"} else "fitb", min(negatives), ids)
 
-    def fitted(self, task: str, negatives: str) -> Fitted:
+    def fitted(self, task: str, negatives: str, ids: bool = True) -> Fitted:
         """The regression for a task and negatives; those of published questions are taken for ``group``."""
         usual = negatives in ("random", "group", "category") or is_matched(negatives)
         kind = task, negatives if usual else "group"
-        if kind not in self._known:
-            self._known[kind] = self._fit(*kind)
-        return self._known[kind]
+        if (kind, ids) not in self._fitted:
+            if kind not in self._rows:
+                self._rows[kind] = self._differences(*kind)
+            self._fitted[kind, ids] = self._fit(*self._rows[kind], ids)
+        return self._fitted[kind, ids]
 
-    def _scorer(self, fitted: Fitted) -> PairFloor:
-        return PairFloor(self.name, Weighed(self.clues, fitted.weights))
-
-    def _fit(self, task: str, negatives: str) -> Fitted:
-        """Fit on questions of each fold whose counts come from the others."""
-        told = [(differences, place) for place, differences in enumerate(self._folds(task, negatives))]
-        size = len(self.clues)
-        rows = np.concatenate([differences for differences, _ in told]) if told else np.zeros((0, size))
-        fold = np.concatenate([np.full(len(differences), place) for differences, place in told]) if told else rows[:, 0]
-        deviation = rows.std(axis=0) if len(rows) else np.zeros(size)
-        if not (deviation > 1e-9).any():
-            return Fitted(np.zeros(size), {}, np.ones(size))
-        usable = deviation > 1e-9
-        scaled = rows[:, usable] / deviation[usable]
-        weights = np.zeros(size)
-        weights[usable] = _regression(scaled, fold) / deviation[usable]
+    def _fit(self, rows: np.ndarray, fold: np.ndarray, ids: bool) -> Fitted:
+        deviation = rows.std(axis=0) if len(rows) else np.zeros(len(self.clues))
+        usable = (deviation > 1e-9) & np.array([ids or not clue.of_ids for clue in self.clues])
+        weights = np.zeros(len(self.clues))
+        if usable.any():
+            weights[usable] = _regression(rows[:, usable] / deviation[usable], fold) / deviation[usable]
         parts = np.abs(weights) * deviation
         shares = parts / max(parts.sum(), 1e-12)
-        order = np.argsort(-shares)
-        named = {self.clues[place].name: float(shares[place]) for place in order if shares[place] > 0}
-        return Fitted(weights, named, np.where((np.sign(rows)).mean(axis=0) < 0, -1.0, 1.0))
+        named = {self.clues[at].name: float(shares[at]) for at in np.argsort(-shares) if shares[at] > 0}
+        signs = np.where(np.sign(rows).sum(axis=0) < 0, -1.0, 1.0)
+        return Fitted(weights, named, signs)
 
-    def _folds(self, task: str, negatives: str) -> Iterator[np.ndarray]:
-        """What clues say of the right minus each wrong answer, (N, K) float64, fold by fold."""
+    def _differences(self, task: str, negatives: str) -> tuple[np.ndarray, np.ndarray]:
+        """What clues say of the right minus each wrong answer (N, K), and the fold (N,) that the question is of."""
         train, catalogue = self.train, self.dataset.catalogue
         fold = np.random.default_rng(0).permutation(len(train)) % FOLDS
+        found, places = [np.zeros((0, len(self.clues)))], [np.zeros(0, np.int64)]
         for place in range(FOLDS):
             own, others = train.take(fold == place), train.take(fold != place)
             if not len(own) or not len(others):
@@ -131,7 +123,29 @@ class Shortcuts:
             right = np.zeros(len(values), bool)
             right[questions.candidate_offsets[:-1] + questions.answers] = True
             owner = np.repeat(np.arange(len(questions)), np.diff(questions.candidate_offsets))
-            yield values[right][owner[~right]] - values[~right]
+            found.append(values[right][owner[~right]] - values[~right])
+            places.append(np.full(len(found[-1]), place))
+        return np.concatenate(found), np.concatenate(places)
+
+
+@dataclass(frozen=True)
+class RecordsFloor:
+    """Clues together, for each kind of question as it was fitted for it. `score` is that for matched FITB questions."""
+
+    name: str
+    shortcuts: Shortcuts
+    ids: bool
+
+    def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool."""
+        return self._scorer(self.shortcuts.fitted("fitb", "matched", self.ids)).score(items, mask)
+
+    def suited(self, questions: Questions) -> PairFloor:
+        """The scorer that was fitted for questions of this task and these negatives."""
+        return self._scorer(self.shortcuts.fitted_to(questions, self.ids))
+
+    def _scorer(self, fitted: Fitted) -> PairFloor:
+        return PairFloor(self.name, Weighed(self.shortcuts.clues, fitted.weights))
 
 
 class ClueScore(NamedTuple):

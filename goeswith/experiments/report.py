@@ -31,6 +31,8 @@ FLOOR_NOTES = {
     "category colour": "colours and categories that were worn together",
     "item pairs": "items that were worn together",
     "words": "words of titles that were worn together",
+    "records": "columns, counts and picture files together, fitted",
+    "records and ids": "the same, and what ids give away",
     "cosine": "likeness, nothing learned",
     "standardised": "likeness of standardised features, nothing learned",
 }

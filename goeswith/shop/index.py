@@ -80,7 +80,8 @@ class Index:
                 raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
         self.run = Run(self.path / "model")
         self.run.title = info["model"]["title"]
-        self.run.model.requires_grad_(False)
+        for parameter in self.run.model.parameters():
+            parameter.requires_grad_(False)
         self.guests = GuestEncoder(self.run)
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)

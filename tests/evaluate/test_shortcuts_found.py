@@ -76,7 +76,8 @@ def test_what_was_planted_is_named_and_solves_the_questions(tmp_path: Path, plan
     found = audit(dataset)
     file = "test-compat-matched.parquet"
     values = {score.floor: score.value for score in found.scores[file]}
-    assert values["shortcuts"] > 0.9
+    assert values["records_and_ids"] > 0.9
+    assert values["records"] < values["records_and_ids"] + 0.01
     assert values["popularity"] < 0.6
     best = found.clues[file][0]
     assert clue in best.name
@@ -95,8 +96,9 @@ def test_where_there_is_no_shortcut_none_is_above_chance(tmp_path: Path):
     [clues] = found.clues.values()
     assert len(clues) > 8
     assert not any(clue.above for clue in clues)
-    [fitted] = [score for scores in found.scores.values() for score in scores if score.floor == "shortcuts"]
-    assert fitted.interval[0] < 0.5
+    fitted = [score for scores in found.scores.values() for score in scores if str(score.floor).startswith("records")]
+    assert len(fitted) == 2
+    assert all(score.interval[0] < 0.5 for score in fitted)
     assert "None of" in next(iter(found.verdicts.values()))
 
 
