@@ -56,7 +56,7 @@ def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
     if not (work / "index").is_dir():
         category = np.repeat([2, 0, 4], [items, FEW, FEW])
         make_dataset(work / "data", items + 2 * FEW, category)
-        make_run(work / "run")
+        make_run(work / "run", "add-gnn")
         build_index(work / "run", Dataset(work / "data"), work / "index")
     index = Index(work / "index")
     stylist, table = Stylist(index), index.catalogue.items.with_row_index("row")

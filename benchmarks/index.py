@@ -1,11 +1,12 @@
 """Speed and memory of an index over a large catalogue, beside one matrix product over the same states.
 
-    python benchmarks/index.py [--items 1000000]
+    python benchmarks/index.py [--items 1000000] [--model add-gnn]
 
-The catalogue is made up: features are drawn around a few hundred styles; the model (ADD-GNN, K = 4, H = 64, two
-steps) has its first weights, and an item's state is 256 numbers. What takes time does not depend on what was learned.
-Every time is told as it is and as a ratio to one pass over all states, a matrix product (items × 256) · (256 × 1),
-measured in the same run. Processor time is told beside that of the clock, for on a busy machine the two part.
+The catalogue is made up: features are drawn around a few hundred styles; the model (two towers, h = 256; or ADD-GNN,
+K = 4, H = 64, two steps) has its first weights, and what is searched of an item is 256 numbers. What takes time does
+not depend on what was learned. Every time is given by the clock and as a ratio to one pass over what is searched, a
+matrix product (items × 256) · (256 × 1), measured in the same run. Processor time is given beside that of the clock,
+for on a busy machine the two part.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.features import write_features
 from goeswith.models import Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
+from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Filters, Stylist
@@ -41,7 +43,8 @@ from goeswith.train.settings import TrainConfig
 
 CATEGORIES, STYLES, DIM = 50, 400, 64
 COLOURS = [f"colour {place:02}" for place in range(20)]
-SLOTS = ("category 07", "category 14", "category 21")
+SLOTS = tuple(f"category {GROUPS.index(group) + len(GROUPS):02}" for group in ("bottom", "shoes", "bag"))
+ANCHOR = f"category {GROUPS.index('top'):02}"
 
 
 def make_dataset(folder: Path, items: int, category: np.ndarray | None = None) -> Dataset:
@@ -74,16 +77,16 @@ def make_dataset(folder: Path, items: int, category: np.ndarray | None = None) -
     return dataset
 
 
-def make_run(folder: Path) -> Path:
+def make_run(folder: Path, name: str) -> Path:
     torch.manual_seed(0)
     names = tuple(f"category {code:02}" for code in range(CATEGORIES))
     words = Vocabulary(names, tuple(GROUPS[code % len(GROUPS)] for code in range(CATEGORIES)))
-    config = AddGnnConfig(hidden=64)
-    model = AddGnn(config, DIM, words)
+    config = TwoTowerConfig() if name == "two-tower" else AddGnnConfig(hidden=64)
+    model = TwoTower(config, DIM, words) if isinstance(config, TwoTowerConfig) else AddGnn(config, DIM, words)
     folder.mkdir()
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / "weights.safetensors")
     told = {
-        "model": "add-gnn", "goeswith": "", "settings": asdict(config), "train": asdict(TrainConfig()),
+        "model": name, "goeswith": "", "settings": asdict(config), "train": asdict(TrainConfig()),
         "knowledge": None, "rules": None, "encoder": "made", "features": "", "dim": DIM,
         "dataset": {"name": "made", "source": "", "fingerprint": ""}, "left_out": {},
         "categories": words.categories, "groups": words.groups,
@@ -131,13 +134,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--model", choices=("two-tower", "add-gnn"), default="two-tower")
     parser.add_argument("--work", type=Path, help="Folder to keep the catalogue and the index in.")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- speed --> and <!-- end -->.")
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.part:
-        print(json.dumps(PARTS[given.part](given.work, given.items, given.repeats)))
+        print(json.dumps(PARTS[given.part](given)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         work = given.work or Path(scratch)
@@ -145,7 +149,7 @@ def main() -> None:
         told: dict[str, Any] = {"items": given.items}
         for part in PARTS:  # each in a process of its own, so that memory is told of one thing at a time
             command = [sys.executable, __file__, "--part", part, "--work", str(work)]
-            command += ["--items", str(given.items), "--repeats", str(given.repeats)]
+            command += ["--items", str(given.items), "--repeats", str(given.repeats), "--model", given.model]
             told |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     print(json.dumps(told, indent=2) if given.json else page(told))
     if given.write:
@@ -174,15 +178,17 @@ def page(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def prepare(work: Path, items: int, repeats: int) -> dict[str, Any]:
+def prepare(given: argparse.Namespace) -> dict[str, Any]:
+    work = given.work
     if not (work / "data").is_dir():
-        make_dataset(work / "data", items)
+        make_dataset(work / "data", given.items)
     if not (work / "run").is_dir():
-        make_run(work / "run")
+        make_run(work / "run", given.model)
     return {}
 
 
-def index_it(work: Path, items: int, repeats: int) -> dict[str, Any]:
+def index_it(given: argparse.Namespace) -> dict[str, Any]:
+    work = given.work
     if (work / "index").is_dir():
         return {}
     start, used = time.perf_counter(), time.process_time()
@@ -190,17 +196,19 @@ def index_it(work: Path, items: int, repeats: int) -> dict[str, Any]:
     return {"build": clock(start, used), "most resident memory while building, GB": most_memory()}
 
 
-def serve(work: Path, items: int, repeats: int) -> dict[str, Any]:
+def serve(given: argparse.Namespace) -> dict[str, Any]:
+    work, repeats = given.work, given.repeats
     told: dict[str, Any] = {"threads": torch.get_num_threads()}
     start, used = time.perf_counter(), time.process_time()
     index = Index(work / "index")
     told["open"] = clock(start, used)
     stylist = Stylist(index)
-    states, vector = index.scorer.states.hidden.flatten(1), torch.randn(256, 1)
+    states, vector = index.scorer.states.hidden.flatten(1)[:, :256], torch.randn(256, 1)
     own = np.median(seconds(lambda _: states @ vector, 9), axis=0)
     told["pass"] = {"clock": 1e3 * own[0], "own": 1e3 * own[1]}
     chance = np.random.default_rng(1)
-    anchors = [index.catalogue.ids[row] for row in chance.choice(len(index.catalogue), 500, replace=False)]
+    tops = np.flatnonzero((index.catalogue.items["category"] == ANCHOR).to_numpy())
+    anchors = [index.catalogue.ids[row] for row in chance.choice(tops, 500, replace=False)]
     filters = Filters(colours=tuple(COLOURS[:4]), price_max=150.0)
 
     def complete(**more: Any) -> Callable[[int], object]:

@@ -55,8 +55,8 @@ Questions are frozen; nothing was chosen by test outfits. `matched` negatives (s
 as they are worn) are the headline. **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem));
 `records` is all that columns, counts and picture files tell, fitted together, `records and ids` with the ids too; a
 floor of {leak} or more only says that the answers are given away (CCP's ids name the photo) and is no mark for models.
-An earlier version, with fewer models and other settings, had been seen on the same test outfits; `docs/LOG.md` says what
-was learnt from it.
+An earlier version, with fewer models and other settings, had been seen on the same test outfits; `docs/LOG.md` says
+what was learnt from it.
 
 **What was cut.** {cut}
 

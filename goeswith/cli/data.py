@@ -152,15 +152,15 @@ def layout_options(
 
 
 def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    pairs: dict[str, Any] = {}
     for text in texts or []:
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
             raise ConfigError(f"{flag} {text!r} has no '='; write {flag} key=value")
-        if key in found:
-            raise ConfigError(f"{flag} {key} is given twice, as {found[key]!r} and as {value!r}; give it once")
-        found[key] = value
-    return found
+        if key in pairs:
+            raise ConfigError(f"{flag} {key} is given twice, as {pairs[key]!r} and as {value!r}; give it once")
+        pairs[key] = value
+    return pairs
 
 
 def encode(
@@ -343,18 +343,18 @@ def audit(
 
     opened = Dataset(dataset)
     with bar("audit") as progress:
-        found = audit_files(opened, files or None, features_if_any(opened, encoder), progress)
+        result = audit_files(opened, files or None, features_if_any(opened, encoder), progress)
     if as_json:
-        typer.echo(found.to_json())
+        typer.echo(result.to_json())
         return
-    rows = [(file, score) for file, scores in found.scores.items() for score in scores]
+    rows = [(file, score) for file, scores in result.scores.items() for score in scores]
     floors = list(dict.fromkeys(str(score.floor) for _, score in rows))
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for file, score in rows:
         lines.setdefault((file, score.metric), {})[str(score.floor)] = f"{score.value:.3f}"
     cells = [[*key, *(cell.get(f, "–") for f in floors)] for key, cell in lines.items()]
     typer.echo(plain(["questions", "metric", *floors], cells))
-    for file, sentence in found.verdicts.items():
+    for file, sentence in result.verdicts.items():
         typer.echo(f"{file}: {sentence}")
 
 

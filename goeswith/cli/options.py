@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
+
+from goeswith.data.filters import COLUMN_OF, Filters
 
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="Data set folder; FOLDER#SOURCE for one source of it.")
@@ -22,62 +25,94 @@ SetOption = Annotated[
 LARGEST_SEED = 2**63 - 1
 """That every library takes."""
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+PopularityOption = Annotated[
+    float | None,
+    typer.Option(help="0: taste only; 1: bestsellers. Default: fitted on validation outfits."),
+]
+CoherentOption = Annotated[
+    bool, typer.Option("--coherent/--incoherent", help="Add only items of the same season and gender.")
+]
 
 
-CategoryOption = Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")]
-GroupOption = Annotated[list[str] | None, typer.Option(help="Only this group, e.g. shoes; repeatable.")]
-BrandOption = Annotated[list[str] | None, typer.Option(help="Only this brand; repeatable.")]
-ColourOption = Annotated[list[str] | None, typer.Option(help="Only this colour; repeatable.")]
-SeasonOption = Annotated[list[str] | None, typer.Option(help="Only this season; repeatable.")]
-GenderOption = Annotated[list[str] | None, typer.Option(help="Only this gender; repeatable.")]
-ExcludeOption = Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Never this item; repeatable.")]
-LowOption = Annotated[float | None, typer.Option(help="Lowest price of an item.")]
-HighOption = Annotated[float | None, typer.Option(help="Highest price of an item.")]
-StockOption = Annotated[bool, typer.Option("--in-stock", help="Only items in stock (column stock).")]
+@dataclass(frozen=True)
+class Output:
+    """How results are shown."""
+
+    pictures: Annotated[
+        bool | None,
+        typer.Option("--pictures/--no-pictures", help="Show small pictures. Default: if the terminal can."),
+    ] = None
+    as_json: JsonOption = False
 
 
-def filters(
-    category: CategoryOption = None,
-    group: GroupOption = None,
-    brand: BrandOption = None,
-    colour: ColourOption = None,
-    season: SeasonOption = None,
-    gender: GenderOption = None,
-    exclude: ExcludeOption = None,
-    price_min: LowOption = None,
-    price_max: HighOption = None,
-    in_stock: StockOption = False,
-) -> Any:
-    """The `goeswith.Filters` of the flags that are its parameters."""
-    from goeswith.data.filters import Filters
+@dataclass(frozen=True)
+class Preferences:
+    """What counts beside the score."""
 
-    return Filters(
-        categories=tuple(category or ()),
-        groups=tuple(group or ()),
-        brands=tuple(brand or ()),
-        colours=tuple(colour or ()),
-        seasons=tuple(season or ()),
-        genders=tuple(gender or ()),
-        exclude=tuple(exclude or ()),
-        price_min=price_min,
-        price_max=price_max,
-        in_stock=in_stock,
-    )
+    diversity: Annotated[float, typer.Option(help="0: best scores only; up to 1: more varied results.")] = 0.0
+    popularity: PopularityOption = None
+    coherent: CoherentOption = True
 
 
-def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that has the flags of `filters` where it names a parameter ``filters``, and gets the filters there.
+def _flag(kind: Any, option: typer.models.OptionInfo, default: Any) -> inspect.Parameter:
+    return inspect.Parameter("_", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def _filter_flags() -> dict[str, inspect.Parameter]:
+    """Name of a flag → the parameter that Typer makes it of, for each field of `goeswith.Filters`."""
+    values, price = list[str] | None, float | None
+    flags = {}
+    for each in fields(Filters):
+        if each.metadata:
+            name, example = each.metadata["column"], each.metadata["example"]
+            shown = f"Only this {name}{f', e.g. {example}' if example else ''}; repeatable."
+            flags[name] = _flag(values, typer.Option(help=shown), None)
+    return flags | {
+        "exclude": _flag(values, typer.Option(metavar="ITEM", help="Never this item; repeatable."), None),
+        "price_min": _flag(price, typer.Option(help="Lowest price of an item."), None),
+        "price_max": _flag(price, typer.Option(help="Highest price of an item."), None),
+        "in_stock": _flag(bool, typer.Option("--in-stock", help="Only items in stock (column stock)."), False),
+    }
+
+
+def _filters(flags: dict[str, Any]) -> Filters:
+    """The filters that the flags ask for."""
+    values: dict[str, Any] = {name: tuple(flags[column] or ()) for name, column in COLUMN_OF.items()}
+    rest: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
+    return Filters(**values, exclude=tuple(flags["exclude"] or ()), **rest)
+
+
+def _flags_of(group: type) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(group, eval_str=True).parameters)
+
+
+GROUPS: dict[type, tuple[dict[str, inspect.Parameter], Callable[[dict[str, Any]], Any]]] = {
+    Filters: (_filter_flags(), _filters),
+    Output: (_flags_of(Output), lambda flags: Output(**flags)),
+    Preferences: (_flags_of(Preferences), lambda flags: Preferences(**flags)),
+}
+"""Class of a parameter → the flags that it stands for, and what makes it of their values."""
+
+
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that has the flags of a group of `GROUPS` for each parameter of its class.
 
     Typer makes flags of the parameters of a signature and has no way to share some: here they are put into it.
     """
-    own, flags = (inspect.signature(each, eval_str=True).parameters for each in (command, filters))
+    own = inspect.signature(command, eval_str=True).parameters
+    grouped = {name: GROUPS[parameter.annotation] for name, parameter in own.items() if parameter.annotation in GROUPS}
 
     @wraps(command)
     def called(**arguments: Any) -> None:
-        chosen = filters(**{name: arguments.pop(name) for name in flags})
-        command(**arguments, filters=chosen)
+        for name, (flags, made) in grouped.items():
+            arguments[name] = made({flag: arguments.pop(flag) for flag in flags})
+        command(**arguments)
 
-    shown = [parameter for name in own for parameter in (flags.values() if name == "filters" else [own[name]])]
+    shown = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, name=name)
+        for own_name in own
+        for name, parameter in (grouped[own_name][0] if own_name in grouped else {own_name: own[own_name]}).items()
+    ]
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
     return called

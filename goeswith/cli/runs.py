@@ -81,7 +81,7 @@ def _named(given: Sequence[str]) -> dict[str, str]:
 def _epochs(stage: str) -> Progress:
     """One line on standard error for each epoch of a stage."""
 
-    def told(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+    def print_epoch(epoch: int, epochs: int, measured: dict[str, float]) -> None:
         known = f" (training {measured['train_auc']:.4f})" if "train_auc" in measured else ""
         typer.echo(
             f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, "
@@ -89,7 +89,7 @@ def _epochs(stage: str) -> Progress:
             err=True,
         )
 
-    return told
+    return print_epoch
 
 
 def evaluate(
@@ -154,7 +154,7 @@ def evaluate(
     asked = [read_questions(file, opened.catalogue) for file in files]
     features = load_features(opened, runs[0].config["encoder"]) if runs else features_if_any(opened, None)
     floors = yardsticks(opened, features)
-    names = _told_apart([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
+    names = _unique_names([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
     given = [
         read_answers(path, asked, name=name, allow_incomplete=allow_incomplete)
         for path, name in zip(outside, names[len(runs) :], strict=True)
@@ -167,34 +167,34 @@ def evaluate(
         scorers.append(taught)
     scored: list[Score] = []
     compared: list[Difference] = []
-    for place, file in enumerate(files):
-        ours = [answer(scorer, asked[place], measures=measure or ()) for scorer in scorers]
-        theirs = [replace(some.answers[place], measures=tuple(measure or ())) for some in given]
+    for number, file in enumerate(files):
+        ours = [answer(scorer, asked[number], measures=measure or ()) for scorer in scorers]
+        theirs = [replace(some.answers[number], measures=tuple(measure or ())) for some in given]
         reports = [report(answers, opened) for answers in (ours + theirs if len(paths) == 2 else theirs + ours)]
-        scored += floor_scores(asked[place], opened, floors)
-        scored += [score for told in reports for score in told.summary]
-        compared += [line for told in reports[1:] for line in compare(reports[0], told)]
+        scored += floor_scores(asked[number], opened, floors)
+        scored += [score for each in reports for score in each.summary]
+        compared += [line for each in reports[1:] for line in compare(reports[0], each)]
         if rows is not None:
-            for told in reports:
-                told.write(rows / f"{told.scorer}-{file.stem}.parquet")
-    found: list[Score] = []
+            for each in reports:
+                each.write(rows / f"{each.scorer}-{file.stem}.parquet")
+    retrieved: list[Score] = []
     if retrieval and scorers and not questions:
         usable = features.present if features else np.ones(len(opened.catalogue), bool)
-        known, measured = survey(opened, floors, scorers, usable)
-        found = [score for told in known + measured for score in told.summary]
+        floor_reports, measured = survey(opened, floors, scorers, usable)
+        retrieved = [score for each in floor_reports + measured for score in each.summary]
         names = [scorer.name for scorer in scorers]
-        plainly = [told for told in measured if told.scorer in names]  # without corrections
-        compared += [line for told in plainly[1:] for line in compare(plainly[0], told)]
+        plainly = [each for each in measured if each.scorer in names]  # without corrections
+        compared += [line for each in plainly[1:] for line in compare(plainly[0], each)]
         if rows is not None:
-            for told in plainly:
-                told.write(rows / f"{told.scorer}-retrieval.parquet")
+            for each in plainly:
+                each.write(rows / f"{each.scorer}-retrieval.parquet")
     sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
     if as_json:
-        counts = [{"scorer": one.name, "file": str(one.path), **one.counts} for one in given]
+        counts = [{"scorer": each.name, "file": str(each.path), **each.counts} for each in given]
         relied = [{"scorer": name, **asdict(held)} for name, held in sure]
         parts = {
             "summary": [score.to_dict() for score in scored],
-            "retrieval": [score.to_dict() for score in found],
+            "retrieval": [score.to_dict() for score in retrieved],
             "compared": [line.to_dict() for line in compared],
             "scores": counts,
             "calibration": relied,
@@ -202,16 +202,16 @@ def evaluate(
         typer.echo(json.dumps(parts, indent=2))
         return
     typer.echo(plain(*long_table(scored)))
-    if found:
-        _print_retrieval(found)
+    if retrieved:
+        _print_retrieval(retrieved)
     for line in compared:
         what = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
         typer.echo(f"{what}: {difference(line)}")
     for name, held in sure:
         typer.echo(f"{name}, as a probability: {held}")
-    for one in given:
-        if faults := ", ".join(f"{count} {fault}" for fault, count in one.counts.items() if count):
-            typer.echo(f"{one.path} is not complete: {faults}")
+    for each in given:
+        if faults := ", ".join(f"{count} {fault}" for fault, count in each.counts.items() if count):
+            typer.echo(f"{each.path} is not complete: {faults}")
 
 
 def _print_retrieval(scores: list[Score]) -> None:
@@ -229,16 +229,16 @@ def _print_retrieval(scores: list[Score]) -> None:
 def _test_questions(dataset: Any) -> list[Path]:
     """The question files of the test split; of ``folder#source`` those of the source."""
     folder, prefix = dataset.path / "questions", f"{dataset.outfit_source}-" if dataset.outfit_source else ""
-    found = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
-    if not found:
+    files = [*sorted(folder.glob(f"{prefix}test-*.parquet")), *sorted(folder.glob("official-test-*.parquet"))]
+    if not files:
         named = f"{dataset.path}{f'#{dataset.outfit_source}' if prefix else ''}"
         raise DataError(f"{dataset.path} has no test questions; make them with: goeswith questions {named}")
-    return found
+    return files
 
 
-def _told_apart(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
+def _unique_names(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
     """A name for each scorer: of its folder (the first `folders` paths) or file, its path where that is not enough."""
-    short = [path.name if place < folders else path.stem for place, path in enumerate(paths)]
+    short = [path.name if number < folders else path.stem for number, path in enumerate(paths)]
     every = [*taken, *short]
     return [
         name if every.count(name) == 1 else "-".join(path.parts).lstrip("/-.")
@@ -315,6 +315,6 @@ def export(
     from goeswith.train.run import Run
 
     lines = read_report(report) if report is not None else ()
-    known = [Dataset(path) for path in dataset or ()]
-    save(Run(run), folder, report=lines, datasets=known, licence=licence, onnx=onnx)
+    datasets = [Dataset(path) for path in dataset or ()]
+    save(Run(run), folder, report=lines, datasets=datasets, licence=licence, onnx=onnx)
     typer.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goeswith.cli.options import LARGEST_SEED, JsonOption, SetOption, bar, bars, with_filters
+from goeswith.cli.options import (
+    LARGEST_SEED,
+    CoherentOption,
+    JsonOption,
+    Output,
+    PopularityOption,
+    Preferences,
+    SetOption,
+    bar,
+    bars,
+    with_groups,
+)
+from goeswith.data.filters import Filters
 
 if TYPE_CHECKING:
     from goeswith.shop.stylist import Stylist
@@ -29,18 +41,7 @@ IndexArgument = Annotated[
     Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder written by goeswith index or goeswith build.")
 ]
 ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
-PicturesOption = Annotated[
-    bool | None, typer.Option("--pictures/--no-pictures", help="Show small pictures. Default: if the terminal can.")
-]
-DiversityOption = Annotated[float, typer.Option(help="0: best scores only; up to 1: more varied results.")]
 CommonOption = Annotated[int, typer.Option(min=0, help="How many added items two looks may share.")]
-PopularityOption = Annotated[
-    float | None,
-    typer.Option(help="0: taste only; 1: bestsellers. Default: fitted on validation outfits."),
-]
-CoherentOption = Annotated[
-    bool, typer.Option("--coherent/--incoherent", help="Add only items of the same season and gender.")
-]
 
 
 @app.command()
@@ -124,7 +125,7 @@ def index(
 
 
 @app.command()
-@with_filters
+@with_groups
 def complete(
     index: IndexArgument,
     items: ItemsArgument,
@@ -135,13 +136,11 @@ def complete(
     budget: Annotated[float | None, typer.Option(help="Highest total price of a look.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="Number of looks.")] = 5,
     beam: Annotated[int, typer.Option(help="Beam width: partial looks kept at each slot.")] = 16,
-    diversity: DiversityOption = 0.0,
     common: CommonOption = 1,
-    popularity: PopularityOption = None,
-    coherent: CoherentOption = True,
-    filters: Any = None,
-    pictures: PicturesOption = None,
-    as_json: JsonOption = False,
+    *,
+    preferences: Preferences,
+    filters: Filters,
+    output: Output,
 ) -> None:
     """Complete a look around some items: the best items for each slot, best looks first.
 
@@ -151,14 +150,14 @@ def complete(
       goeswith complete indices/mango top-17 --slot shoes --slot bag --budget 120 -k 3
     """
     stylist = _stylist(index)
-    options: dict[str, Any] = {"budget": budget, "k": k, "beam": beam, "diversity": diversity, "common": common}
-    options |= {"popularity": popularity, "coherent": coherent}
-    results = stylist.complete(items, slots=slot or (), filters=filters, **options)
-    _tell(stylist, results, as_json, pictures, "looks")
+    results = stylist.complete(
+        items, slots=slot or (), filters=filters, budget=budget, k=k, beam=beam, common=common, **vars(preferences)
+    )
+    _tell(stylist, results, output, "looks")
 
 
 @app.command()
-@with_filters
+@with_groups
 def looks(
     index: IndexArgument,
     out: Annotated[Path | None, typer.Option(help="Table to write: .csv (one row per item) or .json.")] = None,
@@ -179,7 +178,8 @@ def looks(
     popularity: PopularityOption = None,
     coherent: CoherentOption = True,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for --anchors.")] = 0,
-    filters: Any = None,
+    *,
+    filters: Filters,
 ) -> None:
     """Make looks for many items of a catalogue, as a table and as a contact sheet.
 
@@ -211,18 +211,16 @@ def looks(
 
 
 @app.command()
-@with_filters
+@with_groups
 def fill(
     index: IndexArgument,
     items: ItemsArgument,
     slot: Annotated[str, typer.Option(help="Group or category to fill, e.g. shoes.")],
     k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
-    diversity: DiversityOption = 0.0,
-    popularity: PopularityOption = None,
-    coherent: CoherentOption = True,
-    filters: Any = None,
-    pictures: PicturesOption = None,
-    as_json: JsonOption = False,
+    *,
+    preferences: Preferences,
+    filters: Filters,
+    output: Output,
 ) -> None:
     """Find the best items for one missing slot of an outfit.
 
@@ -232,22 +230,21 @@ def fill(
       goeswith fill indices/mango top-17 --slot bag -k 3 --price-max 50 --in-stock
     """
     stylist = _stylist(index)
-    options: dict[str, Any] = {"k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
-    results = stylist.fill(items, slot, filters=filters, **options)
-    _tell(stylist, results, as_json, pictures, "choices")
+    results = stylist.fill(items, slot, filters=filters, k=k, **vars(preferences))
+    _tell(stylist, results, output, "choices")
 
 
 @app.command()
-@with_filters
+@with_groups
 def improve(
     index: IndexArgument,
     items: ItemsArgument,
     lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Keep this item; repeatable.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="Number of swaps.")] = 5,
     coherent: CoherentOption = True,
-    filters: Any = None,
-    pictures: PicturesOption = None,
-    as_json: JsonOption = False,
+    *,
+    filters: Filters,
+    output: Output,
 ) -> None:
     """Find swaps of one item that improve an outfit.
 
@@ -258,20 +255,20 @@ def improve(
     """
     stylist = _stylist(index)
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
-    if not swaps and not as_json:
+    if not swaps and not output.as_json:
         typer.echo("no swap of one item makes the outfit better")
-    _tell(stylist, swaps, as_json, pictures, "swaps")
+    _tell(stylist, swaps, output, "swaps")
 
 
 @app.command()
-@with_filters
+@with_groups
 def similar(
     index: IndexArgument,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
     k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
-    filters: Any = None,
-    pictures: PicturesOption = None,
-    as_json: JsonOption = False,
+    *,
+    filters: Filters,
+    output: Output,
 ) -> None:
     """Find substitutes: items of the same category that the model sees as most alike.
 
@@ -282,9 +279,9 @@ def similar(
     """
     stylist = _stylist(index)
     substitutes = stylist.similar(item, filters=filters, k=k)
-    if not substitutes and not as_json:
+    if not substitutes and not output.as_json:
         typer.echo("no other item of its category passes the filters")
-    _tell(stylist, substitutes, as_json, pictures, "similar")
+    _tell(stylist, substitutes, output, "similar")
 
 
 @app.command()
@@ -377,11 +374,11 @@ def _stylist(path: Path) -> Stylist:
     return Stylist(opened)
 
 
-def _tell(stylist: Stylist, results: Sequence[Any], as_json: bool, pictures: bool | None, how: str) -> None:
+def _tell(stylist: Stylist, results: Sequence[Any], output: Output, how: str) -> None:
     """What was found, as JSON or as the printer's table called `how`."""
-    if as_json:
+    if output.as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))
         return
     from goeswith.cli.terminal import Printer
 
-    getattr(Printer(stylist.index, pictures), how)(results)
+    getattr(Printer(stylist.index, output.pictures), how)(results)

@@ -1,28 +1,30 @@
-"""Filters: which items of a catalogue may be offered. They are strict: an item whose value is unknown passes none."""
+"""Filters: which items of a catalogue may be offered. They are strict: an item whose value is unknown passes none.
+
+A filter is a field of `Filters`, here and nowhere else: options of the command line, parameters of the API and the
+forms of the studio are made of its fields.
+"""
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import polars as pl
-
-from goeswith.data.catalogue import Catalogue
-from goeswith.data.cells import numbers
-from goeswith.data.products import products
 from goeswith.errors import CatalogueError
 
-IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
-"""Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
+if TYPE_CHECKING:
+    import numpy as np
+
+    from goeswith.data.catalogue import Catalogue
+    from goeswith.data.shelf import Shelf
+
 BAD = "bad_filters"
 """Reason of errors about filters."""
-KEPT = 32
-"""Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
+
+
+def _values_of(column: str, example: str = "") -> Any:
+    """A field: the allowed values of a column. example: one of them, for the help."""
+    return field(default=(), metadata={"column": column, "example": example})
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,12 @@ class Filters:
     in_stock: only items whose column ``stock`` says so.
     """
 
-    categories: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    brands: tuple[str, ...] = ()
-    colours: tuple[str, ...] = ()
-    seasons: tuple[str, ...] = ()
-    genders: tuple[str, ...] = ()
+    categories: tuple[str, ...] = _values_of("category")
+    groups: tuple[str, ...] = _values_of("group", "shoes")
+    brands: tuple[str, ...] = _values_of("brand")
+    colours: tuple[str, ...] = _values_of("colour")
+    seasons: tuple[str, ...] = _values_of("season")
+    genders: tuple[str, ...] = _values_of("gender")
     exclude: tuple[str, ...] = ()
     price_min: float | None = None
     price_max: float | None = None
@@ -69,7 +71,51 @@ class Filters:
             CatalogueError: a value is unknown to the catalogue, a column that is asked for says nothing, or the
                 categories and the groups have no item in common.
         """
-        return shelf(catalogue).passing(self)
+        from goeswith.data.shelf import shelf
+
+        return self.among(shelf(catalogue))
+
+    def among(self, shelf: Shelf) -> np.ndarray:
+        """As `rows`, of the catalogue of a shelf, which remembers the answer."""
+        with shelf.lock:
+            passed = shelf.answers.get(self)
+        if passed is None:
+            passed = self._pass(shelf)
+            passed.setflags(write=False)
+            with shelf.lock:
+                shelf.answers[self] = passed
+        return passed
+
+    def _pass(self, shelf: Shelf) -> np.ndarray:
+        import numpy as np
+
+        passed = np.ones(len(shelf.items), bool)
+        for name, column in COLUMN_OF.items():
+            values = getattr(self, name)
+            if values:
+                passed &= shelf.having(column, values)
+            if name == "groups" and self.categories and values and not passed.any():
+                raise CatalogueError(
+                    f"the filters contradict each other: no item of category {' or '.join(self.categories)} "
+                    f"is in group {' or '.join(values)}; leave one of them out",
+                    reason=BAD,
+                )
+        if self.price_min is not None or self.price_max is not None:
+            shelf.need_prices("a price filter", BAD)
+            low = 0.0 if self.price_min is None else self.price_min
+            high = math.inf if self.price_max is None else self.price_max
+            with np.errstate(invalid="ignore"):  # NaN, no price, is in no range
+                passed &= (shelf.prices >= low) & (shelf.prices <= high)
+        if self.in_stock:
+            if shelf.stock is None:
+                raise CatalogueError(
+                    "the filter in_stock needs a column 'stock', which the item table does not have; "
+                    "import the catalogue with one or leave the filter out",
+                    reason=BAD,
+                )
+            passed &= shelf.stock
+        passed[shelf.rows(self.exclude, "the filter exclude")] = False
+        return passed
 
     def __str__(self) -> str:
         parts = [f"{name}={'|'.join(getattr(self, name))}" for name in COLUMN_OF if getattr(self, name)]
@@ -80,161 +126,5 @@ class Filters:
         return ", ".join(parts + ["in_stock"] * self.in_stock) or "none"
 
 
-COLUMN_OF = {
-    "categories": "category",
-    "groups": "group",
-    "brands": "brand",
-    "colours": "colour",
-    "seasons": "season",
-    "genders": "gender",
-}
+COLUMN_OF = {each.name: str(each.metadata["column"]) for each in fields(Filters) if each.metadata}
 """Filter → the column that it reads."""
-
-
-class Shelf:
-    """A catalogue as arrays that answer quickly, each made when it is first asked for; see `shelf`."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.items = catalogue.items
-        self._codes: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
-        self._passing: dict[Filters, np.ndarray] = {}
-
-    @cached_property
-    def place(self) -> dict[str, int]:
-        """Item id → row."""
-        return {item_id: row for row, item_id in enumerate(self.items["item_id"].to_list())}
-
-    @cached_property
-    def prices(self) -> np.ndarray:
-        """(U,) float64; NaN where unknown."""
-        return self.items["price"].fill_null(math.nan).to_numpy()
-
-    @cached_property
-    def stock(self) -> np.ndarray | None:
-        """(U,) bool by the column ``stock``; None where the catalogue has none."""
-        if "stock" not in self.items.columns:
-            return None
-        text = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
-        in_stock = text.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
-        return self.items.select(in_stock).to_series().to_numpy()
-
-    @cached_property
-    def products(self) -> np.ndarray:
-        """(U,) int64: equal for the variants of one product, see `goeswith.data.products`."""
-        return products(self.items)
-
-    def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
-        """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
-        if column not in self._codes:
-            texts = self.items[column].cast(pl.String)
-            distinct = texts.drop_nulls().unique().sort()
-            table = pl.DataFrame({"value": distinct, "code": np.arange(len(distinct), dtype=np.int32)})
-            codes = texts.to_frame("value").join(table, on="value", how="left", maintain_order="left")["code"]
-            vocabulary = {value: code for code, value in enumerate(distinct.to_list())}
-            self._codes[column] = codes.fill_null(-1).to_numpy(), vocabulary
-        return self._codes[column]
-
-    def values(self, column: str, rows: np.ndarray) -> list[str | None]:
-        """What a text column says of some rows (n,), None where it says nothing."""
-        codes, vocabulary = self.codes(column)
-        names = [*vocabulary, None]
-        return [names[code] for code in codes[rows].tolist()]
-
-    def having(self, column: str, values: Iterable[str]) -> np.ndarray:
-        """(U,) bool: items with one of the values in a text column.
-
-        Raises:
-            CatalogueError: a value is unknown; the nearest known one is named.
-        """
-        codes, vocabulary = self.codes(column)
-        wanted = np.zeros(len(vocabulary) + 1, bool)  # the last one, code −1, is null
-        for value in values:
-            if value not in vocabulary:
-                raise CatalogueError(
-                    f"no item has the {column} {value!r}; {nearest(value, list(vocabulary))}", reason=BAD
-                )
-            wanted[vocabulary[value]] = True
-        return wanted[codes]
-
-    def rows(self, item_ids: Sequence[str], where: str = "the outfit") -> np.ndarray:
-        """Rows (n,) int64 of item ids.
-
-        Raises:
-            CatalogueError: an id is unknown; the nearest known one is named.
-        """
-        for item_id in item_ids:
-            if item_id not in self.place:
-                raise CatalogueError(
-                    f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
-                    reason="unknown_item",
-                    item_ids=[item_id],
-                )
-        return np.array([self.place[item_id] for item_id in item_ids], np.int64)
-
-    def passing(self, filters: Filters) -> np.ndarray:
-        """See `Filters.rows`."""
-        passed = self._passing.get(filters)
-        if passed is None:
-            passed = self._pass(filters)
-            passed.setflags(write=False)
-            while len(self._passing) >= KEPT:
-                self._passing.pop(next(iter([*self._passing])), None)
-            self._passing[filters] = passed
-        return passed
-
-    def _pass(self, filters: Filters) -> np.ndarray:
-        passed = np.ones(len(self.items), bool)
-        for name, column in COLUMN_OF.items():
-            values = getattr(filters, name)
-            if values:
-                passed &= self.having(column, values)
-            if name == "groups" and filters.categories and values and not passed.any():
-                raise CatalogueError(
-                    f"the filters contradict each other: no item of category {' or '.join(filters.categories)} "
-                    f"is in group {' or '.join(values)}; leave one of them out",
-                    reason=BAD,
-                )
-        if filters.price_min is not None or filters.price_max is not None:
-            self.need_prices("a price filter", BAD)
-            low = 0.0 if filters.price_min is None else filters.price_min
-            high = math.inf if filters.price_max is None else filters.price_max
-            with np.errstate(invalid="ignore"):  # NaN, no price, is in no range
-                passed &= (self.prices >= low) & (self.prices <= high)
-        if filters.in_stock:
-            if self.stock is None:
-                raise CatalogueError(
-                    "the filter in_stock needs a column 'stock', which the item table does not have; "
-                    "import the catalogue with one or leave the filter out",
-                    reason=BAD,
-                )
-            passed &= self.stock
-        passed[self.rows(filters.exclude, "the filter exclude")] = False
-        return passed
-
-    def need_prices(self, what: str, reason: str) -> None:
-        """Raise CatalogueError where no item has a price."""
-        if np.isnan(self.prices).all():
-            raise CatalogueError(
-                f"{what} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
-            )
-
-
-def nearest(word: str, names: Sequence[str]) -> str:
-    """What to do about an unknown word: the nearest known one, or some that there are."""
-    lower = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {lower[close[0]]!r}?"
-    some = ", ".join(names[:6])
-    return f"there are: {some}{' and more' if len(names) > 6 else ''}" if names else "the column is empty"
-
-
-def shelf(catalogue: Catalogue) -> Shelf:
-    """The arrays of a catalogue, kept as long as it lives."""
-    if catalogue not in _SHELVES:
-        _SHELVES[catalogue] = Shelf(catalogue)
-    return _SHELVES[catalogue]
-
-
-_SHELVES: WeakKeyDictionary[Catalogue, Shelf] = WeakKeyDictionary()

@@ -92,7 +92,8 @@ def make_questions(
 
     drawer = Negatives(catalogue, own, negatives, usable, known)
     chance = torch.Generator().manual_seed(seed)
-    items, mask = (torch.from_numpy(part) for part in own.padded())
+    batch = own.batch()
+    items, mask = batch.items, batch.mask
     luck = torch.rand(mask.shape, generator=chance)
     count = 1 if choices == "all" else choices - 1
     luck[~drawer.blanks(items, mask, count)] = -1.0

@@ -38,8 +38,43 @@ class OutfitBatch:
     items: torch.Tensor
     mask: torch.Tensor
 
+    @classmethod
+    def of(cls, items: np.ndarray, mask: np.ndarray) -> OutfitBatch:
+        """The same from arrays, as scorers get them."""
+        import torch
+
+        return cls(*(torch.from_numpy(np.require(part, requirements=["C", "W"])) for part in (items, mask)))
+
     def __len__(self) -> int:
         return len(self.items)
+
+    def take(self, chosen: torch.Tensor) -> OutfitBatch:
+        """Some of the outfits, by index or by (B,) bool."""
+        return OutfitBatch(self.items[chosen], self.mask[chosen])
+
+    def distinct(self) -> tuple[torch.Tensor, OutfitBatch]:
+        """The distinct items (U,), ascending, and the outfits as rows of those: what states are needed of."""
+        rows, inverse = self.items.unique(return_inverse=True)
+        return rows, OutfitBatch(inverse, self.mask)
+
+
+def pad(flat: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ragged rows as a table: values (N, n) and mask (N, n) bool, n the longest row.
+
+    Row i is ``flat[offsets[i]:offsets[i + 1]]``; its padding repeats its first value, or is any value in an empty row.
+    """
+    lengths = np.diff(offsets)
+    column = np.arange(int(lengths.max(initial=0)))
+    mask = column < lengths[:, None]
+    at = offsets[:-1, None] + np.where(mask, column, 0)
+    return flat[np.minimum(at, len(flat) - 1)], mask
+
+
+def beside(context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each candidate (B, m) beside its context (B, n): items and mask (B · m, n + 1), the candidate last."""
+    count = candidates.shape[1]
+    items = np.concatenate([np.repeat(context, count, axis=0), candidates.reshape(-1, 1)], axis=1)
+    return items, np.pad(np.repeat(mask, count, axis=0), ((0, 0), (0, 1)), constant_values=True)
 
 
 @dataclass(frozen=True)
@@ -178,17 +213,11 @@ class Outfits:
 
     def padded(self) -> tuple[np.ndarray, np.ndarray]:
         """Items (N, n) int64 and mask (N, n) bool, n the longest outfit; padding repeats the first item."""
-        width = int(self.lengths.max(initial=0))
-        column = np.arange(width)
-        mask = column[None, :] < self.lengths[:, None]
-        at = self.offsets[:-1, None] + np.where(mask, column[None, :], 0)
-        return self.items[at], mask
+        return pad(self.items, self.offsets)
 
     def batch(self) -> OutfitBatch:
         """The same as tensors, of catalogue rows."""
-        import torch
-
-        return OutfitBatch(*(torch.from_numpy(part) for part in self.padded()))
+        return OutfitBatch.of(*self.padded())
 
 
 def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, str] | None = None) -> Outfits:

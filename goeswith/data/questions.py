@@ -11,7 +11,7 @@ import polars as pl
 
 from goeswith import __version__
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.outfits import Outfits
+from goeswith.data.outfits import Outfits, pad
 from goeswith.errors import DataError
 from goeswith.files import fresh_file, read_table
 
@@ -89,10 +89,7 @@ class Questions:
         frame = _checked(frame, where)
         context, context_offsets = _ragged(frame["context"], catalogue, where)
         candidates, candidate_offsets = _ragged(frame["candidates"], catalogue, where)
-        lengths = np.diff(context_offsets)
-        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
-        padded = np.zeros(mask.shape, np.int64)
-        padded[mask] = context
+        padded, mask = pad(context, context_offsets)
         return cls(
             frame=frame,
             info=info or {},

@@ -102,22 +102,21 @@ def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, 
     Raises:
         DataError: no outfit of the data set is in the training split.
     """
-    known = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
-    known |= Shortcuts(dataset).floors
+    floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features) | Shortcuts(dataset).floors
     if dataset.info.get("layout") == "sample":
         from goeswith.data.readers.sample import oracle
 
-        known["ceiling"] = oracle(dataset.catalogue)
-    return known
+        floors["ceiling"] = oracle(dataset.catalogue)
+    return floors
 
 
-def floor_scores(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[Score]:
-    """What each of `known` (from `yardsticks`) makes of questions, with its name there and whether it is a headline."""
+def floor_scores(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[Score]:
+    """What each floor (from `yardsticks`) makes of questions, with its name there and whether it is a headline."""
     scores: list[Score] = []
-    for name, scorer in known.items():
+    for name, scorer in floors.items():
         summary = report(answer(scorer, questions), dataset).summary
         for _, group in groupby(summary, key=_kind):
-            scores += [replace(score, floor=name, headline=place == 0) for place, score in enumerate(group)]
+            scores += [replace(score, floor=name, headline=number == 0) for number, score in enumerate(group)]
     return scores
 
 
@@ -137,7 +136,7 @@ def conclusion(scores: Sequence[Score]) -> str:
     ranked = sorted((score for score in scores if score.interval[0] > chance[_kind(score)]), key=odds, reverse=True)
     best = next((score for score in ranked if score.floor in SHORTCUTS), None)
     if best:
-        solved = _WHAT[best.task].format(_told(best), best.negatives)
+        solved = _WHAT[best.task].format(_with_interval(best), best.negatives)
         advice = (
             f"do not compare models on these {best.negatives} questions"
             if odds(best) >= STRONG
@@ -150,13 +149,13 @@ def conclusion(scores: Sequence[Score]) -> str:
         room = _number(max(0.0, near.interval[1] - at))
         sentence = (
             f"no shortcut from counts alone beats chance ({_number(at)}) by more than {room}: "
-            f"{_name(near)} has {_told(near)}"
+            f"{_name(near)} has {_with_interval(near)}"
         )
     more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]
     counted = [score.value for score in scores if score.floor in ("category", "category_colour")]
     more = [score for score in more if score.floor != "item_pairs" or score.value not in counted]  # fell back
     more.sort(key=lambda score: score.floor in ("records", "records_and_ids"))
-    others = [f"{_name(score)} {_told(score)}" for score in more]
+    others = [f"{_name(score)} {_with_interval(score)}" for score in more]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
 
@@ -188,7 +187,7 @@ def _kind(score: Score) -> tuple[str, str]:
     return score.task, score.negatives
 
 
-def _told(score: Score) -> str:
+def _with_interval(score: Score) -> str:
     return f"{_number(score.value)} [{_number(score.interval[0])}, {_number(score.interval[1])}]"
 
 

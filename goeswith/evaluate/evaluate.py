@@ -48,11 +48,11 @@ class Answers:
         """How the truths fare among their candidates; a labelled question has no wrong ones."""
         offsets = self.questions.score_offsets
         owner = np.repeat(np.arange(len(self.questions)), np.diff(offsets))
-        place = offsets[:-1] + np.maximum(self.questions.answers, 0)
-        truth = self.scores[place]
+        at = offsets[:-1] + np.maximum(self.questions.answers, 0)
+        truth = self.scores[at]
         above = (self.scores > truth[owner]) | np.isnan(self.scores)
         equal = self.scores == truth[owner]
-        above[place] = equal[place] = False
+        above[at] = equal[at] = False
         above, equal = (np.bincount(owner, which, len(self.questions)) for which in (above, equal))
         return Ranks(above, equal, np.diff(offsets) - 1.0, np.isnan(truth))
 
@@ -208,7 +208,7 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[Difference]
         DataError: the reports answer different questions.
     """
     keys = ("question_id", "outfit_id", "task", "negatives", "label", "answer")
-    signed = [told.summary[0].signature for told in (first, second)]
+    signed = [each.summary[0].signature for each in (first, second)]
     if signed[0] != signed[1] or not first.rows.select(keys).equals(second.rows.select(keys)):
         raise DataError(
             f"{first.scorer} and {second.scorer} did not answer the same questions "

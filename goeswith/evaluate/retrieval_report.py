@@ -65,9 +65,9 @@ class Asked:
         asked: dict[tuple[str, str], Gaps | Places] = {
             (task, self.negatives): gaps for task, gaps in self.gaps.items()
         } | {("exhaustive", "matched"): self.places}
-        known = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
+        prefix = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
         return {
-            (task, negatives): f"{known}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
+            (task, negatives): f"{prefix}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
             f"|goeswith{__version__}|q{what.digest}"
             for (task, negatives), what in asked.items()
         }
@@ -110,8 +110,8 @@ def survey(
     asked = ask(dataset, usable, split=split)
     if asked is None:
         return [], []
-    known = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
-    return known, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
+    floor_reports = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
+    return floor_reports, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
 
 
 def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Report]:
@@ -125,16 +125,17 @@ def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Repor
     """
     fits = fitted_to(scorer, asked) if fitted else {}
     corrections: list[Correction | None] = [None, *(bound(asked, setting, hubs) for setting, hubs in fits.values())]
-    found = {task: retrieve(scorer, gaps, corrections) for task, gaps in asked.gaps.items()}
+    retrieved = {task: retrieve(scorer, gaps, corrections) for task, gaps in asked.gaps.items()}
     reports = []
-    for place, name in enumerate(("", *fits)):
-        own = {task: answers[place] for task, answers in found.items()}
-        rows = [_rows(task, asked.negatives, asked.gaps[task], told) for task, told in own.items()]
+    for number, name in enumerate(("", *fits)):
+        own = {task: answers[number] for task, answers in retrieved.items()}
+        rows = [_rows(task, asked.negatives, asked.gaps[task], answered) for task, answered in own.items()]
         if not name and len(asked.places.owner):
             rows.append(_exhaustive(scorer, asked.places))
         title = f"{scorer.name} {name}".strip()
         report = summarise(title, pl.concat(rows, how="diagonal"), asked.signed)
-        scores = report.summary + [score for task, told in own.items() for score in _offers(title, task, told, asked)]
+        offers = [score for task, answered in own.items() for score in _offers(title, task, answered, asked)]
+        scores = report.summary + offers
         if name:
             setting = fits[name][0]
             scores = [replace(score, alpha=setting.alpha, beta=setting.beta) for score in scores]
@@ -172,18 +173,18 @@ def bound(asked: Asked, setting: Reranking, hubs: np.ndarray) -> Correction:
 
 def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each pool its items (m,), scores (g, m) with −inf where there is no candidate, and the truth's column (g,)."""
-    found = []
+    pool_scores = []
     for _, blocks in groupby(score_gaps(scorer, gaps), key=lambda block: int(gaps.pools[block.rows[0]])):
         parts = list(blocks)
         scores = np.concatenate([np.where(part.candidates, part.scores, -np.inf) for part in parts])
-        found.append((parts[0].rows, scores, np.concatenate([part.truth for part in parts])))
-    return found
+        pool_scores.append((parts[0].rows, scores, np.concatenate([part.truth for part in parts])))
+    return pool_scores
 
 
-def _rows(task: str, negatives: str, gaps: Gaps, found: Found) -> pl.DataFrame:
+def _rows(task: str, negatives: str, gaps: Gaps, retrieved: Found) -> pl.DataFrame:
     """One row an outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
-    values = {str(measure): value for measure, value in found.values.items()}
-    table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": found.answerable, **values})
+    values = {str(measure): value for measure, value in retrieved.values.items()}
+    table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": retrieved.answerable, **values})
     means = [pl.col(name).mean() for name in values]
     table = table.group_by("outfit_id", maintain_order=True).agg(pl.col("answerable").all(), *means)
     return _named(table.with_columns(weight=pl.lit(1.0)), task, negatives)
@@ -206,11 +207,11 @@ def _named(table: pl.DataFrame, task: str, negatives: str) -> pl.DataFrame:
     )
 
 
-def _offers(name: str, task: str, found: Found, asked: Asked) -> list[Score]:
+def _offers(name: str, task: str, retrieved: Found, asked: Asked) -> list[Score]:
     """What is offered to all gaps together."""
     values = {
         f"{what}@{k}": getattr(offers, what)
-        for k, offers in found.offers.items()
+        for k, offers in retrieved.offers.items()
         for what in ("distinct", "top_share", "gini")
     }
     return [
@@ -221,7 +222,7 @@ def _offers(name: str, task: str, found: Found, asked: Asked) -> list[Score]:
             metric=metric,
             value=value,
             n=len(asked.gaps[task]),
-            unanswered=int((~found.answerable).sum()),
+            unanswered=int((~retrieved.answerable).sum()),
             signature=asked.signed[task, asked.negatives],
         )
         for metric, value in values.items()

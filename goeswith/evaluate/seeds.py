@@ -44,23 +44,23 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
 
     With one seed the interval knows nothing of the luck of training.
     """
-    found: dict[Column, Mean] = {}
+    measured_means: dict[Column, Mean] = {}
     for reports in zip(*sittings, strict=True):
-        lines = zip(*(told.summary for told in reports), strict=True)
-        for groups in zip(*(by_task(told.rows) for told in reports), strict=True):
+        lines = zip(*(each.summary for each in reports), strict=True)
+        for groups in zip(*(by_task(each.rows) for each in reports), strict=True):
             statistics = [statistic for group in groups for statistic in measured(group).values()]
             whole = np.ones((1, groups[0]["outfit_id"].n_unique()))
             values = np.array([statistic(whole)[0] for statistic in statistics]).reshape(len(groups), -1)
             draws = resampled(statistics, whole.size, 0, DRAWS).reshape(*values.shape, DRAWS)
-            for place in range(values.shape[1]):
-                drawn = over_seeds(draws[:, place], 1)
+            for column in range(values.shape[1]):
+                drawn = over_seeds(draws[:, column], 1)
                 low, high = np.nanquantile(drawn, [0.025, 0.975])
                 score = replace(_mean_of(name, next(lines)), low=float(low), high=float(high))
-                found[score.column] = Mean(score, drawn)
-        for told in lines:  # what is offered to all gaps together
-            score = _mean_of(name, told)
-            found[score.column] = Mean(score, None)
-    return found
+                measured_means[score.column] = Mean(score, drawn)
+        for each in lines:  # what is offered to all gaps together
+            score = _mean_of(name, each)
+            measured_means[score.column] = Mean(score, None)
+    return measured_means
 
 
 def _mean_of(name: str, scores: Sequence[Score]) -> Score:
@@ -121,6 +121,6 @@ def holm(chances: Sequence[float]) -> list[float]:
     """The p values (N,) of N questions asked at once, made larger by Holm's method: below .05 once in 20 tables."""
     order = np.argsort(chances)
     grown = np.maximum.accumulate(np.asarray(chances)[order] * np.arange(len(order), 0, -1)) if len(order) else order
-    found = np.empty(len(order))
-    found[order] = np.minimum(grown, 1.0)
-    return [float(p) for p in found]
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(grown, 1.0)
+    return [float(p) for p in adjusted]

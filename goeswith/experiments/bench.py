@@ -74,12 +74,12 @@ def bench(
         asked = [read_questions(file, dataset.catalogue) for file in files]
         say(f"floors on {sum(map(len, asked)):,} questions in {len(asked)} files")
         floors = yardsticks(dataset, features)
-        whole = ask(dataset, features.present)
-        rows = measure_floors(floors, asked, dataset, whole)
+        retrieval = ask(dataset, features.present)
+        rows = measure_floors(floors, asked, dataset, retrieval)
         with _processes(jobs) as pool:
             if search:
                 recipe = _found(recipe, out, search) if collect else _searched(recipe, out, search, pool, say)
-            asked_of = [*files, RETRIEVAL] if whole is not None else files
+            asked_of = [*files, RETRIEVAL] if retrieval is not None else files
             wanted = trainings(recipe, out, files)
             done = _finished(wanted, asked_of) if collect else _train(wanted, pool, say)
             rows += _experiments(recipe, wanted, done, asked_of)

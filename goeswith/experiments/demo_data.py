@@ -119,13 +119,13 @@ def _asked(dataset: Dataset, seed: int) -> list[Path]:
         DataError: no test outfit makes one.
     """
     start, folder = f"{dataset.outfit_source}-" if dataset.outfit_source else "", dataset.path / "questions"
-    found = sorted(path for task in ("compat", "fitb") for path in folder.glob(f"{start}test-{task}-*.parquet"))
-    if not found:
+    files = sorted(path for task in ("compat", "fitb") for path in folder.glob(f"{start}test-{task}-*.parquet"))
+    if not files:
         frozen = freeze(
             dataset.catalogue, dataset.outfits, folder, dataset=dataset.name, seed=seed, prefix=dataset.outfit_source,
             splits=("test",),
         )  # fmt: skip
-        found = [file.path for file in frozen if file.questions and "retrieval" not in file.path.name]
-    if not found:
+        files = [file.path for file in frozen if file.questions and "retrieval" not in file.path.name]
+    if not files:
         raise DataError(f"{dataset.path} has no test outfit that makes a question; import more outfits")
-    return found
+    return files

@@ -90,15 +90,15 @@ def compare(
     if not len(gaps):
         raise DataError(f"{dataset.path} has no validation outfit that all of {', '.join(names)} can be measured on")
     costs = {name: _cost(dataset, name, features[name], out) for name in names}
-    found = []
+    compared = []
     for parts in [(name,) for name in names] + (list(combinations(names, 2)) if pairs else []):
         joined = "+".join(parts)
         valid_auc, recall = _quality(dataset, joined, out, settings, gaps, progress(joined))
         paid = [costs[part] for part in parts]
         total = (sum(getattr(cost, name) for cost in paid) for name in ("seconds", "megabytes", "features"))
-        found.append(Compared(joined, valid_auc, recall, *total))
+        compared.append(Compared(joined, valid_auc, recall, *total))
         say(f"{joined}: validation AUC {valid_auc:.3f}, {RECALL} {recall:.3f}")
-    return sorted(found, key=lambda row: -row.valid_auc)
+    return sorted(compared, key=lambda row: -row.valid_auc)
 
 
 def table(rows: Sequence[Compared]) -> Cells:
@@ -132,16 +132,16 @@ def _quality(
         DEFAULT, dataset, out / f"{_slug(encoder)}-{asked}", settings=settings, encoder=encoder,
         say=lambda _: lambda epoch, epochs, measured: progress(epoch, epochs),
     )  # fmt: skip
-    [found] = retrieve(run.scorer(dataset, features), gaps)
-    return float(run.config["result"]["valid_auc"]), float(found.values[RECALL].mean())
+    [retrieved] = retrieve(run.scorer(dataset, features), gaps)
+    return float(run.config["result"]["valid_auc"]), float(retrieved.values[RECALL].mean())
 
 
 def _cost(dataset: Dataset, name: str, features: Features, out: Path) -> _Cost:
     """Measured now, on some of its items, or as it was measured before."""
     file = out / f"{_slug(name)}-{features.fingerprint}.json"
     if file.is_file():
-        told: dict[str, Any] = read_json(file, dict)
-        return _Cost(**told)
+        kept: dict[str, Any] = read_json(file, dict)
+        return _Cost(**kept)
     network = open_network(name)
     rows = np.flatnonzero(features.present)
     rows = np.random.default_rng(0).permutation(rows)[:TIMED]

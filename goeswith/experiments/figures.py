@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -58,29 +59,31 @@ def k_curve(points: Iterable[tuple[int, Score]], out: Path) -> Path:
     return out
 
 
-def reliability_curve(told: Mapping[str, Reliability], out: Path) -> Path:
+def reliability_curve(measured: Mapping[str, Reliability], out: Path) -> Path:
     """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
 
     A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
     """
-    with sheet(out, 1, len(told)) as panels:
-        for axes, (name, one) in zip(panels, told.items(), strict=True):
+    with sheet(out, 1, len(measured)) as panels:
+        for axes, (name, reliability) in zip(panels, measured.items(), strict=True):
             ends = [0.0, 1.0]
             axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
-            for part in one.bins:
+            for part in reliability.bins:
                 axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
                 axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
             axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="predicted probability", ylabel="observed frequency")
-            axes.set_title(f"{name}\nBrier {one.brier:.3f}, calibration error {one.ece:.3f}")
+            axes.set_title(f"{name}\nBrier {reliability.brier:.3f}, calibration error {reliability.ece:.3f}")
             axes.tick_params(length=0)
     return out
 
 
 @contextlib.contextmanager
-def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9) -> Iterator[list[Axes]]:
+def sheet(
+    out: Path, rows: int, columns: int, width: float = 3.6, height: float = 2.9, *, shared: bool = False
+) -> Iterator[list[Axes]]:
     """Panels of `width` by `height` inches to draw on, row after row; the file is written when the block ends well.
 
-    The same drawing makes the same file: no date is in it.
+    The same drawing makes the same file: no date is in it. shared: all panels have the same axes.
 
     Raises:
         DataError: `out` is not named as a picture, or cannot be written.
@@ -94,21 +97,38 @@ def sheet(out: Path, rows: int, columns: int, width: float = 3.6, height: float 
     with rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        yield list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
         with fresh_file(out) as partial:
             stamp = {"Date": None} if out.suffix == ".svg" else {"CreationDate": None} if out.suffix == ".pdf" else {}
             figure.savefig(partial, format=out.suffix[1:], dpi=200, metadata=stamp)
+            if out.suffix == ".svg":
+                partial.write_text(compact(partial.read_text()))
+
+
+def compact(svg: str) -> str:
+    """The same drawing in fewer bytes: two decimals of a point, no comments, empty groups, long lists of fonts."""
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: _compact_tag(tag[0]), svg)  # text between tags stays as it is
+    svg = re.sub(r'<g id="[\w.]+"/>', "", svg)
+    return re.sub(r">\s+<", ">\n<", svg)
+
+
+def _compact_tag(tag: str) -> str:
+    tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 2):g}", tag)
+    tag = re.sub(r' transform="rotate\(-0 [-\d. ]+\)"', "", tag)
+    tag = re.sub(r"font-family: ('[^']+'), [^;]*sans-serif", r"font-family: \1, sans-serif", tag)
+    return re.sub(r"\s+", " ", tag)
 
 
 def _panel(axes: Axes, points: list[tuple[int, Score]]) -> None:
     sizes = sorted({size for size, _ in points})
     means = []
-    for place, size in enumerate(sizes):
+    for column, size in enumerate(sizes):
         runs = [score for own, score in points if own == size]
         values = [run.value for run in runs]
         means.append(sum(values) / len(values))
         for number, run in enumerate(runs):
-            at = place + 0.16 * (number - (len(runs) - 1) / 2)
+            at = column + 0.16 * (number - (len(runs) - 1) / 2)
             axes.vlines(at, *run.interval, color=ACCENT, alpha=0.35, linewidth=1.6)
             axes.plot(at, run.value, "o", color=ACCENT, markersize=3.4)
     axes.plot(range(len(sizes)), means, color=INK, linewidth=1.1, zorder=0)

@@ -119,7 +119,7 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
     there = ([curve[at] for curve in every if len(curve) > at] for at in epochs)
     band = np.array([(min(values), max(values)) for values in there])
     high = -(-len(rows) // ACROSS)
-    with sheet(out, high, min(ACROSS, len(rows)), 2.6, 1.7) as panels:
+    with sheet(out, high, min(ACROSS, len(rows)), 2.6, 1.7, shared=True) as panels:
         for axes, (name, own) in zip(panels, curves.items(), strict=False):
             axes.fill_between(range(1, len(band) + 1), *band.T, color=QUIET, alpha=0.2, linewidth=0)
             for curve in own:
@@ -154,9 +154,9 @@ def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[tupl
 
 
 def _dots(axes: Axes, scores: Sequence[Score], colours: Sequence[str]) -> None:
-    for place, (score, colour) in enumerate(zip(scores, colours, strict=True)):
-        axes.hlines(place, *score.interval, color=colour, alpha=0.4, linewidth=2.4)
-        axes.plot(score.value, place, "o", color=colour, markersize=4)
+    for line, (score, colour) in enumerate(zip(scores, colours, strict=True)):
+        axes.hlines(line, *score.interval, color=colour, alpha=0.4, linewidth=2.4)
+        axes.plot(score.value, line, "o", color=colour, markersize=4)
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from goeswith.models.teacher import TeacherConfig
 from goeswith.train.designers import DesignersConfig
 from goeswith.train.rule_teacher import RulesConfig
 from goeswith.train.settings import TrainConfig
+from goeswith.train.source import source_class
 
 TEACHERS = {"designers": (), "own": (), "shuffled": ("teacher.shuffled=true",), "untrained": ("untrained=true",)}
 """Who may teach → the settings that make it so. ``own`` learns from the student's outfits, the others from the
@@ -43,9 +44,9 @@ _TOP = {
 }  # fmt: skip
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
-    "note": "text", "like": "text",
+    "knowledge": "list of texts", "note": "text", "like": "text",
 }  # fmt: skip
-_INHERITED = ("model", "teacher", "rules", "set")
+_INHERITED = ("model", "teacher", "rules", "knowledge", "set")
 """Fields that a [[model]] takes from the one that it is like, unless it has its own."""
 _COMPARE = {"first": "text", "second": "text", "note": "text"}
 _SPLIT = re.compile(r"\b(train|valid|test)-")
@@ -58,6 +59,7 @@ class Experiment:
 
     name: what reports call it. model: one of `goeswith.models.MODELS`. kind: one of `KINDS`.
     teacher: one of `TEACHERS`, or empty. rules: a rule file, or empty. note: a few words for the reports.
+    knowledge: other sources as ``NAME=PATH``, see `goeswith.train.source.SOURCES`.
     settings: all of them but the seed: the recipe's own that the model has, then the experiment's.
     like: the experiment whose settings it takes where settings are searched, so that the two differ in one thing.
     """
@@ -70,6 +72,7 @@ class Experiment:
     settings: tuple[str, ...] = ()
     note: str = ""
     like: Experiment | None = None
+    knowledge: tuple[str, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -85,11 +88,24 @@ class Experiment:
         configs = _defaults(self)
         theirs = {"teacher": configs.pop("teacher"), "teaching": configs.pop("teaching")} if self.teacher else {}
         own = [s for s in (*self.settings, *more) if not s.startswith("teacher.")]
-        found = override(configs, own)
+        changed = override(configs, own)
         override(theirs, self.theirs)
         if self.teacher:
-            found["designers"].check(self.model)
-        return found
+            changed["designers"].check(self.model)
+        return changed
+
+    def sources(self) -> dict[str, str]:
+        """Name of each further source of knowledge → what it is given.
+
+        Raises:
+            ConfigError: it is not ``NAME=PATH``, or there is no source of that name.
+        """
+        pairs = [text.partition("=") for text in self.knowledge]
+        for name, equals, path in pairs:
+            if not (name and equals and path):
+                raise ConfigError(f"knowledge {name!r} must be NAME=PATH")
+            source_class(name)
+        return {name: path for name, _, path in pairs}
 
     @property
     def theirs(self) -> list[str]:
@@ -131,8 +147,8 @@ class Recipe:
         """
         models: dict[str, Experiment] = {}
         for experiment in self.models:
-            known = _known(experiment)
-            small = tuple(setting for setting in TINY if setting.partition("=")[0] in known)
+            settable = _setting_names(experiment)
+            small = tuple(setting for setting in TINY if setting.partition("=")[0] in settable)
             like = models[experiment.like.name] if experiment.like else None
             models[experiment.name] = replace(experiment, settings=(*experiment.settings, *small), like=like)
         return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], models=tuple(models.values()))
@@ -148,8 +164,8 @@ class Recipe:
             if name not in there:
                 raise ConfigError(f"recipe {self.name!r} has no model {name!r}; {_near(name, there)}")
         kept = tuple(c for c in self.models if c.name in names or not names)
-        told = _names(kept)
-        return replace(self, models=kept, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= set(told)))
+        left = set(_names(kept))
+        return replace(self, models=kept, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= left))
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -162,12 +178,12 @@ def read_recipe(path: str | Path) -> Recipe:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        told = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path} ({getattr(error, 'strerror', '') or error})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
-    return _Page(path, text.splitlines()).recipe(told)
+    return _Page(path, text.splitlines()).recipe(tables)
 
 
 @dataclass(frozen=True)
@@ -177,24 +193,24 @@ class _Page:
     path: Path
     lines: list[str]
 
-    def recipe(self, told: dict[str, Any]) -> Recipe:
-        self.check(told, _TOP, ("name", "dataset", "questions", "model"))
-        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", told["name"]):
+    def recipe(self, tables: dict[str, Any]) -> Recipe:
+        self.check(tables, _TOP, ("name", "dataset", "questions", "model"))
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", tables["name"]):
             raise self.fault("name must be letters, digits, '-', '_' and '.', for it names a folder", "name")
-        told = told | {"model": self.inherited(told["model"])}
-        models = [self.experiment(table, place, told) for place, table in enumerate(told["model"])]
-        models = self.settled(models, told)
-        seeds = tuple(told.get("seeds", (0, 1, 2)))
+        tables = tables | {"model": self.inherited(tables["model"])}
+        models = [self.experiment(table, number, tables) for number, table in enumerate(tables["model"])]
+        models = self.settled(models, tables)
+        seeds = tuple(tables.get("seeds", (0, 1, 2)))
         if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
             raise self.fault("seeds must be different whole numbers from 0 up, at least one", "seeds")
-        pairings = [self.pairing(table, place, models) for place, table in enumerate(told.get("compare", []))]
+        pairings = [self.pairing(table, number, models) for number, table in enumerate(tables.get("compare", []))]
         return Recipe(
-            name=told["name"],
-            dataset=told["dataset"],
-            questions=self.questions(told["questions"]),
+            name=tables["name"],
+            dataset=tables["dataset"],
+            questions=self.questions(tables["questions"]),
             models=tuple(models),
-            designers=told.get("designers", ""),
-            encoder=told.get("encoder"),
+            designers=tables.get("designers", ""),
+            encoder=tables.get("encoder"),
             seeds=seeds,
             pairings=tuple(pairings),
         )
@@ -202,69 +218,75 @@ class _Page:
     def inherited(self, tables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each [[model]] with what it takes from the one that it is like; `like` then names the first of a chain."""
         full: list[dict[str, Any]] = []
-        for place, table in enumerate(tables):
-            self.check(table, _MODEL, ("name",) if "like" in table else ("name", "model"), ("model", place))
+        for number, table in enumerate(tables):
+            self.check(table, _MODEL, ("name",) if "like" in table else ("name", "model"), ("model", number))
             if "like" in table:
-                other = self.alike(table, place, full)
+                other = self.alike(table, number, full)
                 taken = {field: other[field] for field in _INHERITED if field in other}
                 table = taken | table | {"like": other.get("like", other["name"])}
             full.append(table)
         return full
 
-    def experiment(self, table: dict[str, Any], place: int, told: dict[str, Any]) -> Experiment:
+    def experiment(self, table: dict[str, Any], number: int, tables: dict[str, Any]) -> Experiment:
         """A [[model]] as it stands, without the recipe's own settings."""
-        section = ("model", place)
+        section = ("model", number)
         for field, choices in (("model", MODELS), ("teacher", TEACHERS), ("kind", KINDS)):
             value = table.get(field)
             if value is None or (field == "teacher" and not value):
                 continue
             if value not in choices and not (field == "model" and is_model(value)):
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
-        plain = {name: value for name, value in table.items() if name not in ("set", "like")}
-        found = Experiment(**plain, settings=tuple(table.get("set", ())))
-        if not found.slug:
+        plain = {name: value for name, value in table.items() if name not in ("set", "like", "knowledge")}
+        lists = {"settings": table.get("set", ()), "knowledge": table.get("knowledge", ())}
+        experiment = Experiment(**plain, **{name: tuple(texts) for name, texts in lists.items()})
+        try:
+            experiment.sources()
+        except ConfigError as error:
+            raise self.fault(str(error), "knowledge", section) from None
+        if not experiment.slug:
             raise self.fault("name has no letter or digit; give the model one", "name", section)
-        if found.teacher not in ("", "own") and not told.get("designers"):
-            raise self.fault(f"teacher {found.teacher!r} needs the recipe's field designers", "teacher", section)
-        return found
+        if experiment.teacher not in ("", "own") and not tables.get("designers"):
+            raise self.fault(f"teacher {experiment.teacher!r} needs the recipe's field designers", "teacher", section)
+        return experiment
 
-    def settled(self, models: list[Experiment], told: dict[str, Any]) -> list[Experiment]:
+    def settled(self, models: list[Experiment], tables: dict[str, Any]) -> list[Experiment]:
         """The experiments with all their settings: the recipe's own go to those that have them."""
-        known = [_known(experiment) for experiment in models]
-        for setting in told.get("set", []):
+        settable = [_setting_names(experiment) for experiment in models]
+        for setting in tables.get("set", []):
             field = setting.partition("=")[0].strip()
-            if not any(field in names for names in known):
-                raise self.fault(f"no model here has the setting {field!r}; {_near(field, set().union(*known))}", field)
-        found: list[Experiment] = []
-        for place, (experiment, names) in enumerate(zip(models, known, strict=True)):
-            common = [s for s in told.get("set", []) if s.partition("=")[0].strip() in names]
+            if not any(field in names for names in settable):
+                near = _near(field, set().union(*settable))
+                raise self.fault(f"no model here has the setting {field!r}; {near}", field)
+        done: list[Experiment] = []
+        for number, (experiment, names) in enumerate(zip(models, settable, strict=True)):
+            common = [s for s in tables.get("set", []) if s.partition("=")[0].strip() in names]
             settings = (*common, *experiment.settings, *TEACHERS.get(experiment.teacher, ()))
-            like = next((other for other in found if other.name == told["model"][place].get("like")), None)
+            like = next((other for other in done if other.name == tables["model"][number].get("like")), None)
             full = replace(experiment, settings=settings, like=like)
             for setting in experiment.settings:
                 field = setting.partition("=")[0].strip()
                 if field not in names or field == "seed":
                     why = "the recipe's seeds say it" if field == "seed" else _near(field, names)
-                    raise self.fault(f"{experiment.name} has no setting {field!r}; {why}", setting, ("model", place))
+                    raise self.fault(f"{experiment.name} has no setting {field!r}; {why}", setting, ("model", number))
             try:
                 full.configs()
             except ConfigError as error:
-                raise self.fault(f"{experiment.name}: {error}", "set", ("model", place)) from None
-            if full.slug in (other.slug for other in found):
+                raise self.fault(f"{experiment.name}: {error}", "set", ("model", number)) from None
+            if full.slug in (other.slug for other in done):
                 raise self.fault(
-                    f"the name {full.name!r} is used twice; give each model its own", "name", ("model", place)
+                    f"the name {full.name!r} is used twice; give each model its own", "name", ("model", number)
                 )
-            found.append(full)
-        return found
+            done.append(full)
+        return done
 
-    def alike(self, table: dict[str, Any], place: int, before: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def alike(self, table: dict[str, Any], number: int, before: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The [[model]] that another says it is like, one of those before it."""
         name, model = table["like"], table.get("model")
         alike = {other["name"]: other for other in before if model in (None, other["model"])}
         if name not in alike:
             if not alike:
-                raise self.fault(f"no model {model or name!r} comes before it to be like", "like", ("model", place))
-            raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", place))
+                raise self.fault(f"no model {model or name!r} comes before it to be like", "like", ("model", number))
+            raise self.fault(f"it cannot be like {name!r}; {_near(name, alike)}", "like", ("model", number))
         return alike[name]
 
     def questions(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -277,16 +299,16 @@ class _Page:
             for t in CHOICES
             for n in (*STRATEGIES, *plugins.offered("negatives"))
         ]
-        for place, name in enumerate(names):
+        for number, name in enumerate(names):
             if not name.startswith(GIVEN) and name not in usual:
                 raise self.fault(f"there is no question file {name!r}; {_near(name, usual)}", name)
-            alike = [other for other in names[:place] if _SPLIT.sub("", other) == _SPLIT.sub("", name)]
+            alike = [other for other in names[:number] if _SPLIT.sub("", other) == _SPLIT.sub("", name)]
             if alike:
                 raise self.fault(f"{alike[0]} and {name} would share a column; choose one of them", name)
         return tuple(names)
 
-    def pairing(self, table: dict[str, Any], place: int, models: list[Experiment]) -> Pairing:
-        section = ("compare", place)
+    def pairing(self, table: dict[str, Any], number: int, models: list[Experiment]) -> Pairing:
+        section = ("compare", number)
         self.check(table, _COMPARE, ("first", "second"), section)
         for field in ("first", "second"):
             if table[field] not in _names(models):
@@ -298,19 +320,19 @@ class _Page:
     def check(
         self,
         table: dict[str, Any],
-        known: Mapping[str, str],
+        kinds: Mapping[str, str],
         needed: Sequence[str],
         section: tuple[str, int] | None = None,
     ) -> None:
         """Make sure that a table has the fields that it needs, no other, and each of its kind."""
         for field, value in table.items():
-            if field not in known:
-                raise self.fault(f"there is no field {field!r}; {_near(field, known)}", field, section)
-            if not _is(value, known[field]):
-                raise self.fault(f"{field} is {value!r}, which is not a {known[field]}", field, section)
+            if field not in kinds:
+                raise self.fault(f"there is no field {field!r}; {_near(field, kinds)}", field, section)
+            if not _is(value, kinds[field]):
+                raise self.fault(f"{field} is {value!r}, which is not a {kinds[field]}", field, section)
         for field in needed:
             if table.get(field) in (None, "") or (field == "model" and not table[field]):
-                example = "write [[model]]" if known[field] == "list of tables" else f"write {field} = ..."
+                example = "write [[model]]" if kinds[field] == "list of tables" else f"write {field} = ..."
                 raise self.fault(f"the field {field} is missing; {example}", "", section)
 
     def fault(self, sentence: str, word: str, section: tuple[str, int] | None = None) -> ConfigError:
@@ -332,7 +354,7 @@ def _is(value: Any, kind: str) -> bool:
     """Whether a TOML value is a ``text``, or a ``list of whole numbers``, ..."""
     many = kind.removeprefix("list of ")
     if many != kind:
-        return isinstance(value, list) and all(_is(one, many.removesuffix("s")) for one in value)
+        return isinstance(value, list) and all(_is(each, many.removesuffix("s")) for each in value)
     return isinstance(value, _TESTS[kind]) and not isinstance(value, bool)
 
 
@@ -348,10 +370,10 @@ def _defaults(experiment: Experiment) -> dict[str, Any]:
         configs |= {"designers": DesignersConfig(), "teacher": TeacherConfig(), "teaching": TrainConfig.of("teacher")}
     if experiment.rules:
         configs["rules"] = RulesConfig()
-    return configs
+    return configs | {name: source_class(name).config() for name in experiment.sources()}
 
 
-def _known(experiment: Experiment) -> set[str]:
+def _setting_names(experiment: Experiment) -> set[str]:
     """The names of all settings that an experiment has."""
     configs = _defaults(experiment)
     theirs = [configs.pop(name) for name in ("teacher", "teaching") if name in configs]

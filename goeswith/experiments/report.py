@@ -189,19 +189,19 @@ def _placed(at: float, start: float, end: float, axis: Axis) -> Cell:
     """Where a value, its interval and the mark of its axis lie, in per cent of the axis."""
     low, high, mark = axis
 
-    def place(number: float) -> float:
+    def percent(number: float) -> float:
         return round(float(100 * (number - low) / max(high - low, 1e-9)), 2)
 
     return {
-        "dot": place(at),
-        "start": place(start),
-        "width": round(place(end) - place(start), 2),
-        "mark": None if mark is None else place(mark),
+        "dot": percent(at),
+        "start": percent(start),
+        "width": round(percent(end) - percent(start), 2),
+        "mark": None if mark is None else percent(mark),
         "axis": [signed(number, 2) if low < 0 else f"{number:.2f}" for number in (low, high)],
     }
 
 
-def _diagram(told: Reliability | None) -> list[dict[str, Any]]:
+def _diagram(reliability: Reliability | None) -> list[dict[str, Any]]:
     """Predicted against observed as points of a 200 × 200 drawing whose origin is at the top left."""
     return [
         {
@@ -211,5 +211,5 @@ def _diagram(told: Reliability | None) -> list[dict[str, Any]]:
             "bottom": round(200 * (1 - part.low), 1),
             "words": f"{part.predicted:.2f} told, {part.observed:.2f} true, {part.count:,} cases",
         }
-        for part in (told.bins if told else ())
+        for part in (reliability.bins if reliability else ())
     ]

@@ -46,8 +46,8 @@ class Outcome:
     def seconds_to_best(self) -> float | None:
         """Seconds until the best epoch was done; None where the later epochs do not say how long they took."""
         later = self.history[self.best_epoch :]
-        known = all("seconds" in epoch for epoch in later)
-        return self.seconds - sum(epoch["seconds"] for epoch in later) if known else None
+        timed = all("seconds" in epoch for epoch in later)
+        return self.seconds - sum(epoch["seconds"] for epoch in later) if timed else None
 
     @property
     def pairs_per_second(self) -> float | None:
@@ -182,7 +182,7 @@ class Scoreboard:
     @cached_property
     def marks(self) -> dict[tuple[str, Column], str]:
         """(Name, column) → `ABOVE` and `BEATEN`, of the models that have earned them."""
-        found: dict[tuple[str, Column], str] = {}
+        earned: dict[tuple[str, Column], str] = {}
         for what in self.columns:
             rows = [row for row in self.rows if row.kind in ("model", "control") and what in row.measured]
             for mark, rival in ((ABOVE, self.best(what, "floor")), (BEATEN, self.best(what, "model", "control"))):
@@ -191,8 +191,8 @@ class Scoreboard:
                 sign = 1 if mark == ABOVE else -1
                 for row, line, p in zip(others, lines, holm([line.p for line in lines]), strict=False):
                     if p < SURE and sign * line.difference > 0:
-                        found[row.name, what] = found.get((row.name, what), "") + mark
-        return found
+                        earned[row.name, what] = earned.get((row.name, what), "") + mark
+        return earned
 
     @property
     def scores(self) -> list[Score]:

@@ -35,24 +35,24 @@ def write_page(insights: Insights, path: Path) -> Path:
     if path.suffix != ".html":
         raise DataError(f"{path} is a page; let its name end in .html (the numbers are written beside it, as .json)")
     pages = environment("goeswith.experiments")
-    pages.filters |= {"percent": lambda *told: _tied(percent(*told)), "bar": _bar}
+    pages.filters |= {"percent": lambda *shares: _tied(percent(*shares)), "bar": _bar}
     sentences = summary(insights)
-    written = pages.get_template("rules.html").render(
-        told=insights,
+    page = pages.get_template("rules.html").render(
+        insights=insights,
         version=__version__,
         name=insights.run.path.name,
         model=insights.run.name,
         summary=[_tied(sentence) for sentence in sentences],
-        rules=[{"place": place, "told": rule} for place, rule in enumerate(ranked(insights.rules))],
+        rules=[{"number": number, "insight": rule} for number, rule in enumerate(ranked(insights.rules))],
         attributes=sorted(insights.attributes.items(), key=lambda pair: -pair[1].relative),
         quantiles=QUANTILES,
         speaks=speaks,
         item=Pictures(insights.dataset),
     )
-    told = json.dumps({"goeswith": __version__, "summary": sentences} | numbers(insights), indent=2) + "\n"
-    for file, text in ((path, written), (path.with_suffix(".json"), told)):
+    text = json.dumps({"goeswith": __version__, "summary": sentences} | numbers(insights), indent=2) + "\n"
+    for file, content in ((path, page), (path.with_suffix(".json"), text)):
         with fresh_file(file) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_text(content, encoding="utf-8")
     return path
 
 
@@ -67,20 +67,20 @@ def numbers(insights: Insights) -> dict[str, Any]:
         "asked": insights.asked,
         "signatures": insights.signatures,
         "quantiles": QUANTILES,
-        "rules": [_plain(told, ids) for told in insights.rules],
+        "rules": [_plain(insight, ids) for insight in insights.rules],
         "attributes": {name: asdict(spread) for name, spread in insights.attributes.items()},
     }
 
 
-def _plain(told: RuleInsight, ids: Sequence[str]) -> dict[str, Any]:
-    measured = told.measured
+def _plain(insight: RuleInsight, ids: Sequence[str]) -> dict[str, Any]:
+    measured = insight.measured
     low, high = measured.interval
-    cases = {kind: [asdict(case) | _items(case, ids) for case in some] for kind, some in told.cases.items()}
-    return asdict(told.rule) | {
-        "rule": str(told.rule), "active": measured.active, "right": measured.right, "coverage": measured.coverage,
+    cases = {kind: [asdict(case) | _items(case, ids) for case in some] for kind, some in insight.cases.items()}
+    return asdict(insight.rule) | {
+        "rule": str(insight.rule), "active": measured.active, "right": measured.right, "coverage": measured.coverage,
         "precision": measured.precision if measured.active else None, "low": low, "high": high,
-        "trust": told.trust and asdict(told.trust), "rivalled": told.rivalled and asdict(told.rivalled),
-        "student": told.student, "taught": told.taught, "cases": cases,
+        "trust": insight.trust and asdict(insight.trust), "rivalled": insight.rivalled and asdict(insight.rivalled),
+        "student": insight.student, "taught": insight.taught, "cases": cases,
     }  # fmt: skip
 
 
@@ -90,11 +90,11 @@ def _items(case: Case, ids: Sequence[str]) -> dict[str, Any]:
 
 def ranked(rules: Sequence[RuleInsight]) -> list[RuleInsight]:
     """The most trusted beside others first; then those that are only active alone; then those that never are."""
-    return sorted(rules, key=lambda told: (-_relative(told), -told.measured.active))
+    return sorted(rules, key=lambda insight: (-_relative(insight), -insight.measured.active))
 
 
-def _relative(told: RuleInsight) -> float:
-    return told.rivalled.relative if told.rivalled else -1.0
+def _relative(insight: RuleInsight) -> float:
+    return insight.rivalled.relative if insight.rivalled else -1.0
 
 
 def speaks(rule: Rule) -> str:
@@ -115,22 +115,22 @@ def _tied(text: str) -> str:
 def summary(insights: Insights) -> list[str]:
     """What a reader should know, in a few sentences; the first is the answer to "do the rules help?"."""
     settings = insights.run.config["rules"]
-    told = [_help(insights), _reach(insights), *_disputes(insights), *_trust(insights, settings)]
+    sentences = [_help(insights), _reach(insights), *_disputes(insights), *_trust(insights, settings)]
     if settings.get("shuffled_rules", RulesConfig.shuffled_rules):
-        told.append(
+        sentences.append(
             "This run is the control: the rules were applied to shuffled bottoms, so nothing here "
             "says anything about the rules themselves."
         )
-    doubtful = [told for told in insights.rules if told.measured.interval[1] < 0.5]
+    doubtful = [rule for rule in insights.rules if rule.measured.interval[1] < 0.5]
     if doubtful:
-        told.append(
+        sentences.append(
             f"Look again at {_these([f'“{rule.rule}”' for rule in doubtful])}: wrong more often than right here, "
             "and not by chance."
         )
     silent = sum(not rule.measured.active for rule in insights.rules)
     if silent:
-        told.append(f"{silent} of the {len(insights.rules)} rules {_are(silent)} never active on these questions.")
-    return told
+        sentences.append(f"{silent} of the {len(insights.rules)} rules {_are(silent)} never active on these questions.")
+    return sentences
 
 
 def _help(insights: Insights) -> str:
@@ -148,15 +148,15 @@ def _disputes(insights: Insights) -> list[str]:
     if not insights.disputes:
         return ["The rules and the student never disagree."]
     share, right = insights.disputes / insights.active, insights.rules_right / insights.disputes
-    told = (
+    sentence = (
         f"Rules and student disagree in {insights.disputes:,} questions ({percent(share)} of those with an active "
         f"rule); in those the rules are right in {percent(right)}, the student in {percent(1 - right)}."
     )
     if not insights.overturned:
-        return [told, "The rules never change the student's pick."]
+        return [sentence, "The rules never change the student's pick."]
     better = insights.overturned_right / insights.overturned
     return [
-        told,
+        sentence,
         f"They change its pick in {insights.overturned:,} questions, in {percent(better)} of them for the better.",
     ]
 
@@ -172,16 +172,17 @@ def _trust(insights: Insights, settings: dict[str, Any]) -> list[str]:
     """Which rules are trusted most and least, and whether trust goes to those that are right."""
     if settings.get("confidence", RulesConfig.confidence) == "uniform":
         return ["This run learned no trust: it weights all active rules equally (confidence=uniform)."]
-    often = [told for told in ranked(insights.rules) if told.rivalled and told.rivalled.count >= _ENOUGH]
+    often = [insight for insight in ranked(insights.rules) if insight.rivalled and insight.rivalled.count >= _ENOUGH]
     if len(often) < 2:
         return [
             "Rules are rarely active together: a rule that is active alone has all the trust, so "
             "there is nothing to compare."
         ]
     named = min(_NAMED, len(often) // 2)
-    best, least = (_these([_named(told) for told in some]) for some in (often[:named], often[: -named - 1 : -1]))
+    best, least = (_these([_named(insight) for insight in some]) for some in (often[:named], often[: -named - 1 : -1]))
     sentences = [f"Where several rules are active, the run trusts {best} most and {least} least."]
-    frame = pl.DataFrame({"trust": [_relative(told) for told in often], "right": [t.measured.precision for t in often]})
+    shares = [(_relative(insight), insight.measured.precision) for insight in often]
+    frame = pl.DataFrame(shares, schema=["trust", "right"], orient="row")
     follows = frame.select(pl.corr("trust", "right", method="spearman")).item()
     if len(often) > _NAMED and follows == follows:  # not NaN, which it is where all are right alike
         word = "goes" if follows > 0.3 else "hardly goes" if follows > -0.3 else "does not go"
@@ -192,9 +193,9 @@ def _trust(insights: Insights, settings: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _named(told: RuleInsight) -> str:
-    assert told.rivalled is not None  # asked of those alone
-    return f"“{told.rule}” ({told.rivalled.relative:.2g} × an even share)"
+def _named(insight: RuleInsight) -> str:
+    assert insight.rivalled is not None  # asked of those alone
+    return f"“{insight.rule}” ({insight.rivalled.relative:.2g} × an even share)"
 
 
 def _these(names: Sequence[str]) -> str:
@@ -206,11 +207,11 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _bar(told: Spread | tuple[float, float, float]) -> dict[str, float]:
+def _bar(value: Spread | tuple[float, float, float]) -> dict[str, float]:
     """Where a value and its range lie on an axis from 0 to 1, in per cent; the box is the middle half of a `Spread`."""
-    if isinstance(told, Spread):
-        low, start, middle, end, high = told.quantiles
-        places = {"low": low, "high": high, "dot": middle, "start": start, "end": end, "mean": told.mean}
+    if isinstance(value, Spread):
+        low, start, middle, end, high = value.quantiles
+        places = {"low": low, "high": high, "dot": middle, "start": start, "end": end, "mean": value.mean}
     else:
-        places = dict(zip(("low", "dot", "high"), told, strict=True))
-    return {name: round(100 * place, 1) for name, place in places.items()}
+        places = dict(zip(("low", "dot", "high"), value, strict=True))
+    return {name: round(100 * share, 1) for name, share in places.items()}

@@ -19,9 +19,9 @@ from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table,
 
 _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
-    f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. A floor "
-    f"of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is chosen by the "
-    "same questions, which flatters it a little; the comparisons below were chosen before."
+    f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. A "
+    f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is chosen "
+    "by the same questions, which flatters it a little; the comparisons below were chosen before."
 )
 _SHOWN = (
     f"First minus second, with its 95 % interval over outfits and seeds ({DRAWS:,} draws); p after Holm's correction "
@@ -137,8 +137,8 @@ def _shown(line: Difference) -> str:
 def as_latex(board: Scoreboard) -> str:
     """The table of headline numbers as a LaTeX ``tabular`` in the manner of booktabs, floors above a rule."""
     columns, lines = board.columns, []
-    for place, row in enumerate(board.rows):
-        if place and row.kind not in ("floor", "ceiling") and board.rows[place - 1].kind in ("floor", "ceiling"):
+    for number, row in enumerate(board.rows):
+        if number and row.kind not in ("floor", "ceiling") and board.rows[number - 1].kind in ("floor", "ceiling"):
             lines.append(r"\midrule")
         if row.failure:
             cells = [rf"\multicolumn{{{len(columns)}}}{{l}}{{could not run: {_tex(row.failure)}}}"]

@@ -101,7 +101,7 @@ def start(experiment: Experiment) -> dict[str, Any]:
     model = {name: getattr(configs["model"], name) for name in ("dropout", *_WHOLE) if hasattr(configs["model"], name)}
     train = {name: getattr(configs["train"], name) for name in ("learning_rate", "weight_decay", *_WORDS)}
     train["weight_decay"] = max(train["weight_decay"], DECAYS[0])  # as good as none, on a scale of powers of ten
-    if experiment.teacher or experiment.rules:
+    if experiment.teacher or experiment.rules or experiment.knowledge:
         del train["objective"]
     return train | model
 

@@ -35,7 +35,7 @@ CORRECTED = tuple(
 class Training:
     """One training, and the questions that the run is asked: all that a process of its own needs to know.
 
-    model, dataset, out, settings, encoder, teacher, rules: of `goeswith.train.run.train`.
+    model, dataset, out, settings, encoder, teacher, rules, knowledge: of `goeswith.train.training.train`.
     questions: files; the answers are kept in the run's folder ``answers``.
     lesson: the training of its teacher, where that is trained before it.
     """
@@ -47,6 +47,7 @@ class Training:
     encoder: str | None
     teacher: str | None = None
     rules: str | None = None
+    knowledge: tuple[str, ...] = ()
     questions: tuple[Path, ...] = ()
     lesson: Training | None = None
 
@@ -62,6 +63,7 @@ class Training:
             self.out,
             teacher=self.teacher,
             rules=self.rules,
+            knowledge=dict(text.split("=", 1) for text in self.knowledge),
             settings=self.settings,
             encoder=self.encoder,
             say=(lambda name: watch if name == self.model else _silent) if watch else None,
@@ -73,8 +75,8 @@ class Training:
         words = ["goeswith", "train", self.model, self.dataset]
         for flag, value in (("--teacher", self.teacher), ("--rules", self.rules)):
             words += [flag, value] if value else []
-        for setting in self.settings:
-            words += ["--set", setting]
+        for flag, texts in (("--knowledge", self.knowledge), ("--set", self.settings)):
+            words += [word for text in texts for word in (flag, text)]
         words += ["--encoder", self.encoder] if self.encoder else []
         return shlex.join([*words, "--out", str(self.out)])
 
@@ -100,6 +102,7 @@ def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, file
         encoder=recipe.encoder,
         teacher=str(lesson.out) if lesson else source if experiment.teacher else None,
         rules=experiment.rules or None,
+        knowledge=experiment.knowledge,
         questions=tuple(files),
         lesson=lesson,
     )

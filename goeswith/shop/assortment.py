@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from goeswith.data.catalogue import GROUPS
-from goeswith.data.filters import Filters, Shelf, nearest
+from goeswith.data.filters import Filters
+from goeswith.data.shelf import Shelf, nearest
 from goeswith.errors import CatalogueError
 from goeswith.shop.coherence import agreeing
 from goeswith.shop.grammar import WORN

@@ -1,4 +1,4 @@
-"""Beam search: whole looks over a template of slots, all partial looks and all candidates of a slot at a time."""
+"""Beam search: whole looks over a template, a slot at a time; how candidates and looks are ordered, ties too."""
 
 from __future__ import annotations
 

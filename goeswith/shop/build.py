@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from goeswith import __version__
@@ -23,13 +22,13 @@ from goeswith.data.products import COMPUTED, products
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
 from goeswith.files import fresh_file, put_in_place, sha256, sole, writing
-from goeswith.models import ItemStates, Searchable
+from goeswith.models import Searchable
 from goeswith.shop import approximate
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import FORMAT, Index
 from goeswith.shop.indexed_items import Intake
 from goeswith.shop.shards import Updated, digest, encode, keys, old_states
-from goeswith.shop.states import write_states
+from goeswith.shop.states import read_states, write_states
 from goeswith.shop.taste import Taste
 from goeswith.train.export import save
 from goeswith.train.run import Run
@@ -90,7 +89,7 @@ def _write(
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(fresh / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
     large = _write_large(intake, shards, fresh, say)
-    _fit(intake, fresh, say)
+    _fit(intake, fresh, build, say)
     names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
@@ -204,7 +203,7 @@ class _InDatasetOrder:
         return self.scorer.score(self.row_of[items], mask)
 
 
-def _fit(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> None:
+def _fit(intake: Intake, fresh: Path, build: str, say: Callable[[str], None] | None) -> None:
     """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
 
     That there are too few for a scale is told by the log.
@@ -212,9 +211,8 @@ def _fit(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> None
     dataset = intake.dataset
     grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
     (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
-    with safe_open(fresh / "states.safetensors", framework="pt") as file:
-        states = ItemStates(file.get_tensor("hidden"), file.get_tensor("categories"))
-    own = RunScorer(intake.run.title, intake.run.model, states, intake.present)
+    states, present = read_states(fresh / "states.safetensors", build, "build it again", mapped=True)
+    own = RunScorer(intake.run.title, intake.run.model, states, present)
     scorer = _InDatasetOrder(own, np.argsort(intake.order))
     scale = Scale.fit(scorer, dataset)
     if scale is not None:

@@ -35,13 +35,20 @@ class Candidates:
 
     states: of every item, (U, ...); more rows may follow, which partial outfits can have and which are never found.
     present: (U,) bool, items that have a state. codes: (U,) int64 the category of each, ascending from 0.
-    large: category → FAISS index, see `goeswith.shop.approximate`.
+    large: category → FAISS index, see `goeswith.shop.approximate`. keys: (U, d) those of a model that
+    answers by queries of gaps, side by side.
     """
 
     def __init__(
-        self, model: Model, states: ItemStates, present: np.ndarray, codes: np.ndarray, large: dict[int, Any]
+        self,
+        model: Model,
+        states: ItemStates,
+        present: np.ndarray,
+        codes: np.ndarray,
+        large: dict[int, Any],
+        keys: Tensor | None = None,
     ) -> None:
-        self.states, self.present, self.codes, self.large = states, present, codes, large
+        self.states, self.present, self.codes, self.large, self.keys = states, present, codes, large, keys
         self.exact = exact(model)
         """Whether query · key is the model's score of a candidate for a gap, and not an estimate of the look's."""
         self.searchable = isinstance(model, Searchable)
@@ -49,10 +56,15 @@ class Candidates:
         self.starts = np.searchsorted(codes, np.arange(codes[-1] + 2))
         """(C + 1,) where the items of each category begin."""
 
+    def described(self, rows: np.ndarray) -> Tensor:
+        """What is compared of some items, (n, d): keys where the model has queries of gaps, else states."""
+        states = ItemStates(self.states.hidden[rows], self.states.categories[rows])
+        return states.hidden.flatten(1) if self.keys is None else self.model.keys(states)
+
     @cached_property
     def typical(self) -> ItemStates:
-        """The mean state of each category's items, (C, ...), and the category as the model knows it (C,)."""
-        hidden, starts = self.states.hidden, self.starts
+        """The mean of each category's items, (C, ...), states or keys, and the category as the model knows it (C,)."""
+        hidden, starts = self.states.hidden if self.keys is None else self.keys, self.starts
         means = torch.zeros(len(starts) - 1, *hidden.shape[1:])
         for code, (start, stop) in enumerate(pairwise(starts)):
             here = torch.from_numpy(self.present[start:stop])
@@ -128,9 +140,15 @@ class Candidates:
         count, wanted = len(contexts), len(categories)
         items = torch.from_numpy(np.repeat(contexts, wanted, axis=0))
         at = torch.from_numpy(np.tile(categories, count)).long()
-        typical = ItemStates(self.typical.hidden[at], self.typical.categories[at])
+        typical = self._typical(at)
         vectors, offsets = self.model.query(self.states, items, typical)
         return vectors.view(count, wanted, -1), offsets.view(count, wanted)
+
+    def _typical(self, at: Tensor) -> ItemStates:
+        """Typical candidates of some categories (n,); a model that has queries of gaps reads only the categories."""
+        if self.keys is not None:
+            return ItemStates(self.states.hidden[:0], self.states.categories[torch.from_numpy(self.starts)[at]])
+        return ItemStates(self.typical.hidden[at], self.typical.categories[at])
 
     def _exact(
         self,
@@ -161,6 +179,8 @@ class Candidates:
 
     def _keys(self, at: Tensor | slice) -> Tensor:
         """What the first stage searches of some items, (m, d)."""
+        if self.keys is not None:
+            return self.keys[at]
         return self.model.keys(ItemStates(self.states.hidden[at], self.states.categories[at]))
 
     def _approximate(

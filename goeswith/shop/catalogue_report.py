@@ -12,8 +12,9 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.encode import PICTURES
 from goeswith.data.features import features_path, load_features
-from goeswith.data.filters import Filters, Shelf, shelf
+from goeswith.data.filters import Filters
 from goeswith.data.products import same_pictures
+from goeswith.data.shelf import Shelf, shelf
 from goeswith.files import sha256
 from goeswith.shop.coherence import COLUMNS, agreeing
 from goeswith.tables import plain

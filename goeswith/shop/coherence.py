@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from goeswith.data.filters import Filters, Shelf
+from goeswith.data.filters import Filters
+from goeswith.data.shelf import Shelf
 
 COLUMNS = {"season": "seasons", "gender": "genders"}
 """Columns that an outfit keeps to → the filter that overrides them."""

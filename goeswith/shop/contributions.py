@@ -78,6 +78,5 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
 @torch.inference_mode()
 def _values_of(function: Any, scorer: Any, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """What a function of (states, batch) says, as float64."""
-    batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(np.ascontiguousarray(mask)))
-    values: np.ndarray = function(scorer.states, batch).double().numpy()
+    values: np.ndarray = function(scorer.states, OutfitBatch.of(items, mask)).double().numpy()
     return values

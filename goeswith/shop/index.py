@@ -20,15 +20,15 @@ from torch import Tensor
 
 from goeswith import schemas
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.filters import Shelf, nearest, shelf
+from goeswith.data.shelf import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Towers
 from goeswith.shop import approximate
 from goeswith.shop.candidates import Candidates
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.guests import GuestEncoder
-from goeswith.shop.states import read_states
+from goeswith.shop.states import read_keys, read_states
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
 
@@ -85,7 +85,10 @@ class Index:
         self.guests = GuestEncoder(self.run)
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)
-        self._states, self._present = read_states(self.path / "states.safetensors", info["build"], _again(info))
+        # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read.
+        file, model = self.path / "states.safetensors", self.run.model
+        self._states, self._present = read_states(file, info["build"], _again(info), mapped=isinstance(model, Towers))
+        self._keys = read_keys(file, model, self._states) if isinstance(model, Towers) else None
         self._categories = own.categories
         self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
         self._show(own)
@@ -175,7 +178,7 @@ class Index:
             raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
         large = {self._categories.index(name): approximate.read(self.path / file) for name, file in files.items()}
         size = self.size
-        return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large)
+        return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large, self._keys)
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -189,7 +192,7 @@ class Index:
     def directions(self, rows: np.ndarray) -> Tensor:
         """Unit vectors (n, d): how items differ from the mean of their category; what similarity is measured on."""
         typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
-        return torch.nn.functional.normalize(self._states.hidden[torch.from_numpy(rows)].flatten(1) - typical, dim=1)
+        return torch.nn.functional.normalize(self.candidates.described(rows) - typical, dim=1)
 
     def add(
         self,

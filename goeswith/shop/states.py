@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from goeswith.data.tensors import Blocks, find_tensor, write_tensors
 from goeswith.errors import DataError
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Towers
 
 GUESTS = 1024
 """Rows behind the catalogue's own, for guest items."""
+LARGE = 1 << 28
+"""Bytes from which states may stay in their file."""
+BLOCK = 1 << 15
+"""Items whose states are read at once."""
 
 
 def write_states(
@@ -41,10 +46,13 @@ def write_states(
     write_tensors(path, {"build": build}, tensors)
 
 
-def read_states(path: Path, build: str, remedy: str) -> tuple[ItemStates, np.ndarray]:
+def read_states(path: Path, build: str, remedy: str, *, mapped: bool = False) -> tuple[ItemStates, np.ndarray]:
     """The states of a file, hidden (U + GUESTS, ...) and categories (U + GUESTS,), and which there are, (U + GUESTS,).
 
-    The rows of the guests are empty.
+    The rows of the guests are empty, and can be written to; the file stays as it is.
+
+    Args:
+        mapped: keep large states in the file, where only those that are looked at need memory.
 
     Raises:
         DataError: the file is broken, or belongs to another index than `build`; what to do is the `remedy`.
@@ -55,15 +63,49 @@ def read_states(path: Path, build: str, remedy: str) -> tuple[ItemStates, np.nda
                 raise DataError(f"{path} belongs to another index; {remedy}")
             flags, codes = file.get_tensor("present").bool().numpy(), file.get_tensor("categories")
         _, (count, *shape), start = find_tensor(path, "hidden")
-        # Read, not mapped: a mapped file would count twice in memory while it is copied.
-        hidden = torch.zeros(count + GUESTS, *shape)
-        with open(path, "rb") as raw:
-            raw.seek(start)
-            view: Any = hidden[:count].numpy().reshape(-1).view(np.uint8)
-            if raw.readinto(view) != view.size:
-                raise OSError("it is truncated")
+        hidden = _map(path, count, shape, start) if mapped else None
+        if hidden is None:
+            hidden = torch.zeros(count + GUESTS, *shape)
+            with open(path, "rb") as raw:
+                raw.seek(start)
+                _read_into(raw, hidden[:count])
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {path} ({error}); {remedy}") from None
     categories, present = torch.zeros(count + GUESTS).long(), np.zeros(count + GUESTS, bool)
     categories[:count], present[:count] = codes, flags
     return ItemStates(hidden, categories), present
+
+
+def read_keys(path: Path, model: Towers, states: ItemStates) -> Tensor:
+    """What an exact search compares of each item, (U, d), side by side in memory; the states are read in blocks."""
+    _, (count, *shape), start = find_tensor(path, "hidden")
+    keys = torch.empty(count, model.keys(ItemStates(states.hidden[:1], states.categories[:1])).shape[1])
+    block = torch.empty(min(BLOCK, count), *shape)
+    with open(path, "rb") as raw:
+        raw.seek(start)
+        for first in range(0, count, BLOCK):
+            rows = slice(first, min(first + BLOCK, count))
+            part = block[: rows.stop - first]
+            _read_into(raw, part)
+            keys[rows] = model.keys(ItemStates(part, states.categories[rows]))
+    return keys
+
+
+def _read_into(raw: BinaryIO, part: Tensor) -> None:
+    # Read, not mapped: a mapped file would count twice in memory while it is copied.
+    view: Any = part.numpy().reshape(-1).view(np.uint8)
+    if raw.readinto(view) != view.size:  # type: ignore[attr-defined]
+        raise OSError("it is truncated")
+
+
+def _map(path: Path, count: int, shape: list[int], start: int) -> Tensor | None:
+    """The hidden states in their file; None where they are small, or too near its end for the rows of the guests.
+
+    Rows of guests are private pages over what follows the states in the file, which is cleared in memory alone.
+    """
+    row = 4 * int(np.prod(shape))
+    if count * row < LARGE or start + (count + GUESTS) * row > path.stat().st_size:
+        return None
+    hidden = torch.from_numpy(np.memmap(path, np.float32, "c", start, (count + GUESTS, *shape)))
+    hidden[count:] = 0
+    return hidden

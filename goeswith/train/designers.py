@@ -206,10 +206,9 @@ class Designers(nn.Module):
         pairs = corruptions(own.train.take(chosen).batch(), self.own_negatives, 1, generator)
         if not len(pairs):
             return own.features.new_zeros(())
-        both = pairs.both
-        rows, indices = both.items.unique(return_inverse=True)
+        rows, batch = pairs.both.distinct()
         states = self.teacher.encode_items(own.features[rows], own.categories[rows])
-        scores = self.teacher.score(states, OutfitBatch(indices, both.mask))
+        scores = self.teacher.score(states, batch)
         return bpr(scores[: len(pairs)], scores[len(pairs) :]) + self.teacher.penalty()
 
     @torch.no_grad()

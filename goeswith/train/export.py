@@ -110,7 +110,7 @@ def save(
     return folder
 
 
-def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Beside]) -> str:
+def push(run: Trained, repo_id: str, *, private: bool = False, **beside: Unpack[Beside]) -> str:
     """Put a run on the Hugging Face hub, as the user who is logged in there; returns its address.
 
     Args:
@@ -124,7 +124,7 @@ def push(run: Trained, repo_id: str, *, private: bool = False, **told: Unpack[Be
         raise ModelError(f"{repo_id!r} is not a name on the hub; write owner/name")
     api = hub_client().HfApi()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = save(run, Path(scratch) / "model", **told)
+        folder = save(run, Path(scratch) / "model", **beside)
         with asking_hub(f"{run.path} cannot be uploaded to the hub as {repo_id}"):
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"goeswith {run.name}")
@@ -182,8 +182,8 @@ def _front(run: Trained, licence: str | None) -> str:
     """What the hub reads: YAML, whose strings are written as JSON."""
     head: dict[str, Any] = {"library_name": "goeswith", "tags": ["fashion", "outfit-compatibility", run.name]}
     if licence is not None:
-        known = _IDENTIFIER.fullmatch(licence)
-        head |= {"license": licence} if known else {"license": "other", "license_name": licence}
+        identifier = _IDENTIFIER.fullmatch(licence)
+        head |= {"license": licence} if identifier else {"license": "other", "license_name": licence}
     return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in head.items()), "---"])
 
 
@@ -193,19 +193,22 @@ def _data(run: Trained, datasets: list[Dataset]) -> str:
     if teacher := (run.config.get("knowledge") or {}).get("teacher"):
         trained["its teacher"] = teacher["dataset"]
     given = {dataset.fingerprint: dataset for dataset in datasets}
-    known = {told["fingerprint"] for told in trained.values()}
+    fingerprints = {description["fingerprint"] for description in trained.values()}
     for fingerprint, dataset in given.items():
-        if fingerprint not in known:
+        if fingerprint not in fingerprints:
             raise DataError(
-                f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on ({', '.join(sorted(known))}); "
+                f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on "
+                f"({', '.join(sorted(fingerprints))}); "
                 "name the same data set (as FOLDER#SOURCE if one source of it was used)"
             )
     rows = []
-    for who, told in trained.items():
-        info = given[told["fingerprint"]].info if told["fingerprint"] in given else {}
-        name = f"{told['name']}#{told['source']}" if told["source"] else told["name"]
+    for who, description in trained.items():
+        info = given[description["fingerprint"]].info if description["fingerprint"] in given else {}
+        name = f"{description['name']}#{description['source']}" if description["source"] else description["name"]
         unknown = "not known to the run"
-        rows.append([who, name, told["fingerprint"], *(str(info.get(what, unknown)) for what in ("source", "licence"))])
+        rows.append(
+            [who, name, description["fingerprint"], *(str(info.get(what, unknown)) for what in ("source", "licence"))]
+        )
     return markdown(["trained on it", "data set", "fingerprint", "source", "licence"], rows)
 
 

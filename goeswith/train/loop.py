@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from goeswith.data.negatives import Negatives
-from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import Model, TrainingData, exact
@@ -236,10 +235,9 @@ class Loop:
     def paired_auc(self, pairs: Corrupted) -> float:
         """How often outfits score higher than their corruptions, ties counted half."""
         self.model.eval()
-        both = pairs.both
-        rows, inverse = both.items.unique(return_inverse=True)
+        rows, batch = pairs.both.distinct()
         states = encode(self.model, self.data.features[rows], self.data.categories[rows])
-        scores = score(self.model, states, OutfitBatch(inverse, both.mask))
+        scores = score(self.model, states, batch)
         better = scores[: len(pairs)] - scores[len(pairs) :]
         return float(((better > 0).double() + 0.5 * (better == 0).double()).mean())
 

@@ -55,10 +55,10 @@ class GapObjective:
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
         """The loss over the gaps of outfits."""
-        rows, inverse = outfits.items.unique(return_inverse=True)
+        rows, batch = outfits.distinct()
         with _autocast(self.bf16):
             states = self.model.encode_items(self.data.features[rows], self.data.categories[rows])
-            loss, gaps = self.softmax(self.model, states, OutfitBatch(inverse, outfits.mask), rows)
+            loss, gaps = self.softmax(self.model, states, batch, rows)
         return StepLoss(loss + self.model.penalty(), gaps, 0) if gaps else StepLoss(None, 0, len(outfits))
 
 
@@ -92,11 +92,7 @@ class PairObjective:
         asked = corruptions(outfits, self.negatives, r, self.generator, self.blank)
         if not len(asked):
             return StepLoss(None, 0, len(outfits))
-        both = asked.both
-        rows = both.items.unique()
-        row_of = torch.empty(len(self.data.features), dtype=torch.long)
-        row_of[rows] = torch.arange(len(rows))
-        batch = OutfitBatch(row_of[both.items], both.mask)
+        rows, batch = asked.both.distinct()
         features, categories = self.data.features[rows], self.data.categories[rows]
         with _autocast(self.bf16):
             states = self.model.encode_items(features, categories)
@@ -110,8 +106,7 @@ class PairObjective:
             )
         if not answered.all():  # some models have no answer for some outfits, e.g. for one without a top
             asked, right, wrong = asked.take(answered), right[answered], wrong[answered]
-            both = asked.both
-            batch = OutfitBatch(row_of[both.items], both.mask)
+            batch = batch.take(torch.cat([answered, answered.repeat_interleave(r)]))
         if self.softmax is not None:
             objective = self.softmax(right, wrong)
         else:

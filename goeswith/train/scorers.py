@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from goeswith.data.outfits import OutfitBatch
+from goeswith.data.outfits import OutfitBatch, beside
 from goeswith.models import ItemStates, Model, Towers
 from goeswith.train.rule_teacher import RuleTeacher, Trust
 from goeswith.train.scoring import score
@@ -33,14 +33,13 @@ class RunScorer:
 
     def _score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         # Only the states that are asked about: a model may do work for each of them.
-        rows, indices = np.unique(items, return_inverse=True)
-        at = torch.from_numpy(rows)
-        states = ItemStates(self.states.hidden[at], self.states.categories[at])
-        batch = OutfitBatch(
-            torch.from_numpy(indices.reshape(items.shape)), torch.from_numpy(np.ascontiguousarray(mask))
-        )
-        scores = score(self.model, states, batch).double().numpy()
+        rows, batch = OutfitBatch.of(items, mask).distinct()
+        scores = score(self.model, self.states_of(rows), batch).double().numpy()
         return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
+
+    def states_of(self, rows: Tensor) -> ItemStates:
+        """States of some items, rows (n,) of the catalogue."""
+        return ItemStates(self.states.hidden[rows], self.states.categories[rows])
 
 
 class TowerScorer(RunScorer):
@@ -49,24 +48,17 @@ class TowerScorer(RunScorer):
     def fill(self, context: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """query · key (B, m) float64 of the items `rows` (m,) beside outfits with a gap (B, n); NaN = no features."""
         kinds, kind = torch.unique(self.states.categories[torch.from_numpy(rows)], return_inverse=True)
-        used, indices = np.unique(context, return_inverse=True)
-        batch = OutfitBatch(
-            torch.from_numpy(indices.reshape(context.shape)), torch.from_numpy(np.ascontiguousarray(mask))
-        )
+        used, batch = OutfitBatch.of(context, mask).distinct()
         scores, model = np.empty((len(context), len(rows))), cast(Towers, self.model)
         with torch.inference_mode():
-            states = self._states(used)
-            keys = model.keys(self._states(rows))
+            states = self.states_of(used)
+            keys = model.keys(self.states_of(torch.from_numpy(rows)))
             for index, wanted in enumerate(kinds.tolist()):
                 queries = model.queries(states, batch, torch.full((len(context),), wanted))
                 at = (kind == index).nonzero()[:, 0]
                 scores[:, at.numpy()] = (queries @ keys[at].T).double().numpy()
         answerable = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]
         return np.where(answerable, scores, np.nan)
-
-    def _states(self, rows: np.ndarray) -> ItemStates:
-        at = torch.from_numpy(rows)
-        return ItemStates(self.states.hidden[at], self.states.categories[at])
 
 
 class Judgement(NamedTuple):
@@ -104,8 +96,7 @@ class TaughtScorer:
     def judge(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> Judgement:
         """All that is said of candidates (B, m) beside the context (B, n) with its mask."""
         count, width = candidates.shape[1], context.shape[1]
-        items = np.concatenate([np.repeat(context, count, axis=0), candidates.reshape(-1, 1)], axis=1)
-        whole = np.pad(np.repeat(mask, count, axis=0), ((0, 0), (0, 1)), constant_values=True)
+        items, whole = beside(context, mask, candidates)
         scores = torch.from_numpy(self.student.score(items, whole).reshape(candidates.shape))
         blank = np.full(len(context), width)
         fired = torch.from_numpy(self.teacher.matches.fire(items[::count], whole[::count], blank, candidates))

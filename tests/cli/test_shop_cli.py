@@ -13,7 +13,7 @@ from rich.console import Console
 from shell import Shell
 from shops import shop, trained
 
-from goeswith.cli.options import filters
+from goeswith.cli.options import GROUPS
 from goeswith.cli.shop import complete, fill, improve, similar
 from goeswith.cli.terminal import Printer, picture
 from goeswith.data.filters import Filters
@@ -99,13 +99,14 @@ def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, t
 
 
 def test_every_filter_has_a_flag() -> None:
+    flags, filters = GROUPS[Filters]
     lists = {"category": "a", "group": "b", "brand": "c", "colour": "d", "season": "e", "gender": "f", "exclude": "g"}
-    told = filters(**{name: [value] for name, value in lists.items()}, price_min=1.0, price_max=2.0, in_stock=True)
-    assert told == Filters(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), 1.0, 2.0, True)
-    assert filters() == Filters()
+    given = {name: [value] for name, value in lists.items()} | {"price_min": 1.0, "price_max": 2.0, "in_stock": True}
+    assert filters(given) == Filters(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), 1.0, 2.0, True)
+    assert filters({name: flag.default for name, flag in flags.items()}) == Filters()
     for command in (complete, fill, improve, similar):
         shown = signature(command).parameters
-        assert set(shown) >= set(signature(filters).parameters)
+        assert set(shown) >= set(flags)
         assert "filters" not in shown
 
 

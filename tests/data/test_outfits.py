@@ -4,13 +4,14 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.outfits import Outfits, read_outfits
+from goeswith.data.outfits import OutfitBatch, Outfits, beside, pad, read_outfits
 from goeswith.errors import DataError
 
 IDS = ["a", "b-1", "c,2", "d e", 'f"', "ü", "7", "08"]
@@ -122,3 +123,29 @@ def test_a_list_of_outfits_as_people_export_it(tmp_path):
         read_outfits(tmp_path / "own.csv", catalogue)
     (tmp_path / "own.csv").write_text("outfit_id,item_id\n7,3.0\n7,1.0\n")  # an id that is so is left so
     assert read_outfits(tmp_path / "own.csv", catalogue).items.tolist() == [2, 0]
+
+
+@given(st.lists(st.lists(st.integers(0, 40), max_size=5), max_size=6))
+def test_padding_keeps_every_row_and_repeats_its_first_value(rows):
+    flat = np.array([value for row in rows for value in row], np.int64)
+    values, mask = pad(flat, np.cumsum([0, *map(len, rows)]))
+    assert [some[real].tolist() for some, real in zip(values, mask, strict=True)] == rows
+    assert values.shape == mask.shape == (len(rows), max(map(len, rows), default=0))
+    for some, real, row in zip(values, mask, rows, strict=True):
+        assert not row or set(some[~real].tolist()) <= {row[0]}
+
+
+def test_candidates_stand_behind_their_context():
+    context, mask = np.array([[3, 4], [5, 5]]), np.array([[True, True], [True, False]])
+    items, real = beside(context, mask, np.array([[7, 8], [9, 7]]))
+    assert items.tolist() == [[3, 4, 7], [3, 4, 8], [5, 5, 9], [5, 5, 7]]
+    assert real.tolist() == [[True] * 3] * 2 + [[True, False, True]] * 2
+
+
+def test_a_batch_over_its_distinct_items_is_the_same_outfits():
+    items = np.broadcast_to(np.array([9, 2, 9]), (2, 3))  # which no tensor may share
+    batch = OutfitBatch.of(items, np.ones((2, 3), bool))
+    rows, own = batch.distinct()
+    assert rows.tolist() == [2, 9]
+    assert rows[own.items].equal(batch.items)
+    assert own.take(own.mask.any(dim=1)).items.equal(own.items)

@@ -6,8 +6,8 @@ from folders import PIXEL, column, fail, outfits_of, write
 
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import create
-from goeswith.data.filters import shelf
 from goeswith.data.readers import read
+from goeswith.data.shelf import shelf
 from goeswith.errors import ConfigError
 
 ITEMS = "sku,category,title,price,image,shelf\na,coat,warm,10,red/a.jpg,1\nb,boots,,x,b.png,2\nc,scarf,soft,-1,,3\n"

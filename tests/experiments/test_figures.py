@@ -7,7 +7,7 @@ import pytest
 from made_scores import made_score
 
 from goeswith.errors import DataError
-from goeswith.experiments.figures import k_curve
+from goeswith.experiments.figures import compact, k_curve
 from goeswith.scores import Score
 
 
@@ -40,3 +40,20 @@ def test_a_curve_of_nothing_and_files_that_are_no_picture_are_refused(tmp_path: 
     with pytest.raises(DataError, match=r"k.txt is not a picture; name it .svg, .png or .pdf"):
         k_curve(lines(), tmp_path / "k.txt")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_drawing_gets_smaller_and_its_words_stay():
+    svg = """<g id="text_1">
+  <!-- 0.12345 -->
+  <path d="M 1.23456 2.0
+L 10 -3.99999
+" style="x"/>
+  <g id="line_1"/>
+  <text transform="rotate(-0 1 2)" y="1.004001">Brier 0.1234,  3.0</text>
+</g>
+"""
+    small = compact(svg)
+    assert small == (
+        '<g id="text_1">\n<path d="M 1.23 2.0 L 10 -4 " style="x"/>\n<text y="1">Brier 0.1234,  3.0</text>\n</g>\n'
+    )
+    assert compact(small) == small

@@ -155,7 +155,7 @@ def test_a_page_without_numbers_or_of_an_unknown_kind_is_refused(dataset: Datase
 
 
 def test_text_has_contrast_in_light_and_dark():
-    css = files("goeswith.experiments").joinpath("templates", "report.html").read_text()
+    css = files("goeswith.experiments").joinpath("templates", "page.css").read_text()
     themes = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     assert len(themes) == 2
     for theme in themes:

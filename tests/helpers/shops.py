@@ -11,7 +11,7 @@ from worlds import styles_world, write_made
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.features import load_features
-from goeswith.data.filters import shelf
+from goeswith.data.shelf import shelf
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.train.run import Run

@@ -15,6 +15,7 @@ from goeswith.data.freeze import freeze
 from goeswith.errors import ConfigError
 from goeswith.evaluate.measures import Ranks, other_measures
 from goeswith.experiments.recipes import read_recipe
+from goeswith.experiments.trainings import trainings
 from goeswith.models import model_classes
 from goeswith.train.run import Run
 from goeswith.train.training import train
@@ -101,6 +102,16 @@ def test_a_recipe_takes_a_plug_in(world: Dataset, installed: None, tmp_path: Pat
         '[[model]]\nname = "short"\nmodel = "centre"\n[[model]]\nname = "path"\nmodel = "goeswith_example:Centre"\n'
     )
     assert [model.model for model in read_recipe(path).models] == ["centre", "goeswith_example:Centre"]
+    path.write_text(
+        path.read_text() + 'knowledge = ["goeswith_example:LikedSource=pairs.txt"]\nset = ["liked_weight=2"]\n'
+    )
+    recipe = read_recipe(path)
+    last = trainings(recipe, tmp_path)[recipe.models[1], 0]
+    assert last.knowledge == ("goeswith_example:LikedSource=pairs.txt",)
+    assert "--knowledge goeswith_example:LikedSource=pairs.txt --set" in last.command
+    path.write_text(path.read_text().replace("=pairs.txt", ""))
+    with pytest.raises(ConfigError, match=r"r\.toml, line \d+: .*'goeswith_example:LikedSource' must be NAME=PATH"):
+        read_recipe(path)
 
 
 def test_what_cannot_be_found_is_named(world: Dataset, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from worlds import styles_dataset, styles_world, write_made
 from goeswith.cli.main import app
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
-from goeswith.data.filters import shelf
+from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError
 from goeswith.evaluate.calibration import Scale
 from goeswith.evaluate.rule_votes import judge

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 from shops import changed_shop, edited, indexed, shop, trained
 
@@ -224,3 +225,24 @@ def test_a_guest_that_is_removed_leaves_the_others_as_they_are(worded):
         with pytest.raises(CatalogueError, match="no guest item") as told:
             index.remove(item_id)
         assert (told.value.reason, told.value.item_ids) == ("unknown_item", (item_id,))
+
+
+def test_states_that_stay_in_their_file_answer_alike_and_the_file_stays_as_it_is(tmp_path, monkeypatch):
+    dataset = shop(tmp_path / "data")
+    built = build_index(trained(dataset, tmp_path / "run", model="two-tower"), dataset, tmp_path / "index")
+    file = tmp_path / "index" / "states.safetensors"
+    before = file.read_bytes()
+    monkeypatch.setattr(goeswith.shop.states, "LARGE", 1)
+    monkeypatch.setattr(goeswith.shop.states, "GUESTS", 2)
+    monkeypatch.setattr(goeswith.shop.states, "BLOCK", 7)  # the last block of keys is smaller
+    mapped = Index(tmp_path / "index")
+    assert len(mapped._states.hidden) == mapped.size + 2
+    assert not mapped._states.hidden[mapped.size :].any()
+    mapped._states.hidden[mapped.size] = 1.0
+    assert file.read_bytes() == before
+    anchors, slots = [built.catalogue.ids[0]], [built.catalogue.items["category"][-1]]
+    looks = [Stylist(index).complete(anchors, slots=slots, diversity=0.3) for index in (built, mapped)]
+    assert [look.item_ids for look in looks[0]] == [look.item_ids for look in looks[1]]
+    assert [look.score for look in looks[0]] == [look.score for look in looks[1]]
+    keys = built.run.model.keys(built.scorer.states)
+    assert torch.equal(mapped.candidates.keys, keys)

@@ -15,7 +15,8 @@ import goeswith.shop.stylist
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import Network
 from goeswith.data.features import load_features
-from goeswith.data.filters import Filters, shelf
+from goeswith.data.filters import Filters
+from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError
 from goeswith.shop.beam import grow, spread
 from goeswith.shop.build import build_index

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from shops import indexed
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.filters import Filters, shelf
+from goeswith.data.filters import Filters
+from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError
 from goeswith.shop.coherence import agreeing
 from goeswith.shop.index import Index

@@ -14,8 +14,12 @@ from goeswith.studio.pages.views import items
 ON = ("i0", "i100")
 
 
-def board(on=ON, **told):
-    return Board.of(on, (), Brief(**told))
+def brief(**asked):
+    return Brief.of({f"want_{name}": value for name, value in asked.items()})
+
+
+def board(on=ON, **asked):
+    return Board.of(on, (), brief(**asked))
 
 
 def test_the_brief_stands_in_every_address_of_the_board():
@@ -65,10 +69,10 @@ def test_swaps_and_whole_looks_keep_to_it_too(wall):
 def test_the_bar_says_what_is_left_and_what_does_not_fit(wall):
     shown = items(wall, ON)
     spent = sum(one.price for one in shown)
-    told = bar(wall, Brief(budget=str(spent + 5), colour="red"), shown)
+    told = bar(wall, brief(budget=str(spent + 5), colour="red"), shown)
     assert told["left"] == pytest.approx(5)
     assert told["misfits"] == ["Item 0, black is black, not red"]
-    assert [name for name, _, _ in told["choices"]] == ["colour", "brand"]  # what this catalogue has
+    assert [name for name, _, _ in told["choices"]] == ["brand", "colour"]  # what this catalogue has
     assert bar(wall, Brief(budget="1"), shown)["left"] < 0
     assert not told["stocked"]
 

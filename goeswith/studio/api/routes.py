@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
-from goeswith.data.filters import Filters
 from goeswith.shop import explain as why
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.api.schemas import (
@@ -17,17 +17,17 @@ from goeswith.studio.api.schemas import (
     FillGiven,
     ImproveGiven,
     IndexTold,
+    ItemsQuery,
     ItemTold,
     LooksTold,
-    Money,
     PageTold,
     ReloadTold,
     ScoreGiven,
+    Searching,
     SimilarGiven,
     SimilarsTold,
     SwapsTold,
     Text,
-    Values,
     WhyTold,
 )
 from goeswith.studio.service import limits
@@ -44,10 +44,10 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
-def _page(wall: Wall, words: str, filters: Filters, owner: str, offset: int, limit: int) -> dict[str, Any]:
-    rows = wall.search(words, filters, owner)
-    items = [wall.item(row) for row in rows[offset : offset + limit].tolist()]
-    return {"items": items, "total": len(rows), "offset": offset, "limit": limit}
+def _page(wall: Wall, query: ItemsQuery, owner: str) -> dict[str, Any]:
+    rows = wall.search(query.q, query.filters(), owner)
+    items = [wall.item(row) for row in rows[query.offset : query.offset + query.limit].tolist()]
+    return {"items": items, "total": len(rows), "offset": query.offset, "limit": query.limit}
 
 
 def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Response:
@@ -60,6 +60,15 @@ def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Res
     if not own:
         headers = {"Cache-Control": "no-store", "X-Placeholder": "true"}
     return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+def _cutout(shop: Shop, item_id: str, owner: str, known: str) -> Response:
+    """known: as for `_picture`."""
+    etag = f'"{shop.picture_version(item_id, 0, owner)}-cut"'
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
+    if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(shop.wall.cutout(item_id).picture, media_type="image/webp", headers=headers)
 
 
 def _index(shop: Shop) -> dict[str, Any]:
@@ -94,27 +103,10 @@ async def facets(request: Request) -> Any:
 
 
 @router.get("/items", response_model=PageTold, tags=["items"])
-async def items(
-    request: Request,
-    q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = "",
-    category: Annotated[Values, Query()] = [],  # noqa: B006
-    group: Annotated[Values, Query()] = [],  # noqa: B006
-    brand: Annotated[Values, Query()] = [],  # noqa: B006
-    colour: Annotated[Values, Query()] = [],  # noqa: B006
-    season: Annotated[Values, Query()] = [],  # noqa: B006
-    gender: Annotated[Values, Query()] = [],  # noqa: B006
-    price_min: Money | None = None,
-    price_max: Money | None = None,
-    in_stock: bool = False,
-    offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
-    limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
-) -> Any:
+async def items(request: Request, query: Annotated[ItemsQuery, Query()]) -> Any:
     """Look through the catalogue."""
-    lists = {"categories": category, "groups": group, "brands": brand, "colours": colour, "seasons": season}
-    told = {name: tuple(values) for name, values in lists.items()} | {"genders": tuple(gender)}
-    filters = Filters(**told, price_min=price_min, price_max=price_max, in_stock=in_stock)
     shop = _shop(request)
-    return await shop.quick.run(_page, shop.wall, q, filters, owner_of(request), offset, limit)
+    return await shop.quick.run(_page, shop.wall, query, owner_of(request))
 
 
 @router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
@@ -139,6 +131,18 @@ async def upload(
 async def delete(request: Request, item_id: str) -> None:
     """Forget a photo of one's own."""
     await _shop(request).remove(item_id, owner_of(request))
+
+
+@router.get(
+    "/items/{item_id:path}/cutout",
+    tags=["items"],
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "The picture has not changed."}},
+)
+async def cutout(request: Request, item_id: str) -> Response:
+    """A garment without its background (WebP), as it lies on a flat lay; where it cannot be cut out, on white."""
+    shop, owner, known = _shop(request), owner_of(request), request.headers.get("if-none-match", "")
+    return await shop.picture_workers.run(_cutout, shop, item_id, owner, known)
 
 
 @router.get(
@@ -170,74 +174,37 @@ async def score(request: Request, given: ScoreGiven) -> Any:
     return {"looks": await _shop(request).judge(given.outfits)}
 
 
+async def _search(request: Request, given: Searching, method: Callable[..., Any]) -> Any:
+    """What a method of the stylist answers; the fields of a request are its arguments."""
+    arguments = given.model_dump(exclude={"filters"}) | {"filters": given.filters.filters()}
+    return await _shop(request).ask(lambda stylist: method(stylist, **arguments))
+
+
 @router.post("/complete", response_model=LooksTold, tags=["looks"])
 async def complete(request: Request, given: CompleteGiven) -> Any:
     """Whole looks around the anchors."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.complete(
-            given.anchors,
-            slots=given.slots,
-            filters=filters,
-            budget=given.budget,
-            k=given.k,
-            diversity=given.diversity,
-            common=given.common,
-            popularity=given.popularity,
-            coherent=given.coherent,
-        )
-
-    return {"looks": await _shop(request).ask(made)}
+    return {"looks": await _search(request, given, Stylist.complete)}
 
 
 @router.post("/fill", response_model=LooksTold, tags=["looks"])
 async def fill(request: Request, given: FillGiven) -> Any:
     """The items that fit into one gap."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.fill(
-            given.items,
-            given.slot,
-            filters=filters,
-            k=given.k,
-            diversity=given.diversity,
-            popularity=given.popularity,
-            coherent=given.coherent,
-        )
-
-    return {"looks": await _shop(request).ask(made)}
+    return {"looks": await _search(request, given, Stylist.fill)}
 
 
 @router.post("/improve", response_model=SwapsTold, tags=["looks"])
 async def improve(request: Request, given: ImproveGiven) -> Any:
     """Which item hurts, and what to swap it for."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.improve(given.items, locked=given.locked, filters=filters, k=given.k, coherent=given.coherent)
-
-    return {"swaps": await _shop(request).ask(made)}
+    return {"swaps": await _search(request, given, Stylist.improve)}
 
 
 @router.post("/similar", response_model=SimilarsTold, tags=["looks"])
 async def similar(request: Request, given: SimilarGiven) -> Any:
     """Substitutes for an item."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return stylist.similar(given.item, filters=filters, k=given.k)
-
-    return {"items": await _shop(request).ask(made)}
+    return {"items": await _search(request, given, Stylist.similar)}
 
 
 @router.post("/explain", response_model=WhyTold, tags=["looks"])
 async def explain(request: Request, given: ExplainGiven) -> Any:
     """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
-    filters = given.filters.filters()
-
-    def made(stylist: Stylist) -> Any:
-        return why.explain(stylist, given.items, swap=given.swap, filters=filters).to_dict()
-
-    return await _shop(request).ask(made)
+    return (await _search(request, given, why.explain)).to_dict()

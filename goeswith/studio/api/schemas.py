@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
 
-from goeswith.data.filters import Filters
+from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.studio.service import limits
 
 
@@ -42,16 +42,14 @@ Coherent = Annotated[bool, Field(description="Add only items of the same season 
 Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
-class FiltersGiven(Given):
+_allowed: dict[str, Any] = {name: (Values, []) for name in COLUMN_OF}
+_asked: dict[str, Any] = {column: (Values, []) for column in COLUMN_OF.values()}
+
+
+class FiltersGiven(create_model("Allowed", __base__=Given, **_allowed)):  # type: ignore[misc]
     """What items have to be; an empty list lets every value pass."""
 
-    categories: Values = []
-    groups: Values = []
-    brands: Values = []
-    colours: Values = []
-    seasons: Values = []
-    genders: Values = []
-    exclude: Annotated[list[Text], Field(max_length=limits.FILTER_VALUES, description="Item ids.")] = []
+    exclude: list[Text] = Field([], max_length=limits.FILTER_VALUES, description="Item ids.")
     price_min: Money | None = None
     price_max: Money | None = None
     in_stock: bool = False
@@ -65,13 +63,40 @@ class FiltersGiven(Given):
         return Filters(**self.model_dump())
 
 
+class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
+    """What is looked for in the catalogue, as an address says it."""
+
+    q: Annotated[str, Field(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = ""
+    price_min: Money | None = None
+    price_max: Money | None = None
+    in_stock: bool = False
+    offset: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.PAGE)] = 50
+
+    def filters(self) -> Filters:
+        """As the library has them.
+
+        Raises:
+            CatalogueError: they contradict each other.
+        """
+        values = {name: getattr(self, column) for name, column in COLUMN_OF.items()}
+        rest: dict[str, Any] = {name: getattr(self, name) for name in ("price_min", "price_max", "in_stock")}
+        return Filters(**values, **rest)
+
+
 class ScoreGiven(Given):
     """Outfits to score."""
 
     outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
 
 
-class CompleteGiven(Given):
+class Searching(Given):
+    """What is asked of the stylist; the other fields are the arguments of its method."""
+
+    filters: FiltersGiven = FiltersGiven()
+
+
+class CompleteGiven(Searching):
     """A look to be made around anchors."""
 
     anchors: Items
@@ -79,7 +104,6 @@ class CompleteGiven(Given):
         list[Text],
         Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
     ] = []
-    filters: FiltersGiven = FiltersGiven()
     budget: Money | None = Field(None, description="Highest total price of the look.")
     k: Wanted = 5
     diversity: Share = 0.0
@@ -88,41 +112,37 @@ class CompleteGiven(Given):
     coherent: Coherent = True
 
 
-class FillGiven(Given):
+class FillGiven(Searching):
     """A gap to be filled."""
 
     items: Items
     slot: Text
-    filters: FiltersGiven = FiltersGiven()
     k: Wanted = 10
     diversity: Share = 0.0
     popularity: Popularity = None
     coherent: Coherent = True
 
 
-class ImproveGiven(Given):
+class ImproveGiven(Searching):
     """An outfit to be made better by one swap."""
 
     items: Items
     locked: Items = []
-    filters: FiltersGiven = FiltersGiven()
     k: Wanted = 5
     coherent: Coherent = True
 
 
-class ExplainGiven(Given):
+class ExplainGiven(Searching):
     """An outfit whose score is to be explained."""
 
-    items: Items
-    filters: FiltersGiven = FiltersGiven()
+    item_ids: Items = Field(alias="items")
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
 
 
-class SimilarGiven(Given):
+class SimilarGiven(Searching):
     """An item that substitutes are wanted for."""
 
-    item: Text
-    filters: FiltersGiven = FiltersGiven()
+    item_id: Text = Field(alias="item")
     k: Wanted = 10
 
 

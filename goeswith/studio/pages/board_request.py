@@ -20,11 +20,9 @@ async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # no
     return board_of(request.query_params)
 
 
-async def _sent(
-    on: FormIds = [], lock: FormIds = [], look: Text = "", want_budget: Text = "", want_season: Text = "",  # noqa: B006
-    want_colour: Text = "", want_brand: Text = "", want_gender: Text = "", want_stock: Text = "",
-) -> Board:  # fmt: skip
-    return Board.of(on, lock, Brief(want_budget, want_season, want_colour, want_brand, want_gender, want_stock), look)
+async def _sent(request: Request, on: FormIds = [], lock: FormIds = [], look: Text = "") -> Board:  # noqa: B006
+    """As `_asked`, of a form."""
+    return Board.of(on, lock, Brief.of(await request.form()), look)
 
 
 Asked = Annotated[Board, Depends(_asked)]

@@ -4,45 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from goeswith.data.filters import Filters
+from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.views import Item
 from goeswith.studio.service.catalogue_view import Wall
 
 PREFIX = "want_"
 """Of its names in an address, where the filters of the catalogue have the same ones."""
-COLUMNS = {"season": "seasons", "colour": "colours", "brand": "brands", "gender": "genders"}
-"""Field → the filter that it sets."""
+FILTER_OF = {column: name for name, column in COLUMN_OF.items() if column not in ("category", "group")}
+"""Column that a brief may ask for a value of → the filter that it sets."""
+LONGEST = 100
+"""Characters that are read of each field."""
 
 
 @dataclass(frozen=True)
 class Brief:
-    """What is asked for, as it was written; empty where nothing is. budget: of the whole look."""
+    """What is asked for, as it was written; empty where nothing is.
+
+    budget: of the whole look. values: columns of `FILTER_OF` and the value that is asked for in each.
+    """
 
     budget: str = ""
-    season: str = ""
-    colour: str = ""
-    brand: str = ""
-    gender: str = ""
+    values: tuple[tuple[str, str], ...] = ()
     stock: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, Any]) -> Brief:
         """As an address or a form says it."""
-        return cls(**{one.name: str(query.get(PREFIX + one.name, "")).strip()[:100] for one in fields(cls)})
+        names = ("budget", *FILTER_OF, "stock")
+        budget, *values, stock = (str(query.get(PREFIX + name, "")).strip()[:LONGEST] for name in names)
+        asked = tuple((column, value) for column, value in zip(FILTER_OF, values, strict=True) if value)
+        return cls(budget, asked, stock)
 
     @property
     def query(self) -> dict[str, str]:
         """What an address says of it."""
-        return {PREFIX + one.name: value for one in fields(self) if (value := getattr(self, one.name))}
+        every = {"budget": self.budget, **dict(self.values), "stock": self.stock}
+        return {PREFIX + name: value for name, value in every.items() if value}
 
     def filters(self, **more: Any) -> Filters:
         """Of items to add."""
-        told: dict[str, Any] = {name: (value,) for field, name in COLUMNS.items() if (value := getattr(self, field))}
-        return Filters(**told | more, in_stock=bool(self.stock))
+        asked: dict[str, Any] = {FILTER_OF[column]: (value,) for column, value in self.values}
+        return Filters(**asked | more, in_stock=bool(self.stock))
 
     @property
     def money(self) -> float | None:
@@ -73,11 +79,11 @@ def amount(text: str, what: str = "price") -> float | None:
 
 def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     """What the bar shows: the choices of this catalogue, what is left of the budget, and what does not fit."""
-    every, items = wall.facets(), wall.catalogue.items
+    every, items, asked = wall.facets(), wall.catalogue.items, dict(brief.values)
     choices = [
-        (name, sorted({*every[name], *filter(None, [getattr(brief, name)])}), getattr(brief, name))
-        for name in COLUMNS
-        if len(every[name]) > 1 or getattr(brief, name)
+        (column, sorted({*every[column], *filter(None, [asked.get(column)])}), asked.get(column, ""))
+        for column in FILTER_OF
+        if len(every[column]) > 1 or column in asked
     ]
     spent = sum(one.price or 0.0 for one in shown)
     try:
@@ -94,11 +100,9 @@ def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
 def _misfits(wall: Wall, brief: Brief, shown: Sequence[Item]) -> list[str]:
     """Which items on the board are not what the brief asks for; one sentence each."""
     found = []
-    for field, name in COLUMNS.items():
-        if value := getattr(brief, field):
-            asked: dict[str, Any] = {name: (value,)}
-            wrong = _failing(wall, Filters(**asked), shown)
-            found += [f"{one.name} is {dict(one.facts).get(field, f'of no {field}')}, not {value}" for one in wrong]
+    for column, value in brief.values:
+        wrong = _failing(wall, Brief(values=((column, value),)).filters(), shown)
+        found += [f"{one.name} is {dict(one.facts).get(column, f'of no {column}')}, not {value}" for one in wrong]
     if brief.stock:
         found += [f"{one.name} is not in stock" for one in _failing(wall, Filters(in_stock=True), shown)]
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goeswith.data.outfits import beside
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import DataError
 from goeswith.rules.rules import Matches, match
@@ -113,11 +114,7 @@ def effect(wall: Wall, there: Switched) -> dict[str, Any]:
 def _alone(wall: Wall) -> np.ndarray:
     """Scores (Q, m) of the model, without rules."""
     asked = asked_of(wall)
-    count, width = asked.candidates.shape[1], asked.context.shape[1]
-    items = np.concatenate([np.repeat(asked.context, count, axis=0), asked.candidates.reshape(-1, 1)], axis=1)
-    mask = np.pad(np.repeat(asked.mask, count, axis=0), ((0, 0), (0, 1)), constant_values=True)
-    assert items.shape[1] == width + 1
-    scores: np.ndarray = wall.index.scorer.score(items, mask)
+    scores: np.ndarray = wall.index.scorer.score(*beside(asked.context, asked.mask, asked.candidates))
     return scores.reshape(asked.candidates.shape)
 
 

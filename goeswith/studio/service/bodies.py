@@ -122,13 +122,16 @@ class FileRoute(APIRoute):
 
 class _FileRequest(Request):
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
-        """The form; FastAPI awaits it and closes its files."""
+        """The form, parsed once; FastAPI awaits it and closes its files."""
+        if self._form is not None:
+            return self._form
         if not self.headers.get("content-type", "").startswith("multipart/form-data"):
             return await super().form(**limits)
         body = await self.body()
         work = asyncio.get_running_loop().run_in_executor(_parsers, _parsed, self.headers, body)
         try:
-            return await asyncio.shield(work)
+            self._form = await asyncio.shield(work)
+            return self._form
         except MultiPartException as error:
             raise HTTPException(400, error.message) from None
         except asyncio.CancelledError:

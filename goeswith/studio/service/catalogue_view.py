@@ -19,9 +19,11 @@ import polars as pl
 from PIL import Image
 
 from goeswith import Catalogue, Filters, Index, Stylist
-from goeswith.data.filters import COLUMN_OF, Shelf, shelf
+from goeswith.data.filters import COLUMN_OF
+from goeswith.data.shelf import Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
+from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
 from goeswith.studio.service.limits import GUESTS
 from goeswith.studio.service.refusals import Refused
 
@@ -30,7 +32,7 @@ T = TypeVar("T")
 
 SEARCHED = ("title", "category", "colour", "brand", "material", "pattern", "season", "gender", "item_id")
 """Columns whose words are found."""
-FACETS = ("category", "group", "brand", "colour", "season", "gender")
+FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
 """Answers to the latest searches whose counts a wall remembers."""
@@ -61,6 +63,7 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
+        self._cutouts = Cutouts()
         self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
 
     @property
@@ -161,6 +164,21 @@ class Wall:
             raise DataError(f"item {item_id!r} has no picture")
         return thumbnails.make(path, side)
 
+    def cutout(self, item_id: str) -> Cutout:
+        """An item without its background; a hanger where it has no picture. Raises Refused: there is no such item."""
+        return self._cutouts.get((item_id, self.version(item_id)), lambda: self._cut(item_id))
+
+    def _cut(self, item_id: str) -> Cutout:
+        guest, path = self.guests.get(item_id), self._file(self.row(item_id))
+        source = path if guest is None else io.BytesIO(guest.picture)
+        try:
+            if source is not None:
+                return cutout(thumbnails.shrink(source, SIDE))
+        except DataError:
+            log.info("no cut-out of %s: its picture is missing or broken", item_id)
+        with Image.open(io.BytesIO(thumbnails.placeholder(SIDE))) as hanger:
+            return cutout(hanger.convert("RGB"))
+
     def _file(self, row: int) -> Path | None:
         return thumbnails.inside(self.index.images, self.catalogue.items["image"][row])
 
@@ -235,7 +253,7 @@ def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dic
     """Value of a column → how many of the items that have the words pass the filters; none where they contradict."""
     codes, values = told.codes(column)
     try:
-        passing = codes[told.passing(filters) & having]
+        passing = codes[filters.among(told) & having]
     except CatalogueError:
         return {}
     counted = np.bincount(passing[passing >= 0], minlength=len(values)).tolist()

@@ -19,6 +19,8 @@ THUMBNAIL_SIDES = (96, 192, 384, 768)
 """Pixels along a thumbnail; what is asked for is rounded up to one of these, so that few are made and kept."""
 THUMBNAIL_BYTES = 64 << 20
 """Of thumbnails kept in memory; the ones that were not asked for the longest are dropped first."""
+CUTOUT_BYTES = 64 << 20
+"""Of cut-outs kept in memory, likewise."""
 PICTURE_SECONDS = 3600
 """How long a browser may show a thumbnail without asking again."""
 TEXT_LENGTH = 300

@@ -1,0 +1,142 @@
+"""Shelf: a catalogue as arrays that answer quickly what items are, cost and have."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import polars as pl
+from cachetools import LRUCache
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.cells import numbers
+from goeswith.data.products import products
+from goeswith.errors import CatalogueError
+
+IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
+"""Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
+KEPT = 32
+"""Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
+
+
+class Shelf:
+    """A catalogue as arrays that answer quickly, each made when it is first asked for; see `shelf`."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.items = catalogue.items
+        self._codes: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
+        self.answers: LRUCache[Any, np.ndarray] = LRUCache(KEPT)
+        """Filters → the rows that pass them; for `goeswith.data.filters`, which holds the lock."""
+        self.lock = Lock()
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Item id → row."""
+        return {item_id: row for row, item_id in enumerate(self.items["item_id"].to_list())}
+
+    @cached_property
+    def prices(self) -> np.ndarray:
+        """(U,) float64; NaN where unknown."""
+        return self.items["price"].fill_null(math.nan).to_numpy()
+
+    @cached_property
+    def stock(self) -> np.ndarray | None:
+        """(U,) bool by the column ``stock``; None where the catalogue has none."""
+        if "stock" not in self.items.columns:
+            return None
+        text = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
+        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        in_stock = text.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
+        return self.items.select(in_stock).to_series().to_numpy()
+
+    @cached_property
+    def products(self) -> np.ndarray:
+        """(U,) int64: equal for the variants of one product, see `goeswith.data.products`."""
+        return products(self.items)
+
+    def codes(self, column: str) -> tuple[np.ndarray, dict[str, int]]:
+        """(U,) int32 codes of a text column, −1 where null, and the code of each value, in sorted order."""
+        if column not in self._codes:
+            texts = self.items[column].cast(pl.String)
+            distinct = texts.drop_nulls().unique().sort()
+            table = pl.DataFrame({"value": distinct, "code": np.arange(len(distinct), dtype=np.int32)})
+            codes = texts.to_frame("value").join(table, on="value", how="left", maintain_order="left")["code"]
+            vocabulary = {value: code for code, value in enumerate(distinct.to_list())}
+            self._codes[column] = codes.fill_null(-1).to_numpy(), vocabulary
+        return self._codes[column]
+
+    def values(self, column: str, rows: np.ndarray) -> list[str | None]:
+        """What a text column says of some rows (n,), None where it says nothing."""
+        codes, vocabulary = self.codes(column)
+        names = [*vocabulary, None]
+        return [names[code] for code in codes[rows].tolist()]
+
+    def having(self, column: str, values: Iterable[str]) -> np.ndarray:
+        """(U,) bool: items with one of the values in a text column.
+
+        Raises:
+            CatalogueError: a value is unknown, of which the nearest known one is named; or there is no such column.
+        """
+        if column not in self.items.columns:
+            raise CatalogueError(
+                f"the filter by {column} needs a column {column!r}, which the item table does not have; "
+                "import the catalogue with one or leave the filter out",
+                reason="bad_filters",
+            )
+        codes, vocabulary = self.codes(column)
+        wanted = np.zeros(len(vocabulary) + 1, bool)  # the last one, code −1, is null
+        for value in values:
+            if value not in vocabulary:
+                raise CatalogueError(
+                    f"no item has the {column} {value!r}; {nearest(value, list(vocabulary))}", reason="bad_filters"
+                )
+            wanted[vocabulary[value]] = True
+        return wanted[codes]
+
+    def rows(self, item_ids: Sequence[str], where: str = "the outfit") -> np.ndarray:
+        """Rows (n,) int64 of item ids.
+
+        Raises:
+            CatalogueError: an id is unknown; the nearest known one is named.
+        """
+        for item_id in item_ids:
+            if item_id not in self.place:
+                raise CatalogueError(
+                    f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
+                    reason="unknown_item",
+                    item_ids=[item_id],
+                )
+        return np.array([self.place[item_id] for item_id in item_ids], np.int64)
+
+    def need_prices(self, what: str, reason: str) -> None:
+        """Raise CatalogueError where no item has a price."""
+        if np.isnan(self.prices).all():
+            raise CatalogueError(
+                f"{what} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
+            )
+
+
+def nearest(word: str, names: Sequence[str]) -> str:
+    """What to do about an unknown word: the nearest known one, or some that there are."""
+    lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {lower[close[0]]!r}?"
+    some = ", ".join(names[:6])
+    return f"there are: {some}{' and more' if len(names) > 6 else ''}" if names else "the column is empty"
+
+
+def shelf(catalogue: Catalogue) -> Shelf:
+    """The arrays of a catalogue, kept as long as it lives."""
+    if catalogue not in _SHELVES:
+        _SHELVES[catalogue] = Shelf(catalogue)
+    return _SHELVES[catalogue]
+
+
+_SHELVES: WeakKeyDictionary[Catalogue, Shelf] = WeakKeyDictionary()
