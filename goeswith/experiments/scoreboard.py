@@ -21,7 +21,7 @@ _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
     f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. A "
     f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
-    "chosen by the same questions, which flatters it a little; the comparisons below were chosen before."
+    "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."
 )
 _SHOWN = (
     f"First minus second, with its 95 % interval over outfits and seeds ({DRAWS:,} draws); p after Holm's correction "
