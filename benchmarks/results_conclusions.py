@@ -75,7 +75,8 @@ def _above_floors(kept: Mapping[str, Told]) -> str:
     if not above and not others:
         return "No model has been measured beside floors."
     parts = [f"is above the strongest floor on {_list(above)}"] if above else []
-    parts += [f"is not shown to be above it on {_list(others)}"] if others else []
+    floor = "it" if above else "the strongest floor"
+    parts += [f"is not shown to be above {floor} on {_list(others)}"] if others else []
     return f"On the hardest questions, by AUC, the best model {' and '.join(parts)}."
 
 

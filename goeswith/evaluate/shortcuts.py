@@ -115,7 +115,7 @@ class Shortcuts:
             own, others = train.take(fold == place), train.take(fold != place)
             if not len(own) or not len(others):
                 continue
-            frame, _ = make_questions(catalogue, own, None, task, negatives, known=[self.dataset.outfits])
+            frame, _ = make_questions(catalogue, own, None, task, negatives, known=[train])
             if not len(frame):
                 continue
             questions = Questions.from_frame(frame, catalogue)
