@@ -12,8 +12,10 @@ import typer
 
 from goeswith import __version__
 from goeswith.cli import data as data_cli
+from goeswith.cli import publishing as publishing_cli
 from goeswith.cli import rules as rules_cli
 from goeswith.cli import runs as run_cli
+from goeswith.cli import serving as serving_cli
 from goeswith.cli import shop as shop_cli
 from goeswith.cli.failures import DEBUG, FAILED, careful_streams, flush, tell
 from goeswith.cli.options import LARGEST_SEED
@@ -38,6 +40,8 @@ for _command in (
     app.command()(_command)
 app.add_typer(rules_cli.app, name="rules")
 app.add_typer(shop_cli.app)
+app.add_typer(serving_cli.app)
+app.add_typer(publishing_cli.app)
 
 
 def main() -> None:
@@ -155,4 +159,4 @@ def demo(
     if serve:
         from goeswith.studio import run
 
-        run(out / "index", host="127.0.0.1", port=port, token=None, looks=None, say=typer.echo)
+        run(out / "index", port=port, say=typer.echo)

@@ -190,7 +190,7 @@ def evaluate(
                 each.write(rows / f"{each.scorer}-retrieval.parquet")
     sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
     if as_json:
-        counts = [{"scorer": each.name, "file": str(each.path), **each.counts} for each in given]
+        counts = [{"scorer": external.name, "file": str(external.path), **external.counts} for external in given]
         relied = [{"scorer": name, **asdict(held)} for name, held in sure]
         parts = {
             "summary": [score.to_dict() for score in scored],
@@ -209,9 +209,9 @@ def evaluate(
         typer.echo(f"{what}: {difference(line)}")
     for name, held in sure:
         typer.echo(f"{name}, as a probability: {held}")
-    for each in given:
-        if faults := ", ".join(f"{count} {fault}" for fault, count in each.counts.items() if count):
-            typer.echo(f"{each.path} is not complete: {faults}")
+    for external in given:
+        if faults := ", ".join(f"{count} {fault}" for fault, count in external.counts.items() if count):
+            typer.echo(f"{external.path} is not complete: {faults}")
 
 
 def _print_retrieval(scores: list[Score]) -> None:

@@ -312,32 +312,6 @@ def explain(
 
 
 @app.command()
-def serve(
-    index: IndexArgument,
-    host: Annotated[str, typer.Option(help="Address to listen on; any but the local one needs a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8000,
-    token: Annotated[
-        str | None, typer.Option(envvar="GOESWITH_TOKEN", help="Token that every request must send.", show_envvar=True)
-    ] = None,
-    looks: Annotated[
-        Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
-    ] = None,
-) -> None:
-    """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
-
-    The API is documented at /docs.
-
-    \b
-    Examples:
-      goeswith serve indices/mango
-      GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
-    """
-    from goeswith.studio import run
-
-    run(index, host=host, port=port, token=token, looks=looks, say=typer.echo)
-
-
-@app.command()
 def feedback(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File with saved looks: looks.sqlite.")],
     out: Annotated[Path, typer.Option(help="Outfit table to write: a new CSV file.")],

@@ -237,8 +237,8 @@ class _Page:
             if value not in choices and not (field == "model" and is_model(value)):
                 raise self.fault(f"there is no {field} {value!r}; {_near(value, choices)}", field, section)
         plain = {name: value for name, value in table.items() if name not in ("set", "like", "knowledge")}
-        lists = {"settings": table.get("set", ()), "knowledge": table.get("knowledge", ())}
-        experiment = Experiment(**plain, **{name: tuple(texts) for name, texts in lists.items()})
+        settings, knowledge = (tuple(table.get(name, ())) for name in ("set", "knowledge"))
+        experiment = Experiment(**plain, settings=settings, knowledge=knowledge)
         try:
             experiment.sources()
         except ConfigError as error:

@@ -7,7 +7,14 @@ from typing import Any
 from goeswith.errors import ConfigError
 
 
-def run(index: Any, **told: Any) -> None:
+def configured(*given: Any) -> Any:
+    """The settings of a file, of the environment and of the command line; see `goeswith.studio.settings.configured`."""
+    from goeswith.studio.settings import configured
+
+    return configured(*given)
+
+
+def run(index: Any, **options: Any) -> None:
     """Serve an index until the process is told to stop; see `goeswith.studio.server.serve`.
 
     Raises:
@@ -16,7 +23,25 @@ def run(index: Any, **told: Any) -> None:
     try:
         from goeswith.studio.server import serve
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("goeswith"):
-            raise
-        raise ConfigError(f"serving needs {error.name}; run: pip install 'goeswith[serve]'") from None
-    serve(index, **told)
+        raise _missing(error, "serving") from None
+    serve(index, **options)
+
+
+def publish(index: Any, out: Any, **told: Any) -> Any:
+    """Write looks as files; see `goeswith.studio.storefront.publish.publish`.
+
+    Raises:
+        ConfigError: the extra is not installed. And as `publish`.
+    """
+    try:
+        from goeswith.studio.storefront.publish import publish
+    except ModuleNotFoundError as error:
+        raise _missing(error, "publishing") from None
+    return publish(index, out, **told)
+
+
+def _missing(error: ModuleNotFoundError, what: str) -> Exception:
+    """What to raise instead: a command to run, unless the module is one of ours."""
+    if (error.name or "").startswith("goeswith"):
+        return error
+    return ConfigError(f"{what} needs {error.name}; run: pip install 'goeswith[serve]'")

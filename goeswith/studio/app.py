@@ -20,16 +20,29 @@ from goeswith.errors import GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.pages import look_routes
+from goeswith.studio.pages import clicks, look_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
+from goeswith.studio.service.access_log import AccessLog, Lines
 from goeswith.studio.service.api_docs import add_docs
+from goeswith.studio.service.catch_up import CatchUp
 from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
+from goeswith.studio.service.proxied import Proxied
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.sub_path import SubPath
+from goeswith.studio.settings import Settings, changed
+from goeswith.studio.storefront import event_routes
+from goeswith.studio.storefront import routes as storefront
+from goeswith.studio.storefront.cross_origin import CrossOrigin
+from goeswith.studio.storefront.events import Events
+from goeswith.studio.storefront.keys import PublicKey, public_key_of
+from goeswith.studio.storefront.page_looks import PageLooks
+from goeswith.studio.storefront.pictures import Signer
+from goeswith.studio.storefront.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -45,45 +58,80 @@ SAID = {
 
 
 def create_app(
-    index: str | Path, *, token: str | None = None, looks: Path | None = None, hosts: Collection[str] | None = None
+    index: str | Path,
+    *,
+    settings: Settings | None = None,
+    hosts: Collection[str] | None = None,
+    photos: Path | None = None,
+    public_key: PublicKey | None = None,
+    **options: Any,
 ) -> FastAPI:
     """The service over the index in a folder.
 
     Args:
-        token: that every request has to give; none is needed where it is None.
-        looks: file that keeps the looks which people save; ``looks.sqlite`` beside the index where None.
+        settings: how it runs, see `goeswith.studio.settings`; the defaults where None.
         hosts: names the service may be called by; all where None.
+        photos: file through which processes that serve the same index share what people upload.
+        public_key: that product pages give; else the one of the settings.
+        options: fields of `settings` to be changed, such as ``token`` and ``looks``.
 
     Raises:
+        ConfigError: an option cannot be used.
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
-    shop = Shop(index)
+    settings = changed(settings, options)
+    token, looks = settings.token, settings.looks
+    public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token)
+    shop = Shop(index, photos)
+    other = None if settings.compare is None else Shop(settings.compare)
+    shops = [shop] if other is None else [shop, other]
+    lines = Lines(settings.access_log) if settings.access_log else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        shop.warm()
+        watching = [asyncio.create_task(one.watch()) for one in shops if settings.watch]
         yield
-        shop.close()
+        for task in watching:
+            task.cancel()
+        for one in shops:
+            one.close()
+        if lines is not None:
+            lines.close()
         if shop.busy:
             await asyncio.sleep(FAREWELL_SECONDS)
 
     app = FastAPI(
         title="goeswith", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         description="What goes with what: looks from a catalogue.",
     )  # fmt: skip
-    app.state.shop, app.state.metrics = shop, Metrics(shop)
+    app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
+    app.state.page_looks = PageLooks(shop, app.state.looks)
+    app.state.trial = Trial(shop, settings.control, other and PageLooks(other, app.state.looks))
+    app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
+    app.state.public_key = public_key
+    app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    for router in (api.router, look_api.router):
+    for router in (api.router, look_api.router, storefront.router, event_routes.router):
         app.include_router(router, dependencies=told)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
-    app.add_middleware(Guard, token=token, hosts=hosts)
+    app.include_router(clicks.router)
+    app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
+    app.add_middleware(CrossOrigin, public_key=public_key)
+    if photos is not None:
+        app.add_middleware(CatchUp, shop=shop)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
+    app.add_middleware(SubPath, root=settings.root_path)
     app.add_middleware(Head)
+    app.add_middleware(AccessLog, lines=lines)
+    app.add_middleware(Proxied, trusted=settings.trusted_proxies)
     return app
 
 

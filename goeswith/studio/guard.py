@@ -18,9 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goeswith.studio.pages.rendering import is_page, kept_out
 from goeswith.studio.pages.sign_in import Door
-from goeswith.studio.service.bodies import LOGGED_IN, Bodies, replayed
+from goeswith.studio.service.access_log import request_id
+from goeswith.studio.service.bodies import LOGGED_IN, POSTED, Bodies, replayed
 from goeswith.studio.service.limits import RETRY_SECONDS
 from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
+from goeswith.studio.storefront.cross_origin import STOREFRONT
+from goeswith.studio.storefront.keys import PublicKey
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,8 @@ OPEN = frozenset({"/health", LOGGED_IN})
 STYLE = "/static/"
 """These need no token: who watches over the service has none, the form that asks for it has a style, and they tell
 nothing of the shop."""
+WITHOUT_KEY = (f"{STOREFRONT}v1/pictures/", f"{STOREFRONT}v1/looks.js")
+"""What product pages load by an address alone."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -38,10 +43,13 @@ class Guard:
         token: to be given as ``Authorization: Bearer TOKEN``, as the password of HTTP Basic, or in the form of `Door`.
         hosts: names the service may be called by; all where None. A page elsewhere that points its own name at this
             machine is kept out by it.
+        public_key: of product pages, which reaches nothing but `STOREFRONT`.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None) -> None:
-        self.app, self.hosts = app, hosts
+    def __init__(
+        self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None, public_key: PublicKey | None = None
+    ) -> None:
+        self.app, self.hosts, self.public_key = app, hosts, public_key
         self.door = None if token is None else Door(token)
         self.bodies = Bodies()
 
@@ -60,7 +68,7 @@ class Guard:
         except asyncio.CancelledError:  # by a server that does not wait any longer
             error = stopping()
         except Exception:
-            log.exception("no answer to %s %.200r", scope["method"], scope["path"])
+            log.exception("no answer to %s %.200r (request %s)", scope["method"], scope["path"], request_id(scope))
             error = Refused(500, "internal", "something went wrong; see the log of the service")
         if answer.started:
             raise error  # half an answer: the server closes the connection
@@ -91,6 +99,9 @@ class Guard:
                 403, "unknown_host", "the service has another host name; use the address that it was started with"
             )
         path = scope["path"]
+        if path.startswith(STOREFRONT):
+            self._check_storefront(path, headers)
+            return
         needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
         if needed and self.door is not None and not self.door.knows(headers):
             if "authorization" in headers:
@@ -98,6 +109,18 @@ class Guard:
             raise Refused(401, "token_needed", "send the token of this service: Authorization: Bearer TOKEN")
         if scope["method"] not in SAFE and _from_elsewhere(headers):
             raise Refused(403, "cross_site", "another site may not change anything here; open the studio itself")
+
+    def _check_storefront(self, path: str, headers: Headers) -> None:
+        """A product page needs the public key; a program the token, or nothing where there is none."""
+        if path.startswith(WITHOUT_KEY):
+            return
+        if path == POSTED and self.public_key is not None and "authorization" not in headers:
+            return  # a beacon has no headers of its own: its key is in the body
+        if self.public_key is not None and self.public_key.given(headers):
+            self.public_key.check(headers)
+        elif "origin" in headers if self.door is None else not self.door.knows(headers):
+            reason = "wrong_key" if "authorization" in headers else "key_needed"
+            raise Refused(401, reason, "send the public key of this service, or its token: Authorization: Bearer KEY")
 
 
 class _Answer:
@@ -111,7 +134,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-            if message["status"] == 503:
+            if message["status"] in (429, 503):
                 headers.setdefault("Retry-After", str(RETRY_SECONDS))
             self.started = True
         self.ended = message["type"] == "http.response.body" and not message.get("more_body", False)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from goeswith.errors import ConfigError
-from goeswith.studio.app import create_app
+from goeswith.studio.processes import Processes
 from goeswith.studio.service.connections import Connection, bound_logs
-from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS, TOKEN_LENGTH
+from goeswith.studio.service.limits import CONNECTIONS, GOODBYE_SECONDS
+from goeswith.studio.settings import Settings, changed
+from goeswith.studio.storefront.keys import check_key, public_key_of
 
 CLOSING_SECONDS = 2
 """Of the time to stop, for the server to end what did not end by itself."""
@@ -23,45 +28,79 @@ OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def serve(
-    index: str | Path,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    token: str | None = None,
-    looks: Path | None = None,
-    say: Callable[[str], None] = print,
+    index: str | Path, *, settings: Settings | None = None, say: Callable[[str], None] = print, **options: Any
 ) -> None:
     """Answer requests until the process is told to stop; what is under way then is ended first.
 
     Args:
-        port: 0 takes a free one. looks: see `goeswith.studio.app.create_app`. say: told the address.
+        settings: how it runs, see `goeswith.studio.settings`. say: called with the address, once it answers there.
+        options: fields of `settings` to be changed, such as ``port``.
 
     Raises:
-        ConfigError: others can reach the host and there is no good token, or the port is taken.
+        ConfigError: others can reach the host and there is no good token, the public key is none, or the port is taken.
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
-    check(host, token)
-    with listen(host, port) as listening:
-        app = create_app(index, token=token, looks=looks, hosts={host, *OWN_NAMES} if token is None else None)
-        if app.state.shop.index.stale:
-            say(app.state.shop.index.stale)
-        shown = f"[{host}]" if ":" in host else host
-        say(f"goeswith serves {index} at http://{shown}:{listening.getsockname()[1]} (Ctrl-C to stop)")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=CONNECTIONS,
-            http=Connection,
-            ws="none",
-            timeout_graceful_shutdown=GOODBYE_SECONDS - CLOSING_SECONDS,
-        )
-        bound_logs("uvicorn")
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
-        if app.state.shop.busy:
-            os._exit(0)  # a thread that nobody waits for would keep the process
+    settings = changed(settings, options)
+    check(settings.host, settings.token)
+    public_key_of(settings.public_key, settings.allow_origins, settings.token)
+    with listen(settings.host, settings.port) as listening:
+        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"http://{shown}:{listening.getsockname()[1]}{settings.root_path}"
+
+        def begun(stale: str) -> None:
+            if stale:
+                say(stale)
+            say(f"goeswith serves {index} at {address} (Ctrl-C to stop)")
+
+        if settings.workers > 1:
+            Processes(answer, listening, index, settings).run(begun)
+        else:
+            answer(listening, index, settings, begun)
+
+
+def answer(
+    listening: socket.socket,
+    index: str | Path,
+    settings: Settings,
+    begun: Callable[[str], None],
+    photos: Path | None = None,
+) -> None:
+    """Answer in this process what comes to a socket, until it is told to stop. SIGHUP opens the index again.
+
+    Args:
+        begun: called once the index is open, with what is stale of it. photos: see `create_app`.
+    """
+    from goeswith.studio.app import create_app  # what only begins other processes can do without
+
+    hosts = {settings.host, *OWN_NAMES} if settings.token is None else None
+    app = create_app(index, settings=settings, hosts=hosts, photos=photos)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the app looks at them itself, and at the host too
+        limit_concurrency=CONNECTIONS,
+        http=Connection,
+        ws="none",
+        timeout_graceful_shutdown=GOODBYE_SECONDS - CLOSING_SECONDS,
+    )
+    bound_logs("uvicorn")
+    _renew_on_hangup(app)
+    begun(app.state.shop.index.stale)
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+    if app.state.shop.busy:
+        os._exit(0)  # a thread that nobody waits for would keep the process
+
+
+def _renew_on_hangup(app: Any) -> None:
+    def renew(*_: object) -> None:
+        for shop in app.state.shops:
+            shop.renew()
+
+    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, renew)
 
 
 def check(host: str, token: str | None) -> None:
@@ -76,13 +115,8 @@ def check(host: str, token: str | None) -> None:
         alone = False
     if token is None and not alone:
         raise ConfigError(f"{host} can be reached by others, so the service needs a token; give one with --token")
-    if token is not None and (
-        len(token) < TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token
-    ):
-        raise ConfigError(
-            f"the token must have {TOKEN_LENGTH} or more ASCII letters, digits or signs, without spaces; make one with "
-            "python -c 'import secrets; print(secrets.token_urlsafe())'"
-        )
+    if token is not None:
+        check_key(token, "token")
 
 
 def listen(host: str, port: int) -> socket.socket:

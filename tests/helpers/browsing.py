@@ -83,7 +83,7 @@ def until(page, expression):
 
 
 def item_ids(page, count, query=""):
-    page.goto(f"/{query}")
+    page.goto(f"/catalogue{query}")
     return [page.locator('button[name="toggle"]').nth(place).get_attribute("value") for place in range(count)]
 
 
@@ -110,3 +110,32 @@ def shoot(browser, address, name, path, wait):
             kind = "phone" if width < 500 else "desk"
             # JPEG: the pictures are kept in the project, and a page of photos is ten times as large as PNG.
             page.screenshot(path=Path(folder) / f"{name}-{kind}-{theme}.jpg", type="jpeg", quality=82)
+
+
+POLICY = "default-src 'none'; script-src 'self' {0}; connect-src 'self' {0}; img-src 'self' data: {0}; style-src 'self'"
+
+
+@contextmanager
+def served_files(folder: Path, others: str = "") -> Iterator[str]:
+    """The address of plain files, as any web server sends them: an origin of its own, with a strict policy.
+
+    others: origins that its pages may load from.
+    """
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *told):
+            super().__init__(*told, directory=str(folder))
+
+        def end_headers(self):
+            self.send_header("Content-Security-Policy", POLICY.format(others))
+            self.send_header("Access-Control-Allow-Origin", "*")
+            super().end_headers()
+
+        def log_message(self, *told):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -1,5 +1,6 @@
 """A tiny shop with an index, for the tests of the service: `styles_world` with prices, pictures and oddities."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,14 @@ def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.
     """Stands for `GuestEncoder.features`: a picture's brightness. The made features have no encoder to be made by."""
     assert picture is not None
     return np.full(self.run.config["dim"], np.asarray(picture).mean() / 255, np.float32)
+
+
+def answer_slowly(*given: object) -> None:
+    """What a process of a service does, with uploads seen as `seen` does, and looks that take a second at least."""
+    from goeswith.shop.stylist import Stylist
+    from goeswith.studio.server import answer
+
+    complete = Stylist.complete
+    Stylist.complete = lambda *told, **named: (time.sleep(1), complete(*told, **named))[1]  # type: ignore
+    GuestEncoder.features = seen  # type: ignore[method-assign]
+    answer(*given)  # type: ignore[arg-type]

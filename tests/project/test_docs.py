@@ -42,6 +42,7 @@ NOT_RUN = {
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
     "goeswith import [LAYOUT] ": "a synopsis",
+    "python -m http.server ": "runs until it is stopped: tests/studio/test_widget_browser.py serves the same files",
 }
 """How a command begins that the documents show and this does not run → why."""
 PARSED = {
@@ -53,6 +54,8 @@ PARSED = {
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
     "goeswith serve": "runs until it is stopped",
+    "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
+    "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same",
     **dict.fromkeys(

@@ -10,7 +10,8 @@ from goeswith.studio.service.limits import UPLOAD_BYTES
 pytestmark = pytest.mark.browser
 
 PAGES = {
-    "/": ".card", "/?group=shoes&colour=black": ".wall", "/?q=zebra": ".nothing", "/board": ".look",
+    "/": ".lookcard img", "/catalogue": ".card",
+    "/catalogue?group=shoes&colour=black": ".wall", "/catalogue?q=zebra": ".nothing", "/board": ".look",
     "ON": "#more .row", "/quiz?seed=11": ".choices", "/quiz?seed=11&choice=1": ".answer .button", "/rules": "#coverage",
     "/report": "#results", "/looks": ".lookcard", "/upload": ".drop", "/nowhere": ".nothing", "ITEM": ".facts-list",
 }  # fmt: skip
@@ -162,7 +163,7 @@ def test_what_changes_is_said(page):
     def said():
         return page.locator("#voice").inner_text()
 
-    page.goto("/")
+    page.goto("/catalogue")
     page.keyboard.press("/")
     page.keyboard.type("leather")
     until(page, "document.querySelector('#voice').textContent.endsWith('items')")

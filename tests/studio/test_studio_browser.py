@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize(
     ("name", "path", "wait"),
     [
-        ("catalogue", "/", ".card"),
+        ("begin", "/", ".lookcard img"),
+        ("catalogue", "/catalogue", ".card"),
         ("start", "/board", ".look"),
         ("quiz", "/quiz?seed=11", ".choices"),
         ("answer", "/quiz?seed=11&asked=4&you=2&model=3&choice=1", "text=Next outfit"),
@@ -106,7 +107,7 @@ def test_a_board_is_drawn(page, browser, address):
 
 
 def test_the_wall_scrolls_on_to_its_end(page):
-    page.goto("/")
+    page.goto("/catalogue")
     total = int(page.locator(".found span").inner_text().split()[0].replace(",", ""))
     assert page.locator(".card").count() < total
     for _ in range(40):
@@ -120,7 +121,7 @@ def test_the_wall_scrolls_on_to_its_end(page):
 
 
 def test_words_and_filters_change_the_wall_at_once(page):
-    page.goto("/")
+    page.goto("/catalogue")
     words = page.locator(".card .name").first.inner_text().lower().split()[:2]
     page.locator("#q").fill(" ".join(reversed(words)))
     until(page, "location.search.includes('q=')")
@@ -134,7 +135,7 @@ def test_words_and_filters_change_the_wall_at_once(page):
     page.get_by_role("link", name="Bags").click()
     until(page, "location.search.includes('group=bag')")
     page.locator(".filters summary").click()
-    page.get_by_label("Colour").select_option("black")
+    page.locator('.facet input[value="black"]').check()
     until(page, "location.search.includes('colour=black')")
     assert page.locator(".pill[aria-current]").inner_text().startswith("Bags")
 
@@ -156,7 +157,7 @@ def test_the_quiz_by_keys(page):
 
 
 def test_a_board_with_keys_alone(page):
-    page.goto("/")
+    page.goto("/catalogue")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.locator(".wall .photo").first.focus()
@@ -216,7 +217,7 @@ def test_a_rule_that_is_written_shows_what_it_changes(page):
 
 
 def test_a_script_in_a_title_never_runs(page):
-    page.goto("/?q=script")
+    page.goto("/catalogue?q=script")
     assert page.locator(".card .name").inner_text().lower() == SCRIPT.lower()
     page.locator('button[name="toggle"]').click()
     page.locator("#tray .photo").wait_for()
@@ -226,9 +227,60 @@ def test_a_script_in_a_title_never_runs(page):
 
 
 def test_light_and_dark_by_switch(page):
-    page.goto("/")
+    page.goto("/catalogue")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.locator("[data-theme-switch]").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_the_catalogue_is_found_again_as_it_was_left(page):
+    """Filters and place: back from an item, and by way of the board."""
+    page.goto("/catalogue")
+    page.locator(".filters summary").click()
+    page.locator('.facet input[value="women"], .facet input[value="unisex"]').first.check()
+    until(page, "location.search.includes('gender=')")
+    for _ in range(3):
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_timeout(300)
+    until(page, "document.querySelectorAll('.card').length > 120")
+    card = page.locator(".card").nth(110)
+    card.scroll_into_view_if_needed()
+    place, item = card.bounding_box()["y"], card.locator("button").get_attribute("value")
+    card.locator(".name").click()
+    page.locator(".trail").wait_for()
+    for way in ("back", "tab"):
+        if way == "tab":
+            page.goto("/board")
+            page.locator("#tabs").get_by_role("link", name="Catalogue").click()
+        else:
+            page.go_back()
+        page.locator(f'.card button[value="{item}"]').wait_for()
+        there = f"document.querySelector('.card button[value=\"{item}\"]').getBoundingClientRect().y"
+        until(page, f"Math.abs({there} - {place}) < 200")
+        assert "gender=" in page.url
+
+
+def test_words_filters_and_order_work_together_while_typing(page):
+    page.goto("/catalogue")
+    words = page.locator("#q")
+    words.press_sequentially("blazr", delay=30)
+    page.locator(".reading").wait_for()
+    assert "“blazr” as “blazer”" in page.locator(".reading").inner_text()
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.locator('[name="sort"]').select_option("cheap")
+    until(page, "location.search.includes('sort=cheap')")
+    until(page, "!document.querySelector('#results.busy')")
+    prices = [float(text) for text in page.locator(".card .facts .number").all_inner_texts()]
+    assert prices == sorted(prices)
+    page.locator(".filters summary").click()
+    box = page.locator('.facet input[name="colour"]').first
+    box.focus()
+    page.keyboard.press("Space")
+    page.locator(".chip").wait_for()
+    assert page.evaluate("document.activeElement.name") == "colour"  # the focus stays where it was
+    assert page.locator(".filters").get_attribute("open") is not None
+    page.locator(".chip").click()
+    until(page, "!document.querySelector('.chip')")
+    assert "sort=cheap" in page.url

@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 
+import polars as pl
 import pytest
-from answers import cards, png
+from answers import Parts, cards, png
 from served import BARE, COLOURS, ODD
 
 from goeswith import Filters
@@ -14,7 +15,7 @@ from goeswith.studio.service.catalogue_view import FACETS
 
 
 def test_the_wall_shows_every_item_once_page_by_page(client, wall):
-    found, path, pages = [], "/", 0
+    found, path, pages = [], "/catalogue", 0
     while path:
         text = client.get(path).text
         found += cards(text)
@@ -35,8 +36,8 @@ def test_filters_and_words_hold_exactly(client, wall):
         ("q=camel+skirt", lambda row: row["colour"] == "camel" and row["category"] == "skirt"),
     ):
         expected = sum(keep_row(row) for row in frame.iter_rows(named=True))
-        assert f'<span class="number">{expected} item' in client.get(f"/?{query}").text, query
-    assert "No items found" in client.get("/?q=zebra").text
+        assert f'<span class="number">{expected} item' in client.get(f"/catalogue?{query}").text, query
+    assert "No items found" in client.get("/catalogue?q=zebra").text
 
 
 def test_groups_count_what_was_found(client, wall):
@@ -47,11 +48,9 @@ def test_groups_count_what_was_found(client, wall):
         ("q=camel&group=shoes", lambda row: row["colour"] == "camel"),  # the other groups say what they would show
         ("q=zebra", lambda row: False),
     ):
-        expected = dict.fromkeys(frame["group"].drop_nulls().unique(), 0)
-        for row in frame.iter_rows(named=True):
-            if keep_row(row) and row["group"]:
-                expected[row["group"]] += 1
-        told = re.findall(r'>([\w ]+) <small class="number">([\d,]+)</small></a>', client.get(f"/?{query}").text)
+        expected = Counter(row["group"] for row in frame.iter_rows(named=True) if keep_row(row) and row["group"])
+        text = client.get(f"/catalogue?{query}").text
+        told = re.findall(r'>([\w ]+) <small class="number">([\d,]+)</small></a>', text)
         assert dict(told) == {views.plural(name): f"{number:,}" for name, number in expected.items()}, query
 
 
@@ -60,7 +59,7 @@ def test_groups_count_what_was_found(client, wall):
     [("price_min=cheap", "is not a number"), ("price_min=9&price_max=1", "contradict"), ("brand=Albb", "Alba")],
 )
 def test_a_filter_that_cannot_be_is_told_on_the_page(client, query, words):
-    answer = client.get(f"/?{query}")
+    answer = client.get(f"/catalogue?{query}")
     assert answer.status_code == 200
     assert words in answer.text
     assert not cards(answer.text)
@@ -71,10 +70,10 @@ def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
         text = client.get(f"/item?item={item_id}").text
         assert words in text
         assert "Put on the board" not in text
-        assert "Instead of it" not in text
+        assert "More like this" not in text
     text = client.get("/item?item=i0").text
     assert "Put on the board" in text
-    assert "Instead of it" in text
+    assert "More like this" in text
     assert len(cards(text)) > 2
 
 
@@ -115,24 +114,53 @@ def test_each_filter_counts_what_all_the_others_leave(wall, words, filters):
     assert wall.counts(words, Filters(**filters)) is counts  # kept: a wall is asked for page by page
 
 
-def test_drop_downs_say_what_each_choice_would_leave(client, wall):
-    text = client.get("/?group=shoes&colour=red").text
-    items = wall.catalogue.items
+def test_filters_say_what_each_choice_would_leave(client, wall):
+    text = client.get("/catalogue?group=shoes&colour=red&colour=black").text
+    page, items = Parts(text), wall.catalogue.items
+    boxes = {box["value"]: "checked" in box for box in page.of("input", type="checkbox", name="colour")}
+    assert boxes == {colour: colour in ("red", "black") for colour in COLOURS}
     for colour in COLOURS:
         there = len(items.filter(group="shoes", colour=colour))
-        chosen = " selected" if colour == "red" else ""
-        assert f'<option value="{colour}"{chosen}>{colour} ({there})</option>' in text
-    assert '<option value="tote"' not in text  # a choice that would show nothing
-    gone = client.get("/?q=zebra&colour=red").text
-    assert '<option value="red" selected>red (0)</option>' in gone  # but what was chosen can be seen and taken back
-    assert '<option value="black"' not in gone
+        assert f'<span>{colour} <small class="number">{there}</small></span>' in text
+    assert not page.of("input", name="category", value="tote")  # a choice that would show nothing
+    both = len(items.filter(pl.col("group") == "shoes", pl.col("colour").is_in(["red", "black"])))
+    assert f'<span class="number">{both} items' in text
+    taken_back = page.of("a", **{"aria-label": "Without red"})[0]["href"]
+    assert len(items.filter(group="shoes", colour="black")) == int(
+        re.search(r'class="number">(\d+) items', client.get(taken_back.replace("&amp;", "&")).text).group(1)
+    )
+    gone = Parts(client.get("/catalogue?q=zebra&colour=red").text)
+    assert [box["value"] for box in gone.of("input", name="colour")] == ["red"]  # it can be seen and taken back
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("cheap", lambda row: row["price"]),
+        ("dear", lambda row: -row["price"]),
+        ("name", lambda row: row["title"].lower()),
+    ],
+)
+def test_the_wall_is_ordered_as_asked(client, wall, sort, key):
+    shown = cards(client.get(f"/catalogue?sort={sort}").text)
+    rows = {row["item_id"]: row for row in wall.catalogue.items.iter_rows(named=True)}
+    keys = [key(rows[one]) for one in shown]
+    assert keys == sorted(keys)
+    assert keys[0] == min(map(key, rows.values()))
+
+
+def test_an_address_of_old_opens_the_catalogue(client):
+    answer = client.get("/?q=red&group=shoes", follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["location"] == "/catalogue?q=red&group=shoes"
+    assert client.get("/?on=i0", follow_redirects=False).status_code == 200  # a board is carried along
 
 
 def test_uploaded_items_come_first_and_move_nothing_else(copied):
     _, client = copied
-    before = cards(client.get("/").text)
+    before = cards(client.get("/catalogue").text)
     client.get("/upload")  # gives the cookie that photos are known by
     uploads = [{"picture": ("x.png", png(grey=grey), "image/png")} for grey in (50, 100)]
     ids = [client.post("/v1/items", files=files, data={"category": "shirt"}).json()["item_id"] for files in uploads]
-    assert cards(client.get("/").text) == (ids[::-1] + before)[:PAGE]
-    assert cards(client.get("/?group=shoes").text)[0] not in ids
+    assert cards(client.get("/catalogue").text) == (ids[::-1] + before)[:PAGE]
+    assert cards(client.get("/catalogue?group=shoes").text)[0] not in ids

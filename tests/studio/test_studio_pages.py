@@ -17,8 +17,8 @@ from goeswith.shop.guests import GuestEncoder
 from goeswith.studio.app import create_app
 from goeswith.studio.pages.rendering import STATIC, templates
 
-PATHS = ("/", "/board", "/board?on=i0&on=i12", "/item?item=i0", "/quiz?seed=1", "/rules", "/report", "/report/numbers",
-         "/upload")  # fmt: skip
+PATHS = ("/", "/start/looks", "/catalogue", "/board", "/board?on=i0&on=i12", "/item?item=i0", "/quiz?seed=1", "/rules",
+         "/report", "/report/numbers", "/upload")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -87,7 +87,7 @@ def test_a_newer_index_is_opened_by_a_button(client, tmp_path):
         form = Parts(other.get("/?q=red&group=shoes").text)
         assert form.of("form", action="/reload", method="post")
         back = form.of("input", name="back")[0]["value"]
-        assert back == "/?q=red&group=shoes"
+        assert back == "/catalogue?q=red&group=shoes"
         broken = other.post("/reload", data={"back": back})
         assert broken.status_code == 409
         assert "the old one is kept" in broken.text
@@ -108,7 +108,7 @@ def test_a_catalogue_that_changed_is_told_without_a_path(client, monkeypatch):
     monkeypatch.setattr(
         Index, "stale", property(lambda self: "the catalogue /srv/shop has changed; run goeswith index")
     )
-    text = client.get("/").text
+    text = client.get("/catalogue").text
     assert "The catalogue has changed since it was indexed" in text
     assert "/srv/shop" not in text
     assert "goeswith index" not in text
@@ -148,9 +148,9 @@ def test_a_data_set_that_is_gone_is_not_told_as_one_that_changed(world, tmp_path
     info["dataset"]["path"] = str(tmp_path / "shop")
     (index / "index.json").write_text(json.dumps(info))
     with TestClient(create_app(index)) as client:
-        assert 'class="news"' not in client.get("/").text
+        assert 'class="news"' not in client.get("/catalogue").text
         shutil.rmtree(tmp_path / "shop")
-        text = client.get("/").text
+        text = client.get("/catalogue").text
         assert "The data set of this index is gone" in text
         assert "has changed since" not in text
         assert str(tmp_path) not in text

@@ -52,7 +52,7 @@ def test_a_photo_waits_where_the_board_is_full(copied):
     (mine,) = cards(client.get(photos).text)
     assert mine.startswith("guest-")
     assert "My &lt;blouse&gt;" in client.get(item).text
-    assert cards(client.get("/").text)[0] == mine
+    assert cards(client.get("/catalogue").text)[0] == mine
     room = item.replace(f"on={ids[-1]}", "")  # an item was taken off
     put = Parts(client.get(room).text).of("a", **{"class": "button main"})[0]["href"]
     board = Parts(client.get(put).text).of("div", id="board")[0]
@@ -78,10 +78,10 @@ def test_a_photo_is_there_for_the_browser_that_sent_it_and_can_be_deleted(copied
     assert [client.get(path).status_code for path in seen] == [200] * 3
     for other in (TestClient(client.app, cookies={COOKIE: "x"}), TestClient(client.app)):
         assert [other.get(path).status_code for path in seen] == [404] * 3
-        for path in ("/", "/?q=blouse", "/upload", "/v1/items?q=blouse"):
+        for path in ("/", "/catalogue", "/catalogue?q=blouse", "/upload", "/v1/items?q=blouse"):
             assert mine not in other.get(path).text, path
         assert other.get("/v1/items").json()["total"] == 192
-        assert "Blouse" not in other.get("/?q=my+blouse").text
+        assert "Blouse" not in other.get("/catalogue?q=my+blouse").text
         assert other.delete(f"/v1/items/{mine}").status_code == 404
         assert other.post("/upload/delete", data={"item": mine}).status_code == 404
     page = client.get(f"/item?item={mine}&on={mine}&on=i100").text
@@ -89,7 +89,7 @@ def test_a_photo_is_there_for_the_browser_that_sent_it_and_can_be_deleted(copied
     gone = client.post("/upload/delete", data={"item": mine, "back": "/board?on=i100"})
     assert (gone.status_code, urlsplit(str(gone.url)).path) == (200, "/board")
     assert [client.get(path).status_code for path in seen] == [404] * 3
-    assert mine not in client.get("/").text
+    assert mine not in client.get("/catalogue").text
     assert "has no item" in client.get(f"/board?on=i100&on={mine}").text
     assert client.post("/v1/score", json={"outfits": [["i100", mine]]}).json()["reason"] == "unknown_item"
     assert client.delete("/v1/items/i0").status_code == 404  # what is of the catalogue stays

@@ -11,6 +11,7 @@ from goeswith.studio.api.look_schemas import HistoryTold, LookChanged, LookGiven
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
+from goeswith.studio.service.caching import matches
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.look_items import judged, lost, pieces_of
 from goeswith.studio.service.looks import Looks, SavedLook
@@ -94,7 +95,7 @@ async def look(
 ) -> Any:
     """One look."""
     found = await request.app.state.shop.quick.run(_store(request).get, look_id)
-    if found.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+    if matches(found.etag, known):
         return Response(status_code=304, headers={"ETag": found.etag})
     return await _answered(request, answer, found)
 

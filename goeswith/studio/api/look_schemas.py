@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from goeswith.studio.api.schemas import Given, Number, Text, Told
+from goeswith.studio.api.schemas import Given, Number, Text, Told, example
 from goeswith.studio.service import limits
 
 State = Literal["draft", "approved", "rejected", "live"]
@@ -20,6 +20,8 @@ ItemIds = Annotated[list[Text], Field(min_length=2, max_length=limits.LOOK_ITEMS
 class LookGiven(Given):
     """A look to be kept."""
 
+    model_config = example({"name": "Linen", "item_ids": ["linen-dress:navy", "suede-boots"], "tags": ["june"]})
+
     name: Text
     item_ids: ItemIds
     tags: Tags = Field(default_factory=list)
@@ -30,6 +32,8 @@ class LookGiven(Given):
 
 class LookChanged(Given):
     """What is to be another; what is left out stays."""
+
+    model_config = example({"state": "approved", "who": "Ada"})
 
     name: Text | None = None
     item_ids: ItemIds | None = None

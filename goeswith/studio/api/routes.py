@@ -32,6 +32,7 @@ from goeswith.studio.api.schemas import (
 )
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
+from goeswith.studio.service.caching import matches
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.shared import Shop
@@ -54,7 +55,7 @@ def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Res
     """known: what the browser says it has, as If-None-Match has it."""
     etag = f'"{shop.picture_version(item_id, size, owner)}"'
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
-    if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+    if matches(etag, known):
         return Response(status_code=304, headers=headers)
     picture, own = shop.thumbnail(item_id, size)
     if not own:

@@ -17,6 +17,11 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+def example(value: dict[str, Any]) -> ConfigDict:
+    """The settings of a model that shows an example of itself."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
 class Told(BaseModel):
     """An answer, made of what the library returns."""
 
@@ -87,6 +92,8 @@ class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
 class ScoreGiven(Given):
     """Outfits to score."""
 
+    model_config = example({"outfits": [["linen-shirt:white", "chino:navy", "suede-boots"]]})
+
     outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
 
 
@@ -98,6 +105,16 @@ class Searching(Given):
 
 class CompleteGiven(Searching):
     """A look to be made around anchors."""
+
+    model_config = example(
+        {
+            "anchors": ["linen-dress:navy"],
+            "slots": ["shoes", "bag"],
+            "filters": {"colours": ["black"]},
+            "budget": 250,
+            "k": 3,
+        }
+    )
 
     anchors: Items
     slots: Annotated[
@@ -115,6 +132,10 @@ class CompleteGiven(Searching):
 class FillGiven(Searching):
     """A gap to be filled."""
 
+    model_config = example(
+        {"items": ["linen-shirt:white", "chino:navy"], "slot": "shoes", "filters": {"price_max": 80}}
+    )
+
     items: Items
     slot: Text
     k: Wanted = 10
@@ -126,6 +147,8 @@ class FillGiven(Searching):
 class ImproveGiven(Searching):
     """An outfit to be made better by one swap."""
 
+    model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "locked": ["suede-boots"]})
+
     items: Items
     locked: Items = []
     k: Wanted = 5
@@ -135,12 +158,16 @@ class ImproveGiven(Searching):
 class ExplainGiven(Searching):
     """An outfit whose score is to be explained."""
 
+    model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "swap": False})
+
     item_ids: Items = Field(alias="items")
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
 
 
 class SimilarGiven(Searching):
     """An item that substitutes are wanted for."""
+
+    model_config = example({"item": "suede-boots", "k": 5})
 
     item_id: Text = Field(alias="item")
     k: Wanted = 10

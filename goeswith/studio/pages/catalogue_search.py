@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import polars as pl
+from starlette.datastructures import QueryParams
 
 from goeswith import Filters
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import amount
-from goeswith.studio.pages.views import groups_of, item
-from goeswith.studio.service.catalogue_view import FACETS, Wall
-from goeswith.studio.service.limits import TEXT_LENGTH
+from goeswith.studio.pages.views import currency, groups_of, item, price
+from goeswith.studio.service.catalogue_view import FACETS, Answer, Wall
+from goeswith.studio.service.limits import FILTER_VALUES, TEXT_LENGTH
 
 PAGE = 60
 """Items on one page of the wall."""
+CHOICES = tuple(name for name in FACETS if name != "group")
+"""Columns of which several values may be chosen; of groups it is one."""
+DATES = ("created_at", "published_at", "added", "date", "updated_at")
+"""Columns that may say when an item came into the catalogue; the first that there is counts."""
+SORTS = {"": "Relevance", "new": "Newest first", "cheap": "Price, lowest first", "dear": "Price, highest first",
+         "name": "Name"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,26 +34,30 @@ class Wanted:
     """What somebody looks for on the wall."""
 
     q: str = ""
-    category: str = ""
     group: str = ""
-    brand: str = ""
-    colour: str = ""
-    season: str = ""
-    gender: str = ""
+    category: tuple[str, ...] = ()
+    brand: tuple[str, ...] = ()
+    colour: tuple[str, ...] = ()
+    season: tuple[str, ...] = ()
+    gender: tuple[str, ...] = ()
     price_min: str = ""
     price_max: str = ""
     in_stock: str = ""
+    sort: str = ""
     offset: int = 0
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> Wanted:
-        """As an address says it; what cannot be a page is the first."""
-        texts = {name: query.get(name, "").strip() for name in cls.__dataclass_fields__ if name != "offset"}
-        offset = query.get("offset", "0")
-        return cls(**texts, offset=int(offset) if offset.isdecimal() and len(offset) < 12 else 0)
+    def of(cls, query: QueryParams) -> Wanted:
+        """As an address says it; what cannot be a page is the first, what cannot be an order is the usual one."""
+        lists = {name: tuple(dict.fromkeys(filter(None, query.getlist(name))))[:FILTER_VALUES] for name in CHOICES}
+        names = ("q", "group", "price_min", "price_max", "in_stock")
+        texts = {name: query.get(name, "").strip()[:TEXT_LENGTH] for name in names}
+        sort, offset = query.get("sort", ""), query.get("offset", "0")
+        place = int(offset) if offset.isdecimal() and len(offset) < 12 else 0
+        return cls(**texts, **lists, sort=sort if sort in SORTS else "", offset=place)  # type: ignore[arg-type]
 
-    def __getitem__(self, name: str) -> str:
-        return str(getattr(self, name))
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
 
     def filters(self) -> Filters:
         """As the library has them.
@@ -54,16 +66,17 @@ class Wanted:
             CatalogueError: a price is no number.
         """
         return Filters(
-            categories=_one(self.category), groups=_one(self.group), brands=_one(self.brand),
-            colours=_one(self.colour), seasons=_one(self.season), genders=_one(self.gender),
+            categories=self.category, groups=(self.group,) if self.group else (), brands=self.brand,
+            colours=self.colour, seasons=self.season, genders=self.gender,
             price_min=amount(self.price_min), price_max=amount(self.price_max), in_stock=bool(self.in_stock),
         )  # fmt: skip
 
     @property
     def narrowed(self) -> int:
         """How many filters are set, beside words and group."""
-        told = (*(self[name] for name in FACETS if name != "group"), self.price_min, self.price_max, self.in_stock)
-        return sum(map(bool, told))
+        return sum(len(self[name]) for name in CHOICES) + sum(
+            map(bool, (self.price_min, self.price_max, self.in_stock))
+        )
 
     @property
     def any(self) -> bool:
@@ -74,47 +87,99 @@ class Wanted:
         """Where this is shown, with some of it changed."""
         there = replace(self, **{"offset": 0} | changed)
         told = {name: there[name] for name in self.__dataclass_fields__}
-        return board.at("/", **told | {"offset": there.offset or ""})
+        return board.at("/catalogue", **told | {"offset": there.offset or ""})
+
+    def chosen(self, board: Board, sign: str) -> list[tuple[str, str]]:
+        """Every filter that is set, in words, and where the catalogue is without it. sign: the currency."""
+        found = [
+            (value, self.url(board, **{name: tuple(one for one in self[name] if one != value)}))
+            for name in CHOICES for value in self[name]
+        ]  # fmt: skip
+        for name, word in (("price_min", "from"), ("price_max", "up to")):
+            if self[name]:
+                found.append((f"{word} {_said(self[name], sign)}", self.url(board, **{name: ""})))
+        return [*found, *([("in stock", self.url(board, in_stock=""))] if self.in_stock else [])]
 
 
-def _one(value: str) -> tuple[str, ...]:
-    return (value,) if value else ()
+def _said(text: str, sign: str) -> str:
+    try:
+        return price(amount(text) or 0.0, sign)
+    except GoeswithError:
+        return text
 
 
 def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
     """What a page of the catalogue shows; a filter that cannot be is told in its place. owner: of photos to show."""
-    told = wall.catalogue.items
+    told, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
     try:
         filters, trouble = wanted.filters(), ""
-        rows = _mixed(wall, wall.search(wanted.q, filters, owner))
+        rows = ordered(wall, wall.search(wanted.q, filters, owner), answer, wanted.sort)
     except GoeswithError as error:
         filters, trouble, rows = Filters(), str(error), np.empty(0, np.int64)
     counts, every = wall.counts(wanted.q, filters, owner), wall.facets()
-    further = wanted.offset + PAGE < len(rows)
+    further, sign = wanted.offset + PAGE < len(rows), currency(wall)
     return {
         "wanted": wanted, "total": wall.index.size + len(wall.guests_of(owner)), "found": len(rows), "trouble": trouble,
         "items": [item(wall, row) for row in rows[wanted.offset : wanted.offset + PAGE].tolist()],
-        "first": wanted.offset == 0,
-        "groups": [(name, counts["group"].get(name, 0)) for name, _ in groups_of(every["group"])],
-        "facets": [
-            (name, _choices(counts[name], wanted[name])) for name in FACETS if name != "group" and len(every[name]) > 1
-        ],
-        "priced": told["price"].count() > 0, "stocked": "stock" in told.columns,
+        "first": wanted.offset == 0, "reading": _reading(answer) if wanted.q else "",
+        "groups": [(name, there) for name, _ in groups_of(every["group"])
+                   if (there := counts["group"].get(name, 0)) or wanted.group == name],
+        "facets": [(name, _choices(counts[name], wanted[name])) for name in CHOICES if len(every[name]) > 1],
+        "priced": told["price"].count() > 0, "stocked": "stock" in told.columns, "sorts": _sorts(wall),
+        "chosen": wanted.chosen(board, sign),
         "next": wanted.url(board, offset=wanted.offset + PAGE) if further else "", "longest": TEXT_LENGTH,
     }  # fmt: skip
 
 
-def _choices(counts: Mapping[str, int], chosen: str) -> list[tuple[str, int]]:
-    """Values with their counts; the chosen one stays where it leaves nothing, so that it can be seen and taken back."""
-    return sorted((counts if not chosen else {chosen: 0} | dict(counts)).items())
+def _reading(answer: Answer) -> str:
+    """How the words were read where that is not as they are written: a sentence, or nothing."""
+    read = ", ".join(f"“{word}” as “{other}”" for word, other in answer.corrected.items())
+    if answer.reading == "meaning":
+        return "No item has all these words; these come closest in meaning."
+    if answer.reading == "some" and answer.relevance.any():
+        return "No item has all these words; these have most of them."
+    return f"Searched for {read}." if read and answer.reading == "all" else ""
 
 
-def _mixed(wall: Wall, rows: np.ndarray) -> np.ndarray:
-    """Rows (n,) in the order of the wall: uploaded items first, the latest of them before all, the others mixed."""
-    size = wall.index.size
-    own = rows[rows < size]
-    guests = rows[rows >= size][::-1]
-    return np.concatenate([guests, own[np.argsort(_order(size)[own], kind="stable")]])
+def _choices(counts: Mapping[str, int], chosen: Sequence[str]) -> list[tuple[str, int]]:
+    """Values with their counts; a chosen one stays where it leaves nothing, so that it can be seen and taken back."""
+    some = sorted(counts, key=lambda value: -counts[value])[:FILTER_VALUES]
+    return sorted((dict.fromkeys(chosen, 0) | {value: counts[value] for value in some}).items())
+
+
+def _sorts(wall: Wall) -> list[tuple[str, str]]:
+    """Orders that this catalogue can be put in, with their names."""
+    items = wall.catalogue.items
+    lacking = {"new"} if _dates(items) is None else set()
+    if not items["price"].count():
+        lacking |= {"cheap", "dear"}
+    return [(name, words) for name, words in SORTS.items() if name not in lacking]
+
+
+def _dates(items: pl.DataFrame) -> pl.Series | None:
+    """When each item came, as text that can be sorted; None where the catalogue does not say."""
+    name = next((name for name in DATES if name in items.columns and items[name].count()), None)
+    return None if name is None else items[name].cast(pl.String)
+
+
+def ordered(wall: Wall, rows: np.ndarray, answer: Answer, sort: str = "") -> np.ndarray:
+    """Rows (n,) in the order of the wall: uploaded items first, the latest of them before all, then what is asked for.
+
+    Where nothing is, the most relevant come first, and of those alike a mixture: an index has its items by category.
+    What has no price or date comes last.
+    """
+    size, items = wall.index.size, wall.catalogue.items
+    own, guests = rows[rows < size], rows[rows >= size][::-1]
+    mixed = own[np.argsort(_order(size)[own], kind="stable")]
+    keys: dict[str, pl.Series | None] = {
+        "": pl.Series(answer.relevance), "new": _dates(items), "cheap": items["price"], "dear": items["price"],
+        "name": items["title"].fill_null("").str.to_lowercase(),
+    }  # fmt: skip
+    key = keys[sort]
+    if key is not None and len(mixed):
+        falling = sort in ("", "new", "dear")
+        mixed = mixed[key.gather(mixed).arg_sort(descending=falling, nulls_last=True).to_numpy()]
+    return np.concatenate([guests, mixed])
 
 
 @lru_cache(maxsize=2)

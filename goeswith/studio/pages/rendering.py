@@ -15,7 +15,7 @@ from jinja2 import Environment
 
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board, address, board_of, inside_studio
-from goeswith.studio.pages.views import FILTERS, sentence, shape
+from goeswith.studio.pages.views import FILTERS, currency, sentence, shape
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.refusals import Refused, as_refused
 from goeswith.studio.service.shared import Shop
@@ -24,11 +24,11 @@ from goeswith.templates import environment
 
 STATIC = Path(__file__).parents[1] / "static"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """No script and no style that stands in the page itself: a title that holds one stays text."""
-PROGRAMS = ("v1", "static", "health", "metrics", "openapi.json")
+PROGRAMS = ("v1", "storefront", "static", "health", "metrics", "openapi.json")
 """Where paths begin that programs ask for, and are answered in JSON."""
 BEARER = 'Bearer realm="goeswith"'
 """Asks for a token without the window that browsers open for HTTP Basic: the page has a form of its own."""
@@ -87,7 +87,7 @@ def sorry(request: Request, error: GoeswithError, board: Board | None = None, me
     if board is None:
         board = board_of(request.query_params)
     said = message or str(error).removesuffix("; look it up in /v1/items")
-    onward = board.at("/"), "To the catalogue"
+    onward = board.at("/catalogue"), "To the catalogue"
     heading = "Not found" if refused.status == 404 else "That did not work"
     return tells(request, heading, said, onward, board, refused.status)
 
@@ -135,7 +135,7 @@ def _rendered(request: Request, template: str, board: Board, told: Mapping[str, 
     shop: Shop = request.app.state.shop
     common = {
         "board": board, "here": request.scope["path"], "theme": _theme(request), "news": _news(shop),
-        "back": _place(request), "shape": shape(shop.wall),
+        "back": _place(request), "shape": shape(shop.wall), "currency": currency(shop.wall),
     }  # fmt: skip
     return templates().get_template(template).render(common | dict(told))
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import offers, quiz, verdicts
+from goeswith.studio.pages import offers, quiz, start, verdicts
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
@@ -61,6 +61,21 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
 
 
 @router.get("/")
+async def start_page(request: Request, board: Asked) -> Response:
+    """What this is and where to begin; an address that looks for something is one of the catalogue's."""
+    wanted, owner = Wanted.of(request.query_params), owner_of(request)
+    if wanted != Wanted():
+        return RedirectResponse(f"/catalogue?{request.scope['query_string'].decode('latin-1')}", 307)
+    return await shown(request, "start.html", board, lambda wall: start.page(wall, owner))
+
+
+@router.get("/start/looks")
+async def start_looks(request: Request) -> Response:
+    """The finished looks of the start page, made where they are not kept yet."""
+    return await shown(request, "start_looks.html", Board(), start.finished, workers=request.app.state.shop.opening)
+
+
+@router.get("/catalogue")
 async def catalogue(request: Request, board: Asked) -> Response:
     """The catalogue, page by page."""
     wanted, owner = Wanted.of(request.query_params), owner_of(request)

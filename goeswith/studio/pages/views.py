@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.encoders.pictures import open_picture
+from goeswith.data.garments import fold
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
 from goeswith.studio.service.catalogue_view import Wall, image_path, once
@@ -20,12 +23,18 @@ from goeswith.studio.service.thumbnails import inside
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 """Width over height of the tiles; studio.css has the same."""
 PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+"""Currencies that are known by a sign."""
 TOLD = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
 
 
 @dataclass(frozen=True)
 class Item:
-    """An item on a page. image: path of its picture, without a size."""
+    """An item on a page. image: path of its picture, without a size.
+
+    kind: what is written under its name: its category, or its brand where the name says the category. currency: of its
+    price, where it has one of its own. pictured: whether it has a picture. own: whether it is the reader's own photo.
+    """
 
     id: str
     name: str
@@ -34,6 +43,10 @@ class Item:
     price: float | None
     image: str
     facts: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
+    currency: str = ""
+    pictured: bool = True
+    own: bool = False
 
     def picture(self, size: int) -> str:
         """Path of its picture, so many pixels along a side."""
@@ -45,12 +58,21 @@ def item(wall: Wall, row: int) -> Item:
     told = wall.catalogue.items.row(row, named=True)
     name = (told["title"] or "").strip() or f"{told['category']} {told['item_id']}"
     facts = [(field, str(told[field])) for field in TOLD if told[field]]
+    unit = str(told.get("currency") or "").strip()
     if told["price"] is not None:
-        facts.append(("price", price(told["price"])))
+        facts.append(("price", price(told["price"], unit)))
     return Item(
         told["item_id"], name, told["category"], told["group"], told["price"], image_path(told["item_id"]),
-        (*facts, ("number", told["item_id"])),
+        (*facts, ("number", told["item_id"])), _kind(name, told["category"], told["brand"]), unit,
+        told["item_id"] in wall.guests or bool(told["image"]), told["item_id"] in wall.guests,
     )  # fmt: skip
+
+
+def _kind(name: str, category: str, brand: str | None) -> str:
+    """The category, or the brand where the name says the category, in the singular or in the plural."""
+    said = fold(name)
+    said_already = fold(category).removesuffix("s").removesuffix("e") in said
+    return (brand or "") if said_already else category
 
 
 def items(wall: Wall, item_ids: Any) -> list[Item]:
@@ -86,9 +108,25 @@ def percent(share: float | None) -> str:
     return "–" if share is None or math.isnan(share) else f"{100 * share:.0f} %"
 
 
-def price(number: float) -> str:
-    """A price; the catalogue says no currency."""
-    return f"{number:,.2f}"
+def price(number: float, currency: str = "") -> str:
+    """A price, with its currency where that is known."""
+    written = f"{number:,.2f}"
+    sign = SIGNS.get(currency)
+    return f"{sign}{written}" if sign else f"{written} {currency}".strip()
+
+
+@once
+def currency(wall: Wall) -> str:
+    """The currency of all prices; empty where the catalogue names none, or several."""
+    items = wall.catalogue.items
+    named = items["currency"].drop_nulls().unique().to_list() if "currency" in items.columns else []
+    return str(named[0]).strip() if len(named) == 1 else ""
+
+
+@pass_context
+def _priced(context: Context, number: float, own: str = "") -> str:
+    """`price` on a page: in the item's own currency, else in that of the catalogue."""
+    return price(number, own or str(context.get("currency") or ""))
 
 
 def signed(number: float) -> str:
@@ -129,7 +167,7 @@ def groups_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 FILTERS = {
-    "percent": percent, "price": price, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
+    "percent": percent, "price": _priced, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
     "plural": plural, "sentence": sentence, "count": count,
 }  # fmt: skip
 """Of the templates."""

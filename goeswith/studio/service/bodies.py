@@ -31,6 +31,7 @@ class Bound(NamedTuple):
 
 LOGIN = Bound(limits.LOGIN_BYTES, limits.UNFINISHED, limits.LOGIN_SECONDS)
 FORM = Bound(limits.FORM_BYTES, limits.UNFINISHED, limits.BODY_SECONDS)
+EVENTS = Bound(limits.FORM_BYTES, limits.UNFINISHED, limits.LOGIN_SECONDS)
 JSON = Bound(limits.BODY_BYTES, limits.UNFINISHED, limits.BODY_SECONDS)
 UPLOAD = Bound(limits.UPLOAD_BYTES, limits.UPLOADS, limits.UPLOAD_SECONDS)
 _parsers = ThreadPoolExecutor(limits.DECODERS, thread_name_prefix="form")
@@ -40,10 +41,16 @@ LOGGED_IN = "/enter"
 """The path that takes the token, from whoever comes."""
 
 
+POSTED = "/storefront/v1/events"
+"""The path that takes what happened on product pages."""
+
+
 def bound_of(path: str, headers: Headers) -> Bound:
     """The bound of a request: by its path, and not only by what it says of itself."""
     if path == LOGGED_IN:
         return LOGIN
+    if path == POSTED:
+        return EVENTS
     if path in UPLOADED and headers.get("content-type", "").startswith("multipart/form-data"):
         return UPLOAD
     return JSON if path.startswith("/v1/") else FORM

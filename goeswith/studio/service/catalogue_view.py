@@ -7,8 +7,8 @@ import io
 import logging
 import secrets
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -25,13 +25,13 @@ from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
 from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
 from goeswith.studio.service.limits import GUESTS
+from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.text_search import TextSearch
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SEARCHED = ("title", "category", "colour", "brand", "material", "pattern", "season", "gender", "item_id")
-"""Columns whose words are found."""
 FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
@@ -49,6 +49,18 @@ class Guest:
     owner: str
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a search in words found: relevance (U,) float32, 0 = not found; words that were read as others.
+
+    reading: whether the items have "all" of the words, come close in "meaning", or have only "some" of the words.
+    """
+
+    relevance: np.ndarray
+    corrected: Mapping[str, str] = field(default_factory=dict)
+    reading: str = "all"
+
+
 class Wall:
     """An index that is open, with the items uploaded to it.
 
@@ -64,7 +76,15 @@ class Wall:
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
         self._cutouts = Cutouts()
+        self.meaning: MeaningSearch | None = None
         self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
+        self._answered: dict[tuple[str, Catalogue, str], Answer] = {}
+
+    def warm(self) -> None:
+        """Make what the first requests would wait for."""
+        index = self.index
+        for _ in (index.candidates, index.known, index.grammar, index.scale, index.taste, self._facets):
+            pass
 
     @property
     def catalogue(self) -> Catalogue:
@@ -100,12 +120,51 @@ class Wall:
         return told | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
 
     def search(self, words: str, filters: Filters, owner: str = "") -> np.ndarray:
-        """Rows (n,) of the items that have all the words and pass the filters, in the order of the catalogue.
+        """Rows (n,) of the items that answer to the words and pass the filters, in the order of the catalogue.
 
-        Of uploaded items they are the owner's.
+        Of uploaded items they are the owner's. How the words are read: see `answer`.
+        """
+        return np.flatnonzero(filters.rows(self.catalogue) & (self.answer(words, owner).relevance > 0))
+
+    def answer(self, words: str, owner: str = "") -> Answer:
+        """Which items have all the words; where none has, those closest in meaning; else those with most of them.
+
+        The latest answers are kept: a wall is asked for page by page.
         """
         catalogue = self.catalogue
-        return np.flatnonzero(filters.rows(catalogue) & self._having(words, catalogue, owner))
+        key = words.lower().strip(), catalogue, owner if self.guests_of(owner) else ""
+        if key not in self._answered:
+            answered = self._answer(words, catalogue, owner)
+            while len(self._answered) >= KEPT:
+                self._answered.pop(next(iter([*self._answered])), None)
+            self._answered[key] = answered
+        return self._answered[key]
+
+    def _answer(self, words: str, catalogue: Catalogue, owner: str) -> Answer:
+        own, guests = self.text.search(words), TextSearch(catalogue.items[self.index.size :])
+        relevance = np.concatenate([own.relevance, guests.search(words).relevance])
+        relevance[self.index.size :][~self._visible(catalogue, owner)] = 0
+        if relevance.any() or not self.text.terms(words):
+            return Answer(relevance, own.corrected)
+        found, reading = self.text.some(words), "some"
+        if self.meaning is not None:  # "party shoes": of the shoes those that are for parties
+            near = self.meaning.near(words, found > 0 if found.any() else np.ones(len(found), bool))
+            found, reading = (near, "meaning") if near.any() else (found, reading)
+        return Answer(np.pad(found, (0, len(relevance) - len(found))), own.corrected, reading)
+
+    def search_by(self, meaning: MeaningSearch | None) -> None:
+        """Search by meaning as well from now on."""
+        self.meaning, self._answered, self._counted = meaning, {}, {}
+
+    def _visible(self, catalogue: Catalogue, owner: str) -> np.ndarray:
+        """Which of the uploaded items an owner may see (G,) bool."""
+        mine = self.guests_of(owner)
+        return catalogue.items["item_id"][self.index.size :].is_in(mine).to_numpy().astype(bool)
+
+    @functools.cached_property
+    def text(self) -> TextSearch:
+        """The search over the catalogue's own items."""
+        return TextSearch(self.catalogue.items[: self.index.size])
 
     def counts(self, words: str, filters: Filters, owner: str = "") -> dict[str, dict[str, int]]:
         """Column of `FACETS` → value → how many items it would show beside the words and all the other filters.
@@ -115,27 +174,13 @@ class Wall:
         catalogue = self.catalogue
         key = words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""
         if key not in self._counted:
-            having, told = self._having(words, catalogue, owner), shelf(catalogue)
+            having, told = self.answer(words, owner).relevance > 0, shelf(catalogue)
             others = {column: replace(filters, **{name: ()}) for name, column in COLUMN_OF.items()}  # type: ignore[arg-type]
             counted = {name: _left(told, name, others[name], having) for name in FACETS}
             while len(self._counted) >= KEPT:
                 self._counted.pop(next(iter([*self._counted])), None)
             self._counted[key] = counted
         return self._counted[key]
-
-    def _having(self, words: str, catalogue: Catalogue, owner: str) -> np.ndarray:
-        """Which items have all the words, and may be seen (U,)."""
-        having = np.arange(len(catalogue)) < self.index.size
-        having[[row for one in self.guests_of(owner) if (row := shelf(catalogue).place.get(one)) is not None]] = True
-        texts = pl.concat([self._texts, _texts(catalogue.items[self.index.size :])]) if words.strip() else self._texts
-        for word in words.lower().split():
-            having &= texts.str.contains(word, literal=True).to_numpy()
-        return having
-
-    @functools.cached_property
-    def _texts(self) -> pl.Series:
-        """What each of the catalogue's own items says."""
-        return _texts(self.catalogue.items[: self.index.size])
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many of the catalogue's own items have each value of each column of `FACETS`, most first."""
@@ -199,7 +244,8 @@ class Wall:
         item_id = f"guest-{secrets.token_urlsafe(12)}"
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
-        self._take(item_id, picture, Guest(written.getvalue(), category, title, sent, owner))
+        kept = Guest(written.getvalue(), category, title, sent, owner)
+        self._take(item_id, Image.open(io.BytesIO(kept.picture)), kept)  # what other processes and reloads see
         return item_id
 
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
@@ -241,12 +287,6 @@ class Wall:
 def _unknown(item_id: str) -> Refused:
     told = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
     return Refused(404, "unknown_item", told, [item_id])
-
-
-def _texts(items: pl.DataFrame) -> pl.Series:
-    """What items say, in small letters (n,)."""
-    said = pl.concat_str([pl.col(name) for name in SEARCHED], separator=" ", ignore_nulls=True)
-    return items.select(text=said.str.to_lowercase())["text"]
 
 
 def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:

@@ -20,4 +20,6 @@ class Head:
         async def bare(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self.app({**scope, "method": "GET"}, receive, bare)
+        asked = {**scope, "method": "GET"}
+        await self.app(asked, receive, bare)
+        scope["route"] = asked.get("route")  # for the log

@@ -23,6 +23,8 @@ CUTOUT_BYTES = 64 << 20
 """Of cut-outs kept in memory, likewise."""
 PICTURE_SECONDS = 3600
 """How long a browser may show a thumbnail without asking again."""
+LOOKS_SECONDS = 300
+"""How long a product page may show looks without asking again."""
 TEXT_LENGTH = 300
 """Letters of an id, a word to search for, a title."""
 
@@ -49,6 +51,14 @@ PAGE = 200
 """Items on one page of the catalogue."""
 GUESTS = 500
 """Uploaded items that are kept at once."""
+PAGE_LOOKS = 8
+"""Looks of one item that a product page may ask for."""
+PAGE_ITEMS = 24
+"""Items whose looks one request may ask for."""
+KEPT_ANSWERS = 50_000
+"""Items whose looks are kept once they are made; the ones that were not asked for the longest are dropped first."""
+KEY_RATE, KEY_BURST = 100.0, 500
+"""Requests a second with the public key, and how many at once after a pause; one more is told to come back."""
 UNFINISHED = 64
 """Bodies of one kind that are being received at once; one more is told to come back."""
 UPLOADS = 8
@@ -63,6 +73,13 @@ ADDRESS_CONNECTIONS = 256
 """Open at once from one address; one more is told 503. A proxy is one address."""
 WORKERS = 4
 """Threads that compute; thumbnails have as many of their own."""
+
+EVENTS = 100
+"""Impressions, clicks and baskets in one request."""
+EVENT_ROWS = 2_000_000
+"""Of them that are kept; the oldest ones make room."""
+EVENT_RATE, EVENT_BURST = 50.0, 500
+"""Requests with events that one process takes in a second, and at once; a page that is told to wait loses them."""
 
 # Times
 ANSWER_SECONDS = 30.0
@@ -82,12 +99,19 @@ BATCH_OUTFITS = 1024
 """Scored in one call."""
 RELOAD_SECONDS = 900.0
 """To open an index that was put in place of the one that answers."""
+WATCH_SECONDS = 2.0
+"""Between looks at the folder of the index, where a new one is opened by itself."""
 GOODBYE_SECONDS = 10
 """After which the service has stopped when it is told to; answers under way have most of it."""
 LOG_LINES = 60
 """In a minute; whoever sends rubbish must not fill a disk."""
 RETRY_SECONDS = 1
 """After which a client that was told to come back should."""
+
+ACCESS_LINES = 10_000
+"""Of the access log that wait to be written; more are left out, and counted."""
+ACCESS_BYTES = 64 << 20
+"""Of one file of the access log; one older file is kept."""
 
 # Token
 TOKEN_LENGTH = 16

@@ -118,6 +118,13 @@ class Looks:
             raise _unknown(look_id)
         return found
 
+    def version(self) -> int:
+        """Another number after every change of any look."""
+        if not self.path.exists():
+            return 0
+        with opened(self.path) as file:
+            return int(file.execute("SELECT coalesce(max(change_id), 0) FROM history").fetchone()[0])
+
     def history(self, look_id: str) -> list[Change]:
         """Its changes, the latest first; a deleted look has one too."""
         if not self.path.exists():

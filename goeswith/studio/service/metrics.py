@@ -1,11 +1,17 @@
-"""Metrics: what the service counts of itself, in the form that Prometheus reads."""
+"""Metrics: what the service counts of itself, in the form that Prometheus reads.
+
+Where several processes serve together, they count into one folder, and each answers for all of them.
+"""
 
 from __future__ import annotations
 
+import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -16,6 +22,8 @@ METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 """That have a series of their own: anybody can invent more."""
 HUNG_UP = 499
 """Counted as the status of requests whose clients did not wait for one."""
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that says where several processes count together."""
 OUTFITS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -34,18 +42,32 @@ class Metrics:
         self.outfits = Histogram(
             "goeswith_batch_outfits", "Outfits scored in one call.", buckets=OUTFITS, registry=self.registry
         )
-        self._watch("goeswith_items", "Items of the catalogue.", lambda: shop.index.size)
-        self._watch("goeswith_guests", "Uploaded items.", lambda: len(shop.guests))
-        self._watch("goeswith_thumbnail_bytes", "Thumbnails kept in memory.", lambda: shop.small.pictures.currsize)
-        self._watch("goeswith_waiting", "Requests that compute or wait for it.", lambda: shop.busy)
+        self.shared = FOLDER in os.environ
+        self.watched: list[tuple[Gauge, Callable[[], float]]] = []
+        self._watch("goeswith_items", "Items of the catalogue.", "livemax", lambda: shop.index.size)
+        self._watch("goeswith_guests", "Uploaded items.", "livemax", lambda: len(shop.guests))
+        thumbnails = "goeswith_thumbnail_bytes", "Thumbnails kept in memory."
+        self._watch(*thumbnails, "livesum", lambda: shop.small.pictures.currsize)
+        self._watch("goeswith_waiting", "Requests that compute or wait for it.", "livesum", lambda: shop.busy)
         shop.batcher.told = self.outfits.observe
 
-    def _watch(self, name: str, text: str, value: object) -> None:
-        Gauge(name, text, registry=self.registry).set_function(value)  # type: ignore[arg-type]
+    def _watch(self, name: str, text: str, mode: Literal["livemax", "livesum"], value: Callable[[], float]) -> None:
+        """mode: what the numbers of several processes make together."""
+        self.watched.append((Gauge(name, text, registry=self.registry, multiprocess_mode=mode), value))
+
+    def look(self) -> None:
+        """Set what is no counter to what it is now."""
+        for gauge, value in self.watched:
+            gauge.set(value())
 
     def page(self) -> bytes:
         """All of them, as text."""
-        return generate_latest(self.registry)
+        self.look()
+        registry = self.registry
+        if self.shared:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)
+        return generate_latest(registry)
 
 
 class MetricsMiddleware:
@@ -74,3 +96,5 @@ class MetricsMiddleware:
             method = scope["method"] if scope["method"] in METHODS else "other"
             self.metrics.requests.labels(method, path, status).inc()
             self.metrics.seconds.labels(path).observe(time.perf_counter() - start)
+            if self.metrics.shared:
+                self.metrics.look()

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+from PIL import Image
+
 from goeswith.errors import DataError, GoeswithError
-from goeswith.shop.index import Index
+from goeswith.shop.index import Index, index_folder
 from goeswith.shop.stylist import Look, Stylist
-from goeswith.studio.service import thumbnails
+from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
-from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS
+from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS, WATCH_SECONDS
+from goeswith.studio.service.meaning_search import open_meaning
+from goeswith.studio.service.photos import Photos
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -30,15 +39,21 @@ class Shop:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, photos: Path | None = None) -> None:
+        self.path = index_folder(Path(path))
+        self.photos = None if photos is None else Photos(photos)
         self.wall = Wall(self.path)
         self.small = thumbnails.Thumbnails()
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
+        self.page_workers = Workers("product page")
         self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
         self.opening = Workers("open", threads=1, seconds=RELOAD_SECONDS)
+        self.warming = Workers("warm", threads=1)
         self.batcher = Batcher(self.scoring, lambda outfits: self.stylist.judge_many(outfits))
+        self.sharing = Workers("share", threads=1)
+        self.catching: asyncio.Future[None] | None = None
+        self.untaken: set[str] = set()  # uploaded to other processes, and no items of this index
         self.changing = threading.Lock()  # one upload or reload at a time
 
     @property
@@ -112,19 +127,38 @@ class Shop:
         def taken() -> str:
             sent = sha256(data).hexdigest()
             with self.changing:
+                self._take_over()
                 known = self.wall.find(sent, category, title, owner)
-                return known or self.wall.add(read_upload(data), sent, category=category, title=title, owner=owner)
+                return known or self._added(read_upload(data), sent, category=category, title=title, owner=owner)
 
         return await self.uploading.run(taken)
+
+    def _added(self, picture: Image.Image, sent: str, **told: str) -> str:
+        item_id = self.wall.add(picture, sent, **told)
+        try:
+            if self.photos is not None:
+                self.photos.add(item_id, self.wall.guests[item_id])
+        except GoeswithError:
+            self.wall.remove(item_id, told["owner"])
+            raise
+        return item_id
 
     async def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item; raises Refused where there is none of the owner's."""
 
         def gone() -> None:
             with self.changing:
+                self._take_over()
                 self.wall.remove(item_id, owner)
+                if self.photos is not None:
+                    self.photos.remove(item_id)
 
         await self.uploading.run(gone)
+
+    def warm(self) -> None:
+        """Make what the first pages need, before they are asked for."""
+        with suppress(Refused):  # the service is being stopped
+            self.warming.begin(_warm, self.wall)
 
     async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
@@ -145,13 +179,73 @@ class Shop:
     def _reload(self) -> GoeswithError | None:
         with self.changing:
             wall = Wall(self.path)
+            wall.warm()
             lost = wall.welcome(self.wall.guests)
-            self.wall = wall
+            self.wall, self.untaken = wall, set(lost.item_ids if lost else ())
+        self.warm()
         return lost
+
+    def renew(self) -> None:
+        """Begin to open the index that lies in the folder, without waiting; where this fails, the log says so."""
+        with suppress(RuntimeError):  # of a service that is being stopped
+            self.opening.pool.submit(self._renew)
+
+    def _renew(self) -> None:
+        stamp = self.wall.stamp
+        try:
+            self._reload()
+        except Exception as error:
+            log.warning("the index in %s cannot be opened, so the old one is kept: %s", self.path, error)
+        else:
+            log.warning("opened the index in %s again%s", self.path, "" if self.wall.stamp != stamp else ", unchanged")
+
+    async def watch(self, seconds: float = WATCH_SECONDS) -> None:
+        """Open the index that is put into the folder, until this is cancelled; one that is broken is tried once."""
+        tried = self.wall.stamp
+        while True:
+            await asyncio.sleep(seconds)
+            there = await asyncio.to_thread(stamp, self.path)
+            if there not in (self.wall.stamp, tried) and any(there):
+                tried = there
+                self.renew()
+
+    async def catch_up(self, wait: bool) -> None:
+        """Take over what other processes were sent or told to forget since. wait: until that is done."""
+        if self.photos is None:
+            return
+        if self.catching is None or self.catching.done():
+            if not self.photos.changed():
+                return
+            self.catching = asyncio.ensure_future(self.sharing.run(self._caught_up))
+            self.catching.add_done_callback(self._heard)
+        if wait:
+            await asyncio.wait([self.catching])  # a request that is given up does not stop it
+
+    def _caught_up(self) -> None:
+        with self.changing:
+            self._take_over()
+
+    def _heard(self, work: asyncio.Future[None]) -> None:
+        """What failed is tried again with the next request."""
+        if not work.cancelled() and (error := work.exception()) is not None and self.photos is not None:
+            log.warning("photos that other processes were sent are not here yet: %s", error)
+            self.photos.again()
+
+    def _take_over(self) -> None:
+        """Make the uploaded items those of the shared file; called with `changing` held."""
+        if self.photos is None:
+            return
+        there, here = self.photos.ids(), self.wall.guests
+        for item_id in [one for one in here if one not in there]:
+            self.wall.remove(item_id, here[item_id].owner)
+        if new := [one for one in there if one not in here and one not in self.untaken]:
+            lost = self.wall.welcome(self.photos.get(new))
+            self.untaken |= set(lost.item_ids if lost else ())
 
     @property
     def _pools(self) -> tuple[Workers, ...]:
-        return self.workers, self.quick, self.picture_workers, self.scoring, self.uploading, self.opening
+        answering = self.workers, self.quick, self.picture_workers, self.scoring, self.page_workers
+        return *answering, self.uploading, self.opening, self.warming, self.sharing
 
     @property
     def busy(self) -> int:
@@ -162,3 +256,13 @@ class Shop:
         """Begin nothing more."""
         for workers in self._pools:
             workers.close()
+
+
+def _warm(wall: Wall) -> None:
+    """The search in words, the looks of the start page, and the search by meaning where the data set allows one."""
+    try:
+        wall.text.search("")
+        start_looks.made(wall)
+        wall.search_by(open_meaning(dataset(wall), wall.catalogue, wall.index.run.config["encoder"]))
+    except GoeswithError as error:
+        log.info("not everything is there yet: %s", error)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from goeswith.studio.service.limits import ANSWER_SECONDS, WAITING, WORKERS
 from goeswith.studio.service.refusals import Refused, stopping
@@ -35,15 +35,7 @@ class Workers:
         Raises:
             Refused: too many calls wait already, this one took too long, or the service is being stopped.
         """
-        with self.lock:
-            if self.busy >= self.waiting:
-                raise Refused(503, "busy", f"{self.busy} requests are already waiting; try again in a moment")
-            try:
-                job = self.pool.submit(call, *args)
-            except RuntimeError:
-                raise stopping() from None
-            self.busy += 1
-        job.add_done_callback(self._done)
+        job = self.begin(call, *args)
         future = asyncio.wrap_future(job)
         try:
             done, _ = await asyncio.wait([future], timeout=self.seconds)
@@ -57,7 +49,24 @@ class Workers:
             raise stopping()
         return future.result()
 
-    def _done(self, job: Future[T]) -> None:
+    def begin(self, call: Callable[..., T], *args: object) -> Future[T]:
+        """`call(*args)` in a thread, for which nobody waits.
+
+        Raises:
+            Refused: too many calls wait already, or the service is being stopped.
+        """
+        with self.lock:
+            if self.busy >= self.waiting:
+                raise Refused(503, "busy", f"{self.busy} requests are already waiting; try again in a moment")
+            try:
+                job = self.pool.submit(call, *args)
+            except RuntimeError:
+                raise stopping() from None
+            self.busy += 1
+        job.add_done_callback(self._done)
+        return job
+
+    def _done(self, job: Future[Any]) -> None:
         """Called in a thread: a client that hung up, or a loop that ended, must not leave a place taken."""
         with self.lock:
             self.busy -= 1

@@ -2,6 +2,7 @@
 "use strict";
 
 const root = document.documentElement;
+const home = new URL("..", document.currentScript.src);  // where the studio is, also under a path of a proxy
 const $ = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -90,17 +91,16 @@ function keepFilters(page) {
   const chosen = $("#chosen");
   const focused = chosen.contains(document.activeElement) ? document.activeElement : null;
   const fresh = page.getElementById("chosen");
+  const heights = Object.fromEntries(all(".facet", chosen).map((facet) => [$("legend", facet).textContent, $(".options", facet)?.scrollTop || 0]));
   $(".filters", fresh).open = open || $(".filters", fresh).open;
   const name = focused?.getAttribute("name");
   const told = pathTo(focused);
   chosen.replaceWith(fresh);
-  if (name) $(`[name="${name}"]`, fresh)?.focus({ preventScroll: true });
+  for (const facet of all(".facet", fresh)) if (heights[$("legend", facet).textContent]) $(".options", facet).scrollTop = heights[$("legend", facet).textContent];
+  const same = name && all(`[name="${name}"]`, fresh);
+  const again = name && (focused.type === "checkbox" ? same.find((box) => box.value === focused.value) : same[0]);
+  if (again) again.focus({ preventScroll: true });
   else refocus(fresh, told);
-  const form = $("#finder");
-  const hidden = $('input[type="hidden"][name="group"]', form);
-  const group = $('#finder input[type="hidden"][name="group"]', page);
-  hidden?.remove();
-  if (group) form.prepend(group);
   const words = $("#q");
   if (document.activeElement !== words) words.value = $("#q", page).value;
 }
@@ -147,7 +147,7 @@ async function toggle(button) {
   const pressed = button.getAttribute("aria-pressed") === "true";
   button.setAttribute("aria-pressed", String(!pressed));  // at once; the answer corrects it
   try {
-    const { page } = await fetched(`/tray?${query}`);
+    const { page } = await fetched(new URL(`tray?${query}`, home));
     tray.replaceWith(page.getElementById("tray"));
   } catch {
     button.setAttribute("aria-pressed", String(pressed));
@@ -182,6 +182,46 @@ async function further(more) {
   }
 }
 
+// ---- the catalogue is found again as it was left: its filters, and how far down ----
+
+const LEFT = "goeswith-catalogue";
+
+function filtersOf(search) {
+  const query = new URLSearchParams(search);
+  for (const name of [...new Set(query.keys())].filter(isCarried)) query.delete(name);
+  return query.toString();
+}
+
+addEventListener("pagehide", () => {
+  if (!$("#finder")) return;
+  const card = all(".wall .photo").find((one) => one.getBoundingClientRect().bottom > 0);
+  const left = { filters: filtersOf(location.search), item: scrollY ? card?.value : "", top: card?.getBoundingClientRect().top };
+  sessionStorage.setItem(LEFT, JSON.stringify(left));
+});
+
+async function findAgain() {
+  const left = JSON.parse(sessionStorage.getItem(LEFT) || "null");
+  if (!left) return;
+  if (!$("#finder")) {
+    for (const link of all("[data-return]")) {
+      const address = new URL(link.href);
+      address.search = new URLSearchParams([...new URLSearchParams(left.filters), ...address.searchParams]);
+      link.href = address;
+      link.addEventListener("click", () => sessionStorage.setItem(LEFT, JSON.stringify({ ...left, back: true })));
+    }
+    return;
+  }
+  const came = performance.getEntriesByType("navigation")[0]?.type;
+  if (left.filters !== filtersOf(location.search) || !left.item || !(left.back || came === "back_forward" || came === "reload")) return;
+  const there = () => all(".wall .photo").find((one) => one.value === left.item);
+  for (let more = $("[data-next]"); more && !there(); more = $("[data-next]")) {
+    near.unobserve(more);
+    await further(more);
+    if ($("[data-next]") === more) return;  // no answer
+  }
+  if (there()) scrollBy(0, there().getBoundingClientRect().top - left.top);
+}
+
 async function load(place) {
   const address = place.dataset.load;
   delete place.dataset.load;
@@ -208,7 +248,7 @@ function wake(within) {
 
 async function enter() {
   // Who follows a link from another site comes without the cookie that lets in; what is asked from here has it.
-  const answer = await fetch("/enter", { redirect: "manual" });
+  const answer = await fetch(new URL("enter", home), { redirect: "manual" });
   if (answer.type === "opaqueredirect") location.replace(location.href);
 }
 
@@ -285,7 +325,7 @@ function arrows(event) {
 function switchTheme() {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+  document.cookie = `theme=${root.dataset.theme}; path=${home.pathname.replace(/(?<=.)\/$/, "")}; max-age=31536000; samesite=lax`;
   announce(`${root.dataset.theme} colours`);
 }
 
@@ -320,3 +360,4 @@ function preview(input) {
 }
 
 wake(document);
+findAgain();

@@ -1,0 +1,125 @@
+"""Commands for the service: run it, with one file of settings, and report what shoppers clicked."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from goeswith.cli.options import JsonOption
+from goeswith.errors import ConfigError
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    index: Annotated[
+        Path | None,
+        typer.Argument(metavar="[INDEX]", help="Folder written by goeswith index or goeswith build."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(envvar="GOESWITH_CONFIG", show_envvar=True, help="TOML file of settings.")
+    ] = None,
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print all settings and where each comes from, and stop.")
+    ] = False,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; any but the local one needs a token. Default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free port. Default: 8000.")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="Token that every request must send; better by GOESWITH_TOKEN.")
+    ] = None,
+    looks: Annotated[
+        Path | None, typer.Option(help="File for saved looks. Default: looks.sqlite beside INDEX.")
+    ] = None,
+    public_key: Annotated[str | None, typer.Option(help="Key with which product pages read looks.")] = None,
+    allow_origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin", metavar="ORIGIN", help="Pages that may use it: https://shop.example; repeatable."
+        ),
+    ] = None,
+    root_path: Annotated[
+        str | None, typer.Option(metavar="/PATH", help="Path that a proxy serves it under, such as /style.")
+    ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option("--trusted-proxy", metavar="ADDRESS", help="Believe X-Forwarded-* of this address; repeatable."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes that answer. Default: 1.")] = None,
+    watch: Annotated[
+        bool | None, typer.Option("--watch/--no-watch", help="Open a new index when one is put into the folder.")
+    ] = None,
+    clicks: Annotated[
+        Path | None, typer.Option(help="File for what product pages post. Default: clicks.sqlite beside INDEX.")
+    ] = None,
+    control: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of sessions on product pages that see random looks.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="INDEX", help="Interleave looks of this other index on product pages.")
+    ] = None,
+    access_log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a line of JSON per request; -: to standard output.")
+    ] = None,
+) -> None:
+    """Serve an index over HTTP: the studio at / and an API at /v1, until Ctrl-C.
+
+    The API is documented at /docs. Every option is also a key of the file, and an environment variable such as
+    GOESWITH_PORT; the command line wins over the environment, which wins over the file.
+
+    \b
+    Examples:
+      goeswith serve indices/mango
+      goeswith serve --config shop.toml --show-config
+      goeswith serve shops/mine --public-key key-of-my-product-pages --allow-origin https://shop.example
+      GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
+    """
+    from goeswith.studio import configured, run
+
+    given: dict[str, Any] = {
+        "index": index, "host": host, "port": port, "token": token, "looks": looks, "root_path": root_path,
+        "public_key": public_key, "allow_origins": allow_origins or None,
+        "trusted_proxies": trusted_proxies or None, "workers": workers, "watch": watch, "access_log": access_log,
+        "clicks": clicks, "control": control, "compare": compare,
+    }  # fmt: skip
+    told = configured(config, os.environ, given)
+    if show_config:
+        typer.echo(told.shown())
+        return
+    if told.settings.index is None:
+        raise ConfigError("give the folder of an index: goeswith serve INDEX, or index = ... in the file of --config")
+    run(told.settings.index, say=typer.echo, settings=told.settings)
+
+
+@app.command()
+def clicks(
+    shop: Annotated[
+        Path, typer.Argument(metavar="SHOP", help="Folder that was served, or its file of clicks: clicks.sqlite.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Report what shoppers did with looks on product pages: click-through and baskets by model and by look.
+
+    Beside random looks where serve --control showed some, and between two models where serve --compare did.
+
+    \b
+    Examples:
+      goeswith clicks shops/mine
+      goeswith clicks shops/mine/clicks.sqlite --json
+    """
+    from goeswith.studio.storefront.click_report import report
+    from goeswith.studio.storefront.click_tables import file_in, tables
+    from goeswith.studio.storefront.events import Events
+    from goeswith.tables import plain
+
+    told = report(Events(file_in(shop)).shown())
+    if as_json:
+        typer.echo(json.dumps(told.to_dict(), indent=2))
+        return
+    typer.echo("\n\n".join(f"{one.title}. {one.words}\n{plain(one.head, one.rows)}" for one in tables(told)))

@@ -1,0 +1,162 @@
+"""Processes: several that answer on one socket; one that dies is replaced, and all of them stop in time."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from goeswith.errors import ConfigError, GoeswithError
+from goeswith.studio.service.limits import GOODBYE_SECONDS
+from goeswith.studio.service.metrics import FOLDER
+from goeswith.studio.settings import Settings
+
+log = logging.getLogger(__name__)
+
+THREADS = "OMP_NUM_THREADS"
+"""How many threads PyTorch computes with; all processes together use the processors once."""
+PAUSE = 1.0
+"""Seconds before a process is replaced, so that one that cannot begin does not keep the machine busy."""
+
+
+class Processes:
+    """Runs `work(listening, index, settings, begun, photos)` in as many processes as the settings say.
+
+    What people upload is shared by a file in a folder of its own, which is gone when they end.
+    """
+
+    def __init__(
+        self, work: Callable[..., None], listening: socket.socket, index: str | Path, settings: Settings
+    ) -> None:
+        self.work, self.listening, self.index = work, listening, index
+        self.settings = settings.model_copy(update={"watch": True})
+        self.running: list[SpawnProcess] = []
+        self.stopping = False
+        self.context = multiprocessing.get_context("spawn")
+
+    def run(self, begun: Callable[[str], None]) -> None:
+        """Until SIGINT or SIGTERM; SIGHUP goes to all of them. begun: called when the first one answers.
+
+        Raises:
+            GoeswithError: the first one cannot begin.
+        """
+        share = max(1, (os.cpu_count() or 1) // self.settings.workers)
+        with _handling(self._stop, self._pass_on), tempfile.TemporaryDirectory(prefix="goeswith-") as folder:
+            Path(folder, "metrics").mkdir()
+            os.environ |= {FOLDER: f"{folder}/metrics", THREADS: os.environ.get(THREADS, str(share))}
+            told, tell = self.context.Pipe(duplex=False)
+            self.running = [self._begin(folder, tell)]
+            tell.close()
+            self._await_first(told, begun)
+            if not self.stopping:
+                self.running += [self._begin(folder) for _ in range(self.settings.workers - 1)]
+            while not self.stopping:
+                self._replace_dead(folder)
+            self._end()
+            del os.environ[FOLDER]
+
+    def _begin(self, folder: str, tell: Connection | None = None) -> SpawnProcess:
+        given = self.work, self.listening, self.index, self.settings, Path(folder) / "photos.sqlite", tell
+        process = self.context.Process(target=_process, args=given)
+        process.start()
+        return process
+
+    def _await_first(self, told: Connection, begun: Callable[[str], None]) -> None:
+        while not self.stopping and not told.poll(0.1):
+            pass
+        if self.stopping:
+            return
+        try:
+            answer = told.recv()
+        except EOFError:
+            raise ConfigError("the first process of the service ended at once; start it with --workers 1") from None
+        if isinstance(answer, GoeswithError):
+            raise answer
+        begun(answer)
+
+    def _replace_dead(self, folder: str) -> None:
+        wait([process.sentinel for process in self.running], timeout=0.2)
+        alive = [process for process in self.running if process.is_alive()]
+        dead = [process for process in self.running if process not in alive]
+        if dead and not self.stopping:
+            time.sleep(PAUSE)
+            for process in dead:
+                mark_process_dead(process.pid or 0, f"{folder}/metrics")
+            self.running = [*alive, *(self._begin(folder) for _ in dead)]
+
+    def _end(self) -> None:
+        """Tell all to stop; one that has not ended in time is ended."""
+        until = time.monotonic() + GOODBYE_SECONDS
+        self.listening.close()  # else new connections would wait here for nobody
+        self._send(signal.SIGTERM)
+        for process in self.running:
+            process.join(max(0.0, until - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+    def _stop(self, *_: Any) -> None:
+        self.stopping = True
+
+    def _pass_on(self, *_: Any) -> None:
+        self._send(signal.SIGHUP)
+
+    def _send(self, sign: signal.Signals) -> None:
+        for process in self.running:
+            with suppress(ProcessLookupError):
+                if process.pid is not None and process.exitcode is None:
+                    os.kill(process.pid, sign)
+
+
+@contextmanager
+def _handling(stop: Callable[..., None], renew: Callable[..., None]) -> Iterator[None]:
+    """Signals go to these functions meanwhile."""
+    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: renew}
+    before = {sign: signal.signal(sign, handler) for sign, handler in wanted.items()}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+def _process(
+    work: Callable[..., None],
+    listening: socket.socket,
+    index: str | Path,
+    settings: Settings,
+    photos: Path,
+    tell: Connection | None,
+) -> None:
+    """What each process does; it ends with the one that began it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is an index that can be opened again
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until there is something to be ended; Ctrl-C reaches all of them
+    threading.Thread(target=_follow, daemon=True).start()
+    try:
+        work(listening, index, settings, tell.send if tell else lambda stale: None, photos)
+    except GoeswithError as error:
+        if tell is None:
+            log.error("a process of the service could not begin: %s", error)
+        else:
+            tell.send(error)
+        raise SystemExit(1) from None
+
+
+def _follow() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

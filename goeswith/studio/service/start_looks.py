@@ -1,0 +1,48 @@
+"""Start looks: a few finished looks of the open index, made once and kept in its folder, so that it opens at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from goeswith.errors import GoeswithError
+from goeswith.files import fresh_file, read_json
+from goeswith.shop.looks_page import sample_looks
+from goeswith.studio.service.catalogue_view import Wall, once
+
+log = logging.getLogger(__name__)
+
+COUNT = 6
+FILE = "start.json"
+"""Inside the folder of the index: a newer index brings a newer one."""
+
+
+def kept(wall: Wall) -> list[list[str]] | None:
+    """Item ids of the looks that were made of this index; None where none were yet."""
+    try:
+        held = read_json(wall.index.path / FILE, dict)
+    except GoeswithError:
+        return None
+    looks = held.get("looks")
+    if held.get("build") != wall.index.info["build"] or not isinstance(looks, list):
+        return None
+    place = wall.index.shelf.place
+    return [look for look in looks if isinstance(look, list) and look and all(one in place for one in look)]
+
+
+@once
+def made(wall: Wall) -> list[list[str]]:
+    """The same, made now where they are not kept; empty where no look can be made of the catalogue."""
+    if (looks := kept(wall)) is not None:
+        return looks
+    try:
+        looks = [list(look.item_ids) for look in sample_looks(wall.stylist, COUNT).looks]
+    except GoeswithError as error:
+        log.info("no looks to begin with: %s", error)
+        looks = []
+    try:
+        with fresh_file(wall.index.path / FILE) as partial:
+            partial.write_text(json.dumps({"build": wall.index.info["build"], "looks": looks}) + "\n")
+    except (OSError, GoeswithError) as error:
+        log.info("the looks of the start page cannot be kept: %s", error)
+    return looks

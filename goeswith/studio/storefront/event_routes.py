@@ -1,0 +1,105 @@
+"""Event routes: where product pages post what happened to the looks that they show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from goeswith.studio.api.schemas import PROBLEMS, Given, Text
+from goeswith.studio.service import limits
+from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.shared import Shop
+from goeswith.studio.storefront.events import Event, Events
+from goeswith.studio.storefront.keys import Bucket, PublicKey
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Word = Annotated[str, StringConstraints(max_length=120)]
+OPEN_TYPES = ("application/json", "text/plain")
+"""What browsers send: ``navigator.sendBeacon`` with a text says that it is plain, and then asks nobody before."""
+
+
+class EventGiven(Given):
+    """Something that happened on a page."""
+
+    id: Name = Field(description="Chosen by the page; the same one sent again is the same event.")
+    kind: Literal["impression", "click", "basket"]
+    session: Name = Field(description="Chosen by the page, by chance; it must not say who somebody is.")
+    item: Text = Field(description="The item of the page.")
+    look: Text = Field(description="`look_id` of the answer.")
+    source: Word = Field("", description="`source` of the look in the answer.")
+    trial: Literal["", "control", "compare"] = Field("", description="`trial` of the answer.")
+    target: Annotated[str, StringConstraints(max_length=limits.TEXT_LENGTH)] = Field(
+        "", description="The item that was clicked or put into the basket."
+    )
+
+
+class EventsGiven(Given):
+    """Several of them. key: the public key, where no header says it."""
+
+    events: Annotated[list[EventGiven], Field(min_length=1, max_length=limits.EVENTS)]
+    key: Annotated[str, StringConstraints(max_length=limits.TEXT_LENGTH)] = Field(
+        "", description="The public key, for pages that cannot send a header."
+    )
+
+
+class EventsTold(BaseModel):
+    """What became of them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kept": 2, "repeated": 0}]})
+
+    kept: int
+    repeated: int = Field(description="Whose ids are there already.")
+
+
+def _schema() -> dict[str, Any]:
+    """Of a body, in one piece: references would be looked for elsewhere in the schema of the API."""
+    schema = EventsGiven.model_json_schema()
+    schema["properties"]["events"]["items"] = schema.pop("$defs")["EventGiven"]
+    return schema
+
+
+BODY = {"required": True, "content": {kind: {"schema": _schema()} for kind in OPEN_TYPES}}
+TOO_MANY = PROBLEMS[503] | {"description": "Too many requests."}
+router = APIRouter(prefix="/storefront/v1", tags=["storefront"], responses=PROBLEMS | {429: TOO_MANY})
+bucket = Bucket(limits.EVENT_RATE, limits.EVENT_BURST)
+
+
+@router.post("/events", status_code=202, response_model=EventsTold, openapi_extra={"requestBody": BODY})
+async def events(request: Request) -> Any:
+    """Keep what happened to looks. Nothing is stored of the one who sends it, and no cookie is set."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in OPEN_TYPES:
+        raise Refused(415, "wrong_type", f"send events as {' or '.join(OPEN_TYPES)}")
+    try:
+        given = EventsGiven.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Refused(422, "bad_request", f"{where}: {first['msg']}".removeprefix(": ")) from None
+    _check_key(request, given.key)
+    if not bucket.take():
+        raise Refused(429, "too_many_requests", "too many events at once; send several of them in one request")
+    shop: Shop = request.app.state.shop
+    store: Events = request.app.state.events
+    each = [
+        Event(one.id, one.kind, one.session, one.item, one.look, one.source, one.trial, one.target)
+        for one in given.events
+    ]
+    kept = await shop.quick.run(store.add, each)
+    return {"kept": kept, "repeated": len(each) - kept}
+
+
+def _check_key(request: Request, key: str) -> None:
+    """A page that cannot send a header has the key in the body; what has a header was checked by `Guard`.
+
+    Raises:
+        Refused: the key is missing or wrong, or the page is of another origin.
+    """
+    public_key: PublicKey | None = request.app.state.public_key
+    if public_key is None or "authorization" in request.headers:
+        return
+    if not public_key.same(key):
+        raise Refused(401, "wrong_key" if key else "key_needed", "send the public key of this service as key")
+    public_key.check_origin(request.headers)

@@ -1,0 +1,71 @@
+"""Shown items: what a product page shows of an item; and which item of the catalogue a page means."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import urlsplit
+
+from goeswith.data.products import COMPUTED
+from goeswith.data.variants import JOINED
+from goeswith.shop.looks import LINKS
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.storefront.pictures import Address, picture
+
+TEXTS = ("product_id", "title", "category", "group", "colour", "brand", "currency")
+FIELDS = (*TEXTS, "link", "image", "price", "regular_price", "in_stock", "sizes", "skus")
+"""What is known of an item beside its id. How many there are in stock is nobody's business: only whether there are."""
+
+
+def shown_item(wall: Wall, row: int, address: Address) -> dict[str, Any]:
+    """An item of the catalogue as pages show it: `FIELDS` and ``item_id``; null where nothing is known."""
+    known = wall.catalogue.items.row(row, named=True)
+    texts = {name: _text(known.get(name)) for name in TEXTS}
+    if (texts["product_id"] or "").startswith(COMPUTED):  # made up by the index
+        texts["product_id"] = None
+    return {
+        "item_id": known["item_id"], **texts, "link": _link(known), "image": picture(wall, row, address),
+        "price": amount(known["price"]), "regular_price": amount(known.get("regular_price")),
+        "in_stock": _in_stock(wall, row, known), "sizes": _listed(known.get("sizes")),
+        "skus": _listed(known.get("skus")),
+    }  # fmt: skip
+
+
+def amount(value: Any) -> float | None:
+    """A price as a number, or None; JSON has no NaN."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+@once
+def rows_by_name(wall: Wall) -> dict[str, int]:
+    """Row of an item by its id, by each SKU of its variants, and by the id of its product: its first item then."""
+    items = wall.catalogue.items[: wall.index.size]
+    rows: dict[str, int] = {}
+    for name in ("item_id", "skus", "product_id"):
+        for row, value in enumerate(items[name].to_list() if name in items.columns else []):
+            for part in _listed(value) if name == "skus" else [value]:
+                if part and not str(part).startswith(COMPUTED):
+                    rows.setdefault(str(part), row)
+    return rows
+
+
+def _text(value: Any) -> str | None:
+    return str(value).strip() or None if value is not None else None
+
+
+def _listed(value: Any) -> list[str]:
+    return [part.strip() for part in str(value).split(JOINED.strip()) if part.strip()] if value is not None else []
+
+
+def _link(known: dict[str, Any]) -> str | None:
+    """The page of a product; nothing that a browser would run."""
+    link = next((str(known[name]).strip() for name in LINKS if known.get(name)), "")
+    try:
+        return link if urlsplit(link).scheme.lower() in ("http", "https") else None
+    except ValueError:
+        return None
+
+
+def _in_stock(wall: Wall, row: int, known: dict[str, Any]) -> bool | None:
+    stock = wall.index.shelf.stock
+    return None if stock is None or known.get("stock") is None else bool(stock[row])

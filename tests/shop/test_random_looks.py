@@ -1,0 +1,53 @@
+"""Random looks: coherent, whole, of any item as often as of any other, and the same for the same seed."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from served import ODD, VARIANTS
+
+from goeswith.errors import CatalogueError
+from goeswith.shop.index import Index
+from goeswith.shop.random_looks import random_looks
+from goeswith.shop.stylist import Stylist
+
+
+@pytest.fixture(scope="module")
+def stylist(world: Path) -> Stylist:
+    return Stylist(Index(world / "index"))
+
+
+def test_they_are_made_of_the_same_parts_as_those_of_the_model(stylist: Stylist) -> None:
+    groups = stylist.index.shelf.values
+    of_model = {tuple(sorted(map(str, groups("group", stylist.index.shelf.rows(look.item_ids)))))
+                for look in stylist.complete(["i0"], k=8)}  # fmt: skip
+    looks = random_looks(stylist, "i0", 8, seed=1)
+    assert len(looks) == 8
+    for look in looks:
+        assert look.item_ids[0] == "i0"
+        assert look.findings == ()
+        assert tuple(sorted(map(str, groups("group", stylist.index.shelf.rows(look.item_ids))))) in of_model
+    added = [item_id for look in looks for item_id in look.added]
+    assert len(set(added)) == len(added)
+    assert looks == random_looks(stylist, "i0", 8, seed=1)
+    assert looks != random_looks(stylist, "i0", 8, seed=2)
+
+
+def test_no_item_is_favoured(stylist: Stylist) -> None:
+    seen = Counter(random_looks(stylist, "i0", 1, seed)[0].added[0] for seed in range(600))
+    categories = Counter(stylist.index.catalogue.items["category"][stylist.index.row_of[one]] for one in seen)
+    assert len(seen) > 40  # of 48 of a category
+    assert max(seen.values()) < 40
+    assert ODD not in seen
+    assert categories
+
+
+def test_variants_of_one_product_are_in_no_look_together(stylist: Stylist) -> None:
+    for seed in range(40):
+        for look in random_looks(stylist, VARIANTS[0], 4, seed):
+            assert VARIANTS[1] not in look.item_ids
+
+
+def test_where_no_look_can_be_made_it_says_why(stylist: Stylist) -> None:
+    with pytest.raises(CatalogueError):
+        random_looks(stylist, "nothing", 1, 0)

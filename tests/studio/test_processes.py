@@ -1,0 +1,128 @@
+"""Processes: several that serve together, for real: shared photos, a new index, one that dies, and the end in time."""
+
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from answers import png
+from served import OUTFIT
+
+from goeswith.studio.service.limits import GOODBYE_SECONDS
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import sys
+import served
+from goeswith.studio.processes import Processes
+from goeswith.studio.server import listen
+from goeswith.studio.settings import Settings
+settings = Settings(workers=2, access_log=sys.argv[2])
+with listen("127.0.0.1", 0) as listening:
+    begun = lambda stale: print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+    Processes(served.answer_slowly, listening, sys.argv[1], settings).run(begun)
+"""
+
+
+def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def service(world: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+    index = Path(shutil.copytree(world / "index", tmp_path / "index"))
+    paths = os.pathsep.join([str(Path(__file__).parents[1] / "helpers"), *sys.path])
+    command = [sys.executable, "-c", PROGRAM, str(index), str(tmp_path / "access.log")]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout
+    yield process, process.stdout.readline().strip(), index
+    process.kill()
+    process.wait()
+
+
+def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, Path], tmp_path: Path) -> None:
+    process, url, index = service
+
+    def get(path: str) -> httpx.Response:
+        return httpx.get(f"{url}{path}", timeout=30)
+
+    def working() -> set[int]:
+        for _ in range(10):
+            get("/health")
+        lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
+        return {line["process"] for line in lines[-20:]}
+
+    until(lambda: len(working()) == 2)
+    both = working()
+
+    # what one was sent, all have
+    form = {"category": "shirt", "title": "mine"}
+    sent = httpx.post(f"{url}/v1/items", files={"picture": ("x", png(), "image/png")}, data=form, timeout=30)
+    assert sent.status_code == 201, sent.text
+    path = "/v1/items/" + sent.json()["item_id"]
+    assert {get(path).status_code for _ in range(20)} == {200}
+    counted = get("/metrics").text
+    assert "goeswith_guests 1.0" in counted
+    assert float(re.findall(r'goeswith_requests_total{.*"/health".*} (.+)', counted)[0]) >= 20  # of both together
+
+    # one that dies is replaced, and has the photos as well
+    dead = min(both)
+    os.kill(dead, signal.SIGKILL)
+    until(lambda: len(working() - {dead}) == 2)
+    assert {get(path).status_code for _ in range(20)} == {200}
+
+    # a new index is opened by all, while every request is answered
+    info = json.loads((index / "index.json").read_text())
+    (index / "new.json").write_text(json.dumps(info | {"model": info["model"] | {"title": "newer"}}))
+    (index / "new.json").replace(index / "index.json")
+    told: list[str] = []
+
+    def all_newer() -> bool:
+        told.append(get("/v1/index").json()["model"])
+        return told[-12:] == ["newer"] * 12
+
+    until(all_newer)
+    process.send_signal(signal.SIGHUP)
+    assert {get(path).status_code for _ in range(20)} == {200}
+
+    # the end: what was asked before is answered, and then there is nothing left
+    asked = {"anchors": OUTFIT[:1], "slots": ["shoes"]}
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answers = [pool.submit(httpx.post, f"{url}/v1/complete", json=asked, timeout=30) for _ in range(4)]
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=GOODBYE_SECONDS + 10)[0]
+        assert time.monotonic() - began < GOODBYE_SECONDS + 3
+        assert [answer.result().status_code for answer in answers] == [200] * 4
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    for one in both:
+        with pytest.raises(ProcessLookupError):
+            os.kill(one, 0)
+    assert not list(tmp_path.glob("goeswith-*"))  # and no photo of anybody
+
+
+def test_a_service_that_cannot_begin_says_why_and_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "goeswith", "serve", str(tmp_path), "--port", "0", "--workers", "2"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"goeswith: {tmp_path} is not an index")
+    assert ran.stderr.count("\n") == 1
