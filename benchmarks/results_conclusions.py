@@ -88,7 +88,7 @@ def _peers(kept: Mapping[str, Told]) -> str:
             if line["scorer"] == OURS and line.get("shows"):
                 found.setdefault(line["shows"], []).append(f"{line['against']} on {name}")
     if not found:
-        return f"{OURS} has not been compared with its peers."
+        return f"{OURS} has not been compared with peers and floors."
     return f"{OURS} is {'; '.join(f'{ORDER[kind]} {_list(found[kind])}' for kind in ORDER if kind in found)}."
 
 

@@ -35,6 +35,10 @@ set = ["imitation=0.5"]
 [[compare]]
 first = "ADD-GNN"
 second = "untaught, with rules at test time"
+
+[[compare]]
+first = "CSA-Net"
+second = "records"
 """
 
 
@@ -53,6 +57,7 @@ def test_common_settings_go_to_the_models_that_have_them_and_own_ones_come_last(
     assert ruled.settings == ("hidden=64", "imitation=0.5")
     assert (recipe.seeds, recipe.encoder, recipe.designers) == ((0, 3), None, "data/designers")
     assert recipe.pairings[0].second == "untaught" + WITH_RULES
+    assert recipe.only(["CSA-Net"]).pairings == recipe.pairings[1:]  # floors are always there
 
 
 def test_an_editor_may_mark_the_file_as_utf_8(tmp_path: Path):
