@@ -9,6 +9,8 @@ from goeswith.experiments.results import LEAK
 from goeswith.tables import HARDEST
 
 Told = Mapping[str, Any]
+CLAIM = 5
+"""Seeds that both models of a comparison need for a claim."""
 OURS = "Two-tower"
 RECORDS, WITH_IDS = "records", "records and ids"
 GRAPH = (
@@ -86,7 +88,8 @@ def _peers(kept: Mapping[str, Told]) -> str:
     for name, told in kept.items():
         for line in _lines(told, headline(told)):
             if line["scorer"] == OURS and line.get("shows"):
-                found.setdefault(line["shows"], []).append(f"{line['against']} on {name}")
+                few = _few(told, line["scorer"], line["against"])
+                found.setdefault(line["shows"], []).append(f"{line['against']} on {name}{few}")
     if not found:
         return f"{OURS} has not been compared with peers and floors."
     return f"{OURS} is {'; '.join(f'{ORDER[kind]} {_list(found[kind])}' for kind in ORDER if kind in found)}."
@@ -113,11 +116,21 @@ def _effect(kept: Mapping[str, Told], what: str, pairs: Iterable[tuple[str, str]
     for name, told in kept.items():
         for line in _lines(told, headline(told)):
             if (line["scorer"], line["against"]) in pairs and line.get("shows"):
-                found.setdefault(line["shows"], []).append(f"{name} ({line['scorer']})")
+                few = _few(told, line["scorer"], line["against"])
+                found.setdefault(line["shows"], []).append(f"{name} ({line['scorer']}){few}")
     if not found:
         return f"{what}: not measured this time; see the earlier measurements at the end of the page."
     said = "; ".join(f"{SHOWN[kind]} on {_list(found[kind])}" for kind in SHOWN if kind in found)
     return f"{what}: {said}."
+
+
+def _few(told: Told, *names: str) -> str:
+    """A remark where a model of a comparison has fewer seeds than `CLAIM`: then its luck is not known."""
+    counts = {
+        line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] in ("model", "control")
+    }
+    least = min((counts[name] for name in names if name in counts), default=CLAIM)
+    return "" if least >= CLAIM else f" (no claim: {least} seed{'s' * (least > 1)})"
 
 
 def _lines(told: Told, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
