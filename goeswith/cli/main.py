@@ -129,6 +129,44 @@ def bench(
 
 
 @app.command()
+def curves(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study: student, designers, numbers of outfits.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for runs and results. Default: runs/curves/NAME.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also write NAME.json and NAME.svg into this folder.")
+    ] = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
+) -> None:
+    """Measure what designers' knowledge is worth, by number of own outfits.
+
+    Writes a figure, tables and results.json with intervals over seeds and outfits. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith curves recipes/curves/polyvore-fashionvc.toml
+      goeswith curves recipes/curves/polyvore-fashionvc.toml --results docs/results
+    """
+    import shutil
+
+    from goeswith.experiments.study import read_study
+    from goeswith.experiments.study_page import draw, page
+    from goeswith.experiments.study_results import measure
+
+    asked = read_study(study)
+    asked = asked.tiny() if tiny else asked
+    folder = out or Path("runs") / "curves" / asked.name
+    start = time.monotonic()
+    found = measure(asked, folder, lambda text: typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True))
+    draw(found, folder / "curves.svg")
+    (folder / "curves.md").write_text(page([(found, "curves.svg")]), encoding="utf-8")
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / "results.json", results / f"{asked.name}.json")
+        shutil.copyfile(folder / "curves.svg", results / f"{asked.name}.svg")
+    typer.echo((folder / "curves.md").read_text(encoding="utf-8"))
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, runs, report and index.")] = Path("demo"),
     outfits: Annotated[int, typer.Option(help="Number of outfits to generate.")] = 5000,

@@ -90,12 +90,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         shop.warm()
-        watching = [asyncio.create_task(one.watch()) for one in shops if settings.watch]
+        watching = [asyncio.create_task(each.watch()) for each in shops if settings.watch]
         yield
         for task in watching:
             task.cancel()
-        for one in shops:
-            one.close()
+        for each in shops:
+            each.close()
         if lines is not None:
             lines.close()
         if shop.busy:
@@ -109,14 +109,14 @@ def create_app(
     app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
     app.state.page_looks = PageLooks(shop, app.state.looks)
-    app.state.trial = Trial(shop, settings.control, other and PageLooks(other, app.state.looks))
+    app.state.trial = Trial(shop, settings.control, None if other is None else PageLooks(other, app.state.looks))
     app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
     app.state.public_key = public_key
     app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
-    told = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
+    dependencies = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
     for router in (api.router, look_api.router, storefront.router, event_routes.router):
-        app.include_router(router, dependencies=told)
+        app.include_router(router, dependencies=dependencies)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
@@ -172,10 +172,10 @@ def _add_errors(app: FastAPI) -> None:
         return answer
 
 
-def _for_people(found: dict[str, Any]) -> str:
+def _for_people(mistake: dict[str, Any]) -> str:
     """What is wrong with an address or a form, for those who did not write it."""
-    name = str(found["loc"][-1])
-    if found["type"] == "too_long" and name in ("on", "lock"):
-        there = found["ctx"]["actual_length"]
+    name = str(mistake["loc"][-1])
+    if mistake["type"] == "too_long" and name in ("on", "lock"):
+        there = mistake["ctx"]["actual_length"]
         return f"the link names {there} items, but a board holds {MOST}; remove some"
     return f"{name!r} is missing or cannot be used as it is; go back and try again"

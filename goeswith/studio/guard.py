@@ -72,8 +72,8 @@ class Guard:
             error = Refused(500, "internal", "something went wrong; see the log of the service")
         if answer.started:
             raise error  # half an answer: the server closes the connection
-        told = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
-        await told(scope, receive, answer)
+        refusal = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
+        await refusal(scope, receive, answer)
 
     async def _let_in(self, scope: Scope, receive: Receive) -> tuple[ASGIApp, Receive]:
         """What answers a request, and its body.

@@ -191,7 +191,8 @@ class Loop:
         return (0.0, 0) if loss is None else (self.descend(loss), count)
 
     def _objective(self) -> Objective:
-        if self.config.objective == "softmax" and exact(self.model) and not self.sources:  # they speak of corruptions
+        silent = all(getattr(source, "silent", False) for source in self.sources)  # others speak of corruptions
+        if self.config.objective == "softmax" and exact(self.model) and silent:
             return GapObjective(self.model, self.data, self.config)
         return PairObjective(self.model, self.data, self.config, self.negatives, self.generator, self.sources)
 

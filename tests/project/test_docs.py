@@ -19,6 +19,7 @@ from published import (
     Shop,
     as_ccp,
     as_fashion_products,
+    as_fashionstylist,
     as_mango,
     as_maryland,
     as_polyvore_outfits,
@@ -52,6 +53,7 @@ PARSED = {
     "goeswith evaluate runs/centre": "the same package",
     "goeswith questions data/mango --outfits": "asks about a list of one's own: tests/data/test_keys.py",
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
+    "goeswith curves": "trains for hours: tests/experiments/test_study.py runs it in small",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
     "goeswith serve": "runs until it is stopped",
     "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
@@ -220,6 +222,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     as_triplets(shop, data / "fashionvc")
     as_triplets(shop, data / "expfashion")
     as_maryland(shop, data / "polyvore-maryland")
+    as_fashionstylist(shop, data / "fashionstylist")
     as_polyvore_outfits(shop, data / "polyvore-outfits")
     as_fashion_products(shop, data / "fashion-products")
     start = root / "start"

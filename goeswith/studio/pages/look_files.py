@@ -6,9 +6,10 @@ import io
 from collections.abc import Sequence
 
 import polars as pl
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
-from goeswith.errors import DataError
+from goeswith.studio.pages import flat_lay
+from goeswith.studio.pages.arrangement import HIGH, WIDE
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.views import price
 from goeswith.studio.service.catalogue_view import Wall
@@ -32,28 +33,15 @@ def card(wall: Wall, look: SavedLook, owner: str) -> bytes:
     listed = [piece for piece in told.pieces if piece]
     lines = [(piece.name, "" if piece.price is None else price(piece.price)) for piece in listed[:8]]
     words = HEIGHT - MARGIN - 40 * len(lines)
-    _pieces(wall, sheet, [piece.id for piece in listed], words - 130)
+    high = words - 130
+    lay = flat_lay.picture(wall, [piece.id for piece in listed], round(high * WIDE / HIGH), told.lay, PAPER)
+    sheet.paste(lay, ((WIDTH - lay.width) // 2, 20))
     _line(draw, words - 90, look.name, "" if told.price is None else price(told.price), 46, INK)
     for at, (name, cost) in enumerate(lines):
         _line(draw, words + 40 * at, name[:1].upper() + name[1:], cost, 26, QUIET)
     written = io.BytesIO()
     sheet.save(written, "PNG")
     return written.getvalue()
-
-
-def _pieces(wall: Wall, sheet: Image.Image, item_ids: Sequence[str], bottom: int) -> None:
-    """Paste pictures in a grid as nearly square as may be; what has no picture leaves its place empty."""
-    across = 1 if len(item_ids) == 1 else 2 if len(item_ids) < 5 else 3
-    down = max(1, -(-len(item_ids) // across))
-    wide, high = (WIDTH - 2 * MARGIN) // across, (bottom - MARGIN) // down
-    for at, item_id in enumerate(item_ids):
-        try:
-            with Image.open(io.BytesIO(wall.thumbnail(item_id, 768))) as picture:
-                fitted = ImageOps.contain(picture.convert("RGB"), (wide - 20, high - 20))
-        except DataError:
-            continue
-        x, y = MARGIN + wide * (at % across), MARGIN + high * (at // across)
-        sheet.paste(fitted, (x + (wide - fitted.width) // 2, y + (high - fitted.height) // 2))
 
 
 def _line(draw: ImageDraw.ImageDraw, y: int, left: str, right: str, size: int, colour: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -53,7 +54,7 @@ async def save(
 
     def kept(wall: Wall) -> tuple[SavedLook, int]:
         told = wall.stylist.judge(there.on)
-        pieces = pieces_of(wall, told.item_ids)
+        pieces = pieces_of(wall, told.item_ids, {one: str(spot) for one, spot in there.lay})
         named = name.strip() or default_name([piece.title for piece in pieces])
         look = SavedLook("", named, pieces, tuple(tags.split(",")), note, judged=judged(wall, there.on))
         if there.look and not as_new:
@@ -71,7 +72,7 @@ async def save(
             there,
             lambda wall: verdicts.table(wall, there, trouble=trouble) | told_of(store, there),
         )
-    answer = RedirectResponse(Board.of(there.on, there.lock, there.brief, look.look_id).at("/board", saved=1), 303)
+    answer = RedirectResponse(replace(there, look=look.look_id).at("/board", saved=1), 303)
     if who:
         answer.set_cookie(NAME, who.encode().decode("latin-1"), max_age=COOKIE_SECONDS, httponly=True, samesite="lax")
     return answer

@@ -12,6 +12,7 @@ import numpy as np
 from goeswith.errors import GoeswithError
 from goeswith.shop.answers import looks_of
 from goeswith.shop.stylist import Filters, Look
+from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.views import Item, item, verdict
 from goeswith.studio.service.catalogue_view import Wall
@@ -45,7 +46,13 @@ class Card:
     @property
     def board(self) -> Board:
         """The board that it is opened on."""
-        return Board.of([piece.id for piece in self.pieces if piece], (), look=self.saved.look_id)
+        return Board.of([piece.id for piece in self.pieces if piece], (), look=self.saved.look_id, lay=self.lay)
+
+    @property
+    def lay(self) -> dict[str, Spot]:
+        """Where somebody put its items on the flat lay."""
+        read = {piece.item_id: Spot.of(piece.spot) for piece in self.saved.items}
+        return {item_id: spot for item_id, spot in read.items() if spot is not None}
 
     @property
     def actions(self) -> list[tuple[str, str]]:

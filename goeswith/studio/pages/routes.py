@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import offers, quiz, start, verdicts
+from goeswith.studio.pages import flat_lay, offers, quiz, start, verdicts
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
@@ -105,14 +105,14 @@ async def board(
 ) -> Response:  # fmt: skip
     """The board. waits: an uploaded item that it has no place for.
 
-    Where a slot or a swap is asked for, the suggestions come with the page, so that it works without a script; the
-    script asks for the board alone, and for them after it.
+    The suggestions come with the page, so that it works without a script; the script asks for the board alone, and for
+    them after it.
     """
     if toggle:
         there = there.toggle(toggle)
         if not there.over:
             return RedirectResponse(there.url, 303)
-    store, who, whole = request.app.state.looks, person(request), bool(slot or swap) and "x-part" not in request.headers
+    store, who, whole = request.app.state.looks, person(request), "x-part" not in request.headers
 
     def make(wall: Wall) -> dict[str, Any]:
         told = verdicts.table(wall, there, slot=slot, swap=swap, waits=waits)
@@ -121,6 +121,13 @@ async def board(
         return told | told_of(store, known, who) | {"rail": rail, "saved": saved}
 
     return await shown(request, "board.html", there, make, slow=whole)
+
+
+@router.get("/board/places.css")
+async def places() -> Response:
+    """Where pieces of a flat lay can lie."""
+    headers = {"Cache-Control": f"public, max-age={limits.PICTURE_SECONDS}"}
+    return Response(flat_lay.stylesheet(), headers=headers, media_type="text/css")
 
 
 @router.get("/board/more")

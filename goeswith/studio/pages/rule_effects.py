@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from goeswith.data.outfits import beside
+from goeswith.data.outfits import beside, pad
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.errors import DataError
 from goeswith.rules.rules import Matches, match
@@ -48,8 +48,8 @@ def asked_of(wall: Wall) -> Asked:
     able = np.flatnonzero(np.isin(groups[: wall.index.size], RULE_BOTTOM) & present[: wall.index.size])
     chance = np.random.default_rng(0)
     contexts, candidates = [], []
-    for place in chance.permutation(np.flatnonzero(data.outfits.splits == "valid")).tolist():
-        rows = np.array([place_of.get(one, -1) for one in outfit_ids(data, place)])
+    for outfit in chance.permutation(np.flatnonzero(data.outfits.splits == "valid")).tolist():
+        rows = np.array([place_of.get(item_id, -1) for item_id in outfit_ids(data, outfit)])
         if (rows < 0).any() or not present[rows].all() or not np.isin(groups[rows], RULE_TOP).any():
             continue
         bottoms = rows[np.isin(groups[rows], RULE_BOTTOM)]
@@ -61,10 +61,7 @@ def asked_of(wall: Wall) -> Asked:
             break
     if not contexts:
         raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules apply only to such pairs")
-    width = max(map(len, contexts))
-    mask = np.arange(width) < np.array([len(rows) for rows in contexts])[:, None]
-    context = np.zeros(mask.shape, np.int64)
-    context[mask] = np.concatenate(contexts)
+    context, mask = pad(np.concatenate(contexts), np.cumsum([0, *map(len, contexts)]))
     return Asked(context, mask, np.array(candidates, np.int64))
 
 
@@ -85,7 +82,7 @@ def _taught(wall: Wall, there: Switched, scores: np.ndarray) -> TaughtScorer:
 
 def _without(matches: Matches, off: frozenset[int]) -> Matches:
     """Matches in which the rules that are off meet nothing."""
-    stays = np.packbits([place not in off for place in range(len(matches.rules))])
+    stays = np.packbits([number not in off for number in range(len(matches.rules))])
     return dataclasses.replace(matches, tops=matches.tops & stays, bottoms=matches.bottoms & stays)
 
 
@@ -128,12 +125,12 @@ def _board(
     order = np.argsort(-q[at], kind="stable").tolist()
     return {
         "top": item(wall, int(rows[np.isin(groups, RULE_TOP)][0])),
-        "rules": [str(there.rules[place]) for place in decided.tolist()],
+        "rules": [str(there.rules[number]) for number in decided.tolist()],
         "candidates": [
             {
-                "item": item(wall, int(asked.candidates[at, place])), "worn": place == 0,
-                "before": float(p[at, place]), "after": float(q[at, place]),
+                "item": item(wall, int(asked.candidates[at, number])), "worn": number == 0,
+                "before": float(p[at, number]), "after": float(q[at, number]),
             }
-            for place in order
+            for number in order
         ],
     }  # fmt: skip

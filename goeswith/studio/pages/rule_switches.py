@@ -36,7 +36,7 @@ class Switched:
     @property
     def active(self) -> list[bool]:
         """One a rule."""
-        return [place not in self.off for place in range(len(self.rules))]
+        return [number not in self.off for number in range(len(self.rules))]
 
 
 def switched(wall: Wall, off: Sequence[int], written: Sequence[str]) -> Switched:
@@ -47,16 +47,16 @@ def switched(wall: Wall, off: Sequence[int], written: Sequence[str]) -> Switched
     """
     origin, base = _base(wall)
     rules = [parse(text) for text in written[:WRITTEN]]
-    known = {dataclasses.replace(rule, note="") for rule in base}
-    fresh = tuple(dict.fromkeys(rule for rule in rules if rule not in known))
+    existing = {dataclasses.replace(rule, note="") for rule in base}
+    fresh = tuple(dict.fromkeys(rule for rule in rules if rule not in existing))
     return Switched(origin, base, frozenset(off), fresh)
 
 
 @once
 def _base(wall: Wall) -> tuple[str, tuple[Rule, ...]]:
-    told = wall.index.run.config.get("rules")
-    if told is not None:
-        return "run", tuple(Rule(**rule) for rule in told["rules"])
+    kept = wall.index.run.config.get("rules")
+    if kept is not None:
+        return "run", tuple(Rule(**rule) for rule in kept["rules"])
     data = dataset(wall)
     file = data.path / "rules.toml"
     if file.is_file():
@@ -96,7 +96,7 @@ def added(wall: Wall, written: Sequence[str], draft: Mapping[str, str]) -> list[
     text = json.dumps([draft["attribute"], draft["top"], draft["bottom"], draft["sign"]])
     rule = parse(text)
     match([rule], wall.catalogue)
-    if rule in {dataclasses.replace(one, note="") for one in switched(wall, (), written).rules}:
+    if rule in {dataclasses.replace(other, note="") for other in switched(wall, (), written).rules}:
         raise DataError(f"the rule {str(rule)!r} already exists; switch it on or write another")
     if len(written) >= WRITTEN:
         raise DataError(f"{WRITTEN} rules are the most that can be written here; use a rule file for more")

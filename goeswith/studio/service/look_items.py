@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,17 @@ class Lost:
     at: int
 
 
-def pieces_of(wall: Wall, item_ids: Sequence[str]) -> tuple[Piece, ...]:
-    """Items as a look keeps them.
+def pieces_of(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, str] | None = None) -> tuple[Piece, ...]:
+    """Items as a look keeps them. spots: where some of them lie, see `Piece`.
 
     Raises:
         Refused: the catalogue does not have one.
     """
     rows = [wall.item(wall.row(one)) for one in item_ids]
-    return tuple(Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"]) for row in rows)
+    return tuple(
+        Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"], (spots or {}).get(one, ""))
+        for one, row in zip(item_ids, rows, strict=True)
+    )
 
 
 def judged(wall: Wall, item_ids: Sequence[str]) -> dict[str, Any]:

@@ -23,6 +23,12 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX history_look ON history (look_id, change_id);
     """,
+    # An item may say where it lies; an older goeswith could not read that.
+    """
+    UPDATE looks SET items = (
+        SELECT json_group_array(json_set(value, '$.spot', '')) FROM json_each(looks.items)
+    )
+    """,
 )
 SCHEMA = database.Schema("looks", "--looks", MIGRATIONS)
 

@@ -25,13 +25,17 @@ _CHANGES = (
 
 @dataclass(frozen=True)
 class Piece:
-    """An item of a look, with what the catalogue said of it, so that there is something to show once it is gone."""
+    """An item of a look, with what the catalogue said of it, so that there is something to show once it is gone.
+
+    spot: where somebody put it on the flat lay, as `goeswith.studio.pages.arrangement.Spot` writes it.
+    """
 
     item_id: str
     title: str = ""
     category: str = ""
     group: str | None = None
     price: float | None = None
+    spot: str = ""
 
 
 @dataclass(frozen=True)

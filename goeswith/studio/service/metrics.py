@@ -49,7 +49,7 @@ class Metrics:
         thumbnails = "goeswith_thumbnail_bytes", "Thumbnails kept in memory."
         self._watch(*thumbnails, "livesum", lambda: shop.small.pictures.currsize)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", "livesum", lambda: shop.busy)
-        shop.batcher.told = self.outfits.observe
+        shop.batcher.observe = self.outfits.observe
 
     def _watch(self, name: str, text: str, mode: Literal["livemax", "livesum"], value: Callable[[], float]) -> None:
         """mode: what the numbers of several processes make together."""

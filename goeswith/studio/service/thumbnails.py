@@ -35,10 +35,10 @@ def inside(folder: Path | None, name: str | None) -> Path | None:
 def version_of(path: Path | None) -> str:
     """Changes when the file does; 'none' where there is no file."""
     try:
-        told = path.stat() if path is not None else None
+        status = path.stat() if path is not None else None
     except (OSError, ValueError):  # a NUL byte in the name is a ValueError
-        told = None
-    return f"{told.st_mtime_ns:x}-{told.st_size:x}" if told else "none"
+        status = None
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}" if status else "none"
 
 
 def shrink(picture: Path | io.BytesIO, side: int) -> Image.Image:

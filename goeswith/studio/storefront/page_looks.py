@@ -85,11 +85,11 @@ class PageLooks:
             DataError: see `Looks`.
         """
         version = self.store.version()
-        for_wall, at_version, found = self._reviewed
+        for_wall, at_version, looks = self._reviewed
         if for_wall is not wall or at_version != version:
-            found = reviewed(wall, self.store)
-            self._reviewed = wall, version, found
-        return found
+            looks = reviewed(wall, self.store)
+            self._reviewed = wall, version, looks
+        return looks
 
     async def made(self, wall: Wall, row: int) -> Made:
         """The looks that the model makes around an item. They are made once; others who ask meanwhile wait for them.
@@ -98,8 +98,8 @@ class PageLooks:
             Refused: there is too much to do.
         """
         kept = self._made.setdefault(wall, LRUCache(KEPT_ANSWERS))
-        if (found := kept.get(row)) is not None:
-            return found
+        if (made := kept.get(row)) is not None:
+            return made
         key = wall, row
         if key not in self._making:
             self._making[key] = asyncio.create_task(self.shop.page_workers.run(make, wall.stylist, row))
