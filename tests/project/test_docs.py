@@ -51,6 +51,7 @@ PARSED = {
     "goeswith encoders data/shop --encoder words": "names models of a hub: tests/experiments/test_encoders.py",
     "goeswith train add-gnn data/mango --knowledge goeswith_example": "the same package",
     "goeswith evaluate runs/centre": "the same package",
+    "goeswith questions data/mango --outfits": "asks about a list of one's own: tests/data/test_keys.py",
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith curves": "trains for hours: tests/experiments/test_study.py runs it in small",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
