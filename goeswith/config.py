@@ -83,8 +83,8 @@ def restore(kind: type, values: Mapping[str, Any], where: str) -> Any:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where} has a {type(values).__name__} where settings are expected; restore the file")
-    known = {field.name for field in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - known)
+    settings = {field.name for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - settings)
     if unknown:
         raise ConfigError(f"{where} has the setting {unknown[0]!r}, unknown to this version; use a newer goeswith")
     for name, wanted in typing.get_type_hints(kind).items():
@@ -101,7 +101,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if typing.get_origin(kind) is typing.Literal:
         return isinstance(value, str) and value in typing.get_args(kind)
     if isinstance(kind, types.UnionType):
-        return any(_fits(value, one) for one in typing.get_args(kind))
+        return any(_fits(value, member) for member in typing.get_args(kind))
     if kind is float:
         return type(value) in (int, float) and math.isfinite(value)
     if kind is int and isinstance(value, int) and abs(value) > LARGEST:
@@ -114,7 +114,7 @@ def _called(kind: Any) -> str:
     if typing.get_origin(kind) is typing.Literal:
         return f"one of {', '.join(typing.get_args(kind))}"
     if isinstance(kind, types.UnionType):
-        return " or ".join(_called(one) for one in typing.get_args(kind))
+        return " or ".join(_called(member) for member in typing.get_args(kind))
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, "null")
 
 

@@ -191,9 +191,9 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
         raise DataError(f"{folder} is not a folder; {layout} is imported from a folder with {', '.join(needed)}")
     missing = [name for name in needed if not (folder / name).exists()]
     if missing:
-        found = ", ".join(name for name in needed if name not in missing) or "none of its files"
+        present = ", ".join(name for name in needed if name not in missing) or "none of its files"
         raise DataError(
-            f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {found}); "
+            f"{folder} is not a folder of layout {layout!r}: it lacks {', '.join(missing)} (found: {present}); "
             "give the folder with the publisher's unpacked files"
         )
 

@@ -67,8 +67,8 @@ class Score:
         Raises:
             DataError: a field is missing.
         """
-        told = _fields(cls, line, ("floor", "headline", "alpha", "beta", "seeds"))
-        return cls(**told | ({"seeds": tuple(told["seeds"])} if told.get("seeds") is not None else {}))
+        values = _fields(cls, line, ("floor", "headline", "alpha", "beta", "seeds"))
+        return cls(**values | ({"seeds": tuple(values["seeds"])} if values.get("seeds") is not None else {}))
 
 
 @dataclass(frozen=True, kw_only=True)

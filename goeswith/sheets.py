@@ -150,9 +150,9 @@ def _narrow(data: bytes) -> tuple[str, str]:
 
 
 def _csv(name: str, text: str, encoding: str) -> Sheet:
-    told = re.match(r"sep=(.)\r?\n", text)  # Excel writes it
-    separator = told[1] if told else _separator(text)
-    text = text[told.end() :] if told else text
+    declared = re.match(r"sep=(.)\r?\n", text)  # Excel writes it
+    separator = declared[1] if declared else _separator(text)
+    text = text[declared.end() :] if declared else text
     try:
         table = pl.read_csv(text.encode(), infer_schema=False, separator=separator)
     except (pl.exceptions.PolarsError, ValueError) as error:

@@ -50,8 +50,8 @@ def headlines(scores: Iterable[Score], tasks: Sequence[str] = ("compat", "fitb")
     """The first measure of each task, on the hardest negatives that there are: what a reader should look at."""
     there = list(dict.fromkeys(score.column for score in scores))
     ranked = sorted(there, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
-    found = [next((what for what in ranked if what[0] == task), None) for task in tasks]
-    return [what for what in found if what]
+    firsts = [next((what for what in ranked if what[0] == task), None) for task in tasks]
+    return [what for what in firsts if what]
 
 
 def value(score: Score) -> str:
@@ -68,8 +68,8 @@ def difference(line: Difference) -> str:
 
 def interval(line: Difference) -> str:
     """A paired difference with its 95 % interval, e.g. ``+0.031 [+0.005, +0.057]``."""
-    told, low, high = (signed(number) for number in (line.difference, line.low, line.high))
-    return f"{told} [{low}, {high}]"
+    middle, low, high = (signed(number) for number in (line.difference, line.low, line.high))
+    return f"{middle} [{low}, {high}]"
 
 
 def signed(number: float, digits: int = 3) -> str:

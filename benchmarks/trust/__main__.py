@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("TRUST_SECONDS", "600")))
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--only", choices=PARTS, action="append", help="count these parts again")
+    parser.add_argument("--add", action="store_true", help="add to what was counted before")
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
     given = parser.parse_args()
     parts = given.only or PARTS
@@ -47,7 +48,7 @@ def main() -> None:
             found[part] = run(made, share, given.seed)
             print(page.summary(part, found[part]), flush=True)
             if not given.dry_run:
-                kept.keep(part, found[part], given.seed, time.monotonic() - part_began)
+                kept.keep(part, found[part], given.seed, time.monotonic() - part_began, given.add)
     if not given.dry_run and (counted := kept.read()).keys() == set(PARTS):
         (ROOT / "docs" / "reliability.md").write_text(page.text(counted), encoding="utf-8")
     sys.exit(1 if any(page.faults(part, held) for part, held in found.items()) else 0)

@@ -1,4 +1,4 @@
-"""Kept: what came of the last run of each part, in docs/results/reliability.json."""
+"""Kept: what came of the last runs of each part, in docs/results/reliability.json."""
 
 from __future__ import annotations
 
@@ -19,27 +19,35 @@ KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Asked, "soa
 
 @dataclass(frozen=True)
 class Part:
-    """A part as it was last run: its counts, its seed, how long it took, and of which version."""
+    """What came of a part: its counts, the seeds of its runs, how long they took, and of which version."""
 
     counts: Any
-    seed: int
+    seeds: list[int]
     seconds: float
     version: str
 
 
-def keep(part: str, counts: Any, seed: int, seconds: float) -> None:
-    """Write what came of a part; the others stay."""
-    file = _read()
-    file[part] = {"seed": seed, "seconds": round(seconds), "version": __version__, "counts": vars(counts)}
+def keep(part: str, counts: Any, seed: int, seconds: float, add: bool) -> None:
+    """Write what came of a part; the others stay. add: to what came of it before."""
+    file, seeds, fields = _read(), [seed], vars(counts)
+    if add and part in file:
+        before = file[part]
+        seeds, seconds = [*before["seeds"], seed], seconds + before["seconds"]
+        fields = {name: _sum(before["counts"][name], value) for name, value in fields.items()}
+    file[part] = {"seeds": seeds, "seconds": round(seconds), "version": __version__, "counts": fields}
     FILE.write_text(json.dumps(file, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read() -> dict[str, Part]:
     """The parts that were run."""
     return {
-        part: Part(_counts(KINDS[part], told["counts"]), told["seed"], told["seconds"], told["version"])
+        part: Part(_counts(KINDS[part], told["counts"]), told["seeds"], told["seconds"], told["version"])
         for part, told in _read().items()
     }
+
+
+def _sum(before: Any, now: Any) -> Any:
+    return Counter(before) + now if isinstance(now, Counter) else before + now
 
 
 def _counts(kind: Any, fields: dict[str, Any]) -> Any:

@@ -99,7 +99,10 @@ def run(world: World, seconds: float, seed: int) -> Kills:
             continue
         if job.name not in known:
             known[job.name] = undisturbed(job, work)
-        found.add(killed(job, work, known[job.name], luck, until))
+        came = killed(job, work, known[job.name], luck, until)
+        found.add(came)
+        for fault in came.faults:
+            print(f"  {fault}", flush=True)
     shutil.rmtree(work, ignore_errors=True)
     return found
 
@@ -142,9 +145,20 @@ def killed(job: Job, work: Path, known: tuple[dict[str, str], float], luck: rand
         return found
     found.resumed[job.name] += 1
     found.faults += [f"{job.name}: {fault}" for fault in differences(wanted, digests(job.out))]
-    left = [path.name for path in work.iterdir() if path.name.startswith(f".{job.out.name}.")]
-    found.faults += [f"{job.name}: {name} was left behind" for name in left if not name.endswith(".lock")]
+    found.faults += [f"{job.name}: {name} was left behind" for name in left_behind(job)]
     return found
+
+
+def left_behind(job: Job) -> list[str]:
+    """Unfinished files beside what a job wrote; those whose process number is in use again are swept some other day."""
+    start = f".{job.out.name}."
+    names = [path.name for path in job.out.parent.iterdir() if path.name.startswith(start)]
+    owners = [name.removeprefix(start).partition(".")[0] for name in names]
+    return [
+        name
+        for name, owner in zip(names, owners, strict=True)
+        if not name.endswith(".lock") and not (owner.isdecimal() and Path(f"/proc/{owner}").exists())
+    ]
 
 
 def refused_again(job: Job) -> bool:
@@ -154,9 +168,10 @@ def refused_again(job: Job) -> bool:
 
 def kill(child: int, luck: random.Random, job: Job, found: Kills) -> None:
     """Kill a command alone, or its whole group as a machine that goes down does; none of its children may stay."""
-    if luck.random() < 0.5:
-        os.killpg(child, signal.SIGKILL)
-    else:
+    everyone = luck.random() < 0.5
+    try:
+        (os.killpg if everyone else os.kill)(child, signal.SIGKILL)
+    except ProcessLookupError:  # it has only just begun and leads no group yet
         os.kill(child, signal.SIGKILL)
     wait(child, time.monotonic() + 60)
     until = time.monotonic() + ORPHANS

@@ -62,12 +62,14 @@ def text(parts_run: Mapping[str, Part]) -> str:
         ["slowest good answer, seconds", f"{soaked.slowest:.1f}"],
         ["seconds from SIGTERM in the middle of work to the end", f"{soaked.ending:.1f}"],
     ]  # fmt: skip
+    runs = [
+        [part, ", ".join(map(str, run.seeds)), f"{run.seconds:,.0f}", run.version] for part, run in parts_run.items()
+    ]
     parts = [
         HEAD.format(items=ITEMS),
         markdown(["", ""], rows),
         "\n\n",
-        markdown(["part", "seed", "seconds", "goeswith"],
-                 [[part, str(run.seed), f"{run.seconds:,.0f}", run.version] for part, run in parts_run.items()]),
+        markdown(["part", "seeds", "seconds", "goeswith"], runs),
         "\n\n## Kills\n\nA command is killed by SIGKILL up to five times at random moments, alone or with children, "
         "and begun again. Its files must then be those of an undisturbed run, bit by bit, but for what a clock says; "
         "at no moment may a file under its final name be half written, and nothing may be left behind.\n\n",

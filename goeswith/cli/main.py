@@ -95,6 +95,9 @@ def bench(
         list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe; repeatable.")
     ] = None,
     search: Annotated[int, typer.Option(min=0, help="First search for settings with this many trials per model.")] = 0,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
+    ] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
     """Train, evaluate and compare all models of a recipe.
@@ -118,11 +121,49 @@ def bench(
     def say(text: str) -> None:
         typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
 
-    board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, say=say)
+    board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, collect=collect, say=say)
     typer.echo(plain(*wide_table(board.scores, board.columns)))
     typer.echo(f"{folder / 'results.html'}: {board.conclusion}")
     for name, why in board.failures.items():
         typer.echo(f"{name} could not run: {why}")
+
+
+@app.command()
+def curves(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study: student, designers, numbers of outfits.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for runs and results. Default: runs/curves/NAME.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
+    ] = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
+) -> None:
+    """Measure what designers' knowledge is worth, by number of own outfits.
+
+    Writes a figure, tables and results.json with intervals over seeds and outfits. Resumes if interrupted.
+
+    \b
+    Examples:
+      goeswith curves recipes/curves/polyvore-fashionvc.toml
+      goeswith curves recipes/curves/polyvore-fashionvc.toml --results docs/results
+    """
+    import shutil
+
+    from goeswith.experiments.study import read_study
+    from goeswith.experiments.study_page import draw, page
+    from goeswith.experiments.study_results import measure
+
+    asked = read_study(study)
+    asked = asked.tiny() if tiny else asked
+    folder = out or Path("runs") / "curves" / asked.name
+    start = time.monotonic()
+    found = measure(asked, folder, lambda text: typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True))
+    draw(found, folder / "curves.svg")
+    (folder / "curves.md").write_text(page([(found, "curves.svg")]), encoding="utf-8")
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / "results.json", results / f"curves-{asked.name}.json")
+        shutil.copyfile(folder / "curves.svg", results / f"curves-{asked.name}.svg")
+    typer.echo((folder / "curves.md").read_text(encoding="utf-8"))
 
 
 @app.command()

@@ -27,7 +27,10 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to save the run in.")],
-    teacher: Annotated[str | None, typer.Option(help="Data set of designers' outfits, or a trained teacher.")] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(help="Data set of designers' outfits, or a trained teacher; repeatable; 'auto' looks for some."),
+    ] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,
     knowledge: Annotated[
         list[str] | None,
@@ -38,24 +41,42 @@ def train(
 ) -> None:
     """Train a model and keep its best epoch on the validation outfits.
 
-    With --teacher it also learns from designers, with --rules from rules. Resumes if interrupted.
+    With --teacher it also learns from designers, with --rules from rules. Unless you name another model, that is a
+    mixture: how far each teacher is trusted, if at all, is decided on the validation outfits. Resumes if interrupted.
 
     \b
     Examples:
-      goeswith train data/mango --out runs/mango
+      goeswith train data/polyvore-maryland --teacher data/fashionvc --out runs/taught
       goeswith train akd-dbpr data/fashionvc --rules rules.toml --set epochs=20 --out runs/akd
     """
     from goeswith.data.dataset import Dataset
     from goeswith.models import DEFAULT, is_model
+    from goeswith.train.mixture import MIXTURE, other_outfits, train_mixture
     from goeswith.train.training import train as train_run
 
     if len(names) > 2 or (is_model(names[-1]) and not Path(names[-1]).exists()):
         raise typer.BadParameter("give DATASET, or MODEL and DATASET")
+    opened, teachers = Dataset(names[-1]), teacher or []
+    model = names[0] if len(names) == 2 else MIXTURE if teachers and not knowledge else DEFAULT
+    if "auto" in teachers and not Path("auto").exists():
+        found = other_outfits(opened, encoder)
+        typer.echo(f"teachers found: {', '.join(found) or 'none'}", err=True)
+        teachers = [name for given in teachers for name in (found if given == "auto" else [given])]
+    if model == MIXTURE:
+        if knowledge:
+            raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
+        run = train_mixture(
+            opened, out, teachers=teachers, rules=rules, settings=settings or (), encoder=encoder, say=_epochs
+        )
+        typer.echo(f"{out}: {_trusted(run.config['result'])}")
+        return
+    if len(teachers) > 1:
+        raise typer.BadParameter(f"{model} learns from one teacher; leave the model out to mix several")
     run = train_run(
-        names[0] if len(names) == 2 else DEFAULT,
-        Dataset(names[-1]),
+        model,
+        opened,
         out,
-        teacher=teacher,
+        teacher=teachers[0] if teachers else None,
         rules=rules,
         knowledge=_named(knowledge or ()),
         settings=settings or (),
@@ -66,6 +87,22 @@ def train(
     typer.echo(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
         f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
+    )
+
+
+def _trusted(result: dict[str, Any]) -> str:
+    """Whom a mixture trusts, and what it gains by that."""
+    weights = {
+        name: max(weight.values()) if isinstance(weight, dict) else weight for name, weight in result["sources"].items()
+    }
+    by_group = ", by group (the largest is shown)" if result.get("by_group") else ""
+    told = ", ".join(f"{name} {weight:.1f}" for name, weight in weights.items())
+    if "valid_auc" not in result:
+        return f"too few validation outfits to trust anybody; {told}"
+    gain = result["valid_auc"] - result["likeness_auc"]
+    return (
+        f"weights{by_group}: {told}; validation exhaustive AUC {result['valid_auc']:.4f}, "
+        f"{gain:+.4f} ± {result['error']:.4f} over likeness, {result['seconds']:.0f} s"
     )
 
 
@@ -82,9 +119,10 @@ def _epochs(stage: str) -> Progress:
     """One line on standard error for each epoch of a stage."""
 
     def print_epoch(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+        known = f" (training {measured['train_auc']:.4f})" if "train_auc" in measured else ""
         typer.echo(
-            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, validation AUC {measured['valid_auc']:.4f}, "
-            f"{measured['pairs_per_second']:.0f} pairs/s",
+            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, "
+            f"validation AUC {measured['valid_auc']:.4f}{known}, {measured['pairs_per_second']:.0f} pairs/s",
             err=True,
         )
 

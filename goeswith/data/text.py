@@ -38,12 +38,16 @@ def category_and_title(catalogue: Catalogue) -> list[str]:
     return _texts(catalogue, pl.concat_str("category", "title", separator=" ", ignore_nulls=True).str.strip_chars())
 
 
+def title_words(catalogue: Catalogue) -> list[str]:
+    """The words of `title_or_labels` in lower case."""
+    texts = pl.DataFrame({"text": title_or_labels(catalogue)}, schema={"text": pl.String})
+    return texts.select(_lower_words(pl.col("text")))["text"].to_list()
+
+
 def title_and_labels(catalogue: Catalogue) -> list[str]:
     """What `hashed` reads: the words of the title in lower case, then a line ``column=value`` a label."""
-    # "" is no word: a title of signs alone says as little as none.
-    title = pl.col("title").fill_null("").str.to_lowercase().str.extract_all(r"\w+").list.join(" ")
     labels = [_labelled(column) for column in LABELS]
-    return _texts(catalogue, pl.concat_str(title, *labels, separator="\n", ignore_nulls=True))
+    return _texts(catalogue, pl.concat_str(_lower_words(pl.col("title")), *labels, separator="\n", ignore_nulls=True))
 
 
 def hashed(texts: list[str]) -> np.ndarray:
@@ -62,6 +66,11 @@ def hashed(texts: list[str]) -> np.ndarray:
 def _words(text: str) -> list[str]:
     title, *labels = text.split("\n")
     return [*title.split(), *labels]
+
+
+def _lower_words(text: pl.Expr) -> pl.Expr:
+    # "" is no word: a title of signs alone says as little as none.
+    return text.fill_null("").str.to_lowercase().str.extract_all(r"\w+").list.join(" ")
 
 
 def _labelled(column: str) -> pl.Expr:

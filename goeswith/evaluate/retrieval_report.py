@@ -16,8 +16,9 @@ import numpy as np
 import polars as pl
 
 from goeswith import __version__
+from goeswith.data.places import Places, list_places
 from goeswith.evaluate.evaluate import Report, summarise
-from goeswith.evaluate.exhaustive import Places, exhaustive_auc, list_places
+from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
 from goeswith.evaluate.reranking import ALPHAS, BETAS, VARIETY, Judged, Reranking, fit, hub_means, log_popularity
 from goeswith.evaluate.retrieval import Correction, Found, retrieve

@@ -39,7 +39,10 @@ MODELS = {
 }
 """Name on the command line → module, class, config class. A class of another package has its own as ``config``."""
 
-READY = {"starter": ("goeswith.models.starter", "Starter", "StarterConfig")}
+READY = {
+    "starter": ("goeswith.models.starter", "Starter", "StarterConfig"),
+    "mixture": ("goeswith.models.mixture", "Mixture", "MixtureConfig"),
+}
 """The same of models that are made and not trained."""
 
 DEFAULT = "two-tower"

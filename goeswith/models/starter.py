@@ -27,6 +27,7 @@ from goeswith.data.outfits import OutfitBatch
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
 from goeswith.data.text import SIZE, hashed
 from goeswith.models import ItemStates, Vocabulary
+from goeswith.models.likeness import means, rest_means
 from goeswith.rules.rules import Rule
 from goeswith.rules.words import WORD
 
@@ -117,10 +118,18 @@ class Starter(nn.Module):
 
     def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
         """(B, h + 2L) of partial outfits; query · key is the mean of y_ij over their items, whatever is wanted."""
-        mask = batch.mask[:, :, None]
-        mean = (embedding(batch.items, states.hidden) * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
-        style, tops, bottoms = self._parts(mean)
+        style, tops, bottoms = self._parts(means(states.hidden, batch))
         return torch.cat([style, bottoms, tops], dim=-1)
+
+    def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """(B, n, h + 2L): for each item of each outfit the query of the gap that it leaves."""
+        style, tops, bottoms = self._parts(rest_means(states.hidden, batch))
+        return torch.cat([style, bottoms, tops], dim=-1)
+
+    @property
+    def width(self) -> int:
+        """How many numbers the state of an item has."""
+        return self.config.hidden + 2 * self.config.rules
 
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """`queries` of partial outfits (B, n) of one length, and offsets (B,) of zero."""

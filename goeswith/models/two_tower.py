@@ -26,6 +26,8 @@ trained with the same care as new ones keep up with them is the finding of equal
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -111,15 +113,31 @@ class TwoTower(nn.Module):
         """Mean and deviation of the features, and which items there are, from the items of the training outfits."""
         rows = torch.from_numpy(data.train.items).unique()
         features, categories = data.features[rows], data.categories[rows]
-        blocks = data.blocks or (features.shape[1],)
+        self.standardise(features, data.blocks)
+        if self.config.memory:
+            self.digests = self._digest(features, categories).unique()
+            self._remember(len(self.digests))
+
+    def standardise(self, features: Tensor, blocks: Sequence[int] = ()) -> None:
+        """Take mean and deviation from the features (U, D) of some items; blocks: the dimensions of each encoder."""
+        blocks = tuple(blocks) or (features.shape[1],)
         deviation = features.std(dim=0, correction=0)
         # Each encoder has an expected norm of 1 / √(number of encoders), all of them together 1.
         sizes = torch.tensor(blocks, dtype=torch.float32).repeat_interleave(torch.tensor(blocks)) * len(blocks)
         self.mean.copy_(features.mean(dim=0))
         self.factor.copy_(torch.where(deviation > 1e-6, 1 / (deviation.clamp_min(1e-6) * sizes.sqrt()), 0.0))
-        if self.config.memory:
-            self.digests = self._digest(features, categories).unique()
-            self._remember(len(self.digests))
+
+    def without_memory(self) -> TwoTower:
+        """The same towers with no memory of items, which another catalogue does not have."""
+        made = copy.deepcopy(self)
+        made.digests = self.digests[:0]
+        made._remember(0)
+        return made.train(self.training)
+
+    @property
+    def width(self) -> int:
+        """How many numbers the state of an item has."""
+        return 2 * self.config.hidden
 
     def make_room(self, saved: dict[str, Tensor]) -> None:
         """Memory as large as that of weights which are about to be loaded."""

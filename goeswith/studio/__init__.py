@@ -27,7 +27,7 @@ def run(index: Any, **options: Any) -> None:
     serve(index, **options)
 
 
-def publish(index: Any, out: Any, **told: Any) -> Any:
+def publish(index: Any, out: Any, **options: Any) -> Any:
     """Write looks as files; see `goeswith.studio.storefront.publish.publish`.
 
     Raises:
@@ -37,7 +37,7 @@ def publish(index: Any, out: Any, **told: Any) -> Any:
         from goeswith.studio.storefront.publish import publish
     except ModuleNotFoundError as error:
         raise _missing(error, "publishing") from None
-    return publish(index, out, **told)
+    return publish(index, out, **options)
 
 
 def _missing(error: ModuleNotFoundError, what: str) -> Exception:

@@ -57,10 +57,10 @@ class Processes:
         with _handling(self._stop, self._pass_on), tempfile.TemporaryDirectory(prefix="goeswith-") as folder:
             Path(folder, "metrics").mkdir()
             os.environ |= {FOLDER: f"{folder}/metrics", THREADS: os.environ.get(THREADS, str(share))}
-            told, tell = self.context.Pipe(duplex=False)
+            reading, tell = self.context.Pipe(duplex=False)
             self.running = [self._begin(folder, tell)]
             tell.close()
-            self._await_first(told, begun)
+            self._await_first(reading, begun)
             if not self.stopping:
                 self.running += [self._begin(folder) for _ in range(self.settings.workers - 1)]
             while not self.stopping:
@@ -74,13 +74,13 @@ class Processes:
         process.start()
         return process
 
-    def _await_first(self, told: Connection, begun: Callable[[str], None]) -> None:
-        while not self.stopping and not told.poll(0.1):
+    def _await_first(self, reading: Connection, begun: Callable[[str], None]) -> None:
+        while not self.stopping and not reading.poll(0.1):
             pass
         if self.stopping:
             return
         try:
-            answer = told.recv()
+            answer = reading.recv()
         except EOFError:
             raise ConfigError("the first process of the service ended at once; start it with --workers 1") from None
         if isinstance(answer, GoeswithError):

@@ -22,7 +22,7 @@ SECRET = frozenset({"token"})
 """Settings that are never printed."""
 OWN_PATHS = {
     "v1", "static", "health", "metrics", "docs", "openapi.json", "enter", "reload", "tray", "item", "board", "upload",
-    "catalogue", "quiz", "rules", "report", "looks", "looks.csv", "clicks", "storefront",
+    "catalogue", "start", "quiz", "rules", "report", "looks", "looks.csv", "clicks", "storefront",
 }  # fmt: skip
 """First words of the service's own paths: a path that it is reached under must not begin like one of them."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
@@ -167,7 +167,8 @@ def changed(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: see `settings_of`.
     """
-    return settings_of((settings or Settings()).model_dump(exclude_unset=True) | dict(options))
+    kept = {} if settings is None else settings.model_dump(exclude_unset=True)
+    return settings_of(kept | dict(options))
 
 
 def _of_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -18,8 +19,10 @@ from goeswith import __version__
 from goeswith.config import override
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import TOKENS, Features, load_features
+from goeswith.data.outfits import Outfits
 from goeswith.data.pairs import tops_and_bottoms
-from goeswith.errors import ConfigError, ModelError
+from goeswith.data.shuffle import shuffled_items
+from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file, sole, writing
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
@@ -72,7 +75,7 @@ def train(
     features = load_features(dataset, encoder)
     dim = features.values.shape[1]
     _check_text(features.encoder, getattr(config, "text", "frozen"))
-    data, vocabulary, left_out = training_data(dataset, features, config, loop.pairs)
+    data, vocabulary, left_out = training_data(dataset, features, config, loop)
     torch.manual_seed(loop.seed)
     model = model_classes(name)[0](config, dim, vocabulary)
     student = Student(name, model, dataset.catalogue, config, loop, data, vocabulary, features.encoder, dim, out, say)
@@ -96,7 +99,7 @@ def train(
         "groups": list(vocabulary.groups),
     } | {getattr(source, "key", name): source.described for name, source in opened.items()}
     with writing(out), locked(out, {file for source in sources.values() for file in source.files}):
-        if _finished(out, described):  # or another run, which is refused before a teacher is trained for this one
+        if finished(out, described):  # or another run, which is refused before a teacher is trained for this one
             return Run(out)
         modules = [source.teach() for source in opened.values()]
         _write_json(out / "config.json", described)
@@ -170,10 +173,10 @@ def _check_text(encoder: str, text: str) -> None:
 
 
 def training_data(
-    dataset: Dataset, features: Features, config: Any, pairs: bool = False
+    dataset: Dataset, features: Features, config: Any, loop: TrainConfig | None = None
 ) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
     """What a model learns from, the categories it knows, and what was left out for want of features."""
-    vocabulary = Vocabulary.of(dataset.catalogue)
+    vocabulary, loop = Vocabulary.of(dataset.catalogue), loop or TrainConfig()
     catalogue, outfits = dataset.catalogue, dataset.outfits
     if isinstance(config, TeacherConfig):
         # Some shops file a few items of a category under another group; the teacher tells sides by category.
@@ -181,22 +184,39 @@ def training_data(
         outfits = tops_and_bottoms(outfits, catalogue)
         if config.shuffled:
             outfits = shuffled_pairs(outfits, seed=0)
-    elif pairs:
+    elif loop.pairs:
         outfits = tops_and_bottoms(outfits, catalogue)
+    if loop.shuffled_items:
+        outfits = shuffled_items(outfits, catalogue, seed=loop.seed)
     kept, left_out = outfits.keep(features.present)
     data = TrainingData(
         catalogue=catalogue,
         features=torch.from_numpy(features.values),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
-        train=kept.split("train"),
+        train=drawn(kept.split("train"), loop.outfits, loop.seed),
         valid=kept.split("valid"),
         blocks=features.blocks,
     )
     return data, vocabulary, left_out
 
 
-def _finished(out: Path, described: dict[str, Any]) -> bool:
+def drawn(outfits: Outfits, count: int, seed: int) -> Outfits:
+    """So many of the outfits, by chance; all of them where `count` is 0. Fewer are part of more.
+
+    Raises:
+        DataError: there are not so many.
+    """
+    if count > len(outfits):
+        raise DataError(
+            f"outfits={count}, but only {len(outfits)} training outfits have features; set outfits=0 for all"
+        )
+    if not count:
+        return outfits
+    return outfits.take(np.sort(np.random.default_rng(seed).permutation(len(outfits))[:count]))
+
+
+def finished(out: Path, described: dict[str, Any]) -> bool:
     """Whether `out` holds the finished run that `described` asks for.
 
     Raises:
@@ -206,6 +226,9 @@ def _finished(out: Path, described: dict[str, Any]) -> bool:
         return False
     saved = Run(out).config
     result = saved.pop("result", None)
+    for part, fields_now in (("train", TrainConfig()), ("settings", model_classes(described["model"])[1]())):
+        if isinstance(saved.get(part), dict):  # an earlier version had no such setting, which now has its default
+            saved[part] = asdict(fields_now) | saved[part]
     if saved != json.loads(json.dumps(described)):
         changed = _changed(saved, json.loads(json.dumps(described)))
         raise ModelError(

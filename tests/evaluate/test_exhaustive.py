@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from worlds import styles_world
 
-from goeswith.evaluate.exhaustive import exhaustive_auc, list_places
+from goeswith.data.places import list_places
+from goeswith.evaluate.exhaustive import exhaustive_auc
 
 CATALOGUE, OUTFITS, _ = styles_world(outfits=200)
 TEST = OUTFITS.split("test")

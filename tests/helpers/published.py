@@ -103,6 +103,17 @@ def as_triplets(shop: Shop, folder: Path) -> None:
     write(folder, files)
 
 
+def as_fashionstylist(shop: Shop, folder: Path) -> None:
+    """One folder of fashionstylist."""
+    told = shop.items.select(
+        itemID="item_id", category="group", title="title", gender=pl.lit("Women's"), style=pl.lit("plain"),
+        outline=pl.lit("loose"), materials="material", color="colour", pattern="pattern", detail=pl.lit(""),
+    )  # fmt: skip
+    looks = "".join(f'b{n},"{",".join(items)}",a look,Winter,School\n' for n, items in enumerate(shop.outfits))
+    head = "outfitID,items,look,season,occasion\n"
+    write(folder / "Female", {"label_en.csv": told.write_csv(), "look_en.csv": head + looks})
+
+
 def as_maryland(shop: Shop, folder: Path, outfits: int = 40) -> None:
     """The three published files of polyvore-maryland; every item is of one category number."""
     title = dict(shop.items.select("item_id", "title").iter_rows())

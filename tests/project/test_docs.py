@@ -19,6 +19,7 @@ from published import (
     Shop,
     as_ccp,
     as_fashion_products,
+    as_fashionstylist,
     as_mango,
     as_maryland,
     as_polyvore_outfits,
@@ -50,13 +51,16 @@ PARSED = {
     "goeswith encoders data/shop --encoder words": "names models of a hub: tests/experiments/test_encoders.py",
     "goeswith train add-gnn data/mango --knowledge goeswith_example": "the same package",
     "goeswith evaluate runs/centre": "the same package",
+    "goeswith questions data/mango --outfits": "asks about a list of one's own: tests/data/test_keys.py",
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
+    "goeswith curves": "trains for hours: tests/experiments/test_study.py runs it in small",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
     "goeswith serve": "runs until it is stopped",
     "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
     "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
-    "goeswith import table my/shop data/shop-2": "the same",
+    "goeswith import table my/shop data/shop-2": "the same; tests/data/test_saved_looks.py runs it",
+    "goeswith train data/shop-2 --knowledge preferences": "of what the same import wrote",
     **dict.fromkeys(
         [
             *(f"goeswith import {layout} " for layout in ("shopify", "google", "meta", "woo", "schema-org")),
@@ -219,6 +223,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     as_triplets(shop, data / "fashionvc")
     as_triplets(shop, data / "expfashion")
     as_maryland(shop, data / "polyvore-maryland")
+    as_fashionstylist(shop, data / "fashionstylist")
     as_polyvore_outfits(shop, data / "polyvore-outfits")
     as_fashion_products(shop, data / "fashion-products")
     start = root / "start"

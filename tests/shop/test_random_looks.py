@@ -34,12 +34,10 @@ def test_they_are_made_of_the_same_parts_as_those_of_the_model(stylist: Stylist)
 
 
 def test_no_item_is_favoured(stylist: Stylist) -> None:
-    seen = Counter(random_looks(stylist, "i0", 1, seed)[0].added[0] for seed in range(600))
-    categories = Counter(stylist.index.catalogue.items["category"][stylist.index.row_of[one]] for one in seen)
-    assert len(seen) > 40  # of 48 of a category
-    assert max(seen.values()) < 40
+    seen = Counter(random_looks(stylist, "i0", 1, seed)[0].added[0] for seed in range(200))
+    assert len(seen) > 36  # of 48 of a category
+    assert max(seen.values()) < 17
     assert ODD not in seen
-    assert categories
 
 
 def test_variants_of_one_product_are_in_no_look_together(stylist: Stylist) -> None:

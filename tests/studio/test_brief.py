@@ -37,27 +37,27 @@ def test_every_suggestion_keeps_to_the_brief(wall, slot):
     free = offers.rail(wall, board(), slot)["rows"][0].offers
     rows = offers.rail(wall, board(colour="red", brand="Alba"), slot)["rows"]
     assert rows[0].offers
-    assert {dict(it.facts)["colour"] for it, _, _ in rows[0].offers} == {"red"}
-    assert {dict(it.facts)["brand"] for it, _, _ in rows[0].offers} == {"Alba"}
-    assert {dict(it.facts)["colour"] for it, _, _ in free} != {"red"}
-    budget = spent + sorted(it.price for it, _, _ in free)[len(free) // 2]
+    assert {dict(one.item.facts)["colour"] for one in rows[0].offers} == {"red"}
+    assert {dict(one.item.facts)["brand"] for one in rows[0].offers} == {"Alba"}
+    assert {dict(one.item.facts)["colour"] for one in free} != {"red"}
+    budget = spent + sorted(one.item.price for one in free)[len(free) // 2]
     within = offers.rail(wall, board(budget=str(budget)), slot)["rows"][0].offers
     assert within
-    assert max(look.price for _, _, look in within) <= budget < max(look.price for _, _, look in free)
-    assert all(there.brief.budget == str(budget) for _, there, _ in within)
+    assert max(one.look.price for one in within) <= budget < max(one.look.price for one in free)
+    assert all(one.board.brief.budget == str(budget) for one in within)
 
 
 def test_swaps_and_whole_looks_keep_to_it_too(wall):
     on = ("i0", "i60", "i150")
     swaps = offers.rail(wall, board(on), "better")["rows"][0].offers
-    prices = sorted(look.price for _, _, look in swaps)
+    prices = sorted(one.look.price for one in swaps)
     budget = prices[len(prices) // 2]
     for slot, swap in (("better", ""), ("", "i60")):
         rows = offers.rail(wall, board(on, budget=str(budget)), slot, swap)["rows"]
         assert any(row.offers for row in rows)
-        assert all(look.price <= budget for row in rows for _, _, look in row.offers)
+        assert all(one.look.price <= budget for row in rows for one in row.offers)
         rows = offers.rail(wall, board(on, colour="camel"), slot, swap)["rows"]
-        assert {dict(it.facts)["colour"] for row in rows for it, _, _ in row.offers} == {"camel"}
+        assert {dict(one.item.facts)["colour"] for row in rows for one in row.offers} == {"camel"}
     looks = offers.rail(wall, board(("i0",), colour="red"), "whole")["looks"]
     assert looks
     for whole in looks:

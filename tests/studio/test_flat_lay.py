@@ -12,7 +12,7 @@ from served import BROKEN
 from goeswith.data.catalogue import GROUPS as CATALOGUE_GROUPS
 from goeswith.data.garments import word_list
 from goeswith.studio.pages import flat_lay
-from goeswith.studio.pages.flat_lay import HIGH, WIDE, Piece, arrange
+from goeswith.studio.pages.arrangement import HIGH, WIDE, Piece, Spot, arrange, completed
 from goeswith.studio.pages.garment_sizes import GARMENTS, GROUPS, kind_of
 from goeswith.studio.service.cutouts import cut, cutout
 
@@ -101,6 +101,20 @@ def test_no_piece_lies_on_another_or_sticks_out(pieces):
         assert bottom < HIGH + 1e-6
         for x1, y1, x2, y2 in found[at + 1 :]:
             assert right <= x1 + 1e-6 or x2 <= left + 1e-6 or bottom <= y1 + 1e-6 or y2 <= top + 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(PIECES, min_size=2, max_size=8), st.data())
+def test_what_somebody_put_stays_and_a_new_piece_finds_room(pieces, data):
+    spots = arrange(pieces)
+    out = data.draw(st.integers(0, len(pieces) - 1))
+    fixed = [None if at == out else spot for at, spot in enumerate(spots)]
+    found = completed(pieces, fixed)
+    assert [spot for at, spot in enumerate(found) if at != out] == [spot for spot in fixed if spot]
+    assert 0 < found[out].width <= 0.9
+    assert found[out].layer > max(spot.layer for spot in fixed if spot)
+    assert completed(pieces, [Spot(spot.x, spot.y) for spot in spots])[0].width > 0  # at its usual size
+    assert completed(pieces, [None] * len(pieces)) == spots
 
 
 def test_an_outfit_lies_in_the_order_of_the_body_at_its_sizes():

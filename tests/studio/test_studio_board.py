@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fastapi.datastructures import QueryParams
 from served import BARE, ODD, VARIANTS
 
 from goeswith.errors import CatalogueError
-from goeswith.shop.contributions import pair_matrix
+from goeswith.studio.pages import arrangement, flat_lay, no_score, verdicts, views
 from goeswith.studio.pages import board as boards
-from goeswith.studio.pages import no_score, views
-from goeswith.studio.pages.board import Board, draw, places
+from goeswith.studio.pages.arrangement import Spot
+from goeswith.studio.pages.board import Board, board_of, draw
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.pages.views import SHAPES
 
@@ -33,37 +34,65 @@ def test_a_board_is_its_address():
     assert full.plus("more") == full
 
 
-def test_the_drawing_and_the_style_sheet_agree():
+def test_the_shapes_and_the_style_sheet_agree():
     css = (STATIC / "studio.css").read_text()
-    for place, (radius, width) in enumerate(zip(boards.RADII, boards.WIDTHS, strict=True), 2):
-        turn = f"{360 * boards.TURNS.get(place, 0):g}deg"
-        told = f"li:nth-child({place}):last-child) {{ --n: {place}; --r: {radius:g}%; --w: {width:g}%; --t: {turn}; }}"
-        assert told in css, told
     assert all(f'data-shape="{name}"] {{ --shape: {f"{value:g}".lstrip("0")};' in css for name, value in SHAPES.items()
                if name != "square")  # fmt: skip
-    for number in range(2, boards.MOST + 1):
-        at = places(number)
-        wide = 10 * boards.WIDTHS[number - 2]
-        apart = np.abs(at[:, None] - at) / [wide, wide / SHAPES["taller"]]
-        assert (apart.max(axis=2)[~np.eye(number, dtype=bool)] > 1).all(), f"{number} items overlap"
+    assert f"--lay: light-dark({flat_lay.PAPER}" in (STATIC / "board.css").read_text()
 
 
-def test_lines_say_how_well_pairs_go():
+def test_where_pieces_lie_is_part_of_the_address(client, wall):
+    lay = {"i0": Spot(0.25, 0.3, 0.4, 2), "b.c&d": Spot(0.5, 0.5)}
+    board = Board.of(["i0", "b.c&d"], [], lay=lay)
+    assert board_of(QueryParams(board.url.partition("?")[2])) == board
+    assert "lay=250.300.400.2.i0&lay=500.500.0.0.b.c%26d" in board.url
+    assert dict(board.put("i0", "new").lay)["new"] == Spot(0.25, 0.3, 0.0, 2)  # at its place, at its own size
+    assert board.without("i0").lay == (("b.c&d", Spot(0.5, 0.5)),)
+    assert board.tidy.lay == ()
+    for wrong in ("1.2.3.i0", "a.b.c.d.i0", "..-1.0.i0", "", "1.2.3.99999999999.i0", "10.10.10.2"):
+        assert board_of(QueryParams([("on", "i0"), ("lay", wrong)])).lay == ()
+    huge = dict(board_of(QueryParams("on=i0&lay=9999.9999.9999.9999.i0")).lay)["i0"]
+    assert huge == Spot(1.0, 1.0, 0.9, arrangement.LAYERS)
+    text = client.get("/board?on=i0&on=i60&on=i100&lay=248.300.400.2.i0").text
+    assert re.search('class="piece [a-z]+ x248 y300 w400 z2"', text)
+    assert ">Tidy up<" in text
+    saved = client.post("/board/save", data=dict(Board.of(["i0", "i60"], [], lay=lay).fields) | {"on": ["i0", "i60"]})
+    assert "lay=250.300.400.2.i0" in str(saved.url)
+    assert "lay=250.300.400.2.i0" in client.get("/looks").text
+
+
+def test_every_place_is_in_the_style_sheet():
+    css = flat_lay.stylesheet()
+    for spot in (Spot(0.0, 1.0, 0.123, 7), Spot(0.333, 0.5, 0.9, arrangement.LAYERS)):
+        assert all(f".{name}{{" in css for name in flat_lay.classes(spot).split())
+
+
+def test_lines_say_how_well_pairs_go_and_only_a_clash_is_flagged():
     ahead = np.full((3, 3), np.nan)
     ahead[0, 1], ahead[0, 2] = 0.05, 0.9
-    told = draw(["a", "b", "c"], ahead, (0, 1))
-    assert [(line.words, line.level, line.weakest) for line in told.lines] == [
-        ("b and c", 2, False),
-        ("a and c: better than 90 % of worn pairs", 4, False),
-        ("a and b: better than 5 % of worn pairs", 0, True),
+    spots = [Spot(0.0, 0.2), Spot(0.1, 0.4), Spot(0.5, 0.5)]
+    drawn = draw(["a", "b", "c"], ahead, spots)
+    assert [(line.words, line.level) for line in drawn.lines] == [
+        ("a and b: better than 5 % of worn pairs", 0),
+        ("b and c", 2),
+        ("a and c: better than 90 % of worn pairs", 4),
     ]
-    assert told.flag is not None
-    assert draw(["a", "b"], ahead[:2, :2], (0, 1)).flag is None  # of two there is but one link
-    for number in range(3, boards.MOST + 1):
-        flag = draw([str(i) for i in range(number)], np.full((number, number), 0.5), (0, number // 2)).flag
-        assert flag is not None
-        assert 0 < flag["x"] < 1000
-        assert 0 < flag["y"] < 1000
+    assert drawn.flag == (boards.FLAG, 300.0)  # beside the edge, it would be clipped
+    ahead[0, 1] = 0.15
+    assert draw(["a", "b", "c"], ahead, spots).flag is None
+    assert draw(["a", "b"], np.full((2, 2), np.nan), spots[:2]).flag is None
+
+
+def test_the_line_of_two_pieces_says_what_the_verdict_says(client, wall, monkeypatch):
+    monkeypatch.setattr(verdicts, "_worn", lambda wall: {0: np.full(300, 1e9)})  # all pairs of worn outfits are better
+    scale = replace(wall.index.scale, auc=0.8)
+    monkeypatch.setitem(vars(wall.index), "scale", scale)
+    drawn = verdicts.table(wall, Board(("i0", "i60")))["drawn"]
+    look = wall.stylist.judge(["i0", "i60"])
+    expected = (
+        0 if look.percentile is None else int(np.searchsorted(boards.LEVELS, look.percentile / 100, side="right"))
+    )
+    assert [line.level for line in drawn.lines] == [expected]
 
 
 def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
@@ -73,19 +102,15 @@ def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
     text = client.get("/board?on=i0&on=i60&on=i100").text
     assert look.verdict in ("strong", "fine", "weak")
     assert f'id="verdict">{look.verdict}<' in text
-    numbers = text[text.index("In numbers") :]  # only for those who ask
+    numbers = text[text.index('class="numbers-of"') :]  # only for those who ask
     assert f"better than {look.percentile:.0f} % of worn outfits" in numbers
     assert f"{100 * look.probability:.0f} % likely to go together" in numbers
     text = client.get(ON).text
     assert 'id="verdict">not a proper outfit<' in text
     assert "Needs a bottom." in text
     assert "likely to go together" not in text
-    assert text.count('<line class="link') == 3 + 3  # three pairs, and the key
-    rows = np.array([[wall.row(one) for one in ("i0", "i100", "i150")]])
-    worst = np.unravel_index(np.nanargmin(pair_matrix(wall.index.scorer, rows, np.ones((1, 3), bool))[0]), (3, 3))
-    drawn = re.search(r'<line class="link c\d weakest n\d n\d" x1="([\d.]+)" y1="([\d.]+)"', text)
-    assert drawn is not None
-    assert [float(drawn.group(1)), float(drawn.group(2))] == places(3)[min(worst)].round(1).tolist()
+    assert len(re.findall('<line [^>]*class="link', text)) == 3 + 3  # three pairs, and the key
+    assert "mask 1" not in text
 
 
 def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypatch):
@@ -128,6 +153,7 @@ def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
     assert "left out" not in client.get(f"/board?on={full}").text
     assert "Put on the board" not in client.get(f"/item?item={ids[-1]}&on={full}").text
     assert 'aria-label="Add ' not in client.get(f"/board/more?on={full}").text
+    assert len(re.findall('class="piece ', link)) == boards.MOST
 
 
 def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wall, monkeypatch):
@@ -138,7 +164,7 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wal
     monkeypatch.setitem(vars(wall.index), "scale", None)
     text = client.get(whole).text
     assert "nothing to compare it with" in text
-    assert re.findall(r'<line class="link (c\d)', text) == ["c2"] * 3
+    assert re.findall(r'<line role="img" class="link (c\d)', text) == ["c2"] * 3
     for word in ("clashes", "so-so", "goes well", "of worn pairs"):
         assert word not in text
 

@@ -44,7 +44,7 @@ def test_the_board_from_the_wall_to_undo_and_a_shared_link(page, browser, addres
     assert f"on={first}&on={second}" in page.url  # a reload keeps it
     page.locator("#tray .button").click()
     before = page.locator("#verdict").inner_text()
-    assert page.locator(".ring li").count() == 2
+    assert page.locator(".pieces li").count() == 2
     page.locator("#more .kind").first.wait_for()
     for tab in range(page.locator("#more .kind").count()):  # any two pieces: not every slot has a score with them
         page.locator("#more .kind").nth(tab).click()
@@ -52,23 +52,23 @@ def test_the_board_from_the_wall_to_undo_and_a_shared_link(page, browser, addres
         if page.locator('#more a[aria-label^="Add"]').count():
             break
     page.locator('#more a[aria-label^="Add"]').first.click()
-    until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
+    until(page, "document.querySelectorAll('.pieces li').length === 3")
     after = page.locator("#verdict").inner_text()
     link = page.url
     assert link.count("on=") == 3
     page.locator("[data-undo]").click()
-    until(page, "document.querySelectorAll('.ring > ol > li').length === 2")
+    until(page, "document.querySelectorAll('.pieces li').length === 2")
     assert page.locator("#verdict").inner_text() == before
     page.goto(link)
     assert page.locator("#verdict").inner_text() == after
-    page.locator(".ring .lock").first.focus()
+    page.locator(".pieces .lock").first.focus()
     page.keyboard.press("Space")  # it is a button
-    page.locator('.ring .lock[aria-pressed="true"]').wait_for()
+    page.locator('.pieces .lock[aria-pressed="true"]').wait_for()
     assert "lock=" in page.url
-    page.locator('.ring a[aria-label^="Swap"]').first.click()
+    page.locator('.pieces a[aria-label^="Swap"]').first.click()
     page.locator('#more a[aria-label^="Swap for"]').first.click()
     until(page, "!location.search.includes('swap=')")
-    assert page.locator(".ring > ol > li").count() == 3
+    assert page.locator(".pieces li").count() == 3
     page.locator("details.save summary").click()
     page.get_by_role("button", name="Save the look").click()
     until(page, "location.search.includes('look=')")
@@ -81,29 +81,34 @@ def test_a_board_is_drawn(page, browser, address):
     page.locator(".look").nth(sizes.index(max(sizes))).click()
     page.locator("#verdict").wait_for()
     page.locator("#more .row").first.wait_for()
-    count = page.locator(".ring > ol > li").count()
-    assert page.locator(".ring line.link").count() == count * (count - 1) // 2
-    boxes = [page.locator(".ring > ol > li .photo").nth(place).bounding_box() for place in range(count)]
+    count = page.locator(".pieces li").count()
+    assert page.locator(".lay .piece").count() == count
+    assert page.locator(".lay .link").count() == count * (count - 1) // 2
+    assert not page.locator(".lay .lines").first.is_visible()  # an outfit, no diagram
+    boxes = [page.locator(".lay .piece").nth(place).bounding_box() for place in range(count)]
+    canvas = page.locator(".lay").bounding_box()
     for place, one in enumerate(boxes):
+        assert canvas["x"] - 1 <= one["x"]
+        assert one["x"] + one["width"] <= canvas["x"] + canvas["width"] + 1
         for other in boxes[place + 1 :]:
-            apart_x = abs(one["x"] - other["x"]) >= one["width"]
-            apart_y = abs(one["y"] - other["y"]) >= one["height"]
-            assert apart_x or apart_y  # no picture covers another
-    # A line starts in the middle of its item, whatever the size of the window.
-    ring = page.locator(".ring > svg").bounding_box()
-    ends = page.locator(".ring line.link").evaluate_all(
+            apart_x = max(one["x"], other["x"]) >= min(one["x"] + one["width"], other["x"] + other["width"]) - 1
+            apart_y = max(one["y"], other["y"]) >= min(one["y"] + one["height"], other["y"] + other["height"]) - 1
+            assert apart_x or apart_y  # no piece lies on another
+    page.locator("label.xray").click()
+    assert page.locator(".lay .lines").first.is_visible()
+    ends = page.locator(".lay .link").evaluate_all(
         "lines => lines.map((line) => [+line.getAttribute('x1'), +line.getAttribute('y1')])"
     )
     middles = [
         (
-            (b["x"] + b["width"] / 2 - ring["x"]) / ring["width"] * 1000,
-            (b["y"] + b["height"] / 2 - ring["y"]) / ring["height"] * 1000,
+            (b["x"] + b["width"] / 2 - canvas["x"]) / canvas["width"] * 900,
+            (b["y"] + b["height"] / 2 - canvas["y"]) / canvas["height"] * 1000,
         )
         for b in boxes
     ]
-    for x, y in ends:
-        assert min(abs(x - mx) + abs(y - my) for mx, my in middles) < 4
-    shoot(browser, address, "board", page.url.removeprefix(address), ".ring")
+    for x, y in ends:  # a line starts in the middle of its piece
+        assert min(abs(x - mx) + abs(y - my) for mx, my in middles) < 6
+    shoot(browser, address, "board", page.url.removeprefix(address), ".lay")
 
 
 def test_the_wall_scrolls_on_to_its_end(page):
@@ -170,14 +175,14 @@ def test_a_board_with_keys_alone(page):
     page.locator("#tray .button").focus()
     page.keyboard.press("Enter")
     page.locator("#verdict").wait_for()
-    page.locator(".ring .out").first.focus()
+    page.locator(".pieces .out").first.focus()
     page.keyboard.press("Enter")
-    until(page, "document.querySelectorAll('.ring > ol > li').length === 1")
+    until(page, "document.querySelectorAll('.pieces li').length === 1")
     assert page.evaluate("document.activeElement.classList.contains('knob')")  # the focus is not lost
     page.keyboard.press("Control+z")
-    until(page, "document.querySelectorAll('.ring > ol > li').length === 2")
+    until(page, "document.querySelectorAll('.pieces li').length === 2")
     outline = page.evaluate(
-        "(document.querySelector('.ring .out').focus(), getComputedStyle(document.activeElement).outlineStyle)"
+        "(document.querySelector('.pieces .out').focus(), getComputedStyle(document.activeElement).outlineStyle)"
     )
     assert outline != "none"
 
@@ -195,6 +200,7 @@ def test_a_photo_goes_on_the_board(page, tmp_path):
     page.get_by_role("button", name="Put it on the board").click()
     page.locator("#verdict").wait_for()
     assert page.get_by_role("link", name="My blouse", exact=True).count() == 1
+    assert page.get_by_role("link", name="My blouse: swap or move").count() == 1
     (tmp_path / "lie.jpg").write_text("not a picture")
     page.goto("/upload")
     page.locator('input[type="file"]').set_input_files(tmp_path / "lie.jpg")

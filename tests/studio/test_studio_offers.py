@@ -28,7 +28,8 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, w
     assert set(groups) == {wall.catalogue.items["group"][wall.row("i100")]}
     full = client.get("/board/more?on=i0&on=i60&on=i100&on=i150").text  # a shirt, a skirt, boots and a tote
     assert "What would make it better" in full
-    better = re.findall(r'aria-label="Swap in [^"]*, (\w+)"', full)
+    better = re.findall(r'aria-label="Swap in [^"]* for Item [^"]*, (\w+)"', full)  # what it replaces is said
+    assert better
     order = ["weak", "fine", "strong"]
     now = wall.stylist.judge(["i0", "i60", "i100", "i150"]).verdict
     assert all(order.index(told) >= order.index(now) for told in better)
@@ -41,7 +42,7 @@ def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, w
     assert [look.score for look in fill] != sorted([look.score for look in fill], reverse=True)  # the fault in question
     board = Board(("i0", "i100"))
     every = [offers.rail(wall, board, tab.name) for tab in offers.tabs(wall, board, views.items(wall, board.on))]
-    rows = [[look.score for _, _, look in row.offers] for told in every for row in told["rows"]]
+    rows = [[offer.look.score for offer in row.offers] for told in every for row in told["rows"]]
     rows += [[whole["look"].score for whole in told["looks"]] for told in every]
     assert len(rows) > 2
     best, *_, worst = [look.added[0] for look in wall.stylist.fill(["i0", "i150"], "shoes", k=200)]
@@ -51,15 +52,34 @@ def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, w
         slots = offers.instead(wall, board, there)
         assert len(slots) == 2
         for slot in slots:
-            scores = [look.score for _, _, look in slot.offers]
+            scores = [offer.look.score for offer in slot.offers]
             assert scores
             rows.append(scores)
-            for _, reached, look in slot.offers:
-                assert wall.stylist.judge(reached.on).score == pytest.approx(look.score, abs=1e-6)
+            for offer in slot.offers:
+                assert wall.stylist.judge(offer.board.on).score == pytest.approx(offer.look.score, abs=1e-6)
             assert slot.trouble.startswith("None is better") == (max(scores) <= now)
             assert (min(scores) > now) != slot.trouble.startswith("None is better")
         assert slots[0].trouble.startswith("None is better") == none
     assert all(scores == sorted(scores, reverse=True) for scores in rows)
+
+
+def test_offers_stand_under_the_difference_that_they_make(wall, monkeypatch):
+    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))
+    board = Board(("i0", "i60", "i150"))
+    row = offers.rail(wall, board, "shoes")["rows"][0]
+    now = wall.stylist.judge(board.on)
+    assert row.offers
+    words = [word for _, word in (offers.CHANGES if now.percentile is not None else offers.BEHIND)]
+    assert [word for word, _ in row.grouped] == [word for word in words if word in dict(row.grouped)]  # best first
+    assert sum(len(found) for _, found in row.grouped) == len(row.offers)
+    base = row.offers[0].look.percentile if now.percentile is None else now.percentile
+    for word, found in row.grouped:
+        for offer in found:
+            change = offer.look.percentile - base
+            assert row.change(offer) == pytest.approx(change)
+            assert ("Clearly better" in word) == (now.percentile is not None and change >= 15)
+    monkeypatch.setitem(vars(wall.index), "scale", None)
+    assert [word for word, _ in offers.rail(wall, board, "shoes")["rows"][0].grouped] == [""]
 
 
 @pytest.mark.parametrize("scaled", [True, False])
@@ -80,7 +100,7 @@ def test_swaps_without_a_probability_show_their_gain(client, wall, monkeypatch):
     assert all(gain.startswith("+") for gain in gains)
     text = client.get("/board/more?on=" + "&on=".join(full)).text
     assert re.findall(r'aria-label="Swap in [^"]*, ([+−][\d.]+)"', text) == gains
-    assert re.findall(r'<b class="number">([^<]+)</b>', text) == gains
+    assert re.findall(r'<b class="number">([+−][^<]+)</b>', text) == gains
     text = client.get("/board/more?on=" + "&on=".join(full) + "&swap=i60").text
     assert len(re.findall(r'<b class="number">[+−]\d', text)) > 2
 
@@ -119,6 +139,7 @@ def test_the_rail_works_without_a_script(client):
     """Every control is a link to a whole page, and that page has what the script would fetch."""
     text = client.get("/board?on=i0&on=i100&slot=bag").text
     assert 'data-load="/board/more' not in text
+    assert 'aria-label="Add Item' in client.get("/board?on=i0&on=i100").text  # whatever was asked for
     tabs = re.findall(r'class="kind[^"]*" data-swap="more" data-from="(/board/more[^"]+)" href="(/board\?[^"]+)"', text)
     assert tabs
     for fetched, whole in tabs[:3]:

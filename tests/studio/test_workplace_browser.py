@@ -9,7 +9,7 @@ SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height
 SHIFTS = """() => { window.moved = []; new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.moved.push(entry.value);  // also those right after a click
 }).observe({ type: "layout-shift", buffered: false }); }"""
-BOXES = """() => ["#more", ".ring", ".brief", ".above"].map((part) => {
+BOXES = """() => ["#more", ".lay", ".brief", ".above"].map((part) => {
   const { x, y, width } = document.querySelector(part).getBoundingClientRect();
   return [part, Math.round(x), Math.round(y), Math.round(width)];
 })"""
@@ -47,27 +47,89 @@ def test_adding_and_swapping_move_nothing_and_are_said(sized):
     clicks = 1 + (page.kind == "phone")
     open_sheet(page)
     page.locator('#more a[aria-label^="Add"]').first.click()
-    until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
+    until(page, "document.querySelectorAll('.pieces li').length === 3")
     until(page, QUIET)
     assert page.locator("#voice").inner_text().startswith("3 items on the board")
     if page.kind == "phone":
         assert not page.locator("#sheet").is_checked()  # the new piece is in sight
-    swap = page.locator(".ring .knob.swap").first
-    name = swap.get_attribute("aria-label").removeprefix("Swap ")
+    swap = page.locator(".lay .piece").first
+    name = swap.get_attribute("aria-label").removesuffix(": swap or move")
     swap.click()
     until(page, "!!document.querySelector('#more a[aria-label^=\"Swap for\"]')")
     assert page.locator("#voice").inner_text().startswith("Instead of")
     assert swap.get_attribute("aria-current") == "true"
     page.locator('#more a[aria-label^="Swap for"]').first.click()
-    until(page, f"![...document.querySelectorAll('.ring .named')].some((one) => one.textContent === {name!r})")
+    until(page, f"![...document.querySelectorAll('.pieces .named')].some((one) => one.textContent === {name!r})")
     until(page, QUIET)
     assert clicks <= 2
-    assert page.locator(".ring > ol > li").count() == 3
+    assert page.locator(".pieces li").count() == 3
     assert page.evaluate("window.moved.reduce((sum, one) => sum + one, 0)") == 0
     assert page.evaluate("scrollY") == height
     assert page.evaluate(BOXES) == before
     page.locator("[data-undo]").click()
-    until(page, f"[...document.querySelectorAll('.ring .named')].some((one) => one.textContent === {name!r})")
+    until(page, f"[...document.querySelectorAll('.pieces .named')].some((one) => one.textContent === {name!r})")
+
+
+def spots(page):
+    return page.locator(".lay .piece").evaluate_all("all => all.map((one) => one.dataset.spot)")
+
+
+def test_pieces_are_moved_by_mouse_and_keys_and_stay_where_they_are(sized):
+    page = sized
+    pair(page)
+    first = page.locator(".lay .piece").first
+    before, rail = spots(page), page.locator("#more").evaluate("one => (one.dataset.mark = 'same')")
+    if page.kind == "desk":
+        box = first.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2 + 30, steps=5)
+        page.mouse.up()
+        assert first.bounding_box()["x"] == pytest.approx(box["x"] + 60, abs=4)
+        assert page.locator("#voice").inner_text().endswith(": moved")
+        assert not page.locator('#more a[aria-label^="Swap for"]').count()  # the end of a drag is no click
+    first.focus()
+    for key, said in (
+        ("ArrowRight", "moved right"),
+        ("Shift+ArrowDown", "moved down"),
+        ("+", "larger"),
+        ("PageUp", "in front"),
+    ):
+        page.keyboard.press(key)
+        assert page.locator("#voice").inner_text().endswith(said)
+    after = spots(page)
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    assert page.url.count("lay=") == 2
+    assert page.locator("#more").get_attribute("data-mark") == rail  # nothing is searched again
+    assert "lay=" in page.locator(".pieces .lock").first.get_attribute("href")
+    page.reload()
+    page.locator("#verdict").wait_for()
+    assert [one.split(".")[:3] for one in spots(page)] == [one.split(".")[:3] for one in after]
+    page.locator(".tidy").click()
+    until(page, "!location.search.includes('lay=')")
+    assert spots(page) == before
+    page.go_back()
+    until(page, "location.search.includes('lay=')")
+    page.locator("details.save summary").click()
+    page.get_by_role("button", name="Save the look").click()
+    until(page, "location.search.includes('look=')")
+    assert page.url.count("lay=") == 2
+    page.goto("/looks")
+    page.locator('.lookcard a[href*="lay="]').first.wait_for()
+
+
+def test_a_suggestion_is_dropped_where_it_shall_lie(browser, address):
+    with opened(browser, address) as page:
+        page.kind = "desk"
+        pair(page)
+        page.locator('#more a[aria-label^="Add"]').first.drag_to(
+            page.locator("#lay"), target_position={"x": 50, "y": 60}
+        )
+        until(page, "document.querySelectorAll('.lay .piece').length === 3")
+        canvas, piece = (page.locator(one).bounding_box() for one in ("#lay", ".lay .piece >> nth=2"))
+        assert piece["x"] + piece["width"] / 2 - canvas["x"] == pytest.approx(50, abs=6)
+        assert piece["y"] + piece["height"] / 2 - canvas["y"] == pytest.approx(60, abs=6)
 
 
 def test_a_tab_offers_its_kind_and_is_no_step_to_undo(sized):
@@ -106,7 +168,7 @@ def test_a_look_for_summer_within_a_budget(sized):
     assert prices
     assert max(map(float, prices)) <= left
     page.locator('#more a[aria-label^="Add"]').first.click()
-    until(page, "document.querySelectorAll('.ring > ol > li').length === 3")
+    until(page, "document.querySelectorAll('.pieces li').length === 3")
     assert "want_season=summer" in page.url
     assert page.locator('.brief [name="want_budget"]').input_value() == str(budget)
 
@@ -143,10 +205,12 @@ def test_the_workplace_without_a_script(browser, address):
     with opened(browser, address, java_script_enabled=False) as page:
         tops, bottoms = item_ids(page, 1, "?group=top"), item_ids(page, 1, "?group=bottom")
         page.goto(f"/board?on={tops[0]}&on={bottoms[0]}")
-        page.get_by_role("link", name="Show suggestions").click()
+        assert page.locator('#more a[aria-label^="Add"]').count()  # they come with the page
+        page.locator(".lay .piece").first.click()
+        assert page.locator('#more a[aria-label^="Swap for"]').count()
         page.locator("#more .kind").nth(1).click()
         page.locator('#more a[aria-label^="Add"]').first.click()
-        assert page.locator(".ring > ol > li").count() == 3
+        assert page.locator(".pieces li").count() == 3
         page.locator('.brief [name="want_season"]').select_option("summer")
         page.get_by_role("button", name="Apply").click()
         assert "want_season=summer" in page.url

@@ -22,7 +22,16 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.text import LABELS, LENGTH, SIZE, category_and_title, hashed, title_and_labels, title_or_labels
+from goeswith.data.text import (
+    LABELS,
+    LENGTH,
+    SIZE,
+    category_and_title,
+    hashed,
+    title_and_labels,
+    title_or_labels,
+    title_words,
+)
 from goeswith.errors import ConfigError
 
 
@@ -252,6 +261,12 @@ def _words(name: str, batch_size: int) -> Network:
     return Network(name, hashed, None, digest, title_and_labels)
 
 
+def _title_words(name: str, batch_size: int) -> Network:
+    """Words of the title alone, hashed as `_words` does."""
+    digest = hashlib.sha256(repr((SIZE, "title")).encode()).hexdigest()[:12]
+    return Network(name, hashed, None, digest, title_words)
+
+
 def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
     """Any text model of sentence-transformers."""
     with _quiet():
@@ -267,6 +282,7 @@ def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
 
 NETWORKS: dict[str, Callable[[str, int], Network]] = {
     "words": _words,
+    "title-words": _title_words,
     "minilm-tokens": _minilm_tokens,
     "efficientnet-lite0": _efficientnet,
     "efficientnet-lite2": _efficientnet,
@@ -281,7 +297,7 @@ PREFIXES: dict[str, Callable[[str, int], Network]] = {
 
 def sees_pictures(name: str) -> bool:
     """Whether an encoder looks at pictures and does not read words, by its name alone."""
-    return name not in ("words", "minilm", "minilm-tokens") and not name.startswith(("st:", "hf-text:"))
+    return name not in ("words", "title-words", "minilm", "minilm-tokens") and not name.startswith(("st:", "hf-text:"))
 
 
 def _load(name: str, loader: Callable[..., Any], **options: Any) -> Any:

@@ -27,6 +27,7 @@ READERS: dict[str, str] = {
     "ccp": "ccp",
     "expfashion": "expfashion",
     "fashion-products": "fashion_products",
+    "fashionstylist": "fashionstylist",
     "fashionvc": "fashionvc",
     "mango": "mango",
     "polyvore-maryland": "polyvore_maryland",

@@ -51,11 +51,11 @@ def _page(wall: Wall, query: ItemsQuery, owner: str) -> dict[str, Any]:
     return {"items": items, "total": len(rows), "offset": query.offset, "limit": query.limit}
 
 
-def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Response:
-    """known: what the browser says it has, as If-None-Match has it."""
+def _picture(shop: Shop, item_id: str, size: int, owner: str, etags: str) -> Response:
+    """etags: what the browser says it has, as If-None-Match has it."""
     etag = f'"{shop.picture_version(item_id, size, owner)}"'
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
-    if matches(etag, known):
+    if matches(etag, etags):
         return Response(status_code=304, headers=headers)
     picture, own = shop.thumbnail(item_id, size)
     if not own:
@@ -63,11 +63,11 @@ def _picture(shop: Shop, item_id: str, size: int, owner: str, known: str) -> Res
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-def _cutout(shop: Shop, item_id: str, owner: str, known: str) -> Response:
-    """known: as for `_picture`."""
+def _cutout(shop: Shop, item_id: str, owner: str, etags: str) -> Response:
+    """etags: as for `_picture`."""
     etag = f'"{shop.picture_version(item_id, 0, owner)}-cut"'
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
-    if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+    if etag in (tag.strip().removeprefix("W/") for tag in etags.split(",")):
         return Response(status_code=304, headers=headers)
     return Response(shop.wall.cutout(item_id).picture, media_type="image/webp", headers=headers)
 
@@ -75,10 +75,10 @@ def _cutout(shop: Shop, item_id: str, owner: str, known: str) -> Response:
 def _index(shop: Shop) -> dict[str, Any]:
     wall = shop.wall
     info = wall.index.info
-    told = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
+    served = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
     counted = {"items": wall.index.size + len(wall.guests), "guests": len(wall.guests)}
     state = {"calibrated": wall.index.scale is not None, "stale": wall.index.stale, "changed": shop.changed}
-    return told | counted | state
+    return served | counted | state
 
 
 @router.get("/index", response_model=IndexTold, tags=["index"])
@@ -142,8 +142,8 @@ async def delete(request: Request, item_id: str) -> None:
 )
 async def cutout(request: Request, item_id: str) -> Response:
     """A garment without its background (WebP), as it lies on a flat lay; where it cannot be cut out, on white."""
-    shop, owner, known = _shop(request), owner_of(request), request.headers.get("if-none-match", "")
-    return await shop.picture_workers.run(_cutout, shop, item_id, owner, known)
+    shop, owner, etags = _shop(request), owner_of(request), request.headers.get("if-none-match", "")
+    return await shop.picture_workers.run(_cutout, shop, item_id, owner, etags)
 
 
 @router.get(
@@ -158,8 +158,8 @@ async def image(
     size: Annotated[int, Query(ge=1, le=4096, description="Pixels along the longer side, rounded up.")] = 384,
 ) -> Response:
     """The picture of an item as a JPEG, or what stands for one that is missing."""
-    shop, known = _shop(request), request.headers.get("if-none-match", "")
-    return await shop.picture_workers.run(_picture, shop, item_id, size, owner_of(request), known)
+    shop, etags = _shop(request), request.headers.get("if-none-match", "")
+    return await shop.picture_workers.run(_picture, shop, item_id, size, owner_of(request), etags)
 
 
 @router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])

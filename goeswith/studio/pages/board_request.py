@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Query, Request
 
-from goeswith.studio.pages.board import Board, board_of
+from goeswith.studio.pages.board import Board, board_of, lay_of
 from goeswith.studio.pages.brief import Brief
 from goeswith.studio.service import limits
 
@@ -22,7 +22,8 @@ async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # no
 
 async def _sent(request: Request, on: FormIds = [], lock: FormIds = [], look: Text = "") -> Board:  # noqa: B006
     """As `_asked`, of a form."""
-    return Board.of(on, lock, Brief.of(await request.form()), look)
+    form = await request.form()
+    return Board.of(on, lock, Brief.of(form), look, lay_of([str(text) for text in form.getlist("lay")]))
 
 
 Asked = Annotated[Board, Depends(_asked)]

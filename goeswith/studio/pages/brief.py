@@ -85,7 +85,7 @@ def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
         for column in FILTER_OF
         if len(every[column]) > 1 or column in asked
     ]
-    spent = sum(one.price or 0.0 for one in shown)
+    spent = sum(piece.price or 0.0 for piece in shown)
     try:
         money, trouble = brief.money, ""
     except CatalogueError as error:
@@ -99,13 +99,14 @@ def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
 
 def _misfits(wall: Wall, brief: Brief, shown: Sequence[Item]) -> list[str]:
     """Which items on the board are not what the brief asks for; one sentence each."""
-    found = []
+    misfits = []
     for column, value in brief.values:
         wrong = _failing(wall, Brief(values=((column, value),)).filters(), shown)
-        found += [f"{one.name} is {dict(one.facts).get(column, f'of no {column}')}, not {value}" for one in wrong]
+        said = [(piece.name, dict(piece.facts).get(column, f"of no {column}")) for piece in wrong]
+        misfits += [f"{name} is {own}, not {value}" for name, own in said]
     if brief.stock:
-        found += [f"{one.name} is not in stock" for one in _failing(wall, Filters(in_stock=True), shown)]
-    return found
+        misfits += [f"{piece.name} is not in stock" for piece in _failing(wall, Filters(in_stock=True), shown)]
+    return misfits
 
 
 def _failing(wall: Wall, filters: Filters, shown: Sequence[Item]) -> list[Item]:
@@ -113,4 +114,4 @@ def _failing(wall: Wall, filters: Filters, shown: Sequence[Item]) -> list[Item]:
         passing = filters.rows(wall.catalogue)
     except GoeswithError:
         return []  # no item is like that, and every suggestion says so
-    return [one for one in shown if not passing[wall.row(one.id)] and one.id not in wall.guests]
+    return [piece for piece in shown if not passing[wall.row(piece.id)] and piece.id not in wall.guests]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 from starlette.datastructures import QueryParams
 
 from goeswith import Filters
+from goeswith.data.filters import COLUMN_OF
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import amount
@@ -31,15 +32,14 @@ SORTS = {"": "Relevance", "new": "Newest first", "cheap": "Price, lowest first",
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody looks for on the wall."""
+    """What somebody looks for in the catalogue.
+
+    values: column of `CHOICES` → the values that it may have, where some are chosen.
+    """
 
     q: str = ""
     group: str = ""
-    category: tuple[str, ...] = ()
-    brand: tuple[str, ...] = ()
-    colour: tuple[str, ...] = ()
-    season: tuple[str, ...] = ()
-    gender: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     price_min: str = ""
     price_max: str = ""
     in_stock: str = ""
@@ -50,14 +50,15 @@ class Wanted:
     def of(cls, query: QueryParams) -> Wanted:
         """As an address says it; what cannot be a page is the first, what cannot be an order is the usual one."""
         lists = {name: tuple(dict.fromkeys(filter(None, query.getlist(name))))[:FILTER_VALUES] for name in CHOICES}
+        values = {name: chosen for name, chosen in lists.items() if chosen}
         names = ("q", "group", "price_min", "price_max", "in_stock")
         texts = {name: query.get(name, "").strip()[:TEXT_LENGTH] for name in names}
         sort, offset = query.get("sort", ""), query.get("offset", "0")
-        place = int(offset) if offset.isdecimal() and len(offset) < 12 else 0
-        return cls(**texts, **lists, sort=sort if sort in SORTS else "", offset=place)  # type: ignore[arg-type]
+        first = int(offset) if offset.isdecimal() and len(offset) < 12 else 0
+        return cls(**texts, values=values, sort=sort if sort in SORTS else "", offset=first)
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
+        return self.values.get(name, ()) if name in CHOICES else getattr(self, name)
 
     def filters(self) -> Filters:
         """As the library has them.
@@ -65,11 +66,10 @@ class Wanted:
         Raises:
             CatalogueError: a price is no number.
         """
-        return Filters(
-            categories=self.category, groups=(self.group,) if self.group else (), brands=self.brand,
-            colours=self.colour, seasons=self.season, genders=self.gender,
-            price_min=amount(self.price_min), price_max=amount(self.price_max), in_stock=bool(self.in_stock),
-        )  # fmt: skip
+        chosen = {**self.values, "group": (self.group,) if self.group else ()}
+        lists: dict[str, Any] = {name: chosen.get(column, ()) for name, column in COLUMN_OF.items()}
+        low, high = amount(self.price_min), amount(self.price_max)
+        return Filters(**lists, price_min=low, price_max=high, in_stock=bool(self.in_stock))
 
     @property
     def narrowed(self) -> int:
@@ -85,20 +85,23 @@ class Wanted:
 
     def url(self, board: Board, **changed: Any) -> str:
         """Where this is shown, with some of it changed."""
+        lists = {name: changed.pop(name, self[name]) for name in CHOICES}
         there = replace(self, **{"offset": 0} | changed)
-        told = {name: there[name] for name in self.__dataclass_fields__}
-        return board.at("/catalogue", **told | {"offset": there.offset or ""})
+        rest = {
+            name: there[name] for name in self.__dataclass_fields__ if name not in ("values", "group", "q", "offset")
+        }
+        return board.at("/catalogue", q=there.q, group=there.group, **lists, **rest, offset=there.offset or "")
 
     def chosen(self, board: Board, sign: str) -> list[tuple[str, str]]:
         """Every filter that is set, in words, and where the catalogue is without it. sign: the currency."""
-        found = [
-            (value, self.url(board, **{name: tuple(one for one in self[name] if one != value)}))
+        set_filters = [
+            (value, self.url(board, **{name: tuple(other for other in self[name] if other != value)}))
             for name in CHOICES for value in self[name]
         ]  # fmt: skip
         for name, word in (("price_min", "from"), ("price_max", "up to")):
             if self[name]:
-                found.append((f"{word} {_said(self[name], sign)}", self.url(board, **{name: ""})))
-        return [*found, *([("in stock", self.url(board, in_stock=""))] if self.in_stock else [])]
+                set_filters.append((f"{word} {_said(self[name], sign)}", self.url(board, **{name: ""})))
+        return [*set_filters, *([("in stock", self.url(board, in_stock=""))] if self.in_stock else [])]
 
 
 def _said(text: str, sign: str) -> str:
@@ -110,7 +113,7 @@ def _said(text: str, sign: str) -> str:
 
 def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
     """What a page of the catalogue shows; a filter that cannot be is told in its place. owner: of photos to show."""
-    told, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
+    table, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
     try:
         filters, trouble = wanted.filters(), ""
         rows = ordered(wall, wall.search(wanted.q, filters, owner), answer, wanted.sort)
@@ -125,7 +128,7 @@ def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any
         "groups": [(name, there) for name, _ in groups_of(every["group"])
                    if (there := counts["group"].get(name, 0)) or wanted.group == name],
         "facets": [(name, _choices(counts[name], wanted[name])) for name in CHOICES if len(every[name]) > 1],
-        "priced": told["price"].count() > 0, "stocked": "stock" in told.columns, "sorts": _sorts(wall),
+        "priced": table["price"].count() > 0, "stocked": "stock" in table.columns, "sorts": _sorts(wall),
         "chosen": wanted.chosen(board, sign),
         "next": wanted.url(board, offset=wanted.offset + PAGE) if further else "", "longest": TEXT_LENGTH,
     }  # fmt: skip

@@ -16,10 +16,10 @@ UNSCORED = {
 """Reason of an error → why the item that it speaks of cannot be put into an outfit."""
 
 
-def titled(one: Item) -> str:
+def titled(item: Item) -> str:
     """What a sentence calls an item: its title, with the colour where that does not say it."""
-    colour = dict(one.facts).get("colour", "")
-    return f"“{one.name}”" if colour.lower() in one.name.lower() else f"“{one.name}” ({colour})"
+    colour = dict(item.facts).get("colour", "")
+    return f"“{item.name}”" if colour.lower() in item.name.lower() else f"“{item.name}” ({colour})"
 
 
 def obstacle(wall: Wall, item_ids: Sequence[str]) -> CatalogueError | None:
@@ -31,21 +31,21 @@ def obstacle(wall: Wall, item_ids: Sequence[str]) -> CatalogueError | None:
     return None
 
 
-def unscored(error: GoeswithError, one: Item) -> str:
+def unscored(error: GoeswithError, item: Item) -> str:
     """Why the model cannot judge an item; empty where the error is about something else."""
-    return UNSCORED.get(error.reason, "").format(category=one.category)
+    return UNSCORED.get(error.reason, "").format(category=item.category)
 
 
 def in_titles(error: GoeswithError, shown: Sequence[Item]) -> str:
     """An error as a sentence, with titles for the items of the board that it speaks of."""
-    meant = [one for one in shown if one.id in error.item_ids]
+    meant = [item for item in shown if item.id in error.item_ids]
     if len(meant) == 1 and (why := unscored(error, meant[0])):
         return f"There is no score with {titled(meant[0])}: {why}. Remove it to continue."
     if len(meant) == 2 and error.reason == "same_product":
         return f"{titled(meant[0])} and {titled(meant[1])} are variants of one product; keep one of them."
-    names = {one.id: titled(one) for one in meant}
-    ids = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
+    names = {item.id: titled(item) for item in meant}
+    ids = "|".join(re.escape(item) for item in sorted(names, key=len, reverse=True))
     message = str(error)
     if ids:
-        message = re.sub(rf"(?<![\w-])(['\"]?)({ids})\1(?![\w-])", lambda found: names[found[2]], message)
+        message = re.sub(rf"(?<![\w-])(['\"]?)({ids})\1(?![\w-])", lambda hit: names[hit[2]], message)
     return sentence(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +29,10 @@ MANY = 64
 """Swaps among which those within the budget are chosen."""
 DIVERSITY = 0.3
 """So that a tab is not twelve times the same black shoe."""
+CHANGES = ((15, "Clearly better"), (4, "Better"), (-4, "About as good"), (-math.inf, "Weaker"))
+"""Least change of an outfit's standing among 100 worn ones → what it is called."""
+BEHIND = ((-4, "Best matches"), (-15, "Close behind"), (-math.inf, "Further behind"))
+"""The same against the best, where the outfit has no standing before."""
 BETTER, WHOLE = "better", "whole"
 """Tabs that are no slot: swaps that raise the score, and whole looks."""
 
@@ -41,18 +46,51 @@ class Tab:
     lacks: bool = False
 
 
+@dataclass(frozen=True)
+class Offer:
+    """An item to add or swap in, the board that it leads to, and the look that it makes. out: what it replaces."""
+
+    item: Item
+    board: Board
+    look: Look
+    out: Item | None = None
+
+
 @dataclass
 class Row:
-    """Items under one heading. offers: item, the board that it leads to, the look that it makes.
+    """Items under one heading, the best first.
 
-    now: the score of the board where the offers are for a swap. trouble: a sentence instead of offers, or above them.
+    now: the look of the board as it is; None where it has no score. swaps: whether they replace something.
+    trouble: a sentence instead of offers, or above them.
     """
 
     title: str
     verb: str
-    now: float | None = None
+    now: Look | None = None
+    swaps: bool = False
     trouble: str = ""
-    offers: list[tuple[Item, Board, Look]] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+
+    def change(self, offer: Offer) -> float | None:
+        """By how much an offer changes the standing of the outfit, of 100; against the best where that has none."""
+        base = self._standing if self._standing is not None else self.offers[0].look.percentile
+        there = offer.look.percentile
+        return None if there is None or base is None or offer.look.verdict == "unsure" else there - base
+
+    @property
+    def _standing(self) -> float | None:
+        return self.now.percentile if self.now else None
+
+    @property
+    def grouped(self) -> list[tuple[str, list[Offer]]]:
+        """The offers by how much they change, in words; under one empty word where that is not known."""
+        steps = BEHIND if self._standing is None else CHANGES
+        found: dict[str, list[Offer]] = {}
+        for offer in self.offers:
+            change = self.change(offer)
+            word = "" if change is None else next(word for least, word in steps if change >= least)
+            found.setdefault(word, []).append(offer)
+        return list(found.items())
 
 
 def tabs(wall: Wall, board: Board, shown: Sequence[Item]) -> list[Tab]:
@@ -111,7 +149,8 @@ def _slot(wall: Wall, board: Board, shown: Sequence[Item], slot: str) -> Row:
     row = Row(plural(slot), "Add")
     try:
         looks = best_first(_filled(wall, board, board.on, slot)[:OFFERS])
-        row.offers = [(item(wall, wall.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
+        row.now = judged(wall, shown)[0]
+        row.offers = [Offer(item(wall, wall.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
         row.trouble = " ".join(sentence(note) for look in looks[:1] for note in look.notes if "thin" not in note)
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
@@ -128,11 +167,12 @@ def _swaps(wall: Wall, board: Board, k: int) -> list[Swap]:
 
 def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> Row:
     """Swaps that raise the score of the outfit."""
-    row = Row("What would make it better", "Swap in")
+    row = Row("What would make it better", "Swap in", swaps=True)
     try:
-        row.now = wall.stylist.judge(board.on).score
+        row.now = wall.stylist.judge(board.on)
         for swap in _swaps(wall, board, OFFERS):
-            row.offers.append((item(wall, wall.row(swap.added)), board.put(swap.removed, swap.added), swap.look))
+            old, new = (item(wall, wall.row(one)) for one in (swap.removed, swap.added))
+            row.offers.append(Offer(new, board.put(old.id, new.id), swap.look, old))
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
     if not row.offers:
@@ -161,9 +201,9 @@ def instead(wall: Wall, board: Board, swap: str) -> list[Row]:
     """What to put in the place of one item: what goes best, and what is most like it."""
     old, shown = item(wall, wall.row(swap)), items(wall, board.on)
     rest = [one for one in board.on if one != swap]
-    row, alike = Row(f"Instead of {old.name}", "Swap for"), Row("Like it", "Swap for")
+    row, alike = (Row(title, "Swap for", swaps=True) for title in (f"Instead of {old.name}", "Like it"))
     look, _ = judged(wall, shown)
-    row.now = alike.now = look.score if look else None
+    row.now = alike.now = look
     now = look.score if look else -np.inf
     try:
         found = [look for look in _filled(wall, board, rest, old.group or old.category) if look.added[0] != swap]
@@ -194,7 +234,7 @@ def _exchanges(wall: Wall, board: Board, old: str, row: Row, looks: Sequence[Loo
     if not better:
         row.trouble = "None is better; these come closest." if looks else "There is nothing to swap it for."
     row.offers = [
-        (item(wall, wall.row(look.added[0])), board.put(old, look.added[0]), look)
+        Offer(item(wall, wall.row(look.added[0])), board.put(old, look.added[0]), look)
         for look in best_first(better or looks)
     ]
 

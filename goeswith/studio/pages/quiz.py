@@ -11,7 +11,9 @@ import polars as pl
 from goeswith.data.freeze import make_questions
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError, GoeswithError
-from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.quiz_card import ending
+from goeswith.studio.pages.quiz_reasons import reason
 from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import Wall, once
@@ -19,7 +21,10 @@ from goeswith.studio.service.source import dataset
 
 KINDS = ("matched", "category", "random")
 """Negatives of the question file to ask, the first that is there: matched ones leave nothing to go by but taste."""
+SEEDS = 10**6
 CHOICES = 4
+ROUND = 10
+"""Questions of one round; then the score is told, with a card to share."""
 MOST_WORN = 8
 """Items beside the blank; larger outfits do not fit on a phone."""
 
@@ -61,8 +66,8 @@ def _askable(wall: Wall, frame: pl.DataFrame) -> pl.DataFrame:
 
 def order(count: int, seed: int) -> np.ndarray:
     """Places (count,) of the questions in the order that they are asked in."""
-    told: np.ndarray = np.random.default_rng(seed).permutation(count)
-    return told
+    shuffled: np.ndarray = np.random.default_rng(seed).permutation(count)
+    return shuffled
 
 
 def ask(wall: Wall, seed: int, number: int) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def ask(wall: Wall, seed: int, number: int) -> dict[str, Any]:
 def answer(wall: Wall, row: dict[str, Any], choice: int) -> dict[str, Any]:
     """What was worn, what the model picks, and who is right; a tie at the top makes the model wrong."""
     at = row["position"]
-    outfits = [[*row["context"][:at], one, *row["context"][at:]] for one in row["candidates"]]
+    outfits = [[*row["context"][:at], candidate, *row["context"][at:]] for candidate in row["candidates"]]
     looks = scored(wall, outfits)
     scores = np.array([look.score for look in looks])
     best = np.flatnonzero(scores == np.nanmax(scores))
@@ -92,26 +97,33 @@ def answer(wall: Wall, row: dict[str, Any], choice: int) -> dict[str, Any]:
 
 def page(wall: Wall, board: Board, seed: int, asked: int, you: int, model: int, choice: int) -> dict[str, Any]:
     """All that the page shows. Nothing of the answer is in it before there is a choice."""
-    told: dict[str, Any] = {"told": None, "trouble": "", "questions": 0, "next": "", "said": ""}
+    shown: dict[str, Any] = dict.fromkeys(("trouble", "next", "said", "end", "why"), "")
+    shown |= {"answered": None, "questions": 0}
     counts = {"asked": max(asked, 0), "you": min(max(you, 0), asked), "model": min(max(model, 0), asked)}
+    if counts["asked"] >= ROUND:
+        end = ending(counts["you"], counts["model"], counts["asked"])
+        again = board.at("/quiz", seed=(seed + 1) % SEEDS)
+        card = address("/quiz/card", you=counts["you"], model=counts["model"], asked=counts["asked"])
+        return shown | counts | {"end": end, "said": end, "next": again, "card": card}
     try:
         question = ask(wall, seed, counts["asked"])
     except GoeswithError as error:
-        return told | counts | {"trouble": str(error)}
+        return shown | counts | {"trouble": str(error)}
     row = question.pop("row")
-    told |= question
-    told["same"] = len({one.category for one in question["candidates"]}) == 1
-    told["state"] = [("seed", seed), *counts.items()]
-    told["said"] = f"Question {counts['asked'] + 1}"
+    shown |= question
+    shown["same"] = len({candidate.category for candidate in question["candidates"]}) == 1
+    shown["state"] = [("seed", seed), *counts.items()]
+    shown["said"] = f"Question {counts['asked'] + 1}"
     if 0 <= choice < CHOICES:
-        found = answer(wall, row, choice)
+        answered = answer(wall, row, choice)
         counts = {
-            "asked": counts["asked"] + 1, "you": counts["you"] + found["you_right"],
-            "model": counts["model"] + found["model_right"],
+            "asked": counts["asked"] + 1, "you": counts["you"] + answered["you_right"],
+            "model": counts["model"] + answered["model_right"],
         }  # fmt: skip
-        told |= {"told": found, "said": _said(found["you_right"], found["model_right"])}
-        told["next"] = board.at("/quiz", seed=seed, **counts)
-    return told | counts
+        shown["why"] = reason(wall, row["context"], row["candidates"], row["answer"])
+        shown |= {"answered": answered, "said": _said(answered["you_right"], answered["model_right"])}
+        shown["next"] = board.at("/quiz", seed=seed, **counts)
+    return shown | counts
 
 
 def _said(you: bool, model: bool) -> str:

@@ -96,8 +96,8 @@ def tells(
     request: Request, heading: str, message: str, onward: tuple[str, str], board: Board, status: int = 200
 ) -> Response:
     """A page with one sentence and where to go on: path and words."""
-    told = {"heading": heading, "message": sentence(message), "onward": onward}
-    return HTMLResponse(_rendered(request, "message.html", board, told), status, headers=HEADERS)
+    values = {"heading": heading, "message": sentence(message), "onward": onward}
+    return HTMLResponse(_rendered(request, "message.html", board, values), status, headers=HEADERS)
 
 
 def kept_out(request: Request, error: Refused, back: str = "") -> Response:
@@ -107,12 +107,12 @@ def kept_out(request: Request, error: Refused, back: str = "") -> Response:
         back: where the form for the token leads; to what was asked for, if empty.
     """
     asks = error.status in (200, 401)
-    told = {
+    values = {
         "heading": "This studio asks for a token" if asks else "That did not work", "asks": asks,
         "message": "" if error.reason == "token_needed" else sentence(str(error)), "theme": _theme(request),
-        "back": back or _place(request), "onward": _onward(request, error),
+        "back": back or _address_of(request), "onward": _onward(request, error),
     }  # fmt: skip
-    page = HTMLResponse(templates().get_template("sign_in.html").render(told), error.status, headers=HEADERS)
+    page = HTMLResponse(templates().get_template("sign_in.html").render(values), error.status, headers=HEADERS)
     if error.status == 401:
         page.headers["WWW-Authenticate"] = BEARER
     return page
@@ -131,13 +131,13 @@ def _onward(request: Request, error: Refused) -> str:
     return inside_studio(f"{before.path}?{before.query}" if before.query else before.path) if here else "/"
 
 
-def _rendered(request: Request, template: str, board: Board, told: Mapping[str, Any]) -> str:
+def _rendered(request: Request, template: str, board: Board, values: Mapping[str, Any]) -> str:
     shop: Shop = request.app.state.shop
     common = {
         "board": board, "here": request.scope["path"], "theme": _theme(request), "news": _news(shop),
-        "back": _place(request), "shape": shape(shop.wall), "currency": currency(shop.wall),
+        "back": _address_of(request), "shape": shape(shop.wall), "currency": currency(shop.wall),
     }  # fmt: skip
-    return templates().get_template(template).render(common | dict(told))
+    return templates().get_template(template).render(common | dict(values))
 
 
 def _theme(request: Request) -> str:
@@ -146,7 +146,7 @@ def _theme(request: Request) -> str:
     return theme if theme in ("light", "dark") else ""
 
 
-def _place(request: Request) -> str:
+def _address_of(request: Request) -> str:
     """Path and query of what is shown, to come back to; what answers a form has no address of its own."""
     if request.method != "GET":
         return "/"

@@ -9,17 +9,17 @@ from goeswith.errors import GoeswithError
 from goeswith.rules.check import Checked, check
 from goeswith.rules.rules import Rule
 from goeswith.studio.pages.rule_effects import effect
-from goeswith.studio.pages.rule_switches import Switched, switched, text_of
+from goeswith.studio.pages.rule_switches import Switched, kept
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.shop_rules import Switches, text_of
 from goeswith.studio.service.source import dataset
 
 ORIGINS = {
-    "run": "This run was trained with these rules; the trust in each was learned.",
-    "file": "From the data set's rules.toml. All active rules are trusted equally.",
-    "mined": "Mined from the training outfits just now. All active rules are trusted equally.",
+    "run": "The rules that this run was trained with: it has learned them, and a switch makes it keep to one more.",
+    "file": "The rules of the data set’s rules.toml.",
+    "mined": "Rules that the training outfits follow, found just now.",
 }
-ALIKE = "This run was trained with these rules. Together with a rule written here, all are trusted equally."
 
 
 def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
@@ -28,15 +28,15 @@ def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
     Raises:
         DataError, CatalogueError: see `goeswith.rules.check.check`.
     """
-    known = _known(wall)
+    cache = _checked_before(wall)
     for rule in rules:
-        if rule not in known:
-            known[rule] = check([rule], dataset(wall), splits=("valid",), examples=2)[0]
-    return [known[rule] for rule in rules]
+        if rule not in cache:
+            cache[rule] = check([rule], dataset(wall), splits=("valid",), examples=2)[0]
+    return [cache[rule] for rule in rules]
 
 
 @once
-def _known(wall: Wall) -> dict[Rule, Checked]:
+def _checked_before(wall: Wall) -> dict[Rule, Checked]:
     """What was found of rules so far."""
     return {}
 
@@ -45,42 +45,38 @@ def values(wall: Wall) -> dict[str, list[str]]:
     """Attribute → values that the catalogue has, for those who write a rule."""
     columns = ("category", "colour", "material", "pattern", "brand", "season")
     frame = wall.catalogue.items
-    found = {name: frame[name].drop_nulls().value_counts(sort=True)[name].to_list()[:200] for name in columns}
-    return {name: told for name, told in found.items() if len(told) > 1} | {"word": []}
+    counted = {name: frame[name].drop_nulls().value_counts(sort=True)[name].to_list()[:200] for name in columns}
+    return {name: most for name, most in counted.items() if len(most) > 1} | {"word": []}
 
 
-def page(wall: Wall, off: Sequence[int], written: Sequence[str]) -> dict[str, Any]:
-    """All that the page of rules shows; what cannot be done is told in its place."""
-    told: dict[str, Any] = {
-        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "off": list(off),
-        "written": list(written),
+def page(wall: Wall, switches: Switches, fresh: str = "") -> dict[str, Any]:
+    """All that the page of rules shows; what cannot be done is shown in its place. fresh: a rule just written."""
+    shown: dict[str, Any] = {
+        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "fresh": None,
+        "written": switches.written,
     }  # fmt: skip
     try:
-        there = switched(wall, off, written)
-        told["origin"] = ORIGINS[there.origin]
-        if there.origin == "run" and there.written:
-            told["origin"] = (
-                "This run was trained with these rules. Together with a rule written here, all are trusted equally."
-            )
-        found = checked(wall, there.rules)
-        told["rules"] = [_row(wall, there, place, one) for place, one in enumerate(found)]
-        told["effect"] = effect(wall, there) if there.rules else None
-        told["said"] = f"{sum(there.active)} of {len(there.rules)} rules are on"
+        there = kept(wall, switches)
+        shown["origin"] = ORIGINS[there.origin]
+        shown["rules"] = [_row(wall, there, number, each) for number, each in enumerate(checked(wall, there.rules))]
+        shown["fresh"] = next((row for row in shown["rules"] if row["text"] == fresh), None)
+        shown["effect"] = effect(wall, there) if there.rules else None
+        shown["said"] = f"{len(there.on)} of {len(there.rules)} rules are on"
     except GoeswithError as error:
-        told["trouble"] = str(error)
-    return told
+        shown["trouble"] = str(error)
+    return shown
 
 
-def _row(wall: Wall, there: Switched, place: int, found: Checked) -> dict[str, Any]:
-    measured = found.measured["valid"]
+def _row(wall: Wall, there: Switched, number: int, check_result: Checked) -> dict[str, Any]:
+    measured = check_result.measured["valid"]
     examples = [
-        {"pieces": [item(wall, wall.index.shelf.place[one]) for one in example.items], "good": good}
-        for good, some in ((True, found.right[:2]), (False, found.wrong[:1])) for example in some
-        if all(one in wall.index.shelf.place for one in example.items)
+        {"pieces": [item(wall, wall.index.shelf.place[item_id]) for item_id in example.items], "good": good}
+        for good, some in ((True, check_result.right[:2]), (False, check_result.wrong[:1])) for example in some
+        if all(item_id in wall.index.shelf.place for item_id in example.items)
     ]  # fmt: skip
     return {
-        "place": place, "rule": found.rule, "on": place not in there.off, "written": place >= len(there.base),
-        "text": text_of(found.rule), "coverage": measured.coverage, "precision": measured.precision,
-        "active": measured.active, "low": measured.interval[0], "high": measured.interval[1], "examples": examples,
-        "warnings": found.warnings,
+        "place": number, "rule": check_result.rule, "on": number not in there.off, "written": number >= len(there.base),
+        "text": text_of(check_result.rule), "coverage": measured.coverage, "precision": measured.precision,
+        "active": measured.active, "right": measured.right, "low": measured.interval[0], "high": measured.interval[1],
+        "examples": examples, "warnings": check_result.warnings,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +15,11 @@ from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
+from goeswith.studio.pages import flat_lay
+from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
-from goeswith.studio.pages.no_score import in_titles
+from goeswith.studio.pages.no_score import in_titles, titled
 from goeswith.studio.pages.views import Item, item, items, verdict
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -66,11 +69,12 @@ def table(
     shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
     known = board.having([one.id for one in shown])
     look, silent = judged(wall, shown)
-    notes += filter(None, (board.told, silent or trouble))
+    notes += filter(None, (board.told, silent or trouble, *_colours_of_one(shown)))
     why, drawn = None, None
+    lay = flat_lay.laid(wall, known.on, dict(known.lay))
     if look is not None and np.isfinite(look.score):
         found = explain(wall.stylist, known.on, swap=False)
-        why, drawn = _told(found, shown), _drawn(wall, found, shown)
+        why, drawn = _told(found, shown), _drawn(wall, found, shown, [spot for spot, _ in lay])
     said = (
         _counted(shown)
         if look is None
@@ -79,6 +83,7 @@ def table(
     said = f"{board.told} {said}".strip()
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "slot": slot,
+        "lay": [(it, spot, flat_lay.classes(spot), made) for it, (spot, made) in zip(shown, lay, strict=True)],
         "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(wall),
         "waits": item(wall, wall.index.shelf.place[waits]) if waits in wall.index.shelf.place else None,
         "more": known.at("/board/more", slot=slot, swap=swap), "brief": bar(wall, board.brief, shown),
@@ -96,6 +101,28 @@ def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
     return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 
+def _colours_of_one(shown: Sequence[Item]) -> list[str]:
+    """Which pieces seem to be one garment in two colours, though the catalogue does not say so; a sentence each.
+
+    They have one title but for the colour, and numbers that differ in their last part.
+    """
+    seen: dict[tuple[str, ...], Item] = {}
+    found = []
+    for one in shown:
+        colour = dict(one.facts).get("colour", "").lower()
+        stem = re.split(r"[-_./](?=[^-_./]*$)", one.id)
+        title = " ".join(one.name.lower().replace(colour, " ").split()) if colour else ""
+        key = stem[0], title, one.category
+        if len(stem) < 2 or len(stem[0]) < 3 or not title:
+            continue
+        if key in seen:
+            found.append(
+                f"{titled(seen[key])} and {titled(one)} seem to be one garment in two colours; keep one of them."
+            )
+        seen.setdefault(key, one)
+    return found
+
+
 def _counted(shown: Sequence[Item]) -> str:
     return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
 
@@ -104,12 +131,11 @@ def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
     pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
     names = {one.id: one.name for one in shown}
+    doubtful = found.look.verdict in ("fine", "weak") and len(shown) > 2
+    weak = found.weakest_item if doubtful and found.contributions[found.weakest_item] < 0 else None
     return {
-        "sentence": found.sentence, "weakest_item": found.weakest_item, "pairs": pairs,
+        "sentence": found.sentence, "weak": weak, "pairs": pairs,
         "rows": _bars([one.name for one in shown], found.contributions),
-        "masks": [] if found.attributes is None else _bars(
-            [f"mask {number}" for number in range(1, len(found.attributes) + 1)], found.attributes
-        ),
         "rules": [
             {"text": str(fired.rule), "note": f"{names[fired.top]}, {names[fired.bottom]}", "trust": fired.confidence}
             for fired in found.rules
@@ -146,10 +172,11 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
     return told
 
 
-def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
+def _drawn(wall: Wall, found: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
     """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
 
     Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
+    The one line of two pieces says what the verdict says.
     """
     try:
         known = _worn(wall) if wall.index.scale else {0: np.empty(0)}
@@ -158,7 +185,9 @@ def _drawn(wall: Wall, found: Why, shown: Sequence[Item]) -> Drawing:
         known = {0: np.empty(0)}
     worn = known.get(len(shown), known[0])
     ahead = np.searchsorted(worn, found.pairs) / len(worn) if len(worn) else np.full(found.pairs.shape, np.nan)
-    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), found.weakest_pair)
+    if len(shown) == 2 and len(worn) and found.look.percentile is not None:
+        ahead = np.full((2, 2), found.look.percentile / 100)
+    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), spots)
 
 
 def starts(wall: Wall) -> list[dict[str, Any]]:

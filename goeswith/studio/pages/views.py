@@ -52,6 +52,11 @@ class Item:
         """Path of its picture, so many pixels along a side."""
         return f"{self.image}{'&' if '?' in self.image else '?'}size={size}"
 
+    @property
+    def cutout(self) -> str:
+        """Path of its picture without a background."""
+        return f"{self.image.removesuffix('/image')}/cutout"
+
 
 def item(wall: Wall, row: int) -> Item:
     """The item of a catalogue row."""
@@ -134,6 +139,11 @@ def signed(number: float) -> str:
     return "–" if math.isnan(number) else f"{number:+.2f}".replace("-", "−")
 
 
+def points(change: float) -> str:
+    """A change of a standing among 100 outfits."""
+    return f"{change:+.0f}".replace("-", "−").replace("+0", "±0").replace("−0", "±0")
+
+
 def verdict(look: Look) -> str:
     """What is wrong with a look, or its verdict in a word, or its score where it has none."""
     if math.isnan(look.score):
@@ -167,7 +177,7 @@ def groups_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 FILTERS = {
-    "percent": percent, "price": _priced, "score": score, "signed": signed, "verdict": verdict, "standing": standing,
-    "plural": plural, "sentence": sentence, "count": count,
+    "percent": percent, "price": _priced, "score": score, "signed": signed, "points": points, "verdict": verdict,
+    "standing": standing, "plural": plural, "sentence": sentence, "count": count,
 }  # fmt: skip
 """Of the templates."""

@@ -27,10 +27,10 @@ START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#ui", deepLinking: true,
 
 def add_docs(app: FastAPI) -> None:
     """Put the page at ``/docs``."""
-    found = find_spec("fastapi_offline")  # it carries the files; it is not imported
-    assert found is not None
-    assert found.origin is not None
-    app.mount("/docs/assets", StaticFiles(directory=Path(found.origin).parent / "static"), name="docs-assets")
+    package = find_spec("fastapi_offline")  # it carries the files; it is not imported
+    assert package is not None
+    assert package.origin is not None
+    app.mount("/docs/assets", StaticFiles(directory=Path(package.origin).parent / "static"), name="docs-assets")
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:

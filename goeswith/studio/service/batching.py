@@ -33,7 +33,7 @@ class Batcher:
         self.workers, self.call, self.seconds, self.patience = workers, judge, seconds, patience
         self.waiting: list[Waiting] = []
         self.task: asyncio.Task[None] | None = None
-        self.told: Callable[[int], None] = lambda outfits: None
+        self.observe: Callable[[int], None] = lambda outfits: None
 
     async def judge(self, outfits: Outfits) -> list[Look]:
         """The looks of one request.
@@ -76,7 +76,7 @@ class Batcher:
         return there[:count]
 
     async def _together(self, batch: list[Waiting]) -> None:
-        self.told(sum(len(outfits) for outfits, _ in batch))
+        self.observe(sum(len(outfits) for outfits, _ in batch))
         answers: Sequence[list[Look] | Exception]
         try:
             answers = await self.workers.run(self._answers, [outfits for outfits, _ in batch])

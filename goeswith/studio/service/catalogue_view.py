@@ -23,8 +23,9 @@ from goeswith.data.filters import COLUMN_OF
 from goeswith.data.shelf import Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
-from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
-from goeswith.studio.service.limits import GUESTS
+from goeswith.studio.service.cutouts import SIDE, Cutout, cutout
+from goeswith.studio.service.kept import Kept
+from goeswith.studio.service.limits import CUTOUT_BYTES, GUESTS
 from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.text_search import TextSearch
@@ -35,7 +36,7 @@ T = TypeVar("T")
 FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
-"""Answers to the latest searches whose counts a wall remembers."""
+"""Answers to the latest searches, and their counts, that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,9 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
-        self._cutouts = Cutouts()
+        self._cutouts: Kept[tuple[str, str], Cutout] = Kept(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
-        self._counted: dict[tuple[str, Filters, Catalogue, str], dict[str, dict[str, int]]] = {}
-        self._answered: dict[tuple[str, Catalogue, str], Answer] = {}
+        self._answers: Kept[Any, Any] = Kept(KEPT)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""
@@ -97,10 +97,10 @@ class Wall:
         Raises:
             Refused: there is no such item.
         """
-        found = self.index.shelf.place.get(item_id)
-        if found is None:
+        row = self.index.shelf.place.get(item_id)
+        if row is None:
             raise _unknown(item_id)
-        return found
+        return row
 
     def seen_row(self, item_id: str, owner: str) -> int:
         """The same for whoever may see it: a photo is there for its owner alone."""
@@ -114,10 +114,10 @@ class Wall:
 
     def item(self, row: int) -> dict[str, Any]:
         """All that is known of an item; ``image`` is the path of its picture in the service."""
-        told = self.catalogue.items.row(row, named=True)
-        item_id = told["item_id"]
+        values = self.catalogue.items.row(row, named=True)
+        item_id = values["item_id"]
         here = {"image": image_path(item_id), "guest": item_id in self.guests}
-        return told | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
+        return values | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
 
     def search(self, words: str, filters: Filters, owner: str = "") -> np.ndarray:
         """Rows (n,) of the items that answer to the words and pass the filters, in the order of the catalogue.
@@ -129,16 +129,12 @@ class Wall:
     def answer(self, words: str, owner: str = "") -> Answer:
         """Which items have all the words; where none has, those closest in meaning; else those with most of them.
 
-        The latest answers are kept: a wall is asked for page by page.
+        The latest answers are kept: a catalogue is asked for page by page.
         """
         catalogue = self.catalogue
         key = words.lower().strip(), catalogue, owner if self.guests_of(owner) else ""
-        if key not in self._answered:
-            answered = self._answer(words, catalogue, owner)
-            while len(self._answered) >= KEPT:
-                self._answered.pop(next(iter([*self._answered])), None)
-            self._answered[key] = answered
-        return self._answered[key]
+        answer: Answer = self._answers.get(key, lambda: self._answer(words, catalogue, owner))
+        return answer
 
     def _answer(self, words: str, catalogue: Catalogue, owner: str) -> Answer:
         own, guests = self.text.search(words), TextSearch(catalogue.items[self.index.size :])
@@ -146,15 +142,16 @@ class Wall:
         relevance[self.index.size :][~self._visible(catalogue, owner)] = 0
         if relevance.any() or not self.text.terms(words):
             return Answer(relevance, own.corrected)
-        found, reading = self.text.some(words), "some"
+        scores, reading = self.text.some(words), "some"
         if self.meaning is not None:  # "party shoes": of the shoes those that are for parties
-            near = self.meaning.near(words, found > 0 if found.any() else np.ones(len(found), bool))
-            found, reading = (near, "meaning") if near.any() else (found, reading)
-        return Answer(np.pad(found, (0, len(relevance) - len(found))), own.corrected, reading)
+            near = self.meaning.near(words, scores > 0 if scores.any() else np.ones(len(scores), bool))
+            scores, reading = (near, "meaning") if near.any() else (scores, reading)
+        return Answer(np.pad(scores, (0, len(relevance) - len(scores))), own.corrected, reading)
 
     def search_by(self, meaning: MeaningSearch | None) -> None:
         """Search by meaning as well from now on."""
-        self.meaning, self._answered, self._counted = meaning, {}, {}
+        self.meaning = meaning
+        self._answers.forget()
 
     def _visible(self, catalogue: Catalogue, owner: str) -> np.ndarray:
         """Which of the uploaded items an owner may see (G,) bool."""
@@ -169,18 +166,18 @@ class Wall:
     def counts(self, words: str, filters: Filters, owner: str = "") -> dict[str, dict[str, int]]:
         """Column of `FACETS` → value → how many items it would show beside the words and all the other filters.
 
-        Values that would show none are left out. The latest answers are kept: a wall is asked for page by page.
+        Values that would show none are left out. The latest answers are kept.
         """
         catalogue = self.catalogue
-        key = words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""
-        if key not in self._counted:
-            having, told = self.answer(words, owner).relevance > 0, shelf(catalogue)
+
+        def counted() -> dict[str, dict[str, int]]:
+            having, arrays = self.answer(words, owner).relevance > 0, shelf(catalogue)
             others = {column: replace(filters, **{name: ()}) for name, column in COLUMN_OF.items()}  # type: ignore[arg-type]
-            counted = {name: _left(told, name, others[name], having) for name in FACETS}
-            while len(self._counted) >= KEPT:
-                self._counted.pop(next(iter([*self._counted])), None)
-            self._counted[key] = counted
-        return self._counted[key]
+            return {name: _left(arrays, name, others[name], having) for name in FACETS}
+
+        key = words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""
+        counts: dict[str, dict[str, int]] = self._answers.get(key, counted)
+        return counts
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many of the catalogue's own items have each value of each column of `FACETS`, most first."""
@@ -229,9 +226,9 @@ class Wall:
 
     def find(self, sent: str, category: str, title: str, owner: str) -> str | None:
         """Id of a photo that its owner has uploaded already, as the same."""
-        told = sent, category, title, owner
+        wanted = sent, category, title, owner
         each = ((g.sent, g.category, g.title, g.owner) for g in self.guests.values())
-        return next((item_id for item_id, one in zip(self.guests, each, strict=True) if one == told), None)
+        return next((item_id for item_id, other in zip(self.guests, each, strict=True) if other == wanted), None)
 
     def add(self, picture: Image.Image, sent: str, *, category: str, title: str = "", owner: str) -> str:
         """Take in an uploaded item; returns its id, which nobody can guess.
@@ -251,7 +248,7 @@ class Wall:
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
         self.index.add(picture, category=guest.category, title=guest.title, item_id=item_id)
         self.guests = {**self.guests, item_id: guest}  # whoever goes through them meanwhile has the old ones
-        self._counted = {}
+        self._answers.forget()
 
     def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item.
@@ -262,8 +259,8 @@ class Wall:
         if item_id not in self.guests_of(owner):
             raise _unknown(item_id)
         self.index.remove(item_id)
-        self.guests = {one: guest for one, guest in self.guests.items() if one != item_id}
-        self._counted = {}
+        self.guests = {other: guest for other, guest in self.guests.items() if other != item_id}
+        self._answers.forget()
 
     def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
         """Take over the guests of the wall before, by their ids.
@@ -285,15 +282,15 @@ class Wall:
 
 
 def _unknown(item_id: str) -> Refused:
-    told = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
-    return Refused(404, "unknown_item", told, [item_id])
+    message = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
+    return Refused(404, "unknown_item", message, [item_id])
 
 
-def _left(told: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
+def _left(arrays: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
     """Value of a column → how many of the items that have the words pass the filters; none where they contradict."""
-    codes, values = told.codes(column)
+    codes, values = arrays.codes(column)
     try:
-        passing = codes[filters.among(told) & having]
+        passing = codes[filters.among(arrays) & having]
     except CatalogueError:
         return {}
     counted = np.bincount(passing[passing >= 0], minlength=len(values)).tolist()
@@ -313,10 +310,10 @@ def image_path(item_id: str) -> str:
 def stamp(path: Path) -> tuple[int, int, int]:
     """Tells one index from the next that is put in its place."""
     try:
-        told = (path / "index.json").stat()
+        status = (path / "index.json").stat()
     except OSError:
         return (0, 0, 0)
-    return told.st_ino, told.st_mtime_ns, told.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
@@ -325,10 +322,10 @@ def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
     making = threading.Lock()
 
     @functools.wraps(make)
-    def known(wall: Wall) -> T:
+    def cached(wall: Wall) -> T:
         with making:
             if wall not in made:
                 made[wall] = make(wall)
             return made[wall]
 
-    return known
+    return cached

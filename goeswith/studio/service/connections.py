@@ -32,7 +32,7 @@ class Connection(H11Protocol):
         """Begin to wait for a head, or refuse where there are too many."""
         super().connection_made(transport)
         address = self.client and self.client[0]
-        others = [one.client and one.client[0] for one in self.connections if isinstance(one, Connection)]
+        others = [other.client and other.client[0] for other in self.connections if isinstance(other, Connection)]
         self.full = others.count(address) > ADDRESS_CONNECTIONS
         self._await_head(REFUSED_SECONDS if self.full else HEAD_SECONDS)
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from cachetools import LRUCache
 from PIL import Image
 from scipy import ndimage
-
-from goeswith.studio.service.limits import CUTOUT_BYTES
 
 COARSE = 80
 """Pixels along a picture in which the background is looked for; it has no details."""
@@ -36,10 +30,12 @@ DARKEST = 0.55
 """Brightness of a shadow against the background that it falls on, at least."""
 SHADOW_COLOUR, SHADOW_EDGE = 7.0, 8.0
 """The most that a shadow changes the colour, and how steep it may be; what is steeper is an edge of a garment."""
+DARKEST_EDGE, REACH = 0.35, 14
+"""The same at the edge of a garment, and pixels that it reaches from there."""
 SHADOWS, GREY = 0.65, 0.15
 """Share of what was found that may be shadow, and share of what is left then that may look like one. Where it is more,
 the garment itself is grey or white, and nothing of it is taken for a shadow."""
-HOLE, EVENLY = 0.003, 1.0
+HOLE, EVENLY = 0.003, 1.25
 """Share of the picture that a hole has at least, such as that of a handle, and how even it is: white cloth is less."""
 
 
@@ -75,27 +71,6 @@ class Cutout:
         return self.width / self.height
 
 
-class Cutouts:
-    """Cut-outs by key (item id, version of its picture); the least recently used go first.
-
-    Safe to call from several threads. Two that ask for one new cut-out at once may both make it.
-    """
-
-    def __init__(self, most: int = CUTOUT_BYTES) -> None:
-        self.made: LRUCache[tuple[str, str], Cutout] = LRUCache(most, getsizeof=lambda one: len(one.picture))
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[str, str], make: Callable[[], Cutout]) -> Cutout:
-        """The cut-out of a key; `make` is called where it is not kept."""
-        with self.lock:
-            if (kept := self.made.get(key)) is not None:
-                return kept
-        made = make()
-        with self.lock, contextlib.suppress(ValueError):  # larger than all that may be kept
-            self.made[key] = made
-        return made
-
-
 def cutout(picture: Image.Image) -> Cutout:
     """The cut-out of an RGB picture."""
     made, how = cut(picture)
@@ -111,7 +86,7 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
     if even < EVEN or noise > NOISY:
         return picture, "photo"
     away = np.abs(colours - wall).max(axis=0)
-    found, sure = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
+    found, sure, shade = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
     touching = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]]).mean()
     if found.mean() > LARGEST or touching > TOUCHING or not found.any():
         return picture, "photo"
@@ -125,23 +100,34 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
         return Image.fromarray(np.ascontiguousarray(white.transpose(1, 2, 0)[crop])), "blend"
     # The edge lies a little inside, where no background shines through.
     alpha = np.clip(2.2 * ndimage.gaussian_filter(found.astype(np.float32), 0.9) - 1.0, 0, 1)
-    whole = np.dstack([np.asarray(picture), (255 * alpha).astype(np.uint8)])
+    alpha = np.where(np.isnan(shade), alpha, np.minimum(alpha, shade))
+    seen = np.asarray(picture) * np.isnan(shade)[..., None]  # a shadow is black that lets the rest through
+    whole = np.dstack([seen.astype(np.uint8), (255 * alpha).astype(np.uint8)])
     return Image.fromarray(np.ascontiguousarray(whole[crop]), "RGBA"), "cut"
 
 
 def _garment(
     colours: np.ndarray, wall: np.ndarray, away: np.ndarray, least: float, evenly: float
-) -> tuple[np.ndarray, bool]:
-    """Which pixels (height, width) show the garment, and whether that is sure."""
-    found = _inside(away < least)
+) -> tuple[np.ndarray, bool, np.ndarray]:
+    """Which pixels (height, width) show the garment, whether that is sure, and the shadow at its edge.
+
+    The shadow is how dark it is from 0 to 1, NaN where there is none.
+    """
+    found, shade = _inside(away < least), np.full(away.shape, np.nan, np.float32)
     if not _stays(found, _inside(away < 1.5 * least)) or found.mean() < SMALLEST:
-        return found, False
-    shadow = _shadow(colours, wall)
+        return found, False, shade
+    light, colour, steep = _shadow(colours, wall)
+    shadow = (light > DARKEST) & (light < 1.02) & (colour < SHADOW_COLOUR) & (steep < SHADOW_EDGE)
     broad = ndimage.binary_opening((away < least) | shadow, np.ones((3, 3)), 2)  # not through a gap in an outline
     lit = _inside((away < least) | broad)
-    if lit.sum() > (1 - SHADOWS) * found.sum() and shadow[lit].mean() < GREY:
+    loose = (light > DARKEST_EDGE) & (light < 1.02) & (colour < 1.5 * SHADOW_COLOUR)
+    core = ndimage.binary_erosion(lit, iterations=REACH) & (away >= least)
+    if lit.sum() > (1 - SHADOWS) * found.sum() and loose[core if core.any() else lit].mean() < GREY:
         found = lit
-    return found & ~_holes(found & (away < least), away, evenly), True
+        edge = ndimage.binary_dilation(~found, iterations=REACH, mask=loose | ~found) & found
+        edge = ndimage.binary_opening(edge | ~found, iterations=2) & found
+        shade[edge] = np.clip(1 - light[edge], 0, 1)
+    return found & ~_holes(found & (away < least), away, evenly), True, shade
 
 
 def _stays(found: np.ndarray, certain: np.ndarray) -> bool:
@@ -189,13 +175,12 @@ def _powers(length: int, degree: int) -> np.ndarray:
     return np.linspace(-1, 1, length, dtype=np.float32)[:, None] ** np.arange(degree + 1, dtype=np.float32)
 
 
-def _shadow(colours: np.ndarray, wall: np.ndarray) -> np.ndarray:
-    """What looks as if it were only a shadow on the wall: darker, of its colour, and without an edge."""
+def _shadow(colours: np.ndarray, wall: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What tells a shadow: its brightness against the wall, the difference of its colour, and how steep it is."""
     light = colours.mean(axis=0)
     bright = light / np.maximum(wall.mean(axis=0), 1)
     colour = np.abs(colours - bright * wall).max(axis=0)
-    steep = ndimage.gaussian_gradient_magnitude(light, 0.8)
-    return (bright > DARKEST) & (bright < 1.02) & (colour < SHADOW_COLOUR) & (steep < SHADOW_EDGE)
+    return bright, colour, ndimage.gaussian_gradient_magnitude(light, 0.8)
 
 
 def _flooded(behind: np.ndarray) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from goeswith.shop.stylist import Look
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.looks import Piece, SavedLook
 
@@ -21,14 +22,17 @@ class Lost:
     at: int
 
 
-def pieces_of(wall: Wall, item_ids: Sequence[str]) -> tuple[Piece, ...]:
-    """Items as a look keeps them.
+def pieces_of(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, str] | None = None) -> tuple[Piece, ...]:
+    """Items as a look keeps them. spots: where some of them lie, see `Piece`.
 
     Raises:
         Refused: the catalogue does not have one.
     """
     rows = [wall.item(wall.row(one)) for one in item_ids]
-    return tuple(Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"]) for row in rows)
+    return tuple(
+        Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"], (spots or {}).get(one, ""))
+        for one, row in zip(item_ids, rows, strict=True)
+    )
 
 
 def judged(wall: Wall, item_ids: Sequence[str]) -> dict[str, Any]:
@@ -37,7 +41,12 @@ def judged(wall: Wall, item_ids: Sequence[str]) -> dict[str, Any]:
     Raises:
         CatalogueError: it is no outfit.
     """
-    look, info = wall.stylist.judge(item_ids), wall.index.info
+    return judgement(wall, wall.stylist.judge(item_ids))
+
+
+def judgement(wall: Wall, look: Look) -> dict[str, Any]:
+    """A look that the model has scored, as it is kept with a saved one."""
+    info = wall.index.info
     return {
         "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
         "verdict": look.verdict, "model": info["model"]["title"], "weights": info["model"]["weights"],

@@ -57,7 +57,7 @@ def write_outfits(
             counts[why_same] += 1
         else:
             seen.add(frozenset(ids))
-            if odd := next((one for one in ids if ";" in one), None):
+            if odd := next((item_id for item_id in ids if ";" in item_id), None):
                 raise DataError(
                     f"{path}: item id {odd!r} contains a ';', which separates items in the table; rename it"
                 )

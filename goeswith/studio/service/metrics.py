@@ -47,9 +47,9 @@ class Metrics:
         self._watch("goeswith_items", "Items of the catalogue.", "livemax", lambda: shop.index.size)
         self._watch("goeswith_guests", "Uploaded items.", "livemax", lambda: len(shop.guests))
         thumbnails = "goeswith_thumbnail_bytes", "Thumbnails kept in memory."
-        self._watch(*thumbnails, "livesum", lambda: shop.small.pictures.currsize)
+        self._watch(*thumbnails, "livesum", lambda: shop.small.values.currsize)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", "livesum", lambda: shop.busy)
-        shop.batcher.told = self.outfits.observe
+        shop.batcher.observe = self.outfits.observe
 
     def _watch(self, name: str, text: str, mode: Literal["livemax", "livesum"], value: Callable[[], float]) -> None:
         """mode: what the numbers of several processes make together."""

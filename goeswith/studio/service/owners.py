@@ -26,9 +26,9 @@ class Sender:
     """Who sends a photo: its owner from now on, with a cookie where there is none yet."""
 
     def __init__(self, request: Request) -> None:
-        self.known = owner_of(request)
-        self.cookie = "" if self.known else secrets.token_urlsafe(16)
-        self.owner = self.known or f"browser {self.cookie}"
+        self.named = owner_of(request)
+        self.cookie = "" if self.named else secrets.token_urlsafe(16)
+        self.owner = self.named or f"browser {self.cookie}"
         self.secure = request.scope.get("scheme") == "https"
 
     def remember(self, answer: Response) -> Response:

@@ -36,7 +36,7 @@ class Proxied(ProxyHeadersMiddleware):
 
 def _with_host(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Headers whose ``Host`` is what the nearest proxy was asked for."""
-    told = [value.rpartition(b",")[2].strip() for name, value in headers if name == b"x-forwarded-host"]
-    if not told or not HOST.fullmatch(told[-1]):
+    hosts = [value.rpartition(b",")[2].strip() for name, value in headers if name == b"x-forwarded-host"]
+    if not hosts or not HOST.fullmatch(hosts[-1]):
         return headers
-    return [(b"host", told[-1]), *(pair for pair in headers if pair[0] != b"host")]
+    return [(b"host", hosts[-1]), *(pair for pair in headers if pair[0] != b"host")]

@@ -26,8 +26,8 @@ def kept(wall: Wall) -> list[list[str]] | None:
     looks = held.get("looks")
     if held.get("build") != wall.index.info["build"] or not isinstance(looks, list):
         return None
-    place = wall.index.shelf.place
-    return [look for look in looks if isinstance(look, list) and look and all(one in place for one in look)]
+    rows = wall.index.shelf.place
+    return [look for look in looks if isinstance(look, list) and look and all(item_id in rows for item_id in look)]
 
 
 @once

@@ -125,13 +125,13 @@ class TextSearch:
         meanings = word_list().meanings(word)
         own = {meanings[language] for language in meanings if language in self.languages}
         named = own or (set() if literal else set(meanings.values()))
-        return np.maximum.reduce([np.zeros(self.count, np.float32), *(self._garment(one) for one in named)])
+        return np.maximum.reduce([np.zeros(self.count, np.float32), *(self._garment(garment) for garment in named)])
 
     def _garment(self, garment: Garment) -> np.ndarray:
         """Relevance (U,) of the items that are a garment by their category, or by a word where that says little."""
         if garment.name not in self._named:
             named = {garment.name, *(JEWELLERY if garment.name == "jewellery" else ())}
-            kinds = [one.name if (one := self._garments[category]) else "" for category in self._categories]
+            kinds = [described.name if (described := self._garments[category]) else "" for category in self._categories]
             is_one = np.array([kind in named for kind in kinds])[self._kinds]
             if garment.name in WHOLE_GROUPS:
                 is_one |= (self._groups == WHOLE_GROUPS[garment.name]).fill_null(False).to_numpy()

@@ -28,15 +28,15 @@ def read_upload(data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs too: the size is looked at here
             with Image.open(io.BytesIO(data), formats=_formats()) as picture:
-                whole, decoded = _pixels(picture)
+                pixels, decoded = _pixels(picture)
     except UnidentifiedImageError:
         raise Refused(415, "not_a_picture", f"the upload is not a picture; send one of {', '.join(KINDS)}") from None
     except Image.DecompressionBombError:
         raise _too_many(UPLOAD_PIXELS) from None
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         raise Refused(422, "broken_picture", f"the picture is broken ({_words(error)}); save it again") from None
-    if whole > UPLOAD_PIXELS or decoded > DECODED_PIXELS:
-        raise _too_many(UPLOAD_PIXELS if whole > UPLOAD_PIXELS else DECODED_PIXELS)
+    if pixels > UPLOAD_PIXELS or decoded > DECODED_PIXELS:
+        raise _too_many(UPLOAD_PIXELS if pixels > UPLOAD_PIXELS else DECODED_PIXELS)
     try:
         return shrink(io.BytesIO(data), GUEST_SIDE)
     except DataError as error:
@@ -45,10 +45,10 @@ def read_upload(data: bytes) -> Image.Image:
 
 def _pixels(picture: Image.Image) -> tuple[int, int]:
     """How many pixels a picture has, and how many are in memory while it is decoded: of most JPEGs a fraction."""
-    whole = picture.width * picture.height
+    pixels = picture.width * picture.height
     if not picture.info.get("progressive"):  # of which all coefficients are kept
         picture.draft("RGB", (4 * GUEST_SIDE, 4 * GUEST_SIDE))
-    return whole, picture.width * picture.height
+    return pixels, picture.width * picture.height
 
 
 @cache

@@ -50,7 +50,10 @@ function replace(id, page, told) {
     rail.replaceChildren(...before.childNodes);
     rail.classList.add("busy");
   }
+  for (const box of all("[data-keep]", fresh)) box.checked = document.getElementById(box.id)?.checked ?? box.checked;
+  document.dispatchEvent(new CustomEvent("part-leaves", { detail: id }));
   old.replaceWith(fresh);
+  document.dispatchEvent(new CustomEvent("part-arrives", { detail: id }));
   if (within && rail) refocus(rail, { kind: "#more" });
   else refocus(fresh, focused);
   if (fresh.dataset.say && told !== false) announce(fresh.dataset.say);
@@ -77,7 +80,7 @@ async function swap(id, address, { options = {}, push = true, from = address } =
     if (id === "results" && page.getElementById("chosen")) keepFilters(page);
     const fresh = replace(id, page);
     if (fresh.dataset.on) carry(JSON.parse(fresh.dataset.on), fresh.dataset.carried);
-    if (id === "more") for (const knob of all(".knob.swap")) knob.ariaCurrent = knob.href === new URL(address, location.href).href ? "true" : null;
+    if (id === "more") for (const knob of all(".knob.swap, .piece")) knob.ariaCurrent = knob.href === new URL(address, location.href).href ? "true" : null;
   } catch {
     old?.classList.remove("busy");
     old?.removeAttribute("aria-busy");
@@ -106,14 +109,14 @@ function keepFilters(page) {
 }
 
 addEventListener("popstate", () => {
-  for (const id of ["board", "results", "looks", "quiz", "rules"]) {
+  for (const id of ["board", "results", "looks", "reviews", "review", "quiz", "rules"]) {
     if (document.getElementById(id)) { swap(id, location.href, { push: false }); return; }
   }
 });
 
 // ---- the board goes along in every address ----
 
-const isCarried = (name) => ["on", "lock", "look"].includes(name) || name.startsWith("want_");
+const isCarried = (name) => ["on", "lock", "look", "lay"].includes(name) || name.startsWith("want_");
 
 function carry(on, query) {
   for (const link of all("[data-carry]")) {
@@ -322,6 +325,23 @@ function arrows(event) {
   if (target) { event.preventDefault(); target.focus(); }
 }
 
+// A picture of the catalogue dropped on the board below it.
+const dropped = "text/x-goeswith-card";
+document.addEventListener("dragstart", (event) => {
+  const card = event.target.closest?.(".wall .card");
+  if (card) event.dataTransfer.setData(dropped, $('button[name="toggle"]', card).value);
+});
+document.addEventListener("dragover", (event) => {
+  if (event.target.closest?.("#tray") && event.dataTransfer.types.includes(dropped)) event.preventDefault();
+});
+document.addEventListener("drop", (event) => {
+  const value = event.dataTransfer.getData(dropped);
+  if (!value || !event.target.closest?.("#tray")) return;
+  event.preventDefault();
+  const button = all('button[name="toggle"]').find((one) => one.value === value);
+  if (button?.getAttribute("aria-pressed") === "false") toggle(button);
+});
+
 function switchTheme() {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
@@ -359,5 +379,6 @@ function preview(input) {
   }
 }
 
+document.cookie = "script=1; path=/; max-age=31536000; samesite=lax";  // suggestions may come after the board
 wake(document);
 findAgain();

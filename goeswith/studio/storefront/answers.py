@@ -26,17 +26,17 @@ class Composer:
 
     def answer(self, row: int, looks: Sequence[PageLook], why_none: str = "", trial: str = "") -> dict[str, Any]:
         """An item with its looks. trial: see `goeswith.studio.storefront.trial`."""
-        told = [self._look(look) for look in looks]
-        return {"item": self._chosen(row), "looks": told, "why_none": "" if looks else why_none, "trial": trial}
+        shown = [self._look(look) for look in looks]
+        return {"item": self._chosen(row), "looks": shown, "why_none": "" if looks else why_none, "trial": trial}
 
     def _look(self, look: PageLook) -> dict[str, Any]:
         items = [self._item(row) for row in look.rows]
         prices, currencies = [item["price"] for item in items], {item["currency"] for item in items}
-        one = len(currencies) == 1
+        single = len(currencies) == 1
         return {
             "look_id": look.look_id, "approved": look.approved, "name": look.name, "source": look.source,
-            "price": round(sum(prices), 2) if one and None not in prices else None,
-            "currency": currencies.pop() if one else None, "items": [self._chosen(row) for row in look.rows],
+            "price": round(sum(prices), 2) if single and None not in prices else None,
+            "currency": currencies.pop() if single else None, "items": [self._chosen(row) for row in look.rows],
         }  # fmt: skip
 
     def _item(self, row: int) -> dict[str, Any]:

@@ -88,22 +88,22 @@ def _rows(shown: pl.DataFrame, name: str, item: pl.Expr) -> tuple[Row, ...]:
 def _beside(shown: pl.DataFrame) -> tuple[Beside, ...]:
     """Each source beside random looks, the one that was shown most often first."""
     names = shown.filter(pl.col("source") != RANDOM)["source"].value_counts().sort("count", "source", descending=True)
-    found = []
+    compared = []
     for name in names["source"].head(MOST):
         both = shown.filter(pl.col("source").is_in([name, RANDOM]))
         click, basket = (gap(_counts(both, name, column).to_numpy()) for column in ("clicked", "basket"))
         if click is not None and basket is not None:
-            found.append(Beside(name, click, basket))
-    return tuple(found)
+            compared.append(Beside(name, click, basket))
+    return tuple(compared)
 
 
 def _counts(shown: pl.DataFrame, name: str, column: str) -> pl.DataFrame:
     """(S, 4) by session: what happened and what was shown of a source, and then of random looks."""
     arms = [(pl.col("source") == name), (pl.col("source") == RANDOM)]
     sums = [
-        one.sum().alias(f"{at}{what}")
+        counted.sum().alias(f"{at}{what}")
         for at, arm in enumerate(arms)
-        for what, one in (("did", arm & pl.col(column)), ("shown", arm))
+        for what, counted in (("did", arm & pl.col(column)), ("shown", arm))
     ]
     return shown.group_by("session").agg(sums).sort("session").drop("session")
 
@@ -122,4 +122,4 @@ def _contest(shown: pl.DataFrame) -> Contest | None:
         return None
     clicks = [((pl.col("source") == name) & pl.col("clicked")).sum().alias(name) for name in names]
     counted = wins(shown.group_by("session").agg(clicks).sort("session").select(names).to_numpy())
-    return None if counted is None else Contest(*names, counted)
+    return None if counted is None else Contest(names[0], names[1], counted)

@@ -48,8 +48,8 @@ def tables(
     words = f"{many}{unseen}. A look counts once in a session on a product page; intervals are Wilson's."
     yield Table("By model", words, ["looks of", *RATES], [_rates(row, row.name) for row in report.sources])
     if report.beside:
-        rows = [[one.name, _signed(one.click), _range(one.click), _signed(one.basket), _range(one.basket)]
-                for one in report.beside]  # fmt: skip
+        rows = [[each.name, _signed(each.click), _range(each.click), _signed(each.basket), _range(each.basket)]
+                for each in report.beside]  # fmt: skip
         yield Table(
             "Beside random looks",
             f"Percentage points more than coherent looks drawn by chance, over {report.beside[0].click.sessions:,} "
@@ -57,15 +57,15 @@ def tables(
             ["looks of", "click-through", "95 %", "basket", "95 %"], rows,
         )  # fmt: skip
     if report.contest is not None:
-        one = report.contest
-        share = f"{100 * one.wins.low:.0f} to {100 * one.wins.high:.0f}"
+        each = report.contest
+        share = f"{100 * each.wins.low:.0f} to {100 * each.wins.high:.0f}"
         yield Table(
             "Side by side",
             "Looks of both models were mixed into one list. A session is won by the model whose looks were clicked "
-            f"more; {one.wins.ties:,} have no winner. An interval that holds 50 shows no difference "
-            f"(p = {one.wins.p:.3g}).",
-            [one.first, one.second, "% won by the first", "95 %"],
-            [[f"{one.wins.first:,}", f"{one.wins.second:,}", f"{100 * one.wins.share:.1f}", share]],
+            f"more; {each.wins.ties:,} have no winner. An interval that holds 50 shows no difference "
+            f"(p = {each.wins.p:.3g}).",
+            [each.first, each.second, "% won by the first", "95 %"],
+            [[f"{each.wins.first:,}", f"{each.wins.second:,}", f"{100 * each.wins.share:.1f}", share]],
         )  # fmt: skip
     if report.looks:
         yield Table(

@@ -84,8 +84,8 @@ async def events(request: Request) -> Any:
     shop: Shop = request.app.state.shop
     store: Events = request.app.state.events
     each = [
-        Event(one.id, one.kind, one.session, one.item, one.look, one.source, one.trial, one.target)
-        for one in given.events
+        Event(event.id, event.kind, event.session, event.item, event.look, event.source, event.trial, event.target)
+        for event in given.events
     ]
     kept = await shop.quick.run(store.add, each)
     return {"kept": kept, "repeated": len(each) - kept}

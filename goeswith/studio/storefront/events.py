@@ -90,8 +90,8 @@ class Events:
         parts = [pl.DataFrame(schema=COLUMNS)]
         if self.path.exists():
             with opened(self.path, SCHEMA) as file:
-                found = file.execute(SHOWN)
-                while rows := found.fetchmany(PART):
+                cursor = file.execute(SHOWN)
+                while rows := cursor.fetchmany(PART):
                     parts.append(shown_frame([tuple(row) for row in rows]))
         return pl.concat(parts)
 

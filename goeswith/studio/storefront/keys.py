@@ -122,8 +122,8 @@ def origin(text: str) -> str:
         port = parts.port
     except ValueError:
         raise _no_origin(text) from None
-    whole = parts.scheme in DEFAULT_PORTS and parts.hostname and "*" not in parts.netloc and "@" not in parts.netloc
-    if not whole or parts.path not in ("", "/") or parts.query or parts.fragment:
+    complete = parts.scheme in DEFAULT_PORTS and parts.hostname and "*" not in parts.netloc and "@" not in parts.netloc
+    if not complete or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise _no_origin(text)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")

@@ -85,11 +85,11 @@ class PageLooks:
             DataError: see `Looks`.
         """
         version = self.store.version()
-        for_wall, at_version, found = self._reviewed
+        for_wall, at_version, looks = self._reviewed
         if for_wall is not wall or at_version != version:
-            found = reviewed(wall, self.store)
-            self._reviewed = wall, version, found
-        return found
+            looks = reviewed(wall, self.store)
+            self._reviewed = wall, version, looks
+        return looks
 
     async def made(self, wall: Wall, row: int) -> Made:
         """The looks that the model makes around an item. They are made once; others who ask meanwhile wait for them.
@@ -98,8 +98,8 @@ class PageLooks:
             Refused: there is too much to do.
         """
         kept = self._made.setdefault(wall, LRUCache(KEPT_ANSWERS))
-        if (found := kept.get(row)) is not None:
-            return found
+        if (made := kept.get(row)) is not None:
+            return made
         key = wall, row
         if key not in self._making:
             self._making[key] = asyncio.create_task(self.shop.page_workers.run(make, wall.stylist, row))
@@ -145,10 +145,11 @@ def _id_of(item_ids: Sequence[str]) -> str:
 def reviewed(wall: Wall, store: Looks) -> Reviewed:
     """What people decided. Looks with an item that is gone or sold out, or with an uploaded photo, are left out.
 
-    On the page of an item, looks come first that are live, then those that begin with the item, then the latest.
+    On the page of an item, looks come first that are pinned to it, then those that are live, then those that begin
+    with the item, then the latest.
     """
     shelf, size = wall.index.shelf, wall.index.size
-    ranked: dict[int, list[tuple[tuple[int, bool], PageLook]]] = defaultdict(list)
+    ranked: dict[int, list[tuple[tuple[bool, int, bool], PageLook]]] = defaultdict(list)
     rejected = set()
     for saved in store.find():
         rows = tuple(shelf.place.get(item_id, size) for item_id in saved.item_ids)
@@ -164,6 +165,6 @@ def reviewed(wall: Wall, store: Looks) -> Reviewed:
     return Reviewed(approved, frozenset(rejected))
 
 
-def _rank(saved: SavedLook, position: int) -> tuple[int, bool]:
+def _rank(saved: SavedLook, position: int) -> tuple[bool, int, bool]:
     """Of a look on the page of the item at that position; the lowest comes first."""
-    return SHOWN_STATES.index(saved.state), position > 0
+    return saved.pinned_item != saved.item_ids[position], SHOWN_STATES.index(saved.state), position > 0

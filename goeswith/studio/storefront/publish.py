@@ -77,25 +77,25 @@ def publish(
         raise DataError(f"{out} exists and was not made by goeswith publish; choose another folder")
     wall = Wall(index)
     store = Looks(looks or index.absolute().parent / "looks.sqlite")
-    found = _looks(wall, store, made, progress)
-    if not found:
+    kept = _looks(wall, store, made, progress)
+    if not kept:
         raise DataError(
             f"no item of {index} has an approved look; approve some in the studio, or let the model make them: --made 3"
         )
     with _tree(out) as tree:
-        return _write(wall, found, tree)
+        return _write(wall, kept, tree)
 
 
 def _looks(wall: Wall, store: Looks, made: int, progress: Progress) -> dict[int, list[PageLook]]:
     """Row of each item that has looks → its looks, approved ones first."""
     people = reviewed(wall, store)
     each = _made(wall, np.flatnonzero(wall.index.known), made, progress) if made else {}
-    found = {}
+    kept = {}
     for row in sorted({*each, *people.approved}):
         most = max(made, len(people.approved.get(row, ())))
         if looks := people.looks(row, each.get(row, Made()), most):
-            found[row] = looks
-    return found
+            kept[row] = looks
+    return kept
 
 
 def _made(wall: Wall, rows: np.ndarray, count: int, progress: Progress) -> dict[int, Made]:
@@ -179,13 +179,13 @@ def _tree(out: Path) -> Iterator[Tree]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(wall: Wall, found: dict[int, list[PageLook]], tree: Tree) -> Published:
+def _write(wall: Wall, looks_of: dict[int, list[PageLook]], tree: Tree) -> Published:
     done = Published()
     pictures = _Pictures(wall, tree)
     composer = Composer(wall, pictures.address)
     template = environment("goeswith.studio").get_template("published.html")
     ids, names = wall.catalogue.ids, {}
-    for row, looks in found.items():
+    for row, looks in looks_of.items():
         name = file_name(ids[row])
         if len(name) > LONGEST_NAME:
             done.skipped.append(ids[row])
@@ -202,8 +202,8 @@ def _write(wall: Wall, found: dict[int, list[PageLook]], tree: Tree) -> Publishe
     tree.write("index.html", template.render(answer=None, items=items, count=len(names), up="").encode())
     for file in ("looks.js", "published.css"):
         tree.write(file, (STATIC / file).read_bytes())
-    told = {"format": FORMAT, "items": done.items, "looks": done.looks, "approved": done.approved}
-    tree.write(MARK, json.dumps(told, indent=1).encode())
+    mark = {"format": FORMAT, "items": done.items, "looks": done.looks, "approved": done.approved}
+    tree.write(MARK, json.dumps(mark, indent=1).encode())
     done.written, done.unchanged, done.removed = tree.written, tree.unchanged, tree.removed
     return done
 

@@ -19,15 +19,15 @@ FIELDS = (*TEXTS, "link", "image", "price", "regular_price", "in_stock", "sizes"
 
 def shown_item(wall: Wall, row: int, address: Address) -> dict[str, Any]:
     """An item of the catalogue as pages show it: `FIELDS` and ``item_id``; null where nothing is known."""
-    known = wall.catalogue.items.row(row, named=True)
-    texts = {name: _text(known.get(name)) for name in TEXTS}
+    values = wall.catalogue.items.row(row, named=True)
+    texts = {name: _text(values.get(name)) for name in TEXTS}
     if (texts["product_id"] or "").startswith(COMPUTED):  # made up by the index
         texts["product_id"] = None
     return {
-        "item_id": known["item_id"], **texts, "link": _link(known), "image": picture(wall, row, address),
-        "price": amount(known["price"]), "regular_price": amount(known.get("regular_price")),
-        "in_stock": _in_stock(wall, row, known), "sizes": _listed(known.get("sizes")),
-        "skus": _listed(known.get("skus")),
+        "item_id": values["item_id"], **texts, "link": _link(values), "image": picture(wall, row, address),
+        "price": amount(values["price"]), "regular_price": amount(values.get("regular_price")),
+        "in_stock": _in_stock(wall, row, values), "sizes": _listed(values.get("sizes")),
+        "skus": _listed(values.get("skus")),
     }  # fmt: skip
 
 
@@ -57,15 +57,15 @@ def _listed(value: Any) -> list[str]:
     return [part.strip() for part in str(value).split(JOINED.strip()) if part.strip()] if value is not None else []
 
 
-def _link(known: dict[str, Any]) -> str | None:
+def _link(values: dict[str, Any]) -> str | None:
     """The page of a product; nothing that a browser would run."""
-    link = next((str(known[name]).strip() for name in LINKS if known.get(name)), "")
+    link = next((str(values[name]).strip() for name in LINKS if values.get(name)), "")
     try:
         return link if urlsplit(link).scheme.lower() in ("http", "https") else None
     except ValueError:
         return None
 
 
-def _in_stock(wall: Wall, row: int, known: dict[str, Any]) -> bool | None:
+def _in_stock(wall: Wall, row: int, values: dict[str, Any]) -> bool | None:
     stock = wall.index.shelf.stock
-    return None if stock is None or known.get("stock") is None else bool(stock[row])
+    return None if stock is None or values.get("stock") is None else bool(stock[row])

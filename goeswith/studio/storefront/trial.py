@@ -86,7 +86,7 @@ def _random(wall: Wall, row: int, limit: int, seed: int) -> list[PageLook]:
 
 def _here(wall: Wall, there: Wall, looks: Sequence[PageLook]) -> list[PageLook]:
     """Looks of another index with the rows of this one, apart from those with an item that it lacks or has sold."""
-    place, stock, size = wall.index.row_of, wall.index.shelf.stock, wall.index.size
+    row_of, stock, size = wall.index.row_of, wall.index.shelf.stock, wall.index.size
     ids = there.catalogue.ids
-    moved = [replace(look, rows=tuple(place.get(ids[row], size) for row in look.rows)) for look in looks]
+    moved = [replace(look, rows=tuple(row_of.get(ids[row], size) for row in look.rows)) for look in looks]
     return [look for look in moved if max(look.rows) < size and (stock is None or all(stock[row] for row in look.rows))]

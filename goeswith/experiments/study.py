@@ -1,0 +1,129 @@
+"""Study: a TOML file that asks what designers' knowledge is worth to a student with few outfits of its own, or many."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from goeswith.errors import ConfigError
+
+
+class Arm(NamedTuple):
+    """One curve of a study.
+
+    sources: what it is made of, see `goeswith.experiments.study_sources`. fitted: whether its sources are mixed by
+    trust (see `goeswith.train.trust`) or it is one source as it is. note: in words.
+    """
+
+    sources: tuple[str, ...]
+    fitted: bool
+    note: str
+
+
+OWN = ("likeness", "own", "own words")
+ARMS = {
+    "cosine": Arm(("likeness",), False, "cosine of standardised features, nothing learned"),
+    "words": Arm(("own words",), False, "word lifts of the own outfits alone"),
+    "own": Arm(("own",), False, "two towers of the own outfits alone"),
+    "none": Arm(OWN, True, "all of these mixed by trust: no knowledge of others"),
+    "designers": Arm((*OWN, "designers", "designers words"), True, "the same and designers, by trust"),
+    "shuffled": Arm((*OWN, "shuffled", "shuffled words"), True, "control: the same and shuffled designers"),
+    "untrained": Arm((*OWN, "untrained"), True, "control: the same and an untrained teacher"),
+    "another": Arm((*OWN, "another"), True, "control: the same and another own model (next seed)"),
+    "rules": Arm((*OWN, "rules"), True, "own outfits and mined rules, by trust"),
+    "both": Arm((*OWN, "designers", "designers words", "rules"), True, "own outfits, designers and rules, by trust"),
+    "start": Arm(("start",), False, "two towers that start as the designers' ones"),
+    "shuffled start": Arm(("shuffled start",), False, "control: two towers that start as shuffled designers' ones"),
+    "add-gnn": Arm(("add-gnn",), False, "ADD-GNN of the own outfits"),
+    "masks": Arm(("masks",), False, "ADD-GNN, designers' masks as printed"),
+    "shuffled masks": Arm(("shuffled masks",), False, "control: masks of shuffled designers"),
+    "responses": Arm(("responses",), False, "ADD-GNN, by the designers' rankings"),
+    "scorer": Arm(("scorer",), False, "ADD-GNN, started as the designers' scorer"),
+    "shuffled scorer": Arm(("shuffled scorer",), False, "control: started as a shuffled designers' scorer"),
+}
+"""Name → what it is. Without own outfits (N = 0) the own sources are left out."""
+COMPARISONS = (
+    ("designers", "none"), ("designers", "shuffled"), ("designers", "untrained"), ("designers", "another"),
+    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("rules", "none"), ("both", "designers"),
+    ("start", "own"), ("start", "shuffled start"), ("masks", "add-gnn"), ("masks", "shuffled masks"),
+    ("responses", "add-gnn"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
+)  # fmt: skip
+"""Who is compared with whom, at every N where both were measured."""
+ALL = "all"
+FEW = 1000
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is measured. Paths are relative to the folder that the command runs in.
+
+    dataset: of the student. designers: of the teachers. encoder: of both. outfits: how many own ones, ascending; 0 =
+    none, ``all`` = all (written −1 here). seeds: of training, and of which outfits are drawn. arms: of `ARMS`.
+    rules: a rule file, where an arm needs one. set: settings as of `goeswith.train.mixture.train_mixture`, those of
+    ADD-GNN as ``add-gnn.field=value``. few: further settings of the own model where it has at most `FEW` own outfits,
+    which need more epochs of smaller batches. candidates: of each test place at most. title: for people.
+    """
+
+    name: str
+    dataset: str
+    designers: str
+    encoder: str
+    outfits: tuple[int, ...]
+    seeds: tuple[int, ...]
+    arms: tuple[str, ...]
+    title: str = ""
+    rules: str = ""
+    set: tuple[str, ...] = ()
+    few: tuple[str, ...] = ()
+    candidates: int = 16
+
+    def tiny(self) -> Study:
+        """The twin that is over soon: one seed, one epoch, small sizes; its numbers mean nothing."""
+        small = ("epochs=1", "hidden=8", "teacher.epochs=1", "teacher.hidden=8", "folds=2", "questions=2")
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Study(**values | {"name": f"{self.name}-tiny", "seeds": self.seeds[:1], "set": (*self.set, *small)})
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study.
+
+    Raises:
+        ConfigError: there is no such file, or a field is missing, unknown or wrong.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the study {path} ({getattr(error, 'strerror', '') or error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
+    known = {field.name for field in fields(Study)}
+    for name in table:
+        if name not in known:
+            raise ConfigError(f"{path} has a field {name!r}; the fields of a study are: {', '.join(sorted(known))}")
+    if missing := sorted({"name", "dataset", "designers", "encoder", "outfits", "seeds", "arms"} - set(table)):
+        raise ConfigError(f"{path} has no field {missing[0]!r}; add it")
+    return Study(**{name: _value(path, name, value) for name, value in table.items()})
+
+
+def _value(path: Path, name: str, value: Any) -> Any:
+    """A field as `Study` has it.
+
+    Raises:
+        ConfigError: it is of another kind, or not one of the choices.
+    """
+    lists = {"outfits", "seeds", "arms", "set", "few"}
+    if isinstance(value, list) != (name in lists) or (name not in lists and not isinstance(value, (str, int))):
+        raise ConfigError(f"{path}: {name} must be {'a list' if name in lists else 'one value, not a list'}")
+    if name == "name" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
+        raise ConfigError(f"{path}: name must be letters, digits, '-', '_' and '.', for it names a folder")
+    if name == "outfits":
+        value = [-1 if each == ALL else each for each in value]
+    if name in ("outfits", "seeds") and (not value or not all(isinstance(each, int) and each >= -1 for each in value)):
+        raise ConfigError(f"{path}: {name} must be whole numbers from 0 up{', or all' if name == 'outfits' else ''}")
+    if name == "arms" and (unknown := [arm for arm in value if arm not in ARMS]):
+        raise ConfigError(f"{path}: there is no arm {unknown[0]!r}; the arms are: {', '.join(ARMS)}")
+    return tuple(value) if isinstance(value, list) else value

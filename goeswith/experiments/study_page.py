@@ -1,0 +1,132 @@
+"""Study's page: a figure of quality against own outfits, and tables, from the results that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from goeswith.experiments.figures import ACCENT, INK, QUIET, sheet
+from goeswith.experiments.study import ARMS
+from goeswith.experiments.study_results import told
+from goeswith.tables import markdown
+
+LOOKS = {
+    "designers": (ACCENT, "-"), "none": (INK, "-"), "shuffled": (ACCENT, ":"), "cosine": (QUIET, "--"),
+    "own": (INK, ":"), "words": (QUIET, ":"), "start": ("#c2571a", "-"), "shuffled start": ("#c2571a", ":"),
+    "masks": ("#3a7d44", "-"), "add-gnn": ("#3a7d44", ":"), "scorer": ("#8e44ad", "-"), "rules": ("#b8860b", "-"),
+}  # fmt: skip
+"""Arms that are drawn → colour and line."""
+
+
+def draw(results: dict[str, Any], out: Path) -> Path:
+    """The curves of a study: own outfits to the right, one line an arm with its 95 % interval."""
+    sizes = _sizes(results)
+    drawn = [arm for arm in LOOKS if any(point["arm"] == arm for point in results["points"])]
+    with sheet(out, 1, 1, width=6.4, height=4.0) as (axes,):
+        for number, arm in enumerate(drawn):
+            points = [point for point in results["points"] if point["arm"] == arm]
+            at = [sizes.index(point["outfits"]) + 0.05 * (number - len(drawn) / 2) for point in points]
+            colour, line = LOOKS[arm]
+            axes.plot(
+                at, [p["value"] for p in points], color=colour, linestyle=line, marker="o", markersize=3, label=arm
+            )
+            for x, point in zip(at, points, strict=True):
+                axes.vlines(x, point["low"], point["high"], color=colour, alpha=0.3, linewidth=1.4)
+        axes.set_xticks(range(len(sizes)), [told(size) for size in sizes])
+        axes.set_xlabel("own training outfits")
+        axes.set_ylabel("exhaustive AUC")
+        axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
+        axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.set_title(results["study"]["title"] or results["study"]["name"])
+    return out
+
+
+def section(results: dict[str, Any], figure: str) -> str:
+    """One study as Markdown. figure: address of its picture."""
+    study, sizes = results["study"], _sizes(results)
+    values = {(point["arm"], point["outfits"]): point for point in results["points"]}
+    arms = [arm for arm in study["arms"] if any(key[0] == arm for key in values)]
+    rows = [[f"`{arm}`: {ARMS[arm].note}", *(_cell(values.get((arm, size))) for size in sizes)] for arm in arms]
+    compared = [
+        [
+            f"`{line['scorer']}` − `{line['against']}`", told(line["outfits"]), f"{line['difference']:+.4f}",
+            f"[{line['low']:+.4f}, {line['high']:+.4f}]", f"{line['p']:.4f}", f"{line['p_holm']:.4f}", line["shows"],
+        ]
+        for line in results["comparisons"]
+    ]  # fmt: skip
+    trust = [
+        [f"`{arm}`", told(size), ", ".join(f"{source} {weight:.1f}" for source, weight in point["weights"].items())]
+        for (arm, size), point in values.items()
+        if ARMS[arm].fitted
+    ]
+    return "\n".join(
+        [
+            f"## {study['title'] or study['name']}",
+            "",
+            f"Student: `{study['dataset']}`; designers: `{study['designers']}`; encoder `{study['encoder']}`; seeds "
+            f"{', '.join(map(str, study['seeds']))}; {results['test_outfits']:,} test outfits, every place of each "
+            f"against up to {study['candidates']} matched candidates. Signature: `{results['signature']}`.",
+            "",
+            f"![Curves]({figure})",
+            "",
+            *verdict(results),
+            "",
+            "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of own training outfits:",
+            "",
+            markdown(["arm", *map(told, sizes)], rows),
+            "Differences, paired; p after Holm's correction for all of them:",
+            "",
+            markdown(["difference", "own outfits", "AUC", "95 %", "p", "p (Holm)", "shows"], compared),
+            "<details><summary>How far each source is trusted (mean weight of the seeds)</summary>",
+            "",
+            markdown(["arm", "own outfits", "weights"], trust),
+            "</details>",
+            "",
+        ]
+    )
+
+
+def verdict(results: dict[str, Any]) -> list[str]:
+    """One line for each number of own outfits: what designers add, over whom, and whether it is shown."""
+    against = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
+    found = []
+    for size in _sizes(results):
+        lines = [line for line in results["comparisons"] if (line["outfits"], line["scorer"]) == (size, "designers")]
+        added = [
+            f"{line['difference']:+.4f} to {against[line['against']]} ({line['shows']})"
+            for line in lines
+            if line["against"] in against
+        ]
+        if added:
+            found.append(f"- {told(size)} own outfits: designers add {', '.join(added)}.")
+    return found
+
+
+def _sizes(results: dict[str, Any]) -> list[int]:
+    """The numbers of own outfits at which something was measured."""
+    measured = {point["outfits"] for point in results["points"]}
+    return [size for size in results["study"]["outfits"] if size in measured]
+
+
+def _cell(point: dict[str, Any] | None) -> str:
+    return f"{point['value']:.4f} [{point['low']:.3f}, {point['high']:.3f}]" if point else "–"
+
+
+def page(studies: Iterable[tuple[dict[str, Any], str]]) -> str:
+    """All studies as one page of the documentation; each with the address of its figure."""
+    return HEAD + "\n".join(section(results, figure) for results, figure in studies)
+
+
+HEAD = """# What designers' knowledge is worth
+
+Generated by `goeswith curves`; no number here was typed by hand. How it is read:
+
+- The student has some training outfits of its own, or none; validation outfits are always there, and nothing is chosen
+  on test outfits. Trust (`goeswith.train.trust`) is fitted on the validation outfits.
+- Designers are trusted only if held-out outfits say so. The control is designers whose items were exchanged for others
+  of the same category and season: structure and popularity stay, taste does not.
+- A difference shows something only if its p after Holm's correction is below .05; `equivalent` means that its interval
+  lies within ±.01; `not shown` means too few outfits or seeds to tell.
+
+"""

@@ -1,0 +1,182 @@
+"""Study's results: each arm of a study at each number of own outfits, with intervals and comparisons; kept as JSON.
+
+Values are exhaustive AUCs, the mean of the seeds; intervals draw outfits and seeds (see `goeswith.evaluate.seeds`), the
+same for all arms, so that differences are paired.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from goeswith import __version__
+from goeswith.evaluate.bootstrap import mean, over_seeds, resampled, spread
+from goeswith.evaluate.seeds import DRAWS, judge
+from goeswith.experiments.study import ARMS, COMPARISONS, Study
+from goeswith.experiments.study_sources import NO_OWN, Bench, outfit_aucs, stack
+from goeswith.files import fresh_file, read_json
+from goeswith.scores import Difference
+from goeswith.train.mixture import TITLES
+from goeswith.train.trust import Asked, fit_trust
+
+Key = tuple[str, int]
+"""Arm and number of own outfits, −1 for all."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """An arm at a number of own outfits. seeds: value of each. weights: source → mean weight of its seeds."""
+
+    arm: str
+    outfits: int
+    value: float
+    low: float
+    high: float
+    seeds: tuple[float, ...]
+    weights: dict[str, float]
+
+
+def measure(study: Study, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train and ask all that is not there yet, and return the results as they are written to ``results.json``.
+
+    A killed study goes on where it stopped: every answer is kept in ``answers``.
+    """
+    for seed in study.seeds:
+        bench: Bench | None = None
+        for outfits in study.outfits:
+            for arm in _arms(study, outfits):
+                file = _file(out, arm, outfits, seed)
+                if file.is_file():
+                    continue
+                bench = bench or Bench(study, seed, out)
+                _write(file, bench, arm, outfits)
+                say(f"{study.name}: {arm}, {told(outfits)} own outfits, seed {seed}")
+    results = summarise(study, out)
+    with fresh_file(out / "results.json") as partial:
+        partial.write_text(json.dumps(results, indent=1) + "\n")
+    return read_results(out / "results.json")
+
+
+def told(outfits: int) -> str:
+    """A number of own outfits, for people."""
+    return "all" if outfits < 0 else f"{outfits:,}"
+
+
+def _arms(study: Study, outfits: int) -> list[str]:
+    """The arms there are at a number of own outfits: without any, those that do not need them."""
+    words = TITLES in study.encoder.split("+")
+    arms = [arm for arm in study.arms if words or arm != "words"]
+    return [arm for arm in arms if outfits or set(ARMS[arm].sources) & set(NO_OWN)]
+
+
+def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:
+    return out / "answers" / f"{arm.replace(' ', '-')}-{told(outfits).replace(',', '')}-seed{seed}.parquet"
+
+
+def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
+    """Ask one arm and keep the AUC and weight of each test outfit, and how far each source is trusted."""
+    sources = [source for source in ARMS[arm].sources if (outfits or source in NO_OWN) and bench.has(source)]
+    answers = [bench.answers(source, outfits) for source in sources]
+    weights = np.ones((len(sources), answers[0].valid.shape[1]))
+    if ARMS[arm].fitted and len(sources) > 1:
+        places = bench.valid
+        asked = Asked(stack(answers, "valid"), places.owner[places.at], bench.valid_mass)
+        weights = fit_trust(asked, [0], bench.maker.configs["trust"]).weights
+    auc, weight = outfit_aucs(np.einsum("fsg,sg->f", stack(answers, "test"), weights), bench.test)
+    trusted = {source: float(row.mean()) for source, row in zip(sources, weights, strict=True)}
+    table = pl.DataFrame({"outfit_id": bench.test.outfits.outfit_ids.tolist(), "auc": auc, "weight": weight})
+    meta = {"trust": json.dumps(trusted), "signature": bench.signature}
+    with fresh_file(file) as partial, open(partial, "wb") as stream:
+        table.write_parquet(stream, metadata=meta)
+
+
+def summarise(study: Study, out: Path) -> dict[str, Any]:
+    """Values, intervals and comparisons from the answers that are there; arms that lack a seed are left out."""
+    keys = [(arm, outfits) for outfits in study.outfits for arm in _arms(study, outfits)]
+    whole = [key for key in keys if all(_file(out, *key, seed).is_file() for seed in study.seeds)]
+    tables = {key: [pl.read_parquet(_file(out, *key, seed)) for seed in study.seeds] for key in whole}
+    metas = {key: [pl.read_parquet_metadata(_file(out, *key, seed)) for seed in study.seeds] for key in whole}
+    signatures = {meta["signature"] for some in metas.values() for meta in some}
+    signature = ", ".join(sorted(signatures))
+    draws = _draws(tables)
+    points = [_point(key, tables[key], metas[key], draws[key]) for key in whole]
+    lines = [
+        _difference(first, second, outfits, draws, tables, signature)
+        for first, second in COMPARISONS
+        for outfits in study.outfits
+        if {(first, outfits), (second, outfits)} <= set(whole)
+    ]
+    judged = [line.to_dict() for line in judge([line for _, line in lines])]
+    return {
+        "study": asdict(study),
+        "goeswith": __version__,
+        "signature": signature,
+        "test_outfits": len(next(iter(tables.values()))[0]) if tables else 0,
+        "points": [asdict(point) for point in points],
+        "comparisons": [line | {"outfits": key} for (key, _), line in zip(lines, judged, strict=True)],
+    }
+
+
+def _draws(tables: Mapping[Key, list[pl.DataFrame]]) -> dict[Key, np.ndarray]:
+    """(DRAWS,) what each value would have been with other outfits and seeds, the same ones for all."""
+    flat = [(key, table) for key, some in tables.items() for table in some]
+    if not flat:
+        return {}
+    count = len(flat[0][1])
+    statistics = [mean(t["auc"].to_numpy(), np.arange(count), t["weight"].to_numpy()) for _, t in flat]
+    drawn = resampled(statistics, count, 0, DRAWS)
+    found, start = {}, 0
+    for key, some in tables.items():
+        found[key] = over_seeds(drawn[start : start + len(some)], 1)
+        start += len(some)
+    return found
+
+
+def _values(tables: list[pl.DataFrame]) -> list[float]:
+    """The exhaustive AUC of each seed."""
+    found = []
+    for table in tables:
+        kept = table.filter(pl.col("weight") > 0)
+        found.append(float(np.average(kept["auc"], weights=kept["weight"])))
+    return found
+
+
+def _point(key: Key, tables: list[pl.DataFrame], metas: list[dict[str, str]], draws: np.ndarray) -> Point:
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    values, trust = _values(tables), [json.loads(meta["trust"]) for meta in metas]
+    weights = {source: float(np.mean([each[source] for each in trust])) for source in trust[0]}
+    return Point(*key, float(np.mean(values)), float(low), float(high), tuple(values), weights)
+
+
+def _difference(
+    first: str,
+    second: str,
+    outfits: int,
+    draws: Mapping[Key, np.ndarray],
+    tables: Mapping[Key, list[pl.DataFrame]],
+    signature: str,
+) -> tuple[int, Difference]:
+    value = float(np.mean(_values(tables[first, outfits])) - np.mean(_values(tables[second, outfits])))
+    told_apart = spread(draws[first, outfits] - draws[second, outfits])
+    count = len(tables[first, outfits][0])
+    line = Difference(
+        scorer=first, task="exhaustive", negatives="matched", metric="auc", n=count, signature=signature,
+        against=second, difference=value, **told_apart._asdict(),
+    )  # fmt: skip
+    return outfits, line
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """What `measure` wrote.
+
+    Raises:
+        DataError: there is no such file, or it is broken.
+    """
+    found: dict[str, Any] = read_json(path, dict, "run goeswith curves again")
+    return found

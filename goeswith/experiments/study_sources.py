@@ -1,0 +1,178 @@
+"""Study's sources: what the arms of a study are made of, trained once each, and what they say of outfits.
+
+A source answers the questions of validation outfits (for trust) and of test outfits (for the exhaustive AUC) once; arms
+are then made of the answers, so that one more arm costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import Features, load_features
+from goeswith.data.places import Places, list_places
+from goeswith.evaluate.exhaustive import place_scores
+from goeswith.experiments.study import FEW, Study
+from goeswith.models.mixture import Mixture
+from goeswith.models.two_tower import TwoTower, TwoTowerConfig
+from goeswith.train.mixture import TITLES, TOWER, Maker, Named, differences, held_out_places, question_mass
+from goeswith.train.run import Run
+from goeswith.train.settings import TrainConfig
+from goeswith.train.training import train, training_data
+
+NO_OWN = ("likeness", "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
+"""Sources that need no own outfit, and are the same for every N."""
+ADD_GNN = {
+    "add-gnn": (), "masks": ("carry=masks",), "shuffled masks": ("carry=masks", "teacher.shuffled=true"),
+    "responses": ("carry=responses",), "scorer": ("carry=masks+initialisation",),
+    "shuffled scorer": ("carry=masks+initialisation", "teacher.shuffled=true"),
+}  # fmt: skip
+
+
+class Answers(NamedTuple):
+    """(F, G) differences of one source, of validation and of test questions, see `goeswith.train.trust.Asked`."""
+
+    valid: np.ndarray
+    test: np.ndarray
+
+
+class Bench:
+    """The sources of one seed of a study, made when they are asked for."""
+
+    def __init__(self, study: Study, seed: int, out: Path) -> None:
+        self.study, self.seed, self.out = study, seed, out
+        self.dataset, self.designers = Dataset(study.dataset), Dataset(study.designers)
+        self.features = load_features(self.dataset, study.encoder)
+        self.kept: dict[str, Answers] = {}
+        self.ours = [s for s in study.set if not s.startswith("add-gnn.")]
+        outfits, _ = self.dataset.outfits.keep(self.features.present)
+        self.test = list_places(
+            self.dataset.catalogue, outfits.split("test"), self.features.present, [outfits], most=study.candidates
+        )
+        self.maker = self._maker(0)
+        self.valid = held_out_places(self.maker.data, self.maker.configs["trust"])
+        self.valid_mass = question_mass(self.valid)
+        self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
+
+    def has(self, source: str) -> bool:
+        """Whether there is such a source here: words are there where titles are hashed."""
+        return TITLES in self.maker.encoders or not source.endswith("words")
+
+    def answers(self, source: str, outfits: int) -> Answers:
+        """What a source says, with so many own outfits; kept where it does not depend on them."""
+        key = source if source in NO_OWN else f"{source} {outfits}"
+        if key not in self.kept:
+            if key != source:  # answers of another number of own outfits are not needed any more
+                self.kept = {
+                    name: kept for name, kept in self.kept.items() if name in NO_OWN or name.endswith(f" {outfits}")
+                }
+            self.kept[key] = (
+                self._gnn(source, outfits) if source in ADD_GNN else self._asked(self._named(source, outfits))
+            )
+        return self.kept[key]
+
+    def _asked(self, named: Named) -> Answers:
+        maker = self.maker
+        mixture = Mixture.of([named.source], maker.data.features.shape[1], maker.vocabulary)
+        valid, test = (differences(mixture, maker.data, places)[:, 0] for places in (self.valid, self.test))
+        return Answers(valid, test)
+
+    def _named(self, source: str, outfits: int) -> Named:
+        """A source that can be part of a mixture."""
+        maker = self.maker if source in NO_OWN else self._maker(outfits)
+        who = "shuffled" if source.startswith("shuffled") else "designers"
+        match source:
+            case "likeness":
+                return maker.likeness(maker.compared[0])
+            case "own":
+                return maker.tower("own", maker.train("own", self.dataset, maker.towers))
+            case "another":
+                return maker.tower(
+                    "another", maker.train("another", self.dataset, [*maker.towers, f"seed={self.seed + 1000}"])
+                )
+            case "own words":
+                return maker.lifts("own", maker.data.train, maker.features)[0]
+            case "designers" | "shuffled":
+                return maker.tower(who, self._teacher(who))
+            case "designers words" | "shuffled words":
+                return self._lifts(who)
+            case "untrained":
+                return self._untrained()
+            case "rules":
+                return maker.rules(self.study.rules)
+            case _:
+                given = {"start": str(self._teacher(who).path)}
+                folder = maker.out / "sources" / source.replace(" ", "-")
+                run = train(
+                    TOWER, self.dataset, folder, settings=maker.towers, encoder="+".join(maker.read), knowledge=given
+                )
+                return maker.tower(source, run)
+
+    def _maker(self, outfits: int) -> Maker:
+        """Of the sources with so many own outfits (0 and −1: all)."""
+        count = max(outfits, 0)
+        folder = self.out / "runs" / f"seed{self.seed}-{count or 'all'}"
+        few = self.study.few if 0 < count <= FEW else ()
+        settings = [*self.ours, *few, f"outfits={count}", f"seed={self.seed}"]
+        return Maker(self.dataset, folder, self.features, settings, None)
+
+    def _teacher(self, who: str) -> Run:
+        """Two towers of the designers, or of shuffled ones."""
+        shuffled = ["shuffled_items=true"] if who == "shuffled" else []
+        settings = [*self.maker.theirs, *shuffled, f"seed={self.seed}"]
+        folder = self.out / "runs" / f"seed{self.seed}-{who}"
+        return train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read))
+
+    def _lifts(self, who: str) -> Named:
+        hashed: Features = load_features(self.designers, TITLES)
+        loop = TrainConfig(shuffled_items=who == "shuffled", seed=self.seed)
+        data, _, _ = training_data(self.designers, hashed, None, loop)
+        return self.maker.lifts(who, data.train, hashed)[0]
+
+    def _untrained(self) -> Named:
+        """Two towers as they are before training: a random projection."""
+        maker = self.maker
+        run = self._teacher("designers")
+        torch.manual_seed(self.seed)
+        fresh = TwoTower(TwoTowerConfig(**run.config["settings"]), run.config["dim"], run.vocabulary).eval()
+        source = maker.tower("untrained", run).source
+        fresh.standardise(maker.data.features[maker.worn][:, source.columns], [len(source.columns)])
+        return Named("untrained", source._replace(model=fresh))
+
+    def _gnn(self, source: str, outfits: int) -> Answers:
+        """What an ADD-GNN says, taught or not."""
+        settings = [s.removeprefix("add-gnn.") for s in self.study.set if s.startswith("add-gnn.")]
+        taught = source != "add-gnn"
+        own = [*settings, *ADD_GNN[source], f"seed={self.seed}", f"outfits={max(outfits, 0)}"]
+        run = train(
+            "add-gnn", self.dataset, self.out / "runs" / f"seed{self.seed}-{outfits}-{source.replace(' ', '-')}",
+            teacher=self.study.designers if taught else None, encoder="+".join(self.maker.read),
+            settings=own if taught else [s for s in own if not s.startswith("teacher.")],
+        )  # fmt: skip
+        scorer = run.scorer(self.dataset)
+        found = []
+        for places in (self.valid, self.test):
+            truth, wrong = place_scores(scorer, places)
+            found.append(np.zeros((len(truth), len(GROUPS))))
+            found[-1][:, 0] = truth - wrong
+        return Answers(*found)
+
+
+def outfit_aucs(logits: np.ndarray, places: Places) -> tuple[np.ndarray, np.ndarray]:
+    """AUC (N,) and weight (N,) of each outfit from differences (F,) of its questions, as `exhaustive_auc` has them."""
+    owner = places.owner[places.at]
+    mass, count = question_mass(places), len(places.outfits)
+    won = np.bincount(owner, mass * ((logits > 0) + (logits == 0) / 2), count)
+    weight = np.bincount(owner, mass, count)
+    return np.divide(won, weight, out=np.full(count, np.nan), where=weight > 0), weight
+
+
+def stack(answers: Sequence[Answers], part: str) -> np.ndarray:
+    """(F, S, G) differences of several sources."""
+    return np.stack([getattr(each, part) for each in answers], axis=1)

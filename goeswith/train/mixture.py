@@ -1,0 +1,378 @@
+"""Mixture's run: sources of knowledge beside the own model, each trusted as far as validation outfits say.
+
+config.json  weights.safetensors  sources/<name>/ the runs that it is made of
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from goeswith import __version__
+from goeswith.config import override
+from goeswith.data.catalogue import GROUPS
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import Features, load_features
+from goeswith.data.outfits import OutfitBatch, Outfits
+from goeswith.data.places import Places, list_places
+from goeswith.errors import ConfigError
+from goeswith.files import fresh_file, writing
+from goeswith.models import Model, TrainingData, Vocabulary
+from goeswith.models.likeness import Likeness
+from goeswith.models.mixture import Mixture, Source
+from goeswith.models.starter import Starter, StarterConfig
+from goeswith.models.two_tower import TwoTower, TwoTowerConfig
+from goeswith.models.word_lifts import WordLifts
+from goeswith.rules.rules import read_rules
+from goeswith.train.run import Run
+from goeswith.train.scoring import encode
+from goeswith.train.settings import TrainConfig
+from goeswith.train.source import Say
+from goeswith.train.training import finished, locked, train, training_data
+from goeswith.train.trust import Asked, Trust, TrustConfig, fit_trust
+
+log = logging.getLogger(__name__)
+
+MIXTURE, TOWER = "mixture", "two-tower"
+TITLES, WORDS = "title-words", "words"
+LEAST = 20
+"""Validation outfits without which nobody can be trusted: likeness alone is left."""
+_BLOCK = 1 << 13
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """What a mixture is made of. own: train two towers, and count words, on the own training outfits."""
+
+    own: bool = True
+
+
+@dataclass(frozen=True)
+class Named:
+    """A source with its name for people, e.g. ``fashionvc two-tower``."""
+
+    name: str
+    source: Source
+
+
+def train_mixture(
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    teachers: Sequence[str] = (),
+    rules: str | Path | None = None,
+    settings: Iterable[str] = (),
+    encoder: str | None = None,
+    say: Say | None = None,
+) -> Run:
+    """Train the own model and the teachers, fit how far each is trusted, and write one run into the folder `out`.
+
+    The same call goes on where a killed one stopped, and returns at once where it had finished.
+
+    Args:
+        teachers: data sets, on each of which two towers are trained into ``out/sources``, or runs of two towers.
+        rules: a rule file; needs the encoder ``words``.
+        settings: ``field=value`` of the own model and its training, and of `MixtureSettings` and `TrustConfig`; the
+            teachers' as ``teacher.field=value``.
+        encoder: as of `goeswith.train.training.train`. ``title-words`` are also for word lifts; ``words`` are for
+            rules, and towers do not read them where there is another encoder.
+
+    Raises:
+        ConfigError, DataError, ModelError: as the message says.
+    """
+    out, settings, begun = Path(out), list(settings), time.monotonic()
+    features = load_features(dataset, encoder)
+    maker = Maker(dataset, out, features, settings, say)
+    described = maker.described(teachers, rules)
+    with writing(out), locked(out, ("sources",)):
+        if finished(out, described):
+            return Run(out)
+        sources = maker.sources(teachers, rules)
+        _write_json(out / "config.json", described)
+        mixture, trust = _trusting(sources, maker.data, maker.vocabulary, maker.configs["trust"])
+        with fresh_file(out / "weights.safetensors") as partial:
+            save_file({name: value.contiguous() for name, value in mixture.state_dict().items()}, partial)
+        result = {"seconds": round(time.monotonic() - begun, 2), **_told(sources, trust, mixture)}
+        _write_json(out / "config.json", {**described, "result": result})
+    return Run(out)
+
+
+class Maker:
+    """Makes the sources of one mixture."""
+
+    def __init__(self, dataset: Dataset, out: Path, features: Features, settings: list[str], say: Say | None) -> None:
+        self.dataset, self.out, self.features, self.say = dataset, out, features, say
+        self.theirs = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
+        self.ours = [s for s in settings if not s.startswith("teacher.")]
+        configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
+        override(configs, self.theirs)
+        self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.ours)
+        names = {field.name for kind in (MixtureSettings, TrustConfig) for field in fields(kind)}
+        self.towers = [s for s in self.ours if s.partition("=")[0].strip() not in names]
+        self.data, self.vocabulary, self.left_out = training_data(
+            dataset, features, self.configs["model"], self.configs["train"]
+        )
+        whole = training_data(dataset, features, None)[0].train if self.configs["train"].outfits else self.data.train
+        self.worn = torch.from_numpy(np.unique(whole.items))
+        self.encoders = features.encoder.split("+")
+        ends = np.cumsum(features.blocks)
+        self.columns = {
+            name: np.arange(end - size, end)
+            for name, size, end in zip(self.encoders, features.blocks, ends, strict=True)
+        }
+        self.read = [name for name in self.encoders if name != WORDS] or self.encoders
+        """The encoders that towers read."""
+        self.compared = [name for name in self.read if name != TITLES] or self.read
+        """Those whose cosines are a source."""
+
+    def described(self, teachers: Sequence[str], rules: str | Path | None) -> dict[str, Any]:
+        """What tells this run from others."""
+        knowledge = asdict(self.configs["mixture"]) | asdict(self.configs["trust"])
+        return {
+            "model": MIXTURE,
+            "goeswith": __version__,
+            "settings": {},
+            "train": asdict(self.configs["train"]),
+            "tower": asdict(self.configs["model"]),
+            "knowledge": knowledge
+            | {"teachers": [_teacher(given) for given in teachers], "set": self.theirs}
+            | {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []},
+            "rules": None,
+            "encoder": self.features.encoder,
+            "features": self.features.fingerprint,
+            "dim": self.features.values.shape[1],
+            "dataset": self.dataset.named,
+            "left_out": self.left_out,
+            "categories": list(self.vocabulary.categories),
+            "groups": list(self.vocabulary.groups),
+        }
+
+    def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
+        """Likeness, then the own model, the teachers and the rules."""
+        made = [self.likeness(name) for name in self.compared]
+        taken = {"own"}
+        if self.configs["mixture"].own:
+            made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
+            made += self.lifts("own", self.data.train, self.features)
+        for given in teachers:
+            title = Run(given).title if _is_run(given) else Dataset(given).name
+            others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
+            name = next(name for name in (title, *others) if name not in taken)
+            taken.add(name)
+            made += self.teacher(name, given)
+        return made + ([self.rules(rules)] if rules else [])
+
+    def likeness(self, encoder: str) -> Named:
+        """Likeness in one encoder."""
+        columns = self.columns[encoder]
+        model = Likeness.of(self.data.features[self.worn][:, columns])
+        return Named(f"likeness {encoder}", Source("likeness", model, columns, self.own_codes))
+
+    def teacher(self, name: str, given: str) -> list[Named]:
+        """Two towers of a teacher, and its word lifts where it is a data set and titles are hashed."""
+        if _is_run(given):
+            return [self.tower(name, Run(given))]
+        dataset, seed = Dataset(given), self.configs["train"].seed
+        run = self.train(name, dataset, [f"seed={seed}", *self.theirs])
+        made = [self.tower(name, run)]
+        if TITLES not in self.encoders:
+            return made
+        hashed = load_features(dataset, TITLES)
+        data, _, _ = training_data(dataset, hashed, None, replace(TrainConfig(**run.config["train"]), outfits=0))
+        return made + self.lifts(name, data.train, hashed)
+
+    def train(self, name: str, dataset: Dataset, settings: list[str]) -> Run:
+        """Two towers on a data set, trained into ``sources``."""
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        return train(
+            TOWER, dataset, self.out / "sources" / slug, settings=settings, encoder="+".join(self.read), say=self.say
+        )
+
+    def tower(self, name: str, run: Run) -> Named:
+        """The two towers of a run: those of another data set see the items here as this data set's standard has them.
+
+        Raises:
+            ConfigError: it is not a run of two towers, or has features that are not here.
+        """
+        encoders = run.config["encoder"].split("+")
+        if run.name != TOWER or not set(encoders) <= set(self.encoders):
+            raise ConfigError(
+                f"{run.path} is a run of {run.name} in {run.config['encoder']}: only a run of {TOWER} in some of "
+                f"{', '.join(self.encoders)} can be part of a mixture; name a data set to train one"
+            )
+        columns = np.concatenate([self.columns[name] for name in encoders])
+        codes = _translated(self.vocabulary, run.vocabulary, self.data)
+        model = cast(TwoTower, run.model)
+        if run.config["dataset"]["fingerprint"] != self.dataset.fingerprint:
+            blocks = [len(self.columns[name]) for name in encoders]
+            model.standardise(self.data.features[self.worn][:, columns], blocks)
+        own = torch.from_numpy(codes)[self.data.categories]
+        if not bool((model.remembered(self.data.features[:, columns], own) < len(model.digests)).any()):
+            model = model.without_memory()
+        return Named(f"{name} {TOWER}", Source(TOWER, model, columns, codes))
+
+    def lifts(self, name: str, outfits: Outfits, features: Features) -> list[Named]:
+        """Word lifts of some outfits, where titles are hashed."""
+        if TITLES not in self.encoders:
+            return []
+        at = np.arange(features.values.shape[1]) if features.encoder == TITLES else self.columns[TITLES]
+        seen = self.features.values[self.worn.numpy()][:, self.columns[TITLES]]
+        model = WordLifts.count(features.values[:, at], outfits, seen)
+        return [Named(f"{name} words", Source("word-lifts", model, self.columns[TITLES], self.own_codes))]
+
+    def rules(self, path: str | Path) -> Named:
+        """Rules alone: a starter without style.
+
+        Raises:
+            ConfigError: there are no hashed words to find them in.
+        """
+        if WORDS not in self.encoders:
+            raise ConfigError(
+                f"rules are found in hashed words, and {self.features.encoder} has none; "
+                f"run goeswith encode {self.dataset.path} --encoder {WORDS} and add it: --encoder ...+{WORDS}"
+            )
+        obeyed, columns = read_rules(path), self.columns[WORDS]
+        model = Starter(StarterConfig(hidden=1, rules=len(obeyed), weight=1.0), len(columns), self.vocabulary)
+        model.factor.zero_()
+        model.obey(obeyed)
+        return Named("rules", Source("rules", model, columns, self.own_codes))
+
+    @property
+    def own_codes(self) -> np.ndarray:
+        """(C + 1,) each category's own code."""
+        return np.arange(len(self.vocabulary.categories) + 1)
+
+
+def other_outfits(dataset: Dataset, encoder: str | None = None) -> list[str]:
+    """Whose outfits could teach: other sources of the data set, and data sets of other publishers beside its folder.
+
+    Only those that have the features of the encoders. Data of the same publisher may hold the same outfits.
+    """
+    needed = load_features(dataset, encoder).encoder.split("+")
+    sources = sorted(set(Dataset(dataset.path).outfits.sources) - {"", dataset.outfit_source})
+    found = [f"{dataset.path}#{source}" for source in sources if dataset.outfit_source]
+    for folder in sorted(dataset.path.resolve().parent.iterdir()):
+        if folder == dataset.path.resolve() or not (folder / "dataset.json").is_file():
+            continue
+        other = Dataset(folder)
+        has = all((folder / "features" / f"{name}.safetensors").is_file() for name in needed)
+        if has and other.info.get("source") != dataset.info.get("source") and other.info.get("outfits"):
+            found.append(str(folder))
+    return found
+
+
+def _is_run(given: str) -> bool:
+    """Whether a teacher is a run, and not a data set."""
+    return (Path(given) / "config.json").is_file()
+
+
+def _teacher(given: str) -> dict[str, Any]:
+    """What tells a teacher from others."""
+    if _is_run(given):
+        run = Run(given)
+        return {"run": run.title, "dataset": run.config["dataset"], "train": run.config["train"]}
+    return {"run": "", "dataset": Dataset(given).named}
+
+
+def _translated(ours: Vocabulary, theirs: Vocabulary, data: TrainingData) -> np.ndarray:
+    """(C + 1,) the code that each of our categories has in another vocabulary."""
+    found = np.full(len(ours.categories) + 1, len(theirs.categories))
+    found[data.categories.numpy()] = theirs.codes(data.catalogue)
+    return found
+
+
+def _trusting(
+    sources: list[Named], data: TrainingData, vocabulary: Vocabulary, config: TrustConfig
+) -> tuple[Mixture, Trust | None]:
+    """The mixture of the sources that are trusted, and what was fitted; likeness alone where nothing can be fitted."""
+    dim = data.features.shape[1]
+    anchors = [place for place, named in enumerate(sources) if named.source.kind == "likeness"]
+    if len(data.valid) < LEAST:
+        log.warning(
+            "%d validation outfits are too few to tell whom to trust (%d are needed): likeness alone",
+            len(data.valid),
+            LEAST,
+        )
+        return Mixture.of([sources[place].source for place in anchors], dim, vocabulary), None
+    whole = Mixture.of([named.source for named in sources], dim, vocabulary)
+    places = held_out_places(data, config)
+    asked = Asked(differences(whole, data, places), places.owner[places.at], question_mass(places))
+    trust = fit_trust(asked, anchors, config)
+    kept = np.flatnonzero(trust.weights.any(axis=1))
+    if not len(kept):
+        kept = np.array(anchors)
+        trust = replace(trust, weights=np.where(np.isin(np.arange(len(sources)), anchors)[:, None], 1.0, 0.0))
+    mixture = Mixture.of([sources[place].source for place in kept], dim, vocabulary)
+    mixture.weights.copy_(torch.from_numpy(trust.weights[kept]))
+    return mixture, trust
+
+
+def held_out_places(data: TrainingData, config: TrustConfig) -> Places:
+    """The places of the validation outfits, and the candidates that are asked about."""
+    return list_places(data.catalogue, data.valid, data.usable, [data.train, data.valid], most=config.questions)
+
+
+@torch.inference_mode()
+def differences(mixture: Mixture, data: TrainingData, places: Places) -> np.ndarray:
+    """(F, S, G) float64: how much higher each source scores an outfit than it does with each candidate in its place."""
+    items, mask = places.outfits.padded()
+    owner, position = places.owner[places.at], places.position[places.at]
+    rows, at = np.unique(np.concatenate([items.ravel(), places.rows]), return_inverse=True)
+    states = encode(
+        cast(Model, mixture), data.features[torch.from_numpy(rows)], data.categories[torch.from_numpy(rows)]
+    )
+    items, wrong = at[: items.size].reshape(items.shape), at[items.size :]
+
+    def parts(some: np.ndarray, real: np.ndarray) -> np.ndarray:
+        return mixture.parts(states, OutfitBatch(torch.from_numpy(some), torch.from_numpy(real))).double().numpy()
+
+    whole = np.concatenate([parts(items[block], mask[block]) for block in _blocks(len(items))])
+    found = np.empty((len(owner), *whole.shape[1:]))
+    for block in _blocks(len(owner)):
+        changed = items[owner[block]]
+        np.put_along_axis(changed, position[block, None], wrong[block, None], axis=1)
+        found[block] = whole[owner[block]] - parts(changed, mask[owner[block]])
+    return found
+
+
+def question_mass(places: Places) -> np.ndarray:
+    """(F,) how much each candidate counts in the exhaustive AUC; in all 1."""
+    of_place = np.bincount(places.at, places.weights, len(places.owner))
+    spots = np.bincount(places.owner, minlength=len(places.outfits))
+    mass = places.weights / of_place[places.at] * (places.shares / spots[places.owner])[places.at]
+    found: np.ndarray = mass / mass.sum()
+    return found
+
+
+def _told(sources: list[Named], trust: Trust | None, mixture: Mixture) -> dict[str, Any]:
+    """What a run tells of its sources: name → group → weight, 0 for those that are not trusted."""
+    if trust is None:
+        return {"sources": {named.name: 1.0 for named in sources if named.source.kind == "likeness"}}
+    groups = sorted({GROUPS[group] for group in mixture.group.tolist()}, key=GROUPS.index)
+    weights = {
+        named.name: {group: float(row[GROUPS.index(group)]) for group in groups} if trust.by_group else float(row[0])
+        for named, row in zip(sources, trust.weights, strict=True)
+    }
+    return {
+        "valid_auc": trust.auc, "likeness_auc": trust.anchor_auc, "error": trust.error, "strength": trust.strength,
+        "by_group": trust.by_group, "sources": weights,
+    }  # fmt: skip
+
+
+def _blocks(count: int) -> list[np.ndarray]:
+    return [np.arange(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    with fresh_file(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,109 @@
+"""A study: curves with and without knowledge, resumable, with intervals and comparisons."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+from worlds import styles_dataset
+
+from goeswith.cli.main import app
+from goeswith.data.dataset import Dataset
+from goeswith.errors import ConfigError
+from goeswith.evaluate.exhaustive import exhaustive_auc
+from goeswith.experiments.study import read_study
+from goeswith.experiments.study_results import measure, read_results, summarise
+from goeswith.experiments.study_sources import Bench
+from goeswith.train.run import Run
+
+STUDY = """
+name = "small"
+title = "Small"
+dataset = "{folder}/styles#users"
+designers = "{folder}/styles#designers"
+encoder = "made"
+outfits = [0, 20]
+seeds = [0, 1]
+arms = ["cosine", "own", "none", "designers", "shuffled", "start"]
+candidates = 4
+set = ["hidden=8", "epochs=2", "memory=false", "teacher.hidden=8", "teacher.epochs=2", "folds=2"]
+few = ["batch_size=16"]
+"""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("study")
+    styles_dataset(folder)
+    (folder / "study.toml").write_text(STUDY.format(folder=folder))
+    told = CliRunner().invoke(app, ["curves", str(folder / "study.toml"), "--out", str(folder / "out")])
+    assert told.exit_code == 0, told.output
+    assert "| `designers`" in told.stdout
+    return folder, folder / "out"
+
+
+def test_every_arm_has_a_value_an_interval_and_comparisons(done: tuple[Path, Path]) -> None:
+    _, out = done
+    results = read_results(out / "results.json")
+    points = {(point["arm"], point["outfits"]): point for point in results["points"]}
+    assert set(points) == {
+        (arm, size)
+        for arm in ("cosine", "own", "none", "designers", "shuffled", "start")
+        for size in (0, 20)
+        if size or arm not in ("own", "start")
+    }
+    for point in points.values():
+        assert point["low"] <= point["value"] <= point["high"]
+        assert point["value"] == pytest.approx(np.mean(point["seeds"]))
+    assert points["cosine", 0]["value"] == points["cosine", 20]["value"]
+    assert points["own", 20]["value"] > 0.6  # styles can be learned
+    assert points["none", 0]["weights"] == {"likeness": 1.0}
+    compared = [(line["scorer"], line["against"], line["outfits"]) for line in results["comparisons"]]
+    assert ("designers", "shuffled", 0) in compared
+    assert ("start", "own", 20) in compared
+    assert all(line["p_holm"] >= line["p"] for line in results["comparisons"])
+    assert (out / "curves.svg").read_text().startswith("<?xml")
+
+
+def test_what_is_kept_is_the_exhaustive_auc_of_the_run(done: tuple[Path, Path]) -> None:
+    folder, out = done
+    study = read_study(folder / "study.toml")
+    bench = Bench(study, 1, out)
+    run = Run(out / "runs" / "seed1-20" / "sources" / "own")
+    assert run.config["train"]["outfits"] == 20
+    assert run.config["train"]["batch_size"] == 16
+    auc, weight, _ = exhaustive_auc(run.scorer(Dataset(study.dataset)), bench.test)
+    kept = pl.read_parquet(out / "answers" / "own-20-seed1.parquet")
+    asked = weight > 0
+    np.testing.assert_allclose(kept["auc"].to_numpy()[asked], auc[asked], atol=1e-3)
+    np.testing.assert_allclose(kept["weight"].to_numpy()[asked], (weight / weight.sum())[asked], rtol=1e-9)
+
+
+def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, out = done
+    study, before = read_study(folder / "study.toml"), read_results(out / "results.json")
+    said: list[str] = []
+    assert measure(study, out, said.append) == before
+    assert said == []
+    (out / "answers" / "designers-20-seed0.parquet").unlink()
+    fewer = summarise(study, out)
+    assert ("designers", 20) not in {(point["arm"], point["outfits"]) for point in fewer["points"]}
+    assert measure(study, out, said.append) == before
+    assert said == ["small: designers, 20 own outfits, seed 0"]
+
+
+def test_a_study_that_is_wrong_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    for change, words in {
+        ("seeds = [0, 1]", "seed = [0, 1]"): "has a field 'seed'",
+        ('"cosine"', '"magic"'): "no arm 'magic'",
+        ("candidates = 4", "candidates = [4]"): "candidates must be one value",
+        ('encoder = "made"\n', ""): "no field 'encoder'",
+        ("outfits = [0,", "outfits = [-5,"): "must be whole numbers",
+    }.items():
+        path.write_text(STUDY.format(folder=tmp_path).replace(*change))
+        with pytest.raises(ConfigError, match=words):
+            read_study(path)
+    with pytest.raises(ConfigError, match="cannot read the study"):
+        read_study(tmp_path / "none.toml")

@@ -1,0 +1,148 @@
+"""A mixture is a run like any other: trained, resumed, scored, indexed, given away; good teachers are trusted."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+from worlds import styles_dataset
+
+from goeswith.cli.main import app
+from goeswith.data.dataset import Dataset
+from goeswith.errors import ConfigError
+from goeswith.shop.build import build_index
+from goeswith.train.mixture import other_outfits, train_mixture
+from goeswith.train.run import Run
+from goeswith.train.training import train
+
+SMALL = ["hidden=8", "epochs=3", "memory=false", "batch_size=64"]
+SETTINGS = [*SMALL, *(f"teacher.{setting}" for setting in SMALL), "folds=3"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Run]:
+    """Users' outfits taught by the designers of the same world, and by those of another one, whose styles mislead."""
+    folder = tmp_path_factory.mktemp("mixture")
+    styles_dataset(folder, "own")
+    styles_dataset(folder, "strange", seed=9)
+    dataset = Dataset(folder / "own#users")
+    teachers = [f"{folder / 'own'}#designers", str(folder / "strange")]
+    settings = [*SETTINGS, "outfits=40"]
+    run = train_mixture(dataset, folder / "run", teachers=teachers, settings=settings)
+    weights, begun = run.weights.stat().st_mtime_ns, Run(folder / "run" / "sources" / "own").config
+    assert begun["train"]["outfits"] == 40
+    again = train_mixture(dataset, folder / "run", teachers=teachers, settings=settings)
+    assert again.weights.stat().st_mtime_ns == weights
+    return folder, dataset, run
+
+
+def test_sources_are_weighed_on_validation_outfits(made: tuple[Path, Dataset, Run]) -> None:
+    _, _, run = made
+    result = run.config["result"]
+    names = ["likeness made", "own two-tower", "own 2 two-tower", "strange two-tower"]
+    assert list(result["sources"]) == names
+    assert result["valid_auc"] > result["likeness_auc"] - 0.02
+    assert all(min(_values(weight)) >= 0 for weight in result["sources"].values())
+    used = [name for name, weight in result["sources"].items() if np.any(_values(weight))]
+    assert len(run.model.sources) == len(used)
+
+
+def _values(weight: float | dict[str, float]) -> list[float]:
+    return list(weight.values()) if isinstance(weight, dict) else [weight]
+
+
+def test_the_index_searches_a_mixture_exactly(made: tuple[Path, Dataset, Run]) -> None:
+    folder, dataset, run = made
+    index = build_index(run, dataset, folder / "index")
+    scorer = run.scorer(dataset)
+    context = np.array([[0, 60], [5, 100]])
+    whole = np.ones_like(context, dtype=bool)
+    rows = np.flatnonzero(dataset.catalogue.items["category"].to_numpy() == "boots")
+    filled = scorer.fill(context, whole, rows)
+    assert index.candidates.exact
+    assert filled.shape == (2, len(rows))
+    best = index.run.model.queries(
+        scorer.states, _batch(context), torch.full((2,), run.vocabulary.categories.index("boots"))
+    )
+    keys = run.model.keys(scorer.states)[torch.from_numpy(rows)]
+    np.testing.assert_allclose(filled, (best @ keys.T).numpy(), atol=1e-4)
+
+
+def _batch(items: np.ndarray):
+    from goeswith.data.outfits import OutfitBatch
+
+    return OutfitBatch(torch.from_numpy(items), torch.ones(items.shape, dtype=torch.bool))
+
+
+def test_an_exported_mixture_scores_the_same(made: tuple[Path, Dataset, Run]) -> None:
+    folder, dataset, run = made
+    given = Run(run.save_pretrained(folder / "given"))
+    items, mask = dataset.outfits.split("test").padded()
+    np.testing.assert_array_equal(given.scorer(dataset).score(items, mask), run.scorer(dataset).score(items, mask))
+    card = (folder / "given" / "README.md").read_text()
+    assert "likeness made" in card
+    assert json.loads((folder / "given" / "config.json").read_text())["model"] == "mixture"
+
+
+def test_teachers_are_found_beside_and_in_the_data_set(made: tuple[Path, Dataset, Run]) -> None:
+    folder, dataset, _ = made
+    found = other_outfits(dataset)
+    assert found == [f"{folder / 'own'}#designers"]  # the other one is of the same publisher
+    info = json.loads((folder / "strange" / "dataset.json").read_text())
+    (folder / "strange" / "dataset.json").write_text(json.dumps(info | {"source": "somebody else"}))
+    assert other_outfits(dataset) == [*found, str(folder / "strange")]
+
+
+def test_the_command_line_looks_for_teachers_and_says_whom_it_trusts(
+    made: tuple[Path, Dataset, Run], tmp_path: Path
+) -> None:
+    folder, _, _ = made
+    flags = [flag for setting in SETTINGS for flag in ("--set", setting)]
+    words = ["train", f"{folder / 'own'}#users", "--teacher", "auto", "--out", str(tmp_path / "run"), *flags]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert f"teachers found: {folder / 'own'}#designers" in told.stderr
+    assert "own 2 two-tower" in told.stdout
+    assert "over likeness" in told.stdout
+    assert Run(tmp_path / "run").name == "mixture"
+    two = CliRunner().invoke(app, ["train", "add-gnn", *words[1:], "--teacher", "x"])
+    assert "add-gnn learns from one teacher" in two.output
+
+
+@pytest.mark.slow
+def test_a_mixture_is_written_as_onnx(made: tuple[Path, Dataset, Run]) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    folder, _, run = made
+    run.save_pretrained(folder / "graphs", onnx=True)
+    assert (folder / "graphs" / "scorer.onnx").is_file()
+
+
+def test_what_cannot_teach_is_told(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
+    _, dataset, run = made
+    with pytest.raises(ConfigError, match="only a run of two-tower"):
+        train_mixture(dataset, tmp_path / "run", teachers=[str(run.path)], settings=SETTINGS)
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rule]]\nattribute = "colour"\ntop = "red"\nbottom = "blue"\nsign = "+"\n')
+    with pytest.raises(ConfigError, match="rules are found in hashed words"):
+        train_mixture(dataset, tmp_path / "run", rules=path, settings=SETTINGS)
+
+
+def test_towers_start_as_those_of_a_run(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
+    folder, dataset, _ = made
+    start = folder / "run" / "sources" / "strange"
+    first = train(
+        "two-tower", dataset, tmp_path / "a", settings=[*SMALL, "learning_rate=1e-9"], knowledge={"start": str(start)}
+    )
+    learned = Run(start).model
+    names = Run(start).vocabulary.categories
+    assert names == first.vocabulary.categories
+    torch.testing.assert_close(first.model.key, learned.key, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(first.model.category, learned.category, atol=1e-5, rtol=1e-4)
+    assert not torch.equal(first.model.mean, learned.mean)
+    with pytest.raises(ConfigError, match="only one of two-tower"):
+        train("two-tower", dataset, tmp_path / "b", settings=["hidden=4"], knowledge={"start": str(start)})
+    with pytest.raises(ConfigError, match="a start is for two-tower"):
+        train("csa-net", dataset, tmp_path / "c", knowledge={"start": str(start)})
