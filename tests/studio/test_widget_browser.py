@@ -187,7 +187,7 @@ def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) 
         assert of_shadow(page, "root.querySelector('[role=status]').textContent", 1).endswith("Das ging leider nicht")
         hostile._show(Catalogue(items))
         page.evaluate(f"document.querySelectorAll('goeswith-looks')[1].setAttribute('item', '{third}')")
-        until(page, f"seen.some(([name, , told]) => told === '{third}')")
+        until(page, f"seen.some(([name, , told]) => name === 'shown' && told === '{third}')")
         assert of_shadow(page, "root.querySelectorAll('a').length", 1) == 0
         assert of_shadow(page, "root.querySelector('.price').textContent", 1)
         hostile._show(kept)
