@@ -146,7 +146,7 @@
 
     async load() {
       const asking = (this.asking = new AbortController());
-      const timer = setTimeout(() => asking.abort(), PATIENCE);
+      const timer = setTimeout(() => asking.abort(new Error(`no answer within ${PATIENCE / 1000} seconds`)), PATIENCE);
       try {
         const answer = await this.ask(asking.signal);
         const approved = this.hasAttribute("approved");
