@@ -74,7 +74,7 @@ def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.
 
 
 def answer_slowly(*given: object) -> None:
-    """What a process of a service does, with uploads seen as `seen` does, and looks that take three seconds at least."""
+    """What a process of a service does, with uploads seen as `seen` does; looks take three seconds at least."""
     from goeswith.shop.stylist import Stylist
     from goeswith.studio.server import answer
 
