@@ -109,7 +109,7 @@ function keepFilters(page) {
 }
 
 addEventListener("popstate", () => {
-  for (const id of ["board", "results", "looks", "quiz", "rules"]) {
+  for (const id of ["board", "results", "looks", "reviews", "review", "quiz", "rules"]) {
     if (document.getElementById(id)) { swap(id, location.href, { push: false }); return; }
   }
 });
