@@ -123,6 +123,7 @@ def test_a_suggestion_is_dropped_where_it_shall_lie(browser, address):
     with opened(browser, address) as page:
         page.kind = "desk"
         pair(page)
+        page.wait_for_load_state("networkidle")  # nothing is exchanged under the hand
         page.locator('#more a[aria-label^="Add"]').first.drag_to(
             page.locator("#lay"), target_position={"x": 50, "y": 60}
         )
