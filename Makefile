@@ -39,8 +39,8 @@ bench-index: install  ## an index over a million items: build, memory, how long 
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/approximate.py
 
-results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped
-	$(BIN)/python benchmarks/results.py --data $(DATA)
+results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped; RESULTS="--trials 0" for less
+	$(BIN)/python benchmarks/results.py --data $(DATA) $(RESULTS)
 
 shortcuts: install  ## docs/shortcuts.md: what counts alone score on public question files
 	$(BIN)/python benchmarks/shortcuts.py --data $(DATA) --work runs/shortcuts

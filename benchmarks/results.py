@@ -4,6 +4,9 @@
 
 Every stage is kept under --work: the command goes on where it stopped, and trains nothing twice. What was measured is
 kept in docs/results/, a JSON file and pictures for each recipe; --tables makes the page anew from these alone.
+--collect trains nothing and keeps what is finished, each model with the seeds that it has.
+
+--models and --trials 0 (no search: the settings of the recipes) make it shorter; the page says what was left out.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from goeswith.data.freeze import make_questions
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.data.questions import read_questions, write_questions
 from goeswith.data.readers import read
+from goeswith.errors import GoeswithError
 from goeswith.experiments.bench import bench
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.files import fresh_file
@@ -35,8 +39,8 @@ from goeswith.scores import Column
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ("mango", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
-TRIALS = 4
-"""Of the search for each model's settings; chosen, with the sizes in the recipes, for the time there is."""
+TRIALS = 20
+"""Of the search for each model's settings."""
 LENGTHS = (10, 100)
 """T of the retrieval of AKD-DBPR's paper, for tops that training has seen and for others."""
 SAMPLE = {"outfits": 3000, "items": 1000}
@@ -51,6 +55,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the published data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/results"), help="folder for all that can be made again")
     parser.add_argument("--only", nargs="*", default=RECIPES, help="recipes to measure")
+    parser.add_argument("--models", nargs="*", default=(), help="models to train, by their names in the recipes (all)")
+    parser.add_argument("--seeds", nargs="*", type=int, default=(), help="seeds to train (the recipe's)")
+    parser.add_argument("--trials", type=int, default=TRIALS, help=f"of the search for each model ({TRIALS})")
+    parser.add_argument("--collect", action="store_true", help="train nothing, keep what is finished")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
     parser.add_argument("--tables", action="store_true", help="measure nothing, make the page anew")
     given = parser.parse_args()
@@ -64,19 +72,43 @@ def main() -> None:
         data, work = given.data.resolve(), given.work.resolve()
         os.chdir(ROOT)  # where the rule files of the recipes lie
         for name in given.only:
-            measure(name, data, work, given.jobs, say)
-    say(str(write_page(RECIPES, TRIALS)))
+            try:
+                if not given.collect:
+                    measure(name, data, work, given, say)
+                collect(name, data, work, given, say)
+            except GoeswithError as error:
+                say(f"{name}: {error}")
+    say(str(write_page(RECIPES)))
 
 
-def measure(name: str, data: Path, work: Path, jobs: int, say: Say) -> None:
-    """Run a recipe, after a search for settings, and keep what was measured."""
-    recipe, out = read_recipe(ROOT / "recipes" / f"{name}.toml"), work / "bench" / name
-    for folder in filter(None, dict.fromkeys((recipe.dataset, recipe.designers))):
+def measure(name: str, data: Path, work: Path, given: argparse.Namespace, say: Say) -> None:
+    """Train and ask the models of a recipe that are wanted, after a search for settings."""
+    recipe = read_recipe(ROOT / "recipes" / f"{name}.toml")
+    there = [experiment.name for experiment in recipe.models]
+    recipe = recipe.only([model for model in given.models if model in there])
+    recipe = moved(replace(recipe, seeds=tuple(given.seeds) or recipe.seeds), data, work, say)
+    bench(recipe, work / "bench" / name, jobs=given.jobs, search=given.trials, say=lambda line: say(f"{name}: {line}"))
+
+
+def collect(name: str, data: Path, work: Path, given: argparse.Namespace, say: Say) -> None:
+    """Keep what is finished of a recipe."""
+    if not (work / "bench" / name / "runs").is_dir():
+        return
+    recipe = moved(read_recipe(ROOT / "recipes" / f"{name}.toml"), data, work, say, designers=False)
+    bench(recipe, work / "bench" / name, search=given.trials, collect=True, say=lambda line: say(f"{name}: {line}"))
+    keep(name, Dataset(recipe.dataset), work / "bench" / name, work, given.trials)
+
+
+def moved(recipe: Recipe, data: Path, work: Path, say: Say, designers: bool = True) -> Recipe:
+    """The recipe with its data sets, which are imported and encoded as far as they are needed, below `work`."""
+    needed = [recipe.dataset]
+    if designers and recipe.designers and any(experiment.teacher for experiment in recipe.models):
+        needed.append(recipe.designers)
+    for folder in dict.fromkeys(needed):
         prepare(Path(folder).name.partition("#")[0], recipe, data, work / "data", say)
-    moved = replace(recipe, **{n: str(work / told) for n in ("dataset", "designers") if (told := getattr(recipe, n))})
-    moved = replace(moved, questions=(*moved.questions, *own_questions(moved)))
-    bench(moved, out, jobs=jobs, search=TRIALS, say=lambda line: say(f"{name}: {line}"))
-    keep(name, Dataset(moved.dataset), out, work)
+    places = {name: str(work / told) for name in ("dataset", "designers") if (told := getattr(recipe, name))}
+    recipe = replace(recipe, **places)
+    return replace(recipe, questions=(*recipe.questions, *own_questions(recipe)))
 
 
 def prepare(name: str, recipe: Recipe, data: Path, folder: Path, say: Say) -> None:
@@ -133,7 +165,7 @@ def _column(line: Mapping[str, Any]) -> Column:
     return line["task"], line["negatives"], line["metric"]
 
 
-def keep(name: str, dataset: Dataset, out: Path, work: Path) -> None:
+def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> None:
     """Keep what the page shows of a bench in docs/results: numbers, what they cost, and the pictures."""
     told: dict[str, Any] = json.loads((out / "results.json").read_text())
     shown: dict[tuple[str, str], Column] = {}  # the headline measure of each question file comes first
@@ -145,7 +177,7 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path) -> None:
         for one in trained:
             del one["history"]  # the picture of learning curves has them
     told["described"] = {key: dataset.info[key] for key in ("source", "licence", "items", "pictures", "split_report")}
-    told["page"] = (out / "results.md").read_text()
+    told["page"], told["trials"] = (out / "results.md").read_text(), trials
     told["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:

@@ -8,132 +8,214 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from results_conclusions import conclusions, headline
+
 from goeswith import __version__
+from goeswith.evaluate.seeds import DRAWS, SAME, SURE
+from goeswith.experiments.results import LEAK
 from goeswith.scores import Difference, Score
-from goeswith.tables import HARDEST, interval, markdown, value
+from goeswith.tables import chance, interval, markdown, value
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RESULTS = DOCS / "results"
+EARLIER = "earlier"
+"""Folder below it of what an earlier version measured, by another protocol; it is shown apart."""
+
+Told = Mapping[str, Any]
+"""What was kept of a recipe."""
+What = tuple[str, str, str]
+"""Task, negatives, metric."""
 
 TITLES = {
-    "mango": "MANGO stylists' outfits, pictures",
-    "ccp": "Street looks (CCP) taught by MANGO stylists, pictures",
-    "polyvore": "Users' outfits (Polyvore Maryland) taught by FashionVC experts, words",
-    "sample": "The drawn sample: users taught by designers, pictures",
+    "mango": "MANGO stylists' outfits, pictures and words",
+    "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
+    "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
+    "sample": "The drawn sample: users taught by designers, pictures and words",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
-ALONE, TAUGHT = "ADD-GNN without knowledge", "ADD-GNN"
-GRAPH = ((ALONE, "ADD-GNN without knowledge or graph"), (TAUGHT, "ADD-GNN without graph"))
+HEADS = {
+    ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
+    ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
+    ("triplet", "auc"): "AUC", ("retrieval", "mrr"): "MRR",
+}  # fmt: skip
+"""(Task, metric) → head of a column."""
 
 INTRO = """# Results
 
-Made by `make results` (goeswith {version}); do not edit. Every number is the mean over the seeds, with its
-95 % interval by outfit in brackets. Everything took {hours:.1f} hours on one core ({search:.0f} % of them for the
-search), two training runs in parallel: about {clock:.1f} hours on two cores. The command resumes if interrupted.
+Made by `make results` (goeswith {version}) from the files in `docs/results/`; do not edit.
 
-**Equal terms.** Every model was given {trials} trials for its learning rate, dropout and size on the validation
-outfits of the first seed, the first trial being the setting of the recipe; ablations and controls of a model use its
-settings. All other settings are in `recipes/`, including the number of epochs and layers that time allowed. The
-search did not use test outfits. An earlier version of it, with fewer models and other settings, had been seen on the
-same test outfits; `docs/LOG.md` says what was learnt from it.
+{conclusions}
 
-**Negatives.** `matched` (same category and season, drawn as often as they are worn) is the headline: only taste
-distinguishes right from wrong. `category` and `random` are reported too, because the field uses them. Models were
-trained on matched negatives unless their name says otherwise.
+**How it was measured.** Every number is the mean over the seeds in its row, with its 95 % interval from {draws:,} draws
+of outfits and, for models, seeds. ↓: below the best model of the column (in bold), *: above its strongest floor, both
+with p < {sure} after Holm's correction for the rows of the column. Comparisons are those of the recipes, tested as
+one table: higher or lower (p < {sure} after Holm), equivalent (the interval is inside ±{same}), not shown (neither).
+Questions are frozen; nothing was chosen by test outfits. `matched` negatives (same category and season, drawn as often
+as they are worn) are the headline. **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem));
+`records` is all that columns, counts and picture files tell, fitted together, `records and ids` with the ids too; a
+floor of {leak} or more only says that the answers are given away (CCP's ids name the photo) and is no mark for models.
+An earlier version, with fewer models and other settings, had been seen on the same test outfits; `docs/LOG.md` says
+what was learnt from it.
+
+**What was cut.** {cut}
 
 **Stand-ins.** *Designers* are MANGO's stylists (pictures) and FashionVC's experts (words), *users* are CCP's street
 looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper used, are not available; the paper's
-own numbers (.883 AUC, .731 FITB on random negatives) come from another protocol and are in no table here.
-
-**OutfitTransformer** has 2 layers instead of 6, to save time, and learnt only on FashionVC: read its rows as our
-version's, not as its paper's.
-
-**Floors** are baselines that look at no garment: `item pairs` remembers which items were worn together, `rarity`
-whether an item was seen in training, `words` which words were. A model that does not beat them has learnt nothing
-more. If items are worn only once (CCP, Polyvore), a `random` or `category` negative can be recognised because
-training has seen it. [shortcuts.md](shortcuts.md) does the same for published question files.
-
-## In one table
-
-The hardest questions of each data set: {headlines}.
-
-{overview}
-*The graph* is ADD-GNN compared with itself without the graph, *knowledge* with designers' masks compared with none; an
-interval that contains zero shows no difference.
+own numbers (.883 AUC, .731 FITB on random negatives) come from another protocol and are in no table here
+(`recipes/add-gnn-paper.toml` repeats its tables for those who have them).
 
 """
 
 
-def write_page(names: Iterable[str], trials: int) -> Path:
-    """Write the page, with a section for each recipe that has been measured."""
-    kept = {name: json.loads(path.read_text()) for name in names if (path := RESULTS / f"{name}.json").is_file()}
-    seconds = [told["seconds"] for told in kept.values()]
-    total = sum(sum(parts.values()) for parts in seconds) or 1
+def write_page(names: Iterable[str]) -> Path:
+    """Write the page, with a section for each recipe of which anything has been measured."""
+    names = list(names)
+    kept = read(RESULTS, names)
+    tables = {name: main_table(told) for name, told in kept.items()}
+    sections = [_section(name, told, tables[name]) for name, told in kept.items()]
+    body = "\n".join(sections)
+    said = conclusions(kept)
+    carried(said, body)
     intro = INTRO.format(
         version=__version__,
-        trials=trials,
-        hours=total / 3600,
-        search=100 * sum(parts["search"] for parts in seconds) / total,
-        clock=total / 7200,
-        headlines="; ".join(f"{name}: {' '.join(_headline(told)[:2])}" for name, told in kept.items()),
-        overview=markdown(
-            ["", "strongest floor", ALONE, "with designers' masks", "best model", "the graph", "knowledge"],
-            [[name, *_overview(told)] for name, told in kept.items()],
-        ),
+        conclusions="\n".join(f"{place}. {sentence}" for place, sentence in enumerate(said, 1)),
+        draws=DRAWS,
+        sure=SURE,
+        same=SAME,
+        leak=LEAK,
+        cut=" ".join(filter(None, [_cut(name, told) for name, told in kept.items()] + [_missing(names, kept)])),
     )
-    sections = (_section(name, told) for name, told in kept.items())
-    (DOCS / "results.md").write_text(intro + "\n".join(sections))
+    (DOCS / "results.md").write_text(intro + body + _earlier(names))
     return DOCS / "results.md"
 
 
-def _headline(told: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Task, negatives and metric of the hardest questions."""
-    there = dict.fromkeys((line["task"], line["negatives"]) for line in told["lines"] if line["task"] != "retrieval")
-    ranked = sorted(there, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
-    return next(((*what, "auc") for what in ranked if what[0] in ("compat", "triplet")), ("", "", ""))
+def read(folder: Path, names: Iterable[str]) -> dict[str, Told]:
+    """What a folder keeps of each recipe that it has."""
+    return {name: json.loads(path.read_text()) for name in names if (path := folder / f"{name}.json").is_file()}
 
 
-def _overview(told: Mapping[str, Any]) -> list[str]:
-    what = _headline(told)
-    lines = {
-        line["scorer"]: line for line in told["lines"] if (line["task"], line["negatives"], line["metric"]) == what
-    }
-    by_kind = {kind: [line for line in lines.values() if line["kind"] == kind] for kind in ("floor", "model")}
-    top = {kind: max(found, key=lambda line: line["value"], default=None) for kind, found in by_kind.items()}
-    cells = [f"{line['scorer']} {_value(line)}" if line else "–" for line in (top["floor"],)]
-    cells += [_value(lines[name]) if name in lines else "–" for name in (ALONE, TAUGHT)]
-    cells.append(f"{top['model']['scorer']} {_value(top['model'])}" if top["model"] else "–")
-    found = [_compared(told, first, second, what) for first, second in GRAPH]
-    cells.append(next((_interval(line) for line in found if line), "–"))
-    knowledge = _compared(told, TAUGHT, ALONE, what)
-    return [*cells, _interval(knowledge) if knowledge else "–"]
+def carried(sentences: Iterable[str], tables: str) -> None:
+    """Make sure that every number of the sentences stands in the tables.
+
+    Raises:
+        ValueError: one does not.
+    """
+    there = set(re.findall(r"\d\.\d{3}", tables))
+    for sentence in sentences:
+        lacking = sorted(set(re.findall(r"\d\.\d{3}", sentence)) - there)
+        if lacking:
+            raise ValueError(f"{lacking[0]} is in no table of the page, but is said: {sentence}")
 
 
-def _value(line: Mapping[str, Any]) -> str:
-    return value(Score.from_dict(line))
+def columns(told: Told) -> list[What]:
+    """What the main table shows: the hardest questions of each task, all triplets, and the whole catalogue."""
+    there = list(dict.fromkeys((line["task"], line["negatives"], line["metric"]) for line in told["lines"]))
+    hardest = headline(told)[1]
+    asked = [what for what in there if what[0] == "triplet" or (what[0] in ("compat", "fitb") and what[1] == hardest)]
+    return asked + [what for task in ("exhaustive", "anchor", "rest") for what in there if what[0] == task]
 
 
-def _interval(line: Mapping[str, Any]) -> str:
-    return interval(Difference.from_dict(line))
+def main_table(told: Told) -> str:
+    """Floors first, then models, controls and the ceiling, one column for each of `columns`."""
+    shown = columns(told)
+    marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in told["marks"]}
+    rows: dict[tuple[str, str], dict[What, Mapping[str, Any]]] = {}
+    for line in told["lines"]:
+        rows.setdefault((line["kind"], line["scorer"]), {})[line["task"], line["negatives"], line["metric"]] = line
+    best = {what: _best(rows, what) for what in shown}
+    table = []
+    for kind in ("floor", "model", "control", "ceiling"):
+        for (_, name), own in (row for row in rows.items() if row[0][0] == kind):
+            cells = [_cell(own.get(what), best[what] == name, marks.get((name, *what), "")) for what in shown]
+            seeds = max(len(line.get("seeds") or ()) for line in own.values())
+            table.append([name, "–" if kind in ("floor", "ceiling") else str(seeds), *cells])
+    return markdown(["", "seeds", *(_head(what) for what in shown)], table)
 
 
-def _compared(told: Mapping[str, Any], first: str, second: str, what: Sequence[str]) -> dict[str, Any] | None:
-    asked = (first, second, *what)
-    names = ("scorer", "against", "task", "negatives", "metric")
-    return next((line for line in told["compared"] if tuple(line[name] for name in names) == asked), None)
+def _best(rows: Mapping[tuple[str, str], Mapping[What, Mapping[str, Any]]], what: What) -> str:
+    found = {name: own[what]["value"] for (kind, name), own in rows.items() if what in own and kind == "model"}
+    return max(found, key=lambda name: found[name], default="")
 
 
-def _section(name: str, told: Mapping[str, Any]) -> str:
-    """The page of a bench under a heading of ours, its pictures by their kept names."""
+def _cell(line: Mapping[str, Any] | None, best: bool, marks: str) -> str:
+    if line is None:
+        return "–"
+    number = value(Score.from_dict(line))
+    return (f"**{number}**" if best else number) + (f" {marks}" if marks else "")
+
+
+def _head(what: What) -> str:
+    head = HEADS.get((what[0], what[2]), " ".join(what))
+    return f"{head}, {what[1]}" if what[0] in ("compat", "fitb", "triplet", "retrieval") else head
+
+
+def _section(name: str, told: Told, table: str) -> str:
+    knowledge = [line for line in told["compared"] if _taught(told, line["scorer"]) != _taught(told, line["against"])]
+    others = [line for line in told["compared"] if line not in knowledge]
+    parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table]
+    parts += _folded("Learning curves", _picture(name, "learning", "Validation AUC by epoch"))
+    parts += _folded("Knowledge: what designers and rules add", _compared(told, knowledge))
+    parts += _folded("Ablations and peers", _compared(told, others))
+    parts += _folded("Speed and settings", _speed(told))
+    parts += _folded("All questions, figures and signatures", _whole(name, told))
+    return "\n".join(parts)
+
+
+def _folded(title: str, body: str) -> list[str]:
+    """A part of a section that is shown when it is asked for; nothing where there is nothing to show."""
+    body = body.strip()
+    return [f"<details markdown>\n<summary>{title}</summary>\n\n{body}\n\n</details>\n"] if body else []
+
+
+def _picture(name: str, kind: str, caption: str) -> str:
+    return f"![{caption}](results/{name}-{kind}.svg)" if (RESULTS / f"{name}-{kind}.svg").is_file() else ""
+
+
+def _taught(told: Told, scorer: str) -> tuple[str, str, bool]:
+    """Who teaches a row, and by which rules."""
+    name = scorer.removesuffix(", with rules at test time")
+    model = next((model for model in told["recipe"]["models"] if model["name"] == name), {})
+    return model.get("teacher", ""), model.get("rules", ""), name != scorer
+
+
+def _compared(told: Told, lines: Sequence[Mapping[str, Any]]) -> str:
+    shown = [what for what in columns(told) if what[0] not in ("anchor", "rest")]
+    rows: dict[str, dict[What, str]] = {}
+    for line in lines:
+        what = line["task"], line["negatives"], line["metric"]
+        name = f"{line['note']}: {line['scorer']} − {line['against']}".removeprefix(": ")
+        p = line["p"] if line.get("p_holm") is None else line["p_holm"]
+        said = f", {line['shows']}" if line.get("shows") else ""
+        rows.setdefault(name, {})[what] = f"{interval(Difference.from_dict(line))}, {chance(p)}{said}"
+    cells = [[name, *(row.get(what, "–") for what in shown)] for name, row in rows.items()]
+    return markdown(["", *map(_head, shown)], cells) if cells else ""
+
+
+def _speed(told: Told) -> str:
+    settings = {model["name"]: " ".join(model["settings"]) for model in told["recipe"]["models"]}
+    rows = []
+    for name, runs in told["trained"].items():
+        aucs, best, spent = ([run[key] for run in runs] for key in ("valid_auc", "best_epoch", "seconds"))
+        rows.append(
+            [
+                name, " ".join(f"{auc:.3f}" for auc in aucs), " ".join(map(str, best)), f"{runs[0]['parameters']:,}",
+                f"{sum(spent) / len(spent):,.0f}", f"`{settings.get(name, '')}`",
+            ]
+        )  # fmt: skip
+    head = ["", "validation AUC by seed", "best epochs", "parameters", "seconds per run", "settings"]
+    return markdown(head, rows) if rows else ""
+
+
+def _whole(name: str, told: Told, folder: str = "") -> str:
+    """The page of the bench under headings of ours, its pictures by their kept names."""
     body = told["page"].split("\n", 2)[2]
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
-    body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{name}-\1)", body)
-    body = re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
-    return f"## {TITLES[name]}\n\n{_described(told)}\n\n{body}"
+    body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{folder}{name}-\1)", body)
+    return re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
 
 
-def _described(told: Mapping[str, Any]) -> str:
+def _described(told: Told) -> str:
     dataset, seconds = told["described"], sum(told["seconds"].values())
     sources = dataset["split_report"]["sources"]
     report = sources.get("users", next(iter(sources.values())))
@@ -143,5 +225,44 @@ def _described(told: Mapping[str, Any]) -> str:
         f"repeats removed. Test outfits that share 80 % of their items with a training outfit: "
         f"{report['test_overlap']:.1%} ({report['test_overlap_random']:.1%} under a plain random split); test items "
         f"unseen in training: {report['test_items_unseen']:.0%}. Source: {dataset['source']}; licence: "
-        f"{dataset['licence']}. Everything took {seconds / 60:.0f} minutes on one core."
+        f"{dataset['licence']}. Encoder: {told['recipe'].get('encoder') or 'the only one'}. All trainings took "
+        f"{seconds / 60:.0f} minutes on one core that was shared."
     )
+
+
+def _cut(name: str, told: Told) -> str:
+    """What the section of a recipe lacks: a search, seeds, models."""
+    trials, wanted = told.get("trials", 0), told["recipe"]["seeds"]
+    search = f"{trials} trials for each model" if trials else "no search, the settings of the recipe"
+    measured = {line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] != "floor"}
+    short = [f"{model} {seeds}" for model, seeds in measured.items() if seeds < len(wanted) and seeds]
+    names = [model["name"] for model in told["recipe"]["models"]]
+    lacking = [model for model in names if model not in measured]
+    parts = [search]
+    parts += [f"fewer seeds than {len(wanted)}: {', '.join(short)}"] if short else []
+    parts += [f"{len(lacking)} of {len(names)} models not measured ({'; '.join(lacking)})"] if lacking else []
+    return f"*{name}*: {'; '.join(parts)}."
+
+
+def _missing(names: Sequence[str], kept: Mapping[str, Told]) -> str:
+    lacking = [name for name in names if name not in kept]
+    return f"Not measured: {', '.join(lacking)}." if lacking else ""
+
+
+def _earlier(names: Iterable[str]) -> str:
+    """What an earlier version measured, folded."""
+    kept = read(RESULTS / EARLIER, names)
+    if not kept:
+        return ""
+    parts = [
+        "",
+        "## Earlier measurements",
+        "",
+        "By an earlier version: three seeds, one encoder, four trials for each model, without the two towers and the "
+        "softmax objective, comparisons not corrected for their number. They have what the tables above lack, controls "
+        "and ablations of knowledge above all, and are not to be compared with them.",
+        "",
+    ]
+    for name, told in kept.items():
+        parts += _folded(TITLES.get(name, name), _whole(name, told, f"{EARLIER}/"))
+    return "\n".join(parts)

@@ -55,6 +55,9 @@ def import_(
     groups: Annotated[
         Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
     ] = None,
+    looks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Saved looks of the studio (looks.sqlite) to learn from.")
+    ] = None,
     download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Download from private networks as well.")
@@ -62,7 +65,8 @@ def import_(
 ) -> None:
     """Import a published data set, a shop's export, or your own tables.
 
-    SOURCE is never changed. DEST is written completely or not at all.
+    SOURCE is never changed. DEST is written completely or not at all. With --looks, looks approved in the studio become
+    outfits, and goeswith train --knowledge preferences=DEST learns from what was rejected or exchanged.
 
     \b
     Examples:
@@ -90,6 +94,7 @@ def import_(
             name=name,
             seed=seed,
             pictures=download,
+            looks=looks,
             progress=progress,
         )
     typer.echo(f"{dest}: {done.summary}")
@@ -241,10 +246,21 @@ def questions(
     negatives: Annotated[
         str | None, typer.Option(help="With --task: random, group, category or matched (default).")
     ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEYS",
+            help="Wrong items agree in these columns, not in category and season only, e.g. season,id[:2].",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed; the same seed gives the same questions.")
     ] = 0,
     outfits: Annotated[Path | None, typer.Option(help="CSV of other outfits of this catalogue to ask about.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=YOURS", help="With --outfits: map a column of the file; repeatable."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --outfits and --task: question file to write (.parquet).")
     ] = None,
@@ -252,15 +268,19 @@ def questions(
     """Create the evaluation questions once, so that every model answers the same.
 
     Without --task: compat and fitb questions with random, category and matched negatives, and retrieval questions.
+    With --match: compat and fitb questions whose wrong items share the category and all of these columns (or parts of
+    a column) with the right one.
 
     \b
     Examples:
-      goeswith questions data/mango
       goeswith questions data/mango --task triplet --negatives category --seed 1
+      goeswith questions data/mango --match 'season,id[:2]'
     """
     from goeswith.data.dataset import Dataset
     from goeswith.data.freeze import PLAN, freeze, make_questions
+    from goeswith.data.negatives import BY, check_strategy
     from goeswith.data.outfits import read_outfits
+    from goeswith.data.overlap import overlap_with
     from goeswith.data.questions import write_questions
 
     if (outfits is None) != (out is None) or (out is not None and task is None):
@@ -269,10 +289,16 @@ def questions(
         raise typer.BadParameter("--negatives needs --task; without --task, all usual questions are created")
     if out is not None and out.suffix != ".parquet":
         raise typer.BadParameter(f"questions are stored as Parquet; {out} must end in .parquet")
-    negatives = negatives or "matched"
+    if match is not None and negatives not in (None, "matched"):
+        raise typer.BadParameter(f"--match is for matched negatives, not for {negatives}")
+    if column and outfits is None:
+        raise typer.BadParameter("--column maps columns of --outfits FILE")
+    negatives = BY + match if match is not None else negatives or "matched"
+    check_strategy(negatives)
+    usual = [(kind, negatives) for kind in ("compat", "fitb")] if match is not None else PLAN
     opened = Dataset(dataset)
     if outfits is not None and out is not None and task is not None:
-        listed = read_outfits(outfits, opened.catalogue)
+        listed = read_outfits(outfits, opened.catalogue, _pairs(column, "--column"))
         frame, skipped = make_questions(
             opened.catalogue, listed, None, task, negatives, seed=seed, known=[opened.outfits]
         )
@@ -281,11 +307,12 @@ def questions(
         info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
         write_questions(frame, out, opened.catalogue, listed, **info)
         typer.echo(f"{out}: {len(frame)} questions{_left_out(skipped)}")
+        typer.echo(f"overlap: {overlap_with(listed, opened.outfits.split('train'))}")
         return
     with bar("freeze") as progress:
         done = freeze(
             opened.catalogue, opened.outfits, opened.path / "questions", dataset=opened.name, seed=seed,
-            prefix=opened.outfit_source, plan=[(task, negatives)] if task else PLAN, progress=progress,
+            prefix=opened.outfit_source, plan=[(task, negatives)] if task else usual, progress=progress,
         )  # fmt: skip
     for file in done:
         state = "kept as it was" if file.kept else "written" if file.questions else "not written"
@@ -306,7 +333,9 @@ def audit(
 ) -> None:
     """Check question files for shortcuts that solve them without a look at the items.
 
-    Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest one.
+    Scores each file with simple baselines (category counts, popularity, item pairs) and names the strongest one. Then
+    with every column, id, date and picture file of the catalogue (size, border), each alone and all together, fitted
+    on training outfits; names what tells most.
 
     \b
     Examples:

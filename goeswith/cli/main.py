@@ -95,6 +95,9 @@ def bench(
         list[str] | None, typer.Option(metavar="NAME", help="Only this model of the recipe; repeatable.")
     ] = None,
     search: Annotated[int, typer.Option(min=0, help="First search for settings with this many trials per model.")] = 0,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Train nothing; make the tables from the runs that are finished.")
+    ] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
     """Train, evaluate and compare all models of a recipe.
@@ -118,7 +121,7 @@ def bench(
     def say(text: str) -> None:
         typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
 
-    board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, say=say)
+    board = run_bench(read, folder, jobs=jobs or os.cpu_count() or 1, search=search, collect=collect, say=say)
     typer.echo(plain(*wide_table(board.scores, board.columns)))
     typer.echo(f"{folder / 'results.html'}: {board.conclusion}")
     for name, why in board.failures.items():
@@ -130,7 +133,7 @@ def curves(
     study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study: student, designers, numbers of outfits.")],
     out: Annotated[Path | None, typer.Option(help="Folder for runs and results. Default: runs/curves/NAME.")] = None,
     results: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Also write NAME.json and NAME.svg into this folder.")
+        Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
@@ -158,8 +161,8 @@ def curves(
     (folder / "curves.md").write_text(page([(found, "curves.svg")]), encoding="utf-8")
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / "results.json", results / f"{asked.name}.json")
-        shutil.copyfile(folder / "curves.svg", results / f"{asked.name}.svg")
+        shutil.copyfile(folder / "results.json", results / f"curves-{asked.name}.json")
+        shutil.copyfile(folder / "curves.svg", results / f"curves-{asked.name}.svg")
     typer.echo((folder / "curves.md").read_text(encoding="utf-8"))
 
 

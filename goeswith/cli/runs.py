@@ -119,9 +119,10 @@ def _epochs(stage: str) -> Progress:
     """One line on standard error for each epoch of a stage."""
 
     def print_epoch(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+        known = f" (training {measured['train_auc']:.4f})" if "train_auc" in measured else ""
         typer.echo(
-            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, validation AUC {measured['valid_auc']:.4f}, "
-            f"{measured['pairs_per_second']:.0f} pairs/s",
+            f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, "
+            f"validation AUC {measured['valid_auc']:.4f}{known}, {measured['pairs_per_second']:.0f} pairs/s",
             err=True,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 import torch
 
 from goeswith.data.catalogue import Catalogue
-from goeswith.data.negatives import Negatives
+from goeswith.data.negatives import Negatives, is_matched
 from goeswith.data.outfits import Outfits
 from goeswith.data.pairs import as_outfits, bottoms, pair_of_each, worn_together
 from goeswith.data.questions import SCHEMA, TASKS, read_info, write_questions
@@ -104,7 +105,7 @@ def make_questions(
         owner, wrong = drawer.everything(items, mask, position)
         ok = torch.zeros(len(chosen), dtype=torch.bool).index_fill(0, owner, True)
     else:
-        redraw = negatives != "matched" or task == "retrieval"
+        redraw = not is_matched(negatives) or task == "retrieval"
         position, rows, ok = _draw(drawer, items, mask, luck, count, redraw, chance)
         owner, wrong = ok.nonzero()[:, 0].repeat_interleave(count), rows[ok].flatten()
     counts = torch.bincount(owner, minlength=len(chosen))[ok]
@@ -231,7 +232,7 @@ def freeze(
     files = [(split, task, negatives) for split in splits for task, negatives in plan]
     done: list[Frozen] = []
     for split, task, negatives in files:
-        path = folder / f"{prefix and prefix + '-'}{split}-{task}-{negatives}.parquet"
+        path = folder / f"{prefix and prefix + '-'}{file_stem(split, task, negatives)}.parquet"
         info = {
             "dataset": dataset,
             "split": split,
@@ -255,6 +256,11 @@ def freeze(
         if progress:
             progress(len(done), len(files))
     return done
+
+
+def file_stem(split: str, task: str, negatives: str) -> str:
+    """The name of a question file; keys of negatives are written without signs, e.g. test-fitb-matched-season-id-2."""
+    return f"{split}-{task}-{re.sub(r'[^A-Za-z0-9_.]+', '-', negatives).strip('-')}"
 
 
 def _same(path: Path, info: dict[str, str]) -> None:

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from goeswith import plugins
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.keys import key_codes, parse_keys
 from goeswith.data.outfits import Outfits
 from goeswith.errors import ConfigError
 
 STRATEGIES = ("random", "group", "category", "matched")
+BY = "matched:"
+"""How ``matched`` negatives by keys of your own begin, e.g. ``matched:season,id[:2]``."""
 
 _ROUNDS = 8  # of drawing again, before the few that are left are drawn from their whole pools
 
@@ -23,7 +26,8 @@ class Negatives:
 
     ``random``: every usable item, each as likely. ``group``: the usable items of the same group, such as tops, each as
     likely. ``category``: those of the same fine category, each as likely. ``matched``: the items that are worn in
-    `outfits` and share category and season (no season is a season of its own), by popularity.
+    `outfits` and share category and season (no season is a season of its own), by popularity; ``matched:KEYS``:
+    category and these keys in place of the season, see `goeswith.data.keys`.
 
     How ``matched`` is drawn, and why: truths are popular, since each occurrence in an outfit makes one, and a wrong
     item drawn evenly over the items would give itself away by being rare. It must be drawn the very way a truth is: a
@@ -61,7 +65,7 @@ class Negatives:
         self.strategy = strategy
         usable = np.ones(len(catalogue), bool) if usable is None else usable
         pool = pools(catalogue, strategy)
-        weights = np.where(usable, _popularity(outfits, pool) if strategy == "matched" else 1.0, 0.0)
+        weights = np.where(usable, _popularity(outfits, pool) if is_matched(strategy) else 1.0, 0.0)
         members = np.flatnonzero(weights)
         members = members[np.argsort(pool[members], kind="stable")]  # pool after pool
         bounds = np.searchsorted(pool[members], np.arange(pool.max(initial=0) + 2))
@@ -89,7 +93,7 @@ class Negatives:
     def blanks(self, items: Tensor, mask: Tensor, count: int) -> Tensor:
         """(B, n) bool: places of usable items that leave `count` to draw; if ``matched``, alone in their pool there."""
         good = mask & self._usable[items] & (self.room(items, mask) >= count)
-        if self.strategy != "matched":
+        if not is_matched(self.strategy):
             return good
         pool = self._pool[items]
         return good & (((pool[:, :, None] == pool[:, None, :]) & mask[:, None, :]).sum(2) == 1)
@@ -246,18 +250,28 @@ def pools(catalogue: Catalogue, strategy: str) -> np.ndarray:
         return catalogue.codes("group")[0] + 1
     if strategy == "category":
         return catalogue.category_codes
+    if strategy.startswith(BY):
+        return key_codes(catalogue, ("category", *parse_keys(strategy.removeprefix(BY))))
     if strategy != "matched":
         return _plugin_pools(catalogue, strategy)
     seasons, names = catalogue.codes("season")
     return np.unique(catalogue.category_codes * (len(names) + 1) + seasons + 1, return_inverse=True)[1].astype(np.int64)
 
 
+def is_matched(strategy: str) -> bool:
+    """Whether negatives are drawn as right answers are."""
+    return strategy == "matched" or strategy.startswith(BY)
+
+
 def check_strategy(strategy: str) -> None:
     """Make sure that there are such negatives, here or in another package.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: there are none, or a key of theirs is not written as one.
     """
+    if strategy.startswith(BY):
+        parse_keys(strategy.removeprefix(BY))
+        return
     if strategy not in STRATEGIES and plugins.load("negatives", strategy) is None:
         choices = plugins.names("negatives", STRATEGIES)
         raise ConfigError(f"there are no {strategy!r} negatives; choose one of {choices}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,16 @@ import polars as pl
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.cells import ids
-from goeswith.errors import DataError
-from goeswith.sheets import read_sheet
+from goeswith.data.columns import nearest_header
+from goeswith.errors import ConfigError, DataError
+from goeswith.sheets import Sheet, read_sheet
 
 if TYPE_CHECKING:
     import torch
 
 SPLITS = ("train", "valid", "test")
+OWN_COLUMNS = ("outfit_id", "item_id", "item_ids")
+"""Columns of a person's own list of outfits."""
 
 
 @dataclass(frozen=True)
@@ -217,18 +220,22 @@ class Outfits:
         return OutfitBatch.of(*self.padded())
 
 
-def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
+def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, str] | None = None) -> Outfits:
     """Read a person's own list of outfits over a catalogue, from CSV or Parquet.
 
     Columns ``outfit_id`` and ``item_id`` (one row an item, the rows of an outfit anywhere), or ``outfit_id`` and
     ``item_ids`` (one row an outfit; ids between ``;``, or between spaces where there is no ``;``).
 
+    Args:
+        columns: our name of a column → its name in the file, where that is another.
+
     Raises:
+        ConfigError: a column of `columns` is not one of these three, or is not in the file.
         DataError: the file is missing, broken or empty or lacks a column; a row has no id, an unknown item, or an item
             or outfit for the second time; an outfit has fewer than two items.
     """
     path = Path(path)
-    sheet = read_sheet(path)
+    sheet = _renamed(path, read_sheet(path), columns or {})
     table = sheet.table
     kinds = [name for name in ("item_id", "item_ids") if name in table.columns]
     if "outfit_id" not in table.columns or len(kinds) != 1:
@@ -258,6 +265,25 @@ def read_outfits(path: Path | str, catalogue: Catalogue) -> Outfits:
     _refuse(path, rows, alone, "outfit {outfit_id!r} has 1 item; an outfit needs two or more")
     frame = rows.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
     return Outfits.from_frame(frame, catalogue, str(path))
+
+
+def _renamed(path: Path, sheet: Sheet, columns: Mapping[str, str]) -> Sheet:
+    """The sheet under our names; what has one of these already and is not meant is left out.
+
+    Raises:
+        ConfigError: a column is not one of ours, or is not in the file.
+    """
+    have = sheet.table.columns
+    for ours, theirs in columns.items():
+        if ours not in OWN_COLUMNS:
+            raise ConfigError(f"a list of outfits has no column {ours!r}; its columns are {', '.join(OWN_COLUMNS)}")
+        if theirs not in have:
+            near = nearest_header(theirs, have)
+            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(have)}"
+            raise ConfigError(f"{path} has no column {theirs!r} to map to {ours}; {hint}")
+    kept = [name for name in have if name not in (*columns, *columns.values())]
+    mapped = {ours: pl.col(theirs) for ours, theirs in columns.items()}
+    return replace(sheet, table=sheet.table.select(*kept, **mapped))
 
 
 def _split(cells: pl.Series) -> pl.Series:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from goeswith.data.questions import Questions
 
 
 class Scorer(Protocol):
@@ -29,4 +32,13 @@ class Chooser(Scorer, Protocol):
 
     def choose(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Scores (B, m) float64 of candidates (B, m) beside outfits with a gap (B, n), comparable within a row."""
+        ...
+
+
+@runtime_checkable
+class Suited(Scorer, Protocol):
+    """A scorer that answers each kind of question in its own way."""
+
+    def suited(self, questions: Questions) -> Scorer:
+        """The scorer for these questions."""
         ...

@@ -1,4 +1,4 @@
-"""Audit: which shortcut (category, colour, season, popularity) solves a question file without looking at a garment."""
+"""Audit: which shortcut solves a question file without looking at a garment, among those with a name and all others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from goeswith.data.questions import Questions, read_questions
 from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import answer, report
+from goeswith.evaluate.shortcuts import ClueScore, Shortcuts, single_clues
 from goeswith.models import Scorer
 from goeswith.models.floors import fit_floors
 from goeswith.scores import Score
@@ -26,6 +27,9 @@ SHORTCUTS = ("popularity", "rarity", "category", "season")
 STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
 
+SHOWN = 5
+"""Clues that a sentence names."""
+
 _WHAT = {
     "compat": "orders {} of the {} compat pairs correctly",
     "fitb": "answers {} of the {} fitb questions",
@@ -39,15 +43,20 @@ class Audit:
     """What the floors make of each question file.
 
     scores: file → for each (task, negatives) in it and each floor the headline measure. verdicts: file → one sentence.
+    clues: file → every clue of the records alone, the best first. used: file → clue → its part in the floor
+    ``records_and_ids``, which weighs them all.
     """
 
     scores: dict[str, list[Score]]
     verdicts: dict[str, str]
+    clues: dict[str, list[ClueScore]]
+    used: dict[str, dict[str, float]]
 
     def to_json(self) -> str:
-        """One row a score, and the verdicts, as JSON."""
+        """One row a score, the verdicts, the clues and how much each was used, as JSON."""
         rows = [{"file": file} | score.to_dict() for file, scores in self.scores.items() for score in scores]
-        return json.dumps({"rows": rows, "verdicts": self.verdicts}, indent=2)
+        clues = [{"file": file} | clue._asdict() for file, own in self.clues.items() for clue in own]
+        return json.dumps({"rows": rows, "verdicts": self.verdicts, "clues": clues, "used": self.used}, indent=2)
 
 
 def audit(
@@ -69,26 +78,31 @@ def audit(
         files = sorted((dataset.path / "questions").glob(f"{source}*.parquet"))
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
-    floors = yardsticks(dataset, features)
-    scores: dict[str, list[Score]] = {}
-    verdicts = {}
+    shortcuts = Shortcuts(dataset)
+    known = yardsticks(dataset, features) | shortcuts.floors
+    found = Audit({}, {}, {}, {})
     for done, file in enumerate(files, 1):
-        measured = floor_scores(read_questions(file, dataset.catalogue), dataset, floors)
-        headlines = [score for score in measured if score.headline]
-        scores.setdefault(file.name, []).extend(headlines)
-        verdicts[file.name] = conclusion(headlines)
+        questions = read_questions(file, dataset.catalogue)
+        headlines = [score for score in floor_scores(questions, dataset, known) if score.headline]
+        found.scores.setdefault(file.name, []).extend(headlines)
+        found.clues[file.name] = single_clues(shortcuts, questions)
+        found.used[file.name] = shortcuts.fitted_to(questions).shares
+        records = records_say(found.clues[file.name], found.used[file.name])
+        found.verdicts[file.name] = f"{conclusion(headlines)} {records}".strip()
         if progress:
             progress(done, len(files))
-    return Audit(scores, verdicts)
+    return found
 
 
 def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
-    """The floors, fit on the training outfits; on the drawn sample also its true compatibility, as ``ceiling``.
+    """The floors, fit on the training outfits, ``records`` and ``records_and_ids`` when they are first asked.
+
+    On the drawn sample its true compatibility is there too, as ``ceiling``.
 
     Raises:
         DataError: no outfit of the data set is in the training split.
     """
-    floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features)
+    floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features) | Shortcuts(dataset).floors
     if dataset.info.get("layout") == "sample":
         from goeswith.data.readers.sample import oracle
 
@@ -140,8 +154,21 @@ def conclusion(scores: Sequence[Score]) -> str:
     more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]
     counted = [score.value for score in scores if score.floor in ("category", "category_colour")]
     more = [score for score in more if score.floor != "item_pairs" or score.value not in counted]  # fell back
+    more.sort(key=lambda score: score.floor in ("records", "records_and_ids"))
     others = [f"{_name(score)} {_with_interval(score)}" for score in more]
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
+
+
+def records_say(clues: Sequence[ClueScore], used: Mapping[str, float]) -> str:
+    """One sentence on the clues of the records: which tell most alone, and which the fitted floor uses most."""
+    telling = [clue for clue in clues if clue.above]
+    if not clues:
+        return ""
+    if not telling:
+        return f"None of {len(clues)} clues from ids, columns, counts and picture files beats chance alone."
+    alone = ", ".join(f"{clue.name} {_number(clue.value)}" for clue in telling[:SHOWN])
+    most = ", ".join(list(used)[:SHOWN])
+    return f"Of {len(clues)} clues from records {len(telling)} beat chance alone: {alone}; together, most by {most}."
 
 
 def _name(score: Score) -> str:
@@ -150,6 +177,8 @@ def _name(score: Score) -> str:
         "item_pairs": "memory of item pairs",
         "cosine": "cosine of features",
         "standardised": "cosine of standardised features",
+        "records": "all records together",
+        "records_and_ids": "with ids",
     }
     return names.get(str(score.floor), str(score.floor))
 

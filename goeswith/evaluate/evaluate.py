@@ -19,6 +19,7 @@ import polars as pl
 
 from goeswith import __version__
 from goeswith.data.questions import Questions
+from goeswith.data.scorer import Suited
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.bootstrap import RESAMPLES, Statistic, mean, pooled_auc, resampled, spread
 from goeswith.evaluate.measures import MEASURES, POOLED, Measure, OtherMeasure, Ranks, other_measures
@@ -122,6 +123,8 @@ def answer(
     if not total:
         raise DataError(f"{questions.path or 'the table'} has no questions; make some with: goeswith questions DATASET")
     scores = np.empty(total)
+    if isinstance(scorer, Suited):
+        scorer = scorer.suited(questions)
     if isinstance(scorer, Chooser):
         _choose(scorer, questions, scores)
     else:

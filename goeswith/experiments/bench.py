@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
@@ -32,8 +32,10 @@ from goeswith.evaluate.seeds import Mean, Sittings, means
 from goeswith.experiments.recipes import GIVEN, WITH_RULES, Experiment, Recipe
 from goeswith.experiments.results import Outcome, Row, Scoreboard, measure_floors
 from goeswith.experiments.scoreboard import write_board
+from goeswith.experiments.search import Best, finished
 from goeswith.experiments.search import search as search_settings
 from goeswith.experiments.trainings import CORRECTED, RETRIEVAL, Training, answers_file, trainings, work
+from goeswith.experiments.trainings import outcome as outcome_of
 from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
 
@@ -45,7 +47,9 @@ _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 """One thread a process: for models as small as these several runs side by side beat one run on all cores."""
 
 
-def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, say: Say = print) -> Scoreboard:
+def bench(
+    recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, collect: bool = False, say: Say = print
+) -> Scoreboard:
     """Train, ask and compare what a recipe says, and write its tables and figures to `out`.
 
     The same call goes on where a killed one stopped, and trains nothing twice. A model that cannot run stands in the
@@ -55,6 +59,8 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
         jobs: runs trained side by side, each on one thread.
         search: trainings of each model in a search for its settings on validation outfits, see
             `goeswith.experiments.search`.
+        collect: train nothing; the tables are made of the runs that are finished and have answered everything, each
+            model with the seeds that it has.
 
     Raises:
         DataError, ModelError: the data set or its questions cannot be used, or `out` is another's.
@@ -72,8 +78,11 @@ def bench(recipe: Recipe, out: str | Path, *, jobs: int = 1, search: int = 0, sa
         rows = measure_floors(floors, asked, dataset, retrieval)
         with _processes(jobs) as pool:
             if search:
-                recipe = _searched(recipe, out, search, pool, say)
-            rows += _experiments(recipe, out, files, pool, say, retrieval=retrieval is not None)
+                recipe = _found(recipe, out, search) if collect else _searched(recipe, out, search, pool, say)
+            asked_of = [*files, RETRIEVAL] if retrieval is not None else files
+            wanted = trainings(recipe, out, files)
+            done = _finished(wanted, asked_of) if collect else _train(wanted, pool, say)
+            rows += _experiments(recipe, wanted, done, asked_of)
         if needed := _memory():  # the processes have ended: none is counted before
             say(f"peak memory {needed:.1f} GB per process, {jobs} in parallel")
         trained = [row for row in rows if row.experiment]
@@ -127,21 +136,24 @@ def _read(path: Path) -> Report:
 
 
 def _experiments(
-    recipe: Recipe, out: Path, files: Sequence[Path], pool: ProcessPoolExecutor, say: Say, *, retrieval: bool
+    recipe: Recipe,
+    wanted: dict[tuple[Experiment, int], Training],
+    done: Mapping[tuple[Experiment, int], Outcome | str],
+    files: Sequence[Path],
 ) -> list[Row]:
-    """Train all experiments, teachers first, and gather what they answered: a row each, two where rules taught."""
-    wanted = trainings(recipe, out, files)
-    done = _train(wanted, pool, say)
+    """What the experiments of which something is done answered to files: a row each, two where rules taught."""
     rows: list[Row] = []
     for experiment in recipe.models:
-        own = {seed: done[experiment, seed] for seed in recipe.seeds}
+        own = {seed: done[experiment, seed] for seed in recipe.seeds if (experiment, seed) in done}
+        if not own:
+            continue
         failed = next((f"seed {seed}: {outcome}" for seed, outcome in own.items() if isinstance(outcome, str)), "")
         outcomes = [outcome for outcome in own.values() if isinstance(outcome, Outcome)]
         for rules in (False, True) if experiment.rules else (False,):
             name = experiment.name + (WITH_RULES if rules else "")
             note = experiment.note or " ".join(experiment.settings)
-            trained = [] if failed else [wanted[experiment, seed] for seed in recipe.seeds]
-            measured = _means(name, trained, [*files, RETRIEVAL] if retrieval else files, rules)
+            trained = [] if failed else [wanted[experiment, seed] for seed in own]
+            measured = _means(name, trained, files, rules)
             corrected = [
                 _means(f"{name} {title}", trained, [file], rules)
                 for title, file in zip(FITTED, CORRECTED, strict=True)
@@ -157,6 +169,19 @@ def _means(name: str, trained: Sequence[Training], files: Sequence[Path], rules:
     """The means over seeds of what was answered; nothing without a training."""
     sittings: Sittings = [[_read(answers_file(training, file, rules)) for file in files] for training in trained]
     return means(name, sittings) if sittings else {}
+
+
+def _finished(
+    wanted: Mapping[tuple[Experiment, int], Training], files: Sequence[Path]
+) -> dict[tuple[Experiment, int], Outcome | str]:
+    """What became of the trainings that are over and have answered all files."""
+    done: dict[tuple[Experiment, int], Outcome | str] = {}
+    for key, training in wanted.items():
+        kinds = (False, True) if training.rules else (False,)
+        answers = [answers_file(training, file, rules) for file in files for rules in kinds]
+        if all(path.is_file() for path in answers):
+            done[key] = outcome_of(training.run())  # which is over: the run is opened, and refused if it is another
+    return done
 
 
 def _train(
@@ -197,12 +222,24 @@ def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor,
     """The recipe with the best settings that a search found for each model, searches side by side."""
     wanted = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
     sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in wanted}
-    best = {}
+    found = {}
     for experiment, future in sent.items():
-        best[experiment] = future.result()
-        say(f"{experiment.name}: {best[experiment].summary}")
-    models = [replace(c, settings=(*c.settings, *best[c.like or c].settings)) for c in recipe.models]
-    return replace(recipe, models=tuple(models))
+        found[experiment] = future.result()
+        say(f"{experiment.name}: {found[experiment].summary}")
+    return _with_settings(recipe, found)
+
+
+def _found(recipe: Recipe, out: Path, trials: int) -> Recipe:
+    """The same for the models whose search is over; without the others."""
+    wanted = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
+    found = {c: best for c in wanted if (best := finished(out / "search" / c.slug, trials))}
+    return _with_settings(recipe, found)
+
+
+def _with_settings(recipe: Recipe, found: Mapping[Experiment, Best]) -> Recipe:
+    kept = [c for c in recipe.models if (c.like or c) in found]
+    models = tuple(replace(c, settings=(*c.settings, *found[c.like or c].settings)) for c in kept)
+    return replace(recipe, models=models)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,11 @@ designers'."""
 KINDS = ("model", "control")
 GIVEN = ("official-", "own-")
 """How the names of question files begin that a bench takes as they are: published ones, and your own."""
+FLOORS = (
+    "popularity", "rarity", "category", "category colour", "item pairs", "words", "season", "cosine", "standardised",
+    "records", "records and ids",
+)  # fmt: skip
+"""Floors that a model may be compared with, by what tables call them."""
 WITH_RULES = ", with rules at test time"
 """What the name of a model that rules taught is followed by where it may look at them while it answers."""
 
@@ -165,7 +170,9 @@ class Recipe:
                 raise ConfigError(f"recipe {self.name!r} has no model {name!r}; {_near(name, there)}")
         kept = tuple(c for c in self.models if c.name in names or not names)
         left = set(_names(kept))
-        return replace(self, models=kept, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= left))
+        return replace(
+            self, models=kept, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= left | {*FLOORS})
+        )
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -310,11 +317,10 @@ class _Page:
     def pairing(self, table: dict[str, Any], number: int, models: list[Experiment]) -> Pairing:
         section = ("compare", number)
         self.check(table, _COMPARE, ("first", "second"), section)
-        for field in ("first", "second"):
-            if table[field] not in _names(models):
-                raise self.fault(
-                    f"there is no model {table[field]!r}; {_near(table[field], _names(models))}", field, section
-                )
+        names = {"first": _names(models), "second": [*_names(models), *FLOORS]}
+        for field, there in names.items():
+            if table[field] not in there:
+                raise self.fault(f"there is no model {table[field]!r}; {_near(table[field], there)}", field, section)
         return Pairing(**table)
 
     def check(

@@ -31,6 +31,8 @@ FLOOR_NOTES = {
     "category colour": "colours and categories that were worn together",
     "item pairs": "items that were worn together",
     "words": "words of titles that were worn together",
+    "records": "columns, counts and picture files together, fitted",
+    "records and ids": "the same, and what ids give away",
     "cosine": "likeness, nothing learned",
     "standardised": "likeness of standardised features, nothing learned",
 }
@@ -174,11 +176,11 @@ def _effects(
 
 def _effect(line: Difference, reach: float) -> Cell:
     end = max(0.02, np.ceil(50 * reach) / 50)
-    sure = line.low > 0 or line.high < 0
+    sure = line.shows in ("higher", "lower") if line.shows else line.low > 0 or line.high < 0
     return _placed(line.difference, line.low, line.high, (-end, end, 0.0)) | {
         "text": signed(line.difference),
         "range": f"[{signed(line.low)}, {signed(line.high)}]",
-        "p": chance(line.p if line.p_holm is None else line.p_holm),
+        "p": ", ".join(filter(None, [chance(line.p if line.p_holm is None else line.p_holm), line.shows])),
         "look": ("model" if line.difference > 0 else "control") if sure else "unsure",
     }
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
     from goeswith.data.questions import Questions
 
+LEAK = 0.99
+"""A floor from here on says that something gives the answers away, such as ids; it is no mark for models."""
 BEATEN, ABOVE = "↓", "*"
 """Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
 
@@ -172,8 +174,9 @@ class Scoreboard:
         return {row.name: row.failure for row in self.rows if row.failure}
 
     def best(self, what: Column, *kinds: str) -> Row | None:
-        """The row of some kinds with the highest value in a column."""
+        """The row of some kinds with the highest value in a column; of floors, those that are no `LEAK`."""
         rows = [row for row in self.rows if row.kind in kinds and what in row.measured]
+        rows = [row for row in rows if row.kind != "floor" or row.measured[what].score.value < LEAK]
         return max(rows, key=lambda row: row.measured[what].score.value, default=None)
 
     @cached_property

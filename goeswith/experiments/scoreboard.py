@@ -12,15 +12,16 @@ from goeswith import __version__
 from goeswith.evaluate.seeds import DRAWS, SAME, SURE
 from goeswith.experiments.plots import draw
 from goeswith.experiments.report import Findings, page
-from goeswith.experiments.results import ABOVE, BEATEN, Row, Scoreboard
+from goeswith.experiments.results import ABOVE, BEATEN, LEAK, Row, Scoreboard
 from goeswith.files import fresh_file
 from goeswith.scores import Column, Difference
 from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table, value
 
 _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
-    f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. The "
-    "best is chosen by the same questions, which flatters it a little; the comparisons below were chosen before."
+    f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. A "
+    f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
+    "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."
 )
 _SHOWN = (
     f"First minus second, with its 95 % interval over outfits and seeds ({DRAWS:,} draws); p after Holm's correction "
@@ -69,8 +70,9 @@ def as_markdown(board: Scoreboard, pictures: Mapping[str, Path]) -> str:
         "",
         board.conclusion,
         "",
-        f"Made by `goeswith bench` on `{recipe.dataset}`; every number is the mean of {len(recipe.seeds)} seed(s) with "
-        "its 95 % interval, by a bootstrap over outfits and, of several, over seeds.",
+        f"Made by `goeswith bench` on `{recipe.dataset}`; every number is the mean of the seeds "
+        f"{', '.join(map(str, recipe.seeds))}, with its 95 % interval by a bootstrap over outfits and, of several, "
+        "over seeds; floors have no seeds.",
         "",
         markdown(["", *map(_short, board.columns)], [[row.name, *_cells(board, row)] for row in board.rows]),
         _MARKS,

@@ -1,8 +1,10 @@
-"""Search: settings that do best on validation outfits, by Optuna's TPE; the same budget for every model."""
+"""Search: settings that do best on validation outfits, by TPE and successive halving, the same for every model."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,24 @@ from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.trainings import trainings, work
 from goeswith.files import fresh_file
 
-SIZES = (32, 64, 128)
+SIZES = (32, 64, 128, 256)
 """Of ``hidden``, or of ``size`` where the model calls it so, and what the recipe says."""
 RATES = (1e-4, 1e-2)
+DECAYS = (1e-6, 1e-1)
 DROPOUTS = (0.0, 0.5)
-_WHOLE = {"hidden": int, "size": int}
+OPTIMISERS = ("adamw", "rmsprop")
+OBJECTIVES = ("pairwise", "softmax")
+FIRST, REDUCTION = 4, 3
+"""Epochs until the first look at a trial, and the part of those that got so far, one in so many, that goes on."""
+GOES_ON = "extend=2"
+"""What is set for every trial, and for what is trained with its settings: see `goeswith.train.settings`."""
+_RANGES = {"learning_rate": RATES, "weight_decay": DECAYS, "dropout": DROPOUTS}
+_WHOLE = ("hidden", "size")
+_WORDS = {"optimiser": OPTIMISERS, "objective": OBJECTIVES}
+
+
+class Pruned(Exception):
+    """A trial that is not worth going on with."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,24 @@ class Best:
 
     settings: tuple[str, ...]
     summary: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: its settings, what each epoch reached on validation, and why it failed or stopped.
+
+    valid_auc: the best of its epochs; None where it failed.
+    """
+
+    settings: list[str]
+    valid_auc: float | None
+    epochs: list[float]
+    why: str = ""
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was stopped since others did better."""
+        return self.valid_auc is not None and bool(self.why)
 
 
 def optuna() -> Any:
@@ -42,19 +75,23 @@ def optuna() -> Any:
 
 
 def space(experiment: Experiment) -> dict[str, Any]:
-    """Setting → where its values are looked for: the learning rate, and dropout and size where the model has them.
+    """Setting → where its values are looked for, of the settings that the model has.
 
-    What the recipe says of a setting is always among them.
+    What the recipe says of a setting is always among them. The objective is searched where nothing teaches: knowledge
+    speaks of one of them.
     """
     distributions, own = optuna().distributions, start(experiment)
     searched = {}
-    for name, (low, high) in (("learning_rate", RATES), ("dropout", DROPOUTS)):
+    for name, (low, high) in _RANGES.items():
         if name in own:
             low, high = min(low, own[name]), max(high, own[name])
-            searched[name] = distributions.FloatDistribution(low, high, log=name == "learning_rate")
+            searched[name] = distributions.FloatDistribution(low, high, log=name != "dropout")
     for name in _WHOLE:
         if name in own:
             searched[name] = distributions.CategoricalDistribution(sorted({*SIZES, own[name]}))
+    for name, choices in _WORDS.items():
+        if name in own:
+            searched[name] = distributions.CategoricalDistribution(sorted({*choices, own[name]}))
     return searched
 
 
@@ -62,15 +99,23 @@ def start(experiment: Experiment) -> dict[str, Any]:
     """What the recipe says of the settings that are searched: the first trial, so that a search never does worse."""
     configs = experiment.configs()
     model = {name: getattr(configs["model"], name) for name in ("dropout", *_WHOLE) if hasattr(configs["model"], name)}
-    return {"learning_rate": configs["train"].learning_rate, **model}
+    train = {name: getattr(configs["train"], name) for name in ("learning_rate", "weight_decay", *_WORDS)}
+    train["weight_decay"] = max(train["weight_decay"], DECAYS[0])  # as good as none, on a scale of powers of ten
+    if experiment.teacher or experiment.rules or experiment.knowledge:
+        del train["objective"]
+    return train | model
 
 
 def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Best:
     """Train an experiment `trials` times with the recipe's first seed, each time with other settings.
 
-    The first trial is what the recipe says. Every trial is kept in ``trials.jsonl``: a killed search goes on where it
-    stopped, with the very trials that it would have made. Test questions have no say. A trial that fails counts, and
-    teaches nothing.
+    The first trial is what the recipe says. Every trial sees the same outfits as often: the recipe's epochs, and more
+    where it is still getting better (`GOES_ON`). Or it is pruned: after `FIRST` epochs, and each time that these have
+    grown `REDUCTION`-fold, it goes on only if it is among the best, one in `REDUCTION`, of those that have got so far
+    (asynchronous successive halving).
+
+    Every trial is kept in ``trials.jsonl``: a killed search goes on where it stopped, with the very trials that it
+    would have made. Test questions have no say. A trial that fails counts, and teaches nothing.
 
     Raises:
         ConfigError: Optuna is not installed.
@@ -80,20 +125,33 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
     optuna()
     while len(kept) < trials:
         settings = _ask(experiment, kept, recipe.seeds[0])
-        value = _try(recipe, replace(experiment, settings=(*experiment.settings, *settings)), out, len(kept))
-        kept.append({"settings": settings, **value})
+        tried = replace(experiment, settings=(*experiment.settings, *settings, GOES_ON))
+        kept.append(_try(recipe, tried, settings, out, kept))
         with fresh_file(out / "trials.jsonl") as partial:
-            partial.write_text("".join(json.dumps(trial) + "\n" for trial in kept))
-    kept = kept[:trials]
-    done = [trial for trial in kept if trial["valid_auc"] is not None]
+            partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in kept))
+    return _best(kept[:trials])
+
+
+def finished(out: Path, trials: int) -> Best | None:
+    """What a search found that has made its trials; None where it has not."""
+    kept = _read(out / "trials.jsonl")
+    return _best(kept[:trials]) if len(kept) >= trials else None
+
+
+def _best(kept: list[Trial]) -> Best:
+    done = [trial for trial in kept if trial.valid_auc is not None]
     if not done:
-        return Best((), f"all {trials} trials failed, the last one: {kept[-1]['why']}")
-    best = max(done, key=lambda trial: float(trial["valid_auc"]))
-    summary = f"best of {trials} trials: {' '.join(best['settings'])}, validation AUC {best['valid_auc']:.3f}"
-    return Best(tuple(best["settings"]), summary)
+        return Best((), f"all {len(kept)} trials failed, the last one: {kept[-1].why}")
+    whole = [trial for trial in done if not trial.pruned] or done
+    best = max(whole, key=lambda trial: trial.valid_auc or 0.0)
+    cut = sum(trial.pruned for trial in done)
+    return Best(
+        (*best.settings, GOES_ON),
+        f"best of {len(kept)} trials ({cut} pruned): {' '.join(best.settings)}, validation AUC {best.valid_auc:.3f}",
+    )
 
 
-def _ask(experiment: Experiment, kept: list[dict[str, Any]], seed: int) -> list[str]:
+def _ask(experiment: Experiment, kept: list[Trial], seed: int) -> list[str]:
     """The settings of the next trial, which follow from those before it alone."""
     if not kept:
         return _settings(start(experiment))
@@ -101,34 +159,68 @@ def _ask(experiment: Experiment, kept: list[dict[str, Any]], seed: int) -> list[
     sampler = library.samplers.TPESampler(seed=1000 * seed + len(kept))
     study = library.create_study(direction="maximize", sampler=sampler)
     for trial in kept:
-        if trial["valid_auc"] is not None:
-            values = dict(setting.split("=") for setting in trial["settings"])
-            params = {name: _WHOLE.get(name, float)(value) for name, value in values.items()}
+        if trial.valid_auc is not None:
+            params = {name: _value(name, text) for name, text in (s.split("=") for s in trial.settings)}
             study.add_trial(
-                library.trial.create_trial(params=params, distributions=distributions, value=trial["valid_auc"])
+                library.trial.create_trial(params=params, distributions=distributions, value=trial.valid_auc)
             )
     return _settings(study.ask(distributions).params)
+
+
+def _value(name: str, text: str) -> Any:
+    return text if name in _WORDS else int(text) if name in _WHOLE else float(text)
 
 
 def _settings(params: dict[str, Any]) -> list[str]:
     return [f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
 
 
-def _try(recipe: Recipe, experiment: Experiment, out: Path, number: int) -> dict[str, Any]:
-    """What a trial reached, or why it failed."""
+def _try(recipe: Recipe, experiment: Experiment, settings: list[str], out: Path, kept: Iterable[Trial]) -> Trial:
+    """What a trial reached, or why it failed or was stopped."""
     alone = replace(recipe, models=(experiment,), seeds=recipe.seeds[:1])
     [training] = trainings(alone, out).values()
     if training.lesson and isinstance(failed := work(training.lesson), str):
-        return {"valid_auc": None, "why": failed}
-    done = work(replace(training, out=out / f"trial-{number:03d}"))
-    return {"valid_auc": None, "why": done} if isinstance(done, str) else {"valid_auc": done.valid_auc, "why": ""}
+        return Trial(settings, None, [], failed)
+    others = [trial.epochs for trial in kept]
+    epochs: list[float] = []
+    training = replace(training, out=out / f"trial-{len(others):03d}")
+    shutil.rmtree(training.out, ignore_errors=True)  # what a kill left would not be looked at from its first epoch on
+
+    def watch(epoch: int, most: int, measured: dict[str, float]) -> None:
+        epochs.append(measured["valid_auc"])
+        if behind(epochs, others):
+            raise Pruned
+
+    try:
+        done = work(training, watch)
+    except Pruned:
+        shutil.rmtree(training.out)
+        return Trial(settings, max(epochs), epochs, f"pruned after {len(epochs)} epochs")
+    if isinstance(done, str):
+        return Trial(settings, None, [], done)
+    return Trial(settings, done.valid_auc, [row["valid_auc"] for row in done.history])
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def behind(epochs: list[float], others: Iterable[list[float]]) -> bool:
+    """Whether a trial is not among the best of those that got so far, at an epoch at which that is asked.
+
+    epochs, others: what each epoch reached, of the trial and of those before it. What counts is the best so far.
+    """
+    rung, count = FIRST, len(epochs)
+    while rung < count:
+        rung *= REDUCTION
+    if rung != count:
+        return False
+    reached = sorted((max(other[:count]) for other in others if len(other) >= count), reverse=True)
+    places = (len(reached) + 1) // REDUCTION
+    return places > 0 and max(epochs) < reached[places - 1]
+
+
+def _read(path: Path) -> list[Trial]:
     if not path.is_file():
         return []
     try:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
-        return [{name: line[name] for name in ("settings", "valid_auc", "why")} for line in lines]
+        return [Trial(**{name: line[name] for name in ("settings", "valid_auc", "epochs", "why")}) for line in lines]
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{path} is not a list of trials; remove it to start the search again") from None

@@ -18,6 +18,7 @@ from goeswith.evaluate.retrieval_report import FITTED, Asked, ask, measure
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.results import Outcome
 from goeswith.models import Scorer
+from goeswith.train.loop import Progress
 from goeswith.train.run import Run
 from goeswith.train.teachers import followed
 from goeswith.train.training import train
@@ -50,8 +51,8 @@ class Training:
     questions: tuple[Path, ...] = ()
     lesson: Training | None = None
 
-    def run(self) -> Run:
-        """Train it, or open the run where it is finished.
+    def run(self, watch: Progress | None = None) -> Run:
+        """Train it, or open the run where it is finished; `watch` is told of each epoch of the model itself.
 
         Raises:
             ConfigError, DataError, ModelError: as the message says.
@@ -65,6 +66,7 @@ class Training:
             knowledge=dict(text.split("=", 1) for text in self.knowledge),
             settings=self.settings,
             encoder=self.encoder,
+            say=(lambda name: watch if name == self.model else _silent) if watch else None,
         )
 
     @property
@@ -120,10 +122,14 @@ def _lesson(recipe: Recipe, experiment: Experiment, seed: int, out: Path) -> Tra
     return Training("teacher", source, folder, settings, recipe.encoder)
 
 
-def work(training: Training) -> Outcome | str:
+def _silent(epoch: int, most: int, measured: dict[str, float]) -> None:
+    """Nobody is told."""
+
+
+def work(training: Training, watch: Progress | None = None) -> Outcome | str:
     """Train, and answer what is not answered yet; in a process of its own. Returns why where it cannot be done."""
     try:
-        run = training.run()
+        run = training.run(watch)
         _answer(run, Dataset(training.dataset), training)
     except GoeswithError as error:
         return str(error)

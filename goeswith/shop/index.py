@@ -40,6 +40,9 @@ from goeswith.train.scorers import RunScorer
 if TYPE_CHECKING:
     from PIL import Image
 
+    from goeswith.evaluate.calibration import Scale
+    from goeswith.shop.taste import Taste
+
 FORMAT = 2
 """Of the folder; raised when an older version could not read it."""
 READABLE = (1, 2)
@@ -78,7 +81,7 @@ class Index:
                     raise
         self._open(info)
 
-    def _open(self, info: dict[str, Any]) -> None:
+    def _open(self, info: schemas.IndexFile) -> None:
         self.info = info
         for name, expected in info["checksums"].items():
             if _checksum(self.path / name) != expected:
@@ -175,7 +178,7 @@ class Index:
         return f"the catalogue {self.dataset} has changed since it was indexed; {_again(self.info)}"
 
     @cached_property
-    def scale(self) -> Any:
+    def scale(self) -> Scale | None:
         """The `goeswith.evaluate.calibration.Scale` of the scores; None where there were too few outfits for one."""
         file = self.path / "scale.json"
         if not file.is_file():
@@ -191,7 +194,7 @@ class Index:
         return Grammar.from_json(file.read_bytes()) if file.is_file() else Grammar.default()
 
     @cached_property
-    def taste(self) -> Any:
+    def taste(self) -> Taste | None:
         """The `goeswith.shop.taste.Taste` of the catalogue's own items; None where there were too few outfits."""
         file = self.path / "taste.safetensors"
         if not file.is_file():
@@ -310,7 +313,7 @@ def index_folder(path: Path) -> Path:
     return path / "index" if (path / "index" / "index.json").is_file() else path
 
 
-def _info(path: Path) -> dict[str, Any]:
+def _info(path: Path) -> schemas.IndexFile:
     """What index.json says.
 
     Raises:
@@ -329,7 +332,7 @@ def _info(path: Path) -> dict[str, Any]:
     return schemas.check(info, schemas.IndexFile, path / "index.json", REMEDY)
 
 
-def _again(info: dict[str, Any]) -> str:
+def _again(info: schemas.IndexFile) -> str:
     return f"run goeswith index with the run {info['model']['title']} and {info['dataset']['name']} again"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import Negatives
-from goeswith.data.outfits import OutfitBatch
+from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.pairs import bottoms
 from goeswith.errors import DataError
 from goeswith.models import TrainingData
@@ -45,23 +46,33 @@ class Corrupted:
         return OutfitBatch(torch.cat([self.items, self.corrupt.flatten(0, 1)]), torch.cat([self.mask, mask]))
 
 
+def train_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
+    """As `valid_pairs`, of as many training outfits: what is far above validation there was learnt by heart."""
+    some = np.random.default_rng(20).permutation(len(data.train))[: len(data.valid)]
+    return _fixed_pairs(data, config, data.train.take(np.sort(some)))
+
+
 def valid_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
     """Validation outfits and one corruption of each, to select on; the same for every seed of a study.
 
     Raises:
         DataError: the strategy can serve no validation outfit.
     """
-    outfits = data.valid.batch()
-    repeated = OutfitBatch(*(part.repeat_interleave(VALID_REPEATS, dim=0) for part in (outfits.items, outfits.mask)))
-    negatives = Negatives(data.catalogue, data.valid, config.negatives, data.usable, [data.train, data.valid])
-    chance = torch.Generator().manual_seed(20)
-    pairs = corruptions(repeated, negatives, 1, chance, blanks(data.catalogue, config.blank))
+    pairs = _fixed_pairs(data, config, data.valid)
     if not len(pairs):
         raise DataError(
             f"no validation outfit can be corrupted by {config.negatives!r} negatives; "
             "use --set negatives=category or random"
         )
     return pairs
+
+
+def _fixed_pairs(data: TrainingData, config: TrainConfig, own: Outfits) -> Corrupted:
+    outfits = own.batch()
+    repeated = OutfitBatch(*(part.repeat_interleave(VALID_REPEATS, dim=0) for part in (outfits.items, outfits.mask)))
+    negatives = Negatives(data.catalogue, own, config.negatives, data.usable, [data.train, data.valid])
+    chance = torch.Generator().manual_seed(20)
+    return corruptions(repeated, negatives, 1, chance, blanks(data.catalogue, config.blank))
 
 
 def blanks(catalogue: Catalogue, which: str) -> Tensor | None:

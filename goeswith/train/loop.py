@@ -27,7 +27,7 @@ from goeswith.train.checkpoint import (
     restore_optimiser,
     restore_random,
 )
-from goeswith.train.corruptions import valid_pairs
+from goeswith.train.corruptions import Corrupted, train_pairs, valid_pairs
 from goeswith.train.objectives import GapObjective, NoScoreError, Objective, PairObjective
 from goeswith.train.scoring import encode, score
 from goeswith.train.settings import TrainConfig, learning_rate, optimiser
@@ -80,13 +80,13 @@ def fit(
     loop = Loop(model, data, config, folder, knowledge)
     loop.resume()
     with _tensorboard(folder) as log_value:
-        while loop.epoch < config.epochs and loop.stale < config.patience:
+        while loop.epoch < loop.limit and loop.stale < config.patience:
             measured = loop.run_epoch()
             loop.save()
             for name, value in measured.items():
                 log_value(name, value, loop.epoch)
             if progress:
-                progress(loop.epoch, config.epochs, measured)
+                progress(loop.epoch, loop.limit, measured)
     model.load_state_dict(loop.best)
     loop.knowledge.load_state_dict(loop.best_knowledge)
     best = max(loop.history, key=lambda row: row["valid_auc"])
@@ -124,7 +124,7 @@ class Loop:
         self.softmax = self.objective.softmax
         learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
         self.optimiser = optimiser((p for part in learning for p in part.parameters() if p.requires_grad), config)
-        self.valid = valid_pairs(data, config)
+        self.valid, self.known = valid_pairs(data, config), train_pairs(data, config)
         self.best: Tensors = {}
         self.best_knowledge: Tensors = {}
         self.history: list[dict[str, float]] = []
@@ -138,8 +138,18 @@ class Loop:
     @property
     def stale(self) -> int:
         """Epochs since the best one."""
-        values = [row["valid_auc"] for row in self.history]
-        return len(values) - 1 - values.index(max(values)) if values else 0
+        return _since_best(self.history)
+
+    @property
+    def limit(self) -> int:
+        """The most epochs there will be, as far as is known: see `TrainConfig.extend`."""
+        epochs = self.config.epochs
+        if self.config.schedule == "constant":
+            for _ in range(self.config.extend):
+                if self.epoch < epochs or _since_best(self.history[:epochs]) >= max(epochs // 10, 1):
+                    break
+                epochs += max(self.config.epochs // 2, 1)
+        return epochs
 
     def run_epoch(self) -> dict[str, float]:
         """One pass over the training outfits, and what was measured of it."""
@@ -162,15 +172,12 @@ class Loop:
         auc = self.validate()
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
             self.best, self.best_knowledge = _copied(self.model.state_dict()), _copied(self.knowledge.state_dict())
-        self.history.append(
-            {
-                "epoch": self.epoch + 1,
-                "loss": total / max(seen, 1),
-                "valid_auc": auc,
-                "seconds": round(time.perf_counter() - started, 3),
-                "pairs_per_second": round(seen / trained, 1),
-            }
-        )
+        measured = {"epoch": self.epoch + 1, "loss": total / max(seen, 1), "valid_auc": auc}
+        if len(self.known):
+            measured["train_auc"] = self.paired_auc(self.known)
+        measured["seconds"] = round(time.perf_counter() - started, 3)
+        measured["pairs_per_second"] = round(seen / trained, 1)
+        self.history.append(measured)
         return self.history[-1]
 
     def step(self, indices: np.ndarray) -> tuple[float, int]:
@@ -221,14 +228,18 @@ class Loop:
             f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
         )
 
-    @torch.inference_mode()
     def validate(self) -> float:
-        """Paired AUC on the fixed validation pairs, ties counted half."""
+        """Paired AUC on the fixed validation pairs."""
+        return self.paired_auc(self.valid)
+
+    @torch.inference_mode()
+    def paired_auc(self, pairs: Corrupted) -> float:
+        """How often outfits score higher than their corruptions, ties counted half."""
         self.model.eval()
-        rows, batch = self.valid.both.distinct()
+        rows, batch = pairs.both.distinct()
         states = encode(self.model, self.data.features[rows], self.data.categories[rows])
         scores = score(self.model, states, batch)
-        better = scores[: len(self.valid)] - scores[len(self.valid) :]
+        better = scores[: len(pairs)] - scores[len(pairs) :]
         return float(((better > 0).double() + 0.5 * (better == 0).double()).mean())
 
     def save(self) -> None:
@@ -270,6 +281,12 @@ class Loop:
         """What must be equal for a saved state to belong to this run."""
         shapes = {name: list(value.shape) for name, value in self.model.state_dict().items()}
         return json.dumps({"train": asdict(self.config), "shapes": shapes, "outfits": self.data.train.fingerprint})
+
+
+def _since_best(history: Sequence[Mapping[str, float]]) -> int:
+    """Epochs since the best one."""
+    values = [row["valid_auc"] for row in history]
+    return len(values) - 1 - values.index(max(values)) if values else 0
 
 
 def _copied(tensors: Mapping[str, Tensor]) -> Tensors:

@@ -32,6 +32,8 @@ class TrainConfig:
     shuffled_items: control, learn from (and select on) outfits whose items were each exchanged for another of their
     category and season: structure and popularity stay, who goes with whom does not.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
+    extend: how many times training goes on for half as many epochs again if its best epoch is among the last tenth; not
+    where the schedule has come to its end.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
     from 0) down to 0 after the last epoch.
     precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the CPU has instructions for it.
@@ -47,6 +49,7 @@ class TrainConfig:
     shuffled_items: bool = False
     epochs: int = 40
     patience: int = 6
+    extend: int = 0
     batch_size: int = 256
     optimiser: Literal["rmsprop", "adamw", "sgd"] = "rmsprop"
     learning_rate: float = 1e-3
@@ -59,7 +62,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_strategy(self.negatives)
         at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
-        at_least(self, 0, "outfits", "weight_decay", "seed")
+        at_least(self, 0, "outfits", "weight_decay", "seed", "extend")
         above_zero(self, "learning_rate")
         below_one(self, "warmup")
 

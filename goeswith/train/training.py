@@ -226,6 +226,9 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
         return False
     saved = Run(out).config
     result = saved.pop("result", None)
+    for part, fields_now in (("train", TrainConfig()), ("settings", model_classes(described["model"])[1]())):
+        if isinstance(saved.get(part), dict):  # an earlier version had no such setting, which now has its default
+            saved[part] = asdict(fields_now) | saved[part]
     if saved != json.loads(json.dumps(described)):
         changed = _changed(saved, json.loads(json.dumps(described)))
         raise ModelError(

@@ -228,3 +228,12 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
     ):
         bench(other, tmp_path / "bench", jobs=1)
     assert (tmp_path / "bench" / "results.md").read_bytes() == before
+
+    begun = replace(asked, seeds=(0, 1), models=(*asked.models, Experiment("never begun", "add-gnn")))
+    board = bench(begun, tmp_path / "bench", jobs=1, collect=True)
+    rows = {row.name: row for row in board.rows if row.experiment}
+    assert [*rows] == ["K = 2"]
+    assert len(rows["K = 2"].outcomes) == 1
+    assert not (tmp_path / "bench" / "runs" / "k-2-seed1").exists()
+    with pytest.raises(ModelError, match="holds another run"):
+        bench(other, tmp_path / "bench", jobs=1, collect=True)

@@ -35,6 +35,10 @@ set = ["imitation=0.5"]
 [[compare]]
 first = "ADD-GNN"
 second = "untaught, with rules at test time"
+
+[[compare]]
+first = "CSA-Net"
+second = "records"
 """
 
 
@@ -53,6 +57,7 @@ def test_common_settings_go_to_the_models_that_have_them_and_own_ones_come_last(
     assert ruled.settings == ("hidden=64", "imitation=0.5")
     assert (recipe.seeds, recipe.encoder, recipe.designers) == ((0, 3), None, "data/designers")
     assert recipe.pairings[0].second == "untaught" + WITH_RULES
+    assert recipe.only(["CSA-Net"]).pairings == recipe.pairings[1:]  # floors are always there
 
 
 def test_an_editor_may_mark_the_file_as_utf_8(tmp_path: Path):
@@ -122,8 +127,8 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
     recipe = read(tmp_path, GOOD)
     assert recipe.only([]) == recipe
     assert [c.name for c in recipe.only(["untaught", "ADD-GNN"]).models] == ["ADD-GNN", "untaught"]
-    assert recipe.only(["untaught", "ADD-GNN"]).pairings == recipe.pairings
-    assert recipe.only(["CSA-Net"]).pairings == ()
+    assert recipe.only(["untaught", "ADD-GNN"]).pairings == recipe.pairings[:1]
+    assert recipe.only(["untaught"]).pairings == ()
     with pytest.raises(ConfigError, match="recipe 'small' has no model 'ADD GNN'; did you mean 'ADD-GNN'"):
         recipe.only(["ADD GNN"])
 

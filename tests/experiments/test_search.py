@@ -1,7 +1,8 @@
-"""Searching: the same budget for every model, kept trial by trial, and the best of validation wins."""
+"""Searching: the same budget for every model, kept trial by trial, the hopeless cut short, the best wins."""
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.experiments import search as search_module
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.results import Outcome
-from goeswith.experiments.search import Best, search, space
+from goeswith.experiments.search import GOES_ON, Best, behind, search, space
 from goeswith.experiments.trainings import Training
+from goeswith.train.loop import Progress
 
 EXPERIMENT = Experiment("m", "add-gnn", settings=("epochs=1",))
 RECIPE = Recipe("r", "data", ("test-fitb-random",), (EXPERIMENT,), seeds=(3, 4))
@@ -24,12 +26,19 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     pytest.importorskip("optuna")
     asked: list[dict[str, str]] = []
 
-    def work(training: Training) -> Outcome | str:
+    def work(training: Training, watch: Progress | None = None) -> Outcome | str:
         settings = dict(s.split("=") for s in training.settings)
         asked.append(settings | {"out": training.out.name})
         if float(settings["learning_rate"]) > 8e-3:
             return "it diverged"
-        return Outcome(1, None, 1.0, 1, int(settings["hidden"]) / 1000 - float(settings["dropout"]) / 100, [])
+        end = int(settings["hidden"]) / 1000 - float(settings["dropout"]) / 100
+        history = [{"valid_auc": end * epoch / 12} for epoch in range(1, 13)]
+        training.out.mkdir(parents=True)
+        for epoch, row in enumerate(history, 1):
+            asked[-1]["epochs"] = str(epoch)
+            if watch:
+                watch(epoch, 12, row)
+        return Outcome(1, None, 1.0, 12, end, history)
 
     monkeypatch.setattr(search_module, "work", work)
     return asked
@@ -42,11 +51,42 @@ def test_the_best_on_validation_is_found_within_the_budget(tried: list[dict[str,
     assert [trial["out"] for trial in tried][:2] == ["trial-000", "trial-001"]
     assert all(1e-4 <= float(t["learning_rate"]) <= 1e-2 and 0 <= float(t["dropout"]) <= 0.5 for t in tried)
     kept = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
-    best = max((trial for trial in kept if trial["valid_auc"] is not None), key=lambda trial: trial["valid_auc"])
-    assert found.settings == tuple(best["settings"])
+    best = max(
+        (trial for trial in kept if trial["valid_auc"] is not None and not trial["why"]),
+        key=lambda trial: trial["valid_auc"],
+    )
+    assert found.settings == (*best["settings"], GOES_ON)
     assert "hidden=256" in found.settings
-    assert kept[0]["settings"] == ["learning_rate=0.001", "dropout=0", "hidden=256"], "what the recipe says"
-    assert found.summary.startswith("best of 12 trials: learning_rate=")
+    first = "learning_rate=0.001 weight_decay=1e-06 optimiser=rmsprop objective=pairwise dropout=0 hidden=256"
+    assert " ".join(kept[0]["settings"]) == first, "what the recipe says"
+    assert {trial["optimiser"] for trial in tried} == {"adamw", "rmsprop"}
+    assert {trial["objective"] for trial in tried} == {"pairwise", "softmax"}
+    assert found.summary.startswith("best of 12 trials (")
+
+
+def test_a_trial_that_is_behind_is_cut_short_and_leaves_nothing(tried: list[dict[str, str]], tmp_path: Path):
+    search(RECIPE, EXPERIMENT, tmp_path, 20)
+    kept = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+    cut = [place for place, trial in enumerate(kept) if trial["why"].startswith("pruned")]
+    assert cut
+    for place in cut:
+        assert tried[place]["epochs"] in ("4", "12")
+        assert len(kept[place]["epochs"]) == int(tried[place]["epochs"])
+        assert kept[place]["valid_auc"] == max(kept[place]["epochs"])
+        assert not (tmp_path / f"trial-{place:03d}").exists()
+    assert {trial["epochs"] for place, trial in enumerate(tried) if place not in cut and "epochs" in trial} == {"12"}
+
+
+def test_one_in_three_goes_on():
+    grown = [[0.1 * place] * 12 for place in range(1, 6)]
+    assert not behind([0.0] * 4, grown[:1])  # too few to tell
+    assert behind([0.05] * 4, grown)
+    assert behind([0.35] * 4, grown)  # of six, two go on: .5 and .4
+    assert not behind([0.4] * 4, grown)
+    assert not behind([0.05] * 5, grown)  # asked after 4 and 12 epochs alone
+    assert behind([0.05] * 12, grown)
+    assert not behind([0.05] * 12, [epochs[:4] for epochs in grown])  # nobody got so far
+    assert not behind([0.45, 0.1, 0.1, 0.1], grown)  # the best so far counts
 
 
 def test_a_search_goes_on_with_the_trials_that_it_would_have_made(tried: list[dict[str, str]], tmp_path: Path):
@@ -63,14 +103,16 @@ def test_a_search_goes_on_with_the_trials_that_it_would_have_made(tried: list[di
 def test_where_every_trial_fails_nothing_is_found(
     tried: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(search_module, "work", lambda training: "no outfits")
+    monkeypatch.setattr(search_module, "work", lambda training, watch: "no outfits")
     assert search(RECIPE, EXPERIMENT, tmp_path, 2) == Best((), "all 2 trials failed, the last one: no outfits")
 
 
 def test_a_model_is_searched_in_the_settings_that_it_has():
     pytest.importorskip("optuna")
-    assert set(space(EXPERIMENT)) == {"learning_rate", "dropout", "hidden"}
-    assert set(space(Experiment("c", "csa-net"))) == {"learning_rate", "dropout", "size"}
+    common = {"learning_rate", "weight_decay", "optimiser", "objective", "dropout"}
+    assert set(space(EXPERIMENT)) == {*common, "hidden"}
+    assert set(space(Experiment("c", "csa-net"))) == {*common, "size"}
+    assert set(space(replace(EXPERIMENT, rules="r.toml"))) == {*common, "hidden"} - {"objective"}
 
 
 def test_what_the_recipe_says_is_among_the_settings_whatever_it_is():
@@ -78,7 +120,7 @@ def test_what_the_recipe_says_is_among_the_settings_whatever_it_is():
     odd = Experiment("m", "add-gnn", settings=("learning_rate=0.05", "dropout=0.7", "hidden=48"))
     found = space(odd)
     assert (found["learning_rate"].high, found["dropout"].high) == (0.05, 0.7)
-    assert found["hidden"].choices == (32, 48, 64, 128)
+    assert found["hidden"].choices == (32, 48, 64, 128, 256)
 
 
 def test_no_optuna_and_a_broken_list_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -51,6 +51,7 @@ PARSED = {
     "goeswith encoders data/shop --encoder words": "names models of a hub: tests/experiments/test_encoders.py",
     "goeswith train add-gnn data/mango --knowledge goeswith_example": "the same package",
     "goeswith evaluate runs/centre": "the same package",
+    "goeswith questions data/mango --outfits": "asks about a list of one's own: tests/data/test_keys.py",
     "goeswith bench": "trains in processes of its own, for minutes: tests/test_bench.py, test_recipes.py run it",
     "goeswith curves": "trains for hours: tests/experiments/test_study.py runs it in small",
     "goeswith demo --serve": "runs until it is stopped: tests/test_demo.py",
@@ -58,7 +59,8 @@ PARSED = {
     "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
     "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
-    "goeswith import table my/shop data/shop-2": "the same",
+    "goeswith import table my/shop data/shop-2": "the same; tests/data/test_saved_looks.py runs it",
+    "goeswith train data/shop-2 --knowledge preferences": "of what the same import wrote",
     **dict.fromkeys(
         [
             *(f"goeswith import {layout} " for layout in ("shopify", "google", "meta", "woo", "schema-org")),

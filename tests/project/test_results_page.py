@@ -1,4 +1,4 @@
-"""The page of results: what was kept of each recipe, and the table over all of them."""
+"""The page of results: tables of what was kept, and sentences at the top that the tables carry."""
 
 import json
 import sys
@@ -11,60 +11,141 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results_page  # noqa: E402
+from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions  # noqa: E402
 
 HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
+KEY = [HEAD["task"], HEAD["negatives"], HEAD["metric"]]
 
 
-def line(kind: str, scorer: str, value: float, **more: str) -> dict:
+def line(kind: str, scorer: str, value: float, seeds: int = 5, **more: str) -> dict:
     score = made_score(scorer, value, low=value - 0.1, high=value + 0.1, **HEAD | more)
-    return {"kind": kind} | score.to_dict()
+    return {"kind": kind} | score.to_dict() | {"seeds": [value] * seeds}
+
+
+def compared(first: str, second: str, difference: float, shows: str, **more: str) -> dict:
+    told = made_difference(difference, difference - 0.03, difference + 0.03, 0.2, scorer=first, against=second)
+    return {"note": "why"} | told.to_dict() | HEAD | {"shows": shows, "p_holm": 0.4} | more
+
+
+def told(**more: object) -> dict:
+    """What was kept of a bench of four models, one of them not measured."""
+    report = {
+        "splits": {"train": 1200, "test": 300}, "repeats_removed": 7, "test_overlap": 0.0,
+        "test_overlap_random": 0.25, "test_items_unseen": 0.5,
+    }  # fmt: skip
+    names = {OURS: "", GRAPH[0][0]: "", GRAPH[0][1]: "", MASKS[0][0]: "designers", "NGNN": ""}
+    models = [
+        {"name": name, "teacher": teacher, "rules": "", "settings": ["hidden=64"]} for name, teacher in names.items()
+    ]
+    lines = [
+        line("floor", RECORDS, 0.612), line("floor", WITH_IDS, 0.991),
+        line("floor", "rarity", 0.501), line("model", OURS, 0.801),
+        line("model", GRAPH[0][0], 0.702, seeds=1), line("model", GRAPH[0][1], 0.604),
+        line("model", MASKS[0][0], 0.605),
+        line("control", "shuffled", 0.903), line("ceiling", "ceiling", 0.95),
+        line("floor", RECORDS, 0.990, negatives="random"), line("model", OURS, 0.333, task="fitb", metric="accuracy"),
+        line("model", OURS, 0.444, task="anchor", negatives="group", metric="recall@10"),
+    ]  # fmt: skip
+    run = {"parameters": 1234, "attributes": None, "seconds": 10.0, "best_epoch": 3, "valid_auc": 0.7}
+    return {
+        "recipe": {"models": models, "seeds": [0, 1, 2, 3, 4], "encoder": "made", "dataset": "mango"},
+        "lines": lines,
+        "compared": [
+            compared(OURS, GRAPH[0][0], 0.1, "higher"),
+            compared(*GRAPH[0], 0.1, "not shown"),
+            compared(*MASKS[0], -0.1, "lower"),
+        ],
+        "marks": [{"scorer": OURS, "column": KEY, "marks": "*"}],
+        "trained": {OURS: [run, run]},
+        "verdict": "Two-tower is best.",
+        "described": {"source": "a shop", "licence": "none", "items": 9222, "pictures": 9000,
+                      "split_report": {"sources": {"all": report}}},
+        "page": "# mango\n\nBest\n\nMade by `goeswith bench` on `/home/x`; yes.\n\n![A](accuracy.svg)\n\n## Compared\n",
+        "seconds": {"search": 1800.0, "teachers": 600.0, "runs": 4800.0},
+        "trials": 0,
+    } | more  # fmt: skip
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(results_page, "DOCS", tmp_path)
     monkeypatch.setattr(results_page, "RESULTS", tmp_path / "results")
-    (tmp_path / "results").mkdir()
-    report = {
-        "splits": {"train": 1200, "test": 300}, "repeats_removed": 7, "test_overlap": 0.0,
-        "test_overlap_random": 0.25, "test_items_unseen": 0.5,
-    }  # fmt: skip
-    lines = [
-        line("floor", "item pairs", 0.6), line("floor", "rarity", 0.5), line("model", "NGNN", 0.8),
-        line("model", results_page.ALONE, 0.7), line("control", "shuffled", 0.9),
-        line("floor", "item pairs", 0.99, negatives="random"),
-    ]  # fmt: skip
-    graph = dict(zip(("scorer", "against"), results_page.GRAPH[0], strict=True))
-    told = {
-        "lines": lines,
-        "compared": [made_difference(0.02, -0.01, 0.05, 0.2, **graph | HEAD).to_dict()],
-        "described": {"source": "a shop", "licence": "none", "items": 9222, "pictures": 9000,
-                      "split_report": {"sources": {"all": report}}},
-        "page": "# mango\n\nBest\n\nMade by `goeswith bench` on `/home/x`; yes.\n\n![A](accuracy.svg)\n\n## Compared\n",
-        "seconds": {"search": 1800.0, "teachers": 600.0, "runs": 4800.0},
-    }  # fmt: skip
-    (tmp_path / "results" / "mango.json").write_text(json.dumps(told))
+    (tmp_path / "results" / "earlier").mkdir(parents=True)
+    (tmp_path / "results" / "mango.json").write_text(json.dumps(told()))
+    (tmp_path / "results" / "earlier" / "ccp.json").write_text(json.dumps(told()))
     return tmp_path
 
 
-def test_the_table_names_floor_best_model_graph_and_what_was_not_measured(kept: Path):
-    text = results_page.write_page(["mango", "ccp"], 4).read_text()
-    row = next(row for row in text.splitlines() if row.startswith("| mango |"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == [
-        "mango", "item pairs 0.600 [0.500, 0.700]", "0.700 [0.600, 0.800]", "–", "NGNN 0.800 [0.700, 0.900]",
-        "+0.020 [−0.010, +0.050]", "–",
+def test_five_sentences_say_what_the_numbers_say():
+    said = conclusions({"mango": told()})
+    assert said == [
+        "On the hardest questions, by AUC, the best model is above the strongest floor on mango "
+        "(Two-tower 0.801, records 0.612).",
+        "Two-tower is ahead of ADD-GNN, softmax on mango (no claim: 1 seed).",
+        "Records of the items together (columns, counts, picture files), without a look at a garment, reach 0.612 on "
+        "mango, 0.991 with ids (no less than 2 of 4 models).",
+        "The graph of ADD-GNN: not shown on mango (ADD-GNN, softmax) (no claim: 1 seed).",
+        "Designers' masks: it hurts on mango (ADD-GNN, softmax, with masks) (no claim: 1 seed).",
+    ]
+
+
+def test_other_numbers_make_other_sentences():
+    changed = told(
+        marks=[],
+        compared=[
+            compared(OURS, GRAPH[0][0], -0.1, "lower"), compared(OURS, "NGNN", 0.0, "equivalent"),
+            compared(*MASKS[0], 0.1, "higher"), compared(*MASKS[0], 0.1, "lower", negatives="random"),
+        ],
+    )  # fmt: skip
+    first, second, _, fourth, fifth = conclusions({"mango": told(), "ccp": changed})
+    assert "on mango (Two-tower 0.801, records 0.612) and is not shown to be above it on ccp (" in first
+    assert second == (
+        "Two-tower is ahead of ADD-GNN, softmax on mango (no claim: 1 seed); "
+        "behind ADD-GNN, softmax on ccp (no claim: 1 seed); equivalent to NGNN on ccp."
+    )
+    assert fourth == "The graph of ADD-GNN: not shown on mango (ADD-GNN, softmax) (no claim: 1 seed)."
+    assert fifth.startswith("Designers' masks: it helps on ccp (ADD-GNN, softmax, with masks); it hurts on mango (")
+    assert "not measured this time" in conclusions({"ccp": told(compared=[])})[4]
+
+
+def test_a_number_that_no_table_has_is_refused():
+    results_page.carried(["AUC 0.801 and 0.612"], "| 0.801 [0.701, 0.901] | 0.612 |")
+    with pytest.raises(ValueError, match=r"0\.613 is in no table of the page"):
+        results_page.carried(["AUC 0.613"], "| 0.612 |")
+
+
+def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kept: Path):
+    text = results_page.write_page(["mango", "ccp"]).read_text()
+    table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
+    rows = [row.strip("|").split("|") for row in table.splitlines() if row.startswith("|")]
+    assert [row[0].strip() for row in rows] == [
+        "", "---", RECORDS, WITH_IDS, "rarity", OURS, GRAPH[0][0], GRAPH[0][1], MASKS[0][0], "shuffled", "ceiling",
     ]  # fmt: skip
-    assert "mango: compat matched" in text
-    assert "4 trials" in text
-    assert "2.0 hours on one core (25 % of them for the search)" in " ".join(text.split())
-
-
-def test_a_section_is_the_page_of_the_bench_with_its_pictures_and_no_path_of_this_machine(kept: Path):
-    text = results_page.write_page(["mango"], 4).read_text()
-    assert "9,222 items, 9,000 pictures; outfits 1,200 train, 300 test; 7 exact repeats removed" in text
-    assert "0.0% (25.0% under a plain random split); test items unseen in training: 50%" in text
+    assert [cell.strip() for cell in rows[0]] == ["", "seeds", "AUC, matched", "FITB, matched", "R@10 from one item"]
+    ours = [cell.strip() for cell in rows[5]]
+    assert ours == [
+        OURS, "5", "**0.801 [0.701, 0.901]** *", "**0.333 [0.233, 0.433]**", "**0.444 [0.344, 0.544]**",
+    ]  # fmt: skip
+    assert "0.990" not in table  # an easier question
+    order = ["1. On the hardest", "**What was cut.**", "## MANGO", "<summary>Knowledge", "<summary>Ablations",
+             "<summary>Speed", "<summary>All questions", "## Earlier measurements"]  # fmt: skip
+    assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
+    knowledge = text.split("<summary>Knowledge", 1)[1].split("</details>", 1)[0]
+    assert "why: ADD-GNN, softmax, with masks − ADD-GNN, softmax" in knowledge
+    assert "p = 0.400, lower" in knowledge
+    assert GRAPH[0][1] not in knowledge
+    assert "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN, softmax 1; " in text
+    assert "1 of 5 models not measured (NGNN)" in text
+    assert "Not measured: ccp." in text
     assert "](results/mango-accuracy.svg)" in text
-    assert "### Compared" in text
+    assert "](results/earlier/ccp-accuracy.svg)" in text
     assert "Made by `goeswith bench recipes/mango.toml`; yes." in text
     assert "/home/x" not in text
+    assert "9,222 items, 9,000 pictures; outfits 1,200 train, 300 test; 7 exact repeats removed" in text
+
+
+def test_with_nothing_measured_there_is_a_page(kept: Path):
+    (kept / "results" / "mango.json").unlink()
+    text = results_page.write_page(["mango"]).read_text()
+    assert "No model has been measured beside floors." in text
+    assert "Not measured: mango." in text

@@ -133,3 +133,30 @@ def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data
             torch.from_numpy(padded), torch.from_numpy(real), torch.zeros(12, dtype=torch.long), 8, loop.generator
         )
         assert (set(drawn.flatten().tolist()) <= worn) == expected
+
+
+def history(*aucs: float) -> list[dict[str, float]]:
+    return [{"epoch": place + 1, "valid_auc": auc} for place, auc in enumerate(aucs)]
+
+
+def test_a_run_whose_best_epoch_is_among_the_last_goes_on(data: TrainingData, tmp_path: Path) -> None:
+    loop = Loop(fresh(data), data, replace(CONFIG, epochs=4, extend=2), tmp_path)
+    for aucs, limit in [
+        ((0.5, 0.6, 0.7), 4), ((0.5, 0.6, 0.7, 0.8), 6), ((0.5, 0.6, 0.8, 0.7), 4), ((0.5, 0.6, 0.7, 0.8, 0.9, 0.8), 6),
+        ((0.5, 0.6, 0.7, 0.8, 0.8, 0.9), 8), ((0.5, 0.6, 0.7, 0.8, 0.8, 0.9, 0.91, 0.92), 8),
+    ]:  # fmt: skip
+        loop.history = history(*aucs)
+        assert loop.limit == limit, aucs
+    loop.config = replace(loop.config, schedule="cosine")
+    assert loop.limit == 4
+
+
+def test_training_auc_is_of_training_outfits_and_changes_no_weight(data: TrainingData, tmp_path: Path) -> None:
+    model = fresh(data)
+    result = fit(model, data, replace(CONFIG, epochs=3, patience=3, extend=1), tmp_path)
+    assert all(0 <= row["train_auc"] <= 1 for row in result.history)
+    loop = Loop(model, data, CONFIG, tmp_path / "other")
+    kept = {tuple(row.tolist()) for row in data.train.take(range(len(data.train))).padded()[0]}
+    assert len(loop.known) <= 2 * len(data.valid)
+    width = loop.known.items.shape[1]
+    assert all(any(tuple(row.tolist()) == other[:width] for other in kept) for row in loop.known.items)

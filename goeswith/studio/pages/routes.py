@@ -105,14 +105,14 @@ async def board(
 ) -> Response:  # fmt: skip
     """The board. waits: an uploaded item that it has no place for.
 
-    The suggestions come with the page, so that it works without a script; the script asks for the board alone, and for
-    them after it.
+    The suggestions come with the page where they are asked for or where no script was seen yet, so that it works
+    without one; the script asks for them after the board, which is there sooner.
     """
     if toggle:
         there = there.toggle(toggle)
         if not there.over:
             return RedirectResponse(there.url, 303)
-    store, who, whole = request.app.state.looks, person(request), "x-part" not in request.headers
+    store, who, whole = request.app.state.looks, person(request), _is_whole(request, slot or swap)
 
     def make(wall: Wall) -> dict[str, Any]:
         told = verdicts.table(wall, there, slot=slot, swap=swap, waits=waits)
@@ -121,6 +121,10 @@ async def board(
         return told | told_of(store, known, who) | {"rail": rail, "saved": saved}
 
     return await shown(request, "board.html", there, make, slow=whole)
+
+
+def _is_whole(request: Request, asked: str) -> bool:
+    return "x-part" not in request.headers and bool(asked or "script" not in request.cookies)
 
 
 @router.get("/board/places.css")

@@ -21,7 +21,8 @@ from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
-from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS, WATCH_SECONDS
+from goeswith.studio.service.kept import Kept
+from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, THUMBNAIL_BYTES, UPLOADS, WATCH_SECONDS
 from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.photo_guess import Guess, guess
 from goeswith.studio.service.photos import Photos
@@ -48,7 +49,7 @@ class Shop:
         self.photos = None if photos is None else Photos(photos)
         self.wall = Wall(self.path)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
-        self.small = thumbnails.Thumbnails()
+        self.small: Kept[tuple[str, int, str], bytes] = Kept(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
         self.page_workers = Workers("product page")

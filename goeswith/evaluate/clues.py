@@ -1,0 +1,117 @@
+"""Clues: what the records of two items say of whether they were worn together, one value for each item pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from goeswith.data.outfits import Outfits
+from goeswith.data.questions import Questions
+from goeswith.evaluate.records import Records
+from goeswith.models.floors import Lift, PairFloor, PairValue
+
+TABLE = 1500
+"""A column of at most so many values has its lifts in a table."""
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One clue: its name, its value for item pairs, the same both ways round, and whether it reads the items' ids."""
+
+    name: str
+    value: PairValue
+    of_ids: bool = False
+
+
+def clues(records: Records, counted: Outfits) -> list[Clue]:
+    """All clues that the records allow, whose counts come from the outfits `counted`."""
+    size = len(next(iter(records.codes.values()))) if records.codes else int(counted.items.max(initial=-1)) + 1
+    worn = np.log1p(np.bincount(counted.items, minlength=size))
+    found = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.count(np.arange(len(worn)), counted))]
+    for name, codes in records.codes.items():
+        found.append(Clue(f"{name} worn together", _lifts(codes, counted), name in records.of_ids))
+        found.append(Clue(f"same {name}", _Same(codes), name in records.of_ids))
+    for name, values in records.numbers.items():
+        found.append(Clue(f"nearness of {name}", _Near(values), name in records.of_ids))
+        if values.shape[1] == 1:
+            found.append(Clue(f"mean {name}", _Mean(values[:, 0]), name in records.of_ids))
+    return found
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """The mean of one number (U,) over the two items; over all pairs of an outfit that is the mean of its items."""
+
+    values: np.ndarray
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return (self.values[rows] + self.values[others]) / 2
+
+
+@dataclass(frozen=True)
+class _Same:
+    codes: np.ndarray
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return (self.codes[rows] == self.codes[others]).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Near:
+    """−log (ε + distance) of values (U, d)."""
+
+    values: np.ndarray
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        near: np.ndarray = -np.log(1e-3 + np.linalg.norm(self.values[rows] - self.values[others], axis=1))
+        return near
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Values (V, V) of pairs of codes (U,)."""
+
+    codes: np.ndarray
+    values: np.ndarray
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.values[self.codes[rows], self.codes[others]]
+        return found
+
+
+def _lifts(codes: np.ndarray, counted: Outfits) -> PairValue:
+    """The lift of each two codes, from a table where they are few."""
+    lift = Lift.count(codes, counted)
+    kinds, first, place = np.unique(codes, return_index=True, return_inverse=True)
+    if len(kinds) > TABLE:
+        return lift
+    one, other = np.meshgrid(first, first, indexing="ij")
+    return _Table(place.reshape(-1), lift(one.ravel(), other.ravel()).reshape(len(kinds), -1))
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Clues that are added up, each times its weight (K,)."""
+
+    clues: Sequence[Clue]
+    weights: np.ndarray
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """The sum (P,) for the item pairs (rows, others), both (P,)."""
+        total = np.zeros(len(rows))
+        for clue, weight in zip(self.clues, self.weights, strict=True):
+            if weight:
+                total += weight * clue.value(rows, others)
+        return total
+
+
+def clue_values(known: Sequence[Clue], questions: Questions) -> np.ndarray:
+    """What each clue says of every candidate of every question, or whole labelled outfit: (K, scores) float64."""
+    found = np.empty((len(known), int(questions.score_offsets[-1])))
+    for block in questions.blocks():
+        for place, clue in enumerate(known):
+            values = PairFloor(clue.name, clue.value).score(block.items, block.mask)
+            found[place, block.start : block.start + len(values)] = values
+    return np.nan_to_num(found)
