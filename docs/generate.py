@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import re
 import sys
 import typing
@@ -28,7 +29,9 @@ from goeswith.train.settings import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 _SHOWN = (".py", ".html", ".md", ".css", ".js", ".svg", ".toml")
-PART = re.compile(r"(<!-- (settings|models|rooms|modules)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL)
+PART = re.compile(
+    r"(<!-- (settings|models|rooms|modules|curves)(?: of ([\w-]+))? -->\n).*?(\n?<!-- end -->)", re.DOTALL
+)
 DIM, CATEGORIES = 1280, 100
 """Sizes for which parameters are counted: features of the default encoder, and number of categories."""
 OTHER_SETTINGS = {"training": TrainConfig, "designers": DesignersConfig, "rules": RulesConfig}
@@ -172,13 +175,24 @@ def _table(head: list[str], rows: Iterable[list[str]]) -> str:
     return f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "".join(f"| {line} |\n" for line in lines)
 
 
+def curves(name: str) -> str:
+    """What was measured of a study, see `goeswith.experiments.study_page`."""
+    from goeswith.experiments.study_page import section
+
+    kept = ROOT / "docs" / "results" / f"curves-{name}.json"
+    if not kept.is_file():
+        return "Not measured yet.\n"
+    return section(json.loads(kept.read_text()), f"results/curves-{name}.svg")
+
+
 def with_parts(text: str) -> str:
-    """A page with the parts between ``<!-- settings of NAME -->`` (or models, rooms, modules) and ``<!-- end -->``."""
+    """A page with the parts between ``<!-- settings of NAME -->`` (models, rooms, modules, curves) and their end."""
     makers: dict[str, Callable[[str], str]] = {
         "settings": settings,
         "models": lambda _: models(),
         "rooms": lambda _: rooms(),
         "modules": lambda _: map_of_modules(),
+        "curves": curves,
     }
     return PART.sub(lambda m: f"{m[1]}\n{makers[m[2]](m[3])}\n{m[4].strip()}", text)
 

@@ -192,12 +192,12 @@ def parse(text: str | bytes, schema: type[T], where: object, remedy: str) -> dic
         value = json.loads(text)
     except (ValueError, RecursionError) as fault:  # bytes that are no UTF-8 are a ValueError too
         raise DataError(f"{where} is not valid JSON ({fault}); {remedy}") from None
-    return check(value, schema, where, remedy)
+    check(value, schema, where, remedy)
+    checked: dict[str, Any] = value
+    return checked
 
 
-def check(
-    value: Any, schema: type[T], where: object, remedy: str, error: type[GoeswithError] = DataError
-) -> dict[str, Any]:
+def check(value: Any, schema: type[T], where: object, remedy: str, error: type[GoeswithError] = DataError) -> T:
     """The value itself, if it is as a schema says.
 
     Raises:
@@ -212,5 +212,5 @@ def check(
         if first["type"] == "missing":
             raise error(f"{where} lacks {field!r}; {remedy}") from None
         raise error(f"{where} is broken at {field!r} ({message}); {remedy}") from None
-    checked: dict[str, Any] = value
+    checked: T = value
     return checked

@@ -55,6 +55,9 @@ def import_(
     groups: Annotated[
         Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
     ] = None,
+    looks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Saved looks of the studio (looks.sqlite) to learn from.")
+    ] = None,
     download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Download from private networks as well.")
@@ -62,7 +65,8 @@ def import_(
 ) -> None:
     """Import a published data set, a shop's export, or your own tables.
 
-    SOURCE is never changed. DEST is written completely or not at all.
+    SOURCE is never changed. DEST is written completely or not at all. With --looks, looks approved in the studio become
+    outfits, and goeswith train --knowledge preferences=DEST learns from what was rejected or exchanged.
 
     \b
     Examples:
@@ -90,6 +94,7 @@ def import_(
             name=name,
             seed=seed,
             pictures=download,
+            looks=looks,
             progress=progress,
         )
     typer.echo(f"{dest}: {done.summary}")

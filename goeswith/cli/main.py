@@ -133,7 +133,7 @@ def curves(
     study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study: student, designers, numbers of outfits.")],
     out: Annotated[Path | None, typer.Option(help="Folder for runs and results. Default: runs/curves/NAME.")] = None,
     results: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Also write NAME.json and NAME.svg into this folder.")
+        Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
@@ -161,8 +161,8 @@ def curves(
     (folder / "curves.md").write_text(page([(found, "curves.svg")]), encoding="utf-8")
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / "results.json", results / f"{asked.name}.json")
-        shutil.copyfile(folder / "curves.svg", results / f"{asked.name}.svg")
+        shutil.copyfile(folder / "results.json", results / f"curves-{asked.name}.json")
+        shutil.copyfile(folder / "curves.svg", results / f"curves-{asked.name}.svg")
     typer.echo((folder / "curves.md").read_text(encoding="utf-8"))
 
 

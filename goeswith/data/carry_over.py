@@ -15,7 +15,10 @@ from goeswith.data.outfits import SPLITS
 from goeswith.data.questions import read_info
 from goeswith.errors import DataError
 
-OURS = {"items.parquet", "outfits.parquet", "known.parquet", "dataset.json", "images", "features", "questions", ".lock"}
+OURS = {
+    "items.parquet", "outfits.parquet", "known.parquet", "arrivals.parquet", "dataset.json", "images", "features",
+    "questions", ".lock",
+}  # fmt: skip
 
 
 def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> list[str]:

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.mapping import FILE, Mapping, read_mapping
 from goeswith.data.readers import read
+from goeswith.data.saved_looks import FILE as PREFERENCES
+from goeswith.data.saved_looks import approved_outfits, known_items, preferences
 from goeswith.data.splits import describe
 from goeswith.data.update import Updated, expect_updatable
 from goeswith.data.update import update as update_dataset
 from goeswith.errors import ConfigError, DataError
-from goeswith.files import sweep
+from goeswith.files import fresh_file, sweep
 
 AUTO = "auto"
 
@@ -45,6 +49,7 @@ def import_data(
     name: str | None = None,
     seed: int | None = None,
     pictures: bool = True,
+    looks: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Import:
     """Read `source` and write the data set folder `dest`, whole or not at all.
@@ -88,11 +93,15 @@ def import_data(
     # Beside DEST, so that drawn pictures are linked and not copied.
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         imported = read(layout, source, workdir=Path(work), **options)
+        decided = _add_looks(imported, looks) if looks is not None else None
         downloads = _download(imported, dest, update, pictures, progress)
         if update:
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
+    if decided is not None:
+        with fresh_file(dest / PREFERENCES) as partial:
+            decided.write_parquet(partial)
     mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
     lines = [f"columns mapped as before: {mapped}"] if kept else []
     if imported.understood is not None and not done.unchanged:
@@ -120,6 +129,29 @@ def preview(layout: str, source: Path, options: dict[str, Any] | None = None) ->
         lines.append(f"{len(set(imported.addresses.values())):,} pictures to download")
     lines += [f"skipped {count:,}: {reason}" for reason, count in imported.skipped.items() if count]
     return lines + [f"note: {note}" for note in imported.notes]
+
+
+def _add_looks(imported: Imported, path: Path) -> pl.DataFrame:
+    """Add the looks that people approved to the outfits; returns what they preferred to what.
+
+    Raises:
+        DataError: there is no such file, or nothing in it is about items that are imported.
+    """
+    ids = imported.items["item_id"].cast(pl.String).to_list()
+    outfits, strange = known_items(approved_outfits(path), ("item_ids",), ids)
+    pairs, further = known_items(preferences(path), ("better", "worse"), ids)
+    if outfits.is_empty() and pairs.is_empty():
+        raise DataError(
+            f"{path} has no approved or rejected look of items that are imported here ({strange} have others); "
+            "approve some in the studio, or import without --looks"
+        )
+    imported.outfits = pl.concat([imported.outfits, outfits], how="diagonal_relaxed")
+    imported.skipped |= {
+        "approved looks with an item that is not imported": strange,
+        "preferences with an item that is not imported": further,
+    }
+    imported.notes.append(f"{len(outfits)} approved looks and {len(pairs)} preferences from {path.name}")
+    return pairs
 
 
 def _layout(layout: str, source: Path | None, dest: Path | None) -> str:

@@ -1,6 +1,7 @@
 """Update: replaces a data set whose catalogue has changed by its new version; splits and features stay.
 
-known.parquet  every outfit that ever had a split: source, item_ids, split
+known.parquet     every outfit that ever had a split: source, item_ids, split
+arrivals.parquet  when each item that was not there before came: item_id, added, see `goeswith.data.arrivals`
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from goeswith.data.arrivals import write_arrivals
 from goeswith.data.carry_over import carry
 from goeswith.data.catalogue import COLUMNS
 from goeswith.data.dataset import Dataset, Imported, create, fill
@@ -140,6 +142,7 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
     redrawn = new.info["checksums"]["images"] != old.info.get("checksums", {}).get("images")
     if not redrawn and _same(old, new):
         return Updated(Dataset(path), unchanged=True)
+    write_arrivals(old.path, fresh, old.catalogue.ids, new.catalogue.ids)
     again = carry(old, new, path, features_stay=not redrawn and _alike(old, new))
     items, outfits = _items(old, new), _outfits(old, new)
     put_in_place(fresh, dest)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from goeswith.data.dataset import Dataset, create
 from goeswith.data.encoders.encode import encode
@@ -59,6 +60,9 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     Raises:
         DataError: `out` holds a sample of other outfits or of another seed, or something that is no demo.
     """
+    if finished(out, {"outfits": outfits, "seed": seed}):
+        say(f"{out} holds this demo already; remove {out / 'report.html'} to measure again")
+        return out / "report.html"
     clock = Clock(say, STAGES)
     clock.stage("generate a wardrobe, with outfits by designers and by users")
     drawn = _draw(out, outfits, seed, clock)
@@ -137,6 +141,12 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
     return written
+
+
+def finished(out: Path, asked: Mapping[str, Any]) -> bool:
+    """Whether a demo of what is asked was run to its end: the report is the last that is written."""
+    files = [out / name for name in ("demo.json", "report.html", "index/index.json")]
+    return all(file.is_file() for file in files) and read_json(files[0], dict) == asked
 
 
 def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from goeswith.evaluate.audit import audit, yardsticks
 from goeswith.evaluate.reliability import calibrated
 from goeswith.evaluate.showcase import blanks, extremes
 from goeswith.experiments.clock import Clock
-from goeswith.experiments.demo import completed, headline_answers
+from goeswith.experiments.demo import completed, finished, headline_answers
 from goeswith.experiments.demo_experiments import ENCODER, PICTURES
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import measure, measure_floors
 from goeswith.experiments.trainings import outcome
-from goeswith.files import sole
+from goeswith.files import fresh_file, sole
 from goeswith.models import DEFAULT
 from goeswith.shop.build import build_index
 from goeswith.train.training import train
@@ -48,8 +49,15 @@ def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path
     dataset, clock = Dataset(data), Clock(say, STAGES)
     for split in ("train", "valid", "test"):
         dataset.outfits.split(split)  # told before anything is computed
+    asked = {"data": dataset.fingerprint, "source": dataset.outfit_source, "seed": seed}
+    if finished(out, asked):
+        say(f"{out} holds this demo already; remove {out / 'report.html'} to measure again")
+        return out / "report.html"
     with sole(out, "another demo is running in"):
-        return _demo(dataset, data, out, seed, clock)
+        written = _demo(dataset, data, out, seed, clock)
+        with fresh_file(out / "demo.json") as partial:
+            partial.write_text(json.dumps(asked) + "\n")
+    return written
 
 
 def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Path:

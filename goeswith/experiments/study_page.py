@@ -21,7 +21,7 @@ LOOKS = {
 
 def draw(results: dict[str, Any], out: Path) -> Path:
     """The curves of a study: own outfits to the right, one line an arm with its 95 % interval."""
-    sizes = list(results["study"]["outfits"])
+    sizes = _sizes(results)
     drawn = [arm for arm in LOOKS if any(point["arm"] == arm for point in results["points"])]
     with sheet(out, 1, 1, width=6.4, height=4.0) as (axes,):
         for number, arm in enumerate(drawn):
@@ -44,8 +44,7 @@ def draw(results: dict[str, Any], out: Path) -> Path:
 
 def section(results: dict[str, Any], figure: str) -> str:
     """One study as Markdown. figure: address of its picture."""
-    study = results["study"]
-    sizes = list(study["outfits"])
+    study, sizes = results["study"], _sizes(results)
     values = {(point["arm"], point["outfits"]): point for point in results["points"]}
     arms = [arm for arm in study["arms"] if any(key[0] == arm for key in values)]
     rows = [[f"`{arm}`: {ARMS[arm].note}", *(_cell(values.get((arm, size))) for size in sizes)] for arm in arms]
@@ -71,6 +70,8 @@ def section(results: dict[str, Any], figure: str) -> str:
             "",
             f"![Curves]({figure})",
             "",
+            *verdict(results),
+            "",
             "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of own training outfits:",
             "",
             markdown(["arm", *map(told, sizes)], rows),
@@ -84,6 +85,28 @@ def section(results: dict[str, Any], figure: str) -> str:
             "",
         ]
     )
+
+
+def verdict(results: dict[str, Any]) -> list[str]:
+    """One line for each number of own outfits: what designers add, over whom, and whether it is shown."""
+    against = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
+    found = []
+    for size in _sizes(results):
+        lines = [line for line in results["comparisons"] if (line["outfits"], line["scorer"]) == (size, "designers")]
+        added = [
+            f"{line['difference']:+.4f} to {against[line['against']]} ({line['shows']})"
+            for line in lines
+            if line["against"] in against
+        ]
+        if added:
+            found.append(f"- {told(size)} own outfits: designers add {', '.join(added)}.")
+    return found
+
+
+def _sizes(results: dict[str, Any]) -> list[int]:
+    """The numbers of own outfits at which something was measured."""
+    measured = {point["outfits"] for point in results["points"]}
+    return [size for size in results["study"]["outfits"] if size in measured]
 
 
 def _cell(point: dict[str, Any] | None) -> str:

@@ -27,8 +27,13 @@ class AddGnnConfig:
     """Settings of ADD-GNN; the defaults are the paper's where it gives them.
 
     attributes: K. hidden: H. steps: T; 0 scores from h⁰, "without graph".
-    activation: activation of the masks (1). mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
+    activation: activation of the masks (1). state_activation: σ of (4), which the paper does not name.
+    mask_loss: (2) as printed or its mean. pair: form of W_k in (7).
     rank: rank of W_k if `pair` is ``low-rank``. smoothing: s of (3). edges: ``counts`` (3) or ``uniform``.
+    self_loop: an item among its own neighbours, as the sum of (5) over the outfit has it literally.
+    nodes: of an outfit's graph, its ``items``, or its ``categories`` as in the paper's Definition 2: items of one
+    category share a node, whose state is the mean of theirs.
+    reduction: of the loss (9) over a batch; with ``sum`` the penalties of (12) weigh less.
     mask_weight, weight_norm: λ1 and λ3 of (12); `squared_norm` uses ‖Θ‖² instead of ‖Θ‖.
     dropout: dropout of the features in training; not in the paper, 0 by default.
     start: of W_k, ``random`` (the paper says nothing of it) or the ``identity``, with which an untrained model prefers
@@ -40,6 +45,7 @@ class AddGnnConfig:
     hidden: int = 256
     steps: int = 2
     activation: Literal["relu", "logistic", "tanh"] = "relu"
+    state_activation: Literal["tanh", "logistic", "relu"] = "tanh"
     mask_loss: Literal["literal", "mean"] = "literal"
     mask_weight: float = 1e-3
     weight_norm: float = 1e-3
@@ -49,6 +55,8 @@ class AddGnnConfig:
     smoothing: float = 1.0
     edges: Literal["counts", "uniform"] = "counts"
     self_loop: bool = False
+    nodes: Literal["items", "categories"] = "items"
+    reduction: Literal["mean", "sum"] = "mean"
     dropout: float = 0.0
     start: Literal["random", "identity"] = "random"
     normalise: bool = False
@@ -61,6 +69,9 @@ class AddGnnConfig:
         at_most(self, 100, "steps")
         above_zero(self, "smoothing")
         below_one(self, "dropout")
+
+
+ACTIVATIONS = {"relu": torch.relu, "logistic": torch.sigmoid, "tanh": torch.tanh}
 
 
 class AttributeMasks(nn.Module):
@@ -81,8 +92,7 @@ class AttributeMasks(nn.Module):
     def masked(self, features: Tensor) -> Tensor:
         """m of (1) as printed: (U, K, D). For the activations that do not fold, and for explanations."""
         shifted = features[:, None, :] * self.masks.T
-        act = {"relu": torch.relu, "logistic": torch.sigmoid, "tanh": torch.tanh}[self.activation]
-        return act(shifted)
+        return ACTIVATIONS[self.activation](shifted)
 
     def forward(self, features: Tensor) -> Tensor:
         """W_0 m_ik for features (U, D): (U, K, H)."""
@@ -184,11 +194,11 @@ class AddGnn(nn.Module):
             self.graph.copy_(category_graph(data.train, codes, len(self.graph) - 1, self.config.smoothing))
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
-        """h⁰ = tanh(W_0 m + b_0), (4), for features (U, D) and categories (U,)."""
+        """h⁰ = σ(W_0 m + b_0), (4), for features (U, D) and categories (U,)."""
         if self.training and self.config.dropout:
             features = nn.functional.dropout(features, self.config.dropout)
         projected = self.attributes(features)
-        hidden = (projected + self.bias.to(projected.dtype)).tanh()
+        hidden = ACTIVATIONS[self.config.state_activation](projected + self.bias.to(projected.dtype))
         if self.config.normalise:
             hidden = hidden / torch.linalg.vector_norm(hidden, dim=(1, 2), keepdim=True).clamp_min(1e-12)
         return ItemStates(hidden, categories)
@@ -196,12 +206,33 @@ class AddGnn(nn.Module):
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y of (8) for each outfit: (B,)."""
         mask = batch.mask[:, :, None, None].to(states.hidden.dtype)
-        if not self.config.steps:
+        if not self.config.steps and self.config.nodes == "items":
             # Without the graph W_k h is a matter of the item alone: once per distinct item.
             message = self.bilinear(states.hidden)
             return self.mean_of_pairs(states.hidden[batch.items] * mask, message[batch.items], batch.mask)
-        hidden = self.aggregate(states.hidden[batch.items], self.edges(states.categories, batch)) * mask
-        return self.mean_of_pairs(hidden, self.bilinear(hidden), batch.mask)
+        hidden, real = self.nodes_of(states, batch)
+        return self.mean_of_pairs(hidden, self.bilinear(hidden), real)
+
+    def nodes_of(self, states: ItemStates, batch: OutfitBatch) -> tuple[Tensor, Tensor]:
+        """The nodes of outfits after aggregation, zero where there is none: (B, n, K, H), and where they are: (B, n).
+
+        Where nodes are categories, one stands in the place of the first of its items.
+        """
+        hidden, real = states.hidden[batch.items], batch.mask
+        if self.config.nodes == "categories":
+            same = self.same_category(states.categories, batch)
+            real = real & (same.float().argmax(dim=2) == torch.arange(same.shape[1], device=same.device))
+            share = (same / same.sum(dim=2, keepdim=True).clamp_min(1)).to(hidden.dtype)
+            hidden = torch.einsum("bij,bjkh->bikh", share, hidden)
+        if self.config.steps:
+            hidden = self.aggregate(hidden, self.edges(states.categories, OutfitBatch(batch.items, real)))
+        return hidden * real[:, :, None, None].to(hidden.dtype), real
+
+    @staticmethod
+    def same_category(categories: Tensor, batch: OutfitBatch) -> Tensor:
+        """(B, n, n) bool: which items of an outfit share a category; none with padding."""
+        codes = categories[batch.items]
+        return (codes[:, :, None] == codes[:, None, :]) & batch.mask[:, :, None] & batch.mask[:, None, :]
 
     def edges(self, categories: Tensor, batch: OutfitBatch) -> Tensor:
         """Ã: (B, n, n) weights of (3) looked up by category, each row normalised inside its outfit."""
@@ -252,13 +283,20 @@ class AddGnn(nn.Module):
         return total / (size * (size - 1)).clamp_min(1)
 
     def pair_scores(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
-        """P(i, j) of (7): (B, n, n); the diagonal and padding are 0. For explanations."""
-        hidden = states.hidden[batch.items]
-        if self.config.steps:
-            hidden = self.aggregate(hidden, self.edges(states.categories, batch))
+        """P(i, j) of (7): (B, n, n), whose mean over ordered pairs of items is y; the diagonal and padding are 0.
+
+        For explanations. Where nodes are categories their pairs are shared among their items.
+        """
+        hidden, real = self.nodes_of(states, batch)
         scores = torch.einsum("bikh,bjkh->bij", self.bilinear(hidden), hidden)
-        both = batch.mask[:, :, None] & batch.mask[:, None, :]
-        return scores * (both & ~torch.eye(both.shape[1], dtype=torch.bool, device=both.device))
+        both = real[:, :, None] & real[:, None, :]
+        scores = scores * (both & ~torch.eye(both.shape[1], dtype=torch.bool, device=both.device))
+        if self.config.nodes == "items":
+            return scores
+        same = self.same_category(states.categories, batch)
+        share = same.to(hidden.dtype) / same.sum(dim=2, keepdim=True).clamp_min(1)
+        count, nodes = (x.sum(dim=1)[:, None, None] for x in (batch.mask, real))
+        return share.mT @ scores @ share * count * (count - 1) / (nodes * (nodes - 1)).clamp_min(1)
 
     def keys(self, states: ItemStates) -> Tensor:
         """What a first stage searches: h⁰ (U, K·H)."""
@@ -267,7 +305,7 @@ class AddGnn(nn.Module):
     @property
     def exact(self) -> bool:
         """Whether candidates for a gap can be scored by inner products: without the graph, where y is linear in h⁰."""
-        return not self.config.steps
+        return not self.config.steps and self.config.nodes == "items"
 
     def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """(B, n, K·H): for each item of each outfit what its gap asks for, without the graph.
@@ -290,7 +328,7 @@ class AddGnn(nn.Module):
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """L_BPR of (9)."""
-        return bpr(right, wrong)
+        return bpr(right, wrong, self.config.reduction)
 
     def penalty(self) -> Tensor:
         """λ1 L_M + λ3 ‖Θ‖ of (12)."""

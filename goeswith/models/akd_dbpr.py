@@ -46,6 +46,7 @@ class AkdDbprConfig:
     text: ``cnn`` reads the last features as the word pieces of a title (``--encoder ...+minilm-tokens``) and learns a
     TextCNN over their frozen vectors; ``frozen`` uses all features as they are.
     scaling: scaling of the features, ``minmax`` per dimension, fitted on training items only.
+    reduction: of the loss over a batch, and of what rules add to it.
     dropout: dropout of the features in training, not in the paper. λ‖Θ‖² is the optimiser's ``weight_decay=2λ``:
     equal under SGD, and without another pass over the weights.
     """
@@ -55,6 +56,7 @@ class AkdDbprConfig:
     sides: Literal["roles", "groups"] = "roles"
     text: Literal["frozen", "cnn"] = "frozen"
     scaling: Literal["minmax", "none"] = "minmax"
+    reduction: Literal["mean", "sum"] = "mean"
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -162,7 +164,7 @@ class AkdDbpr(nn.Module):
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """−ln σ(m_ij − m_ik)."""
-        return bpr(right, wrong)
+        return bpr(right, wrong, self.config.reduction)
 
     def penalty(self) -> Tensor:
         """0: see `AkdDbprConfig` for λ‖Θ‖²."""

@@ -16,14 +16,15 @@ TINY = 1e-24
 """Below this a squared norm has gradient zero: the subgradient at 0, where a student starts as its teacher."""
 
 
-def bpr(positive: Tensor, negative: Tensor) -> Tensor:
-    """Mean of −ln σ(y_pos − y_neg), ADD (9).
+def bpr(positive: Tensor, negative: Tensor, reduction: str = "mean") -> Tensor:
+    """−ln σ(y_pos − y_neg), ADD (9), the ``mean`` or ``sum`` over the pairs.
 
     positive: (B,) scores. negative: (B,) or (B, r) scores of the corruptions of the same outfits.
     """
     if negative.dim() == 2:
         positive = positive[:, None]
-    return F.softplus(negative - positive).mean()
+    losses = F.softplus(negative - positive)
+    return losses.sum() if reduction == "sum" else losses.mean()
 
 
 def mask_penalty(masks: Tensor, kind: str) -> Tensor:

@@ -93,7 +93,7 @@ def findings(index: Index, rows: np.ndarray) -> tuple[str, ...]:
 
 def verdict(index: Index, percentile: float | None) -> str:
     """A place among worn outfits in a word, see `Look`."""
-    if percentile is None or math.isnan(percentile):
+    if percentile is None or math.isnan(percentile) or index.scale is None:
         return ""
     if index.scale.auc < CHANCE:
         return "unsure"

@@ -142,7 +142,7 @@ def _unchanged(out: Path, intake: Intake, summary: Updated) -> bool:
         return False
     with contextlib.suppress(GoeswithError):
         info = Index(out).info
-        return bool(info["goeswith"] == __version__ and _described(intake, out).items() <= info.items())
+        return bool(info.get("goeswith") == __version__ and _described(intake, out).items() <= info.items())
     return False
 
 

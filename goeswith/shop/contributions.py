@@ -63,11 +63,8 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
         return None
 
     def shares(states: Any, batch: OutfitBatch) -> torch.Tensor:
-        hidden = states.hidden[batch.items]
-        if model.config.steps:
-            hidden = model.aggregate(hidden, model.edges(states.categories, batch))
-        hidden = hidden * batch.mask[:, :, None, None]
-        message, size = model.bilinear(hidden), batch.mask.sum(dim=1)
+        hidden, real = model.nodes_of(states, batch)
+        message, size = model.bilinear(hidden), real.sum(dim=1)
         # Σ_{i≠j} q_i · h_j = Σ_i q_i · (S − h_i), as in `AddGnn.mean_of_pairs`, but one attribute at a time.
         others = hidden.sum(dim=1, keepdim=True) - hidden
         return (message * others).sum(dim=(1, 3)) / (size * (size - 1)).clamp_min(1)[:, None]

@@ -32,7 +32,7 @@ class GuestEncoder:
             ModelError: the encoder gives other features than the run was trained on.
         """
         names = self.run.config["encoder"].split("+")
-        values = np.concatenate([self._part(name, picture, catalogue) for name in names])
+        values = np.concatenate([self.part(name, picture, catalogue) for name in names])
         if len(values) != self.run.config["dim"]:
             raise ModelError(
                 f"the encoder {self.run.config['encoder']} gives {len(values)} features here and the model reads "
@@ -40,8 +40,8 @@ class GuestEncoder:
             )
         return values
 
-    def _part(self, name: str, picture: Image.Image | None, catalogue: Catalogue) -> np.ndarray:
-        """What one of the encoders joined by ``+`` gives."""
+    def part(self, name: str, picture: Image.Image | None, catalogue: Catalogue) -> np.ndarray:
+        """What one of the encoders joined by ``+`` gives; see `features`."""
         network = self.networks[name] = self.networks.get(name) or open_network(name)
         inputs: Any = network.reads(catalogue)
         if network.size is not None:

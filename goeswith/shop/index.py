@@ -8,7 +8,9 @@ what both have in common.
 
 from __future__ import annotations
 
+import copy
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,16 +26,21 @@ from goeswith.data.shelf import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
 from goeswith.models import ItemStates, Towers
+from goeswith.rules.rules import Rule
 from goeswith.shop import approximate
 from goeswith.shop.candidates import Candidates
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.guests import GuestEncoder
+from goeswith.shop.ruled_scorer import RuledScorer
 from goeswith.shop.states import read_keys, read_states
 from goeswith.train.run import Run
 from goeswith.train.scorers import RunScorer
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from goeswith.evaluate.calibration import Scale
+    from goeswith.shop.taste import Taste
 
 FORMAT = 2
 """Of the folder; raised when an older version could not read it."""
@@ -58,6 +65,7 @@ class Index:
     def __init__(self, path: str | Path) -> None:
         self.path = index_folder(Path(path))
         self._adding = threading.Lock()
+        self.rules: tuple[Rule, ...] = ()
         self._free: list[int] = []  # rows of guests that are gone
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         info = _info(self.path)
@@ -72,7 +80,7 @@ class Index:
                     raise
         self._open(info)
 
-    def _open(self, info: dict[str, Any]) -> None:
+    def _open(self, info: schemas.IndexFile) -> None:
         self.info = info
         for name, expected in info["checksums"].items():
             if _checksum(self.path / name) != expected:
@@ -97,8 +105,31 @@ class Index:
         """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
         count = len(catalogue)
         states = ItemStates(self._states.hidden[:count], self._states.categories[:count])
-        self.scorer = RunScorer(self.run.title, self.run.model, states, self._present[:count])
+        alone = RunScorer(self.run.title, self.run.model, states, self._present[:count])
+        self.scorer = RuledScorer(alone, catalogue, self.rules) if self.rules else alone
         self.catalogue = catalogue
+
+    def follow(self, rules: Sequence[Rule]) -> None:
+        """Let rules correct every score from now on, see `goeswith.shop.ruled_scorer`; none: the model alone.
+
+        Raises:
+            CatalogueError: a rule names an attribute that the catalogue does not have; the rules before stay.
+        """
+        before = self.rules
+        with self._adding:
+            try:
+                self.rules = tuple(rules)
+                self._show(self.catalogue)
+            except CatalogueError:
+                self.rules = before
+                raise
+
+    def without_rules(self) -> Index:
+        """The same index as the model alone answers from it, for a comparison now; no guest may be added to it."""
+        alone = copy.copy(self)
+        alone.rules = ()
+        alone.scorer = self.scorer.student if isinstance(self.scorer, RuledScorer) else self.scorer
+        return alone
 
     @property
     def shelf(self) -> Shelf:
@@ -112,8 +143,8 @@ class Index:
 
     @cached_property
     def dataset(self) -> Path | None:
-        """The folder of the data set, where it was or beside the index as it was; None where it is gone."""
-        folders = [Path(self.info["dataset"]["path"]), self.path / self.info["dataset"]["beside"]]
+        """The folder of the data set: beside the index, where a copy of both has it, else where it was; None: gone."""
+        folders = [self.path / self.info["dataset"]["beside"], Path(self.info["dataset"]["path"])]
         return next((folder for folder in folders if (folder / "items.parquet").is_file()), None)
 
     @property
@@ -145,7 +176,7 @@ class Index:
         return f"the catalogue {self.dataset} has changed since it was indexed; {_again(self.info)}"
 
     @cached_property
-    def scale(self) -> Any:
+    def scale(self) -> Scale | None:
         """The `goeswith.evaluate.calibration.Scale` of the scores; None where there were too few outfits for one."""
         file = self.path / "scale.json"
         if not file.is_file():
@@ -161,7 +192,7 @@ class Index:
         return Grammar.from_json(file.read_bytes()) if file.is_file() else Grammar.default()
 
     @cached_property
-    def taste(self) -> Any:
+    def taste(self) -> Taste | None:
         """The `goeswith.shop.taste.Taste` of the catalogue's own items; None where there were too few outfits."""
         file = self.path / "taste.safetensors"
         if not file.is_file():
@@ -280,7 +311,7 @@ def index_folder(path: Path) -> Path:
     return path / "index" if (path / "index" / "index.json").is_file() else path
 
 
-def _info(path: Path) -> dict[str, Any]:
+def _info(path: Path) -> schemas.IndexFile:
     """What index.json says.
 
     Raises:
@@ -299,7 +330,7 @@ def _info(path: Path) -> dict[str, Any]:
     return schemas.check(info, schemas.IndexFile, path / "index.json", REMEDY)
 
 
-def _again(info: dict[str, Any]) -> str:
+def _again(info: schemas.IndexFile) -> str:
     return f"run goeswith index with the run {info['model']['title']} and {info['dataset']['name']} again"
 
 

@@ -18,9 +18,10 @@ from starlette.staticfiles import StaticFiles
 from goeswith import __version__
 from goeswith.errors import GoeswithError
 from goeswith.studio.api import look_routes as look_api
+from goeswith.studio.api import review_routes as review_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.pages import clicks, look_routes
+from goeswith.studio.pages import clicks, export_routes, look_routes, public_routes, review_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, is_page, sorry
@@ -32,7 +33,11 @@ from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.proxied import Proxied
 from goeswith.studio.service.refusals import Refused, as_refused, in_json
+from goeswith.studio.service.review_maker import ReviewMaker
+from goeswith.studio.service.reviews import Reviews
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.shop_rules import FILE as RULES_FILE
+from goeswith.studio.service.shop_rules import ShopRules
 from goeswith.studio.service.sub_path import SubPath
 from goeswith.studio.settings import Settings, changed
 from goeswith.studio.storefront import event_routes
@@ -90,10 +95,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         shop.warm()
+        app.state.review_maker.start()
         watching = [asyncio.create_task(each.watch()) for each in shops if settings.watch]
         yield
         for task in watching:
             task.cancel()
+        app.state.review_maker.close()
         for each in shops:
             each.close()
         if lines is not None:
@@ -108,6 +115,10 @@ def create_app(
     )  # fmt: skip
     app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
+    shop.rules = ShopRules(app.state.looks.path.with_name(RULES_FILE))
+    shop.keep_to_rules(shop.wall)
+    app.state.reviews = Reviews(app.state.looks.path)
+    app.state.review_maker = ReviewMaker(app.state.reviews, lambda: shop.wall)
     app.state.page_looks = PageLooks(shop, app.state.looks)
     app.state.trial = Trial(shop, settings.control, None if other is None else PageLooks(other, app.state.looks))
     app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
@@ -115,13 +126,16 @@ def create_app(
     app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     dependencies = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
-    for router in (api.router, look_api.router, storefront.router, event_routes.router):
+    for router in (api.router, look_api.router, review_api.router, storefront.router, event_routes.router):
         app.include_router(router, dependencies=dependencies)
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.include_router(pages.router)
     app.include_router(look_routes.router)
+    app.include_router(export_routes.router)
+    app.include_router(public_routes.router)
+    app.include_router(review_routes.router)
     app.include_router(clicks.router)
     app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
     app.add_middleware(CrossOrigin, public_key=public_key)

@@ -21,6 +21,7 @@ from goeswith.studio.pages.sign_in import Door
 from goeswith.studio.service.access_log import request_id
 from goeswith.studio.service.bodies import LOGGED_IN, POSTED, Bodies, replayed
 from goeswith.studio.service.limits import RETRY_SECONDS
+from goeswith.studio.service.links import PATH as LINKS
 from goeswith.studio.service.refusals import SECURITY_HEADERS, Refused, in_json, stopping
 from goeswith.studio.storefront.cross_origin import STOREFRONT
 from goeswith.studio.storefront.keys import PublicKey
@@ -31,6 +32,8 @@ OPEN = frozenset({"/health", LOGGED_IN})
 STYLE = "/static/"
 """These need no token: who watches over the service has none, the form that asks for it has a style, and they tell
 nothing of the shop."""
+PUBLIC = LINKS
+"""Nor do public links: an address that nobody can guess shows one look and nothing else."""
 WITHOUT_KEY = (f"{STOREFRONT}v1/pictures/", f"{STOREFRONT}v1/looks.js")
 """What product pages load by an address alone."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -102,7 +105,7 @@ class Guard:
         if path.startswith(STOREFRONT):
             self._check_storefront(path, headers)
             return
-        needed = self.door is not None and path not in OPEN and not path.startswith(STYLE)
+        needed = self.door is not None and path not in OPEN and not path.startswith((STYLE, PUBLIC))
         if needed and self.door is not None and not self.door.knows(headers):
             if "authorization" in headers:
                 raise Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")

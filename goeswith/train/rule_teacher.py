@@ -161,11 +161,13 @@ class RuleTeacher(nn.Module):
             fired[:, pairs].view(outfits * wrongs, 2, -1),
         )
         weight = config.imitation * (1 - config.decay ** (step.epoch + 1))
-        total = weight * (-(log_q.exp() * log_p).sum(dim=1).mean() - step.objective)
+        # A student whose loss is a sum over the pairs gets sums of the rules' losses, too.
+        pairs_summed = len(log_p) if getattr(getattr(student, "config", None), "reduction", "mean") == "sum" else 1
+        total = weight * (-(log_q.exp() * log_p).sum(dim=1).mean() * pairs_summed - step.objective)
         if config.supervision and len(trust.question):
             # The student's own part is held fixed: else it would leave to the rules what they can say, and say less.
             alone = (log_p.detach() + (log_q - log_p)).log_softmax(dim=1)
-            total = total - config.supervision * alone[trust.question.unique(), 0].mean()
+            total = total - config.supervision * pairs_summed * alone[trust.question.unique(), 0].mean()
         return total
 
     def after_step(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SOURCES = {
     "designers": ("goeswith.train.teachers", "DesignersSource"),
     "rules": ("goeswith.train.rule_teacher", "RulesSource"),
+    "preferences": ("goeswith.train.preferences", "PreferencesSource"),
     "start": ("goeswith.train.start", "StartSource"),
 }
 """Name of a source of knowledge → module and class, see `Source`."""

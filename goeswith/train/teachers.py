@@ -80,9 +80,9 @@ class DesignersSource:
         """Nothing: the teacher has a run of its own."""
 
 
-def followed(model: Any, loop: TrainConfig) -> list[str]:
-    """Settings in which a teacher follows its student, given the student's model and training."""
+def followed(config: object, loop: TrainConfig) -> list[str]:
+    """Settings in which a teacher follows its student, given those of the student's model and of its training."""
     alike = [f"seed={loop.seed}", f"precision={loop.precision}"]
-    if isinstance(model, AddGnnConfig):
-        alike += [f"attributes={model.attributes}", f"activation={model.activation}", f"rank={model.hidden}"]
+    if isinstance(config, AddGnnConfig):
+        alike += [f"attributes={config.attributes}", f"activation={config.activation}", f"rank={config.hidden}"]
     return alike

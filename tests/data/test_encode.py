@@ -1,6 +1,7 @@
 """Encoders: whole catalogues, what is left out, resuming after a kill, and real networks on small data."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -321,3 +322,12 @@ def test_a_killed_command_goes_on_to_the_same_bits(real: Path, tmp_path: Path) -
     (features / "efficientnet-lite0.safetensors").unlink()
     subprocess.run(command, check=True)
     assert (features / "efficientnet-lite0.safetensors").read_bytes() == resumed
+
+
+def test_a_copy_of_the_folder_is_encoded_already(dataset: Dataset, network: list[Any], tmp_path: Path) -> None:
+    """A copy has other dates and another path; the pictures are the same."""
+    encode(dataset, "means", workers=0)
+    network.clear()
+    copy = Dataset(shutil.copytree(dataset.path, tmp_path / "copy", copy_function=shutil.copyfile))
+    assert encode(copy, "means", workers=0).kept == 19
+    assert not network

@@ -54,6 +54,9 @@ def test_mango_reads_attributes_and_counts_trouble(mango):
         "outfits with a single item": 1,
         "missing pictures": 1,
     }
+    assert "source" not in imported.outfits.columns
+    by_season = read("mango", mango, workdir=mango, by_season="yes")
+    assert dict(by_season.outfits.select("outfit_id", "source").iter_rows()) == {"1": "2019", "4": "2023"}
 
 
 def test_mango_without_a_column_or_a_file_says_so(mango):

@@ -141,6 +141,10 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     weights = {path: path.stat().st_mtime_ns for path in Path("here").rglob("weights.safetensors")}
     again: list[str] = []
+    assert demo(Path("here"), outfits=200, seed=1, say=again.append) == out
+    assert [line.startswith("here holds this demo already") for line in again] == [True]
+    out.unlink()
+    again.clear()
     demo(Path("here"), outfits=200, seed=1, say=again.append)
     assert weights == {path: path.stat().st_mtime_ns for path in weights}  # nothing is trained twice
     assert out.read_text() == text
@@ -169,6 +173,11 @@ def test_a_demo_over_data_of_ones_own(tmp_path: Path):
     assert "6/6" in said[-3] or "6/6" in "".join(said)
     weights = tmp_path / "out" / "run" / "weights.safetensors"
     before = weights.stat().st_mtime_ns
+    said.clear()
+    assert demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append) == out
+    assert len(said) == 1
+    assert "holds this demo already" in said[0]
+    out.unlink()
     demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append)
     assert weights.stat().st_mtime_ns == before  # nothing is trained twice
 

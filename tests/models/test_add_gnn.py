@@ -41,7 +41,14 @@ def printed_score(model: AddGnn, features: torch.Tensor, categories: list[int]) 
     for i in range(n):
         for k in range(config.attributes):
             m = np.array([act[config.activation](float(features[i, j]) * masks[j, k]) for j in range(len(masks))])
-            h[i][k] = np.tanh(w0 @ m + b0)
+            h[i][k] = np.array([act[config.state_activation](float(x)) for x in w0 @ m + b0])
+    if config.nodes == "categories":
+        kinds = sorted(set(categories))
+        own = [[i for i in range(n) if categories[i] == kind] for kind in kinds]
+        h = [[sum(h[i][k] for i in some) / len(some) for k in range(config.attributes)] for some in own]
+        categories, n = kinds, len(kinds)
+        if n == 1:
+            return 0.0
     a = model.graph.numpy()
     if config.steps:
         w_z, w_r, w_h = np.split(model.gates_in.detach().numpy(), 3, axis=1)
@@ -84,6 +91,11 @@ def printed_score(model: AddGnn, features: torch.Tensor, categories: list[int]) 
         {"pair": "diagonal"},
         {"pair": "low-rank", "steps": 0},
         {"pair": "symmetric"},
+        {"state_activation": "logistic"},
+        {"state_activation": "relu", "steps": 1},
+        {"nodes": "categories"},
+        {"nodes": "categories", "self_loop": True, "steps": 1},
+        {"nodes": "categories", "steps": 0},
     ],
     ids=str,
 )
@@ -103,8 +115,9 @@ def test_the_gradient_of_a_gated_step_is_that_of_its_equation() -> None:
     assert torch.autograd.gradcheck(GatedStep.apply, given)
 
 
-def test_pair_scores_average_to_the_score() -> None:
-    model, features, categories, batch = model_of()
+@pytest.mark.parametrize("nodes", ["items", "categories"])
+def test_pair_scores_average_to_the_score(nodes: str) -> None:
+    model, features, categories, batch = model_of(nodes=nodes)
     states = model.encode_items(features, categories)
     pairs, size = model.pair_scores(states, batch), batch.mask.sum(dim=1)
     torch.testing.assert_close(pairs.sum(dim=(1, 2)) / (size * (size - 1)), model.score(states, batch))
@@ -165,6 +178,15 @@ def test_the_penalty_is_what_equation_12_adds() -> None:
     largest = max(sum(abs(float(x)) for x in row) for row in model.attributes.masks.detach())
     norm = math.sqrt(sum(float(x) ** 2 for p in model.parameters() for x in p.detach().flatten()))
     assert model.penalty().item() == pytest.approx(0.5 * largest + 0.25 * norm)
+
+
+def test_a_summed_loss_is_the_mean_times_the_pairs() -> None:
+    right, wrong = torch.randn(4), torch.randn(4, 3)
+    mean, total = (
+        model_of(reduction=reduction)[0].objective(right, wrong, None, None)  # type: ignore[arg-type]
+        for reduction in ("mean", "sum")
+    )
+    assert total.item() == pytest.approx(12 * mean.item(), rel=1e-6)
 
 
 def test_impossible_settings_are_refused() -> None:

@@ -23,6 +23,7 @@ def test_bpr_is_the_mean_of_minus_log_sigmoid() -> None:
         for n in row
     ]
     assert bpr(positive, negative).item() == pytest.approx(sum(terms) / 4, rel=1e-6)
+    assert bpr(positive, negative, "sum").item() == pytest.approx(sum(terms), rel=1e-6)
     assert bpr(positive, negative[:, 0]).item() == pytest.approx((terms[0] + terms[2]) / 2, rel=1e-6)
 
 

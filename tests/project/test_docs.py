@@ -59,7 +59,8 @@ PARSED = {
     "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
     "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
-    "goeswith import table my/shop data/shop-2": "the same",
+    "goeswith import table my/shop data/shop-2": "the same; tests/data/test_saved_looks.py runs it",
+    "goeswith train data/shop-2 --knowledge preferences": "of what the same import wrote",
     **dict.fromkeys(
         [
             *(f"goeswith import {layout} " for layout in ("shopify", "google", "meta", "woo", "schema-org")),

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 from worlds import styles_dataset
 
+from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.errors import ConfigError
 from goeswith.shop.build import build_index
@@ -91,6 +93,31 @@ def test_teachers_are_found_beside_and_in_the_data_set(made: tuple[Path, Dataset
     info = json.loads((folder / "strange" / "dataset.json").read_text())
     (folder / "strange" / "dataset.json").write_text(json.dumps(info | {"source": "somebody else"}))
     assert other_outfits(dataset) == [*found, str(folder / "strange")]
+
+
+def test_the_command_line_looks_for_teachers_and_says_whom_it_trusts(
+    made: tuple[Path, Dataset, Run], tmp_path: Path
+) -> None:
+    folder, _, _ = made
+    flags = [flag for setting in SETTINGS for flag in ("--set", setting)]
+    words = ["train", f"{folder / 'own'}#users", "--teacher", "auto", "--out", str(tmp_path / "run"), *flags]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert f"teachers found: {folder / 'own'}#designers" in told.stderr
+    assert "own 2 two-tower" in told.stdout
+    assert "over likeness" in told.stdout
+    assert Run(tmp_path / "run").name == "mixture"
+    two = CliRunner().invoke(app, ["train", "add-gnn", *words[1:], "--teacher", "x"])
+    assert "add-gnn learns from one teacher" in two.output
+
+
+@pytest.mark.slow
+def test_a_mixture_is_written_as_onnx(made: tuple[Path, Dataset, Run]) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    folder, _, run = made
+    run.save_pretrained(folder / "graphs", onnx=True)
+    assert (folder / "graphs" / "scorer.onnx").is_file()
 
 
 def test_what_cannot_teach_is_told(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:

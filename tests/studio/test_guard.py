@@ -22,8 +22,9 @@ from goeswith.studio.guard import Guard
 from goeswith.studio.server import check, listen
 from goeswith.studio.service import thumbnails
 from goeswith.studio.service.bodies import JSON
+from goeswith.studio.service.kept import Kept
 from goeswith.studio.service.limits import BODY_BYTES, UPLOAD_BYTES
-from goeswith.studio.service.thumbnails import Thumbnails, inside, placeholder, side_of, version_of
+from goeswith.studio.service.thumbnails import inside, placeholder, side_of, version_of
 
 TOKEN = "correct-horse-battery"
 
@@ -242,7 +243,7 @@ def test_a_thumbnail_keeps_the_shape_and_turns_as_exif_says(tmp_path: Path) -> N
 
 def test_thumbnails_are_made_once_and_the_least_used_go_first() -> None:
     made: list[str] = []
-    kept = Thumbnails(most=10)
+    kept: Kept[tuple[str, int, str], bytes] = Kept(10, len)
 
     def ask(name: str, size: int = 4) -> int:
         return len(kept.get((name, 96, "v"), lambda: made.append(name) or b"x" * size))  # type: ignore[func-returns-value]
@@ -253,7 +254,10 @@ def test_thumbnails_are_made_once_and_the_least_used_go_first() -> None:
     assert ask("b") == 4
     assert ask("a") == 4
     assert made == ["a", "b", "c", "a"]
-    assert kept.pictures.currsize == sum(map(len, kept.pictures.values())) <= 10
+    assert kept.values.currsize == sum(map(len, kept.values.values())) <= 10
     assert ask("large", 50) == 50
-    assert kept.pictures.currsize == 8  # what is larger than all that may be kept is made each time, and evicts nothing
+    assert kept.values.currsize == 8  # what is larger than all that may be kept is made each time, and evicts nothing
+    kept.forget()
+    assert kept.values.currsize == 0
+    assert ask("a") == 4
     assert made[-1] == "large"

@@ -4,6 +4,7 @@ import json
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 from answers import Parts, cards, png
 from PIL import Image
 from served import SCRIPT, seen
@@ -11,8 +12,10 @@ from starlette.testclient import TestClient
 
 from goeswith.shop.guests import GuestEncoder
 from goeswith.studio.pages.board import MOST
+from goeswith.studio.service import shared
 from goeswith.studio.service.limits import UPLOAD_BYTES
 from goeswith.studio.service.owners import COOKIE
+from goeswith.studio.service.photo_guess import Guess, Neighbours
 
 
 def test_a_photo_becomes_an_item_on_the_board(client, monkeypatch):
@@ -114,3 +117,48 @@ def test_a_photo_that_is_sent_again_is_the_same_item(copied):
     again = client.post("/v1/items", data=data, files=files).json()
     assert again["item_id"] != ids[0]
     assert client.get("/v1/items?q=blouse").json()["total"] == 2
+
+
+def test_a_photo_is_what_the_items_are_that_look_like_it():
+    """Three kinds of items, each around a direction of its own, over a common offset as features ≥ 0 have one."""
+    chance = np.random.default_rng(0)
+    kinds = np.array(["coat", "bag", "boot"]).repeat(30)
+    middles = {kind: chance.random(8) for kind in ("coat", "bag", "boot")}
+    vectors = np.stack([10 + middles[kind] + 0.05 * chance.standard_normal(8) for kind in kinds])
+    present = np.arange(90) % 10 != 0
+    neighbours = Neighbours("made", vectors, present, kinds)
+    for kind, middle in middles.items():
+        found = neighbours.guess(10 + middle)
+        assert (found.category, found.shares) == (kind, {kind: 1.0})
+        assert not found.contradicts(kind)
+        assert found.contradicts("belt")
+    torn = Guess("coat", {"coat": 0.7, "bag": 0.2, "boot": 0.1})
+    assert [torn.contradicts(kind) for kind in ("coat", "bag", "boot")] == [False, False, True]
+    assert not Guess("coat", {"coat": 0.5, "bag": 0.5}).contradicts("boot")  # too unsure
+
+
+def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkeypatch):
+    _, client = copied
+    monkeypatch.setattr(shared, "guess", lambda wall, picture: Guess("skirt", {"skirt": 1.0}))
+    files = {"picture": ("a.png", png(grey=40), "image/png")}
+    page = client.post("/upload", data={"title": "Mine", "on": "i0"}, files=files)
+    assert page.url.path == "/upload"
+    assert "It looks like skirt<" in page.text
+    [item] = [one["value"] for one in Parts(page.text).of("input", type="hidden", name="item")][:1]
+    assert client.get(f"/v1/items/{item}").json()["category"] == "skirt"
+    board = client.post("/upload/category", data={"item": item, "category": "skirt", "on": "i0"})
+    assert parse_qs(urlsplit(str(board.url)).query)["on"] == ["i0", item]
+    told = client.post("/upload", data={"title": "Other", "category": "boots"}, files=files)
+    assert "It looks like skirt, not boots" in told.text
+    other = parse_qs(urlsplit(str(told.url)).query)["check"][0]
+    changed = client.post("/upload/category", data={"item": other, "category": "skirt"})
+    new = parse_qs(urlsplit(str(changed.url)).query)["on"][0]
+    assert client.get(f"/v1/items/{new}").json()["category"] == "skirt"
+    assert client.get(f"/v1/items/{other}").status_code == 404
+    assert '<span class="badge">yours</span>' in client.get("/catalogue").text
+    stranger = TestClient(client.app, cookies={COOKIE: "x"})
+    assert stranger.post("/upload/category", data={"item": new, "category": "boots"}).status_code == 404
+    assert "It looks like" not in stranger.get(f"/upload?check={new}").text
+    monkeypatch.setattr(shared, "guess", lambda wall, picture: None)
+    bare = client.post("/upload", data={"title": "Unknown"}, files=files)
+    assert bare.status_code == 422

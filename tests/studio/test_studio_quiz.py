@@ -1,10 +1,15 @@
 """The quiz: nothing of the answer before a choice, and a fair count for both."""
 
+import io
 import re
 
 import numpy as np
+from answers import Parts
+from PIL import Image
 
-from goeswith.studio.pages import quiz
+from goeswith.shop.contributions import pair_matrix
+from goeswith.studio.pages import quiz, quiz_card
+from goeswith.studio.pages.quiz_reasons import reason
 
 
 def test_the_quiz_shows_nothing_of_the_answer_before_there_is_a_choice(client, wall, monkeypatch):
@@ -38,7 +43,43 @@ def test_the_quiz_counts_for_both(client, wall):
         assert text.count("<b>worn</b>") == 1
 
 
-def test_the_quiz_starts_with_a_seed_and_never_ends(client, wall):
+def test_the_quiz_starts_with_a_seed_and_ends_with_a_card(client):
     first = client.get("/quiz", follow_redirects=False).headers["location"]
     assert re.fullmatch(r"/quiz\?seed=\d+", first)
-    assert client.get(f"/quiz?seed=4&asked={10 * len(quiz.questions(wall))}").status_code == 200
+    for you, model, words in (
+        (7, 4, "You beat the model, 7 to 4"),
+        (2, 9, "The model beats you, 9 to 2"),
+        (5, 5, "A draw"),
+    ):
+        text = client.get(f"/quiz?seed=4&asked={quiz.ROUND}&you={you}&model={model}").text
+        assert words in text
+        assert 'name="choice"' not in text
+        card = client.get(Parts(text).of("img", **{"class": "scorecard"})[0]["src"])
+        assert Image.open(io.BytesIO(card.content)).size == quiz_card.SIZE
+    assert client.get(f"/quiz?seed=4&asked={quiz.ROUND - 1}").text.count('name="choice"') == quiz.CHOICES
+    assert client.get("/quiz/card?you=99999&model=-4&asked=0").headers["content-type"] == "image/png"
+
+
+def test_the_reason_is_one_that_holds(client, wall):
+    """What the worn piece is said to share, it shares and no other candidate does; what it is said to go with, too."""
+    frame = quiz.questions(wall)
+    kinds = set()
+    for row in frame.head(40).iter_rows(named=True):
+        told = reason(wall, row["context"], row["candidates"], row["answer"])
+        items = {
+            one: wall.catalogue.items.row(wall.row(one), named=True) for one in (*row["context"], *row["candidates"])
+        }
+        truth = row["candidates"][row["answer"]]
+        if found := re.match(r"It has the (\w+) of (.+), (.+), as none", told):
+            kinds.add("shared")
+            name, other, value = found.groups()
+            assert items[truth][name] == value
+            assert any(items[one][name] == value and items[one]["title"] == other for one in row["context"])
+            assert not any(items[one][name] == value for one in row["candidates"] if one != truth)
+        if found := re.search(r"it goes better with (.+) than any of the others", told):
+            kinds.add("paired")
+            place = next(at for at, one in enumerate(row["context"]) if items[one]["title"] == found.group(1))
+            rows = np.array([[wall.row(one) for one in (*row["context"], c)] for c in row["candidates"]])
+            pairs = pair_matrix(wall.index.scorer, rows, np.ones(rows.shape, bool))[:, -1, place]
+            assert pairs[row["answer"]] == pairs.max()
+    assert kinds == {"shared", "paired"}

@@ -1,7 +1,12 @@
 """The report in the studio."""
 
+import re
+
 from answers import Parts
 
+from goeswith.data.freeze import freeze
+from goeswith.scores import Difference, Score
+from goeswith.studio.pages import report, report_findings
 from goeswith.studio.service.source import dataset
 
 
@@ -13,4 +18,35 @@ def test_the_report_has_the_extremes_of_the_test_outfits(client, wall):
     outfits = {frozenset(data.catalogue.ids[row] for row in test[at].tolist()) for at in range(len(test))}
     assert len(links) == 12
     assert all(frozenset(part[3:] for part in link.split("?")[1].split("&")) in outfits for link in links)
-    assert "no test questions are frozen yet" in text
+    assert "No test questions are frozen yet" in text
+
+
+def test_the_first_sentence_says_what_the_table_says(wall, tmp_path, monkeypatch):
+    data = dataset(wall)
+    frozen = freeze(data.catalogue, data.outfits, tmp_path, splits=("test",))
+    files = [file.path for file in frozen if file.questions and re.search("compat|fitb", file.path.name)]
+    monkeypatch.setattr(report, "_files", lambda wall: files)
+    told = report._table(wall)
+    fitb = next(place for place, name in enumerate(told["columns"]) if name.startswith("Fill"))
+    row = next(row for row in told["rows"] if row["model"])
+    picks = round(100 * float(row["cells"][fitb]["value"]))
+    assert told["sentence"].startswith(f"In {picks} of 100 test outfits it finds the missing piece")
+    assert "Counting alone, by " in told["verdict"]
+    for chart in told["charts"]:
+        bars = [bar.width for bar in chart.bars]
+        assert bars == sorted(bars, reverse=True)
+        assert all(bar.low <= bar.width <= bar.high for bar in chart.bars)
+        assert sum(bar.model for bar in chart.bars) == 1
+    assert not any("_" in bar.name for chart in told["charts"] for bar in chart.bars)  # names, no slugs
+
+
+def test_whether_counting_is_as_good_is_said_by_the_interval():
+    other = Score(scorer="words", task="fitb", negatives="matched", metric="accuracy", value=0.4, low=0.3, high=0.5,
+                  n=9, unanswered=0, signature="x")  # fmt: skip
+    for low, high, words in ((0.01, 0.2, "the model is better, "), (-0.2, -0.01, "Do not rely"),
+                             (-0.1, 0.2, "cannot be told")):  # fmt: skip
+        line = Difference(scorer="m", task="fitb", negatives="matched", metric="accuracy", n=9, signature="x",
+                          against="words", difference=(low + high) / 2, low=low, high=high, p=0.1)  # fmt: skip
+        told = report_findings._verdict(line, "words", other)
+        assert words in told
+        assert told.startswith("Counting alone, by words of titles worn together, gets 40: ")

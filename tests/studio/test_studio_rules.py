@@ -1,41 +1,44 @@
-"""Rules in the studio: switched, written, and what they change as a naive loop says."""
+"""Rules in the studio: switched, written, followed at once, and what they change as a naive loop says."""
 
+import asyncio
 import json
+from html import unescape
 
+import numpy as np
 import pytest
 from answers import Parts
 from served import COLOURS
 
+from goeswith.shop.ruled_scorer import RuledScorer
+from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages import rule_effects as effects
 from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
+from goeswith.studio.service.shop_rules import ShopRules, Switches, parse, text_of
+
+TEXT = json.dumps(["colour", COLOURS[0], COLOURS[1], "-"])
 
 
 @pytest.mark.parametrize(("changed", "words"), [(0, "0 picks change"), (1, "1 pick changes"), (2, "2 picks change")])
 def test_picks_are_counted_in_grammar(client, monkeypatch, changed, words):
     real = effects.effect
     monkeypatch.setattr(ruling, "effect", lambda *given: real(*given) | {"changed": changed})
-    written = {"rule": json.dumps(["colour", COLOURS[0], COLOURS[1], "+"])}
-    assert f"{words}<" in client.get("/rules", params=written).text
+    client.app.state.shop.rules.write((), (TEXT,))
+    assert f"{words}<" in client.get("/rules").text
+    client.app.state.shop.rules.write((), ())
 
 
 def test_rules_that_are_off_change_nothing(client, wall):
-    written = json.dumps(["colour", COLOURS[0], COLOURS[1], "+"])
-    there = switches.switched(wall, (), [written])
-    on = effects.effect(wall, there)
-    off = effects.effect(wall, switches.switched(wall, range(len(there.rules)), [written]))
-    assert off["coverage"] == 0
-    assert off["changed"] == 0
+    on = effects.effect(wall, switches.kept(wall, Switches((TEXT,), (TEXT,))))
+    off = effects.effect(wall, switches.kept(wall, Switches((), (TEXT,))))
+    assert (off["coverage"], off["changed"], off["boards"]) == (0, 0, [])
     assert off["right_before"] == off["right_after"] == on["right_before"]
     assert on["coverage"] > 0.1
     assert on["boards"]
-    assert not off["boards"]
 
 
 def test_a_written_rule_is_measured_as_a_naive_loop_says(wall):
-    rule = switches.parse(json.dumps(["colour", COLOURS[0], COLOURS[1], "-"]))
-    there = switches.switched(wall, (), [switches.text_of(rule)])
-    only = switches.switched(wall, range(len(there.base)), [switches.text_of(rule)])
+    only = switches.kept(wall, Switches((TEXT,), (TEXT,)))
     found, asked = effects.effect(wall, only), effects.asked_of(wall)
     items = wall.catalogue.items
     speaks = 0
@@ -47,15 +50,78 @@ def test_a_written_rule_is_measured_as_a_naive_loop_says(wall):
     assert found["coverage"] == pytest.approx(speaks / len(asked.candidates))
 
 
-def test_rules_are_written_and_switched_in_the_address(client):
-    text = client.get("/rules?attribute=colour&top=black&bottom=red&sign=-").text
-    assert "black not with red" in text
-    again = client.get("/rules", params={"attribute": "colour", "top": "black", "bottom": "red", "sign": "-",
-                                         "rule": json.dumps(["colour", "black", "red", "-"])}).text  # fmt: skip
-    assert "already exists" in again
-    assert "lacks a word" in client.get("/rules?attribute=colour&top=+&bottom=red").text
-    assert "no attribute &#39;smell&#39;" in client.get("/rules?attribute=smell&top=a&bottom=b").text
-    assert "cannot be read" in client.get("/rules?rule=nonsense").text
-    off = Parts(client.get("/rules", params={"asked": 1, "rule": json.dumps(["colour", "black", "red", "-"])}).text)
-    assert off.of("input", role="switch")
-    assert not [a for a in off.of("input", role="switch") if "checked" in a]
+def test_a_ruled_score_is_what_a_loop_says(wall):
+    """Two rules that may contradict each other, over outfits of all sizes with padding."""
+    rules = [parse(TEXT), parse(json.dumps(["colour", COLOURS[0], COLOURS[2], "+"]))]
+    alone = wall.index.without_rules().scorer
+    ruled, items = RuledScorer(alone, wall.catalogue, rules), wall.catalogue.items
+    chance = np.random.default_rng(0)
+    outfits = np.stack([chance.permutation(np.flatnonzero(alone.present))[:4] for _ in range(200)])
+    mask = np.arange(4) < chance.integers(2, 5, 200)[:, None]
+    moved = (ruled.score(outfits, mask) - alone.score(outfits, mask)) / ruled.worth
+    for rows, real, by in zip(outfits, mask, moved, strict=True):
+        pieces = [items.row(int(row), named=True) for row in rows[real]]
+        tops = [one for one in pieces if one["group"] in ("top", "outer")]
+        bottoms = [one for one in pieces if one["group"] in ("bottom", "dress")]
+        against = any(a["colour"] == COLOURS[0] and b["colour"] == COLOURS[1] for a in tops for b in bottoms)
+        together = any(a["colour"] == COLOURS[0] and b["colour"] == COLOURS[2] for a in tops for b in bottoms)
+        expected = (together - against) / max(together + against, 1)
+        assert by == pytest.approx(expected, abs=1e-6)
+    assert set(moved.round(3)) == {-1, 0, 1}
+
+
+def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
+    index, client = copied
+    wall = client.app.state.shop.wall
+    top = next(one for one, colour, group in wall.catalogue.items.select("item_id", "colour", "group").iter_rows()
+               if (colour, group) == (COLOURS[0], "top") and wall.index.known[wall.row(one)])  # fmt: skip
+
+    def red():
+        looks = wall.stylist.fill([top], "bottom", k=10)
+        return sum(wall.catalogue.items["colour"][wall.row(look.added[0])] == COLOURS[1] for look in looks)
+
+    before = red()
+    written = {"attribute": "colour", "top": COLOURS[0], "bottom": COLOURS[1], "sign": "-"}
+    page = client.post("/rules/write", data=written)
+    assert f"“{parse(TEXT)}” is on. It is right on" in unescape(page.text).replace('<b class="number">', "")
+    assert before > red()
+    switched = [one for one in Parts(page.text).of("input", role="switch") if "checked" in one]
+    assert [parse(one["value"]) for one in switched] == [parse(TEXT)]
+    kept = ShopRules(index.parent / "rules.json")
+    assert kept.read() == Switches((text_of(parse(TEXT)),), (text_of(parse(TEXT)),))
+    from goeswith.studio.service.shared import Shop
+
+    again = Shop(index)
+    again.keep_to_rules(again.wall)
+    assert again.wall.index.rules == (parse(TEXT),)
+    kept.write((), (TEXT,))  # as another process of the service does
+    asyncio.run(client.app.state.shop.catch_up(wait=True))
+    assert wall.index.rules == ()
+    client.post("/rules", data={"use": [TEXT]})
+    assert "already exists" in client.post("/rules/write", data=written).text
+    client.post("/rules", data={})
+    assert red() == before
+    assert wall.index.rules == ()
+    client.post("/rules/forget")
+    assert kept.read() == Switches()
+
+
+def test_what_is_no_rule_is_told_and_nothing_changes(client):
+    wrong = client.post("/rules/write", data={"attribute": "colour", "top": " ", "bottom": "red"})
+    assert "lacks a word" in wrong.text
+    smell = client.post("/rules/write", data={"attribute": "smell", "top": "a", "bottom": "b"})
+    assert "no attribute &#39;smell&#39;" in smell.text
+    assert "cannot be read" in client.post("/rules", data={"use": ["nonsense"]}).text
+    assert client.app.state.shop.wall.index.rules == ()
+
+
+def test_rules_are_followed_by_a_guest_too(copied):
+    _, client = copied
+    index = client.app.state.shop.wall.index
+    index.follow([parse(TEXT)])
+    from PIL import Image
+
+    index.add(Image.new("RGB", (8, 8)), category="skirt", title="mine", colour=COLOURS[1])
+    assert len(index.scorer.matches.bottoms) == len(index.catalogue)
+    assert isinstance(index.scorer, RuledScorer)
+    assert Stylist(index.without_rules()).index.rules == ()

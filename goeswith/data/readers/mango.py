@@ -57,11 +57,15 @@ ENGLISH = {
 """Spanish colour words; the rest are the same in English or stay as they are."""
 
 
-def read(source: Path) -> Imported:
+def read(source: Path, *, by_season: bool = False) -> Imported:
     """Read product_data.csv, outfit_data.csv and images/.
 
     The category is the product type (123 of them), the season the shooting year that begins a picture's file name, and
     the product what the id says before its colour.
+
+    Args:
+        source: the folder.
+        by_season: the season of an outfit's items is its source, so that one shooting can teach the other.
     """
     expect_files(source, "mango", ["product_data.csv", "outfit_data.csv", "images"])
     products, listed = read_table(source / "product_data.csv"), read_table(source / "outfit_data.csv")
@@ -72,6 +76,10 @@ def read(source: Path) -> Imported:
     unknown = distinct.filter(~pl.col("item_id").is_in(items["item_id"].implode()))
     outfits = distinct.join(unknown, on="outfit_id", how="anti", maintain_order="left")
     outfits = outfits.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
+    if by_season:
+        season = dict(items.select("item_id", "season").iter_rows())
+        seasons = outfits["item_ids"].list.first().replace_strict(season, default="", return_dtype=pl.String)
+        outfits = outfits.with_columns(seasons.fill_null("").alias("source"))
     short = outfits["item_ids"].list.len() < 2
 
     pictures = pl.Series(os.listdir(source / "images"), dtype=pl.String)

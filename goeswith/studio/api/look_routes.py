@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from goeswith.studio.api.look_schemas import HistoryTold, LookChanged, LookGiven, LookSaved, SavedPage, State
+from goeswith.studio.api.look_schemas import HistoryTold, LinkTold, LookChanged, LookGiven, LookSaved, SavedPage, State
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.caching import matches
 from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.links import PATH, Links
 from goeswith.studio.service.look_items import judged, lost, pieces_of
 from goeswith.studio.service.looks import Looks, SavedLook
 from goeswith.studio.service.owners import owner_of
@@ -33,7 +34,8 @@ def _store(request: Request) -> Looks:
     return store
 
 
-def _told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
+def as_told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
+    """A look as the API tells it, with what it has lost."""
     missing = lost(wall, look, owner)
     apart = {why: [one.piece.item_id for one in missing if one.why == why] for why in ("gone", "sold out")}
     return asdict(look) | {"gone": apart["gone"], "sold_out": apart["sold out"]}
@@ -42,7 +44,7 @@ def _told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
 async def _answered(request: Request, answer: Response, look: SavedLook) -> Any:
     shop: Shop = request.app.state.shop
     answer.headers["ETag"] = look.etag
-    return await shop.quick.run(_told, shop.wall, look, owner_of(request))
+    return await shop.quick.run(as_told, shop.wall, look, owner_of(request))
 
 
 def _known(etag: str) -> str:
@@ -56,16 +58,17 @@ async def looks(
     state: Annotated[State | None, Query()] = None,
     tag: Annotated[str, Query(max_length=limits.TAG_LENGTH)] = "",
     q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that a look must all have.")] = "",
+    item: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Id of an item that it must have.")] = "",
     offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
     limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
 ) -> Any:
-    """Saved looks, the latest change first."""
+    """Saved looks, the latest change first; those that wait in a review are listed there."""
     shop: Shop = request.app.state.shop
     store, wall, owner = _store(request), shop.wall, owner_of(request)
 
     def page() -> dict[str, Any]:
-        found = store.find(state=state or "", tag=tag, words=q)
-        shown = [_told(wall, look, owner) for look in found[offset : offset + limit]]
+        found = store.find(state=state or "", tag=tag, words=q, item=item)
+        shown = [as_told(wall, look, owner) for look in found[offset : offset + limit]]
         return {"looks": shown, "total": len(found), "offset": offset, "limit": limit}
 
     return await shop.quick.run(page)
@@ -80,8 +83,9 @@ async def keep(request: Request, answer: Response, given: LookGiven) -> Any:
     def kept() -> SavedLook:
         pieces = pieces_of(wall, given.item_ids)
         look = SavedLook(
-            "", given.name, pieces, tuple(given.tags), given.note, given.state, judged=judged(wall, given.item_ids)
-        )
+            "", given.name, pieces, tuple(given.tags), given.note, given.state,
+            judged=judged(wall, given.item_ids), pinned_item=given.pinned_item,
+        )  # fmt: skip
         return store.save(look, given.who)[0]
 
     look = await shop.quick.run(kept)
@@ -148,3 +152,18 @@ async def undo(request: Request, answer: Response, look_id: str, who: Annotated[
         return found
 
     return await _answered(request, answer, await request.app.state.shop.quick.run(undone))
+
+
+@router.post("/{look_id}/link", response_model=LinkTold, status_code=201)
+async def open_link(request: Request, look_id: str, who: Annotated[str, Query()] = "program") -> Any:
+    """Open a public link to a look, or tell the one that is open."""
+    links = Links(_store(request).path)
+    token = await request.app.state.shop.quick.run(links.open, look_id, who[:60])
+    return {"look_id": look_id, "path": f"{PATH}{token}"}
+
+
+@router.delete("/{look_id}/link", status_code=204)
+async def close_link(request: Request, look_id: str) -> None:
+    """Close the public link to a look."""
+    if not await request.app.state.shop.quick.run(Links(_store(request).path).close, look_id):
+        raise Refused(404, "unknown_link", f"the look {look_id!r} has no open link")

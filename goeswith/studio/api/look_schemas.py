@@ -14,6 +14,9 @@ Note = Annotated[str, StringConstraints(max_length=limits.NOTE_LENGTH)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=limits.TAG_LENGTH)]
 Tags = Annotated[list[Tag], Field(max_length=limits.LOOK_TAGS)]
 Who = Annotated[str, StringConstraints(max_length=60), Field(description="Whom the history names.")]
+Pinned = Annotated[
+    str, StringConstraints(max_length=limits.TEXT_LENGTH), Field(description="Of its items, that whose page shows it.")
+]
 ItemIds = Annotated[list[Text], Field(min_length=2, max_length=limits.LOOK_ITEMS, description="In order.")]
 
 
@@ -27,6 +30,7 @@ class LookGiven(Given):
     tags: Tags = Field(default_factory=list)
     note: Note = ""
     state: State = "draft"
+    pinned_item: Pinned = ""
     who: Who = "program"
 
 
@@ -40,6 +44,7 @@ class LookChanged(Given):
     tags: Tags | None = None
     note: Note | None = None
     state: State | None = None
+    pinned_item: Pinned | None = None
     who: Who = "program"
 
 
@@ -67,6 +72,8 @@ class LookSaved(Told):
     changed: str = Field(description="UTC, ISO 8601.")
     version: int
     judged: dict[str, Any] = Field(description="What the model said when its items were saved.")
+    pinned_item: str = Field(description="Id of the product whose page shows it; empty where none does.")
+    review_id: str = Field(description="Of the review that it was made for; empty where it was for none.")
     gone: list[str] = Field(description="Items that the catalogue no longer has.")
     sold_out: list[str] = Field(description="Items that are not in stock.")
 
@@ -94,3 +101,69 @@ class HistoryTold(Told):
     """What happened to a look, the latest first."""
 
     changes: list[ChangeTold]
+
+
+class LinkTold(Told):
+    """A public link of a look: whoever has it sees this look and nothing else."""
+
+    look_id: str
+    path: str = Field(description="Below the address of the service.")
+
+
+class ProductsGiven(Given):
+    """The products that looks are made for: those that pass all of it."""
+
+    only: Annotated[Literal["", "new", "without"], Field(description="`new` arrivals, or those `without` a look.")] = ""
+    q: Text | Literal[""] = ""
+    group: Text | Literal[""] = ""
+    category: Text | Literal[""] = ""
+    brand: Text | Literal[""] = ""
+    colour: Text | Literal[""] = ""
+    season: Text | Literal[""] = ""
+    gender: Text | Literal[""] = ""
+
+
+class ReviewGiven(Given):
+    """A review to begin: products, or a list of them."""
+
+    name: Text
+    products: ProductsGiven = ProductsGiven()
+    item_ids: Annotated[list[Text], Field(max_length=limits.REVIEW_ITEMS)] | None = Field(
+        None, description="Instead of the products that pass."
+    )
+    budget: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description="Of each look.")
+    who: Who = "program"
+
+
+class ReviewTold(Told):
+    """A review, and how far it is."""
+
+    review_id: str
+    name: str
+    who: str
+    created: str = Field(description="UTC, ISO 8601.")
+    item_ids: list[str]
+    budget: Number
+    left_out: int = Field(0, description="Products that pass, but are more than a review may have.")
+    made: int = Field(description="Products whose looks are made.")
+    decided: int = Field(description="Products with an approved look, or with nothing but rejected ones.")
+    failures: dict[str, str] = Field(description="Product → why no look could be made.")
+
+
+class ReviewPage(Told):
+    """Reviews, the latest first."""
+
+    reviews: list[ReviewTold]
+
+
+class ReviewLooks(Told):
+    """The looks of a review, in the order of its products."""
+
+    looks: list[LookSaved]
+
+
+class AgainGiven(Given):
+    """Make a look of a review again. keep: ids of pieces that stay, beside the product itself."""
+
+    keep: Annotated[list[Text], Field(max_length=limits.LOOK_ITEMS)] = Field(default_factory=list)
+    who: Who = "program"

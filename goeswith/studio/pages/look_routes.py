@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import look_files, looks, verdicts
+from goeswith.studio.pages import compare, looks, verdicts
 from goeswith.studio.pages.board import Board, inside_studio
-from goeswith.studio.pages.board_request import Sent, Text
+from goeswith.studio.pages.board_request import FormIds, Ids, Sent, Text
 from goeswith.studio.pages.rendering import shown, sorry
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.comparisons import note_comparison
 from goeswith.studio.service.limits import COOKIE_SECONDS, TEXT_LENGTH
 from goeswith.studio.service.look_items import judged, pieces_of
 from goeswith.studio.service.looks import Looks, SavedLook, default_name
@@ -40,12 +41,23 @@ def with_query(path: str, **query: Any) -> str:
     return f"{bare}?{'&'.join([*kept, *(f'{name}={value}' for name, value in query.items())])}"
 
 
+async def _asked(
+    state: str = "", tag: str = "", q: Annotated[str, Query(max_length=TEXT_LENGTH)] = "",
+    item: Annotated[str, Query(max_length=TEXT_LENGTH)] = "", review: str = "",
+) -> looks.Asked:  # fmt: skip
+    return looks.Asked(state, tag, q, item.strip(), review)
+
+
+AskedLooks = Annotated[looks.Asked, Depends(_asked)]
+"""The looks that the address speaks of."""
+
+
 @router.post("/board/save")
 async def save(
     request: Request,
     there: Sent,
     name: Text = "", tags: Text = "", note: Annotated[str, Form(max_length=4000)] = "", who: Text = "",
-    as_new: bool = Form(False),
+    pinned_item: Text = "", as_new: bool = Form(False),
 ) -> Response:  # fmt: skip
     """Keep the outfit on the board as a look: a new one, or the one that it was opened from."""
     shop: Shop = request.app.state.shop
@@ -53,12 +65,13 @@ async def save(
     who = " ".join(who.split())[:60] or person(request)
 
     def kept(wall: Wall) -> tuple[SavedLook, int]:
-        told = wall.stylist.judge(there.on)
-        pieces = pieces_of(wall, told.item_ids, {one: str(spot) for one, spot in there.lay})
+        ids = wall.stylist.judge(there.on).item_ids
+        pieces = pieces_of(wall, ids, {item_id: str(spot) for item_id, spot in there.lay})
         named = name.strip() or default_name([piece.title for piece in pieces])
-        look = SavedLook("", named, pieces, tuple(tags.split(",")), note, judged=judged(wall, there.on))
+        kept_with: dict[str, Any] = {"judged": judged(wall, there.on), "pinned_item": pinned_item}
+        look = SavedLook("", named, pieces, tuple(tags.split(",")), note, **kept_with)
         if there.look and not as_new:
-            changed = {"name": look.name, "items": pieces, "tags": look.tags, "note": note, "judged": look.judged}
+            changed = {name: getattr(look, name) for name in ("name", "items", "tags", "note", "judged", "pinned_item")}
             return store.change(there.look, who or NOBODY, **changed)
         return store.save(look, who or NOBODY)
 
@@ -91,49 +104,22 @@ def told_of(store: Looks, board: Board, who: str = "") -> dict[str, Any]:
 
 @router.get("/looks")
 async def looks_page(
-    request: Request, state: str = "", tag: str = "", q: Annotated[str, Query(max_length=TEXT_LENGTH)] = "",
-    offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0, change: Annotated[int, Query(ge=0, le=1 << 60)] = 0,
+    request: Request, asked: AskedLooks, offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
+    change: Annotated[int, Query(ge=0, le=1 << 60)] = 0,
 ) -> Response:  # fmt: skip
-    """All looks, or those of a state, with a tag, with some words."""
-    asked, store = looks.Asked(state, tag, q, offset), request.app.state.looks
+    """All looks, or those of a state, with a tag, with an item, with some words."""
+    asked, store = replace(asked, offset=offset), request.app.state.looks
     return await shown(
         request, "looks.html", Board(), lambda wall: looks.page(wall, store, asked, owner_of(request), change)
     )
 
 
-@router.get("/looks.csv")
-async def looks_table(
-    request: Request, state: str = "", tag: str = "", q: Annotated[str, Query(max_length=TEXT_LENGTH)] = ""
-) -> Response:
-    """The same looks as a table."""
-    shop: Shop = request.app.state.shop
-    store = request.app.state.looks
-    try:
-        table = await shop.quick.run(lambda: look_files.table(store.find(state=state, tag=tag, words=q)))
-    except GoeswithError as error:
-        return sorry(request, error)
-    return Response(table, headers={"Content-Disposition": 'attachment; filename="looks.csv"'}, media_type="text/csv")
-
-
-@router.get("/looks/card")
-async def card(request: Request, look: str) -> Response:
-    """A look as a picture."""
-    shop: Shop = request.app.state.shop
-    store, owner = request.app.state.looks, owner_of(request)
-    try:
-        drawn = await shop.picture_workers.run(lambda: look_files.card(shop.wall, store.get(look), owner))
-    except GoeswithError as error:
-        return sorry(request, error)
-    name = {"Content-Disposition": 'inline; filename="look.png"', "Cache-Control": "private, no-cache"}
-    return Response(drawn, headers=name, media_type="image/png")
-
-
 @router.post("/looks/change")
 async def change(
     request: Request, look: Annotated[str, Form()], do: Annotated[str, Form()], known: Annotated[str, Form()] = "",
-    back: Annotated[str, Form()] = "/looks",
+    item: Text = "", back: Annotated[str, Form()] = "/looks",
 ) -> Response:  # fmt: skip
-    """Give a look another state, duplicate it, or delete it."""
+    """Give a look another state, pin it to a product, duplicate it, or delete it."""
     shop: Shop = request.app.state.shop
     store, who = request.app.state.looks, person(request) or NOBODY
 
@@ -142,8 +128,10 @@ async def change(
             return int(store.delete(look, who, known=known))
         if do == "duplicate":
             old = store.get(look)
-            copy = SavedLook("", f"{old.name} (copy)"[:TEXT_LENGTH], old.items, old.tags, old.note, judged=old.judged)
+            copy = replace(old, name=f"{old.name} (copy)"[:TEXT_LENGTH], state="draft", review_id="")
             return int(store.save(copy, who)[1])
+        if do == "pin":
+            return int(store.change(look, who, known=known, pinned_item=item)[1])
         return int(store.change(look, who, known=known, state=do)[1])
 
     try:
@@ -165,6 +153,30 @@ async def undo(
     except GoeswithError as error:
         return sorry(request, error)
     return RedirectResponse(inside_studio(back), 303)
+
+
+@router.get("/looks/compare")
+async def compared(request: Request, look: Ids = []) -> Response:  # noqa: B006
+    """Looks side by side."""
+    store, owner = request.app.state.looks, owner_of(request)
+    return await shown(request, "compare.html", Board(), lambda wall: compare.page(wall, store, look, owner))
+
+
+@router.post("/looks/compare")
+async def choose(request: Request, winner: Text, look: FormIds = []) -> Response:  # noqa: B006
+    """Approve the look that somebody prefers to the others."""
+    shop: Shop = request.app.state.shop
+    store, who = request.app.state.looks, person(request) or NOBODY
+
+    def done() -> int:
+        note_comparison(store.path, winner, look, who)
+        return int(store.change(winner, who, state="approved")[1])
+
+    try:
+        number = await shop.quick.run(done)
+    except GoeswithError as error:
+        return sorry(request, error)
+    return RedirectResponse(f"/looks?change={number}" if number else "/looks?state=approved", 303)
 
 
 @router.get("/looks/repair")

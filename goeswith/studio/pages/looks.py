@@ -55,6 +55,11 @@ class Card:
         return {item_id: spot for item_id, spot in read.items() if spot is not None}
 
     @property
+    def pinned(self) -> str:
+        """Title of the product that it is pinned to; empty where it is to none."""
+        return next((piece.title for piece in self.saved.items if piece.item_id == self.saved.pinned_item), "")
+
+    @property
     def actions(self) -> list[tuple[str, str]]:
         """States that one click leads to, and what the button says."""
         return [(state, VERBS[state]) for state in NEXT[self.saved.state]]
@@ -105,22 +110,34 @@ class Asked:
     state: str = ""
     tag: str = ""
     q: str = ""
+    item: str = ""
+    review: str = ""
     offset: int = 0
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What an address says of it, beside the page."""
+        return {name: getattr(self, name) for name in ("state", "tag", "q", "item", "review")}
 
     def at(self, **changed: Any) -> str:
         """Where the same are shown, with some of it changed."""
-        told: dict[str, Any] = {"state": self.state, "tag": self.tag, "q": self.q}
-        return address("/looks", **told | changed)
+        return address("/looks", **self.query | changed)
+
+    def looks(self, store: Looks) -> list[SavedLook]:
+        """All of them, of any state."""
+        return store.find(tag=self.tag, words=self.q, item=self.item, review=self.review)
 
 
 def page(wall: Wall, store: Looks, asked: Asked, owner: str, change: int = 0) -> dict[str, Any]:
     """The page of looks. change: what was just done, which can be undone."""
-    every = store.find(tag=asked.tag, words=asked.q)
+    every = asked.looks(store)
     chosen = [look for look in every if asked.state in ("", look.state)]
     shown = chosen[asked.offset : asked.offset + PAGE]
     done = store.last(change) if change else None
     tags = store.tags()
+    row = wall.index.shelf.place.get(asked.item)
     return {
+        "about": item(wall, row).name if row is not None else "",
         "asked": asked, "cards": cards(wall, shown, owner), "found": len(chosen), "tags": tags, "done": done,
         "states": [(state, sum(look.state == state for look in every)) for state in STATES], "all": len(every),
         "next": asked.at(offset=asked.offset + PAGE) if asked.offset + PAGE < len(chosen) else "",

@@ -11,7 +11,9 @@ import polars as pl
 from goeswith.data.freeze import make_questions
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError, GoeswithError
-from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.quiz_card import ending
+from goeswith.studio.pages.quiz_reasons import reason
 from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import Wall, once
@@ -19,7 +21,10 @@ from goeswith.studio.service.source import dataset
 
 KINDS = ("matched", "category", "random")
 """Negatives of the question file to ask, the first that is there: matched ones leave nothing to go by but taste."""
+SEEDS = 10**6
 CHOICES = 4
+ROUND = 10
+"""Questions of one round; then the score is told, with a card to share."""
 MOST_WORN = 8
 """Items beside the blank; larger outfits do not fit on a phone."""
 
@@ -92,8 +97,14 @@ def answer(wall: Wall, row: dict[str, Any], choice: int) -> dict[str, Any]:
 
 def page(wall: Wall, board: Board, seed: int, asked: int, you: int, model: int, choice: int) -> dict[str, Any]:
     """All that the page shows. Nothing of the answer is in it before there is a choice."""
-    shown: dict[str, Any] = {"answered": None, "trouble": "", "questions": 0, "next": "", "said": ""}
+    shown: dict[str, Any] = dict.fromkeys(("trouble", "next", "said", "end", "why"), "")
+    shown |= {"answered": None, "questions": 0}
     counts = {"asked": max(asked, 0), "you": min(max(you, 0), asked), "model": min(max(model, 0), asked)}
+    if counts["asked"] >= ROUND:
+        end = ending(counts["you"], counts["model"], counts["asked"])
+        again = board.at("/quiz", seed=(seed + 1) % SEEDS)
+        card = address("/quiz/card", you=counts["you"], model=counts["model"], asked=counts["asked"])
+        return shown | counts | {"end": end, "said": end, "next": again, "card": card}
     try:
         question = ask(wall, seed, counts["asked"])
     except GoeswithError as error:
@@ -109,6 +120,7 @@ def page(wall: Wall, board: Board, seed: int, asked: int, you: int, model: int, 
             "asked": counts["asked"] + 1, "you": counts["you"] + answered["you_right"],
             "model": counts["model"] + answered["model_right"],
         }  # fmt: skip
+        shown["why"] = reason(wall, row["context"], row["candidates"], row["answer"])
         shown |= {"answered": answered, "said": _said(answered["you_right"], answered["model_right"])}
         shown["next"] = board.at("/quiz", seed=seed, **counts)
     return shown | counts

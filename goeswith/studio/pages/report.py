@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from goeswith.data.encoders.networks import sees_pictures
 from goeswith.data.features import load_features
 from goeswith.data.questions import read_questions
 from goeswith.errors import GoeswithError
 from goeswith.evaluate.audit import yardsticks
 from goeswith.evaluate.curves import learning_curves
-from goeswith.evaluate.evaluate import answer, report
+from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
 from goeswith.scores import Score
 from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.report_findings import NAMES, Findings, findings
 from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import Wall, once
@@ -31,12 +34,20 @@ EXTREMES = 6
 """Outfits shown of the best and of the worst."""
 WIDTH, HEIGHT = 360, 200
 """Of a chart."""
+NOTHING: dict[str, Any] = {"columns": [], "rows": [], "trouble": "", "sentence": "", "verdict": "", "charts": []}
+"""What the page shows before anything is measured."""
+MODELS_IN_WORDS = {
+    "two-tower": "Two-tower", "add-gnn": "ADD-GNN", "akd-dbpr": "AKD-DBPR", "ngnn": "NGNN", "bilstm": "Bi-LSTM",
+    "bpr-dae": "BPR-DAE", "csa-net": "CSA-Net", "outfit-transformer": "Outfit Transformer", "sce-net": "SCE-Net",
+    "type-aware": "Type-Aware", "starter": "Starter, likeness of style",
+}  # fmt: skip
 
 
 def page(wall: Wall) -> dict[str, Any]:
     """What is known at once; the numbers come later, see `numbers`."""
     config, info = wall.index.run.config, wall.index.info
-    told = [("Model", f"{config['model']}, run {info['model']['title']}"), ("Encoder", config["encoder"])]
+    made = MODELS_IN_WORDS.get(config["model"], config["model"])
+    told = [("Model", f"{made}, run {info['model']['title']}"), ("Looks at", _encoders(config["encoder"]))]
     told += [("Items", f"{wall.index.size:,}")]
     try:
         data = dataset(wall)
@@ -63,9 +74,9 @@ def curve(result: dict[str, Any]) -> dict[str, Any] | None:
 def numbers(wall: Wall) -> dict[str, Any]:
     """Tables, calibration, best and worst outfits; measured once, when somebody first looks."""
     try:
-        told = {"columns": [], "rows": [], "trouble": ""} | _table(wall)
+        told = NOTHING | _table(wall)
     except GoeswithError as error:
-        told = {"columns": [], "rows": [], "trouble": str(error)}
+        told = NOTHING | {"trouble": str(error)}
     charts = {"reliability": _reliability(wall), "curve": curve(wall.index.run.config.get("result") or {})}
     return told | charts | _extremes(wall)
 
@@ -86,19 +97,41 @@ def _table(wall: Wall) -> dict[str, Any]:
     run = Run(wall.index.path / "model")
     run.title = wall.index.run.title
     features = load_features(data, run.config["encoder"])
-    scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)}
-    scorers |= {name.replace("_", " "): floor for name, floor in yardsticks(data, features).items()}
+    floors = yardsticks(data, features)
+    scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)} | floors
     asked = [read_questions(file, data.catalogue) for file in files]
+    reports = {name: [report(answer(scorer, some), data) for some in asked] for name, scorer in scorers.items()}
+    found = [
+        findings(reports[run.title][place], {name: reports[name][place] for name in floors})
+        for place in _headline_files(reports[run.title])
+    ]
     scores: dict[str, list[Score]] = {
-        name: [score for some in asked for score in report(answer(scorer, some), data).summary]
-        for name, scorer in scorers.items()
+        NAMES.get(name, name) if name in floors else name: [score for some in told for score in some.summary]
+        for name, told in reports.items()
     }
     columns = headlines([score for some in scores.values() for score in some])
     rows = []
     for name, own in scores.items():
         cells = {score.column: score for score in own}
         rows.append({"name": name, "model": name == run.title, "cells": [_cell(cells.get(what)) for what in columns]})
-    return {"columns": [title(what) for what in columns], "rows": rows}
+    picks = next((one for one in found if one.sentence.startswith("In ")), found[0] if found else Findings())
+    charts = [chart for one in found for chart in one.charts]
+    return {
+        "columns": [title(what) for what in columns], "rows": rows, "sentence": picks.sentence,
+        "verdict": picks.verdict, "charts": charts,
+    }  # fmt: skip
+
+
+def _headline_files(reports: Sequence[Report]) -> list[int]:
+    """Places of the question files whose questions are the hardest of their task."""
+    columns = headlines([score for told in reports for score in told.summary])
+    return [place for place, told in enumerate(reports) if any(score.column in columns for score in told.summary)]
+
+
+def _encoders(names: str) -> str:
+    """What the features of a model are made of, in words."""
+    parts = ["pictures" if sees_pictures(name) else "words" for name in names.split("+")]
+    return f"{' and '.join(dict.fromkeys(parts))} ({names.replace('+', ' + ')})"
 
 
 def _cell(score: Score | None) -> dict[str, str] | None:

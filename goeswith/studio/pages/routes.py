@@ -6,13 +6,12 @@ import logging
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import flat_lay, offers, quiz, start, verdicts
+from goeswith.studio.pages import flat_lay, offers, quiz, quiz_card, rule_switches, start, verdicts
 from goeswith.studio.pages import report as measuring
-from goeswith.studio.pages import rule_switches as switches
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.board_request import Asked, Sent
@@ -27,6 +26,7 @@ from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.shop_rules import Switches
 from goeswith.studio.service.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -105,14 +105,14 @@ async def board(
 ) -> Response:  # fmt: skip
     """The board. waits: an uploaded item that it has no place for.
 
-    The suggestions come with the page, so that it works without a script; the script asks for the board alone, and for
-    them after it.
+    The suggestions come with the page where they are asked for or where no script was seen yet, so that it works
+    without one; the script asks for them after the board, which is there sooner.
     """
     if toggle:
         there = there.toggle(toggle)
         if not there.over:
             return RedirectResponse(there.url, 303)
-    store, who, whole = request.app.state.looks, person(request), "x-part" not in request.headers
+    store, who, whole = request.app.state.looks, person(request), _is_whole(request, slot or swap)
 
     def make(wall: Wall) -> dict[str, Any]:
         told = verdicts.table(wall, there, slot=slot, swap=swap, waits=waits)
@@ -121,6 +121,10 @@ async def board(
         return told | told_of(store, known, who) | {"rail": rail, "saved": saved}
 
     return await shown(request, "board.html", there, make, slow=whole)
+
+
+def _is_whole(request: Request, asked: str) -> bool:
+    return "x-part" not in request.headers and bool(asked or "script" not in request.cookies)
 
 
 @router.get("/board/places.css")
@@ -145,10 +149,13 @@ async def offer(request: Request, there: Asked) -> Response:
 
 
 @router.get("/upload")
-async def upload(request: Request, there: Asked) -> Response:
-    """A form for a photo of one's own."""
+async def upload(request: Request, there: Asked, check: str = "", looks_like: str = "") -> Response:
+    """A form for a photo of one's own. check: one that was sent, whose category is to be looked at."""
     sender = Sender(request)
-    answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, sender.owner))
+    answer = await shown(
+        request, "upload.html", there,
+        lambda wall: _form(wall, there, sender.owner) | _checked(wall, check, looks_like, sender.owner),
+    )  # fmt: skip
     return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
 
@@ -159,8 +166,16 @@ def _form(
     return verdicts.tray(wall, board) | {
         "photos": items(wall, wall.guests_of(owner)[::-1][:PHOTOS]),
         "categories": sorted(wall.facets()["category"]), "wrong": trouble, "category": category, "title": title,
-        "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES,
+        "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES, "check": None,
     }  # fmt: skip
+
+
+def _checked(wall: Wall, item_id: str, looks_like: str, owner: str) -> dict[str, Any]:
+    """A photo whose category was guessed, or contradicts the guess `looks_like`."""
+    if item_id not in wall.guests_of(owner):
+        return {}
+    [it] = items(wall, [item_id])
+    return {"check": it, "looks_like": looks_like if looks_like in wall.facets()["category"] else ""}
 
 
 @router.post("/upload")
@@ -173,16 +188,35 @@ async def uploaded(
 ) -> Response:
     """The photo becomes an item, and goes on the board."""
     shop: Shop = request.app.state.shop
-    sender = Sender(request)
+    sender, data = Sender(request), await picture.read()
     try:
-        item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
+        guessed = await shop.guess(data)
+        taken_for = category or (guessed.category if guessed else "")
+        item_id = await shop.add(data, category=taken_for, title=title, owner=sender.owner)
     except GoeswithError as error:
         told = sender.owner, str(error), category, title
         answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *told))
         answer.status_code = as_refused(error).status
         return sender.remember(answer)
-    path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
+    if guessed is not None and (not category or guessed.contradicts(category)):
+        path = there.at("/upload", check=item_id, looks_like=guessed.category if category else "")
+    else:
+        path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
     return sender.remember(RedirectResponse(path, 303))
+
+
+@router.post("/upload/category")
+async def changed_category(
+    request: Request, there: Sent, item: Annotated[str, Form()], category: Annotated[str, Form()]
+) -> Response:
+    """Take a photo of one's own for what it is said to be, and put it on the board."""
+    shop: Shop = request.app.state.shop
+    try:
+        item_id = await shop.change_category(item, category, owner_of(request))
+    except GoeswithError as error:
+        return sorry(request, error, there)
+    path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
+    return RedirectResponse(path, 303)
 
 
 @router.post("/upload/delete")
@@ -202,35 +236,75 @@ async def quiz_page(
 ) -> Response:  # fmt: skip
     """Fill in the blank, a person against the model; the running score stands in the address."""
     if seed < 0:
-        return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(10**6)), 303)
+        return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(quiz.SEEDS)), 303)
     return await shown(
         request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
     )
 
 
+@router.get("/quiz/card")
+async def card_of_quiz(you: int = 0, model: int = 0, asked: int = quiz.ROUND) -> Response:
+    """The score of a round as a picture."""
+    most = min(max(asked, 1), 999)
+    return Response(quiz_card.card(min(max(you, 0), most), min(max(model, 0), most), most), media_type="image/png")
+
+
 @router.get("/rules")
-async def rules_page(
-    request: Request, there: Asked, attribute: str = "", top: str = "", bottom: str = "",
-    sign: str = "+", asked: bool = False, rule: Annotated[list[str], Query(max_length=switches.WRITTEN)] = [],  # noqa: B006
-    off: Annotated[list[int], Query(max_length=500)] = [], use: Annotated[list[int], Query(max_length=500)] = [],  # noqa: B006
-) -> Response:  # fmt: skip
-    """The rules, which of them are on, and what they change."""
-    draft = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}
+async def rules_page(request: Request, there: Asked, fresh: str = "") -> Response:
+    """The rules, which of them are on, and what they change. fresh: one that was just written."""
+    return await _rules(request, there, fresh)
+
+
+async def _rules(
+    request: Request, there: Board, fresh: str = "", trouble: str = "", draft: dict[str, str] | None = None
+) -> Response:
+    switches: Switches = request.app.state.shop.rules.read()
 
     def make(wall: Wall) -> dict[str, Any]:
-        away, written, trouble = sorted(set(off)), list(rule), ""
-        if asked:
-            away = switches.others(wall, written, use)
-        if attribute:
-            try:
-                written = switches.added(wall, written, draft)
-            except GoeswithError as error:
-                trouble = str(error)
-        told = ruling.page(wall, away, written)
-        kept = draft if trouble else dict.fromkeys(draft, "")
-        return told | {"draft": kept, "trouble": trouble or told["trouble"]}
+        told = ruling.page(wall, switches, fresh)
+        empty = dict.fromkeys(("attribute", "top", "bottom", "sign"), "")
+        return told | {"draft": draft or empty, "trouble": trouble or told["trouble"]}
 
     return await shown(request, "rules.html", there, make, slow=True)
+
+
+@router.post("/rules")
+async def switch_rules(
+    request: Request, there: Sent, use: Annotated[list[str], Form(max_length=limits.RULES)] = [],  # noqa: B006
+) -> Response:  # fmt: skip
+    """Switch rules on, all others off; suggestions keep to them from now on."""
+    shop: Shop = request.app.state.shop
+    try:
+        await shop.follow(use, shop.rules.read().written)
+    except GoeswithError as error:
+        return await _rules(request, there, trouble=str(error))
+    return RedirectResponse(there.at("/rules"), 303)
+
+
+@router.post("/rules/write")
+async def write_rule(
+    request: Request, there: Sent, attribute: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+    top: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "", sign: Annotated[str, Form(max_length=1)] = "+",
+    bottom: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+) -> Response:  # fmt: skip
+    """A rule of one's own, which is on at once."""
+    shop: Shop = request.app.state.shop
+    draft, before = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}, shop.rules.read()
+    try:
+        written = await shop.quick.run(lambda: rule_switches.added(shop.wall, before.written, draft))
+        await shop.follow((*before.on, written[-1]), written)
+    except GoeswithError as error:
+        return await _rules(request, there, trouble=str(error), draft=draft)
+    return RedirectResponse(there.at("/rules", fresh=written[-1]), 303)
+
+
+@router.post("/rules/forget")
+async def forget_rules(request: Request, there: Sent) -> Response:
+    """Forget the rules that were written here."""
+    shop: Shop = request.app.state.shop
+    before = shop.rules.read()
+    await shop.follow([text for text in before.on if text not in before.written], ())
+    return RedirectResponse(there.at("/rules"), 303)
 
 
 @router.get("/report")

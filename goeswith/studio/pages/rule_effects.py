@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,20 @@ import numpy as np
 
 from goeswith.data.outfits import beside, pad
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
-from goeswith.errors import DataError
-from goeswith.rules.rules import Matches, match
+from goeswith.errors import DataError, GoeswithError
+from goeswith.rules.rules import Rule, match
+from goeswith.shop.ruled_scorer import RuledScorer
+from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages.rule_switches import Switched
-from goeswith.studio.pages.views import item
+from goeswith.studio.pages.views import item, items
 from goeswith.studio.service.catalogue_view import Wall, once
 from goeswith.studio.service.source import dataset, outfit_ids
-from goeswith.train.rule_teacher import RulesConfig, RuleTeacher
-from goeswith.train.scorers import TaughtScorer
+from goeswith.train.scorers import RunScorer
 
 ASKED = 300
 """Validation outfits whose bottom is hidden to see what rules change."""
-SHOWN = 4
-"""Of them that are shown."""
+SHOWN, TRIED, SUGGESTED = 3, 8, 3
+"""Pieces that are shown, pieces whose suggestions are compared, and suggestions of each."""
 CANDIDATES = 4
 """Bottoms to choose from: the worn one first, and others."""
 
@@ -65,72 +66,66 @@ def asked_of(wall: Wall) -> Asked:
     return Asked(context, mask, np.array(candidates, np.int64))
 
 
-def _taught(wall: Wall, there: Switched, scores: np.ndarray) -> TaughtScorer:
-    """The model and the rules that are on: with what was learned of them where nothing was written, else alike."""
-    student = wall.index.scorer
-    learned = wall.index.run.taught(student, wall.catalogue) if there.origin == "run" and not there.written else None
-    if learned is not None:
-        learned.teacher.matches = _without(learned.teacher.matches, there.off)
-        return learned
-    spread = float(np.nanstd(scores - scores.mean(axis=1, keepdims=True))) or 1.0
-    settings = RulesConfig(
-        confidence="uniform", probability="softmax", smoothness=spread, strength_in="exponent", strength=1.0
-    )
-    matches = _without(match(there.rules, wall.catalogue), there.off)
-    return TaughtScorer(student, RuleTeacher(matches, settings, 1))
-
-
-def _without(matches: Matches, off: frozenset[int]) -> Matches:
-    """Matches in which the rules that are off meet nothing."""
-    stays = np.packbits([number not in off for number in range(len(matches.rules))])
-    return dataclasses.replace(matches, tops=matches.tops & stays, bottoms=matches.bottoms & stays)
-
-
 def effect(wall: Wall, there: Switched) -> dict[str, Any]:
-    """What the rules that are on change: over many outfits in numbers, and on a few to look at.
+    """What the rules that are on change, over many outfits in numbers.
 
     Raises:
         DataError, CatalogueError: there is no outfit to look at, or a rule names an attribute that is not there.
     """
-    asked = asked_of(wall)
-    alone = _alone(wall)
-    judged = _taught(wall, there, alone).judge(asked.context, asked.mask, asked.candidates)
-    p, q = judged.log_p.exp().numpy(), judged.log_q.exp().numpy()
-    fired = judged.fired.numpy()
-    active = np.any(fired.any(axis=1) & ~fired.all(axis=1), axis=1)
-    before, after = p.argmax(1), q.argmax(1)
-    moved = np.argsort(-np.abs(q - p).max(axis=1), kind="stable")[:SHOWN]
+    asked, before = asked_of(wall), _alone(wall)
+    after, active = before, np.zeros(len(before), bool)
+    if rules := there.on:
+        alone = wall.index.without_rules().scorer
+        after = _scores(asked, RuledScorer(alone, wall.catalogue, rules))
+        blank = np.full(len(before), asked.context.shape[1])
+        items, mask = (np.pad(part, ((0, 0), (0, 1))) for part in (asked.context, asked.mask))
+        fired = match(rules, wall.catalogue).fire(items, mask, blank, asked.candidates)
+        active = np.any(fired.any(axis=1) & ~fired.all(axis=1), axis=1)
+    picks, ruled = before.argmax(1), after.argmax(1)
     return {
-        "asked": len(p), "coverage": float(active.mean()), "right_before": float((before == 0).mean()),
-        "right_after": float((after == 0).mean()), "changed": int((before != after).sum()),
-        "boards": [_board(wall, asked, there, p, q, fired, at) for at in moved.tolist() if active[at]],
+        "asked": len(before), "coverage": float(active.mean()), "right_before": float((picks == 0).mean()),
+        "right_after": float((ruled == 0).mean()), "changed": int((picks != ruled).sum()),
+        "boards": suggested(wall, rules) if rules else [],
     }  # fmt: skip
+
+
+def suggested(wall: Wall, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Pieces whose suggestions the rules change most: the first bottoms of the model alone, and those with the rules.
+
+    The index follows the rules already or will: what it answers without them comes from a copy of it.
+    """
+    alone, ruled = wall.index.without_rules(), wall.index.without_rules()
+    ruled.scorer = RuledScorer(alone.scorer, wall.catalogue, rules)
+    matches = match(rules, wall.catalogue)
+    named = matches.tops[: wall.index.size].any(axis=1) & wall.index.known
+    tops = np.random.default_rng(0).permutation(np.flatnonzero(named))[:TRIED].tolist()
+    found = []
+    for top in tops:
+        try:
+            first, second = (_bottoms(Stylist(index), wall.catalogue.ids[top]) for index in (alone, ruled))
+        except GoeswithError:
+            continue
+        if first != second:
+            rows = wall.catalogue.rows([*first, *second])
+            made = matches.pairs(np.full(len(rows), top), rows).any(axis=0)
+            words = [str(rules[place]) for place in np.flatnonzero(made).tolist()]
+            gone = len({*first} - {*second})
+            found.append((gone, {"top": item(wall, top), "before": items(wall, first), "after": items(wall, second),
+                                 "rules": words, "new": {*second} - {*first}}))  # fmt: skip
+    found.sort(key=lambda pair: -pair[0])
+    return [board for _, board in found[:SHOWN]]
+
+
+def _bottoms(stylist: Stylist, top: str) -> list[str]:
+    looks = stylist.fill([top], "bottom", k=SUGGESTED)
+    return [look.added[0] for look in sorted(looks, key=lambda look: -look.score)]
 
 
 @once
 def _alone(wall: Wall) -> np.ndarray:
     """Scores (Q, m) of the model, without rules."""
-    asked = asked_of(wall)
-    scores: np.ndarray = wall.index.scorer.score(*beside(asked.context, asked.mask, asked.candidates))
-    return scores.reshape(asked.candidates.shape)
+    return _scores(asked_of(wall), wall.index.without_rules().scorer)
 
 
-def _board(
-    wall: Wall, asked: Asked, there: Switched, p: np.ndarray, q: np.ndarray, fired: np.ndarray, at: int
-) -> dict[str, Any]:
-    """One outfit: its top, the bottoms to choose from before and after, and the rules that decided."""
-    rows = asked.context[at][asked.mask[at]]
-    groups = wall.catalogue.items["group"].fill_null("").to_numpy()[rows]
-    decided = np.flatnonzero(fired[at].any(axis=0) & ~fired[at].all(axis=0))
-    order = np.argsort(-q[at], kind="stable").tolist()
-    return {
-        "top": item(wall, int(rows[np.isin(groups, RULE_TOP)][0])),
-        "rules": [str(there.rules[number]) for number in decided.tolist()],
-        "candidates": [
-            {
-                "item": item(wall, int(asked.candidates[at, number])), "worn": number == 0,
-                "before": float(p[at, number]), "after": float(q[at, number]),
-            }
-            for number in order
-        ],
-    }  # fmt: skip
+def _scores(asked: Asked, scorer: RunScorer) -> np.ndarray:
+    return scorer.score(*beside(asked.context, asked.mask, asked.candidates)).reshape(asked.candidates.shape)

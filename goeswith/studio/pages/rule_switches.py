@@ -11,6 +11,7 @@ from goeswith.errors import DataError
 from goeswith.rules.mine import mine
 from goeswith.rules.rules import Rule, match, read_rules
 from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.shop_rules import Switches, parse, text_of
 from goeswith.studio.service.source import dataset
 
 MINED = 16
@@ -32,6 +33,11 @@ class Switched:
     def rules(self) -> tuple[Rule, ...]:
         """All of them."""
         return (*self.base, *self.written)
+
+    @property
+    def on(self) -> tuple[Rule, ...]:
+        """Those that are on."""
+        return tuple(rule for rule, on in zip(self.rules, self.active, strict=True) if on)
 
     @property
     def active(self) -> list[bool]:
@@ -64,27 +70,15 @@ def _base(wall: Wall) -> tuple[str, tuple[Rule, ...]]:
     return "mined", tuple(mined.rule for mined in mine(data, most=MINED))
 
 
-def parse(text: str) -> Rule:
-    """A rule from the address: attribute, top, bottom and sign as a JSON list.
+def kept(wall: Wall, switches: Switches) -> Switched:
+    """The rules with the switches as they are kept; a rule that is gone is off.
 
     Raises:
-        DataError: it is none.
+        DataError: see `switched`.
     """
-    try:
-        attribute, top, bottom, sign = json.loads(text)
-        return Rule(str(attribute), str(top).strip(), str(bottom).strip(), sign)
-    except (ValueError, TypeError, RecursionError):
-        raise DataError("the address holds a rule that cannot be read; write it again below") from None
-
-
-def text_of(rule: Rule) -> str:
-    """What `parse` reads."""
-    return json.dumps([rule.attribute, rule.top, rule.bottom, rule.sign], ensure_ascii=False)
-
-
-def others(wall: Wall, written: Sequence[str], use: Sequence[int]) -> list[int]:
-    """Places of the rules that are not used: a form sends those that are."""
-    return sorted(set(range(len(switched(wall, (), written).rules))) - set(use))
+    there = switched(wall, (), switches.written)
+    off = [place for place, rule in enumerate(there.rules) if text_of(rule) not in switches.on]
+    return switched(wall, off, switches.written)
 
 
 def added(wall: Wall, written: Sequence[str], draft: Mapping[str, str]) -> list[str]:

@@ -9,17 +9,17 @@ from goeswith.errors import GoeswithError
 from goeswith.rules.check import Checked, check
 from goeswith.rules.rules import Rule
 from goeswith.studio.pages.rule_effects import effect
-from goeswith.studio.pages.rule_switches import Switched, switched, text_of
+from goeswith.studio.pages.rule_switches import Switched, kept
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.shop_rules import Switches, text_of
 from goeswith.studio.service.source import dataset
 
 ORIGINS = {
-    "run": "This run was trained with these rules; the trust in each was learned.",
-    "file": "From the data set's rules.toml. All active rules are trusted equally.",
-    "mined": "Mined from the training outfits just now. All active rules are trusted equally.",
+    "run": "The rules that this run was trained with: it has learned them, and a switch makes it keep to one more.",
+    "file": "The rules of the data set’s rules.toml.",
+    "mined": "Rules that the training outfits follow, found just now.",
 }
-ALIKE = "This run was trained with these rules. Together with a rule written here, all are trusted equally."
 
 
 def checked(wall: Wall, rules: Sequence[Rule]) -> list[Checked]:
@@ -49,23 +49,19 @@ def values(wall: Wall) -> dict[str, list[str]]:
     return {name: most for name, most in counted.items() if len(most) > 1} | {"word": []}
 
 
-def page(wall: Wall, off: Sequence[int], written: Sequence[str]) -> dict[str, Any]:
-    """All that the page of rules shows; what cannot be done is told in its place."""
+def page(wall: Wall, switches: Switches, fresh: str = "") -> dict[str, Any]:
+    """All that the page of rules shows; what cannot be done is shown in its place. fresh: a rule just written."""
     shown: dict[str, Any] = {
-        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "off": list(off),
-        "written": list(written),
+        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(wall), "fresh": None,
+        "written": switches.written,
     }  # fmt: skip
     try:
-        there = switched(wall, off, written)
+        there = kept(wall, switches)
         shown["origin"] = ORIGINS[there.origin]
-        if there.origin == "run" and there.written:
-            shown["origin"] = (
-                "This run was trained with these rules. Together with a rule written here, all are trusted equally."
-            )
-        checks = checked(wall, there.rules)
-        shown["rules"] = [_row(wall, there, number, each) for number, each in enumerate(checks)]
+        shown["rules"] = [_row(wall, there, number, each) for number, each in enumerate(checked(wall, there.rules))]
+        shown["fresh"] = next((row for row in shown["rules"] if row["text"] == fresh), None)
         shown["effect"] = effect(wall, there) if there.rules else None
-        shown["said"] = f"{sum(there.active)} of {len(there.rules)} rules are on"
+        shown["said"] = f"{len(there.on)} of {len(there.rules)} rules are on"
     except GoeswithError as error:
         shown["trouble"] = str(error)
     return shown
@@ -81,6 +77,6 @@ def _row(wall: Wall, there: Switched, number: int, check_result: Checked) -> dic
     return {
         "place": number, "rule": check_result.rule, "on": number not in there.off, "written": number >= len(there.base),
         "text": text_of(check_result.rule), "coverage": measured.coverage, "precision": measured.precision,
-        "active": measured.active, "low": measured.interval[0], "high": measured.interval[1], "examples": examples,
-        "warnings": check_result.warnings,
+        "active": measured.active, "right": measured.right, "low": measured.interval[0], "high": measured.interval[1],
+        "examples": examples, "warnings": check_result.warnings,
     }  # fmt: skip

@@ -16,7 +16,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
-from cachetools import LRUCache
 from PIL import Image
 
 from goeswith import Catalogue, Filters, Index, Stylist
@@ -24,8 +23,9 @@ from goeswith.data.filters import COLUMN_OF
 from goeswith.data.shelf import Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
-from goeswith.studio.service.cutouts import SIDE, Cutout, Cutouts, cutout
-from goeswith.studio.service.limits import GUESTS
+from goeswith.studio.service.cutouts import SIDE, Cutout, cutout
+from goeswith.studio.service.kept import Kept
+from goeswith.studio.service.limits import CUTOUT_BYTES, GUESTS
 from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.text_search import TextSearch
@@ -76,10 +76,9 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
-        self._cutouts = Cutouts()
+        self._cutouts: Kept[tuple[str, str], Cutout] = Kept(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
-        self._kept: LRUCache[Any, Any] = LRUCache(KEPT)
-        self._keeping = threading.Lock()
+        self._answers: Kept[Any, Any] = Kept(KEPT)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""
@@ -134,18 +133,8 @@ class Wall:
         """
         catalogue = self.catalogue
         key = words.lower().strip(), catalogue, owner if self.guests_of(owner) else ""
-        return self._once(key, lambda: self._answer(words, catalogue, owner))
-
-    def _once(self, key: tuple[Any, ...], made: Callable[[], T]) -> T:
-        """What was made for a key, of the latest `KEPT`; made now where it is not among them."""
-        with self._keeping:
-            kept: LRUCache[Any, T] = self._kept
-            if key in kept:
-                return kept[key]
-        value = made()
-        with self._keeping:
-            kept[key] = value  # of the cache as it was: what was forgotten meanwhile stays so
-        return value
+        answer: Answer = self._answers.get(key, lambda: self._answer(words, catalogue, owner))
+        return answer
 
     def _answer(self, words: str, catalogue: Catalogue, owner: str) -> Answer:
         own, guests = self.text.search(words), TextSearch(catalogue.items[self.index.size :])
@@ -162,11 +151,7 @@ class Wall:
     def search_by(self, meaning: MeaningSearch | None) -> None:
         """Search by meaning as well from now on."""
         self.meaning = meaning
-        self._forget()
-
-    def _forget(self) -> None:
-        with self._keeping:
-            self._kept = LRUCache(KEPT)
+        self._answers.forget()
 
     def _visible(self, catalogue: Catalogue, owner: str) -> np.ndarray:
         """Which of the uploaded items an owner may see (G,) bool."""
@@ -190,7 +175,9 @@ class Wall:
             others = {column: replace(filters, **{name: ()}) for name, column in COLUMN_OF.items()}  # type: ignore[arg-type]
             return {name: _left(arrays, name, others[name], having) for name in FACETS}
 
-        return self._once((words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""), counted)
+        key = words.lower(), filters, catalogue, owner if self.guests_of(owner) else ""
+        counts: dict[str, dict[str, int]] = self._answers.get(key, counted)
+        return counts
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many of the catalogue's own items have each value of each column of `FACETS`, most first."""
@@ -261,7 +248,7 @@ class Wall:
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
         self.index.add(picture, category=guest.category, title=guest.title, item_id=item_id)
         self.guests = {**self.guests, item_id: guest}  # whoever goes through them meanwhile has the old ones
-        self._forget()
+        self._answers.forget()
 
     def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item.
@@ -273,7 +260,7 @@ class Wall:
             raise _unknown(item_id)
         self.index.remove(item_id)
         self.guests = {other: guest for other, guest in self.guests.items() if other != item_id}
-        self._forget()
+        self._answers.forget()
 
     def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
         """Take over the guests of the wall before, by their ids.

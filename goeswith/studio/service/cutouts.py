@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from cachetools import LRUCache
 from PIL import Image
 from scipy import ndimage
-
-from goeswith.studio.service.limits import CUTOUT_BYTES
 
 COARSE = 80
 """Pixels along a picture in which the background is looked for; it has no details."""
@@ -75,27 +69,6 @@ class Cutout:
     def ratio(self) -> float:
         """Width over height."""
         return self.width / self.height
-
-
-class Cutouts:
-    """Cut-outs by key (item id, version of its picture); the least recently used go first.
-
-    Safe to call from several threads. Two that ask for one new cut-out at once may both make it.
-    """
-
-    def __init__(self, most: int = CUTOUT_BYTES) -> None:
-        self.made: LRUCache[tuple[str, str], Cutout] = LRUCache(most, getsizeof=lambda one: len(one.picture))
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[str, str], make: Callable[[], Cutout]) -> Cutout:
-        """The cut-out of a key; `make` is called where it is not kept."""
-        with self.lock:
-            if (kept := self.made.get(key)) is not None:
-                return kept
-        made = make()
-        with self.lock, contextlib.suppress(ValueError):  # larger than all that may be kept
-            self.made[key] = made
-        return made
 
 
 def cutout(picture: Image.Image) -> Cutout:

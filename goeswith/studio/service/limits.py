@@ -33,6 +33,8 @@ OUTFITS = 256
 """In one request to score."""
 ITEMS = 20
 """In one outfit, and anchors of one look."""
+RULES = 500
+"""Switched on at once."""
 SLOTS = 8
 """To be filled in one look."""
 RESULTS = 100
@@ -45,6 +47,10 @@ LOOK_TAGS = 20
 """On one saved look."""
 TAG_LENGTH = 60
 """Letters of a tag."""
+REVIEW_ITEMS = 500
+"""Products in one review."""
+REVIEW_LOOKS = 3
+"""That a review makes for each of its products."""
 NOTE_LENGTH = 2000
 """Letters of a note on a look."""
 PAGE = 200

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goeswith.shop.stylist import Look
 from goeswith.studio.service.catalogue_view import Wall
 from goeswith.studio.service.looks import Piece, SavedLook
 
@@ -40,7 +41,12 @@ def judged(wall: Wall, item_ids: Sequence[str]) -> dict[str, Any]:
     Raises:
         CatalogueError: it is no outfit.
     """
-    look, info = wall.stylist.judge(item_ids), wall.index.info
+    return judgement(wall, wall.stylist.judge(item_ids))
+
+
+def judgement(wall: Wall, look: Look) -> dict[str, Any]:
+    """A look that the model has scored, as it is kept with a saved one."""
+    info = wall.index.info
     return {
         "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
         "verdict": look.verdict, "model": info["model"]["title"], "weights": info["model"]["weights"],

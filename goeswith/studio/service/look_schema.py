@@ -29,6 +29,24 @@ MIGRATIONS = (
         SELECT json_group_array(json_set(value, '$.spot', '')) FROM json_each(looks.items)
     )
     """,
+    """
+    ALTER TABLE looks ADD COLUMN pinned_item TEXT NOT NULL DEFAULT '';
+    ALTER TABLE looks ADD COLUMN review_id TEXT NOT NULL DEFAULT '';
+    CREATE INDEX looks_pinned ON looks (pinned_item);
+    CREATE INDEX looks_review ON looks (review_id);
+    CREATE TABLE reviews (
+        review_id TEXT PRIMARY KEY, name TEXT NOT NULL, who TEXT NOT NULL, created TEXT NOT NULL, filters TEXT NOT NULL,
+        budget REAL, item_ids TEXT NOT NULL, made INTEGER NOT NULL, failures TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE links (
+        token TEXT PRIMARY KEY, look_id TEXT NOT NULL, who TEXT NOT NULL, created TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX links_look ON links (look_id);
+    CREATE TABLE comparisons (
+        comparison_id INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, who TEXT NOT NULL, winner TEXT NOT NULL,
+        others TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 SCHEMA = database.Schema("looks", "--looks", MIGRATIONS)
 

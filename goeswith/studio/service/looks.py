@@ -6,85 +6,24 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from goeswith.studio.service.limits import LOOK_ITEMS, LOOK_TAGS, NOTE_LENGTH, TAG_LENGTH, TEXT_LENGTH
+from goeswith.studio.service.limits import TEXT_LENGTH
 from goeswith.studio.service.look_schema import opened
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.saved_look import STATES as STATES
+from goeswith.studio.service.saved_look import Change, checked
+from goeswith.studio.service.saved_look import Piece as Piece
+from goeswith.studio.service.saved_look import SavedLook as SavedLook
 
-STATES = ("draft", "approved", "rejected", "live")
-EDITED = ("name", "tags", "note", "items", "state")
+EDITED = ("name", "tags", "note", "items", "state", "pinned_item")
 """Fields that people change."""
 _CHANGES = (
     "SELECT change_id, look_id, time, who, what, json_extract(coalesce(after, before), '$.name') AS name FROM history"
 )
-
-
-@dataclass(frozen=True)
-class Piece:
-    """An item of a look, with what the catalogue said of it, so that there is something to show once it is gone.
-
-    spot: where somebody put it on the flat lay, as `goeswith.studio.pages.arrangement.Spot` writes it.
-    """
-
-    item_id: str
-    title: str = ""
-    category: str = ""
-    group: str | None = None
-    price: float | None = None
-    spot: str = ""
-
-
-@dataclass(frozen=True)
-class SavedLook:
-    """A look.
-
-    items: in order. who: saved it. created, changed: UTC, ISO 8601. version: counts its changes, from 1.
-    judged: what the model said when its items were saved: score, probability, verdict, and the model's name.
-    """
-
-    look_id: str
-    name: str
-    items: tuple[Piece, ...]
-    tags: tuple[str, ...] = ()
-    note: str = ""
-    state: str = "draft"
-    who: str = ""
-    created: str = ""
-    changed: str = ""
-    version: int = 1
-    judged: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """Ids of its items, in order."""
-        return tuple(piece.item_id for piece in self.items)
-
-    @property
-    def etag(self) -> str:
-        """Another one after every change."""
-        return f'"{self.look_id}-{self.version}"'
-
-
-@dataclass(frozen=True)
-class Change:
-    """One entry of a look's history. name: of the look. what: ``saved``, ``changed``, ``deleted``, a state, ..."""
-
-    change_id: int
-    look_id: str
-    time: str
-    who: str
-    what: str
-    name: str = ""
-
-    @property
-    def said(self) -> str:
-        """What was done, as a sentence without its stop."""
-        how = {"live": "is live", "draft": "is a draft again"}.get(self.what, f"was {self.what}")
-        return f"“{self.name}” {how}"
 
 
 class Looks:
@@ -96,17 +35,31 @@ class Looks:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def find(self, *, state: str = "", tag: str = "", words: str = "") -> list[SavedLook]:
-        """Those of a state, with a tag, with all words in name, tags, note, person or items; the latest first."""
+    def find(
+        self, *, state: str = "", tag: str = "", words: str = "", item: str = "", review: str = ""
+    ) -> list[SavedLook]:
+        """Those of a state, with a tag, an item, all words in name, tags, note, person or items; the latest first.
+
+        Looks that were made for a review are left out until somebody decides on them, unless it is named.
+        """
         if not self.path.exists():
             return []
         with opened(self.path) as file:
             rows = file.execute(
-                "SELECT * FROM looks WHERE ? IN ('', state) ORDER BY changed DESC, rowid DESC", (state,)
+                "SELECT * FROM looks WHERE ? IN ('', state)"
+                " AND (? = review_id OR ? = '' AND (review_id = '' OR state != 'draft'))"
+                " ORDER BY changed DESC, rowid DESC",
+                (state, review, review),
             ).fetchall()
         wanted = words.lower().split()
-        looks = [_look(row) for row in rows]
-        return [look for look in looks if (not tag or tag in look.tags) and all(word in _text(look) for word in wanted)]
+        looks = [from_row(row) for row in rows]
+        return [
+            look
+            for look in looks
+            if (not tag or tag in look.tags)
+            and (not item or item in look.item_ids)
+            and all(word in _text(look) for word in wanted)
+        ]
 
     def get(self, look_id: str) -> SavedLook:
         """One look.
@@ -154,32 +107,37 @@ class Looks:
         """Keep a new look under an id of its own; returns it and its change.
 
         Raises:
-            Refused: see `_checked`.
+            Refused: see `goeswith.studio.service.saved_look.checked`.
         """
-        now = _now()
-        kept = replace(_checked(look), look_id=secrets.token_urlsafe(8), who=who, created=now, changed=now, version=1)
+        now = now_text()
+        kept = replace(checked(look), look_id=secrets.token_urlsafe(8), who=who, created=now, changed=now, version=1)
         with opened(self.path, write=True) as file:
-            _put(file, kept)
-            return kept, _note(file, kept.look_id, who, "saved", None, kept)
+            put(file, kept)
+            return kept, note(file, kept.look_id, who, "saved", None, kept)
 
-    def change(self, look_id: str, who: str, *, known: str = "", **told: Any) -> tuple[SavedLook, int]:
+    def change(self, look_id: str, who: str, *, known: str = "", what: str = "", **told: Any) -> tuple[SavedLook, int]:
         """Change some fields of a look; returns it and the change.
 
         Args:
-            known: the etag of what the one who changes has seen; empty: whatever there is. told: of `EDITED`, judged.
+            known: the etag of what the one who changes has seen; empty: whatever there is. what: the word for it in
+                the history; the new state or "changed", if empty. told: of `EDITED`, judged.
 
         Raises:
-            Refused: there is none, somebody else changed it meanwhile, or it cannot be, see `_checked`.
+            Refused: there is none, somebody else changed it meanwhile, or it cannot be, see
+                `goeswith.studio.service.saved_look.checked`.
         """
         with opened(self.path, write=True) as file:
             before = _seen(file, look_id, known)
-            after = _checked(replace(before, **told))
+            if before.pinned_item and "pinned_item" not in told:
+                kept = {piece.item_id for piece in told.get("items", before.items)}
+                told["pinned_item"] = before.pinned_item if before.pinned_item in kept else ""
+            after = checked(replace(before, **told))
             if after == before:
                 return before, 0
-            after = replace(after, changed=_now(), version=before.version + 1)
-            _put(file, after)
-            what = after.state if after.state != before.state else "changed"
-            return after, _note(file, look_id, who, what, before, after)
+            after = replace(after, changed=now_text(), version=before.version + 1)
+            put(file, after)
+            what = what or (after.state if after.state != before.state else "changed")
+            return after, note(file, look_id, who, what, before, after)
 
     def delete(self, look_id: str, who: str, *, known: str = "") -> int:
         """Delete a look; returns the change, which can be undone.
@@ -190,7 +148,7 @@ class Looks:
         with opened(self.path, write=True) as file:
             before = _seen(file, look_id, known)
             file.execute("DELETE FROM looks WHERE look_id = ?", (look_id,))
-            return _note(file, look_id, who, "deleted", before, None)
+            return note(file, look_id, who, "deleted", before, None)
 
     def undo(self, change_id: int, who: str) -> SavedLook | None:
         """Make the look what it was before its last change; None where it was not there.
@@ -212,35 +170,10 @@ class Looks:
                 version = file.execute(
                     "SELECT count(*) + 1 FROM history WHERE look_id = ?", (row["look_id"],)
                 ).fetchone()[0]  # never a version that somebody has seen with other content
-                before = replace(before, changed=_now(), version=version)
-                _put(file, before)
-            _note(file, row["look_id"], who, "undone", now, before)
+                before = replace(before, changed=now_text(), version=version)
+                put(file, before)
+            note(file, row["look_id"], who, "undone", now, before)
             return before
-
-
-def _checked(look: SavedLook) -> SavedLook:
-    """The look with its texts trimmed and each tag once.
-
-    Raises:
-        Refused: it has fewer than two items or too many, one of them twice, no name, an unknown state, or a text that
-            is too long.
-    """
-    ids, name, note = look.item_ids, look.name.strip(), look.note.strip()
-    tags = tuple(dict.fromkeys(tag.strip() for tag in look.tags if tag.strip()))
-    wrong = (
-        (len(ids) < 2, f"a look needs two items or more, and this has {len(ids)}"),
-        (len(ids) > LOOK_ITEMS, f"a look of {len(ids)} items is too large; it may have {LOOK_ITEMS}"),
-        (len(set(ids)) < len(ids), "the look has an item twice; leave one of them out"),
-        (not name, "a look needs a name"),
-        (len(name) > TEXT_LENGTH, f"the name is longer than {TEXT_LENGTH} letters; shorten it"),
-        (len(note) > NOTE_LENGTH, f"the note is longer than {NOTE_LENGTH} letters; shorten it"),
-        (len(tags) > LOOK_TAGS, f"a look may have {LOOK_TAGS} tags, and this has {len(tags)}"),
-        (any(len(tag) > TAG_LENGTH for tag in tags), f"a tag is longer than {TAG_LENGTH} letters; shorten it"),
-        (look.state not in STATES, f"the state {look.state!r} is unknown; it is one of {', '.join(STATES)}"),
-    )
-    if trouble := next((words for bad, words in wrong if bad), ""):
-        raise Refused(422, "bad_look", trouble, ids)
-    return replace(look, name=name, note=note, tags=tags)
 
 
 def _seen(file: sqlite3.Connection, look_id: str, known: str) -> SavedLook:
@@ -258,32 +191,34 @@ def _last(file: sqlite3.Connection, look_id: str) -> int:
 
 def _get(file: sqlite3.Connection, look_id: str) -> SavedLook | None:
     row = file.execute("SELECT * FROM looks WHERE look_id = ?", (look_id,)).fetchone()
-    return None if row is None else _look(row)
+    return None if row is None else from_row(row)
 
 
-def _put(file: sqlite3.Connection, look: SavedLook) -> None:
+def put(file: sqlite3.Connection, look: SavedLook) -> None:
+    """Write a look, in the place of what there is under its id."""
     row = asdict(look)
     row |= {name: json.dumps(row[name], ensure_ascii=False) for name in ("items", "tags", "judged")}
     file.execute(
         "INSERT OR REPLACE INTO looks VALUES (:look_id, :name, :tags, :note, :items, :state, :who, :created, :changed,"
-        " :version, :judged)",
+        " :version, :judged, :pinned_item, :review_id)",
         row,
     )
 
 
-def _note(
+def note(
     file: sqlite3.Connection, look_id: str, who: str, what: str, before: SavedLook | None, after: SavedLook | None
 ) -> int:
     """Add to the history; returns the id of the change."""
     texts = [None if look is None else json.dumps(asdict(look), ensure_ascii=False) for look in (before, after)]
     added = file.execute(
         "INSERT INTO history (look_id, time, who, what, before, after) VALUES (?, ?, ?, ?, ?, ?)",
-        (look_id, _now(), who, what, *texts),
+        (look_id, now_text(), who, what, *texts),
     )
     return int(added.lastrowid or 0)
 
 
-def _look(row: sqlite3.Row) -> SavedLook:
+def from_row(row: sqlite3.Row) -> SavedLook:
+    """A look as the table has it."""
     told = dict(row)
     return _made(told | {name: json.loads(told[name]) for name in ("items", "tags", "judged")})
 
@@ -302,7 +237,8 @@ def _text(look: SavedLook) -> str:
     return " ".join([look.name, look.note, look.who, *look.tags, *pieces]).lower()
 
 
-def _now() -> str:
+def now_text() -> str:
+    """The time as it is kept: UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -47,7 +47,7 @@ class Metrics:
         self._watch("goeswith_items", "Items of the catalogue.", "livemax", lambda: shop.index.size)
         self._watch("goeswith_guests", "Uploaded items.", "livemax", lambda: len(shop.guests))
         thumbnails = "goeswith_thumbnail_bytes", "Thumbnails kept in memory."
-        self._watch(*thumbnails, "livesum", lambda: shop.small.pictures.currsize)
+        self._watch(*thumbnails, "livesum", lambda: shop.small.values.currsize)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", "livesum", lambda: shop.busy)
         shop.batcher.observe = self.outfits.observe
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,10 +21,14 @@ from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
-from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, UPLOADS, WATCH_SECONDS
+from goeswith.studio.service.kept import Kept
+from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, THUMBNAIL_BYTES, UPLOADS, WATCH_SECONDS
 from goeswith.studio.service.meaning_search import open_meaning
+from goeswith.studio.service.photo_guess import Guess, guess
 from goeswith.studio.service.photos import Photos
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.shop_rules import FILE as RULES_FILE
+from goeswith.studio.service.shop_rules import ShopRules, parse
 from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
@@ -43,7 +48,8 @@ class Shop:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
         self.wall = Wall(self.path)
-        self.small = thumbnails.Thumbnails()
+        self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
+        self.small: Kept[tuple[str, int, str], bytes] = Kept(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
         self.page_workers = Workers("product page")
@@ -143,17 +149,70 @@ class Shop:
             raise
         return item_id
 
+    async def guess(self, data: bytes) -> Guess | None:
+        """What an uploaded picture shows; None where nothing can be said.
+
+        Raises:
+            Refused: it is no picture, or there is too much to do.
+        """
+        return await self.uploading.run(lambda: guess(self.wall, read_upload(data)))
+
+    async def change_category(self, item_id: str, category: str, owner: str) -> str:
+        """Take an uploaded item for something else; returns its new id.
+
+        Raises:
+            Refused: there is none of the owner's. CatalogueError: no item of the catalogue is of the category.
+        """
+
+        def changed() -> str:
+            with self.changing:
+                self._take_over()
+                self.wall.seen_row(item_id, owner)
+                guest = self.wall.guests[item_id]
+                told = {"category": category, "title": guest.title, "owner": owner}
+                known = self.wall.find(guest.sent, **told)
+                new = known or self._added(Image.open(BytesIO(guest.picture)), guest.sent, **told)
+                if new != item_id:
+                    self._removed(item_id, owner)
+            return new
+
+        return await self.uploading.run(changed)
+
+    def _removed(self, item_id: str, owner: str) -> None:
+        self.wall.remove(item_id, owner)
+        if self.photos is not None:
+            self.photos.remove(item_id)
+
     async def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item; raises Refused where there is none of the owner's."""
 
         def gone() -> None:
             with self.changing:
                 self._take_over()
-                self.wall.remove(item_id, owner)
-                if self.photos is not None:
-                    self.photos.remove(item_id)
+                self._removed(item_id, owner)
 
         await self.uploading.run(gone)
+
+    async def follow(self, on: Sequence[str], written: Sequence[str]) -> None:
+        """Let suggestions keep to some rules from now on, and remember them. Both are texts, see `shop_rules`.
+
+        Raises:
+            DataError, CatalogueError: one is no rule, or of an attribute that the catalogue does not have.
+        """
+
+        def followed() -> None:
+            with self.changing:
+                self.wall.index.follow([parse(text) for text in dict.fromkeys(on)])
+                self.rules.write(tuple(dict.fromkeys(on)), written)
+
+        await self.quick.run(followed)
+
+    def keep_to_rules(self, wall: Wall) -> None:
+        """Let an index that is opened follow the rules that are on."""
+        try:
+            wall.index.follow([parse(text) for text in self.rules.read().on])
+        except GoeswithError as error:
+            log.warning("no rule is followed: %s", error)
 
     def warm(self) -> None:
         """Make what the first pages need, before they are asked for."""
@@ -180,6 +239,7 @@ class Shop:
         with self.changing:
             wall = Wall(self.path)
             wall.warm()
+            self.keep_to_rules(wall)
             lost = wall.welcome(self.wall.guests)
             self.wall, self.untaken = wall, set(lost.item_ids if lost else ())
         self.warm()
@@ -211,6 +271,8 @@ class Shop:
 
     async def catch_up(self, wait: bool) -> None:
         """Take over what other processes were sent or told to forget since. wait: until that is done."""
+        if self.rules.changed:
+            await self.quick.run(self.keep_to_rules, self.wall)
         if self.photos is None:
             return
         if self.catching is None or self.catching.done():

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from cachetools import LRUCache
 from PIL import ExifTags, Image, ImageDraw
 
 from goeswith.data.encoders.pictures import open_picture, read_picture
-from goeswith.studio.service.limits import THUMBNAIL_BYTES, THUMBNAIL_SIDES
+from goeswith.studio.service.limits import THUMBNAIL_SIDES
 
 QUALITY = 85
 """Of the JPEG files."""
@@ -73,31 +69,6 @@ def placeholder(side: int) -> bytes:
     draw.arc([10.7 * unit, 7 * unit, 13.3 * unit, 9.6 * unit], 160, 90, "#a39e95", width)
     draw.line([(12 * unit, 9.6 * unit), (12 * unit, 10.5 * unit)], "#a39e95", width)
     return _jpeg(picture)
-
-
-class Thumbnails:
-    """Small pictures by key, made when they are first asked for; the least recently used go first.
-
-    Safe to call from several threads. Two that ask for one new picture at once may both make it.
-    """
-
-    def __init__(self, most: int = THUMBNAIL_BYTES) -> None:
-        self.pictures: LRUCache[tuple[str, int, str], bytes] = LRUCache(most, getsizeof=len)
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[str, int, str], made: Callable[[], bytes]) -> bytes:
-        """The picture of a key (item id, side, version); `made` is called where it is not kept.
-
-        Raises:
-            DataError: `made` says so; nothing is kept then.
-        """
-        with self.lock:
-            if (picture := self.pictures.get(key)) is not None:
-                return picture
-        picture = made()
-        with self.lock, contextlib.suppress(ValueError):  # larger than all that may be kept
-            self.pictures[key] = picture
-        return picture
 
 
 def _jpeg(picture: Image.Image) -> bytes:

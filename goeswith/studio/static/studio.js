@@ -109,7 +109,7 @@ function keepFilters(page) {
 }
 
 addEventListener("popstate", () => {
-  for (const id of ["board", "results", "looks", "quiz", "rules"]) {
+  for (const id of ["board", "results", "looks", "reviews", "review", "quiz", "rules"]) {
     if (document.getElementById(id)) { swap(id, location.href, { push: false }); return; }
   }
 });
@@ -379,5 +379,6 @@ function preview(input) {
   }
 }
 
+document.cookie = "script=1; path=/; max-age=31536000; samesite=lax";  // suggestions may come after the board
 wake(document);
 findAgain();

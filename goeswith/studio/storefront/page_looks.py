@@ -145,10 +145,11 @@ def _id_of(item_ids: Sequence[str]) -> str:
 def reviewed(wall: Wall, store: Looks) -> Reviewed:
     """What people decided. Looks with an item that is gone or sold out, or with an uploaded photo, are left out.
 
-    On the page of an item, looks come first that are live, then those that begin with the item, then the latest.
+    On the page of an item, looks come first that are pinned to it, then those that are live, then those that begin
+    with the item, then the latest.
     """
     shelf, size = wall.index.shelf, wall.index.size
-    ranked: dict[int, list[tuple[tuple[int, bool], PageLook]]] = defaultdict(list)
+    ranked: dict[int, list[tuple[tuple[bool, int, bool], PageLook]]] = defaultdict(list)
     rejected = set()
     for saved in store.find():
         rows = tuple(shelf.place.get(item_id, size) for item_id in saved.item_ids)
@@ -164,6 +165,6 @@ def reviewed(wall: Wall, store: Looks) -> Reviewed:
     return Reviewed(approved, frozenset(rejected))
 
 
-def _rank(saved: SavedLook, position: int) -> tuple[int, bool]:
+def _rank(saved: SavedLook, position: int) -> tuple[bool, int, bool]:
     """Of a look on the page of the item at that position; the lowest comes first."""
-    return SHOWN_STATES.index(saved.state), position > 0
+    return saved.pinned_item != saved.item_ids[position], SHOWN_STATES.index(saved.state), position > 0

@@ -1,0 +1,165 @@
+"""Export routes: the paths under which looks are taken away: cards, tables, lookbooks, print sheets, public links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from goeswith.errors import GoeswithError
+from goeswith.studio.pages import look_files, lookbook, looks, share
+from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.board_request import Ids
+from goeswith.studio.pages.look_routes import NOBODY, AskedLooks, person
+from goeswith.studio.pages.rendering import HEADERS, shown, sorry, templates
+from goeswith.studio.service.limits import PICTURE_SECONDS, TEXT_LENGTH
+from goeswith.studio.service.links import Links
+from goeswith.studio.service.looks import Looks
+from goeswith.studio.service.owners import owner_of
+from goeswith.studio.service.saved_look import SavedLook
+from goeswith.studio.service.shared import Shop
+from goeswith.studio.service.workers import Workers
+
+router = APIRouter(include_in_schema=False)
+
+printers = Workers("print", threads=1, waiting=8, seconds=180.0)
+"""Apart from those that answer: a book of a hundred looks takes a while."""
+Title = Annotated[str, Query(max_length=TEXT_LENGTH)]
+Per = Annotated[int, Query(ge=1, le=2)]
+
+
+def chosen(store: Looks, asked: looks.Asked, look_ids: list[str]) -> list[SavedLook]:
+    """The looks of these ids in their order, or all that are asked for.
+
+    Raises:
+        Refused: there is none of an id.
+    """
+    if look_ids:
+        return [store.get(look_id) for look_id in dict.fromkeys(look_ids)]
+    return [look for look in asked.looks(store) if asked.state in ("", look.state)]
+
+
+async def _file(request: Request, made: Callable[[], bytes], name: str, kind: str, workers: Workers) -> Response:
+    try:
+        content = await workers.run(made)
+    except GoeswithError as error:
+        return sorry(request, error)
+    return Response(content, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=kind)
+
+
+@router.get("/looks.csv")
+async def table(request: Request, asked: AskedLooks, look: Ids = []) -> Response:  # noqa: B006
+    """Looks as a table."""
+    shop: Shop = request.app.state.shop
+    store = request.app.state.looks
+    return await _file(
+        request, lambda: look_files.table(chosen(store, asked, look)), "looks.csv", "text/csv", shop.quick
+    )
+
+
+@router.get("/looks.json")
+async def document(request: Request, asked: AskedLooks, look: Ids = []) -> Response:  # noqa: B006
+    """Looks as JSON."""
+    shop: Shop = request.app.state.shop
+    store = request.app.state.looks
+    return await _file(
+        request, lambda: look_files.document(chosen(store, asked, look)), "looks.json", "application/json", shop.quick
+    )
+
+
+@router.get("/looks.pdf")
+async def pdf(
+    request: Request,
+    asked: AskedLooks,
+    look: Ids = [],  # noqa: B006
+    title: Title = "",
+    per: Per = 1,
+) -> Response:
+    """Looks as a book."""
+    shop: Shop = request.app.state.shop
+    store, owner = request.app.state.looks, owner_of(request)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:60] or "lookbook"
+    return await _file(
+        request, lambda: lookbook.pdf(shop.wall, chosen(store, asked, look), owner, title.strip(), per), f"{name}.pdf",
+        "application/pdf", printers,
+    )  # fmt: skip
+
+
+@router.get("/looks/print")
+async def print_sheet(
+    request: Request,
+    asked: AskedLooks,
+    look: Ids = [],  # noqa: B006
+    title: Title = "",
+    per: Per = 1,
+) -> Response:
+    """The same book as a page, for the browser to print."""
+    shop: Shop = request.app.state.shop
+    store, owner = request.app.state.looks, owner_of(request)
+
+    def made() -> str:
+        book = lookbook.sheets(shop.wall, chosen(store, asked, look), owner, title.strip(), per)
+        there = address("/looks.pdf", **asked.query, look=look, title=title, per=per)
+        return templates().get_template("lookbook.html").render(book | {"printed": False, "pdf": there})
+
+    try:
+        return HTMLResponse(await shop.quick.run(made), headers=HEADERS)
+    except GoeswithError as error:
+        return sorry(request, error)
+
+
+@router.get("/looks/card")
+async def card(request: Request, look: str) -> Response:
+    """A look as a picture."""
+    shop: Shop = request.app.state.shop
+    store, owner = request.app.state.looks, owner_of(request)
+    try:
+        drawn = await shop.picture_workers.run(lambda: look_files.card(shop.wall, store.get(look), owner))
+    except GoeswithError as error:
+        return sorry(request, error)
+    name = {"Content-Disposition": 'inline; filename="look.png"', "Cache-Control": "private, no-cache"}
+    return Response(drawn, headers=name, media_type="image/png")
+
+
+@router.get("/looks/lay")
+async def lay(
+    request: Request,
+    look: str,
+    width: Annotated[int, Query(ge=90, le=1440)] = 540,
+    white: bool = False,
+    version: str = "",
+) -> Response:
+    """The flat lay of a look. white: on white paper. version: of the look, so that a browser may keep what it has."""
+    shop: Shop = request.app.state.shop
+    store, owner = request.app.state.looks, owner_of(request)
+    try:
+        drawn = await shop.picture_workers.run(lambda: share.lay_of(shop, store.get(look), owner, width, white))
+    except GoeswithError as error:
+        return sorry(request, error)
+    kept = f"private, max-age={PICTURE_SECONDS}" if version else "private, no-cache"
+    return Response(drawn, headers={"Cache-Control": kept}, media_type="image/jpeg")
+
+
+@router.get("/looks/share")
+async def share_page(request: Request, look: str) -> Response:
+    """All ways to take one look away."""
+    store, owner, base = request.app.state.looks, owner_of(request), str(request.base_url)
+    links = Links(store.path)
+    return await shown(request, "share.html", Board(), lambda wall: share.page(wall, store, links, look, owner, base))
+
+
+@router.post("/looks/link")
+async def link(
+    request: Request, look: Annotated[str, Form()], do: Annotated[str, Form(pattern="open|close")]
+) -> Response:
+    """Open or close the public link of a look."""
+    shop: Shop = request.app.state.shop
+    links, who = Links(request.app.state.looks.path), person(request) or NOBODY
+    try:
+        await shop.quick.run(*((links.open, look, who) if do == "open" else (links.close, look)))
+    except GoeswithError as error:
+        return sorry(request, error)
+    return RedirectResponse(address("/looks/share", look=look), 303)

@@ -1,0 +1,45 @@
+"""Quiz reasons: why the worn piece is right: what it shares with the outfit, and what the model sees in its pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from goeswith.shop.contributions import pair_matrix
+from goeswith.studio.pages.views import Item, items
+from goeswith.studio.service.catalogue_view import Wall
+
+SHARED = ("colour", "pattern", "material", "season", "brand")
+"""What a piece may have in common with an outfit, the most visible first."""
+
+
+def reason(wall: Wall, context: Sequence[str], candidates: Sequence[str], truth: int) -> str:
+    """One or two sentences on the worn one of the candidates beside the context."""
+    worn, offered = items(wall, context), items(wall, candidates)
+    said = [_shared(worn, offered, truth), _paired(wall, worn, offered, truth)]
+    return " ".join(filter(None, said)) or "Neither the catalogue nor the model tells it from the rest."
+
+
+def _shared(worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
+    """What the worn piece has in common with one of the outfit, and no other candidate has; else nothing."""
+    for name in SHARED:
+        own = dict(offered[truth].facts).get(name)
+        alike = [one for one in worn if own and dict(one.facts).get(name) == own]
+        others = [one for place, one in enumerate(offered) if place != truth and dict(one.facts).get(name) == own]
+        if alike and not others:
+            return f"It has the {name} of {alike[0].name}, {own}, as none of the others has."
+    return ""
+
+
+def _paired(wall: Wall, worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
+    """The piece of the outfit that the worn one goes with best of all candidates, by the model's pair scores."""
+    rows = np.array([[wall.row(one.id) for one in (*worn, candidate)] for candidate in offered])
+    pairs = pair_matrix(wall.index.without_rules().scorer, rows, np.ones(rows.shape, bool))[:, -1, :-1]  # (m, n)
+    if np.isnan(pairs).all():
+        return ""
+    ahead = pairs[truth] - np.nanmax(np.delete(pairs, truth, axis=0), axis=0)
+    best = int(np.nanargmax(ahead))
+    if ahead[best] > 0:
+        return f"To the model it goes better with {worn[best].name} than any of the others."
+    return "To the model another one goes better with every piece here; people wore this one."

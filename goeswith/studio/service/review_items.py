@@ -1,0 +1,84 @@
+"""Review items: which products a review is about: those that pass filters, new arrivals, or those without a look."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from goeswith.data.arrivals import arrivals, newest
+from goeswith.data.filters import Filters
+from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.looks import Looks
+
+NEW, BARE = "new", "without"
+"""Values of `Products.only`: new arrivals, and products that are in no look but rejected ones."""
+COLUMNS = {"group": "groups", "category": "categories", "brand": "brands", "colour": "colours", "season": "seasons",
+           "gender": "genders"}  # fmt: skip
+"""Field of `Products` → the filter that it sets."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """What a review is asked for; empty where nothing is."""
+
+    only: str = ""
+    q: str = ""
+    group: str = ""
+    category: str = ""
+    brand: str = ""
+    colour: str = ""
+    season: str = ""
+    gender: str = ""
+
+    @classmethod
+    def of(cls, query: Any) -> Products:
+        """As an address or a form says it."""
+        return cls(**{one.name: str(query.get(one.name, "")).strip()[:300] for one in fields(cls)})
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What an address says of it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def filters(self) -> Filters:
+        """The part of it that the catalogue's columns answer."""
+        set_: dict[str, Any] = {name: (value,) for column, name in COLUMNS.items() if (value := getattr(self, column))}
+        return Filters(**set_)
+
+
+@once
+def _days(wall: Wall) -> np.ndarray:
+    items = wall.catalogue.items[: wall.index.size]
+    return arrivals(type(wall.catalogue)(items), wall.index.dataset)
+
+
+def new_since(wall: Wall) -> date | None:
+    """The day of the first of the new arrivals; None where no day is known."""
+    return newest(_days(wall))[1]
+
+
+def products(wall: Wall, store: Looks, asked: Products) -> list[str]:
+    """Ids of the products that are asked for, the latest arrivals first.
+
+    Raises:
+        CatalogueError: a filter asks for a value that no item has.
+    """
+    rows = wall.search(asked.q, asked.filters)
+    rows = rows[rows < wall.index.size]
+    days = _days(wall)
+    if asked.only == NEW:
+        rows = rows[newest(days)[0][rows]]
+    ids = [wall.catalogue.ids[row] for row in rows[np.argsort(-_ages(days)[rows], kind="stable")].tolist()]
+    if asked.only == BARE:
+        worn = {one for look in store.find() if look.state != "rejected" for one in look.item_ids}
+        ids = [one for one in ids if one not in worn]
+    return ids
+
+
+def _ages(days: np.ndarray) -> np.ndarray:
+    """Days as numbers (U,), those that are not known before all others."""
+    return np.where(np.isnat(days), -(1 << 30), days.astype("datetime64[D]").astype(np.int64))

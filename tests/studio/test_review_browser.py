@@ -1,0 +1,128 @@
+"""A merchandiser reviews new products in a real browser: by keys, by mouse on a phone, and without a script."""
+
+import pytest
+from browsing import opened, shoot, until
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 390, "height": 844}
+READY = "!!document.querySelector('.choices-of [data-press=a]') && !document.querySelector('.busy')"
+
+
+def begin(page, name, group):
+    page.goto(f"/reviews?group={group}")
+    page.get_by_label("Name of the review").fill(name)
+    page.get_by_role("button", name="Make the looks").click()
+
+
+def title(page):
+    return page.locator("#review h1").inner_text()
+
+
+def test_a_review_by_keys(browser, address):
+    complaints = []
+    with opened(browser, address, complaints=complaints) as page:
+        begin(page, "Dresses of June", "dress")
+        until(page, READY)  # the page goes on by itself once the first looks are there
+        first, total = title(page), page.evaluate("document.querySelector('#review progress').max")
+        assert page.locator(".choices-of > li").count() == 3
+        page.keyboard.press("2")
+        assert page.locator(".choices-of > li").nth(1).get_attribute("aria-current") == "true"
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("r")
+        until(page, "document.querySelectorAll('.choices-of > .rejected').length === 1")
+        assert title(page) == first
+        assert "was rejected" in page.locator("#voice").inner_text()
+        shoot(browser, address, "review", page.url.split("&change")[0].replace(address, ""), ".choices-of")
+        page.keyboard.press("l")
+        page.keyboard.press("l")
+        locked = page.evaluate("document.activeElement.value")
+        assert page.evaluate("document.activeElement.checked")
+        pieces = page.locator(".choices-of > [aria-current=true] .pieces").inner_text()
+        page.keyboard.press("m")
+        until(
+            page,
+            f"document.querySelector('.choices-of > [aria-current=true] .pieces')?.innerText !== {pieces!r} && {READY}",
+        )
+        assert page.locator(f'.choices-of > [aria-current=true] [value="{locked}"]').is_checked()
+        page.keyboard.press("a")
+        until(page, f"document.querySelector('#review progress').value === 1 && {READY}")
+        assert title(page) != first
+        page.keyboard.press("u")
+        until(page, f"document.querySelector('#review progress').value === 0 && {READY}")
+        assert title(page) == first
+        page.keyboard.press("e")
+        page.locator("#verdict").wait_for()
+        page.get_by_role("link", name="Back to the review").click()
+        until(page, READY)
+        assert title(page) == first
+        page.keyboard.press("s")
+        until(page, f"document.querySelector('#review h1').innerText !== {first!r}")
+        assert page.evaluate("document.querySelector('#review progress').max") == total
+        page.goto("/reviews")
+        assert "Dresses of June" in page.locator(".reviewlist").inner_text()
+        shoot(browser, address, "reviews", "/reviews", ".reviewlist")
+    assert complaints == []
+
+
+def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(browser, address):
+    complaints = []
+    with opened(browser, address, complaints=complaints, viewport=PHONE, has_touch=True, is_mobile=True) as page:
+        begin(page, "Coats of June", "outer")
+        until(page, READY)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for at in (1, 2):
+            name = page.locator(".choices-of > [aria-current=true]").get_attribute("aria-label")
+            page.get_by_role("button", name=f"Approve {name}").tap()
+            until(page, f"document.querySelector('#review progress').value === {at} && {READY}")
+        low = page.evaluate(
+            "[...document.querySelectorAll('#review a.button, #review button.button, .pieces label')]"
+            ".filter((one) => one.offsetParent && one.getBoundingClientRect().height < 42).map((one) => one.innerText)"
+        )
+        assert low == []
+        page.goto("/looks?state=approved")
+        boxes = page.locator(".choose input")
+        for at in (0, 1):
+            boxes.nth(at).check()
+        page.get_by_role("button", name="Compare").tap()
+        page.locator(".compared").wait_for()
+        assert page.locator(".compared .differs").count() > 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        shoot(browser, address, "compare", page.url.replace(address, ""), ".compared")
+        page.get_by_role("button", name="Choose").first.tap()
+        page.goto("/looks?state=approved")
+        page.get_by_role("link", name="Share").first.tap()
+        page.get_by_role("button", name="Make a public link").tap()
+        link = page.locator("#public-link").input_value()
+        shoot(browser, address, "share", page.url.replace(address, ""), "#public-link")
+        with opened(browser, address, complaints=complaints) as stranger:
+            stranger.goto(link)
+            until(stranger, "[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+            assert stranger.locator(".public li").count() > 2
+            shoot(browser, address, "public", link.replace(address, ""), ".public li")
+        page.get_by_role("button", name="Close the link").tap()
+        page.get_by_role("button", name="Make a public link").wait_for()
+        assert page.goto(link).status == 404
+        page.goto("/looks/print?state=approved")
+        page.locator("[data-print]").wait_for()
+        assert page.locator(".sheet").count() == 3
+    assert [one for one in complaints if "404" not in one] == []
+
+
+def test_a_review_without_a_script(browser, address):
+    with opened(browser, address, java_script_enabled=False) as page:
+        page.goto("/reviews")
+        page.get_by_label("Group").select_option("bag")
+        page.get_by_role("button", name="Show the products").click()
+        page.get_by_role("button", name="Make the looks").click()
+        while not page.locator(".choices-of").count():
+            page.get_by_role("link", name="Look again").click()
+        first = title(page)
+        page.locator(".choices-of .pieces label").nth(1).click()
+        page.get_by_role("button", name="again with the pieces").first.click()
+        assert "was made again" in page.locator(".undo").inner_text()
+        page.locator(".undo button").click()
+        page.get_by_role("button", name="Reject").first.click()
+        assert title(page) == first
+        page.get_by_role("button", name="Approve").first.click()
+        assert "was approved" in page.locator(".undo").inner_text()
