@@ -24,7 +24,7 @@ def publish(
         Path | None, typer.Option(help="File with saved looks. Default: looks.sqlite beside INDEX.")
     ] = None,
 ) -> None:
-    """Write the looks of every item as JSON, pages and pictures, which any web server or CDN can serve.
+    """Write looks as JSON, pages and pictures, which any web server or CDN can serve.
 
     Only what changed is written. Product pages show the looks with the script looks.js in the folder.
 

@@ -76,9 +76,7 @@ def serve(
     \b
     Examples:
       goeswith serve indices/mango
-      goeswith serve --config shop.toml --show-config
       goeswith serve shops/mine --public-key key-of-my-product-pages --allow-origin https://shop.example
-      GOESWITH_TOKEN=a-long-secret goeswith serve indices/mango --host 0.0.0.0 --port 80
     """
     from goeswith.studio import configured, run
 
@@ -104,7 +102,7 @@ def clicks(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Report what shoppers did with looks on product pages: click-through and baskets by model and by look.
+    """Report clicks and baskets on product pages, by model and by look.
 
     Beside random looks where serve --control showed some, and between two models where serve --compare did.
 
