@@ -63,7 +63,7 @@ what was learnt from it.
 **Stand-ins.** *Designers* are MANGO's stylists (pictures) and FashionVC's experts (words), *users* are CCP's street
 looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper used, are not available; the paper's
 own numbers (.883 AUC, .731 FITB on random negatives) come from another protocol and are in no table here
-(`recipes/add-gnn-paper.toml` repeats its tables for those who have them).
+(with them, `recipes/add-gnn-paper.toml` repeats its tables).
 
 """
 

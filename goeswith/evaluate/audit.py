@@ -178,7 +178,7 @@ def _name(score: Score) -> str:
         "cosine": "cosine of features",
         "standardised": "cosine of standardised features",
         "records": "all records together",
-        "records_and_ids": "with ids",
+        "records_and_ids": "all records and ids together",
     }
     return names.get(str(score.floor), str(score.floor))
 

@@ -104,7 +104,9 @@ def test_other_numbers_make_other_sentences():
         "behind ADD-GNN, softmax on ccp (no claim: 1 seed); equivalent to NGNN on ccp."
     )
     assert fourth == "The graph of ADD-GNN: not shown on mango (ADD-GNN, softmax) (no claim: 1 seed)."
-    assert fifth.startswith("Designers' masks: it helps on ccp (ADD-GNN, softmax, with masks); it hurts on mango (")
+    assert fifth.startswith(
+        "Designers' masks: it helps on ccp (ADD-GNN, softmax, with masks) (no claim: 1 seed); it hurts"
+    )
     assert "not measured this time" in conclusions({"ccp": told(compared=[])})[4]
 
 
