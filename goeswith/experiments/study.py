@@ -47,7 +47,8 @@ ARMS = {
 """Name → what it is. Without own outfits (N = 0) the own sources are left out."""
 COMPARISONS = (
     ("designers", "none"), ("designers", "shuffled"), ("designers", "untrained"), ("designers", "another"),
-    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("rules", "none"), ("both", "designers"),
+    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("shuffled", "none"), ("rules", "none"),
+    ("both", "designers"),
     ("start", "own"), ("start", "shuffled start"), ("masks", "add-gnn"), ("masks", "shuffled masks"),
     ("responses", "add-gnn"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
 )  # fmt: skip

@@ -9,6 +9,7 @@ what both have in common.
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -144,7 +145,8 @@ class Index:
     @cached_property
     def dataset(self) -> Path | None:
         """The folder of the data set: beside the index, where a copy of both has it, else where it was; None: gone."""
-        folders = [self.path / self.info["dataset"]["beside"], Path(self.info["dataset"]["path"])]
+        beside = Path(os.path.normpath(self.path / self.info["dataset"]["beside"]))
+        folders = [beside, Path(self.info["dataset"]["path"])]
         return next((folder for folder in folders if (folder / "items.parquet").is_file()), None)
 
     @property

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
-from goeswith.errors import GoeswithError
+from goeswith.errors import ConfigError, GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import review_routes as review_api
 from goeswith.studio.api import routes as api
@@ -137,6 +137,7 @@ def create_app(
     app.include_router(public_routes.router)
     app.include_router(review_routes.router)
     app.include_router(clicks.router)
+    _check_root(app, settings.root_path)
     app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
     app.add_middleware(CrossOrigin, public_key=public_key)
     if photos is not None:
@@ -159,6 +160,20 @@ def _add_watched(app: FastAPI) -> None:
     async def metrics() -> Response:
         """Counters for Prometheus."""
         return Response(app.state.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _check_root(app: FastAPI, root: str) -> None:
+    """Refuse a path that begins like one of the service's own: nobody could tell which of the two is meant.
+
+    Raises:
+        ConfigError: it does.
+    """
+    routes = [
+        one for route in app.routes for one in getattr(getattr(route, "original_router", None), "routes", [route])
+    ]
+    first = root.split("/")[1] if root else ""
+    if first and first in {getattr(route, "path", "/").split("/")[1] for route in routes}:
+        raise ConfigError(f"root_path {root} begins like /{first}, a path of the service itself; choose another")
 
 
 def _add_errors(app: FastAPI) -> None:

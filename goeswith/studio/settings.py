@@ -20,11 +20,6 @@ PREFIX = "GOESWITH_"
 """How the name of an environment variable begins: ``GOESWITH_PORT`` sets ``port``."""
 SECRET = frozenset({"token"})
 """Settings that are never printed."""
-OWN_PATHS = {
-    "v1", "static", "health", "metrics", "docs", "openapi.json", "enter", "reload", "tray", "item", "board", "upload",
-    "catalogue", "start", "quiz", "rules", "report", "looks", "looks.csv", "clicks", "storefront",
-}  # fmt: skip
-"""First words of the service's own paths: a path that it is reached under must not begin like one of them."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -69,8 +64,6 @@ class Settings(BaseModel):
         segments = value.split("/")[1:]
         if value and (not value.startswith("/") or not all(map(_SEGMENT.fullmatch, segments)) or "." in value[1:2]):
             raise ValueError("it must look like /style")
-        if segments and segments[0] in OWN_PATHS:
-            raise ValueError(f"/{segments[0]} is a path of the service itself; choose another")
         return value
 
     @field_validator("compare")

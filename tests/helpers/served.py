@@ -74,11 +74,11 @@ def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.
 
 
 def answer_slowly(*given: object) -> None:
-    """What a process of a service does, with uploads seen as `seen` does, and looks that take a second at least."""
+    """What a process of a service does, with uploads seen as `seen` does; looks take three seconds at least."""
     from goeswith.shop.stylist import Stylist
     from goeswith.studio.server import answer
 
     complete = Stylist.complete
-    Stylist.complete = lambda *told, **named: (time.sleep(1), complete(*told, **named))[1]  # type: ignore
+    Stylist.complete = lambda *told, **named: (time.sleep(3), complete(*told, **named))[1]  # type: ignore
     GuestEncoder.features = seen  # type: ignore[method-assign]
     answer(*given)  # type: ignore[arg-type]

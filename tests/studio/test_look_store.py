@@ -121,6 +121,24 @@ def test_many_save_at_once(store):
     assert len({one.look_id for one in kept}) == 40
 
 
+def test_looks_of_an_older_schema_are_kept_and_their_items_lie_by_themselves(store):
+    store.path.parent.mkdir()
+    file = sqlite3.connect(store.path)
+    file.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
+    items = '[{"item_id": "a", "title": "Coat", "category": "coat", "group": "outer", "price": 9.5}, {"item_id": "b"}]'
+    now = "2026-01-01T00:00:00+00:00"
+    file.execute(
+        "INSERT INTO looks VALUES (?, ?, '[]', '', ?, 'draft', 'Ada', ?, ?, 1, '{}')", ("x", "Old", items, now, now)
+    )
+    file.commit()
+    file.close()
+    (old,) = store.find()
+    assert old.items == (Piece("a", "Coat", "coat", "outer", 9.5), Piece("b"))
+    moved = replace(old.items[0], spot="250.300.400.2")
+    assert store.change("x", "Ada", items=(moved, old.items[1]))[0].items[0].spot == "250.300.400.2"
+    assert store.get("x").items[0] == moved
+
+
 def test_a_file_that_is_no_home_for_looks_says_so(tmp_path):
     (tmp_path / "text").write_text("no database, but long enough to be read as one: " * 9)
     with pytest.raises(DataError, match="choose another --looks"):

@@ -109,7 +109,7 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     asked = {"anchors": OUTFIT[:1], "slots": ["shoes"]}
     with concurrent.futures.ThreadPoolExecutor() as pool:
         answers = [pool.submit(httpx.post, f"{url}/v1/complete", json=asked, timeout=30) for _ in range(4)]
-        time.sleep(0.3)
+        time.sleep(1.5)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=GOODBYE_SECONDS + 10)[0]

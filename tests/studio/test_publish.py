@@ -81,6 +81,7 @@ def test_only_what_changed_is_written(world: Path, store: Looks, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir() if ".partial" in path.name] == []
 
 
+@pytest.mark.slow
 def test_the_model_adds_looks(world: Path, store: Looks, tmp_path: Path) -> None:
     done = publish(world / "index", tmp_path / "looks", looks=store.path, made=2)
     assert done.items > 150
@@ -107,7 +108,7 @@ def test_it_is_written_whole_or_not_at_all(
 
     monkeypatch.setattr("goeswith.studio.storefront.publish.as_json", full)
     with pytest.raises(DataError, match="No space left"):
-        publish(index, out, looks=store.path, made=1)
+        publish(index, out, looks=store.path)
     with pytest.raises(DataError, match="No space left"):
         publish(index, tmp_path / "new", looks=store.path)
     assert contents(out) == before

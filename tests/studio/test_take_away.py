@@ -93,7 +93,7 @@ def test_a_public_link_shows_one_look_without_a_token_until_it_is_closed(world, 
         assert "frame-ancestors *" in client.get(f"{path}?embed=1").headers["content-security-policy"]
         assert "Office &lt;b&gt;" in answer.text
         assert "240.00" in answer.text
-        for hidden in ("between us", "secret", "i60", "/board", "\"/looks"):
+        for hidden in ("between us", "secret", "i60", "/board", '"/looks'):
             assert hidden not in answer.text, hidden
         pictures = re.findall(r'<img src="([^"?]+)', answer.text)
         assert pictures == [f"{path}/look", *(f"{path}/{at}" for at in range(3))]

@@ -123,6 +123,7 @@ def test_a_suggestion_is_dropped_where_it_shall_lie(browser, address):
     with opened(browser, address) as page:
         page.kind = "desk"
         pair(page)
+        page.wait_for_load_state("networkidle")  # nothing is exchanged under the hand
         page.locator('#more a[aria-label^="Add"]').first.drag_to(
             page.locator("#lay"), target_position={"x": 50, "y": 60}
         )
@@ -130,6 +131,11 @@ def test_a_suggestion_is_dropped_where_it_shall_lie(browser, address):
         canvas, piece = (page.locator(one).bounding_box() for one in ("#lay", ".lay .piece >> nth=2"))
         assert piece["x"] + piece["width"] / 2 - canvas["x"] == pytest.approx(50, abs=6)
         assert piece["y"] + piece["height"] / 2 - canvas["y"] == pytest.approx(60, abs=6)
+        page.goto("/catalogue")
+        page.locator('button[name="toggle"]').first.click()
+        page.locator("#tray .photo").wait_for()
+        page.locator(".card .photo").nth(1).drag_to(page.locator("#tray .tray"))
+        until(page, "document.querySelectorAll('#tray .photo').length === 2")
 
 
 def test_a_tab_offers_its_kind_and_is_no_step_to_undo(sized):

@@ -23,13 +23,13 @@ CLASSES = {"x": "left", "y": "top", "w": "width"}
 
 def laid(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, Spot] | None = None) -> list[tuple[Spot, Cutout]]:
     """Places and cut-outs of items. spots: where somebody put some of them."""
-    cutouts = [wall.cutout(one) for one in item_ids]
-    rows = [wall.catalogue.items.row(wall.row(one), named=True) for one in item_ids]
+    cutouts = [wall.cutout(item_id) for item_id in item_ids]
+    rows = [wall.catalogue.items.row(wall.row(item_id), named=True) for item_id in item_ids]
     pieces = [
         Piece(kind_of(row["category"], row["group"]), round(made.ratio, 3))
         for row, made in zip(rows, cutouts, strict=True)
     ]
-    return list(zip(completed(pieces, [(spots or {}).get(one) for one in item_ids]), cutouts, strict=True))
+    return list(zip(completed(pieces, [(spots or {}).get(item_id) for item_id in item_ids]), cutouts, strict=True))
 
 
 def picture(
@@ -37,7 +37,7 @@ def picture(
 ) -> Image.Image:
     """A flat lay as an RGB picture, so many pixels wide, `HIGH` / `WIDE` times as high; see `laid`."""
     sheet = Image.new("RGB", (width, round(width * HIGH / WIDE)), paper)
-    for spot, made in sorted(laid(wall, item_ids, spots), key=lambda one: one[0].layer):
+    for spot, made in sorted(laid(wall, item_ids, spots), key=lambda pair: pair[0].layer):
         with Image.open(io.BytesIO(made.picture)) as opened:
             wide = max(1, round(spot.width * width))
             size = wide, max(1, round(wide / made.ratio))
@@ -60,5 +60,5 @@ def stylesheet() -> str:
 
 def classes(spot: Spot) -> str:
     """Those of a place."""
-    told = zip(CLASSES, (spot.x, spot.y, spot.width), strict=True)
-    return " ".join([*(f"{name}{FINE * round(1000 * value / FINE)}" for name, value in told), f"z{spot.layer}"])
+    values = zip(CLASSES, (spot.x, spot.y, spot.width), strict=True)
+    return " ".join([*(f"{name}{FINE * round(1000 * value / FINE)}" for name, value in values), f"z{spot.layer}"])

@@ -75,14 +75,14 @@ class Card:
 def cards(wall: Wall, looks: Sequence[SavedLook], owner: str) -> list[Card]:
     """Looks as the page shows them, judged in one call."""
     missing = [lost(wall, look, owner) for look in looks]
-    gone = [{one.piece.item_id for one in told if one.why == "gone"} for told in missing]
-    whole = [at for at, ids in enumerate(gone) if not ids]
-    judged_now = dict(zip(whole, _judged(wall, [looks[at].item_ids for at in whole]), strict=True))
-    place = wall.index.shelf.place
+    gone = [{lost_item.piece.item_id for lost_item in losses if lost_item.why == "gone"} for losses in missing]
+    complete = [at for at, ids in enumerate(gone) if not ids]
+    judged_now = dict(zip(complete, _judged(wall, [looks[at].item_ids for at in complete]), strict=True))
+    row_of = wall.index.shelf.place
     return [
         Card(
             look,
-            tuple(None if one in gone[at] else item(wall, place[one]) for one in look.item_ids),
+            tuple(None if item_id in gone[at] else item(wall, row_of[item_id]) for item_id in look.item_ids),
             tuple(missing[at]),
             judged_now.get(at),
         )
@@ -97,7 +97,7 @@ def _judged(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
     lengths = np.array([len(ids) for ids in outfits])
     mask = np.arange(lengths.max()) < lengths[:, None]
     rows = np.zeros(mask.shape, np.int64)
-    rows[mask] = [wall.row(one) for ids in outfits for one in ids]
+    rows[mask] = [wall.row(item_id) for ids in outfits for item_id in ids]
     rows = np.where(mask, rows, rows[:, :1])
     scores = wall.index.scorer.score(rows, mask)
     return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
@@ -162,25 +162,25 @@ def repair(wall: Wall, store: Looks, look_id: str, owner: str) -> dict[str, Any]
     """
     look = store.get(look_id)
     missing = lost(wall, look, owner)
-    absent = {one.piece.item_id for one in missing}
-    rest = [one for one in look.item_ids if one not in absent]
-    return {"card": cards(wall, [look], owner)[0], "repairs": [_repair(wall, one, rest) for one in missing],
+    absent = {lost_item.piece.item_id for lost_item in missing}
+    rest = [item_id for item_id in look.item_ids if item_id not in absent]
+    return {"card": cards(wall, [look], owner)[0], "repairs": [_repair(wall, lost_item, rest) for lost_item in missing],
             "board": Board()}  # fmt: skip
 
 
-def _repair(wall: Wall, one: Lost, rest: Sequence[str]) -> Repair:
-    filters = Filters(in_stock=wall.index.shelf.stock is not None, exclude=_there(wall, one.piece.item_id))
-    slot = one.piece.group or one.piece.category
+def _repair(wall: Wall, lost_item: Lost, rest: Sequence[str]) -> Repair:
+    filters = Filters(in_stock=wall.index.shelf.stock is not None, exclude=_there(wall, lost_item.piece.item_id))
+    slot = lost_item.piece.group or lost_item.piece.category
     try:
         if rest:
-            found = wall.stylist.fill(rest, slot, filters=filters, k=SUBSTITUTES)
-            offers = [(item(wall, wall.row(look.added[0])), verdict(look)) for look in found]
+            filled = wall.stylist.fill(rest, slot, filters=filters, k=SUBSTITUTES)
+            offers = [(item(wall, wall.row(look.added[0])), verdict(look)) for look in filled]
         else:
-            near = wall.stylist.similar(one.piece.item_id, filters=filters, k=SUBSTITUTES)
+            near = wall.stylist.similar(lost_item.piece.item_id, filters=filters, k=SUBSTITUTES)
             offers = [(item(wall, wall.row(other.item_id)), "most like it") for other in near]
     except GoeswithError as error:
-        return Repair(one, (), str(error))
-    return Repair(one, tuple(offers))
+        return Repair(lost_item, (), str(error))
+    return Repair(lost_item, tuple(offers))
 
 
 def _there(wall: Wall, item_id: str) -> tuple[str, ...]:

@@ -85,34 +85,34 @@ class Row:
     def grouped(self) -> list[tuple[str, list[Offer]]]:
         """The offers by how much they change, in words; under one empty word where that is not known."""
         steps = BEHIND if self._standing is None else CHANGES
-        found: dict[str, list[Offer]] = {}
+        groups: dict[str, list[Offer]] = {}
         for offer in self.offers:
             change = self.change(offer)
             word = "" if change is None else next(word for least, word in steps if change >= least)
-            found.setdefault(word, []).append(offer)
-        return list(found.items())
+            groups.setdefault(word, []).append(offer)
+        return list(groups.items())
 
 
 def tabs(wall: Wall, board: Board, shown: Sequence[Item]) -> list[Tab]:
     """What the grammar of outfits lets be added, what is missing first; then swaps, then whole looks."""
     grammar, there = wall.index.grammar, wall.facets()["group"]
-    groups, categories = [one.group for one in shown], [one.category for one in shown]
+    groups, categories = [piece.group for piece in shown], [piece.category for piece in shown]
     lacks = {group for clause in grammar.needs if not {*clause} & {*groups} for group in clause}
     usual = [slot for slots, _ in grammar.slots(groups, categories) for slot in slots]
     order = sorted(dict.fromkeys([*usual, *WORN]), key=lambda slot: slot not in lacks)
     open_slots = [slot for slot in order if slot in there and not board.full and not grammar.refusal(groups, [slot])]
-    found = [Tab(slot, plural(slot), slot in lacks) for slot in open_slots]
+    made = [Tab(slot, plural(slot), slot in lacks) for slot in open_slots]
     if len(shown) > 1:
-        found.insert(0 if not {*usual} & {*open_slots} else len(found), Tab(BETTER, "Better"))
+        made.insert(0 if not {*usual} & {*open_slots} else len(made), Tab(BETTER, "Better"))
     if len({*usual} & {*open_slots}) > 1:
-        found.append(Tab(WHOLE, "Whole looks"))
-    return found
+        made.append(Tab(WHOLE, "Whole looks"))
+    return made
 
 
 def rail(wall: Wall, board: Board, slot: str = "", swap: str = "") -> dict[str, Any]:
     """The suggestions beside a board: its tabs, and what the open one offers, or what may stand in for one item."""
     shown = items(wall, board.on)
-    if obstacle(wall, [one for one in board.on if one != swap]):
+    if obstacle(wall, [item_id for item_id in board.on if item_id != swap]):
         nothing: dict[str, Any] = {"tabs": [], "open": "", "rows": [], "looks": [], "told": ""}  # the board says why
         return nothing | {"swap": swap, "slot": slot}
     every = tabs(wall, board, shown)
@@ -129,8 +129,8 @@ def rail(wall: Wall, board: Board, slot: str = "", swap: str = "") -> dict[str, 
         rows = [_better(wall, board, shown) if there == BETTER else _slot(wall, board, shown, there)]
     count = sum(len(row.offers) for row in rows) + len(looks)
     heading = rows[0].title if rows else "Whole looks"
-    told = f"{heading}: {count} to choose from" if count else " ".join(row.trouble for row in rows)
-    return {"tabs": every, "open": there, "rows": rows, "looks": looks, "swap": swap, "slot": slot, "told": told}
+    summary = f"{heading}: {count} to choose from" if count else " ".join(row.trouble for row in rows)
+    return {"tabs": every, "open": there, "rows": rows, "looks": looks, "swap": swap, "slot": slot, "told": summary}
 
 
 def best_first(looks: Sequence[Look]) -> list[Look]:
@@ -161,8 +161,8 @@ def _swaps(wall: Wall, board: Board, k: int) -> list[Swap]:
     """Single swaps that raise the score, within the brief, the best first."""
     money = board.brief.money
     count = k if money is None else max(k, MANY)
-    found = wall.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
-    return [swap for swap in found if money is None or (swap.look.price or 0) <= money][:k]
+    swaps = wall.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
+    return [swap for swap in swaps if money is None or (swap.look.price or 0) <= money][:k]
 
 
 def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> Row:
@@ -171,7 +171,7 @@ def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> Row:
     try:
         row.now = wall.stylist.judge(board.on)
         for swap in _swaps(wall, board, OFFERS):
-            old, new = (item(wall, wall.row(one)) for one in (swap.removed, swap.added))
+            old, new = (item(wall, wall.row(item_id)) for item_id in (swap.removed, swap.added))
             row.offers.append(Offer(new, board.put(old.id, new.id), swap.look, old))
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
@@ -187,27 +187,27 @@ def _looks(wall: Wall, board: Board, shown: Sequence[Item]) -> tuple[list[dict[s
     row, brief = Row("Whole looks", "Open"), board.brief
     try:
         asked: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
-        found = best_first(wall.stylist.complete(board.on, k=LOOKS, **asked))
+        completed = best_first(wall.stylist.complete(board.on, k=LOOKS, **asked))
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
         return [], row
     return [
         {"board": board.having((*board.on, *look.added)), "pieces": items(wall, look.item_ids), "look": look}
-        for look in found
+        for look in completed
     ], row
 
 
 def instead(wall: Wall, board: Board, swap: str) -> list[Row]:
     """What to put in the place of one item: what goes best, and what is most like it."""
     old, shown = item(wall, wall.row(swap)), items(wall, board.on)
-    rest = [one for one in board.on if one != swap]
+    rest = [item_id for item_id in board.on if item_id != swap]
     row, alike = (Row(title, "Swap for", swaps=True) for title in (f"Instead of {old.name}", "Like it"))
     look, _ = judged(wall, shown)
     row.now = alike.now = look
     now = look.score if look else -np.inf
     try:
-        found = [look for look in _filled(wall, board, rest, old.group or old.category) if look.added[0] != swap]
-        _exchanges(wall, board, swap, row, found[:OFFERS], now)
+        filled = [look for look in _filled(wall, board, rest, old.group or old.category) if look.added[0] != swap]
+        _exchanges(wall, board, swap, row, filled[:OFFERS], now)
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
     try:  # what is like it may have a score where the rest alone has none
@@ -223,9 +223,9 @@ def instead(wall: Wall, board: Board, swap: str) -> list[Row]:
 def _near(wall: Wall, board: Board, swap: str, rest: Sequence[str]) -> list[str]:
     """Ids of what is most like an item, within the brief."""
     money = board.brief.money
-    left = None if money is None else max(money - sum(one.price or 0 for one in items(wall, rest)), 0.0)
-    found = wall.stylist.similar(swap, filters=board.brief.filters(price_max=left), k=OFFERS)
-    return [one.item_id for one in found if one.item_id not in board.on]
+    left = None if money is None else max(money - sum(piece.price or 0 for piece in items(wall, rest)), 0.0)
+    alike = wall.stylist.similar(swap, filters=board.brief.filters(price_max=left), k=OFFERS)
+    return [piece.item_id for piece in alike if piece.item_id not in board.on]
 
 
 def _exchanges(wall: Wall, board: Board, old: str, row: Row, looks: Sequence[Look], now: float) -> None:
@@ -242,22 +242,22 @@ def _exchanges(wall: Wall, board: Board, old: str, row: Row, looks: Sequence[Loo
 def offer(wall: Wall, board: Board) -> dict[str, Any]:
     """The one swap that raises the score most, if any does."""
     try:
-        found = _swaps(wall, board, 1) if len(board.on) > 1 else []
+        swaps = _swaps(wall, board, 1) if len(board.on) > 1 else []
     except GoeswithError as error:
         log.info("no swap: %s", error)
-        found = []
-    if not found or found[0].gain <= 0:
+        swaps = []
+    if not swaps or swaps[0].gain <= 0:
         return {"offer": None}
-    best, before = found[0], wall.stylist.judge(board.on)
-    told = {"out": item(wall, wall.row(best.removed)), "in": item(wall, wall.row(best.added))}
-    return {"offer": told | {"before": before, "look": best.look, "url": board.put(best.removed, best.added).url}}
+    best, before = swaps[0], wall.stylist.judge(board.on)
+    exchanged = {"out": item(wall, wall.row(best.removed)), "in": item(wall, wall.row(best.added))}
+    return {"offer": exchanged | {"before": before, "look": best.look, "url": board.put(best.removed, best.added).url}}
 
 
 def close(wall: Wall, board: Board, item_id: str, owner: str) -> dict[str, Any]:
     """One item, and what is most like it."""
     it, error = item(wall, wall.seen_row(item_id, owner)), obstacle(wall, [item_id])
-    told: dict[str, Any] = {"it": it, "alike": [], "own": item_id in wall.guests}
-    told["unknown"] = unscored(error, it) if error else ""
-    if not told["unknown"]:
-        told["alike"] = items(wall, [near.item_id for near in wall.stylist.similar(item_id, k=2 * OFFERS)])
-    return told | tray(wall, board)
+    values: dict[str, Any] = {"it": it, "alike": [], "own": item_id in wall.guests}
+    values["unknown"] = unscored(error, it) if error else ""
+    if not values["unknown"]:
+        values["alike"] = items(wall, [near.item_id for near in wall.stylist.similar(item_id, k=2 * OFFERS)])
+    return values | tray(wall, board)

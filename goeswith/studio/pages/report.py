@@ -47,17 +47,17 @@ def page(wall: Wall) -> dict[str, Any]:
     """What is known at once; the numbers come later, see `numbers`."""
     config, info = wall.index.run.config, wall.index.info
     made = MODELS_IN_WORDS.get(config["model"], config["model"])
-    told = [("Model", f"{made}, run {info['model']['title']}"), ("Looks at", _encoders(config["encoder"]))]
-    told += [("Items", f"{wall.index.size:,}")]
+    facts = [("Model", f"{made}, run {info['model']['title']}"), ("Looks at", _encoders(config["encoder"]))]
+    facts += [("Items", f"{wall.index.size:,}")]
     try:
         data = dataset(wall)
-        told += [
+        facts += [
             ("Outfits", f"{len(data.outfits):,}"), ("Data set", f"{data.name}, {data.fingerprint}"),
             ("Where from", str(data.info.get("source", ""))), ("Licence", str(data.info.get("licence", ""))),
         ]  # fmt: skip
     except GoeswithError as error:
         log.info("no outfits to report on: %s", error)
-    return {"told": [(name, text) for name, text in told if text]}
+    return {"told": [(name, text) for name, text in facts if text]}
 
 
 def curve(result: dict[str, Any]) -> dict[str, Any] | None:
@@ -74,19 +74,19 @@ def curve(result: dict[str, Any]) -> dict[str, Any] | None:
 def numbers(wall: Wall) -> dict[str, Any]:
     """Tables, calibration, best and worst outfits; measured once, when somebody first looks."""
     try:
-        told = NOTHING | _table(wall)
+        values = NOTHING | _table(wall)
     except GoeswithError as error:
-        told = NOTHING | {"trouble": str(error)}
+        values = NOTHING | {"trouble": str(error)}
     charts = {"reliability": _reliability(wall), "curve": curve(wall.index.run.config.get("result") or {})}
-    return told | charts | _extremes(wall)
+    return values | charts | _extremes(wall)
 
 
 def _files(wall: Wall) -> list[Path]:
     data = dataset(wall)
     start = f"{data.outfit_source}-" if data.outfit_source else ""
-    found = [data.path / "questions" / f"{start}test-{task}-{kind}.parquet"
+    files = [data.path / "questions" / f"{start}test-{task}-{kind}.parquet"
              for task in ("compat", "fitb") for kind in ("random", "category", "matched")]  # fmt: skip
-    return [file for file in found if file.is_file()]
+    return [file for file in files if file.is_file()]
 
 
 def _table(wall: Wall) -> dict[str, Any]:
@@ -124,8 +124,8 @@ def _table(wall: Wall) -> dict[str, Any]:
 
 def _headline_files(reports: Sequence[Report]) -> list[int]:
     """Places of the question files whose questions are the hardest of their task."""
-    columns = headlines([score for told in reports for score in told.summary])
-    return [place for place, told in enumerate(reports) if any(score.column in columns for score in told.summary)]
+    columns = headlines([score for each in reports for score in each.summary])
+    return [number for number, each in enumerate(reports) if any(score.column in columns for score in each.summary)]
 
 
 def _encoders(names: str) -> str:
@@ -148,11 +148,11 @@ def _reliability(wall: Wall) -> dict[str, Any] | None:
     try:
         data = dataset(wall)
         run = Run(wall.index.path / "model")
-        found = reliability(wall.index.scale, run.scorer(data), data)
+        measured = reliability(wall.index.scale, run.scorer(data), data)
     except GoeswithError as error:
         log.info("no reliability: %s", error)
         return None
-    if found is None:
+    if measured is None:
         return None
     side = HEIGHT
 
@@ -160,8 +160,8 @@ def _reliability(wall: Wall) -> dict[str, Any] | None:
         return round(6 + (side - 12) * share, 1)
 
     dots = [{"x": at(b.predicted), "y": side - at(b.observed), "low": side - at(b.low), "high": side - at(b.high)}
-            for b in found.bins]  # fmt: skip
-    return {"words": str(found), "dots": dots, "points": " ".join(f"{dot['x']},{dot['y']}" for dot in dots)}
+            for b in measured.bins]  # fmt: skip
+    return {"words": str(measured), "dots": dots, "points": " ".join(f"{dot['x']},{dot['y']}" for dot in dots)}
 
 
 def _extremes(wall: Wall) -> dict[str, Any]:
@@ -171,13 +171,13 @@ def _extremes(wall: Wall) -> dict[str, Any]:
         places = np.flatnonzero(data.outfits.splits == "test").tolist()
     except GoeswithError:
         return {"best": [], "worst": []}
-    outfits = [outfit_ids(data, place) for place in places]
-    outfits = [ids for ids in outfits if all(one in wall.index.shelf.place for one in ids)]
+    outfits = [outfit_ids(data, number) for number in places]
+    outfits = [ids for ids in outfits if all(item_id in wall.index.shelf.place for item_id in ids)]
     looks = [look for look in scored(wall, outfits) if np.isfinite(look.score)]
     looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
     count = min(EXTREMES, len(looks) // 2)
-    found = [
+    outfits_shown = [
         {"look": look, "pieces": items(wall, look.item_ids), "url": Board.of(look.item_ids, ()).url}
         for look in (*looks[:count], *looks[::-1][:count])
     ]
-    return {"best": found[:count], "worst": found[count:]}
+    return {"best": outfits_shown[:count], "worst": outfits_shown[count:]}

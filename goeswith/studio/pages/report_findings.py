@@ -13,10 +13,12 @@ NAMES = {
     "chance": "guessing", "popularity": "what is worn most", "rarity": "what is worn least",
     "category": "categories worn together", "category_colour": "categories and colours worn together",
     "item_pairs": "items worn together before", "words": "words of titles worn together", "season": "the same season",
+    "records": "all that the item table says", "records_and_ids": "all that the item table says, with ids",
     "cosine": "looking alike", "standardised": "looking alike, adjusted", "ceiling": "the true taste",
 }  # fmt: skip
 """Floors in words."""
-COUNTERS = ("popularity", "rarity", "category", "category_colour", "item_pairs", "words", "season")
+COUNTERS = ("popularity", "rarity", "category", "category_colour", "item_pairs", "words", "season", "records",
+            "records_and_ids")  # fmt: skip
 """Floors that only count what was worn, without a look at a picture."""
 PICKS, PAIRS = "fitb", "compat"
 

@@ -194,8 +194,8 @@ async def uploaded(
         taken_for = category or (guessed.category if guessed else "")
         item_id = await shop.add(data, category=taken_for, title=title, owner=sender.owner)
     except GoeswithError as error:
-        told = sender.owner, str(error), category, title
-        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *told))
+        facts = sender.owner, str(error), category, title
+        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *facts))
         answer.status_code = as_refused(error).status
         return sender.remember(answer)
     if guessed is not None and (not category or guessed.contradicts(category)):
@@ -261,9 +261,9 @@ async def _rules(
     switches: Switches = request.app.state.shop.rules.read()
 
     def make(wall: Wall) -> dict[str, Any]:
-        told = ruling.page(wall, switches, fresh)
+        values = ruling.page(wall, switches, fresh)
         empty = dict.fromkeys(("attribute", "top", "bottom", "sign"), "")
-        return told | {"draft": draft or empty, "trouble": trouble or told["trouble"]}
+        return values | {"draft": draft or empty, "trouble": trouble or values["trouble"]}
 
     return await shown(request, "rules.html", there, make, slow=True)
 

@@ -91,13 +91,13 @@ def table(
 
 
 def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
-    """Looks of outfits as they are: unlike `Stylist.judge_many`, with no score where the model has none."""
+    """Looks of outfits as the model alone sees them, with no score where it has none."""
     if not outfits:
         return []
     width = max(map(len, outfits))
     rows = np.array([[wall.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
     lengths = np.array([len(ids) for ids in outfits])
-    scores = wall.index.scorer.score(rows, np.arange(width) < lengths[:, None])
+    scores = wall.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
     return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 

@@ -86,24 +86,24 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
     if even < EVEN or noise > NOISY:
         return picture, "photo"
     away = np.abs(colours - wall).max(axis=0)
-    found, sure, shade = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
-    touching = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]]).mean()
-    if found.mean() > LARGEST or touching > TOUCHING or not found.any():
+    garment, sure, shade = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
+    touching = np.concatenate([garment[0], garment[-1], garment[:, 0], garment[:, -1]]).mean()
+    if garment.mean() > LARGEST or touching > TOUCHING or not garment.any():
         return picture, "photo"
-    rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    rows, columns = np.flatnonzero(garment.any(axis=1)), np.flatnonzero(garment.any(axis=0))
     crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     if not sure:
-        whole = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(found, CLOSED), iterations=CLOSED))
-        found = whole[CLOSED:-CLOSED, CLOSED:-CLOSED]
-    if not sure and found[crop].mean() < WHOLE:
+        filled = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(garment, CLOSED), iterations=CLOSED))
+        garment = filled[CLOSED:-CLOSED, CLOSED:-CLOSED]
+    if not sure and garment[crop].mean() < WHOLE:
         white = np.clip(WHITE * colours / np.maximum(wall, 1), 0, 255).astype(np.uint8)
         return Image.fromarray(np.ascontiguousarray(white.transpose(1, 2, 0)[crop])), "blend"
     # The edge lies a little inside, where no background shines through.
-    alpha = np.clip(2.2 * ndimage.gaussian_filter(found.astype(np.float32), 0.9) - 1.0, 0, 1)
+    alpha = np.clip(2.2 * ndimage.gaussian_filter(garment.astype(np.float32), 0.9) - 1.0, 0, 1)
     alpha = np.where(np.isnan(shade), alpha, np.minimum(alpha, shade))
     seen = np.asarray(picture) * np.isnan(shade)[..., None]  # a shadow is black that lets the rest through
-    whole = np.dstack([seen.astype(np.uint8), (255 * alpha).astype(np.uint8)])
-    return Image.fromarray(np.ascontiguousarray(whole[crop]), "RGBA"), "cut"
+    filled = np.dstack([seen.astype(np.uint8), (255 * alpha).astype(np.uint8)])
+    return Image.fromarray(np.ascontiguousarray(filled[crop]), "RGBA"), "cut"
 
 
 def _garment(
@@ -113,25 +113,25 @@ def _garment(
 
     The shadow is how dark it is from 0 to 1, NaN where there is none.
     """
-    found, shade = _inside(away < least), np.full(away.shape, np.nan, np.float32)
-    if not _stays(found, _inside(away < 1.5 * least)) or found.mean() < SMALLEST:
-        return found, False, shade
+    garment, shade = _inside(away < least), np.full(away.shape, np.nan, np.float32)
+    if not _stays(garment, _inside(away < 1.5 * least)) or garment.mean() < SMALLEST:
+        return garment, False, shade
     light, colour, steep = _shadow(colours, wall)
     shadow = (light > DARKEST) & (light < 1.02) & (colour < SHADOW_COLOUR) & (steep < SHADOW_EDGE)
     broad = ndimage.binary_opening((away < least) | shadow, np.ones((3, 3)), 2)  # not through a gap in an outline
     lit = _inside((away < least) | broad)
     loose = (light > DARKEST_EDGE) & (light < 1.02) & (colour < 1.5 * SHADOW_COLOUR)
     core = ndimage.binary_erosion(lit, iterations=REACH) & (away >= least)
-    if lit.sum() > (1 - SHADOWS) * found.sum() and loose[core if core.any() else lit].mean() < GREY:
-        found = lit
-        edge = ndimage.binary_dilation(~found, iterations=REACH, mask=loose | ~found) & found
-        edge = ndimage.binary_opening(edge | ~found, iterations=2) & found
+    if lit.sum() > (1 - SHADOWS) * garment.sum() and loose[core if core.any() else lit].mean() < GREY:
+        garment = lit
+        edge = ndimage.binary_dilation(~garment, iterations=REACH, mask=loose | ~garment) & garment
+        edge = ndimage.binary_opening(edge | ~garment, iterations=2) & garment
         shade[edge] = np.clip(1 - light[edge], 0, 1)
-    return found & ~_holes(found & (away < least), away, evenly), True, shade
+    return garment & ~_holes(garment & (away < least), away, evenly), True, shade
 
 
-def _stays(found: np.ndarray, certain: np.ndarray) -> bool:
-    return bool((certain & found).sum() > STABLE * found.sum())
+def _stays(garment: np.ndarray, certain: np.ndarray) -> bool:
+    return bool((certain & garment).sum() > STABLE * garment.sum())
 
 
 def _wall(colours: np.ndarray) -> tuple[np.ndarray, float, float]:

@@ -28,10 +28,10 @@ def pieces_of(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, str] | No
     Raises:
         Refused: the catalogue does not have one.
     """
-    rows = [wall.item(wall.row(one)) for one in item_ids]
+    rows = [wall.item(wall.row(item_id)) for item_id in item_ids]
     return tuple(
-        Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"], (spots or {}).get(one, ""))
-        for one, row in zip(item_ids, rows, strict=True)
+        Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"], (spots or {}).get(item_id, ""))
+        for item_id, row in zip(item_ids, rows, strict=True)
     )
 
 
@@ -56,15 +56,15 @@ def judgement(wall: Wall, look: Look) -> dict[str, Any]:
 
 def lost(wall: Wall, look: SavedLook, owner: str) -> list[Lost]:
     """Items of a look that the catalogue no longer has, or not in stock; somebody else's photo is gone, too."""
-    stock, found = wall.index.shelf.stock, []
+    stock, losses = wall.index.shelf.stock, []
     for at, piece in enumerate(look.items):
         row = wall.index.shelf.place.get(piece.item_id)
         guest = wall.guests.get(piece.item_id)
         if row is None or (guest is not None and guest.owner != owner):
-            found.append(Lost(piece, "gone", at))
+            losses.append(Lost(piece, "gone", at))
         elif stock is not None and guest is None and not stock[row]:
-            found.append(Lost(piece, "sold out", at))
-    return found
+            losses.append(Lost(piece, "sold out", at))
+    return losses
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -67,13 +67,13 @@ class Looks:
         Raises:
             Refused: there is none of this id.
         """
-        found = None
+        look = None
         if self.path.exists():
             with opened(self.path) as file:
-                found = _get(file, look_id)
-        if found is None:
+                look = _get(file, look_id)
+        if look is None:
             raise _unknown(look_id)
-        return found
+        return look
 
     def version(self) -> int:
         """Another number after every change of any look."""
@@ -96,8 +96,8 @@ class Looks:
             return None
         with opened(self.path) as file:
             row = file.execute(f"{_CHANGES} WHERE change_id = ?", (change_id,)).fetchone()
-            found = None if row is None else Change(**dict(row))
-            return found if found is not None and change_id == _last(file, found.look_id) else None
+            change = None if row is None else Change(**dict(row))
+            return change if change is not None and change_id == _last(file, change.look_id) else None
 
     def tags(self) -> list[str]:
         """All tags in use, in order."""
@@ -176,13 +176,13 @@ class Looks:
             return before
 
 
-def _seen(file: sqlite3.Connection, look_id: str, known: str) -> SavedLook:
-    found = _get(file, look_id)
-    if found is None:
+def _seen(file: sqlite3.Connection, look_id: str, etag: str) -> SavedLook:
+    look = _get(file, look_id)
+    if look is None:
         raise _unknown(look_id)
-    if known and known != found.etag:
-        raise Refused(412, "changed_since", f"somebody changed the look “{found.name}” meanwhile; open it again")
-    return found
+    if etag and etag != look.etag:
+        raise Refused(412, "changed_since", f"somebody changed the look “{look.name}” meanwhile; open it again")
+    return look
 
 
 def _last(file: sqlite3.Connection, look_id: str) -> int:
@@ -219,17 +219,17 @@ def note(
 
 def from_row(row: sqlite3.Row) -> SavedLook:
     """A look as the table has it."""
-    told = dict(row)
-    return _made(told | {name: json.loads(told[name]) for name in ("items", "tags", "judged")})
+    values = dict(row)
+    return _made(values | {name: json.loads(values[name]) for name in ("items", "tags", "judged")})
 
 
 def _of_json(text: str) -> SavedLook:
     return _made(json.loads(text))
 
 
-def _made(told: dict[str, Any]) -> SavedLook:
-    pieces = tuple(Piece(**piece) for piece in told["items"])
-    return SavedLook(**told | {"items": pieces, "tags": tuple(told["tags"])})
+def _made(values: dict[str, Any]) -> SavedLook:
+    pieces = tuple(Piece(**piece) for piece in values["items"])
+    return SavedLook(**values | {"items": pieces, "tags": tuple(values["tags"])})
 
 
 def _text(look: SavedLook) -> str:

@@ -161,8 +161,8 @@ def make_again(
         CatalogueError, Refused: no other look can be made, or somebody changed it meanwhile.
     """
     look = store.get(look_id)
-    others = [one for one in reviews.looks(review.review_id) if one.pinned_item == look.pinned_item]
-    fresh = remake(wall, look, keep, review.budget, {item_id for one in others for item_id in one.item_ids})
+    others = [other for other in reviews.looks(review.review_id) if other.pinned_item == look.pinned_item]
+    fresh = remake(wall, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
     changed = {"items": fresh.items, "judged": fresh.judged, "state": "draft"}
     return store.change(look_id, who, known=known, what="made again", **changed)[1]
 
@@ -181,7 +181,7 @@ def _complete(
     count: int,
     slots: Sequence[str] = (),
 ) -> list[Look]:
-    there = tuple(sorted(one for one in avoid if one in wall.index.shelf.place and one not in item_ids))
+    there = tuple(sorted(item_id for item_id in avoid if item_id in wall.index.shelf.place and item_id not in item_ids))
     filters = Filters(exclude=there, in_stock=wall.index.shelf.stock is not None)
     looks = wall.stylist.complete(
         item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY, common=0

@@ -146,7 +146,7 @@
 
     async load() {
       const asking = (this.asking = new AbortController());
-      const timer = setTimeout(() => asking.abort(), PATIENCE);
+      const timer = setTimeout(() => asking.abort(new Error(`no answer within ${PATIENCE / 1000} seconds`)), PATIENCE);
       try {
         const answer = await this.ask(asking.signal);
         const approved = this.hasAttribute("approved");
@@ -348,8 +348,10 @@
       node.disabled = true;
       let done = this.tell("add", detail);
       try {
-        const call = this.getAttribute("on-add").split(".").reduce((part, word) => part?.[word], window);
-        if (typeof call === "function") done = (await call(detail)) !== false && done;
+        const words = this.getAttribute("on-add").split(".");
+        const method = words.pop();
+        const owner = words.reduce((part, word) => part?.[word], window);
+        if (typeof owner?.[method] === "function") done = (await owner[method](detail)) !== false && done;
       } catch {
         done = false;
       }

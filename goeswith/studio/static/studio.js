@@ -327,6 +327,7 @@ function arrows(event) {
 
 // A picture of the catalogue dropped on the board below it.
 const dropped = "text/x-goeswith-card";
+document.addEventListener("pointerdown", (event) => event.target.closest?.(".wall .card")?.setAttribute("draggable", "true"));
 document.addEventListener("dragstart", (event) => {
   const card = event.target.closest?.(".wall .card");
   if (card) event.dataTransfer.setData(dropped, $('button[name="toggle"]', card).value);
