@@ -1,4 +1,4 @@
-"""Kept: what came of the last runs of each part, in docs/results/reliability.json."""
+"""Kept: what came of the last runs of each part, in docs/reliability.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trust.kills import Kills
 from trust.mutations import Tried
 from trust.service import Asked, Soaked
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "reliability.json"
+FILE = Path(__file__).resolve().parents[2] / "docs" / "reliability.json"
 KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Asked, "soak": Soaked}
 
 
