@@ -156,6 +156,18 @@ def test_a_file_that_is_no_home_for_looks_says_so(tmp_path):
         Looks(tmp_path / "later").find()
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("items", b"[{"), ("items", b'[{"item_id": "a", "categYry": ""}]'), ("tags", b"3"), ("name", b"\xc3\x28")],
+)
+def test_a_damaged_row_is_named(store, column, value):
+    store.save(look("a", "b"), "Ada")
+    with sqlite3.connect(store.path) as file:
+        file.execute(f"UPDATE looks SET {column} = CAST(? AS TEXT)", (value,))
+    with pytest.raises(DataError, match=r"is damaged|cannot use"):
+        store.find()
+
+
 def test_the_command_writes_approved_looks_as_a_table(store, tmp_path):
     ids = [store.save(look(*one), "Ada")[0].look_id for one in ("ab", "ba", "cd", "ef", "gh")]
     for at, state in ((0, "approved"), (1, "live"), (2, "rejected"), (3, "live")):

@@ -46,12 +46,25 @@ def opened(path: Path, schema: Schema, *, write: bool = False) -> Iterator[sqlit
         connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         yield connection
         connection.execute("COMMIT")
-    except (sqlite3.Error, OSError, Timeout) as error:
+    except (sqlite3.Error, OSError, Timeout, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"cannot use {path} for {schema.holds} ({why}); choose another {schema.option}") from None
     finally:
         if connection is not None:
             connection.close()  # which undoes what was not committed
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Say of `what` that it is damaged, where its JSON is not what we once wrote.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(f"{what} is damaged ({error}); restore its file from a backup") from None
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from goeswith.studio.service.database import readable
 from goeswith.studio.service.limits import TEXT_LENGTH
 from goeswith.studio.service.look_schema import opened
 from goeswith.studio.service.refusals import Refused
@@ -218,13 +219,19 @@ def note(
 
 
 def from_row(row: sqlite3.Row) -> SavedLook:
-    """A look as the table has it."""
+    """A look as the table has it.
+
+    Raises:
+        DataError: the row is damaged.
+    """
     values = dict(row)
-    return _made(values | {name: json.loads(values[name]) for name in ("items", "tags", "judged")})
+    with readable(f"the look {values['look_id']!r}"):
+        return _made(values | {name: json.loads(values[name]) for name in ("items", "tags", "judged")})
 
 
 def _of_json(text: str) -> SavedLook:
-    return _made(json.loads(text))
+    with readable("an earlier state of a look"):
+        return _made(json.loads(text))
 
 
 def _made(values: dict[str, Any]) -> SavedLook:

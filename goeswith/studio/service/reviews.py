@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from goeswith.studio.service.database import readable
 from goeswith.studio.service.limits import REVIEW_ITEMS, TEXT_LENGTH
 from goeswith.studio.service.look_schema import opened
 from goeswith.studio.service.looks import from_row, note, now_text, put
@@ -147,8 +148,9 @@ class Reviews:
 
 def _review(row: sqlite3.Row) -> Review:
     read = dict(row)
-    read |= {name: json.loads(read[name]) for name in ("filters", "item_ids", "failures")}
-    return Review(**read | {"item_ids": tuple(read["item_ids"])})
+    with readable(f"the review {read['review_id']!r}"):
+        read |= {name: json.loads(read[name]) for name in ("filters", "item_ids", "failures")}
+        return Review(**read | {"item_ids": tuple(read["item_ids"])})
 
 
 def _order(look: SavedLook) -> tuple[int, int]:
