@@ -58,7 +58,11 @@ floor of {leak} or more only says that the answers are given away (CCP's ids nam
 An earlier version, with fewer models and other settings, had been seen on the same test outfits; `docs/LOG.md` says
 what was learnt from it.
 
-**What was cut.** {cut}
+<details markdown><summary>What was cut: models and seeds that were not measured this time</summary>
+
+{cut}
+
+</details>
 
 **Stand-ins.** *Designers* are MANGO's stylists (pictures) and FashionVC's experts (words), *users* are CCP's street
 looks and Polyvore Maryland. Fashion32 and Fashion Show, which the ADD-GNN paper used, are not available; the paper's
