@@ -203,8 +203,9 @@ def serve(given: argparse.Namespace) -> dict[str, Any]:
     index = Index(work / "index")
     told["open"] = clock(start, used)
     stylist = Stylist(index)
-    states, vector = index.scorer.states.hidden.flatten(1)[:, :256], torch.randn(256, 1)
-    own = np.median(seconds(lambda _: states @ vector, 9), axis=0)
+    searched, vector = index.candidates.keys, torch.randn(256, 1)
+    searched = index.scorer.states.hidden.flatten(1) if searched is None else searched
+    own = np.median(seconds(lambda _: searched @ vector, 9), axis=0)
     told["pass"] = {"clock": 1e3 * own[0], "own": 1e3 * own[1]}
     chance = np.random.default_rng(1)
     tops = np.flatnonzero((index.catalogue.items["category"] == ANCHOR).to_numpy())

@@ -89,7 +89,8 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
         assert page.locator(".compared .differs").count() > 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         shoot(browser, address, "compare", page.url.replace(address, ""), ".compared")
-        page.get_by_role("button", name="Choose").first.tap()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Choose").first.tap()
         page.goto("/looks?state=approved")
         page.get_by_role("link", name="Share").first.tap()
         page.get_by_role("button", name="Make a public link").tap()

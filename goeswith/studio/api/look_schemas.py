@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from goeswith.studio.api.schemas import Given, Number, Text, Told, example
+from goeswith.studio.api.schemas import Given, Money, Number, Text, Told, example
 from goeswith.studio.service import limits
 
 State = Literal["draft", "approved", "rejected", "live"]
@@ -131,7 +131,7 @@ class ReviewGiven(Given):
     item_ids: Annotated[list[Text], Field(max_length=limits.REVIEW_ITEMS)] | None = Field(
         None, description="Instead of the products that pass."
     )
-    budget: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description="Of each look.")
+    budget: Money | None = Field(None, description="Of each look.")
     who: Who = "program"
 
 

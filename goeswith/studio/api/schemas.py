@@ -37,8 +37,17 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.TEXT_LEN
 Items = Annotated[list[Text], Field(max_length=limits.ITEMS)]
 Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
 Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
-Money = Annotated[float, Field(ge=0, le=1e12)]
-Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _no_flag(value: object) -> object:
+    """true and false are no numbers, though Python takes them for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is expected")
+    return value
+
+
+Money = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1e12)]
+Share = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1)]
 Popularity = Annotated[
     float | None,
     Field(ge=0, le=1, description="0: taste only; 1: bestsellers; null: fitted on validation outfits."),

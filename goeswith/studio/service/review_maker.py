@@ -41,11 +41,13 @@ class ReviewMaker:
     def __init__(self, reviews: Reviews, wall: Callable[[], Wall]) -> None:
         self.reviews, self.wall = reviews, wall
         self.stopped, self.work = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self._run, name="review", daemon=True)
+        self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, with what is unfinished."""
+        """Begin, with what is unfinished; again after `close`, for an app may be started more than once."""
+        self.stopped.clear()
         self.work.set()
+        self.thread = threading.Thread(target=self._run, name="review", daemon=True)
         self.thread.start()
 
     def wake(self) -> None:
@@ -56,7 +58,7 @@ class ReviewMaker:
         """Stop after the product that is being worked on."""
         self.stopped.set()
         self.work.set()
-        if self.thread.is_alive():
+        if self.thread is not None:
             self.thread.join(timeout=5)
 
     def _run(self) -> None:
