@@ -81,6 +81,7 @@ def import_data(
         if before.groups:
             options["groups"] = before.groups | options.get("groups", {})
     elif dest.exists():
+        sweep(dest)  # an import may have been killed when all but its own tidying up was done
         hint = "" if source is None else ", or update it with --update"
         raise DataError(f"{dest} already exists; choose another folder or remove it first{hint}")
     try:

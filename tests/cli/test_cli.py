@@ -197,6 +197,9 @@ def test_import_makes_the_folders_above_and_takes_away_what_a_killed_one_left(sh
     assert code == 0
     assert "skipped 0" not in out
     assert sorted(path.name for path in data.iterdir()) == [f".shop.{os.getpid()}.x.partial", "shop"]
+    (data / f".shop.{gone.pid}.y.partial").mkdir()  # killed when the data set was in its place
+    assert shell("import", "table", tmp_path, data / "shop")[0] == 1
+    assert not (data / f".shop.{gone.pid}.y.partial").exists()
     code, _, _ = shell("import", "table", tmp_path, tmp_path / "deep" / "er" / "shop")
     assert code == 0
 
