@@ -23,6 +23,7 @@ from goeswith.data.mapping import FILE as MAPPING
 from goeswith.data.mapping import Mapping, write_mapping
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import write_questions
+from goeswith.data.saved_looks import FILE as PREFERENCES
 from goeswith.data.splits import assign_splits, empty_splits, remember
 from goeswith.data.understood import Understood
 from goeswith.errors import DataError
@@ -47,6 +48,7 @@ class Imported:
     addresses: item id → address of a picture that is to be downloaded; see `goeswith.data.download`.
     allow_private: whether that may be an address in a private network.
     understood: what the reader made of a shop's export, to be shown.
+    preferences: looks that people preferred to others, see `goeswith.data.saved_looks.preferences`.
     """
 
     items: pl.DataFrame
@@ -63,6 +65,7 @@ class Imported:
     addresses: dict[str, str] = field(default_factory=dict)
     allow_private: bool = False
     understood: Understood | None = None
+    preferences: pl.DataFrame | None = None
 
 
 class Dataset:
@@ -177,6 +180,8 @@ def fill(
         tables["known"] = remember(outfits, earlier).to_frame(wide).select("source", "item_ids", "split")
     for title, table in tables.items():
         table.write_parquet(folder / f"{title}.parquet")
+    if imported.preferences is not None:
+        imported.preferences.write_parquet(folder / PREFERENCES)
     checksums = {f"{title}.parquet": sha256(folder / f"{title}.parquet") for title in tables}
     checksums["images"] = pictures.hexdigest()
     for title, questions in imported.questions.items():

@@ -14,13 +14,12 @@ import polars as pl
 from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.mapping import FILE, Mapping, read_mapping
 from goeswith.data.readers import read
-from goeswith.data.saved_looks import FILE as PREFERENCES
 from goeswith.data.saved_looks import approved_outfits, known_items, preferences
 from goeswith.data.splits import describe
 from goeswith.data.update import Updated, expect_updatable
 from goeswith.data.update import update as update_dataset
 from goeswith.errors import ConfigError, DataError
-from goeswith.files import fresh_file, sweep
+from goeswith.files import sweep
 
 AUTO = "auto"
 
@@ -94,15 +93,13 @@ def import_data(
     # Beside DEST, so that drawn pictures are linked and not copied.
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}.{os.getpid()}.", suffix=".partial") as work:
         imported = read(layout, source, workdir=Path(work), **options)
-        decided = _add_looks(imported, looks) if looks is not None else None
+        if looks is not None:
+            _add_looks(imported, looks)
         downloads = _download(imported, dest, update, pictures, progress)
         if update:
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    if decided is not None:
-        with fresh_file(dest / PREFERENCES) as partial:
-            decided.write_parquet(partial)
     mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
     lines = [f"columns mapped as before: {mapped}"] if kept else []
     if imported.understood is not None and not done.unchanged:
@@ -132,8 +129,8 @@ def preview(layout: str, source: Path, options: dict[str, Any] | None = None) ->
     return lines + [f"note: {note}" for note in imported.notes]
 
 
-def _add_looks(imported: Imported, path: Path) -> pl.DataFrame:
-    """Add the looks that people approved to the outfits; returns what they preferred to what.
+def _add_looks(imported: Imported, path: Path) -> None:
+    """Add the looks that people approved to the outfits, and what they preferred to what.
 
     Raises:
         DataError: there is no such file, or nothing in it is about items that are imported.
@@ -152,7 +149,7 @@ def _add_looks(imported: Imported, path: Path) -> pl.DataFrame:
         "preferences with an item that is not imported": further,
     }
     imported.notes.append(f"{len(outfits)} approved looks and {len(pairs)} preferences from {path.name}")
-    return pairs
+    imported.preferences = pairs
 
 
 def _layout(layout: str, source: Path | None, dest: Path | None) -> str:

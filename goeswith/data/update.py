@@ -18,6 +18,7 @@ from goeswith.data.carry_over import carry
 from goeswith.data.catalogue import COLUMNS
 from goeswith.data.dataset import Dataset, Imported, create, fill
 from goeswith.data.outfits import SPLITS
+from goeswith.data.saved_looks import FILE as PREFERENCES
 from goeswith.errors import ConfigError, DataError
 from goeswith.files import put_in_place, read_table, sha256, sole
 
@@ -212,6 +213,9 @@ def _same(old: Dataset, new: Dataset) -> bool:
         files = sorted((data.path / "questions").glob("official-*.parquet"))
         tables.append([data.catalogue.items, data.outfits.to_frame(data.catalogue), *map(read_table, files)])
         descriptions.append([data.info.get("name"), data.info.get("licence"), *(path.name for path in files)])
+        if (new.path / PREFERENCES).exists():  # else those of before stay
+            kept = data.path / PREFERENCES
+            descriptions[-1].append(kept.read_bytes() if kept.exists() else None)
     return descriptions[0] == descriptions[1] and all(before.equals(now) for before, now in zip(*tables, strict=True))
 
 

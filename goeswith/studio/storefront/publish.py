@@ -70,11 +70,13 @@ def publish(
         made: how many looks an item shall have, those that the model makes included; 0: approved ones alone.
 
     Raises:
-        DataError: `out` holds something else, there are no looks, or it cannot be written.
+        DataError: `out` holds something else, `looks` is not there, there are no looks, or it cannot be written.
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
     if out.exists() and not (out.is_dir() and ((out / MARK).is_file() or not any(out.iterdir()))):
         raise DataError(f"{out} exists and was not made by goeswith publish; choose another folder")
+    if looks is not None and not looks.is_file():
+        raise DataError(f"there is no file {looks}; the studio writes it when a look is saved")
     wall = Wall(index)
     store = Looks(looks or index.absolute().parent / "looks.sqlite")
     kept = _looks(wall, store, made, progress)
