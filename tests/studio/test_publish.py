@@ -136,3 +136,9 @@ def test_names_of_files_are_safe_and_each_its_own(item_id: str) -> None:
     from urllib.parse import unquote
 
     assert unquote(back) == item_id
+
+
+def test_a_file_of_looks_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        publish(tmp_path / "index", tmp_path / "out", looks=tmp_path / "none.sqlite")
+    assert not (tmp_path / "out").exists()
