@@ -117,8 +117,9 @@ def test_it_is_written_whole_or_not_at_all(
     (tmp_path / "mine" / "index.html").write_text("my own")
     with pytest.raises(DataError, match="was not made by goeswith publish"):
         publish(index, tmp_path / "mine", looks=store.path)
+    (tmp_path / "none.sqlite").touch()
     with pytest.raises(DataError, match="--made 3"):
-        publish(index, tmp_path / "none", looks=tmp_path / "no.sqlite")
+        publish(index, tmp_path / "none", looks=tmp_path / "none.sqlite")
 
 
 def test_the_command_says_what_it_wrote(world: Path, store: Looks, tmp_path: Path) -> None:
