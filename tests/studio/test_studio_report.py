@@ -10,9 +10,9 @@ from goeswith.studio.pages import report, report_findings
 from goeswith.studio.service.source import dataset
 
 
-def test_the_report_has_the_extremes_of_the_test_outfits(client, wall):
+def test_the_report_has_the_extremes_of_the_test_outfits(client, view):
     text = client.get("/report/numbers").text
-    data = dataset(wall)
+    data = dataset(view)
     test = data.outfits.split("test")
     links = [a["href"] for a in Parts(text).of("a") if a.get("href", "").startswith("/board?")]
     outfits = {frozenset(data.catalogue.ids[row] for row in test[at].tolist()) for at in range(len(test))}
@@ -21,12 +21,12 @@ def test_the_report_has_the_extremes_of_the_test_outfits(client, wall):
     assert "No test questions are frozen yet" in text
 
 
-def test_the_first_sentence_says_what_the_table_says(wall, tmp_path, monkeypatch):
-    data = dataset(wall)
+def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch):
+    data = dataset(view)
     frozen = freeze(data.catalogue, data.outfits, tmp_path, splits=("test",))
     files = [file.path for file in frozen if file.questions and re.search("compat|fitb", file.path.name)]
-    monkeypatch.setattr(report, "_files", lambda wall: files)
-    told = report._table(wall)
+    monkeypatch.setattr(report, "_files", lambda view: files)
+    told = report._table(view)
     fitb = next(place for place, name in enumerate(told["columns"]) if name.startswith("Fill"))
     row = next(row for row in told["rows"] if row["model"])
     picks = round(100 * float(row["cells"][fitb]["value"]))

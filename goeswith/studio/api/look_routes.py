@@ -12,7 +12,7 @@ from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.caching import matches
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.links import PATH, Links
 from goeswith.studio.service.look_items import judged, lost, pieces_of
 from goeswith.studio.service.looks import Looks, SavedLook
@@ -34,9 +34,9 @@ def _store(request: Request) -> Looks:
     return store
 
 
-def as_told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
+def as_told(view: CatalogueView, look: SavedLook, owner: str) -> dict[str, Any]:
     """A look as the API tells it, with what it has lost."""
-    missing = lost(wall, look, owner)
+    missing = lost(view, look, owner)
     apart = {why: [one.piece.item_id for one in missing if one.why == why] for why in ("gone", "sold out")}
     return asdict(look) | {"gone": apart["gone"], "sold_out": apart["sold out"]}
 
@@ -44,7 +44,7 @@ def as_told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
 async def _answered(request: Request, answer: Response, look: SavedLook) -> Any:
     shop: Shop = request.app.state.shop
     answer.headers["ETag"] = look.etag
-    return await shop.quick.run(as_told, shop.wall, look, owner_of(request))
+    return await shop.quick.run(as_told, shop.view, look, owner_of(request))
 
 
 def _known(etag: str) -> str:
@@ -64,11 +64,11 @@ async def looks(
 ) -> Any:
     """Saved looks, the latest change first; those that wait in a review are listed there."""
     shop: Shop = request.app.state.shop
-    store, wall, owner = _store(request), shop.wall, owner_of(request)
+    store, view, owner = _store(request), shop.view, owner_of(request)
 
     def page() -> dict[str, Any]:
         found = store.find(state=state or "", tag=tag, words=q, item=item)
-        shown = [as_told(wall, look, owner) for look in found[offset : offset + limit]]
+        shown = [as_told(view, look, owner) for look in found[offset : offset + limit]]
         return {"looks": shown, "total": len(found), "offset": offset, "limit": limit}
 
     return await shop.quick.run(page)
@@ -78,13 +78,13 @@ async def looks(
 async def keep(request: Request, answer: Response, given: LookGiven) -> Any:
     """Keep a look."""
     shop: Shop = request.app.state.shop
-    store, wall = _store(request), shop.wall
+    store, view = _store(request), shop.view
 
     def kept() -> SavedLook:
-        pieces = pieces_of(wall, given.item_ids)
+        pieces = pieces_of(view, given.item_ids)
         look = SavedLook(
             "", given.name, pieces, tuple(given.tags), given.note, given.state,
-            judged=judged(wall, given.item_ids), pinned_item=given.pinned_item,
+            judged=judged(view, given.item_ids), pinned_item=given.pinned_item,
         )  # fmt: skip
         return store.save(look, given.who)[0]
 
@@ -108,14 +108,14 @@ async def look(
 async def change(request: Request, answer: Response, look_id: str, given: LookChanged, known: IfMatch = "") -> Any:
     """Change some of a look."""
     shop: Shop = request.app.state.shop
-    store, wall = _store(request), shop.wall
+    store, view = _store(request), shop.view
     told: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"who", "item_ids"})
 
     def changed() -> SavedLook:
         if given.tags is not None:
             told["tags"] = tuple(given.tags)
         if given.item_ids is not None:
-            told.update(items=pieces_of(wall, given.item_ids), judged=judged(wall, given.item_ids))
+            told.update(items=pieces_of(view, given.item_ids), judged=judged(view, given.item_ids))
         return store.change(look_id, given.who, known=_known(known), **told)[0]
 
     return await _answered(request, answer, await shop.quick.run(changed))

@@ -11,7 +11,7 @@ from goeswith.studio.api.look_routes import as_told
 from goeswith.studio.api.look_schemas import AgainGiven, LookSaved, ReviewGiven, ReviewLooks, ReviewPage, ReviewTold
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.owners import owner_of
@@ -43,15 +43,15 @@ async def begin(request: Request, answer: Response, given: ReviewGiven) -> Any:
     reviews: Reviews = request.app.state.reviews
     store: Looks = request.app.state.looks
 
-    def made(wall: Wall) -> dict[str, Any]:
+    def made(view: CatalogueView) -> dict[str, Any]:
         asked = Products(**given.products.model_dump())
-        ids = products(wall, store, asked) if given.item_ids is None else given.item_ids
+        ids = products(view, store, asked) if given.item_ids is None else given.item_ids
         for item_id in given.item_ids or ():
-            wall.seen_row(item_id, "")
+            view.seen_row(item_id, "")
         review = reviews.begin(given.name, ids[:REVIEW_ITEMS], given.who, asked.query, given.budget)
         return _told(reviews, review, len(ids) - len(review.item_ids))
 
-    review = await shop.workers.run(made, shop.wall)
+    review = await shop.workers.run(made, shop.view)
     request.app.state.review_maker.wake()
     answer.headers["Location"] = f"/v1/reviews/{review['review_id']}"
     return review
@@ -70,11 +70,11 @@ async def looks(request: Request, review_id: str) -> Any:
     """Its looks so far. Approve or reject them with ``PATCH /v1/looks/{look_id}``."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
-    wall, owner = shop.wall, owner_of(request)
+    view, owner = shop.view, owner_of(request)
 
     def found() -> dict[str, Any]:
         reviews.get(review_id)
-        return {"looks": [as_told(wall, look, owner) for look in reviews.looks(review_id)]}
+        return {"looks": [as_told(view, look, owner) for look in reviews.looks(review_id)]}
 
     return await shop.quick.run(found)
 
@@ -85,11 +85,11 @@ async def again(request: Request, review_id: str, look_id: str, given: AgainGive
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
     store: Looks = request.app.state.looks
-    wall, owner = shop.wall, owner_of(request)
+    view, owner = shop.view, owner_of(request)
 
     def made() -> dict[str, Any]:
-        make_again(wall, store, reviews, reviews.get(review_id), look_id, given.keep, given.who)
-        return as_told(wall, store.get(look_id), owner)
+        make_again(view, store, reviews, reviews.get(review_id), look_id, given.keep, given.who)
+        return as_told(view, store.get(look_id), owner)
 
     return await shop.workers.run(made)
 

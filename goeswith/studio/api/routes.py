@@ -33,7 +33,7 @@ from goeswith.studio.api.schemas import (
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.caching import matches
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.shared import Shop
 
@@ -45,9 +45,9 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
-def _page(wall: Wall, query: ItemsQuery, owner: str) -> dict[str, Any]:
-    rows = wall.search(query.q, query.filters(), owner)
-    items = [wall.item(row) for row in rows[query.offset : query.offset + query.limit].tolist()]
+def _page(view: CatalogueView, query: ItemsQuery, owner: str) -> dict[str, Any]:
+    rows = view.search(query.q, query.filters(), owner)
+    items = [view.item(row) for row in rows[query.offset : query.offset + query.limit].tolist()]
     return {"items": items, "total": len(rows), "offset": query.offset, "limit": query.limit}
 
 
@@ -69,15 +69,15 @@ def _cutout(shop: Shop, item_id: str, owner: str, etags: str) -> Response:
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
     if etag in (tag.strip().removeprefix("W/") for tag in etags.split(",")):
         return Response(status_code=304, headers=headers)
-    return Response(shop.wall.cutout(item_id).picture, media_type="image/webp", headers=headers)
+    return Response(shop.view.cutout(item_id).picture, media_type="image/webp", headers=headers)
 
 
 def _index(shop: Shop) -> dict[str, Any]:
-    wall = shop.wall
-    info = wall.index.info
+    view = shop.view
+    info = view.index.info
     served = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
-    counted = {"items": wall.index.size + len(wall.guests), "guests": len(wall.guests)}
-    state = {"calibrated": wall.index.scale is not None, "stale": wall.index.stale, "changed": shop.changed}
+    counted = {"items": view.index.size + len(view.guests), "guests": len(view.guests)}
+    state = {"calibrated": view.index.scale is not None, "stale": view.index.stale, "changed": shop.changed}
     return served | counted | state
 
 
@@ -107,7 +107,7 @@ async def facets(request: Request) -> Any:
 async def items(request: Request, query: Annotated[ItemsQuery, Query()]) -> Any:
     """Look through the catalogue."""
     shop = _shop(request)
-    return await shop.quick.run(_page, shop.wall, query, owner_of(request))
+    return await shop.quick.run(_page, shop.view, query, owner_of(request))
 
 
 @router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
@@ -125,7 +125,7 @@ async def upload(
     shop, sender = _shop(request), Sender(request)
     item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
     sender.remember(answer)
-    return shop.wall.item(shop.row(item_id))
+    return shop.view.item(shop.row(item_id))
 
 
 @router.delete("/items/{item_id:path}", status_code=204, tags=["items"])
@@ -165,8 +165,8 @@ async def image(
 @router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
 async def item(request: Request, item_id: str) -> Any:
     """One item."""
-    wall = _shop(request).wall
-    return wall.item(wall.seen_row(item_id, owner_of(request)))
+    view = _shop(request).view
+    return view.item(view.seen_row(item_id, owner_of(request)))
 
 
 @router.post("/score", response_model=LooksTold, tags=["looks"])

@@ -10,7 +10,7 @@ from typing import Any
 from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.views import Item
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 PREFIX = "want_"
 """Of its names in an address, where the filters of the catalogue have the same ones."""
@@ -77,9 +77,9 @@ def amount(text: str, what: str = "price") -> float | None:
     return number
 
 
-def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
+def bar(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     """What the bar shows: the choices of this catalogue, what is left of the budget, and what does not fit."""
-    every, items, asked = wall.facets(), wall.catalogue.items, dict(brief.values)
+    every, items, asked = view.facets(), view.catalogue.items, dict(brief.values)
     choices = [
         (column, sorted({*every[column], *filter(None, [asked.get(column)])}), asked.get(column, ""))
         for column in FILTER_OF
@@ -93,25 +93,25 @@ def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     return {
         "choices": choices, "priced": items["price"].count() > 0, "stocked": "stock" in items.columns,
         "set": bool(brief.query), "budget": money, "left": None if money is None else money - spent,
-        "misfits": _misfits(wall, brief, shown), "trouble": trouble,
+        "misfits": _misfits(view, brief, shown), "trouble": trouble,
     }  # fmt: skip
 
 
-def _misfits(wall: Wall, brief: Brief, shown: Sequence[Item]) -> list[str]:
+def _misfits(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> list[str]:
     """Which items on the board are not what the brief asks for; one sentence each."""
     misfits = []
     for column, value in brief.values:
-        wrong = _failing(wall, Brief(values=((column, value),)).filters(), shown)
+        wrong = _failing(view, Brief(values=((column, value),)).filters(), shown)
         said = [(piece.name, dict(piece.facts).get(column, f"of no {column}")) for piece in wrong]
         misfits += [f"{name} is {own}, not {value}" for name, own in said]
     if brief.stock:
-        misfits += [f"{piece.name} is not in stock" for piece in _failing(wall, Filters(in_stock=True), shown)]
+        misfits += [f"{piece.name} is not in stock" for piece in _failing(view, Filters(in_stock=True), shown)]
     return misfits
 
 
-def _failing(wall: Wall, filters: Filters, shown: Sequence[Item]) -> list[Item]:
+def _failing(view: CatalogueView, filters: Filters, shown: Sequence[Item]) -> list[Item]:
     try:
-        passing = filters.rows(wall.catalogue)
+        passing = filters.rows(view.catalogue)
     except GoeswithError:
         return []  # no item is like that, and every suggestion says so
-    return [piece for piece in shown if not passing[wall.row(piece.id)] and piece.id not in wall.guests]
+    return [piece for piece in shown if not passing[view.row(piece.id)] and piece.id not in view.guests]

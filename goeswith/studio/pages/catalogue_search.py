@@ -17,11 +17,11 @@ from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.views import currency, groups_of, item, price
-from goeswith.studio.service.catalogue_view import FACETS, Answer, Wall
+from goeswith.studio.service.catalogue_view import FACETS, Answer, CatalogueView
 from goeswith.studio.service.limits import FILTER_VALUES, TEXT_LENGTH
 
 PAGE = 60
-"""Items on one page of the wall."""
+"""Items on one page of the catalogue."""
 CHOICES = tuple(name for name in FACETS if name != "group")
 """Columns of which several values may be chosen; of groups it is one."""
 DATES = ("created_at", "published_at", "added", "date", "updated_at")
@@ -111,24 +111,24 @@ def _said(text: str, sign: str) -> str:
         return text
 
 
-def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
+def found(view: CatalogueView, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
     """What a page of the catalogue shows; a filter that cannot be is told in its place. owner: of photos to show."""
-    table, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
+    table, answer = view.catalogue.items, view.answer(wanted.q, owner)
     try:
         filters, trouble = wanted.filters(), ""
-        rows = ordered(wall, wall.search(wanted.q, filters, owner), answer, wanted.sort)
+        rows = ordered(view, view.search(wanted.q, filters, owner), answer, wanted.sort)
     except GoeswithError as error:
         filters, trouble, rows = Filters(), str(error), np.empty(0, np.int64)
-    counts, every = wall.counts(wanted.q, filters, owner), wall.facets()
-    further, sign = wanted.offset + PAGE < len(rows), currency(wall)
+    counts, every = view.counts(wanted.q, filters, owner), view.facets()
+    further, sign = wanted.offset + PAGE < len(rows), currency(view)
     return {
-        "wanted": wanted, "total": wall.index.size + len(wall.guests_of(owner)), "found": len(rows), "trouble": trouble,
-        "items": [item(wall, row) for row in rows[wanted.offset : wanted.offset + PAGE].tolist()],
+        "wanted": wanted, "total": view.index.size + len(view.guests_of(owner)), "found": len(rows), "trouble": trouble,
+        "items": [item(view, row) for row in rows[wanted.offset : wanted.offset + PAGE].tolist()],
         "first": wanted.offset == 0, "reading": _reading(answer) if wanted.q else "",
         "groups": [(name, there) for name, _ in groups_of(every["group"])
                    if (there := counts["group"].get(name, 0)) or wanted.group == name],
         "facets": [(name, _choices(counts[name], wanted[name])) for name in CHOICES if len(every[name]) > 1],
-        "priced": table["price"].count() > 0, "stocked": "stock" in table.columns, "sorts": _sorts(wall),
+        "priced": table["price"].count() > 0, "stocked": "stock" in table.columns, "sorts": _sorts(view),
         "chosen": wanted.chosen(board, sign),
         "next": wanted.url(board, offset=wanted.offset + PAGE) if further else "", "longest": TEXT_LENGTH,
     }  # fmt: skip
@@ -150,9 +150,9 @@ def _choices(counts: Mapping[str, int], chosen: Sequence[str]) -> list[tuple[str
     return sorted((dict.fromkeys(chosen, 0) | {value: counts[value] for value in some}).items())
 
 
-def _sorts(wall: Wall) -> list[tuple[str, str]]:
+def _sorts(view: CatalogueView) -> list[tuple[str, str]]:
     """Orders that this catalogue can be put in, with their names."""
-    items = wall.catalogue.items
+    items = view.catalogue.items
     lacking = {"new"} if _dates(items) is None else set()
     if not items["price"].count():
         lacking |= {"cheap", "dear"}
@@ -165,13 +165,13 @@ def _dates(items: pl.DataFrame) -> pl.Series | None:
     return None if name is None else items[name].cast(pl.String)
 
 
-def ordered(wall: Wall, rows: np.ndarray, answer: Answer, sort: str = "") -> np.ndarray:
-    """Rows (n,) in the order of the wall: uploaded items first, the latest of them before all, then what is asked for.
+def ordered(view: CatalogueView, rows: np.ndarray, answer: Answer, sort: str = "") -> np.ndarray:
+    """Rows (n,) in the order of the page: uploaded items first, the latest of them before all, then what is asked for.
 
     Where nothing is, the most relevant come first, and of those alike a mixture: an index has its items by category.
     What has no price or date comes last.
     """
-    size, items = wall.index.size, wall.catalogue.items
+    size, items = view.index.size, view.catalogue.items
     own, guests = rows[rows < size], rows[rows >= size][::-1]
     mixed = own[np.argsort(_order(size)[own], kind="stable")]
     keys: dict[str, pl.Series | None] = {
@@ -187,6 +187,6 @@ def ordered(wall: Wall, rows: np.ndarray, answer: Answer, sort: str = "") -> np.
 
 @lru_cache(maxsize=2)
 def _order(count: int) -> np.ndarray:
-    """Places (count,) in a fixed mixed order: an index has its items by category, and a wall of bags says little."""
+    """Positions (count,) in a fixed mixed order: an index has its items by category, and a page of bags says little."""
     order: np.ndarray = np.random.default_rng(0).permutation(count)
     return order

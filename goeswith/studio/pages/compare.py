@@ -14,7 +14,7 @@ from goeswith.shop.coherence import agreeing
 from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.looks import Card, cards
 from goeswith.studio.pages.views import Item, plural, price, standing, verdict
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.comparisons import check_compared
 from goeswith.studio.service.looks import Looks
 
@@ -37,19 +37,19 @@ class Row:
     differs: bool
 
 
-def page(wall: Wall, store: Looks, look_ids: Sequence[str], owner: str, trouble: str = "") -> dict[str, Any]:
+def page(view: CatalogueView, store: Looks, look_ids: Sequence[str], owner: str, trouble: str = "") -> dict[str, Any]:
     """Looks side by side.
 
     Raises:
         Refused: fewer than two or more than four, or there is no such look.
     """
     ids = check_compared(look_ids)
-    shown = cards(wall, [store.get(one) for one in ids], owner)
+    shown = cards(view, [store.get(one) for one in ids], owner)
     slots = _slots(shown)
     numbers = [
         _row("Price", shown, _price, lambda card: None if card.price is None else -card.price),
         _row("Verdict", shown, _verdict, _score),
-        _row("Season and gender", shown, lambda card: _coherence(wall, card)),
+        _row("Season and gender", shown, lambda card: _coherence(view, card)),
         _row("Colours", shown, _colours),
     ]
     same = sum(not row.differs for row in slots)
@@ -108,11 +108,11 @@ def _score(card: Card) -> float | None:
     return -np.inf if card.look.findings else card.look.score if card.look.percentile is None else card.look.percentile
 
 
-def _coherence(wall: Wall, card: Card) -> str:
+def _coherence(view: CatalogueView, card: Card) -> str:
     """Which seasons and genders a look is for, or which pieces do not agree with the rest."""
-    rows = np.array([wall.row(piece.id) for piece in card.pieces if piece], np.int64)
+    rows = np.array([view.row(piece.id) for piece in card.pieces if piece], np.int64)
     names = [piece.name for piece in card.pieces if piece]
-    shelf = wall.index.shelf
+    shelf = view.index.shelf
     odd = [
         name
         for at, name in enumerate(names)

@@ -83,7 +83,7 @@ async def pdf(
     store, owner = request.app.state.looks, owner_of(request)
     name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:60] or "lookbook"
     return await _file(
-        request, lambda: lookbook.pdf(shop.wall, chosen(store, asked, look), owner, title.strip(), per), f"{name}.pdf",
+        request, lambda: lookbook.pdf(shop.view, chosen(store, asked, look), owner, title.strip(), per), f"{name}.pdf",
         "application/pdf", printers,
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ async def print_sheet(
     store, owner = request.app.state.looks, owner_of(request)
 
     def made() -> str:
-        book = lookbook.sheets(shop.wall, chosen(store, asked, look), owner, title.strip(), per)
+        book = lookbook.sheets(shop.view, chosen(store, asked, look), owner, title.strip(), per)
         there = address("/looks.pdf", **asked.query, look=look, title=title, per=per)
         return templates().get_template("lookbook.html").render(book | {"printed": False, "pdf": there})
 
@@ -117,7 +117,7 @@ async def card(request: Request, look: str) -> Response:
     shop: Shop = request.app.state.shop
     store, owner = request.app.state.looks, owner_of(request)
     try:
-        drawn = await shop.picture_workers.run(lambda: look_files.card(shop.wall, store.get(look), owner))
+        drawn = await shop.picture_workers.run(lambda: look_files.card(shop.view, store.get(look), owner))
     except GoeswithError as error:
         return sorry(request, error)
     name = {"Content-Disposition": 'inline; filename="look.png"', "Cache-Control": "private, no-cache"}
@@ -148,7 +148,7 @@ async def share_page(request: Request, look: str) -> Response:
     """All ways to take one look away."""
     store, owner, base = request.app.state.looks, owner_of(request), str(request.base_url)
     links = Links(store.path)
-    return await shown(request, "share.html", Board(), lambda wall: share.page(wall, store, links, look, owner, base))
+    return await shown(request, "share.html", Board(), lambda view: share.page(view, store, links, look, owner, base))
 
 
 @router.post("/looks/link")

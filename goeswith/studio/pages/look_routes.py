@@ -14,7 +14,7 @@ from goeswith.studio.pages.board import Board, inside_studio
 from goeswith.studio.pages.board_request import FormIds, Ids, Sent, Text
 from goeswith.studio.pages.rendering import shown, sorry
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.comparisons import note_comparison
 from goeswith.studio.service.limits import COOKIE_SECONDS, TEXT_LENGTH
 from goeswith.studio.service.look_items import judged, pieces_of
@@ -64,11 +64,11 @@ async def save(
     store = request.app.state.looks
     who = " ".join(who.split())[:60] or person(request)
 
-    def kept(wall: Wall) -> tuple[SavedLook, int]:
-        ids = wall.stylist.judge(there.on).item_ids
-        pieces = pieces_of(wall, ids, {item_id: str(spot) for item_id, spot in there.lay})
+    def kept(view: CatalogueView) -> tuple[SavedLook, int]:
+        ids = view.stylist.judge(there.on).item_ids
+        pieces = pieces_of(view, ids, {item_id: str(spot) for item_id, spot in there.lay})
         named = name.strip() or default_name([piece.title for piece in pieces])
-        kept_with: dict[str, Any] = {"judged": judged(wall, there.on), "pinned_item": pinned_item}
+        kept_with: dict[str, Any] = {"judged": judged(view, there.on), "pinned_item": pinned_item}
         look = SavedLook("", named, pieces, tuple(tags.split(",")), note, **kept_with)
         if there.look and not as_new:
             changed = {name: getattr(look, name) for name in ("name", "items", "tags", "note", "judged", "pinned_item")}
@@ -76,14 +76,14 @@ async def save(
         return store.save(look, who or NOBODY)
 
     try:
-        look, _ = await shop.quick.run(kept, shop.wall)
+        look, _ = await shop.quick.run(kept, shop.view)
     except GoeswithError as error:
         trouble = str(error)
         return await shown(
             request,
             "board.html",
             there,
-            lambda wall: verdicts.table(wall, there, trouble=trouble) | told_of(store, there),
+            lambda view: verdicts.table(view, there, trouble=trouble) | told_of(store, there),
         )
     answer = RedirectResponse(replace(there, look=look.look_id).at("/board", saved=1), 303)
     if who:
@@ -110,7 +110,7 @@ async def looks_page(
     """All looks, or those of a state, with a tag, with an item, with some words."""
     asked, store = replace(asked, offset=offset), request.app.state.looks
     return await shown(
-        request, "looks.html", Board(), lambda wall: looks.page(wall, store, asked, owner_of(request), change)
+        request, "looks.html", Board(), lambda view: looks.page(view, store, asked, owner_of(request), change)
     )
 
 
@@ -159,7 +159,7 @@ async def undo(
 async def compared(request: Request, look: Ids = []) -> Response:  # noqa: B006
     """Looks side by side."""
     store, owner = request.app.state.looks, owner_of(request)
-    return await shown(request, "compare.html", Board(), lambda wall: compare.page(wall, store, look, owner))
+    return await shown(request, "compare.html", Board(), lambda view: compare.page(view, store, look, owner))
 
 
 @router.post("/looks/compare")
@@ -183,7 +183,7 @@ async def choose(request: Request, winner: Text, look: FormIds = []) -> Response
 async def repair(request: Request, look: str) -> Response:
     """What may stand in for the items of a look that cannot be bought."""
     store, owner = request.app.state.looks, owner_of(request)
-    return await shown(request, "repair.html", Board(), lambda wall: looks.repair(wall, store, look, owner), slow=True)
+    return await shown(request, "repair.html", Board(), lambda view: looks.repair(view, store, look, owner), slow=True)
 
 
 @router.post("/looks/repair")
@@ -195,16 +195,16 @@ async def repaired(
     shop: Shop = request.app.state.shop
     store, who = request.app.state.looks, person(request) or NOBODY
 
-    def done(wall: Wall) -> int:
+    def done(view: CatalogueView) -> int:
         there = store.get(look)
-        put = dict(zip(there.item_ids, there.items, strict=True)) | {old: pieces_of(wall, [new])[0]}
+        put = dict(zip(there.item_ids, there.items, strict=True)) | {old: pieces_of(view, [new])[0]}
         pieces = tuple(put[one] for one in there.item_ids)
-        whole = all(piece.item_id in wall.index.shelf.place for piece in pieces)
-        outcome = judged(wall, [piece.item_id for piece in pieces]) if whole else {}
+        whole = all(piece.item_id in view.index.shelf.place for piece in pieces)
+        outcome = judged(view, [piece.item_id for piece in pieces]) if whole else {}
         return int(store.change(look, who, known=known, items=pieces, judged=outcome)[1])
 
     try:
-        number = await shop.quick.run(done, shop.wall)
+        number = await shop.quick.run(done, shop.view)
     except GoeswithError as error:
         return sorry(request, error)
     return RedirectResponse(f"/looks?change={number}", 303)

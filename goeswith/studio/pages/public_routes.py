@@ -33,7 +33,7 @@ async def look(request: Request, token: str, embed: bool = False) -> Response:
     shop: Shop = request.app.state.shop
     store = request.app.state.looks
     try:
-        found = await shop.quick.run(share.public, shop.wall, store, Links(store.path), token)
+        found = await shop.quick.run(share.public, shop.view, store, Links(store.path), token)
     except GoeswithError as error:
         return _page({"pieces": [], "name": "This look is not here any more"}, as_refused(error).status, embed)
     return _page(found, 200, embed)
@@ -60,7 +60,7 @@ async def picture(request: Request, token: str, at: int, size: Annotated[int, Qu
     shop: Shop = request.app.state.shop
     store = request.app.state.looks
     try:
-        item_id = await shop.quick.run(share.public_picture, shop.wall, store, Links(store.path), token, at)
+        item_id = await shop.quick.run(share.public_picture, shop.view, store, Links(store.path), token, at)
         drawn, _ = await shop.picture_workers.run(shop.thumbnail, item_id, size)
     except GoeswithError as error:
         return Response(status_code=as_refused(error).status, headers=HEADERS)

@@ -8,16 +8,16 @@ import numpy as np
 
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages.views import Item, items
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 SHARED = ("colour", "pattern", "material", "season", "brand")
 """What a piece may have in common with an outfit, the most visible first."""
 
 
-def reason(wall: Wall, context: Sequence[str], candidates: Sequence[str], truth: int) -> str:
+def reason(view: CatalogueView, context: Sequence[str], candidates: Sequence[str], truth: int) -> str:
     """One or two sentences on the worn one of the candidates beside the context."""
-    worn, offered = items(wall, context), items(wall, candidates)
-    said = [_shared(worn, offered, truth), _paired(wall, worn, offered, truth)]
+    worn, offered = items(view, context), items(view, candidates)
+    said = [_shared(worn, offered, truth), _paired(view, worn, offered, truth)]
     return " ".join(filter(None, said)) or "Neither the catalogue nor the model tells it from the rest."
 
 
@@ -32,10 +32,10 @@ def _shared(worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
     return ""
 
 
-def _paired(wall: Wall, worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
+def _paired(view: CatalogueView, worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
     """The piece of the outfit that the worn one goes with best of all candidates, by the model's pair scores."""
-    rows = np.array([[wall.row(one.id) for one in (*worn, candidate)] for candidate in offered])
-    pairs = pair_matrix(wall.index.without_rules().scorer, rows, np.ones(rows.shape, bool))[:, -1, :-1]  # (m, n)
+    rows = np.array([[view.row(one.id) for one in (*worn, candidate)] for candidate in offered])
+    pairs = pair_matrix(view.index.without_rules().scorer, rows, np.ones(rows.shape, bool))[:, -1, :-1]  # (m, n)
     if np.isnan(pairs).all():
         return ""
     ahead = pairs[truth] - np.nanmax(np.delete(pairs, truth, axis=0), axis=0)

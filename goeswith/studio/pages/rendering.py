@@ -16,7 +16,7 @@ from jinja2 import Environment
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board, address, board_of, inside_studio
 from goeswith.studio.pages.views import FILTERS, currency, sentence, shape
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.refusals import Refused, as_refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.workers import Workers
@@ -54,7 +54,7 @@ async def shown(
     request: Request,
     template: str,
     board: Board,
-    make: Callable[[Wall], Mapping[str, Any]],
+    make: Callable[[CatalogueView], Mapping[str, Any]],
     *,
     slow: bool = False,
     workers: Workers | None = None,
@@ -65,10 +65,10 @@ async def shown(
         slow: that it looks for looks, so that pages that do not must not wait behind it. workers: others than these.
     """
     shop: Shop = request.app.state.shop
-    wall = shop.wall
+    view = shop.view
 
     def made() -> str:
-        return _rendered(request, template, board, make(wall))
+        return _rendered(request, template, board, make(view))
 
     try:
         return HTMLResponse(await (workers or (shop.workers if slow else shop.quick)).run(made), headers=HEADERS)
@@ -135,7 +135,7 @@ def _rendered(request: Request, template: str, board: Board, values: Mapping[str
     shop: Shop = request.app.state.shop
     common = {
         "board": board, "here": request.scope["path"], "theme": _theme(request), "news": _news(shop),
-        "back": _address_of(request), "shape": shape(shop.wall), "currency": currency(shop.wall),
+        "back": _address_of(request), "shape": shape(shop.view), "currency": currency(shop.view),
     }  # fmt: skip
     return templates().get_template(template).render(common | dict(values))
 

@@ -15,7 +15,7 @@ from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.look_routes import NOBODY, person
 from goeswith.studio.pages.rendering import shown, sorry
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.owners import owner_of
 from goeswith.studio.service.refusals import as_refused
@@ -32,7 +32,7 @@ async def reviews_page(request: Request, budget: Annotated[str, Query(max_length
     """All reviews, and the form for one more."""
     asked, store, kept = Products.of(request.query_params), request.app.state.looks, request.app.state.reviews
     return await shown(
-        request, "reviews.html", Board(), lambda wall: reviews.begin(wall, store, kept, asked, budget), slow=True
+        request, "reviews.html", Board(), lambda view: reviews.begin(view, store, kept, asked, budget), slow=True
     )
 
 
@@ -46,17 +46,17 @@ async def begin(
     store, kept, who = request.app.state.looks, request.app.state.reviews, person(request) or NOBODY
     asked = Products(only, q.strip(), group, category, brand, colour, season, gender)
 
-    def made(wall: Wall) -> Review:
-        money, ids = amount(budget, "budget"), products(wall, store, asked)[:REVIEW_ITEMS]
+    def made(view: CatalogueView) -> Review:
+        money, ids = amount(budget, "budget"), products(view, store, asked)[:REVIEW_ITEMS]
         review: Review = kept.begin(name.strip() or reviews.name_of(asked), ids, who, asked.query, money)
         return review
 
     try:
-        review = await shop.workers.run(made, shop.wall)
+        review = await shop.workers.run(made, shop.view)
     except GoeswithError as error:
         trouble = str(error)
         page = await shown(
-            request, "reviews.html", Board(), lambda wall: reviews.begin(wall, store, kept, asked, budget, trouble)
+            request, "reviews.html", Board(), lambda view: reviews.begin(view, store, kept, asked, budget, trouble)
         )
         page.status_code = as_refused(error).status
         return page
@@ -85,7 +85,7 @@ async def review_page(
     place = None if at is None else at - 1
     return await shown(
         request, "review.html", Board(),
-        lambda wall: reviews.product(wall, store, kept, review, place, owner, pick=pick, lock=lock, change=change),
+        lambda view: reviews.product(view, store, kept, review, place, owner, pick=pick, lock=lock, change=change),
     )  # fmt: skip
 
 
@@ -100,20 +100,20 @@ async def decide(
     who, owner = person(request) or NOBODY, owner_of(request)
     place = at - 1
 
-    def done(wall: Wall) -> str:
+    def done(view: CatalogueView) -> str:
         if do == "again":
-            change = make_again(wall, store, kept, kept.get(review), look, lock, who, known)
+            change = make_again(view, store, kept, kept.get(review), look, lock, who, known)
             return reviews.at(review, place, pick=look, lock=lock, change=change)
         change = store.change(look, who, known=known, state=do)[1]
         progress = Progress.of(kept, kept.get(review))
         return reviews.at(review, place if place in progress.open else progress.after(place), change=change)
 
     try:
-        return RedirectResponse(await shop.workers.run(done, shop.wall), 303)
+        return RedirectResponse(await shop.workers.run(done, shop.view), 303)
     except GoeswithError as error:
         trouble = str(error)
     page = await shown(
         request, "review.html", Board(),
-        lambda wall: reviews.product(wall, store, kept, review, place, owner, pick=look, lock=lock, trouble=trouble),
+        lambda view: reviews.product(view, store, kept, review, place, owner, pick=look, lock=lock, trouble=trouble),
     )  # fmt: skip
     return page

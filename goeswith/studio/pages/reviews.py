@@ -11,7 +11,7 @@ from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.looks import Card, cards
 from goeswith.studio.pages.views import groups_of, item, items, plural
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS, REVIEW_LOOKS
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, Products, new_since, products
@@ -27,16 +27,16 @@ def at(review_id: str, place: int | None, **more: Any) -> str:
 
 
 def begin(
-    wall: Wall, store: Looks, reviews: Reviews, asked: Products, budget: str = "", trouble: str = ""
+    view: CatalogueView, store: Looks, reviews: Reviews, asked: Products, budget: str = "", trouble: str = ""
 ) -> dict[str, Any]:
     """The reviews that there are, and the form for one more: the products that it would be about."""
     ids: list[str] = []
     try:
-        ids = products(wall, store, asked)
+        ids = products(view, store, asked)
         amount(budget, "budget")
     except GoeswithError as error:
         trouble = trouble or str(error)
-    every, since = wall.facets(), new_since(wall)
+    every, since = view.facets(), new_since(view)
     kinds = [("", "All products", "")]
     if since is not None:
         kinds.insert(0, (NEW, "New arrivals", f"since {since.day} {since:%b %Y}"))
@@ -44,11 +44,11 @@ def begin(
     values = {name: [value for value, _ in groups_of(every[name])] if name == "group" else sorted(every[name])
               for name in COLUMNS}  # fmt: skip
     return {
-        "asked": asked, "kinds": kinds, "found": len(ids), "shown": items(wall, ids[:SHOWN]), "most": REVIEW_ITEMS,
+        "asked": asked, "kinds": kinds, "found": len(ids), "shown": items(view, ids[:SHOWN]), "most": REVIEW_ITEMS,
         "per": REVIEW_LOOKS, "budget": budget, "trouble": trouble, "known": since is not None,
         "choices": [(name, values[name], getattr(asked, name)) for name in COLUMNS if len(values[name]) > 1],
         "reviews": [Progress.of(reviews, review) for review in reviews.every()], "board": Board(),
-        "at": at, "priced": wall.catalogue.items["price"].count() > 0, "name": name_of(asked),
+        "at": at, "priced": view.catalogue.items["price"].count() > 0, "name": name_of(asked),
     }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ class Choice:
 
 
 def product(
-    wall: Wall, store: Looks, reviews: Reviews, review_id: str, place: int | None, owner: str,
+    view: CatalogueView, store: Looks, reviews: Reviews, review_id: str, place: int | None, owner: str,
     *, pick: str = "", lock: Sequence[str] = (), change: int = 0, trouble: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """The looks of one product, to be decided on; of the next that waits where no place is given.
@@ -97,16 +97,16 @@ def product(
         page |= {"waiting": waiting, "place": None}
         return page | {"said": f"{counted}. {'The next looks are being made' if waiting else 'Everything is decided'}"}
     looks = progress.by_product[place]
-    shown = cards(wall, looks, owner)
+    shown = cards(view, looks, owner)
     picked = next((look.look_id for look in looks if look.look_id == pick), None)
     picked = picked or next((look.look_id for look in looks if look.state == "draft"), "")
     choices = [
         Choice(card, tuple(lock) if card.saved.look_id == pick else (), card.saved.look_id == picked) for card in shown
     ]
-    row, item_id = wall.index.shelf.place.get(review.item_ids[place]), review.item_ids[place]
+    row, item_id = view.index.shelf.place.get(review.item_ids[place]), review.item_ids[place]
     words = f"{counted}. {done.said if done else f'{len(looks)} looks for product {place + 1}'}"
     return page | {
-        "choices": choices, "item": None if row is None else item(wall, row), "item_id": item_id, "said": words,
+        "choices": choices, "item": None if row is None else item(view, row), "item_id": item_id, "said": words,
         "failure": review.failures.get(item_id, ""), "before": place - 1 if place else None,
         "compared": [look.look_id for look in looks][:4], "next": progress.after(place),
     }  # fmt: skip

@@ -22,7 +22,7 @@ from goeswith.studio.pages.rendering import shown, sorry, tells
 from goeswith.studio.pages.views import items
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
@@ -44,7 +44,7 @@ router = APIRouter(include_in_schema=False, route_class=FileRoute)
 async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Response:
     """Open the index that lies in the folder now, and go back to where this was asked."""
     shop: Shop = request.app.state.shop
-    before, back = shop.wall, inside_studio(back)
+    before, back = shop.view, inside_studio(back)
     try:
         lost = await shop.reload()
     except GoeswithError as error:
@@ -66,7 +66,7 @@ async def start_page(request: Request, board: Asked) -> Response:
     wanted, owner = Wanted.of(request.query_params), owner_of(request)
     if wanted != Wanted():
         return RedirectResponse(f"/catalogue?{request.scope['query_string'].decode('latin-1')}", 307)
-    return await shown(request, "start.html", board, lambda wall: start.page(wall, owner))
+    return await shown(request, "start.html", board, lambda view: start.page(view, owner))
 
 
 @router.get("/start/looks")
@@ -80,7 +80,7 @@ async def catalogue(request: Request, board: Asked) -> Response:
     """The catalogue, page by page."""
     wanted, owner = Wanted.of(request.query_params), owner_of(request)
     return await shown(
-        request, "catalogue.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
+        request, "catalogue.html", board, lambda view: verdicts.tray(view, board) | found(view, wanted, board, owner)
     )
 
 
@@ -88,14 +88,14 @@ async def catalogue(request: Request, board: Asked) -> Response:
 async def tray(request: Request, board: Asked, toggle: str = "") -> Response:
     """The small board below the catalogue, with an item put on it or taken off."""
     board = board.toggle(toggle) if toggle else board
-    return await shown(request, "board_bar.html", board, lambda wall: verdicts.tray(wall, board))
+    return await shown(request, "board_bar.html", board, lambda view: verdicts.tray(view, board))
 
 
 @router.get("/item")
 async def one(request: Request, item: str, board: Asked) -> Response:
     """One item, and what could stand in its place."""
     owner = owner_of(request)
-    return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item, owner))
+    return await shown(request, "item.html", board, lambda view: offers.close(view, board, item, owner))
 
 
 @router.get("/board")
@@ -114,10 +114,10 @@ async def board(
             return RedirectResponse(there.url, 303)
     store, who, whole = request.app.state.looks, person(request), _is_whole(request, slot or swap)
 
-    def make(wall: Wall) -> dict[str, Any]:
-        told = verdicts.table(wall, there, slot=slot, swap=swap, waits=waits)
+    def make(view: CatalogueView) -> dict[str, Any]:
+        told = verdicts.table(view, there, slot=slot, swap=swap, waits=waits)
         known: Board = told["board"]
-        rail = offers.rail(wall, known, slot, swap) if whole and known.on else None
+        rail = offers.rail(view, known, slot, swap) if whole and known.on else None
         return told | told_of(store, known, who) | {"rail": rail, "saved": saved}
 
     return await shown(request, "board.html", there, make, slow=whole)
@@ -138,14 +138,14 @@ async def places() -> Response:
 async def more(request: Request, there: Asked, slot: str = "", swap: str = "") -> Response:
     """What goes with the board, or instead of one of its items."""
     return await shown(
-        request, "more.html", there, lambda wall: {"rail": offers.rail(wall, there, slot, swap)}, slow=True
+        request, "more.html", there, lambda view: {"rail": offers.rail(view, there, slot, swap)}, slow=True
     )
 
 
 @router.get("/board/offer")
 async def offer(request: Request, there: Asked) -> Response:
     """The one swap that helps most."""
-    return await shown(request, "best_swap.html", there, lambda wall: offers.offer(wall, there), slow=True)
+    return await shown(request, "best_swap.html", there, lambda view: offers.offer(view, there), slow=True)
 
 
 @router.get("/upload")
@@ -154,28 +154,28 @@ async def upload(request: Request, there: Asked, check: str = "", looks_like: st
     sender = Sender(request)
     answer = await shown(
         request, "upload.html", there,
-        lambda wall: _form(wall, there, sender.owner) | _checked(wall, check, looks_like, sender.owner),
+        lambda view: _form(view, there, sender.owner) | _checked(view, check, looks_like, sender.owner),
     )  # fmt: skip
     return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
 
 def _form(
-    wall: Wall, board: Board, owner: str, trouble: str = "", category: str = "", title: str = ""
+    view: CatalogueView, board: Board, owner: str, trouble: str = "", category: str = "", title: str = ""
 ) -> dict[str, Any]:
     """The form with what was written into it, and the photos that are there already, the latest first."""
-    return verdicts.tray(wall, board) | {
-        "photos": items(wall, wall.guests_of(owner)[::-1][:PHOTOS]),
-        "categories": sorted(wall.facets()["category"]), "wrong": trouble, "category": category, "title": title,
+    return verdicts.tray(view, board) | {
+        "photos": items(view, view.guests_of(owner)[::-1][:PHOTOS]),
+        "categories": sorted(view.facets()["category"]), "wrong": trouble, "category": category, "title": title,
         "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES, "check": None,
     }  # fmt: skip
 
 
-def _checked(wall: Wall, item_id: str, looks_like: str, owner: str) -> dict[str, Any]:
+def _checked(view: CatalogueView, item_id: str, looks_like: str, owner: str) -> dict[str, Any]:
     """A photo whose category was guessed, or contradicts the guess `looks_like`."""
-    if item_id not in wall.guests_of(owner):
+    if item_id not in view.guests_of(owner):
         return {}
-    [it] = items(wall, [item_id])
-    return {"check": it, "looks_like": looks_like if looks_like in wall.facets()["category"] else ""}
+    [it] = items(view, [item_id])
+    return {"check": it, "looks_like": looks_like if looks_like in view.facets()["category"] else ""}
 
 
 @router.post("/upload")
@@ -195,7 +195,7 @@ async def uploaded(
         item_id = await shop.add(data, category=taken_for, title=title, owner=sender.owner)
     except GoeswithError as error:
         facts = sender.owner, str(error), category, title
-        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *facts))
+        answer = await shown(request, "upload.html", there, lambda view: _form(view, there, *facts))
         answer.status_code = as_refused(error).status
         return sender.remember(answer)
     if guessed is not None and (not category or guessed.contradicts(category)):
@@ -238,7 +238,7 @@ async def quiz_page(
     if seed < 0:
         return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(quiz.SEEDS)), 303)
     return await shown(
-        request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
+        request, "quiz.html", there, lambda view: quiz.page(view, there, seed, asked, you, model, choice), slow=True
     )
 
 
@@ -260,8 +260,8 @@ async def _rules(
 ) -> Response:
     switches: Switches = request.app.state.shop.rules.read()
 
-    def make(wall: Wall) -> dict[str, Any]:
-        values = ruling.page(wall, switches, fresh)
+    def make(view: CatalogueView) -> dict[str, Any]:
+        values = ruling.page(view, switches, fresh)
         empty = dict.fromkeys(("attribute", "top", "bottom", "sign"), "")
         return values | {"draft": draft or empty, "trouble": trouble or values["trouble"]}
 
@@ -291,7 +291,7 @@ async def write_rule(
     shop: Shop = request.app.state.shop
     draft, before = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}, shop.rules.read()
     try:
-        written = await shop.quick.run(lambda: rule_switches.added(shop.wall, before.written, draft))
+        written = await shop.quick.run(lambda: rule_switches.added(shop.view, before.written, draft))
         await shop.follow((*before.on, written[-1]), written)
     except GoeswithError as error:
         return await _rules(request, there, trouble=str(error), draft=draft)

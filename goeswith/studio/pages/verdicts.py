@@ -21,7 +21,7 @@ from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
 from goeswith.studio.pages.no_score import in_titles, titled
 from goeswith.studio.pages.views import Item, item, items, verdict
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
 
 log = logging.getLogger(__name__)
@@ -34,10 +34,10 @@ LEAST = 200
 """Pair scores of outfits of one size for that size to be compared on its own."""
 
 
-def tray(wall: Wall, board: Board) -> dict[str, Any]:
+def tray(view: CatalogueView, board: Board) -> dict[str, Any]:
     """The board in small: its items and its score."""
-    shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
-    look, trouble = judged(wall, shown)
+    shown = [item(view, view.index.shelf.place[one]) for one in board.on if one in view.index.shelf.place]
+    look, trouble = judged(view, shown)
     told = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
     return {
         "shown": shown, "look": look, "trouble": trouble, "full": board.told,
@@ -45,36 +45,36 @@ def tray(wall: Wall, board: Board) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def judged(wall: Wall, shown: Sequence[Item]) -> tuple[Look | None, str]:
+def judged(view: CatalogueView, shown: Sequence[Item]) -> tuple[Look | None, str]:
     """The look of two items or more, or why there is none."""
     ids = [one.id for one in shown]
     try:
         if len(ids) > 1:
-            return wall.stylist.judge(ids), ""
-        wall.stylist.assortment.outfit(ids, least=0)
+            return view.stylist.judge(ids), ""
+        view.stylist.assortment.outfit(ids, least=0)
     except CatalogueError as error:
         return None, in_titles(error, shown)
     return None, ""
 
 
 def table(
-    wall: Wall, board: Board, *, slot: str = "", swap: str = "", waits: str = "", trouble: str = ""
+    view: CatalogueView, board: Board, *, slot: str = "", swap: str = "", waits: str = "", trouble: str = ""
 ) -> dict[str, Any]:
     """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told.
 
     slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
     """
-    unknown = [one for one in board.on if one not in wall.index.shelf.place]
+    unknown = [one for one in board.on if one not in view.index.shelf.place]
     notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown]
-    shown = [item(wall, wall.index.shelf.place[one]) for one in board.on if one in wall.index.shelf.place]
+    shown = [item(view, view.index.shelf.place[one]) for one in board.on if one in view.index.shelf.place]
     known = board.having([one.id for one in shown])
-    look, silent = judged(wall, shown)
+    look, silent = judged(view, shown)
     notes += filter(None, (board.told, silent or trouble, *_colours_of_one(shown)))
     why, drawn = None, None
-    lay = flat_lay.laid(wall, known.on, dict(known.lay))
+    lay = flat_lay.laid(view, known.on, dict(known.lay))
     if look is not None and np.isfinite(look.score):
-        found = explain(wall.stylist, known.on, swap=False)
-        why, drawn = _told(found, shown), _drawn(wall, found, shown, [spot for spot, _ in lay])
+        found = explain(view.stylist, known.on, swap=False)
+        why, drawn = _told(found, shown), _drawn(view, found, shown, [spot for spot, _ in lay])
     said = (
         _counted(shown)
         if look is None
@@ -84,21 +84,21 @@ def table(
     return {
         "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "slot": slot,
         "lay": [(it, spot, flat_lay.classes(spot), made) for it, (spot, made) in zip(shown, lay, strict=True)],
-        "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(wall),
-        "waits": item(wall, wall.index.shelf.place[waits]) if waits in wall.index.shelf.place else None,
-        "more": known.at("/board/more", slot=slot, swap=swap), "brief": bar(wall, board.brief, shown),
+        "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(view),
+        "waits": item(view, view.index.shelf.place[waits]) if waits in view.index.shelf.place else None,
+        "more": known.at("/board/more", slot=slot, swap=swap), "brief": bar(view, board.brief, shown),
     }  # fmt: skip
 
 
-def scored(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
+def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:
     """Looks of outfits as the model alone sees them, with no score where it has none."""
     if not outfits:
         return []
     width = max(map(len, outfits))
-    rows = np.array([[wall.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
+    rows = np.array([[view.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
     lengths = np.array([len(ids) for ids in outfits])
-    scores = wall.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
-    return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
+    scores = view.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
+    return looks_of(view.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 
 def _colours_of_one(shown: Sequence[Item]) -> list[str]:
@@ -154,15 +154,15 @@ def _bars(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
 
 
 @once
-def _worn(wall: Wall) -> dict[int, np.ndarray]:
+def _worn(view: CatalogueView) -> dict[int, np.ndarray]:
     """Scores of the pairs of outfits that somebody wore, ascending, by size of the outfit; 0 for all sizes."""
-    data = dataset(wall)
+    data = dataset(view)
     chosen = np.random.default_rng(0).permutation(np.flatnonzero(data.outfits.splits != "train"))[:WORN]
     items, mask = data.outfits.take(chosen).padded()
-    place = np.array([wall.index.shelf.place.get(one, -1) for one in data.catalogue.ids])
+    place = np.array([view.index.shelf.place.get(one, -1) for one in data.catalogue.ids])
     items = place[items]
     whole = (items >= 0).all(axis=1)
-    pairs, sizes = pair_matrix(wall.index.scorer, items[whole], mask[whole]), mask[whole].sum(axis=1)
+    pairs, sizes = pair_matrix(view.index.scorer, items[whole], mask[whole]), mask[whole].sum(axis=1)
     found = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
     return {size: told for size, told in found.items() if len(told) >= LEAST} | {0: _sorted(pairs)}
 
@@ -172,14 +172,14 @@ def _sorted(pairs: np.ndarray) -> np.ndarray:
     return told
 
 
-def _drawn(wall: Wall, found: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
+def _drawn(view: CatalogueView, found: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
     """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
 
     Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
     The one line of two pieces says what the verdict says.
     """
     try:
-        known = _worn(wall) if wall.index.scale else {0: np.empty(0)}
+        known = _worn(view) if view.index.scale else {0: np.empty(0)}
     except GoeswithError as error:
         log.info("lines have one colour: %s", error)
         known = {0: np.empty(0)}
@@ -190,10 +190,10 @@ def _drawn(wall: Wall, found: Why, shown: Sequence[Item], spots: Sequence[Spot])
     return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), spots)
 
 
-def starts(wall: Wall) -> list[dict[str, Any]]:
+def starts(view: CatalogueView) -> list[dict[str, Any]]:
     """Outfits that somebody wore, to begin with; none where the data set is gone."""
     try:
-        data = dataset(wall)
+        data = dataset(view)
         chosen = np.random.default_rng(7).permutation(len(data.outfits))[: 20 * STARTS].tolist()
     except GoeswithError as error:
         log.info("no outfits to begin with: %s", error)
@@ -201,8 +201,8 @@ def starts(wall: Wall) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place in chosen:
         on = outfit_ids(data, place)
-        if 3 <= len(on) <= 6 and all(one in wall.index.shelf.place for one in on):
-            found.append({"url": Board.of(on, ()).url, "pieces": items(wall, on)})
+        if 3 <= len(on) <= 6 and all(one in view.index.shelf.place for one in on):
+            found.append({"url": Board.of(on, ()).url, "pieces": items(view, on)})
         if len(found) == STARTS:
             break
     return found

@@ -17,7 +17,7 @@ from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
-from goeswith.studio.service.catalogue_view import Wall, image_path, once
+from goeswith.studio.service.catalogue_view import CatalogueView, image_path, once
 from goeswith.studio.service.thumbnails import inside
 
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
@@ -58,9 +58,9 @@ class Item:
         return f"{self.image.removesuffix('/image')}/cutout"
 
 
-def item(wall: Wall, row: int) -> Item:
+def item(view: CatalogueView, row: int) -> Item:
     """The item of a catalogue row."""
-    told = wall.catalogue.items.row(row, named=True)
+    told = view.catalogue.items.row(row, named=True)
     name = (told["title"] or "").strip() or f"{told['category']} {told['item_id']}"
     facts = [(field, str(told[field])) for field in TOLD if told[field]]
     unit = str(told.get("currency") or "").strip()
@@ -69,7 +69,7 @@ def item(wall: Wall, row: int) -> Item:
     return Item(
         told["item_id"], name, told["category"], told["group"], told["price"], image_path(told["item_id"]),
         (*facts, ("number", told["item_id"])), _kind(name, told["category"], told["brand"]), unit,
-        told["item_id"] in wall.guests or bool(told["image"]), told["item_id"] in wall.guests,
+        told["item_id"] in view.guests or bool(told["image"]), told["item_id"] in view.guests,
     )  # fmt: skip
 
 
@@ -80,16 +80,16 @@ def _kind(name: str, category: str, brand: str | None) -> str:
     return (brand or "") if said_already else category
 
 
-def items(wall: Wall, item_ids: Any) -> list[Item]:
+def items(view: CatalogueView, item_ids: Any) -> list[Item]:
     """The items of ids, all of them known."""
-    return [item(wall, wall.row(item_id)) for item_id in item_ids]
+    return [item(view, view.row(item_id)) for item_id in item_ids]
 
 
 @once
-def shape(wall: Wall) -> str:
+def shape(view: CatalogueView) -> str:
     """Of most pictures of the catalogue: every tile gets it, so that photos fill theirs and nothing is cut off."""
-    some = wall.catalogue.items["image"].drop_nulls()[:2000:97].to_list()
-    paths = [path for name in some if (path := inside(wall.index.images, name)) is not None]
+    some = view.catalogue.items["image"].drop_nulls()[:2000:97].to_list()
+    paths = [path for name in some if (path := inside(view.index.images, name)) is not None]
     sizes = [size for path in paths if (size := _size(path)) is not None]
     ratio = float(np.median([width / height for width, height in sizes])) if sizes else 1.0
     return min(SHAPES, key=lambda name: abs(SHAPES[name] - ratio))
@@ -121,9 +121,9 @@ def price(number: float, currency: str = "") -> str:
 
 
 @once
-def currency(wall: Wall) -> str:
+def currency(view: CatalogueView) -> str:
     """The currency of all prices; empty where the catalogue names none, or several."""
-    items = wall.catalogue.items
+    items = view.catalogue.items
     named = items["currency"].drop_nulls().unique().to_list() if "currency" in items.columns else []
     return str(named[0]).strip() if len(named) == 1 else ""
 

@@ -62,10 +62,10 @@ class Answer:
     reading: str = "all"
 
 
-class Wall:
+class CatalogueView:
     """An index that is open, with the items uploaded to it.
 
-    A request takes the wall once and answers from it, so that it never sees half of one index and half of the next.
+    A request takes the view once and answers from it, so that it never sees half of one index and half of the next.
 
     Raises:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
@@ -263,7 +263,7 @@ class Wall:
         self._answers.forget()
 
     def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
-        """Take over the guests of the wall before, by their ids.
+        """Take over the guests of the previous view, by their ids.
 
         Returns:
             None, or an error: which of them are gone and why.
@@ -316,16 +316,16 @@ def stamp(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
+def once(make: Callable[[CatalogueView], T]) -> Callable[[CatalogueView], T]:
     """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
-    made: WeakKeyDictionary[Wall, T] = WeakKeyDictionary()
+    made: WeakKeyDictionary[CatalogueView, T] = WeakKeyDictionary()
     making = threading.Lock()
 
     @functools.wraps(make)
-    def cached(wall: Wall) -> T:
+    def cached(view: CatalogueView) -> T:
         with making:
-            if wall not in made:
-                made[wall] = make(wall)
-            return made[wall]
+            if view not in made:
+                made[view] = make(view)
+            return made[view]
 
     return cached

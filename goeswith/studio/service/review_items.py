@@ -10,7 +10,7 @@ import numpy as np
 
 from goeswith.data.arrivals import arrivals, newest
 from goeswith.data.filters import Filters
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.looks import Looks
 
 NEW, BARE = "new", "without"
@@ -51,28 +51,28 @@ class Products:
 
 
 @once
-def _days(wall: Wall) -> np.ndarray:
-    items = wall.catalogue.items[: wall.index.size]
-    return arrivals(type(wall.catalogue)(items), wall.index.dataset)
+def _days(view: CatalogueView) -> np.ndarray:
+    items = view.catalogue.items[: view.index.size]
+    return arrivals(type(view.catalogue)(items), view.index.dataset)
 
 
-def new_since(wall: Wall) -> date | None:
+def new_since(view: CatalogueView) -> date | None:
     """The day of the first of the new arrivals; None where no day is known."""
-    return newest(_days(wall))[1]
+    return newest(_days(view))[1]
 
 
-def products(wall: Wall, store: Looks, asked: Products) -> list[str]:
+def products(view: CatalogueView, store: Looks, asked: Products) -> list[str]:
     """Ids of the products that are asked for, the latest arrivals first.
 
     Raises:
         CatalogueError: a filter asks for a value that no item has.
     """
-    rows = wall.search(asked.q, asked.filters)
-    rows = rows[rows < wall.index.size]
-    days = _days(wall)
+    rows = view.search(asked.q, asked.filters)
+    rows = rows[rows < view.index.size]
+    days = _days(view)
     if asked.only == NEW:
         rows = rows[newest(days)[0][rows]]
-    ids = [wall.catalogue.ids[row] for row in rows[np.argsort(-_ages(days)[rows], kind="stable")].tolist()]
+    ids = [view.catalogue.ids[row] for row in rows[np.argsort(-_ages(days)[rows], kind="stable")].tolist()]
     if asked.only == BARE:
         worn = {one for look in store.find() if look.state != "rejected" for one in look.item_ids}
         ids = [one for one in ids if one not in worn]

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.stylist import Filters, Look
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_LOOKS
 from goeswith.studio.service.look_items import judgement, pieces_of
 from goeswith.studio.service.looks import Looks
@@ -35,11 +35,11 @@ class ReviewMaker:
     """Goes on where a service that was stopped left off: what is made, and how far, lies in the file.
 
     Args:
-        wall: gives the catalogue that is open.
+        view: gives the catalogue that is open.
     """
 
-    def __init__(self, reviews: Reviews, wall: Callable[[], Wall]) -> None:
-        self.reviews, self.wall = reviews, wall
+    def __init__(self, reviews: Reviews, view: Callable[[], CatalogueView]) -> None:
+        self.reviews, self.view = reviews, view
         self.stopped, self.work = threading.Event(), threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -89,8 +89,8 @@ class ReviewMaker:
     def _next(self, review: Review) -> None:
         """The looks of one more product of a review, or why there are none."""
         try:
-            wall, item_id = self.wall(), review.item_ids[review.made]
-            looks, failure = propose(wall, item_id, review.budget, self._worn_out(review)), ""
+            view, item_id = self.view(), review.item_ids[review.made]
+            looks, failure = propose(view, item_id, review.budget, self._worn_out(review)), ""
         except (CatalogueError, Refused) as error:
             looks, failure = [], str(error)
         self.reviews.add(review, looks, failure)
@@ -103,7 +103,7 @@ class ReviewMaker:
         return sorted(item_id for item_id, count in counts.items() if count >= most)
 
 
-def propose(wall: Wall, item_id: str, budget: float | None, avoid: Collection[str]) -> list[SavedLook]:
+def propose(view: CatalogueView, item_id: str, budget: float | None, avoid: Collection[str]) -> list[SavedLook]:
     """Different looks around one product, best first, pinned to it.
 
     avoid: pieces that are only taken where nothing can be made without them.
@@ -111,20 +111,22 @@ def propose(wall: Wall, item_id: str, budget: float | None, avoid: Collection[st
     Raises:
         CatalogueError, Refused: no look can be made.
     """
-    wall.row(item_id)
+    view.row(item_id)
     try:
-        looks = _complete(wall, [item_id], budget, avoid, REVIEW_LOOKS)
+        looks = _complete(view, [item_id], budget, avoid, REVIEW_LOOKS)
     except CatalogueError:
         if not avoid:
             raise
-        looks = _complete(wall, [item_id], budget, (), REVIEW_LOOKS)
-    title = pieces_of(wall, [item_id])[0].title
+        looks = _complete(view, [item_id], budget, (), REVIEW_LOOKS)
+    title = pieces_of(view, [item_id])[0].title
     title = title[:1].upper() + title[1:]
     names = [f"{title}, look {number}" for number in range(1, len(looks) + 1)]
-    return [saved(wall, look, name, item_id) for look, name in zip(looks, names, strict=True)]
+    return [saved(view, look, name, item_id) for look, name in zip(looks, names, strict=True)]
 
 
-def remake(wall: Wall, look: SavedLook, keep: Sequence[str], budget: float | None, avoid: Collection[str]) -> SavedLook:
+def remake(
+    view: CatalogueView, look: SavedLook, keep: Sequence[str], budget: float | None, avoid: Collection[str]
+) -> SavedLook:
     """The same look with other pieces beside those that are kept.
 
     keep: ids of pieces that stay; the pinned one always does. avoid: pieces that are not taken.
@@ -134,18 +136,18 @@ def remake(wall: Wall, look: SavedLook, keep: Sequence[str], budget: float | Non
     """
     kept = [one for one in look.item_ids if one in keep or one == look.pinned_item]
     for item_id in kept:
-        wall.row(item_id)
+        view.row(item_id)
     if len(kept) == len(look.items):
         raise Refused(422, "all_locked", "every piece is locked, so there is nothing to make again; unlock one")
     if not kept:
         raise Refused(422, "too_few_items", "lock at least one piece, so that there is a look to make around it")
     slots = [piece.group or piece.category for piece in look.items if piece.item_id not in kept]
-    fresh = _complete(wall, kept, budget, {*avoid, *look.item_ids} - {*kept}, 1, slots)[0]
-    return saved(wall, fresh, look.name, look.pinned_item)
+    fresh = _complete(view, kept, budget, {*avoid, *look.item_ids} - {*kept}, 1, slots)[0]
+    return saved(view, fresh, look.name, look.pinned_item)
 
 
 def make_again(
-    wall: Wall,
+    view: CatalogueView,
     store: Looks,
     reviews: Reviews,
     review: Review,
@@ -164,28 +166,28 @@ def make_again(
     """
     look = store.get(look_id)
     others = [other for other in reviews.looks(review.review_id) if other.pinned_item == look.pinned_item]
-    fresh = remake(wall, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
+    fresh = remake(view, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
     changed = {"items": fresh.items, "judged": fresh.judged, "state": "draft"}
     return store.change(look_id, who, known=known, what="made again", **changed)[1]
 
 
-def saved(wall: Wall, look: Look, name: str, pinned_item: str) -> SavedLook:
+def saved(view: CatalogueView, look: Look, name: str, pinned_item: str) -> SavedLook:
     """A look of the stylist as a draft."""
-    pieces, judged = pieces_of(wall, look.item_ids), judgement(wall, look)
+    pieces, judged = pieces_of(view, look.item_ids), judgement(view, look)
     return SavedLook("", name, pieces, judged=judged, pinned_item=pinned_item)
 
 
 def _complete(
-    wall: Wall,
+    view: CatalogueView,
     item_ids: Sequence[str],
     budget: float | None,
     avoid: Collection[str],
     count: int,
     slots: Sequence[str] = (),
 ) -> list[Look]:
-    there = tuple(sorted(item_id for item_id in avoid if item_id in wall.index.shelf.place and item_id not in item_ids))
-    filters = Filters(exclude=there, in_stock=wall.index.shelf.stock is not None)
-    looks = wall.stylist.complete(
+    there = tuple(sorted(item_id for item_id in avoid if item_id in view.index.shelf.place and item_id not in item_ids))
+    filters = Filters(exclude=there, in_stock=view.index.shelf.stock is not None)
+    looks = view.stylist.complete(
         item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY, common=0
     )
     return sorted(looks, key=lambda look: -look.score)

@@ -12,7 +12,7 @@ from goeswith.studio.api.schemas import PROBLEMS, Text
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.service import limits
 from goeswith.studio.service.caching import matches
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.answers import Composer, as_json, etag_of
@@ -49,14 +49,14 @@ def _fields(text: str) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name in fields)
 
 
-async def _made(request: Request, wall: Wall, rows: list[int], approved: bool) -> list[Made]:
+async def _made(request: Request, view: CatalogueView, rows: list[int], approved: bool) -> list[Made]:
     looks: PageLooks = request.app.state.page_looks
-    return [Made()] * len(rows) if approved else await asyncio.gather(*(looks.made(wall, row) for row in rows))
+    return [Made()] * len(rows) if approved else await asyncio.gather(*(looks.made(view, row) for row in rows))
 
 
-def _composer(request: Request, wall: Wall, fields: str) -> Composer:
+def _composer(request: Request, view: CatalogueView, fields: str) -> Composer:
     signer: Signer = request.app.state.signer
-    return Composer(wall, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
+    return Composer(view, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
 
 
 def _sent(answer: dict[str, Any], known: str) -> Response:
@@ -80,15 +80,15 @@ async def looks_of_item(
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
     shop: Shop = request.app.state.shop
     page_looks: PageLooks = request.app.state.page_looks
-    wall = shop.wall
-    composer = _composer(request, wall, fields)
-    row = (await shop.quick.run(rows_by_name, wall)).get(item)
+    view = shop.view
+    composer = _composer(request, view, fields)
+    row = (await shop.quick.run(rows_by_name, view)).get(item)
     if row is None:
         raise Refused(404, "unknown_item", f"the shop has no item {item!r}", [item])
-    [made] = await _made(request, wall, [row], approved)
-    reviewed = await shop.quick.run(page_looks.reviewed, wall)
+    [made] = await _made(request, view, [row], approved)
+    reviewed = await shop.quick.run(page_looks.reviewed, view)
     looks = reviewed.looks(row, made, limit)
-    trial, looks = await request.app.state.trial.choose(wall, row, reviewed, looks, limit, draw)
+    trial, looks = await request.app.state.trial.choose(view, row, reviewed, looks, limit, draw)
 
     def sent() -> Response:
         return _sent(composer.answer(row, looks, made.why_none, trial), known)
@@ -108,14 +108,14 @@ async def looks_of_items(
     """The looks of several items at once."""
     shop: Shop = request.app.state.shop
     page_looks: PageLooks = request.app.state.page_looks
-    wall = shop.wall
-    composer = _composer(request, wall, fields)
-    rows = await shop.quick.run(rows_by_name, wall)
+    view = shop.view
+    composer = _composer(request, view, fields)
+    rows = await shop.quick.run(rows_by_name, view)
     found = [rows[name] for name in item if name in rows]
-    each = await _made(request, wall, found, approved)
+    each = await _made(request, view, found, approved)
 
     def sent() -> Response:
-        people = page_looks.reviewed(wall)
+        people = page_looks.reviewed(view)
         answers = [
             composer.answer(row, people.looks(row, made, limit), made.why_none)
             for row, made in zip(found, each, strict=True)
@@ -146,7 +146,7 @@ async def picture(
         row = shop.index.row_of.get(item_id)
         if row is None or row >= shop.index.size or not signer.signed(item_id, signature):
             raise Refused(404, "not_found", "there is no such picture; ask for the looks of the item again")
-        version = shop.wall.version(item_id)
+        version = shop.view.version(item_id)
         age = "max-age=31536000, immutable" if v == version else f"max-age={limits.PICTURE_SECONDS}"
         headers = {"Cache-Control": f"public, {age}", "ETag": f'"{version}-{side}"'} | SHARED
         if matches(headers["ETag"], known):
