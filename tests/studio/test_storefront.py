@@ -21,7 +21,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.shelf import shelf
 from goeswith.errors import ConfigError
 from goeswith.shop.stylist import Stylist
-from goeswith.studio.api.schemas import Given, Searching
+from goeswith.studio.api.schemas import RequestModel, Searching
 from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
 from goeswith.studio.service.looks import Looks, Piece, SavedLook
@@ -81,7 +81,7 @@ def test_an_answer_holds_all_that_a_page_shows(page: TestClient, world: Path) ->
 
 
 def test_the_examples_of_the_schema_are_right() -> None:
-    models: list[Any] = [*Given.__subclasses__(), *Searching.__subclasses__(), *vars(schemas).values()]
+    models: list[Any] = [*RequestModel.__subclasses__(), *Searching.__subclasses__(), *vars(schemas).values()]
     shown = [(model, one) for model in models if hasattr(model, "model_config")
              for one in model.model_config.get("json_schema_extra", {}).get("examples", ())]  # fmt: skip
     assert len(shown) >= 12

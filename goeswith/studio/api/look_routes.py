@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from goeswith.studio.api.look_schemas import HistoryTold, LinkTold, LookChanged, LookGiven, LookSaved, SavedPage, State
+from goeswith.studio.api.look_schemas import (
+    HistoryResponse,
+    LinkResponse,
+    LookChange,
+    LookRequest,
+    LookSaved,
+    SavedPage,
+    State,
+)
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
@@ -34,7 +42,7 @@ def _store(request: Request) -> Looks:
     return store
 
 
-def as_told(view: CatalogueView, look: SavedLook, owner: str) -> dict[str, Any]:
+def look_json(view: CatalogueView, look: SavedLook, owner: str) -> dict[str, Any]:
     """A look as the API tells it, with what it has lost."""
     missing = lost(view, look, owner)
     apart = {why: [one.piece.item_id for one in missing if one.why == why] for why in ("gone", "sold out")}
@@ -44,7 +52,7 @@ def as_told(view: CatalogueView, look: SavedLook, owner: str) -> dict[str, Any]:
 async def _answered(request: Request, answer: Response, look: SavedLook) -> Any:
     shop: Shop = request.app.state.shop
     answer.headers["ETag"] = look.etag
-    return await shop.quick.run(as_told, shop.view, look, owner_of(request))
+    return await shop.quick.run(look_json, shop.view, look, owner_of(request))
 
 
 def _known(etag: str) -> str:
@@ -68,14 +76,14 @@ async def looks(
 
     def page() -> dict[str, Any]:
         found = store.find(state=state or "", tag=tag, words=q, item=item)
-        shown = [as_told(view, look, owner) for look in found[offset : offset + limit]]
+        shown = [look_json(view, look, owner) for look in found[offset : offset + limit]]
         return {"looks": shown, "total": len(found), "offset": offset, "limit": limit}
 
     return await shop.quick.run(page)
 
 
 @router.post("", response_model=LookSaved, status_code=201)
-async def keep(request: Request, answer: Response, given: LookGiven) -> Any:
+async def keep(request: Request, answer: Response, given: LookRequest) -> Any:
     """Keep a look."""
     shop: Shop = request.app.state.shop
     store, view = _store(request), shop.view
@@ -105,7 +113,7 @@ async def look(
 
 
 @router.patch("/{look_id}", response_model=LookSaved)
-async def change(request: Request, answer: Response, look_id: str, given: LookChanged, known: IfMatch = "") -> Any:
+async def change(request: Request, answer: Response, look_id: str, given: LookChange, known: IfMatch = "") -> Any:
     """Change some of a look."""
     shop: Shop = request.app.state.shop
     store, view = _store(request), shop.view
@@ -128,7 +136,7 @@ async def delete(request: Request, look_id: str, known: IfMatch = "", who: Annot
     await request.app.state.shop.quick.run(lambda: store.delete(look_id, who[:60], known=_known(known)))
 
 
-@router.get("/{look_id}/history", response_model=HistoryTold)
+@router.get("/{look_id}/history", response_model=HistoryResponse)
 async def history(request: Request, look_id: str) -> Any:
     """What happened to a look, the latest first."""
     changes = await request.app.state.shop.quick.run(_store(request).history, look_id)
@@ -154,7 +162,7 @@ async def undo(request: Request, answer: Response, look_id: str, who: Annotated[
     return await _answered(request, answer, await request.app.state.shop.quick.run(undone))
 
 
-@router.post("/{look_id}/link", response_model=LinkTold, status_code=201)
+@router.post("/{look_id}/link", response_model=LinkResponse, status_code=201)
 async def open_link(request: Request, look_id: str, who: Annotated[str, Query()] = "program") -> Any:
     """Open a public link to a look, or tell the one that is open."""
     links = Links(_store(request).path)

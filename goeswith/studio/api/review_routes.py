@@ -7,8 +7,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from goeswith.studio.api.look_routes import as_told
-from goeswith.studio.api.look_schemas import AgainGiven, LookSaved, ReviewGiven, ReviewLooks, ReviewPage, ReviewTold
+from goeswith.studio.api.look_routes import look_json
+from goeswith.studio.api.look_schemas import (
+    LookSaved,
+    RemakeRequest,
+    ReviewLooks,
+    ReviewPage,
+    ReviewRequest,
+    ReviewResponse,
+)
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.catalogue_view import CatalogueView
@@ -36,8 +43,8 @@ async def every(request: Request) -> Any:
     return {"reviews": await shop.quick.run(lambda: [_told(reviews, review) for review in reviews.every()])}
 
 
-@router.post("", response_model=ReviewTold, status_code=201)
-async def begin(request: Request, answer: Response, given: ReviewGiven) -> Any:
+@router.post("", response_model=ReviewResponse, status_code=201)
+async def begin(request: Request, answer: Response, given: ReviewRequest) -> Any:
     """Begin a review; its looks are made in the background, and go on if the service is started again."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
@@ -57,7 +64,7 @@ async def begin(request: Request, answer: Response, given: ReviewGiven) -> Any:
     return review
 
 
-@router.get("/{review_id}", response_model=ReviewTold)
+@router.get("/{review_id}", response_model=ReviewResponse)
 async def one(request: Request, review_id: str) -> Any:
     """A review, and how far it is."""
     shop: Shop = request.app.state.shop
@@ -74,13 +81,13 @@ async def looks(request: Request, review_id: str) -> Any:
 
     def found() -> dict[str, Any]:
         reviews.get(review_id)
-        return {"looks": [as_told(view, look, owner) for look in reviews.looks(review_id)]}
+        return {"looks": [look_json(view, look, owner) for look in reviews.looks(review_id)]}
 
     return await shop.quick.run(found)
 
 
 @router.post("/{review_id}/looks/{look_id}/again", response_model=LookSaved)
-async def again(request: Request, review_id: str, look_id: str, given: AgainGiven) -> Any:
+async def again(request: Request, review_id: str, look_id: str, given: RemakeRequest) -> Any:
     """Make one of its looks again, with other pieces beside those that stay."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
@@ -89,7 +96,7 @@ async def again(request: Request, review_id: str, look_id: str, given: AgainGive
 
     def made() -> dict[str, Any]:
         make_again(view, store, reviews, reviews.get(review_id), look_id, given.keep, given.who)
-        return as_told(view, store.get(look_id), owner)
+        return look_json(view, store.get(look_id), owner)
 
     return await shop.workers.run(made)
 

@@ -11,24 +11,24 @@ from goeswith.shop import explain as why
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.api.schemas import (
     PROBLEMS,
-    CompleteGiven,
-    ExplainGiven,
-    FacetsTold,
-    FillGiven,
-    ImproveGiven,
-    IndexTold,
+    CompleteRequest,
+    ExplainRequest,
+    ExplainResponse,
+    FacetsResponse,
+    FillRequest,
+    ImproveRequest,
+    IndexResponse,
+    ItemResponse,
+    ItemsPage,
     ItemsQuery,
-    ItemTold,
-    LooksTold,
-    PageTold,
-    ReloadTold,
-    ScoreGiven,
+    LooksResponse,
+    ReloadResponse,
+    ScoreRequest,
     Searching,
-    SimilarGiven,
-    SimilarsTold,
-    SwapsTold,
+    SimilarRequest,
+    SimilarResponse,
+    SwapsResponse,
     Text,
-    WhyTold,
 )
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
@@ -81,14 +81,14 @@ def _index(shop: Shop) -> dict[str, Any]:
     return served | counted | state
 
 
-@router.get("/index", response_model=IndexTold, tags=["index"])
+@router.get("/index", response_model=IndexResponse, tags=["index"])
 async def index(request: Request) -> Any:
     """What is served: the model, the catalogue, and whether either has changed since."""
     shop = _shop(request)
     return await shop.quick.run(_index, shop)
 
 
-@router.post("/reload", response_model=ReloadTold, tags=["index"])
+@router.post("/reload", response_model=ReloadResponse, tags=["index"])
 async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
     shop = _shop(request)
@@ -96,21 +96,21 @@ async def reload(request: Request) -> Any:
     return await shop.quick.run(_index, shop) | {"lost": str(lost) if lost else ""}
 
 
-@router.get("/facets", response_model=FacetsTold, tags=["items"])
+@router.get("/facets", response_model=FacetsResponse, tags=["items"])
 async def facets(request: Request) -> Any:
     """The values that items can be filtered by."""
     shop = _shop(request)
     return {"facets": await shop.quick.run(shop.facets)}
 
 
-@router.get("/items", response_model=PageTold, tags=["items"])
+@router.get("/items", response_model=ItemsPage, tags=["items"])
 async def items(request: Request, query: Annotated[ItemsQuery, Query()]) -> Any:
     """Look through the catalogue."""
     shop = _shop(request)
     return await shop.quick.run(_page, shop.view, query, owner_of(request))
 
 
-@router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
+@router.post("/items", response_model=ItemResponse, status_code=201, tags=["items"])
 async def upload(
     request: Request,
     answer: Response,
@@ -162,15 +162,15 @@ async def image(
     return await shop.picture_workers.run(_picture, shop, item_id, size, owner_of(request), etags)
 
 
-@router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
+@router.get("/items/{item_id:path}", response_model=ItemResponse, tags=["items"])
 async def item(request: Request, item_id: str) -> Any:
     """One item."""
     view = _shop(request).view
     return view.item(view.seen_row(item_id, owner_of(request)))
 
 
-@router.post("/score", response_model=LooksTold, tags=["looks"])
-async def score(request: Request, given: ScoreGiven) -> Any:
+@router.post("/score", response_model=LooksResponse, tags=["looks"])
+async def score(request: Request, given: ScoreRequest) -> Any:
     """How well outfits go together, in the order they are given."""
     return {"looks": await _shop(request).judge(given.outfits)}
 
@@ -181,31 +181,31 @@ async def _search(request: Request, given: Searching, method: Callable[..., Any]
     return await _shop(request).ask(lambda stylist: method(stylist, **arguments))
 
 
-@router.post("/complete", response_model=LooksTold, tags=["looks"])
-async def complete(request: Request, given: CompleteGiven) -> Any:
+@router.post("/complete", response_model=LooksResponse, tags=["looks"])
+async def complete(request: Request, given: CompleteRequest) -> Any:
     """Whole looks around the anchors."""
     return {"looks": await _search(request, given, Stylist.complete)}
 
 
-@router.post("/fill", response_model=LooksTold, tags=["looks"])
-async def fill(request: Request, given: FillGiven) -> Any:
+@router.post("/fill", response_model=LooksResponse, tags=["looks"])
+async def fill(request: Request, given: FillRequest) -> Any:
     """The items that fit into one gap."""
     return {"looks": await _search(request, given, Stylist.fill)}
 
 
-@router.post("/improve", response_model=SwapsTold, tags=["looks"])
-async def improve(request: Request, given: ImproveGiven) -> Any:
+@router.post("/improve", response_model=SwapsResponse, tags=["looks"])
+async def improve(request: Request, given: ImproveRequest) -> Any:
     """Which item hurts, and what to swap it for."""
     return {"swaps": await _search(request, given, Stylist.improve)}
 
 
-@router.post("/similar", response_model=SimilarsTold, tags=["looks"])
-async def similar(request: Request, given: SimilarGiven) -> Any:
+@router.post("/similar", response_model=SimilarResponse, tags=["looks"])
+async def similar(request: Request, given: SimilarRequest) -> Any:
     """Substitutes for an item."""
     return {"items": await _search(request, given, Stylist.similar)}
 
 
-@router.post("/explain", response_model=WhyTold, tags=["looks"])
-async def explain(request: Request, given: ExplainGiven) -> Any:
+@router.post("/explain", response_model=ExplainResponse, tags=["looks"])
+async def explain(request: Request, given: ExplainRequest) -> Any:
     """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
     return (await _search(request, given, why.explain)).to_dict()
