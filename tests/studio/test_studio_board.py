@@ -10,7 +10,7 @@ from fastapi.datastructures import QueryParams
 from served import BARE, ODD, VARIANTS
 
 from goeswith.errors import CatalogueError
-from goeswith.studio.pages import arrangement, flat_lay, no_score, verdicts, views
+from goeswith.studio.pages import arrangement, board_view, flat_lay, no_score, views
 from goeswith.studio.pages import board as boards
 from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, board_of, draw
@@ -84,10 +84,12 @@ def test_lines_say_how_well_pairs_go_and_only_a_clash_is_flagged():
 
 
 def test_the_line_of_two_pieces_says_what_the_verdict_says(client, view, monkeypatch):
-    monkeypatch.setattr(verdicts, "_worn", lambda view: {0: np.full(300, 1e9)})  # all pairs of worn outfits are better
+    monkeypatch.setattr(
+        board_view, "_worn_pair_scores", lambda view: {0: np.full(300, 1e9)}
+    )  # all pairs of worn outfits are better
     scale = replace(view.index.scale, auc=0.8)
     monkeypatch.setitem(vars(view.index), "scale", scale)
-    drawn = verdicts.table(view, Board(("i0", "i60")))["drawn"]
+    drawn = board_view.table(view, Board(("i0", "i60")))["drawn"]
     look = view.stylist.judge(["i0", "i60"])
     expected = (
         0 if look.percentile is None else int(np.searchsorted(boards.LEVELS, look.percentile / 100, side="right"))
@@ -198,10 +200,10 @@ def test_two_colours_of_one_garment_are_pointed_out(view):
         return replace(plain, id=item_id, name=name.format(colour), category=category, facts=(("colour", colour),))
 
     said = "“black jersey top” and “pink jersey top” seem to be one garment in two colours; keep one of them."
-    assert verdicts._colours_of_one([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
+    assert board_view._colours_of_one([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
     for other in (top("57079210-85", "pink"), top("57079209-85", "pink", "{} vest"), top("570", "pink"),
                   top("57079209-85", "pink", category="dress")):  # fmt: skip
-        assert verdicts._colours_of_one([top("57079209-99", "black"), other]) == []
+        assert board_view._colours_of_one([top("57079209-99", "black"), other]) == []
 
 
 def test_messages_of_the_library_name_titles(view):

@@ -39,7 +39,7 @@ def test_rules_that_are_off_change_nothing(client, view):
 
 def test_a_written_rule_is_measured_as_a_naive_loop_says(view):
     only = switches.kept(view, Switches((TEXT,), (TEXT,)))
-    found, asked = effects.effect(view, only), effects.asked_of(view)
+    found, asked = effects.effect(view, only), effects.hidden_bottoms(view)
     items = view.catalogue.items
     speaks = 0
     for context, mask, candidates in zip(asked.context, asked.mask, asked.candidates, strict=True):

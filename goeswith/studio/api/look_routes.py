@@ -45,7 +45,7 @@ def _store(request: Request) -> Looks:
 def look_json(view: CatalogueView, look: SavedLook, owner: str) -> dict[str, Any]:
     """A look as the API tells it, with what it has lost."""
     missing = lost(view, look, owner)
-    apart = {why: [one.piece.item_id for one in missing if one.why == why] for why in ("gone", "sold out")}
+    apart = {why: [loss.piece.item_id for loss in missing if loss.why == why] for why in ("gone", "sold out")}
     return asdict(look) | {"gone": apart["gone"], "sold_out": apart["sold out"]}
 
 
@@ -55,7 +55,7 @@ async def _answered(request: Request, answer: Response, look: SavedLook) -> Any:
     return await shop.quick.run(look_json, shop.view, look, owner_of(request))
 
 
-def _known(etag: str) -> str:
+def expected_etag(etag: str) -> str:
     """The tag of If-Match; a star is whatever there is."""
     return "" if etag.strip() == "*" else etag.strip()
 
@@ -75,65 +75,67 @@ async def looks(
     store, view, owner = _store(request), shop.view, owner_of(request)
 
     def page() -> dict[str, Any]:
-        found = store.find(state=state or "", tag=tag, words=q, item=item)
-        shown = [look_json(view, look, owner) for look in found[offset : offset + limit]]
-        return {"looks": shown, "total": len(found), "offset": offset, "limit": limit}
+        hits = store.find(state=state or "", tag=tag, words=q, item=item)
+        shown = [look_json(view, look, owner) for look in hits[offset : offset + limit]]
+        return {"looks": shown, "total": len(hits), "offset": offset, "limit": limit}
 
     return await shop.quick.run(page)
 
 
 @router.post("", response_model=LookSaved, status_code=201)
-async def keep(request: Request, answer: Response, given: LookRequest) -> Any:
-    """Keep a look."""
+async def save_look(request: Request, answer: Response, body: LookRequest) -> Any:
+    """Save a look."""
     shop: Shop = request.app.state.shop
     store, view = _store(request), shop.view
 
-    def kept() -> SavedLook:
-        pieces = pieces_of(view, given.item_ids)
+    def save() -> SavedLook:
+        pieces = pieces_of(view, body.item_ids)
         look = SavedLook(
-            "", given.name, pieces, tuple(given.tags), given.note, given.state,
-            judged=judged(view, given.item_ids), pinned_item=given.pinned_item,
+            "", body.name, pieces, tuple(body.tags), body.note, body.state,
+            judged=judged(view, body.item_ids), pinned_item=body.pinned_item,
         )  # fmt: skip
-        return store.save(look, given.who)[0]
+        return store.save(look, body.who)[0]
 
-    look = await shop.quick.run(kept)
+    look = await shop.quick.run(save)
     answer.headers["Location"] = f"/v1/looks/{look.look_id}"
     return await _answered(request, answer, look)
 
 
 @router.get("/{look_id}", response_model=LookSaved, responses={304: {"description": "It has not changed."}})
 async def look(
-    request: Request, answer: Response, look_id: str, known: Annotated[str, Header(alias="If-None-Match")] = ""
+    request: Request, answer: Response, look_id: str, if_none_match: Annotated[str, Header(alias="If-None-Match")] = ""
 ) -> Any:
     """One look."""
-    found = await request.app.state.shop.quick.run(_store(request).get, look_id)
-    if matches(found.etag, known):
-        return Response(status_code=304, headers={"ETag": found.etag})
-    return await _answered(request, answer, found)
+    saved = await request.app.state.shop.quick.run(_store(request).get, look_id)
+    if matches(saved.etag, if_none_match):
+        return Response(status_code=304, headers={"ETag": saved.etag})
+    return await _answered(request, answer, saved)
 
 
 @router.patch("/{look_id}", response_model=LookSaved)
-async def change(request: Request, answer: Response, look_id: str, given: LookChange, known: IfMatch = "") -> Any:
+async def change(request: Request, answer: Response, look_id: str, body: LookChange, if_match: IfMatch = "") -> Any:
     """Change some of a look."""
     shop: Shop = request.app.state.shop
     store, view = _store(request), shop.view
-    told: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"who", "item_ids"})
+    fields: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"who", "item_ids"})
 
     def changed() -> SavedLook:
-        if given.tags is not None:
-            told["tags"] = tuple(given.tags)
-        if given.item_ids is not None:
-            told.update(items=pieces_of(view, given.item_ids), judged=judged(view, given.item_ids))
-        return store.change(look_id, given.who, known=_known(known), **told)[0]
+        if body.tags is not None:
+            fields["tags"] = tuple(body.tags)
+        if body.item_ids is not None:
+            fields.update(items=pieces_of(view, body.item_ids), judged=judged(view, body.item_ids))
+        return store.change(look_id, body.who, etag=expected_etag(if_match), **fields)[0]
 
     return await _answered(request, answer, await shop.quick.run(changed))
 
 
 @router.delete("/{look_id}", status_code=204)
-async def delete(request: Request, look_id: str, known: IfMatch = "", who: Annotated[str, Query()] = "program") -> None:
+async def delete(
+    request: Request, look_id: str, if_match: IfMatch = "", who: Annotated[str, Query()] = "program"
+) -> None:
     """Delete a look; its history stays, and the deletion can be undone."""
     store = _store(request)
-    await request.app.state.shop.quick.run(lambda: store.delete(look_id, who[:60], known=_known(known)))
+    await request.app.state.shop.quick.run(lambda: store.delete(look_id, who[:60], etag=expected_etag(if_match)))
 
 
 @router.get("/{look_id}/history", response_model=HistoryResponse)
@@ -154,10 +156,10 @@ async def undo(request: Request, answer: Response, look_id: str, who: Annotated[
         changes = store.history(look_id)
         if not changes or changes[0].what == "saved":
             raise Refused(404, "unknown_change", f"there is nothing to undo of a look {look_id!r}")
-        found = store.undo(changes[0].change_id, who[:60])
-        if found is None:
+        restored = store.undo(changes[0].change_id, who[:60])
+        if restored is None:
             raise Refused(404, "unknown_look", f"the look {look_id!r} is deleted again")
-        return found
+        return restored
 
     return await _answered(request, answer, await request.app.state.shop.quick.run(undone))
 

@@ -170,42 +170,42 @@ async def item(request: Request, item_id: str) -> Any:
 
 
 @router.post("/score", response_model=LooksResponse, tags=["looks"])
-async def score(request: Request, given: ScoreRequest) -> Any:
+async def score(request: Request, body: ScoreRequest) -> Any:
     """How well outfits go together, in the order they are given."""
-    return {"looks": await _shop(request).judge(given.outfits)}
+    return {"looks": await _shop(request).judge(body.outfits)}
 
 
-async def _search(request: Request, given: Searching, method: Callable[..., Any]) -> Any:
+async def _search(request: Request, body: Searching, method: Callable[..., Any]) -> Any:
     """What a method of the stylist answers; the fields of a request are its arguments."""
-    arguments = given.model_dump(exclude={"filters"}) | {"filters": given.filters.filters()}
+    arguments = body.model_dump(exclude={"filters"}) | {"filters": body.filters.filters()}
     return await _shop(request).ask(lambda stylist: method(stylist, **arguments))
 
 
 @router.post("/complete", response_model=LooksResponse, tags=["looks"])
-async def complete(request: Request, given: CompleteRequest) -> Any:
+async def complete(request: Request, body: CompleteRequest) -> Any:
     """Whole looks around the anchors."""
-    return {"looks": await _search(request, given, Stylist.complete)}
+    return {"looks": await _search(request, body, Stylist.complete)}
 
 
 @router.post("/fill", response_model=LooksResponse, tags=["looks"])
-async def fill(request: Request, given: FillRequest) -> Any:
+async def fill(request: Request, body: FillRequest) -> Any:
     """The items that fit into one gap."""
-    return {"looks": await _search(request, given, Stylist.fill)}
+    return {"looks": await _search(request, body, Stylist.fill)}
 
 
 @router.post("/improve", response_model=SwapsResponse, tags=["looks"])
-async def improve(request: Request, given: ImproveRequest) -> Any:
+async def improve(request: Request, body: ImproveRequest) -> Any:
     """Which item hurts, and what to swap it for."""
-    return {"swaps": await _search(request, given, Stylist.improve)}
+    return {"swaps": await _search(request, body, Stylist.improve)}
 
 
 @router.post("/similar", response_model=SimilarResponse, tags=["looks"])
-async def similar(request: Request, given: SimilarRequest) -> Any:
+async def similar(request: Request, body: SimilarRequest) -> Any:
     """Substitutes for an item."""
-    return {"items": await _search(request, given, Stylist.similar)}
+    return {"items": await _search(request, body, Stylist.similar)}
 
 
 @router.post("/explain", response_model=ExplainResponse, tags=["looks"])
-async def explain(request: Request, given: ExplainRequest) -> Any:
+async def explain(request: Request, body: ExplainRequest) -> Any:
     """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
-    return (await _search(request, given, why.explain)).to_dict()
+    return (await _search(request, body, why.explain)).to_dict()

@@ -36,7 +36,7 @@ def _finite(value: Any) -> Any:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.TEXT_LENGTH)]
 Items = Annotated[list[Text], Field(max_length=limits.ITEMS)]
 Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
-Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
+Count = Annotated[int, Field(ge=1, le=limits.RESULTS)]
 
 
 def _no_flag(value: object) -> object:
@@ -57,7 +57,7 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
 _allowed: dict[str, Any] = {name: (Values, []) for name in COLUMN_OF}
-_asked: dict[str, Any] = {column: (Values, []) for column in COLUMN_OF.values()}
+_queried: dict[str, Any] = {column: (Values, []) for column in COLUMN_OF.values()}
 
 
 class FiltersRequest(create_model("Allowed", __base__=RequestModel, **_allowed)):  # type: ignore[misc]
@@ -77,7 +77,7 @@ class FiltersRequest(create_model("Allowed", __base__=RequestModel, **_allowed))
         return Filters(**self.model_dump())
 
 
-class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
+class ItemsQuery(create_model("Asked", **_queried)):  # type: ignore[misc]
     """What is looked for in the catalogue, as an address says it."""
 
     q: Annotated[str, Field(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = ""
@@ -94,8 +94,8 @@ class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
             CatalogueError: they contradict each other.
         """
         values = {name: getattr(self, column) for name, column in COLUMN_OF.items()}
-        rest: dict[str, Any] = {name: getattr(self, name) for name in ("price_min", "price_max", "in_stock")}
-        return Filters(**values, **rest)
+        others: dict[str, Any] = {name: getattr(self, name) for name in ("price_min", "price_max", "in_stock")}
+        return Filters(**values, **others)
 
 
 class ScoreRequest(RequestModel):
@@ -131,7 +131,7 @@ class CompleteRequest(Searching):
         Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
     ] = []
     budget: Money | None = Field(None, description="Highest total price of the look.")
-    k: Wanted = 5
+    k: Count = 5
     diversity: Share = 0.0
     common: int = Field(1, ge=0, le=limits.SLOTS, description="How many added items two looks may share.")
     popularity: Popularity = None
@@ -147,7 +147,7 @@ class FillRequest(Searching):
 
     items: Items
     slot: Text
-    k: Wanted = 10
+    k: Count = 10
     diversity: Share = 0.0
     popularity: Popularity = None
     coherent: Coherent = True
@@ -160,7 +160,7 @@ class ImproveRequest(Searching):
 
     items: Items
     locked: Items = []
-    k: Wanted = 5
+    k: Count = 5
     coherent: Coherent = True
 
 
@@ -179,7 +179,7 @@ class SimilarRequest(Searching):
     model_config = example({"item": "suede-boots", "k": 5})
 
     item_id: Text = Field(alias="item")
-    k: Wanted = 10
+    k: Count = 10
 
 
 class LookResponse(ResponseModel):

@@ -36,8 +36,8 @@ class Brief:
         """As an address or a form says it."""
         names = ("budget", *FILTER_OF, "stock")
         budget, *values, stock = (str(query.get(PREFIX + name, "")).strip()[:LONGEST] for name in names)
-        asked = tuple((column, value) for column, value in zip(FILTER_OF, values, strict=True) if value)
-        return cls(budget, asked, stock)
+        chosen = tuple((column, value) for column, value in zip(FILTER_OF, values, strict=True) if value)
+        return cls(budget, chosen, stock)
 
     @property
     def query(self) -> dict[str, str]:
@@ -47,8 +47,8 @@ class Brief:
 
     def filters(self, **more: Any) -> Filters:
         """Of items to add."""
-        asked: dict[str, Any] = {FILTER_OF[column]: (value,) for column, value in self.values}
-        return Filters(**asked | more, in_stock=bool(self.stock))
+        chosen: dict[str, Any] = {FILTER_OF[column]: (value,) for column, value in self.values}
+        return Filters(**chosen | more, in_stock=bool(self.stock))
 
     @property
     def money(self) -> float | None:
@@ -79,11 +79,11 @@ def amount(text: str, what: str = "price") -> float | None:
 
 def bar(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     """What the bar shows: the choices of this catalogue, what is left of the budget, and what does not fit."""
-    every, items, asked = view.facets(), view.catalogue.items, dict(brief.values)
+    every, items, chosen = view.facets(), view.catalogue.items, dict(brief.values)
     choices = [
-        (column, sorted({*every[column], *filter(None, [asked.get(column)])}), asked.get(column, ""))
+        (column, sorted({*every[column], *filter(None, [chosen.get(column)])}), chosen.get(column, ""))
         for column in FILTER_OF
-        if len(every[column]) > 1 or column in asked
+        if len(every[column]) > 1 or column in chosen
     ]
     spent = sum(piece.price or 0.0 for piece in shown)
     try:
@@ -102,8 +102,8 @@ def _misfits(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> list[s
     misfits = []
     for column, value in brief.values:
         wrong = _failing(view, Brief(values=((column, value),)).filters(), shown)
-        said = [(piece.name, dict(piece.facts).get(column, f"of no {column}")) for piece in wrong]
-        misfits += [f"{name} is {own}, not {value}" for name, own in said]
+        actual = [(piece.name, dict(piece.facts).get(column, f"of no {column}")) for piece in wrong]
+        misfits += [f"{name} is {own}, not {value}" for name, own in actual]
     if brief.stock:
         misfits += [f"{piece.name} is not in stock" for piece in _failing(view, Filters(in_stock=True), shown)]
     return misfits

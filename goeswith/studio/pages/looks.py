@@ -75,14 +75,14 @@ class Card:
 def cards(view: CatalogueView, looks: Sequence[SavedLook], owner: str) -> list[Card]:
     """Looks as the page shows them, judged in one call."""
     missing = [lost(view, look, owner) for look in looks]
-    gone = [{lost_item.piece.item_id for lost_item in losses if lost_item.why == "gone"} for losses in missing]
-    complete = [at for at, ids in enumerate(gone) if not ids]
+    gone_ids = [{lost_item.piece.item_id for lost_item in losses if lost_item.why == "gone"} for losses in missing]
+    complete = [at for at, ids in enumerate(gone_ids) if not ids]
     judged_now = dict(zip(complete, _judged(view, [looks[at].item_ids for at in complete]), strict=True))
-    row_of = view.index.shelf.place
+    row_of = view.index.row_of
     return [
         Card(
             look,
-            tuple(None if item_id in gone[at] else item(view, row_of[item_id]) for item_id in look.item_ids),
+            tuple(None if item_id in gone_ids[at] else item(view, row_of[item_id]) for item_id in look.item_ids),
             tuple(missing[at]),
             judged_now.get(at),
         )
@@ -104,7 +104,7 @@ def _judged(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]
 
 
 @dataclass(frozen=True)
-class Asked:
+class LookFilter:
     """Which looks a page shows."""
 
     state: str = ""
@@ -128,20 +128,20 @@ class Asked:
         return store.find(tag=self.tag, words=self.q, item=self.item, review=self.review)
 
 
-def page(view: CatalogueView, store: Looks, asked: Asked, owner: str, change: int = 0) -> dict[str, Any]:
+def page(view: CatalogueView, store: Looks, look_filter: LookFilter, owner: str, change: int = 0) -> dict[str, Any]:
     """The page of looks. change: what was just done, which can be undone."""
-    every = asked.looks(store)
-    chosen = [look for look in every if asked.state in ("", look.state)]
-    shown = chosen[asked.offset : asked.offset + PAGE]
+    every = look_filter.looks(store)
+    chosen = [look for look in every if look_filter.state in ("", look.state)]
+    shown = chosen[look_filter.offset : look_filter.offset + PAGE]
     done = store.last(change) if change else None
     tags = store.tags()
-    row = view.index.shelf.place.get(asked.item)
+    row = view.index.row_of.get(look_filter.item)
     return {
         "about": item(view, row).name if row is not None else "",
-        "asked": asked, "cards": cards(view, shown, owner), "found": len(chosen), "tags": tags, "done": done,
+        "look_filter": look_filter, "cards": cards(view, shown, owner), "hits": len(chosen), "tags": tags, "done": done,
         "states": [(state, sum(look.state == state for look in every)) for state in STATES], "all": len(every),
-        "next": asked.at(offset=asked.offset + PAGE) if asked.offset + PAGE < len(chosen) else "",
-        "told": f"{done.said}. {len(chosen)} looks" if done else f"{len(chosen)} looks", "board": Board(),
+        "next": look_filter.at(offset=look_filter.offset + PAGE) if look_filter.offset + PAGE < len(chosen) else "",
+        "announcement": f"{done.sentence}. {len(chosen)} looks" if done else f"{len(chosen)} looks", "board": Board(),
     }  # fmt: skip
 
 
@@ -163,17 +163,17 @@ def repair(view: CatalogueView, store: Looks, look_id: str, owner: str) -> dict[
     look = store.get(look_id)
     missing = lost(view, look, owner)
     absent = {lost_item.piece.item_id for lost_item in missing}
-    rest = [item_id for item_id in look.item_ids if item_id not in absent]
-    return {"card": cards(view, [look], owner)[0], "repairs": [_repair(view, lost_item, rest) for lost_item in missing],
-            "board": Board()}  # fmt: skip
+    others = [item_id for item_id in look.item_ids if item_id not in absent]
+    repairs = [_repair(view, lost_item, others) for lost_item in missing]
+    return {"card": cards(view, [look], owner)[0], "repairs": repairs, "board": Board()}
 
 
-def _repair(view: CatalogueView, lost_item: Lost, rest: Sequence[str]) -> Repair:
-    filters = Filters(in_stock=view.index.shelf.stock is not None, exclude=_there(view, lost_item.piece.item_id))
+def _repair(view: CatalogueView, lost_item: Lost, others: Sequence[str]) -> Repair:
+    filters = Filters(in_stock=view.index.shelf.stock is not None, exclude=_if_listed(view, lost_item.piece.item_id))
     slot = lost_item.piece.group or lost_item.piece.category
     try:
-        if rest:
-            filled = view.stylist.fill(rest, slot, filters=filters, k=SUBSTITUTES)
+        if others:
+            filled = view.stylist.fill(others, slot, filters=filters, k=SUBSTITUTES)
             offers = [(item(view, view.row(look.added[0])), verdict(look)) for look in filled]
         else:
             near = view.stylist.similar(lost_item.piece.item_id, filters=filters, k=SUBSTITUTES)
@@ -183,5 +183,5 @@ def _repair(view: CatalogueView, lost_item: Lost, rest: Sequence[str]) -> Repair
     return Repair(lost_item, tuple(offers))
 
 
-def _there(view: CatalogueView, item_id: str) -> tuple[str, ...]:
-    return (item_id,) if item_id in view.index.shelf.place else ()
+def _if_listed(view: CatalogueView, item_id: str) -> tuple[str, ...]:
+    return (item_id,) if item_id in view.index.row_of else ()

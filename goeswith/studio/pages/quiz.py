@@ -12,9 +12,9 @@ from goeswith.data.freeze import make_questions
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError, GoeswithError
 from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.quiz_card import ending
 from goeswith.studio.pages.quiz_reasons import reason
-from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset
@@ -97,14 +97,14 @@ def answer(view: CatalogueView, row: dict[str, Any], choice: int) -> dict[str, A
 
 def page(view: CatalogueView, board: Board, seed: int, asked: int, you: int, model: int, choice: int) -> dict[str, Any]:
     """All that the page shows. Nothing of the answer is in it before there is a choice."""
-    shown: dict[str, Any] = dict.fromkeys(("trouble", "next", "said", "end", "why"), "")
+    shown: dict[str, Any] = dict.fromkeys(("trouble", "next", "announcement", "end", "why"), "")
     shown |= {"answered": None, "questions": 0}
     counts = {"asked": max(asked, 0), "you": min(max(you, 0), asked), "model": min(max(model, 0), asked)}
     if counts["asked"] >= ROUND:
         end = ending(counts["you"], counts["model"], counts["asked"])
         again = board.at("/quiz", seed=(seed + 1) % SEEDS)
         card = address("/quiz/card", you=counts["you"], model=counts["model"], asked=counts["asked"])
-        return shown | counts | {"end": end, "said": end, "next": again, "card": card}
+        return shown | counts | {"end": end, "announcement": end, "next": again, "card": card}
     try:
         question = ask(view, seed, counts["asked"])
     except GoeswithError as error:
@@ -113,7 +113,7 @@ def page(view: CatalogueView, board: Board, seed: int, asked: int, you: int, mod
     shown |= question
     shown["same"] = len({candidate.category for candidate in question["candidates"]}) == 1
     shown["state"] = [("seed", seed), *counts.items()]
-    shown["said"] = f"Question {counts['asked'] + 1}"
+    shown["announcement"] = f"Question {counts['asked'] + 1}"
     if 0 <= choice < CHOICES:
         answered = answer(view, row, choice)
         counts = {
@@ -121,12 +121,12 @@ def page(view: CatalogueView, board: Board, seed: int, asked: int, you: int, mod
             "model": counts["model"] + answered["model_right"],
         }  # fmt: skip
         shown["why"] = reason(view, row["context"], row["candidates"], row["answer"])
-        shown |= {"answered": answered, "said": _said(answered["you_right"], answered["model_right"])}
+        shown |= {"answered": answered, "announcement": _outcome(answered["you_right"], answered["model_right"])}
         shown["next"] = board.at("/quiz", seed=seed, **counts)
     return shown | counts
 
 
-def _said(you: bool, model: bool) -> str:
+def _outcome(you: bool, model: bool) -> str:
     if you and model:
         return "Both right"
     if you:

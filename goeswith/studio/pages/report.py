@@ -20,8 +20,8 @@ from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
 from goeswith.scores import Score
 from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.report_findings import NAMES, Findings, findings
-from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -57,7 +57,7 @@ def page(view: CatalogueView) -> dict[str, Any]:
         ]  # fmt: skip
     except GoeswithError as error:
         log.info("no outfits to report on: %s", error)
-    return {"told": [(name, text) for name, text in facts if text]}
+    return {"facts": [(name, text) for name, text in facts if text]}
 
 
 def curve(result: dict[str, Any]) -> dict[str, Any] | None:
@@ -99,23 +99,25 @@ def _table(view: CatalogueView) -> dict[str, Any]:
     features = load_features(data, run.config["encoder"])
     floors = yardsticks(data, features)
     scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)} | floors
-    asked = [read_questions(file, data.catalogue) for file in files]
-    reports = {name: [report(answer(scorer, some), data) for some in asked] for name, scorer in scorers.items()}
-    found = [
-        findings(reports[run.title][place], {name: reports[name][place] for name in floors})
-        for place in _headline_files(reports[run.title])
+    questions = [read_questions(file, data.catalogue) for file in files]
+    reports = {name: [report(answer(scorer, some), data) for some in questions] for name, scorer in scorers.items()}
+    results = [
+        findings(reports[run.title][position], {name: reports[name][position] for name in floors})
+        for position in _headline_files(reports[run.title])
     ]
     scores: dict[str, list[Score]] = {
-        NAMES.get(name, name) if name in floors else name: [score for some in told for score in some.summary]
-        for name, told in reports.items()
+        NAMES.get(name, name) if name in floors else name: [score for some in report_list for score in some.summary]
+        for name, report_list in reports.items()
     }
     columns = headlines([score for some in scores.values() for score in some])
     rows = []
     for name, own in scores.items():
         cells = {score.column: score for score in own}
         rows.append({"name": name, "model": name == run.title, "cells": [_cell(cells.get(what)) for what in columns]})
-    picks = next((one for one in found if one.sentence.startswith("In ")), found[0] if found else Findings())
-    charts = [chart for one in found for chart in one.charts]
+    picks = next(
+        (result for result in results if result.sentence.startswith("In ")), results[0] if results else Findings()
+    )
+    charts = [chart for result in results for chart in result.charts]
     return {
         "columns": [title(what) for what in columns], "rows": rows, "sentence": picks.sentence,
         "verdict": picks.verdict, "charts": charts,
@@ -168,11 +170,11 @@ def _extremes(view: CatalogueView) -> dict[str, Any]:
     """The test outfits that the model likes best, and least."""
     try:
         data = dataset(view)
-        places = np.flatnonzero(data.outfits.splits == "test").tolist()
+        test_outfits = np.flatnonzero(data.outfits.splits == "test").tolist()
     except GoeswithError:
         return {"best": [], "worst": []}
-    outfits = [outfit_ids(data, number) for number in places]
-    outfits = [ids for ids in outfits if all(item_id in view.index.shelf.place for item_id in ids)]
+    outfits = [outfit_ids(data, number) for number in test_outfits]
+    outfits = [ids for ids in outfits if all(item_id in view.index.row_of for item_id in ids)]
     looks = [look for look in scored(view, outfits) if np.isfinite(look.score)]
     looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
     count = min(EXTREMES, len(looks) // 2)

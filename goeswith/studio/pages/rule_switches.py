@@ -60,9 +60,9 @@ def switched(view: CatalogueView, off: Sequence[int], written: Sequence[str]) ->
 
 @once
 def _base(view: CatalogueView) -> tuple[str, tuple[Rule, ...]]:
-    kept = view.index.run.config.get("rules")
-    if kept is not None:
-        return "run", tuple(Rule(**rule) for rule in kept["rules"])
+    stored = view.index.run.config.get("rules")
+    if stored is not None:
+        return "run", tuple(Rule(**rule) for rule in stored["rules"])
     data = dataset(view)
     file = data.path / "rules.toml"
     if file.is_file():
@@ -70,14 +70,14 @@ def _base(view: CatalogueView) -> tuple[str, tuple[Rule, ...]]:
     return "mined", tuple(mined.rule for mined in mine(data, most=MINED))
 
 
-def kept(view: CatalogueView, switches: Switches) -> Switched:
+def stored(view: CatalogueView, switches: Switches) -> Switched:
     """The rules with the switches as they are kept; a rule that is gone is off.
 
     Raises:
         DataError: see `switched`.
     """
-    there = switched(view, (), switches.written)
-    off = [place for place, rule in enumerate(there.rules) if text_of(rule) not in switches.on]
+    current = switched(view, (), switches.written)
+    off = [position for position, rule in enumerate(current.rules) if text_of(rule) not in switches.on]
     return switched(view, off, switches.written)
 
 

@@ -9,7 +9,7 @@ from goeswith.errors import GoeswithError
 from goeswith.rules.check import Checked, check
 from goeswith.rules.rules import Rule
 from goeswith.studio.pages.rule_effects import effect
-from goeswith.studio.pages.rule_switches import Switched, kept
+from goeswith.studio.pages.rule_switches import Switched, stored
 from goeswith.studio.pages.views import item
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.shop_rules import Switches, text_of
@@ -52,30 +52,33 @@ def values(view: CatalogueView) -> dict[str, list[str]]:
 def page(view: CatalogueView, switches: Switches, fresh: str = "") -> dict[str, Any]:
     """All that the page of rules shows; what cannot be done is shown in its place. fresh: a rule just written."""
     shown: dict[str, Any] = {
-        "said": "", "rules": [], "effect": None, "trouble": "", "origin": "", "values": values(view), "fresh": None,
-        "written": switches.written,
+        "announcement": "", "rules": [], "effect": None, "trouble": "", "origin": "",
+        "values": values(view), "fresh": None, "written": switches.written,
     }  # fmt: skip
     try:
-        there = kept(view, switches)
-        shown["origin"] = ORIGINS[there.origin]
-        shown["rules"] = [_row(view, there, number, each) for number, each in enumerate(checked(view, there.rules))]
+        switched = stored(view, switches)
+        shown["origin"] = ORIGINS[switched.origin]
+        shown["rules"] = [
+            _row(view, switched, number, each) for number, each in enumerate(checked(view, switched.rules))
+        ]
         shown["fresh"] = next((row for row in shown["rules"] if row["text"] == fresh), None)
-        shown["effect"] = effect(view, there) if there.rules else None
-        shown["said"] = f"{len(there.on)} of {len(there.rules)} rules are on"
+        shown["effect"] = effect(view, switched) if switched.rules else None
+        shown["announcement"] = f"{len(switched.on)} of {len(switched.rules)} rules are on"
     except GoeswithError as error:
         shown["trouble"] = str(error)
     return shown
 
 
-def _row(view: CatalogueView, there: Switched, number: int, check_result: Checked) -> dict[str, Any]:
+def _row(view: CatalogueView, switched: Switched, number: int, check_result: Checked) -> dict[str, Any]:
     measured = check_result.measured["valid"]
     examples = [
-        {"pieces": [item(view, view.index.shelf.place[item_id]) for item_id in example.items], "good": good}
+        {"pieces": [item(view, view.index.row_of[item_id]) for item_id in example.items], "good": good}
         for good, some in ((True, check_result.right[:2]), (False, check_result.wrong[:1])) for example in some
-        if all(item_id in view.index.shelf.place for item_id in example.items)
+        if all(item_id in view.index.row_of for item_id in example.items)
     ]  # fmt: skip
     return {
-        "place": number, "rule": check_result.rule, "on": number not in there.off, "written": number >= len(there.base),
+        "number": number, "rule": check_result.rule, "on": number not in switched.off,
+        "written": number >= len(switched.base),
         "text": text_of(check_result.rule), "coverage": measured.coverage, "precision": measured.precision,
         "active": measured.active, "right": measured.right, "low": measured.interval[0], "high": measured.interval[1],
         "examples": examples, "warnings": check_result.warnings,

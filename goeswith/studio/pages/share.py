@@ -9,7 +9,7 @@ from typing import Any
 from goeswith.shop.looks import LINKS
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board
-from goeswith.studio.pages.look_files import lay, there
+from goeswith.studio.pages.look_files import lay, present_ids
 from goeswith.studio.pages.looks import Card, cards
 from goeswith.studio.pages.views import Item, currency, shape
 from goeswith.studio.service.catalogue_view import CatalogueView
@@ -29,9 +29,9 @@ def page(view: CatalogueView, store: Looks, links: Links, look_id: str, owner: s
     """
     look = store.get(look_id)
     token = links.of(look_id)
-    there = f"{base.rstrip('/')}{PATH}{token}" if token else ""
+    url = f"{base.rstrip('/')}{PATH}{token}" if token else ""
     return {
-        "card": cards(view, [look], owner)[0], "link": there, "embed": embed(there, look.name) if there else "",
+        "card": cards(view, [look], owner)[0], "link": url, "embed": embed(url, look.name) if url else "",
         "chosen": look.state in CHOSEN, "board": Board(),
     }  # fmt: skip
 
@@ -51,7 +51,7 @@ def lay_of(shop: Shop, look: SavedLook, owner: str, width: int, white: bool = Fa
         Refused: the catalogue was changed meanwhile.
     """
     view = shop.view
-    shown = there(view, look, owner)
+    shown = present_ids(view, look, owner)
     paper = "#ffffff" if white else flat_lay.PAPER
     key = "\x1f".join(shown), width, " ".join([paper, *(piece.spot for piece in look.items), *map(view.version, shown)])
     return shop.small.get(key, lambda: lay(view, look, owner, width, paper))
@@ -83,17 +83,17 @@ def public(view: CatalogueView, store: Looks, links: Links, token: str) -> dict[
 
 
 def _piece(view: CatalogueView, card: Card, at: int, picture: str) -> PublicPiece:
-    piece, kept = card.pieces[at], card.saved.items[at]
+    piece, saved = card.pieces[at], card.saved.items[at]
     if piece is None:
-        return PublicPiece(kept.title or kept.category, None, "", "")
+        return PublicPiece(saved.title or saved.category, None, "", "")
     return PublicPiece(piece.name, piece.price, picture, _product_page(view, piece))
 
 
 def _product_page(view: CatalogueView, piece: Item) -> str:
     """Address of an item's own page, where the catalogue has one that is safe to follow."""
     items, row = view.catalogue.items, view.row(piece.id)
-    found = next((str(items[name][row] or "") for name in LINKS if name in items.columns), "")
-    return found if found.startswith(("https://", "http://")) else ""
+    link = next((str(items[name][row] or "") for name in LINKS if name in items.columns), "")
+    return link if link.startswith(("https://", "http://")) else ""
 
 
 def public_picture(view: CatalogueView, store: Looks, links: Links, token: str, at: int) -> str:

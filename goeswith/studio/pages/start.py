@@ -7,7 +7,7 @@ from typing import Any
 
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.board import Board
-from goeswith.studio.pages.verdicts import scored
+from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.views import groups_of, items
 from goeswith.studio.service import start_looks
 from goeswith.studio.service.catalogue_view import CatalogueView
@@ -26,7 +26,7 @@ def page(view: CatalogueView, owner: str) -> dict[str, Any]:
         outfits = 0
     titles = (title for title in view.catalogue.items["title"][:200].drop_nulls() if title.isprintable())
     example = next((title.lower() for title in titles if 3 < len(title) <= EXAMPLE_LETTERS), "black shoes")
-    looks = start_looks.kept(view)
+    looks = start_looks.stored_looks(view)
     return {
         "outfits": outfits, "total": view.index.size + len(view.guests_of(owner)), "example": example,
         "groups": groups_of(view.facets()["group"]), "longest": TEXT_LENGTH,
@@ -42,9 +42,10 @@ def finished(view: CatalogueView) -> dict[str, Any]:
 def shown(view: CatalogueView, looks: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Looks with their pieces, their verdict and where the board with them is."""
     try:
-        judged = scored(view, looks)
+        scored_looks = scored(view, looks)
     except CatalogueError:
         return []
     return [
-        {"pieces": items(view, look.item_ids), "look": look, "url": Board.of(look.item_ids, ()).url} for look in judged
+        {"pieces": items(view, look.item_ids), "look": look, "url": Board.of(look.item_ids, ()).url}
+        for look in scored_looks
     ]

@@ -25,7 +25,7 @@ SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
 SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 """Currencies that are known by a sign."""
-TOLD = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
+FACTS = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
 
 
 @dataclass(frozen=True)
@@ -60,24 +60,24 @@ class Item:
 
 def item(view: CatalogueView, row: int) -> Item:
     """The item of a catalogue row."""
-    told = view.catalogue.items.row(row, named=True)
-    name = (told["title"] or "").strip() or f"{told['category']} {told['item_id']}"
-    facts = [(field, str(told[field])) for field in TOLD if told[field]]
-    unit = str(told.get("currency") or "").strip()
-    if told["price"] is not None:
-        facts.append(("price", price(told["price"], unit)))
+    values = view.catalogue.items.row(row, named=True)
+    name = (values["title"] or "").strip() or f"{values['category']} {values['item_id']}"
+    facts = [(field, str(values[field])) for field in FACTS if values[field]]
+    unit = str(values.get("currency") or "").strip()
+    if values["price"] is not None:
+        facts.append(("price", price(values["price"], unit)))
     return Item(
-        told["item_id"], name, told["category"], told["group"], told["price"], image_path(told["item_id"]),
-        (*facts, ("number", told["item_id"])), _kind(name, told["category"], told["brand"]), unit,
-        told["item_id"] in view.guests or bool(told["image"]), told["item_id"] in view.guests,
+        values["item_id"], name, values["category"], values["group"], values["price"], image_path(values["item_id"]),
+        (*facts, ("number", values["item_id"])), _kind(name, values["category"], values["brand"]), unit,
+        values["item_id"] in view.guests or bool(values["image"]), values["item_id"] in view.guests,
     )  # fmt: skip
 
 
 def _kind(name: str, category: str, brand: str | None) -> str:
     """The category, or the brand where the name says the category, in the singular or in the plural."""
-    said = fold(name)
-    said_already = fold(category).removesuffix("s").removesuffix("e") in said
-    return (brand or "") if said_already else category
+    folded = fold(name)
+    in_name = fold(category).removesuffix("s").removesuffix("e") in folded
+    return (brand or "") if in_name else category
 
 
 def items(view: CatalogueView, item_ids: Any) -> list[Item]:

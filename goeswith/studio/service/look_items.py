@@ -60,7 +60,7 @@ def lost(view: CatalogueView, look: SavedLook, owner: str) -> list[Lost]:
     """Items of a look that the catalogue no longer has, or not in stock; somebody else's photo is gone, too."""
     stock, losses = view.index.shelf.stock, []
     for at, piece in enumerate(look.items):
-        row = view.index.shelf.place.get(piece.item_id)
+        row = view.index.row_of.get(piece.item_id)
         guest = view.guests.get(piece.item_id)
         if row is None or (guest is not None and guest.owner != owner):
             losses.append(Lost(piece, "gone", at))

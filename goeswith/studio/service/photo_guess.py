@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 NEAREST = 15
 """Items that are asked."""
-SURE, HARDLY = 0.6, 0.1
+CERTAIN, HARDLY = 0.6, 0.1
 """A category is contradicted where so many of them say another, and no more than so many say it."""
 
 
@@ -35,7 +35,7 @@ class Guess:
 
     def contradicts(self, category: str) -> bool:
         """Whether the picture hardly shows what it is said to be."""
-        return self.shares[self.category] >= SURE and self.shares.get(category, 0.0) <= HARDLY
+        return self.shares[self.category] >= CERTAIN and self.shares.get(category, 0.0) <= HARDLY
 
 
 class Neighbours:

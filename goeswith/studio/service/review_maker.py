@@ -40,37 +40,37 @@ class ReviewMaker:
 
     def __init__(self, reviews: Reviews, view: Callable[[], CatalogueView]) -> None:
         self.reviews, self.view = reviews, view
-        self.stopped, self.work = threading.Event(), threading.Event()
+        self.stopped, self.pending = threading.Event(), threading.Event()
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin, with what is unfinished; again after `close`, for an app may be started more than once."""
         self.stopped.clear()
-        self.work.set()
+        self.pending.set()
         self.thread = threading.Thread(target=self._run, name="review", daemon=True)
         self.thread.start()
 
     def wake(self) -> None:
         """There is a new review."""
-        self.work.set()
+        self.pending.set()
 
     def close(self) -> None:
         """Stop after the product that is being worked on."""
         self.stopped.set()
-        self.work.set()
+        self.pending.set()
         if self.thread is not None:
             self.thread.join(timeout=5)
 
     def _run(self) -> None:
         while not self.stopped.is_set():
-            self.work.wait()
-            self.work.clear()
+            self.pending.wait()
+            self.pending.clear()
             try:
                 self._make()
             except GoeswithError as error:
                 log.warning("a review waits: %s", error)
                 self.stopped.wait(RETRY_SECONDS)
-                self.work.set()
+                self.pending.set()
             except Exception:
                 log.exception("reviews are made no further until another one begins")
 
@@ -84,21 +84,21 @@ class ReviewMaker:
                     self._next(review)
         except Timeout:
             self.stopped.wait(RETRY_SECONDS)
-            self.work.set()
+            self.pending.set()
 
     def _next(self, review: Review) -> None:
         """The looks of one more product of a review, or why there are none."""
         try:
             view, item_id = self.view(), review.item_ids[review.made]
-            looks, failure = propose(view, item_id, review.budget, self._worn_out(review)), ""
+            looks, failure = propose(view, item_id, review.budget, self._used_up(review)), ""
         except (CatalogueError, Refused) as error:
             looks, failure = [], str(error)
         self.reviews.add(review, looks, failure)
 
-    def _worn_out(self, review: Review) -> list[str]:
+    def _used_up(self, review: Review) -> list[str]:
         """Pieces that are in enough looks of a review."""
         looks = self.reviews.looks(review.review_id)
-        counts = Counter(one for look in looks for one in look.item_ids if one != look.pinned_item)
+        counts = Counter(item_id for look in looks for item_id in look.item_ids if item_id != look.pinned_item)
         most = max(FEWEST, len(review.item_ids) * REVIEW_LOOKS // SHARE)
         return sorted(item_id for item_id, count in counts.items() if count >= most)
 
@@ -134,16 +134,16 @@ def remake(
     Raises:
         CatalogueError, Refused: no other look can be made.
     """
-    kept = [one for one in look.item_ids if one in keep or one == look.pinned_item]
-    for item_id in kept:
+    staying = [item_id for item_id in look.item_ids if item_id in keep or item_id == look.pinned_item]
+    for item_id in staying:
         view.row(item_id)
-    if len(kept) == len(look.items):
+    if len(staying) == len(look.items):
         raise Refused(422, "all_locked", "every piece is locked, so there is nothing to make again; unlock one")
-    if not kept:
+    if not staying:
         raise Refused(422, "too_few_items", "lock at least one piece, so that there is a look to make around it")
-    slots = [piece.group or piece.category for piece in look.items if piece.item_id not in kept]
-    fresh = _complete(view, kept, budget, {*avoid, *look.item_ids} - {*kept}, 1, slots)[0]
-    return saved(view, fresh, look.name, look.pinned_item)
+    slots = [piece.group or piece.category for piece in look.items if piece.item_id not in staying]
+    remade = _complete(view, staying, budget, {*avoid, *look.item_ids} - {*staying}, 1, slots)[0]
+    return saved(view, remade, look.name, look.pinned_item)
 
 
 def make_again(
@@ -154,21 +154,21 @@ def make_again(
     look_id: str,
     keep: Sequence[str],
     who: str,
-    known: str = "",
+    etag: str = "",
 ) -> int:
     """Give a look of a review other pieces, none that the other looks of its product have; returns the change.
 
     Args:
-        keep: see `remake`. who, known: see `goeswith.studio.service.looks.Looks.change`.
+        keep: see `remake`. who, etag: see `goeswith.studio.service.looks.Looks.change`.
 
     Raises:
         CatalogueError, Refused: no other look can be made, or somebody changed it meanwhile.
     """
     look = store.get(look_id)
     others = [other for other in reviews.looks(review.review_id) if other.pinned_item == look.pinned_item]
-    fresh = remake(view, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
-    changed = {"items": fresh.items, "judged": fresh.judged, "state": "draft"}
-    return store.change(look_id, who, known=known, what="made again", **changed)[1]
+    remade = remake(view, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
+    changed = {"items": remade.items, "judged": remade.judged, "state": "draft"}
+    return store.change(look_id, who, etag=etag, what="made again", **changed)[1]
 
 
 def saved(view: CatalogueView, look: Look, name: str, pinned_item: str) -> SavedLook:
@@ -185,8 +185,8 @@ def _complete(
     count: int,
     slots: Sequence[str] = (),
 ) -> list[Look]:
-    there = tuple(sorted(item_id for item_id in avoid if item_id in view.index.shelf.place and item_id not in item_ids))
-    filters = Filters(exclude=there, in_stock=view.index.shelf.stock is not None)
+    excluded = tuple(sorted(item_id for item_id in avoid if item_id in view.index.row_of and item_id not in item_ids))
+    filters = Filters(exclude=excluded, in_stock=view.index.shelf.stock is not None)
     looks = view.stylist.complete(
         item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY, common=0
     )

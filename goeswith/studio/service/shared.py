@@ -19,9 +19,9 @@ from goeswith.shop.index import Index, index_folder
 from goeswith.shop.stylist import Look, Stylist
 from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
+from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
 from goeswith.studio.service.catalogue_view import CatalogueView, Guest, stamp
-from goeswith.studio.service.kept import Kept
 from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, THUMBNAIL_BYTES, UPLOADS, WATCH_SECONDS
 from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.photo_guess import Guess, guess
@@ -49,7 +49,7 @@ class Shop:
         self.photos = None if photos is None else Photos(photos)
         self.view = CatalogueView(self.path)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
-        self.small: Kept[tuple[str, int, str], bytes] = Kept(THUMBNAIL_BYTES, len)
+        self.small: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
         self.page_workers = Workers("product page")
@@ -130,22 +130,22 @@ class Shop:
             Refused, CatalogueError: it is no picture, cannot be taken, or there is too much to do.
         """
 
-        def taken() -> str:
+        def add_once() -> str:
             sent = sha256(data).hexdigest()
             with self.changing:
                 self._take_over()
-                known = self.view.find(sent, category, title, owner)
-                return known or self._added(read_upload(data), sent, category=category, title=title, owner=owner)
+                existing = self.view.find(sent, category, title, owner)
+                return existing or self._added(read_upload(data), sent, category=category, title=title, owner=owner)
 
-        return await self.uploading.run(taken)
+        return await self.uploading.run(add_once)
 
-    def _added(self, picture: Image.Image, sent: str, **told: str) -> str:
-        item_id = self.view.add(picture, sent, **told)
+    def _added(self, picture: Image.Image, sent: str, **facts: str) -> str:
+        item_id = self.view.add(picture, sent, **facts)
         try:
             if self.photos is not None:
                 self.photos.add(item_id, self.view.guests[item_id])
         except GoeswithError:
-            self.view.remove(item_id, told["owner"])
+            self.view.remove(item_id, facts["owner"])
             raise
         return item_id
 
@@ -164,19 +164,19 @@ class Shop:
             Refused: there is none of the owner's. CatalogueError: no item of the catalogue is of the category.
         """
 
-        def changed() -> str:
+        def change_now() -> str:
             with self.changing:
                 self._take_over()
                 self.view.seen_row(item_id, owner)
                 guest = self.view.guests[item_id]
-                told = {"category": category, "title": guest.title, "owner": owner}
-                known = self.view.find(guest.sent, **told)
-                new = known or self._added(Image.open(BytesIO(guest.picture)), guest.sent, **told)
+                facts = {"category": category, "title": guest.title, "owner": owner}
+                existing = self.view.find(guest.sent, **facts)
+                new = existing or self._added(Image.open(BytesIO(guest.picture)), guest.sent, **facts)
                 if new != item_id:
                     self._removed(item_id, owner)
             return new
 
-        return await self.uploading.run(changed)
+        return await self.uploading.run(change_now)
 
     def _removed(self, item_id: str, owner: str) -> None:
         self.view.remove(item_id, owner)
@@ -186,12 +186,12 @@ class Shop:
     async def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item; raises Refused where there is none of the owner's."""
 
-        def gone() -> None:
+        def remove_now() -> None:
             with self.changing:
                 self._take_over()
                 self._removed(item_id, owner)
 
-        await self.uploading.run(gone)
+        await self.uploading.run(remove_now)
 
     async def follow(self, on: Sequence[str], written: Sequence[str]) -> None:
         """Let suggestions keep to some rules from now on, and remember them. Both are texts, see `shop_rules`.
@@ -261,12 +261,12 @@ class Shop:
 
     async def watch(self, seconds: float = WATCH_SECONDS) -> None:
         """Open the index that is put into the folder, until this is cancelled; one that is broken is tried once."""
-        tried = self.view.stamp
+        last_tried = self.view.stamp
         while True:
             await asyncio.sleep(seconds)
-            there = await asyncio.to_thread(stamp, self.path)
-            if there not in (self.view.stamp, tried) and any(there):
-                tried = there
+            current = await asyncio.to_thread(stamp, self.path)
+            if current not in (self.view.stamp, last_tried) and any(current):
+                last_tried = current
                 self.renew()
 
     async def catch_up(self, wait: bool) -> None:
@@ -279,7 +279,7 @@ class Shop:
             if not self.photos.changed():
                 return
             self.catching = asyncio.ensure_future(self.sharing.run(self._caught_up))
-            self.catching.add_done_callback(self._heard)
+            self.catching.add_done_callback(self._retry_on_failure)
         if wait:
             await asyncio.wait([self.catching])  # a request that is given up does not stop it
 
@@ -287,9 +287,9 @@ class Shop:
         with self.changing:
             self._take_over()
 
-    def _heard(self, work: asyncio.Future[None]) -> None:
+    def _retry_on_failure(self, task: asyncio.Future[None]) -> None:
         """What failed is tried again with the next request."""
-        if not work.cancelled() and (error := work.exception()) is not None and self.photos is not None:
+        if not task.cancelled() and (error := task.exception()) is not None and self.photos is not None:
             log.warning("photos that other processes were sent are not here yet: %s", error)
             self.photos.again()
 
@@ -297,10 +297,10 @@ class Shop:
         """Make the uploaded items those of the shared file; called with `changing` held."""
         if self.photos is None:
             return
-        there, here = self.photos.ids(), self.view.guests
-        for item_id in [one for one in here if one not in there]:
-            self.view.remove(item_id, here[item_id].owner)
-        if new := [one for one in there if one not in here and one not in self.untaken]:
+        stored, open_guests = self.photos.ids(), self.view.guests
+        for item_id in [guest_id for guest_id in open_guests if guest_id not in stored]:
+            self.view.remove(item_id, open_guests[item_id].owner)
+        if new := [guest_id for guest_id in stored if guest_id not in open_guests and guest_id not in self.untaken]:
             lost = self.view.welcome(self.photos.get(new))
             self.untaken |= set(lost.item_ids if lost else ())
 

@@ -20,6 +20,6 @@ def dataset(view: CatalogueView) -> Dataset:
     return Dataset(f"{folder}#{source}" if source else folder)
 
 
-def outfit_ids(data: Dataset, place: int) -> list[str]:
+def outfit_ids(data: Dataset, position: int) -> list[str]:
     """Item ids of an outfit: rows of an index are not those of its data set."""
-    return [data.catalogue.ids[row] for row in data.outfits[place].tolist()]
+    return [data.catalogue.ids[row] for row in data.outfits[position].tolist()]

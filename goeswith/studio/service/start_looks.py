@@ -17,23 +17,23 @@ FILE = "start.json"
 """Inside the folder of the index: a newer index brings a newer one."""
 
 
-def kept(view: CatalogueView) -> list[list[str]] | None:
+def stored_looks(view: CatalogueView) -> list[list[str]] | None:
     """Item ids of the looks that were made of this index; None where none were yet."""
     try:
-        held = read_json(view.index.path / FILE, dict)
+        stored = read_json(view.index.path / FILE, dict)
     except GoeswithError:
         return None
-    looks = held.get("looks")
-    if held.get("build") != view.index.info["build"] or not isinstance(looks, list):
+    looks = stored.get("looks")
+    if stored.get("build") != view.index.info["build"] or not isinstance(looks, list):
         return None
-    rows = view.index.shelf.place
+    rows = view.index.row_of
     return [look for look in looks if isinstance(look, list) and look and all(item_id in rows for item_id in look)]
 
 
 @once
 def made(view: CatalogueView) -> list[list[str]]:
     """The same, made now where they are not kept; empty where no look can be made of the catalogue."""
-    if (looks := kept(view)) is not None:
+    if (looks := stored_looks(view)) is not None:
         return looks
     try:
         looks = [list(look.item_ids) for look in sample_looks(view.stylist, COUNT).looks]

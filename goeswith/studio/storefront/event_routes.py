@@ -56,7 +56,7 @@ class EventsResponse(BaseModel):
 def _schema() -> dict[str, Any]:
     """Of a body, in one piece: references would be looked for elsewhere in the schema of the API."""
     schema = EventsRequest.model_json_schema()
-    schema["properties"]["events"]["items"] = schema.pop("$defs")["EventGiven"]
+    schema["properties"]["events"]["items"] = schema.pop("$defs")["EventRequest"]
     return schema
 
 
@@ -73,22 +73,22 @@ async def events(request: Request) -> Any:
     if kind not in OPEN_TYPES:
         raise Refused(415, "wrong_type", f"send events as {' or '.join(OPEN_TYPES)}")
     try:
-        given = EventsRequest.model_validate_json(await request.body())
+        body = EventsRequest.model_validate_json(await request.body())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise Refused(422, "bad_request", f"{where}: {first['msg']}".removeprefix(": ")) from None
-    _check_key(request, given.key)
+    _check_key(request, body.key)
     if not bucket.take():
         raise Refused(429, "too_many_requests", "too many events at once; send several of them in one request")
     shop: Shop = request.app.state.shop
     store: Events = request.app.state.events
     each = [
         Event(event.id, event.kind, event.session, event.item, event.look, event.source, event.trial, event.target)
-        for event in given.events
+        for event in body.events
     ]
-    kept = await shop.quick.run(store.add, each)
-    return {"kept": kept, "repeated": len(each) - kept}
+    added = await shop.quick.run(store.add, each)
+    return {"kept": added, "repeated": len(each) - added}
 
 
 def _check_key(request: Request, key: str) -> None:

@@ -18,7 +18,7 @@ from goeswith.shop.index import Index
 from goeswith.shop.looks import in_body_order
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.service.catalogue_view import CatalogueView
-from goeswith.studio.service.limits import KEPT_ANSWERS, PAGE_LOOKS
+from goeswith.studio.service.limits import CACHED_LOOKS, PAGE_LOOKS
 from goeswith.studio.service.looks import Looks, SavedLook
 from goeswith.studio.service.shared import Shop
 
@@ -97,8 +97,8 @@ class PageLooks:
         Raises:
             Refused: there is too much to do.
         """
-        kept = self._made.setdefault(view, LRUCache(KEPT_ANSWERS))
-        if (made := kept.get(row)) is not None:
+        cached = self._made.setdefault(view, LRUCache(CACHED_LOOKS))
+        if (made := cached.get(row)) is not None:
             return made
         key = view, row
         if key not in self._making:
@@ -109,7 +109,7 @@ class PageLooks:
     def _keep(self, key: tuple[CatalogueView, int], task: asyncio.Task[Made]) -> None:
         del self._making[key]
         if not task.cancelled() and task.exception() is None:
-            self._made.setdefault(key[0], LRUCache(KEPT_ANSWERS))[key[1]] = task.result()
+            self._made.setdefault(key[0], LRUCache(CACHED_LOOKS))[key[1]] = task.result()
 
 
 def make(stylist: Stylist, row: int) -> Made:
@@ -148,20 +148,20 @@ def reviewed(view: CatalogueView, store: Looks) -> Reviewed:
     On the page of an item, looks come first that are pinned to it, then those that are live, then those that begin
     with the item, then the latest.
     """
-    shelf, size = view.index.shelf, view.index.size
+    arrays, size = view.index.shelf, view.index.size
     ranked: dict[int, list[tuple[tuple[bool, int, bool], PageLook]]] = defaultdict(list)
     rejected = set()
     for saved in store.find():
-        rows = tuple(shelf.place.get(item_id, size) for item_id in saved.item_ids)
+        rows = tuple(arrays.row_of.get(item_id, size) for item_id in saved.item_ids)
         if saved.state == "rejected":
             rejected.add(frozenset(rows))
         if saved.state not in SHOWN_STATES or max(rows) >= size:
             continue
-        if shelf.stock is None or shelf.stock[list(rows)].all():
+        if arrays.stock is None or arrays.stock[list(rows)].all():
             look = PageLook(saved.look_id, approved=True, name=saved.name, rows=rows)
             for position, row in enumerate(rows):
                 ranked[row].append((_rank(saved, position), look))
-    approved = {row: [look for _, look in sorted(found, key=lambda one: one[0])] for row, found in ranked.items()}
+    approved = {row: [look for _, look in sorted(pairs, key=lambda pair: pair[0])] for row, pairs in ranked.items()}
     return Reviewed(approved, frozenset(rejected))
 
 

@@ -79,25 +79,25 @@ def publish(
         raise DataError(f"there is no file {looks}; the studio writes it when a look is saved")
     view = CatalogueView(index)
     store = Looks(looks or index.absolute().parent / "looks.sqlite")
-    kept = _looks(view, store, made, progress)
-    if not kept:
+    looks_of = _looks(view, store, made, progress)
+    if not looks_of:
         raise DataError(
             f"no item of {index} has an approved look; approve some in the studio, or let the model make them: --made 3"
         )
     with _tree(out) as tree:
-        return _write(view, kept, tree)
+        return _write(view, looks_of, tree)
 
 
 def _looks(view: CatalogueView, store: Looks, made: int, progress: Progress) -> dict[int, list[PageLook]]:
     """Row of each item that has looks → its looks, approved ones first."""
     people = reviewed(view, store)
     each = _made(view, np.flatnonzero(view.index.known), made, progress) if made else {}
-    kept = {}
+    looks_of = {}
     for row in sorted({*each, *people.approved}):
         most = max(made, len(people.approved.get(row, ())))
         if looks := people.looks(row, each.get(row, Made()), most):
-            kept[row] = looks
-    return kept
+            looks_of[row] = looks
+    return looks_of
 
 
 def _made(view: CatalogueView, rows: np.ndarray, count: int, progress: Progress) -> dict[int, Made]:
@@ -167,18 +167,18 @@ class Tree:
 @contextmanager
 def _tree(out: Path) -> Iterator[Tree]:
     """A folder that takes the place of `out` when the block ends well."""
-    work = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     with writing(out):
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         sweep(out)
-        (work / "new").mkdir(parents=True)
+        (partial / "new").mkdir(parents=True)
         try:
-            tree = Tree(out, work / "new")
+            tree = Tree(out, partial / "new")
             yield tree
             if tree.written or tree.removed:
-                put_in_place(work / "new", out)
+                put_in_place(partial / "new", out)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write(view: CatalogueView, looks_of: dict[int, list[PageLook]], tree: Tree) -> Published:

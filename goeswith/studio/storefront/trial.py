@@ -53,24 +53,24 @@ class Trial:
             return "", looks
         seed = zlib.crc32(f"{draw} {view.catalogue.ids[row]}".encode())
         if self.other is not None:
-            theirs = reviewed.allowed(await self._others(self.other, view, row))
-            return COMPARE, _drafted(looks, theirs, limit, seed)
+            other_looks = reviewed.allowed(await self._others(self.other, view, row))
+            return COMPARE, _drafted(looks, other_looks, limit, seed)
         if not self.control:
             return "", looks
         if draw >= round(100 * self.control):
             return CONTROL, looks
-        drawn = reviewed.allowed(await self.shop.page_workers.run(_random, view, row, limit, seed))
-        return (CONTROL, drawn) if drawn else ("", looks)
+        random = reviewed.allowed(await self.shop.page_workers.run(_random, view, row, limit, seed))
+        return (CONTROL, random) if random else ("", looks)
 
     async def _others(self, other: PageLooks, view: CatalogueView, row: int) -> list[PageLook]:
-        there = other.shop.view
-        at = there.index.row_of.get(view.catalogue.ids[row])
-        return [] if at is None else _here(view, there, (await other.made(there, at)).looks)
+        other_view = other.shop.view
+        at = other_view.index.row_of.get(view.catalogue.ids[row])
+        return [] if at is None else _in_view(view, other_view, (await other.made(other_view, at)).looks)
 
 
-def _drafted(ours: Sequence[PageLook], theirs: Sequence[PageLook], limit: int, seed: int) -> list[PageLook]:
+def _drafted(first: Sequence[PageLook], second: Sequence[PageLook], limit: int, seed: int) -> list[PageLook]:
     """Both as one list; a look that both have is of the one that drafts it."""
-    teams = [{look.look_id: look for look in each} for each in (ours, theirs)]
+    teams = [{look.look_id: look for look in each} for each in (first, second)]
     return [teams[team][look_id] for look_id, team in team_draft(list(teams[0]), list(teams[1]), limit, seed)]
 
 
@@ -84,9 +84,9 @@ def _random(view: CatalogueView, row: int, limit: int, seed: int) -> list[PageLo
     return [made_look(view.stylist, look, RANDOM) for look in looks]
 
 
-def _here(view: CatalogueView, there: CatalogueView, looks: Sequence[PageLook]) -> list[PageLook]:
+def _in_view(view: CatalogueView, other_view: CatalogueView, looks: Sequence[PageLook]) -> list[PageLook]:
     """Looks of another index with the rows of this one, apart from those with an item that it lacks or has sold."""
     row_of, stock, size = view.index.row_of, view.index.shelf.stock, view.index.size
-    ids = there.catalogue.ids
+    ids = other_view.catalogue.ids
     moved = [replace(look, rows=tuple(row_of.get(ids[row], size) for row in look.rows)) for look in looks]
     return [look for look in moved if max(look.rows) < size and (stock is None or all(stock[row] for row in look.rows))]

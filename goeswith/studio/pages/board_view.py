@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 STARTS = 6
 """Outfits offered to an empty board."""
-WORN = 1000
+WORN_OUTFITS = 1000
 """Worn outfits whose pairs the lines of a board are compared with."""
 LEAST = 200
 """Pair scores of outfits of one size for that size to be compared on its own."""
@@ -36,18 +36,18 @@ LEAST = 200
 
 def tray(view: CatalogueView, board: Board) -> dict[str, Any]:
     """The board in small: its items and its score."""
-    shown = [item(view, view.index.shelf.place[one]) for one in board.on if one in view.index.shelf.place]
+    shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
     look, trouble = judged(view, shown)
-    told = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
+    summary = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
     return {
-        "shown": shown, "look": look, "trouble": trouble, "full": board.told,
-        "said": " ".join(filter(None, (board.told, told or _counted(shown)))),
+        "shown": shown, "look": look, "trouble": trouble, "full": board.overflow,
+        "announcement": " ".join(filter(None, (board.overflow, summary or _counted(shown)))),
     }  # fmt: skip
 
 
 def judged(view: CatalogueView, shown: Sequence[Item]) -> tuple[Look | None, str]:
     """The look of two items or more, or why there is none."""
-    ids = [one.id for one in shown]
+    ids = [piece.id for piece in shown]
     try:
         if len(ids) > 1:
             return view.stylist.judge(ids), ""
@@ -60,33 +60,33 @@ def judged(view: CatalogueView, shown: Sequence[Item]) -> tuple[Look | None, str
 def table(
     view: CatalogueView, board: Board, *, slot: str = "", swap: str = "", waits: str = "", trouble: str = ""
 ) -> dict[str, Any]:
-    """The board at large: items, score, lines and why. What the catalogue does not have is left out, and told.
+    """The board at large: items, score, lines and why. Items that the catalogue lacks are left out, with a note.
 
     slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
     """
-    unknown = [one for one in board.on if one not in view.index.shelf.place]
-    notes = [f"The catalogue has no item {one!r}; it is left out." for one in unknown]
-    shown = [item(view, view.index.shelf.place[one]) for one in board.on if one in view.index.shelf.place]
-    known = board.having([one.id for one in shown])
+    unknown_ids = [item_id for item_id in board.on if item_id not in view.index.row_of]
+    notes = [f"The catalogue has no item {item_id!r}; it is left out." for item_id in unknown_ids]
+    shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
+    present = board.having([item_id.id for item_id in shown])
     look, silent = judged(view, shown)
-    notes += filter(None, (board.told, silent or trouble, *_colours_of_one(shown)))
-    why, drawn = None, None
-    lay = flat_lay.laid(view, known.on, dict(known.lay))
+    notes += filter(None, (board.overflow, silent or trouble, *_colour_variants(shown)))
+    why, lines = None, None
+    lay = flat_lay.laid(view, present.on, dict(present.lay))
     if look is not None and np.isfinite(look.score):
-        found = explain(view.stylist, known.on, swap=False)
-        why, drawn = _told(found, shown), _drawn(view, found, shown, [spot for spot, _ in lay])
-    said = (
+        explanation = explain(view.stylist, present.on, swap=False)
+        why, lines = _reasons_panel(explanation, shown), _drawing(view, explanation, shown, [spot for spot, _ in lay])
+    announcement = (
         _counted(shown)
         if look is None
         else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look)}"
     )
-    said = f"{board.told} {said}".strip()
+    announcement = f"{board.overflow} {announcement}".strip()
     return {
-        "board": known, "shown": shown, "look": look, "why": why, "drawn": drawn, "swap": swap, "slot": slot,
+        "board": present, "shown": shown, "look": look, "why": why, "drawn": lines, "swap": swap, "slot": slot,
         "lay": [(it, spot, flat_lay.classes(spot), made) for it, (spot, made) in zip(shown, lay, strict=True)],
-        "notes": notes, "silent": silent, "said": said, "starts": [] if shown else starts(view),
-        "waits": item(view, view.index.shelf.place[waits]) if waits in view.index.shelf.place else None,
-        "more": known.at("/board/more", slot=slot, swap=swap), "brief": bar(view, board.brief, shown),
+        "notes": notes, "silent": silent, "announcement": announcement, "starts": [] if shown else starts(view),
+        "waits": item(view, view.index.row_of[waits]) if waits in view.index.row_of else None,
+        "more": present.at("/board/more", slot=slot, swap=swap), "brief": bar(view, board.brief, shown),
     }  # fmt: skip
 
 
@@ -95,50 +95,50 @@ def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:
     if not outfits:
         return []
     width = max(map(len, outfits))
-    rows = np.array([[view.row(one) for one in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
+    rows = np.array([[view.row(item_id) for item_id in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
     lengths = np.array([len(ids) for ids in outfits])
     scores = view.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
     return looks_of(view.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 
-def _colours_of_one(shown: Sequence[Item]) -> list[str]:
+def _colour_variants(shown: Sequence[Item]) -> list[str]:
     """Which pieces seem to be one garment in two colours, though the catalogue does not say so; a sentence each.
 
     They have one title but for the colour, and numbers that differ in their last part.
     """
     seen: dict[tuple[str, ...], Item] = {}
-    found = []
-    for one in shown:
-        colour = dict(one.facts).get("colour", "").lower()
-        stem = re.split(r"[-_./](?=[^-_./]*$)", one.id)
-        title = " ".join(one.name.lower().replace(colour, " ").split()) if colour else ""
-        key = stem[0], title, one.category
+    sentences = []
+    for piece in shown:
+        colour = dict(piece.facts).get("colour", "").lower()
+        stem = re.split(r"[-_./](?=[^-_./]*$)", piece.id)
+        title = " ".join(piece.name.lower().replace(colour, " ").split()) if colour else ""
+        key = stem[0], title, piece.category
         if len(stem) < 2 or len(stem[0]) < 3 or not title:
             continue
         if key in seen:
-            found.append(
-                f"{titled(seen[key])} and {titled(one)} seem to be one garment in two colours; keep one of them."
+            sentences.append(
+                f"{titled(seen[key])} and {titled(piece)} seem to be one garment in two colours; keep one of them."
             )
-        seen.setdefault(key, one)
-    return found
+        seen.setdefault(key, piece)
+    return sentences
 
 
 def _counted(shown: Sequence[Item]) -> str:
     return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
 
 
-def _told(found: Why, shown: Sequence[Item]) -> dict[str, Any]:
+def _reasons_panel(explanation: Why, shown: Sequence[Item]) -> dict[str, Any]:
     """What the panel beside the board shows."""
-    pairs = [[None if np.isnan(value) else value for value in row] for row in found.pairs.tolist()]
-    names = {one.id: one.name for one in shown}
-    doubtful = found.look.verdict in ("fine", "weak") and len(shown) > 2
-    weak = found.weakest_item if doubtful and found.contributions[found.weakest_item] < 0 else None
+    pairs = [[None if np.isnan(value) else value for value in row] for row in explanation.pairs.tolist()]
+    names = {piece.id: piece.name for piece in shown}
+    doubtful = explanation.look.verdict in ("fine", "weak") and len(shown) > 2
+    weak = explanation.weakest_item if doubtful and explanation.contributions[explanation.weakest_item] < 0 else None
     return {
-        "sentence": found.sentence, "weak": weak, "pairs": pairs,
-        "rows": _bars([one.name for one in shown], found.contributions),
+        "sentence": explanation.sentence, "weak": weak, "pairs": pairs,
+        "rows": _bars([piece.name for piece in shown], explanation.contributions),
         "rules": [
             {"text": str(fired.rule), "note": f"{names[fired.top]}, {names[fired.bottom]}", "trust": fired.confidence}
-            for fired in found.rules
+            for fired in explanation.rules
         ],
     }  # fmt: skip
 
@@ -154,40 +154,42 @@ def _bars(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
 
 
 @once
-def _worn(view: CatalogueView) -> dict[int, np.ndarray]:
+def _worn_pair_scores(view: CatalogueView) -> dict[int, np.ndarray]:
     """Scores of the pairs of outfits that somebody wore, ascending, by size of the outfit; 0 for all sizes."""
     data = dataset(view)
-    chosen = np.random.default_rng(0).permutation(np.flatnonzero(data.outfits.splits != "train"))[:WORN]
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(data.outfits.splits != "train"))[:WORN_OUTFITS]
     items, mask = data.outfits.take(chosen).padded()
-    place = np.array([view.index.shelf.place.get(one, -1) for one in data.catalogue.ids])
-    items = place[items]
-    whole = (items >= 0).all(axis=1)
-    pairs, sizes = pair_matrix(view.index.scorer, items[whole], mask[whole]), mask[whole].sum(axis=1)
-    found = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
-    return {size: told for size, told in found.items() if len(told) >= LEAST} | {0: _sorted(pairs)}
+    row_of = np.array([view.index.row_of.get(item_id, -1) for item_id in data.catalogue.ids])
+    items = row_of[items]
+    complete = (items >= 0).all(axis=1)
+    pairs, sizes = pair_matrix(view.index.scorer, items[complete], mask[complete]), mask[complete].sum(axis=1)
+    by_size = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
+    return {size: ascending for size, ascending in by_size.items() if len(ascending) >= LEAST} | {0: _sorted(pairs)}
 
 
 def _sorted(pairs: np.ndarray) -> np.ndarray:
-    told: np.ndarray = np.sort(pairs[np.isfinite(pairs)])
-    return told
+    ascending: np.ndarray = np.sort(pairs[np.isfinite(pairs)])
+    return ascending
 
 
-def _drawn(view: CatalogueView, found: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
+def _drawing(view: CatalogueView, explanation: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
     """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
 
     Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
     The one line of two pieces says what the verdict says.
     """
     try:
-        known = _worn(view) if view.index.scale else {0: np.empty(0)}
+        by_size = _worn_pair_scores(view) if view.index.scale else {0: np.empty(0)}
     except GoeswithError as error:
         log.info("lines have one colour: %s", error)
-        known = {0: np.empty(0)}
-    worn = known.get(len(shown), known[0])
-    ahead = np.searchsorted(worn, found.pairs) / len(worn) if len(worn) else np.full(found.pairs.shape, np.nan)
-    if len(shown) == 2 and len(worn) and found.look.percentile is not None:
-        ahead = np.full((2, 2), found.look.percentile / 100)
-    return draw([one.name for one in shown], np.where(np.isnan(found.pairs), np.nan, ahead), spots)
+        by_size = {0: np.empty(0)}
+    worn = by_size.get(len(shown), by_size[0])
+    ahead = (
+        np.searchsorted(worn, explanation.pairs) / len(worn) if len(worn) else np.full(explanation.pairs.shape, np.nan)
+    )
+    if len(shown) == 2 and len(worn) and explanation.look.percentile is not None:
+        ahead = np.full((2, 2), explanation.look.percentile / 100)
+    return draw([piece.name for piece in shown], np.where(np.isnan(explanation.pairs), np.nan, ahead), spots)
 
 
 def starts(view: CatalogueView) -> list[dict[str, Any]]:
@@ -198,11 +200,11 @@ def starts(view: CatalogueView) -> list[dict[str, Any]]:
     except GoeswithError as error:
         log.info("no outfits to begin with: %s", error)
         return []
-    found: list[dict[str, Any]] = []
-    for place in chosen:
-        on = outfit_ids(data, place)
-        if 3 <= len(on) <= 6 and all(one in view.index.shelf.place for one in on):
-            found.append({"url": Board.of(on, ()).url, "pieces": items(view, on)})
-        if len(found) == STARTS:
+    outfits: list[dict[str, Any]] = []
+    for position in chosen:
+        on = outfit_ids(data, position)
+        if 3 <= len(on) <= 6 and all(item_id in view.index.row_of for item_id in on):
+            outfits.append({"url": Board.of(on, ()).url, "pieces": items(view, on)})
+        if len(outfits) == STARTS:
             break
-    return found
+    return outfits
