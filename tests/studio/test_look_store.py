@@ -69,7 +69,7 @@ def test_every_change_can_be_undone_once_and_in_turn(store):
     deleted = store.delete(first.look_id, "Cy")
     with pytest.raises(Refused, match="no look"):
         store.get(first.look_id)
-    assert store.last(deleted).said == "“One” was deleted"
+    assert store.last(deleted).sentence == "“One” was deleted"
     assert store.undo(deleted, "Cy").name == "One"
     assert [(change.who, change.what) for change in store.history(first.look_id)] == [
         ("Cy", "undone"), ("Cy", "deleted"), ("Bo", "undone"), ("Bo", "changed"), ("Ada", "saved"),

@@ -193,17 +193,17 @@ def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words
     assert re.findall('role="alert">([^<]*)<', answer) == told
 
 
-def test_two_colours_of_one_garment_are_pointed_out(view):
+def test_two_colour_variants_garment_are_pointed_out(view):
     plain = views.items(view, ["i0"])[0]
 
     def top(item_id, colour, name="{} jersey top", category="top"):
         return replace(plain, id=item_id, name=name.format(colour), category=category, facts=(("colour", colour),))
 
     said = "“black jersey top” and “pink jersey top” seem to be one garment in two colours; keep one of them."
-    assert board_view._colours_of_one([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
+    assert board_view._colour_variants([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
     for other in (top("57079210-85", "pink"), top("57079209-85", "pink", "{} vest"), top("570", "pink"),
                   top("57079209-85", "pink", category="dress")):  # fmt: skip
-        assert board_view._colours_of_one([top("57079209-99", "black"), other]) == []
+        assert board_view._colour_variants([top("57079209-99", "black"), other]) == []
 
 
 def test_messages_of_the_library_name_titles(view):

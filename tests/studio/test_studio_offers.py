@@ -129,7 +129,7 @@ def test_tabs_are_what_the_grammar_lacks_first_and_no_more_than_it_takes(view):
     for on in ((shirt,), (shirt, skirt), (shirt, skirt, boots)):
         groups = [one.group for one in views.items(view, on)]
         for name, _ in names(*on):
-            if name not in (offers.BETTER, offers.WHOLE):
+            if name not in (offers.BETTER, offers.WHOLE_LOOKS):
                 assert not view.index.grammar.refusal(groups, [name])
     full = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][:12]
     assert set(dict(names(*full))) <= {"better"}

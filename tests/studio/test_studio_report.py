@@ -47,6 +47,6 @@ def test_whether_counting_is_as_good_is_said_by_the_interval():
                              (-0.1, 0.2, "cannot be told")):  # fmt: skip
         line = Difference(scorer="m", task="fitb", negatives="matched", metric="accuracy", n=9, signature="x",
                           against="words", difference=(low + high) / 2, low=low, high=high, p=0.1)  # fmt: skip
-        told = report_findings._verdict(line, "words", other)
+        told = report_findings._comparison(line, "words", other)
         assert words in told
         assert told.startswith("Counting alone, by words of titles worn together, gets 40: ")

@@ -29,8 +29,8 @@ def test_picks_are_counted_in_grammar(client, monkeypatch, changed, words):
 
 
 def test_rules_that_are_off_change_nothing(client, view):
-    on = effects.effect(view, switches.kept(view, Switches((TEXT,), (TEXT,))))
-    off = effects.effect(view, switches.kept(view, Switches((), (TEXT,))))
+    on = effects.effect(view, switches.stored(view, Switches((TEXT,), (TEXT,))))
+    off = effects.effect(view, switches.stored(view, Switches((), (TEXT,))))
     assert (off["coverage"], off["changed"], off["boards"]) == (0, 0, [])
     assert off["right_before"] == off["right_after"] == on["right_before"]
     assert on["coverage"] > 0.1
@@ -38,7 +38,7 @@ def test_rules_that_are_off_change_nothing(client, view):
 
 
 def test_a_written_rule_is_measured_as_a_naive_loop_says(view):
-    only = switches.kept(view, Switches((TEXT,), (TEXT,)))
+    only = switches.stored(view, Switches((TEXT,), (TEXT,)))
     found, asked = effects.effect(view, only), effects.hidden_bottoms(view)
     items = view.catalogue.items
     speaks = 0

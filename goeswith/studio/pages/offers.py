@@ -113,13 +113,8 @@ def rail(view: CatalogueView, board: Board, slot: str = "", swap: str = "") -> d
     """The suggestions beside a board: its tabs, and what the open one offers, or what may stand in for one item."""
     shown = items(view, board.on)
     if obstacle(view, [item_id for item_id in board.on if item_id != swap]):
-        nothing: dict[str, Any] = {
-            "tabs": [],
-            "open": "",
-            "rows": [],
-            "looks": [],
-            "announcement": "",
-        }  # the board says why
+        # The board says why.
+        nothing: dict[str, Any] = {"tabs": [], "open": "", "rows": [], "looks": [], "announcement": ""}
         return nothing | {"swap": swap, "slot": slot}
     every = tabs(view, board, shown)
     names = [tab.name for tab in every]
