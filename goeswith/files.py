@@ -91,25 +91,25 @@ def fresh_file(dest: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def put_in_place(fresh: Path, dest: Path) -> None:
-    """Give the folder `fresh` the name of `dest`, at once where the system can.
+def put_in_place(new: Path, dest: Path) -> None:
+    """Give the folder `new` the name of `dest`, at once where the system can.
 
-    What stood there is then where `fresh` was, or beside it as ``old`` where the system has no exchange of names.
+    What stood there is then where `new` was, or beside it as ``old`` where the system has no exchange of names.
     """
     if not dest.exists():
-        os.rename(fresh, dest)
+        os.rename(new, dest)
         return
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        done = libc.renameat2(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(dest), RENAME_EXCHANGE) == 0
+        done = libc.renameat2(AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(dest), RENAME_EXCHANGE) == 0
     except (OSError, AttributeError):
         done = False
     if not done:  # for an instant there is no `dest`
-        aside = fresh.with_name("old")
+        aside = new.with_name("old")
         shutil.rmtree(aside, ignore_errors=True)
         os.rename(dest, aside)
         try:
-            os.rename(fresh, dest)
+            os.rename(new, dest)
         except OSError:
             os.rename(aside, dest)
             raise

@@ -174,11 +174,11 @@ def _csv(name: str, text: str, encoding: str) -> Sheet:
     table.columns = names
     # Without the header's blank names: a row of separators alone is as blank as an empty line.
     blank = pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))
-    kept = table.with_row_index("\x1frow", offset=1).filter(~pl.Series(table.select(blank).to_series()))
+    rows_kept = table.with_row_index("\x1frow", offset=1).filter(~pl.Series(table.select(blank).to_series()))
     unusual = [f"as {encoding} text"] if encoding else []
     unusual += [f"with {SEPARATORS.get(separator, repr(separator))} between fields"] if separator != "," else []
     notes = [f"{name} is read {' and '.join(unusual)}"] if unusual else []
-    return Sheet(kept.drop("\x1frow"), kept["\x1frow"].alias("row"), notes)
+    return Sheet(rows_kept.drop("\x1frow"), rows_kept["\x1frow"].alias("row"), notes)
 
 
 def _separator(text: str) -> str:

@@ -29,7 +29,7 @@ _REASONS = {
 """Number of a system's error → what happened, and what to do."""
 
 
-def tell(error: BaseException) -> None:
+def report_error(error: BaseException) -> None:
     """Say on standard error what went wrong; with the traceback where `DEBUG` is set."""
     if os.environ.get(DEBUG, "") not in ("", "0"):
         traceback.print_exception(error)
@@ -90,7 +90,7 @@ def flush() -> int:
         return FAILED
     except OSError as error:
         _close(sys.stdout)
-        tell(error)
+        report_error(error)
         return FAILED
     return 0
 

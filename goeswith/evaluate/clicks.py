@@ -113,14 +113,14 @@ def team_draft(first: Sequence[T], second: Sequence[T], count: int, seed: int) -
     """
     random, lists = np.random.default_rng(seed), (list(first), list(second))
     drafted: list[tuple[T, int]] = []
-    taken: set[T] = set()
+    drafted_ids: set[T] = set()
     while len(drafted) < count:
         before = len(drafted)
         for team in random.permutation(2).tolist():
-            choice = next((one for one in lists[team] if one not in taken), None)
+            choice = next((suggestion for suggestion in lists[team] if suggestion not in drafted_ids), None)
             if choice is not None and len(drafted) < count:
                 drafted.append((choice, team))
-                taken.add(choice)
+                drafted_ids.add(choice)
         if len(drafted) == before:
             break
     return drafted

@@ -211,7 +211,7 @@ def _bar(value: Spread | tuple[float, float, float]) -> dict[str, float]:
     """Where a value and its range lie on an axis from 0 to 1, in per cent; the box is the middle half of a `Spread`."""
     if isinstance(value, Spread):
         low, start, middle, end, high = value.quantiles
-        places = {"low": low, "high": high, "dot": middle, "start": start, "end": end, "mean": value.mean}
+        shares = {"low": low, "high": high, "dot": middle, "start": start, "end": end, "mean": value.mean}
     else:
-        places = dict(zip(("low", "dot", "high"), value, strict=True))
-    return {name: round(100 * share, 1) for name, share in places.items()}
+        shares = dict(zip(("low", "dot", "high"), value, strict=True))
+    return {name: round(100 * share, 1) for name, share in shares.items()}

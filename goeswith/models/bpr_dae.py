@@ -104,9 +104,9 @@ class BprDae(nn.Module):
         codes = states.hidden[:, : self.config.hidden]
         codes = codes.to(torch.promote_types(codes.dtype, torch.float32))  # bfloat16 would round the score itself
         own = codes.square().sum(dim=1)  # (U,)
-        whole = (codes[batch.items] * batch.mask[:, :, None]).sum(dim=1)  # (B, H)
+        complete = (codes[batch.items] * batch.mask[:, :, None]).sum(dim=1)  # (B, H)
         size = batch.mask.sum(dim=1)
-        total = whole.square().sum(dim=1) - (own[batch.items] * batch.mask).sum(dim=1)
+        total = complete.square().sum(dim=1) - (own[batch.items] * batch.mask).sum(dim=1)
         return total / (size * (size - 1)).clamp_min(1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:

@@ -82,8 +82,8 @@ class CsaNet(nn.Module):
 
     def observe(self, data: TrainingData) -> None:
         """Which categories training outfits have."""
-        held = data.categories[torch.from_numpy(data.train.items)]
-        self.known &= torch.bincount(held, minlength=len(self.known)) > 0
+        counts_of = data.categories[torch.from_numpy(data.train.items)]
+        self.known &= torch.bincount(counts_of, minlength=len(self.known)) > 0
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """x (U, d)."""

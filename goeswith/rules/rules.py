@@ -75,10 +75,10 @@ def read_rules(path: Path | str) -> list[Rule]:
         raise DataError(f"{path} is not valid TOML: {error}; see the other rules of the file for the form") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} as text: {error}") from None
-    unknown = sorted(set(tables) - {"rule"})
+    unknown_fields = sorted(set(tables) - {"rule"})
     entries = tables.get("rule")
-    if unknown:
-        raise DataError(f"{path} has {unknown[0]!r} outside a rule; rules begin with a line [[rule]]")
+    if unknown_fields:
+        raise DataError(f"{path} has {unknown_fields[0]!r} outside a rule; rules begin with a line [[rule]]")
     if not isinstance(entries, list) or not entries or not all(isinstance(table, dict) for table in entries):
         raise DataError(f"{path} has no rule; write one below a line [[rule]], with {', '.join(_FIELDS)}")
     heads = [text.count("\n", 0, head.end()) + 1 for head in _HEAD.finditer(text)]

@@ -65,7 +65,7 @@ def mentions(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.
     """
     text = texts(catalogue, attribute)
     parts = [[phrase(other) for other in value.split("/")] for value in values]
-    row_of = {wanted: row for row, wanted in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
+    row_of = {targets: row for row, targets in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
     held = np.zeros((len(row_of), len(text)), dtype=bool)
     held[_occurrences(text, list(row_of))] = True
     packed = np.packbits(held, axis=1)  # an eighth to move

@@ -67,9 +67,9 @@ class Candidates:
         hidden, starts = self.states.hidden if self.keys is None else self.keys, self.starts
         means = torch.zeros(len(starts) - 1, *hidden.shape[1:])
         for code, (start, stop) in enumerate(pairwise(starts)):
-            here = torch.from_numpy(self.present[start:stop])
-            if here.any():
-                means[code] = hidden[start:stop].mean(0) if here.all() else hidden[start:stop][here].mean(0)
+            present = torch.from_numpy(self.present[start:stop])
+            if present.any():
+                means[code] = hidden[start:stop].mean(0) if present.all() else hidden[start:stop][present].mean(0)
         return ItemStates(means, self.states.categories[torch.from_numpy(starts[:-1])])
 
     def pairs(
@@ -137,12 +137,12 @@ class Candidates:
 
     def _queries(self, contexts: np.ndarray, categories: np.ndarray) -> tuple[Tensor, Tensor]:
         """Vectors (B, C', d) and offsets (B, C') of partial outfits (B, n) that want an item of each category (C',)."""
-        count, wanted = len(contexts), len(categories)
-        items = torch.from_numpy(np.repeat(contexts, wanted, axis=0))
+        count, kinds = len(contexts), len(categories)
+        items = torch.from_numpy(np.repeat(contexts, kinds, axis=0))
         at = torch.from_numpy(np.tile(categories, count)).long()
         typical = self._typical(at)
         vectors, offsets = self.model.query(self.states, items, typical)
-        return vectors.view(count, wanted, -1), offsets.view(count, wanted)
+        return vectors.view(count, kinds, -1), offsets.view(count, kinds)
 
     def _typical(self, at: Tensor) -> ItemStates:
         """Typical candidates of some categories (n,); a model that has queries of gaps reads only the categories."""

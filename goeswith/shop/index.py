@@ -48,7 +48,7 @@ FORMAT = 2
 READABLE = (1, 2)
 """Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
 REMEDY = "build the index again with goeswith index"
-KEPT = ("item_id", "category", "group")
+CACHED_SEARCHES = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
 
@@ -256,9 +256,9 @@ class Index:
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
         fields = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
         schema = self.catalogue.items.schema
-        unknown = next((name for name in fields if name not in schema), None)
-        if unknown is not None:
-            raise CatalogueError(f"the catalogue has no column {unknown!r}; it has {', '.join(schema)}")
+        unknown_field = next((name for name in fields if name not in schema), None)
+        if unknown_field is not None:
+            raise CatalogueError(f"the catalogue has no column {unknown_field!r}; it has {', '.join(schema)}")
         new = pl.DataFrame({"item_id": ["guest"]} | {name: [value] for name, value in fields.items()})
         values = self.guests.features(picture, Catalogue(new))
         code = self._states.categories[[first]]
@@ -269,9 +269,9 @@ class Index:
         with self._adding:
             row = self._free[-1] if self._free else len(self.catalogue)
             if row == len(self._present):
-                room = row - self.size
+                capacity = row - self.size
                 raise CatalogueError(
-                    f"the index has room for {room} guest items only; open it again to start over",
+                    f"the index has room for {capacity} guest items only; open it again to start over",
                     reason="too_many_guests",
                 )
             item_id = item_id or f"guest-{row - self.size + 1}"
@@ -297,7 +297,7 @@ class Index:
                 )
             self._present[row] = False
             self._states.hidden[row] = 0
-            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in KEPT}
+            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in CACHED_SEARCHES}
             bare = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items()]
             self._free = [*self._free, row]
             self._put(row, self.catalogue.items[row].with_columns(*bare, item_id=pl.lit(f"{item_id} is gone")))

@@ -96,8 +96,8 @@ class Intake:
         """Categories that the model has not seen and what each is taken for, and those that are like none it knows."""
         seen, vocabulary = self.run.by_group, self.run.vocabulary
         matched = vocabulary.matches(self.catalogue, by_name=seen)
-        unknown = self.codes == len(vocabulary.categories)
-        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unknown))))
+        unseen = self.codes == len(vocabulary.categories)
+        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unseen))))
         if seen:  # such models need no more than the group
             of = self.catalogue.items.filter(pl.Series(self.codes > len(vocabulary.categories)))
             matched |= dict(of.select("category", "group").unique().iter_rows())

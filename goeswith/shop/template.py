@@ -48,14 +48,14 @@ class Template:
         slots = [slot[~np.isin(self.products[slot], used)] for slot in self.slots]
         if not all(len(slot) for slot in slots):
             return None
-        rest = replace(self, slots=slots)
-        least = rest.cheapest()
+        others = replace(self, slots=slots)
+        least = others.cheapest()
         if least is None:
             return None
         if self.prices is not None and self.budget is not None:
             total = self.prices[self.anchors].sum() + self.prices[least].sum()
-            return rest if total <= self.budget + PENNY else None
-        return rest
+            return others if total <= self.budget + PENNY else None
+        return others
 
     def cheapest(self) -> np.ndarray | None:
         """Rows that fill the slots with distinct products for the least money (any, without prices), None if none do.

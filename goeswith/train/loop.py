@@ -124,7 +124,7 @@ class Loop:
         self.softmax = self.objective.softmax
         learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
         self.optimiser = optimiser((p for part in learning for p in part.parameters() if p.requires_grad), config)
-        self.valid, self.known = valid_pairs(data, config), train_pairs(data, config)
+        self.valid, self.training_sample = valid_pairs(data, config), train_pairs(data, config)
         self.best: Tensors = {}
         self.best_knowledge: Tensors = {}
         self.history: list[dict[str, float]] = []
@@ -173,8 +173,8 @@ class Loop:
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
             self.best, self.best_knowledge = _copied(self.model.state_dict()), _copied(self.knowledge.state_dict())
         measured = {"epoch": self.epoch + 1, "loss": total / max(seen, 1), "valid_auc": auc}
-        if len(self.known):
-            measured["train_auc"] = self.paired_auc(self.known)
+        if len(self.training_sample):
+            measured["train_auc"] = self.paired_auc(self.training_sample)
         measured["seconds"] = round(time.perf_counter() - started, 3)
         measured["pairs_per_second"] = round(seen / trained, 1)
         self.history.append(measured)

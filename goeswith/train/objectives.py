@@ -89,15 +89,15 @@ class PairObjective:
             NoScoreError: no outfit has a score beside its corruptions.
         """
         r = self.config.negatives_per_positive
-        asked = corruptions(outfits, self.negatives, r, self.generator, self.blank)
-        if not len(asked):
+        corrupted = corruptions(outfits, self.negatives, r, self.generator, self.blank)
+        if not len(corrupted):
             return StepLoss(None, 0, len(outfits))
-        rows, batch = asked.both.distinct()
+        rows, batch = corrupted.both.distinct()
         features, categories = self.data.features[rows], self.data.categories[rows]
         with _autocast(self.bf16):
             states = self.model.encode_items(features, categories)
             scores = self.model.score(states, batch).float()
-        right, wrong = scores[: len(asked)], scores[len(asked) :].view(-1, r)
+        right, wrong = scores[: len(corrupted)], scores[len(corrupted) :].view(-1, r)
         answered = ~(right.isnan() | wrong.isnan().any(dim=1))
         if not answered.any():
             raise NoScoreError(
@@ -105,18 +105,18 @@ class PairObjective:
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if not answered.all():  # some models have no answer for some outfits, e.g. for one without a top
-            asked, right, wrong = asked.take(answered), right[answered], wrong[answered]
+            corrupted, right, wrong = corrupted.take(answered), right[answered], wrong[answered]
             batch = batch.take(torch.cat([answered, answered.repeat_interleave(r)]))
         if self.softmax is not None:
             objective = self.softmax(right, wrong)
         else:
             objective = self.model.objective(right, wrong, states, batch)
-        loss, count = objective + self.model.penalty(), len(asked)
+        loss, count = objective + self.model.penalty(), len(corrupted)
         if self.sources:
             step = Step(
                 features=features, categories=categories, states=states, objective=objective, right=right, wrong=wrong,
-                items=asked.items, positive=OutfitBatch(batch.items[:count], asked.mask),
-                corrupt=asked.corrupt, negative=OutfitBatch(batch.items[count:], batch.mask[count:]), epoch=epoch,
+                items=corrupted.items, positive=OutfitBatch(batch.items[:count], corrupted.mask),
+                corrupt=corrupted.corrupt, negative=OutfitBatch(batch.items[count:], batch.mask[count:]), epoch=epoch,
                 all_features=self.data.features, all_categories=self.data.categories, generator=self.generator,
             )  # fmt: skip
             for source in self.sources:

@@ -82,8 +82,8 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
         return config.learning_rate
     if progress < config.warmup:
         return config.learning_rate * progress / config.warmup
-    rest = (progress - config.warmup) / (1 - config.warmup)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
+    remaining = (progress - config.warmup) / (1 - config.warmup)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * remaining))
 
 
 class _Common(TypedDict):

@@ -34,7 +34,7 @@ from goeswith.train.source import SOURCES, Say, Source, Student, source_class
 
 log = logging.getLogger(__name__)
 
-HELD = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors"}
+RUN_FILES = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors"}
 """What a run's folder may hold before it has a config.json, beside what its sources of knowledge keep there: what a
 killed training left."""
 
@@ -188,14 +188,14 @@ def training_data(
         outfits = tops_and_bottoms(outfits, catalogue)
     if loop.shuffled_items:
         outfits = shuffled_items(outfits, catalogue, seed=loop.seed)
-    kept, left_out = outfits.keep(features.present)
+    usable_outfits, left_out = outfits.keep(features.present)
     data = TrainingData(
         catalogue=catalogue,
         features=torch.from_numpy(features.values),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
-        train=drawn(kept.split("train"), loop.outfits, loop.seed),
-        valid=kept.split("valid"),
+        train=drawn(usable_outfits.split("train"), loop.outfits, loop.seed),
+        valid=usable_outfits.split("valid"),
         blocks=features.blocks,
     )
     return data, vocabulary, left_out
@@ -238,10 +238,10 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
     return result is not None
 
 
-def _changed(saved: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
+def _changed(saved: dict[str, Any], current: dict[str, Any], within: str = "") -> list[str]:
     """Names of the fields that differ, those of a group as ``group.field``."""
     names: list[str] = []
-    for name, value in here.items():
+    for name, value in current.items():
         other = saved.get(name)
         if isinstance(value, dict) and isinstance(other, dict):
             names += _changed(other, value, within=f"{within}{name}.")
@@ -251,14 +251,14 @@ def _changed(saved: dict[str, Any], here: dict[str, Any], within: str = "") -> l
 
 
 @contextlib.contextmanager
-def locked(out: Path, held: Collection[str] = ()) -> Iterator[None]:
-    """Hold a run folder for this process alone. held: what it may have beside `HELD`.
+def locked(out: Path, allowed: Collection[str] = ()) -> Iterator[None]:
+    """Hold a run folder for this process alone. allowed: what it may contain besides `RUN_FILES`.
 
     Raises:
         ModelError: another process is writing it, it cannot be made, or it holds something else.
     """
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    strange = sorted(name for name in names - HELD - set(held) if not name.startswith("."))
+    strange = sorted(name for name in names - RUN_FILES - set(allowed) if not name.startswith("."))
     if strange and "config.json" not in names:
         raise ModelError(f"{out} is not a run folder, it holds {strange[0]}; choose a new folder for --out")
     with sole(out, "another process is writing"):
