@@ -20,8 +20,8 @@ from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import Outfits
 
 CANDIDATES = 32
-"""Of one position at most; where there are more, so many are drawn by p. What drawing adds to the error of an outfit's AUC
-is a fiftieth of how outfits differ."""
+"""Of one position at most; where there are more, so many are drawn by p. What drawing adds to the error of an outfit's
+AUC is a fiftieth of how outfits differ."""
 BUDGET = 1 << 19
 """Candidates in all, at most; where there are more, a part of the outfits is asked about."""
 _BLOCK = 1 << 11  # positions whose candidates are listed at a time
@@ -31,7 +31,7 @@ _BLOCK = 1 << 11  # positions whose candidates are listed at a time
 class Positions:
     """Positions in outfits and their candidates, see the module.
 
-    outfits: (N outfits) all that are asked about. owner, position: (P,) int64 outfit and position in it. shares: (P,) w.
+    outfits: (N outfits) all that are asked about. owner, position: (P,) int64 outfit and position. shares: (P,) w.
     at: (F,) int64 which position a candidate is for, ascending. rows: (F,) int64 the candidates. weights: (F,) p.
     """
 

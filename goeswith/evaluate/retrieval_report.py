@@ -41,7 +41,7 @@ With β variety is asked for too: of all settings within a standard error of the
 class RetrievalQuestions:
     """All that is asked of a scorer over the whole catalogue of a data set.
 
-    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). positions: for the exhaustive AUC.
+    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). positions: for exhaustive AUC.
     training, validation: gaps from one item, to fit corrections on. negatives: who competes, in a word.
     """
 

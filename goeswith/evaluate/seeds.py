@@ -21,7 +21,7 @@ Sittings = Sequence[Sequence[Report]]
 """Seed → question file → what was measured; a floor sits once."""
 
 DRAWS = 10_000
-SIGNIFICANT = 0.05
+ALPHA = 0.05
 SAME = 0.01
 """Differences smaller than this are of no use to anybody: an interval inside of it shows that two are equivalent."""
 
@@ -104,7 +104,7 @@ def difference(first: Mean, second: Mean) -> Difference:
 def judge(lines: Sequence[Difference]) -> list[Difference]:
     """The differences of one table of comparisons with what they show, all of them asked at once.
 
-    p_holm: p after Holm's correction for the lines. shows: ``higher`` or ``lower`` where p_holm < `SIGNIFICANT`,
+    p_holm: p after Holm's correction for the lines. shows: ``higher`` or ``lower`` where p_holm < `ALPHA`,
     ``equivalent`` where the interval lies inside ±`SAME`, else ``not shown``: too few outfits or seeds to tell.
     """
     chances = holm([line.p for line in lines])
@@ -112,7 +112,7 @@ def judge(lines: Sequence[Difference]) -> list[Difference]:
 
 
 def _shown(line: Difference, p: float) -> str:
-    if p < SIGNIFICANT:
+    if p < ALPHA:
         return "higher" if line.difference > 0 else "lower"
     return "equivalent" if line.low > -SAME and line.high < SAME else "not shown"
 

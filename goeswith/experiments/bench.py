@@ -67,7 +67,7 @@ def bench(
     """
     out, dataset = Path(out), Dataset(recipe.dataset)
     features = load_features(dataset, recipe.encoder)
-    with bench_folder(out, recipe):
+    with reserved(out, recipe):
         files, absent = question_files(recipe, dataset)
         for name in absent:
             say(f"{name}: too few items for a single question, left out")
@@ -243,7 +243,7 @@ def _with_settings(recipe: Recipe, best: Mapping[Experiment, Best]) -> Recipe:
 
 
 @contextlib.contextmanager
-def bench_folder(out: Path, recipe: Recipe) -> Iterator[None]:
+def reserved(out: Path, recipe: Recipe) -> Iterator[None]:
     """Hold a bench's folder for this process alone.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.retrieval_report import FLOORS, RetrievalQuestions
 from goeswith.evaluate.retrieval_report import measure as measure_retrieval
-from goeswith.evaluate.seeds import SIGNIFICANT, Mean, difference, holm, judge, means
+from goeswith.evaluate.seeds import ALPHA, Mean, difference, holm, judge, means
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.models import Scorer
 from goeswith.scores import Column, Difference, Score
@@ -193,7 +193,7 @@ class Scoreboard:
                 lines = [difference(row.measured[what], rival.measured[what]) for row in others] if rival else []
                 sign = 1 if mark == ABOVE else -1
                 for row, line, p in zip(others, lines, holm([line.p for line in lines]), strict=False):
-                    if p < SIGNIFICANT and sign * line.difference > 0:
+                    if p < ALPHA and sign * line.difference > 0:
                         earned[row.name, what] = earned.get((row.name, what), "") + mark
         return earned
 
