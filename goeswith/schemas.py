@@ -56,11 +56,17 @@ class Named(TypedDict):
 
 
 class Result(TypedDict):
-    """What came of a training; of what is made and not trained, only how long it took."""
+    """The result of a training or of a mixture; of a model that is made and not trained, only how long it took."""
 
     best_epoch: NotRequired[Count]
     valid_auc: NotRequired[float]
     epochs: NotRequired[Count]
+    history: NotRequired[list[dict[str, Any]]]
+    likeness_auc: NotRequired[float]
+    error: NotRequired[float]
+    strength: NotRequired[float]
+    by_group: NotRequired[bool]
+    sources: NotRequired[dict[str, Any]]
     seconds: float
 
 
@@ -78,6 +84,8 @@ class Taught(TypedDict):
     """The rules that taught a run, and the settings of their teacher."""
 
     rules: list[TaughtRule]
+    confidence: NotRequired[str]
+    shuffled_rules: NotRequired[bool]
 
 
 class RunFile(TypedDict):

@@ -14,6 +14,7 @@ from goeswith.cli.options import DatasetArgument, EncoderOption, JsonOption, Set
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
+    from goeswith.schemas import Result
     from goeswith.scores import Difference, Score
     from goeswith.train.loop import Progress
 
@@ -90,7 +91,7 @@ def train(
     )
 
 
-def _trusted(result: dict[str, Any]) -> str:
+def _trusted(result: Result) -> str:
     """Whom a mixture trusts, and what it gains by that."""
     weights = {
         name: max(weight.values()) if isinstance(weight, dict) else weight for name, weight in result["sources"].items()

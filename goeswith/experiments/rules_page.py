@@ -16,6 +16,7 @@ from goeswith.evaluate.rule_insights import QUANTILES, Case, Insights, RuleInsig
 from goeswith.evaluate.showcase import Pictures
 from goeswith.files import fresh_file
 from goeswith.rules.rules import Rule
+from goeswith.schemas import Taught
 from goeswith.tables import signed
 from goeswith.templates import environment
 from goeswith.train.rule_teacher import RulesConfig
@@ -114,7 +115,8 @@ def _tied(text: str) -> str:
 
 def summary(insights: Insights) -> list[str]:
     """What a reader should know, in a few sentences; the first is the answer to "do the rules help?"."""
-    settings = insights.run.config["rules"]
+    settings = insights.run.config.get("rules")
+    assert settings is not None  # insights are of a run that rules taught
     sentences = [_help(insights), _reach(insights), *_disputes(insights), *_trust(insights, settings)]
     if settings.get("shuffled_rules", RulesConfig.shuffled_rules):
         sentences.append(
@@ -168,7 +170,7 @@ def _reach(insights: Insights) -> str:
     )
 
 
-def _trust(insights: Insights, settings: dict[str, Any]) -> list[str]:
+def _trust(insights: Insights, settings: Taught) -> list[str]:
     """Which rules are trusted most and least, and whether trust goes to those that are right."""
     if settings.get("confidence", RulesConfig.confidence) == "uniform":
         return ["This run learned no trust: it weights all active rules equally (confidence=uniform)."]

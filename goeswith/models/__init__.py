@@ -132,6 +132,23 @@ class Towers(Searchable, Protocol):
         ...
 
 
+@runtime_checkable
+class PairScored(Protocol):
+    """A model whose score of an outfit is the mean of the scores of its pairs."""
+
+    def pair_scores(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Scores (B, n, n) of each item beside each other one inside its outfit."""
+        ...
+
+
+@runtime_checkable
+class ModelScorer(Scorer, Protocol):
+    """The scorer of a model over the states of all items of a catalogue."""
+
+    model: Model
+    states: ItemStates
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_folder, read_json
 from goeswith.models import Vocabulary, model_module
+from goeswith.schemas import RunFile
 from goeswith.scores import Score
 from goeswith.tables import markdown, wide_table
 from goeswith.templates import environment
@@ -32,7 +33,7 @@ class Trained(Protocol):
 
     path: Path
     title: str
-    config: dict[str, Any]
+    config: RunFile
 
     @property
     def name(self) -> str:

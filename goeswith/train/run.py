@@ -47,8 +47,8 @@ class Run:
             raise ModelError(
                 f"{self.path} is not a run (it has no config.json); train one: goeswith train MODEL DATASET"
             )
-        self.config: dict[str, Any] = read_json(described, dict, REMEDY, ModelError)
-        schemas.check(self.config, schemas.RunFile, described, REMEDY, ModelError)
+        values = read_json(described, dict, REMEDY, ModelError)
+        self.config = schemas.check(values, schemas.RunFile, described, REMEDY, ModelError)
         self.name: str = self.config["model"]
         self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
         if len(self.vocabulary.categories) != len(self.vocabulary.groups):

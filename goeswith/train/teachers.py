@@ -44,7 +44,8 @@ class DesignersSource:
                     f"{given} is a run of {self.run.name}: only a run of 'teacher' can be a teacher, "
                     "with teaching=frozen and no teacher settings; otherwise name a data set"
                 )
-            teacher = {name: self.run.config[name] for name in ("dataset", "settings", "train")}
+            trained = self.run.config
+            teacher: dict[str, Any] = {name: trained[name] for name in ("dataset", "settings", "train")}
         else:
             self.dataset = Dataset(given)
             self.teacher_settings = [*followed(student.config, student.train), *settings]

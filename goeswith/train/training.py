@@ -224,7 +224,7 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
     """
     if not (out / "config.json").is_file():
         return False
-    saved = Run(out).config
+    saved: dict[str, Any] = {**Run(out).config}
     result = saved.pop("result", None)
     for part, fields_now in (("train", TrainConfig()), ("settings", model_classes(described["model"])[1]())):
         if isinstance(saved.get(part), dict):  # an earlier version had no such setting, which now has its default
