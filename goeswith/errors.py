@@ -1,4 +1,4 @@
-"""Every error that goeswith raises on purpose. The message is one sentence: what, where, what to do.
+"""Errors: the exceptions that goeswith raises on purpose. The message says what, where, and what to do.
 
 GoeswithError
 ├── DataError         a file, folder or table is not what it should be

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read with one clear sentence when they are broken."""
+"""Files: atomic writing, and reading with one clear sentence if a file is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemas: what the JSON files of a data set, a run, an index and a build must hold; further fields are let be.
+"""Schemas: the required fields of the JSON files of data sets, runs and indices; other fields are allowed.
 
 Numbers that a program counts up to have bounds, so that a file from anywhere is refused and not waited for.
 """

@@ -1,4 +1,4 @@
-"""Sheets: tables as people export them: CSV in any usual encoding and separator, packed or not, and Parquet."""
+"""Sheets: reading tables as people export them: CSV in common encodings and separators, compressed or not, Parquet."""
 
 from __future__ import annotations
 

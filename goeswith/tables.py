@@ -1,4 +1,4 @@
-"""Tables: what was measured, as plain text or Markdown."""
+"""Tables: results as plain text or Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures: what a person sees of an error, whatever it is: one sentence on standard error, and an exit code."""
+"""Failures: errors as the user sees them: one sentence on standard error, and an exit code."""
 
 from __future__ import annotations
 

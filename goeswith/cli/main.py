@@ -1,4 +1,4 @@
-"""The command line: thin commands over the library, each of which imports what it needs when it runs."""
+"""The command line: thin commands over the library; each imports what it needs when it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Baskets: outfits from what shops have: orders, wish lists, and the "worn with" lists of product pages."""
+"""Baskets: outfits derived from what shops have: orders, wish lists, and "worn with" lists of product pages."""
 
 from __future__ import annotations
 

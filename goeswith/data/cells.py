@@ -1,4 +1,4 @@
-"""Cells: what people write into tables, as numbers, whole numbers and text: currencies, decimal commas, blanks, NaN."""
+"""Cells: parsing of table cells as numbers, integers and text: currencies, decimal commas, blanks, NaN."""
 
 from __future__ import annotations
 

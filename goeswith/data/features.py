@@ -1,4 +1,4 @@
-"""Features: one vector an item, made by an encoder and kept in ``features/<encoder>.safetensors``.
+"""Features: one vector per item, computed by an encoder and stored in ``features/<encoder>.safetensors``.
 
 The file holds the tensor ``features`` (n, D), float16 unless its encoder needs more, and, as metadata, ``item_ids``
 (a JSON list of n), ``encoder``, ``catalogue`` (its fingerprint), ``excluded`` (JSON: item id → reason) and what else

@@ -1,4 +1,4 @@
-"""Garments: what the name of a category says: which garment it is, of which group, and which category is nearest."""
+"""Garments: which garment and group a category name means, and the nearest category."""
 
 from __future__ import annotations
 

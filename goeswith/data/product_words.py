@@ -1,4 +1,4 @@
-"""Product words: what shops write about products: categories as paths, availability, descriptions in HTML."""
+"""Product words: how shops describe products: category paths, availability, descriptions in HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products: which items of a catalogue are sizes and colours of one thing that a shop sells."""
+"""Products: which items of a catalogue are sizes and colours of one product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions: frozen rows that every model answers, made once from a seed."""
+"""Questions: frozen evaluation questions, the same for every model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shelf: a catalogue as arrays that answer quickly what items are, cost and have."""
+"""Shelf: a catalogue as arrays, for fast filters and look-ups of prices, stock and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shuffle: outfits of the same structure and items in which nobody's taste is left; what controls learn from."""
+"""Shuffle: outfits of the same structure and items but without anybody's taste; the controls learn from them."""
 
 from __future__ import annotations
 

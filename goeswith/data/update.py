@@ -1,4 +1,4 @@
-"""Update: replaces a data set whose catalogue has changed by its new version; splits and features stay.
+"""Update: replaces a data set by a new version of its catalogue; splits and valid features are kept.
 
 known.parquet     every outfit that ever had a split: source, item_ids, split
 arrivals.parquet  when each item that was not there before came: item_id, added, see `goeswith.data.arrivals`

@@ -1,4 +1,4 @@
-"""Variants: the rows of an export, one a variant that can be bought, merged into items, one a product and colour."""
+"""Variants: merges the rows of an export, one per variant, into items, one per product and colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audit: which shortcut solves a question file without looking at a garment, among those with a name and all others."""
+"""Audit: which shortcut solves a question file without a look at the garments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap: what a number would have been with other outfits, drawn with replacement.
+"""Bootstrap: intervals from resampling outfits with replacement.
 
 Questions of one outfit are not independent, so whole outfits are drawn: a draw is a weight for each outfit, and a
 statistic is a function of those weights, so that 2,000 draws are a few matrix products.

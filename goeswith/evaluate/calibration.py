@@ -1,4 +1,4 @@
-"""Calibration: what a score means: a probability, and a percentile among the data set's own outfits.
+"""Calibration: scores as probabilities, and as percentiles among the data set's own outfits.
 
 A score is only an order. Two things make it readable, both measured on outfits that the model did not learn from:
 

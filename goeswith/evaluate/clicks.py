@@ -1,4 +1,4 @@
-"""Clicks: what people did with what they were shown: rates, a difference to a control, and wins of interleaved models.
+"""Clicks: click rates, their difference to a control, and wins of interleaved models.
 
 Interleaving by team drafts is of F. Radlinski, M. Kurup and T. Joachims, "How does clickthrough data reflect retrieval
 quality?", CIKM 2008; how its outcomes are counted of O. Chapelle, T. Joachims, F. Radlinski and Y. Yue, "Large-scale

@@ -1,4 +1,4 @@
-"""Clues: what the records of two items say of whether they were worn together, one value for each item pair."""
+"""Clues: what the records of two items say about whether they were worn together, one value per pair."""
 
 from __future__ import annotations
 

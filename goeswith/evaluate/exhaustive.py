@@ -1,4 +1,4 @@
-"""Exhaustive AUC: every place of every outfit of a split, against all of its matched candidates.
+"""Exhaustive AUC: every position of every outfit of a split, against all of its matched candidates.
 
 For place i of outfit o, worn item a, and the candidates b ≠ a that are worn in the split, share the category and season
 of a, are not in o and complete no known outfit:

@@ -1,4 +1,4 @@
-"""Gaps: places of outfits to be filled from all items of the worn one's group and season, and their scores."""
+"""Gaps: positions in outfits, to be filled from all items of the same group and season, and their scores."""
 
 from __future__ import annotations
 

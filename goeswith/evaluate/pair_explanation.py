@@ -1,4 +1,4 @@
-"""Pair explanation: why a run says that a top and a bottom go together or not: the student, the rules, both."""
+"""Pair explanation: why a run scores a top and a bottom high or low: by the student, by rules, by both."""
 
 from __future__ import annotations
 

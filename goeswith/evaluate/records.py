@@ -1,4 +1,4 @@
-"""Records: what a catalogue says of its items beside what they look like, columns and what can be derived from them.
+"""Records: what a catalogue says about items apart from what they look like: columns and derived values.
 
 Columns are all that the catalogue has apart from titles and picture names. Derived are beginnings and ends of ids,
 their digits as numbers, dates as days, and of each picture its size, its bytes and the colour of its border.

@@ -1,4 +1,4 @@
-"""Reliability: how well probabilities agree with how often outfits are real, on outfits that did not fit them."""
+"""Reliability: how well probabilities match observed frequencies, on outfits they were not fitted on."""
 
 from __future__ import annotations
 

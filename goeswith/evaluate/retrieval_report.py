@@ -1,4 +1,4 @@
-"""Retrieval report: what a scorer finds and offers over the whole catalogue, as lines of the tables.
+"""Retrieval report: retrieval and diversity over the whole catalogue, as lines of the tables.
 
 The same places of test outfits are asked of everybody: they follow from the data set and a seed, and their digest
 stands in the signature.

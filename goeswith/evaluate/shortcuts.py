@@ -1,4 +1,4 @@
-"""Shortcuts: what the records of a catalogue tell of a question without a look at the garments, alone and together.
+"""Shortcuts: how well catalogue records answer questions without a look at the garments, alone and together.
 
 `Shortcuts` weighs all clues by logistic regression. It learns from questions about training outfits, made as test
 questions are: the outfits are cut into folds, questions and their wrong answers are drawn within a fold, and counts

@@ -1,4 +1,4 @@
-"""Bench: trains, asks and compares all models of a recipe, side by side; resumes if interrupted.
+"""Bench: trains, evaluates and compares all models of a recipe; resumes if interrupted.
 
 recipe.toml  runs/<model>-seed<s>/  teachers/  search/  results.json  results.md  results.tex  results.html  *.svg
 """

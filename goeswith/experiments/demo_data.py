@@ -1,4 +1,4 @@
-"""Demo data: the demo over your own data: an imported data set encoded, asked, learned from, measured and indexed."""
+"""Demo data: the demo on an imported data set: encode, freeze questions, train, evaluate, index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Demo experiments: what the demo trains and compares: the towers, ADD-GNN with and without knowledge; a verdict."""
+"""Demo experiments: what the demo trains and compares: towers, ADD-GNN with and without knowledge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders: what a quick model reaches on the features of each encoder and of pairs of them, and what each costs."""
+"""Encoders: the quality of a quick model on the features of each encoder and of pairs, and their costs."""
 
 from __future__ import annotations
 

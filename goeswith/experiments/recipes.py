@@ -1,4 +1,4 @@
-"""Recipes: TOML files that say which models are trained on a data set, what they are asked, and who is compared."""
+"""Recipes: TOML files that list a data set, models, their settings, questions and comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results: what a bench measured, row by row, with what may be concluded from it."""
+"""Results: the measurements of a bench, row by row, and what may be concluded from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules page: what a run learned of its rules, as one HTML file for people and one JSON file for programs."""
+"""Rules page: what a run learned from its rules, as one HTML file and one JSON file."""
 
 from __future__ import annotations
 

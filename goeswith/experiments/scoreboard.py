@@ -1,4 +1,4 @@
-"""Scoreboard: what a bench measured, as Markdown, LaTeX, JSON and HTML, with its figures."""
+"""Scoreboard: the results of a bench as Markdown, LaTeX, JSON and HTML, with figures."""
 
 from __future__ import annotations
 

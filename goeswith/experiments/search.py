@@ -1,4 +1,4 @@
-"""Search: settings that do best on validation outfits, by TPE and successive halving, the same for every model."""
+"""Search: hyperparameter search on validation outfits, by TPE and successive halving, the same for every model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Study: a TOML file that asks what designers' knowledge is worth to a student with few outfits of its own, or many."""
+"""Study: a TOML file that asks how much designers' knowledge helps a student with few or many own outfits."""
 
 from __future__ import annotations
 

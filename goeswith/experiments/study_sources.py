@@ -1,4 +1,4 @@
-"""Study's sources: what the arms of a study are made of, trained once each, and what they say of outfits.
+"""Study's sources: the models of a study's arms, each trained once, and their answers.
 
 A source answers the questions of validation outfits (for trust) and of test outfits (for the exhaustive AUC) once; arms
 are then made of the answers, so that one more arm costs next to nothing.

@@ -1,4 +1,4 @@
-"""Trainings: what a recipe's experiments train, each in a process of its own, and the answers of the runs."""
+"""Trainings: the trainings of a recipe, each in a process of its own, and the answers of the runs."""
 
 from __future__ import annotations
 

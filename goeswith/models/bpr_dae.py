@@ -1,4 +1,4 @@
-"""BPR-DAE: an autoencoder for each kind of item, whose codes are near where the items go together.
+"""BPR-DAE: an autoencoder for each kind of item, whose codes are close where the items go together.
 
 Song, Feng, Liu, Li, Nie, Ma: "NeuroStylist: Neural Compatibility Modeling for Clothing Matching", ACM Multimedia 2017.
 U distinct items, D feature dimensions, H hidden, G groups, B outfits of at most n items.

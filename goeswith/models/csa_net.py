@@ -1,4 +1,4 @@
-"""CSA-Net: items compared in a mixture of subspaces that their two categories choose.
+"""CSA-Net: compares items in a mixture of subspaces chosen by their two categories.
 
 Lin, Tran, Davis: "Fashion Outfit Complementary Item Retrieval" (CVPR 2020); no program was released. U distinct items,
 D feature dimensions, d embedding, K subspaces, C categories.

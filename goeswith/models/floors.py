@@ -1,4 +1,4 @@
-"""Floors: scorers that learn from counts alone, or not at all. A model that does not beat them has learnt nothing.
+"""Floors: baselines that only count or compare features. A model that does not beat them has learnt nothing.
 
 Counts come from training outfits alone. Values lie on a grid of 2⁻³⁰, so float64 adds them without rounding:
 neither item order nor padding changes a score, and two outfits with equal values tie exactly.

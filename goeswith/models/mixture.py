@@ -1,4 +1,4 @@
-"""Mixture: several scorers side by side, each trusted as far as held-out outfits say; one inner product.
+"""Mixture: several scorers as one inner product, each weighted by how well it does on held-out outfits.
 
     y = Σ_s mean over the items i of w_s(g_i) q_i^s · k_i^s                    w ≥ 0, g_i the group of item i
     k_i = [k_i^1, k_i^2, ...]       key

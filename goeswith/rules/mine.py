@@ -1,4 +1,4 @@
-"""Mine: finds rules in the training pairs of a data set: values worn together far more or less often than by chance."""
+"""Mine: finds rules in training pairs: values worn together far more or less often than by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules: what goes on top of what, in a file that a person can edit, and which items each rule speaks of."""
+"""Rules: what goes with what, in a file that a person can edit, and which items each rule applies to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values: the values that rules are mined from: those of a catalogue's columns, and words of its titles."""
+"""Values: what rules are mined from: the values of a catalogue's columns, and the words of its titles."""
 
 from __future__ import annotations
 

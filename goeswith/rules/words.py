@@ -1,4 +1,4 @@
-"""Words: which items have a word or a phrase in a column or, where the column is empty, in their title."""
+"""Words: which items have a word or phrase in a column or, where the column is empty, in their title."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assortment: which items of a shop's catalogue an outfit may be made of, and which may be offered for a slot of it."""
+"""Assortment: which items of a shop's catalogue may form an outfit, and which may be offered for a slot."""
 
 from __future__ import annotations
 

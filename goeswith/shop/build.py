@@ -1,4 +1,4 @@
-"""Build: makes the index of a data set or brings it up to date, in a folder that replaces the old one at once."""
+"""Build: creates or updates the index of a data set, in a folder that replaces the old one at once."""
 
 from __future__ import annotations
 

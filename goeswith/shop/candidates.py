@@ -1,4 +1,4 @@
-"""Candidates: which items the full model gets to see beside a partial outfit: all, or the best of a first stage.
+"""Candidates: which items the full model scores beside a partial outfit: all, or the best of a first stage.
 
 Items stand by category, so that a search over one category is one matrix product with a slice of the states.
 """

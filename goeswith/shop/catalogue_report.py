@@ -1,4 +1,4 @@
-"""Catalogue report: what a catalogue lacks and what that costs, equal pictures, and items that no look can use."""
+"""Catalogue report: what a catalogue lacks and what that costs, equal pictures, items that no look can use."""
 
 from __future__ import annotations
 

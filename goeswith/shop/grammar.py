@@ -1,4 +1,4 @@
-"""Grammar: which groups make an outfit: what it lacks, what it has too much of, what a whole look is made of.
+"""Grammar: which groups make a complete outfit, what it lacks, and what it has too many of.
 
 Learnt from training outfits, as far as their items are of a known group. Most catalogues are thinned out (what sold out
 is gone), so outfits without any top, bottom or dress say nothing about how people dress, and are not counted.

@@ -1,4 +1,4 @@
-"""Index: a catalogue's item states, kept with the model that made them, in one folder.
+"""Index: the item states of a catalogue, stored with the model that computed them, in one folder.
 
 index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  model/
 

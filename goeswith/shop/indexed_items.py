@@ -1,4 +1,4 @@
-"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
+"""Indexed items: the items of a data set by category, with features read in parts, as an index needs them."""
 
 from __future__ import annotations
 

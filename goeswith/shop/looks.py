@@ -1,4 +1,4 @@
-"""Looks: whole looks around many items at once, spread over the catalogue, as a table to publish."""
+"""Looks: complete looks around many items at once, spread over the catalogue, as a table to publish."""
 
 from __future__ import annotations
 

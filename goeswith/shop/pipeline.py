@@ -1,4 +1,4 @@
-"""Pipeline: from an export to a shop that can be served, stage by stage; an interrupted one resumes where it stopped.
+"""Pipeline: from an export to a shop that can be served, stage by stage; resumes if interrupted.
 
 OUT/data  the data set    OUT/runs/  the trained model    OUT/index  what is served    OUT/looks.html  twelve looks
 """

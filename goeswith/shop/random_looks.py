@@ -1,4 +1,4 @@
-"""Random looks: coherent looks that no model has chosen, as a control for those that one has."""
+"""Random looks: coherent looks that no model has chosen, as a control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards: the states of a catalogue as they are computed, so many items a file, kept until the index is whole."""
+"""Shards: the states of a catalogue, saved in files of fixed size while an index is built."""
 
 from __future__ import annotations
 

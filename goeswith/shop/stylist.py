@@ -1,4 +1,4 @@
-"""Stylist: judges outfits, completes them, fills a gap, improves them, finds substitutes; over the index of a shop.
+"""Stylist: scores outfits, completes them, fills gaps, improves them and finds substitutes, over an index.
 
     stylist = Stylist(Index("index"))
     looks = stylist.complete(["s00042"], slots=["shoes", "bag"], filters=Filters(colours=("black",)), budget=200)

@@ -1,4 +1,4 @@
-"""Taste: what an item is worth beside the score: more where many wore it, less where a model likes it with everything.
+"""Taste: correction of scores for popularity, and for items that a model likes with everything.
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
 them too. Both are measured when the index is built, and weighed so that most of the worn items of the validation

@@ -1,4 +1,4 @@
-"""Template: what a look is made of: items that are there, slots with what may fill them, and a budget."""
+"""Template: what a look consists of: given items, slots with their candidates, and a budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""App: the service over one index, with its API, its pages, its documentation and its numbers."""
+"""App: the service over one index: API, pages, API documentation and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guard: checks a request before it reaches the app: who asks, from where, and how much it sends.
+"""Guard: checks a request before it reaches the app: token, origin, host name and size.
 
 Whatever happens behind it, the client gets an answer with the same headers; one that hangs up gets none, and what was
 computed for it is stopped.

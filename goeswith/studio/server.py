@@ -1,4 +1,4 @@
-"""Server: the app on a socket, for this machine alone unless a token guards it."""
+"""Server: the app on a socket; on other addresses than the local one only with a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoint: the state of a training between epochs, in one file, so that an interrupted one resumes bit by bit."""
+"""Checkpoint: the state of a training between epochs, in one file; resuming gives identical weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Designers' knowledge: a teacher trained on their tops and bottoms, and the ways it reaches a student.
+"""Designers' knowledge: a teacher trained on designers' tops and bottoms, and the ways to transfer it.
 
 ``masks``            L_D of ADD (11): the student's masks start from the teacher's and stay near them. This is
                      all that the paper carries over: |f| × K numbers.

@@ -1,4 +1,4 @@
-"""Export: a run as a folder to give away, with a model card.
+"""Export: a run as a folder to share, with a model card.
 
 model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
 """

@@ -1,4 +1,4 @@
-"""Mixture's run: sources of knowledge beside the own model, each trusted as far as validation outfits say.
+"""Training a mixture: the own model and the teachers, each weighted by its results on validation outfits.
 
 config.json  weights.safetensors  sources/<name>/ the runs that it is made of
 """

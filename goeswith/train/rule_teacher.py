@@ -1,4 +1,4 @@
-"""Rule teacher: a student's scores, corrected by the rules that apply, each trusted as far as attention says.
+"""Rule teacher: a student's scores corrected by the rules that apply, weighted by attention.
 
 Song et al.: "Neural Compatibility Modeling with Attentive Knowledge Distillation" (SIGIR 2018). For a context i (the
 top) and candidates j, k with the student's scores m:

@@ -1,4 +1,4 @@
-"""Settings of training: what the loop may be told, and the optimiser and learning rates that come of it."""
+"""Training settings: the options of the loop, and the optimiser and learning rates they give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start: two towers that begin with the weights of a run on other outfits, e.g. those of designers."""
+"""Start: initialises two towers with the weights of a run on other outfits, e.g. those of designers."""
 
 from __future__ import annotations
 

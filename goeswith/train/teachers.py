@@ -1,4 +1,4 @@
-"""Teachers: designers' outfits, or a teacher's run, made into a source of knowledge; the teacher is trained first."""
+"""Teachers: designers' outfits, or a teacher's run, as a source of knowledge; the teacher is trained first."""
 
 from __future__ import annotations
 

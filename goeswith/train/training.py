@@ -1,4 +1,4 @@
-"""Training: a model trained into the folder of a run, with what teaches it; resumed if it was interrupted."""
+"""Training: trains a model, with its sources of knowledge, into the folder of a run; resumes if interrupted."""
 
 from __future__ import annotations
 

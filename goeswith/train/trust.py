@@ -1,4 +1,4 @@
-"""Trust: how far each source of a mixture is trusted, fitted on held-out outfits.
+"""Trust: the weight of each source of a mixture, fitted on held-out outfits.
 
 A held-out outfit o asks, at each of its places, whether it scores above itself with another matched item there (the
 questions of the exhaustive AUC, see `goeswith.data.positions`). With d_q the differences of the sources' scores and a_q

@@ -1,4 +1,4 @@
-"""Networks: encoders of pictures and of text, by name; all but hashed words are pretrained.
+"""Networks: picture and text encoders, by name; all but the hashed words are pretrained.
 
 Batches are computed in float32: bfloat16 is twice as fast here, but moves these features by 6 % and makes an item's
 vector depend on the batch it came in.

@@ -1,4 +1,4 @@
-"""Pictures: files of any kind to RGB squares, decoded ahead of the network by a pool of processes.
+"""Pictures: image files of any format to RGB squares, decoded ahead of the network by a pool of processes.
 
 Run as a module this is one worker of the pool: it reads a JSON request a line, answers with a JSON line and pixels.
 """

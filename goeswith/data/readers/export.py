@@ -1,4 +1,4 @@
-"""Export: what the shop systems write out, in each of their layouts, as items, outfits and addresses of pictures."""
+"""Export: exports of shop systems, in each of their layouts, as items, outfits and picture URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Official questions: the publishers' own question files, as tables of `goeswith.data.questions`."""
+"""Official questions: the publishers' own question files, as `goeswith.data.questions` tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos: the picture files of a folder, found by name or by item id; nothing outside it, no pipes and no devices."""
+"""Photos: the picture files of a folder, by name or item id; nothing outside it, no pipes and no devices."""
 
 from __future__ import annotations
 

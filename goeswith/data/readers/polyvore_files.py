@@ -1,4 +1,4 @@
-"""Polyvore files: parsers for each file of the Maryland set and of its forks, with one form of result."""
+"""Polyvore files: parsers for each file of the Maryland set and of its forks, all with the same result type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""table: a person's own items and outfits as CSV or Parquet, and a folder of pictures."""
+"""table: a user's own items and outfits as CSV or Parquet, and a folder of pictures."""
 
 from __future__ import annotations
 

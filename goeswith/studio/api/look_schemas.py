@@ -1,4 +1,4 @@
-"""Look schemas: requests and answers of the API about saved looks."""
+"""Look schemas: requests and responses of the API for saved looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogue search: the query of a catalogue page, the items that it shows, and how many each filter would leave."""
+"""Catalogue search: the query of a catalogue page, its results, and the count of each filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export routes: the paths under which looks are taken away: cards, tables, lookbooks, print sheets, public links."""
+"""Export routes: the paths for downloads of looks: cards, tables, lookbooks, print sheets, public links."""
 
 from __future__ import annotations
 

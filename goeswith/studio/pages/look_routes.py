@@ -1,4 +1,4 @@
-"""Look routes: the paths of the pages of saved looks: the list, what is done to one, substitutes, and undo."""
+"""Look routes: the paths of the pages of saved looks: list, save, change, compare, repair, undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks page: saved looks as collages with price, state and person; which of their items can no longer be bought."""
+"""Looks page: saved looks as collages with price, state and person; items that can no longer be bought."""
 
 from __future__ import annotations
 

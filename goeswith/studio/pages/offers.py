@@ -1,4 +1,4 @@
-"""Offers: what goes with a board, what to swap in it, and what is like one item."""
+"""Offers: what goes with a board, what to swap in it, and what is similar to an item."""
 
 from __future__ import annotations
 

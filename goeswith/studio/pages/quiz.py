@@ -1,4 +1,4 @@
-"""Quiz: fill in the blank, a person against the model, on test outfits that the model did not learn from."""
+"""Quiz: fill in the blank, a person against the model, on test outfits that the model was not trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendering: a page from its template, with what all pages show; plain HTML, and an error is a page too."""
+"""Rendering: a page from its template, with what all pages show; errors are pages too."""
 
 from __future__ import annotations
 

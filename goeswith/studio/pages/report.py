@@ -1,4 +1,4 @@
-"""Report: the report page of a run: its numbers beside floors, its training, its best and worst outfits."""
+"""Report: the report page of a run: results beside floors, training curve, best and worst outfits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes: the paths of the studio's pages: catalogue, board, quiz, rules, report; HTML from templates."""
+"""Routes: the paths of the studio's pages: catalogue, board, upload, quiz, rules, report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule switches: the rules of a page as its address holds them: on, off, or written there."""
+"""Rule switches: which rules of a page are on, off, or written by the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules: the page of rules: how often each is right, with examples, and what all that are on change."""
+"""Rules: the page of rules: how often each is right, with examples, and the effect of all that are on."""
 
 from __future__ import annotations
 

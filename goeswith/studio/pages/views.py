@@ -1,4 +1,4 @@
-"""Views: items, numbers and queries as the pages show them."""
+"""Views: items, numbers and verdicts as the pages show them."""
 
 from __future__ import annotations
 

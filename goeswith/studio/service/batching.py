@@ -1,4 +1,4 @@
-"""Batching: requests to score that arrive within a moment of each other become one call of the model."""
+"""Batching: score requests that arrive at nearly the same time become one call of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies: what requests send, read within bounds of size, time and number; forms with files are parsed in a thread."""
+"""Bodies: reads request bodies within limits of size, time and number; parses multipart forms in a thread."""
 
 from __future__ import annotations
 

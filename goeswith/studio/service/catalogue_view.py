@@ -1,4 +1,4 @@
-"""Catalogue view: the catalogue of the open index as pages show it: items, words to find them by, pictures."""
+"""Catalogue view: the catalogue of the open index as pages need it: items, uploads, text search, pictures."""
 
 from __future__ import annotations
 

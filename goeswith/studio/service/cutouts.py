@@ -1,4 +1,4 @@
-"""Cut-outs: garments without the plain wall that they were photographed before, for flat lays."""
+"""Cut-outs: garments without their plain background, for flat lays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits: how much one request, and all of them together, may ask of the service."""
+"""Limits: how much one request, and all requests together, may ask of the service."""
 
 # Sizes
 LOGIN_BYTES = 4 << 10

@@ -1,4 +1,4 @@
-"""Refusals: requests that get no answer, and why: a word for programs, a sentence for people."""
+"""Refusals: requests that are refused, and why: a code for programs, a sentence for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Review maker: makes the looks of reviews in one thread, a product at a time, while the service answers others."""
+"""Review maker: makes the looks of reviews in a background thread, one product at a time."""
 
 from __future__ import annotations
 

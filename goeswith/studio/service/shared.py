@@ -1,4 +1,4 @@
-"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, and batched scoring."""
+"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, batched scoring."""
 
 from __future__ import annotations
 

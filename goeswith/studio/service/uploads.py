@@ -1,4 +1,4 @@
-"""Uploads: bytes from anywhere to a picture, or one sentence why not."""
+"""Uploads: decodes uploaded bytes to a picture, or says in one sentence why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publish: looks as files that any web server or CDN sends without the service: JSON, pages, pictures, the script.
+"""Publish: looks as static files for any web server or CDN: JSON, pages, pictures, the script.
 
 OUT/index.html  all items that have looks    OUT/looks/ITEM.json, ITEM.html  the looks of one
 OUT/pictures/   named by content             OUT/looks.js                    shows them on a product page

@@ -1,4 +1,4 @@
-"""Routes: what product pages ask for under ``/storefront/v1``: looks, pictures, and the script that shows them."""
+"""Routes: what product pages request under ``/storefront/v1``: looks, pictures, and the script."""
 
 from __future__ import annotations
 
