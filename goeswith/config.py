@@ -108,7 +108,7 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) in (int, float) and math.isfinite(value)
     if kind is int and isinstance(value, int) and abs(value) > LARGEST:
         return False
-    return type(value) is kind  # True is no whole number
+    return type(value) is kind  # True is not an integer
 
 
 def _called(kind: Any) -> str:

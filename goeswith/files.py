@@ -94,7 +94,7 @@ def fresh_file(dest: Path) -> Iterator[Path]:
 def put_in_place(new: Path, dest: Path) -> None:
     """Give the folder `new` the name of `dest`, at once where the system can.
 
-    What stood there is then where `new` was, or beside it as ``old`` where the system has no exchange of names.
+    What was there is then where `new` was, or beside it as ``old`` where the system cannot exchange names.
     """
     if not dest.exists():
         os.rename(new, dest)
@@ -185,7 +185,7 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
     """Make sure that `folder` looks like `layout`.
 
     Raises:
-        DataError: it is no folder, or lacks a file; the message names what was found and what is missing.
+        DataError: it is not a folder, or lacks a file; the message names what was found and what is missing.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; {layout} is imported from a folder with {', '.join(needed)}")
@@ -206,9 +206,9 @@ def sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Iterator[None]:
-    """Hold a folder, made where it is missing, for this process alone; `busy` begins what a second one is told.
+    """Hold a folder, made where it is missing, for this process alone; `busy` begins the message of a second one.
 
-    Whoever holds it may remove it.
+    The process that holds it may remove it.
 
     Raises:
         ModelError: another process holds it, or it cannot be made.

@@ -151,7 +151,7 @@ def _narrow(data: bytes) -> tuple[str, str]:
         lenient = data.decode("utf-8", errors="replace")
     damaged = lenient.count("\ufffd")
     accented = sum(len(run) for run in re.findall(r"[^\x00-\x7f\ufffd]+", lenient))
-    if accented < damaged:  # else it is UTF-8 with a few broken letters, which no other encoding would mend
+    if accented < damaged:  # else it is UTF-8 with a few broken letters, which no other encoding would fix
         with contextlib.suppress(UnicodeDecodeError):
             return data.decode("cp1252"), "Windows-1252"
     where = f"row {row}" if row else "the header"
@@ -211,7 +211,7 @@ def _open_quote(text: str) -> str:
 
 
 def _header_fault(columns: list[str]) -> str:
-    """What polars lets through: names that are no text, and names that stand twice (it renames the second)."""
+    """What polars lets through: names that are not text, and duplicated names (it renames the second)."""
     if any(sign in name for name in columns for sign in "\x00\r\ufffd"):
         return "the header is not UTF-8 text in lines that end in LF or CRLF; save the table as UTF-8 CSV"
     plain = [re.sub(r"_duplicated_\d+$", "", name) for name in columns]

@@ -58,7 +58,7 @@ def main() -> None:
             typer.echo("goeswith: interrupted; no file is half-written, run the same command again to resume", err=True)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:  # whoever reads has seen enough
+    except BrokenPipeError:  # the reader has seen enough
         code = FAILED
     except BaseException as error:  # also what no Exception is, such as a panic of a library in Rust
         report_error(error)

@@ -33,7 +33,7 @@ class Features:
 
     values: (U, D) float32, zeros for an item without features. present: (U,) bool.
     encoder: its name, or names joined by ``+``. fingerprint: 12 hex digits over encoder, item ids and vectors as they
-    stand in the file. blocks: how many of the D dimensions are each encoder's, in the order of the names.
+    are in the file. blocks: how many of the D dimensions are each encoder's, in the order of the names.
     """
 
     values: np.ndarray

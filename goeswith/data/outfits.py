@@ -97,7 +97,7 @@ class Outfits:
         """Read a table with ``outfit_id`` and ``item_ids`` (list of str), and ``split`` and ``source`` if known.
 
         Raises:
-            DataError: a column is missing, an outfit id stands twice or an outfit has fewer than two items.
+            DataError: a column is missing, an outfit id is duplicated or an outfit has fewer than two items.
             CatalogueError: an outfit names an item that the catalogue does not have.
         """
         for needed in ("outfit_id", "item_ids"):
@@ -223,8 +223,8 @@ class Outfits:
 def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, str] | None = None) -> Outfits:
     """Read a person's own list of outfits over a catalogue, from CSV or Parquet.
 
-    Columns ``outfit_id`` and ``item_id`` (one row an item, the rows of an outfit anywhere), or ``outfit_id`` and
-    ``item_ids`` (one row an outfit; ids between ``;``, or between spaces where there is no ``;``).
+    Columns ``outfit_id`` and ``item_id`` (one row per item, the rows of an outfit anywhere), or ``outfit_id`` and
+    ``item_ids`` (one row per outfit; ids between ``;``, or between spaces where there is no ``;``).
 
     Args:
         columns: our name of a column → its name in the file, where that is another.

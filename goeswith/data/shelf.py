@@ -51,7 +51,7 @@ class Shelf:
         if "stock" not in self.items.columns:
             return None
         text = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        counted = numbers(self.items["stock"]) > 0  # NaN is unknown, and passes no filter
         in_stock = text.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
         return self.items.select(in_stock).to_series().to_numpy()
 

@@ -68,7 +68,7 @@ def audit(
     """Answer question files with floors that know the training outfits of the data set only.
 
     By default all files of its ``questions`` folder; of ``folder#source`` those whose name begins with the source.
-    `progress` is told the files done and in all.
+    `progress` is called with the files done and the total.
 
     Raises:
         DataError: there is no question file, or one is broken or of another data set.

@@ -86,7 +86,7 @@ def gap(sessions: np.ndarray, seed: int = 0, draws: int = DRAWS) -> Gap | None:
 
 
 def wins(sessions: np.ndarray) -> Wins | None:
-    """Who won how many sessions: whoever's suggestions were clicked more often in one.
+    """Who won how many sessions: the model whose suggestions were clicked more often wins one.
 
     Args:
         sessions: (S, 2) clicks on the suggestions of the first model and of the second.

@@ -111,7 +111,7 @@ def answer(
     progress: Callable[[int, int], None] | None = None,
     measures: Iterable[str] = (),
 ) -> Answers:
-    """Score every candidate of every question; `progress` is told the scores done and in all.
+    """Score every candidate of every question; `progress` is called with the scores done and the total.
 
     measures: of other packages, by name or ``module:Name``, see `goeswith.evaluate.measures.other_measures`.
 

@@ -21,7 +21,7 @@ _COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight",
 
 @dataclass(frozen=True)
 class RuleVote:
-    """A rule whose pair the two items make: it speaks for them with the sign ``+``, against them with ``-``.
+    """A rule that matches the two items: it supports them with the sign ``+``, and opposes them with ``-``.
 
     trust: mean λ, of 1 for all active rules, against those of the other bottoms that do not make its pair; None where
     all of them do. against: how many that are.
@@ -38,7 +38,7 @@ class PairExplanation:
 
     score: the student's. above, above_taught: share of the others that the bottom is ahead of, ties half, without and
     with the rules. p, q: mean probability of the bottom against each of them, without and with.
-    voices: the rules that speak of the pair. silent: of the others for which no rule, of this pair or of theirs, is
+    voices: the rules that match the pair. silent: of the others for which no rule, of this pair or of theirs, is
     active: a rule speaks for or against this bottom by what it says of the other one, too.
     """
 
@@ -85,7 +85,7 @@ def explain_pair(
 
     Raises:
         ModelError: no rules taught the run.
-        CatalogueError: an item is unknown, or is no top or no bottom.
+        CatalogueError: an item is unknown, or is not a top or not a bottom.
         DataError: an item has no features, the run cannot score the pair, or there is no other bottom.
     """
     rows = _row(dataset, top, "top", RULE_TOP), _row(dataset, bottom, "bottom", RULE_BOTTOM)
@@ -148,7 +148,7 @@ def _against(
 
 
 def _rule_votes(taught: TaughtScorer, judged: Judged, top: int, bottom: int) -> list[RuleVote]:
-    """The rules that speak of the pair, the most trusted first."""
+    """The rules that match the pair, the most trusted first."""
     matches = taught.teacher.matches
     matching = np.flatnonzero(matches.pairs(np.array([top]), np.array([bottom]))[0])
     means = judged.active.group_by("rule").agg(pl.col("trust").mean(), pl.len())

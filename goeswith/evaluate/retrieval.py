@@ -1,8 +1,8 @@
 """Retrieval: does a scorer find the worn item among all of its group and season, and does it offer more than a few?
 
-Recall and MRR tell the first, by outfit. A scorer that offers the same bestsellers to everybody can have a good recall,
-so the second is told by what it offers to all gaps together: how many distinct items, how often the most offered one,
-and how unequally. Ties count by expectation over their orders, in both.
+Recall and MRR answer the first, by outfit. A scorer that offers the same bestsellers to everybody can have a good
+recall, so the second is measured by what it offers to all gaps together: how many distinct items, how often the most
+offered one, and how unequally. Ties count by expectation over their orders, in both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Retrieval report: retrieval and diversity over the whole catalogue, as lines of the tables.
 
 The same places of test outfits are asked of everybody: they follow from the data set and a seed, and their digest
-stands in the signature.
+is in the signature.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, n
 
 
 def _rows(task: str, negatives: str, gaps: Gaps, retrieved: RetrievalResult) -> pl.DataFrame:
-    """One row an outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
+    """One row per outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
     values = {str(measure): value for measure, value in retrieved.values.items()}
     table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": retrieved.answerable, **values})
     means = [pl.col(name).mean() for name in values]

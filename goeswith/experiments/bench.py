@@ -40,7 +40,7 @@ from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
 
 Say = Callable[[str], None]
-"""Is told one line at a time."""
+"""Called with one line at a time."""
 MARK = "recipe.json"
 """The file by which a folder is known as a bench's."""
 _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
@@ -52,7 +52,7 @@ def bench(
 ) -> Scoreboard:
     """Train, ask and compare what a recipe says, and write its tables and figures to `out`.
 
-    The same call goes on where a killed one stopped, and trains nothing twice. A model that cannot run stands in the
+    The same call resumes if interrupted, and trains nothing twice. A model that cannot run is listed in the
     tables with the reason.
 
     Args:

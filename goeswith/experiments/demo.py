@@ -46,7 +46,7 @@ LOOKS = 6
 def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> Path:
     """Draw a wardrobe, encode it, ask, train, measure, complete looks, and write ``report.html``.
 
-    The same call goes on where a killed one stopped: what is finished is taken as it is.
+    The same call resumes if interrupted: what is finished is used as it is.
 
     Args:
         out: folder for the sample, the runs, the report, and ``index`` for the studio; made where it is missing.

@@ -70,7 +70,7 @@ def compare(
     say: Callable[[str], None] = lambda line: None,
     progress: Callable[[str], Progress] = lambda stage: lambda done, total: None,
 ) -> list[Compared]:
-    """Train the default model on the features of each encoder at hand, and of pairs of them; the best first.
+    """Train the default model on the features of each computed encoder, and of pairs of them; the best first.
 
     The test outfits are not looked at. All are compared on the same items: those that every encoder has features of.
     What is encoded, timed and trained already is taken as it is.

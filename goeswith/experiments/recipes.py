@@ -342,7 +342,7 @@ class _Page:
                 raise self.fault(f"the field {field} is missing; {example}", "", section)
 
     def fault(self, sentence: str, word: str, section: tuple[str, int] | None = None) -> ConfigError:
-        """An error that names the line on which `word` stands in a section, or the section's head."""
+        """An error that names the line of `word` in a section, or of the section's head."""
         heads = [at for at, line in enumerate(self.lines) if re.match(r"\s*\[\[?\s*\w+\s*\]?\]", line)]
         start = 0
         if section:

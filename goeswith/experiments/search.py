@@ -114,7 +114,7 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
     grown `REDUCTION`-fold, it goes on only if it is among the best, one in `REDUCTION`, of those that have got so far
     (asynchronous successive halving).
 
-    Every trial is kept in ``trials.jsonl``: a killed search goes on where it stopped, with the very trials that it
+    Every trial is kept in ``trials.jsonl``: an interrupted search resumes with the very trials that it
     would have made. Test questions have no say. A trial that fails counts, and teaches nothing.
 
     Raises:

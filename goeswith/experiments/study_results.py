@@ -45,7 +45,7 @@ class Point:
 def measure(study: Study, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Train and ask all that is not there yet, and return the results as they are written to ``results.json``.
 
-    A killed study goes on where it stopped: every answer is kept in ``answers``.
+    An interrupted study resumes: every answer is kept in ``answers``.
     """
     for seed in study.seeds:
         bench: Bench | None = None

@@ -52,7 +52,7 @@ class Training:
     lesson: Training | None = None
 
     def run(self, watch: Progress | None = None) -> Run:
-        """Train it, or open the run where it is finished; `watch` is told of each epoch of the model itself.
+        """Train it, or open the run where it is finished; `watch` is called after each epoch of the model itself.
 
         Raises:
             ConfigError, DataError, ModelError: as the message says.
@@ -123,7 +123,7 @@ def _lesson(recipe: Recipe, experiment: Experiment, seed: int, out: Path) -> Tra
 
 
 def _silent(epoch: int, most: int, measured: dict[str, float]) -> None:
-    """Nobody is told."""
+    """Reports nothing."""
 
 
 def work(training: Training, watch: Progress | None = None) -> Outcome | str:

@@ -57,7 +57,7 @@ class BprDae(nn.Module):
     Args:
         config: see `BprDaeConfig`.
         dim: D, the size of the features.
-        vocabulary: the categories; their groups say which autoencoder an item goes through.
+        vocabulary: the categories; their groups choose the autoencoder of an item.
     """
 
     group: Tensor

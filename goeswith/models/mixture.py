@@ -33,7 +33,7 @@ KINDS = ("likeness", "two-tower", "word-lifts", "rules")
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """There is nothing to set: what a mixture is made of stands in its weights."""
+    """There is nothing to set: the weights say what a mixture is made of."""
 
 
 class Source(NamedTuple):

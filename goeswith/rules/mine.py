@@ -29,7 +29,7 @@ CONTAINED = 0.8
 
 @dataclass(frozen=True)
 class Mined:
-    """A rule, and what speaks for it.
+    """A rule, and the evidence for it.
 
     support: training pairs that meet it. expected: how many would, were tops and bottoms put together by chance.
     lift: (support + 1) / (expected + 1), which a handful of pairs cannot make large.

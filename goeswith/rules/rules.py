@@ -25,7 +25,7 @@ class Rule:
     """A value of the top and one of the bottom that go together (``+``) or do not (``-``).
 
     attribute: a text column of the catalogue, or ``word`` for the words of the title.
-    top, bottom: words that must stand in it whole, whatever their case; alternatives between ``/``: "coat/coats".
+    top, bottom: words that it must contain whole, whatever their case; alternatives between ``/``: "coat/coats".
     note: for the person who reads the file.
 
     Raises:
@@ -105,7 +105,7 @@ def _rule(table: dict[str, Any], location: str) -> Rule:
 
 
 def _each_once(rules: list[Rule], locations: Sequence[str]) -> list[Rule]:
-    """The rules, none of which may stand twice: it would count double."""
+    """The rules, without duplicates, which would count double."""
     seen: dict[Rule, int] = {}
     for number, (rule, location) in enumerate(zip(rules, locations, strict=True), 1):
         first = seen.setdefault(dataclasses.replace(rule, note=""), number)

@@ -57,7 +57,7 @@ def texts(catalogue: Catalogue, attribute: str) -> pl.Series:
 def mentions(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndarray:
     """Which items say each value: (V, U) bool.
 
-    A value is one or more alternatives between ``/``; each is a word or phrase that must stand in the text whole.
+    A value is one or more alternatives between ``/``; each is a word or phrase that the text must contain whole.
     Texts are cut into words once and each distinct phrase is looked up once, whatever the number of values.
 
     Raises:

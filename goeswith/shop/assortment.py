@@ -245,7 +245,7 @@ class Assortment:
     ) -> np.ndarray:
         """Those of some rows that pass, that the model can judge, and that are of no product of the outfit.
 
-        coherent: and that agree with the season and gender of the outfit, or of `others` where that is told.
+        coherent: and that agree with the season and gender of the outfit, or of `others` if given.
         """
         shelf = self.index.shelf
         products = shelf.products

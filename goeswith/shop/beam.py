@@ -14,7 +14,7 @@ from goeswith.shop.index import Index
 from goeswith.shop.template import PENNY, Template
 
 REFINED = 8
-"""Looks that have each of their slots filled anew."""
+"""Looks that have each of their slots refilled."""
 
 
 class Beam(NamedTuple):
@@ -52,9 +52,9 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
 
 
 def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
-    """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot filled anew.
+    """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot refilled.
 
-    An item that was right for half a look may not be for the whole; this mends it, and costs less than a wider beam.
+    An item that was right for half a look may not be for the whole; this corrects it, and costs less than a wider beam.
     """
     for slot, allowed in enumerate(template.slots):
         at = len(template.anchors) + slot

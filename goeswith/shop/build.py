@@ -46,14 +46,14 @@ def build_index(
     """Make the index of a data set in the folder `out`, or bring the one there up to date.
 
     States that another index of the same weights holds are kept where features and category of the item are the same.
-    Every `SHARD` items are saved beside `out`, so that after a kill the same call goes on from there. The new index
-    takes the old one's place at once; whoever has the old one open keeps it.
+    Every `SHARD` items are saved beside `out`, so that the same call resumes if interrupted. The new index
+    takes the old one's place at once; processes that have the old one open keep it.
 
     Args:
         run: a trained run. say: told what was added, changed and removed. progress: called with items done and in all.
 
     Raises:
-        ModelError: the run is not finished, another process is writing, or `out` is no index.
+        ModelError: the run is not finished, another process is writing, or `out` is not an index.
         DataError: there are no features by the run's encoder, or they belong to another catalogue.
     """
     run = run if isinstance(run, Run) else Run(run)
@@ -186,7 +186,7 @@ def _write_large(intake: Intake, shards: list[Path], folder: Path, say: Callable
 
 @dataclass(frozen=True)
 class _InDatasetOrder:
-    """The index's scorer for those who count rows as the data set does. place: (U,) row of the index by theirs."""
+    """The index's scorer, with the data set's row numbers. place: (U,) row of the index by theirs."""
 
     scorer: RunScorer
     row_of: np.ndarray
@@ -206,7 +206,7 @@ class _InDatasetOrder:
 def _fit(intake: Intake, folder: Path, build: str, say: Callable[[str], None] | None) -> None:
     """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
 
-    That there are too few for a scale is told by the log.
+    If they are too few for a scale, the log says so.
     """
     dataset = intake.dataset
     grammar = Grammar.learn(dataset.catalogue, dataset.outfits)

@@ -59,7 +59,7 @@ class Index:
     the catalogue's own. scorer: the model over the states of all of them.
 
     Raises:
-        DataError: the folder is no index, or a file of it is broken.
+        DataError: the folder is not an index, or a file of it is broken.
         ModelError: it was made by another version, or its model is not the one it was made with.
     """
 
@@ -103,7 +103,7 @@ class Index:
         self._show(own)
 
     def _show(self, catalogue: Catalogue) -> None:
-        """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
+        """Show so many items: states first, so that a concurrent reader never sees an item without one."""
         count = len(catalogue)
         states = ItemStates(self._states.hidden[:count], self._states.categories[:count])
         alone = RunScorer(self.run.title, self.run.model, states, self._present[:count])
@@ -238,7 +238,7 @@ class Index:
     ) -> str:
         """Take a guest item in, in memory only; returns its id: the one given, else ``guest-1`` and so on.
 
-        A guest can stand in an outfit, and is never offered. It is encoded by the run's encoder.
+        A guest can be part of an outfit, and is never offered. It is encoded by the run's encoder.
 
         Args:
             picture: of the garment, where the encoder looks at pictures. columns: further ones, e.g. ``colour="red"``.
@@ -317,7 +317,7 @@ def _info(path: Path) -> schemas.IndexFile:
     """What index.json says.
 
     Raises:
-        DataError: the folder is no index or the file is broken. ModelError: of another format.
+        DataError: the folder is not an index or the file is broken. ModelError: of another format.
     """
     if not (path / "index.json").is_file():
         raise DataError(

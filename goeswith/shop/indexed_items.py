@@ -23,7 +23,7 @@ from goeswith.train.run import Run
 
 TILE = 128
 """Items encoded at a time, always so many and of one category: a state then depends on its own item alone, to the bit,
-and an index that was brought up to date equals one that was made anew."""
+and an index that was brought up to date equals one that was made from scratch."""
 
 
 class Intake:
@@ -37,7 +37,7 @@ class Intake:
             raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
         self.run, self.dataset = run, dataset
         self.weights = sha256(run.weights)
-        _ = run.model  # weights that are not whole are told before anything is written
+        _ = run.model  # incomplete weights are an error before anything is written
         items = dataset.catalogue.items.with_row_index("row").sort("category", maintain_order=True)
         self.order = items["row"].to_numpy().astype(np.int64)
         self.catalogue = Catalogue(items.drop("row"))

@@ -37,7 +37,7 @@ LEAST = 100
 MOST, BUDGET = 500, 1 << 19
 """Gaps of a draw and scores that it may cost."""
 LONGEST = 32
-"""Items of the largest look that is told apart."""
+"""Items of the largest look size with values of its own."""
 
 
 @dataclass(frozen=True)

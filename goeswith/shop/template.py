@@ -21,7 +21,7 @@ class Template:
 
     anchors: (A,) rows that are there. slots: for each slot the rows (M,) that may fill it, ascending.
     products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
-    kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are told apart.
+    kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are distinguished.
     bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
     `goeswith.shop.taste`; None: nothing.
     """
@@ -94,7 +94,7 @@ class Template:
         return order[np.sort(first)[:count]]
 
     def check(self) -> None:
-        """Raise CatalogueError where no look keeps to the budget; the least that one costs is told."""
+        """Raise CatalogueError where no look keeps to the budget; the message gives the lowest price of one."""
         if self.budget is None or self.prices is None:
             return
         own, cheapest = float(self.prices[self.anchors].sum()), self.cheapest()

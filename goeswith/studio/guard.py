@@ -169,7 +169,7 @@ async def _hung_up(receive: Receive) -> None:
 
 
 async def _sign_in(gate: TokenGate, request: Request) -> Response:
-    """The form, its answer, or the way in for those who have been let in."""
+    """The form, its answer, or a redirect for users who are signed in."""
     if request.method == "POST":
         return await gate.enter(request)
     if gate.admits(request.headers):

@@ -91,7 +91,7 @@ def save(
         raise ModelError(f"{folder} already exists; choose another folder or remove it first")
     if "result" not in run.config:
         raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
-    _ = run.model  # weights that are not whole are told here, not to whoever is given them
+    _ = run.model  # incomplete weights are an error here, not for the recipient
     text = card(run, report=report, datasets=datasets, licence=licence, onnx=onnx)
     taught = run.config.get("rules") is not None
     with fresh_folder(folder) as partial:

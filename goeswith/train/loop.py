@@ -69,7 +69,7 @@ def fit(
 ) -> Result:
     """Train `model` in place and leave it with the weights of its best validation epoch.
 
-    State is written to `folder` after every epoch, so that a killed run goes on from there and ends with
+    State is written to `folder` after every epoch, so that an interrupted run resumes and ends with
     bit-identical weights. Selection is on validation outfits only: paired AUC against corruptions drawn
     once by the same strategy.
 
@@ -213,7 +213,7 @@ class Loop:
         return value
 
     def expect_sane(self, what: str) -> None:
-        """Stop where the weights have grown without end, which explains any score that is no number; say `what`.
+        """Stop where the weights have grown without end, which explains any score that is not a number; say `what`.
 
         Raises:
             ModelError: they have.

@@ -77,7 +77,7 @@ def train_mixture(
 ) -> Run:
     """Train the own model and the teachers, fit how far each is trusted, and write one run into the folder `out`.
 
-    The same call goes on where a killed one stopped, and returns at once where it had finished.
+    The same call resumes if interrupted, and returns at once if it had finished.
 
     Args:
         teachers: data sets, on each of which two towers are trained into ``out/sources``, or runs of two towers.

@@ -83,7 +83,7 @@ class PairObjective:
         self.blank, self.bf16 = blanks(data.catalogue, config.blank), wants_bf16(config.precision)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
-        """The loss on outfits, each corrupted anew.
+        """The loss on outfits, each with new corruptions.
 
         Raises:
             NoScoreError: no outfit has a score beside its corruptions.

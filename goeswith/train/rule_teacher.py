@@ -87,7 +87,7 @@ class Trust:
     """How far each active rule is trusted, one entry for each (question, rule).
 
     question: (A,) int64 places among the N. rule: (A,) int64 places among the L. confidence: (A,) λ, which sum to 1
-    for a question (to C where that stands in the exponent).
+    for a question (to C if that is in the exponent).
     """
 
     question: Tensor

@@ -36,7 +36,7 @@ class Run:
     """A trained model, opened from its folder.
 
     Raises:
-        ModelError: the folder is no run, its training has not finished, or a file is broken.
+        ModelError: the folder is not a run, its training has not finished, or a file is broken.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -68,7 +68,7 @@ class Run:
         if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
         what = f"weights of this {self.name}"
-        if self.name in MODELS:  # sizes that the weights do not have are told before there is memory for them
+        if self.name in MODELS:  # sizes that differ from the weights are an error before memory is allocated
             try:
                 with torch.device("meta"):
                     _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
@@ -115,7 +115,7 @@ class Run:
         return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:
-        """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for what it is told.
+        """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for its arguments.
 
         Raises:
             ModelError, DataError: as the message says.

@@ -53,7 +53,7 @@ def train(
 ) -> Run:
     """Train a model, and first its teacher where it has one, into the folder `out`.
 
-    The same call goes on where a killed one stopped, and returns at once where it had finished.
+    The same call resumes if interrupted, and returns at once if it had finished.
 
     Args:
         name: of the model, see `goeswith.models.MODELS`.
@@ -175,7 +175,7 @@ def _check_text(encoder: str, text: str) -> None:
 def training_data(
     dataset: Dataset, features: Features, config: Any, loop: TrainConfig | None = None
 ) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
-    """What a model learns from, the categories it knows, and what was left out for want of features."""
+    """What a model learns from, the categories it knows, and what was left out because it has no features."""
     vocabulary, loop = Vocabulary.of(dataset.catalogue), loop or TrainConfig()
     catalogue, outfits = dataset.catalogue, dataset.outfits
     if isinstance(config, TeacherConfig):

@@ -1,8 +1,10 @@
-"""Words that readers stumble over are in no help, page, template, recipe or message."""
+"""Words that readers stumble over are in no help, page, template, recipe, message, docstring or comment."""
 
 import ast
+import io
 import json
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +64,14 @@ def helps(command: click.Command, name: str, parent: click.Context | None = None
                 yield from helps(command.commands[inner], inner, context)
 
 
+def prose(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of the docstrings and comments of a module, each with where it is."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string.startswith('"""')):
+            for at, line in enumerate(token.string.splitlines(), token.start[0]):
+                yield f"{path.relative_to(ROOT)}:{at}", line
+
+
 def messages(path: Path) -> Iterator[tuple[str, str]]:
     """Where in a module a text of two words or more stands, docstrings left out, and the text."""
     tree = ast.parse(path.read_text())
@@ -88,6 +98,7 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield notebook.name, "".join(cell["source"])
     for module in sorted((ROOT / "goeswith").rglob("*.py")):
         yield from messages(module)
+        yield from prose(module)
 
 
 def test_nobody_stumbles() -> None:

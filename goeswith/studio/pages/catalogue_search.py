@@ -64,7 +64,7 @@ class CatalogueQuery:
         """As the library has them.
 
         Raises:
-            CatalogueError: a price is no number.
+            CatalogueError: a price is not a number.
         """
         chosen = {**self.values, "group": (self.group,) if self.group else ()}
         lists: dict[str, Any] = {name: chosen.get(column, ()) for name, column in COLUMN_OF.items()}

@@ -147,7 +147,7 @@ def page(view: CatalogueView, store: Looks, look_filter: LookFilter, owner: str,
 
 @dataclass(frozen=True)
 class Repair:
-    """An item that cannot be bought, and what may stand in for it."""
+    """An item that cannot be bought, and what may replace it."""
 
     lost: Lost
     offers: tuple[tuple[Item, str], ...]

@@ -38,7 +38,7 @@ _parsers = ThreadPoolExecutor(limits.DECODERS, thread_name_prefix="form")
 UPLOADED = ("/upload", "/v1/items")
 """Paths that take a file."""
 LOGGED_IN = "/enter"
-"""The path that takes the token, from whoever comes."""
+"""The path that takes the token, from anybody."""
 
 
 POSTED = "/storefront/v1/events"

@@ -32,7 +32,7 @@ RETRY_SECONDS = 5.0
 
 
 class ReviewMaker:
-    """Goes on where a service that was stopped left off: what is made, and how far, lies in the file.
+    """Resumes where a stopped service left off: the file says what is made, and how far.
 
     Args:
         view: gives the catalogue that is open.
