@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
+from goeswith.data.devices import open_device
 from goeswith.errors import ConfigError, GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import review_routes as review_api
@@ -87,8 +88,9 @@ def create_app(
     settings = changed(settings, options)
     token, looks = settings.token, settings.looks
     public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token)
-    shop = Shop(index, photos)
-    other = None if settings.compare is None else Shop(settings.compare)
+    device = open_device(settings.device)
+    shop = Shop(index, photos, device)
+    other = None if settings.compare is None else Shop(settings.compare, device=device)
     shops = [shop] if other is None else [shop, other]
     lines = Lines(settings.access_log) if settings.access_log else None
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -29,6 +29,9 @@ from goeswith.studio.service.limits import CUTOUT_BYTES, GUESTS
 from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.text_search import TextSearch
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -71,9 +74,9 @@ class Wall:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.stamp = stamp(path)
-        self.stylist = Stylist(Index(path))
+        self.stylist = Stylist(Index(path, device))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
         self._cutouts: Kept[tuple[str, str], Cutout] = Kept(CUTOUT_BYTES, lambda cut: len(cut.picture))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image
 
@@ -33,6 +33,9 @@ from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -44,10 +47,11 @@ class Shop:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: str | Path, photos: Path | None = None) -> None:
+    def __init__(self, path: str | Path, photos: Path | None = None, device: torch.device | None = None) -> None:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
-        self.wall = Wall(self.path)
+        self.device = device
+        self.wall = Wall(self.path, device)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
         self.small: Kept[tuple[str, int, str], bytes] = Kept(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
@@ -237,7 +241,7 @@ class Shop:
 
     def _reload(self) -> GoeswithError | None:
         with self.changing:
-            wall = Wall(self.path)
+            wall = Wall(self.path, self.device)
             wall.warm()
             self.keep_to_rules(wall)
             lost = wall.welcome(self.wall.guests)
