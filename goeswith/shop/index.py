@@ -57,6 +57,7 @@ class Index:
 
     info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
     the catalogue's own. scorer: the model over the states of all of them. device: what computes, the CPU by default.
+    shown: how often items or rules have changed, so that an answer from before is told from one of now.
 
     Raises:
         DataError: the folder is no index, or a file of it is broken.
@@ -68,6 +69,7 @@ class Index:
         self._adding = threading.Lock()
         self.rules: tuple[Rule, ...] = ()
         self._free: list[int] = []  # rows of guests that are gone
+        self.shown = 0
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         info = _info(self.path)
         for _ in range(3):
@@ -111,6 +113,7 @@ class Index:
         alone = RunScorer(self.run.title, self.run.model, states, self._present[:count])
         self.scorer = RuledScorer(alone, catalogue, self.rules) if self.rules else alone
         self.catalogue = catalogue
+        self.shown += 1
 
     def follow(self, rules: Sequence[Rule]) -> None:
         """Let rules correct every score from now on, see `goeswith.shop.ruled_scorer`; none: the model alone.

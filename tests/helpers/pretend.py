@@ -3,6 +3,7 @@
 So what would fail on a GPU fails here, a tensor that was left behind on the CPU, and the numbers can be compared.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-DEVICE = torch.device("meta")
+DEVICE = torch.device("meta", 1)  # meta without a number has shapes alone, as ever
 MOVES = {"aten::copy_", "aten::_to_copy"}
 
 
@@ -55,11 +56,12 @@ def _computed(func: Any, args: Any, kwargs: Any) -> Any:
     if held and left and name not in MOVES:
         raise RuntimeError(f"{func} is given tensors of two devices")
     target = kwargs.get("device")
-    there = bool(held) if target is None else torch.device(target).type == DEVICE.type
-    if target is not None:
+    there = bool(held) if target is None else torch.device(target) == DEVICE
+    if there and target is not None:
         kwargs = {**kwargs, "device": torch.device("cpu")}
     own_args, own_kwargs = tree_map(lambda leaf: leaf.inner if isinstance(leaf, Held) else leaf, (args, kwargs))
-    with torch.inference_mode(False):  # a view that is made in it may not be one of a tensor from outside
+    # In inference mode, what is made may be no view of a tensor from outside.
+    with torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext(), torch.no_grad():
         made = func(*own_args, **own_kwargs)
         if name.endswith("_") and held and made is own_args[0]:
             if torch.Tag.inplace_view in func.tags:  # the shape changes with it

@@ -66,6 +66,7 @@ def test_every_model_trains_on_a_device_as_on_the_cpu(name: str, tmp_path: Path)
     assert found[0] == pytest.approx(found[1], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["add-gnn", "two-tower"])
 def test_an_index_answers_on_a_device_as_on_the_cpu(model: str, tmp_path: Path) -> None:
     dataset = shop(tmp_path / "data", without=("i7",))
@@ -79,7 +80,7 @@ def test_an_index_answers_on_a_device_as_on_the_cpu(model: str, tmp_path: Path) 
             stylist = Stylist(opened)
             assert isinstance(opened.scorer.states.hidden, Held) == bool(device)
             looks = stylist.complete([anchor], slots=["top", "bottom"], k=3)
-            swaps = stylist.improve(list(looks[0].items), k=2)
+            swaps = stylist.improve(list(looks[0].item_ids), k=2)
             near = stylist.similar(anchor, k=3)
             pairs = pair_matrix(opened.scorer, np.arange(6).reshape(2, 3), np.ones((2, 3), bool))
             scored = (
@@ -87,7 +88,7 @@ def test_an_index_answers_on_a_device_as_on_the_cpu(model: str, tmp_path: Path) 
             )
             answers.append((looks, swaps, near, pairs, scored))
     here, there = answers
-    assert [look.items for look in here[0]] == [look.items for look in there[0]]
+    assert [look.item_ids for look in here[0]] == [look.item_ids for look in there[0]]
     assert [look.score for look in here[0]] == pytest.approx([look.score for look in there[0]], rel=1e-5)
     assert [swap.added for swap in here[1]] == [swap.added for swap in there[1]]
     assert [one.item_id for one in here[2]] == [one.item_id for one in there[2]]

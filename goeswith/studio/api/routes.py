@@ -178,7 +178,8 @@ async def score(request: Request, given: ScoreGiven) -> Any:
 async def _search(request: Request, given: Searching, method: Callable[..., Any]) -> Any:
     """What a method of the stylist answers; the fields of a request are its arguments."""
     arguments = given.model_dump(exclude={"filters"}) | {"filters": given.filters.filters()}
-    return await _shop(request).ask(lambda stylist: method(stylist, **arguments))
+    asked = method.__qualname__, given.model_dump_json()
+    return await _shop(request).find(asked, lambda stylist: method(stylist, **arguments))
 
 
 @router.post("/complete", response_model=LooksTold, tags=["looks"])

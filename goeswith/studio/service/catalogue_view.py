@@ -40,6 +40,8 @@ FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 KEPT = 64
 """Answers to the latest searches, and their counts, that are remembered."""
+FOUND = 4096
+"""Answers to the latest requests for looks that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Wall:
         self._cutouts: Kept[tuple[str, str], Cutout] = Kept(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
         self._answers: Kept[Any, Any] = Kept(KEPT)
+        self.found: Kept[Any, Any] = Kept(FOUND)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""
