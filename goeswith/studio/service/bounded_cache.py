@@ -35,7 +35,7 @@ class BoundedCache(Generic[K, V]):
             values[key] = value  # of the store as it was: what is forgotten meanwhile stays so
         return value
 
-    def known(self, key: K) -> V | None:
+    def peek(self, key: K) -> V | None:
         """The value of a key; None where it is not kept."""
         with self.lock:
             return self.values.get(key)

@@ -40,8 +40,8 @@ FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 CACHED_ANSWERS = 64
 """Answers to the latest searches, and their counts, that are remembered."""
-FOUND = 4096
-"""Answers to the latest requests for looks that are remembered."""
+CACHED_LOOKS = 4096
+"""Answers to the latest requests for looks, likewise."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,8 @@ class CatalogueView:
         self.guests: dict[str, Guest] = {}
         self._cutouts: BoundedCache[tuple[str, str], Cutout] = BoundedCache(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
-<<<<<<< HEAD
-        self._answers: Kept[Any, Any] = Kept(KEPT)
-        self.found: Kept[Any, Any] = Kept(FOUND)
-=======
         self._answers: BoundedCache[Any, Any] = BoundedCache(CACHED_ANSWERS)
->>>>>>> main
+        self.looks: BoundedCache[Any, Any] = BoundedCache(CACHED_LOOKS)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""

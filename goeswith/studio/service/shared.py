@@ -50,12 +50,8 @@ class Shop:
     def __init__(self, path: str | Path, photos: Path | None = None, device: torch.device | None = None) -> None:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
-<<<<<<< HEAD
         self.device = device
-        self.wall = Wall(self.path, device)
-=======
-        self.view = CatalogueView(self.path)
->>>>>>> main
+        self.view = CatalogueView(self.path, device)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
         self.small: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
@@ -120,13 +116,13 @@ class Shop:
         Raises:
             CatalogueError, Refused: see `judge`.
         """
-        wall = self.wall
-        key = wall.index.shown, asked
-        known: T | None = wall.found.known(key)
-        if known is None:
-            known = await self.workers.run(lambda: call(wall.stylist))
-            wall.found.put(key, known)
-        return known
+        view = self.view
+        key = view.index.shown, asked
+        answer: T | None = view.looks.peek(key)
+        if answer is None:
+            answer = await self.workers.run(lambda: call(view.stylist))
+            view.looks.put(key, answer)
+        return answer
 
     def picture_version(self, item_id: str, side: int, owner: str) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
@@ -259,19 +255,11 @@ class Shop:
 
     def _reload(self) -> GoeswithError | None:
         with self.changing:
-<<<<<<< HEAD
-            wall = Wall(self.path, self.device)
-            wall.warm()
-            self.keep_to_rules(wall)
-            lost = wall.welcome(self.wall.guests)
-            self.wall, self.untaken = wall, set(lost.item_ids if lost else ())
-=======
-            view = CatalogueView(self.path)
+            view = CatalogueView(self.path, self.device)
             view.warm()
             self.keep_to_rules(view)
             lost = view.welcome(self.view.guests)
             self.view, self.untaken = view, set(lost.item_ids if lost else ())
->>>>>>> main
         self.warm()
         return lost
 
