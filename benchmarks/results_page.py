@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results_conclusions import conclusions, headline
+from results_knowledge import knowledge, read_curves
 
 from goeswith import __version__
 from goeswith.evaluate.seeds import DRAWS, SAME, SURE
@@ -78,8 +79,10 @@ def write_page(names: Iterable[str]) -> Path:
     kept = read(RESULTS, names)
     tables = {name: main_table(told) for name, told in kept.items()}
     sections = [_section(name, told, tables[name]) for name, told in kept.items()]
-    body = "\n".join(sections)
-    said = conclusions(kept)
+    curves = read_curves(RESULTS)
+    before = _earlier(names)
+    body = "\n".join([*sections, knowledge(curves)])
+    said = conclusions(kept, read(RESULTS / EARLIER, names), curves)
     carried(said, body)
     intro = INTRO.format(
         version=__version__,
@@ -90,7 +93,7 @@ def write_page(names: Iterable[str]) -> Path:
         leak=LEAK,
         cut=" ".join(filter(None, [_cut(name, told) for name, told in kept.items()] + [_missing(names, kept)])),
     )
-    (DOCS / "results.md").write_text(intro + body + _earlier(names))
+    (DOCS / "results.md").write_text(intro + body + before)
     return DOCS / "results.md"
 
 
