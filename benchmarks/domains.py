@@ -87,9 +87,10 @@ def compared(student: Side, designers: Side) -> dict[str, Any]:
 
 
 def asked(study: Study, out: Path, seed: int) -> dict[str, Any]:
-    """What the designers' two towers say of the student's test outfits, beside likeness and the student's own towers."""
+    """What the designers' two towers say of the student's test outfits, beside likeness and its own towers."""
     bench = Bench(replace(study, seeds=(seed,)), seed, out)
-    sources = {name: bench.answers(name, ALL).test.sum(axis=1) for name in ("likeness", "own", "designers", "shuffled")}
+    names = ("likeness", "own", "designers", "shuffled")
+    sources = {name: bench.answers(name, ALL).test.sum(axis=1) for name in names}
     found: dict[str, Any] = {"auc": {name: _auc(outfit_aucs(logits, bench.test)) for name, logits in sources.items()}}
     teacher = bench._teacher("designers")
     plain = teacher.scorer(bench.dataset) if "+" not in study.encoder else None

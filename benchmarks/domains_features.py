@@ -109,7 +109,7 @@ def _discriminant(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def nearest(first: np.ndarray, second: np.ndarray) -> float:
-    """Share of items whose nearest other item, by cosine, comes from their own side: one half for like sets of a size."""
+    """Share of items whose nearest other item, by cosine, comes from their own side; of like sets one half."""
     count = min(len(first), len(second))
     values = torch.from_numpy(np.concatenate([first[:count], second[:count]])).float()
     values = torch.nn.functional.normalize(values, dim=1)

@@ -93,7 +93,8 @@ def _peers(kept: Mapping[str, Told]) -> str:
     if not counts:
         return f"{OURS} has not been compared with peers."
     said = {
-        "higher": "ahead in", "lower": "behind in", "equivalent": "equivalent in", "not shown": "not shown to differ in",
+        "higher": "ahead in", "lower": "behind in", "equivalent": "equivalent in",
+        "not shown": "not shown to differ in",
         "few": f"without a claim (fewer than {CLAIM} seeds) in",
     }  # fmt: skip
     parts = [f"{words} {counts[kind]}" for kind, words in said.items() if kind in counts]
