@@ -121,7 +121,7 @@ def nearest(first: np.ndarray, second: np.ndarray) -> float:
 def alike_axes(first: Side, second: Side) -> float:
     """Share of the first side's `AXES` main directions that lies in the second's, each standardised by itself."""
     a, b = (np.linalg.svd(each.standardised, full_matrices=False)[2][:AXES] for each in (first, second))
-    return float(np.square(a @ b.T).sum() / AXES)
+    return float(np.square(a @ b.T).sum() / len(a))
 
 
 def taste(first: Side, second: Side) -> float:
