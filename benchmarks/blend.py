@@ -65,7 +65,9 @@ def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None,
     for seed in recipe.seeds:
         answers = answered(recipe, models, seed, work, dataset, asked)
         weights, auc = trusted([answers[name][0] for name in models])
-        fitted.append({"seed": seed, "valid_auc": auc, "weights": dict(zip(models, weights.tolist(), strict=True))})
+        spread = weights * [lead(answers[name][0]).std() for name in models]  # scores differ in scale
+        shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
+        fitted.append({"seed": seed, "valid_auc": auc, "shares": shares})
         if test:
             answers[BLEND] = [blended([answers[name][1] for name in models], weights)]
             for name, said in answers.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from results_blend import blend
 from results_conclusions import conclusions, headline
 from results_knowledge import knowledge, read_curves
 
@@ -160,7 +161,7 @@ def _head(what: What) -> str:
 def _section(name: str, told: Told, table: str) -> str:
     knowledge = [line for line in told["compared"] if _taught(told, line["scorer"]) != _taught(told, line["against"])]
     others = [line for line in told["compared"] if line not in knowledge]
-    parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table]
+    parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table, blend(RESULTS, name)]
     parts += _folded("Learning curves", _picture(name, "learning", "Validation AUC by epoch"))
     parts += _folded("Knowledge: what designers and rules add", _compared(told, knowledge))
     parts += _folded("Ablations and peers", _compared(told, others))
