@@ -9,7 +9,7 @@ from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import LEAK
 from goeswith.tables import HARDEST
 
-Told = Mapping[str, Any]
+Kept = Mapping[str, Any]
 CLAIM = 5
 """Seeds that both models of a comparison need for a claim."""
 OURS = "Two-tower"
@@ -31,7 +31,7 @@ SHOWN = {
 }  # fmt: skip
 
 
-def conclusions(kept: Mapping[str, Told], earlier: Mapping[str, Told], curves: Mapping[str, Told]) -> list[str]:
+def conclusions(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], curves: Mapping[str, Kept]) -> list[str]:
     """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
 
     kept, earlier: recipe → what is kept of it, this time and before. curves: study → its results.
@@ -39,7 +39,7 @@ def conclusions(kept: Mapping[str, Told], earlier: Mapping[str, Told], curves: M
     return [_above_floors(kept), _peers(kept), _records(kept), _parts(kept, earlier), _knowledge(curves)]
 
 
-def headline(told: Told) -> tuple[str, str, str]:
+def headline(told: Kept) -> tuple[str, str, str]:
     """Task, negatives and metric of the hardest questions."""
     there = dict.fromkeys((line["task"], line["negatives"]) for line in told["lines"])
     pairs = [what for what in there if what[0] in ("compat", "triplet")]
@@ -47,7 +47,7 @@ def headline(told: Told) -> tuple[str, str, str]:
     return (*ranked[0], "auc") if ranked else ("", "", "")
 
 
-def _values(told: Told, *kinds: str) -> dict[str, float]:
+def _values(told: Kept, *kinds: str) -> dict[str, float]:
     """Scorer → its value on the hardest questions."""
     what = headline(told)
     return {
@@ -61,7 +61,7 @@ def _best(values: Mapping[str, float]) -> str:
     return max(values, key=lambda name: values[name])
 
 
-def _above_floors(kept: Mapping[str, Told]) -> str:
+def _above_floors(kept: Mapping[str, Kept]) -> str:
     """On which data sets the best model is above the strongest floor, by the marks of the table."""
     above, others = [], []
     for name, told in kept.items():
@@ -81,7 +81,7 @@ def _above_floors(kept: Mapping[str, Told]) -> str:
     return f"By AUC on the hardest questions, the best model is {' and '.join(parts)}."
 
 
-def _peers(kept: Mapping[str, Told]) -> str:
+def _peers(kept: Mapping[str, Kept]) -> str:
     """How often ours is ahead of the models that it was set against, on the hardest questions of each data set."""
     counts: dict[str, int] = {}
     for told in kept.values():
@@ -102,7 +102,7 @@ def _peers(kept: Mapping[str, Told]) -> str:
     return f"In {total} comparison{'s' * (total > 1)} with peers, {OURS} is {_list(parts)}."
 
 
-def _records(kept: Mapping[str, Told]) -> str:
+def _records(kept: Mapping[str, Kept]) -> str:
     """How far records alone get."""
     said = []
     for name, told in kept.items():
@@ -114,7 +114,7 @@ def _records(kept: Mapping[str, Told]) -> str:
     return f"Records of the items (columns, counts, picture files), without a look at a garment, reach {_list(said)}."
 
 
-def _parts(kept: Mapping[str, Told], earlier: Mapping[str, Told]) -> str:
+def _parts(kept: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
     """What the graph and designers' masks of ADD-GNN add."""
     said = (
         _effect(kept, earlier, what, pairs)
@@ -123,7 +123,7 @@ def _parts(kept: Mapping[str, Told], earlier: Mapping[str, Told]) -> str:
     return f"Of ADD-GNN, {'; '.join(said)}."
 
 
-def _effect(kept: Mapping[str, Told], earlier: Mapping[str, Told], what: str, pairs: Iterable[tuple[str, str]]) -> str:
+def _effect(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], what: str, pairs: Iterable[tuple[str, str]]) -> str:
     """What the first of each pair of rows has over the second: this time if there are seeds for it, else before."""
     found: dict[str, list[str]] = {}
     before = False
@@ -140,7 +140,7 @@ def _effect(kept: Mapping[str, Told], earlier: Mapping[str, Told], what: str, pa
     return f"{what} {said}{' (partly by earlier measurements)' if before else ''}"
 
 
-def _shown(told: Told | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:
+def _shown(told: Kept | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:
     """What the comparisons show that are of these pairs, in their order, with so many seeds."""
     lines = _lines(told, headline(told)) if told else []
     for pair in pairs:
@@ -156,7 +156,7 @@ def _uncorrected(line: Mapping[str, Any]) -> str:
     return "equivalent" if max(-line["low"], line["high"]) <= SAME else "not shown"
 
 
-def _knowledge(curves: Mapping[str, Told]) -> str:
+def _knowledge(curves: Mapping[str, Kept]) -> str:
     """Where designers add something to no knowledge, and to shuffled designers too."""
     added, others = [], []
     for name, told in curves.items():
@@ -184,7 +184,7 @@ def own_outfits(outfits: int) -> str:
     return "all" if outfits < 0 else f"{outfits:,}"
 
 
-def _seeds(told: Told, *names: str) -> int:
+def _seeds(told: Kept, *names: str) -> int:
     """The fewest seeds that a model of these has."""
     counts = {
         line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] in ("model", "control")
@@ -192,7 +192,7 @@ def _seeds(told: Told, *names: str) -> int:
     return min((counts[name] for name in names if name in counts), default=CLAIM)
 
 
-def _lines(told: Told, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
+def _lines(told: Kept, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
     return [line for line in told["compared"] if (line["task"], line["negatives"], line["metric"]) == what]
 
 

@@ -11,7 +11,7 @@ from results_conclusions import CONTROLS, TRUSTED, own_outfits
 
 from goeswith.tables import markdown
 
-Told = Mapping[str, Any]
+Kept = Mapping[str, Any]
 AGAINST = {CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "own": "the own model", "cosine": "cosine"}
 HEAD = """## What designers' knowledge adds
 
@@ -22,14 +22,14 @@ not](knowledge-domains.md).
 """
 
 
-def read_curves(folder: Path) -> dict[str, Told]:
+def read_curves(folder: Path) -> dict[str, Kept]:
     """Study → its results, of all that a folder has."""
     return {
         path.stem.removeprefix("curves-"): json.loads(path.read_text()) for path in sorted(folder.glob("curves-*.json"))
     }
 
 
-def knowledge(curves: Mapping[str, Told]) -> str:
+def knowledge(curves: Mapping[str, Kept]) -> str:
     """A table, one row a study and number of own outfits; nothing where no study was measured."""
     rows = []
     for told in curves.values():

@@ -111,7 +111,7 @@ def lacking(results: dict[str, Any]) -> list[str]:
     sizes = [told(size) for size in study["outfits"] if size not in _sizes(results)]
     parts = [f"the arms {', '.join(arms)}"] if arms else []
     parts += [f"{', '.join(sizes)} own outfits"] if sizes else []
-    return [f"- Not measured for want of time: {'; '.join(parts)}."] if parts else []
+    return [f"- Not measured, for lack of time: {'; '.join(parts)}."] if parts else []
 
 
 def _sizes(results: dict[str, Any]) -> list[int]:

@@ -97,7 +97,7 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
     more = json.loads(json.dumps(collected))
     more["study"] |= {"arms": [*study.arms, "rules"], "outfits": [*study.outfits, 1000]}
     assert lacking(collected) == []
-    assert lacking(more) == ["- Not measured for want of time: the arms `rules`; 1,000 own outfits."]
+    assert lacking(more) == ["- Not measured, for lack of time: the arms `rules`; 1,000 own outfits."]
     with pytest.raises(DataError, match="no arm of small that was measured with all seeds; run it without --collect"):
         measure(study, tmp_path, said.append, collect=True)
     assert measure(study, out, said.append) == before
