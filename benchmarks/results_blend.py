@@ -10,9 +10,8 @@ from typing import Any
 from goeswith.scores import Difference, Score
 from goeswith.tables import chance, interval, markdown, value
 
-HEAD = """**A blend of models**: the weighted sum of their scores, the weights fitted on validation questions by pairwise
-logistic regression (`benchmarks/blend.py`); test questions were asked once. The differences are those of the blend to
-each model, p after Holm."""
+HEAD = """**A blend of models**: the weighted sum of their scores. The weights are fitted on validation questions by
+pairwise logistic regression (`benchmarks/blend.py`), test questions were asked once. p is after Holm."""
 
 
 def blend(folder: Path, name: str) -> str:

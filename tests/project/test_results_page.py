@@ -122,8 +122,8 @@ def test_other_numbers_make_other_sentences():
         "seeds) in 1."
     )
     assert fourth == (
-        "Of ADD-GNN, the graph is not shown to matter on ccp; transfer by designers' masks helps on ccp, hurts on mango "
-        "(partly by earlier measurements)."
+        "Of ADD-GNN, the graph is not shown to matter on ccp; transfer by designers' masks helps on ccp, hurts on "
+        "mango (partly by earlier measurements)."
     )
     assert fifth.endswith("are not shown to add anything on words.")
     assert "has not been measured" in conclusions({"ccp": told(compared=[])}, {}, {})[4]
