@@ -69,19 +69,20 @@ def measure(study: Study, out: Path, seed: int) -> dict[str, Any]:
 
 def compared(student: Side, designers: Side) -> dict[str, Any]:
     """The features of two data sets, beside those of two halves of the designers' items or outfits."""
-    halves = designers.halves()
-    pairs = {"domains": (student, designers), "halves": halves}
+    pairs = {"domains": (student, designers), "halves": designers.item_halves()}
     measures: dict[str, Callable[[Side, Side], float]] = {
         "shift": shift,
         "separated": lambda a, b: separated(a.values, b.values),
         "nearest": lambda a, b: nearest(a.values, b.values),
         "nearest_standardised": lambda a, b: nearest(a.standardised, b.standardised),
         "axes": alike_axes,
-        "taste": taste,
     }
     found: dict[str, Any] = {name: {key: how(*both) for key, both in pairs.items()} for name, how in measures.items()}
-    found["taste"]["own halves"] = taste(*student.halves())
-    found["taste"]["shuffled"] = taste(student, designers.shuffled())
+    found["taste"] = {
+        "domains": taste(student, designers),
+        "own halves": taste(*student.halves()),
+        "shuffled": taste(student, designers.shuffled()),
+    }
     found["items"] = [len(student.values), len(designers.values)]
     return found
 

@@ -25,16 +25,21 @@ RIDGE = 0.1
 
 @dataclass(frozen=True)
 class Side:
-    """One of two data sets. features: (U, D) of all items. outfits: training outfits. dataset: where they come from."""
+    """One of two data sets.
+
+    features: (U, D) of all items. outfits: training outfits. dataset: where they come from. rows: the items that are
+    compared; None: those that the outfits wear.
+    """
 
     features: np.ndarray
     outfits: Outfits
     dataset: Dataset
+    rows: np.ndarray | None = None
 
     @cached_property
     def worn(self) -> np.ndarray:
-        """(U',) rows of the items that the outfits wear."""
-        found: np.ndarray = np.unique(self.outfits.items)
+        """(U',) rows of the items that are compared."""
+        found: np.ndarray = np.unique(self.outfits.items) if self.rows is None else self.rows
         return found
 
     @cached_property
@@ -58,6 +63,12 @@ class Side:
         order = np.random.default_rng(0).permutation(len(self.outfits))
         middle = len(order) // 2
         return self._of(order[:middle]), self._of(order[middle:])
+
+    def item_halves(self) -> tuple[Side, Side]:
+        """Two sides of half the items each."""
+        order = np.random.default_rng(0).permutation(self.worn)
+        middle = len(order) // 2
+        return replace(self, rows=order[:middle]), replace(self, rows=order[middle:])
 
     def _of(self, which: np.ndarray) -> Side:
         return Side(self.features, self.outfits.take(which), self.dataset)

@@ -47,6 +47,8 @@ def test_a_discriminant_tells_apart_what_differs_and_not_what_is_alike() -> None
 def test_the_same_directions_and_the_same_taste(side: features.Side) -> None:
     assert features.alike_axes(side, moved(side, 1.0, 3.0)) == pytest.approx(1, abs=1e-3)
     assert features.taste(side, moved(side, 1.0, 3.0)) == pytest.approx(1, abs=1e-3)
+    first, second = side.item_halves()
+    assert not set(first.worn) & set(second.worn)
     halves = features.taste(*side.halves())
     assert halves > 0.6
     assert abs(features.taste(side, side.shuffled())) < halves / 2
