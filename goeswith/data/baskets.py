@@ -219,7 +219,10 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
     whole = sets.filter(pl.col("item_ids").list.len() >= 2)
     whole = whole.filter(pl.col("item_ids").list.sort().list.join("\x1f").is_first_distinct())
     outfits = whole.select(
-        pl.concat_str(pl.lit("sets-"), "basket").alias("outfit_id"), "item_ids", source=pl.lit("sets"), weight=pl.lit(1.0)
+        pl.concat_str(pl.lit("sets-"), "basket").alias("outfit_id"),
+        "item_ids",
+        source=pl.lit("sets"),
+        weight=pl.lit(1.0),
     )
     unknown = int((~lines["item_id"].is_in([*item_of])).sum())
     skipped = {

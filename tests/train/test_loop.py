@@ -146,7 +146,8 @@ def test_outfits_come_as_often_as_their_weights_say() -> None:
         drawn = by_weight(order, weights, generator)
         assert drawn.tolist() == naive_by_weight(order, weights, start)
         counts = np.bincount(drawn, minlength=60)
-        assert (counts >= np.floor(share)).all() and (counts <= np.ceil(share)).all()
+        assert (counts >= np.floor(share)).all()
+        assert (counts <= np.ceil(share)).all()
         total += counts
     assert np.abs(total / 400 - share).max() < 0.1  # four standard errors of one that comes or does not
     once = np.concatenate(list(batches(np.full(60, 3), 16, generator, np.full(60, 2.0))))
