@@ -96,7 +96,7 @@ class Outfits:
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, catalogue: Catalogue, where: str = "the outfit table") -> Outfits:
-        """Read a table with ``outfit_id`` and ``item_ids`` (list of str); ``split``, ``source`` and ``weight`` if known.
+        """Read a table with ``outfit_id`` and ``item_ids`` (lists of str); ``split``, ``source``, ``weight`` if any.
 
         An outfit without a weight, beside others that have one, has 1.
 
