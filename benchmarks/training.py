@@ -37,7 +37,8 @@ from goeswith.data.features import FeatureFile
 from goeswith.data.mapped import MappedFeatures, StreamedFeatures
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.tables import markdown, plain
-from goeswith.train.loop import Loop, batches
+from goeswith.train.batches import batches
+from goeswith.train.loop import Loop
 from goeswith.train.settings import TrainConfig
 
 WAYS = [
