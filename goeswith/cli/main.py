@@ -135,6 +135,7 @@ def curves(
     results: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
+    collect: Annotated[bool, typer.Option("--collect", help="Train nothing; tables from what is finished.")] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
     """Measure what designers' knowledge is worth, by number of own outfits.
@@ -156,7 +157,11 @@ def curves(
     chosen = chosen.tiny() if tiny else chosen
     folder = out or Path("runs") / "curves" / chosen.name
     start = time.monotonic()
-    measured = measure(chosen, folder, lambda text: typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True))
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
+
+    measured = measure(chosen, folder, say, collect)
     draw(measured, folder / "curves.svg")
     (folder / "curves.md").write_text(page([(measured, "curves.svg")]), encoding="utf-8")
     if results is not None:

@@ -43,7 +43,7 @@ def pair_matrix(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.ndarr
     width = items.shape[1]
     both = mask[:, :, None] & mask[:, None, :] & ~np.eye(width, dtype=bool)
     if isinstance(scorer, ModelScorer) and isinstance(scorer.model, PairScored):
-        directed = _values_of(scorer.model.pair_scores, scorer.states, items, mask)
+        directed = _values_of(scorer.model.pair_scores, scorer, items, mask)
         return np.where(both, (directed + directed.transpose(0, 2, 1)) / 2, np.nan)
     first, second = np.triu_indices(width, 1)
     pairs = np.stack([items[:, first], items[:, second]], axis=2).reshape(-1, 2)
@@ -69,13 +69,13 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
         others = hidden.sum(dim=1, keepdim=True) - hidden
         return (message * others).sum(dim=(1, 3)) / (size * (size - 1)).clamp_min(1)[:, None]
 
-    return _values_of(shares, scorer.states, items, mask)
+    return _values_of(shares, scorer, items, mask)
 
 
 @torch.inference_mode()
 def _values_of(
-    function: Callable[[ItemStates, OutfitBatch], Tensor], states: ItemStates, items: np.ndarray, mask: np.ndarray
+    function: Callable[[ItemStates, OutfitBatch], Tensor], scorer: ModelScorer, items: np.ndarray, mask: np.ndarray
 ) -> np.ndarray:
     """The values of a function of states and batch, as float64."""
-    values: np.ndarray = function(states, OutfitBatch.of(items, mask)).double().numpy()
+    values: np.ndarray = function(scorer.states, OutfitBatch.of(items, mask).to(scorer.device)).cpu().double().numpy()
     return values

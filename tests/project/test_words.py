@@ -1,10 +1,8 @@
 """Words that readers stumble over are in no help, page, template, recipe, message, docstring or comment."""
 
 import ast
-import io
 import json
 import re
-import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +50,7 @@ REFUSED = {
 }  # fmt: skip
 """Regular expression of a word or phrase → what to write instead."""
 
-STUMBLE = re.compile("|".join(rf"(?<![\w-])(?:{phrase})(?![\w-])" for phrase in REFUSED), re.IGNORECASE)
+STUMBLE = re.compile(rf"(?<![\w-])(?:{'|'.join(REFUSED)})(?![\w-])", re.IGNORECASE)
 
 
 def helps(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
@@ -62,14 +60,6 @@ def helps(command: click.Command, name: str, parent: click.Context | None = None
         if isinstance(command, click.Group) or hasattr(command, "commands"):
             for inner in command.list_commands(context):
                 yield from helps(command.commands[inner], inner, context)
-
-
-def prose(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of the docstrings and comments of a module, each with where it is."""
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
-        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string.startswith('"""')):
-            for at, line in enumerate(token.string.splitlines(), token.start[0]):
-                yield f"{path.relative_to(ROOT)}:{at}", line
 
 
 def messages(path: Path) -> Iterator[tuple[str, str]]:
@@ -98,7 +88,8 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield notebook.name, "".join(cell["source"])
     for module in sorted((ROOT / "goeswith").rglob("*.py")):
         yield from messages(module)
-        yield from prose(module)
+        lines = enumerate(module.read_text().splitlines(), 1)  # docstrings and comments
+        yield from ((f"{module.relative_to(ROOT)}:{at}", line) for at, line in lines)
 
 
 def test_nobody_stumbles() -> None:
