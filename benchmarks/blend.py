@@ -26,7 +26,7 @@ from goeswith.evaluate.seeds import difference, judge, means
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.experiments.trainings import trainings
 from goeswith.files import fresh_file
-from goeswith.train.trust import TrustQuestions, TrustConfig, fit_trust
+from goeswith.train.trust import TrustConfig, TrustQuestions, fit_trust
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 BLEND = "blend"

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from domains_features import Side, alike_axes, nearest, separated, shift, side, taste
 from domains_page import write_page
-from goeswith.data.positions import list_positions
 from scipy.stats import rankdata
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.positions import list_positions
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import Study, read_study
 from goeswith.experiments.study_sources import Bench, outfit_aucs
