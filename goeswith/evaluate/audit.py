@@ -27,6 +27,8 @@ SHORTCUTS = ("popularity", "rarity", "category", "season")
 STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
 
+ANSWERS = ("records", "records_and_ids")
+"""Floors that are none on the drawn sample, whose columns are all that its taste is made of."""
 SHOWN = 5
 """Clues that a sentence names."""
 
@@ -88,7 +90,8 @@ def audit(
         found.clues[file.name] = single_clues(shortcuts, questions)
         found.used[file.name] = shortcuts.fitted_to(questions).shares
         records = records_say(found.clues[file.name], found.used[file.name])
-        found.verdicts[file.name] = f"{conclusion(headlines)} {records}".strip()
+        named = _TOLD if _is_sample(dataset) else ""
+        found.verdicts[file.name] = f"{conclusion(headlines)} {records} {named}".strip()
         if progress:
             progress(done, len(files))
     return found
@@ -103,11 +106,26 @@ def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, 
         DataError: no outfit of the data set is in the training split.
     """
     floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features) | Shortcuts(dataset).floors
-    if dataset.info.get("layout") == "sample":
+    if _is_sample(dataset):
         from goeswith.data.readers.sample import oracle
 
         floors["ceiling"] = oracle(dataset.catalogue)
     return floors
+
+
+def is_floor(name: str, dataset: Dataset) -> bool:
+    """Whether one of the `yardsticks` of a data set knows nothing of taste."""
+    return name != "ceiling" and not (name in ANSWERS and _is_sample(dataset))
+
+
+def _is_sample(dataset: Dataset) -> bool:
+    return dataset.info.get("layout") == "sample"
+
+
+_TOLD = (
+    "The columns of the drawn sample (category, colour, material, pattern) are what its taste is made of: here records "
+    "are labels of the answer, and no floor."
+)
 
 
 def floor_scores(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[Score]:

@@ -211,9 +211,7 @@ def _grid(alphas: Sequence[float], betas: Sequence[float], tau: float) -> list[R
     return [Reranking(alpha, beta, tau) for alpha, beta in product(sorted(alphas), sorted(betas))]
 
 
-def _standings(
-    blocks: Iterable[Judged], setting: Setting
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _standings(blocks: Iterable[Judged], setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each block the worn items' scores (g,), how many items are above them, and how many equal, they included."""
     for block in blocks:
         scores, truth = _filled(block)

@@ -45,7 +45,7 @@ TINY = (
 _TOP = {
     "name": "text", "dataset": "text", "questions": "list of texts", "model": "list of tables",
     "designers": "text", "encoder": "text", "seeds": "list of whole numbers", "set": "list of texts",
-    "compare": "list of tables", "retrieval": "yes or no",
+    "compare": "list of tables", "retrieval": "truth value",
 }  # fmt: skip
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
@@ -55,7 +55,7 @@ _INHERITED = ("model", "teacher", "rules", "knowledge", "set")
 """Fields that a [[model]] takes from the one that it is like, unless it has its own."""
 _COMPARE = {"first": "text", "second": "text", "note": "text"}
 _SPLIT = re.compile(r"\b(train|valid|test)-")
-_TESTS = {"text": str, "whole number": int, "table": dict, "yes or no": bool}
+_TESTS = {"text": str, "whole number": int, "table": dict, "truth value": bool}
 
 
 @dataclass(frozen=True)
@@ -364,7 +364,7 @@ def _is(value: Any, kind: str) -> bool:
     many = kind.removeprefix("list of ")
     if many != kind:
         return isinstance(value, list) and all(_is(each, many.removesuffix("s")) for each in value)
-    return isinstance(value, _TESTS[kind]) and isinstance(value, bool) == (kind == "yes or no")
+    return isinstance(value, _TESTS[kind]) and isinstance(value, bool) == (kind == "truth value")
 
 
 def _names(models: Iterable[Experiment]) -> list[str]:

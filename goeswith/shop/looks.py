@@ -182,7 +182,9 @@ class Maker:
         parts = set(combinations(pieces, len(pieces) - 1 if len(pieces) > 2 else len(pieces)))
         if not parts.isdisjoint(self._parts):
             return False
-        if apart and not (added.isdisjoint(self._added) and added.isdisjoint(self._worn) and worn.isdisjoint(self._added)):
+        if apart and not (
+            added.isdisjoint(self._added) and added.isdisjoint(self._worn) and worn.isdisjoint(self._added)
+        ):
             return False
         self._parts |= parts
         self._added |= added
