@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceiling")
 """Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
 FITTED = ("+ popularity", "+ shortlist")
-"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: α alone for the best recall; and what an
-index answers by, a shortlist with the best recall in an order that varies."""
+"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: α alone for the best recall; and what
+an index answers by, a shortlist with the best recall in an order that varies."""
 
 
 @dataclass(frozen=True)

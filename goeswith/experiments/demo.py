@@ -117,8 +117,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         verdict=sentence,
         lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. The models learned from the users' outfits, "
-        "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling; it is made of the "
-        "columns, so what reads these (records) is near it and no floor.",
+        "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling; it is made of "
+        "the columns, so what reads these (records) is near it and no floor.",
         ladder=("chance", floor, ALONE.name, TOWERS.name, best, "oracle"),
         looks=looks,
         comparisons=board.comparisons,
