@@ -126,21 +126,24 @@ class Maker:
         except CatalogueError:  # nothing fits, which the count of looks will show
             return
         chosen: list[list[np.ndarray]] = [[] for _ in rows]
+        avoided: list[set[int]] = [set() for _ in rows]  # beside the pieces of what is chosen
         for _ in range(count + TRIES):
             open_ = [anchor for anchor, looks in enumerate(chosen) if len(looks) < count]
             rest = self._within(template, caps)
             if not open_ or rest is None:
                 break
-            banned = np.full((len(open_), max(len(chosen[anchor]) for anchor in open_) * len(rest.slots)), -1)
-            for at, anchor in enumerate(open_):
-                used = products[np.array(chosen[anchor], np.int64).ravel()]
-                banned[at, : len(used)] = used
-            beams = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, banned)
+            banned = [[*products[np.array(chosen[anchor], np.int64).ravel()], *avoided[anchor]] for anchor in open_]
+            beams = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, _padded(banned))
             for at, anchor in enumerate(open_):
                 mine = beams.owner == at
-                looks = self._in_order(rest, Beam(beams.items[mine], beams.scores[mine]))
-                for apart in (True, False):
-                    self._choose(chosen[anchor], int(rows[anchor]), looks[:, 1:], count, caps, apart)
+                looks = self._in_order(rest, Beam(beams.items[mine], beams.scores[mine]))[:, 1:]
+                options = chosen[anchor], int(rows[anchor]), looks, count, caps
+                if self._choose(*options, apart=True) or not len(looks):
+                    continue
+                if avoided[anchor]:  # a search without the best pieces has found nothing either
+                    self._choose(*options, apart=False)
+                else:
+                    avoided[anchor].update(products[looks[0]].tolist())
         items = [np.array([row, *look]) for row, looks in zip(rows.tolist(), chosen, strict=True) for look in looks]
         if items:
             scores = index.scorer.score(np.array(items), np.ones((len(items), len(items[0])), bool))
@@ -156,17 +159,18 @@ class Maker:
 
     def _choose(
         self, chosen: list[np.ndarray], anchor: int, looks: np.ndarray, count: int, caps: np.ndarray, apart: bool
-    ) -> None:
-        """Add to the chosen looks of an anchor, until there are `count`, those of others (B, s) that may be taken."""
+    ) -> int:
+        """Add to the chosen looks of an anchor, until there are `count`, those of (B, s) that may be taken; how many."""
         products = self.stylist.index.shelf.products
-        others = [set(products[look].tolist()) for look in chosen]
+        before, others = len(chosen), [set(products[look].tolist()) for look in chosen]
         for look, pieces in zip(looks, products[looks].tolist(), strict=True):
             if len(chosen) == count:
-                return
+                break
             alike = max((len(other.intersection(pieces)) for other in others), default=0)
             if alike <= self.common and self._take(int(products[anchor]), pieces, caps, apart):
                 chosen.append(look)
                 others.append(set(pieces))
+        return len(chosen) - before
 
     def _take(self, anchor: int, products: list[int], caps: np.ndarray, apart: bool) -> bool:
         """Count a look's added products, unless one is offered often enough or another look has too much of it.
@@ -197,6 +201,14 @@ class Maker:
         products = self.stylist.index.shelf.products
         slots = [slot[self.offered[products[slot]] < caps[products[slot]]] for slot in template.slots]
         return replace(template, slots=slots) if all(len(slot) for slot in slots) else None
+
+
+def _padded(lists: Sequence[Sequence[int]]) -> np.ndarray:
+    """(m, x) int64, −1 where a list is shorter than the longest."""
+    padded = np.full((len(lists), max(map(len, lists))), -1)
+    for row, numbers in zip(padded, lists, strict=True):
+        row[: len(numbers)] = numbers
+    return padded
 
 
 def anchors_for(stylist: Stylist, wanted: Sequence[str], count: int | None, seed: int) -> np.ndarray:
