@@ -126,24 +126,25 @@ class Maker:
         except CatalogueError:  # nothing fits, which the count of looks will show
             return
         chosen: list[list[np.ndarray]] = [[] for _ in rows]
-        avoided: list[set[int]] = [set() for _ in rows]  # beside the pieces of what is chosen
+        refused: dict[int, np.ndarray] = {}
         for _ in range(count + TRIES):
             open_ = [anchor for anchor, looks in enumerate(chosen) if len(looks) < count]
             rest = self._within(template, caps)
             if not open_ or rest is None:
                 break
-            banned = [[*products[np.array(chosen[anchor], np.int64).ravel()], *avoided[anchor]] for anchor in open_]
-            beams = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, _padded(banned))
+            used = [[*chosen[anchor], *refused.get(anchor, ())[:1]] for anchor in open_]
+            banned = _padded([products[np.array(looks, np.int64).ravel()] for looks in used])
+            beams = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, banned)
             for at, anchor in enumerate(open_):
                 mine = beams.owner == at
                 looks = self._in_order(rest, Beam(beams.items[mine], beams.scores[mine]))[:, 1:]
-                options = chosen[anchor], int(rows[anchor]), looks, count, caps
-                if self._choose(*options, apart=True) or not len(looks):
+                if self._choose(chosen[anchor], int(rows[anchor]), looks, count, caps, apart=True):
                     continue
-                if avoided[anchor]:  # a search without the best pieces has found nothing either
-                    self._choose(*options, apart=False)
-                else:
-                    avoided[anchor].update(products[looks[0]].tolist())
+                if anchor in refused:  # a search without the pieces of the best look has found nothing either
+                    looks = np.concatenate([looks, refused.pop(anchor)])
+                    self._choose(chosen[anchor], int(rows[anchor]), looks, count, caps, apart=False)
+                elif len(looks):
+                    refused[anchor] = looks
         items = [np.array([row, *look]) for row, looks in zip(rows.tolist(), chosen, strict=True) for look in looks]
         if items:
             scores = index.scorer.score(np.array(items), np.ones((len(items), len(items[0])), bool))
@@ -160,7 +161,7 @@ class Maker:
     def _choose(
         self, chosen: list[np.ndarray], anchor: int, looks: np.ndarray, count: int, caps: np.ndarray, apart: bool
     ) -> int:
-        """Add to the chosen looks of an anchor, until there are `count`, those of (B, s) that may be taken; how many."""
+        """Add to the chosen looks of an anchor those of (B, s) that may be taken, until there are `count`; how many."""
         products = self.stylist.index.shelf.products
         before, others = len(chosen), [set(products[look].tolist()) for look in chosen]
         for look, pieces in zip(looks, products[looks].tolist(), strict=True):
@@ -203,7 +204,7 @@ class Maker:
         return replace(template, slots=slots) if all(len(slot) for slot in slots) else None
 
 
-def _padded(lists: Sequence[Sequence[int]]) -> np.ndarray:
+def _padded(lists: Sequence[np.ndarray]) -> np.ndarray:
     """(m, x) int64, −1 where a list is shorter than the longest."""
     padded = np.full((len(lists), max(map(len, lists))), -1)
     for row, numbers in zip(padded, lists, strict=True):
