@@ -8,7 +8,7 @@ from typing import Any
 from goeswith.experiments.results import LEAK
 from goeswith.tables import HARDEST
 
-Told = Mapping[str, Any]
+ResponseModel = Mapping[str, Any]
 CLAIM = 5
 """Seeds that both models of a comparison need for a claim."""
 OURS = "Two-tower"
@@ -29,7 +29,7 @@ ORDER = {
 SHOWN = {"higher": "it helps", "lower": "it hurts", "equivalent": "it makes no difference", "not shown": "not shown"}
 
 
-def conclusions(kept: Mapping[str, Told]) -> list[str]:
+def conclusions(kept: Mapping[str, ResponseModel]) -> list[str]:
     """Five sentences: models and floors, ours and its peers, records alone, the graph, knowledge."""
     return [
         _above_floors(kept),
@@ -40,7 +40,7 @@ def conclusions(kept: Mapping[str, Told]) -> list[str]:
     ]
 
 
-def headline(told: Told) -> tuple[str, str, str]:
+def headline(told: ResponseModel) -> tuple[str, str, str]:
     """Task, negatives and metric of the hardest questions."""
     there = dict.fromkeys((line["task"], line["negatives"]) for line in told["lines"])
     pairs = [what for what in there if what[0] in ("compat", "triplet")]
@@ -48,7 +48,7 @@ def headline(told: Told) -> tuple[str, str, str]:
     return (*ranked[0], "auc") if ranked else ("", "", "")
 
 
-def _values(told: Told, *kinds: str) -> dict[str, float]:
+def _values(told: ResponseModel, *kinds: str) -> dict[str, float]:
     """Scorer → its value on the hardest questions."""
     what = headline(told)
     return {
@@ -62,7 +62,7 @@ def _best(values: Mapping[str, float]) -> str:
     return max(values, key=lambda name: values[name])
 
 
-def _above_floors(kept: Mapping[str, Told]) -> str:
+def _above_floors(kept: Mapping[str, ResponseModel]) -> str:
     """On which data sets the best model is above the strongest floor, by the marks of the table."""
     above, others = [], []
     for name, told in kept.items():
@@ -82,7 +82,7 @@ def _above_floors(kept: Mapping[str, Told]) -> str:
     return f"On the hardest questions, by AUC, the best model {' and '.join(parts)}."
 
 
-def _peers(kept: Mapping[str, Told]) -> str:
+def _peers(kept: Mapping[str, ResponseModel]) -> str:
     """How ours compares with the models that it was set against, on the hardest questions of each data set."""
     found: dict[str, list[str]] = {}
     for name, told in kept.items():
@@ -95,7 +95,7 @@ def _peers(kept: Mapping[str, Told]) -> str:
     return f"{OURS} is {'; '.join(f'{ORDER[kind]} {_list(found[kind])}' for kind in ORDER if kind in found)}."
 
 
-def _records(kept: Mapping[str, Told]) -> str:
+def _records(kept: Mapping[str, ResponseModel]) -> str:
     """How far records alone get, and how many models do no better."""
     said = []
     for name, told in kept.items():
@@ -110,7 +110,7 @@ def _records(kept: Mapping[str, Told]) -> str:
     return f"{what} reach {_list(said)}."
 
 
-def _effect(kept: Mapping[str, Told], what: str, pairs: Iterable[tuple[str, str]]) -> str:
+def _effect(kept: Mapping[str, ResponseModel], what: str, pairs: Iterable[tuple[str, str]]) -> str:
     """What the first of each pair of rows has over the second, on the hardest questions of each data set."""
     found: dict[str, list[str]] = {}
     for name, told in kept.items():
@@ -124,7 +124,7 @@ def _effect(kept: Mapping[str, Told], what: str, pairs: Iterable[tuple[str, str]
     return f"{what}: {said}."
 
 
-def _few(told: Told, *names: str) -> str:
+def _few(told: ResponseModel, *names: str) -> str:
     """A remark where a model of a comparison has fewer seeds than `CLAIM`: then its luck is not known."""
     counts = {
         line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] in ("model", "control")
@@ -133,7 +133,7 @@ def _few(told: Told, *names: str) -> str:
     return "" if least >= CLAIM else f" (no claim: {least} seed{'s' * (least > 1)})"
 
 
-def _lines(told: Told, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
+def _lines(told: ResponseModel, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
     return [line for line in told["compared"] if (line["task"], line["negatives"], line["metric"]) == what]
 
 

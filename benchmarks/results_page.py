@@ -21,7 +21,7 @@ RESULTS = DOCS / "results"
 EARLIER = "earlier"
 """Folder below it of what an earlier version measured, by another protocol; it is shown apart."""
 
-Told = Mapping[str, Any]
+ResponseModel = Mapping[str, Any]
 """What was kept of a recipe."""
 What = tuple[str, str, str]
 """Task, negatives, metric."""
@@ -94,7 +94,7 @@ def write_page(names: Iterable[str]) -> Path:
     return DOCS / "results.md"
 
 
-def read(folder: Path, names: Iterable[str]) -> dict[str, Told]:
+def read(folder: Path, names: Iterable[str]) -> dict[str, ResponseModel]:
     """What a folder keeps of each recipe that it has."""
     return {name: json.loads(path.read_text()) for name in names if (path := folder / f"{name}.json").is_file()}
 
@@ -112,7 +112,7 @@ def carried(sentences: Iterable[str], tables: str) -> None:
             raise ValueError(f"{lacking[0]} is in no table of the page, but is said: {sentence}")
 
 
-def columns(told: Told) -> list[What]:
+def columns(told: ResponseModel) -> list[What]:
     """What the main table shows: the hardest questions of each task, all triplets, and the whole catalogue."""
     there = list(dict.fromkeys((line["task"], line["negatives"], line["metric"]) for line in told["lines"]))
     hardest = headline(told)[1]
@@ -120,7 +120,7 @@ def columns(told: Told) -> list[What]:
     return asked + [what for task in ("exhaustive", "anchor", "rest") for what in there if what[0] == task]
 
 
-def main_table(told: Told) -> str:
+def main_table(told: ResponseModel) -> str:
     """Floors first, then models, controls and the ceiling, one column for each of `columns`."""
     shown = columns(told)
     marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in told["marks"]}
@@ -154,7 +154,7 @@ def _head(what: What) -> str:
     return f"{head}, {what[1]}" if what[0] in ("compat", "fitb", "triplet", "retrieval") else head
 
 
-def _section(name: str, told: Told, table: str) -> str:
+def _section(name: str, told: ResponseModel, table: str) -> str:
     knowledge = [line for line in told["compared"] if _taught(told, line["scorer"]) != _taught(told, line["against"])]
     others = [line for line in told["compared"] if line not in knowledge]
     parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table]
@@ -176,14 +176,14 @@ def _picture(name: str, kind: str, caption: str) -> str:
     return f"![{caption}](results/{name}-{kind}.svg)" if (RESULTS / f"{name}-{kind}.svg").is_file() else ""
 
 
-def _taught(told: Told, scorer: str) -> tuple[str, str, bool]:
+def _taught(told: ResponseModel, scorer: str) -> tuple[str, str, bool]:
     """Who teaches a row, and by which rules."""
     name = scorer.removesuffix(", with rules at test time")
     model = next((model for model in told["recipe"]["models"] if model["name"] == name), {})
     return model.get("teacher", ""), model.get("rules", ""), name != scorer
 
 
-def _compared(told: Told, lines: Sequence[Mapping[str, Any]]) -> str:
+def _compared(told: ResponseModel, lines: Sequence[Mapping[str, Any]]) -> str:
     shown = [what for what in columns(told) if what[0] not in ("anchor", "rest")]
     rows: dict[str, dict[What, str]] = {}
     for line in lines:
@@ -196,7 +196,7 @@ def _compared(told: Told, lines: Sequence[Mapping[str, Any]]) -> str:
     return markdown(["", *map(_head, shown)], cells) if cells else ""
 
 
-def _speed(told: Told) -> str:
+def _speed(told: ResponseModel) -> str:
     settings = {model["name"]: " ".join(model["settings"]) for model in told["recipe"]["models"]}
     rows = []
     for name, runs in told["trained"].items():
@@ -211,7 +211,7 @@ def _speed(told: Told) -> str:
     return markdown(head, rows) if rows else ""
 
 
-def _whole(name: str, told: Told, folder: str = "") -> str:
+def _whole(name: str, told: ResponseModel, folder: str = "") -> str:
     """The page of the bench under headings of ours, its pictures by their kept names."""
     body = told["page"].split("\n", 2)[2]
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
@@ -219,7 +219,7 @@ def _whole(name: str, told: Told, folder: str = "") -> str:
     return re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
 
 
-def _described(told: Told) -> str:
+def _described(told: ResponseModel) -> str:
     dataset, seconds = told["described"], sum(told["seconds"].values())
     sources = dataset["split_report"]["sources"]
     report = sources.get("users", next(iter(sources.values())))
@@ -234,7 +234,7 @@ def _described(told: Told) -> str:
     )
 
 
-def _cut(name: str, told: Told) -> str:
+def _cut(name: str, told: ResponseModel) -> str:
     """What the section of a recipe lacks: a search, seeds, models."""
     trials, wanted = told.get("trials", 0), told["recipe"]["seeds"]
     search = f"{trials} trials for each model" if trials else "no search, the settings of the recipe"
@@ -248,7 +248,7 @@ def _cut(name: str, told: Told) -> str:
     return f"*{name}*: {'; '.join(parts)}."
 
 
-def _missing(names: Sequence[str], kept: Mapping[str, Told]) -> str:
+def _missing(names: Sequence[str], kept: Mapping[str, ResponseModel]) -> str:
     lacking = [name for name in names if name not in kept]
     return f"Not measured: {', '.join(lacking)}." if lacking else ""
 

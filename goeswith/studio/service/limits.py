@@ -61,7 +61,7 @@ PAGE_LOOKS = 8
 """Looks of one item that a product page may ask for."""
 PAGE_ITEMS = 24
 """Items whose looks one request may ask for."""
-KEPT_ANSWERS = 50_000
+CACHED_LOOKS = 50_000
 """Items whose looks are kept once they are made; the ones that were not asked for the longest are dropped first."""
 KEY_RATE, KEY_BURST = 100.0, 500
 """Requests a second with the public key, and how many at once after a pause; one more is told to come back."""

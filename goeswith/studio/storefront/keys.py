@@ -51,7 +51,7 @@ class PublicKey:
         self.key, self.origins = key, frozenset(map(origin, origins))
         self.bucket = bucket or Bucket(KEY_RATE, KEY_BURST)
 
-    def given(self, headers: Headers) -> bool:
+    def sent_in(self, headers: Headers) -> bool:
         """Whether a request has this key; takes as long whatever it has instead."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
         return hmac.compare_digest(key.strip().encode(), self.key.encode()) and scheme.lower() == "bearer"
