@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card, rule_switches, start
+from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card, rule_switches
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
@@ -58,21 +58,6 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
     named = ", ".join(map(titled, items(before, own_photos)))
     message = f"The new index cannot take some of your photos, so they were dropped: {named}."
     return message_page(request, "The new catalogue is open", message, (back, "Go on"), Board())
-
-
-@router.get("/")
-async def start_page(request: Request, board: BoardQuery) -> Response:
-    """What this is and where to begin; an address that looks for something is one of the catalogue's."""
-    query, owner = CatalogueQuery.of(request.query_params), owner_of(request)
-    if query != CatalogueQuery():
-        return RedirectResponse(f"/catalogue?{request.scope['query_string'].decode('latin-1')}", 307)
-    return await shown(request, "start.html", board, lambda view: start.page(view, owner))
-
-
-@router.get("/start/looks")
-async def start_looks(request: Request) -> Response:
-    """The finished looks of the start page, made where they are not kept yet."""
-    return await shown(request, "start_looks.html", Board(), start.finished, workers=request.app.state.shop.opening)
 
 
 @router.get("/catalogue")
