@@ -14,7 +14,7 @@ from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card,
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
-from goeswith.studio.pages.board_request import BoardForm, BoardQuery
+from goeswith.studio.pages.board_request import BoardForm, BoardQuery, visible
 from goeswith.studio.pages.catalogue_search import CatalogueQuery, results
 from goeswith.studio.pages.look_routes import person, saved_look_of
 from goeswith.studio.pages.no_score import titled
@@ -72,7 +72,7 @@ async def catalogue(request: Request, board: BoardQuery) -> Response:
 @router.get("/tray")
 async def tray(request: Request, board: BoardQuery, toggle: str = "") -> Response:
     """The small board below the catalogue, with an item put on it or taken off."""
-    board = board.toggle(toggle) if toggle else board
+    board = visible(request, board.toggle(toggle)) if toggle else board
     return await shown(request, "board_bar.html", board, lambda view: board_view.tray(view, board))
 
 
@@ -98,6 +98,7 @@ async def board_page(
         if not board.over:
             return RedirectResponse(board.url, 303)
     store, who, with_rail = request.app.state.looks, person(request), _with_rail(request, slot or swap)
+    waits = waits if visible(request, Board((waits,))).on else ""
 
     def make(view: CatalogueView) -> dict[str, Any]:
         values = board_view.table(view, board, slot=slot, swap=swap, waits=waits)

@@ -33,8 +33,8 @@ class Item:
     """An item on a page. image: path of its picture, without a size.
 
     kind: what is written under its name: its category, or its brand where the name says the category, if there are
-    several brands. currency: of its price, where it has one of its own. pictured: whether it has a picture. own: whether
-    it is the reader's own photo.
+    several brands. currency: of its price, where it has one of its own. pictured: whether it has a picture. own:
+    whether it is the reader's own photo.
     """
 
     id: str
