@@ -25,8 +25,10 @@ from goeswith.studio.pages import clicks, export_routes, look_routes, public_rou
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, error_page, is_page
+from goeswith.studio.service import limits
 from goeswith.studio.service.access_log import AccessLog, Lines
 from goeswith.studio.service.api_docs import add_docs
+from goeswith.studio.service.buckets import Bucket, SharedBucket
 from goeswith.studio.service.catch_up import CatchUp
 from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
@@ -67,7 +69,7 @@ def create_app(
     *,
     settings: Settings | None = None,
     hosts: Collection[str] | None = None,
-    photos: Path | None = None,
+    shared: Path | None = None,
     public_key: PublicKey | None = None,
     **options: Any,
 ) -> FastAPI:
@@ -76,7 +78,7 @@ def create_app(
     Args:
         settings: how it runs, see `goeswith.studio.settings`; the defaults where None.
         hosts: names the service may be called by; all where None.
-        photos: file through which processes that serve the same index share what people upload.
+        shared: folder through which processes that serve the same index share uploads and limits while they run.
         public_key: that product pages give; else the one of the settings.
         options: fields of `settings` to be changed, such as ``token`` and ``looks``.
 
@@ -86,8 +88,9 @@ def create_app(
     """
     settings = changed(settings, options)
     token, looks = settings.token, settings.looks
-    public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token)
-    shop = Shop(index, photos)
+    key_bucket = _bucket(shared, "the public key", limits.KEY_RATE, limits.KEY_BURST)
+    public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token, key_bucket)
+    shop = Shop(index, None if shared is None else shared / "photos.sqlite")
     other = None if settings.compare is None else Shop(settings.compare)
     shops = [shop] if other is None else [shop, other]
     lines = Lines(settings.access_log) if settings.access_log else None
@@ -123,6 +126,7 @@ def create_app(
     app.state.trial = Trial(shop, settings.control, None if other is None else PageLooks(other, app.state.looks))
     app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
     app.state.public_key = public_key
+    app.state.event_bucket = _bucket(shared, "events", limits.EVENT_RATE, limits.EVENT_BURST)
     app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     dependencies = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
@@ -141,7 +145,7 @@ def create_app(
     _check_root(app, settings.root_path)
     app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
     app.add_middleware(CrossOrigin, public_key=public_key)
-    if photos is not None:
+    if shared is not None:
         app.add_middleware(CatchUp, shop=shop)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.add_middleware(SubPath, root=settings.root_path)
@@ -149,6 +153,11 @@ def create_app(
     app.add_middleware(AccessLog, lines=lines)
     app.add_middleware(Proxied, trusted=settings.trusted_proxies)
     return app
+
+
+def _bucket(shared: Path | None, name: str, rate: float, burst: int) -> Bucket:
+    """How often something may happen in all processes that share a folder, or in this one alone."""
+    return Bucket(rate, burst) if shared is None else SharedBucket(shared / "limits.sqlite", name, rate, burst)
 
 
 def _add_watched(app: FastAPI) -> None:

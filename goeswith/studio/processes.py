@@ -33,9 +33,9 @@ PAUSE = 1.0
 
 
 class Processes:
-    """Runs `work(listening, index, settings, begun, photos)` in as many processes as the settings say.
+    """Runs `work(listening, index, settings, begun, shared)` in as many processes as the settings say.
 
-    What people upload is shared by a file in a folder of its own, which is gone when they end.
+    What people upload and how often keys are used is shared by a folder of their own, which is gone when they end.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Processes:
             del os.environ[FOLDER]
 
     def _begin(self, folder: str, report: Connection | None = None) -> SpawnProcess:
-        arguments = self.work, self.listening, self.index, self.settings, Path(folder) / "photos.sqlite", report
+        arguments = self.work, self.listening, self.index, self.settings, Path(folder), report
         process = self.context.Process(target=_process, args=arguments)
         process.start()
         return process
@@ -138,7 +138,7 @@ def _process(
     listening: socket.socket,
     index: str | Path,
     settings: Settings,
-    photos: Path,
+    shared: Path,
     report: Connection | None,
 ) -> None:
     """What each process does; it ends with the one that began it."""
@@ -146,7 +146,7 @@ def _process(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until there is something to be ended; Ctrl-C reaches all of them
     threading.Thread(target=_follow, daemon=True).start()
     try:
-        serve(listening, index, settings, report.send if report else lambda stale: None, photos)
+        serve(listening, index, settings, report.send if report else lambda stale: None, shared)
     except GoeswithError as error:
         if report is None:
             log.error("a process of the service could not begin: %s", error)

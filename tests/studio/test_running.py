@@ -246,7 +246,7 @@ def test_what_one_process_was_sent_the_others_have(
 ) -> None:
     monkeypatch.setattr(GuestEncoder, "features", served.seen)
     monkeypatch.setattr(photos, "GUESTS", 3)
-    apps = [create_app(world / "index", photos=tmp_path / "photos.sqlite") for _ in range(2)]
+    apps = [create_app(world / "index", shared=tmp_path) for _ in range(2)]
     with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
 
         def send(client: TestClient, grey: int) -> Any:
@@ -279,7 +279,7 @@ def test_photos_that_could_not_be_taken_over_are_tried_again(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(GuestEncoder, "features", served.seen)
-    apps = [create_app(world / "index", photos=tmp_path / "photos.sqlite") for _ in range(2)]
+    apps = [create_app(world / "index", shared=tmp_path) for _ in range(2)]
     with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
         sent = one.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=SHIRT).json()["item_id"]
         with monkeypatch.context() as broken:

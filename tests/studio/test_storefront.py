@@ -24,9 +24,10 @@ from goeswith.shop.stylist import Stylist
 from goeswith.studio.api.schemas import RequestModel, Searching
 from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
+from goeswith.studio.service.buckets import Bucket
 from goeswith.studio.service.looks import Looks, Piece, SavedLook
 from goeswith.studio.storefront import page_looks, schemas
-from goeswith.studio.storefront.keys import Bucket, PublicKey, origin, public_key_of
+from goeswith.studio.storefront.keys import PublicKey, origin, public_key_of
 from goeswith.studio.storefront.page_looks import reviewed
 from goeswith.studio.storefront.pictures import Signer, sides
 from goeswith.studio.storefront.shown_items import FIELDS, rows_by_name, shown_item

@@ -12,7 +12,7 @@ from goeswith.studio.service import limits
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.events import Event, Events
-from goeswith.studio.storefront.keys import Bucket, PublicKey
+from goeswith.studio.storefront.keys import PublicKey
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Word = Annotated[str, StringConstraints(max_length=120)]
@@ -63,7 +63,6 @@ def _schema() -> dict[str, Any]:
 BODY = {"required": True, "content": {kind: {"schema": _schema()} for kind in OPEN_TYPES}}
 TOO_MANY = PROBLEMS[503] | {"description": "Too many requests."}
 router = APIRouter(prefix="/storefront/v1", tags=["storefront"], responses=PROBLEMS | {429: TOO_MANY})
-bucket = Bucket(limits.EVENT_RATE, limits.EVENT_BURST)
 
 
 @router.post("/events", status_code=202, response_model=EventsResponse, openapi_extra={"requestBody": BODY})
@@ -79,7 +78,7 @@ async def events(request: Request) -> Any:
         where = ".".join(map(str, first["loc"]))
         raise Refused(422, "bad_request", f"{where}: {first['msg']}".removeprefix(": ")) from None
     _check_key(request, body.key)
-    if not bucket.take():
+    if not request.app.state.event_bucket.take():
         raise Refused(429, "too_many_requests", "too many events at once; send several of them in one request")
     shop: Shop = request.app.state.shop
     store: Events = request.app.state.events
