@@ -38,7 +38,8 @@ FAULTS = """() => {
     if (seen(e) && !name(e)) tell("no name", e);
   for (const e of document.querySelectorAll("img")) {
     if (!e.hasAttribute("alt")) tell("no alternative", e);
-    if (!e.alt && !e.closest("a, button")?.ariaLabel) tell("an empty alternative outside a named control", e);
+    const named = e.closest("a, button")?.ariaLabel || e.closest(".product, .piece")?.innerText.trim();  // just beside it
+    if (!e.alt && !named) tell("an empty alternative outside a named control", e);
   }
   for (const e of document.querySelectorAll("svg:not([role=img][aria-label], [role=group][aria-label])"))
     if (!e.closest("[aria-hidden=true]")) tell("a drawing that is read", e);
