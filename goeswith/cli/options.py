@@ -24,6 +24,15 @@ SetOption = Annotated[
 ]
 LARGEST_SEED = 2**63 - 1
 """That every library takes."""
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cpu|cuda|mps",
+        envvar="GOESWITH_DEVICE",
+        show_envvar=True,
+        help="What computes. Default: auto, a GPU if there is one.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 PopularityOption = Annotated[
     float | None,
@@ -78,8 +87,8 @@ def _filter_flags() -> dict[str, inspect.Parameter]:
 def _filters(flags: dict[str, Any]) -> Filters:
     """The filters that the flags ask for."""
     values: dict[str, Any] = {name: tuple(flags[column] or ()) for name, column in COLUMN_OF.items()}
-    rest: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
-    return Filters(**values, exclude=tuple(flags["exclude"] or ()), **rest)
+    others: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
+    return Filters(**values, exclude=tuple(flags["exclude"] or ()), **others)
 
 
 def _flags_of(group: type) -> dict[str, inspect.Parameter]:

@@ -14,6 +14,7 @@ import typer
 from goeswith.cli.options import (
     LARGEST_SEED,
     CoherentOption,
+    DeviceOption,
     JsonOption,
     Output,
     PopularityOption,
@@ -100,6 +101,7 @@ def index(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder with the catalogue.")],
     out: Annotated[Path, typer.Option(help="Folder of the index; an existing index is updated.")],
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build or update the index of a catalogue, which the search commands read.
@@ -112,11 +114,14 @@ def index(
       goeswith index runs/add-gnn data/mango --out indices/mango --json
     """
     from goeswith.data.dataset import Dataset
+    from goeswith.data.devices import open_device
     from goeswith.shop.build import build_index
 
     messages: list[str] = []
     with bar("index") as progress:
-        made = build_index(run, Dataset(dataset), out, say=messages.append, progress=progress)
+        made = build_index(
+            run, Dataset(dataset), out, say=messages.append, progress=progress, device=open_device(device)
+        )
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return
@@ -153,7 +158,7 @@ def complete(
     results = stylist.complete(
         items, slots=slot or (), filters=filters, budget=budget, k=k, beam=beam, common=common, **vars(preferences)
     )
-    _tell(stylist, results, output, "looks")
+    _print_results(stylist, results, output, "looks")
 
 
 @app.command()
@@ -231,7 +236,7 @@ def fill(
     """
     stylist = _stylist(index)
     results = stylist.fill(items, slot, filters=filters, k=k, **vars(preferences))
-    _tell(stylist, results, output, "choices")
+    _print_results(stylist, results, output, "choices")
 
 
 @app.command()
@@ -257,7 +262,7 @@ def improve(
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
     if not swaps and not output.as_json:
         typer.echo("no swap of one item makes the outfit better")
-    _tell(stylist, swaps, output, "swaps")
+    _print_results(stylist, swaps, output, "swaps")
 
 
 @app.command()
@@ -281,7 +286,7 @@ def similar(
     substitutes = stylist.similar(item, filters=filters, k=k)
     if not substitutes and not output.as_json:
         typer.echo("no other item of its category passes the filters")
-    _tell(stylist, substitutes, output, "similar")
+    _print_results(stylist, substitutes, output, "similar")
 
 
 @app.command()
@@ -348,7 +353,7 @@ def _stylist(path: Path) -> Stylist:
     return Stylist(opened)
 
 
-def _tell(stylist: Stylist, results: Sequence[Any], output: Output, how: str) -> None:
+def _print_results(stylist: Stylist, results: Sequence[Any], output: Output, how: str) -> None:
     """What was found, as JSON or as the printer's table called `how`."""
     if output.as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))

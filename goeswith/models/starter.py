@@ -1,4 +1,4 @@
-"""Starter: the model of a shop that has no outfits: likeness of style, and rules of what goes with what.
+"""Starter: the model of a shop without outfits: similarity of style, and rules of what goes with what.
 
 Nothing is trained. C categories, D feature dimensions, of which the last `SIZE` are the encoder ``words``; L rules.
 
@@ -134,7 +134,7 @@ class Starter(nn.Module):
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """`queries` of partial outfits (B, n) of one length, and offsets (B,) of zero."""
         batch = OutfitBatch(items, torch.ones_like(items, dtype=torch.bool))
-        return self.queries(states, batch, typical.categories), torch.zeros(len(items))
+        return self.queries(states, batch, typical.categories), torch.zeros(len(items), device=items.device)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y: (B,); 0 of a single item."""

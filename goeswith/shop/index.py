@@ -1,4 +1,4 @@
-"""Index: a catalogue's item states, kept with the model that made them, in one folder.
+"""Index: the item states of a catalogue, stored with the model that computed them, in one folder.
 
 index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  model/
 
@@ -26,7 +26,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.shelf import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
-from goeswith.models import ItemStates, Towers
+from goeswith.models import Towers
 from goeswith.rules.rules import Rule
 from goeswith.shop import approximate
 from goeswith.shop.candidates import Candidates
@@ -48,7 +48,7 @@ FORMAT = 2
 READABLE = (1, 2)
 """Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
 REMEDY = "build the index again with goeswith index"
-KEPT = ("item_id", "category", "group")
+CACHED_SEARCHES = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
 
@@ -56,18 +56,20 @@ class Index:
     """An index, opened from its folder.
 
     info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
-    the catalogue's own. scorer: the model over the states of all of them.
+    the catalogue's own. scorer: the model over the states of all of them. device: what computes, the CPU by default.
+    shown: how often items or rules have changed, so that an older answer is distinguished from a current one.
 
     Raises:
-        DataError: the folder is no index, or a file of it is broken.
+        DataError: the folder is not an index, or a file of it is broken.
         ModelError: it was made by another version, or its model is not the one it was made with.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = index_folder(Path(path))
+    def __init__(self, path: str | Path, device: torch.device | None = None) -> None:
+        self.path, self.device = index_folder(Path(path)), device or torch.device("cpu")
         self._adding = threading.Lock()
         self.rules: tuple[Rule, ...] = ()
         self._free: list[int] = []  # rows of guests that are gone
+        self.shown = 0
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         info = _info(self.path)
         for _ in range(3):
@@ -87,7 +89,7 @@ class Index:
             if _checksum(self.path / name) != expected:
                 kind = ModelError if name.startswith("model/") else DataError
                 raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
-        self.run = Run(self.path / "model")
+        self.run = Run(self.path / "model", self.device)
         self.run.title = info["model"]["title"]
         for parameter in self.run.model.parameters():
             parameter.requires_grad_(False)
@@ -96,19 +98,22 @@ class Index:
         self.size = len(own)
         # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read.
         file, model = self.path / "states.safetensors", self.run.model
-        self._states, self._present = read_states(file, info["build"], _again(info), mapped=isinstance(model, Towers))
+        mapped = isinstance(model, Towers) and self.device.type == "cpu"
+        states, self._present = read_states(file, info["build"], _again(info), mapped=mapped)
+        self._states = states.to(self.device)
         self._keys = read_keys(file, model, self._states) if isinstance(model, Towers) else None
         self._categories = own.categories
         self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
         self._show(own)
 
     def _show(self, catalogue: Catalogue) -> None:
-        """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
+        """Show so many items: states first, so that a concurrent reader never sees an item without one."""
         count = len(catalogue)
-        states = ItemStates(self._states.hidden[:count], self._states.categories[:count])
+        states = self._states.rows(slice(count))
         alone = RunScorer(self.run.title, self.run.model, states, self._present[:count])
         self.scorer = RuledScorer(alone, catalogue, self.rules) if self.rules else alone
         self.catalogue = catalogue
+        self.shown += 1
 
     def follow(self, rules: Sequence[Rule]) -> None:
         """Let rules correct every score from now on, see `goeswith.shop.ruled_scorer`; none: the model alone.
@@ -220,11 +225,11 @@ class Index:
 
     def seen(self, rows: np.ndarray) -> np.ndarray:
         """(n,) bool: whether the model knows the items' categories (for some models, the group is enough)."""
-        return self._states.categories.numpy()[rows] != len(self.run.vocabulary.categories)
+        return self._states.categories.cpu().numpy()[rows] != len(self.run.vocabulary.categories)
 
     def directions(self, rows: np.ndarray) -> Tensor:
         """Unit vectors (n, d): how items differ from the mean of their category; what similarity is measured on."""
-        typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
+        typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows]).to(self.device)]
         return torch.nn.functional.normalize(self.candidates.described(rows) - typical, dim=1)
 
     def add(
@@ -238,7 +243,7 @@ class Index:
     ) -> str:
         """Take a guest item in, in memory only; returns its id: the one given, else ``guest-1`` and so on.
 
-        A guest can stand in an outfit, and is never offered. It is encoded by the run's encoder.
+        A guest can be part of an outfit, and is never offered. It is encoded by the run's encoder.
 
         Args:
             picture: of the garment, where the encoder looks at pictures. columns: further ones, e.g. ``colour="red"``.
@@ -256,22 +261,22 @@ class Index:
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
         fields = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
         schema = self.catalogue.items.schema
-        unknown = next((name for name in fields if name not in schema), None)
-        if unknown is not None:
-            raise CatalogueError(f"the catalogue has no column {unknown!r}; it has {', '.join(schema)}")
+        unknown_field = next((name for name in fields if name not in schema), None)
+        if unknown_field is not None:
+            raise CatalogueError(f"the catalogue has no column {unknown_field!r}; it has {', '.join(schema)}")
         new = pl.DataFrame({"item_id": ["guest"]} | {name: [value] for name, value in fields.items()})
         values = self.guests.features(picture, Catalogue(new))
         code = self._states.categories[[first]]
         with torch.no_grad():
-            hidden = self.run.model.encode_items(torch.from_numpy(values)[None], code).hidden[0]
+            hidden = self.run.model.encode_items(torch.from_numpy(values)[None].to(self.device), code).hidden[0]
         new = new.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name not in new.columns)
         new = new.select(pl.col(name).cast(dtype, strict=False) for name, dtype in schema.items())
         with self._adding:
             row = self._free[-1] if self._free else len(self.catalogue)
             if row == len(self._present):
-                room = row - self.size
+                capacity = row - self.size
                 raise CatalogueError(
-                    f"the index has room for {room} guest items only; open it again to start over",
+                    f"the index has room for {capacity} guest items only; open it again to start over",
                     reason="too_many_guests",
                 )
             item_id = item_id or f"guest-{row - self.size + 1}"
@@ -297,7 +302,7 @@ class Index:
                 )
             self._present[row] = False
             self._states.hidden[row] = 0
-            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in KEPT}
+            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in CACHED_SEARCHES}
             bare = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items()]
             self._free = [*self._free, row]
             self._put(row, self.catalogue.items[row].with_columns(*bare, item_id=pl.lit(f"{item_id} is gone")))
@@ -317,7 +322,7 @@ def _info(path: Path) -> schemas.IndexFile:
     """What index.json says.
 
     Raises:
-        DataError: the folder is no index or the file is broken. ModelError: of another format.
+        DataError: the folder is not an index or the file is broken. ModelError: of another format.
     """
     if not (path / "index.json").is_file():
         raise DataError(

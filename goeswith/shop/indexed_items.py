@@ -1,4 +1,4 @@
-"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
+"""Indexed items: the items of a data set by category, with features read in parts, as an index needs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from goeswith.train.run import Run
 
 TILE = 128
 """Items encoded at a time, always so many and of one category: a state then depends on its own item alone, to the bit,
-and an index that was brought up to date equals one that was made anew."""
+and an index that was brought up to date equals one that was made from scratch."""
 
 
 class Intake:
@@ -37,7 +37,7 @@ class Intake:
             raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
         self.run, self.dataset = run, dataset
         self.weights = sha256(run.weights)
-        _ = run.model  # weights that are not whole are told before anything is written
+        _ = run.model  # incomplete weights are an error before anything is written
         items = dataset.catalogue.items.with_row_index("row").sort("category", maintain_order=True)
         self.order = items["row"].to_numpy().astype(np.int64)
         self.catalogue = Catalogue(items.drop("row"))
@@ -70,13 +70,14 @@ class Intake:
 
     def encode(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Hidden states (n, ...) of rows of the index with features (n, D), in tiles of one category each."""
-        tiles = _tiles(self.category[rows])
+        tiles, device = _tiles(self.category[rows]), self.run.device
         codes = torch.from_numpy(self.codes[rows])
         with torch.inference_mode():
             parts = [
-                self.run.model.encode_items(torch.from_numpy(values[at]), codes[at]).hidden.float() for at in tiles
+                self.run.model.encode_items(torch.from_numpy(values[at]).to(device), codes[at].to(device)).hidden
+                for at in tiles
             ]
-        return torch.cat(parts).numpy()[np.unique(np.concatenate(tiles), return_index=True)[1]]
+        return torch.cat(parts).float().cpu().numpy()[np.unique(np.concatenate(tiles), return_index=True)[1]]
 
     @property
     def pictures(self) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -96,8 +97,8 @@ class Intake:
         """Categories that the model has not seen and what each is taken for, and those that are like none it knows."""
         seen, vocabulary = self.run.by_group, self.run.vocabulary
         matched = vocabulary.matches(self.catalogue, by_name=seen)
-        unknown = self.codes == len(vocabulary.categories)
-        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unknown))))
+        unseen = self.codes == len(vocabulary.categories)
+        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unseen))))
         if seen:  # such models need no more than the group
             of = self.catalogue.items.filter(pl.Series(self.codes > len(vocabulary.categories)))
             matched |= dict(of.select("category", "group").unique().iter_rows())
@@ -107,9 +108,8 @@ class Intake:
     def shape(self) -> tuple[int, ...]:
         """Of the state of one item."""
         with torch.inference_mode():
-            state = self.run.model.encode_items(
-                torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1])
-            )
+            features, codes = torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1])
+            state = self.run.model.encode_items(features.to(self.run.device), codes.to(self.run.device))
         return tuple(state.hidden.shape[1:])
 
 

@@ -1,4 +1,4 @@
-"""App: the service over one index, with its API, its pages, its documentation and its numbers."""
+"""App: the service over one index: API, pages, API documentation and metrics."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
+from goeswith.data.devices import open_device
 from goeswith.errors import ConfigError, GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import review_routes as review_api
@@ -61,7 +62,7 @@ PAGE_MESSAGES = {
     "not_found": "the studio has no such page",
     "wrong_method": "this address cannot be opened; it only accepts a form",
 }
-"""What people are told of it."""
+"""Reason → its message on pages."""
 
 
 def create_app(
@@ -90,8 +91,9 @@ def create_app(
     token, looks = settings.token, settings.looks
     key_bucket = _bucket(shared, "the public key", limits.KEY_RATE, limits.KEY_BURST)
     public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token, key_bucket)
-    shop = Shop(index, None if shared is None else shared / "photos.sqlite")
-    other = None if settings.compare is None else Shop(settings.compare)
+    device = open_device(settings.device)
+    shop = Shop(index, None if shared is None else shared / "photos.sqlite", device)
+    other = None if settings.compare is None else Shop(settings.compare, device=device)
     shops = [shop] if other is None else [shop, other]
     lines = Lines(settings.access_log) if settings.access_log else None
 
@@ -214,7 +216,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _for_people(mistake: dict[str, Any]) -> str:
-    """What is wrong with an address or a form, for those who did not write it."""
+    """What is wrong with a URL or a form, for a user who did not write it."""
     name = str(mistake["loc"][-1])
     if mistake["type"] == "too_long" and name in ("on", "lock"):
         actual = mistake["ctx"]["actual_length"]

@@ -1,4 +1,4 @@
-"""Checkpoint: the state of a training between epochs, in one file, so that an interrupted one resumes bit by bit."""
+"""Checkpoint: the state of a training between epochs, in one file; resuming gives identical weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Checkpoint:
         meta = {"history": json.dumps(self.history), "unservable": str(self.unservable), "config": self.identity}
         with fresh_file(folder / FILE) as partial:
             # Tensors that share memory (a best epoch that is also the last) must be told apart.
-            save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, partial, metadata=meta)
+            save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, partial, metadata=meta)
 
     @classmethod
     def read(cls, folder: Path, identity: str) -> Checkpoint | None:
@@ -63,8 +63,8 @@ class Checkpoint:
             raise ModelError(f"{path} was left by a run with other settings; train into another folder or remove it")
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in saved.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
+            part, _, field = name.partition(".")
+            parts.setdefault(part, {})[field] = tensor
         return cls(parts, identity, json.loads(meta["history"]), int(meta["unservable"]))
 
 
@@ -76,20 +76,26 @@ def optimiser_state(optimiser: Optimizer) -> dict[str, Tensor]:
 
 def restore_optimiser(optimiser: Optimizer, saved: Tensors) -> None:
     """Put back what `optimiser_state` gave; the optimiser's settings stay."""
-    whole: dict[str, Any] = copy.copy(optimiser.state_dict())
-    whole["state"] = {}
+    state: dict[str, Any] = copy.copy(optimiser.state_dict())
+    state["state"] = {}
     for name, tensor in saved.items():
         index, _, field = name.partition(".")
-        whole["state"].setdefault(int(index), {})[field] = tensor
-    optimiser.load_state_dict(whole)
+        state["state"].setdefault(int(index), {})[field] = tensor
+    optimiser.load_state_dict(state)
 
 
-def random_state(generator: torch.Generator) -> dict[str, Tensor]:
-    """The states of a training's own generator and of torch's."""
-    return {"generator": generator.get_state(), "torch": torch.get_rng_state()}
+def random_state(generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+    """The states of a training's own generator, of torch's, and of that of a GPU, which draws its dropout there."""
+    states = {"generator": generator.get_state(), "torch": torch.get_rng_state()}
+    if device.type in ("cuda", "mps"):
+        states[device.type] = getattr(torch, device.type).get_rng_state()
+    return states
 
 
 def restore_random(generator: torch.Generator, saved: Tensors) -> None:
-    """Put back what `random_state` gave."""
+    """Put back what `random_state` gave; a run that resumes on another kind of device draws other dropout masks."""
     generator.set_state(saved["generator"])
     torch.set_rng_state(saved["torch"])
+    for kind in {"cuda", "mps"} & set(saved):
+        if getattr(torch, kind).is_available():
+            getattr(torch, kind).set_rng_state(saved[kind])

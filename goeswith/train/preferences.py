@@ -65,11 +65,13 @@ class Preferences(nn.Module):
         items, mask = self.items[:, chosen], self.mask[:, chosen]
         alone = ~mask[0].any(dim=1)  # (p,)
         mask = torch.stack([mask[0] | alone[:, None], mask[1]])  # whatever is scored there is replaced below
+        alone, device = alone.to(step.right.device), step.right.device
         rows, inverse = items.unique(return_inverse=True)
+        rows = rows.to(device)
         states = student.encode_items(step.all_features[rows], step.all_categories[rows])
-        batch = OutfitBatch(inverse.flatten(0, 1), mask.flatten(0, 1))
+        batch = OutfitBatch(inverse.flatten(0, 1), mask.flatten(0, 1)).to(device)
         better, worse = student.score(states, batch).float().view(2, -1)
-        worn = step.right[torch.randint(len(step.right), (len(chosen),), generator=step.generator)]
+        worn = step.right[torch.randint(len(step.right), (len(chosen),), generator=step.generator).to(device)]
         difference = torch.where(alone, worn, better) - worse
         scored = difference.isfinite()
         if not scored.any():
@@ -102,7 +104,9 @@ class PreferencesSource:
         table = read_table(path)
         if {name: table.schema.get(name) for name in PAIRS} != PAIRS:
             raise DataError(f"{path} has no columns {', '.join(PAIRS)} of preferences; write it again")
-        usable = [one for one, there in zip(student.catalogue.ids, student.data.usable.tolist(), strict=True) if there]
+        usable = [
+            item_id for item_id, able in zip(student.catalogue.ids, student.data.usable.tolist(), strict=True) if able
+        ]
         self.pairs, left_out = known_items(table, ("better", "worse"), usable)
         if self.pairs.is_empty():
             raise DataError(f"{path} has no pair whose items all have features; encode the data set, or leave it out")
@@ -127,5 +131,5 @@ def _padded(lists: pl.Series, item_ids: list[str], width: int) -> tuple[Tensor, 
     for at, ids in enumerate(lists.to_list()):
         if ids:
             rows[at] = row_of[ids[0]]
-            rows[at, : len(ids)], mask[at, : len(ids)] = [row_of[one] for one in ids], True
+            rows[at, : len(ids)], mask[at, : len(ids)] = [row_of[key] for key in ids], True
     return torch.from_numpy(rows), torch.from_numpy(mask)

@@ -1,4 +1,4 @@
-"""Catalogue view: the catalogue of the open index as pages show it: items, words to find them by, pictures."""
+"""Catalogue view: the catalogue of the open index as pages need it: items, uploads, text search, pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -30,6 +30,9 @@ from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.text_search import TextSearch
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -37,6 +40,8 @@ FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 CACHED_ANSWERS = 64
 """Answers to the latest searches, and their counts, that are remembered."""
+CACHED_LOOKS = 4096
+"""Answers to the latest requests for looks, likewise."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,15 @@ class CatalogueView:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.stamp = stamp(path)
-        self.stylist = Stylist(Index(path))
+        self.stylist = Stylist(Index(path, device))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
         self._cutouts: BoundedCache[tuple[str, str], Cutout] = BoundedCache(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
         self._answers: BoundedCache[Any, Any] = BoundedCache(CACHED_ANSWERS)
+        self.looks: BoundedCache[Any, Any] = BoundedCache(CACHED_LOOKS)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""
@@ -103,7 +109,7 @@ class CatalogueView:
         return row
 
     def seen_row(self, item_id: str, owner: str) -> int:
-        """The same for whoever may see it: a photo is there for its owner alone."""
+        """The same for an item that the owner may see: other people's photos do not exist."""
         if item_id in self.guests and self.guests[item_id].owner != owner:
             raise _unknown(item_id)
         return self.row(item_id)
@@ -251,7 +257,7 @@ class CatalogueView:
 
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
         self.index.add(picture, category=guest.category, title=guest.title, item_id=item_id)
-        self.guests = {**self.guests, item_id: guest}  # whoever goes through them meanwhile has the old ones
+        self.guests = {**self.guests, item_id: guest}  # a concurrent iteration keeps the old ones
         self._answers.forget()
 
     def remove(self, item_id: str, owner: str) -> None:
@@ -321,7 +327,7 @@ def stamp(path: Path) -> tuple[int, int, int]:
 
 
 def once(make: Callable[[CatalogueView], T]) -> Callable[[CatalogueView], T]:
-    """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
+    """`make`, called once for each open index; concurrent callers wait for the first."""
     made: WeakKeyDictionary[CatalogueView, T] = WeakKeyDictionary()
     making = threading.Lock()
 

@@ -1,16 +1,16 @@
-"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, and batched scoring."""
+"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, batched scoring."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image
 
@@ -33,6 +33,9 @@ from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -44,10 +47,11 @@ class Shop:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: str | Path, photos: Path | None = None) -> None:
+    def __init__(self, path: str | Path, photos: Path | None = None, device: torch.device | None = None) -> None:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
-        self.view = CatalogueView(self.path)
+        self.device = device
+        self.view = CatalogueView(self.path, device)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
         self.small: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
@@ -106,6 +110,20 @@ class Shop:
         """
         return await self.workers.run(lambda: call(self.stylist))
 
+    async def find(self, asked: Hashable, call: Callable[[Stylist], T]) -> T:
+        """As `ask`, but what was answered before to the same request, with the same items and rules, is said again.
+
+        Raises:
+            CatalogueError, Refused: see `judge`.
+        """
+        view = self.view
+        key = view.index.shown, asked
+        answer: T | None = view.looks.peek(key)
+        if answer is None:
+            answer = await self.workers.run(lambda: call(view.stylist))
+            view.looks.put(key, answer)
+        return answer
+
     def picture_version(self, item_id: str, side: int, owner: str) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
         self.view.seen_row(item_id, owner)
@@ -127,7 +145,7 @@ class Shop:
         """Take in an uploaded picture; returns its id. The same one, sent again, is the item that it is already.
 
         Raises:
-            Refused, CatalogueError: it is no picture, cannot be taken, or there is too much to do.
+            Refused, CatalogueError: it is not a picture, cannot be taken, or there is too much to do.
         """
 
         def add_once() -> str:
@@ -153,7 +171,7 @@ class Shop:
         """What an uploaded picture shows; None where nothing can be said.
 
         Raises:
-            Refused: it is no picture, or there is too much to do.
+            Refused: it is not a picture, or there is too much to do.
         """
         return await self.uploading.run(lambda: guess(self.view, read_upload(data)))
 
@@ -197,7 +215,7 @@ class Shop:
         """Let suggestions keep to some rules from now on, and remember them. Both are texts, see `shop_rules`.
 
         Raises:
-            DataError, CatalogueError: one is no rule, or of an attribute that the catalogue does not have.
+            DataError, CatalogueError: one is not a rule, or of an attribute that the catalogue does not have.
         """
 
         def followed() -> None:
@@ -237,7 +255,7 @@ class Shop:
 
     def _reload(self) -> GoeswithError | None:
         with self.changing:
-            view = CatalogueView(self.path)
+            view = CatalogueView(self.path, self.device)
             view.warm()
             self.keep_to_rules(view)
             lost = view.welcome(self.view.guests)
