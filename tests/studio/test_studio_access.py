@@ -38,7 +38,8 @@ FAULTS = """() => {
     if (seen(e) && !name(e)) tell("no name", e);
   for (const e of document.querySelectorAll("img")) {
     if (!e.hasAttribute("alt")) tell("no alternative", e);
-    const named = e.closest("a, button")?.ariaLabel || e.closest(".product, .piece")?.innerText.trim();  // just beside it
+    // Its name is that of its control, or is written beside it.
+    const named = e.closest("a, button")?.ariaLabel || e.closest(".product, .piece")?.innerText.trim();
     if (!e.alt && !named) tell("an empty alternative outside a named control", e);
   }
   for (const e of document.querySelectorAll("svg:not([role=img][aria-label], [role=group][aria-label])"))
