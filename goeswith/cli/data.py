@@ -107,7 +107,7 @@ def _places(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[Pa
     from goeswith.data.importing import AUTO
     from goeswith.data.readers import READERS
 
-    if layout not in (*READERS, AUTO) and len(paths) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
+    if layout not in (*READERS, AUTO) and len(paths) < 2:
         layout, paths = AUTO, [Path(layout), *paths]
     if layout != "sample" and dry_run and len(paths) == 1:
         paths = [*paths, Path()]

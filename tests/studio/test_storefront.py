@@ -165,7 +165,8 @@ def test_looks_with_what_is_sold_out_are_not_shown(tmp_path: Path) -> None:
             "currency": ["EUR", "EUR", None], "stock": ["12", "out of stock", None], "sizes": ["S; M", None, "38"],
             "skus": ["C-S; C-M", "R-1", None], "product_id": ["coat", "coat", "~boots"],
             "link": ["https://shop.example/coat", "javascript:alert(1)", "//["],
-            "title_de": ["Mantel", " ", None], "title_fr": ["Manteau", None, "Bottes"], "title_case": ["no", "no", "no"],
+            "title_de": ["Mantel", " ", None], "title_fr": ["Manteau", None, "Bottes"],
+            "title_case": ["no", "no", "no"],
         }
     )  # fmt: skip
     catalogue = Catalogue(items)

@@ -15,7 +15,7 @@ from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.readers import FEEDS
-from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, read_feed
+from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, XML, read_feed
 from goeswith.data.readers.headers import OR, keys
 from goeswith.data.readers.languages import by_language, in_main_language, with_titles
 from goeswith.data.readers.photos import Photos
@@ -34,15 +34,19 @@ def recognise(source: Path) -> str:
     """
     if not source.exists():
         raise DataError(f"there is no {source} to import; correct the path, or name a layout before it")
+    unreadable: list[DataError] = []
     for path in _files(source):
         try:
             name = _layout_of(path, keys(read_feed(path).table.columns))
-        except DataError:
-            if source.is_dir():  # it may be no product file
-                continue
-            raise
+        except DataError as error:
+            unreadable.append(error)  # of a folder, it may be no product file
+            continue
         if name is not None:
             return name
+    if unreadable and not any(source.glob("items.*")):
+        raise unreadable[0]
+    if source.suffix.lower() in XML:
+        raise DataError(f"{source} is not recognised as a product feed; name its layout, as in: google {source}")
     return "table"
 
 
@@ -107,7 +111,9 @@ def read(
     if read.table.is_empty():
         left = ", ".join(f"{count} {why}" for why, count in read.skipped.items() if count)
         raise DataError(f"{where} has no product to import ({left or 'no row has one'}); export it again")
-    merged = merge(read.table, currency=currency)
+    variants = read.table.filter(pl.col("variant_id").is_null() | pl.struct(pl.all()).is_first_distinct())
+    read.skipped["rows that repeat another word by word"] = len(read.table) - len(variants)
+    merged = merge(variants, currency=currency)
     chosen = {fold(category): group for category, group in (groups or {}).items()}
     titled = with_titles(merged, spoken, read.taken, others, where, language)
     items, more = _grouped(titled.items, chosen, where, skip_bad)
@@ -159,6 +165,8 @@ class _Products(NamedTuple):
 
 
 def _products(source: Path, layout: str, language: str | None) -> _Products:
+    if not source.exists():
+        raise DataError(f"there is no {source} to import; correct the path")
     sheets = {path: read_feed(path) for path in _files(source)}
     fitting = [path for path, sheet in sheets.items() if _layout_of(path, keys(sheet.table.columns)) == layout]
     if not fitting and len(sheets) == 1:

@@ -228,5 +228,6 @@ def expect_language(language: str | None, have: Collection[str]) -> None:
         ConfigError: there are none.
     """
     if language is not None and language not in have:
-        found = ", ".join(sorted(filter(None, have))) or "none, as far as headers and names of files say"
-        raise ConfigError(f"there are no titles in language {language!r}; choose one of: {found}")
+        found = ", ".join(sorted(filter(None, have)))
+        remedy = f"choose one of: {found}" if found else "no header and no name of a file says a language; leave it out"
+        raise ConfigError(f"there are no titles in language {language!r}; {remedy}")
