@@ -12,6 +12,7 @@ import typer
 from goeswith.cli.options import (
     LARGEST_SEED,
     DatasetArgument,
+    DeviceOption,
     EncoderOption,
     JsonOption,
     SetOption,
@@ -181,6 +182,7 @@ def encode(
     workers: Annotated[
         int | None, typer.Option(help="Processes that decode pictures. Default: one per core, at most 8.")
     ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Compute the features of all items from their pictures or text.
 
@@ -198,7 +200,9 @@ def encode(
     opened = Dataset(dataset)
     for name in [encoder] if encoder is not None else usual_encoders(opened):
         with bar(f"encode {name}") as progress:
-            done = encode_dataset(opened, name, batch_size=batch_size, workers=workers, progress=progress)
+            done = encode_dataset(
+                opened, name, batch_size=batch_size, workers=workers, progress=progress, device=device
+            )
         typer.echo(f"{done.path}: {done}")
         for item_id, reason in done.excluded.items():
             typer.echo(f"  left out {item_id}: {reason}")

@@ -14,6 +14,7 @@ import typer
 from goeswith.cli.options import (
     LARGEST_SEED,
     CoherentOption,
+    DeviceOption,
     JsonOption,
     Output,
     PopularityOption,
@@ -100,6 +101,7 @@ def index(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder with the catalogue.")],
     out: Annotated[Path, typer.Option(help="Folder of the index; an existing index is updated.")],
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build or update the index of a catalogue, which the search commands read.
@@ -112,11 +114,14 @@ def index(
       goeswith index runs/add-gnn data/mango --out indices/mango --json
     """
     from goeswith.data.dataset import Dataset
+    from goeswith.data.devices import open_device
     from goeswith.shop.build import build_index
 
     messages: list[str] = []
     with bar("index") as progress:
-        made = build_index(run, Dataset(dataset), out, say=messages.append, progress=progress)
+        made = build_index(
+            run, Dataset(dataset), out, say=messages.append, progress=progress, device=open_device(device)
+        )
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return

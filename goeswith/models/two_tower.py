@@ -6,7 +6,8 @@ item i are the context of gap i, and c_i is the category that is wanted there.
     x = [standardised features, one-hot of the category]                        (D + C,), see `TwoTower.standardised`
     k_i = n(W x_i + m_i)                                                        key (h,), n(v) = v / ‖v‖
     r_j = gelu(W' x_j + m'_j + b)                                               what item j says of what it wants (h,)
-    q_i = n(mean of k_j + V gelu(mean of r_j + e(c_i)))                         query, means over the context, j ≠ i
+    q_i = n(mean of k_j + V gelu(mean of r_j + e(c_i)))                         query, means over the context, j ≠ i;
+                                                                                e of c_i or of its group
     y = mean of q_i · k_i over the items of the outfit
 
 W and W' start as one random projection, Gaussian / √h, whose part for the one-hot is zero, and V, e, b and the memory
@@ -28,7 +29,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +38,7 @@ from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one
 
 from goeswith.config import at_least, below_one
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models import ROWS, ItemStates, TrainingData, Vocabulary
 from goeswith.models.losses import bpr
 
 TRAINING = {
@@ -53,6 +55,8 @@ TRAINING = {
 """Settings of the loop that are this model's own."""
 SCALE = 10.0
 """What cosines are multiplied by in the pairwise loss."""
+SAMPLE = 1 << 19
+"""Items that mean and deviation of the features are taken from, at most."""
 HALVES = 2.0**24
 """What makes the numbers of a features file (float16) whole."""
 
@@ -63,12 +67,15 @@ class TwoTowerConfig:
 
     hidden: h. dropout: dropout of the features in training. memory: learn m and m' of training items.
     forget: probability that an item's memory is left out in training.
+    wants: what a query knows of the item that is missing, its category or only its group. Where wrong items come from
+    other categories (``negatives=group``), the category of the right one would give it away.
     """
 
     hidden: int = 256
     dropout: float = 0.5
     memory: bool = True
     forget: float = 0.5
+    wants: Literal["category", "group"] = "category"
 
     def __post_init__(self) -> None:
         at_least(self, 1, "hidden")
@@ -91,6 +98,7 @@ class TwoTower(nn.Module):
     factor: Tensor
     multipliers: Tensor
     digests: Tensor
+    wanted: Tensor
 
     def __init__(self, config: TwoTowerConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -106,16 +114,20 @@ class TwoTower(nn.Module):
         self.register_buffer("factor", torch.full((dim,), dim**-0.5))
         self.register_buffer("multipliers", _random_odd(dim + 1))
         self.register_buffer("digests", torch.empty(0, dtype=torch.long))  # (T,), ascending
+        groups = list(vocabulary.groups)
+        first = [groups.index(group) for group in groups] if config.wants == "group" else range(self.count)
+        self.register_buffer("wanted", torch.tensor([*first, self.count]), persistent=False)  # (C + 1,)
         self._remember(0)
         self.register_load_state_dict_pre_hook(lambda module, saved, *_: module.make_room(saved))
 
     def observe(self, data: TrainingData) -> None:
         """Mean and deviation of the features, and which items there are, from the items of the training outfits."""
         rows = torch.from_numpy(data.train.items).unique()
-        features, categories = data.features[rows], data.categories[rows]
-        self.standardise(features, data.blocks)
+        chance = torch.Generator().manual_seed(0)
+        some = rows if len(rows) <= SAMPLE else rows[torch.randperm(len(rows), generator=chance)[:SAMPLE]]
+        self.standardise(data.of(some)[0], data.blocks)
         if self.config.memory:
-            self.digests = self._digest(features, categories).unique()
+            self.digests = torch.cat([self._digest(*data.of(part)) for part in rows.split(ROWS)]).unique()
             self._remember(len(self.digests))
 
     def standardise(self, features: Tensor, blocks: Sequence[int] = ()) -> None:
@@ -132,6 +144,16 @@ class TwoTower(nn.Module):
         made = copy.deepcopy(self)
         made.digests = self.digests[:0]
         made._remember(0)
+        return made.train(self.training)
+
+    def by_category(self) -> TwoTower:
+        """The same towers, told the category: those of a group have one e."""
+        if self.config.wants == "category":
+            return self
+        made = copy.deepcopy(self)
+        made.config = replace(self.config, wants="category")
+        made.category.data = self.category.data[self.wanted]
+        made.wanted = torch.arange(self.count + 1)
         return made.train(self.training)
 
     @property
@@ -177,7 +199,7 @@ class TwoTower(nn.Module):
         x = dropout(self.standardised(features, categories), self.config.dropout, self.training)
         at, last = self.remembered(features, categories), len(self.digests)
         if self.training:
-            at = torch.where(torch.rand(at.shape) < self.config.forget, last, at)
+            at = torch.where(torch.rand(at.shape, device=at.device) < self.config.forget, last, at)
         memory, wanted = embedding(at, self.memory, padding_idx=last).chunk(2, dim=1)
         key = normalize((linear(x, self.key) + memory).float(), dim=1)
         want = gelu(linear(x, self.want, self.want_bias) + wanted)
@@ -204,12 +226,12 @@ class TwoTower(nn.Module):
         """`queries` of partial outfits (B, n) of one length, and offsets (B,) of zero; only the category is read of
         the typical candidates."""
         batch = OutfitBatch(items, torch.ones_like(items, dtype=torch.bool))
-        return self.queries(states, batch, typical.categories), torch.zeros(len(items))
+        return self.queries(states, batch, typical.categories), torch.zeros(len(items), device=items.device)
 
     def _queries(self, context: Tensor, wanted: Tensor) -> Tensor:
         """q (..., h) from means of k and r (..., 2h) and wanted categories (...)."""
         key, want = context.chunk(2, dim=-1)
-        codes = wanted.clamp_max(self.count)
+        codes = self.wanted[wanted.clamp_max(self.count)]
         return normalize((key + linear(gelu(want + embedding(codes, self.category)), self.residual)).float(), dim=-1)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:

@@ -56,7 +56,7 @@ class StartSource:
 
     def teach(self) -> Start:
         """The source for the training loop."""
-        return Start(cast(TwoTower, self.run.model), self.codes)
+        return Start(cast(TwoTower, self.run.model).by_category(), self.codes)
 
     def write(self, out: Any) -> None:
         """Nothing: the run is kept where it is."""
@@ -90,7 +90,7 @@ class Start(nn.Module):
 
     def loss(self, student: nn.Module, step: Step) -> Tensor:
         """Nothing."""
-        return step.all_features.new_zeros(())
+        return step.right.new_zeros(())
 
     def after_step(self) -> None:
         """Nothing."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
+from goeswith.data.devices import open_device
 from goeswith.data.encoders.pictures import Reasons, stream_pictures
 from goeswith.data.features import (
     Features,
@@ -113,6 +114,7 @@ def encode(
     batch_size: int = 32,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    device: str | None = None,
 ) -> EncodeReport:
     """Encode every item of a data set into ``features/<encoder>.safetensors``.
 
@@ -127,6 +129,7 @@ def encode(
         batch_size: items that the network takes at a time.
         workers: processes that decode pictures; None: one a core, at most 8; 0: decode in this process.
         progress: called with items done and items in all.
+        device: what computes, see `goeswith.data.devices.open_device`. What another device has encoded is kept.
 
     Raises:
         ConfigError: the encoder is unknown or cannot be loaded, or a number is out of range.
@@ -142,7 +145,7 @@ def encode(
         raise ConfigError(f"{encoder!r} combines the features of several encoders; compute each: {commands}")
     from goeswith.data.encoders.networks import open_network
 
-    network = open_network(encoder, batch_size)
+    network = open_network(encoder, batch_size, open_device(device))
     folder = dataset.path.stat()
     items = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
     path = features_path(dataset, encoder)
