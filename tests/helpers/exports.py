@@ -118,6 +118,7 @@ KINDS = {
     "Bags": "Apparel & Accessories > Handbags, Wallets & Cases > Handbags",
     "Scarves": f"{CLOTHING} Accessories > Scarves & Shawls",
 }
+SINGLE = dict(zip(KINDS, ("Dress", "Shirt", "Trousers", "Coat", "Boots", "Bag", "Scarf"), strict=True))
 COLOURS = ("Black", "Navy", "Rust", "Sage", "Ivory")
 
 
@@ -135,7 +136,9 @@ def products(items: int, seed: int = 0) -> list[Product]:
             for size in ("S", "M", "L")
         )
         made.append(
-            Product(f"{kind.lower()}-{number}", f"{kind[:-1]} No. {number}", f"Women > {kind}", KINDS[kind], variants)
+            Product(
+                f"{kind.lower()}-{number}", f"{SINGLE[kind]} No. {number}", f"Women > {kind}", KINDS[kind], variants
+            )
         )
         items -= len(colours)
     return made
