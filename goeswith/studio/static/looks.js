@@ -111,7 +111,7 @@
     }
 
     attributeChangedCallback(name, before) {
-      if (before !== null && this.isConnected) this.begin();
+      if (this.isConnected && (before !== null || (name === "lang" && this.answer))) this.begin();
     }
 
     get words() {
