@@ -96,7 +96,7 @@ def read(
         columns: our field → header of the export, where it is not the published one; see `goeswith.data.variants`.
         groups: category → group where its words do not tell it, or tell another.
         currency: of prices beside which none stands. site: address of the shop, for links to its products.
-        language: of the words, where they stand in several; see `goeswith.data.readers.languages`.
+        language: of the words, if they are there in several; see `goeswith.data.readers.languages`.
         skip_bad: continue if not a single picture, price or outfit can be read.
         allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.

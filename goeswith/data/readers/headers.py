@@ -18,7 +18,7 @@ OR = " or "
 """Between the headers that one of our columns was taken from."""
 CODES = "ar bg ca cs da de el en es et fi fr ga he hr hu is it ja ko lt lv mt nl no pl pt ro ru sk sl sr sv tr uk zh"
 LANGUAGES = frozenset(CODES.split())
-"""What headers and files may end in where words stand in several languages."""
+"""What headers and files may end in if a feed is in several languages."""
 Spellings = Mapping[str, str]
 """Our name → spellings of theirs as `key` writes them, blanks between them; the first that says something counts."""
 

@@ -18,7 +18,7 @@ from goeswith.errors import ConfigError
 from goeswith.sheets import Sheet
 
 TRANSLATED = ("title", "description", "category", "colour", "material", "pattern", "link")
-"""Our columns that may stand in a feed once for each language: ``title_de``, ``title:de``, ``title (de-AT)``."""
+"""Our columns that a feed may have once for each language: ``title_de``, ``title:de``, ``title (de-AT)``."""
 TITLE = "title_{}"
 """Column of the title in another language."""
 TRANSLATIONS = {"type", "identification", "field", "locale", "default_content", "translated_content"}
