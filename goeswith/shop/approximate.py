@@ -1,4 +1,4 @@
-"""Approximate: FAISS for the few categories that are too large to multiply with every time (extra ``scale``).
+"""Approximate: FAISS search for the few categories too large for an exact one (extra ``scale``).
 
 An inverted file over 8-bit keys: a quarter of the memory of the states, a fifth of them looked at. What it finds
 is scored by the full model like any other candidate, and where filters leave few items of a category the search is
