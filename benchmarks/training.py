@@ -4,7 +4,7 @@
 
 The step is the one that `goeswith train` takes, with drawing, forward, backward and optimiser. Its bound is one
 matrix product that does as many floating point operations as all matrix products of the step, in the same precision;
-100 % is not to be had, for a step also draws, gathers and normalises. ADD-GNN has the paper's sizes (D = 2048, K = 4,
+100 % is out of reach, since a step also draws, gathers and normalises. ADD-GNN has the paper's sizes (D = 2048, K = 4,
 |h| = 256, two steps), the two towers their defaults. bf16 is measured where the processor has instructions for it.
 Ways: features in memory or read from their file at each step, and the forward pass compiled or not.
 
@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -115,7 +114,8 @@ class Trial:
         self.loop = Loop(made, data, config, work / f"{model} {self.way}", device=device)
         made.train()
         lengths, generator = data.train.lengths, self.loop.generator
-        self.batches = chain.from_iterable(batches(lengths, self.size, generator) for _ in repeat(None))
+        whole = [indices for indices in batches(lengths, self.size, generator) if len(indices) == self.size]
+        self.indices = sorted(whole, key=lambda indices: lengths[indices].mean())[len(whole) // 2]
         self.dtype = torch.bfloat16 if settings["precision"] == "bf16" else torch.float32
         for _ in range(2 if settings.get("compile") else 1):
             self.step()
@@ -126,9 +126,8 @@ class Trial:
             self.flops = counter.get_total_flops()
 
     def step(self) -> None:
-        """One step on a whole batch."""
-        indices = next(indices for indices in self.batches if len(indices) == self.size)
-        self.loop.step(indices)
+        """One step, always on the same batch, of middling length: batches are of outfits of like length."""
+        self.loop.step(self.indices)
 
 
 def _addmm_flop(own: Tensor, left: Tensor, right: Tensor, **_: object) -> int:
