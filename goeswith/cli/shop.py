@@ -100,6 +100,13 @@ def index(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder with the catalogue.")],
     out: Annotated[Path, typer.Option(help="Folder of the index; an existing index is updated.")],
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder or address (s3://bucket/shop) of the vectors of very large categories. Default: in the index.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build or update the index of a catalogue, which the search commands read.
@@ -116,7 +123,7 @@ def index(
 
     messages: list[str] = []
     with bar("index") as progress:
-        made = build_index(run, Dataset(dataset), out, say=messages.append, progress=progress)
+        made = build_index(run, Dataset(dataset), out, vectors=vectors, say=messages.append, progress=progress)
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return

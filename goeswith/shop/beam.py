@@ -41,8 +41,9 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
         items = held.items
         rest = spare[step + 1]
         owner, rows = index.candidates.pairs(
-            items, allowed, partial(refused, template, items, rest), full, _worth(index, template, items)
-        )
+            items, allowed, partial(refused, template, items, rest), full, _worth(index, template, items),
+            template.filters,
+        )  # fmt: skip
         if not len(rows):
             return _cheapest(index, template)
         held = _scored(index, template, np.column_stack([items[owner], rows]))
@@ -61,8 +62,9 @@ def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0
         kept = best(index, looks, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
         contexts = np.unique(np.delete(kept.items, at, axis=1), axis=0)
         owner, rows = index.candidates.pairs(
-            contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts)
-        )
+            contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts),
+            template.filters,
+        )  # fmt: skip
         more = _scored(index, template, np.insert(contexts[owner], at, rows, axis=1))
         looks = Beam(*(np.concatenate(both) for both in zip(looks, more, strict=True)))
     return looks
@@ -210,7 +212,8 @@ def grow_many(
         items, last = held.items, step + 1 == len(template.slots)
         refuse = partial(refused, template, items, 0.0, banned=banned[held.owner])
         count = tried if step else max(tried, 2 * beam)
-        rows, first = index.candidates.shortlist(items, allowed, count, refuse, _worth(index, template, items))
+        worth = _worth(index, template, items)
+        rows, first = index.candidates.shortlist(items, allowed, count, refuse, worth, template.filters)
         at, column = np.isfinite(first).nonzero()
         looks = np.column_stack([items[at], rows[at, column]])
         owner = held.owner[at]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
 
 PENNY = 1e-6
@@ -23,7 +24,7 @@ class Template:
     products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
     kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are told apart.
     bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
-    `goeswith.shop.taste`; None: nothing.
+    `goeswith.shop.taste`; None: nothing. filters: which all that may fill a slot pass.
     """
 
     anchors: np.ndarray
@@ -34,6 +35,7 @@ class Template:
     kinds: np.ndarray | None = None
     bonus: np.ndarray | None = None
     units: np.ndarray | None = None
+    filters: Filters | None = None
 
     def worth(self, items: np.ndarray) -> np.ndarray:
         """(B,) what the added items of looks (B, n), anchors first, are worth beside the score."""
