@@ -32,8 +32,9 @@ from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.tables import plain
+from goeswith.train.batches import batches
 from goeswith.train.corruptions import corruptions
-from goeswith.train.loop import Loop, batches
+from goeswith.train.loop import Loop
 from goeswith.train.scoring import encode, score
 from goeswith.train.settings import TrainConfig, wants_bf16
 

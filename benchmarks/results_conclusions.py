@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from goeswith.evaluate.seeds import SAME
 from goeswith.experiments.results import LEAK
 from goeswith.tables import HARDEST
 
-Told = Mapping[str, Any]
+Kept = Mapping[str, Any]
 CLAIM = 5
 """Seeds that both models of a comparison need for a claim."""
 OURS = "Two-tower"
@@ -23,24 +24,22 @@ MASKS = (
     ("ADD-GNN", "ADD-GNN without knowledge"),
 )
 """Comparisons that say what the graph, and designers' masks, add."""
-ORDER = {
-    "higher": "ahead of", "lower": "behind", "equivalent": "equivalent to", "not shown": "not shown to differ from",
+TRUSTED, CONTROLS = "designers", ("none", "shuffled")
+"""The arm of a study that knows something, and those that it must be above."""
+SHOWN = {
+    "higher": "helps", "lower": "hurts", "equivalent": "makes no difference", "not shown": "is not shown to matter",
 }  # fmt: skip
-SHOWN = {"higher": "it helps", "lower": "it hurts", "equivalent": "it makes no difference", "not shown": "not shown"}
 
 
-def conclusions(kept: Mapping[str, Told]) -> list[str]:
-    """Five sentences: models and floors, ours and its peers, records alone, the graph, knowledge."""
-    return [
-        _above_floors(kept),
-        _peers(kept),
-        _records(kept),
-        _effect(kept, "The graph of ADD-GNN", GRAPH),
-        _effect(kept, "Designers' masks", MASKS),
-    ]
+def conclusions(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], curves: Mapping[str, Kept]) -> list[str]:
+    """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
+
+    kept, earlier: recipe → what is kept of it, this time and before. curves: study → its results.
+    """
+    return [_above_floors(kept), _peers(kept), _records(kept), _parts(kept, earlier), _knowledge(curves)]
 
 
-def headline(told: Told) -> tuple[str, str, str]:
+def headline(told: Kept) -> tuple[str, str, str]:
     """Task, negatives and metric of the hardest questions."""
     there = dict.fromkeys((line["task"], line["negatives"]) for line in told["lines"])
     pairs = [what for what in there if what[0] in ("compat", "triplet")]
@@ -48,7 +47,7 @@ def headline(told: Told) -> tuple[str, str, str]:
     return (*ranked[0], "auc") if ranked else ("", "", "")
 
 
-def _values(told: Told, *kinds: str) -> dict[str, float]:
+def _values(told: Kept, *kinds: str) -> dict[str, float]:
     """Scorer → its value on the hardest questions."""
     what = headline(told)
     return {
@@ -62,7 +61,7 @@ def _best(values: Mapping[str, float]) -> str:
     return max(values, key=lambda name: values[name])
 
 
-def _above_floors(kept: Mapping[str, Told]) -> str:
+def _above_floors(kept: Mapping[str, Kept]) -> str:
     """On which data sets the best model is above the strongest floor, by the marks of the table."""
     above, others = [], []
     for name, told in kept.items():
@@ -72,68 +71,128 @@ def _above_floors(kept: Mapping[str, Told]) -> str:
             continue
         best, floor = _best(models), _best(floors)
         marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in told["marks"]}
-        said = f"{name} ({best} {models[best]:.3f}, {floor} {floors[floor]:.3f})"
+        said = f"{name} ({models[best]:.3f} against {floors[floor]:.3f})"
         (above if "*" in marks.get((best, *headline(told)), "") else others).append(said)
     if not above and not others:
         return "No model has been measured beside floors."
-    parts = [f"is above the strongest floor on {_list(above)}"] if above else []
+    parts = [f"above the strongest floor on {_list(above)}"] if above else []
     floor = "it" if above else "the strongest floor"
-    parts += [f"is not shown to be above {floor} on {_list(others)}"] if others else []
-    return f"On the hardest questions, by AUC, the best model {' and '.join(parts)}."
+    parts += [f"not shown to be above {floor} on {_list(others)}"] if others else []
+    return f"By AUC on the hardest questions, the best model is {' and '.join(parts)}."
 
 
-def _peers(kept: Mapping[str, Told]) -> str:
-    """How ours compares with the models that it was set against, on the hardest questions of each data set."""
-    found: dict[str, list[str]] = {}
-    for name, told in kept.items():
+def _peers(kept: Mapping[str, Kept]) -> str:
+    """How often ours is ahead of the models that it was set against, on the hardest questions of each data set."""
+    counts: dict[str, int] = {}
+    for told in kept.values():
+        models = _values(told, "model")
         for line in _lines(told, headline(told)):
-            if line["scorer"] == OURS and line.get("shows"):
-                few = _few(told, line["scorer"], line["against"])
-                found.setdefault(line["shows"], []).append(f"{line['against']} on {name}{few}")
-    if not found:
-        return f"{OURS} has not been compared with peers and floors."
-    return f"{OURS} is {'; '.join(f'{ORDER[kind]} {_list(found[kind])}' for kind in ORDER if kind in found)}."
+            if line["scorer"] == OURS and line["against"] in models and line.get("shows"):
+                kind = line["shows"] if _seeds(told, OURS, line["against"]) >= CLAIM else "few"
+                counts[kind] = counts.get(kind, 0) + 1
+    if not counts:
+        return f"{OURS} has not been compared with peers."
+    said = {
+        "higher": "ahead in", "lower": "behind in", "equivalent": "equivalent in",
+        "not shown": "not shown to differ in",
+        "few": f"without a claim (fewer than {CLAIM} seeds) in",
+    }  # fmt: skip
+    parts = [f"{words} {counts[kind]}" for kind, words in said.items() if kind in counts]
+    total = sum(counts.values())
+    return f"In {total} comparison{'s' * (total > 1)} with peers, {OURS} is {_list(parts)}."
 
 
-def _records(kept: Mapping[str, Told]) -> str:
-    """How far records alone get, and how many models do no better."""
+def _records(kept: Mapping[str, Kept]) -> str:
+    """How far records alone get."""
     said = []
     for name, told in kept.items():
-        floors, models = _values(told, "floor"), _values(told, "model")
-        if RECORDS in floors and models:
-            beaten = sum(models[model] <= floors[RECORDS] for model in models)
-            ids = f", {floors[WITH_IDS]:.3f} with ids" if WITH_IDS in floors else ""
-            said.append(f"{floors[RECORDS]:.3f} on {name}{ids} (no less than {beaten} of {len(models)} models)")
+        floors = _values(told, "floor")
+        if RECORDS in floors:
+            said.append(f"{floors[RECORDS]:.3f} on {name}")
     if not said:
         return "What records alone can do has not been measured."
-    what = "Records of the items together (columns, counts, picture files), without a look at a garment,"
-    return f"{what} reach {_list(said)}."
+    return f"Records of the items (columns, counts, picture files), without a look at a garment, reach {_list(said)}."
 
 
-def _effect(kept: Mapping[str, Told], what: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """What the first of each pair of rows has over the second, on the hardest questions of each data set."""
+def _parts(kept: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
+    """What the graph and designers' masks of ADD-GNN add."""
+    said = (
+        _effect(kept, earlier, what, pairs)
+        for what, pairs in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))
+    )
+    return f"Of ADD-GNN, {'; '.join(said)}."
+
+
+def _effect(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], what: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """What the first of each pair of rows has over the second: this time if there are seeds for it, else before."""
     found: dict[str, list[str]] = {}
-    for name, told in kept.items():
-        for line in _lines(told, headline(told)):
-            if (line["scorer"], line["against"]) in pairs and line.get("shows"):
-                few = _few(told, line["scorer"], line["against"])
-                found.setdefault(line["shows"], []).append(f"{name} ({line['scorer']}){few}")
+    before = False
+    for name in dict.fromkeys([*kept, *earlier]):
+        shows = next(_shown(kept.get(name), pairs, CLAIM), "")
+        if not shows:
+            shows = next(_shown(earlier.get(name), pairs, 1), "")
+            before = before or bool(shows)
+        if shows:
+            found.setdefault(shows, []).append(name)
     if not found:
-        return f"{what}: not measured this time; see the earlier measurements at the end of the page."
-    said = "; ".join(f"{SHOWN[kind]} on {_list(found[kind])}" for kind in SHOWN if kind in found)
-    return f"{what}: {said}."
+        return f"{what} has not been measured"
+    said = ", ".join(f"{SHOWN[kind]} on {_list(found[kind])}" for kind in SHOWN if kind in found)
+    return f"{what} {said}{' (partly by earlier measurements)' if before else ''}"
 
 
-def _few(told: Told, *names: str) -> str:
-    """A remark where a model of a comparison has fewer seeds than `CLAIM`: then its luck is not known."""
+def _shown(told: Kept | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:
+    """What the comparisons show that are of these pairs, in their order, with so many seeds."""
+    lines = _lines(told, headline(told)) if told else []
+    for pair in pairs:
+        for line in lines:
+            if told and (line["scorer"], line["against"]) == pair and _seeds(told, *pair) >= least:
+                yield line.get("shows") or _uncorrected(line)
+
+
+def _uncorrected(line: Mapping[str, Any]) -> str:
+    """What a comparison shows that was not corrected for how many there are."""
+    if line["low"] > 0 or line["high"] < 0:
+        return "higher" if line["low"] > 0 else "lower"
+    return "equivalent" if max(-line["low"], line["high"]) <= SAME else "not shown"
+
+
+def _knowledge(curves: Mapping[str, Kept]) -> str:
+    """Where designers add something to no knowledge, and to shuffled designers too."""
+    added, others = [], []
+    for name, told in curves.items():
+        shown = {(line["against"], line["outfits"]): line for line in told["comparisons"] if line["scorer"] == TRUSTED}
+        sizes = dict.fromkeys(size for _, size in shown)
+        there = [
+            size for size in sizes
+            if all(shown.get((other, size), {}).get("shows") == "higher" for other in CONTROLS)
+        ]  # fmt: skip
+        gains = [shown[CONTROLS[0], size]["difference"] for size in there]
+        if there:
+            most = _list([own_outfits(size) for size in there])
+            added.append(f"{name} (up to {max(gains):+.4f}; with {most} own outfits)")
+        elif sizes:
+            others.append(name)
+    if not added and not others:
+        return "What designers' knowledge adds has not been measured."
+    parts = [f"add to no knowledge and to shuffled designers on {_list(added)}"] if added else []
+    parts += [f"{'and ' if added else ''}are not shown to add anything on {_list(others)}"] if others else []
+    return f"Designers, trusted as far as held-out outfits say, {' '.join(parts)}."
+
+
+def own_outfits(outfits: int) -> str:
+    """A number of own outfits, for people."""
+    return "all" if outfits < 0 else f"{outfits:,}"
+
+
+def _seeds(told: Kept, *names: str) -> int:
+    """The fewest seeds that a model of these has."""
     counts = {
         line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] in ("model", "control")
     }
-    least = min((counts[name] for name in names if name in counts), default=CLAIM)
-    return "" if least >= CLAIM else f" (no claim: {least} seed{'s' * (least > 1)})"
+    return min((counts[name] for name in names if name in counts), default=CLAIM)
 
 
-def _lines(told: Told, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
+def _lines(told: Kept, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
     return [line for line in told["compared"] if (line["task"], line["negatives"], line["metric"]) == what]
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from results_blend import blend
 from results_conclusions import conclusions, headline
+from results_knowledge import knowledge, read_curves
 
 from goeswith import __version__
 from goeswith.evaluate.seeds import DRAWS, SAME, SURE
@@ -21,7 +23,7 @@ RESULTS = DOCS / "results"
 EARLIER = "earlier"
 """Folder below it of what an earlier version measured, by another protocol; it is shown apart."""
 
-Told = Mapping[str, Any]
+Kept = Mapping[str, Any]
 """What was kept of a recipe."""
 What = tuple[str, str, str]
 """Task, negatives, metric."""
@@ -78,8 +80,10 @@ def write_page(names: Iterable[str]) -> Path:
     kept = read(RESULTS, names)
     tables = {name: main_table(told) for name, told in kept.items()}
     sections = [_section(name, told, tables[name]) for name, told in kept.items()]
-    body = "\n".join(sections)
-    said = conclusions(kept)
+    curves = read_curves(RESULTS)
+    before = _earlier(names)
+    body = "\n".join([*sections, knowledge(curves)])
+    said = conclusions(kept, read(RESULTS / EARLIER, names), curves)
     carried(said, body)
     intro = INTRO.format(
         version=__version__,
@@ -90,11 +94,11 @@ def write_page(names: Iterable[str]) -> Path:
         leak=LEAK,
         cut=" ".join(filter(None, [_cut(name, told) for name, told in kept.items()] + [_missing(names, kept)])),
     )
-    (DOCS / "results.md").write_text(intro + body + _earlier(names))
+    (DOCS / "results.md").write_text(intro + body + before)
     return DOCS / "results.md"
 
 
-def read(folder: Path, names: Iterable[str]) -> dict[str, Told]:
+def read(folder: Path, names: Iterable[str]) -> dict[str, Kept]:
     """What a folder keeps of each recipe that it has."""
     return {name: json.loads(path.read_text()) for name in names if (path := folder / f"{name}.json").is_file()}
 
@@ -112,7 +116,7 @@ def carried(sentences: Iterable[str], tables: str) -> None:
             raise ValueError(f"{lacking[0]} is in no table of the page, but is said: {sentence}")
 
 
-def columns(told: Told) -> list[What]:
+def columns(told: Kept) -> list[What]:
     """What the main table shows: the hardest questions of each task, all triplets, and the whole catalogue."""
     there = list(dict.fromkeys((line["task"], line["negatives"], line["metric"]) for line in told["lines"]))
     hardest = headline(told)[1]
@@ -120,7 +124,7 @@ def columns(told: Told) -> list[What]:
     return asked + [what for task in ("exhaustive", "anchor", "rest") for what in there if what[0] == task]
 
 
-def main_table(told: Told) -> str:
+def main_table(told: Kept) -> str:
     """Floors first, then models, controls and the ceiling, one column for each of `columns`."""
     shown = columns(told)
     marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in told["marks"]}
@@ -154,10 +158,10 @@ def _head(what: What) -> str:
     return f"{head}, {what[1]}" if what[0] in ("compat", "fitb", "triplet", "retrieval") else head
 
 
-def _section(name: str, told: Told, table: str) -> str:
+def _section(name: str, told: Kept, table: str) -> str:
     knowledge = [line for line in told["compared"] if _taught(told, line["scorer"]) != _taught(told, line["against"])]
     others = [line for line in told["compared"] if line not in knowledge]
-    parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table]
+    parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table, blend(RESULTS, name)]
     parts += _folded("Learning curves", _picture(name, "learning", "Validation AUC by epoch"))
     parts += _folded("Knowledge: what designers and rules add", _compared(told, knowledge))
     parts += _folded("Ablations and peers", _compared(told, others))
@@ -176,14 +180,14 @@ def _picture(name: str, kind: str, caption: str) -> str:
     return f"![{caption}](results/{name}-{kind}.svg)" if (RESULTS / f"{name}-{kind}.svg").is_file() else ""
 
 
-def _taught(told: Told, scorer: str) -> tuple[str, str, bool]:
+def _taught(told: Kept, scorer: str) -> tuple[str, str, bool]:
     """Who teaches a row, and by which rules."""
     name = scorer.removesuffix(", with rules at test time")
     model = next((model for model in told["recipe"]["models"] if model["name"] == name), {})
     return model.get("teacher", ""), model.get("rules", ""), name != scorer
 
 
-def _compared(told: Told, lines: Sequence[Mapping[str, Any]]) -> str:
+def _compared(told: Kept, lines: Sequence[Mapping[str, Any]]) -> str:
     shown = [what for what in columns(told) if what[0] not in ("anchor", "rest")]
     rows: dict[str, dict[What, str]] = {}
     for line in lines:
@@ -196,7 +200,7 @@ def _compared(told: Told, lines: Sequence[Mapping[str, Any]]) -> str:
     return markdown(["", *map(_head, shown)], cells) if cells else ""
 
 
-def _speed(told: Told) -> str:
+def _speed(told: Kept) -> str:
     settings = {model["name"]: " ".join(model["settings"]) for model in told["recipe"]["models"]}
     rows = []
     for name, runs in told["trained"].items():
@@ -211,7 +215,7 @@ def _speed(told: Told) -> str:
     return markdown(head, rows) if rows else ""
 
 
-def _whole(name: str, told: Told, folder: str = "") -> str:
+def _whole(name: str, told: Kept, folder: str = "") -> str:
     """The page of the bench under headings of ours, its pictures by their kept names."""
     body = told["page"].split("\n", 2)[2]
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
@@ -219,7 +223,7 @@ def _whole(name: str, told: Told, folder: str = "") -> str:
     return re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
 
 
-def _described(told: Told) -> str:
+def _described(told: Kept) -> str:
     dataset, seconds = told["described"], sum(told["seconds"].values())
     sources = dataset["split_report"]["sources"]
     report = sources.get("users", next(iter(sources.values())))
@@ -234,7 +238,7 @@ def _described(told: Told) -> str:
     )
 
 
-def _cut(name: str, told: Told) -> str:
+def _cut(name: str, told: Kept) -> str:
     """What the section of a recipe lacks: a search, seeds, models."""
     trials, wanted = told.get("trials", 0), told["recipe"]["seeds"]
     search = f"{trials} trials for each model" if trials else "no search, the settings of the recipe"
@@ -248,7 +252,7 @@ def _cut(name: str, told: Told) -> str:
     return f"*{name}*: {'; '.join(parts)}."
 
 
-def _missing(names: Sequence[str], kept: Mapping[str, Told]) -> str:
+def _missing(names: Sequence[str], kept: Mapping[str, Kept]) -> str:
     lacking = [name for name in names if name not in kept]
     return f"Not measured: {', '.join(lacking)}." if lacking else ""
 

@@ -21,6 +21,7 @@ from goeswith.errors import DataError
 
 log = logging.getLogger(__name__)
 
+PARQUET = b"PAR1"  # a file of the kind begins and ends with it
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 LARGEST = 4 << 30
@@ -81,6 +82,14 @@ def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Shee
 
 
 def _try_parquet(path: Path) -> None:
+    with path.open("rb") as file:
+        begins, length = file.read(len(PARQUET)), file.seek(0, io.SEEK_END)
+        file.seek(max(0, length - len(PARQUET)))
+        ends = file.read()
+    if not begins:
+        raise _Broken(EMPTY)
+    if begins != PARQUET or ends != PARQUET:  # said without starting a process for it
+        raise _Broken("it is not a complete Parquet file; restore the file or write it again")
     program = "import sys, polars; polars.read_parquet(sys.argv[1], glob=False)"
     tried = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True)
     if tried.returncode < 0 or b"PanicException" in tried.stderr:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from starlette.testclient import TestClient
 
-    from goeswith.studio.service.catalogue_view import Wall
+    from goeswith.studio.service.catalogue_view import CatalogueView
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -51,9 +51,9 @@ def client(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["T
 
 
 @pytest.fixture
-def wall(client: "TestClient") -> "Wall":
+def view(client: "TestClient") -> "CatalogueView":
     """The open index that the client asks."""
-    return client.app.state.shop.wall  # type: ignore[attr-defined]
+    return client.app.state.shop.view  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ def curves(
     results: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write curves-NAME.json and .svg into this folder.")
     ] = None,
+    collect: Annotated[bool, typer.Option("--collect", help="Train nothing; tables from what is finished.")] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Smoke test: one seed, one epoch, smallest sizes.")] = False,
 ) -> None:
     """Measure what designers' knowledge is worth, by number of own outfits.
@@ -156,7 +157,11 @@ def curves(
     asked = asked.tiny() if tiny else asked
     folder = out or Path("runs") / "curves" / asked.name
     start = time.monotonic()
-    found = measure(asked, folder, lambda text: typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True))
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
+
+    found = measure(asked, folder, say, collect)
     draw(found, folder / "curves.svg")
     (folder / "curves.md").write_text(page([(found, "curves.svg")]), encoding="utf-8")
     if results is not None:

@@ -35,12 +35,14 @@ BESIDE = ("orders", "wishes", "sets")
 GO_ON = "or continue without with --option skip_bad=yes"
 REPEATED = ("accessory",)
 """Groups of which an outfit may have several pieces."""
-EMPTY: dict[str, Any] = {"outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String}
+EMPTY: dict[str, Any] = {
+    "outfit_id": pl.String, "item_ids": pl.List(pl.String), "source": pl.String, "weight": pl.Float64,
+}  # fmt: skip
 
 
 @dataclass
 class Made:
-    """outfits: outfit_id, item_ids, source. skipped: reason → count. notes: sentences."""
+    """outfits: outfit_id, item_ids, source, weight. skipped: reason → count. notes: sentences."""
 
     outfits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EMPTY))
     skipped: dict[str, int] = field(default_factory=dict)
@@ -113,6 +115,9 @@ def read_baskets(path: Path, item_of: Mapping[str, str], group_of: Mapping[str, 
 def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) -> Made:
     """At most one outfit a basket: its best pair, and whatever more goes with all that is in it.
 
+    Its weight in training is 1 − exp(−mean excess of its pairs), in (0, 1): the share of their meetings that is beyond
+    chance. What somebody put together on purpose has weight 1.
+
     Args:
         lines: basket, item_id; each once. group_of: item id → group; of "other" nothing is taken.
     """
@@ -129,7 +134,8 @@ def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) ->
     outfits = pl.DataFrame(
         rows, schema={"outfit_id": pl.String, "item_ids": pl.List(pl.String), "excess": pl.Float64}, orient="row"
     )
-    outfits = outfits.sort("excess", descending=True, maintain_order=True).with_columns(source=pl.lit(source))
+    outfits = outfits.sort("excess", descending=True, maintain_order=True)
+    outfits = outfits.with_columns(source=pl.lit(source), weight=1 - (-pl.col("excess")).exp())
     baskets = lines["basket"].n_unique()
     notes = [
         f"{source}: {len(outfits):,} outfits from {baskets:,} baskets; {len(good):,} of {len(pairs):,} pairs are "
@@ -213,7 +219,10 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
     whole = sets.filter(pl.col("item_ids").list.len() >= 2)
     whole = whole.filter(pl.col("item_ids").list.sort().list.join("\x1f").is_first_distinct())
     outfits = whole.select(
-        pl.concat_str(pl.lit("sets-"), "basket").alias("outfit_id"), "item_ids", source=pl.lit("sets")
+        pl.concat_str(pl.lit("sets-"), "basket").alias("outfit_id"),
+        "item_ids",
+        source=pl.lit("sets"),
+        weight=pl.lit(1.0),
     )
     unknown = int((~lines["item_id"].is_in([*item_of])).sum())
     skipped = {

@@ -84,6 +84,7 @@ class Outfits:
     items: (total,) int64 catalogue rows, outfit after outfit.
     offsets: (N + 1,) int64: outfit i is ``items[offsets[i]:offsets[i + 1]]``.
     outfit_ids: (N,) object array of str. splits, sources: (N,) object arrays of str.
+    weights: (N,) float64 above 0, by which outfits count in training; None: all alike.
     """
 
     items: np.ndarray
@@ -91,13 +92,17 @@ class Outfits:
     outfit_ids: np.ndarray
     splits: np.ndarray
     sources: np.ndarray
+    weights: np.ndarray | None = None
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, catalogue: Catalogue, where: str = "the outfit table") -> Outfits:
-        """Read a table with ``outfit_id`` and ``item_ids`` (list of str), and ``split`` and ``source`` if known.
+        """Read a table with ``outfit_id`` and ``item_ids`` (lists of str); ``split``, ``source``, ``weight`` if any.
+
+        An outfit without a weight, beside others that have one, has 1.
 
         Raises:
-            DataError: a column is missing, an outfit id stands twice or an outfit has fewer than two items.
+            DataError: a column is missing, an outfit id stands twice, an outfit has fewer than two items or a weight
+                that is not a number above 0.
             CatalogueError: an outfit names an item that the catalogue does not have.
         """
         for needed in ("outfit_id", "item_ids"):
@@ -125,19 +130,22 @@ class Outfits:
             outfit_ids=ids.to_numpy().astype(object),
             splits=column("split"),
             sources=column("source"),
+            weights=_weights(frame, ids, where) if "weight" in frame.columns else None,
         )
 
     def to_frame(self, catalogue: Catalogue) -> pl.DataFrame:
-        """The table that `from_frame` reads: outfit_id, split, source, item_ids."""
+        """The table that `from_frame` reads: outfit_id, split, source, item_ids, and weight unless all are alike."""
         owner = np.repeat(np.arange(len(self)), self.lengths)
         flat = pl.DataFrame({"owner": owner, "item_ids": catalogue.items["item_id"].gather(self.items)})
         lists = flat.group_by("owner", maintain_order=True).agg("item_ids")["item_ids"]
+        weights = {} if self.weights is None else {"weight": self.weights}
         return pl.DataFrame(
             {
                 "outfit_id": pl.Series(self.outfit_ids.tolist(), dtype=pl.String),
                 "split": pl.Series(self.splits.tolist(), dtype=pl.String),
                 "source": pl.Series(self.sources.tolist(), dtype=pl.String),
                 "item_ids": lists if len(self) else pl.Series([], dtype=pl.List(pl.String)),
+                **weights,
             }
         )
 
@@ -155,9 +163,10 @@ class Outfits:
 
     @cached_property
     def fingerprint(self) -> str:
-        """12 hex digits over the item lists and splits."""
+        """12 hex digits over the item lists and splits, and the weights if there are any."""
         hasher = hashlib.sha256()
-        for part in (self.items, self.offsets, "\x1f".join(self.outfit_ids), "\x1f".join(self.splits)):
+        parts = (self.items, self.offsets, "\x1f".join(self.outfit_ids), "\x1f".join(self.splits))
+        for part in parts if self.weights is None else (*parts, self.weights):
             hasher.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).tobytes())
         return hasher.hexdigest()[:12]
 
@@ -174,6 +183,7 @@ class Outfits:
             outfit_ids=self.outfit_ids[indices],
             splits=self.splits[indices],
             sources=self.sources[indices],
+            weights=None if self.weights is None else self.weights[indices],
         )
 
     def keep(self, usable: np.ndarray) -> tuple[Outfits, dict[str, int]]:
@@ -192,6 +202,7 @@ class Outfits:
             outfit_ids=self.outfit_ids[whole],
             splits=self.splits[whole],
             sources=self.sources[whole],
+            weights=None if self.weights is None else self.weights[whole],
         )
         shortened = int((whole & (left < self.lengths)).sum())
         return kept, {"outfits dropped": int((~whole).sum()), "outfits shortened": shortened}
@@ -218,6 +229,20 @@ class Outfits:
     def batch(self) -> OutfitBatch:
         """The same as tensors, of catalogue rows."""
         return OutfitBatch.of(*self.padded())
+
+
+def _weights(frame: pl.DataFrame, ids: pl.Series, where: str) -> np.ndarray | None:
+    """The weights (N,) of a table of outfits; None where all are alike.
+
+    Raises:
+        DataError: one is not a number above 0.
+    """
+    weights = frame["weight"].cast(pl.Float64, strict=False).fill_null(1.0).to_numpy()
+    wrong = ~(np.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"{where}, row {row + 1}: outfit {ids[row]!r} has weight {weights[row]}; give it one above 0")
+    return weights if len(np.unique(weights)) > 1 else None
 
 
 def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, str] | None = None) -> Outfits:

@@ -46,7 +46,7 @@ def distinct_pairs(
 
 
 def as_outfits(pairs: pl.DataFrame, outfits: Outfits) -> Outfits:
-    """Pairs, as of `worn_together`, as outfits of two, [top, bottom], with id, split and source of theirs."""
+    """Pairs, as of `worn_together`, as outfits of two, [top, bottom], with id, split, source and weight of theirs."""
     owners = pairs["outfit"].to_numpy()
     return Outfits(
         items=pairs.select("top", "bottom").to_numpy().astype(np.int64).ravel(),
@@ -54,6 +54,7 @@ def as_outfits(pairs: pl.DataFrame, outfits: Outfits) -> Outfits:
         outfit_ids=outfits.outfit_ids[owners],
         splits=outfits.splits[owners],
         sources=outfits.sources[owners],
+        weights=None if outfits.weights is None else outfits.weights[owners],
     )
 
 

@@ -36,7 +36,7 @@ class Shelf:
         self.lock = Lock()
 
     @cached_property
-    def place(self) -> dict[str, int]:
+    def row_of(self) -> dict[str, int]:
         """Item id → row."""
         return {item_id: row for row, item_id in enumerate(self.items["item_id"].to_list())}
 
@@ -90,14 +90,14 @@ class Shelf:
                 reason="bad_filters",
             )
         codes, vocabulary = self.codes(column)
-        wanted = np.zeros(len(vocabulary) + 1, bool)  # the last one, code −1, is null
+        chosen = np.zeros(len(vocabulary) + 1, bool)  # the last one, code −1, is null
         for value in values:
             if value not in vocabulary:
                 raise CatalogueError(
                     f"no item has the {column} {value!r}; {nearest(value, list(vocabulary))}", reason="bad_filters"
                 )
-            wanted[vocabulary[value]] = True
-        return wanted[codes]
+            chosen[vocabulary[value]] = True
+        return chosen[codes]
 
     def rows(self, item_ids: Sequence[str], where: str = "the outfit") -> np.ndarray:
         """Rows (n,) int64 of item ids.
@@ -106,13 +106,13 @@ class Shelf:
             CatalogueError: an id is unknown; the nearest known one is named.
         """
         for item_id in item_ids:
-            if item_id not in self.place:
+            if item_id not in self.row_of:
                 raise CatalogueError(
                     f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
                     reason="unknown_item",
                     item_ids=[item_id],
                 )
-        return np.array([self.place[item_id] for item_id in item_ids], np.int64)
+        return np.array([self.row_of[item_id] for item_id in item_ids], np.int64)
 
     def need_prices(self, what: str, reason: str) -> None:
         """Raise CatalogueError where no item has a price."""

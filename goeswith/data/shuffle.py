@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from goeswith.data.catalogue import Catalogue
@@ -30,7 +32,7 @@ def shuffled_items(outfits: Outfits, catalogue: Catalogue, seed: int) -> Outfits
         # The places with a repeat, and as many others of their pools as it takes to give them something else.
         near = np.flatnonzero(np.isin(pool, pool[twice]))
         places = np.union1d(twice, random.permutation(near)[: 4 * len(twice)])
-    return Outfits(items, outfits.offsets, outfits.outfit_ids, outfits.splits, outfits.sources)
+    return replace(outfits, items=items)
 
 
 def _dealt(items: np.ndarray, pool: np.ndarray, random: np.random.Generator) -> np.ndarray:

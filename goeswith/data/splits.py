@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -105,8 +106,7 @@ def assign_splits(
             "test_items_unseen": _unseen(outfits, drawn, stays),
             "test_items_unseen_random": _unseen(outfits, random, here),
         }
-    whole = Outfits(outfits.items, outfits.offsets, outfits.outfit_ids, drawn, outfits.sources)
-    return whole.take(published | ~repeats), report
+    return replace(outfits, splits=drawn).take(published | ~repeats), report
 
 
 def remember(outfits: Outfits, earlier: Outfits) -> Outfits:

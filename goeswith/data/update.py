@@ -208,7 +208,8 @@ def _pictures(images: dict[str, Path], old: Dataset) -> tuple[dict[str, Path], i
 
 def _same(old: Dataset, new: Dataset) -> bool:
     """Whether the new folder says nothing that the old one does not."""
-    tables, descriptions = [], []
+    tables: list[list[pl.DataFrame]] = []
+    descriptions: list[list[object]] = []
     for data in (old, new):
         files = sorted((data.path / "questions").glob("official-*.parquet"))
         tables.append([data.catalogue.items, data.outfits.to_frame(data.catalogue), *map(read_table, files)])

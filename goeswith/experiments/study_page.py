@@ -71,6 +71,7 @@ def section(results: dict[str, Any], figure: str) -> str:
             f"![Curves]({figure})",
             "",
             *verdict(results),
+            *lacking(results),
             "",
             "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of own training outfits:",
             "",
@@ -101,6 +102,16 @@ def verdict(results: dict[str, Any]) -> list[str]:
         if added:
             found.append(f"- {told(size)} own outfits: designers add {', '.join(added)}.")
     return found
+
+
+def lacking(results: dict[str, Any]) -> list[str]:
+    """One line on what the study names and was not measured; none where all was."""
+    study, there = results["study"], {point["arm"] for point in results["points"]}
+    arms = [f"`{arm}`" for arm in study["arms"] if arm not in there]
+    sizes = [told(size) for size in study["outfits"] if size not in _sizes(results)]
+    parts = [f"the arms {', '.join(arms)}"] if arms else []
+    parts += [f"{', '.join(sizes)} own outfits"] if sizes else []
+    return [f"- Not measured, for lack of time: {'; '.join(parts)}."] if parts else []
 
 
 def _sizes(results: dict[str, Any]) -> list[int]:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from goeswith import __version__
+from goeswith.errors import DataError
 from goeswith.evaluate.bootstrap import mean, over_seeds, resampled, spread
 from goeswith.evaluate.seeds import DRAWS, judge
 from goeswith.experiments.study import ARMS, COMPARISONS, Study
@@ -42,12 +43,16 @@ class Point:
     weights: dict[str, float]
 
 
-def measure(study: Study, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(study: Study, out: Path, say: Callable[[str], None], collect: bool = False) -> dict[str, Any]:
     """Train and ask all that is not there yet, and return the results as they are written to ``results.json``.
 
-    A killed study goes on where it stopped: every answer is kept in ``answers``.
+    A killed study goes on where it stopped: every answer is kept in ``answers``. collect: train and ask nothing, the
+    results are made of what is there.
+
+    Raises:
+        DataError: nothing has been measured with all seeds.
     """
-    for seed in study.seeds:
+    for seed in () if collect else study.seeds:
         bench: Bench | None = None
         for outfits in study.outfits:
             for arm in _arms(study, outfits):
@@ -58,6 +63,8 @@ def measure(study: Study, out: Path, say: Callable[[str], None]) -> dict[str, An
                 _write(file, bench, arm, outfits)
                 say(f"{study.name}: {arm}, {told(outfits)} own outfits, seed {seed}")
     results = summarise(study, out)
+    if not results["points"]:
+        raise DataError(f"{out} has no arm of {study.name} that was measured with all seeds; run it without --collect")
     with fresh_file(out / "results.json") as partial:
         partial.write_text(json.dumps(results, indent=1) + "\n")
     return read_results(out / "results.json")

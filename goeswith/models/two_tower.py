@@ -6,7 +6,8 @@ item i are the context of gap i, and c_i is the category that is wanted there.
     x = [standardised features, one-hot of the category]                        (D + C,), see `TwoTower.standardised`
     k_i = n(W x_i + m_i)                                                        key (h,), n(v) = v / ‖v‖
     r_j = gelu(W' x_j + m'_j + b)                                               what item j says of what it wants (h,)
-    q_i = n(mean of k_j + V gelu(mean of r_j + e(c_i)))                         query, means over the context, j ≠ i
+    q_i = n(mean of k_j + V gelu(mean of r_j + e(c_i)))                         query, means over the context, j ≠ i;
+                                                                                e of c_i or of its group
     y = mean of q_i · k_i over the items of the outfit
 
 W and W' start as one random projection, Gaussian / √h, whose part for the one-hot is zero, and V, e, b and the memory
@@ -28,7 +29,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -63,12 +65,15 @@ class TwoTowerConfig:
 
     hidden: h. dropout: dropout of the features in training. memory: learn m and m' of training items.
     forget: probability that an item's memory is left out in training.
+    wants: what a query knows of the item that is missing, its category or only its group. Where wrong items come from
+    other categories (``negatives=group``), the category of the right one would give it away.
     """
 
     hidden: int = 256
     dropout: float = 0.5
     memory: bool = True
     forget: float = 0.5
+    wants: Literal["category", "group"] = "category"
 
     def __post_init__(self) -> None:
         at_least(self, 1, "hidden")
@@ -91,6 +96,7 @@ class TwoTower(nn.Module):
     factor: Tensor
     multipliers: Tensor
     digests: Tensor
+    wanted: Tensor
 
     def __init__(self, config: TwoTowerConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -106,6 +112,9 @@ class TwoTower(nn.Module):
         self.register_buffer("factor", torch.full((dim,), dim**-0.5))
         self.register_buffer("multipliers", _random_odd(dim + 1))
         self.register_buffer("digests", torch.empty(0, dtype=torch.long))  # (T,), ascending
+        groups = list(vocabulary.groups)
+        first = [groups.index(group) for group in groups] if config.wants == "group" else range(self.count)
+        self.register_buffer("wanted", torch.tensor([*first, self.count]), persistent=False)  # (C + 1,)
         self._remember(0)
         self.register_load_state_dict_pre_hook(lambda module, saved, *_: module.make_room(saved))
 
@@ -132,6 +141,16 @@ class TwoTower(nn.Module):
         made = copy.deepcopy(self)
         made.digests = self.digests[:0]
         made._remember(0)
+        return made.train(self.training)
+
+    def by_category(self) -> TwoTower:
+        """The same towers, told the category: those of a group have one e."""
+        if self.config.wants == "category":
+            return self
+        made = copy.deepcopy(self)
+        made.config = replace(self.config, wants="category")
+        made.category.data = self.category.data[self.wanted]
+        made.wanted = torch.arange(self.count + 1)
         return made.train(self.training)
 
     @property
@@ -209,7 +228,7 @@ class TwoTower(nn.Module):
     def _queries(self, context: Tensor, wanted: Tensor) -> Tensor:
         """q (..., h) from means of k and r (..., 2h) and wanted categories (...)."""
         key, want = context.chunk(2, dim=-1)
-        codes = wanted.clamp_max(self.count)
+        codes = self.wanted[wanted.clamp_max(self.count)]
         return normalize((key + linear(gelu(want + embedding(codes, self.category)), self.residual)).float(), dim=-1)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:

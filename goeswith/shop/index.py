@@ -145,7 +145,7 @@ class Index:
     @property
     def row_of(self) -> dict[str, int]:
         """Item id → row."""
-        return self.shelf.place
+        return self.shelf.row_of
 
     @cached_property
     def dataset(self) -> Path | None:
@@ -283,7 +283,7 @@ class Index:
                     reason="too_many_guests",
                 )
             item_id = item_id or f"guest-{row - self.size + 1}"
-            while item_id in self.shelf.place:  # a shop may call its own items so
+            while item_id in self.shelf.row_of:  # a shop may call its own items so
                 item_id = f"{item_id}-guest"
             self._states.hidden[row], self._states.categories[row] = hidden, code[0]
             self._present[row], self._kinds[row] = True, kind
@@ -298,7 +298,7 @@ class Index:
             CatalogueError: there is no such guest.
         """
         with self._adding:
-            row = self.shelf.place.get(item_id, -1)
+            row = self.shelf.row_of.get(item_id, -1)
             if row < self.size:
                 raise CatalogueError(
                     f"no guest item is called {item_id!r}; check the id", reason="unknown_item", item_ids=[item_id]

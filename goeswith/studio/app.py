@@ -24,9 +24,11 @@ from goeswith.studio.guard import Guard
 from goeswith.studio.pages import clicks, export_routes, look_routes, public_routes, review_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
-from goeswith.studio.pages.rendering import STATIC, is_page, sorry
+from goeswith.studio.pages.rendering import STATIC, error_page, is_page
+from goeswith.studio.service import limits
 from goeswith.studio.service.access_log import AccessLog, Lines
 from goeswith.studio.service.api_docs import add_docs
+from goeswith.studio.service.buckets import Bucket, SharedBucket
 from goeswith.studio.service.catch_up import CatchUp
 from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
@@ -55,7 +57,7 @@ FAREWELL_SECONDS = 0.3
 """For those whose answers did not end in time to be told so, before the process ends."""
 REASONS = {400: "unreadable", 404: "not_found", 405: "wrong_method", 415: "wrong_type"}
 """Of what Starlette itself refuses."""
-SAID = {
+PAGE_MESSAGES = {
     "not_found": "the studio has no such page",
     "wrong_method": "this address cannot be opened; it only accepts a form",
 }
@@ -67,7 +69,7 @@ def create_app(
     *,
     settings: Settings | None = None,
     hosts: Collection[str] | None = None,
-    photos: Path | None = None,
+    shared: Path | None = None,
     public_key: PublicKey | None = None,
     **options: Any,
 ) -> FastAPI:
@@ -76,7 +78,7 @@ def create_app(
     Args:
         settings: how it runs, see `goeswith.studio.settings`; the defaults where None.
         hosts: names the service may be called by; all where None.
-        photos: file through which processes that serve the same index share what people upload.
+        shared: folder through which processes that serve the same index share uploads and limits while they run.
         public_key: that product pages give; else the one of the settings.
         options: fields of `settings` to be changed, such as ``token`` and ``looks``.
 
@@ -86,8 +88,9 @@ def create_app(
     """
     settings = changed(settings, options)
     token, looks = settings.token, settings.looks
-    public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token)
-    shop = Shop(index, photos)
+    key_bucket = _bucket(shared, "the public key", limits.KEY_RATE, limits.KEY_BURST)
+    public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token, key_bucket)
+    shop = Shop(index, None if shared is None else shared / "photos.sqlite")
     other = None if settings.compare is None else Shop(settings.compare)
     shops = [shop] if other is None else [shop, other]
     lines = Lines(settings.access_log) if settings.access_log else None
@@ -116,13 +119,14 @@ def create_app(
     app.state.shop, app.state.shops, app.state.metrics = shop, shops, Metrics(shop)
     app.state.looks = Looks(looks or shop.path.absolute().parent / "looks.sqlite")
     shop.rules = ShopRules(app.state.looks.path.with_name(RULES_FILE))
-    shop.keep_to_rules(shop.wall)
+    shop.keep_to_rules(shop.view)
     app.state.reviews = Reviews(app.state.looks.path)
-    app.state.review_maker = ReviewMaker(app.state.reviews, lambda: shop.wall)
+    app.state.review_maker = ReviewMaker(app.state.reviews, lambda: shop.view)
     app.state.page_looks = PageLooks(shop, app.state.looks)
     app.state.trial = Trial(shop, settings.control, None if other is None else PageLooks(other, app.state.looks))
     app.state.events = Events(settings.clicks or shop.path.absolute().parent / "clicks.sqlite")
     app.state.public_key = public_key
+    app.state.event_bucket = _bucket(shared, "events", limits.EVENT_RATE, limits.EVENT_BURST)
     app.state.signer = Signer(app.state.looks.path.with_name("pictures.secret"))
     _add_errors(app)
     dependencies = [Depends(HTTPBearer(auto_error=False))] if token else []  # only for the schema: `Guard` is who looks
@@ -140,7 +144,7 @@ def create_app(
     _check_root(app, settings.root_path)
     app.add_middleware(Guard, token=token, hosts=hosts, public_key=public_key)
     app.add_middleware(CrossOrigin, public_key=public_key)
-    if photos is not None:
+    if shared is not None:
         app.add_middleware(CatchUp, shop=shop)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.add_middleware(SubPath, root=settings.root_path)
@@ -148,6 +152,11 @@ def create_app(
     app.add_middleware(AccessLog, lines=lines)
     app.add_middleware(Proxied, trusted=settings.trusted_proxies)
     return app
+
+
+def _bucket(shared: Path | None, name: str, rate: float, burst: int) -> Bucket:
+    """How often something may happen in all processes that share a folder, or in this one alone."""
+    return Bucket(rate, burst) if shared is None else SharedBucket(shared / "limits.sqlite", name, rate, burst)
 
 
 def _add_watched(app: FastAPI) -> None:
@@ -169,7 +178,7 @@ def _check_root(app: FastAPI, root: str) -> None:
         ConfigError: it does.
     """
     routes = [
-        one for route in app.routes for one in getattr(getattr(route, "original_router", None), "routes", [route])
+        inner for route in app.routes for inner in getattr(getattr(route, "original_router", None), "routes", [route])
     ]
     first = root.split("/")[1] if root else ""
     if first and first in {getattr(route, "path", "/").split("/")[1] for route in routes}:
@@ -181,7 +190,7 @@ def _add_errors(app: FastAPI) -> None:
 
     def answered(request: Request, error: Refused, people: str = "") -> Response:
         """people: what a page says instead of the error's own words."""
-        return sorry(request, error, message=people) if is_page(request.scope["path"]) else in_json(error)
+        return error_page(request, error, message=people) if is_page(request.scope["path"]) else in_json(error)
 
     @app.exception_handler(GoeswithError)
     async def refused(request: Request, error: GoeswithError) -> Response:
@@ -196,7 +205,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         reason = REASONS.get(error.status_code, "refused")
-        answer = answered(request, Refused(error.status_code, reason, str(error.detail)), people=SAID.get(reason, ""))
+        answer = answered(
+            request, Refused(error.status_code, reason, str(error.detail)), people=PAGE_MESSAGES.get(reason, "")
+        )
         answer.headers.update(error.headers or {})
         return answer
 
@@ -205,6 +216,6 @@ def _for_people(mistake: dict[str, Any]) -> str:
     """What is wrong with an address or a form, for those who did not write it."""
     name = str(mistake["loc"][-1])
     if mistake["type"] == "too_long" and name in ("on", "lock"):
-        there = mistake["ctx"]["actual_length"]
-        return f"the link names {there} items, but a board holds {MOST}; remove some"
+        actual = mistake["ctx"]["actual_length"]
+        return f"the link names {actual} items, but a board holds {MOST}; remove some"
     return f"{name!r} is missing or cannot be used as it is; go back and try again"

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from goeswith.studio.pages.rendering import is_page, kept_out
-from goeswith.studio.pages.sign_in import Door
+from goeswith.studio.pages.rendering import is_page, refusal_page
+from goeswith.studio.pages.sign_in import TokenGate
 from goeswith.studio.service.access_log import request_id
 from goeswith.studio.service.bodies import LOGGED_IN, POSTED, Bodies, replayed
 from goeswith.studio.service.limits import RETRY_SECONDS
@@ -43,7 +43,7 @@ class Guard:
     """Lets through to `app` what may pass.
 
     Args:
-        token: to be given as ``Authorization: Bearer TOKEN``, as the password of HTTP Basic, or in the form of `Door`.
+        token: to be given as ``Authorization: Bearer TOKEN``, as password of HTTP Basic, or in the form of `TokenGate`.
         hosts: names the service may be called by; all where None. A page elsewhere that points its own name at this
             machine is kept out by it.
         public_key: of product pages, which reaches nothing but `STOREFRONT`.
@@ -53,7 +53,7 @@ class Guard:
         self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None, public_key: PublicKey | None = None
     ) -> None:
         self.app, self.hosts, self.public_key = app, hosts, public_key
-        self.door = None if token is None else Door(token)
+        self.gate = None if token is None else TokenGate(token)
         self.bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,8 +63,8 @@ class Guard:
             return
         answer = _Answer(send)
         try:
-            app, given = await self._let_in(scope, receive)
-            await _while_there(app, scope, given, receive, answer)
+            app, replay = await self._let_in(scope, receive)
+            await _until_hung_up(app, scope, replay, receive, answer)
             return
         except Refused as refused:
             error = refused
@@ -75,7 +75,7 @@ class Guard:
             error = Refused(500, "internal", "something went wrong; see the log of the service")
         if answer.started:
             raise error  # half an answer: the server closes the connection
-        refusal = kept_out(Request(scope), error) if is_page(scope["path"]) else in_json(error)
+        refusal = refusal_page(Request(scope), error) if is_page(scope["path"]) else in_json(error)
         await refusal(scope, receive, answer)
 
     async def _let_in(self, scope: Scope, receive: Receive) -> tuple[ASGIApp, Receive]:
@@ -87,10 +87,10 @@ class Guard:
         headers = Headers(scope=scope)
         self._check(scope, headers)
         body = b"" if scope["method"] in SAFE else await self.bodies.read(scope["path"], headers, receive)
-        given = replayed(body)
-        if self.door is not None and scope["path"] == LOGGED_IN:
-            return await _entered(self.door, Request(scope, given)), replayed(b"")
-        return self.app, given
+        replay = replayed(body)
+        if self.gate is not None and scope["path"] == LOGGED_IN:
+            return await _sign_in(self.gate, Request(scope, replay)), replayed(b"")
+        return self.app, replay
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         try:
@@ -105,8 +105,8 @@ class Guard:
         if path.startswith(STOREFRONT):
             self._check_storefront(path, headers)
             return
-        needed = self.door is not None and path not in OPEN and not path.startswith((STYLE, PUBLIC))
-        if needed and self.door is not None and not self.door.knows(headers):
+        needed = self.gate is not None and path not in OPEN and not path.startswith((STYLE, PUBLIC))
+        if needed and self.gate is not None and not self.gate.admits(headers):
             if "authorization" in headers:
                 raise Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")
             raise Refused(401, "token_needed", "send the token of this service: Authorization: Bearer TOKEN")
@@ -119,9 +119,9 @@ class Guard:
             return
         if path == POSTED and self.public_key is not None and "authorization" not in headers:
             return  # a beacon has no headers of its own: its key is in the body
-        if self.public_key is not None and self.public_key.given(headers):
+        if self.public_key is not None and self.public_key.sent_in(headers):
             self.public_key.check(headers)
-        elif "origin" in headers if self.door is None else not self.door.knows(headers):
+        elif "origin" in headers if self.gate is None else not self.gate.admits(headers):
             reason = "wrong_key" if "authorization" in headers else "key_needed"
             raise Refused(401, reason, "send the public key of this service, or its token: Authorization: Bearer KEY")
 
@@ -144,23 +144,23 @@ class _Answer:
         await self.send(message)
 
 
-async def _while_there(app: ASGIApp, scope: Scope, given: Receive, receive: Receive, answer: _Answer) -> None:
+async def _until_hung_up(app: ASGIApp, scope: Scope, body: Receive, receive: Receive, answer: _Answer) -> None:
     """Run the app until it has answered, or until its client hangs up: nobody waits for the answer then.
 
-    given: the body. receive: what tells of the client.
+    body: of the request. receive: reports when the client hangs up.
     """
-    work, gone = asyncio.ensure_future(app(scope, given, answer)), asyncio.ensure_future(_hung_up(receive))
+    answering, hanging_up = asyncio.ensure_future(app(scope, body, answer)), asyncio.ensure_future(_hung_up(receive))
     try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answering, hanging_up}, return_when=asyncio.FIRST_COMPLETED)
         if answer.ended:  # what is left is to tidy up
-            await asyncio.wait({work})
+            await asyncio.wait({answering})
     finally:
-        gone.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.wait({work})
-    if not work.cancelled():
-        work.result()
+        hanging_up.cancel()
+        if not answering.done():
+            answering.cancel()
+            await asyncio.wait({answering})
+    if not answering.cancelled():
+        answering.result()
 
 
 async def _hung_up(receive: Receive) -> None:
@@ -168,13 +168,13 @@ async def _hung_up(receive: Receive) -> None:
         pass
 
 
-async def _entered(there: Door, request: Request) -> Response:
+async def _sign_in(gate: TokenGate, request: Request) -> Response:
     """The form, its answer, or the way in for those who have been let in."""
     if request.method == "POST":
-        return await there.enter(request)
-    if there.knows(request.headers):
+        return await gate.enter(request)
+    if gate.admits(request.headers):
         return RedirectResponse("/", 303)
-    return kept_out(request, Refused(200, "token_needed", ""), "/")
+    return refusal_page(request, Refused(200, "token_needed", ""), "/")
 
 
 def _from_elsewhere(headers: Headers) -> bool:

@@ -33,9 +33,9 @@ PAUSE = 1.0
 
 
 class Processes:
-    """Runs `work(listening, index, settings, begun, photos)` in as many processes as the settings say.
+    """Runs `work(listening, index, settings, begun, shared)` in as many processes as the settings say.
 
-    What people upload is shared by a file in a folder of its own, which is gone when they end.
+    What people upload and how often keys are used is shared by a folder of their own, which is gone when they end.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Processes:
         with _handling(self._stop, self._pass_on), tempfile.TemporaryDirectory(prefix="goeswith-") as folder:
             Path(folder, "metrics").mkdir()
             os.environ |= {FOLDER: f"{folder}/metrics", THREADS: os.environ.get(THREADS, str(share))}
-            reading, tell = self.context.Pipe(duplex=False)
-            self.running = [self._begin(folder, tell)]
-            tell.close()
+            reading, writing = self.context.Pipe(duplex=False)
+            self.running = [self._begin(folder, writing)]
+            writing.close()
             self._await_first(reading, begun)
             if not self.stopping:
                 self.running += [self._begin(folder) for _ in range(self.settings.workers - 1)]
@@ -68,9 +68,9 @@ class Processes:
             self._end()
             del os.environ[FOLDER]
 
-    def _begin(self, folder: str, tell: Connection | None = None) -> SpawnProcess:
-        given = self.work, self.listening, self.index, self.settings, Path(folder) / "photos.sqlite", tell
-        process = self.context.Process(target=_process, args=given)
+    def _begin(self, folder: str, report: Connection | None = None) -> SpawnProcess:
+        arguments = self.work, self.listening, self.index, self.settings, Path(folder), report
+        process = self.context.Process(target=_process, args=arguments)
         process.start()
         return process
 
@@ -124,8 +124,8 @@ class Processes:
 @contextmanager
 def _handling(stop: Callable[..., None], renew: Callable[..., None]) -> Iterator[None]:
     """Signals go to these functions meanwhile."""
-    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: renew}
-    before = {sign: signal.signal(sign, handler) for sign, handler in wanted.items()}
+    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: renew}
+    before = {sign: signal.signal(sign, handler) for sign, handler in handlers.items()}
     try:
         yield
     finally:
@@ -134,24 +134,24 @@ def _handling(stop: Callable[..., None], renew: Callable[..., None]) -> Iterator
 
 
 def _process(
-    work: Callable[..., None],
+    serve: Callable[..., None],
     listening: socket.socket,
     index: str | Path,
     settings: Settings,
-    photos: Path,
-    tell: Connection | None,
+    shared: Path,
+    report: Connection | None,
 ) -> None:
     """What each process does; it ends with the one that began it."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is an index that can be opened again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until there is something to be ended; Ctrl-C reaches all of them
     threading.Thread(target=_follow, daemon=True).start()
     try:
-        work(listening, index, settings, tell.send if tell else lambda stale: None, photos)
+        serve(listening, index, settings, report.send if report else lambda stale: None, shared)
     except GoeswithError as error:
-        if tell is None:
+        if report is None:
             log.error("a process of the service could not begin: %s", error)
         else:
-            tell.send(error)
+            report.send(error)
         raise SystemExit(1) from None
 
 

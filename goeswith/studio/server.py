@@ -63,17 +63,17 @@ def answer(
     index: str | Path,
     settings: Settings,
     begun: Callable[[str], None],
-    photos: Path | None = None,
+    shared: Path | None = None,
 ) -> None:
     """Answer in this process what comes to a socket, until it is told to stop. SIGHUP opens the index again.
 
     Args:
-        begun: called once the index is open, with what is stale of it. photos: see `create_app`.
+        begun: called once the index is open, with what is stale of it. shared: see `create_app`.
     """
     from goeswith.studio.app import create_app  # what only begins other processes can do without
 
     hosts = {settings.host, *OWN_NAMES} if settings.token is None else None
-    app = create_app(index, settings=settings, hosts=hosts, photos=photos)
+    app = create_app(index, settings=settings, hosts=hosts, shared=shared)
     config = uvicorn.Config(
         app,
         log_level="warning",

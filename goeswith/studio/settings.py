@@ -106,13 +106,13 @@ class Configured:
         return "\n".join(lines)
 
 
-def configured(path: Path | None, environ: Mapping[str, str], given: Mapping[str, Any]) -> Configured:
+def configured(path: Path | None, environ: Mapping[str, str], options: Mapping[str, Any]) -> Configured:
     """The settings of a file, of the environment, and as they were given on the command line.
 
     Paths in the file are relative to its folder. What `token_file` names is read.
 
     Args:
-        given: by name; None where nothing was given.
+        options: by name; None where nothing was given.
 
     Raises:
         ConfigError: the file cannot be read or is not TOML; a setting is unknown, or its value cannot be used.
@@ -125,8 +125,8 @@ def configured(path: Path | None, environ: Mapping[str, str], given: Mapping[str
         variable = f"{PREFIX}{name.upper()}"
         if environ.get(variable):
             values[name], origins[name] = environ[variable], f"environment, {variable}"
-        if given.get(name) is not None:
-            values[name], origins[name] = given[name], "command line"
+        if options.get(name) is not None:
+            values[name], origins[name] = options[name], "command line"
     settings = settings_of(values, origins)
     if settings.token is None and settings.token_file is not None:
         settings = settings.model_copy(update={"token": _secret(settings.token_file)})
@@ -160,8 +160,8 @@ def changed(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: see `settings_of`.
     """
-    kept = {} if settings is None else settings.model_dump(exclude_unset=True)
-    return settings_of(kept | dict(options))
+    set_fields = {} if settings is None else settings.model_dump(exclude_unset=True)
+    return settings_of(set_fields | dict(options))
 
 
 def _of_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

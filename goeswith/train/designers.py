@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -83,7 +83,7 @@ def shuffled_pairs(pairs: Outfits, seed: int) -> Outfits:
     for split in sorted(set(pairs.splits)):
         rows = np.flatnonzero(pairs.splits == split)
         items[rows, 1] = items[generator.permutation(rows), 1]
-    return Outfits(items.ravel(), pairs.offsets, pairs.outfit_ids, pairs.splits, pairs.sources)
+    return replace(pairs, items=items.ravel())
 
 
 class Designers(nn.Module):

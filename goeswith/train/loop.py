@@ -19,6 +19,7 @@ from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import Model, TrainingData, exact
+from goeswith.train.batches import batches
 from goeswith.train.checkpoint import (
     Checkpoint,
     Tensors,
@@ -156,7 +157,8 @@ class Loop:
         started, total, seen = time.perf_counter(), 0.0, 0
         self.model.train()
         steps = -(-len(self.data.train) // self.config.batch_size)
-        drawn = batches(self.data.train.lengths, self.config.batch_size, self.generator)
+        train, weights = self.data.train, self.data.train.weights if self.config.weighted else None
+        drawn = batches(train.lengths, self.config.batch_size, self.generator, weights)
         for step, indices in enumerate(drawn, 1):
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.config, (steps * self.epoch + step) / (steps * self.config.epochs))
@@ -291,17 +293,6 @@ def _since_best(history: Sequence[Mapping[str, float]]) -> int:
 
 def _copied(tensors: Mapping[str, Tensor]) -> Tensors:
     return {name: value.detach().clone() for name, value in tensors.items()}
-
-
-def batches(lengths: np.ndarray, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
-    """Places of the outfits of each batch, a fresh shuffle; outfits of like length meet, to save padding."""
-    order = torch.randperm(len(lengths), generator=generator).numpy()
-    # Sorting within windows of eight batches keeps the batches random while their lengths agree.
-    window = np.arange(len(order)) // (8 * size)
-    order = order[np.lexsort((lengths[order], window))]
-    starts = torch.randperm(-(-len(order) // size), generator=generator).numpy() * size
-    for start in starts:
-        yield order[start : start + size]
 
 
 @contextlib.contextmanager

@@ -212,7 +212,7 @@ class Maker:
             )
         columns = np.concatenate([self.columns[name] for name in encoders])
         codes = _translated(self.vocabulary, run.vocabulary, self.data)
-        model = cast(TwoTower, run.model)
+        model = cast(TwoTower, run.model).by_category()
         if run.config["dataset"]["fingerprint"] != self.dataset.fingerprint:
             blocks = [len(self.columns[name]) for name in encoders]
             model.standardise(self.data.features[self.worn][:, columns], blocks)

@@ -29,6 +29,7 @@ class TrainConfig:
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
     outfits: how many training outfits to learn from, drawn by the seed, so that fewer are part of more; 0 = all.
+    weighted: an epoch has outfits as often as their weights say, where the data set has weights; else each once.
     shuffled_items: control, learn from (and select on) outfits whose items were each exchanged for another of their
     category and season: structure and popularity stay, who goes with whom does not.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
@@ -46,6 +47,7 @@ class TrainConfig:
     blank: Literal["any", "bottom"] = "any"
     pairs: bool = False
     outfits: int = 0
+    weighted: bool = True
     shuffled_items: bool = False
     epochs: int = 40
     patience: int = 6

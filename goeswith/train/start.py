@@ -56,7 +56,7 @@ class StartSource:
 
     def teach(self) -> Start:
         """The source for the training loop."""
-        return Start(cast(TwoTower, self.run.model), self.codes)
+        return Start(cast(TwoTower, self.run.model).by_category(), self.codes)
 
     def write(self, out: Any) -> None:
         """Nothing: the run is kept where it is."""

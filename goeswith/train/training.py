@@ -26,6 +26,7 @@ from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file, sole, writing
 from goeswith.models import TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
+from goeswith.models.two_tower import TwoTowerConfig
 from goeswith.train.designers import shuffled_pairs
 from goeswith.train.loop import fit
 from goeswith.train.run import Run
@@ -226,7 +227,8 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
         return False
     saved = Run(out).config
     result = saved.pop("result", None)
-    for part, fields_now in (("train", TrainConfig()), ("settings", model_classes(described["model"])[1]())):
+    own = model_classes(described["model"])[1]()
+    for part, fields_now in (("train", TrainConfig()), ("settings", own), ("tower", TwoTowerConfig())):
         if isinstance(saved.get(part), dict):  # an earlier version had no such setting, which now has its default
             saved[part] = asdict(fields_now) | saved[part]
     if saved != json.loads(json.dumps(described)):

@@ -98,8 +98,8 @@ def test_stock_and_products_can_be_mapped(tmp_path):
     imported = read("table", tmp_path, workdir=tmp_path, columns=mapped)
     goods = shelf(create(imported, tmp_path / "dest", layout="table").catalogue)
     assert goods.stock is not None
-    assert dict(zip(goods.place, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": False}
-    product = dict(zip(goods.place, goods.products.tolist(), strict=True))
+    assert dict(zip(goods.row_of, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": False}
+    product = dict(zip(goods.row_of, goods.products.tolist(), strict=True))
     assert product["a"] == product["b"] != product["c"]
     own = read("table", tmp_path, workdir=tmp_path, columns={"item_id": "sku", "product_id": "sku"})
     assert column(own, "product_id") == {"a": "a", "b": "b", "c": "c"}
@@ -281,4 +281,4 @@ def test_several_currencies_are_told(tmp_path):
 def test_stock_that_is_not_known_passes_no_filter(stock, tmp_path):
     write(tmp_path, {"items.csv": f"item_id,category,stock\na,coat,{stock}\nb,coat,2.0\nc,coat,1.000\nd,coat,Yes\n"})
     goods = shelf(create(read("table", tmp_path, workdir=tmp_path), tmp_path / "dest", layout="table").catalogue)
-    assert dict(zip(goods.place, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": True, "d": True}
+    assert dict(zip(goods.row_of, goods.stock.tolist(), strict=True)) == {"a": False, "b": True, "c": True, "d": True}

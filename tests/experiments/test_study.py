@@ -1,5 +1,6 @@
 """A study: curves with and without knowledge, resumable, with intervals and comparisons."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from worlds import styles_dataset
 
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
-from goeswith.errors import ConfigError
+from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import read_study
+from goeswith.experiments.study_page import lacking
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench
 from goeswith.train.run import Run
@@ -89,6 +91,15 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
     (out / "answers" / "designers-20-seed0.parquet").unlink()
     fewer = summarise(study, out)
     assert ("designers", 20) not in {(point["arm"], point["outfits"]) for point in fewer["points"]}
+    collected = measure(study, out, said.append, collect=True)
+    assert collected["points"] == json.loads(json.dumps(fewer["points"]))
+    assert said == []
+    more = json.loads(json.dumps(collected))
+    more["study"] |= {"arms": [*study.arms, "rules"], "outfits": [*study.outfits, 1000]}
+    assert lacking(collected) == []
+    assert lacking(more) == ["- Not measured, for lack of time: the arms `rules`; 1,000 own outfits."]
+    with pytest.raises(DataError, match="no arm of small that was measured with all seeds; run it without --collect"):
+        measure(study, tmp_path, said.append, collect=True)
     assert measure(study, out, said.append) == before
     assert said == ["small: designers, 20 own outfits, seed 0"]
 

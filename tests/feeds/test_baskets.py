@@ -1,9 +1,11 @@
 """Outfits from orders, wish lists and sets; against naive counts."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import exports
+import numpy as np
 import polars as pl
 import pytest
 from folders import write
@@ -11,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goeswith.data.baskets import LARGEST, excess, outfits_of, read_baskets, read_sets
+from goeswith.data.importing import import_data
+from goeswith.data.outfits import Outfits
+from goeswith.data.pairs import tops_and_bottoms
 from goeswith.data.readers import read
+from goeswith.data.shuffle import shuffled_items
 from goeswith.errors import DataError
 
 GROUP = {
@@ -53,8 +59,10 @@ def test_excess_is_what_a_loop_counts(baskets):
 def test_outfits_are_parts_of_their_baskets_of_pairs_that_exceed_chance(baskets):
     weights = {(one, other): weight for one, other, _, _, weight in excess(lines(baskets), GROUP).iter_rows()}
     made = outfits_of(lines(baskets), GROUP, "orders")
-    for outfit_id, items, source in made.outfits.iter_rows():
+    for outfit_id, items, source, weight in made.outfits.iter_rows():
         assert source == "orders"
+        mean = sum(weights[pair] for pair in combinations(sorted(items), 2)) / math.comb(len(items), 2)
+        assert weight == pytest.approx(1 - math.exp(-mean))
         assert set(items) <= baskets[int(outfit_id.removeprefix("orders-"))]
         assert len(set(items)) == len(items) >= 2
         assert all(weights[pair] > 0 for pair in combinations(sorted(items), 2))
@@ -64,7 +72,7 @@ def test_outfits_are_parts_of_their_baskets_of_pairs_that_exceed_chance(baskets)
 def test_bestsellers_are_no_outfits_and_pairs_bought_together_are():
     baskets = [{"coat", "skirt", "jeans"}] * 20 + [{"hat", "jeans"}] * 50 + [{"scarf", "jeans"}] * 50
     made = outfits_of(lines(baskets), GROUP, "orders")  # jeans are in every basket, with nothing more than by chance
-    assert [sorted(items) for _, items, _ in made.outfits.iter_rows()] == [["coat", "skirt"]] * 20
+    assert [sorted(items) for _, items, *_ in made.outfits.iter_rows()] == [["coat", "skirt"]] * 20
     assert made.skipped == {"orders: baskets without such a pair": 100}
 
 
@@ -75,7 +83,7 @@ def test_lines_that_are_not_known_are_dropped_and_their_orders_kept(tmp_path):
     item_of = {"SKU1": "coat", "S2": "skirt", **{f"i{number}": f"i{number}" for number in range(LARGEST + 1)}}
     group = {**GROUP, **{f"i{number}": "top" for number in range(LARGEST + 1)}}
     made = read_baskets(tmp_path / "o.csv", item_of, group, "orders")
-    assert [items for _, items, _ in made.outfits.iter_rows()] in ([["coat", "skirt"]] * 2, [])
+    assert [items for _, items, *_ in made.outfits.iter_rows()] in ([["coat", "skirt"]] * 2, [])
     assert made.skipped["o.csv: lines whose item the catalogue does not have"] == 2
     assert made.skipped[f"o.csv: baskets of more than {LARGEST} items"] == 1
 
@@ -94,6 +102,7 @@ def test_sets_in_every_form(text, expected, tmp_path):
     made = read_sets(tmp_path / "sets.csv", {name: name for name in "abcd"})
     assert made.outfits["item_ids"].to_list() == expected
     assert set(made.outfits["source"]) == {"sets"}
+    assert set(made.outfits["weight"]) == {1.0}
 
 
 def test_a_table_of_another_form_is_refused(tmp_path):
@@ -128,4 +137,32 @@ def test_own_tables_take_orders_too(tmp_path):
     })  # fmt: skip
     imported = read("table", tmp_path, workdir=tmp_path)
     assert imported.outfits["item_ids"].list.sort().to_list() == [["a", "b"], ["a", "b"]]
+    assert imported.outfits["weight"].is_between(0, 1, closed="none").all()
     assert imported.skipped["orders.csv: lines whose item the catalogue does not have"] == 1  # p2 is two items
+
+
+def test_weights_of_outfits_are_kept_by_a_data_set_and_all_that_is_made_of_it(tmp_path):
+    write(tmp_path / "shop", {
+        "items.csv": "item_id,category\n" + "".join(f"shirt{n},shirt\nskirt{n},skirt\n" for n in range(9)),
+        "outfits.csv": "outfit_id,item_id,count,split\n" + "".join(
+            f"{n},shirt{n},{'' if n == 8 else n + 1},train\n{n},skirt{n},,train\n" for n in range(9)),
+    })  # fmt: skip
+    options = {"columns": {"weight": "count"}}
+    dataset = import_data("table", tmp_path / "shop", tmp_path / "data", options=options).dataset
+    outfits = dataset.outfits
+    expected = {f"{n}": n + 1.0 for n in range(8)} | {"8": 1.0}
+    assert dict(zip(outfits.outfit_ids, outfits.weights, strict=True)) == expected
+    pairs = tops_and_bottoms(outfits.take([3, 4]), dataset.catalogue)
+    assert pairs.weights.tolist() == [4.0, 5.0] == shuffled_items(pairs, dataset.catalogue, 0).weights.tolist()
+    usable = np.ones(len(dataset.catalogue), bool)
+    usable[outfits[0][0]] = False
+    assert outfits.keep(usable)[0].weights.tolist() == outfits.weights[1:].tolist()
+    alike = replace(outfits, weights=None)
+    assert alike.fingerprint != outfits.fingerprint == outfits.take(np.arange(9)).fingerprint
+    assert "weight" not in alike.to_frame(dataset.catalogue).columns
+    write(tmp_path / "shop", {"outfits.csv": "outfit_id,item_ids,count\n1,shirt0;skirt0,2\n2,shirt1;skirt1,-1\n"})
+    with pytest.raises(DataError, match=r"outfits\.csv, row 2: weight '-1' is not a number above 0; correct it"):
+        import_data("table", tmp_path / "shop", tmp_path / "bad", options=options)
+    frame = outfits.to_frame(dataset.catalogue).with_columns(weight=pl.lit(float("nan")))
+    with pytest.raises(DataError, match="row 1: outfit '0' has weight nan; give it one above 0"):
+        Outfits.from_frame(frame, dataset.catalogue)

@@ -168,7 +168,7 @@ def test_a_folder_with_parts_of_an_export_and_orders_is_one_source(tmp_path):
     )
     imported = read(recognise(tmp_path), tmp_path, workdir=tmp_path)
     assert len(imported.items) == 5
-    assert imported.outfits.rows() == [("sets-LB-1", ["LB-1", "classic-tee:white"], "sets")]
+    assert imported.outfits.rows() == [("sets-LB-1", ["LB-1", "classic-tee:white"], "sets", 1.0)]
     assert imported.skipped["sets.csv: items that the catalogue does not have"] == 1
 
 

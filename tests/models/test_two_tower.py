@@ -107,6 +107,23 @@ def test_a_query_ranks_as_its_gap(data: TrainingData) -> None:
             torch.testing.assert_close(model.queries(states, wide, wanted), vectors)
 
 
+def test_a_query_may_know_the_group_alone(data: TrainingData) -> None:
+    words = Vocabulary(("a", "b", "c", "d"), ("top", "bottom", "top", "shoes"))
+    model = TwoTower(TwoTowerConfig(hidden=12, wants="group"), data.features.shape[1], words)
+    model.observe(data)
+    shaken(model)
+    states, batch = encode(model, data.features, data.categories), padded(data)
+    asked = [model.queries(states, batch, torch.full((len(batch),), code)).detach() for code in range(5)]
+    torch.testing.assert_close(asked[0], asked[2])
+    for first, second in ((0, 1), (0, 3), (1, 3), (3, 4)):
+        assert float((asked[first] - asked[second]).abs().max()) > 1e-3
+    same = model.by_category()
+    assert same.config.wants == "category"
+    torch.testing.assert_close(same.score(states, batch), model.score(states, batch))
+    plain = fresh(data)
+    assert plain.by_category() is plain
+
+
 def test_features_are_standardised_on_training_items_and_encoders_weigh_alike(data: TrainingData) -> None:
     wide = torch.cat([data.features, 100 * torch.randn(len(data.features), 48), torch.ones(len(data.features), 1)], 1)
     blocks = (16, 49)

@@ -19,7 +19,7 @@ def model_of(**settings: object) -> TypeAware:
     return model
 
 
-class Told:
+class ResponseModel:
     """The distances and masks of a model, pair by pair."""
 
     def __init__(self, model: TypeAware) -> None:
@@ -50,7 +50,7 @@ class Told:
 @pytest.mark.parametrize("settings", [{}, {"types": "group"}, {"normalise": False}], ids=str)
 def test_score_and_loss_are_those_of_the_equations(settings: dict) -> None:
     model = model_of(margin=0.7, mask_weight=0.5, embedding_weight=0.25, **settings)
-    told, asked = Told(model), batch()
+    told, asked = ResponseModel(model), batch()
     states = model.encode_items(features(7), torch.tensor(CODES))
     scores = model.score(states, asked)
     lists = RIGHT + [outfit for both in WRONG for outfit in both]

@@ -296,6 +296,19 @@ def test_commands_that_are_not_run_have_the_words_and_flags_that_they_name(page:
             command.make_parser(command.make_context(name, rest, resilient_parsing=True)).parse_args(rest)
 
 
+def test_each_line_of_the_sceptics_checklist_has_a_command_that_there_is() -> None:
+    checklist = (DOCS / "evaluate.md").read_text().split("## A sceptic's checklist", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in checklist.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for row in rows:
+        _, name, *rest = shlex.split(row.split(" | ")[1].strip("`"))
+        if row.split(" | ")[1].startswith("`python "):
+            assert (ROOT / name).is_file(), row
+            continue
+        found = get_command(app).commands[name]  # type: ignore[attr-defined]
+        found.make_parser(found.make_context(name, rest, resilient_parsing=True)).parse_args(rest)
+
+
 def test_every_command_that_is_not_run_is_still_shown() -> None:
     shown = [block.code for found in FOUND.values() for block in found]
     for start in NOT_RUN:

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from goeswith.cli import shop
 from goeswith.data.catalogue import COLUMNS
 from goeswith.data.filters import COLUMN_OF, Filters
-from goeswith.studio.api.schemas import FiltersGiven, ItemsQuery
+from goeswith.studio.api.schemas import FiltersRequest, ItemsQuery
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import FILTER_OF, Brief
 from goeswith.studio.pages.catalogue_search import Wanted
@@ -20,7 +20,7 @@ from goeswith.train.source import SOURCES, source_class
 def test_a_filter_is_a_field_of_filters_and_nothing_else():
     names, columns = {each.name for each in fields(Filters)}, set(COLUMN_OF.values())
     rest = names - set(COLUMN_OF)
-    assert set(FiltersGiven.model_fields) == names
+    assert set(FiltersRequest.model_fields) == names
     assert set(ItemsQuery.model_fields) == columns | rest - {"exclude"} | {"q", "offset", "limit"}
     for command in (shop.complete, shop.looks, shop.fill, shop.improve, shop.similar):
         assert columns | rest <= set(inspect.signature(command).parameters), command

@@ -76,38 +76,57 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def curve(**gains: tuple[float, str]) -> dict:
+    """What a study found with 0 and all own outfits: the gain over each other arm, and what it shows."""
+    lines = [
+        {"scorer": "designers", "against": other, "outfits": size, "difference": gain, "low": gain - 0.01,
+         "high": gain + 0.01, "shows": shows}
+        for other, (gain, shows) in gains.items() for size in (0, -1)
+    ]  # fmt: skip
+    lines[-1]["shows"] = "not shown"
+    return {"study": {"title": "Words", "seeds": [0, 1, 2, 3, 4]}, "comparisons": lines}
+
+
+TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
+
+
 def test_five_sentences_say_what_the_numbers_say():
-    said = conclusions({"mango": told()})
-    assert said == [
-        "On the hardest questions, by AUC, the best model is above the strongest floor on mango "
-        "(Two-tower 0.801, records 0.612).",
-        "Two-tower is ahead of ADD-GNN, softmax on mango (no claim: 1 seed).",
-        "Records of the items together (columns, counts, picture files), without a look at a garment, reach 0.612 on "
-        "mango, 0.991 with ids (no less than 2 of 4 models).",
-        "The graph of ADD-GNN: not shown on mango (ADD-GNN, softmax) (no claim: 1 seed).",
-        "Designers' masks: it hurts on mango (ADD-GNN, softmax, with masks) (no claim: 1 seed).",
+    assert conclusions({"mango": told()}, {}, TRAVELS) == [
+        "By AUC on the hardest questions, the best model is above the strongest floor on mango (0.801 against 0.612).",
+        "In 1 comparison with peers, Two-tower is without a claim (fewer than 5 seeds) in 1.",
+        "Records of the items (columns, counts, picture files), without a look at a garment, reach 0.612 on mango.",
+        "Of ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
+        "Designers, trusted as far as held-out outfits say, add to no knowledge and to shuffled designers on "
+        "words (up to +0.0139; with 0 own outfits).",
     ]
 
 
 def test_other_numbers_make_other_sentences():
+    many = [line("model", name, 0.7) for name in (*GRAPH[0], MASKS[0][0], "NGNN")]
     changed = told(
         marks=[],
+        lines=[line("floor", RECORDS, 0.612), line("model", OURS, 0.801), *many],
         compared=[
             compared(OURS, GRAPH[0][0], -0.1, "lower"), compared(OURS, "NGNN", 0.0, "equivalent"),
+            compared(OURS, RECORDS, 0.1, "higher"), compared(*GRAPH[0], 0.1, "not shown"),
             compared(*MASKS[0], 0.1, "higher"), compared(*MASKS[0], 0.1, "lower", negatives="random"),
         ],
     )  # fmt: skip
-    first, second, _, fourth, fifth = conclusions({"mango": told(), "ccp": changed})
-    assert "on mango (Two-tower 0.801, records 0.612) and is not shown to be above it on ccp (" in first
+    before = told(compared=[{**compared(*MASKS[0], -0.1, ""), "low": -0.2, "high": -0.01}])
+    first, second, _, fourth, fifth = conclusions(
+        {"mango": told(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
+    )
+    assert "on mango (0.801 against 0.612) and not shown to be above it on ccp (0.801" in first
     assert second == (
-        "Two-tower is ahead of ADD-GNN, softmax on mango (no claim: 1 seed); "
-        "behind ADD-GNN, softmax on ccp (no claim: 1 seed); equivalent to NGNN on ccp."
+        "In 3 comparisons with peers, Two-tower is behind in 1, equivalent in 1 and without a claim (fewer than 5 "
+        "seeds) in 1."
     )
-    assert fourth == "The graph of ADD-GNN: not shown on mango (ADD-GNN, softmax) (no claim: 1 seed)."
-    assert fifth.startswith(
-        "Designers' masks: it helps on ccp (ADD-GNN, softmax, with masks) (no claim: 1 seed); it hurts"
+    assert fourth == (
+        "Of ADD-GNN, the graph is not shown to matter on ccp; transfer by designers' masks helps on ccp, hurts on "
+        "mango (partly by earlier measurements)."
     )
-    assert "not measured this time" in conclusions({"ccp": told(compared=[])})[4]
+    assert fifth.endswith("are not shown to add anything on words.")
+    assert "has not been measured" in conclusions({"ccp": told(compared=[])}, {}, {})[4]
 
 
 def test_a_number_that_no_table_has_is_refused():
@@ -117,7 +136,9 @@ def test_a_number_that_no_table_has_is_refused():
 
 
 def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kept: Path):
+    (kept / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
+    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – |" in text
     table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
     rows = [row.strip("|").split("|") for row in table.splitlines() if row.startswith("|")]
     assert [row[0].strip() for row in rows] == [
@@ -129,8 +150,9 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kep
         OURS, "5", "**0.801 [0.701, 0.901]** *", "**0.333 [0.233, 0.433]**", "**0.444 [0.344, 0.544]**",
     ]  # fmt: skip
     assert "0.990" not in table  # an easier question
-    order = ["1. On the hardest", "<summary>What was cut", "## MANGO", "<summary>Knowledge", "<summary>Ablations",
-             "<summary>Speed", "<summary>All questions", "## Earlier measurements"]  # fmt: skip
+    order = ["1. By AUC on the hardest", "<summary>What was cut", "## MANGO", "<summary>Knowledge",
+             "<summary>Ablations", "<summary>Speed", "<summary>All questions", "## What designers' knowledge adds",
+             "## Earlier measurements"]  # fmt: skip
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
     knowledge = text.split("<summary>Knowledge", 1)[1].split("</details>", 1)[0]
     assert "why: ADD-GNN, softmax, with masks − ADD-GNN, softmax" in knowledge

@@ -54,6 +54,7 @@ build_index(sys.argv[1], Dataset(sys.argv[2]), sys.argv[3], progress=stop)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
     dataset, run, whole = world
     command = [sys.executable, "-c", KILLED, run.path, dataset.path, tmp_path / "index"]

@@ -19,10 +19,10 @@ from goeswith.cli.main import app as command_line
 from goeswith.errors import ConfigError, DataError
 from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
-from goeswith.studio.storefront import event_routes
+from goeswith.studio.service.buckets import Bucket
 from goeswith.studio.storefront.click_report import report
 from goeswith.studio.storefront.events import Event, Events, shown_frame
-from goeswith.studio.storefront.keys import Bucket, PublicKey
+from goeswith.studio.storefront.keys import PublicKey
 
 TOKEN, KEY, SHOP = "correct-horse-battery", "key-of-product-pages", "https://shop.example"
 EVENTS, LOOKS = "/storefront/v1/events", "/storefront/v1/looks/i0"
@@ -38,8 +38,7 @@ def beacon(client: TestClient, events: Any, key: str = KEY, headers: dict[str, s
 
 
 @pytest.fixture
-def posted(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestClient, Path]]:
-    monkeypatch.setattr(event_routes, "bucket", Bucket(limits.EVENT_RATE, limits.EVENT_BURST))
+def posted(world: Path, tmp_path: Path) -> Iterator[tuple[TestClient, Path]]:
     file = tmp_path / "clicks.sqlite"
     app = create_app(world / "index", token=TOKEN, looks=tmp_path / "looks.sqlite", clicks=file,
                      public_key=PublicKey(KEY, [SHOP]))  # fmt: skip
@@ -114,12 +113,10 @@ def test_what_is_no_event_is_refused_whole(
     assert not file.exists()
 
 
-def test_other_types_and_too_many_requests_are_refused(
-    posted: tuple[TestClient, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_types_and_too_many_requests_are_refused(posted: tuple[TestClient, Path]) -> None:
     client, _ = posted
     refused(beacon(client, [event(1)], headers=PAGE | {"content-type": "text/html"}), 415, "wrong_type")
-    monkeypatch.setattr(event_routes, "bucket", Bucket(0.0, 2))
+    client.app.state.event_bucket = Bucket(0.0, 2)  # type: ignore[attr-defined]
     assert [beacon(client, [event(number)]).status_code for number in range(3)] == [202, 202, 429]
 
 
@@ -249,8 +246,10 @@ def test_the_command_and_the_page_show_it(world: Path, tmp_path: Path) -> None:
         assert words in ran.output, ran.output
     told = json.loads(CliRunner().invoke(command_line, ["clicks", str(file), "--json"]).output)
     assert told["contest"]["wins"]["first"] == 20
-    missing = CliRunner().invoke(command_line, ["clicks", str(tmp_path)])
-    assert "product pages write it while goeswith serve runs" in str(missing.exception)
+    empty = CliRunner().invoke(command_line, ["clicks", str(tmp_path)])
+    assert "product pages write it while goeswith serve runs" in str(empty.exception)
+    missing = CliRunner().invoke(command_line, ["clicks", str(tmp_path / "nowhere")])
+    assert str(missing.exception).startswith(f"there is no folder or file {tmp_path / 'nowhere'};")
     with TestClient(create_app(world / "index", clicks=file, looks=tmp_path / "looks.sqlite")) as client:
         page = Parts(client.get("/clicks").text)
         assert len(page.of("table")) == 4

@@ -24,8 +24,8 @@ PIECES = st.builds(
 def bag(colour: str, light: float = 0.0, shadow: bool = False) -> tuple[Image.Image, np.ndarray]:
     """A bag with a handle before a grey wall that is lit from above, and which of its pixels are the bag."""
     wide, high = 200, 280
-    wall = np.clip(232 + light * np.linspace(14, -14, high)[:, None, None] + np.zeros((high, wide, 3)), 0, 255)
-    picture = Image.fromarray(wall.astype(np.uint8))
+    view = np.clip(232 + light * np.linspace(14, -14, high)[:, None, None] + np.zeros((high, wide, 3)), 0, 255)
+    picture = Image.fromarray(view.astype(np.uint8))
     if shadow:
         dark = Image.new("L", (wide, high), 0)
         ImageDraw.Draw(dark).ellipse((50, 232, 150, 262), fill=70)
@@ -139,8 +139,8 @@ def test_every_kind_is_a_garment():
     assert kind_of("thing", None) == GROUPS["other"]
 
 
-def test_a_flat_lay_is_drawn_and_a_lost_picture_is_a_hanger(client, wall):
-    sheet = flat_lay.picture(wall, ["i0", "i60", BROKEN], 360)
+def test_a_flat_lay_is_drawn_and_a_lost_picture_is_a_hanger(client, view):
+    sheet = flat_lay.picture(view, ["i0", "i60", BROKEN], 360)
     assert sheet.size == (360, 400)
     assert len(sheet.getcolors(1 << 20) or []) > 20
     answer = client.get("/v1/items/i0/cutout")

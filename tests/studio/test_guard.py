@@ -22,7 +22,7 @@ from goeswith.studio.guard import Guard
 from goeswith.studio.server import check, listen
 from goeswith.studio.service import thumbnails
 from goeswith.studio.service.bodies import JSON
-from goeswith.studio.service.kept import Kept
+from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.limits import BODY_BYTES, UPLOAD_BYTES
 from goeswith.studio.service.thumbnails import inside, placeholder, side_of, version_of
 
@@ -243,7 +243,7 @@ def test_a_thumbnail_keeps_the_shape_and_turns_as_exif_says(tmp_path: Path) -> N
 
 def test_thumbnails_are_made_once_and_the_least_used_go_first() -> None:
     made: list[str] = []
-    kept: Kept[tuple[str, int, str], bytes] = Kept(10, len)
+    kept: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(10, len)
 
     def ask(name: str, size: int = 4) -> int:
         return len(kept.get((name, 96, "v"), lambda: made.append(name) or b"x" * size))  # type: ignore[func-returns-value]

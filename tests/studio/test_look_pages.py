@@ -106,17 +106,17 @@ def test_back_leads_nowhere_else(client):
 
 
 def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(client, store, monkeypatch):
-    wall = client.app.state.shop.wall
+    view = client.app.state.shop.view
     one = save(client, name="Office")
-    stock = [item != "i60" for item in wall.catalogue.ids]
-    monkeypatch.setitem(vars(wall.index.shelf), "stock", np.array(stock))
+    stock = [item != "i60" for item in view.catalogue.ids]
+    monkeypatch.setitem(vars(view.index.shelf), "stock", np.array(stock))
     text = client.get("/looks").text
     assert "Sold out: Item 60, black." in text
     offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/repair?look={one}").text)
     assert len(offers) > 2
     assert "i60" not in offers
-    groups = {wall.catalogue.items["group"][wall.row(item)] for item in offers}
-    assert groups == {wall.catalogue.items["group"][wall.row("i60")]}
+    groups = {view.catalogue.items["group"][view.row(item)] for item in offers}
+    assert groups == {view.catalogue.items["group"][view.row("i60")]}
     answer = client.post("/looks/repair", data={"look": one, "old": "i60", "new": offers[0]})
     assert answer.status_code == 303
     assert store.get(one).item_ids == ("i0", offers[0], "i150")
@@ -126,20 +126,20 @@ def test_a_look_survives_another_index_and_what_is_gone_or_sold_out_is_mended(cl
     text = client.get("/looks").text
     assert "Gone: Lost tote." in text
     offers = re.findall(r'name="new" value="([^"]+)"', client.get(f"/looks/repair?look={one}").text)
-    assert {wall.catalogue.items["group"][wall.row(item)] for item in offers} == {"bag"}
+    assert {view.catalogue.items["group"][view.row(item)] for item in offers} == {"bag"}
     told = client.get(f"/v1/looks/{one}").json()
     assert told["gone"] == ["i150-old"]
 
 
 def test_approved_looks_become_a_table_that_is_read_again(client, store, tmp_path):
-    wall = client.app.state.shop.wall
+    view = client.app.state.shop.view
     for on in (WHOLE, WHOLE[::-1], ["i1", "i101"], ["i2".replace("i2", "i8"), "i60"]):
         save(client, on)
     for look in store.find()[1:]:
         store.change(look.look_id, "Ada", state="approved")
-    counts = write_outfits(store.path, tmp_path / "outfits.csv", wall.catalogue.ids)
+    counts = write_outfits(store.path, tmp_path / "outfits.csv", view.catalogue.ids)
     assert counts == {"outfits": 2, "not approved or live": 1, "the same items": 1}
-    wall.catalogue.items.select("item_id", "category", "group").write_csv(tmp_path / "items.csv")
+    view.catalogue.items.select("item_id", "category", "group").write_csv(tmp_path / "items.csv")
     again = read("table", tmp_path, workdir=tmp_path).outfits
     assert sorted(map(sorted, again["item_ids"].to_list())) == [["i0", "i150", "i60"], ["i1", "i101"]]
     assert again["source"].to_list() == ["studio", "studio"]

@@ -57,7 +57,7 @@ def test_looks_are_found_by_state_tag_and_words(store):
 
 def test_every_change_can_be_undone_once_and_in_turn(store):
     first, saved = store.save(look("a", "b"), "Ada")
-    renamed, change = store.change(first.look_id, "Bo", name="Two", known=first.etag)
+    renamed, change = store.change(first.look_id, "Bo", name="Two", etag=first.etag)
     assert renamed.version == 2
     assert renamed.etag != first.etag
     assert store.change(first.look_id, "Bo", name="Two") == (renamed, 0)  # nothing new, nothing noted
@@ -69,7 +69,7 @@ def test_every_change_can_be_undone_once_and_in_turn(store):
     deleted = store.delete(first.look_id, "Cy")
     with pytest.raises(Refused, match="no look"):
         store.get(first.look_id)
-    assert store.last(deleted).said == "“One” was deleted"
+    assert store.last(deleted).sentence == "“One” was deleted"
     assert store.undo(deleted, "Cy").name == "One"
     assert [(change.who, change.what) for change in store.history(first.look_id)] == [
         ("Cy", "undone"), ("Cy", "deleted"), ("Bo", "undone"), ("Bo", "changed"), ("Ada", "saved"),
@@ -84,8 +84,8 @@ def test_every_change_can_be_undone_once_and_in_turn(store):
 def test_who_changes_what_somebody_else_changed_is_told(store):
     first, _ = store.save(look("a", "b"), "Ada")
     store.change(first.look_id, "Bo", note="mine")
-    for late in (lambda: store.change(first.look_id, "Cy", note="x", known=first.etag),
-                 lambda: store.delete(first.look_id, "Cy", known=first.etag)):  # fmt: skip
+    for late in (lambda: store.change(first.look_id, "Cy", note="x", etag=first.etag),
+                 lambda: store.delete(first.look_id, "Cy", etag=first.etag)):  # fmt: skip
         with pytest.raises(Refused, match="meanwhile") as told:
             late()
         assert told.value.status == 412

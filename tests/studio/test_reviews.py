@@ -154,7 +154,7 @@ def test_a_review_goes_on_after_the_service_was_stopped_and_none_is_made_twice(a
     assert "No look for this product" in page
 
 
-def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store, reviews, wall, monkeypatch):
+def test_a_review_is_begun_from_filters_and_refused_with_a_reason(client, store, reviews, view, monkeypatch):
     page = client.get("/reviews?group=shoes&colour=red").text
     count = int(re.search(r'counted"><b class="number">(\d+)', page).group(1))
     assert 0 < count < 60

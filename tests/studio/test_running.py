@@ -204,7 +204,7 @@ def test_a_new_index_is_opened_by_itself_and_waits_behind_no_scoring(
 ) -> None:
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
     shop = Shop(index)
-    first, held = shop.wall, threading.Event()
+    first, held = shop.view, threading.Event()
     for pool in (shop.scoring, shop.workers, shop.quick, shop.picture_workers):
         for _ in range(8):
             pool.pool.submit(held.wait, 60)
@@ -217,22 +217,22 @@ def test_a_new_index_is_opened_by_itself_and_waits_behind_no_scoring(
     async def watched() -> None:
         task = asyncio.create_task(shop.watch(0.02))
         await asyncio.sleep(0.1)
-        assert shop.wall is first
+        assert shop.view is first
         with caplog.at_level(logging.WARNING):
             put(format=99)  # broken: tried once, and the old one stays
             await asyncio.sleep(0.5)
-            assert shop.wall is first
+            assert shop.view is first
             assert len(re.findall("so the old one is kept", caplog.text)) == 1
         put(model=first.index.info["model"] | {"title": "newer"})
-        await asyncio.to_thread(until, lambda: shop.wall is not first)
+        await asyncio.to_thread(until, lambda: shop.view is not first)
         assert shop.index.info["model"]["title"] == "newer"
         assert "candidates" in vars(shop.index)  # made before, so that no request waits for it
         task.cancel()
 
     asyncio.run(watched())
-    before = shop.wall
+    before = shop.view
     shop.renew()  # as SIGHUP does: whatever lies there
-    until(lambda: shop.wall is not before)
+    until(lambda: shop.view is not before)
     held.set()
     shop.close()
     shop.renew()  # too late, and no error
@@ -246,7 +246,7 @@ def test_what_one_process_was_sent_the_others_have(
 ) -> None:
     monkeypatch.setattr(GuestEncoder, "features", served.seen)
     monkeypatch.setattr(photos, "GUESTS", 3)
-    apps = [create_app(world / "index", photos=tmp_path / "photos.sqlite") for _ in range(2)]
+    apps = [create_app(world / "index", shared=tmp_path) for _ in range(2)]
     with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
 
         def send(client: TestClient, grey: int) -> Any:
@@ -279,7 +279,7 @@ def test_photos_that_could_not_be_taken_over_are_tried_again(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(GuestEncoder, "features", served.seen)
-    apps = [create_app(world / "index", photos=tmp_path / "photos.sqlite") for _ in range(2)]
+    apps = [create_app(world / "index", shared=tmp_path) for _ in range(2)]
     with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
         sent = one.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=SHIRT).json()["item_id"]
         with monkeypatch.context() as broken:

@@ -21,12 +21,13 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.shelf import shelf
 from goeswith.errors import ConfigError
 from goeswith.shop.stylist import Stylist
-from goeswith.studio.api.schemas import Given, Searching
+from goeswith.studio.api.schemas import RequestModel, Searching
 from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
+from goeswith.studio.service.buckets import Bucket
 from goeswith.studio.service.looks import Looks, Piece, SavedLook
 from goeswith.studio.storefront import page_looks, schemas
-from goeswith.studio.storefront.keys import Bucket, PublicKey, origin, public_key_of
+from goeswith.studio.storefront.keys import PublicKey, origin, public_key_of
 from goeswith.studio.storefront.page_looks import reviewed
 from goeswith.studio.storefront.pictures import Signer, sides
 from goeswith.studio.storefront.shown_items import FIELDS, rows_by_name, shown_item
@@ -81,7 +82,7 @@ def test_an_answer_holds_all_that_a_page_shows(page: TestClient, world: Path) ->
 
 
 def test_the_examples_of_the_schema_are_right() -> None:
-    models: list[Any] = [*Given.__subclasses__(), *Searching.__subclasses__(), *vars(schemas).values()]
+    models: list[Any] = [*RequestModel.__subclasses__(), *Searching.__subclasses__(), *vars(schemas).values()]
     shown = [(model, one) for model in models if hasattr(model, "model_config")
              for one in model.model_config.get("json_schema_extra", {}).get("examples", ())]  # fmt: skip
     assert len(shown) >= 12
@@ -167,18 +168,18 @@ def test_looks_with_what_is_sold_out_are_not_shown(tmp_path: Path) -> None:
         }
     )  # fmt: skip
     catalogue = Catalogue(items)
-    wall: Any = Opened(catalogue=catalogue, index=SimpleNamespace(shelf=shelf(catalogue), images=None, size=3))
-    navy, rust, boots = (shown_item(wall, row, lambda *told: "") for row in range(3))
+    view: Any = Opened(catalogue=catalogue, index=SimpleNamespace(shelf=shelf(catalogue), images=None, size=3))
+    navy, rust, boots = (shown_item(view, row, lambda *told: "") for row in range(3))
     assert (navy["sizes"], navy["skus"], navy["in_stock"]) == (["S", "M"], ["C-S", "C-M"], True)
     assert (navy["price"], navy["regular_price"], navy["link"]) == (89.0, 120.0, "https://shop.example/coat")
     assert (rust["title"], rust["price"], rust["in_stock"], rust["link"]) == (None, None, False, None)
     assert (boots["product_id"], boots["currency"], boots["in_stock"], boots["link"]) == (None, None, None, None)
-    assert rows_by_name(wall) == {
+    assert rows_by_name(view) == {
         "coat:navy": 0, "coat:rust": 1, "boots": 2, "C-S": 0, "C-M": 0, "R-1": 1, "coat": 0,
     }  # fmt: skip
     store = Looks(tmp_path / "looks.sqlite")
     save(store, "sold out", ("coat:navy", "coat:rust"))
-    assert reviewed(wall, store).approved == {}
+    assert reviewed(view, store).approved == {}
     assert store.version() == 2
 
 

@@ -10,7 +10,7 @@ from fastapi.datastructures import QueryParams
 from served import BARE, ODD, VARIANTS
 
 from goeswith.errors import CatalogueError
-from goeswith.studio.pages import arrangement, flat_lay, no_score, verdicts, views
+from goeswith.studio.pages import arrangement, board_view, flat_lay, no_score, views
 from goeswith.studio.pages import board as boards
 from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, board_of, draw
@@ -41,7 +41,7 @@ def test_the_shapes_and_the_style_sheet_agree():
     assert f"--lay: light-dark({flat_lay.PAPER}" in (STATIC / "board.css").read_text()
 
 
-def test_where_pieces_lie_is_part_of_the_address(client, wall):
+def test_where_pieces_lie_is_part_of_the_address(client, view):
     lay = {"i0": Spot(0.25, 0.3, 0.4, 2), "b.c&d": Spot(0.5, 0.5)}
     board = Board.of(["i0", "b.c&d"], [], lay=lay)
     assert board_of(QueryParams(board.url.partition("?")[2])) == board
@@ -83,22 +83,24 @@ def test_lines_say_how_well_pairs_go_and_only_a_clash_is_flagged():
     assert draw(["a", "b"], np.full((2, 2), np.nan), spots[:2]).flag is None
 
 
-def test_the_line_of_two_pieces_says_what_the_verdict_says(client, wall, monkeypatch):
-    monkeypatch.setattr(verdicts, "_worn", lambda wall: {0: np.full(300, 1e9)})  # all pairs of worn outfits are better
-    scale = replace(wall.index.scale, auc=0.8)
-    monkeypatch.setitem(vars(wall.index), "scale", scale)
-    drawn = verdicts.table(wall, Board(("i0", "i60")))["drawn"]
-    look = wall.stylist.judge(["i0", "i60"])
+def test_the_line_of_two_pieces_says_what_the_verdict_says(client, view, monkeypatch):
+    monkeypatch.setattr(
+        board_view, "_worn_pair_scores", lambda view: {0: np.full(300, 1e9)}
+    )  # all pairs of worn outfits are better
+    scale = replace(view.index.scale, auc=0.8)
+    monkeypatch.setitem(vars(view.index), "scale", scale)
+    drawn = board_view.table(view, Board(("i0", "i60")))["drawn"]
+    look = view.stylist.judge(["i0", "i60"])
     expected = (
         0 if look.percentile is None else int(np.searchsorted(boards.LEVELS, look.percentile / 100, side="right"))
     )
     assert [line.level for line in drawn.lines] == [expected]
 
 
-def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
+def test_the_board_shows_the_verdict_of_the_stylist(client, view, monkeypatch):
     assert "can hardly tell worn outfits from random ones" in client.get("/board?on=i0&on=i60&on=i100").text
-    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))  # trained for one epoch: unsure
-    look = wall.stylist.judge(["i0", "i60", "i100"])
+    monkeypatch.setitem(vars(view.index), "scale", replace(view.index.scale, auc=0.8))  # trained for one epoch: unsure
+    look = view.stylist.judge(["i0", "i60", "i100"])
     text = client.get("/board?on=i0&on=i60&on=i100").text
     assert look.verdict in ("strong", "fine", "weak")
     assert f'id="verdict">{look.verdict}<' in text
@@ -113,10 +115,10 @@ def test_the_board_shows_the_verdict_of_the_stylist(client, wall, monkeypatch):
     assert "mask 1" not in text
 
 
-def test_the_sentence_and_the_number_show_the_same_score(client, wall, monkeypatch):
-    monkeypatch.setitem(vars(wall.index), "scale", None)
-    ids = wall.stylist.fill(["i0", "i60"], "bag", k=200)[-1].item_ids
-    told = wall.stylist.judge(ids).score
+def test_the_sentence_and_the_number_show_the_same_score(client, view, monkeypatch):
+    monkeypatch.setitem(vars(view.index), "scale", None)
+    ids = view.stylist.fill(["i0", "i60"], "bag", k=200)[-1].item_ids
+    told = view.stylist.judge(ids).score
     assert told < 0
     text = client.get("/board?on=" + "&on=".join(ids)).text
     assert f"has a score of −{-told:.2f}, with" in text
@@ -138,8 +140,8 @@ def test_what_is_wrong_with_a_board_is_told_and_the_rest_still_works(client):
     assert "nothing" in answer.text
 
 
-def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
-    ids = [one for one in wall.catalogue.ids if wall.index.known[wall.row(one)]][: boards.MOST + 3]
+def test_a_board_that_is_full_says_what_it_leaves_out(client, view):
+    ids = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][: boards.MOST + 3]
     full = "&on=".join(ids[: boards.MOST])
     for path in (f"/tray?on={full}&toggle={ids[-1]}", f"/board?on={full}&toggle={ids[-1]}"):
         text = client.get(path).text
@@ -156,12 +158,12 @@ def test_a_board_that_is_full_says_what_it_leaves_out(client, wall):
     assert len(re.findall('class="piece ', link)) == boards.MOST
 
 
-def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, wall, monkeypatch):
+def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, view, monkeypatch):
     whole = "/board?on=i0&on=i60&on=i150"
     text = client.get(whole).text
     assert "clashes" in text
     assert "of worn pairs" in text
-    monkeypatch.setitem(vars(wall.index), "scale", None)
+    monkeypatch.setitem(vars(view.index), "scale", None)
     text = client.get(whole).text
     assert "nothing to compare it with" in text
     assert re.findall(r'<line role="img" class="link (c\d)', text) == ["c2"] * 3
@@ -191,21 +193,21 @@ def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words
     assert re.findall('role="alert">([^<]*)<', answer) == told
 
 
-def test_two_colours_of_one_garment_are_pointed_out(wall):
-    plain = views.items(wall, ["i0"])[0]
+def test_two_colour_variants_garment_are_pointed_out(view):
+    plain = views.items(view, ["i0"])[0]
 
     def top(item_id, colour, name="{} jersey top", category="top"):
         return replace(plain, id=item_id, name=name.format(colour), category=category, facts=(("colour", colour),))
 
     said = "“black jersey top” and “pink jersey top” seem to be one garment in two colours; keep one of them."
-    assert verdicts._colours_of_one([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
+    assert board_view._colour_variants([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
     for other in (top("57079210-85", "pink"), top("57079209-85", "pink", "{} vest"), top("570", "pink"),
                   top("57079209-85", "pink", category="dress")):  # fmt: skip
-        assert verdicts._colours_of_one([top("57079209-99", "black"), other]) == []
+        assert board_view._colour_variants([top("57079209-99", "black"), other]) == []
 
 
-def test_messages_of_the_library_name_titles(wall):
-    shown = views.items(wall, ["i0", "i1", "i12"])
+def test_messages_of_the_library_name_titles(view):
+    shown = views.items(view, ["i0", "i1", "i12"])
     error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])
     assert no_score.in_titles(error, shown) == (
         "No score for the outfit “Item 0, black”, “Item 12, black”, “Item 1, red”; ask “Item 1, red” or i100."

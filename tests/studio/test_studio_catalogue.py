@@ -14,7 +14,7 @@ from goeswith.studio.pages.catalogue_search import PAGE
 from goeswith.studio.service.catalogue_view import FACETS
 
 
-def test_the_wall_shows_every_item_once_page_by_page(client, wall):
+def test_the_wall_shows_every_item_once_page_by_page(client, view):
     found, path, pages = [], "/catalogue", 0
     while path:
         text = client.get(path).text
@@ -22,13 +22,13 @@ def test_the_wall_shows_every_item_once_page_by_page(client, wall):
         pages += 1
         more = re.search(r'data-next><a class="button" data-carry href="([^"]+)"', text)
         path = more.group(1).replace("&amp;", "&") if more else ""
-        assert len(cards(text)) == min(PAGE, len(wall.catalogue) - PAGE * (pages - 1))
-    assert sorted(found) == sorted(wall.catalogue.ids)
-    assert pages == -(-len(wall.catalogue) // PAGE)
+        assert len(cards(text)) == min(PAGE, len(view.catalogue) - PAGE * (pages - 1))
+    assert sorted(found) == sorted(view.catalogue.ids)
+    assert pages == -(-len(view.catalogue) // PAGE)
 
 
-def test_filters_and_words_hold_exactly(client, wall):
-    frame = wall.catalogue.items
+def test_filters_and_words_hold_exactly(client, view):
+    frame = view.catalogue.items
     for query, keep_row in (
         ("group=shoes", lambda row: row["group"] == "shoes"),
         ("group=shoes&colour=red", lambda row: row["group"] == "shoes" and row["colour"] == "red"),
@@ -40,8 +40,8 @@ def test_filters_and_words_hold_exactly(client, wall):
     assert "No items found" in client.get("/catalogue?q=zebra").text
 
 
-def test_groups_count_what_was_found(client, wall):
-    frame = wall.catalogue.items
+def test_groups_count_what_was_found(client, view):
+    frame = view.catalogue.items
     for query, keep_row in (
         ("", lambda row: True),
         ("q=camel+skirt", lambda row: row["colour"] == "camel" and row["category"] == "skirt"),
@@ -77,10 +77,10 @@ def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
     assert len(cards(text)) > 2
 
 
-def naive_counts(wall, column, keep_row):
+def naive_counts(view, column, keep_row):
     """How many items of each value pass, row by row."""
     counted = Counter(
-        row[column] for row in wall.catalogue.items.iter_rows(named=True) if row[column] and keep_row(row)
+        row[column] for row in view.catalogue.items.iter_rows(named=True) if row[column] and keep_row(row)
     )
     return dict(counted)
 
@@ -96,9 +96,9 @@ def naive_counts(wall, column, keep_row):
         ("", {"categories": ("boots",), "groups": ("bag",)}),  # no item has both
     ],
 )
-def test_each_filter_counts_what_all_the_others_leave(wall, words, filters):
+def test_each_filter_counts_what_all_the_others_leave(view, words, filters):
     columns = {"colours": "colour", "groups": "group", "categories": "category", "brands": "brand"}
-    counts = wall.counts(words, Filters(**filters))
+    counts = view.counts(words, Filters(**filters))
     for column in FACETS:
         others = {name: values for name, values in filters.items() if columns.get(name) != column}
 
@@ -110,13 +110,13 @@ def test_each_filter_counts_what_all_the_others_leave(wall, words, filters):
                 and row["price"] <= others.get("price_max", 1e9)
             )
 
-        assert counts[column] == naive_counts(wall, column, passes), column
-    assert wall.counts(words, Filters(**filters)) is counts  # kept: a wall is asked for page by page
+        assert counts[column] == naive_counts(view, column, passes), column
+    assert view.counts(words, Filters(**filters)) is counts  # kept: a catalogue is asked for page by page
 
 
-def test_filters_say_what_each_choice_would_leave(client, wall):
+def test_filters_say_what_each_choice_would_leave(client, view):
     text = client.get("/catalogue?group=shoes&colour=red&colour=black").text
-    page, items = Parts(text), wall.catalogue.items
+    page, items = Parts(text), view.catalogue.items
     boxes = {box["value"]: "checked" in box for box in page.of("input", type="checkbox", name="colour")}
     assert boxes == {colour: colour in ("red", "black") for colour in COLOURS}
     for colour in COLOURS:
@@ -141,9 +141,9 @@ def test_filters_say_what_each_choice_would_leave(client, wall):
         ("name", lambda row: row["title"].lower()),
     ],
 )
-def test_the_wall_is_ordered_as_asked(client, wall, sort, key):
+def test_the_wall_is_ordered_as_asked(client, view, sort, key):
     shown = cards(client.get(f"/catalogue?sort={sort}").text)
-    rows = {row["item_id"]: row for row in wall.catalogue.items.iter_rows(named=True)}
+    rows = {row["item_id"]: row for row in view.catalogue.items.iter_rows(named=True)}
     keys = [key(rows[one]) for one in shown]
     assert keys == sorted(keys)
     assert keys[0] == min(map(key, rows.values()))

@@ -10,8 +10,8 @@ from goeswith.studio.pages import offers, views
 from goeswith.studio.pages.board import Board
 
 
-def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, wall, monkeypatch):
-    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))  # trained for one epoch: unsure
+def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, view, monkeypatch):
+    monkeypatch.setitem(vars(view.index), "scale", replace(view.index.scale, auc=0.8))  # trained for one epoch: unsure
     text = client.get("/board/more?on=i0&on=i100&slot=bottom").text
     offers = re.findall(r'href="(/board\?[^"]+)" aria-label="Add [^"]*, (strong|fine|weak)"', text)
     assert len(offers) > 4
@@ -24,50 +24,50 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, w
     text = client.get("/board/more?on=i0&on=i100&on=i150&swap=i100").text
     swaps = re.findall(r'href="(/board\?on=i0&amp;on=[^"]+&amp;on=i150)" aria-label="Swap for', text)
     assert swaps
-    groups = [wall.catalogue.items["group"][wall.row(path.split("on=")[2].split("&")[0])] for path in swaps]
-    assert set(groups) == {wall.catalogue.items["group"][wall.row("i100")]}
+    groups = [view.catalogue.items["group"][view.row(path.split("on=")[2].split("&")[0])] for path in swaps]
+    assert set(groups) == {view.catalogue.items["group"][view.row("i100")]}
     full = client.get("/board/more?on=i0&on=i60&on=i100&on=i150").text  # a shirt, a skirt, boots and a tote
     assert "What would make it better" in full
     better = re.findall(r'aria-label="Swap in [^"]* for Item [^"]*, (\w+)"', full)  # what it replaces is said
     assert better
     order = ["weak", "fine", "strong"]
-    now = wall.stylist.judge(["i0", "i60", "i100", "i150"]).verdict
+    now = view.stylist.judge(["i0", "i60", "i100", "i150"]).verdict
     assert all(order.index(told) >= order.index(now) for told in better)
     best = client.get("/board/offer?on=i0&on=i100&on=i150&lock=i100").text
     assert "on=i100" in best or "Swap them" not in best
 
 
-def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, wall):
-    fill = wall.stylist.fill(["i0", "i100"], "bag", k=offers.OFFERS, diversity=offers.DIVERSITY)
+def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, view):
+    fill = view.stylist.fill(["i0", "i100"], "bag", k=offers.OFFERS, diversity=offers.DIVERSITY)
     assert [look.score for look in fill] != sorted([look.score for look in fill], reverse=True)  # the fault in question
     board = Board(("i0", "i100"))
-    every = [offers.rail(wall, board, tab.name) for tab in offers.tabs(wall, board, views.items(wall, board.on))]
+    every = [offers.rail(view, board, tab.name) for tab in offers.tabs(view, board, views.items(view, board.on))]
     rows = [[offer.look.score for offer in row.offers] for told in every for row in told["rows"]]
     rows += [[whole["look"].score for whole in told["looks"]] for told in every]
     assert len(rows) > 2
-    best, *_, worst = [look.added[0] for look in wall.stylist.fill(["i0", "i150"], "shoes", k=200)]
+    best, *_, worst = [look.added[0] for look in view.stylist.fill(["i0", "i150"], "shoes", k=200)]
     for there, none in ((best, True), (worst, False)):
         board = Board(("i0", there, "i150"))
-        now = wall.stylist.judge(board.on).score
-        slots = offers.instead(wall, board, there)
+        now = view.stylist.judge(board.on).score
+        slots = offers.instead(view, board, there)
         assert len(slots) == 2
         for slot in slots:
             scores = [offer.look.score for offer in slot.offers]
             assert scores
             rows.append(scores)
             for offer in slot.offers:
-                assert wall.stylist.judge(offer.board.on).score == pytest.approx(offer.look.score, abs=1e-6)
+                assert view.stylist.judge(offer.board.on).score == pytest.approx(offer.look.score, abs=1e-6)
             assert slot.trouble.startswith("None is better") == (max(scores) <= now)
             assert (min(scores) > now) != slot.trouble.startswith("None is better")
         assert slots[0].trouble.startswith("None is better") == none
     assert all(scores == sorted(scores, reverse=True) for scores in rows)
 
 
-def test_offers_stand_under_the_difference_that_they_make(wall, monkeypatch):
-    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8))
+def test_offers_stand_under_the_difference_that_they_make(view, monkeypatch):
+    monkeypatch.setitem(vars(view.index), "scale", replace(view.index.scale, auc=0.8))
     board = Board(("i0", "i60", "i150"))
-    row = offers.rail(wall, board, "shoes")["rows"][0]
-    now = wall.stylist.judge(board.on)
+    row = offers.rail(view, board, "shoes")["rows"][0]
+    now = view.stylist.judge(board.on)
     assert row.offers
     words = [word for _, word in (offers.CHANGES if now.percentile is not None else offers.BEHIND)]
     assert [word for word, _ in row.grouped] == [word for word in words if word in dict(row.grouped)]  # best first
@@ -78,24 +78,24 @@ def test_offers_stand_under_the_difference_that_they_make(wall, monkeypatch):
             change = offer.look.percentile - base
             assert row.change(offer) == pytest.approx(change)
             assert ("Clearly better" in word) == (now.percentile is not None and change >= 15)
-    monkeypatch.setitem(vars(wall.index), "scale", None)
-    assert [word for word, _ in offers.rail(wall, board, "shoes")["rows"][0].grouped] == [""]
+    monkeypatch.setitem(vars(view.index), "scale", None)
+    assert [word for word, _ in offers.rail(view, board, "shoes")["rows"][0].grouped] == [""]
 
 
 @pytest.mark.parametrize("scaled", [True, False])
-def test_the_offered_swap_reads_as_a_gain(client, wall, monkeypatch, scaled):
-    monkeypatch.setitem(vars(wall.index), "scale", replace(wall.index.scale, auc=0.8) if scaled else None)
-    swap = wall.stylist.improve(["i0", "i60", "i150"], k=1)[0]
-    before, after = views.verdict(wall.stylist.judge(["i0", "i60", "i150"])), views.verdict(swap.look)
+def test_the_offered_swap_reads_as_a_gain(client, view, monkeypatch, scaled):
+    monkeypatch.setitem(vars(view.index), "scale", replace(view.index.scale, auc=0.8) if scaled else None)
+    swap = view.stylist.improve(["i0", "i60", "i150"], k=1)[0]
+    before, after = views.verdict(view.stylist.judge(["i0", "i60", "i150"])), views.verdict(swap.look)
     assert (before in ("strong", "fine", "weak")) == scaled
     text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i60&on=i150").text)
     assert (f"from {before} to {after}" if before != after else "which helps a little") in text
 
 
-def test_swaps_without_a_probability_show_their_gain(client, wall, monkeypatch):
-    monkeypatch.setitem(vars(wall.index), "scale", None)
+def test_swaps_without_a_probability_show_their_gain(client, view, monkeypatch):
+    monkeypatch.setitem(vars(view.index), "scale", None)
     full = ["i0", "i60", "i100", "i150"]
-    gains = [views.signed(swap.gain) for swap in wall.stylist.improve(full, k=offers.OFFERS)]
+    gains = [views.signed(swap.gain) for swap in view.stylist.improve(full, k=offers.OFFERS)]
     assert gains
     assert all(gain.startswith("+") for gain in gains)
     text = client.get("/board/more?on=" + "&on=".join(full)).text
@@ -112,10 +112,10 @@ def test_what_cannot_be_judged_can_be_swapped_away(client):
     assert "Swap for" not in client.get(f"/board/more?on=i100&on={BARE}&swap=i100").text
 
 
-def test_tabs_are_what_the_grammar_lacks_first_and_no_more_than_it_takes(wall):
+def test_tabs_are_what_the_grammar_lacks_first_and_no_more_than_it_takes(view):
     def names(*on):
         board = Board(on)
-        return [(tab.name, tab.lacks) for tab in offers.tabs(wall, board, views.items(wall, on))]
+        return [(tab.name, tab.lacks) for tab in offers.tabs(view, board, views.items(view, on))]
 
     shirt, skirt, boots = "i0", "i60", "i100"
     one = names(shirt)
@@ -127,11 +127,11 @@ def test_tabs_are_what_the_grammar_lacks_first_and_no_more_than_it_takes(wall):
     lacks = [lack for _, lack in names(shirt, boots)]
     assert lacks == sorted(lacks, reverse=True)
     for on in ((shirt,), (shirt, skirt), (shirt, skirt, boots)):
-        groups = [one.group for one in views.items(wall, on)]
+        groups = [one.group for one in views.items(view, on)]
         for name, _ in names(*on):
-            if name not in (offers.BETTER, offers.WHOLE):
-                assert not wall.index.grammar.refusal(groups, [name])
-    full = [one for one in wall.catalogue.ids if wall.index.known[wall.row(one)]][:12]
+            if name not in (offers.BETTER, offers.WHOLE_LOOKS):
+                assert not view.index.grammar.refusal(groups, [name])
+    full = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][:12]
     assert set(dict(names(*full))) <= {"better"}
 
 

@@ -39,8 +39,8 @@ def test_a_photo_becomes_an_item_on_the_board(client, monkeypatch):
 
 def test_a_photo_waits_where_the_board_is_full(copied):
     _, client = copied
-    wall = client.app.state.shop.wall
-    ids = [one for one in wall.catalogue.ids if wall.index.known[wall.row(one)]][:MOST]
+    view = client.app.state.shop.view
+    ids = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][:MOST]
     on = "&on=".join(ids)
     assert "The board is full: the photo will wait here" in client.get(f"/upload?on={on}").text
     data = {"category": "shirt", "title": "My <blouse>", "on": ids, "lock": ids[:1]}
@@ -139,7 +139,7 @@ def test_a_photo_is_what_the_items_are_that_look_like_it():
 
 def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkeypatch):
     _, client = copied
-    monkeypatch.setattr(shared, "guess", lambda wall, picture: Guess("skirt", {"skirt": 1.0}))
+    monkeypatch.setattr(shared, "guess", lambda view, picture: Guess("skirt", {"skirt": 1.0}))
     files = {"picture": ("a.png", png(grey=40), "image/png")}
     page = client.post("/upload", data={"title": "Mine", "on": "i0"}, files=files)
     assert page.url.path == "/upload"
@@ -159,6 +159,6 @@ def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkey
     stranger = TestClient(client.app, cookies={COOKIE: "x"})
     assert stranger.post("/upload/category", data={"item": new, "category": "boots"}).status_code == 404
     assert "It looks like" not in stranger.get(f"/upload?check={new}").text
-    monkeypatch.setattr(shared, "guess", lambda wall, picture: None)
+    monkeypatch.setattr(shared, "guess", lambda view, picture: None)
     bare = client.post("/upload", data={"title": "Unknown"}, files=files)
     assert bare.status_code == 422

@@ -12,18 +12,18 @@ from goeswith.studio.pages import quiz, quiz_card
 from goeswith.studio.pages.quiz_reasons import reason
 
 
-def test_the_quiz_shows_nothing_of_the_answer_before_there_is_a_choice(client, wall, monkeypatch):
+def test_the_quiz_shows_nothing_of_the_answer_before_there_is_a_choice(client, view, monkeypatch):
     before = client.get("/quiz?seed=4").text
-    frame = quiz.questions(wall)
+    frame = quiz.questions(view)
     other = frame.with_columns(answer=(frame["answer"] + 1) % 4)
-    monkeypatch.setattr(quiz, "questions", lambda wall: other)
+    monkeypatch.setattr(quiz, "questions", lambda view: other)
     assert client.get("/quiz?seed=4").text == before
     assert client.get("/quiz?seed=4&choice=9").text.count('name="choice"') == 4  # no such choice: asked again
 
 
-def test_the_quiz_counts_for_both(client, wall):
-    frame = quiz.questions(wall)
-    rows = wall.index.scorer
+def test_the_quiz_counts_for_both(client, view):
+    frame = quiz.questions(view)
+    rows = view.index.scorer
     you = model = 0
     for number, place in enumerate(quiz.order(len(frame), 4)[:6].tolist()):
         row = frame.row(place, named=True)
@@ -32,7 +32,7 @@ def test_the_quiz_counts_for_both(client, wall):
             [*row["context"][: row["position"]], one, *row["context"][row["position"] :]] for one in row["candidates"]
         ]
         scores = [
-            float(rows.score(np.array([[wall.row(one) for one in ids]]), np.ones((1, len(ids)), bool))[0])
+            float(rows.score(np.array([[view.row(one) for one in ids]]), np.ones((1, len(ids)), bool))[0])
             for ids in outfits
         ]
         you += row["answer"] == 1
@@ -60,14 +60,14 @@ def test_the_quiz_starts_with_a_seed_and_ends_with_a_card(client):
     assert client.get("/quiz/card?you=99999&model=-4&asked=0").headers["content-type"] == "image/png"
 
 
-def test_the_reason_is_one_that_holds(client, wall):
+def test_the_reason_is_one_that_holds(client, view):
     """What the worn piece is said to share, it shares and no other candidate does; what it is said to go with, too."""
-    frame = quiz.questions(wall)
+    frame = quiz.questions(view)
     kinds = set()
     for row in frame.head(40).iter_rows(named=True):
-        told = reason(wall, row["context"], row["candidates"], row["answer"])
+        told = reason(view, row["context"], row["candidates"], row["answer"])
         items = {
-            one: wall.catalogue.items.row(wall.row(one), named=True) for one in (*row["context"], *row["candidates"])
+            one: view.catalogue.items.row(view.row(one), named=True) for one in (*row["context"], *row["candidates"])
         }
         truth = row["candidates"][row["answer"]]
         if found := re.match(r"It has the (\w+) of (.+), (.+), as none", told):
@@ -79,7 +79,7 @@ def test_the_reason_is_one_that_holds(client, wall):
         if found := re.search(r"it goes better with (.+) than any of the others", told):
             kinds.add("paired")
             place = next(at for at, one in enumerate(row["context"]) if items[one]["title"] == found.group(1))
-            rows = np.array([[wall.row(one) for one in (*row["context"], c)] for c in row["candidates"]])
-            pairs = pair_matrix(wall.index.scorer, rows, np.ones(rows.shape, bool))[:, -1, place]
+            rows = np.array([[view.row(one) for one in (*row["context"], c)] for c in row["candidates"]])
+            pairs = pair_matrix(view.index.scorer, rows, np.ones(rows.shape, bool))[:, -1, place]
             assert pairs[row["answer"]] == pairs.max()
     assert kinds == {"shared", "paired"}

@@ -10,9 +10,9 @@ from goeswith.studio.pages import report, report_findings
 from goeswith.studio.service.source import dataset
 
 
-def test_the_report_has_the_extremes_of_the_test_outfits(client, wall):
+def test_the_report_has_the_extremes_of_the_test_outfits(client, view):
     text = client.get("/report/numbers").text
-    data = dataset(wall)
+    data = dataset(view)
     test = data.outfits.split("test")
     links = [a["href"] for a in Parts(text).of("a") if a.get("href", "").startswith("/board?")]
     outfits = {frozenset(data.catalogue.ids[row] for row in test[at].tolist()) for at in range(len(test))}
@@ -21,12 +21,12 @@ def test_the_report_has_the_extremes_of_the_test_outfits(client, wall):
     assert "No test questions are frozen yet" in text
 
 
-def test_the_first_sentence_says_what_the_table_says(wall, tmp_path, monkeypatch):
-    data = dataset(wall)
+def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch):
+    data = dataset(view)
     frozen = freeze(data.catalogue, data.outfits, tmp_path, splits=("test",))
     files = [file.path for file in frozen if file.questions and re.search("compat|fitb", file.path.name)]
-    monkeypatch.setattr(report, "_files", lambda wall: files)
-    told = report._table(wall)
+    monkeypatch.setattr(report, "_files", lambda view: files)
+    told = report._table(view)
     fitb = next(place for place, name in enumerate(told["columns"]) if name.startswith("Fill"))
     row = next(row for row in told["rows"] if row["model"])
     picks = round(100 * float(row["cells"][fitb]["value"]))
@@ -47,6 +47,6 @@ def test_whether_counting_is_as_good_is_said_by_the_interval():
                              (-0.1, 0.2, "cannot be told")):  # fmt: skip
         line = Difference(scorer="m", task="fitb", negatives="matched", metric="accuracy", n=9, signature="x",
                           against="words", difference=(low + high) / 2, low=low, high=high, p=0.1)  # fmt: skip
-        told = report_findings._verdict(line, "words", other)
+        told = report_findings._comparison(line, "words", other)
         assert words in told
         assert told.startswith("Counting alone, by words of titles worn together, gets 40: ")

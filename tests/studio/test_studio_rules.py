@@ -28,19 +28,19 @@ def test_picks_are_counted_in_grammar(client, monkeypatch, changed, words):
     client.app.state.shop.rules.write((), ())
 
 
-def test_rules_that_are_off_change_nothing(client, wall):
-    on = effects.effect(wall, switches.kept(wall, Switches((TEXT,), (TEXT,))))
-    off = effects.effect(wall, switches.kept(wall, Switches((), (TEXT,))))
+def test_rules_that_are_off_change_nothing(client, view):
+    on = effects.effect(view, switches.stored(view, Switches((TEXT,), (TEXT,))))
+    off = effects.effect(view, switches.stored(view, Switches((), (TEXT,))))
     assert (off["coverage"], off["changed"], off["boards"]) == (0, 0, [])
     assert off["right_before"] == off["right_after"] == on["right_before"]
     assert on["coverage"] > 0.1
     assert on["boards"]
 
 
-def test_a_written_rule_is_measured_as_a_naive_loop_says(wall):
-    only = switches.kept(wall, Switches((TEXT,), (TEXT,)))
-    found, asked = effects.effect(wall, only), effects.asked_of(wall)
-    items = wall.catalogue.items
+def test_a_written_rule_is_measured_as_a_naive_loop_says(view):
+    only = switches.stored(view, Switches((TEXT,), (TEXT,)))
+    found, asked = effects.effect(view, only), effects.hidden_bottoms(view)
+    items = view.catalogue.items
     speaks = 0
     for context, mask, candidates in zip(asked.context, asked.mask, asked.candidates, strict=True):
         tops = [row for row in context[mask] if items["group"][int(row)] == "top"]
@@ -50,11 +50,11 @@ def test_a_written_rule_is_measured_as_a_naive_loop_says(wall):
     assert found["coverage"] == pytest.approx(speaks / len(asked.candidates))
 
 
-def test_a_ruled_score_is_what_a_loop_says(wall):
+def test_a_ruled_score_is_what_a_loop_says(view):
     """Two rules that may contradict each other, over outfits of all sizes with padding."""
     rules = [parse(TEXT), parse(json.dumps(["colour", COLOURS[0], COLOURS[2], "+"]))]
-    alone = wall.index.without_rules().scorer
-    ruled, items = RuledScorer(alone, wall.catalogue, rules), wall.catalogue.items
+    alone = view.index.without_rules().scorer
+    ruled, items = RuledScorer(alone, view.catalogue, rules), view.catalogue.items
     chance = np.random.default_rng(0)
     outfits = np.stack([chance.permutation(np.flatnonzero(alone.present))[:4] for _ in range(200)])
     mask = np.arange(4) < chance.integers(2, 5, 200)[:, None]
@@ -72,13 +72,13 @@ def test_a_ruled_score_is_what_a_loop_says(wall):
 
 def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
     index, client = copied
-    wall = client.app.state.shop.wall
-    top = next(one for one, colour, group in wall.catalogue.items.select("item_id", "colour", "group").iter_rows()
-               if (colour, group) == (COLOURS[0], "top") and wall.index.known[wall.row(one)])  # fmt: skip
+    view = client.app.state.shop.view
+    top = next(one for one, colour, group in view.catalogue.items.select("item_id", "colour", "group").iter_rows()
+               if (colour, group) == (COLOURS[0], "top") and view.index.known[view.row(one)])  # fmt: skip
 
     def red():
-        looks = wall.stylist.fill([top], "bottom", k=10)
-        return sum(wall.catalogue.items["colour"][wall.row(look.added[0])] == COLOURS[1] for look in looks)
+        looks = view.stylist.fill([top], "bottom", k=10)
+        return sum(view.catalogue.items["colour"][view.row(look.added[0])] == COLOURS[1] for look in looks)
 
     before = red()
     written = {"attribute": "colour", "top": COLOURS[0], "bottom": COLOURS[1], "sign": "-"}
@@ -92,16 +92,16 @@ def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
     from goeswith.studio.service.shared import Shop
 
     again = Shop(index)
-    again.keep_to_rules(again.wall)
-    assert again.wall.index.rules == (parse(TEXT),)
+    again.keep_to_rules(again.view)
+    assert again.view.index.rules == (parse(TEXT),)
     kept.write((), (TEXT,))  # as another process of the service does
     asyncio.run(client.app.state.shop.catch_up(wait=True))
-    assert wall.index.rules == ()
+    assert view.index.rules == ()
     client.post("/rules", data={"use": [TEXT]})
     assert "already exists" in client.post("/rules/write", data=written).text
     client.post("/rules", data={})
     assert red() == before
-    assert wall.index.rules == ()
+    assert view.index.rules == ()
     client.post("/rules/forget")
     assert kept.read() == Switches()
 
@@ -112,12 +112,12 @@ def test_what_is_no_rule_is_told_and_nothing_changes(client):
     smell = client.post("/rules/write", data={"attribute": "smell", "top": "a", "bottom": "b"})
     assert "no attribute &#39;smell&#39;" in smell.text
     assert "cannot be read" in client.post("/rules", data={"use": ["nonsense"]}).text
-    assert client.app.state.shop.wall.index.rules == ()
+    assert client.app.state.shop.view.index.rules == ()
 
 
 def test_rules_are_followed_by_a_guest_too(copied):
     _, client = copied
-    index = client.app.state.shop.wall.index
+    index = client.app.state.shop.view.index
     index.follow([parse(TEXT)])
     from PIL import Image
 

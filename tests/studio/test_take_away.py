@@ -68,7 +68,7 @@ def test_nothing_is_loaded_from_elsewhere_for_a_pdf(client):
         "weasyprint", reason="WeasyPrint is not installed, or has no Pango", exc_type=(ImportError, OSError)
     )
     look = client.app.state.looks.get(kept(client))
-    fetcher = lookbook._fetcher(client.app.state.shop.wall, [look], "")
+    fetcher = lookbook._fetcher(client.app.state.shop.view, [look], "")
     for address in ("http://example.com/a.png", "file:///etc/passwd", f"{lookbook.HOST}.evil/x"):
         with pytest.raises(ValueError, match="elsewhere"):
             fetcher.fetch(address)

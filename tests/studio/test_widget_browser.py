@@ -42,7 +42,7 @@ def shop(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with served_files(site, "http://127.0.0.1:*") as origin:
         files = {"looks": folder / "looks.sqlite", "clicks": folder / "clicks.sqlite"}
         app = create_app(sample_index, **files, public_key=PublicKey(KEY, [origin]))
-        index = app.state.shop.wall.index
+        index = app.state.shop.view.index
         items = index.catalogue.items
         link = pl.lit(f"{origin}/product.html?item=") + pl.col("item_id")
         on_sale = pl.when(pl.col("price") > 80).then(pl.col("price") + 20)
@@ -171,7 +171,7 @@ def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) 
         "for (const name of ['shown', 'none', 'add']) addEventListener('goeswith:' + name, ({detail, target}) =>"
         " seen.push([name, target.id, detail.reason || detail.item.item_id]));"
     )
-    hostile = shop["app"].state.shop.wall.index
+    hostile = shop["app"].state.shop.view.index
     kept = hostile.catalogue
     items = kept.items.with_columns(link=pl.lit("javascript:document.title='broken'"), currency=pl.lit("€€€"))
     with opened(browser, shop["origin"]) as page:

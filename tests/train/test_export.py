@@ -223,6 +223,7 @@ def test_the_hubs_client_takes_what_it_is_given() -> None:
         inspect.signature(call).bind(*place, **given)
 
 
+@pytest.mark.slow
 def test_the_command_line_exports_and_reads_what_it_wrote(
     run: Run, world: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

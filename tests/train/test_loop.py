@@ -12,7 +12,8 @@ from worlds import styles_data
 from goeswith.errors import DataError, ModelError
 from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.add_gnn import AddGnn, AddGnnConfig
-from goeswith.train.loop import Loop, batches, fit
+from goeswith.train.batches import batches, by_weight
+from goeswith.train.loop import Loop, fit
 from goeswith.train.settings import TrainConfig
 
 CONFIG = TrainConfig(negatives="category", epochs=4, patience=9, batch_size=64, precision="fp32")
@@ -121,6 +122,52 @@ def test_batches_hold_every_outfit_once_and_save_padding() -> None:
     assert not np.array_equal(np.concatenate(first), np.concatenate(second))
     padding = sum(lengths[p].max() * len(p) for p in first) / lengths.sum()
     assert padding < 1.2
+
+
+def naive_by_weight(order: np.ndarray, weights: np.ndarray, start: float) -> list[int]:
+    """A walk along the outfits, one of which is taken at every mean weight."""
+    step = weights.sum() / len(weights)
+    taken, point, end = [], start * step, 0.0
+    for place in order:
+        end += weights[place]
+        while point < end and len(taken) < len(order):
+            taken.append(place)
+            point += step
+    return taken
+
+
+def test_outfits_come_as_often_as_their_weights_say() -> None:
+    weights = np.random.default_rng(0).uniform(0.1, 3.0, 60)
+    share, total = weights / weights.mean(), np.zeros(60)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(400):
+        order = torch.randperm(60, generator=generator).numpy()
+        start = torch.rand((), generator=torch.Generator().set_state(generator.get_state()), dtype=torch.float64).item()
+        drawn = by_weight(order, weights, generator)
+        assert drawn.tolist() == naive_by_weight(order, weights, start)
+        counts = np.bincount(drawn, minlength=60)
+        assert (counts >= np.floor(share)).all()
+        assert (counts <= np.ceil(share)).all()
+        total += counts
+    assert np.abs(total / 400 - share).max() < 0.1  # four standard errors of one that comes or does not
+    once = np.concatenate(list(batches(np.full(60, 3), 16, generator, np.full(60, 2.0))))
+    assert sorted(once.tolist()) == list(range(60))
+
+
+def test_weights_change_what_is_learnt_and_nothing_where_there_are_none(data: TrainingData, tmp_path: Path) -> None:
+    weights = np.where(np.arange(len(data.train)) % 2, 3.0, 1.0)
+    weighted = replace(data, train=replace(data.train, weights=weights))
+    trained = {}
+    for name, given, config in (
+        ("none", data, CONFIG), ("off", weighted, replace(CONFIG, weighted=False)), ("on", weighted, CONFIG),
+        ("again", weighted, CONFIG),
+    ):  # fmt: skip
+        model = fresh(given)
+        result = fit(model, given, replace(config, epochs=2), tmp_path / name)
+        trained[name] = ([row["loss"] for row in result.history], [*model.state_dict().values()])
+    assert trained["none"][0] == trained["off"][0]
+    assert all(torch.equal(one, other) for one, other in zip(trained["none"][1], trained["off"][1], strict=True))
+    assert trained["on"][0] == trained["again"][0] != trained["none"][0]
 
 
 def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data: TrainingData, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from goeswith.sheets import Sheet
 
 FURTHER = ("stock", "product_id")
 """Columns that searches understand and that no catalogue needs."""
-FIELDS = (*COLUMNS, *FURTHER, "outfit_id", "item_ids", "split", "source")
+FIELDS = (*COLUMNS, *FURTHER, "outfit_id", "item_ids", "split", "source", "weight")
 TEXTS = {name for name, kind in COLUMNS.items() if kind is pl.String} | {"outfit_id", "split", "source", "product_id"}
 IDS = ("item_id", "outfit_id")
 

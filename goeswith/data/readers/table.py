@@ -241,7 +241,11 @@ def _loose(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFram
 def _outfits(
     loose: pl.DataFrame, path: Path, item_ids: pl.Series, items: Path, skip_bad: bool
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Sound outfits: every item known, two or more of them, one split."""
+    """Sound outfits: every item known, two or more of them, one split, a weight above 0 if any."""
+    if "weight" not in loose.columns:
+        loose = loose.with_columns(weight=pl.lit(None, pl.Float64))
+    weight = numbers(loose["weight"])
+    weightless = is_odd(loose["weight"], weight) | (weight <= 0)
     absent = [pl.lit("").alias(name) for name in ("split", "source") if name not in loose.columns]
     loose = loose.with_columns(absent).with_columns(pl.col("split", "source").fill_null(""))
     loose = loose.with_columns(pl.col("split").str.to_lowercase().replace(SPLIT_WORDS))
@@ -253,7 +257,9 @@ def _outfits(
             "split", "is not a split", ~pl.col("split").is_in(["", *SPLITS]), f"use one of {', '.join(SPLITS)}, or none"
         ),
         Fault("outfit_id", "is in two splits", pl.col("split").n_unique().over("outfit_id") > 1, "choose one"),
+        Fault("weight", "is not a number above 0", pl.col("weightless"), "correct it, or leave it empty for 1"),
     ]
+    loose = loose.with_columns(weightless=weightless)
     loose, skipped = without_faults(loose, faults, path, skip_bad, whole="outfit_id")
     worn = loose.unique(["outfit_id", "item_id"], keep="first", maintain_order=True)
     few = pl.col("item_id").filter(~is_empty("item_id")).count().over("outfit_id") < 2
@@ -261,9 +267,9 @@ def _outfits(
     skipped[f"{path.name}: items named twice in one outfit"] = len(loose) - len(worn)
     worn, short = without_faults(worn, [lone], path, skip_bad, whole="outfit_id")
     table = worn.group_by("outfit_id", maintain_order=True).agg(
-        pl.col("split").first(), pl.col("source").first(), item_ids="item_id"
+        pl.col("split").first(), pl.col("source").first(), pl.col("weight").drop_nulls().first(), item_ids="item_id"
     )
-    return table, skipped | short
+    return table.with_columns(numbers(table["weight"]).alias("weight")), skipped | short
 
 
 def _pictures(

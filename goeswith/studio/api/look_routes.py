@@ -7,12 +7,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from goeswith.studio.api.look_schemas import HistoryTold, LinkTold, LookChanged, LookGiven, LookSaved, SavedPage, State
+from goeswith.studio.api.look_schemas import (
+    HistoryResponse,
+    LinkResponse,
+    LookChange,
+    LookRequest,
+    LookSaved,
+    SavedPage,
+    State,
+)
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.caching import matches
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.links import PATH, Links
 from goeswith.studio.service.look_items import judged, lost, pieces_of
 from goeswith.studio.service.looks import Looks, SavedLook
@@ -34,20 +42,20 @@ def _store(request: Request) -> Looks:
     return store
 
 
-def as_told(wall: Wall, look: SavedLook, owner: str) -> dict[str, Any]:
+def look_json(view: CatalogueView, look: SavedLook, owner: str) -> dict[str, Any]:
     """A look as the API tells it, with what it has lost."""
-    missing = lost(wall, look, owner)
-    apart = {why: [one.piece.item_id for one in missing if one.why == why] for why in ("gone", "sold out")}
+    missing = lost(view, look, owner)
+    apart = {why: [loss.piece.item_id for loss in missing if loss.why == why] for why in ("gone", "sold out")}
     return asdict(look) | {"gone": apart["gone"], "sold_out": apart["sold out"]}
 
 
 async def _answered(request: Request, answer: Response, look: SavedLook) -> Any:
     shop: Shop = request.app.state.shop
     answer.headers["ETag"] = look.etag
-    return await shop.quick.run(as_told, shop.wall, look, owner_of(request))
+    return await shop.quick.run(look_json, shop.view, look, owner_of(request))
 
 
-def _known(etag: str) -> str:
+def expected_etag(etag: str) -> str:
     """The tag of If-Match; a star is whatever there is."""
     return "" if etag.strip() == "*" else etag.strip()
 
@@ -64,71 +72,73 @@ async def looks(
 ) -> Any:
     """Saved looks, the latest change first; those that wait in a review are listed there."""
     shop: Shop = request.app.state.shop
-    store, wall, owner = _store(request), shop.wall, owner_of(request)
+    store, view, owner = _store(request), shop.view, owner_of(request)
 
     def page() -> dict[str, Any]:
-        found = store.find(state=state or "", tag=tag, words=q, item=item)
-        shown = [as_told(wall, look, owner) for look in found[offset : offset + limit]]
-        return {"looks": shown, "total": len(found), "offset": offset, "limit": limit}
+        hits = store.find(state=state or "", tag=tag, words=q, item=item)
+        shown = [look_json(view, look, owner) for look in hits[offset : offset + limit]]
+        return {"looks": shown, "total": len(hits), "offset": offset, "limit": limit}
 
     return await shop.quick.run(page)
 
 
 @router.post("", response_model=LookSaved, status_code=201)
-async def keep(request: Request, answer: Response, given: LookGiven) -> Any:
-    """Keep a look."""
+async def save_look(request: Request, answer: Response, body: LookRequest) -> Any:
+    """Save a look."""
     shop: Shop = request.app.state.shop
-    store, wall = _store(request), shop.wall
+    store, view = _store(request), shop.view
 
-    def kept() -> SavedLook:
-        pieces = pieces_of(wall, given.item_ids)
+    def save() -> SavedLook:
+        pieces = pieces_of(view, body.item_ids)
         look = SavedLook(
-            "", given.name, pieces, tuple(given.tags), given.note, given.state,
-            judged=judged(wall, given.item_ids), pinned_item=given.pinned_item,
+            "", body.name, pieces, tuple(body.tags), body.note, body.state,
+            judged=judged(view, body.item_ids), pinned_item=body.pinned_item,
         )  # fmt: skip
-        return store.save(look, given.who)[0]
+        return store.save(look, body.who)[0]
 
-    look = await shop.quick.run(kept)
+    look = await shop.quick.run(save)
     answer.headers["Location"] = f"/v1/looks/{look.look_id}"
     return await _answered(request, answer, look)
 
 
 @router.get("/{look_id}", response_model=LookSaved, responses={304: {"description": "It has not changed."}})
 async def look(
-    request: Request, answer: Response, look_id: str, known: Annotated[str, Header(alias="If-None-Match")] = ""
+    request: Request, answer: Response, look_id: str, if_none_match: Annotated[str, Header(alias="If-None-Match")] = ""
 ) -> Any:
     """One look."""
-    found = await request.app.state.shop.quick.run(_store(request).get, look_id)
-    if matches(found.etag, known):
-        return Response(status_code=304, headers={"ETag": found.etag})
-    return await _answered(request, answer, found)
+    saved = await request.app.state.shop.quick.run(_store(request).get, look_id)
+    if matches(saved.etag, if_none_match):
+        return Response(status_code=304, headers={"ETag": saved.etag})
+    return await _answered(request, answer, saved)
 
 
 @router.patch("/{look_id}", response_model=LookSaved)
-async def change(request: Request, answer: Response, look_id: str, given: LookChanged, known: IfMatch = "") -> Any:
+async def change(request: Request, answer: Response, look_id: str, body: LookChange, if_match: IfMatch = "") -> Any:
     """Change some of a look."""
     shop: Shop = request.app.state.shop
-    store, wall = _store(request), shop.wall
-    told: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"who", "item_ids"})
+    store, view = _store(request), shop.view
+    fields: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"who", "item_ids"})
 
     def changed() -> SavedLook:
-        if given.tags is not None:
-            told["tags"] = tuple(given.tags)
-        if given.item_ids is not None:
-            told.update(items=pieces_of(wall, given.item_ids), judged=judged(wall, given.item_ids))
-        return store.change(look_id, given.who, known=_known(known), **told)[0]
+        if body.tags is not None:
+            fields["tags"] = tuple(body.tags)
+        if body.item_ids is not None:
+            fields.update(items=pieces_of(view, body.item_ids), judged=judged(view, body.item_ids))
+        return store.change(look_id, body.who, etag=expected_etag(if_match), **fields)[0]
 
     return await _answered(request, answer, await shop.quick.run(changed))
 
 
 @router.delete("/{look_id}", status_code=204)
-async def delete(request: Request, look_id: str, known: IfMatch = "", who: Annotated[str, Query()] = "program") -> None:
+async def delete(
+    request: Request, look_id: str, if_match: IfMatch = "", who: Annotated[str, Query()] = "program"
+) -> None:
     """Delete a look; its history stays, and the deletion can be undone."""
     store = _store(request)
-    await request.app.state.shop.quick.run(lambda: store.delete(look_id, who[:60], known=_known(known)))
+    await request.app.state.shop.quick.run(lambda: store.delete(look_id, who[:60], etag=expected_etag(if_match)))
 
 
-@router.get("/{look_id}/history", response_model=HistoryTold)
+@router.get("/{look_id}/history", response_model=HistoryResponse)
 async def history(request: Request, look_id: str) -> Any:
     """What happened to a look, the latest first."""
     changes = await request.app.state.shop.quick.run(_store(request).history, look_id)
@@ -146,15 +156,15 @@ async def undo(request: Request, answer: Response, look_id: str, who: Annotated[
         changes = store.history(look_id)
         if not changes or changes[0].what == "saved":
             raise Refused(404, "unknown_change", f"there is nothing to undo of a look {look_id!r}")
-        found = store.undo(changes[0].change_id, who[:60])
-        if found is None:
+        restored = store.undo(changes[0].change_id, who[:60])
+        if restored is None:
             raise Refused(404, "unknown_look", f"the look {look_id!r} is deleted again")
-        return found
+        return restored
 
     return await _answered(request, answer, await request.app.state.shop.quick.run(undone))
 
 
-@router.post("/{look_id}/link", response_model=LinkTold, status_code=201)
+@router.post("/{look_id}/link", response_model=LinkResponse, status_code=201)
 async def open_link(request: Request, look_id: str, who: Annotated[str, Query()] = "program") -> Any:
     """Open a public link to a look, or tell the one that is open."""
     links = Links(_store(request).path)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from goeswith.studio.api.schemas import Given, Money, Number, Text, Told, example
+from goeswith.studio.api.schemas import Money, Number, RequestModel, ResponseModel, Text, example
 from goeswith.studio.service import limits
 
 State = Literal["draft", "approved", "rejected", "live"]
@@ -20,7 +20,7 @@ Pinned = Annotated[
 ItemIds = Annotated[list[Text], Field(min_length=2, max_length=limits.LOOK_ITEMS, description="In order.")]
 
 
-class LookGiven(Given):
+class LookRequest(RequestModel):
     """A look to be kept."""
 
     model_config = example({"name": "Linen", "item_ids": ["linen-dress:navy", "suede-boots"], "tags": ["june"]})
@@ -34,7 +34,7 @@ class LookGiven(Given):
     who: Who = "program"
 
 
-class LookChanged(Given):
+class LookChange(RequestModel):
     """What is to be another; what is left out stays."""
 
     model_config = example({"state": "approved", "who": "Ada"})
@@ -48,7 +48,7 @@ class LookChanged(Given):
     who: Who = "program"
 
 
-class PieceTold(Told):
+class PieceResponse(ResponseModel):
     """An item of a saved look, as the catalogue had it when it was saved."""
 
     item_id: str
@@ -58,12 +58,12 @@ class PieceTold(Told):
     price: Number
 
 
-class LookSaved(Told):
+class LookSaved(ResponseModel):
     """A saved look."""
 
     look_id: str
     name: str
-    items: list[PieceTold]
+    items: list[PieceResponse]
     tags: list[str]
     note: str
     state: State
@@ -78,7 +78,7 @@ class LookSaved(Told):
     sold_out: list[str] = Field(description="Items that are not in stock.")
 
 
-class SavedPage(Told):
+class SavedPage(ResponseModel):
     """Saved looks, the latest change first."""
 
     looks: list[LookSaved]
@@ -87,7 +87,7 @@ class SavedPage(Told):
     limit: int
 
 
-class ChangeTold(Told):
+class ChangeResponse(ResponseModel):
     """One entry of a look's history."""
 
     change_id: int
@@ -97,20 +97,20 @@ class ChangeTold(Told):
     what: str
 
 
-class HistoryTold(Told):
+class HistoryResponse(ResponseModel):
     """What happened to a look, the latest first."""
 
-    changes: list[ChangeTold]
+    changes: list[ChangeResponse]
 
 
-class LinkTold(Told):
+class LinkResponse(ResponseModel):
     """A public link of a look: whoever has it sees this look and nothing else."""
 
     look_id: str
     path: str = Field(description="Below the address of the service.")
 
 
-class ProductsGiven(Given):
+class ProductsRequest(RequestModel):
     """The products that looks are made for: those that pass all of it."""
 
     only: Annotated[Literal["", "new", "without"], Field(description="`new` arrivals, or those `without` a look.")] = ""
@@ -123,11 +123,11 @@ class ProductsGiven(Given):
     gender: Text | Literal[""] = ""
 
 
-class ReviewGiven(Given):
+class ReviewRequest(RequestModel):
     """A review to begin: products, or a list of them."""
 
     name: Text
-    products: ProductsGiven = ProductsGiven()
+    products: ProductsRequest = ProductsRequest()
     item_ids: Annotated[list[Text], Field(max_length=limits.REVIEW_ITEMS)] | None = Field(
         None, description="Instead of the products that pass."
     )
@@ -135,7 +135,7 @@ class ReviewGiven(Given):
     who: Who = "program"
 
 
-class ReviewTold(Told):
+class ReviewResponse(ResponseModel):
     """A review, and how far it is."""
 
     review_id: str
@@ -150,19 +150,19 @@ class ReviewTold(Told):
     failures: dict[str, str] = Field(description="Product → why no look could be made.")
 
 
-class ReviewPage(Told):
+class ReviewPage(ResponseModel):
     """Reviews, the latest first."""
 
-    reviews: list[ReviewTold]
+    reviews: list[ReviewResponse]
 
 
-class ReviewLooks(Told):
+class ReviewLooks(ResponseModel):
     """The looks of a review, in the order of its products."""
 
     looks: list[LookSaved]
 
 
-class AgainGiven(Given):
+class RemakeRequest(RequestModel):
     """Make a look of a review again. keep: ids of pieces that stay, beside the product itself."""
 
     keep: Annotated[list[Text], Field(max_length=limits.LOOK_ITEMS)] = Field(default_factory=list)

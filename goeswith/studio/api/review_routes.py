@@ -7,15 +7,22 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from goeswith.studio.api.look_routes import as_told
-from goeswith.studio.api.look_schemas import AgainGiven, LookSaved, ReviewGiven, ReviewLooks, ReviewPage, ReviewTold
+from goeswith.studio.api.look_routes import look_json
+from goeswith.studio.api.look_schemas import (
+    LookSaved,
+    RemakeRequest,
+    ReviewLooks,
+    ReviewPage,
+    ReviewRequest,
+    ReviewResponse,
+)
 from goeswith.studio.api.schemas import PROBLEMS
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.owners import owner_of
-from goeswith.studio.service.review_items import Products, products
+from goeswith.studio.service.review_items import ProductFilter, products
 from goeswith.studio.service.review_maker import make_again
 from goeswith.studio.service.reviews import Progress, Review, Reviews
 from goeswith.studio.service.shared import Shop
@@ -23,7 +30,8 @@ from goeswith.studio.service.shared import Shop
 router = APIRouter(prefix="/v1/reviews", route_class=FileRoute, tags=["reviews"], responses=PROBLEMS)
 
 
-def _told(reviews: Reviews, review: Review, left_out: int = 0) -> dict[str, Any]:
+def review_json(reviews: Reviews, review: Review, left_out: int = 0) -> dict[str, Any]:
+    """A review as the API answers it."""
     progress = Progress.of(reviews, review)
     return asdict(review) | {"decided": progress.done, "left_out": left_out}
 
@@ -33,36 +41,36 @@ async def every(request: Request) -> Any:
     """All reviews, the latest first."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
-    return {"reviews": await shop.quick.run(lambda: [_told(reviews, review) for review in reviews.every()])}
+    return {"reviews": await shop.quick.run(lambda: [review_json(reviews, review) for review in reviews.every()])}
 
 
-@router.post("", response_model=ReviewTold, status_code=201)
-async def begin(request: Request, answer: Response, given: ReviewGiven) -> Any:
+@router.post("", response_model=ReviewResponse, status_code=201)
+async def begin(request: Request, answer: Response, body: ReviewRequest) -> Any:
     """Begin a review; its looks are made in the background, and go on if the service is started again."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
     store: Looks = request.app.state.looks
 
-    def made(wall: Wall) -> dict[str, Any]:
-        asked = Products(**given.products.model_dump())
-        ids = products(wall, store, asked) if given.item_ids is None else given.item_ids
-        for item_id in given.item_ids or ():
-            wall.seen_row(item_id, "")
-        review = reviews.begin(given.name, ids[:REVIEW_ITEMS], given.who, asked.query, given.budget)
-        return _told(reviews, review, len(ids) - len(review.item_ids))
+    def made(view: CatalogueView) -> dict[str, Any]:
+        filters = ProductFilter(**body.products.model_dump())
+        ids = products(view, store, filters) if body.item_ids is None else body.item_ids
+        for item_id in body.item_ids or ():
+            view.seen_row(item_id, "")
+        review = reviews.begin(body.name, ids[:REVIEW_ITEMS], body.who, filters.query, body.budget)
+        return review_json(reviews, review, len(ids) - len(review.item_ids))
 
-    review = await shop.workers.run(made, shop.wall)
+    review = await shop.workers.run(made, shop.view)
     request.app.state.review_maker.wake()
     answer.headers["Location"] = f"/v1/reviews/{review['review_id']}"
     return review
 
 
-@router.get("/{review_id}", response_model=ReviewTold)
-async def one(request: Request, review_id: str) -> Any:
+@router.get("/{review_id}", response_model=ReviewResponse)
+async def review(request: Request, review_id: str) -> Any:
     """A review, and how far it is."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
-    return await shop.quick.run(lambda: _told(reviews, reviews.get(review_id)))
+    return await shop.quick.run(lambda: review_json(reviews, reviews.get(review_id)))
 
 
 @router.get("/{review_id}/looks", response_model=ReviewLooks)
@@ -70,26 +78,26 @@ async def looks(request: Request, review_id: str) -> Any:
     """Its looks so far. Approve or reject them with ``PATCH /v1/looks/{look_id}``."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
-    wall, owner = shop.wall, owner_of(request)
+    view, owner = shop.view, owner_of(request)
 
-    def found() -> dict[str, Any]:
+    def listed() -> dict[str, Any]:
         reviews.get(review_id)
-        return {"looks": [as_told(wall, look, owner) for look in reviews.looks(review_id)]}
+        return {"looks": [look_json(view, look, owner) for look in reviews.looks(review_id)]}
 
-    return await shop.quick.run(found)
+    return await shop.quick.run(listed)
 
 
 @router.post("/{review_id}/looks/{look_id}/again", response_model=LookSaved)
-async def again(request: Request, review_id: str, look_id: str, given: AgainGiven) -> Any:
+async def again(request: Request, review_id: str, look_id: str, body: RemakeRequest) -> Any:
     """Make one of its looks again, with other pieces beside those that stay."""
     shop: Shop = request.app.state.shop
     reviews: Reviews = request.app.state.reviews
     store: Looks = request.app.state.looks
-    wall, owner = shop.wall, owner_of(request)
+    view, owner = shop.view, owner_of(request)
 
     def made() -> dict[str, Any]:
-        make_again(wall, store, reviews, reviews.get(review_id), look_id, given.keep, given.who)
-        return as_told(wall, store.get(look_id), owner)
+        make_again(view, store, reviews, reviews.get(review_id), look_id, body.keep, body.who)
+        return look_json(view, store.get(look_id), owner)
 
     return await shop.workers.run(made)
 

@@ -11,29 +11,29 @@ from goeswith.shop import explain as why
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.api.schemas import (
     PROBLEMS,
-    CompleteGiven,
-    ExplainGiven,
-    FacetsTold,
-    FillGiven,
-    ImproveGiven,
-    IndexTold,
+    CompleteRequest,
+    ExplainRequest,
+    ExplainResponse,
+    FacetsResponse,
+    FillRequest,
+    ImproveRequest,
+    IndexResponse,
+    ItemResponse,
+    ItemsPage,
     ItemsQuery,
-    ItemTold,
-    LooksTold,
-    PageTold,
-    ReloadTold,
-    ScoreGiven,
+    LooksResponse,
+    ReloadResponse,
+    ScoreRequest,
     Searching,
-    SimilarGiven,
-    SimilarsTold,
-    SwapsTold,
+    SimilarRequest,
+    SimilarResponse,
+    SwapsResponse,
     Text,
-    WhyTold,
 )
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
 from goeswith.studio.service.caching import matches
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.shared import Shop
 
@@ -45,9 +45,9 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
-def _page(wall: Wall, query: ItemsQuery, owner: str) -> dict[str, Any]:
-    rows = wall.search(query.q, query.filters(), owner)
-    items = [wall.item(row) for row in rows[query.offset : query.offset + query.limit].tolist()]
+def _page(view: CatalogueView, query: ItemsQuery, owner: str) -> dict[str, Any]:
+    rows = view.search(query.q, query.filters(), owner)
+    items = [view.item(row) for row in rows[query.offset : query.offset + query.limit].tolist()]
     return {"items": items, "total": len(rows), "offset": query.offset, "limit": query.limit}
 
 
@@ -69,26 +69,26 @@ def _cutout(shop: Shop, item_id: str, owner: str, etags: str) -> Response:
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={limits.PICTURE_SECONDS}"}
     if etag in (tag.strip().removeprefix("W/") for tag in etags.split(",")):
         return Response(status_code=304, headers=headers)
-    return Response(shop.wall.cutout(item_id).picture, media_type="image/webp", headers=headers)
+    return Response(shop.view.cutout(item_id).picture, media_type="image/webp", headers=headers)
 
 
 def _index(shop: Shop) -> dict[str, Any]:
-    wall = shop.wall
-    info = wall.index.info
+    view = shop.view
+    info = view.index.info
     served = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
-    counted = {"items": wall.index.size + len(wall.guests), "guests": len(wall.guests)}
-    state = {"calibrated": wall.index.scale is not None, "stale": wall.index.stale, "changed": shop.changed}
+    counted = {"items": view.index.size + len(view.guests), "guests": len(view.guests)}
+    state = {"calibrated": view.index.scale is not None, "stale": view.index.stale, "changed": shop.changed}
     return served | counted | state
 
 
-@router.get("/index", response_model=IndexTold, tags=["index"])
+@router.get("/index", response_model=IndexResponse, tags=["index"])
 async def index(request: Request) -> Any:
     """What is served: the model, the catalogue, and whether either has changed since."""
     shop = _shop(request)
     return await shop.quick.run(_index, shop)
 
 
-@router.post("/reload", response_model=ReloadTold, tags=["index"])
+@router.post("/reload", response_model=ReloadResponse, tags=["index"])
 async def reload(request: Request) -> Any:
     """Open the index that lies in the folder now. Where it cannot be opened, the old one goes on answering."""
     shop = _shop(request)
@@ -96,21 +96,21 @@ async def reload(request: Request) -> Any:
     return await shop.quick.run(_index, shop) | {"lost": str(lost) if lost else ""}
 
 
-@router.get("/facets", response_model=FacetsTold, tags=["items"])
+@router.get("/facets", response_model=FacetsResponse, tags=["items"])
 async def facets(request: Request) -> Any:
     """The values that items can be filtered by."""
     shop = _shop(request)
     return {"facets": await shop.quick.run(shop.facets)}
 
 
-@router.get("/items", response_model=PageTold, tags=["items"])
+@router.get("/items", response_model=ItemsPage, tags=["items"])
 async def items(request: Request, query: Annotated[ItemsQuery, Query()]) -> Any:
     """Look through the catalogue."""
     shop = _shop(request)
-    return await shop.quick.run(_page, shop.wall, query, owner_of(request))
+    return await shop.quick.run(_page, shop.view, query, owner_of(request))
 
 
-@router.post("/items", response_model=ItemTold, status_code=201, tags=["items"])
+@router.post("/items", response_model=ItemResponse, status_code=201, tags=["items"])
 async def upload(
     request: Request,
     answer: Response,
@@ -125,7 +125,7 @@ async def upload(
     shop, sender = _shop(request), Sender(request)
     item_id = await shop.add(await picture.read(), category=category, title=title, owner=sender.owner)
     sender.remember(answer)
-    return shop.wall.item(shop.row(item_id))
+    return shop.view.item(shop.row(item_id))
 
 
 @router.delete("/items/{item_id:path}", status_code=204, tags=["items"])
@@ -162,50 +162,50 @@ async def image(
     return await shop.picture_workers.run(_picture, shop, item_id, size, owner_of(request), etags)
 
 
-@router.get("/items/{item_id:path}", response_model=ItemTold, tags=["items"])
+@router.get("/items/{item_id:path}", response_model=ItemResponse, tags=["items"])
 async def item(request: Request, item_id: str) -> Any:
     """One item."""
-    wall = _shop(request).wall
-    return wall.item(wall.seen_row(item_id, owner_of(request)))
+    view = _shop(request).view
+    return view.item(view.seen_row(item_id, owner_of(request)))
 
 
-@router.post("/score", response_model=LooksTold, tags=["looks"])
-async def score(request: Request, given: ScoreGiven) -> Any:
+@router.post("/score", response_model=LooksResponse, tags=["looks"])
+async def score(request: Request, body: ScoreRequest) -> Any:
     """How well outfits go together, in the order they are given."""
-    return {"looks": await _shop(request).judge(given.outfits)}
+    return {"looks": await _shop(request).judge(body.outfits)}
 
 
-async def _search(request: Request, given: Searching, method: Callable[..., Any]) -> Any:
+async def _search(request: Request, body: Searching, method: Callable[..., Any]) -> Any:
     """What a method of the stylist answers; the fields of a request are its arguments."""
-    arguments = given.model_dump(exclude={"filters"}) | {"filters": given.filters.filters()}
+    arguments = body.model_dump(exclude={"filters"}) | {"filters": body.filters.filters()}
     return await _shop(request).ask(lambda stylist: method(stylist, **arguments))
 
 
-@router.post("/complete", response_model=LooksTold, tags=["looks"])
-async def complete(request: Request, given: CompleteGiven) -> Any:
+@router.post("/complete", response_model=LooksResponse, tags=["looks"])
+async def complete(request: Request, body: CompleteRequest) -> Any:
     """Whole looks around the anchors."""
-    return {"looks": await _search(request, given, Stylist.complete)}
+    return {"looks": await _search(request, body, Stylist.complete)}
 
 
-@router.post("/fill", response_model=LooksTold, tags=["looks"])
-async def fill(request: Request, given: FillGiven) -> Any:
+@router.post("/fill", response_model=LooksResponse, tags=["looks"])
+async def fill(request: Request, body: FillRequest) -> Any:
     """The items that fit into one gap."""
-    return {"looks": await _search(request, given, Stylist.fill)}
+    return {"looks": await _search(request, body, Stylist.fill)}
 
 
-@router.post("/improve", response_model=SwapsTold, tags=["looks"])
-async def improve(request: Request, given: ImproveGiven) -> Any:
+@router.post("/improve", response_model=SwapsResponse, tags=["looks"])
+async def improve(request: Request, body: ImproveRequest) -> Any:
     """Which item hurts, and what to swap it for."""
-    return {"swaps": await _search(request, given, Stylist.improve)}
+    return {"swaps": await _search(request, body, Stylist.improve)}
 
 
-@router.post("/similar", response_model=SimilarsTold, tags=["looks"])
-async def similar(request: Request, given: SimilarGiven) -> Any:
+@router.post("/similar", response_model=SimilarResponse, tags=["looks"])
+async def similar(request: Request, body: SimilarRequest) -> Any:
     """Substitutes for an item."""
-    return {"items": await _search(request, given, Stylist.similar)}
+    return {"items": await _search(request, body, Stylist.similar)}
 
 
-@router.post("/explain", response_model=WhyTold, tags=["looks"])
-async def explain(request: Request, given: ExplainGiven) -> Any:
+@router.post("/explain", response_model=ExplainResponse, tags=["looks"])
+async def explain(request: Request, body: ExplainRequest) -> Any:
     """Why an outfit has its score, in numbers and in a sentence, and the swap that would help most."""
-    return (await _search(request, given, why.explain)).to_dict()
+    return (await _search(request, body, why.explain)).to_dict()

@@ -11,7 +11,7 @@ from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.studio.service import limits
 
 
-class Given(BaseModel):
+class RequestModel(BaseModel):
     """A request; a field that it does not have is a mistake."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -22,7 +22,7 @@ def example(value: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [value]})
 
 
-class Told(BaseModel):
+class ResponseModel(BaseModel):
     """An answer, made of what the library returns."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -36,7 +36,7 @@ def _finite(value: Any) -> Any:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.TEXT_LENGTH)]
 Items = Annotated[list[Text], Field(max_length=limits.ITEMS)]
 Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
-Wanted = Annotated[int, Field(ge=1, le=limits.RESULTS)]
+Count = Annotated[int, Field(ge=1, le=limits.RESULTS)]
 
 
 def _no_flag(value: object) -> object:
@@ -57,10 +57,10 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
 _allowed: dict[str, Any] = {name: (Values, []) for name in COLUMN_OF}
-_asked: dict[str, Any] = {column: (Values, []) for column in COLUMN_OF.values()}
+_queried: dict[str, Any] = {column: (Values, []) for column in COLUMN_OF.values()}
 
 
-class FiltersGiven(create_model("Allowed", __base__=Given, **_allowed)):  # type: ignore[misc]
+class FiltersRequest(create_model("Allowed", __base__=RequestModel, **_allowed)):  # type: ignore[misc]
     """What items have to be; an empty list lets every value pass."""
 
     exclude: list[Text] = Field([], max_length=limits.FILTER_VALUES, description="Item ids.")
@@ -77,7 +77,7 @@ class FiltersGiven(create_model("Allowed", __base__=Given, **_allowed)):  # type
         return Filters(**self.model_dump())
 
 
-class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
+class ItemsQuery(create_model("Asked", **_queried)):  # type: ignore[misc]
     """What is looked for in the catalogue, as an address says it."""
 
     q: Annotated[str, Field(max_length=limits.TEXT_LENGTH, description="Words; an item must match all of them.")] = ""
@@ -94,11 +94,11 @@ class ItemsQuery(create_model("Asked", **_asked)):  # type: ignore[misc]
             CatalogueError: they contradict each other.
         """
         values = {name: getattr(self, column) for name, column in COLUMN_OF.items()}
-        rest: dict[str, Any] = {name: getattr(self, name) for name in ("price_min", "price_max", "in_stock")}
-        return Filters(**values, **rest)
+        others: dict[str, Any] = {name: getattr(self, name) for name in ("price_min", "price_max", "in_stock")}
+        return Filters(**values, **others)
 
 
-class ScoreGiven(Given):
+class ScoreRequest(RequestModel):
     """Outfits to score."""
 
     model_config = example({"outfits": [["linen-shirt:white", "chino:navy", "suede-boots"]]})
@@ -106,13 +106,13 @@ class ScoreGiven(Given):
     outfits: Annotated[list[Items], Field(min_length=1, max_length=limits.OUTFITS)]
 
 
-class Searching(Given):
+class Searching(RequestModel):
     """What is asked of the stylist; the other fields are the arguments of its method."""
 
-    filters: FiltersGiven = FiltersGiven()
+    filters: FiltersRequest = FiltersRequest()
 
 
-class CompleteGiven(Searching):
+class CompleteRequest(Searching):
     """A look to be made around anchors."""
 
     model_config = example(
@@ -131,14 +131,14 @@ class CompleteGiven(Searching):
         Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
     ] = []
     budget: Money | None = Field(None, description="Highest total price of the look.")
-    k: Wanted = 5
+    k: Count = 5
     diversity: Share = 0.0
     common: int = Field(1, ge=0, le=limits.SLOTS, description="How many added items two looks may share.")
     popularity: Popularity = None
     coherent: Coherent = True
 
 
-class FillGiven(Searching):
+class FillRequest(Searching):
     """A gap to be filled."""
 
     model_config = example(
@@ -147,24 +147,24 @@ class FillGiven(Searching):
 
     items: Items
     slot: Text
-    k: Wanted = 10
+    k: Count = 10
     diversity: Share = 0.0
     popularity: Popularity = None
     coherent: Coherent = True
 
 
-class ImproveGiven(Searching):
+class ImproveRequest(Searching):
     """An outfit to be made better by one swap."""
 
     model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "locked": ["suede-boots"]})
 
     items: Items
     locked: Items = []
-    k: Wanted = 5
+    k: Count = 5
     coherent: Coherent = True
 
 
-class ExplainGiven(Searching):
+class ExplainRequest(Searching):
     """An outfit whose score is to be explained."""
 
     model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "swap": False})
@@ -173,16 +173,16 @@ class ExplainGiven(Searching):
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
 
 
-class SimilarGiven(Searching):
+class SimilarRequest(Searching):
     """An item that substitutes are wanted for."""
 
     model_config = example({"item": "suede-boots", "k": 5})
 
     item_id: Text = Field(alias="item")
-    k: Wanted = 10
+    k: Count = 10
 
 
-class LookTold(Told):
+class LookResponse(ResponseModel):
     """An outfit with its score; higher goes together better."""
 
     item_ids: list[str]
@@ -201,41 +201,41 @@ class LookTold(Told):
     notes: list[str]
 
 
-class LooksTold(Told):
+class LooksResponse(ResponseModel):
     """Outfits, best first, or in the order they were given."""
 
-    looks: list[LookTold]
+    looks: list[LookResponse]
 
 
-class SwapTold(Told):
+class SwapResponse(ResponseModel):
     """One item for another."""
 
     removed: str
     added: str
-    look: LookTold
+    look: LookResponse
     gain: Number
 
 
-class SwapsTold(Told):
+class SwapsResponse(ResponseModel):
     """Swaps, best first."""
 
-    swaps: list[SwapTold]
+    swaps: list[SwapResponse]
 
 
-class SimilarTold(Told):
+class SimilarItem(ResponseModel):
     """A substitute."""
 
     item_id: str
     similarity: Number
 
 
-class SimilarsTold(Told):
+class SimilarResponse(ResponseModel):
     """Substitutes, nearest first."""
 
-    items: list[SimilarTold]
+    items: list[SimilarItem]
 
 
-class FiredTold(Told):
+class FiredRule(ResponseModel):
     """A rule that two of the items fulfil or break."""
 
     rule: dict[str, Any]
@@ -245,22 +245,22 @@ class FiredTold(Told):
     says: str
 
 
-class WhyTold(Told):
+class ExplainResponse(ResponseModel):
     """Why an outfit has its score. Places count from 0, in the order of the items."""
 
     item_ids: list[str]
-    look: LookTold
+    look: LookResponse
     pairs: list[list[Number]] = Field(description="How well two items go together; null on the diagonal.")
     contributions: list[Number] = Field(description="What the score loses without the item; higher: it helps.")
     attributes: list[Number] | None = Field(description="Share of each attribute mask; null for models without.")
     weakest_pair: list[int]
     weakest_item: int
-    rules: list[FiredTold]
-    swap: SwapTold | None
+    rules: list[FiredRule]
+    swap: SwapResponse | None
     sentence: str
 
 
-class ItemTold(Told):
+class ItemResponse(ResponseModel):
     """An item of the catalogue."""
 
     item_id: str
@@ -282,22 +282,22 @@ class ItemTold(Told):
     guest: bool = Field(description="Whether it was uploaded here.")
 
 
-class PageTold(Told):
+class ItemsPage(ResponseModel):
     """Part of the catalogue, in its order."""
 
-    items: list[ItemTold]
+    items: list[ItemResponse]
     total: int = Field(description="How many there are in all.")
     offset: int
     limit: int
 
 
-class FacetsTold(Told):
+class FacetsResponse(ResponseModel):
     """How many items have each value."""
 
     facets: dict[str, dict[str, int]]
 
 
-class IndexTold(Told):
+class IndexResponse(ResponseModel):
     """The index that answers."""
 
     model: str
@@ -310,7 +310,7 @@ class IndexTold(Told):
     changed: bool = Field(description="The folder has another index; POST /v1/reload opens it.")
 
 
-class ReloadTold(IndexTold):
+class ReloadResponse(IndexResponse):
     """The index that answers from now on."""
 
     lost: str = Field(description="Which uploaded items it cannot take, and why; empty if it takes all.")

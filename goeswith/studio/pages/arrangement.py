@@ -79,9 +79,9 @@ def _arranged(pieces: tuple[Piece, ...]) -> tuple[Spot, ...]:
     best: tuple[float, Columns] | None = None
     for count in range(1 + (len(pieces) > 3) + (len(pieces) > 7), min(3 + (len(pieces) > 7), len(pieces)) + 1):
         columns = _improved(pieces, _begun(pieces, count))
-        told = _cost(pieces, columns, math.inf), columns
-        if best is None or told[0] < best[0] - 1e-9:
-            best = told
+        candidate = _cost(pieces, columns, math.inf), columns
+        if best is None or candidate[0] < best[0] - 1e-9:
+            best = candidate
     assert best is not None
     return tuple(_laid(pieces, best[1]))
 
@@ -113,25 +113,25 @@ def _improved(pieces: Sequence[Piece], columns: Columns) -> Columns:
         before = cost
         for at in range(len(pieces)):
             for other in _moves(pieces, columns, at):
-                if (told := _cost(pieces, other, cost)) < cost - 1e-9:
-                    cost, columns = told, other
+                if (moved_cost := _cost(pieces, other, cost)) < cost - 1e-9:
+                    cost, columns = moved_cost, other
         if cost >= before - 1e-9:
             break
     return columns
 
 
 def _moves(pieces: Sequence[Piece], columns: Columns, at: int) -> list[Columns]:
-    here = next(number for number, column in enumerate(columns) if at in column)
-    found = []
-    for there in range(len(columns)):
-        if there == here:
+    source = next(number for number, column in enumerate(columns) if at in column)
+    moves = []
+    for target in range(len(columns)):
+        if target == source:
             continue
-        without = [[one for one in column if one != at] for column in columns]
-        found.append(_ordered(pieces, [[*c, at] if n == there else c for n, c in enumerate(without)]))
-        for other in columns[there]:
+        without = [[index for index in column if index != at] for column in columns]
+        moves.append(_ordered(pieces, [[*c, at] if n == target else c for n, c in enumerate(without)]))
+        for other in columns[target]:
             swapped = {at: other, other: at}
-            found.append(_ordered(pieces, [[swapped.get(one, one) for one in column] for column in columns]))
-    return found
+            moves.append(_ordered(pieces, [[swapped.get(index, index) for index in column] for column in columns]))
+    return moves
 
 
 def _scale(pieces: Sequence[Piece], columns: Columns) -> float:
@@ -186,8 +186,8 @@ def _stacked(levels: Sequence[float], heights: Sequence[float]) -> list[float]:
     begin, end = MARGIN, HIGH - MARGIN
     blocks: list[tuple[float, float, int]] = []  # wanted top of the first, height with gaps, pieces
     for level, height in zip(levels, heights, strict=True):
-        wanted = begin + level * (end - begin) - height / 2
-        block = (wanted, height, 1)
+        top_of_first = begin + level * (end - begin) - height / 2
+        block = (top_of_first, height, 1)
         while blocks and blocks[-1][0] + blocks[-1][1] + GAP > block[0]:
             before = blocks.pop()
             push = before[1] + GAP
@@ -220,9 +220,9 @@ def completed(pieces: Sequence[Piece], fixed: Sequence[Spot | None]) -> list[Spo
     top = max(spot.layer for spot in spots if spot)
     for at, piece in enumerate(pieces):
         if spots[at] is None:
-            taken = [_box(pieces[other], spot) for other, spot in enumerate(spots) if spot]
+            occupied = [_box(pieces[other], spot) for other, spot in enumerate(spots) if spot]
             top += 1
-            spots[at] = replace(_room(piece, taken, scale), layer=min(top, LAYERS))
+            spots[at] = replace(_free_spot(piece, occupied, scale), layer=min(top, LAYERS))
     return [spot for spot in spots if spot]
 
 
@@ -233,7 +233,7 @@ def _box(piece: Piece, spot: Spot) -> tuple[float, float, float, float]:
     return spot.x * WIDE - wide, spot.y * HIGH - high, spot.x * WIDE + wide, spot.y * HIGH + high
 
 
-def _room(piece: Piece, taken: Sequence[tuple[float, float, float, float]], scale: float) -> Spot:
+def _free_spot(piece: Piece, occupied: Sequence[tuple[float, float, float, float]], scale: float) -> Spot:
     """Where a piece covers nothing, near its level on the body; smaller where there is no such place."""
     grid = [(x / 24, y / 24) for y in range(1, 24) for x in range(1, 24)]
     grid.sort(key=lambda at: (abs(at[1] - piece.kind.level) + 0.3 * abs(2 * abs(at[0] - 0.5) - piece.kind.side), at))
@@ -245,6 +245,6 @@ def _room(piece: Piece, taken: Sequence[tuple[float, float, float, float]], scal
             inside = (
                 left >= MARGIN / 2 and upper >= MARGIN / 2 and right <= WIDE - MARGIN / 2 and lower <= HIGH - MARGIN / 2
             )
-            if inside and all(right < x1 or x2 < left or lower < y1 or y2 < upper for x1, y1, x2, y2 in taken):
+            if inside and all(right < x1 or x2 < left or lower < y1 or y2 < upper for x1, y1, x2, y2 in occupied):
                 return spot
     return replace(spot, x=0.5, y=piece.kind.level)

@@ -23,8 +23,8 @@ LEVELS = (0.1, 0.3, 0.55, 0.8)
 
 def address(path: str, **query: Any) -> str:
     """A path of the studio with its query; lists repeat their name, what is empty is left out."""
-    told = {name: value for name, value in query.items() if value not in ("", None, (), [])}
-    return f"{path}?{urlencode(told, doseq=True)}" if told else path
+    present = {name: value for name, value in query.items() if value not in ("", None, (), [])}
+    return f"{path}?{urlencode(present, doseq=True)}" if present else path
 
 
 def inside_studio(path: str) -> str:
@@ -59,17 +59,17 @@ class Board:
     ) -> Board:
         """Each item once, and no more than a board holds; `over` counts those that are left out."""
         items = tuple(dict.fromkeys(on))
-        kept = items[:MOST]
-        held = tuple(dict.fromkeys(item for item in lock if item in kept))
-        spots = tuple((item, spot) for item, spot in (lay or {}).items() if item in kept)
-        return cls(kept, held, brief, look, spots, len(items) - len(kept))
+        first = items[:MOST]
+        locked = tuple(dict.fromkeys(item for item in lock if item in first))
+        spots = tuple((item, spot) for item, spot in (lay or {}).items() if item in first)
+        return cls(first, locked, brief, look, spots, len(items) - len(first))
 
     def having(self, on: Sequence[str], lock: Sequence[str] | None = None) -> Board:
         """The same board with other items."""
         return Board.of(on, self.lock if lock is None else lock, self.brief, self.look, dict(self.lay))
 
     @property
-    def told(self) -> str:
+    def overflow(self) -> str:
         """Empty, or that items are left out."""
         if not self.over:
             return ""
@@ -113,7 +113,7 @@ class Board:
 
     def without(self, item_id: str) -> Board:
         """Without an item."""
-        return self.having([one for one in self.on if one != item_id])
+        return self.having([other for other in self.on if other != item_id])
 
     def toggle(self, item_id: str) -> Board:
         """With the item where it is not on the board, else without it."""
@@ -121,8 +121,11 @@ class Board:
 
     def put(self, old: str, new: str) -> Board:
         """With one item at the place of another."""
-        lay = {new if one == old else one: replace(spot, width=0.0) if one == old else spot for one, spot in self.lay}
-        return replace(self, lay=tuple(lay.items())).having([new if one == old else one for one in self.on])
+        lay = {
+            new if item_id == old else item_id: replace(spot, width=0.0) if item_id == old else spot
+            for item_id, spot in self.lay
+        }
+        return replace(self, lay=tuple(lay.items())).having([new if item_id == old else item_id for item_id in self.on])
 
     @property
     def tidy(self) -> Board:
@@ -135,7 +138,7 @@ class Board:
 
     def free(self, item_id: str) -> Board:
         """With an item that may go again."""
-        return self.having(self.on, [one for one in self.lock if one != item_id])
+        return self.having(self.on, [other for other in self.lock if other != item_id])
 
     @property
     def cleared(self) -> Board:
@@ -204,8 +207,8 @@ def draw(names: Sequence[str], ahead: np.ndarray, spots: Sequence[Spot]) -> Draw
     compared = bool(np.isfinite(ahead).any())
     flag = None
     if compared:
-        i, j = (int(place) for place in np.unravel_index(np.nanargmin(ahead), ahead.shape))
+        i, j = (int(axis_index) for axis_index in np.unravel_index(np.nanargmin(ahead), ahead.shape))
         if ahead[i, j] < LEVELS[0]:
-            x, y = ((one + other) / 2 for one, other in zip(at[i], at[j], strict=True))
+            x, y = ((a + b) / 2 for a, b in zip(at[i], at[j], strict=True))
             flag = (min(max(x, FLAG), 1000 * WIDE - FLAG), y)
     return Drawing(sorted(lines, key=lambda line: line.level), flag, compared)

@@ -15,18 +15,18 @@ FormIds = Annotated[list[str], Form(max_length=limits.ITEMS)]
 Text = Annotated[str, Form(max_length=limits.TEXT_LENGTH)]
 
 
-async def _asked(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # noqa: B006
+async def _from_query(request: Request, on: Ids = [], lock: Ids = []) -> Board:  # noqa: B006
     """The lists are checked as parameters; the rest is cut to size where it is read."""
     return board_of(request.query_params)
 
 
-async def _sent(request: Request, on: FormIds = [], lock: FormIds = [], look: Text = "") -> Board:  # noqa: B006
-    """As `_asked`, of a form."""
+async def _from_form(request: Request, on: FormIds = [], lock: FormIds = [], look: Text = "") -> Board:  # noqa: B006
+    """The same of a form."""
     form = await request.form()
     return Board.of(on, lock, Brief.of(form), look, lay_of([str(text) for text in form.getlist("lay")]))
 
 
-Asked = Annotated[Board, Depends(_asked)]
+BoardQuery = Annotated[Board, Depends(_from_query)]
 """The board that the address says."""
-Sent = Annotated[Board, Depends(_sent)]
+BoardForm = Annotated[Board, Depends(_from_form)]
 """The board that a form says."""

@@ -10,7 +10,7 @@ from typing import Any
 from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.views import Item
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 PREFIX = "want_"
 """Of its names in an address, where the filters of the catalogue have the same ones."""
@@ -36,8 +36,8 @@ class Brief:
         """As an address or a form says it."""
         names = ("budget", *FILTER_OF, "stock")
         budget, *values, stock = (str(query.get(PREFIX + name, "")).strip()[:LONGEST] for name in names)
-        asked = tuple((column, value) for column, value in zip(FILTER_OF, values, strict=True) if value)
-        return cls(budget, asked, stock)
+        chosen = tuple((column, value) for column, value in zip(FILTER_OF, values, strict=True) if value)
+        return cls(budget, chosen, stock)
 
     @property
     def query(self) -> dict[str, str]:
@@ -47,8 +47,8 @@ class Brief:
 
     def filters(self, **more: Any) -> Filters:
         """Of items to add."""
-        asked: dict[str, Any] = {FILTER_OF[column]: (value,) for column, value in self.values}
-        return Filters(**asked | more, in_stock=bool(self.stock))
+        chosen: dict[str, Any] = {FILTER_OF[column]: (value,) for column, value in self.values}
+        return Filters(**chosen | more, in_stock=bool(self.stock))
 
     @property
     def money(self) -> float | None:
@@ -77,13 +77,13 @@ def amount(text: str, what: str = "price") -> float | None:
     return number
 
 
-def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
+def bar(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     """What the bar shows: the choices of this catalogue, what is left of the budget, and what does not fit."""
-    every, items, asked = wall.facets(), wall.catalogue.items, dict(brief.values)
+    every, items, chosen = view.facets(), view.catalogue.items, dict(brief.values)
     choices = [
-        (column, sorted({*every[column], *filter(None, [asked.get(column)])}), asked.get(column, ""))
+        (column, sorted({*every[column], *filter(None, [chosen.get(column)])}), chosen.get(column, ""))
         for column in FILTER_OF
-        if len(every[column]) > 1 or column in asked
+        if len(every[column]) > 1 or column in chosen
     ]
     spent = sum(piece.price or 0.0 for piece in shown)
     try:
@@ -93,25 +93,25 @@ def bar(wall: Wall, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     return {
         "choices": choices, "priced": items["price"].count() > 0, "stocked": "stock" in items.columns,
         "set": bool(brief.query), "budget": money, "left": None if money is None else money - spent,
-        "misfits": _misfits(wall, brief, shown), "trouble": trouble,
+        "misfits": _misfits(view, brief, shown), "trouble": trouble,
     }  # fmt: skip
 
 
-def _misfits(wall: Wall, brief: Brief, shown: Sequence[Item]) -> list[str]:
+def _misfits(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> list[str]:
     """Which items on the board are not what the brief asks for; one sentence each."""
     misfits = []
     for column, value in brief.values:
-        wrong = _failing(wall, Brief(values=((column, value),)).filters(), shown)
-        said = [(piece.name, dict(piece.facts).get(column, f"of no {column}")) for piece in wrong]
-        misfits += [f"{name} is {own}, not {value}" for name, own in said]
+        wrong = _failing(view, Brief(values=((column, value),)).filters(), shown)
+        actual = [(piece.name, dict(piece.facts).get(column, f"of no {column}")) for piece in wrong]
+        misfits += [f"{name} is {own}, not {value}" for name, own in actual]
     if brief.stock:
-        misfits += [f"{piece.name} is not in stock" for piece in _failing(wall, Filters(in_stock=True), shown)]
+        misfits += [f"{piece.name} is not in stock" for piece in _failing(view, Filters(in_stock=True), shown)]
     return misfits
 
 
-def _failing(wall: Wall, filters: Filters, shown: Sequence[Item]) -> list[Item]:
+def _failing(view: CatalogueView, filters: Filters, shown: Sequence[Item]) -> list[Item]:
     try:
-        passing = filters.rows(wall.catalogue)
+        passing = filters.rows(view.catalogue)
     except GoeswithError:
         return []  # no item is like that, and every suggestion says so
-    return [piece for piece in shown if not passing[wall.row(piece.id)] and piece.id not in wall.guests]
+    return [piece for piece in shown if not passing[view.row(piece.id)] and piece.id not in view.guests]

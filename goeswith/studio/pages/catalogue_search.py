@@ -17,11 +17,11 @@ from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.views import currency, groups_of, item, price
-from goeswith.studio.service.catalogue_view import FACETS, Answer, Wall
+from goeswith.studio.service.catalogue_view import FACETS, Answer, CatalogueView
 from goeswith.studio.service.limits import FILTER_VALUES, TEXT_LENGTH
 
 PAGE = 60
-"""Items on one page of the wall."""
+"""Items on one page of the catalogue."""
 CHOICES = tuple(name for name in FACETS if name != "group")
 """Columns of which several values may be chosen; of groups it is one."""
 DATES = ("created_at", "published_at", "added", "date", "updated_at")
@@ -31,7 +31,7 @@ SORTS = {"": "Relevance", "new": "Newest first", "cheap": "Price, lowest first",
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CatalogueQuery:
     """What somebody looks for in the catalogue.
 
     values: column of `CHOICES` → the values that it may have, where some are chosen.
@@ -47,7 +47,7 @@ class Wanted:
     offset: int = 0
 
     @classmethod
-    def of(cls, query: QueryParams) -> Wanted:
+    def of(cls, query: QueryParams) -> CatalogueQuery:
         """As an address says it; what cannot be a page is the first, what cannot be an order is the usual one."""
         lists = {name: tuple(dict.fromkeys(filter(None, query.getlist(name))))[:FILTER_VALUES] for name in CHOICES}
         values = {name: chosen for name, chosen in lists.items() if chosen}
@@ -86,11 +86,20 @@ class Wanted:
     def url(self, board: Board, **changed: Any) -> str:
         """Where this is shown, with some of it changed."""
         lists = {name: changed.pop(name, self[name]) for name in CHOICES}
-        there = replace(self, **{"offset": 0} | changed)
-        rest = {
-            name: there[name] for name in self.__dataclass_fields__ if name not in ("values", "group", "q", "offset")
+        changed_query = replace(self, **{"offset": 0} | changed)
+        others = {
+            name: changed_query[name]
+            for name in self.__dataclass_fields__
+            if name not in ("values", "group", "q", "offset")
         }
-        return board.at("/catalogue", q=there.q, group=there.group, **lists, **rest, offset=there.offset or "")
+        return board.at(
+            "/catalogue",
+            q=changed_query.q,
+            group=changed_query.group,
+            **lists,
+            **others,
+            offset=changed_query.offset or "",
+        )
 
     def chosen(self, board: Board, sign: str) -> list[tuple[str, str]]:
         """Every filter that is set, in words, and where the catalogue is without it. sign: the currency."""
@@ -100,37 +109,37 @@ class Wanted:
         ]  # fmt: skip
         for name, word in (("price_min", "from"), ("price_max", "up to")):
             if self[name]:
-                set_filters.append((f"{word} {_said(self[name], sign)}", self.url(board, **{name: ""})))
+                set_filters.append((f"{word} {_price_text(self[name], sign)}", self.url(board, **{name: ""})))
         return [*set_filters, *([("in stock", self.url(board, in_stock=""))] if self.in_stock else [])]
 
 
-def _said(text: str, sign: str) -> str:
+def _price_text(text: str, sign: str) -> str:
     try:
         return price(amount(text) or 0.0, sign)
     except GoeswithError:
         return text
 
 
-def found(wall: Wall, wanted: Wanted, board: Board, owner: str) -> dict[str, Any]:
-    """What a page of the catalogue shows; a filter that cannot be is told in its place. owner: of photos to show."""
-    table, answer = wall.catalogue.items, wall.answer(wanted.q, owner)
+def results(view: CatalogueView, query: CatalogueQuery, board: Board, owner: str) -> dict[str, Any]:
+    """What a page of the catalogue shows; an impossible filter is explained in its place. owner: of photos to show."""
+    table, answer = view.catalogue.items, view.answer(query.q, owner)
     try:
-        filters, trouble = wanted.filters(), ""
-        rows = ordered(wall, wall.search(wanted.q, filters, owner), answer, wanted.sort)
+        filters, trouble = query.filters(), ""
+        rows = ordered(view, view.search(query.q, filters, owner), answer, query.sort)
     except GoeswithError as error:
         filters, trouble, rows = Filters(), str(error), np.empty(0, np.int64)
-    counts, every = wall.counts(wanted.q, filters, owner), wall.facets()
-    further, sign = wanted.offset + PAGE < len(rows), currency(wall)
+    counts, every = view.counts(query.q, filters, owner), view.facets()
+    further, sign = query.offset + PAGE < len(rows), currency(view)
     return {
-        "wanted": wanted, "total": wall.index.size + len(wall.guests_of(owner)), "found": len(rows), "trouble": trouble,
-        "items": [item(wall, row) for row in rows[wanted.offset : wanted.offset + PAGE].tolist()],
-        "first": wanted.offset == 0, "reading": _reading(answer) if wanted.q else "",
-        "groups": [(name, there) for name, _ in groups_of(every["group"])
-                   if (there := counts["group"].get(name, 0)) or wanted.group == name],
-        "facets": [(name, _choices(counts[name], wanted[name])) for name in CHOICES if len(every[name]) > 1],
-        "priced": table["price"].count() > 0, "stocked": "stock" in table.columns, "sorts": _sorts(wall),
-        "chosen": wanted.chosen(board, sign),
-        "next": wanted.url(board, offset=wanted.offset + PAGE) if further else "", "longest": TEXT_LENGTH,
+        "query": query, "total": view.index.size + len(view.guests_of(owner)), "hits": len(rows), "trouble": trouble,
+        "items": [item(view, row) for row in rows[query.offset : query.offset + PAGE].tolist()],
+        "first": query.offset == 0, "reading": _reading(answer) if query.q else "",
+        "groups": [(name, number) for name, _ in groups_of(every["group"])
+                   if (number := counts["group"].get(name, 0)) or query.group == name],
+        "facets": [(name, _choices(counts[name], query[name])) for name in CHOICES if len(every[name]) > 1],
+        "priced": table["price"].count() > 0, "stocked": "stock" in table.columns, "sorts": _sorts(view),
+        "chosen": query.chosen(board, sign),
+        "next": query.url(board, offset=query.offset + PAGE) if further else "", "longest": TEXT_LENGTH,
     }  # fmt: skip
 
 
@@ -150,9 +159,9 @@ def _choices(counts: Mapping[str, int], chosen: Sequence[str]) -> list[tuple[str
     return sorted((dict.fromkeys(chosen, 0) | {value: counts[value] for value in some}).items())
 
 
-def _sorts(wall: Wall) -> list[tuple[str, str]]:
+def _sorts(view: CatalogueView) -> list[tuple[str, str]]:
     """Orders that this catalogue can be put in, with their names."""
-    items = wall.catalogue.items
+    items = view.catalogue.items
     lacking = {"new"} if _dates(items) is None else set()
     if not items["price"].count():
         lacking |= {"cheap", "dear"}
@@ -165,13 +174,13 @@ def _dates(items: pl.DataFrame) -> pl.Series | None:
     return None if name is None else items[name].cast(pl.String)
 
 
-def ordered(wall: Wall, rows: np.ndarray, answer: Answer, sort: str = "") -> np.ndarray:
-    """Rows (n,) in the order of the wall: uploaded items first, the latest of them before all, then what is asked for.
+def ordered(view: CatalogueView, rows: np.ndarray, answer: Answer, sort: str = "") -> np.ndarray:
+    """Rows (n,) in the order of the page: uploaded items first, the latest of them before all, then what is asked for.
 
     Where nothing is, the most relevant come first, and of those alike a mixture: an index has its items by category.
     What has no price or date comes last.
     """
-    size, items = wall.index.size, wall.catalogue.items
+    size, items = view.index.size, view.catalogue.items
     own, guests = rows[rows < size], rows[rows >= size][::-1]
     mixed = own[np.argsort(_order(size)[own], kind="stable")]
     keys: dict[str, pl.Series | None] = {
@@ -187,6 +196,6 @@ def ordered(wall: Wall, rows: np.ndarray, answer: Answer, sort: str = "") -> np.
 
 @lru_cache(maxsize=2)
 def _order(count: int) -> np.ndarray:
-    """Places (count,) in a fixed mixed order: an index has its items by category, and a wall of bags says little."""
+    """Positions (count,) in a fixed mixed order: an index has its items by category, and a page of bags says little."""
     order: np.ndarray = np.random.default_rng(0).permutation(count)
     return order

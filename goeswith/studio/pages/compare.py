@@ -14,7 +14,7 @@ from goeswith.shop.coherence import agreeing
 from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.looks import Card, cards
 from goeswith.studio.pages.views import Item, plural, price, standing, verdict
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.comparisons import check_compared
 from goeswith.studio.service.looks import Looks
 
@@ -37,27 +37,27 @@ class Row:
     differs: bool
 
 
-def page(wall: Wall, store: Looks, look_ids: Sequence[str], owner: str, trouble: str = "") -> dict[str, Any]:
+def page(view: CatalogueView, store: Looks, look_ids: Sequence[str], owner: str, trouble: str = "") -> dict[str, Any]:
     """Looks side by side.
 
     Raises:
         Refused: fewer than two or more than four, or there is no such look.
     """
     ids = check_compared(look_ids)
-    shown = cards(wall, [store.get(one) for one in ids], owner)
+    shown = cards(view, [store.get(look_id) for look_id in ids], owner)
     slots = _slots(shown)
     numbers = [
         _row("Price", shown, _price, lambda card: None if card.price is None else -card.price),
-        _row("Verdict", shown, _verdict, _score),
-        _row("Season and gender", shown, lambda card: _coherence(wall, card)),
+        _row("Verdict", shown, _verdict_text, _score),
+        _row("Season and gender", shown, lambda card: _coherence(view, card)),
         _row("Colours", shown, _colours),
     ]
     same = sum(not row.differs for row in slots)
-    said = f"{len(ids)} looks side by side, which differ in {len(slots) - same} of {len(slots)} places"
-    without = [address("/looks/compare", look=[one for one in ids if one != own]) for own in ids]
+    announcement = f"{len(ids)} looks side by side, which differ in {len(slots) - same} of {len(slots)} places"
+    without = [address("/looks/compare", look=[look_id for look_id in ids if look_id != own]) for own in ids]
     return {
-        "cards": shown, "numbers": numbers, "slots": slots, "said": said, "board": Board(), "trouble": trouble,
-        "without": without if len(ids) > 2 else [""] * len(ids),
+        "cards": shown, "numbers": numbers, "slots": slots, "announcement": announcement, "board": Board(),
+        "trouble": trouble, "without": without if len(ids) > 2 else [""] * len(ids),
     }  # fmt: skip
 
 
@@ -67,26 +67,26 @@ def _row(
     """A row of words; where each has a worth and they differ, those with the highest are marked."""
     texts = [words(card) for card in shown]
     worths = [worth(card) if worth else None for card in shown]
-    known = [value for value in worths if value is not None]
-    top = max(known) if len(known) == len(shown) and len(set(known)) > 1 else None
+    worth_given = [value for value in worths if value is not None]
+    top = max(worth_given) if len(worth_given) == len(shown) and len(set(worth_given)) > 1 else None
     cells = tuple(Cell(text, best=top is not None and value == top) for text, value in zip(texts, worths, strict=True))
     return Row(title, cells, len(set(texts)) > 1)
 
 
 def _slots(shown: Sequence[Card]) -> list[Row]:
     """A row for each group of items that one of the looks has."""
-    held: list[dict[str, tuple[Item, ...]]] = []
+    slots_of: list[dict[str, tuple[Item, ...]]] = []
     for card in shown:
         slots: dict[str, tuple[Item, ...]] = {}
         for piece in card.pieces:
             if piece is not None:
                 name = piece.group or piece.category
                 slots[name] = (*slots.get(name, ()), piece)
-        held.append(slots)
-    names = {name for slots in held for name in slots}
+        slots_of.append(slots)
+    names = {name for slots in slots_of for name in slots}
     rows = []
     for name in sorted(names, key=lambda name: (GROUPS.index(name) if name in GROUPS else len(GROUPS), name)):
-        cells = tuple(Cell("" if slots.get(name) else "none", slots.get(name, ())) for slots in held)
+        cells = tuple(Cell("" if slots.get(name) else "none", slots.get(name, ())) for slots in slots_of)
         sets = {frozenset(piece.id for piece in cell.pieces) for cell in cells}
         rows.append(Row(plural(name) if name in GROUPS else name.capitalize(), cells, len(sets) > 1))
     return rows
@@ -96,7 +96,7 @@ def _price(card: Card) -> str:
     return "unknown" if card.price is None else price(card.price)
 
 
-def _verdict(card: Card) -> str:
+def _verdict_text(card: Card) -> str:
     if card.look is None:
         return "not all pieces can be judged"
     return ", ".join(filter(None, [verdict(card.look), standing(card.look)]))
@@ -108,22 +108,22 @@ def _score(card: Card) -> float | None:
     return -np.inf if card.look.findings else card.look.score if card.look.percentile is None else card.look.percentile
 
 
-def _coherence(wall: Wall, card: Card) -> str:
+def _coherence(view: CatalogueView, card: Card) -> str:
     """Which seasons and genders a look is for, or which pieces do not agree with the rest."""
-    rows = np.array([wall.row(piece.id) for piece in card.pieces if piece], np.int64)
+    rows = np.array([view.row(piece.id) for piece in card.pieces if piece], np.int64)
     names = [piece.name for piece in card.pieces if piece]
-    shelf = wall.index.shelf
+    arrays = view.index.shelf
     odd = [
         name
         for at, name in enumerate(names)
-        if len(rows) > 1 and not agreeing(shelf, np.delete(rows, at), rows[at : at + 1], Filters())[0]
+        if len(rows) > 1 and not agreeing(arrays, np.delete(rows, at), rows[at : at + 1], Filters())[0]
     ]
     if odd and len(odd) < len(names):
         return f"does not agree: {', '.join(odd)}"
-    values = [dict.fromkeys(filter(None, shelf.values(column, rows))) for column in ("season", "gender")]
+    values = [dict.fromkeys(filter(None, arrays.values(column, rows))) for column in ("season", "gender")]
     return "pieces do not agree" if odd else ", ".join(" and ".join(some) for some in values if some) or "unknown"
 
 
 def _colours(card: Card) -> str:
-    found = dict.fromkeys(colour for piece in card.pieces if piece for colour in [dict(piece.facts).get("colour")])
-    return ", ".join(filter(None, found)) or "unknown"
+    colours = dict.fromkeys(colour for piece in card.pieces if piece for colour in [dict(piece.facts).get("colour")])
+    return ", ".join(filter(None, colours)) or "unknown"

@@ -13,8 +13,8 @@ from goeswith.errors import GoeswithError
 from goeswith.studio.pages import look_files, lookbook, looks, share
 from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.board_request import Ids
-from goeswith.studio.pages.look_routes import NOBODY, AskedLooks, person
-from goeswith.studio.pages.rendering import HEADERS, shown, sorry, templates
+from goeswith.studio.pages.look_routes import NOBODY, LookFilterQuery, person
+from goeswith.studio.pages.rendering import HEADERS, error_page, shown, templates
 from goeswith.studio.service.limits import PICTURE_SECONDS, TEXT_LENGTH
 from goeswith.studio.service.links import Links
 from goeswith.studio.service.looks import Looks
@@ -31,7 +31,7 @@ Title = Annotated[str, Query(max_length=TEXT_LENGTH)]
 Per = Annotated[int, Query(ge=1, le=2)]
 
 
-def chosen(store: Looks, asked: looks.Asked, look_ids: list[str]) -> list[SavedLook]:
+def chosen(store: Looks, look_filter: looks.LookFilter, look_ids: list[str]) -> list[SavedLook]:
     """The looks of these ids in their order, or all that are asked for.
 
     Raises:
@@ -39,41 +39,45 @@ def chosen(store: Looks, asked: looks.Asked, look_ids: list[str]) -> list[SavedL
     """
     if look_ids:
         return [store.get(look_id) for look_id in dict.fromkeys(look_ids)]
-    return [look for look in asked.looks(store) if asked.state in ("", look.state)]
+    return [look for look in look_filter.looks(store) if look_filter.state in ("", look.state)]
 
 
 async def _file(request: Request, made: Callable[[], bytes], name: str, kind: str, workers: Workers) -> Response:
     try:
         content = await workers.run(made)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return Response(content, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=kind)
 
 
 @router.get("/looks.csv")
-async def table(request: Request, asked: AskedLooks, look: Ids = []) -> Response:  # noqa: B006
+async def table(request: Request, look_filter: LookFilterQuery, look: Ids = []) -> Response:  # noqa: B006
     """Looks as a table."""
     shop: Shop = request.app.state.shop
     store = request.app.state.looks
     return await _file(
-        request, lambda: look_files.table(chosen(store, asked, look)), "looks.csv", "text/csv", shop.quick
+        request, lambda: look_files.table(chosen(store, look_filter, look)), "looks.csv", "text/csv", shop.quick
     )
 
 
 @router.get("/looks.json")
-async def document(request: Request, asked: AskedLooks, look: Ids = []) -> Response:  # noqa: B006
+async def document(request: Request, look_filter: LookFilterQuery, look: Ids = []) -> Response:  # noqa: B006
     """Looks as JSON."""
     shop: Shop = request.app.state.shop
     store = request.app.state.looks
     return await _file(
-        request, lambda: look_files.document(chosen(store, asked, look)), "looks.json", "application/json", shop.quick
+        request,
+        lambda: look_files.document(chosen(store, look_filter, look)),
+        "looks.json",
+        "application/json",
+        shop.quick,
     )
 
 
 @router.get("/looks.pdf")
 async def pdf(
     request: Request,
-    asked: AskedLooks,
+    look_filter: LookFilterQuery,
     look: Ids = [],  # noqa: B006
     title: Title = "",
     per: Per = 1,
@@ -83,15 +87,18 @@ async def pdf(
     store, owner = request.app.state.looks, owner_of(request)
     name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:60] or "lookbook"
     return await _file(
-        request, lambda: lookbook.pdf(shop.wall, chosen(store, asked, look), owner, title.strip(), per), f"{name}.pdf",
-        "application/pdf", printers,
-    )  # fmt: skip
+        request,
+        lambda: lookbook.pdf(shop.view, chosen(store, look_filter, look), owner, title.strip(), per),
+        f"{name}.pdf",
+        "application/pdf",
+        printers,
+    )
 
 
 @router.get("/looks/print")
 async def print_sheet(
     request: Request,
-    asked: AskedLooks,
+    look_filter: LookFilterQuery,
     look: Ids = [],  # noqa: B006
     title: Title = "",
     per: Per = 1,
@@ -101,14 +108,14 @@ async def print_sheet(
     store, owner = request.app.state.looks, owner_of(request)
 
     def made() -> str:
-        book = lookbook.sheets(shop.wall, chosen(store, asked, look), owner, title.strip(), per)
-        there = address("/looks.pdf", **asked.query, look=look, title=title, per=per)
-        return templates().get_template("lookbook.html").render(book | {"printed": False, "pdf": there})
+        book = lookbook.sheets(shop.view, chosen(store, look_filter, look), owner, title.strip(), per)
+        pdf_url = address("/looks.pdf", **look_filter.query, look=look, title=title, per=per)
+        return templates().get_template("lookbook.html").render(book | {"printed": False, "pdf": pdf_url})
 
     try:
         return HTMLResponse(await shop.quick.run(made), headers=HEADERS)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
 
 
 @router.get("/looks/card")
@@ -117,11 +124,11 @@ async def card(request: Request, look: str) -> Response:
     shop: Shop = request.app.state.shop
     store, owner = request.app.state.looks, owner_of(request)
     try:
-        drawn = await shop.picture_workers.run(lambda: look_files.card(shop.wall, store.get(look), owner))
+        picture = await shop.picture_workers.run(lambda: look_files.card(shop.view, store.get(look), owner))
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     name = {"Content-Disposition": 'inline; filename="look.png"', "Cache-Control": "private, no-cache"}
-    return Response(drawn, headers=name, media_type="image/png")
+    return Response(picture, headers=name, media_type="image/png")
 
 
 @router.get("/looks/lay")
@@ -136,11 +143,11 @@ async def lay(
     shop: Shop = request.app.state.shop
     store, owner = request.app.state.looks, owner_of(request)
     try:
-        drawn = await shop.picture_workers.run(lambda: share.lay_of(shop, store.get(look), owner, width, white))
+        picture = await shop.picture_workers.run(lambda: share.lay_of(shop, store.get(look), owner, width, white))
     except GoeswithError as error:
-        return sorry(request, error)
-    kept = f"private, max-age={PICTURE_SECONDS}" if version else "private, no-cache"
-    return Response(drawn, headers={"Cache-Control": kept}, media_type="image/jpeg")
+        return error_page(request, error)
+    cache_control = f"private, max-age={PICTURE_SECONDS}" if version else "private, no-cache"
+    return Response(picture, headers={"Cache-Control": cache_control}, media_type="image/jpeg")
 
 
 @router.get("/looks/share")
@@ -148,7 +155,7 @@ async def share_page(request: Request, look: str) -> Response:
     """All ways to take one look away."""
     store, owner, base = request.app.state.looks, owner_of(request), str(request.base_url)
     links = Links(store.path)
-    return await shown(request, "share.html", Board(), lambda wall: share.page(wall, store, links, look, owner, base))
+    return await shown(request, "share.html", Board(), lambda view: share.page(view, store, links, look, owner, base))
 
 
 @router.post("/looks/link")
@@ -161,5 +168,5 @@ async def link(
     try:
         await shop.quick.run(*((links.open, look, who) if do == "open" else (links.close, look)))
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse(address("/looks/share", look=look), 303)

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from goeswith.studio.pages.arrangement import HIGH, LAYERS, WIDE, Piece, Spot, completed
 from goeswith.studio.pages.garment_sizes import kind_of
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.cutouts import Cutout
 
 PAPER = "#f4f2ee"
@@ -21,10 +21,12 @@ CLASSES = {"x": "left", "y": "top", "w": "width"}
 """Beginning of a class → what it sets."""
 
 
-def laid(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, Spot] | None = None) -> list[tuple[Spot, Cutout]]:
+def laid(
+    view: CatalogueView, item_ids: Sequence[str], spots: Mapping[str, Spot] | None = None
+) -> list[tuple[Spot, Cutout]]:
     """Places and cut-outs of items. spots: where somebody put some of them."""
-    cutouts = [wall.cutout(item_id) for item_id in item_ids]
-    rows = [wall.catalogue.items.row(wall.row(item_id), named=True) for item_id in item_ids]
+    cutouts = [view.cutout(item_id) for item_id in item_ids]
+    rows = [view.catalogue.items.row(view.row(item_id), named=True) for item_id in item_ids]
     pieces = [
         Piece(kind_of(row["category"], row["group"]), round(made.ratio, 3))
         for row, made in zip(rows, cutouts, strict=True)
@@ -33,11 +35,15 @@ def laid(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, Spot] | None =
 
 
 def picture(
-    wall: Wall, item_ids: Sequence[str], width: int, spots: Mapping[str, Spot] | None = None, paper: str = PAPER
+    view: CatalogueView,
+    item_ids: Sequence[str],
+    width: int,
+    spots: Mapping[str, Spot] | None = None,
+    paper: str = PAPER,
 ) -> Image.Image:
     """A flat lay as an RGB picture, so many pixels wide, `HIGH` / `WIDE` times as high; see `laid`."""
     sheet = Image.new("RGB", (width, round(width * HIGH / WIDE)), paper)
-    for spot, made in sorted(laid(wall, item_ids, spots), key=lambda pair: pair[0].layer):
+    for spot, made in sorted(laid(view, item_ids, spots), key=lambda pair: pair[0].layer):
         with Image.open(io.BytesIO(made.picture)) as opened:
             wide = max(1, round(spot.width * width))
             size = wide, max(1, round(wide / made.ratio))

@@ -19,7 +19,7 @@ from goeswith.studio.pages.arrangement import HIGH, WIDE, Spot
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.pages.views import currency, price
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.look_items import lost
 from goeswith.studio.service.looks import SavedLook
 
@@ -37,16 +37,16 @@ TYPED = ("name", "tags", "who", "title", "category")
 """Columns with words that people wrote."""
 
 
-def card(wall: Wall, look: SavedLook, owner: str) -> bytes:
+def card(view: CatalogueView, look: SavedLook, owner: str) -> bytes:
     """A look as a PNG: its pieces, its name, and what each is called and costs."""
-    shown, money = cards(wall, [look], owner)[0], currency(wall)
+    shown, money = cards(view, [look], owner)[0], currency(view)
     sheet = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     draw = ImageDraw.Draw(sheet)
     listed = [piece for piece in shown.pieces if piece]
     lines = [(piece.name, "" if piece.price is None else price(piece.price, money)) for piece in listed[:MOST_LINES]]
     words = HEIGHT - MARGIN - LINE * len(lines)
     high = words - 130
-    laid = flat_lay.picture(wall, there(wall, look, owner), round(high * WIDE / HIGH), shown.lay, PAPER)
+    laid = flat_lay.picture(view, present_ids(view, look, owner), round(high * WIDE / HIGH), shown.lay, PAPER)
     sheet.paste(laid, ((WIDTH - laid.width) // 2, 20))
     _line(draw, words - 90, look.name, "" if shown.price is None else price(shown.price, money), 46, INK, 600)
     for at, (name, cost) in enumerate(lines):
@@ -56,14 +56,14 @@ def card(wall: Wall, look: SavedLook, owner: str) -> bytes:
     return written.getvalue()
 
 
-def lay(wall: Wall, look: SavedLook, owner: str, width: int, paper: str = flat_lay.PAPER) -> bytes:
+def lay(view: CatalogueView, look: SavedLook, owner: str, width: int, paper: str = flat_lay.PAPER) -> bytes:
     """The pieces of a look as they lie beside each other, as a JPEG so many pixels wide; those that are gone are not.
 
     Args:
         owner: whose photos may be shown.
     """
     written = io.BytesIO()
-    flat_lay.picture(wall, there(wall, look, owner), width, spots(look), paper).save(written, "JPEG", quality=88)
+    flat_lay.picture(view, present_ids(view, look, owner), width, spots(look), paper).save(written, "JPEG", quality=88)
     return written.getvalue()
 
 
@@ -72,9 +72,9 @@ def spots(look: SavedLook) -> dict[str, Spot]:
     return {piece.item_id: spot for piece in look.items if (spot := Spot.of(piece.spot)) is not None}
 
 
-def there(wall: Wall, look: SavedLook, owner: str) -> list[str]:
+def present_ids(view: CatalogueView, look: SavedLook, owner: str) -> list[str]:
     """Ids of the pieces of a look that can be shown."""
-    gone = {one.piece.item_id for one in lost(wall, look, owner) if one.why == "gone"}
+    gone = {lost_item.piece.item_id for lost_item in lost(view, look, owner) if lost_item.why == "gone"}
     return [item_id for item_id in look.item_ids if item_id not in gone]
 
 
@@ -100,7 +100,9 @@ def _line(draw: ImageDraw.ImageDraw, y: int, left: str, right: str, size: int, c
     prices = _font(size, weight, all(ord(letter) < LATIN for letter in right))
     space = WIDTH - 2 * MARGIN - draw.textlength(right, prices) - 30
     sizes = (size, size * 5 // 6, size * 2 // 3)
-    font = next((font for one in sizes if draw.textlength(left, font := _font(one, weight, plain)) <= space), None)
+    font = next(
+        (font for smaller in sizes if draw.textlength(left, font := _font(smaller, weight, plain)) <= space), None
+    )
     font = font or _font(sizes[-1], weight, plain)
     while draw.textlength(left, font) > space:
         left = left.rstrip("…")[:-1] + "…"

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import compare, looks, verdicts
+from goeswith.studio.pages import board_view, compare, looks
 from goeswith.studio.pages.board import Board, inside_studio
-from goeswith.studio.pages.board_request import FormIds, Ids, Sent, Text
-from goeswith.studio.pages.rendering import shown, sorry
+from goeswith.studio.pages.board_request import BoardForm, FormIds, Ids, Text
+from goeswith.studio.pages.rendering import error_page, shown
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.comparisons import note_comparison
 from goeswith.studio.service.limits import COOKIE_SECONDS, TEXT_LENGTH
 from goeswith.studio.service.look_items import judged, pieces_of
@@ -37,25 +37,25 @@ def person(request: Request) -> str:
 def with_query(path: str, **query: Any) -> str:
     """A path of the studio with some more in its query."""
     bare, _, old = inside_studio(path).partition("?")
-    kept = [part for part in old.split("&") if part and part.split("=")[0] not in query]
-    return f"{bare}?{'&'.join([*kept, *(f'{name}={value}' for name, value in query.items())])}"
+    others = [part for part in old.split("&") if part and part.split("=")[0] not in query]
+    return f"{bare}?{'&'.join([*others, *(f'{name}={value}' for name, value in query.items())])}"
 
 
-async def _asked(
+async def _look_filter(
     state: str = "", tag: str = "", q: Annotated[str, Query(max_length=TEXT_LENGTH)] = "",
     item: Annotated[str, Query(max_length=TEXT_LENGTH)] = "", review: str = "",
-) -> looks.Asked:  # fmt: skip
-    return looks.Asked(state, tag, q, item.strip(), review)
+) -> looks.LookFilter:  # fmt: skip
+    return looks.LookFilter(state, tag, q, item.strip(), review)
 
 
-AskedLooks = Annotated[looks.Asked, Depends(_asked)]
+LookFilterQuery = Annotated[looks.LookFilter, Depends(_look_filter)]
 """The looks that the address speaks of."""
 
 
 @router.post("/board/save")
 async def save(
     request: Request,
-    there: Sent,
+    board: BoardForm,
     name: Text = "", tags: Text = "", note: Annotated[str, Form(max_length=4000)] = "", who: Text = "",
     pinned_item: Text = "", as_new: bool = Form(False),
 ) -> Response:  # fmt: skip
@@ -64,53 +64,53 @@ async def save(
     store = request.app.state.looks
     who = " ".join(who.split())[:60] or person(request)
 
-    def kept(wall: Wall) -> tuple[SavedLook, int]:
-        ids = wall.stylist.judge(there.on).item_ids
-        pieces = pieces_of(wall, ids, {item_id: str(spot) for item_id, spot in there.lay})
+    def save_board(view: CatalogueView) -> tuple[SavedLook, int]:
+        ids = view.stylist.judge(board.on).item_ids
+        pieces = pieces_of(view, ids, {item_id: str(spot) for item_id, spot in board.lay})
         named = name.strip() or default_name([piece.title for piece in pieces])
-        kept_with: dict[str, Any] = {"judged": judged(wall, there.on), "pinned_item": pinned_item}
-        look = SavedLook("", named, pieces, tuple(tags.split(",")), note, **kept_with)
-        if there.look and not as_new:
+        extras: dict[str, Any] = {"judged": judged(view, board.on), "pinned_item": pinned_item}
+        look = SavedLook("", named, pieces, tuple(tags.split(",")), note, **extras)
+        if board.look and not as_new:
             changed = {name: getattr(look, name) for name in ("name", "items", "tags", "note", "judged", "pinned_item")}
-            return store.change(there.look, who or NOBODY, **changed)
+            return store.change(board.look, who or NOBODY, **changed)
         return store.save(look, who or NOBODY)
 
     try:
-        look, _ = await shop.quick.run(kept, shop.wall)
+        look, _ = await shop.quick.run(save_board, shop.view)
     except GoeswithError as error:
         trouble = str(error)
         return await shown(
             request,
             "board.html",
-            there,
-            lambda wall: verdicts.table(wall, there, trouble=trouble) | told_of(store, there),
+            board,
+            lambda view: board_view.table(view, board, trouble=trouble) | saved_look_of(store, board),
         )
-    answer = RedirectResponse(replace(there, look=look.look_id).at("/board", saved=1), 303)
+    answer = RedirectResponse(replace(board, look=look.look_id).at("/board", saved=1), 303)
     if who:
         answer.set_cookie(NAME, who.encode().decode("latin-1"), max_age=COOKIE_SECONDS, httponly=True, samesite="lax")
     return answer
 
 
-def told_of(store: Looks, board: Board, who: str = "") -> dict[str, Any]:
+def saved_look_of(store: Looks, board: Board, who: str = "") -> dict[str, Any]:
     """What a board shows of the look that it was opened from, None where there is none any more."""
-    told: dict[str, Any] = {"look_saved": None, "who": who, "saved": False, "rail": None}
+    values: dict[str, Any] = {"look_saved": None, "who": who, "saved": False, "rail": None}
     if not board.look:
-        return told
+        return values
     try:
-        return told | {"look_saved": store.get(board.look)}
+        return values | {"look_saved": store.get(board.look)}
     except GoeswithError:
-        return told
+        return values
 
 
 @router.get("/looks")
 async def looks_page(
-    request: Request, asked: AskedLooks, offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
+    request: Request, look_filter: LookFilterQuery, offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
     change: Annotated[int, Query(ge=0, le=1 << 60)] = 0,
 ) -> Response:  # fmt: skip
     """All looks, or those of a state, with a tag, with an item, with some words."""
-    asked, store = replace(asked, offset=offset), request.app.state.looks
+    look_filter, store = replace(look_filter, offset=offset), request.app.state.looks
     return await shown(
-        request, "looks.html", Board(), lambda wall: looks.page(wall, store, asked, owner_of(request), change)
+        request, "looks.html", Board(), lambda view: looks.page(view, store, look_filter, owner_of(request), change)
     )
 
 
@@ -125,19 +125,19 @@ async def change(
 
     def done() -> int:
         if do == "delete":
-            return int(store.delete(look, who, known=known))
+            return int(store.delete(look, who, etag=known))
         if do == "duplicate":
             old = store.get(look)
             copy = replace(old, name=f"{old.name} (copy)"[:TEXT_LENGTH], state="draft", review_id="")
             return int(store.save(copy, who)[1])
         if do == "pin":
-            return int(store.change(look, who, known=known, pinned_item=item)[1])
-        return int(store.change(look, who, known=known, state=do)[1])
+            return int(store.change(look, who, etag=known, pinned_item=item)[1])
+        return int(store.change(look, who, etag=known, state=do)[1])
 
     try:
         number = await shop.quick.run(done)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse(with_query(back, change=number), 303)
 
 
@@ -151,7 +151,7 @@ async def undo(
     try:
         await shop.quick.run(store.undo, change, who)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse(inside_studio(back), 303)
 
 
@@ -159,7 +159,7 @@ async def undo(
 async def compared(request: Request, look: Ids = []) -> Response:  # noqa: B006
     """Looks side by side."""
     store, owner = request.app.state.looks, owner_of(request)
-    return await shown(request, "compare.html", Board(), lambda wall: compare.page(wall, store, look, owner))
+    return await shown(request, "compare.html", Board(), lambda view: compare.page(view, store, look, owner))
 
 
 @router.post("/looks/compare")
@@ -175,7 +175,7 @@ async def choose(request: Request, winner: Text, look: FormIds = []) -> Response
     try:
         number = await shop.quick.run(done)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse(f"/looks?change={number}" if number else "/looks?state=approved", 303)
 
 
@@ -183,7 +183,7 @@ async def choose(request: Request, winner: Text, look: FormIds = []) -> Response
 async def repair(request: Request, look: str) -> Response:
     """What may stand in for the items of a look that cannot be bought."""
     store, owner = request.app.state.looks, owner_of(request)
-    return await shown(request, "repair.html", Board(), lambda wall: looks.repair(wall, store, look, owner), slow=True)
+    return await shown(request, "repair.html", Board(), lambda view: looks.repair(view, store, look, owner), slow=True)
 
 
 @router.post("/looks/repair")
@@ -195,16 +195,16 @@ async def repaired(
     shop: Shop = request.app.state.shop
     store, who = request.app.state.looks, person(request) or NOBODY
 
-    def done(wall: Wall) -> int:
-        there = store.get(look)
-        put = dict(zip(there.item_ids, there.items, strict=True)) | {old: pieces_of(wall, [new])[0]}
-        pieces = tuple(put[one] for one in there.item_ids)
-        whole = all(piece.item_id in wall.index.shelf.place for piece in pieces)
-        outcome = judged(wall, [piece.item_id for piece in pieces]) if whole else {}
-        return int(store.change(look, who, known=known, items=pieces, judged=outcome)[1])
+    def done(view: CatalogueView) -> int:
+        saved = store.get(look)
+        put = dict(zip(saved.item_ids, saved.items, strict=True)) | {old: pieces_of(view, [new])[0]}
+        pieces = tuple(put[item_id] for item_id in saved.item_ids)
+        complete = all(piece.item_id in view.index.row_of for piece in pieces)
+        outcome = judged(view, [piece.item_id for piece in pieces]) if complete else {}
+        return int(store.change(look, who, etag=known, items=pieces, judged=outcome)[1])
 
     try:
-        number = await shop.quick.run(done, shop.wall)
+        number = await shop.quick.run(done, shop.view)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse(f"/looks?change={number}", 303)

@@ -12,7 +12,7 @@ from goeswith.studio.pages.look_files import lay
 from goeswith.studio.pages.looks import cards
 from goeswith.studio.pages.rendering import STATIC, templates
 from goeswith.studio.pages.views import currency
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.looks import SavedLook
 from goeswith.studio.service.refusals import Refused
 
@@ -27,7 +27,7 @@ HOST = "http://studio.invalid"
 """Stands for the service in addresses of a page that is drawn without a browser; nothing is asked of the network."""
 
 
-def sheets(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: int = 1) -> dict[str, Any]:
+def sheets(view: CatalogueView, looks: Sequence[SavedLook], owner: str, title: str, per: int = 1) -> dict[str, Any]:
     """What a book shows. per: looks on one sheet, 1 or 2.
 
     Raises:
@@ -39,28 +39,28 @@ def sheets(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: 
         raise Refused(
             422, "too_many_looks", f"a book holds {MOST} looks, and these are {len(looks)}; choose a state, tag or word"
         )
-    shown = cards(wall, looks, owner)
+    shown = cards(view, looks, owner)
     now = datetime.now(UTC)
     return {
         "title": title or "Lookbook", "sheets": [shown[at : at + per] for at in range(0, len(shown), per)], "per": per,
-        "count": len(shown), "day": f"{now.day} {now:%B %Y}", "cover": shown[0], "currency": currency(wall),
+        "count": len(shown), "day": f"{now.day} {now:%B %Y}", "cover": shown[0], "currency": currency(view),
     }  # fmt: skip
 
 
-def pdf(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: int = 1) -> bytes:
+def pdf(view: CatalogueView, looks: Sequence[SavedLook], owner: str, title: str, per: int = 1) -> bytes:
     """A book as a PDF.
 
     Raises:
         Refused: see `sheets`; or the PDF library cannot be used here.
     """
-    book = sheets(wall, looks, owner, title, per)
+    book = sheets(view, looks, owner, title, per)
     html = templates().get_template("lookbook.html").render(book | {"printed": True})
     try:
         if importlib.util.find_spec("weasyprint") is None:
             raise OSError
         import weasyprint
 
-        document = weasyprint.HTML(string=html, base_url=f"{HOST}/", url_fetcher=_fetcher(wall, looks, owner))
+        document = weasyprint.HTML(string=html, base_url=f"{HOST}/", url_fetcher=_fetcher(view, looks, owner))
     except OSError:  # the library's own libraries are missing: it says so while it is imported
         raise Refused(
             501, "no_pdf", "PDF needs WeasyPrint with Pango (https://doc.courtbouillon.org/weasyprint); install both, "
@@ -70,7 +70,7 @@ def pdf(wall: Wall, looks: Sequence[SavedLook], owner: str, title: str, per: int
     return written
 
 
-def _fetcher(wall: Wall, looks: Sequence[SavedLook], owner: str) -> URLFetcher:
+def _fetcher(view: CatalogueView, looks: Sequence[SavedLook], owner: str) -> URLFetcher:
     """What finds the pictures and styles of a page here."""
     by_id = {look.look_id: look for look in looks}
     from weasyprint.urls import URLFetcher, URLFetcherResponse
@@ -90,6 +90,6 @@ def _fetcher(wall: Wall, looks: Sequence[SavedLook], owner: str) -> URLFetcher:
             if parts.path != "/looks/lay":
                 raise ValueError("there is no such picture")
             look = by_id[parse_qs(parts.query)["look"][0]]
-            return URLFetcherResponse(url, lay(wall, look, owner, DRAWN, "#ffffff"), {"Content-Type": "image/jpeg"})
+            return URLFetcherResponse(url, lay(view, look, owner, DRAWN, "#ffffff"), {"Content-Type": "image/jpeg"})
 
     return Pictures()

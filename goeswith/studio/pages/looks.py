@@ -15,7 +15,7 @@ from goeswith.shop.stylist import Filters, Look
 from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.views import Item, item, verdict
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.look_items import Lost, lost
 from goeswith.studio.service.looks import STATES, Looks, SavedLook
 
@@ -72,17 +72,17 @@ class Card:
         return "today" if days <= 0 else "yesterday" if days == 1 else f"{then.day} {then:%b %Y}"
 
 
-def cards(wall: Wall, looks: Sequence[SavedLook], owner: str) -> list[Card]:
+def cards(view: CatalogueView, looks: Sequence[SavedLook], owner: str) -> list[Card]:
     """Looks as the page shows them, judged in one call."""
-    missing = [lost(wall, look, owner) for look in looks]
-    gone = [{lost_item.piece.item_id for lost_item in losses if lost_item.why == "gone"} for losses in missing]
-    complete = [at for at, ids in enumerate(gone) if not ids]
-    judged_now = dict(zip(complete, _judged(wall, [looks[at].item_ids for at in complete]), strict=True))
-    row_of = wall.index.shelf.place
+    missing = [lost(view, look, owner) for look in looks]
+    gone_ids = [{lost_item.piece.item_id for lost_item in losses if lost_item.why == "gone"} for losses in missing]
+    complete = [at for at, ids in enumerate(gone_ids) if not ids]
+    judged_now = dict(zip(complete, _judged(view, [looks[at].item_ids for at in complete]), strict=True))
+    row_of = view.index.row_of
     return [
         Card(
             look,
-            tuple(None if item_id in gone[at] else item(wall, row_of[item_id]) for item_id in look.item_ids),
+            tuple(None if item_id in gone_ids[at] else item(view, row_of[item_id]) for item_id in look.item_ids),
             tuple(missing[at]),
             judged_now.get(at),
         )
@@ -90,21 +90,21 @@ def cards(wall: Wall, looks: Sequence[SavedLook], owner: str) -> list[Card]:
     ]
 
 
-def _judged(wall: Wall, outfits: Sequence[Sequence[str]]) -> list[Look]:
+def _judged(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:
     """Looks of outfits in one call, with NaN where the model has no score."""
     if not outfits:
         return []
     lengths = np.array([len(ids) for ids in outfits])
     mask = np.arange(lengths.max()) < lengths[:, None]
     rows = np.zeros(mask.shape, np.int64)
-    rows[mask] = [wall.row(item_id) for ids in outfits for item_id in ids]
+    rows[mask] = [view.row(item_id) for ids in outfits for item_id in ids]
     rows = np.where(mask, rows, rows[:, :1])
-    scores = wall.index.scorer.score(rows, mask)
-    return looks_of(wall.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
+    scores = view.index.scorer.score(rows, mask)
+    return looks_of(view.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
 
 
 @dataclass(frozen=True)
-class Asked:
+class LookFilter:
     """Which looks a page shows."""
 
     state: str = ""
@@ -128,20 +128,20 @@ class Asked:
         return store.find(tag=self.tag, words=self.q, item=self.item, review=self.review)
 
 
-def page(wall: Wall, store: Looks, asked: Asked, owner: str, change: int = 0) -> dict[str, Any]:
+def page(view: CatalogueView, store: Looks, look_filter: LookFilter, owner: str, change: int = 0) -> dict[str, Any]:
     """The page of looks. change: what was just done, which can be undone."""
-    every = asked.looks(store)
-    chosen = [look for look in every if asked.state in ("", look.state)]
-    shown = chosen[asked.offset : asked.offset + PAGE]
+    every = look_filter.looks(store)
+    chosen = [look for look in every if look_filter.state in ("", look.state)]
+    shown = chosen[look_filter.offset : look_filter.offset + PAGE]
     done = store.last(change) if change else None
     tags = store.tags()
-    row = wall.index.shelf.place.get(asked.item)
+    row = view.index.row_of.get(look_filter.item)
     return {
-        "about": item(wall, row).name if row is not None else "",
-        "asked": asked, "cards": cards(wall, shown, owner), "found": len(chosen), "tags": tags, "done": done,
+        "about": item(view, row).name if row is not None else "",
+        "look_filter": look_filter, "cards": cards(view, shown, owner), "hits": len(chosen), "tags": tags, "done": done,
         "states": [(state, sum(look.state == state for look in every)) for state in STATES], "all": len(every),
-        "next": asked.at(offset=asked.offset + PAGE) if asked.offset + PAGE < len(chosen) else "",
-        "told": f"{done.said}. {len(chosen)} looks" if done else f"{len(chosen)} looks", "board": Board(),
+        "next": look_filter.at(offset=look_filter.offset + PAGE) if look_filter.offset + PAGE < len(chosen) else "",
+        "announcement": f"{done.sentence}. {len(chosen)} looks" if done else f"{len(chosen)} looks", "board": Board(),
     }  # fmt: skip
 
 
@@ -154,34 +154,34 @@ class Repair:
     trouble: str = ""
 
 
-def repair(wall: Wall, store: Looks, look_id: str, owner: str) -> dict[str, Any]:
+def repair(view: CatalogueView, store: Looks, look_id: str, owner: str) -> dict[str, Any]:
     """Substitutes for what a look has lost: the items that go best in its place and can be bought.
 
     Raises:
         Refused: there is no such look.
     """
     look = store.get(look_id)
-    missing = lost(wall, look, owner)
+    missing = lost(view, look, owner)
     absent = {lost_item.piece.item_id for lost_item in missing}
-    rest = [item_id for item_id in look.item_ids if item_id not in absent]
-    return {"card": cards(wall, [look], owner)[0], "repairs": [_repair(wall, lost_item, rest) for lost_item in missing],
-            "board": Board()}  # fmt: skip
+    others = [item_id for item_id in look.item_ids if item_id not in absent]
+    repairs = [_repair(view, lost_item, others) for lost_item in missing]
+    return {"card": cards(view, [look], owner)[0], "repairs": repairs, "board": Board()}
 
 
-def _repair(wall: Wall, lost_item: Lost, rest: Sequence[str]) -> Repair:
-    filters = Filters(in_stock=wall.index.shelf.stock is not None, exclude=_there(wall, lost_item.piece.item_id))
+def _repair(view: CatalogueView, lost_item: Lost, others: Sequence[str]) -> Repair:
+    filters = Filters(in_stock=view.index.shelf.stock is not None, exclude=_if_listed(view, lost_item.piece.item_id))
     slot = lost_item.piece.group or lost_item.piece.category
     try:
-        if rest:
-            filled = wall.stylist.fill(rest, slot, filters=filters, k=SUBSTITUTES)
-            offers = [(item(wall, wall.row(look.added[0])), verdict(look)) for look in filled]
+        if others:
+            filled = view.stylist.fill(others, slot, filters=filters, k=SUBSTITUTES)
+            offers = [(item(view, view.row(look.added[0])), verdict(look)) for look in filled]
         else:
-            near = wall.stylist.similar(lost_item.piece.item_id, filters=filters, k=SUBSTITUTES)
-            offers = [(item(wall, wall.row(other.item_id)), "most like it") for other in near]
+            near = view.stylist.similar(lost_item.piece.item_id, filters=filters, k=SUBSTITUTES)
+            offers = [(item(view, view.row(other.item_id)), "most like it") for other in near]
     except GoeswithError as error:
         return Repair(lost_item, (), str(error))
     return Repair(lost_item, tuple(offers))
 
 
-def _there(wall: Wall, item_id: str) -> tuple[str, ...]:
-    return (item_id,) if item_id in wall.index.shelf.place else ()
+def _if_listed(view: CatalogueView, item_id: str) -> tuple[str, ...]:
+    return (item_id,) if item_id in view.index.row_of else ()

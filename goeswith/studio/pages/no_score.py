@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.views import Item, sentence
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 UNSCORED = {
     "no_features": "it has no features",
@@ -22,10 +22,10 @@ def titled(item: Item) -> str:
     return f"“{item.name}”" if colour.lower() in item.name.lower() else f"“{item.name}” ({colour})"
 
 
-def obstacle(wall: Wall, item_ids: Sequence[str]) -> CatalogueError | None:
+def obstacle(view: CatalogueView, item_ids: Sequence[str]) -> CatalogueError | None:
     """What keeps some items, or a single one, from an outfit; None where nothing does."""
     try:
-        wall.stylist.assortment.outfit(item_ids, least=0)
+        view.stylist.assortment.outfit(item_ids, least=0)
     except CatalogueError as error:
         return error
     return None

@@ -14,10 +14,10 @@ from goeswith.errors import GoeswithError
 from goeswith.shop.grammar import WORN
 from goeswith.shop.stylist import Look, Swap
 from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.board_view import judged, tray
 from goeswith.studio.pages.no_score import in_titles, obstacle, unscored
-from goeswith.studio.pages.verdicts import judged, tray
 from goeswith.studio.pages.views import Item, item, items, plural, sentence
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ CHANGES = ((15, "Clearly better"), (4, "Better"), (-4, "About as good"), (-math.
 """Least change of an outfit's standing among 100 worn ones → what it is called."""
 BEHIND = ((-4, "Best matches"), (-15, "Close behind"), (-math.inf, "Further behind"))
 """The same against the best, where the outfit has no standing before."""
-BETTER, WHOLE = "better", "whole"
+BETTER, WHOLE_LOOKS = "better", "whole"
 """Tabs that are no slot: swaps that raise the score, and whole looks."""
 
 
@@ -73,18 +73,18 @@ class Row:
 
     def change(self, offer: Offer) -> float | None:
         """By how much an offer changes the standing of the outfit, of 100; against the best where that has none."""
-        base = self._standing if self._standing is not None else self.offers[0].look.percentile
-        there = offer.look.percentile
-        return None if there is None or base is None or offer.look.verdict == "unsure" else there - base
+        base = self._percentile if self._percentile is not None else self.offers[0].look.percentile
+        after = offer.look.percentile
+        return None if after is None or base is None or offer.look.verdict == "unsure" else after - base
 
     @property
-    def _standing(self) -> float | None:
+    def _percentile(self) -> float | None:
         return self.now.percentile if self.now else None
 
     @property
     def grouped(self) -> list[tuple[str, list[Offer]]]:
         """The offers by how much they change, in words; under one empty word where that is not known."""
-        steps = BEHIND if self._standing is None else CHANGES
+        steps = BEHIND if self._percentile is None else CHANGES
         groups: dict[str, list[Offer]] = {}
         for offer in self.offers:
             change = self.change(offer)
@@ -93,44 +93,53 @@ class Row:
         return list(groups.items())
 
 
-def tabs(wall: Wall, board: Board, shown: Sequence[Item]) -> list[Tab]:
+def tabs(view: CatalogueView, board: Board, shown: Sequence[Item]) -> list[Tab]:
     """What the grammar of outfits lets be added, what is missing first; then swaps, then whole looks."""
-    grammar, there = wall.index.grammar, wall.facets()["group"]
+    grammar, counts = view.index.grammar, view.facets()["group"]
     groups, categories = [piece.group for piece in shown], [piece.category for piece in shown]
     lacks = {group for clause in grammar.needs if not {*clause} & {*groups} for group in clause}
     usual = [slot for slots, _ in grammar.slots(groups, categories) for slot in slots]
     order = sorted(dict.fromkeys([*usual, *WORN]), key=lambda slot: slot not in lacks)
-    open_slots = [slot for slot in order if slot in there and not board.full and not grammar.refusal(groups, [slot])]
+    open_slots = [slot for slot in order if slot in counts and not board.full and not grammar.refusal(groups, [slot])]
     made = [Tab(slot, plural(slot), slot in lacks) for slot in open_slots]
     if len(shown) > 1:
         made.insert(0 if not {*usual} & {*open_slots} else len(made), Tab(BETTER, "Better"))
     if len({*usual} & {*open_slots}) > 1:
-        made.append(Tab(WHOLE, "Whole looks"))
+        made.append(Tab(WHOLE_LOOKS, "Whole looks"))
     return made
 
 
-def rail(wall: Wall, board: Board, slot: str = "", swap: str = "") -> dict[str, Any]:
+def rail(view: CatalogueView, board: Board, slot: str = "", swap: str = "") -> dict[str, Any]:
     """The suggestions beside a board: its tabs, and what the open one offers, or what may stand in for one item."""
-    shown = items(wall, board.on)
-    if obstacle(wall, [item_id for item_id in board.on if item_id != swap]):
-        nothing: dict[str, Any] = {"tabs": [], "open": "", "rows": [], "looks": [], "told": ""}  # the board says why
+    shown = items(view, board.on)
+    if obstacle(view, [item_id for item_id in board.on if item_id != swap]):
+        # The board says why.
+        nothing: dict[str, Any] = {"tabs": [], "open": "", "rows": [], "looks": [], "announcement": ""}
         return nothing | {"swap": swap, "slot": slot}
-    every = tabs(wall, board, shown)
+    every = tabs(view, board, shown)
     names = [tab.name for tab in every]
-    there = slot if slot in names else names[0] if names else ""
+    open_tab = slot if slot in names else names[0] if names else ""
     rows: list[Row] = []
     looks: list[dict[str, Any]] = []
     if swap in board.on and len(board.on) > 1:
-        there, rows = "", instead(wall, board, swap)
-    elif there == WHOLE:
-        looks, row = _looks(wall, board, shown)
+        open_tab, rows = "", instead(view, board, swap)
+    elif open_tab == WHOLE_LOOKS:
+        looks, row = _looks(view, board, shown)
         rows = [row] if row.trouble else []
-    elif there:
-        rows = [_better(wall, board, shown) if there == BETTER else _slot(wall, board, shown, there)]
+    elif open_tab:
+        rows = [_better(view, board, shown) if open_tab == BETTER else _slot(view, board, shown, open_tab)]
     count = sum(len(row.offers) for row in rows) + len(looks)
     heading = rows[0].title if rows else "Whole looks"
     summary = f"{heading}: {count} to choose from" if count else " ".join(row.trouble for row in rows)
-    return {"tabs": every, "open": there, "rows": rows, "looks": looks, "swap": swap, "slot": slot, "told": summary}
+    return {
+        "tabs": every,
+        "open": open_tab,
+        "rows": rows,
+        "looks": looks,
+        "swap": swap,
+        "slot": slot,
+        "announcement": summary,
+    }
 
 
 def best_first(looks: Sequence[Look]) -> list[Look]:
@@ -138,40 +147,40 @@ def best_first(looks: Sequence[Look]) -> list[Look]:
     return sorted(looks, key=lambda look: -look.score)
 
 
-def _filled(wall: Wall, board: Board, on: Sequence[str], slot: str) -> list[Look]:
+def _filled(view: CatalogueView, board: Board, on: Sequence[str], slot: str) -> list[Look]:
     """What fits into one slot beside some items, within the brief of the board."""
     brief = board.brief
-    asked: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
-    return wall.stylist.complete(on, slots=[slot], k=OFFERS + 1, beam=1, **asked)
+    options: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
+    return view.stylist.complete(on, slots=[slot], k=OFFERS + 1, beam=1, **options)
 
 
-def _slot(wall: Wall, board: Board, shown: Sequence[Item], slot: str) -> Row:
+def _slot(view: CatalogueView, board: Board, shown: Sequence[Item], slot: str) -> Row:
     row = Row(plural(slot), "Add")
     try:
-        looks = best_first(_filled(wall, board, board.on, slot)[:OFFERS])
-        row.now = judged(wall, shown)[0]
-        row.offers = [Offer(item(wall, wall.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
+        looks = best_first(_filled(view, board, board.on, slot)[:OFFERS])
+        row.now = judged(view, shown)[0]
+        row.offers = [Offer(item(view, view.row(look.added[0])), board.plus(look.added[0]), look) for look in looks]
         row.trouble = " ".join(sentence(note) for look in looks[:1] for note in look.notes if "thin" not in note)
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
     return row
 
 
-def _swaps(wall: Wall, board: Board, k: int) -> list[Swap]:
+def _swaps(view: CatalogueView, board: Board, k: int) -> list[Swap]:
     """Single swaps that raise the score, within the brief, the best first."""
     money = board.brief.money
     count = k if money is None else max(k, MANY)
-    swaps = wall.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
+    swaps = view.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
     return [swap for swap in swaps if money is None or (swap.look.price or 0) <= money][:k]
 
 
-def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> Row:
+def _better(view: CatalogueView, board: Board, shown: Sequence[Item]) -> Row:
     """Swaps that raise the score of the outfit."""
     row = Row("What would make it better", "Swap in", swaps=True)
     try:
-        row.now = wall.stylist.judge(board.on)
-        for swap in _swaps(wall, board, OFFERS):
-            old, new = (item(wall, wall.row(item_id)) for item_id in (swap.removed, swap.added))
+        row.now = view.stylist.judge(board.on)
+        for swap in _swaps(view, board, OFFERS):
+            old, new = (item(view, view.row(item_id)) for item_id in (swap.removed, swap.added))
             row.offers.append(Offer(new, board.put(old.id, new.id), swap.look, old))
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
@@ -182,82 +191,82 @@ def _better(wall: Wall, board: Board, shown: Sequence[Item]) -> Row:
     return row
 
 
-def _looks(wall: Wall, board: Board, shown: Sequence[Item]) -> tuple[list[dict[str, Any]], Row]:
+def _looks(view: CatalogueView, board: Board, shown: Sequence[Item]) -> tuple[list[dict[str, Any]], Row]:
     """Whole looks around the board, and a row with a sentence where there are none."""
     row, brief = Row("Whole looks", "Open"), board.brief
     try:
-        asked: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
-        completed = best_first(wall.stylist.complete(board.on, k=LOOKS, **asked))
+        options: dict[str, Any] = {"filters": brief.filters(), "budget": brief.money, "diversity": DIVERSITY}
+        completed = best_first(view.stylist.complete(board.on, k=LOOKS, **options))
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
         return [], row
     return [
-        {"board": board.having((*board.on, *look.added)), "pieces": items(wall, look.item_ids), "look": look}
+        {"board": board.having((*board.on, *look.added)), "pieces": items(view, look.item_ids), "look": look}
         for look in completed
     ], row
 
 
-def instead(wall: Wall, board: Board, swap: str) -> list[Row]:
+def instead(view: CatalogueView, board: Board, swap: str) -> list[Row]:
     """What to put in the place of one item: what goes best, and what is most like it."""
-    old, shown = item(wall, wall.row(swap)), items(wall, board.on)
-    rest = [item_id for item_id in board.on if item_id != swap]
+    old, shown = item(view, view.row(swap)), items(view, board.on)
+    others = [item_id for item_id in board.on if item_id != swap]
     row, alike = (Row(title, "Swap for", swaps=True) for title in (f"Instead of {old.name}", "Like it"))
-    look, _ = judged(wall, shown)
+    look, _ = judged(view, shown)
     row.now = alike.now = look
     now = look.score if look else -np.inf
     try:
-        filled = [look for look in _filled(wall, board, rest, old.group or old.category) if look.added[0] != swap]
-        _exchanges(wall, board, swap, row, filled[:OFFERS], now)
+        filled = [look for look in _filled(view, board, others, old.group or old.category) if look.added[0] != swap]
+        _exchanges(view, board, swap, row, filled[:OFFERS], now)
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
     try:  # what is like it may have a score where the rest alone has none
-        near = [] if obstacle(wall, [swap]) else _near(wall, board, swap, rest)
-        looks = wall.stylist.judge_many([board.put(swap, new).on for new in near])
+        near = [] if obstacle(view, [swap]) else _near(view, board, swap, others)
+        looks = view.stylist.judge_many([board.put(swap, new).on for new in near])
         looks = [replace(look, added=(new,)) for new, look in zip(near, looks, strict=True)]
-        _exchanges(wall, board, swap, alike, looks, now)
+        _exchanges(view, board, swap, alike, looks, now)
     except GoeswithError as error:
         row.trouble = row.trouble or in_titles(error, shown)
     return [row, *([alike] if alike.offers else [])]
 
 
-def _near(wall: Wall, board: Board, swap: str, rest: Sequence[str]) -> list[str]:
+def _near(view: CatalogueView, board: Board, swap: str, others: Sequence[str]) -> list[str]:
     """Ids of what is most like an item, within the brief."""
     money = board.brief.money
-    left = None if money is None else max(money - sum(piece.price or 0 for piece in items(wall, rest)), 0.0)
-    alike = wall.stylist.similar(swap, filters=board.brief.filters(price_max=left), k=OFFERS)
+    left = None if money is None else max(money - sum(piece.price or 0 for piece in items(view, others)), 0.0)
+    alike = view.stylist.similar(swap, filters=board.brief.filters(price_max=left), k=OFFERS)
     return [piece.item_id for piece in alike if piece.item_id not in board.on]
 
 
-def _exchanges(wall: Wall, board: Board, old: str, row: Row, looks: Sequence[Look], now: float) -> None:
+def _exchanges(view: CatalogueView, board: Board, old: str, row: Row, looks: Sequence[Look], now: float) -> None:
     """Add offers to a row: those that score more than `now`, else all of them under a word that none does."""
     better = [look for look in looks if look.score > now]
     if not better:
         row.trouble = "None is better; these come closest." if looks else "There is nothing to swap it for."
     row.offers = [
-        Offer(item(wall, wall.row(look.added[0])), board.put(old, look.added[0]), look)
+        Offer(item(view, view.row(look.added[0])), board.put(old, look.added[0]), look)
         for look in best_first(better or looks)
     ]
 
 
-def offer(wall: Wall, board: Board) -> dict[str, Any]:
+def offer(view: CatalogueView, board: Board) -> dict[str, Any]:
     """The one swap that raises the score most, if any does."""
     try:
-        swaps = _swaps(wall, board, 1) if len(board.on) > 1 else []
+        swaps = _swaps(view, board, 1) if len(board.on) > 1 else []
     except GoeswithError as error:
         log.info("no swap: %s", error)
         swaps = []
     if not swaps or swaps[0].gain <= 0:
         return {"offer": None}
-    best, before = swaps[0], wall.stylist.judge(board.on)
-    exchanged = {"out": item(wall, wall.row(best.removed)), "in": item(wall, wall.row(best.added))}
+    best, before = swaps[0], view.stylist.judge(board.on)
+    exchanged = {"out": item(view, view.row(best.removed)), "in": item(view, view.row(best.added))}
     return {"offer": exchanged | {"before": before, "look": best.look, "url": board.put(best.removed, best.added).url}}
 
 
-def close(wall: Wall, board: Board, item_id: str, owner: str) -> dict[str, Any]:
+def close(view: CatalogueView, board: Board, item_id: str, owner: str) -> dict[str, Any]:
     """One item, and what is most like it."""
-    it, error = item(wall, wall.seen_row(item_id, owner)), obstacle(wall, [item_id])
-    values: dict[str, Any] = {"it": it, "alike": [], "own": item_id in wall.guests}
+    it, error = item(view, view.seen_row(item_id, owner)), obstacle(view, [item_id])
+    values: dict[str, Any] = {"it": it, "alike": [], "own": item_id in view.guests}
     values["unknown"] = unscored(error, it) if error else ""
     if not values["unknown"]:
-        values["alike"] = items(wall, [near.item_id for near in wall.stylist.similar(item_id, k=2 * OFFERS)])
-    return values | tray(wall, board)
+        values["alike"] = items(view, [near.item_id for near in view.stylist.similar(item_id, k=2 * OFFERS)])
+    return values | tray(view, board)

@@ -21,9 +21,9 @@ HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "private, no-ca
 """No search engine keeps it, and once a link is closed, no browser shows it."""
 
 
-def _page(found: Mapping[str, Any], status: int, embedded: bool) -> Response:
+def _page(values: Mapping[str, Any], status: int, embedded: bool) -> Response:
     policy = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *") if embedded else POLICY
-    html = templates().get_template("public_look.html").render(dict(found) | {"embedded": embedded})
+    html = templates().get_template("public_look.html").render(dict(values) | {"embedded": embedded})
     return HTMLResponse(html, status, headers=HEADERS | {"Content-Security-Policy": policy})
 
 
@@ -33,10 +33,10 @@ async def look(request: Request, token: str, embed: bool = False) -> Response:
     shop: Shop = request.app.state.shop
     store = request.app.state.looks
     try:
-        found = await shop.quick.run(share.public, shop.wall, store, Links(store.path), token)
+        values = await shop.quick.run(share.public, shop.view, store, Links(store.path), token)
     except GoeswithError as error:
         return _page({"pieces": [], "name": "This look is not here any more"}, as_refused(error).status, embed)
-    return _page(found, 200, embed)
+    return _page(values, 200, embed)
 
 
 @router.get(f"{PATH}{{token}}/look")
@@ -60,8 +60,8 @@ async def picture(request: Request, token: str, at: int, size: Annotated[int, Qu
     shop: Shop = request.app.state.shop
     store = request.app.state.looks
     try:
-        item_id = await shop.quick.run(share.public_picture, shop.wall, store, Links(store.path), token, at)
-        drawn, _ = await shop.picture_workers.run(shop.thumbnail, item_id, size)
+        item_id = await shop.quick.run(share.public_picture, shop.view, store, Links(store.path), token, at)
+        data, _ = await shop.picture_workers.run(shop.thumbnail, item_id, size)
     except GoeswithError as error:
         return Response(status_code=as_refused(error).status, headers=HEADERS)
-    return Response(drawn, headers=HEADERS, media_type="image/jpeg")
+    return Response(data, headers=HEADERS, media_type="image/jpeg")

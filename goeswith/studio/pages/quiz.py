@@ -12,11 +12,11 @@ from goeswith.data.freeze import make_questions
 from goeswith.data.questions import read_questions
 from goeswith.errors import DataError, GoeswithError
 from goeswith.studio.pages.board import Board, address
+from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.quiz_card import ending
 from goeswith.studio.pages.quiz_reasons import reason
-from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset
 
 KINDS = ("matched", "category", "random")
@@ -30,17 +30,17 @@ MOST_WORN = 8
 
 
 @once
-def questions(wall: Wall) -> pl.DataFrame:
+def questions(view: CatalogueView) -> pl.DataFrame:
     """The questions of the quiz: the data set's frozen ones, else some made of its test outfits.
 
     Raises:
         DataError: the data set is gone, or has no test outfit that makes one.
     """
-    data = dataset(wall)
+    data = dataset(view)
     start = f"{data.outfit_source}-" if data.outfit_source else ""
     files = [data.path / "questions" / f"{start}test-fitb-{kind}.parquet" for kind in KINDS]
     for file in filter(Path.is_file, files):
-        frame = _askable(wall, read_questions(file, data.catalogue).frame)
+        frame = _askable(view, read_questions(file, data.catalogue).frame)
         if len(frame):
             return frame
     for kind in KINDS:
@@ -48,14 +48,14 @@ def questions(wall: Wall) -> pl.DataFrame:
             frame, _ = make_questions(data.catalogue, data.outfits, "test", "fitb", kind, limit=200)
         except GoeswithError:
             continue
-        if len(frame := _askable(wall, frame)):
+        if len(frame := _askable(view, frame)):
             return frame
     raise DataError(f"{data.path} has no test outfit that makes a question; import outfits with a test split")
 
 
-def _askable(wall: Wall, frame: pl.DataFrame) -> pl.DataFrame:
+def _askable(view: CatalogueView, frame: pl.DataFrame) -> pl.DataFrame:
     """Those of four choices whose items are all in the index, with features, and fit on a screen."""
-    present = set(np.array(wall.catalogue.ids, object)[wall.index.scorer.present].tolist())
+    present = set(np.array(view.catalogue.ids, object)[view.index.scorer.present].tolist())
     able = [
         len(row["candidates"]) == CHOICES and row["label"] is None and len(row["context"]) <= MOST_WORN
         and present.issuperset((*row["context"], *row["candidates"]))
@@ -70,22 +70,22 @@ def order(count: int, seed: int) -> np.ndarray:
     return shuffled
 
 
-def ask(wall: Wall, seed: int, number: int) -> dict[str, Any]:
+def ask(view: CatalogueView, seed: int, number: int) -> dict[str, Any]:
     """A question as it is shown, without its answer: what is worn, where the blank is, and the candidates."""
-    frame = questions(wall)
+    frame = questions(view)
     row = frame.row(int(order(len(frame), seed)[number % len(frame)]), named=True)
-    worn = items(wall, row["context"])
+    worn = items(view, row["context"])
     return {
         "before": worn[: row["position"]], "after": worn[row["position"] :],
-        "candidates": items(wall, row["candidates"]), "row": row, "questions": len(frame),
+        "candidates": items(view, row["candidates"]), "row": row, "questions": len(frame),
     }  # fmt: skip
 
 
-def answer(wall: Wall, row: dict[str, Any], choice: int) -> dict[str, Any]:
+def answer(view: CatalogueView, row: dict[str, Any], choice: int) -> dict[str, Any]:
     """What was worn, what the model picks, and who is right; a tie at the top makes the model wrong."""
     at = row["position"]
     outfits = [[*row["context"][:at], candidate, *row["context"][at:]] for candidate in row["candidates"]]
-    looks = scored(wall, outfits)
+    looks = scored(view, outfits)
     scores = np.array([look.score for look in looks])
     best = np.flatnonzero(scores == np.nanmax(scores))
     pick = int(best[0]) if len(best) == 1 else -1
@@ -95,38 +95,38 @@ def answer(wall: Wall, row: dict[str, Any], choice: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(wall: Wall, board: Board, seed: int, asked: int, you: int, model: int, choice: int) -> dict[str, Any]:
+def page(view: CatalogueView, board: Board, seed: int, asked: int, you: int, model: int, choice: int) -> dict[str, Any]:
     """All that the page shows. Nothing of the answer is in it before there is a choice."""
-    shown: dict[str, Any] = dict.fromkeys(("trouble", "next", "said", "end", "why"), "")
+    shown: dict[str, Any] = dict.fromkeys(("trouble", "next", "announcement", "end", "why"), "")
     shown |= {"answered": None, "questions": 0}
     counts = {"asked": max(asked, 0), "you": min(max(you, 0), asked), "model": min(max(model, 0), asked)}
     if counts["asked"] >= ROUND:
         end = ending(counts["you"], counts["model"], counts["asked"])
         again = board.at("/quiz", seed=(seed + 1) % SEEDS)
         card = address("/quiz/card", you=counts["you"], model=counts["model"], asked=counts["asked"])
-        return shown | counts | {"end": end, "said": end, "next": again, "card": card}
+        return shown | counts | {"end": end, "announcement": end, "next": again, "card": card}
     try:
-        question = ask(wall, seed, counts["asked"])
+        question = ask(view, seed, counts["asked"])
     except GoeswithError as error:
         return shown | counts | {"trouble": str(error)}
     row = question.pop("row")
     shown |= question
     shown["same"] = len({candidate.category for candidate in question["candidates"]}) == 1
     shown["state"] = [("seed", seed), *counts.items()]
-    shown["said"] = f"Question {counts['asked'] + 1}"
+    shown["announcement"] = f"Question {counts['asked'] + 1}"
     if 0 <= choice < CHOICES:
-        answered = answer(wall, row, choice)
+        answered = answer(view, row, choice)
         counts = {
             "asked": counts["asked"] + 1, "you": counts["you"] + answered["you_right"],
             "model": counts["model"] + answered["model_right"],
         }  # fmt: skip
-        shown["why"] = reason(wall, row["context"], row["candidates"], row["answer"])
-        shown |= {"answered": answered, "said": _said(answered["you_right"], answered["model_right"])}
+        shown["why"] = reason(view, row["context"], row["candidates"], row["answer"])
+        shown |= {"answered": answered, "announcement": _outcome(answered["you_right"], answered["model_right"])}
         shown["next"] = board.at("/quiz", seed=seed, **counts)
     return shown | counts
 
 
-def _said(you: bool, model: bool) -> str:
+def _outcome(you: bool, model: bool) -> str:
     if you and model:
         return "Both right"
     if you:

@@ -8,34 +8,36 @@ import numpy as np
 
 from goeswith.shop.contributions import pair_matrix
 from goeswith.studio.pages.views import Item, items
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 
 SHARED = ("colour", "pattern", "material", "season", "brand")
 """What a piece may have in common with an outfit, the most visible first."""
 
 
-def reason(wall: Wall, context: Sequence[str], candidates: Sequence[str], truth: int) -> str:
+def reason(view: CatalogueView, context: Sequence[str], candidates: Sequence[str], truth: int) -> str:
     """One or two sentences on the worn one of the candidates beside the context."""
-    worn, offered = items(wall, context), items(wall, candidates)
-    said = [_shared(worn, offered, truth), _paired(wall, worn, offered, truth)]
-    return " ".join(filter(None, said)) or "Neither the catalogue nor the model tells it from the rest."
+    worn, offered = items(view, context), items(view, candidates)
+    sentences = [_shared(worn, offered, truth), _paired(view, worn, offered, truth)]
+    return " ".join(filter(None, sentences)) or "Neither the catalogue nor the model tells it from the rest."
 
 
 def _shared(worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
     """What the worn piece has in common with one of the outfit, and no other candidate has; else nothing."""
     for name in SHARED:
         own = dict(offered[truth].facts).get(name)
-        alike = [one for one in worn if own and dict(one.facts).get(name) == own]
-        others = [one for place, one in enumerate(offered) if place != truth and dict(one.facts).get(name) == own]
+        alike = [piece for piece in worn if own and dict(piece.facts).get(name) == own]
+        others = [
+            piece for position, piece in enumerate(offered) if position != truth and dict(piece.facts).get(name) == own
+        ]
         if alike and not others:
             return f"It has the {name} of {alike[0].name}, {own}, as none of the others has."
     return ""
 
 
-def _paired(wall: Wall, worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
+def _paired(view: CatalogueView, worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
     """The piece of the outfit that the worn one goes with best of all candidates, by the model's pair scores."""
-    rows = np.array([[wall.row(one.id) for one in (*worn, candidate)] for candidate in offered])
-    pairs = pair_matrix(wall.index.without_rules().scorer, rows, np.ones(rows.shape, bool))[:, -1, :-1]  # (m, n)
+    rows = np.array([[view.row(piece.id) for piece in (*worn, candidate)] for candidate in offered])
+    pairs = pair_matrix(view.index.without_rules().scorer, rows, np.ones(rows.shape, bool))[:, -1, :-1]  # (m, n)
     if np.isnan(pairs).all():
         return ""
     ahead = pairs[truth] - np.nanmax(np.delete(pairs, truth, axis=0), axis=0)

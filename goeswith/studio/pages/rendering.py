@@ -16,7 +16,7 @@ from jinja2 import Environment
 from goeswith.errors import GoeswithError
 from goeswith.studio.pages.board import Board, address, board_of, inside_studio
 from goeswith.studio.pages.views import FILTERS, currency, sentence, shape
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.refusals import Refused, as_refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.workers import Workers
@@ -54,7 +54,7 @@ async def shown(
     request: Request,
     template: str,
     board: Board,
-    make: Callable[[Wall], Mapping[str, Any]],
+    make: Callable[[CatalogueView], Mapping[str, Any]],
     *,
     slow: bool = False,
     workers: Workers | None = None,
@@ -65,15 +65,15 @@ async def shown(
         slow: that it looks for looks, so that pages that do not must not wait behind it. workers: others than these.
     """
     shop: Shop = request.app.state.shop
-    wall = shop.wall
+    view = shop.view
 
     def made() -> str:
-        return _rendered(request, template, board, make(wall))
+        return _rendered(request, template, board, make(view))
 
     try:
         return HTMLResponse(await (workers or (shop.workers if slow else shop.quick)).run(made), headers=HEADERS)
     except GoeswithError as error:
-        return sorry(request, error, board)
+        return error_page(request, error, board)
 
 
 def is_page(path: str) -> bool:
@@ -81,18 +81,18 @@ def is_page(path: str) -> bool:
     return path.lstrip("/").split("/")[0] not in PROGRAMS
 
 
-def sorry(request: Request, error: GoeswithError, board: Board | None = None, message: str = "") -> Response:
+def error_page(request: Request, error: GoeswithError, board: Board | None = None, message: str = "") -> Response:
     """A page that tells of an error, in its own words where there is no `message`; the board is kept."""
     refused = as_refused(error)
     if board is None:
         board = board_of(request.query_params)
-    said = message or str(error).removesuffix("; look it up in /v1/items")
+    text = message or str(error).removesuffix("; look it up in /v1/items")
     onward = board.at("/catalogue"), "To the catalogue"
     heading = "Not found" if refused.status == 404 else "That did not work"
-    return tells(request, heading, said, onward, board, refused.status)
+    return message_page(request, heading, text, onward, board, refused.status)
 
 
-def tells(
+def message_page(
     request: Request, heading: str, message: str, onward: tuple[str, str], board: Board, status: int = 200
 ) -> Response:
     """A page with one sentence and where to go on: path and words."""
@@ -100,15 +100,15 @@ def tells(
     return HTMLResponse(_rendered(request, "message.html", board, values), status, headers=HEADERS)
 
 
-def kept_out(request: Request, error: Refused, back: str = "") -> Response:
+def refusal_page(request: Request, error: Refused, back: str = "") -> Response:
     """A page for those whom the guard does not let through, with what to do. Nothing of the shop is on it.
 
     Args:
         back: where the form for the token leads; to what was asked for, if empty.
     """
-    asks = error.status in (200, 401)
+    asks_token = error.status in (200, 401)
     values = {
-        "heading": "This studio asks for a token" if asks else "That did not work", "asks": asks,
+        "heading": "This studio asks for a token" if asks_token else "That did not work", "asks": asks_token,
         "message": "" if error.reason == "token_needed" else sentence(str(error)), "theme": _theme(request),
         "back": back or _address_of(request), "onward": _onward(request, error),
     }  # fmt: skip
@@ -127,15 +127,15 @@ def _onward(request: Request, error: Refused) -> str:
         before = urlsplit(request.headers.get("referer", ""))
     except ValueError:
         return "/"
-    here = before.netloc == request.headers.get("host") and error.reason != "cross_site"
-    return inside_studio(f"{before.path}?{before.query}" if before.query else before.path) if here else "/"
+    same_site = before.netloc == request.headers.get("host") and error.reason != "cross_site"
+    return inside_studio(f"{before.path}?{before.query}" if before.query else before.path) if same_site else "/"
 
 
 def _rendered(request: Request, template: str, board: Board, values: Mapping[str, Any]) -> str:
     shop: Shop = request.app.state.shop
     common = {
-        "board": board, "here": request.scope["path"], "theme": _theme(request), "news": _news(shop),
-        "back": _address_of(request), "shape": shape(shop.wall), "currency": currency(shop.wall),
+        "board": board, "current_path": request.scope["path"], "theme": _theme(request), "news": _news(shop),
+        "back": _address_of(request), "shape": shape(shop.view), "currency": currency(shop.view),
     }  # fmt: skip
     return templates().get_template(template).render(common | dict(values))
 

@@ -20,10 +20,10 @@ from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
 from goeswith.scores import Score
 from goeswith.studio.pages.board import Board
+from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.report_findings import NAMES, Findings, findings
-from goeswith.studio.pages.verdicts import scored
 from goeswith.studio.pages.views import items
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
 from goeswith.tables import headlines, title
 from goeswith.train.run import Run
@@ -43,21 +43,21 @@ MODELS_IN_WORDS = {
 }  # fmt: skip
 
 
-def page(wall: Wall) -> dict[str, Any]:
+def page(view: CatalogueView) -> dict[str, Any]:
     """What is known at once; the numbers come later, see `numbers`."""
-    config, info = wall.index.run.config, wall.index.info
+    config, info = view.index.run.config, view.index.info
     made = MODELS_IN_WORDS.get(config["model"], config["model"])
     facts = [("Model", f"{made}, run {info['model']['title']}"), ("Looks at", _encoders(config["encoder"]))]
-    facts += [("Items", f"{wall.index.size:,}")]
+    facts += [("Items", f"{view.index.size:,}")]
     try:
-        data = dataset(wall)
+        data = dataset(view)
         facts += [
             ("Outfits", f"{len(data.outfits):,}"), ("Data set", f"{data.name}, {data.fingerprint}"),
             ("Where from", str(data.info.get("source", ""))), ("Licence", str(data.info.get("licence", ""))),
         ]  # fmt: skip
     except GoeswithError as error:
         log.info("no outfits to report on: %s", error)
-    return {"told": [(name, text) for name, text in facts if text]}
+    return {"facts": [(name, text) for name, text in facts if text]}
 
 
 def curve(result: dict[str, Any]) -> dict[str, Any] | None:
@@ -71,51 +71,53 @@ def curve(result: dict[str, Any]) -> dict[str, Any] | None:
 
 
 @once
-def numbers(wall: Wall) -> dict[str, Any]:
+def numbers(view: CatalogueView) -> dict[str, Any]:
     """Tables, calibration, best and worst outfits; measured once, when somebody first looks."""
     try:
-        values = NOTHING | _table(wall)
+        values = NOTHING | _table(view)
     except GoeswithError as error:
         values = NOTHING | {"trouble": str(error)}
-    charts = {"reliability": _reliability(wall), "curve": curve(wall.index.run.config.get("result") or {})}
-    return values | charts | _extremes(wall)
+    charts = {"reliability": _reliability(view), "curve": curve(view.index.run.config.get("result") or {})}
+    return values | charts | _extremes(view)
 
 
-def _files(wall: Wall) -> list[Path]:
-    data = dataset(wall)
+def _files(view: CatalogueView) -> list[Path]:
+    data = dataset(view)
     start = f"{data.outfit_source}-" if data.outfit_source else ""
     files = [data.path / "questions" / f"{start}test-{task}-{kind}.parquet"
              for task in ("compat", "fitb") for kind in ("random", "category", "matched")]  # fmt: skip
     return [file for file in files if file.is_file()]
 
 
-def _table(wall: Wall) -> dict[str, Any]:
+def _table(view: CatalogueView) -> dict[str, Any]:
     """The run and the floors on the frozen test questions, one row each."""
-    data, files = dataset(wall), _files(wall)
+    data, files = dataset(view), _files(view)
     if not files:
         return {"trouble": f"no test questions are frozen yet; freeze some: goeswith questions {data.path}"}
-    run = Run(wall.index.path / "model")
-    run.title = wall.index.run.title
+    run = Run(view.index.path / "model")
+    run.title = view.index.run.title
     features = load_features(data, run.config["encoder"])
     floors = yardsticks(data, features)
     scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)} | floors
-    asked = [read_questions(file, data.catalogue) for file in files]
-    reports = {name: [report(answer(scorer, some), data) for some in asked] for name, scorer in scorers.items()}
-    found = [
-        findings(reports[run.title][place], {name: reports[name][place] for name in floors})
-        for place in _headline_files(reports[run.title])
+    questions = [read_questions(file, data.catalogue) for file in files]
+    reports = {name: [report(answer(scorer, some), data) for some in questions] for name, scorer in scorers.items()}
+    results = [
+        findings(reports[run.title][position], {name: reports[name][position] for name in floors})
+        for position in _headline_files(reports[run.title])
     ]
     scores: dict[str, list[Score]] = {
-        NAMES.get(name, name) if name in floors else name: [score for some in told for score in some.summary]
-        for name, told in reports.items()
+        NAMES.get(name, name) if name in floors else name: [score for some in report_list for score in some.summary]
+        for name, report_list in reports.items()
     }
     columns = headlines([score for some in scores.values() for score in some])
     rows = []
     for name, own in scores.items():
         cells = {score.column: score for score in own}
         rows.append({"name": name, "model": name == run.title, "cells": [_cell(cells.get(what)) for what in columns]})
-    picks = next((one for one in found if one.sentence.startswith("In ")), found[0] if found else Findings())
-    charts = [chart for one in found for chart in one.charts]
+    picks = next(
+        (result for result in results if result.sentence.startswith("In ")), results[0] if results else Findings()
+    )
+    charts = [chart for result in results for chart in result.charts]
     return {
         "columns": [title(what) for what in columns], "rows": rows, "sentence": picks.sentence,
         "verdict": picks.verdict, "charts": charts,
@@ -141,14 +143,14 @@ def _cell(score: Score | None) -> dict[str, str] | None:
     return {"value": f"{score.value:.3f}", "range": f"{low:.3f}–{high:.3f}"}
 
 
-def _reliability(wall: Wall) -> dict[str, Any] | None:
+def _reliability(view: CatalogueView) -> dict[str, Any] | None:
     """How far the probability can be relied on, as a chart."""
-    if wall.index.scale is None:
+    if view.index.scale is None:
         return None
     try:
-        data = dataset(wall)
-        run = Run(wall.index.path / "model")
-        measured = reliability(wall.index.scale, run.scorer(data), data)
+        data = dataset(view)
+        run = Run(view.index.path / "model")
+        measured = reliability(view.index.scale, run.scorer(data), data)
     except GoeswithError as error:
         log.info("no reliability: %s", error)
         return None
@@ -164,20 +166,20 @@ def _reliability(wall: Wall) -> dict[str, Any] | None:
     return {"words": str(measured), "dots": dots, "points": " ".join(f"{dot['x']},{dot['y']}" for dot in dots)}
 
 
-def _extremes(wall: Wall) -> dict[str, Any]:
+def _extremes(view: CatalogueView) -> dict[str, Any]:
     """The test outfits that the model likes best, and least."""
     try:
-        data = dataset(wall)
-        places = np.flatnonzero(data.outfits.splits == "test").tolist()
+        data = dataset(view)
+        test_outfits = np.flatnonzero(data.outfits.splits == "test").tolist()
     except GoeswithError:
         return {"best": [], "worst": []}
-    outfits = [outfit_ids(data, number) for number in places]
-    outfits = [ids for ids in outfits if all(item_id in wall.index.shelf.place for item_id in ids)]
-    looks = [look for look in scored(wall, outfits) if np.isfinite(look.score)]
+    outfits = [outfit_ids(data, number) for number in test_outfits]
+    outfits = [ids for ids in outfits if all(item_id in view.index.row_of for item_id in ids)]
+    looks = [look for look in scored(view, outfits) if np.isfinite(look.score)]
     looks.sort(key=lambda look: -(look.score if look.probability is None else look.probability))
     count = min(EXTREMES, len(looks) // 2)
     outfits_shown = [
-        {"look": look, "pieces": items(wall, look.item_ids), "url": Board.of(look.item_ids, ()).url}
+        {"look": look, "pieces": items(view, look.item_ids), "url": Board.of(look.item_ids, ()).url}
         for look in (*looks[:count], *looks[::-1][:count])
     ]
     return {"best": outfits_shown[:count], "worst": outfits_shown[count:]}

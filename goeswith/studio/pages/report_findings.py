@@ -71,7 +71,7 @@ def findings(model: Report, floors: Mapping[str, Report]) -> Findings:
     if own is not None and counters:
         best = max(counters, key=lambda name: counters[name].value)
         lines = [line for line in compare(model, floors[best]) if line.column == what]
-        verdict = _verdict(lines[0], best, counters[best]) if lines else ""
+        verdict = _comparison(lines[0], best, counters[best]) if lines else ""
     return Findings(sentence, verdict, [_chart(column, model, floors) for column in columns])
 
 
@@ -93,7 +93,7 @@ def _sentence(own: Score, guess: Score | None) -> str:
     )
 
 
-def _verdict(line: Difference, name: str, other: Score) -> str:
+def _comparison(line: Difference, name: str, other: Score) -> str:
     """Whether the model is better than the best counter, by the interval of their difference."""
     counting = f"Counting alone, by {NAMES[name]}, gets {_hundred(other.value)}"
     low, high = 100 * line.low, 100 * line.high
@@ -110,8 +110,8 @@ def _verdict(line: Difference, name: str, other: Score) -> str:
 def _chart(what: tuple[str, str, str], model: Report, floors: Mapping[str, Report]) -> Chart:
     named = [("this model", _at(model, what), True)]
     named += [(NAMES.get(name, name.replace("_", " ")), _at(report, what), False) for name, report in floors.items()]
-    there = [(name, score, is_model) for name, score, is_model in named if score is not None]
-    there.sort(key=lambda row: -row[1].value)
+    scored = [(name, score, is_model) for name, score, is_model in named if score is not None]
+    scored.sort(key=lambda row: -row[1].value)
     bars = [
         Bar(
             name,
@@ -121,7 +121,7 @@ def _chart(what: tuple[str, str, str], model: Report, floors: Mapping[str, Repor
             _width(score.interval[1]),
             is_model,
         )
-        for name, score, is_model in there
+        for name, score, is_model in scored
     ]
     chance = _at(floors["chance"], what) if "chance" in floors else None
     return Chart(title(what), 0.0 if chance is None else round(100 * chance.value, 1), bars)

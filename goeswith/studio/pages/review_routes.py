@@ -13,13 +13,13 @@ from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.board_request import FormIds, Ids, Text
 from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.look_routes import NOBODY, person
-from goeswith.studio.pages.rendering import shown, sorry
+from goeswith.studio.pages.rendering import error_page, shown
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS
 from goeswith.studio.service.owners import owner_of
 from goeswith.studio.service.refusals import as_refused
-from goeswith.studio.service.review_items import Products, products
+from goeswith.studio.service.review_items import ProductFilter, products
 from goeswith.studio.service.review_maker import make_again
 from goeswith.studio.service.reviews import Progress, Review
 from goeswith.studio.service.shared import Shop
@@ -30,9 +30,17 @@ router = APIRouter(include_in_schema=False, route_class=FileRoute)
 @router.get("/reviews")
 async def reviews_page(request: Request, budget: Annotated[str, Query(max_length=100)] = "") -> Response:
     """All reviews, and the form for one more."""
-    asked, store, kept = Products.of(request.query_params), request.app.state.looks, request.app.state.reviews
+    chosen, store, archive = (
+        ProductFilter.of(request.query_params),
+        request.app.state.looks,
+        request.app.state.reviews,
+    )
     return await shown(
-        request, "reviews.html", Board(), lambda wall: reviews.begin(wall, store, kept, asked, budget), slow=True
+        request,
+        "reviews.html",
+        Board(),
+        lambda view: reviews.begin(view, store, archive, chosen, budget),
+        slow=True,
     )
 
 
@@ -43,20 +51,23 @@ async def begin(
 ) -> Response:  # fmt: skip
     """Begin a review; its looks are made in the background."""
     shop: Shop = request.app.state.shop
-    store, kept, who = request.app.state.looks, request.app.state.reviews, person(request) or NOBODY
-    asked = Products(only, q.strip(), group, category, brand, colour, season, gender)
+    store, archive, who = request.app.state.looks, request.app.state.reviews, person(request) or NOBODY
+    chosen = ProductFilter(only, q.strip(), group, category, brand, colour, season, gender)
 
-    def made(wall: Wall) -> Review:
-        money, ids = amount(budget, "budget"), products(wall, store, asked)[:REVIEW_ITEMS]
-        review: Review = kept.begin(name.strip() or reviews.name_of(asked), ids, who, asked.query, money)
+    def made(view: CatalogueView) -> Review:
+        money, ids = amount(budget, "budget"), products(view, store, chosen)[:REVIEW_ITEMS]
+        review: Review = archive.begin(name.strip() or reviews.name_of(chosen), ids, who, chosen.query, money)
         return review
 
     try:
-        review = await shop.workers.run(made, shop.wall)
+        review = await shop.workers.run(made, shop.view)
     except GoeswithError as error:
         trouble = str(error)
         page = await shown(
-            request, "reviews.html", Board(), lambda wall: reviews.begin(wall, store, kept, asked, budget, trouble)
+            request,
+            "reviews.html",
+            Board(),
+            lambda view: reviews.begin(view, store, archive, chosen, budget, trouble),
         )
         page.status_code = as_refused(error).status
         return page
@@ -71,7 +82,7 @@ async def delete(request: Request, review: Text) -> Response:
     try:
         await shop.quick.run(request.app.state.reviews.delete, review)
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse("/reviews", 303)
 
 
@@ -81,11 +92,13 @@ async def review_page(
     pick: str = "", lock: Ids = [], change: Annotated[int, Query(ge=0, le=1 << 60)] = 0,  # noqa: B006
 ) -> Response:  # fmt: skip
     """The looks of one product of a review."""
-    store, kept, owner = request.app.state.looks, request.app.state.reviews, owner_of(request)
-    place = None if at is None else at - 1
+    store, archive, owner = request.app.state.looks, request.app.state.reviews, owner_of(request)
+    position = None if at is None else at - 1
     return await shown(
         request, "review.html", Board(),
-        lambda wall: reviews.product(wall, store, kept, review, place, owner, pick=pick, lock=lock, change=change),
+        lambda view: reviews.product(
+            view, store, archive, review, position, owner, pick=pick, lock=lock, change=change
+        ),
     )  # fmt: skip
 
 
@@ -96,24 +109,26 @@ async def decide(
 ) -> Response:  # fmt: skip
     """Approve or reject a look and go on, or make it again with other pieces beside those that are locked."""
     shop: Shop = request.app.state.shop
-    store, kept = request.app.state.looks, request.app.state.reviews
+    store, archive = request.app.state.looks, request.app.state.reviews
     who, owner = person(request) or NOBODY, owner_of(request)
-    place = at - 1
+    position = at - 1
 
-    def done(wall: Wall) -> str:
+    def done(view: CatalogueView) -> str:
         if do == "again":
-            change = make_again(wall, store, kept, kept.get(review), look, lock, who, known)
-            return reviews.at(review, place, pick=look, lock=lock, change=change)
-        change = store.change(look, who, known=known, state=do)[1]
-        progress = Progress.of(kept, kept.get(review))
-        return reviews.at(review, place if place in progress.open else progress.after(place), change=change)
+            change = make_again(view, store, archive, archive.get(review), look, lock, who, known)
+            return reviews.at(review, position, pick=look, lock=lock, change=change)
+        change = store.change(look, who, etag=known, state=do)[1]
+        progress = Progress.of(archive, archive.get(review))
+        return reviews.at(review, position if position in progress.open else progress.after(position), change=change)
 
     try:
-        return RedirectResponse(await shop.workers.run(done, shop.wall), 303)
+        return RedirectResponse(await shop.workers.run(done, shop.view), 303)
     except GoeswithError as error:
         trouble = str(error)
     page = await shown(
         request, "review.html", Board(),
-        lambda wall: reviews.product(wall, store, kept, review, place, owner, pick=look, lock=lock, trouble=trouble),
+        lambda view: reviews.product(
+            view, store, archive, review, position, owner, pick=look, lock=lock, trouble=trouble
+        ),
     )  # fmt: skip
     return page

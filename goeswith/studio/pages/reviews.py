@@ -11,32 +11,37 @@ from goeswith.studio.pages.board import Board, address
 from goeswith.studio.pages.brief import amount
 from goeswith.studio.pages.looks import Card, cards
 from goeswith.studio.pages.views import groups_of, item, items, plural
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_ITEMS, REVIEW_LOOKS
 from goeswith.studio.service.looks import Looks
-from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, Products, new_since, products
+from goeswith.studio.service.review_items import BARE, COLUMNS, NEW, ProductFilter, new_since, products
 from goeswith.studio.service.reviews import Progress, Reviews
 
 SHOWN = 12
 """Products whose pictures the page shows before a review begins."""
 
 
-def at(review_id: str, place: int | None, **more: Any) -> str:
+def at(review_id: str, position: int | None, **more: Any) -> str:
     """Where a product of a review is decided on; where the next is that waits, if no place is given."""
-    return address("/review", review=review_id, at="" if place is None else place + 1, **more)
+    return address("/review", review=review_id, at="" if position is None else position + 1, **more)
 
 
 def begin(
-    wall: Wall, store: Looks, reviews: Reviews, asked: Products, budget: str = "", trouble: str = ""
+    view: CatalogueView,
+    store: Looks,
+    reviews: Reviews,
+    chosen: ProductFilter,
+    budget: str = "",
+    trouble: str = "",
 ) -> dict[str, Any]:
     """The reviews that there are, and the form for one more: the products that it would be about."""
     ids: list[str] = []
     try:
-        ids = products(wall, store, asked)
+        ids = products(view, store, chosen)
         amount(budget, "budget")
     except GoeswithError as error:
         trouble = trouble or str(error)
-    every, since = wall.facets(), new_since(wall)
+    every, since = view.facets(), new_since(view)
     kinds = [("", "All products", "")]
     if since is not None:
         kinds.insert(0, (NEW, "New arrivals", f"since {since.day} {since:%b %Y}"))
@@ -44,19 +49,25 @@ def begin(
     values = {name: [value for value, _ in groups_of(every[name])] if name == "group" else sorted(every[name])
               for name in COLUMNS}  # fmt: skip
     return {
-        "asked": asked, "kinds": kinds, "found": len(ids), "shown": items(wall, ids[:SHOWN]), "most": REVIEW_ITEMS,
-        "per": REVIEW_LOOKS, "budget": budget, "trouble": trouble, "known": since is not None,
-        "choices": [(name, values[name], getattr(asked, name)) for name in COLUMNS if len(values[name]) > 1],
+        "chosen": chosen, "kinds": kinds, "hits": len(ids), "shown": items(view, ids[:SHOWN]), "most": REVIEW_ITEMS,
+        "per": REVIEW_LOOKS, "budget": budget, "trouble": trouble, "dated": since is not None,
+        "choices": [(name, values[name], getattr(chosen, name)) for name in COLUMNS if len(values[name]) > 1],
         "reviews": [Progress.of(reviews, review) for review in reviews.every()], "board": Board(),
-        "at": at, "priced": wall.catalogue.items["price"].count() > 0, "name": name_of(asked),
+        "at": at, "priced": view.catalogue.items["price"].count() > 0, "name": name_of(chosen),
     }  # fmt: skip
 
 
-def name_of(asked: Products) -> str:
+def name_of(chosen: ProductFilter) -> str:
     """What a review is called that nobody gave a name."""
-    kind = {NEW: "new arrivals", BARE: "without a look"}.get(asked.only, "")
-    what = asked.category or (plural(asked.group).lower() if asked.group else "")
-    facts = [asked.colour, asked.brand, asked.season, asked.gender, f"“{asked.q}”" if asked.q else ""]
+    kind = {NEW: "new arrivals", BARE: "without a look"}.get(chosen.only, "")
+    what = chosen.category or (plural(chosen.group).lower() if chosen.group else "")
+    facts = [
+        chosen.colour,
+        chosen.brand,
+        chosen.season,
+        chosen.gender,
+        f"“{chosen.q}”" if chosen.q else "",
+    ]
     words = ", ".join(filter(None, [what, kind, *facts])) or "all products"
     return words[:1].upper() + words[1:]
 
@@ -71,7 +82,7 @@ class Choice:
 
 
 def product(
-    wall: Wall, store: Looks, reviews: Reviews, review_id: str, place: int | None, owner: str,
+    view: CatalogueView, store: Looks, reviews: Reviews, review_id: str, position: int | None, owner: str,
     *, pick: str = "", lock: Sequence[str] = (), change: int = 0, trouble: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """The looks of one product, to be decided on; of the next that waits where no place is given.
@@ -83,30 +94,32 @@ def product(
     """
     progress = Progress.of(reviews, reviews.get(review_id))
     review, done = progress.review, store.last(change) if change else None
-    if place is None or not 0 <= place < progress.total:
-        place = progress.after(-1)
+    if position is None or not 0 <= position < progress.total:
+        position = progress.after(-1)
     page: dict[str, Any] = {
-        "review": review, "progress": progress, "place": place, "change": done, "trouble": trouble,
+        "review": review, "progress": progress, "position": position, "change": done, "trouble": trouble,
         "board": Board(), "at": at,
-        "choices": [], "item": None, "failure": "", "waiting": place is None and not review.finished,
-        "undo_place": None if done is None else int(done.look_id.rsplit("-", 2)[1]),
+        "choices": [], "item": None, "failure": "", "waiting": position is None and not review.finished,
+        "undo_position": None if done is None else int(done.look_id.rsplit("-", 2)[1]),
     }  # fmt: skip
     counted = f"{progress.done} of {progress.total} decided"
-    if place is None or place >= review.made:
+    if position is None or position >= review.made:
         waiting = not review.finished
-        page |= {"waiting": waiting, "place": None}
-        return page | {"said": f"{counted}. {'The next looks are being made' if waiting else 'Everything is decided'}"}
-    looks = progress.by_product[place]
-    shown = cards(wall, looks, owner)
+        page |= {"waiting": waiting, "position": None}
+        return page | {
+            "announcement": f"{counted}. {'The next looks are being made' if waiting else 'Everything is decided'}"
+        }
+    looks = progress.by_product[position]
+    shown = cards(view, looks, owner)
     picked = next((look.look_id for look in looks if look.look_id == pick), None)
     picked = picked or next((look.look_id for look in looks if look.state == "draft"), "")
     choices = [
         Choice(card, tuple(lock) if card.saved.look_id == pick else (), card.saved.look_id == picked) for card in shown
     ]
-    row, item_id = wall.index.shelf.place.get(review.item_ids[place]), review.item_ids[place]
-    words = f"{counted}. {done.said if done else f'{len(looks)} looks for product {place + 1}'}"
+    row, item_id = view.index.row_of.get(review.item_ids[position]), review.item_ids[position]
+    words = f"{counted}. {done.sentence if done else f'{len(looks)} looks for product {position + 1}'}"
     return page | {
-        "choices": choices, "item": None if row is None else item(wall, row), "item_id": item_id, "said": words,
-        "failure": review.failures.get(item_id, ""), "before": place - 1 if place else None,
-        "compared": [look.look_id for look in looks][:4], "next": progress.after(place),
+        "choices": choices, "item": None if row is None else item(view, row), "item_id": item_id, "announcement": words,
+        "failure": review.failures.get(item_id, ""), "before": position - 1 if position else None,
+        "compared": [look.look_id for look in looks][:4], "next": progress.after(position),
     }  # fmt: skip

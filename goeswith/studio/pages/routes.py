@@ -10,19 +10,19 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import flat_lay, offers, quiz, quiz_card, rule_switches, start, verdicts
+from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card, rule_switches, start
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
-from goeswith.studio.pages.board_request import Asked, Sent
-from goeswith.studio.pages.catalogue_search import Wanted, found
-from goeswith.studio.pages.look_routes import person, told_of
+from goeswith.studio.pages.board_request import BoardForm, BoardQuery
+from goeswith.studio.pages.catalogue_search import CatalogueQuery, results
+from goeswith.studio.pages.look_routes import person, saved_look_of
 from goeswith.studio.pages.no_score import titled
-from goeswith.studio.pages.rendering import shown, sorry, tells
+from goeswith.studio.pages.rendering import error_page, message_page, shown
 from goeswith.studio.pages.views import items
 from goeswith.studio.service import limits
 from goeswith.studio.service.bodies import FileRoute
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.owners import Sender, owner_of
 from goeswith.studio.service.refusals import as_refused
 from goeswith.studio.service.shared import Shop
@@ -44,29 +44,29 @@ router = APIRouter(include_in_schema=False, route_class=FileRoute)
 async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Response:
     """Open the index that lies in the folder now, and go back to where this was asked."""
     shop: Shop = request.app.state.shop
-    before, back = shop.wall, inside_studio(back)
+    before, back = shop.view, inside_studio(back)
     try:
         lost = await shop.reload()
     except GoeswithError as error:
         log.warning("the newer index cannot be opened: %s", error)
-        return sorry(request, error, message="the newer index cannot be opened; the old one is kept")
+        return error_page(request, error, message="the newer index cannot be opened; the old one is kept")
     if lost is None:
         return RedirectResponse(back, 303)
-    mine = [item_id for item_id in before.guests_of(owner_of(request)) if item_id in lost.item_ids]
-    if not mine:
+    own_photos = [item_id for item_id in before.guests_of(owner_of(request)) if item_id in lost.item_ids]
+    if not own_photos:
         return RedirectResponse(back, 303)
-    named = ", ".join(map(titled, items(before, mine)))
-    said = f"The new index cannot take some of your photos, so they were dropped: {named}."
-    return tells(request, "The new catalogue is open", said, (back, "Go on"), Board())
+    named = ", ".join(map(titled, items(before, own_photos)))
+    message = f"The new index cannot take some of your photos, so they were dropped: {named}."
+    return message_page(request, "The new catalogue is open", message, (back, "Go on"), Board())
 
 
 @router.get("/")
-async def start_page(request: Request, board: Asked) -> Response:
+async def start_page(request: Request, board: BoardQuery) -> Response:
     """What this is and where to begin; an address that looks for something is one of the catalogue's."""
-    wanted, owner = Wanted.of(request.query_params), owner_of(request)
-    if wanted != Wanted():
+    query, owner = CatalogueQuery.of(request.query_params), owner_of(request)
+    if query != CatalogueQuery():
         return RedirectResponse(f"/catalogue?{request.scope['query_string'].decode('latin-1')}", 307)
-    return await shown(request, "start.html", board, lambda wall: start.page(wall, owner))
+    return await shown(request, "start.html", board, lambda view: start.page(view, owner))
 
 
 @router.get("/start/looks")
@@ -76,31 +76,31 @@ async def start_looks(request: Request) -> Response:
 
 
 @router.get("/catalogue")
-async def catalogue(request: Request, board: Asked) -> Response:
+async def catalogue(request: Request, board: BoardQuery) -> Response:
     """The catalogue, page by page."""
-    wanted, owner = Wanted.of(request.query_params), owner_of(request)
+    query, owner = CatalogueQuery.of(request.query_params), owner_of(request)
     return await shown(
-        request, "catalogue.html", board, lambda wall: verdicts.tray(wall, board) | found(wall, wanted, board, owner)
+        request, "catalogue.html", board, lambda view: board_view.tray(view, board) | results(view, query, board, owner)
     )
 
 
 @router.get("/tray")
-async def tray(request: Request, board: Asked, toggle: str = "") -> Response:
+async def tray(request: Request, board: BoardQuery, toggle: str = "") -> Response:
     """The small board below the catalogue, with an item put on it or taken off."""
     board = board.toggle(toggle) if toggle else board
-    return await shown(request, "board_bar.html", board, lambda wall: verdicts.tray(wall, board))
+    return await shown(request, "board_bar.html", board, lambda view: board_view.tray(view, board))
 
 
 @router.get("/item")
-async def one(request: Request, item: str, board: Asked) -> Response:
+async def item_page(request: Request, item: str, board: BoardQuery) -> Response:
     """One item, and what could stand in its place."""
     owner = owner_of(request)
-    return await shown(request, "item.html", board, lambda wall: offers.close(wall, board, item, owner))
+    return await shown(request, "item.html", board, lambda view: offers.close(view, board, item, owner))
 
 
 @router.get("/board")
-async def board(
-    request: Request, there: Asked, toggle: str = "", slot: str = "", swap: str = "", saved: bool = False,
+async def board_page(
+    request: Request, board: BoardQuery, toggle: str = "", slot: str = "", swap: str = "", saved: bool = False,
     waits: str = "",
 ) -> Response:  # fmt: skip
     """The board. waits: an uploaded item that it has no place for.
@@ -109,79 +109,79 @@ async def board(
     without one; the script asks for them after the board, which is there sooner.
     """
     if toggle:
-        there = there.toggle(toggle)
-        if not there.over:
-            return RedirectResponse(there.url, 303)
-    store, who, whole = request.app.state.looks, person(request), _is_whole(request, slot or swap)
+        board = board.toggle(toggle)
+        if not board.over:
+            return RedirectResponse(board.url, 303)
+    store, who, with_rail = request.app.state.looks, person(request), _with_rail(request, slot or swap)
 
-    def make(wall: Wall) -> dict[str, Any]:
-        told = verdicts.table(wall, there, slot=slot, swap=swap, waits=waits)
-        known: Board = told["board"]
-        rail = offers.rail(wall, known, slot, swap) if whole and known.on else None
-        return told | told_of(store, known, who) | {"rail": rail, "saved": saved}
+    def make(view: CatalogueView) -> dict[str, Any]:
+        values = board_view.table(view, board, slot=slot, swap=swap, waits=waits)
+        present: Board = values["board"]
+        rail = offers.rail(view, present, slot, swap) if with_rail and present.on else None
+        return values | saved_look_of(store, present, who) | {"rail": rail, "saved": saved}
 
-    return await shown(request, "board.html", there, make, slow=whole)
+    return await shown(request, "board.html", board, make, slow=with_rail)
 
 
-def _is_whole(request: Request, asked: str) -> bool:
-    return "x-part" not in request.headers and bool(asked or "script" not in request.cookies)
+def _with_rail(request: Request, suggestions: str) -> bool:
+    return "x-part" not in request.headers and bool(suggestions or "script" not in request.cookies)
 
 
 @router.get("/board/places.css")
-async def places() -> Response:
+async def spots() -> Response:
     """Where pieces of a flat lay can lie."""
     headers = {"Cache-Control": f"public, max-age={limits.PICTURE_SECONDS}"}
     return Response(flat_lay.stylesheet(), headers=headers, media_type="text/css")
 
 
 @router.get("/board/more")
-async def more(request: Request, there: Asked, slot: str = "", swap: str = "") -> Response:
+async def more(request: Request, board: BoardQuery, slot: str = "", swap: str = "") -> Response:
     """What goes with the board, or instead of one of its items."""
     return await shown(
-        request, "more.html", there, lambda wall: {"rail": offers.rail(wall, there, slot, swap)}, slow=True
+        request, "more.html", board, lambda view: {"rail": offers.rail(view, board, slot, swap)}, slow=True
     )
 
 
 @router.get("/board/offer")
-async def offer(request: Request, there: Asked) -> Response:
+async def offer(request: Request, board: BoardQuery) -> Response:
     """The one swap that helps most."""
-    return await shown(request, "best_swap.html", there, lambda wall: offers.offer(wall, there), slow=True)
+    return await shown(request, "best_swap.html", board, lambda view: offers.offer(view, board), slow=True)
 
 
 @router.get("/upload")
-async def upload(request: Request, there: Asked, check: str = "", looks_like: str = "") -> Response:
+async def upload(request: Request, board: BoardQuery, check: str = "", looks_like: str = "") -> Response:
     """A form for a photo of one's own. check: one that was sent, whose category is to be looked at."""
     sender = Sender(request)
     answer = await shown(
-        request, "upload.html", there,
-        lambda wall: _form(wall, there, sender.owner) | _checked(wall, check, looks_like, sender.owner),
+        request, "upload.html", board,
+        lambda view: _form(view, board, sender.owner) | _checked(view, check, looks_like, sender.owner),
     )  # fmt: skip
     return sender.remember(answer)  # before anything is sent, so that what is sent twice has one owner
 
 
 def _form(
-    wall: Wall, board: Board, owner: str, trouble: str = "", category: str = "", title: str = ""
+    view: CatalogueView, board: Board, owner: str, trouble: str = "", category: str = "", title: str = ""
 ) -> dict[str, Any]:
     """The form with what was written into it, and the photos that are there already, the latest first."""
-    return verdicts.tray(wall, board) | {
-        "photos": items(wall, wall.guests_of(owner)[::-1][:PHOTOS]),
-        "categories": sorted(wall.facets()["category"]), "wrong": trouble, "category": category, "title": title,
+    return board_view.tray(view, board) | {
+        "photos": items(view, view.guests_of(owner)[::-1][:PHOTOS]),
+        "categories": sorted(view.facets()["category"]), "wrong": trouble, "category": category, "title": title,
         "longest": limits.TEXT_LENGTH, "most": limits.UPLOAD_BYTES - limits.BODY_BYTES, "check": None,
     }  # fmt: skip
 
 
-def _checked(wall: Wall, item_id: str, looks_like: str, owner: str) -> dict[str, Any]:
+def _checked(view: CatalogueView, item_id: str, looks_like: str, owner: str) -> dict[str, Any]:
     """A photo whose category was guessed, or contradicts the guess `looks_like`."""
-    if item_id not in wall.guests_of(owner):
+    if item_id not in view.guests_of(owner):
         return {}
-    [it] = items(wall, [item_id])
-    return {"check": it, "looks_like": looks_like if looks_like in wall.facets()["category"] else ""}
+    [it] = items(view, [item_id])
+    return {"check": it, "looks_like": looks_like if looks_like in view.facets()["category"] else ""}
 
 
 @router.post("/upload")
 async def uploaded(
     request: Request,
-    there: Sent,
+    board: BoardForm,
     picture: Annotated[UploadFile, File()],
     category: Annotated[str, Form()] = "",
     title: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
@@ -191,31 +191,31 @@ async def uploaded(
     sender, data = Sender(request), await picture.read()
     try:
         guessed = await shop.guess(data)
-        taken_for = category or (guessed.category if guessed else "")
-        item_id = await shop.add(data, category=taken_for, title=title, owner=sender.owner)
+        named = category or (guessed.category if guessed else "")
+        item_id = await shop.add(data, category=named, title=title, owner=sender.owner)
     except GoeswithError as error:
         facts = sender.owner, str(error), category, title
-        answer = await shown(request, "upload.html", there, lambda wall: _form(wall, there, *facts))
+        answer = await shown(request, "upload.html", board, lambda view: _form(view, board, *facts))
         answer.status_code = as_refused(error).status
         return sender.remember(answer)
     if guessed is not None and (not category or guessed.contradicts(category)):
-        path = there.at("/upload", check=item_id, looks_like=guessed.category if category else "")
+        path = board.at("/upload", check=item_id, looks_like=guessed.category if category else "")
     else:
-        path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
+        path = board.at("/board", waits=item_id) if board.full else board.plus(item_id).url
     return sender.remember(RedirectResponse(path, 303))
 
 
 @router.post("/upload/category")
 async def changed_category(
-    request: Request, there: Sent, item: Annotated[str, Form()], category: Annotated[str, Form()]
+    request: Request, board: BoardForm, item: Annotated[str, Form()], category: Annotated[str, Form()]
 ) -> Response:
     """Take a photo of one's own for what it is said to be, and put it on the board."""
     shop: Shop = request.app.state.shop
     try:
         item_id = await shop.change_category(item, category, owner_of(request))
     except GoeswithError as error:
-        return sorry(request, error, there)
-    path = there.at("/board", waits=item_id) if there.full else there.plus(item_id).url
+        return error_page(request, error, board)
+    path = board.at("/board", waits=item_id) if board.full else board.plus(item_id).url
     return RedirectResponse(path, 303)
 
 
@@ -226,19 +226,19 @@ async def deleted(request: Request, item: Annotated[str, Form()], back: Annotate
     try:
         await shop.remove(item, owner_of(request))
     except GoeswithError as error:
-        return sorry(request, error)
+        return error_page(request, error)
     return RedirectResponse(inside_studio(back), 303)
 
 
 @router.get("/quiz")
 async def quiz_page(
-    request: Request, there: Asked, seed: int = -1, asked: int = 0, you: int = 0, model: int = 0, choice: int = -1,
+    request: Request, board: BoardQuery, seed: int = -1, asked: int = 0, you: int = 0, model: int = 0, choice: int = -1,
 ) -> Response:  # fmt: skip
     """Fill in the blank, a person against the model; the running score stands in the address."""
     if seed < 0:
-        return RedirectResponse(there.at("/quiz", seed=secrets.randbelow(quiz.SEEDS)), 303)
+        return RedirectResponse(board.at("/quiz", seed=secrets.randbelow(quiz.SEEDS)), 303)
     return await shown(
-        request, "quiz.html", there, lambda wall: quiz.page(wall, there, seed, asked, you, model, choice), slow=True
+        request, "quiz.html", board, lambda view: quiz.page(view, board, seed, asked, you, model, choice), slow=True
     )
 
 
@@ -250,40 +250,40 @@ async def card_of_quiz(you: int = 0, model: int = 0, asked: int = quiz.ROUND) ->
 
 
 @router.get("/rules")
-async def rules_page(request: Request, there: Asked, fresh: str = "") -> Response:
+async def rules_page(request: Request, board: BoardQuery, fresh: str = "") -> Response:
     """The rules, which of them are on, and what they change. fresh: one that was just written."""
-    return await _rules(request, there, fresh)
+    return await _rules(request, board, fresh)
 
 
 async def _rules(
-    request: Request, there: Board, fresh: str = "", trouble: str = "", draft: dict[str, str] | None = None
+    request: Request, board: Board, fresh: str = "", trouble: str = "", draft: dict[str, str] | None = None
 ) -> Response:
     switches: Switches = request.app.state.shop.rules.read()
 
-    def make(wall: Wall) -> dict[str, Any]:
-        values = ruling.page(wall, switches, fresh)
+    def make(view: CatalogueView) -> dict[str, Any]:
+        values = ruling.page(view, switches, fresh)
         empty = dict.fromkeys(("attribute", "top", "bottom", "sign"), "")
         return values | {"draft": draft or empty, "trouble": trouble or values["trouble"]}
 
-    return await shown(request, "rules.html", there, make, slow=True)
+    return await shown(request, "rules.html", board, make, slow=True)
 
 
 @router.post("/rules")
 async def switch_rules(
-    request: Request, there: Sent, use: Annotated[list[str], Form(max_length=limits.RULES)] = [],  # noqa: B006
+    request: Request, board: BoardForm, use: Annotated[list[str], Form(max_length=limits.RULES)] = [],  # noqa: B006
 ) -> Response:  # fmt: skip
     """Switch rules on, all others off; suggestions keep to them from now on."""
     shop: Shop = request.app.state.shop
     try:
         await shop.follow(use, shop.rules.read().written)
     except GoeswithError as error:
-        return await _rules(request, there, trouble=str(error))
-    return RedirectResponse(there.at("/rules"), 303)
+        return await _rules(request, board, trouble=str(error))
+    return RedirectResponse(board.at("/rules"), 303)
 
 
 @router.post("/rules/write")
 async def write_rule(
-    request: Request, there: Sent, attribute: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
+    request: Request, board: BoardForm, attribute: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
     top: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "", sign: Annotated[str, Form(max_length=1)] = "+",
     bottom: Annotated[str, Form(max_length=limits.TEXT_LENGTH)] = "",
 ) -> Response:  # fmt: skip
@@ -291,26 +291,26 @@ async def write_rule(
     shop: Shop = request.app.state.shop
     draft, before = {"attribute": attribute, "top": top, "bottom": bottom, "sign": sign}, shop.rules.read()
     try:
-        written = await shop.quick.run(lambda: rule_switches.added(shop.wall, before.written, draft))
+        written = await shop.quick.run(lambda: rule_switches.added(shop.view, before.written, draft))
         await shop.follow((*before.on, written[-1]), written)
     except GoeswithError as error:
-        return await _rules(request, there, trouble=str(error), draft=draft)
-    return RedirectResponse(there.at("/rules", fresh=written[-1]), 303)
+        return await _rules(request, board, trouble=str(error), draft=draft)
+    return RedirectResponse(board.at("/rules", fresh=written[-1]), 303)
 
 
 @router.post("/rules/forget")
-async def forget_rules(request: Request, there: Sent) -> Response:
+async def forget_rules(request: Request, board: BoardForm) -> Response:
     """Forget the rules that were written here."""
     shop: Shop = request.app.state.shop
     before = shop.rules.read()
     await shop.follow([text for text in before.on if text not in before.written], ())
-    return RedirectResponse(there.at("/rules"), 303)
+    return RedirectResponse(board.at("/rules"), 303)
 
 
 @router.get("/report")
-async def report_page(request: Request, there: Asked) -> Response:
+async def report_page(request: Request, board: BoardQuery) -> Response:
     """What is known of the run."""
-    return await shown(request, "report.html", there, measuring.page)
+    return await shown(request, "report.html", board, measuring.page)
 
 
 @router.get("/report/numbers")

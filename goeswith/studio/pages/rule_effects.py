@@ -16,20 +16,20 @@ from goeswith.shop.ruled_scorer import RuledScorer
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.pages.rule_switches import Switched
 from goeswith.studio.pages.views import item, items
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
 from goeswith.train.scorers import RunScorer
 
-ASKED = 300
+OUTFITS = 300
 """Validation outfits whose bottom is hidden to see what rules change."""
-SHOWN, TRIED, SUGGESTED = 3, 8, 3
+SHOWN, COMPARED, SUGGESTED = 3, 8, 3
 """Pieces that are shown, pieces whose suggestions are compared, and suggestions of each."""
 CANDIDATES = 4
 """Bottoms to choose from: the worn one first, and others."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class HiddenBottoms:
     """Validation outfits whose bottom is hidden. context (Q, n), mask (Q, n), candidates (Q, m): rows of the index.
 
     The worn bottom is the first candidate.
@@ -41,16 +41,16 @@ class Asked:
 
 
 @once
-def asked_of(wall: Wall) -> Asked:
-    """Validation outfits with a top and a bottom, at most `ASKED`, taken by chance, and other bottoms of its group."""
-    data, place_of = dataset(wall), wall.index.shelf.place
-    groups = wall.catalogue.items["group"].fill_null("").to_numpy()
-    present = wall.index.scorer.present
-    able = np.flatnonzero(np.isin(groups[: wall.index.size], RULE_BOTTOM) & present[: wall.index.size])
+def hidden_bottoms(view: CatalogueView) -> HiddenBottoms:
+    """At most `OUTFITS` random validation outfits with a top and a bottom, and other bottoms of its group."""
+    data, row_of = dataset(view), view.index.row_of
+    groups = view.catalogue.items["group"].fill_null("").to_numpy()
+    present = view.index.scorer.present
+    able = np.flatnonzero(np.isin(groups[: view.index.size], RULE_BOTTOM) & present[: view.index.size])
     chance = np.random.default_rng(0)
     contexts, candidates = [], []
     for outfit in chance.permutation(np.flatnonzero(data.outfits.splits == "valid")).tolist():
-        rows = np.array([place_of.get(item_id, -1) for item_id in outfit_ids(data, outfit)])
+        rows = np.array([row_of.get(item_id, -1) for item_id in outfit_ids(data, outfit)])
         if (rows < 0).any() or not present[rows].all() or not np.isin(groups[rows], RULE_TOP).any():
             continue
         bottoms = rows[np.isin(groups[rows], RULE_BOTTOM)]
@@ -58,62 +58,62 @@ def asked_of(wall: Wall) -> Asked:
         if len(others) >= CANDIDATES - 1:
             candidates.append([bottoms[0], *chance.choice(others, CANDIDATES - 1, replace=False)])
             contexts.append(rows[rows != bottoms[0]])
-        if len(contexts) == ASKED:
+        if len(contexts) == OUTFITS:
             break
     if not contexts:
         raise DataError(f"{data.path} has no validation outfit with a top and a bottom; rules apply only to such pairs")
     context, mask = pad(np.concatenate(contexts), np.cumsum([0, *map(len, contexts)]))
-    return Asked(context, mask, np.array(candidates, np.int64))
+    return HiddenBottoms(context, mask, np.array(candidates, np.int64))
 
 
-def effect(wall: Wall, there: Switched) -> dict[str, Any]:
+def effect(view: CatalogueView, switched: Switched) -> dict[str, Any]:
     """What the rules that are on change, over many outfits in numbers.
 
     Raises:
         DataError, CatalogueError: there is no outfit to look at, or a rule names an attribute that is not there.
     """
-    asked, before = asked_of(wall), _alone(wall)
+    hidden, before = hidden_bottoms(view), _alone(view)
     after, active = before, np.zeros(len(before), bool)
-    if rules := there.on:
-        alone = wall.index.without_rules().scorer
-        after = _scores(asked, RuledScorer(alone, wall.catalogue, rules))
-        blank = np.full(len(before), asked.context.shape[1])
-        items, mask = (np.pad(part, ((0, 0), (0, 1))) for part in (asked.context, asked.mask))
-        fired = match(rules, wall.catalogue).fire(items, mask, blank, asked.candidates)
+    if rules := switched.on:
+        alone = view.index.without_rules().scorer
+        after = _scores(hidden, RuledScorer(alone, view.catalogue, rules))
+        blank = np.full(len(before), hidden.context.shape[1])
+        items, mask = (np.pad(part, ((0, 0), (0, 1))) for part in (hidden.context, hidden.mask))
+        fired = match(rules, view.catalogue).fire(items, mask, blank, hidden.candidates)
         active = np.any(fired.any(axis=1) & ~fired.all(axis=1), axis=1)
     picks, ruled = before.argmax(1), after.argmax(1)
     return {
-        "asked": len(before), "coverage": float(active.mean()), "right_before": float((picks == 0).mean()),
+        "outfits": len(before), "coverage": float(active.mean()), "right_before": float((picks == 0).mean()),
         "right_after": float((ruled == 0).mean()), "changed": int((picks != ruled).sum()),
-        "boards": suggested(wall, rules) if rules else [],
+        "boards": suggested(view, rules) if rules else [],
     }  # fmt: skip
 
 
-def suggested(wall: Wall, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+def suggested(view: CatalogueView, rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """Pieces whose suggestions the rules change most: the first bottoms of the model alone, and those with the rules.
 
     The index follows the rules already or will: what it answers without them comes from a copy of it.
     """
-    alone, ruled = wall.index.without_rules(), wall.index.without_rules()
-    ruled.scorer = RuledScorer(alone.scorer, wall.catalogue, rules)
-    matches = match(rules, wall.catalogue)
-    named = matches.tops[: wall.index.size].any(axis=1) & wall.index.known
-    tops = np.random.default_rng(0).permutation(np.flatnonzero(named))[:TRIED].tolist()
-    found = []
+    alone, ruled = view.index.without_rules(), view.index.without_rules()
+    ruled.scorer = RuledScorer(alone.scorer, view.catalogue, rules)
+    matches = match(rules, view.catalogue)
+    named = matches.tops[: view.index.size].any(axis=1) & view.index.known
+    tops = np.random.default_rng(0).permutation(np.flatnonzero(named))[:COMPARED].tolist()
+    changed = []
     for top in tops:
         try:
-            first, second = (_bottoms(Stylist(index), wall.catalogue.ids[top]) for index in (alone, ruled))
+            first, second = (_bottoms(Stylist(index), view.catalogue.ids[top]) for index in (alone, ruled))
         except GoeswithError:
             continue
         if first != second:
-            rows = wall.catalogue.rows([*first, *second])
+            rows = view.catalogue.rows([*first, *second])
             made = matches.pairs(np.full(len(rows), top), rows).any(axis=0)
-            words = [str(rules[place]) for place in np.flatnonzero(made).tolist()]
-            gone = len({*first} - {*second})
-            found.append((gone, {"top": item(wall, top), "before": items(wall, first), "after": items(wall, second),
-                                 "rules": words, "new": {*second} - {*first}}))  # fmt: skip
-    found.sort(key=lambda pair: -pair[0])
-    return [board for _, board in found[:SHOWN]]
+            words = [str(rules[position]) for position in np.flatnonzero(made).tolist()]
+            dropped = len({*first} - {*second})
+            board = {"top": item(view, top), "before": items(view, first), "after": items(view, second)}
+            changed.append((dropped, board | {"rules": words, "new": {*second} - {*first}}))
+    changed.sort(key=lambda pair: -pair[0])
+    return [board for _, board in changed[:SHOWN]]
 
 
 def _bottoms(stylist: Stylist, top: str) -> list[str]:
@@ -122,10 +122,10 @@ def _bottoms(stylist: Stylist, top: str) -> list[str]:
 
 
 @once
-def _alone(wall: Wall) -> np.ndarray:
+def _alone(view: CatalogueView) -> np.ndarray:
     """Scores (Q, m) of the model, without rules."""
-    return _scores(asked_of(wall), wall.index.without_rules().scorer)
+    return _scores(hidden_bottoms(view), view.index.without_rules().scorer)
 
 
-def _scores(asked: Asked, scorer: RunScorer) -> np.ndarray:
-    return scorer.score(*beside(asked.context, asked.mask, asked.candidates)).reshape(asked.candidates.shape)
+def _scores(hidden: HiddenBottoms, scorer: RunScorer) -> np.ndarray:
+    return scorer.score(*beside(hidden.context, hidden.mask, hidden.candidates)).reshape(hidden.candidates.shape)

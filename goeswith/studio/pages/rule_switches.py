@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from goeswith.errors import DataError
 from goeswith.rules.mine import mine
 from goeswith.rules.rules import Rule, match, read_rules
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.shop_rules import Switches, parse, text_of
 from goeswith.studio.service.source import dataset
 
@@ -45,13 +45,13 @@ class Switched:
         return [number not in self.off for number in range(len(self.rules))]
 
 
-def switched(wall: Wall, off: Sequence[int], written: Sequence[str]) -> Switched:
+def switched(view: CatalogueView, off: Sequence[int], written: Sequence[str]) -> Switched:
     """What an address says.
 
     Raises:
         DataError: a written rule is none, or the data set is gone.
     """
-    origin, base = _base(wall)
+    origin, base = _base(view)
     rules = [parse(text) for text in written[:WRITTEN]]
     existing = {dataclasses.replace(rule, note="") for rule in base}
     fresh = tuple(dict.fromkeys(rule for rule in rules if rule not in existing))
@@ -59,29 +59,29 @@ def switched(wall: Wall, off: Sequence[int], written: Sequence[str]) -> Switched
 
 
 @once
-def _base(wall: Wall) -> tuple[str, tuple[Rule, ...]]:
-    kept = wall.index.run.config.get("rules")
-    if kept is not None:
-        return "run", tuple(Rule(**rule) for rule in kept["rules"])
-    data = dataset(wall)
+def _base(view: CatalogueView) -> tuple[str, tuple[Rule, ...]]:
+    stored = view.index.run.config.get("rules")
+    if stored is not None:
+        return "run", tuple(Rule(**rule) for rule in stored["rules"])
+    data = dataset(view)
     file = data.path / "rules.toml"
     if file.is_file():
         return "file", tuple(read_rules(file))
     return "mined", tuple(mined.rule for mined in mine(data, most=MINED))
 
 
-def kept(wall: Wall, switches: Switches) -> Switched:
+def stored(view: CatalogueView, switches: Switches) -> Switched:
     """The rules with the switches as they are kept; a rule that is gone is off.
 
     Raises:
         DataError: see `switched`.
     """
-    there = switched(wall, (), switches.written)
-    off = [place for place, rule in enumerate(there.rules) if text_of(rule) not in switches.on]
-    return switched(wall, off, switches.written)
+    current = switched(view, (), switches.written)
+    off = [position for position, rule in enumerate(current.rules) if text_of(rule) not in switches.on]
+    return switched(view, off, switches.written)
 
 
-def added(wall: Wall, written: Sequence[str], draft: Mapping[str, str]) -> list[str]:
+def added(view: CatalogueView, written: Sequence[str], draft: Mapping[str, str]) -> list[str]:
     """The written rules with one more.
 
     Raises:
@@ -89,8 +89,8 @@ def added(wall: Wall, written: Sequence[str], draft: Mapping[str, str]) -> list[
     """
     text = json.dumps([draft["attribute"], draft["top"], draft["bottom"], draft["sign"]])
     rule = parse(text)
-    match([rule], wall.catalogue)
-    if rule in {dataclasses.replace(other, note="") for other in switched(wall, (), written).rules}:
+    match([rule], view.catalogue)
+    if rule in {dataclasses.replace(other, note="") for other in switched(view, (), written).rules}:
         raise DataError(f"the rule {str(rule)!r} already exists; switch it on or write another")
     if len(written) >= WRITTEN:
         raise DataError(f"{WRITTEN} rules are the most that can be written here; use a rule file for more")

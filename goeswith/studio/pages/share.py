@@ -9,10 +9,10 @@ from typing import Any
 from goeswith.shop.looks import LINKS
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board
-from goeswith.studio.pages.look_files import lay, there
+from goeswith.studio.pages.look_files import lay, present_ids
 from goeswith.studio.pages.looks import Card, cards
 from goeswith.studio.pages.views import Item, currency, shape
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.links import PATH, Links
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.refusals import Refused
@@ -21,7 +21,7 @@ from goeswith.studio.service.saved_look import SavedLook
 from goeswith.studio.service.shared import Shop
 
 
-def page(wall: Wall, store: Looks, links: Links, look_id: str, owner: str, base: str) -> dict[str, Any]:
+def page(view: CatalogueView, store: Looks, links: Links, look_id: str, owner: str, base: str) -> dict[str, Any]:
     """All ways to take one look away. base: address of the studio, which ends with a slash.
 
     Raises:
@@ -29,9 +29,9 @@ def page(wall: Wall, store: Looks, links: Links, look_id: str, owner: str, base:
     """
     look = store.get(look_id)
     token = links.of(look_id)
-    there = f"{base.rstrip('/')}{PATH}{token}" if token else ""
+    url = f"{base.rstrip('/')}{PATH}{token}" if token else ""
     return {
-        "card": cards(wall, [look], owner)[0], "link": there, "embed": embed(there, look.name) if there else "",
+        "card": cards(view, [look], owner)[0], "link": url, "embed": embed(url, look.name) if url else "",
         "chosen": look.state in CHOSEN, "board": Board(),
     }  # fmt: skip
 
@@ -50,11 +50,11 @@ def lay_of(shop: Shop, look: SavedLook, owner: str, width: int, white: bool = Fa
     Raises:
         Refused: the catalogue was changed meanwhile.
     """
-    wall = shop.wall
-    shown = there(wall, look, owner)
+    view = shop.view
+    shown = present_ids(view, look, owner)
     paper = "#ffffff" if white else flat_lay.PAPER
-    key = "\x1f".join(shown), width, " ".join([paper, *(piece.spot for piece in look.items), *map(wall.version, shown)])
-    return shop.small.get(key, lambda: lay(wall, look, owner, width, paper))
+    key = "\x1f".join(shown), width, " ".join([paper, *(piece.spot for piece in look.items), *map(view.version, shown)])
+    return shop.small.get(key, lambda: lay(view, look, owner, width, paper))
 
 
 @dataclass(frozen=True)
@@ -67,43 +67,43 @@ class PublicPiece:
     page: str
 
 
-def public(wall: Wall, store: Looks, links: Links, token: str) -> dict[str, Any]:
+def public(view: CatalogueView, store: Looks, links: Links, token: str) -> dict[str, Any]:
     """What a public link shows: this look and nothing else of the shop.
 
     Raises:
         Refused: no such link is open.
     """
     look = store.get(links.look_of(token))
-    card = cards(wall, [look], "")[0]
-    pieces = [_piece(wall, card, at, f"{PATH}{token}/{at}") for at in range(len(card.pieces))]
+    card = cards(view, [look], "")[0]
+    pieces = [_piece(view, card, at, f"{PATH}{token}/{at}") for at in range(len(card.pieces))]
     return {
-        "name": look.name, "pieces": pieces, "price": card.price, "shape": shape(wall), "currency": currency(wall),
+        "name": look.name, "pieces": pieces, "price": card.price, "shape": shape(view), "currency": currency(view),
         "lay": f"{PATH}{token}/look",
     }  # fmt: skip
 
 
-def _piece(wall: Wall, card: Card, at: int, picture: str) -> PublicPiece:
-    piece, kept = card.pieces[at], card.saved.items[at]
+def _piece(view: CatalogueView, card: Card, at: int, picture: str) -> PublicPiece:
+    piece, saved = card.pieces[at], card.saved.items[at]
     if piece is None:
-        return PublicPiece(kept.title or kept.category, None, "", "")
-    return PublicPiece(piece.name, piece.price, picture, _product_page(wall, piece))
+        return PublicPiece(saved.title or saved.category, None, "", "")
+    return PublicPiece(piece.name, piece.price, picture, _product_page(view, piece))
 
 
-def _product_page(wall: Wall, piece: Item) -> str:
+def _product_page(view: CatalogueView, piece: Item) -> str:
     """Address of an item's own page, where the catalogue has one that is safe to follow."""
-    items, row = wall.catalogue.items, wall.row(piece.id)
-    found = next((str(items[name][row] or "") for name in LINKS if name in items.columns), "")
-    return found if found.startswith(("https://", "http://")) else ""
+    items, row = view.catalogue.items, view.row(piece.id)
+    link = next((str(items[name][row] or "") for name in LINKS if name in items.columns), "")
+    return link if link.startswith(("https://", "http://")) else ""
 
 
-def public_picture(wall: Wall, store: Looks, links: Links, token: str, at: int) -> str:
+def public_picture(view: CatalogueView, store: Looks, links: Links, token: str, at: int) -> str:
     """Id of the item at a place of a public look.
 
     Raises:
         Refused: no such link is open, or it has no such piece.
     """
     look = store.get(links.look_of(token))
-    card = cards(wall, [look], "")[0]
+    card = cards(view, [look], "")[0]
     piece = card.pieces[at] if at < len(card.pieces) else None
     if piece is None:
         raise Refused(404, "unknown_item", "the look has no such piece")

@@ -12,12 +12,12 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
 
 from goeswith.studio.pages.board import inside_studio
-from goeswith.studio.pages.rendering import kept_out
+from goeswith.studio.pages.rendering import refusal_page
 from goeswith.studio.service.limits import COOKIE_SECONDS
 from goeswith.studio.service.refusals import Refused
 
 
-class Door:
+class TokenGate:
     """Lets in who gives the token, or a cookie that was given for it.
 
     The cookie is made of the token, and the token cannot be made of it: it outlives the service, and dies with the
@@ -29,11 +29,11 @@ class Door:
         self.value = hmac.digest(token.encode(), b"goeswith: let in", "sha256").hex()
         self.cookie = f"goeswith-{hashlib.sha256(self.value.encode()).hexdigest()[:8]}"
 
-    def knows(self, headers: Headers) -> bool:
+    def admits(self, headers: Headers) -> bool:
         """Whether a request has the token or the cookie; takes as long whatever it has instead."""
         cookies = cookie_parser(headers.get("cookie", ""))
         let_in = hmac.compare_digest(cookies.get(self.cookie, "").encode(), self.value.encode())
-        return _same(_given(headers.get("authorization", "")), self.token) or let_in
+        return _same(_credentials(headers.get("authorization", "")), self.token) or let_in
 
     async def enter(self, request: Request) -> Response:
         """Answer the form: back to where it was asked for, with the cookie; or the form again, if that is no token."""
@@ -41,7 +41,7 @@ class Door:
         back = inside_studio(form.get("back", ""))
         if not _same(form.get("token", ""), self.token):
             wrong = Refused(401, "wrong_token", "that is not the token of this service; copy all of it and try again")
-            return kept_out(request, wrong, back)
+            return refusal_page(request, wrong, back)
         answer = RedirectResponse(back, 303)
         answer.set_cookie(
             self.cookie, self.value, max_age=COOKIE_SECONDS, httponly=True, samesite="strict",
@@ -50,16 +50,16 @@ class Door:
         return answer
 
 
-def _given(authorization: str) -> str:
+def _credentials(authorization: str) -> str:
     """The token of ``Bearer TOKEN``, or the password of HTTP Basic."""
-    scheme, _, given = authorization.partition(" ")
+    scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() != "basic":
-        return given
+        return credentials
     try:
-        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
     except ValueError:  # no base64, or letters beyond ASCII
         return ""
 
 
-def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.strip().encode(), token.encode())
+def _same(text: str, token: str) -> bool:
+    return hmac.compare_digest(text.strip().encode(), token.encode())

@@ -7,10 +7,10 @@ from typing import Any
 
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages.board import Board
-from goeswith.studio.pages.verdicts import scored
+from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.views import groups_of, items
 from goeswith.studio.service import start_looks
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import TEXT_LENGTH
 from goeswith.studio.service.source import dataset
 
@@ -18,33 +18,34 @@ EXAMPLE_LETTERS = 32
 """Of a title that is shown as an example of what can be searched for."""
 
 
-def page(wall: Wall, owner: str) -> dict[str, Any]:
+def page(view: CatalogueView, owner: str) -> dict[str, Any]:
     """What the page shows. Its looks come after it where none are kept yet. owner: of photos that are counted."""
     try:
-        outfits = len(dataset(wall).outfits)
+        outfits = len(dataset(view).outfits)
     except GoeswithError:
         outfits = 0
-    titles = (title for title in wall.catalogue.items["title"][:200].drop_nulls() if title.isprintable())
+    titles = (title for title in view.catalogue.items["title"][:200].drop_nulls() if title.isprintable())
     example = next((title.lower() for title in titles if 3 < len(title) <= EXAMPLE_LETTERS), "black shoes")
-    looks = start_looks.kept(wall)
+    looks = start_looks.stored_looks(view)
     return {
-        "outfits": outfits, "total": wall.index.size + len(wall.guests_of(owner)), "example": example,
-        "groups": groups_of(wall.facets()["group"]), "longest": TEXT_LENGTH,
-        "looks": None if looks is None else shown(wall, looks),
+        "outfits": outfits, "total": view.index.size + len(view.guests_of(owner)), "example": example,
+        "groups": groups_of(view.facets()["group"]), "longest": TEXT_LENGTH,
+        "looks": None if looks is None else shown(view, looks),
     }  # fmt: skip
 
 
-def finished(wall: Wall) -> dict[str, Any]:
+def finished(view: CatalogueView) -> dict[str, Any]:
     """The looks alone, made now where they are not kept."""
-    return {"looks": shown(wall, start_looks.made(wall))}
+    return {"looks": shown(view, start_looks.made(view))}
 
 
-def shown(wall: Wall, looks: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+def shown(view: CatalogueView, looks: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Looks with their pieces, their verdict and where the board with them is."""
     try:
-        judged = scored(wall, looks)
+        scored_looks = scored(view, looks)
     except CatalogueError:
         return []
     return [
-        {"pieces": items(wall, look.item_ids), "look": look, "url": Board.of(look.item_ids, ()).url} for look in judged
+        {"pieces": items(view, look.item_ids), "look": look, "url": Board.of(look.item_ids, ()).url}
+        for look in scored_looks
     ]

@@ -17,7 +17,7 @@ from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
-from goeswith.studio.service.catalogue_view import Wall, image_path, once
+from goeswith.studio.service.catalogue_view import CatalogueView, image_path, once
 from goeswith.studio.service.thumbnails import inside
 
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
@@ -25,7 +25,7 @@ SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
 PLURALS = {"shoes": "shoes", "outer": "outerwear", "accessory": "accessories", "dress": "dresses", "other": "other"}
 SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 """Currencies that are known by a sign."""
-TOLD = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
+FACTS = ("category", "group", "colour", "material", "pattern", "brand", "season", "gender")
 
 
 @dataclass(frozen=True)
@@ -58,38 +58,38 @@ class Item:
         return f"{self.image.removesuffix('/image')}/cutout"
 
 
-def item(wall: Wall, row: int) -> Item:
+def item(view: CatalogueView, row: int) -> Item:
     """The item of a catalogue row."""
-    told = wall.catalogue.items.row(row, named=True)
-    name = (told["title"] or "").strip() or f"{told['category']} {told['item_id']}"
-    facts = [(field, str(told[field])) for field in TOLD if told[field]]
-    unit = str(told.get("currency") or "").strip()
-    if told["price"] is not None:
-        facts.append(("price", price(told["price"], unit)))
+    values = view.catalogue.items.row(row, named=True)
+    name = (values["title"] or "").strip() or f"{values['category']} {values['item_id']}"
+    facts = [(field, str(values[field])) for field in FACTS if values[field]]
+    unit = str(values.get("currency") or "").strip()
+    if values["price"] is not None:
+        facts.append(("price", price(values["price"], unit)))
     return Item(
-        told["item_id"], name, told["category"], told["group"], told["price"], image_path(told["item_id"]),
-        (*facts, ("number", told["item_id"])), _kind(name, told["category"], told["brand"]), unit,
-        told["item_id"] in wall.guests or bool(told["image"]), told["item_id"] in wall.guests,
+        values["item_id"], name, values["category"], values["group"], values["price"], image_path(values["item_id"]),
+        (*facts, ("number", values["item_id"])), _kind(name, values["category"], values["brand"]), unit,
+        values["item_id"] in view.guests or bool(values["image"]), values["item_id"] in view.guests,
     )  # fmt: skip
 
 
 def _kind(name: str, category: str, brand: str | None) -> str:
     """The category, or the brand where the name says the category, in the singular or in the plural."""
-    said = fold(name)
-    said_already = fold(category).removesuffix("s").removesuffix("e") in said
-    return (brand or "") if said_already else category
+    folded = fold(name)
+    in_name = fold(category).removesuffix("s").removesuffix("e") in folded
+    return (brand or "") if in_name else category
 
 
-def items(wall: Wall, item_ids: Any) -> list[Item]:
+def items(view: CatalogueView, item_ids: Any) -> list[Item]:
     """The items of ids, all of them known."""
-    return [item(wall, wall.row(item_id)) for item_id in item_ids]
+    return [item(view, view.row(item_id)) for item_id in item_ids]
 
 
 @once
-def shape(wall: Wall) -> str:
+def shape(view: CatalogueView) -> str:
     """Of most pictures of the catalogue: every tile gets it, so that photos fill theirs and nothing is cut off."""
-    some = wall.catalogue.items["image"].drop_nulls()[:2000:97].to_list()
-    paths = [path for name in some if (path := inside(wall.index.images, name)) is not None]
+    some = view.catalogue.items["image"].drop_nulls()[:2000:97].to_list()
+    paths = [path for name in some if (path := inside(view.index.images, name)) is not None]
     sizes = [size for path in paths if (size := _size(path)) is not None]
     ratio = float(np.median([width / height for width, height in sizes])) if sizes else 1.0
     return min(SHAPES, key=lambda name: abs(SHAPES[name] - ratio))
@@ -121,9 +121,9 @@ def price(number: float, currency: str = "") -> str:
 
 
 @once
-def currency(wall: Wall) -> str:
+def currency(view: CatalogueView) -> str:
     """The currency of all prices; empty where the catalogue names none, or several."""
-    items = wall.catalogue.items
+    items = view.catalogue.items
     named = items["currency"].drop_nulls().unique().to_list() if "currency" in items.columns else []
     return str(named[0]).strip() if len(named) == 1 else ""
 

@@ -49,8 +49,8 @@ class AccessLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        number = given if _NUMBER.fullmatch(given) else secrets.token_hex(8)
+        sent = Headers(scope=scope).get(HEADER, "")
+        number = sent if _NUMBER.fullmatch(sent) else secrets.token_hex(8)
         scope["goeswith.request_id"] = number
         method, start = scope["method"], time.perf_counter()
         status, size = HUNG_UP, 0
@@ -125,12 +125,12 @@ class Lines:
 
     def _turn(self, path: Path) -> None:
         """Begin another file where this one is full, or follow another process that has."""
-        here = os.fstat(self.file)
-        if here.st_size >= self.most:
+        current = os.fstat(self.file)
+        if current.st_size >= self.most:
             with contextlib.suppress(Timeout), FileLock(path.with_name(f".{path.name}.lock"), timeout=0):
-                if path.exists() and path.stat().st_ino == here.st_ino:
+                if path.exists() and path.stat().st_ino == current.st_ino:
                     path.replace(path.with_name(f"{path.name}.1"))
-        if not path.exists() or path.stat().st_ino != here.st_ino:
+        if not path.exists() or path.stat().st_ino != current.st_ino:
             os.close(self.file)
             self.file = _opened(path)
 

@@ -65,15 +65,15 @@ class Batcher:
 
     def _take(self) -> list[Waiting]:
         """The requests that waited the longest, as many as fit into one call; at least one."""
-        there = [waiting for waiting in self.waiting if not waiting[1].done()]  # whoever hung up is left out
-        count = taken = 0
-        for outfits, _ in there:
-            taken += len(outfits)
-            if count and taken > BATCH_OUTFITS:
+        open_requests = [waiting for waiting in self.waiting if not waiting[1].done()]  # whoever hung up is left out
+        count = outfits_taken = 0
+        for outfits, _ in open_requests:
+            outfits_taken += len(outfits)
+            if count and outfits_taken > BATCH_OUTFITS:
                 break
             count += 1
-        self.waiting = there[count:]
-        return there[:count]
+        self.waiting = open_requests[count:]
+        return open_requests[:count]
 
     async def _together(self, batch: list[Waiting]) -> None:
         self.observe(sum(len(outfits) for outfits, _ in batch))

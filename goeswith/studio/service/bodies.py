@@ -135,27 +135,27 @@ class _FileRequest(Request):
         if not self.headers.get("content-type", "").startswith("multipart/form-data"):
             return await super().form(**limits)
         body = await self.body()
-        work = asyncio.get_running_loop().run_in_executor(_parsers, _parsed, self.headers, body)
+        parsing = asyncio.get_running_loop().run_in_executor(_parsers, _parsed, self.headers, body)
         try:
-            self._form = await asyncio.shield(work)
+            self._form = await asyncio.shield(parsing)
             return self._form
         except MultiPartException as error:
             raise HTTPException(400, error.message) from None
         except asyncio.CancelledError:
-            work.add_done_callback(_close)
+            parsing.add_done_callback(_close)
             raise
 
 
-def _close(work: asyncio.Future[FormData]) -> None:
+def _close(parsing: asyncio.Future[FormData]) -> None:
     """Close the files of a form that nobody waits for any more."""
-    if not work.cancelled() and work.exception() is None:
-        for _, value in work.result().multi_items():
+    if not parsing.cancelled() and parsing.exception() is None:
+        for _, value in parsing.result().multi_items():
             if isinstance(value, UploadFile):
                 value.file.close()
 
 
 def _parsed(headers: Headers, body: bytes) -> FormData:
-    async def whole() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncIterator[bytes]:
         yield body
 
-    return asyncio.run(MultiPartParser(headers, whole(), max_files=8, max_fields=64).parse())  # type: ignore[arg-type]
+    return asyncio.run(MultiPartParser(headers, stream(), max_files=8, max_fields=64).parse())  # type: ignore[arg-type]

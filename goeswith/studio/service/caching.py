@@ -5,5 +5,5 @@ from __future__ import annotations
 
 def matches(etag: str, if_none_match: str) -> bool:
     """Whether the header ``If-None-Match`` names an ETag, or any by a star."""
-    given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in given or given == ["*"]
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or tags == ["*"]

@@ -23,8 +23,8 @@ from goeswith.data.filters import COLUMN_OF
 from goeswith.data.shelf import Shelf, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError
 from goeswith.studio.service import thumbnails
+from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.cutouts import SIDE, Cutout, cutout
-from goeswith.studio.service.kept import Kept
 from goeswith.studio.service.limits import CUTOUT_BYTES, GUESTS
 from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
-KEPT = 64
+CACHED_ANSWERS = 64
 """Answers to the latest searches, and their counts, that are remembered."""
 
 
@@ -62,10 +62,10 @@ class Answer:
     reading: str = "all"
 
 
-class Wall:
+class CatalogueView:
     """An index that is open, with the items uploaded to it.
 
-    A request takes the wall once and answers from it, so that it never sees half of one index and half of the next.
+    A request takes the view once and answers from it, so that it never sees half of one index and half of the next.
 
     Raises:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
@@ -76,9 +76,9 @@ class Wall:
         self.stylist = Stylist(Index(path))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
-        self._cutouts: Kept[tuple[str, str], Cutout] = Kept(CUTOUT_BYTES, lambda cut: len(cut.picture))
+        self._cutouts: BoundedCache[tuple[str, str], Cutout] = BoundedCache(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
-        self._answers: Kept[Any, Any] = Kept(KEPT)
+        self._answers: BoundedCache[Any, Any] = BoundedCache(CACHED_ANSWERS)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""
@@ -97,7 +97,7 @@ class Wall:
         Raises:
             Refused: there is no such item.
         """
-        row = self.index.shelf.place.get(item_id)
+        row = self.index.row_of.get(item_id)
         if row is None:
             raise _unknown(item_id)
         return row
@@ -116,8 +116,12 @@ class Wall:
         """All that is known of an item; ``image`` is the path of its picture in the service."""
         values = self.catalogue.items.row(row, named=True)
         item_id = values["item_id"]
-        here = {"image": image_path(item_id), "guest": item_id in self.guests}
-        return values | here | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
+        service_facts = {"image": image_path(item_id), "guest": item_id in self.guests}
+        return (
+            values
+            | service_facts
+            | {"scored": bool(self.index.scorer.present[row] and self.index.seen(np.array([row]))[0])}
+        )
 
     def search(self, words: str, filters: Filters, owner: str = "") -> np.ndarray:
         """Rows (n,) of the items that answer to the words and pass the filters, in the order of the catalogue.
@@ -155,8 +159,8 @@ class Wall:
 
     def _visible(self, catalogue: Catalogue, owner: str) -> np.ndarray:
         """Which of the uploaded items an owner may see (G,) bool."""
-        mine = self.guests_of(owner)
-        return catalogue.items["item_id"][self.index.size :].is_in(mine).to_numpy().astype(bool)
+        own_ids = self.guests_of(owner)
+        return catalogue.items["item_id"][self.index.size :].is_in(own_ids).to_numpy().astype(bool)
 
     @functools.cached_property
     def text(self) -> TextSearch:
@@ -226,9 +230,9 @@ class Wall:
 
     def find(self, sent: str, category: str, title: str, owner: str) -> str | None:
         """Id of a photo that its owner has uploaded already, as the same."""
-        wanted = sent, category, title, owner
-        each = ((g.sent, g.category, g.title, g.owner) for g in self.guests.values())
-        return next((item_id for item_id, other in zip(self.guests, each, strict=True) if other == wanted), None)
+        key = sent, category, title, owner
+        keys = ((g.sent, g.category, g.title, g.owner) for g in self.guests.values())
+        return next((item_id for item_id, found_key in zip(self.guests, keys, strict=True) if found_key == key), None)
 
     def add(self, picture: Image.Image, sent: str, *, category: str, title: str = "", owner: str) -> str:
         """Take in an uploaded item; returns its id, which nobody can guess.
@@ -241,8 +245,8 @@ class Wall:
         item_id = f"guest-{secrets.token_urlsafe(12)}"
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=90)
-        kept = Guest(written.getvalue(), category, title, sent, owner)
-        self._take(item_id, Image.open(io.BytesIO(kept.picture)), kept)  # what other processes and reloads see
+        guest = Guest(written.getvalue(), category, title, sent, owner)
+        self._take(item_id, Image.open(io.BytesIO(guest.picture)), guest)  # what other processes and reloads see
         return item_id
 
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
@@ -263,22 +267,22 @@ class Wall:
         self._answers.forget()
 
     def welcome(self, guests: dict[str, Guest]) -> GoeswithError | None:
-        """Take over the guests of the wall before, by their ids.
+        """Take over the guests of the previous view, by their ids.
 
         Returns:
             None, or an error: which of them are gone and why.
         """
-        gone: dict[str, str] = {}
+        refused: dict[str, str] = {}
         for item_id, guest in guests.items():
             try:
                 self._take(item_id, Image.open(io.BytesIO(guest.picture)), guest)
             except GoeswithError as error:
-                gone[item_id] = str(error)
-        if not gone:
+                refused[item_id] = str(error)
+        if not refused:
             return None
-        lost = f"the new index cannot take these uploaded items ({next(iter(gone.values()))}): {', '.join(gone)}"
-        log.warning("%d uploaded items are gone: %s", len(gone), next(iter(gone.values())))
-        return CatalogueError(lost, reason="lost", item_ids=[*gone])
+        lost = f"the new index cannot take these uploaded items ({next(iter(refused.values()))}): {', '.join(refused)}"
+        log.warning("%d uploaded items are gone: %s", len(refused), next(iter(refused.values())))
+        return CatalogueError(lost, reason="lost", item_ids=[*refused])
 
 
 def _unknown(item_id: str) -> Refused:
@@ -316,16 +320,16 @@ def stamp(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def once(make: Callable[[Wall], T]) -> Callable[[Wall], T]:
+def once(make: Callable[[CatalogueView], T]) -> Callable[[CatalogueView], T]:
     """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
-    made: WeakKeyDictionary[Wall, T] = WeakKeyDictionary()
+    made: WeakKeyDictionary[CatalogueView, T] = WeakKeyDictionary()
     making = threading.Lock()
 
     @functools.wraps(make)
-    def cached(wall: Wall) -> T:
+    def cached(view: CatalogueView) -> T:
         with making:
-            if wall not in made:
-                made[wall] = make(wall)
-            return made[wall]
+            if view not in made:
+                made[view] = make(view)
+            return made[view]
 
     return cached

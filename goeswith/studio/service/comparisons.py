@@ -35,7 +35,7 @@ def note_comparison(path: Path, winner: str, look_ids: Sequence[str], who: str) 
     ids = check_compared(look_ids)
     if winner not in ids:
         raise Refused(422, "bad_comparison", "the look that was chosen is none of those that were compared")
-    others = json.dumps([one for one in ids if one != winner])
+    others = json.dumps([look_id for look_id in ids if look_id != winner])
     with opened(path, write=True) as file:
         file.execute(
             "INSERT INTO comparisons (time, who, winner, others) VALUES (?, ?, ?, ?)", (now_text(), who, winner, others)

@@ -56,7 +56,7 @@ How = Literal["cut", "blend", "photo"]
 class Cutout:
     """A garment as it lies on a flat lay. picture: WebP.
 
-    how: ``cut`` has nothing around it; ``blend`` has an even white wall, because it could not be told from that for
+    how: ``cut`` has nothing around it; ``blend`` has an even white backdrop, because it could not be told from that for
     sure, and is multiplied with what it lies on; ``photo`` is the whole picture, with whatever is behind it.
     """
 
@@ -82,11 +82,11 @@ def cutout(picture: Image.Image) -> Cutout:
 def cut(picture: Image.Image) -> tuple[Image.Image, How]:
     """The garment of an RGB picture, cropped, and how it was told from what is behind it; see `Cutout`."""
     colours = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1), np.float32)
-    wall, noise, even = _wall(colours)
+    backdrop, noise, even = _backdrop(colours)
     if even < EVEN or noise > NOISY:
         return picture, "photo"
-    away = np.abs(colours - wall).max(axis=0)
-    garment, sure, shade = _garment(colours, wall, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
+    away = np.abs(colours - backdrop).max(axis=0)
+    garment, sure, shade = _garment(colours, backdrop, away, max(LEAST, 4 * noise), max(EVENLY, 2 * noise))
     touching = np.concatenate([garment[0], garment[-1], garment[:, 0], garment[:, -1]]).mean()
     if garment.mean() > LARGEST or touching > TOUCHING or not garment.any():
         return picture, "photo"
@@ -96,7 +96,7 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
         filled = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(garment, CLOSED), iterations=CLOSED))
         garment = filled[CLOSED:-CLOSED, CLOSED:-CLOSED]
     if not sure and garment[crop].mean() < WHOLE:
-        white = np.clip(WHITE * colours / np.maximum(wall, 1), 0, 255).astype(np.uint8)
+        white = np.clip(WHITE * colours / np.maximum(backdrop, 1), 0, 255).astype(np.uint8)
         return Image.fromarray(np.ascontiguousarray(white.transpose(1, 2, 0)[crop])), "blend"
     # The edge lies a little inside, where no background shines through.
     alpha = np.clip(2.2 * ndimage.gaussian_filter(garment.astype(np.float32), 0.9) - 1.0, 0, 1)
@@ -107,7 +107,7 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
 
 
 def _garment(
-    colours: np.ndarray, wall: np.ndarray, away: np.ndarray, least: float, evenly: float
+    colours: np.ndarray, backdrop: np.ndarray, away: np.ndarray, least: float, evenly: float
 ) -> tuple[np.ndarray, bool, np.ndarray]:
     """Which pixels (height, width) show the garment, whether that is sure, and the shadow at its edge.
 
@@ -116,7 +116,7 @@ def _garment(
     garment, shade = _inside(away < least), np.full(away.shape, np.nan, np.float32)
     if not _stays(garment, _inside(away < 1.5 * least)) or garment.mean() < SMALLEST:
         return garment, False, shade
-    light, colour, steep = _shadow(colours, wall)
+    light, colour, steep = _shadow(colours, backdrop)
     shadow = (light > DARKEST) & (light < 1.02) & (colour < SHADOW_COLOUR) & (steep < SHADOW_EDGE)
     broad = ndimage.binary_opening((away < least) | shadow, np.ones((3, 3)), 2)  # not through a gap in an outline
     lit = _inside((away < least) | broad)
@@ -134,7 +134,7 @@ def _stays(garment: np.ndarray, certain: np.ndarray) -> bool:
     return bool((certain & garment).sum() > STABLE * garment.sum())
 
 
-def _wall(colours: np.ndarray) -> tuple[np.ndarray, float, float]:
+def _backdrop(colours: np.ndarray) -> tuple[np.ndarray, float, float]:
     """The background (3, height, width) behind everything, its noise, and the share of the border that is like it.
 
     It is a smooth surface through what is like it, beginning at the border, as a wall is lit unevenly.
@@ -160,14 +160,14 @@ def _wall(colours: np.ndarray) -> tuple[np.ndarray, float, float]:
     return _with_floor(colours, down @ surface @ across.T), noise, float(near[border].mean())
 
 
-def _with_floor(colours: np.ndarray, wall: np.ndarray) -> np.ndarray:
+def _with_floor(colours: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
     """A wall that meets a floor: each row corrected by what its two ends show, unless that is no background."""
     differs = np.stack(
-        [np.median((colours - wall)[:, :, side], axis=2) for side in (slice(4), slice(-4, None))], axis=2
+        [np.median((colours - backdrop)[:, :, side], axis=2) for side in (slice(4), slice(-4, None))], axis=2
     )
     differs[np.abs(differs) > FLOOR] = 0
-    across = np.linspace(0, 1, wall.shape[2], dtype=np.float32)
-    return wall + differs[..., :1] * (1 - across) + differs[..., 1:] * across
+    across = np.linspace(0, 1, backdrop.shape[2], dtype=np.float32)
+    return backdrop + differs[..., :1] * (1 - across) + differs[..., 1:] * across
 
 
 def _powers(length: int, degree: int) -> np.ndarray:
@@ -175,11 +175,11 @@ def _powers(length: int, degree: int) -> np.ndarray:
     return np.linspace(-1, 1, length, dtype=np.float32)[:, None] ** np.arange(degree + 1, dtype=np.float32)
 
 
-def _shadow(colours: np.ndarray, wall: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What tells a shadow: its brightness against the wall, the difference of its colour, and how steep it is."""
+def _shadow(colours: np.ndarray, backdrop: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What tells a shadow: its brightness against the backdrop, the difference of its colour, and how steep it is."""
     light = colours.mean(axis=0)
-    bright = light / np.maximum(wall.mean(axis=0), 1)
-    colour = np.abs(colours - bright * wall).max(axis=0)
+    bright = light / np.maximum(backdrop.mean(axis=0), 1)
+    colour = np.abs(colours - bright * backdrop).max(axis=0)
     return bright, colour, ndimage.gaussian_gradient_magnitude(light, 0.8)
 
 
@@ -200,7 +200,7 @@ def _inside(behind: np.ndarray) -> np.ndarray:
     sizes[0] = 0
     least = np.full(count + 1, max(12, 0.03 * sizes.max()))
     for rim in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
-        least[rim] = 0.2 * sizes.max()  # a dark corner of the wall, where the picture ends
+        least[rim] = 0.2 * sizes.max()  # a dark corner of the backdrop, where the picture ends
     return (sizes > least)[parts]
 
 

@@ -20,6 +20,6 @@ class Head:
         async def bare(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        asked = {**scope, "method": "GET"}
-        await self.app(asked, receive, bare)
-        scope["route"] = asked.get("route")  # for the log
+        as_get = {**scope, "method": "GET"}
+        await self.app(as_get, receive, bare)
+        scope["route"] = as_get.get("route")  # for the log

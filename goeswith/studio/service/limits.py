@@ -61,10 +61,11 @@ PAGE_LOOKS = 8
 """Looks of one item that a product page may ask for."""
 PAGE_ITEMS = 24
 """Items whose looks one request may ask for."""
-KEPT_ANSWERS = 50_000
+CACHED_LOOKS = 50_000
 """Items whose looks are kept once they are made; the ones that were not asked for the longest are dropped first."""
 KEY_RATE, KEY_BURST = 100.0, 500
-"""Requests a second with the public key, and how many at once after a pause; one more is told to come back."""
+"""Requests a second with the public key, and how many at once after a pause, by all processes together; one more is
+told to come back."""
 UNFINISHED = 64
 """Bodies of one kind that are being received at once; one more is told to come back."""
 UPLOADS = 8
@@ -85,7 +86,8 @@ EVENTS = 100
 EVENT_ROWS = 2_000_000
 """Of them that are kept; the oldest ones make room."""
 EVENT_RATE, EVENT_BURST = 50.0, 500
-"""Requests with events that one process takes in a second, and at once; a page that is told to wait loses them."""
+"""Requests with events that all processes take together in a second, and at once; a page that is told to wait loses
+them."""
 
 # Times
 ANSWER_SECONDS = 30.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from goeswith.shop.stylist import Look
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.looks import Piece, SavedLook
 
 
@@ -22,31 +22,33 @@ class Lost:
     at: int
 
 
-def pieces_of(wall: Wall, item_ids: Sequence[str], spots: Mapping[str, str] | None = None) -> tuple[Piece, ...]:
+def pieces_of(
+    view: CatalogueView, item_ids: Sequence[str], spots: Mapping[str, str] | None = None
+) -> tuple[Piece, ...]:
     """Items as a look keeps them. spots: where some of them lie, see `Piece`.
 
     Raises:
         Refused: the catalogue does not have one.
     """
-    rows = [wall.item(wall.row(item_id)) for item_id in item_ids]
+    rows = [view.item(view.row(item_id)) for item_id in item_ids]
     return tuple(
         Piece(row["item_id"], _name(row), row["category"], row["group"], row["price"], (spots or {}).get(item_id, ""))
         for item_id, row in zip(item_ids, rows, strict=True)
     )
 
 
-def judged(wall: Wall, item_ids: Sequence[str]) -> dict[str, Any]:
+def judged(view: CatalogueView, item_ids: Sequence[str]) -> dict[str, Any]:
     """What the model says of an outfit, to be kept with it.
 
     Raises:
         CatalogueError: it is no outfit.
     """
-    return judgement(wall, wall.stylist.judge(item_ids))
+    return judgement(view, view.stylist.judge(item_ids))
 
 
-def judgement(wall: Wall, look: Look) -> dict[str, Any]:
+def judgement(view: CatalogueView, look: Look) -> dict[str, Any]:
     """A look that the model has scored, as it is kept with a saved one."""
-    info = wall.index.info
+    info = view.index.info
     return {
         "score": look.score if np.isfinite(look.score) else None, "probability": look.probability,
         "verdict": look.verdict, "model": info["model"]["title"], "weights": info["model"]["weights"],
@@ -54,12 +56,12 @@ def judgement(wall: Wall, look: Look) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lost(wall: Wall, look: SavedLook, owner: str) -> list[Lost]:
+def lost(view: CatalogueView, look: SavedLook, owner: str) -> list[Lost]:
     """Items of a look that the catalogue no longer has, or not in stock; somebody else's photo is gone, too."""
-    stock, losses = wall.index.shelf.stock, []
+    stock, losses = view.index.shelf.stock, []
     for at, piece in enumerate(look.items):
-        row = wall.index.shelf.place.get(piece.item_id)
-        guest = wall.guests.get(piece.item_id)
+        row = view.index.row_of.get(piece.item_id)
+        guest = view.guests.get(piece.item_id)
         if row is None or (guest is not None and guest.owner != owner):
             losses.append(Lost(piece, "gone", at))
         elif stock is not None and guest is None and not stock[row]:

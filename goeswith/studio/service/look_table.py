@@ -11,20 +11,20 @@ from goeswith.errors import DataError
 from goeswith.files import fresh_file
 from goeswith.studio.service.looks import STATES, Looks
 
-GOOD = ("approved", "live")
+STATES_TO_TRAIN_ON = ("approved", "live")
 """States of looks that somebody stands for."""
 
 
 def write_outfits(
-    path: Path, out: Path, known: Collection[str] | None = None, states: Collection[str] = GOOD
+    path: Path, out: Path, catalogue_ids: Collection[str] | None = None, states: Collection[str] = STATES_TO_TRAIN_ON
 ) -> dict[str, int]:
     """Write looks as an outfit table of the ``table`` layout: outfit_id, item_ids (by ``;``), source.
 
     The same items saved twice are one outfit.
 
     Args:
-        path: the looks of a studio. out: a CSV file. known: ids of the catalogue; an outfit with any other item, such
-            as an uploaded photo, is left out. states: of the looks that are written.
+        path: the looks of a studio. out: a CSV file. catalogue_ids: an outfit with any other item, such as an uploaded
+            photo, is left out. states: of the looks that are written.
 
     Returns:
         How many outfits were written and how many looks left out, by reason.
@@ -38,15 +38,15 @@ def write_outfits(
         raise DataError(
             f"{out} exists and may contain your own outfits; choose another --out, such as {other}, or remove it"
         )
-    if unknown := next((state for state in states if state not in STATES), ""):
-        raise DataError(f"there are no looks of state {unknown!r}; the states are {', '.join(STATES)}")
+    if unknown_state := next((state for state in states if state not in STATES), ""):
+        raise DataError(f"there are no looks of state {unknown_state!r}; the states are {', '.join(STATES)}")
     if not path.is_file():
         raise DataError(f"there is no file {path}; the studio writes it when a look is saved")
     counts = {"outfits": 0, f"not {' or '.join(states)}": 0, "the same items": 0, "items not in the catalogue": 0}
     why_state, why_same, why_items = list(counts)[1:]
     rows: list[dict[str, str]] = []
     seen: set[frozenset[str]] = set()
-    allowed = None if known is None else set(known)
+    allowed = None if catalogue_ids is None else set(catalogue_ids)
     for look in reversed(Looks(path).find()):
         ids = look.item_ids
         if look.state not in states:

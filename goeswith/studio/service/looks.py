@@ -52,14 +52,14 @@ class Looks:
                 " ORDER BY changed DESC, rowid DESC",
                 (state, review, review),
             ).fetchall()
-        wanted = words.lower().split()
+        terms = words.lower().split()
         looks = [from_row(row) for row in rows]
         return [
             look
             for look in looks
             if (not tag or tag in look.tags)
             and (not item or item in look.item_ids)
-            and all(word in _text(look) for word in wanted)
+            and all(word in _text(look) for word in terms)
         ]
 
     def get(self, look_id: str) -> SavedLook:
@@ -111,28 +111,28 @@ class Looks:
             Refused: see `goeswith.studio.service.saved_look.checked`.
         """
         now = now_text()
-        kept = replace(checked(look), look_id=secrets.token_urlsafe(8), who=who, created=now, changed=now, version=1)
+        saved = replace(checked(look), look_id=secrets.token_urlsafe(8), who=who, created=now, changed=now, version=1)
         with opened(self.path, write=True) as file:
-            put(file, kept)
-            return kept, note(file, kept.look_id, who, "saved", None, kept)
+            put(file, saved)
+            return saved, note(file, saved.look_id, who, "saved", None, saved)
 
-    def change(self, look_id: str, who: str, *, known: str = "", what: str = "", **told: Any) -> tuple[SavedLook, int]:
+    def change(self, look_id: str, who: str, *, etag: str = "", what: str = "", **fields: Any) -> tuple[SavedLook, int]:
         """Change some fields of a look; returns it and the change.
 
         Args:
-            known: the etag of what the one who changes has seen; empty: whatever there is. what: the word for it in
-                the history; the new state or "changed", if empty. told: of `EDITED`, judged.
+            etag: of the version that the caller has seen; empty: whatever version there is. what: the word for it in
+                the history; the new state or "changed", if empty. fields: of `EDITED`, judged.
 
         Raises:
             Refused: there is none, somebody else changed it meanwhile, or it cannot be, see
                 `goeswith.studio.service.saved_look.checked`.
         """
         with opened(self.path, write=True) as file:
-            before = _seen(file, look_id, known)
-            if before.pinned_item and "pinned_item" not in told:
-                kept = {piece.item_id for piece in told.get("items", before.items)}
-                told["pinned_item"] = before.pinned_item if before.pinned_item in kept else ""
-            after = checked(replace(before, **told))
+            before = _seen(file, look_id, etag)
+            if before.pinned_item and "pinned_item" not in fields:
+                left = {piece.item_id for piece in fields.get("items", before.items)}
+                fields["pinned_item"] = before.pinned_item if before.pinned_item in left else ""
+            after = checked(replace(before, **fields))
             if after == before:
                 return before, 0
             after = replace(after, changed=now_text(), version=before.version + 1)
@@ -140,14 +140,14 @@ class Looks:
             what = what or (after.state if after.state != before.state else "changed")
             return after, note(file, look_id, who, what, before, after)
 
-    def delete(self, look_id: str, who: str, *, known: str = "") -> int:
+    def delete(self, look_id: str, who: str, *, etag: str = "") -> int:
         """Delete a look; returns the change, which can be undone.
 
         Raises:
             Refused: see `change`.
         """
         with opened(self.path, write=True) as file:
-            before = _seen(file, look_id, known)
+            before = _seen(file, look_id, etag)
             file.execute("DELETE FROM looks WHERE look_id = ?", (look_id,))
             return note(file, look_id, who, "deleted", before, None)
 

@@ -33,8 +33,8 @@ class MeaningSearch:
 
     def near(self, words: str, among: np.ndarray) -> np.ndarray:
         """Relevance (U,) float32 of the items that come closest, 0 for all others. among: (U,) bool, who may."""
-        asked = self.encode([words])[0].astype(np.float32)
-        close = np.where(among, self.vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-9)), np.float32(-1))
+        query = self.encode([words])[0].astype(np.float32)
+        close = np.where(among, self.vectors @ (query / max(float(np.linalg.norm(query)), 1e-9)), np.float32(-1))
         best = np.argsort(-close, kind="stable")[:NEAREST]
         best = best[close[best] >= max(CLOSE, SHARE * float(close.max(initial=0.0)))]
         relevance = np.zeros(len(close), np.float32)

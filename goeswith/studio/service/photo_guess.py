@@ -12,7 +12,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.encoders.networks import sees_pictures
 from goeswith.data.features import load_features
 from goeswith.errors import GoeswithError
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 NEAREST = 15
 """Items that are asked."""
-SURE, HARDLY = 0.6, 0.1
+CERTAIN, HARDLY = 0.6, 0.1
 """A category is contradicted where so many of them say another, and no more than so many say it."""
 
 
@@ -35,7 +35,7 @@ class Guess:
 
     def contradicts(self, category: str) -> bool:
         """Whether the picture hardly shows what it is said to be."""
-        return self.shares[self.category] >= SURE and self.shares.get(category, 0.0) <= HARDLY
+        return self.shares[self.category] >= CERTAIN and self.shares.get(category, 0.0) <= HARDLY
 
 
 class Neighbours:
@@ -59,14 +59,14 @@ class Neighbours:
         return Guess(max(shares, key=lambda category: shares[category]), shares)
 
 
-def guess(wall: Wall, picture: Image.Image) -> Guess | None:
+def guess(view: CatalogueView, picture: Image.Image) -> Guess | None:
     """The category of a photo; None where the model reads no pictures, or the data set is gone."""
     try:
-        neighbours = _neighbours(wall)
+        neighbours = _neighbours(view)
         if neighbours is None:
             return None
         return neighbours.guess(
-            wall.index.guests.part(neighbours.encoder, picture, Catalogue(wall.catalogue.items[:1]))
+            view.index.guests.part(neighbours.encoder, picture, Catalogue(view.catalogue.items[:1]))
         )
     except GoeswithError as error:
         log.info("no guess: %s", error)
@@ -74,12 +74,12 @@ def guess(wall: Wall, picture: Image.Image) -> Guess | None:
 
 
 @once
-def _neighbours(wall: Wall) -> Neighbours | None:
+def _neighbours(view: CatalogueView) -> Neighbours | None:
     """Of the items that the data set has features of; None where no encoder of the model reads pictures."""
-    name = next((name for name in wall.index.run.config["encoder"].split("+") if sees_pictures(name)), None)
+    name = next((name for name in view.index.run.config["encoder"].split("+") if sees_pictures(name)), None)
     if name is None:
         return None
-    data = dataset(wall)
+    data = dataset(view)
     features, catalogue = load_features(data, name), data.catalogue
     return (
         Neighbours(name, features.values, features.present, _categories(catalogue)) if features.present.any() else None

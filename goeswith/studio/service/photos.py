@@ -47,7 +47,9 @@ class Photos:
     def get(self, item_ids: Sequence[str]) -> dict[str, Guest]:
         """Those of some ids, in their order; the ones that are gone are left out."""
         with self._opened() as file:
-            rows = [file.execute("SELECT * FROM photos WHERE item_id = ?", (one,)).fetchone() for one in item_ids]
+            rows = [
+                file.execute("SELECT * FROM photos WHERE item_id = ?", (item_id,)).fetchone() for item_id in item_ids
+            ]
         return {row[0]: Guest(*row[1:]) for row in rows if row is not None}
 
     def add(self, item_id: str, guest: Guest) -> None:

@@ -10,18 +10,18 @@ import numpy as np
 
 from goeswith.data.arrivals import arrivals, newest
 from goeswith.data.filters import Filters
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.looks import Looks
 
 NEW, BARE = "new", "without"
-"""Values of `Products.only`: new arrivals, and products that are in no look but rejected ones."""
+"""Values of `ProductFilter.only`: new arrivals, and products that are in no look but rejected ones."""
 COLUMNS = {"group": "groups", "category": "categories", "brand": "brands", "colour": "colours", "season": "seasons",
            "gender": "genders"}  # fmt: skip
-"""Field of `Products` → the filter that it sets."""
+"""Field of `ProductFilter` → the filter that it sets."""
 
 
 @dataclass(frozen=True)
-class Products:
+class ProductFilter:
     """What a review is asked for; empty where nothing is."""
 
     only: str = ""
@@ -34,9 +34,9 @@ class Products:
     gender: str = ""
 
     @classmethod
-    def of(cls, query: Any) -> Products:
+    def of(cls, query: Any) -> ProductFilter:
         """As an address or a form says it."""
-        return cls(**{one.name: str(query.get(one.name, "")).strip()[:300] for one in fields(cls)})
+        return cls(**{column.name: str(query.get(column.name, "")).strip()[:300] for column in fields(cls)})
 
     @property
     def query(self) -> dict[str, str]:
@@ -51,31 +51,31 @@ class Products:
 
 
 @once
-def _days(wall: Wall) -> np.ndarray:
-    items = wall.catalogue.items[: wall.index.size]
-    return arrivals(type(wall.catalogue)(items), wall.index.dataset)
+def _days(view: CatalogueView) -> np.ndarray:
+    items = view.catalogue.items[: view.index.size]
+    return arrivals(type(view.catalogue)(items), view.index.dataset)
 
 
-def new_since(wall: Wall) -> date | None:
+def new_since(view: CatalogueView) -> date | None:
     """The day of the first of the new arrivals; None where no day is known."""
-    return newest(_days(wall))[1]
+    return newest(_days(view))[1]
 
 
-def products(wall: Wall, store: Looks, asked: Products) -> list[str]:
+def products(view: CatalogueView, store: Looks, chosen: ProductFilter) -> list[str]:
     """Ids of the products that are asked for, the latest arrivals first.
 
     Raises:
         CatalogueError: a filter asks for a value that no item has.
     """
-    rows = wall.search(asked.q, asked.filters)
-    rows = rows[rows < wall.index.size]
-    days = _days(wall)
-    if asked.only == NEW:
+    rows = view.search(chosen.q, chosen.filters)
+    rows = rows[rows < view.index.size]
+    days = _days(view)
+    if chosen.only == NEW:
         rows = rows[newest(days)[0][rows]]
-    ids = [wall.catalogue.ids[row] for row in rows[np.argsort(-_ages(days)[rows], kind="stable")].tolist()]
-    if asked.only == BARE:
-        worn = {one for look in store.find() if look.state != "rejected" for one in look.item_ids}
-        ids = [one for one in ids if one not in worn]
+    ids = [view.catalogue.ids[row] for row in rows[np.argsort(-_ages(days)[rows], kind="stable")].tolist()]
+    if chosen.only == BARE:
+        in_looks = {item_id for look in store.find() if look.state != "rejected" for item_id in look.item_ids}
+        ids = [item_id for item_id in ids if item_id not in in_looks]
     return ids
 
 

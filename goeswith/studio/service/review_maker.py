@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.shop.stylist import Filters, Look
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import REVIEW_LOOKS
 from goeswith.studio.service.look_items import judgement, pieces_of
 from goeswith.studio.service.looks import Looks
@@ -35,42 +35,42 @@ class ReviewMaker:
     """Goes on where a service that was stopped left off: what is made, and how far, lies in the file.
 
     Args:
-        wall: gives the catalogue that is open.
+        view: gives the catalogue that is open.
     """
 
-    def __init__(self, reviews: Reviews, wall: Callable[[], Wall]) -> None:
-        self.reviews, self.wall = reviews, wall
-        self.stopped, self.work = threading.Event(), threading.Event()
+    def __init__(self, reviews: Reviews, view: Callable[[], CatalogueView]) -> None:
+        self.reviews, self.view = reviews, view
+        self.stopped, self.pending = threading.Event(), threading.Event()
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin, with what is unfinished; again after `close`, for an app may be started more than once."""
         self.stopped.clear()
-        self.work.set()
+        self.pending.set()
         self.thread = threading.Thread(target=self._run, name="review", daemon=True)
         self.thread.start()
 
     def wake(self) -> None:
         """There is a new review."""
-        self.work.set()
+        self.pending.set()
 
     def close(self) -> None:
         """Stop after the product that is being worked on."""
         self.stopped.set()
-        self.work.set()
+        self.pending.set()
         if self.thread is not None:
             self.thread.join(timeout=5)
 
     def _run(self) -> None:
         while not self.stopped.is_set():
-            self.work.wait()
-            self.work.clear()
+            self.pending.wait()
+            self.pending.clear()
             try:
                 self._make()
             except GoeswithError as error:
                 log.warning("a review waits: %s", error)
                 self.stopped.wait(RETRY_SECONDS)
-                self.work.set()
+                self.pending.set()
             except Exception:
                 log.exception("reviews are made no further until another one begins")
 
@@ -84,26 +84,26 @@ class ReviewMaker:
                     self._next(review)
         except Timeout:
             self.stopped.wait(RETRY_SECONDS)
-            self.work.set()
+            self.pending.set()
 
     def _next(self, review: Review) -> None:
         """The looks of one more product of a review, or why there are none."""
         try:
-            wall, item_id = self.wall(), review.item_ids[review.made]
-            looks, failure = propose(wall, item_id, review.budget, self._worn_out(review)), ""
+            view, item_id = self.view(), review.item_ids[review.made]
+            looks, failure = propose(view, item_id, review.budget, self._used_up(review)), ""
         except (CatalogueError, Refused) as error:
             looks, failure = [], str(error)
         self.reviews.add(review, looks, failure)
 
-    def _worn_out(self, review: Review) -> list[str]:
+    def _used_up(self, review: Review) -> list[str]:
         """Pieces that are in enough looks of a review."""
         looks = self.reviews.looks(review.review_id)
-        counts = Counter(one for look in looks for one in look.item_ids if one != look.pinned_item)
+        counts = Counter(item_id for look in looks for item_id in look.item_ids if item_id != look.pinned_item)
         most = max(FEWEST, len(review.item_ids) * REVIEW_LOOKS // SHARE)
         return sorted(item_id for item_id, count in counts.items() if count >= most)
 
 
-def propose(wall: Wall, item_id: str, budget: float | None, avoid: Collection[str]) -> list[SavedLook]:
+def propose(view: CatalogueView, item_id: str, budget: float | None, avoid: Collection[str]) -> list[SavedLook]:
     """Different looks around one product, best first, pinned to it.
 
     avoid: pieces that are only taken where nothing can be made without them.
@@ -111,20 +111,22 @@ def propose(wall: Wall, item_id: str, budget: float | None, avoid: Collection[st
     Raises:
         CatalogueError, Refused: no look can be made.
     """
-    wall.row(item_id)
+    view.row(item_id)
     try:
-        looks = _complete(wall, [item_id], budget, avoid, REVIEW_LOOKS)
+        looks = _complete(view, [item_id], budget, avoid, REVIEW_LOOKS)
     except CatalogueError:
         if not avoid:
             raise
-        looks = _complete(wall, [item_id], budget, (), REVIEW_LOOKS)
-    title = pieces_of(wall, [item_id])[0].title
+        looks = _complete(view, [item_id], budget, (), REVIEW_LOOKS)
+    title = pieces_of(view, [item_id])[0].title
     title = title[:1].upper() + title[1:]
     names = [f"{title}, look {number}" for number in range(1, len(looks) + 1)]
-    return [saved(wall, look, name, item_id) for look, name in zip(looks, names, strict=True)]
+    return [saved(view, look, name, item_id) for look, name in zip(looks, names, strict=True)]
 
 
-def remake(wall: Wall, look: SavedLook, keep: Sequence[str], budget: float | None, avoid: Collection[str]) -> SavedLook:
+def remake(
+    view: CatalogueView, look: SavedLook, keep: Sequence[str], budget: float | None, avoid: Collection[str]
+) -> SavedLook:
     """The same look with other pieces beside those that are kept.
 
     keep: ids of pieces that stay; the pinned one always does. avoid: pieces that are not taken.
@@ -132,60 +134,60 @@ def remake(wall: Wall, look: SavedLook, keep: Sequence[str], budget: float | Non
     Raises:
         CatalogueError, Refused: no other look can be made.
     """
-    kept = [one for one in look.item_ids if one in keep or one == look.pinned_item]
-    for item_id in kept:
-        wall.row(item_id)
-    if len(kept) == len(look.items):
+    staying = [item_id for item_id in look.item_ids if item_id in keep or item_id == look.pinned_item]
+    for item_id in staying:
+        view.row(item_id)
+    if len(staying) == len(look.items):
         raise Refused(422, "all_locked", "every piece is locked, so there is nothing to make again; unlock one")
-    if not kept:
+    if not staying:
         raise Refused(422, "too_few_items", "lock at least one piece, so that there is a look to make around it")
-    slots = [piece.group or piece.category for piece in look.items if piece.item_id not in kept]
-    fresh = _complete(wall, kept, budget, {*avoid, *look.item_ids} - {*kept}, 1, slots)[0]
-    return saved(wall, fresh, look.name, look.pinned_item)
+    slots = [piece.group or piece.category for piece in look.items if piece.item_id not in staying]
+    remade = _complete(view, staying, budget, {*avoid, *look.item_ids} - {*staying}, 1, slots)[0]
+    return saved(view, remade, look.name, look.pinned_item)
 
 
 def make_again(
-    wall: Wall,
+    view: CatalogueView,
     store: Looks,
     reviews: Reviews,
     review: Review,
     look_id: str,
     keep: Sequence[str],
     who: str,
-    known: str = "",
+    etag: str = "",
 ) -> int:
     """Give a look of a review other pieces, none that the other looks of its product have; returns the change.
 
     Args:
-        keep: see `remake`. who, known: see `goeswith.studio.service.looks.Looks.change`.
+        keep: see `remake`. who, etag: see `goeswith.studio.service.looks.Looks.change`.
 
     Raises:
         CatalogueError, Refused: no other look can be made, or somebody changed it meanwhile.
     """
     look = store.get(look_id)
     others = [other for other in reviews.looks(review.review_id) if other.pinned_item == look.pinned_item]
-    fresh = remake(wall, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
-    changed = {"items": fresh.items, "judged": fresh.judged, "state": "draft"}
-    return store.change(look_id, who, known=known, what="made again", **changed)[1]
+    remade = remake(view, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
+    changed = {"items": remade.items, "judged": remade.judged, "state": "draft"}
+    return store.change(look_id, who, etag=etag, what="made again", **changed)[1]
 
 
-def saved(wall: Wall, look: Look, name: str, pinned_item: str) -> SavedLook:
+def saved(view: CatalogueView, look: Look, name: str, pinned_item: str) -> SavedLook:
     """A look of the stylist as a draft."""
-    pieces, judged = pieces_of(wall, look.item_ids), judgement(wall, look)
+    pieces, judged = pieces_of(view, look.item_ids), judgement(view, look)
     return SavedLook("", name, pieces, judged=judged, pinned_item=pinned_item)
 
 
 def _complete(
-    wall: Wall,
+    view: CatalogueView,
     item_ids: Sequence[str],
     budget: float | None,
     avoid: Collection[str],
     count: int,
     slots: Sequence[str] = (),
 ) -> list[Look]:
-    there = tuple(sorted(item_id for item_id in avoid if item_id in wall.index.shelf.place and item_id not in item_ids))
-    filters = Filters(exclude=there, in_stock=wall.index.shelf.stock is not None)
-    looks = wall.stylist.complete(
+    excluded = tuple(sorted(item_id for item_id in avoid if item_id in view.index.row_of and item_id not in item_ids))
+    filters = Filters(exclude=excluded, in_stock=view.index.shelf.stock is not None)
+    looks = view.stylist.complete(
         item_ids, slots=slots, filters=filters, budget=budget, k=count, diversity=DIVERSITY, common=0
     )
     return sorted(looks, key=lambda look: -look.score)

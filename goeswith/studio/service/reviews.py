@@ -66,8 +66,8 @@ class Reviews:
         if not item_ids:
             raise Refused(422, "nothing_fits", "no product fits these filters; widen them")
         if len(item_ids) > REVIEW_ITEMS:
-            told = f"a review may have {REVIEW_ITEMS} products, and this has {len(item_ids)}; narrow the filters"
-            raise Refused(422, "too_many_items", told)
+            message = f"a review may have {REVIEW_ITEMS} products, and this has {len(item_ids)}; narrow the filters"
+            raise Refused(422, "too_many_items", message)
         if len(name) > TEXT_LENGTH:
             raise Refused(422, "bad_review", f"the name is longer than {TEXT_LENGTH} letters; shorten it")
         ids = tuple(dict.fromkeys(item_ids))
@@ -93,10 +93,10 @@ class Reviews:
         Raises:
             Refused: there is none of this id.
         """
-        found = self._where("review_id = ?", review_id)
-        if not found:
+        matching = self._where("review_id = ?", review_id)
+        if not matching:
             raise Refused(404, "unknown_review", f"there is no review {review_id!r}; it may have been deleted")
-        return found[0]
+        return matching[0]
 
     def looks(self, review_id: str) -> list[SavedLook]:
         """Its looks in the order of its products, those of a product in the order that they were made in."""
@@ -120,11 +120,11 @@ class Reviews:
             now = now_text()
             for number, look in enumerate(looks):
                 look_id = f"{review.review_id}-{at}-{number}"
-                kept = replace(
+                saved = replace(
                     checked(look), look_id=look_id, review_id=review.review_id, who=MAKER, created=now, changed=now
                 )
-                put(file, kept)
-                note(file, kept.look_id, MAKER, "saved", None, kept)
+                put(file, saved)
+                note(file, saved.look_id, MAKER, "saved", None, saved)
         return True
 
     def delete(self, review_id: str) -> int:
@@ -210,4 +210,6 @@ class Progress:
 
     def after(self, at: int) -> int | None:
         """The next product that waits for a decision, from the first again after the last; None where none does."""
-        return next((place for place in [*self.open, *self.open] if place > at), self.open[0] if self.open else None)
+        return next(
+            (position for position in [*self.open, *self.open] if position > at), self.open[0] if self.open else None
+        )

@@ -72,7 +72,7 @@ class Change:
     name: str = ""
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """What was done, as a sentence without its stop."""
         how = {"live": "is live", "draft": "is a draft again"}.get(self.what, f"was {self.what}")
         return f"“{self.name}” {how}"

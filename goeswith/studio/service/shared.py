@@ -19,9 +19,9 @@ from goeswith.shop.index import Index, index_folder
 from goeswith.shop.stylist import Look, Stylist
 from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
+from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.catalogue_view import FACETS as FACETS
-from goeswith.studio.service.catalogue_view import Guest, Wall, stamp
-from goeswith.studio.service.kept import Kept
+from goeswith.studio.service.catalogue_view import CatalogueView, Guest, stamp
 from goeswith.studio.service.limits import DECODERS, RELOAD_SECONDS, THUMBNAIL_BYTES, UPLOADS, WATCH_SECONDS
 from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.photo_guess import Guess, guess
@@ -47,9 +47,9 @@ class Shop:
     def __init__(self, path: str | Path, photos: Path | None = None) -> None:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
-        self.wall = Wall(self.path)
+        self.view = CatalogueView(self.path)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
-        self.small: Kept[tuple[str, int, str], bytes] = Kept(THUMBNAIL_BYTES, len)
+        self.small: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
         self.scoring = Workers("score", threads=1)
         self.page_workers = Workers("product page")
@@ -65,30 +65,30 @@ class Shop:
     @property
     def index(self) -> Index:
         """The index that answers now."""
-        return self.wall.index
+        return self.view.index
 
     @property
     def stylist(self) -> Stylist:
         """The stylist over it."""
-        return self.wall.stylist
+        return self.view.stylist
 
     @property
     def guests(self) -> dict[str, Guest]:
         """Uploaded items by id."""
-        return self.wall.guests
+        return self.view.guests
 
     @property
     def changed(self) -> bool:
         """Whether another index lies in the folder than the one that answers."""
-        return stamp(self.path) != self.wall.stamp
+        return stamp(self.path) != self.view.stamp
 
     def row(self, item_id: str) -> int:
         """Catalogue row of an item; raises Refused where there is none."""
-        return self.wall.row(item_id)
+        return self.view.row(item_id)
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many items have each value of what can be filtered by, most first."""
-        return self.wall.facets()
+        return self.view.facets()
 
     async def judge(self, outfits: Sequence[Sequence[str]]) -> list[Look]:
         """Looks of outfits, scored in one call with what others ask at the same moment.
@@ -108,8 +108,8 @@ class Shop:
 
     def picture_version(self, item_id: str, side: int, owner: str) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
-        self.wall.seen_row(item_id, owner)
-        return f"{self.wall.version(item_id)}-{thumbnails.side_of(side)}"
+        self.view.seen_row(item_id, owner)
+        return f"{self.view.version(item_id)}-{thumbnails.side_of(side)}"
 
     def thumbnail(self, item_id: str, side: int) -> tuple[bytes, bool]:
         """A small picture (JPEG) of an item, and whether it is its own or stands for one that cannot be shown.
@@ -117,9 +117,9 @@ class Shop:
         Raises:
             Refused: there is no such item.
         """
-        wall, side = self.wall, thumbnails.side_of(side)
+        view, side = self.view, thumbnails.side_of(side)
         try:
-            return self.small.get((item_id, side, wall.version(item_id)), lambda: wall.thumbnail(item_id, side)), True
+            return self.small.get((item_id, side, view.version(item_id)), lambda: view.thumbnail(item_id, side)), True
         except DataError:
             return thumbnails.placeholder(side), False
 
@@ -130,22 +130,22 @@ class Shop:
             Refused, CatalogueError: it is no picture, cannot be taken, or there is too much to do.
         """
 
-        def taken() -> str:
+        def add_once() -> str:
             sent = sha256(data).hexdigest()
             with self.changing:
                 self._take_over()
-                known = self.wall.find(sent, category, title, owner)
-                return known or self._added(read_upload(data), sent, category=category, title=title, owner=owner)
+                existing = self.view.find(sent, category, title, owner)
+                return existing or self._added(read_upload(data), sent, category=category, title=title, owner=owner)
 
-        return await self.uploading.run(taken)
+        return await self.uploading.run(add_once)
 
-    def _added(self, picture: Image.Image, sent: str, **told: str) -> str:
-        item_id = self.wall.add(picture, sent, **told)
+    def _added(self, picture: Image.Image, sent: str, **facts: str) -> str:
+        item_id = self.view.add(picture, sent, **facts)
         try:
             if self.photos is not None:
-                self.photos.add(item_id, self.wall.guests[item_id])
+                self.photos.add(item_id, self.view.guests[item_id])
         except GoeswithError:
-            self.wall.remove(item_id, told["owner"])
+            self.view.remove(item_id, facts["owner"])
             raise
         return item_id
 
@@ -155,7 +155,7 @@ class Shop:
         Raises:
             Refused: it is no picture, or there is too much to do.
         """
-        return await self.uploading.run(lambda: guess(self.wall, read_upload(data)))
+        return await self.uploading.run(lambda: guess(self.view, read_upload(data)))
 
     async def change_category(self, item_id: str, category: str, owner: str) -> str:
         """Take an uploaded item for something else; returns its new id.
@@ -164,34 +164,34 @@ class Shop:
             Refused: there is none of the owner's. CatalogueError: no item of the catalogue is of the category.
         """
 
-        def changed() -> str:
+        def change_now() -> str:
             with self.changing:
                 self._take_over()
-                self.wall.seen_row(item_id, owner)
-                guest = self.wall.guests[item_id]
-                told = {"category": category, "title": guest.title, "owner": owner}
-                known = self.wall.find(guest.sent, **told)
-                new = known or self._added(Image.open(BytesIO(guest.picture)), guest.sent, **told)
+                self.view.seen_row(item_id, owner)
+                guest = self.view.guests[item_id]
+                facts = {"category": category, "title": guest.title, "owner": owner}
+                existing = self.view.find(guest.sent, **facts)
+                new = existing or self._added(Image.open(BytesIO(guest.picture)), guest.sent, **facts)
                 if new != item_id:
                     self._removed(item_id, owner)
             return new
 
-        return await self.uploading.run(changed)
+        return await self.uploading.run(change_now)
 
     def _removed(self, item_id: str, owner: str) -> None:
-        self.wall.remove(item_id, owner)
+        self.view.remove(item_id, owner)
         if self.photos is not None:
             self.photos.remove(item_id)
 
     async def remove(self, item_id: str, owner: str) -> None:
         """Forget an uploaded item; raises Refused where there is none of the owner's."""
 
-        def gone() -> None:
+        def remove_now() -> None:
             with self.changing:
                 self._take_over()
                 self._removed(item_id, owner)
 
-        await self.uploading.run(gone)
+        await self.uploading.run(remove_now)
 
     async def follow(self, on: Sequence[str], written: Sequence[str]) -> None:
         """Let suggestions keep to some rules from now on, and remember them. Both are texts, see `shop_rules`.
@@ -202,22 +202,22 @@ class Shop:
 
         def followed() -> None:
             with self.changing:
-                self.wall.index.follow([parse(text) for text in dict.fromkeys(on)])
+                self.view.index.follow([parse(text) for text in dict.fromkeys(on)])
                 self.rules.write(tuple(dict.fromkeys(on)), written)
 
         await self.quick.run(followed)
 
-    def keep_to_rules(self, wall: Wall) -> None:
+    def keep_to_rules(self, view: CatalogueView) -> None:
         """Let an index that is opened follow the rules that are on."""
         try:
-            wall.index.follow([parse(text) for text in self.rules.read().on])
+            view.index.follow([parse(text) for text in self.rules.read().on])
         except GoeswithError as error:
             log.warning("no rule is followed: %s", error)
 
     def warm(self) -> None:
         """Make what the first pages need, before they are asked for."""
         with suppress(Refused):  # the service is being stopped
-            self.warming.begin(_warm, self.wall)
+            self.warming.begin(_warm, self.view)
 
     async def reload(self) -> GoeswithError | None:
         """Open the index that lies in the folder now; the old one answers until then, and on where this fails.
@@ -237,11 +237,11 @@ class Shop:
 
     def _reload(self) -> GoeswithError | None:
         with self.changing:
-            wall = Wall(self.path)
-            wall.warm()
-            self.keep_to_rules(wall)
-            lost = wall.welcome(self.wall.guests)
-            self.wall, self.untaken = wall, set(lost.item_ids if lost else ())
+            view = CatalogueView(self.path)
+            view.warm()
+            self.keep_to_rules(view)
+            lost = view.welcome(self.view.guests)
+            self.view, self.untaken = view, set(lost.item_ids if lost else ())
         self.warm()
         return lost
 
@@ -251,35 +251,35 @@ class Shop:
             self.opening.pool.submit(self._renew)
 
     def _renew(self) -> None:
-        stamp = self.wall.stamp
+        stamp = self.view.stamp
         try:
             self._reload()
         except Exception as error:
             log.warning("the index in %s cannot be opened, so the old one is kept: %s", self.path, error)
         else:
-            log.warning("opened the index in %s again%s", self.path, "" if self.wall.stamp != stamp else ", unchanged")
+            log.warning("opened the index in %s again%s", self.path, "" if self.view.stamp != stamp else ", unchanged")
 
     async def watch(self, seconds: float = WATCH_SECONDS) -> None:
         """Open the index that is put into the folder, until this is cancelled; one that is broken is tried once."""
-        tried = self.wall.stamp
+        last_tried = self.view.stamp
         while True:
             await asyncio.sleep(seconds)
-            there = await asyncio.to_thread(stamp, self.path)
-            if there not in (self.wall.stamp, tried) and any(there):
-                tried = there
+            current = await asyncio.to_thread(stamp, self.path)
+            if current not in (self.view.stamp, last_tried) and any(current):
+                last_tried = current
                 self.renew()
 
     async def catch_up(self, wait: bool) -> None:
         """Take over what other processes were sent or told to forget since. wait: until that is done."""
         if self.rules.changed:
-            await self.quick.run(self.keep_to_rules, self.wall)
+            await self.quick.run(self.keep_to_rules, self.view)
         if self.photos is None:
             return
         if self.catching is None or self.catching.done():
             if not self.photos.changed():
                 return
             self.catching = asyncio.ensure_future(self.sharing.run(self._caught_up))
-            self.catching.add_done_callback(self._heard)
+            self.catching.add_done_callback(self._retry_on_failure)
         if wait:
             await asyncio.wait([self.catching])  # a request that is given up does not stop it
 
@@ -287,9 +287,9 @@ class Shop:
         with self.changing:
             self._take_over()
 
-    def _heard(self, work: asyncio.Future[None]) -> None:
+    def _retry_on_failure(self, task: asyncio.Future[None]) -> None:
         """What failed is tried again with the next request."""
-        if not work.cancelled() and (error := work.exception()) is not None and self.photos is not None:
+        if not task.cancelled() and (error := task.exception()) is not None and self.photos is not None:
             log.warning("photos that other processes were sent are not here yet: %s", error)
             self.photos.again()
 
@@ -297,11 +297,11 @@ class Shop:
         """Make the uploaded items those of the shared file; called with `changing` held."""
         if self.photos is None:
             return
-        there, here = self.photos.ids(), self.wall.guests
-        for item_id in [one for one in here if one not in there]:
-            self.wall.remove(item_id, here[item_id].owner)
-        if new := [one for one in there if one not in here and one not in self.untaken]:
-            lost = self.wall.welcome(self.photos.get(new))
+        stored, open_guests = self.photos.ids(), self.view.guests
+        for item_id in [guest_id for guest_id in open_guests if guest_id not in stored]:
+            self.view.remove(item_id, open_guests[item_id].owner)
+        if new := [guest_id for guest_id in stored if guest_id not in open_guests and guest_id not in self.untaken]:
+            lost = self.view.welcome(self.photos.get(new))
             self.untaken |= set(lost.item_ids if lost else ())
 
     @property
@@ -320,11 +320,11 @@ class Shop:
             workers.close()
 
 
-def _warm(wall: Wall) -> None:
+def _warm(view: CatalogueView) -> None:
     """The search in words, the looks of the start page, and the search by meaning where the data set allows one."""
     try:
-        wall.text.search("")
-        start_looks.made(wall)
-        wall.search_by(open_meaning(dataset(wall), wall.catalogue, wall.index.run.config["encoder"]))
+        view.text.search("")
+        start_looks.made(view)
+        view.search_by(open_meaning(dataset(view), view.catalogue, view.index.run.config["encoder"]))
     except GoeswithError as error:
         log.info("not everything is there yet: %s", error)

@@ -43,10 +43,10 @@ class ShopRules:
         """What is kept; nothing is on where that cannot be read."""
         self._seen = self._stamp()
         try:
-            held = read_json(self.path, dict)
+            values = read_json(self.path, dict)
         except GoeswithError:
             return Switches()
-        lists = [held.get(name) for name in ("on", "written")]
+        lists = [values.get(name) for name in ("on", "written")]
         return Switches(*(tuple(map(str, some)) if isinstance(some, list) else () for some in lists))
 
     def write(self, on: Sequence[str], written: Sequence[str]) -> None:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from goeswith import Dataset
 from goeswith.errors import DataError
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 
 
 @once
-def dataset(wall: Wall) -> Dataset:
+def dataset(view: CatalogueView) -> Dataset:
     """The data set of an index, with the outfits of the source that it was indexed with.
 
     Raises:
         DataError: it is no longer where it was.
     """
-    folder, source = wall.index.dataset, wall.index.info["dataset"].get("source", "")
+    folder, source = view.index.dataset, view.index.info["dataset"].get("source", "")
     if folder is None:
         raise DataError("the data set of this index is gone, so its outfits cannot be shown; restore it and reload")
     return Dataset(f"{folder}#{source}" if source else folder)
 
 
-def outfit_ids(data: Dataset, place: int) -> list[str]:
+def outfit_ids(data: Dataset, position: int) -> list[str]:
     """Item ids of an outfit: rows of an index are not those of its data set."""
-    return [data.catalogue.ids[row] for row in data.outfits[place].tolist()]
+    return [data.catalogue.ids[row] for row in data.outfits[position].tolist()]

@@ -8,7 +8,7 @@ import logging
 from goeswith.errors import GoeswithError
 from goeswith.files import fresh_file, read_json
 from goeswith.shop.looks_page import sample_looks
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 
 log = logging.getLogger(__name__)
 
@@ -17,32 +17,32 @@ FILE = "start.json"
 """Inside the folder of the index: a newer index brings a newer one."""
 
 
-def kept(wall: Wall) -> list[list[str]] | None:
+def stored_looks(view: CatalogueView) -> list[list[str]] | None:
     """Item ids of the looks that were made of this index; None where none were yet."""
     try:
-        held = read_json(wall.index.path / FILE, dict)
+        stored = read_json(view.index.path / FILE, dict)
     except GoeswithError:
         return None
-    looks = held.get("looks")
-    if held.get("build") != wall.index.info["build"] or not isinstance(looks, list):
+    looks = stored.get("looks")
+    if stored.get("build") != view.index.info["build"] or not isinstance(looks, list):
         return None
-    rows = wall.index.shelf.place
+    rows = view.index.row_of
     return [look for look in looks if isinstance(look, list) and look and all(item_id in rows for item_id in look)]
 
 
 @once
-def made(wall: Wall) -> list[list[str]]:
+def made(view: CatalogueView) -> list[list[str]]:
     """The same, made now where they are not kept; empty where no look can be made of the catalogue."""
-    if (looks := kept(wall)) is not None:
+    if (looks := stored_looks(view)) is not None:
         return looks
     try:
-        looks = [list(look.item_ids) for look in sample_looks(wall.stylist, COUNT).looks]
+        looks = [list(look.item_ids) for look in sample_looks(view.stylist, COUNT).looks]
     except GoeswithError as error:
         log.info("no looks to begin with: %s", error)
         looks = []
     try:
-        with fresh_file(wall.index.path / FILE) as partial:
-            partial.write_text(json.dumps({"build": wall.index.info["build"], "looks": looks}) + "\n")
+        with fresh_file(view.index.path / FILE) as partial:
+            partial.write_text(json.dumps({"build": view.index.info["build"], "looks": looks}) + "\n")
     except (OSError, GoeswithError) as error:
         log.info("the looks of the start page cannot be kept: %s", error)
     return looks

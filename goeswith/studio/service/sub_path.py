@@ -34,8 +34,8 @@ class SubPath:
         path = scope["path"]
         if path == self.root:
             query = scope.get("query_string", b"").decode("latin-1")
-            there = f"{self.root}/?{query}" if query else f"{self.root}/"
-            await RedirectResponse(there, 308, SECURITY_HEADERS)(scope, receive, send)
+            url = f"{self.root}/?{query}" if query else f"{self.root}/"
+            await RedirectResponse(url, 308, SECURITY_HEADERS)(scope, receive, send)
             return
         if path.startswith(f"{self.root}/"):
             scope["path"] = path[len(self.root) :]

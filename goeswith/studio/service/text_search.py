@@ -27,11 +27,11 @@ WEIGHTS = {
 """Columns that are searched, and how much a word of each counts."""
 PLURAL, SYNONYM, BEGINNING, TYPO = 0.95, 0.8, 0.6, 0.5
 """How much a word counts that matches in another number, as another name, by its beginning or by its likeness."""
-WHOLE_GROUPS = {"shoe": "shoes", "bag": "bag", "accessory": "accessory", "outerwear": "outer", "dress": "dress"}
+GROUP_NAMES = {"shoe": "shoes", "bag": "bag", "accessory": "accessory", "outerwear": "outer", "dress": "dress"}
 """Garments whose names stand for a whole group: all boots are shoes."""
 JEWELLERY = ("necklace", "earring", "ring", "bracelet", "brooch")
 """Garments that "jewellery" stands for."""
-BROAD = (*WHOLE_GROUPS, "top", "jewellery")
+BROAD = (*GROUP_NAMES, "top", "jewellery")
 """Garments whose name says so little that a word of the title may say more."""
 PHRASE = 3
 """Words of the longest name of a garment that is looked up, such as "flip flops"."""
@@ -42,7 +42,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Found:
+class TextResult:
     """Relevance (U,) float32 of every item, 0 where it does not match; words that were read as others."""
 
     relevance: np.ndarray
@@ -65,7 +65,7 @@ class TextSearch:
         self._groups = items["group"]
         self._named: dict[str, np.ndarray] = {}
 
-    def search(self, words: str) -> Found:
+    def search(self, words: str) -> TextResult:
         """The items that match all the words; without any word all of them, alike.
 
         Where a word matches nothing, no item is found, whatever the others match.
@@ -79,7 +79,7 @@ class TextSearch:
             relevance += matching
             if read_as:
                 corrected[" ".join(term)] = read_as
-        return Found(np.where(every, relevance if terms else np.float32(1), np.float32(0)), corrected)
+        return TextResult(np.where(every, relevance if terms else np.float32(1), np.float32(0)), corrected)
 
     def some(self, words: str) -> np.ndarray:
         """Relevance (U,) of the items that match as many of the words as any item does."""
@@ -99,8 +99,8 @@ class TextSearch:
 
     def _term(self, term: tuple[str, ...]) -> tuple[np.ndarray, str]:
         """Relevance (U,) of one term, and the word that it is read as where no item has it."""
-        said = np.minimum.reduce([self._said(word) for word in term])
-        matching = np.maximum(said, SYNONYM * self._called("_".join(term), bool(said.any())))
+        literal = np.minimum.reduce([self._literal(word) for word in term])
+        matching = np.maximum(literal, SYNONYM * self._called("_".join(term), bool(literal.any())))
         if matching.any() or len(term) > 1:
             return matching, ""
         [word] = term
@@ -109,9 +109,9 @@ class TextSearch:
         nearest = self._nearest(word)
         if not nearest:
             return matching, ""
-        return TYPO * np.maximum(self._said(nearest), SYNONYM * self._called(nearest, False)), nearest
+        return TYPO * np.maximum(self._literal(nearest), SYNONYM * self._called(nearest, False)), nearest
 
-    def _said(self, word: str) -> np.ndarray:
+    def _literal(self, word: str) -> np.ndarray:
         """Relevance (U,) of a word as it is written, in the singular or in the plural."""
         exact = [self._code[word]] if word in self._code else []
         others = [self._code[form] for form in _other_numbers(word) if form in self._code]
@@ -132,12 +132,12 @@ class TextSearch:
         if garment.name not in self._named:
             named = {garment.name, *(JEWELLERY if garment.name == "jewellery" else ())}
             kinds = [described.name if (described := self._garments[category]) else "" for category in self._categories]
-            is_one = np.array([kind in named for kind in kinds])[self._kinds]
-            if garment.name in WHOLE_GROUPS:
-                is_one |= (self._groups == WHOLE_GROUPS[garment.name]).fill_null(False).to_numpy()
+            in_category = np.array([kind in named for kind in kinds])[self._kinds]
+            if garment.name in GROUP_NAMES:
+                in_category |= (self._groups == GROUP_NAMES[garment.name]).fill_null(False).to_numpy()
             open_ = np.array([not kind or kind in BROAD for kind in kinds])[self._kinds]
             words = [self._code[token] for name in named for token in self._names.get(name, ())]
-            by_category = np.float32(WEIGHTS["category"]) * is_one
+            by_category = np.float32(WEIGHTS["category"]) * in_category
             self._named[garment.name] = np.maximum(open_ * self._gather(words), by_category)
         return self._named[garment.name]
 
@@ -172,10 +172,10 @@ class TextSearch:
     @cached_property
     def _spellings(self) -> list[str]:
         """Words that a misspelt one may be meant for: those of the catalogue, and others for its garments."""
-        there = {garment for garment in self._garments.values() if garment and garment.group != "other"}
+        garments = {garment for garment in self._garments.values() if garment and garment.group != "other"}
         others = [
             word for word, meanings in word_list().words.items()
-            if "_" not in word and any(meanings.get(language) in there for language in self.languages)
+            if "_" not in word and any(meanings.get(language) in garments for language in self.languages)
         ]  # fmt: skip
         return list(dict.fromkeys(word for word in (*self.tokens, *others) if word.isalpha() and len(word) > 2))
 
@@ -188,7 +188,9 @@ class TextSearch:
         if not allowed or not word.isalpha():
             return ""
         near = process.extract(word, self._spellings, scorer=OSA.distance, score_cutoff=allowed, limit=20)
-        likely = ((wrong, -self._frequency(said), said) for said, wrong, _ in near if said[0] in word[:2])
+        likely = (
+            (wrong, -self._frequency(spelling), spelling) for spelling, wrong, _ in near if spelling[0] in word[:2]
+        )
         return min(likely, default=(0, 0, ""))[-1]
 
     def _frequency(self, token: str) -> int:

@@ -15,9 +15,9 @@ QUALITY = 85
 """Of the JPEG files."""
 
 
-def side_of(asked: int) -> int:
+def side_of(requested: int) -> int:
     """The smallest side that thumbnails have and that is as large as the one asked for; else the largest."""
-    return next((side for side in THUMBNAIL_SIDES if side >= asked), THUMBNAIL_SIDES[-1])
+    return next((side for side in THUMBNAIL_SIDES if side >= requested), THUMBNAIL_SIDES[-1])
 
 
 def inside(folder: Path | None, name: str | None) -> Path | None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.storefront.page_looks import PageLook
 from goeswith.studio.storefront.pictures import Address
 from goeswith.studio.storefront.shown_items import FIELDS, shown_item
@@ -20,8 +20,8 @@ class Composer:
         address: of pictures. fields: of items, beside their ids; all where there are none.
     """
 
-    def __init__(self, wall: Wall, address: Address, fields: Sequence[str] = ()) -> None:
-        self.wall, self.address, self.fields = wall, address, fields or FIELDS
+    def __init__(self, view: CatalogueView, address: Address, fields: Sequence[str] = ()) -> None:
+        self.view, self.address, self.fields = view, address, fields or FIELDS
         self._items: dict[int, dict[str, Any]] = {}
 
     def answer(self, row: int, looks: Sequence[PageLook], why_none: str = "", trial: str = "") -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Composer:
 
     def _item(self, row: int) -> dict[str, Any]:
         if row not in self._items:
-            self._items[row] = shown_item(self.wall, row, self.address)
+            self._items[row] = shown_item(self.view, row, self.address)
         return self._items[row]
 
     def _chosen(self, row: int) -> dict[str, Any]:

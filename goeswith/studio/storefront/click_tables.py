@@ -33,6 +33,8 @@ def file_in(shop: Path) -> Path:
     """
     if shop.is_file():
         return shop
+    if not shop.exists():
+        raise DataError(f"there is no folder or file {shop}; give the folder that was served, or its {NAME}")
     path = index_folder(shop).absolute().parent / NAME
     if not path.is_file():
         raise DataError(f"there is no file {path}; product pages write it while goeswith serve runs")

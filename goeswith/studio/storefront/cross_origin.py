@@ -29,5 +29,5 @@ class CrossOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        ours = scope["type"] == "http" and scope["path"].startswith(STOREFRONT)
-        await (self.storefront if ours else self.app)(scope, receive, send)
+        served = scope["type"] == "http" and scope["path"].startswith(STOREFRONT)
+        await (self.storefront if served else self.app)(scope, receive, send)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from goeswith.studio.api.schemas import PROBLEMS, Given, Text
+from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text
 from goeswith.studio.service import limits
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.events import Event, Events
-from goeswith.studio.storefront.keys import Bucket, PublicKey
+from goeswith.studio.storefront.keys import PublicKey
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Word = Annotated[str, StringConstraints(max_length=120)]
@@ -20,7 +20,7 @@ OPEN_TYPES = ("application/json", "text/plain")
 """What browsers send: ``navigator.sendBeacon`` with a text says that it is plain, and then asks nobody before."""
 
 
-class EventGiven(Given):
+class EventRequest(RequestModel):
     """Something that happened on a page."""
 
     id: Name = Field(description="Chosen by the page; the same one sent again is the same event.")
@@ -35,16 +35,16 @@ class EventGiven(Given):
     )
 
 
-class EventsGiven(Given):
+class EventsRequest(RequestModel):
     """Several of them. key: the public key, where no header says it."""
 
-    events: Annotated[list[EventGiven], Field(min_length=1, max_length=limits.EVENTS)]
+    events: Annotated[list[EventRequest], Field(min_length=1, max_length=limits.EVENTS)]
     key: Annotated[str, StringConstraints(max_length=limits.TEXT_LENGTH)] = Field(
         "", description="The public key, for pages that cannot send a header."
     )
 
 
-class EventsTold(BaseModel):
+class EventsResponse(BaseModel):
     """What became of them."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"kept": 2, "repeated": 0}]})
@@ -55,40 +55,39 @@ class EventsTold(BaseModel):
 
 def _schema() -> dict[str, Any]:
     """Of a body, in one piece: references would be looked for elsewhere in the schema of the API."""
-    schema = EventsGiven.model_json_schema()
-    schema["properties"]["events"]["items"] = schema.pop("$defs")["EventGiven"]
+    schema = EventsRequest.model_json_schema()
+    schema["properties"]["events"]["items"] = schema.pop("$defs")["EventRequest"]
     return schema
 
 
 BODY = {"required": True, "content": {kind: {"schema": _schema()} for kind in OPEN_TYPES}}
 TOO_MANY = PROBLEMS[503] | {"description": "Too many requests."}
 router = APIRouter(prefix="/storefront/v1", tags=["storefront"], responses=PROBLEMS | {429: TOO_MANY})
-bucket = Bucket(limits.EVENT_RATE, limits.EVENT_BURST)
 
 
-@router.post("/events", status_code=202, response_model=EventsTold, openapi_extra={"requestBody": BODY})
+@router.post("/events", status_code=202, response_model=EventsResponse, openapi_extra={"requestBody": BODY})
 async def events(request: Request) -> Any:
     """Keep what happened to looks. Nothing is stored of the one who sends it, and no cookie is set."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in OPEN_TYPES:
         raise Refused(415, "wrong_type", f"send events as {' or '.join(OPEN_TYPES)}")
     try:
-        given = EventsGiven.model_validate_json(await request.body())
+        body = EventsRequest.model_validate_json(await request.body())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise Refused(422, "bad_request", f"{where}: {first['msg']}".removeprefix(": ")) from None
-    _check_key(request, given.key)
-    if not bucket.take():
+    _check_key(request, body.key)
+    if not request.app.state.event_bucket.take():
         raise Refused(429, "too_many_requests", "too many events at once; send several of them in one request")
     shop: Shop = request.app.state.shop
     store: Events = request.app.state.events
     each = [
         Event(event.id, event.kind, event.session, event.item, event.look, event.source, event.trial, event.target)
-        for event in given.events
+        for event in body.events
     ]
-    kept = await shop.quick.run(store.add, each)
-    return {"kept": kept, "repeated": len(each) - kept}
+    added = await shop.quick.run(store.add, each)
+    return {"kept": added, "repeated": len(each) - added}
 
 
 def _check_key(request: Request, key: str) -> None:

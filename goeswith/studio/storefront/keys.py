@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import hmac
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from goeswith.errors import ConfigError
+from goeswith.studio.service.buckets import Bucket
 from goeswith.studio.service.limits import KEY_BURST, KEY_RATE, TOKEN_LENGTH
 from goeswith.studio.service.refusals import Refused
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class Bucket:
-    """Tokens, of which each request takes one: `rate` are added every second, up to `burst`."""
-
-    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate, self.burst, self.clock = rate, burst, clock
-        self.tokens, self.filled = float(burst), clock()
-
-    def take(self) -> bool:
-        """Take a token; False where none is left."""
-        now = self.clock()
-        self.tokens = min(self.burst, self.tokens + (now - self.filled) * self.rate)
-        self.filled = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
 
 
 class PublicKey:
@@ -39,6 +21,7 @@ class PublicKey:
 
     Args:
         key: sent as ``Authorization: Bearer KEY``. origins: of the pages that may use it: ``https://shop.example``.
+        bucket: how often it may be used; by default `KEY_RATE` and `KEY_BURST`, by this process.
 
     Raises:
         ConfigError: the key cannot be sent or is too short, or there is no origin, or one that is none.
@@ -51,7 +34,7 @@ class PublicKey:
         self.key, self.origins = key, frozenset(map(origin, origins))
         self.bucket = bucket or Bucket(KEY_RATE, KEY_BURST)
 
-    def given(self, headers: Headers) -> bool:
+    def sent_in(self, headers: Headers) -> bool:
         """Whether a request has this key; takes as long whatever it has instead."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
         return hmac.compare_digest(key.strip().encode(), self.key.encode()) and scheme.lower() == "bearer"
@@ -83,7 +66,9 @@ class PublicKey:
             )  # fmt: skip
 
 
-def public_key_of(key: str | None, origins: Collection[str], token: str | None) -> PublicKey | None:
+def public_key_of(
+    key: str | None, origins: Collection[str], token: str | None, bucket: Bucket | None = None
+) -> PublicKey | None:
     """The public key of a service, where it has one.
 
     Raises:
@@ -95,7 +80,7 @@ def public_key_of(key: str | None, origins: Collection[str], token: str | None) 
         return None
     if key == token:
         raise ConfigError("the public key is in the source of every page, so it must not be the token; choose another")
-    return PublicKey(key, origins)
+    return PublicKey(key, origins, bucket)
 
 
 def check_key(key: str, name: str) -> None:

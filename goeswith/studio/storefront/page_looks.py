@@ -17,8 +17,8 @@ from goeswith.shop.answers import Look
 from goeswith.shop.index import Index
 from goeswith.shop.looks import in_body_order
 from goeswith.shop.stylist import Stylist
-from goeswith.studio.service.catalogue_view import Wall
-from goeswith.studio.service.limits import KEPT_ANSWERS, PAGE_LOOKS
+from goeswith.studio.service.catalogue_view import CatalogueView
+from goeswith.studio.service.limits import CACHED_LOOKS, PAGE_LOOKS
 from goeswith.studio.service.looks import Looks, SavedLook
 from goeswith.studio.service.shared import Shop
 
@@ -74,42 +74,42 @@ class PageLooks:
 
     def __init__(self, shop: Shop, store: Looks) -> None:
         self.shop, self.store = shop, store
-        self._made: WeakKeyDictionary[Wall, LRUCache[int, Made]] = WeakKeyDictionary()
-        self._making: dict[tuple[Wall, int], asyncio.Task[Made]] = {}
-        self._reviewed: tuple[Wall | None, int, Reviewed] = (None, -1, Reviewed())
+        self._made: WeakKeyDictionary[CatalogueView, LRUCache[int, Made]] = WeakKeyDictionary()
+        self._making: dict[tuple[CatalogueView, int], asyncio.Task[Made]] = {}
+        self._reviewed: tuple[CatalogueView | None, int, Reviewed] = (None, -1, Reviewed())
 
-    def reviewed(self, wall: Wall) -> Reviewed:
+    def reviewed(self, view: CatalogueView) -> Reviewed:
         """What people decided; read again after a change.
 
         Raises:
             DataError: see `Looks`.
         """
         version = self.store.version()
-        for_wall, at_version, looks = self._reviewed
-        if for_wall is not wall or at_version != version:
-            looks = reviewed(wall, self.store)
-            self._reviewed = wall, version, looks
+        for_view, at_version, looks = self._reviewed
+        if for_view is not view or at_version != version:
+            looks = reviewed(view, self.store)
+            self._reviewed = view, version, looks
         return looks
 
-    async def made(self, wall: Wall, row: int) -> Made:
+    async def made(self, view: CatalogueView, row: int) -> Made:
         """The looks that the model makes around an item. They are made once; others who ask meanwhile wait for them.
 
         Raises:
             Refused: there is too much to do.
         """
-        kept = self._made.setdefault(wall, LRUCache(KEPT_ANSWERS))
-        if (made := kept.get(row)) is not None:
+        cached = self._made.setdefault(view, LRUCache(CACHED_LOOKS))
+        if (made := cached.get(row)) is not None:
             return made
-        key = wall, row
+        key = view, row
         if key not in self._making:
-            self._making[key] = asyncio.create_task(self.shop.page_workers.run(make, wall.stylist, row))
+            self._making[key] = asyncio.create_task(self.shop.page_workers.run(make, view.stylist, row))
             self._making[key].add_done_callback(lambda task: self._keep(key, task))
         return await asyncio.shield(self._making[key])  # a client that hangs up takes nothing from the others
 
-    def _keep(self, key: tuple[Wall, int], task: asyncio.Task[Made]) -> None:
+    def _keep(self, key: tuple[CatalogueView, int], task: asyncio.Task[Made]) -> None:
         del self._making[key]
         if not task.cancelled() and task.exception() is None:
-            self._made.setdefault(key[0], LRUCache(KEPT_ANSWERS))[key[1]] = task.result()
+            self._made.setdefault(key[0], LRUCache(CACHED_LOOKS))[key[1]] = task.result()
 
 
 def make(stylist: Stylist, row: int) -> Made:
@@ -142,26 +142,26 @@ def _id_of(item_ids: Sequence[str]) -> str:
     return "made-" + hashlib.sha256("\n".join(sorted(item_ids)).encode()).hexdigest()[:16]
 
 
-def reviewed(wall: Wall, store: Looks) -> Reviewed:
+def reviewed(view: CatalogueView, store: Looks) -> Reviewed:
     """What people decided. Looks with an item that is gone or sold out, or with an uploaded photo, are left out.
 
     On the page of an item, looks come first that are pinned to it, then those that are live, then those that begin
     with the item, then the latest.
     """
-    shelf, size = wall.index.shelf, wall.index.size
+    arrays, size = view.index.shelf, view.index.size
     ranked: dict[int, list[tuple[tuple[bool, int, bool], PageLook]]] = defaultdict(list)
     rejected = set()
     for saved in store.find():
-        rows = tuple(shelf.place.get(item_id, size) for item_id in saved.item_ids)
+        rows = tuple(arrays.row_of.get(item_id, size) for item_id in saved.item_ids)
         if saved.state == "rejected":
             rejected.add(frozenset(rows))
         if saved.state not in SHOWN_STATES or max(rows) >= size:
             continue
-        if shelf.stock is None or shelf.stock[list(rows)].all():
+        if arrays.stock is None or arrays.stock[list(rows)].all():
             look = PageLook(saved.look_id, approved=True, name=saved.name, rows=rows)
             for position, row in enumerate(rows):
                 ranked[row].append((_rank(saved, position), look))
-    approved = {row: [look for _, look in sorted(found, key=lambda one: one[0])] for row, found in ranked.items()}
+    approved = {row: [look for _, look in sorted(pairs, key=lambda pair: pair[0])] for row, pairs in ranked.items()}
     return Reviewed(approved, frozenset(rejected))
 
 

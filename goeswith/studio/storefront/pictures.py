@@ -15,7 +15,7 @@ from PIL import ExifTags
 
 from goeswith.data.encoders.pictures import open_picture
 from goeswith.files import writing
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import THUMBNAIL_SIDES
 from goeswith.studio.service.thumbnails import inside, version_of
 
@@ -76,10 +76,10 @@ class Signer:
         return addressed
 
 
-def picture(wall: Wall, row: int, address: Address) -> dict[str, str | int] | None:
+def picture(view: CatalogueView, row: int, address: Address) -> dict[str, str | int] | None:
     """The picture of an item for ``<img>``: src, srcset, width and height; None where it has none that can be read."""
-    item_id, name = wall.catalogue.items.row(row, named=False)[0], wall.catalogue.items["image"][row]
-    file = inside(wall.index.images, name)
+    item_id, name = view.catalogue.items.row(row, named=False)[0], view.catalogue.items["image"][row]
+    file = inside(view.index.images, name)
     version = version_of(file)
     shape = _shape(file, version)
     if shape is None:

@@ -25,7 +25,7 @@ from goeswith.files import put_in_place, sha256, sweep, writing
 from goeswith.shop.looks import Maker
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.service import thumbnails
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.storefront.answers import Composer, as_json
 from goeswith.studio.storefront.page_looks import Made, PageLook, made_look, make, reviewed
@@ -77,38 +77,38 @@ def publish(
         raise DataError(f"{out} exists and was not made by goeswith publish; choose another folder")
     if looks is not None and not looks.is_file():
         raise DataError(f"there is no file {looks}; the studio writes it when a look is saved")
-    wall = Wall(index)
+    view = CatalogueView(index)
     store = Looks(looks or index.absolute().parent / "looks.sqlite")
-    kept = _looks(wall, store, made, progress)
-    if not kept:
+    looks_of = _looks(view, store, made, progress)
+    if not looks_of:
         raise DataError(
             f"no item of {index} has an approved look; approve some in the studio, or let the model make them: --made 3"
         )
     with _tree(out) as tree:
-        return _write(wall, kept, tree)
+        return _write(view, looks_of, tree)
 
 
-def _looks(wall: Wall, store: Looks, made: int, progress: Progress) -> dict[int, list[PageLook]]:
+def _looks(view: CatalogueView, store: Looks, made: int, progress: Progress) -> dict[int, list[PageLook]]:
     """Row of each item that has looks → its looks, approved ones first."""
-    people = reviewed(wall, store)
-    each = _made(wall, np.flatnonzero(wall.index.known), made, progress) if made else {}
-    kept = {}
+    people = reviewed(view, store)
+    each = _made(view, np.flatnonzero(view.index.known), made, progress) if made else {}
+    looks_of = {}
     for row in sorted({*each, *people.approved}):
         most = max(made, len(people.approved.get(row, ())))
         if looks := people.looks(row, each.get(row, Made()), most):
-            kept[row] = looks
-    return kept
+            looks_of[row] = looks
+    return looks_of
 
 
-def _made(wall: Wall, rows: np.ndarray, count: int, progress: Progress) -> dict[int, Made]:
+def _made(view: CatalogueView, rows: np.ndarray, count: int, progress: Progress) -> dict[int, Made]:
     """Looks that the model makes around items, of what is in stock.
 
     They are made together where the model can, and spread over the catalogue; an item for which that leaves nothing
     gets the looks that it would have by itself.
     """
-    stylist, each = wall.stylist, dict[int, Made]()
-    if hasattr(wall.index.run.model, "query"):
-        maker = Maker(stylist, Filters(in_stock=wall.index.shelf.stock is not None))
+    stylist, each = view.stylist, dict[int, Made]()
+    if hasattr(view.index.run.model, "query"):
+        maker = Maker(stylist, Filters(in_stock=view.index.shelf.stock is not None))
         for row, looks in maker.looks(rows, per=count, progress=progress).items():
             if looks:
                 each[row] = Made(tuple(made_look(stylist, look) for look in looks))
@@ -167,26 +167,26 @@ class Tree:
 @contextmanager
 def _tree(out: Path) -> Iterator[Tree]:
     """A folder that takes the place of `out` when the block ends well."""
-    work = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     with writing(out):
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         sweep(out)
-        (work / "new").mkdir(parents=True)
+        (partial / "new").mkdir(parents=True)
         try:
-            tree = Tree(out, work / "new")
+            tree = Tree(out, partial / "new")
             yield tree
             if tree.written or tree.removed:
-                put_in_place(work / "new", out)
+                put_in_place(partial / "new", out)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write(wall: Wall, looks_of: dict[int, list[PageLook]], tree: Tree) -> Published:
+def _write(view: CatalogueView, looks_of: dict[int, list[PageLook]], tree: Tree) -> Published:
     done = Published()
-    pictures = _Pictures(wall, tree)
-    composer = Composer(wall, pictures.address)
+    pictures = _Pictures(view, tree)
+    composer = Composer(view, pictures.address)
     template = environment("goeswith.studio").get_template("published.html")
-    ids, names = wall.catalogue.ids, {}
+    ids, names = view.catalogue.ids, {}
     for row, looks in looks_of.items():
         name = file_name(ids[row])
         if len(name) > LONGEST_NAME:
@@ -197,7 +197,7 @@ def _write(wall: Wall, looks_of: dict[int, list[PageLook]], tree: Tree) -> Publi
         tree.write(f"looks/{name}.html", template.render(answer=answer, items=None, up="../").encode())
         done.items, done.looks = done.items + 1, done.looks + len(looks)
         done.approved += sum(look.approved for look in looks)
-    for other, row in rows_by_name(wall).items():  # SKUs and ids of products
+    for other, row in rows_by_name(view).items():  # SKUs and ids of products
         if row in names and other != ids[row] and len(file_name(other)) <= LONGEST_NAME:
             tree.write(f"looks/{file_name(other)}.json", as_json({"see": names[row]}))
     items = [(name, composer.answer(row, [])["item"]) for row, name in list(names.items())[:LISTED]]
@@ -213,13 +213,13 @@ def _write(wall: Wall, looks_of: dict[int, list[PageLook]], tree: Tree) -> Publi
 class _Pictures:
     """Writes the pictures of items as they are needed."""
 
-    def __init__(self, wall: Wall, tree: Tree) -> None:
-        self.wall, self.tree = wall, tree
+    def __init__(self, view: CatalogueView, tree: Tree) -> None:
+        self.view, self.tree = view, tree
         self.digest = cache(lambda path: sha256(path)[:20])
 
     def address(self, item_id: str, version: str, side: int) -> str:
         """The address of a picture, seen from the folder ``looks``; it is written where it is not there yet."""
-        path = thumbnails.inside(self.wall.index.images, self.wall.catalogue.items["image"][self.wall.row(item_id)])
+        path = thumbnails.inside(self.view.index.images, self.view.catalogue.items["image"][self.view.row(item_id)])
         assert path is not None
         name = f"pictures/{self.digest(path)}-{side}.jpg"
         if not self.tree.keep(name):

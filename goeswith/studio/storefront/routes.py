@@ -12,7 +12,7 @@ from goeswith.studio.api.schemas import PROBLEMS, Text
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.service import limits
 from goeswith.studio.service.caching import matches
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.answers import Composer, as_json, etag_of
@@ -21,7 +21,9 @@ from goeswith.studio.storefront.pictures import Signer
 from goeswith.studio.storefront.schemas import ItemLooks, ManyLooks
 from goeswith.studio.storefront.shown_items import FIELDS, rows_by_name
 
-KEPT = {"Cache-Control": f"public, max-age={limits.LOOKS_SECONDS}, stale-while-revalidate=86400, stale-if-error=86400"}
+CACHEABLE = {
+    "Cache-Control": f"public, max-age={limits.LOOKS_SECONDS}, stale-while-revalidate=86400, stale-if-error=86400"
+}
 SHARED = {"Cross-Origin-Resource-Policy": "cross-origin"}
 """A page of another origin may show it, whatever it has decided of others."""
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It has not changed."}}
@@ -38,31 +40,31 @@ Draw = Annotated[
     int | None,
     Query(ge=0, lt=100, description="Of the session, by chance: it takes part in trials, and sees the same again."),
 ]
-Known = Annotated[str, Header(alias="If-None-Match")]
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
 
 
 def _fields(text: str) -> tuple[str, ...]:
     """Raises Refused where one is unknown."""
     fields = tuple(name.strip() for name in text.split(",") if name.strip())
-    if unknown := next((name for name in fields if name not in (*FIELDS, "item_id")), ""):
-        raise Refused(422, "bad_request", f"items have no field {unknown!r}; the fields are {', '.join(FIELDS)}")
+    if unknown_field := next((name for name in fields if name not in (*FIELDS, "item_id")), ""):
+        raise Refused(422, "bad_request", f"items have no field {unknown_field!r}; the fields are {', '.join(FIELDS)}")
     return tuple(name for name in FIELDS if name in fields)
 
 
-async def _made(request: Request, wall: Wall, rows: list[int], approved: bool) -> list[Made]:
+async def _made(request: Request, view: CatalogueView, rows: list[int], approved: bool) -> list[Made]:
     looks: PageLooks = request.app.state.page_looks
-    return [Made()] * len(rows) if approved else await asyncio.gather(*(looks.made(wall, row) for row in rows))
+    return [Made()] * len(rows) if approved else await asyncio.gather(*(looks.made(view, row) for row in rows))
 
 
-def _composer(request: Request, wall: Wall, fields: str) -> Composer:
+def _composer(request: Request, view: CatalogueView, fields: str) -> Composer:
     signer: Signer = request.app.state.signer
-    return Composer(wall, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
+    return Composer(view, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
 
 
-def _sent(answer: dict[str, Any], known: str) -> Response:
+def _sent(answer: dict[str, Any], if_none_match: str) -> Response:
     body = as_json(answer)
-    headers = KEPT | {"ETag": etag_of(body)}
-    if matches(headers["ETag"], known):
+    headers = CACHEABLE | {"ETag": etag_of(body)}
+    if matches(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
@@ -75,23 +77,23 @@ async def looks_of_item(
     fields: Fields = "",
     approved: ApprovedOnly = False,
     draw: Draw = None,
-    known: Known = "",
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
     shop: Shop = request.app.state.shop
     page_looks: PageLooks = request.app.state.page_looks
-    wall = shop.wall
-    composer = _composer(request, wall, fields)
-    row = (await shop.quick.run(rows_by_name, wall)).get(item)
+    view = shop.view
+    composer = _composer(request, view, fields)
+    row = (await shop.quick.run(rows_by_name, view)).get(item)
     if row is None:
         raise Refused(404, "unknown_item", f"the shop has no item {item!r}", [item])
-    [made] = await _made(request, wall, [row], approved)
-    reviewed = await shop.quick.run(page_looks.reviewed, wall)
+    [made] = await _made(request, view, [row], approved)
+    reviewed = await shop.quick.run(page_looks.reviewed, view)
     looks = reviewed.looks(row, made, limit)
-    trial, looks = await request.app.state.trial.choose(wall, row, reviewed, looks, limit, draw)
+    trial, looks = await request.app.state.trial.choose(view, row, reviewed, looks, limit, draw)
 
     def sent() -> Response:
-        return _sent(composer.answer(row, looks, made.why_none, trial), known)
+        return _sent(composer.answer(row, looks, made.why_none, trial), if_none_match)
 
     return await shop.quick.run(sent)
 
@@ -103,24 +105,24 @@ async def looks_of_items(
     limit: Limit = 1,
     fields: Fields = "",
     approved: ApprovedOnly = False,
-    known: Known = "",
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """The looks of several items at once."""
     shop: Shop = request.app.state.shop
     page_looks: PageLooks = request.app.state.page_looks
-    wall = shop.wall
-    composer = _composer(request, wall, fields)
-    rows = await shop.quick.run(rows_by_name, wall)
-    found = [rows[name] for name in item if name in rows]
-    each = await _made(request, wall, found, approved)
+    view = shop.view
+    composer = _composer(request, view, fields)
+    rows = await shop.quick.run(rows_by_name, view)
+    found_rows = [rows[name] for name in item if name in rows]
+    each = await _made(request, view, found_rows, approved)
 
     def sent() -> Response:
-        people = page_looks.reviewed(wall)
+        people = page_looks.reviewed(view)
         answers = [
             composer.answer(row, people.looks(row, made, limit), made.why_none)
-            for row, made in zip(found, each, strict=True)
+            for row, made in zip(found_rows, each, strict=True)
         ]
-        return _sent({"answers": answers, "unknown": [name for name in item if name not in rows]}, known)
+        return _sent({"answers": answers, "unknown": [name for name in item if name not in rows]}, if_none_match)
 
     return await shop.quick.run(sent)
 
@@ -136,7 +138,7 @@ async def picture(
     side: Annotated[int, Path(ge=1, le=4096, description="Pixels along the longer side, rounded up.")],
     item_id: str,
     v: Annotated[str, Query(max_length=64, description="Version of the picture.")] = "",
-    known: Known = "",
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """A picture of an item as a JPEG, by an address out of an answer. Without a key."""
     shop: Shop = request.app.state.shop
@@ -146,10 +148,10 @@ async def picture(
         row = shop.index.row_of.get(item_id)
         if row is None or row >= shop.index.size or not signer.signed(item_id, signature):
             raise Refused(404, "not_found", "there is no such picture; ask for the looks of the item again")
-        version = shop.wall.version(item_id)
+        version = shop.view.version(item_id)
         age = "max-age=31536000, immutable" if v == version else f"max-age={limits.PICTURE_SECONDS}"
         headers = {"Cache-Control": f"public, {age}", "ETag": f'"{version}-{side}"'} | SHARED
-        if matches(headers["ETag"], known):
+        if matches(headers["ETag"], if_none_match):
             return Response(status_code=304, headers=headers)
         data, own = shop.thumbnail(item_id, side)
         if not own:
@@ -166,9 +168,9 @@ def script() -> bytes:
 
 
 @router.get("/looks.js", response_class=Response, responses=UNCHANGED | {200: {"content": {"text/javascript": {}}}})
-async def looks_script(known: Known = "") -> Response:
+async def looks_script(if_none_match: IfNoneMatch = "") -> Response:
     """The script that shows looks on a page. Without a key."""
     headers = {"Cache-Control": "public, max-age=3600", "ETag": etag_of(script())} | SHARED
-    if matches(headers["ETag"], known):
+    if matches(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)
     return Response(script(), media_type="text/javascript", headers=headers)

@@ -65,7 +65,7 @@ class PageItem(BaseModel):
     skus: list[str] = Field([], description="Of its variants.")
 
 
-class PageLookTold(BaseModel):
+class PageLookResponse(BaseModel):
     """A look."""
 
     model_config = example(LOOK)
@@ -85,7 +85,7 @@ class ItemLooks(BaseModel):
     model_config = example(ANSWER)
 
     item: PageItem
-    looks: list[PageLookTold]
+    looks: list[PageLookResponse]
     why_none: str = Field(description="Why there are no looks, in a sentence; otherwise empty.")
     trial: str = Field(description="control or compare while one runs; goes into the events of these looks.")
 

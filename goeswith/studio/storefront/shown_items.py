@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from goeswith.data.products import COMPUTED
 from goeswith.data.variants import JOINED
 from goeswith.shop.looks import LINKS
-from goeswith.studio.service.catalogue_view import Wall, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.storefront.pictures import Address, picture
 
 TEXTS = ("product_id", "title", "category", "group", "colour", "brand", "currency")
@@ -17,16 +17,16 @@ FIELDS = (*TEXTS, "link", "image", "price", "regular_price", "in_stock", "sizes"
 """What is known of an item beside its id. How many there are in stock is nobody's business: only whether there are."""
 
 
-def shown_item(wall: Wall, row: int, address: Address) -> dict[str, Any]:
+def shown_item(view: CatalogueView, row: int, address: Address) -> dict[str, Any]:
     """An item of the catalogue as pages show it: `FIELDS` and ``item_id``; null where nothing is known."""
-    values = wall.catalogue.items.row(row, named=True)
+    values = view.catalogue.items.row(row, named=True)
     texts = {name: _text(values.get(name)) for name in TEXTS}
     if (texts["product_id"] or "").startswith(COMPUTED):  # made up by the index
         texts["product_id"] = None
     return {
-        "item_id": values["item_id"], **texts, "link": _link(values), "image": picture(wall, row, address),
+        "item_id": values["item_id"], **texts, "link": _link(values), "image": picture(view, row, address),
         "price": amount(values["price"]), "regular_price": amount(values.get("regular_price")),
-        "in_stock": _in_stock(wall, row, values), "sizes": _listed(values.get("sizes")),
+        "in_stock": _in_stock(view, row, values), "sizes": _listed(values.get("sizes")),
         "skus": _listed(values.get("skus")),
     }  # fmt: skip
 
@@ -37,9 +37,9 @@ def amount(value: Any) -> float | None:
 
 
 @once
-def rows_by_name(wall: Wall) -> dict[str, int]:
+def rows_by_name(view: CatalogueView) -> dict[str, int]:
     """Row of an item by its id, by each SKU of its variants, and by the id of its product: its first item then."""
-    items = wall.catalogue.items[: wall.index.size]
+    items = view.catalogue.items[: view.index.size]
     rows: dict[str, int] = {}
     for name in ("item_id", "skus", "product_id"):
         for row, value in enumerate(items[name].to_list() if name in items.columns else []):
@@ -66,6 +66,6 @@ def _link(values: dict[str, Any]) -> str | None:
         return None
 
 
-def _in_stock(wall: Wall, row: int, values: dict[str, Any]) -> bool | None:
-    stock = wall.index.shelf.stock
+def _in_stock(view: CatalogueView, row: int, values: dict[str, Any]) -> bool | None:
+    stock = view.index.shelf.stock
     return None if stock is None or values.get("stock") is None else bool(stock[row])

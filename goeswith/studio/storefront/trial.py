@@ -14,7 +14,7 @@ from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError, ConfigError
 from goeswith.evaluate.clicks import team_draft
 from goeswith.shop.random_looks import random_looks
-from goeswith.studio.service.catalogue_view import Wall
+from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import PAGE_LOOKS
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.page_looks import RANDOM, PageLook, PageLooks, Reviewed, made_look, model_name
@@ -38,7 +38,7 @@ class Trial:
             raise ConfigError(f"both indices have the model {name}, so there is nothing to compare; choose another")
 
     async def choose(
-        self, wall: Wall, row: int, reviewed: Reviewed, looks: list[PageLook], limit: int, draw: int | None
+        self, view: CatalogueView, row: int, reviewed: Reviewed, looks: list[PageLook], limit: int, draw: int | None
     ) -> tuple[str, list[PageLook]]:
         """Which trial the answer is part of, if any, and the looks on the page of an item.
 
@@ -51,42 +51,42 @@ class Trial:
         """
         if draw is None or not looks or any(look.approved for look in looks):
             return "", looks
-        seed = zlib.crc32(f"{draw} {wall.catalogue.ids[row]}".encode())
+        seed = zlib.crc32(f"{draw} {view.catalogue.ids[row]}".encode())
         if self.other is not None:
-            theirs = reviewed.allowed(await self._others(self.other, wall, row))
-            return COMPARE, _drafted(looks, theirs, limit, seed)
+            other_looks = reviewed.allowed(await self._others(self.other, view, row))
+            return COMPARE, _drafted(looks, other_looks, limit, seed)
         if not self.control:
             return "", looks
         if draw >= round(100 * self.control):
             return CONTROL, looks
-        drawn = reviewed.allowed(await self.shop.page_workers.run(_random, wall, row, limit, seed))
-        return (CONTROL, drawn) if drawn else ("", looks)
+        random = reviewed.allowed(await self.shop.page_workers.run(_random, view, row, limit, seed))
+        return (CONTROL, random) if random else ("", looks)
 
-    async def _others(self, other: PageLooks, wall: Wall, row: int) -> list[PageLook]:
-        there = other.shop.wall
-        at = there.index.row_of.get(wall.catalogue.ids[row])
-        return [] if at is None else _here(wall, there, (await other.made(there, at)).looks)
+    async def _others(self, other: PageLooks, view: CatalogueView, row: int) -> list[PageLook]:
+        other_view = other.shop.view
+        at = other_view.index.row_of.get(view.catalogue.ids[row])
+        return [] if at is None else _in_view(view, other_view, (await other.made(other_view, at)).looks)
 
 
-def _drafted(ours: Sequence[PageLook], theirs: Sequence[PageLook], limit: int, seed: int) -> list[PageLook]:
+def _drafted(first: Sequence[PageLook], second: Sequence[PageLook], limit: int, seed: int) -> list[PageLook]:
     """Both as one list; a look that both have is of the one that drafts it."""
-    teams = [{look.look_id: look for look in each} for each in (ours, theirs)]
+    teams = [{look.look_id: look for look in each} for each in (first, second)]
     return [teams[team][look_id] for look_id, team in team_draft(list(teams[0]), list(teams[1]), limit, seed)]
 
 
-def _random(wall: Wall, row: int, limit: int, seed: int) -> list[PageLook]:
-    index = wall.stylist.index
+def _random(view: CatalogueView, row: int, limit: int, seed: int) -> list[PageLook]:
+    index = view.stylist.index
     filters = Filters(in_stock=index.shelf.stock is not None)
     try:
-        looks = random_looks(wall.stylist, index.catalogue.ids[row], min(limit, PAGE_LOOKS), seed, filters)
+        looks = random_looks(view.stylist, index.catalogue.ids[row], min(limit, PAGE_LOOKS), seed, filters)
     except CatalogueError:
         return []
-    return [made_look(wall.stylist, look, RANDOM) for look in looks]
+    return [made_look(view.stylist, look, RANDOM) for look in looks]
 
 
-def _here(wall: Wall, there: Wall, looks: Sequence[PageLook]) -> list[PageLook]:
+def _in_view(view: CatalogueView, other_view: CatalogueView, looks: Sequence[PageLook]) -> list[PageLook]:
     """Looks of another index with the rows of this one, apart from those with an item that it lacks or has sold."""
-    row_of, stock, size = wall.index.row_of, wall.index.shelf.stock, wall.index.size
-    ids = there.catalogue.ids
+    row_of, stock, size = view.index.row_of, view.index.shelf.stock, view.index.size
+    ids = other_view.catalogue.ids
     moved = [replace(look, rows=tuple(row_of.get(ids[row], size) for row in look.rows)) for look in looks]
     return [look for look in moved if max(look.rows) < size and (stock is None or all(stock[row] for row in look.rows))]

@@ -1,4 +1,4 @@
-"""Kept: what was made for the latest keys, up to a bound, for many threads."""
+"""Bounded cache: the values of the latest keys, up to a number or a size, for several threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Kept(Generic[K, V]):
+class BoundedCache(Generic[K, V]):
     """The latest values by key.
 
     most: how many, or how large together where `size` says how large one is.

@@ -1,0 +1,126 @@
+"""Blend models of a recipe, each trusted as far as validation questions say, and ask the test questions once.
+
+    python benchmarks/blend.py recipes/fashionvc.toml --models CSA-Net SCE-Net Type-Aware \
+        --valid official-valid-triplet --test official-test-triplet
+
+For each seed, the models are trained as the recipe says (runs that are there are used), and their weights are fitted
+on the validation questions by pairwise logistic regression: `goeswith.train.trust`, the first model is the one that is
+never left out. Kept in docs/results/blend-NAME.json, which docs/results.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goeswith.data.dataset import Dataset
+from goeswith.data.questions import Questions, read_questions
+from goeswith.evaluate.evaluate import Answers, Report, answer, report
+from goeswith.evaluate.seeds import difference, judge, means
+from goeswith.experiments.recipes import Recipe, read_recipe
+from goeswith.experiments.trainings import trainings
+from goeswith.files import fresh_file
+from goeswith.train.trust import Asked, TrustConfig, fit_trust
+
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
+BLEND = "blend"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--models", nargs="+", required=True, help="names of the recipe's models")
+    parser.add_argument("--valid", required=True, help="validation questions, by the file's name")
+    parser.add_argument("--test", help="test questions; without, only validation ones are asked")
+    parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
+    parser.add_argument("--data", help="the data set's folder, where it is not the recipe's")
+    parser.add_argument("--seeds", nargs="*", type=int, help="the recipe's")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
+    given = parser.parse_args()
+    recipe = read_recipe(given.recipe).only(given.models)
+    recipe = replace(recipe, dataset=given.data or recipe.dataset, seeds=tuple(given.seeds or recipe.seeds))
+    found = measure(recipe, given.models, given.valid, given.test, given.work / recipe.name)
+    if given.test:
+        with fresh_file(given.results / f"blend-{recipe.name}.json") as partial:
+            partial.write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None, work: Path) -> dict[str, Any]:
+    """Each model and the blend on the test questions, what the blend has over each, and the weights of each seed."""
+    dataset = Dataset(recipe.dataset)
+    asked = [
+        read_questions(dataset.path / "questions" / f"{name}.parquet", dataset.catalogue)
+        for name in (valid, test)
+        if name
+    ]
+    sittings: dict[str, list[list[Report]]] = {name: [] for name in (*models, BLEND)}
+    fitted = []
+    for seed in recipe.seeds:
+        answers = answered(recipe, models, seed, work, dataset, asked)
+        weights, auc = trusted([answers[name][0] for name in models])
+        spread = weights * [lead(answers[name][0]).std() for name in models]  # scores differ in scale
+        shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
+        fitted.append({"seed": seed, "valid_auc": auc, "shares": shares})
+        if test:
+            answers[BLEND] = [blended([answers[name][1] for name in models], weights)]
+            for name, said in answers.items():
+                sittings[name].append([report(said[-1], dataset)])
+    scores = {name: next(iter(means(name, sat).values())) for name, sat in sittings.items() if sat}
+    compared = judge([difference(scores[BLEND], scores[name]) for name in models]) if scores else []
+    return {
+        "recipe": recipe.name,
+        "models": list(models),
+        "seeds": list(recipe.seeds),
+        "valid": fitted,
+        "test": [found.score.to_dict() for found in scores.values()],
+        "compared": [line.to_dict() for line in compared],
+    }
+
+
+def answered(
+    recipe: Recipe, models: Sequence[str], seed: int, work: Path, dataset: Dataset, asked: Sequence[Questions]
+) -> dict[str, list[Answers]]:
+    """What each model says with a seed, of each file of questions; trained where it has no run."""
+    found = {}
+    for (experiment, _), training in trainings(replace(recipe, seeds=(seed,)), work).items():
+        scorer = training.run().scorer(dataset)
+        found[experiment.name] = [replace(answer(scorer, questions), scorer=experiment.name) for questions in asked]
+    return {name: found[name] for name in models}
+
+
+def trusted(answers: Sequence[Answers]) -> tuple[np.ndarray, float]:
+    """A weight for each model (S,), and the AUC of validation outfits, each judged by weights fitted without it."""
+    questions = answers[0].questions
+    differences = np.stack([lead(each) for each in answers], axis=1)
+    owner = np.unique(questions.frame["context"].list.first().to_numpy(), return_inverse=True)[1]
+    count = len(differences)
+    given = Asked(differences[:, :, None], owner, np.full(count, 1 / count))
+    trust = fit_trust(given, [0], TrustConfig(by_group=False))
+    return trust.weights[:, 0], trust.auc
+
+
+def lead(answers: Answers) -> np.ndarray:
+    """(Q,) by how much the right one of two candidates is ahead; 0 where a score is missing."""
+    starts = answers.questions.score_offsets[:-1]
+    pairs = answers.scores[starts[:, None] + np.arange(2)]
+    at = answers.questions.answers
+    rows = np.arange(len(at))
+    found: np.ndarray = np.nan_to_num(pairs[rows, at] - pairs[rows, 1 - at])
+    return found
+
+
+def blended(answers: Sequence[Answers], weights: np.ndarray) -> Answers:
+    """The weighted sum of the scores."""
+    scores = sum(weight * each.scores for weight, each in zip(weights, answers, strict=True) if weight)
+    return replace(answers[0], scorer=BLEND, scores=np.asarray(scores))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The page docs/knowledge-domains.md, from what docs/results/ keeps of each study alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from goeswith.tables import markdown
+
+HEAD = """# Why knowledge travels, or does not
+
+Made by `python benchmarks/domains.py` from the files in `docs/results/`; do not edit. What differs between a student's
+data and its designers', beside what [curves](knowledge.md) say of the gain.
+
+"""
+
+FEATURES = """## The features
+
+By encoder, of items that training outfits wear; in brackets the same for two halves of the designers' own items. Below
+.5: the same items are on both sides (the drawn sample has one catalogue).
+
+- *shift*: how far the means are apart, in standard deviations (root mean square over the dimensions).
+- *told apart*: AUC of a linear discriminant between the two sets, cross-fitted; .5: it cannot.
+- *nearest from own side*: share of items whose nearest other item, by cosine, is of their own data set; .5: alike. The
+  second column has each set standardised by itself, as trusted teachers see it.
+- *axes*: share of the student's 32 main directions that lies in the designers' 32.
+- *what goes together*: cosine of the two sets' products of features within outfits, categories taken out; 1: the same,
+  0: nothing in common. In brackets: the student's own two halves (as much as can be had), then shuffled designers.
+
+"""
+SCORERS = """
+## What the designers' model says
+
+Exhaustive AUC of the student's test outfits. *At home*: the designers' model on their own test outfits.
+
+"""
+AGREEMENT = """
+Rank correlation over all questions about the student's test outfits; *beyond likeness*: partial correlation, the cosine
+held fixed.
+
+"""
+PICTURES = """
+## The pictures
+
+Means of up to 500 pictures: share of pixels near the border's colour, brightness of the border from 0 to 255, its
+deviation along the border, height in pixels, width / height.
+
+"""
+
+
+def write_page(results: Path, page: Path) -> Path:
+    """Write the page from all studies that were measured."""
+    found = [json.loads(path.read_text()) for path in sorted(results.glob("domains-*.json"))]
+    text = HEAD + gains(results, found) + FEATURES + features(found) + SCORERS + scorers(found)
+    page.write_text(text + AGREEMENT + agreement(found) + PICTURES + pictures(found))
+    return page
+
+
+def gains(results: Path, found: Iterable[Mapping[str, Any]]) -> str:
+    """One line a study: what designers add to no knowledge, of the curves."""
+    lines = []
+    for each in found:
+        path = results / f"curves-{each['name']}.json"
+        told = json.loads(path.read_text())["comparisons"] if path.is_file() else []
+        said = [
+            f"{line['difference']:+.4f} ({line['shows']}) at {'all' if line['outfits'] < 0 else line['outfits']}"
+            for line in told
+            if (line["scorer"], line["against"]) == ("designers", "none")
+        ]
+        lines.append(f"- {each['title']}: {', '.join(said) if said else 'not measured'}")
+    return "Gain of designers over no knowledge, in exhaustive AUC, by number of own outfits:\n\n" + "\n".join(
+        [*lines, "", ""]
+    )
+
+
+def features(found: Iterable[Mapping[str, Any]]) -> str:
+    rows = []
+    for each in found:
+        for encoder, told in each["features"].items():
+            taste = told["taste"]
+            rows.append(
+                [
+                    f"{each['title']}, `{encoder}`", _beside(told["shift"], 2), _beside(told["separated"]),
+                    _beside(told["nearest"]), _beside(told["nearest_standardised"]), _beside(told["axes"]),
+                    f"{taste['domains']:.3f} ({taste['own halves']:.3f}; {taste['shuffled']:.3f})",
+                ]
+            )  # fmt: skip
+    head = ["", "shift", "told apart", "nearest from own side", "the same, standardised", "axes", "what goes together"]
+    return markdown(head, rows)
+
+
+def _beside(told: Mapping[str, float], digits: int = 3) -> str:
+    return f"{told['domains']:.{digits}f} ({told['halves']:.{digits}f})"
+
+
+SCORED = {
+    "likeness": "cosine", "own": "own towers, all outfits", "designers": "designers, student's standard",
+    "designers, own standard": "designers, their standard", "shuffled": "shuffled designers",
+    "designers at home": "designers at home",
+}  # fmt: skip
+"""Of `domains.asked` → head of a column."""
+
+
+def scorers(found: Iterable[Mapping[str, Any]]) -> str:
+    rows = [
+        [each["title"], *(_number(each["scorers"]["auc"].get(name)) for name in SCORED)]
+        for each in found
+    ]  # fmt: skip
+    return markdown(["", *SCORED.values()], rows)
+
+
+def agreement(found: Iterable[Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for each in found for name in each["scorers"]["agreement"]))
+    rows = [[each["title"], *(_number(each["scorers"]["agreement"].get(name)) for name in names)] for each in found]
+    return markdown(["", *names], rows)
+
+
+def pictures(found: Iterable[Mapping[str, Any]]) -> str:
+    rows = []
+    for each in found:
+        for who, told in zip(("student", "designers"), each["pictures"], strict=True):
+            if told:
+                sizes = [
+                    f"{told['background']:.2f}", f"{told['border_brightness']:.0f}", f"{told['border_deviation']:.0f}",
+                    f"{told['height']:.0f}", f"{told['proportion']:.2f}",
+                ]  # fmt: skip
+                rows.append([f"{each['title']}: {who}", *sizes])
+    head = ["", "background", "border's brightness", "border's deviation", "height", "width / height"]
+    return markdown(head, rows) if rows else "None of these data sets has pictures.\n"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

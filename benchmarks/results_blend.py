@@ -1,0 +1,41 @@
+"""A blend of models, as docs/results.md has it: from what `benchmarks/blend.py` kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from goeswith.scores import Difference, Score
+from goeswith.tables import chance, interval, markdown, value
+
+HEAD = """**A blend of models**: the weighted sum of their scores. The weights are fitted on validation questions by
+pairwise logistic regression (`benchmarks/blend.py`), test questions were asked once. p is after Holm."""
+
+
+def blend(folder: Path, name: str) -> str:
+    """A table of the blend and its models on the recipe's test questions; nothing where none was measured."""
+    path = folder / f"blend-{name}.json"
+    if not path.is_file():
+        return ""
+    told: dict[str, Any] = json.loads(path.read_text())
+    over = {line["against"]: line for line in told["compared"]}
+    shares = {model: [fit["shares"][model] for fit in told["valid"]] for model in told["models"]}
+    rows = [
+        [line["scorer"], str(len(told["seeds"])), value(Score.from_dict(line)), *_beside(line["scorer"], over, shares)]
+        for line in told["test"]
+    ]
+    first = told["test"][0]
+    head = ["", "seeds", f"AUC, {first['negatives']}", "the blend is ahead by", "share in it"]
+    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in told["valid"])
+    return f"{HEAD} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
+
+
+def _beside(model: str, over: Mapping[str, Any], shares: Mapping[str, list[float]]) -> tuple[str, str]:
+    """What the blend has over a model, and the model's share in it."""
+    if model not in over:
+        return "–", "–"
+    line = over[model]
+    said = f"{interval(Difference.from_dict(line))}, {chance(line['p_holm'])}, {line['shows']}"
+    return said, f"{sum(shares[model]) / len(shares[model]):.2f}"

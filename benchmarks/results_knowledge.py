@@ -1,0 +1,49 @@
+"""What designers add to a student, as docs/results.md has it: from the results of the studies in recipes/curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from results_conclusions import CONTROLS, TRUSTED, own_outfits
+
+from goeswith.tables import markdown
+
+Kept = Mapping[str, Any]
+AGAINST = {CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "own": "the own model", "cosine": "cosine"}
+HEAD = """## What designers' knowledge adds
+
+Exhaustive AUC of a student with designers, who are trusted as far as its validation outfits say, less that of others;
+95 % intervals over outfits and seeds, p after Holm within each study. The curves and all controls:
+[what knowledge is worth](knowledge.md). What differs between the domains: [why it travels, or does
+not](knowledge-domains.md).
+"""
+
+
+def read_curves(folder: Path) -> dict[str, Kept]:
+    """Study → its results, of all that a folder has."""
+    return {
+        path.stem.removeprefix("curves-"): json.loads(path.read_text()) for path in sorted(folder.glob("curves-*.json"))
+    }
+
+
+def knowledge(curves: Mapping[str, Kept]) -> str:
+    """A table, one row a study and number of own outfits; nothing where no study was measured."""
+    rows = []
+    for told in curves.values():
+        shown = {(line["against"], line["outfits"]): line for line in told["comparisons"] if line["scorer"] == TRUSTED}
+        for size in dict.fromkeys(size for _, size in shown):
+            cells = [_gain(shown.get((other, size))) for other in AGAINST]
+            rows.append([told["study"]["title"], str(len(told["study"]["seeds"])), own_outfits(size), *cells])
+    if not rows:
+        return ""
+    head = ["", "seeds", "own outfits", *(f"over {name}" for name in AGAINST.values())]
+    return f"{HEAD}\n{markdown(head, rows)}\n"
+
+
+def _gain(line: Mapping[str, Any] | None) -> str:
+    if line is None:
+        return "–"
+    return f"{line['difference']:+.4f} [{line['low']:+.3f}, {line['high']:+.3f}], {line['shows']}"

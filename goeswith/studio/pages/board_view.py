@@ -1,0 +1,210 @@
+"""Verdicts: what the pages show of a board: its score, the lines between its items, and the reasons."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.shop.answers import looks_of
+from goeswith.shop.contributions import pair_matrix
+from goeswith.shop.explain import explain
+from goeswith.shop.reasons import Why
+from goeswith.shop.stylist import Look
+from goeswith.studio.pages import flat_lay
+from goeswith.studio.pages.arrangement import Spot
+from goeswith.studio.pages.board import Board, Drawing, draw
+from goeswith.studio.pages.brief import bar
+from goeswith.studio.pages.no_score import in_titles, titled
+from goeswith.studio.pages.views import Item, item, items, verdict
+from goeswith.studio.service.catalogue_view import CatalogueView, once
+from goeswith.studio.service.source import dataset, outfit_ids
+
+log = logging.getLogger(__name__)
+
+STARTS = 6
+"""Outfits offered to an empty board."""
+WORN_OUTFITS = 1000
+"""Worn outfits whose pairs the lines of a board are compared with."""
+LEAST = 200
+"""Pair scores of outfits of one size for that size to be compared on its own."""
+
+
+def tray(view: CatalogueView, board: Board) -> dict[str, Any]:
+    """The board in small: its items and its score."""
+    shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
+    look, trouble = judged(view, shown)
+    summary = trouble if look is None else f"{len(shown)} items on the board, {verdict(look)}"
+    return {
+        "shown": shown, "look": look, "trouble": trouble, "full": board.overflow,
+        "announcement": " ".join(filter(None, (board.overflow, summary or _counted(shown)))),
+    }  # fmt: skip
+
+
+def judged(view: CatalogueView, shown: Sequence[Item]) -> tuple[Look | None, str]:
+    """The look of two items or more, or why there is none."""
+    ids = [piece.id for piece in shown]
+    try:
+        if len(ids) > 1:
+            return view.stylist.judge(ids), ""
+        view.stylist.assortment.outfit(ids, least=0)
+    except CatalogueError as error:
+        return None, in_titles(error, shown)
+    return None, ""
+
+
+def table(
+    view: CatalogueView, board: Board, *, slot: str = "", swap: str = "", waits: str = "", trouble: str = ""
+) -> dict[str, Any]:
+    """The board at large: items, score, lines and why. Items that the catalogue lacks are left out, with a note.
+
+    slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
+    """
+    unknown_ids = [item_id for item_id in board.on if item_id not in view.index.row_of]
+    notes = [f"The catalogue has no item {item_id!r}; it is left out." for item_id in unknown_ids]
+    shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
+    present = board.having([item_id.id for item_id in shown])
+    look, silent = judged(view, shown)
+    notes += filter(None, (board.overflow, silent or trouble, *_colour_variants(shown)))
+    why, lines = None, None
+    lay = flat_lay.laid(view, present.on, dict(present.lay))
+    if look is not None and np.isfinite(look.score):
+        explanation = explain(view.stylist, present.on, swap=False)
+        why, lines = _reasons_panel(explanation, shown), _drawing(view, explanation, shown, [spot for spot, _ in lay])
+    announcement = (
+        _counted(shown)
+        if look is None
+        else f"{_counted(shown)}: {'not a proper outfit, ' if look.findings else ''}{verdict(look)}"
+    )
+    announcement = f"{board.overflow} {announcement}".strip()
+    return {
+        "board": present, "shown": shown, "look": look, "why": why, "drawn": lines, "swap": swap, "slot": slot,
+        "lay": [(it, spot, flat_lay.classes(spot), made) for it, (spot, made) in zip(shown, lay, strict=True)],
+        "notes": notes, "silent": silent, "announcement": announcement, "starts": [] if shown else starts(view),
+        "waits": item(view, view.index.row_of[waits]) if waits in view.index.row_of else None,
+        "more": present.at("/board/more", slot=slot, swap=swap), "brief": bar(view, board.brief, shown),
+    }  # fmt: skip
+
+
+def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:
+    """Looks of outfits as the model alone sees them, with no score where it has none."""
+    if not outfits:
+        return []
+    width = max(map(len, outfits))
+    rows = np.array([[view.row(item_id) for item_id in (*ids, *[ids[0]] * (width - len(ids)))] for ids in outfits])
+    lengths = np.array([len(ids) for ids in outfits])
+    scores = view.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
+    return looks_of(view.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
+
+
+def _colour_variants(shown: Sequence[Item]) -> list[str]:
+    """Which pieces seem to be one garment in two colours, though the catalogue does not say so; a sentence each.
+
+    They have one title but for the colour, and numbers that differ in their last part.
+    """
+    seen: dict[tuple[str, ...], Item] = {}
+    sentences = []
+    for piece in shown:
+        colour = dict(piece.facts).get("colour", "").lower()
+        stem = re.split(r"[-_./](?=[^-_./]*$)", piece.id)
+        title = " ".join(piece.name.lower().replace(colour, " ").split()) if colour else ""
+        key = stem[0], title, piece.category
+        if len(stem) < 2 or len(stem[0]) < 3 or not title:
+            continue
+        if key in seen:
+            sentences.append(
+                f"{titled(seen[key])} and {titled(piece)} seem to be one garment in two colours; keep one of them."
+            )
+        seen.setdefault(key, piece)
+    return sentences
+
+
+def _counted(shown: Sequence[Item]) -> str:
+    return f"{len(shown)} {'item' if len(shown) == 1 else 'items'} on the board"
+
+
+def _reasons_panel(explanation: Why, shown: Sequence[Item]) -> dict[str, Any]:
+    """What the panel beside the board shows."""
+    pairs = [[None if np.isnan(value) else value for value in row] for row in explanation.pairs.tolist()]
+    names = {piece.id: piece.name for piece in shown}
+    doubtful = explanation.look.verdict in ("fine", "weak") and len(shown) > 2
+    weak = explanation.weakest_item if doubtful and explanation.contributions[explanation.weakest_item] < 0 else None
+    return {
+        "sentence": explanation.sentence, "weak": weak, "pairs": pairs,
+        "rows": _bars([piece.name for piece in shown], explanation.contributions),
+        "rules": [
+            {"text": str(fired.rule), "note": f"{names[fired.top]}, {names[fired.bottom]}", "trust": fired.confidence}
+            for fired in explanation.rules
+        ],
+    }  # fmt: skip
+
+
+def _bars(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
+    """Values as bars to the right and left of a line at 58, at most 54 long."""
+    most = max(1e-9, float(np.nanmax(np.abs(values), initial=0.0)))
+    rows = []
+    for name, value in zip(names, values.tolist(), strict=True):
+        width = 0.0 if np.isnan(value) else round(54 * abs(value) / most, 1)
+        rows.append({"name": name, "value": value, "width": width, "x": 58 - width if value < 0 else 58})
+    return rows
+
+
+@once
+def _worn_pair_scores(view: CatalogueView) -> dict[int, np.ndarray]:
+    """Scores of the pairs of outfits that somebody wore, ascending, by size of the outfit; 0 for all sizes."""
+    data = dataset(view)
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(data.outfits.splits != "train"))[:WORN_OUTFITS]
+    items, mask = data.outfits.take(chosen).padded()
+    row_of = np.array([view.index.row_of.get(item_id, -1) for item_id in data.catalogue.ids])
+    items = row_of[items]
+    complete = (items >= 0).all(axis=1)
+    pairs, sizes = pair_matrix(view.index.scorer, items[complete], mask[complete]), mask[complete].sum(axis=1)
+    by_size = {size: _sorted(pairs[sizes == size]) for size in np.unique(sizes).tolist()}
+    return {size: ascending for size, ascending in by_size.items() if len(ascending) >= LEAST} | {0: _sorted(pairs)}
+
+
+def _sorted(pairs: np.ndarray) -> np.ndarray:
+    ascending: np.ndarray = np.sort(pairs[np.isfinite(pairs)])
+    return ascending
+
+
+def _drawing(view: CatalogueView, explanation: Why, shown: Sequence[Item], spots: Sequence[Spot]) -> Drawing:
+    """The lines between items, by how many pairs of worn outfits are worse; grey where nothing is known of those.
+
+    Without a scale worn outfits are too few to compare a whole look with, and then its pairs are not compared either.
+    The one line of two pieces says what the verdict says.
+    """
+    try:
+        by_size = _worn_pair_scores(view) if view.index.scale else {0: np.empty(0)}
+    except GoeswithError as error:
+        log.info("lines have one colour: %s", error)
+        by_size = {0: np.empty(0)}
+    worn = by_size.get(len(shown), by_size[0])
+    ahead = (
+        np.searchsorted(worn, explanation.pairs) / len(worn) if len(worn) else np.full(explanation.pairs.shape, np.nan)
+    )
+    if len(shown) == 2 and len(worn) and explanation.look.percentile is not None:
+        ahead = np.full((2, 2), explanation.look.percentile / 100)
+    return draw([piece.name for piece in shown], np.where(np.isnan(explanation.pairs), np.nan, ahead), spots)
+
+
+def starts(view: CatalogueView) -> list[dict[str, Any]]:
+    """Outfits that somebody wore, to begin with; none where the data set is gone."""
+    try:
+        data = dataset(view)
+        chosen = np.random.default_rng(7).permutation(len(data.outfits))[: 20 * STARTS].tolist()
+    except GoeswithError as error:
+        log.info("no outfits to begin with: %s", error)
+        return []
+    outfits: list[dict[str, Any]] = []
+    for position in chosen:
+        on = outfit_ids(data, position)
+        if 3 <= len(on) <= 6 and all(item_id in view.index.row_of for item_id in on):
+            outfits.append({"url": Board.of(on, ()).url, "pieces": items(view, on)})
+        if len(outfits) == STARTS:
+            break
+    return outfits
