@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -74,7 +75,7 @@ def changed(index: Index, work: Path, rows: np.ndarray, states: torch.Tensor) ->
     """Let a hundredth of the table's rows be new ones, outside of its lists, in a copy of it."""
     place, version = work / "changed", index.info["vectors"]["version"]
     if not place.is_dir():
-        subprocess.run(["cp", "-r", str(index.path / approximate.FOLDER), str(place)], check=True)
+        shutil.copytree(index.path / approximate.FOLDER, place)
     marks = np.where(np.arange(len(rows)) % 100 == 0, 0, 1)
     frame = approximate.columns(index.shelf, rows, marks)
     old = Vectors(str(place), version, index.catalogue.ids, index.catalogue.categories)

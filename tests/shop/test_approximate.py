@@ -94,7 +94,9 @@ def test_an_update_is_a_version_and_new_items_are_searched_by_force(tmp_path):
     query = np.ones((1, WIDTH), np.float32)
     rows, products = now.nearest(query, 1, 1, Filters())
     assert (later["item_id"][int(rows[0, 0])], float(products[0, 0])) == ("new", 36.0)
-    assert now.nearest(query, 1, 2, Filters(price_min=4000))[0].tolist() == [[later["item_id"].to_list().index("i9"), -1]]
+    assert now.nearest(query, 1, 2, Filters(price_min=4000))[0].tolist() == [
+        [later["item_id"].to_list().index("i9"), -1]
+    ]
     old = before.nearest(query, 1, 1, Filters())[0]
     assert old[0, 0] == np.argmax((vectors @ query[0])[:150])
     assert before.nearest(query, 1, 1, Filters(price_min=4000))[0].tolist() == [[-1]]
