@@ -27,7 +27,8 @@ By encoder, of items that training outfits wear; in brackets the same for two ha
   second column has each set standardised by itself, as trusted teachers see it.
 - *axes*: share of the student's 32 main directions that lies in the designers' 32.
 - *what goes together*: cosine of the two sets' products of features within outfits, categories taken out; 1: the same,
-  0: nothing in common. In brackets: the student's own two halves (as much as can be had), then shuffled designers.
+  0: nothing in common. In brackets: the student's own two halves, which have half the outfits each; then shuffled
+  designers.
 
 """
 SCORERS = """

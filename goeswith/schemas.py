@@ -80,6 +80,13 @@ class Taught(TypedDict):
     rules: list[TaughtRule]
 
 
+class ComputedOn(TypedDict):
+    """On what a run was trained."""
+
+    device: str
+    precision: str
+
+
 class RunFile(TypedDict):
     """config.json."""
 
@@ -89,6 +96,7 @@ class RunFile(TypedDict):
     encoder: str
     dim: Annotated[int, Field(ge=1, le=1 << 24)]
     dataset: NotRequired[Named]
+    computed_on: NotRequired[ComputedOn]
     knowledge: NotRequired[dict[str, Any] | None]
     rules: NotRequired[Taught | None]
     categories: list[str]

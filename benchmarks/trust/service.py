@@ -88,7 +88,12 @@ def _from_the_schema(world: World, client: Any, asked: Asked, luck: random.Rando
                 def draw(case: schemathesis.Case) -> None:
                     if time.monotonic() < until:
                         answer = _with_ids(case, luck).call()
-                        asked.add("from the schema", answer.status_code, case.operation.label, answer.text)
+                        asked.add(
+                            "from the schema",
+                            answer.status_code,
+                            case.operation.label,
+                            answer.content.decode(errors="replace"),
+                        )
 
                 with contextlib.suppress(Unsatisfiable):
                     draw()

@@ -12,6 +12,7 @@ import typer
 from goeswith.cli.options import (
     LARGEST_SEED,
     DatasetArgument,
+    DeviceOption,
     EncoderOption,
     EngineOption,
     JsonOption,
@@ -184,6 +185,7 @@ def encode(
         typer.Option(help="Processes that decode pictures, or encode with --engine. Default: one per core, at most 8."),
     ] = None,
     engine: EngineOption = "local",
+    device: DeviceOption = None,
 ) -> None:
     """Compute the features of all items from their pictures or text.
 
@@ -203,7 +205,7 @@ def encode(
     for name in [encoder] if encoder is not None else usual_encoders(opened):
         with bar(f"encode {name}") as progress:
             done = encode_dataset(
-                opened, name, batch_size=batch_size, workers=workers, engine=engine, progress=progress
+                opened, name, batch_size=batch_size, workers=workers, engine=engine, progress=progress, device=device
             )
         typer.echo(f"{done.path}: {done}")
         for item_id, reason in done.excluded.items():

@@ -28,6 +28,15 @@ SetOption = Annotated[
 ]
 LARGEST_SEED = 2**63 - 1
 """That every library takes."""
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cpu|cuda|mps",
+        envvar="GOESWITH_DEVICE",
+        show_envvar=True,
+        help="What computes. Default: auto, a GPU if there is one.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 PopularityOption = Annotated[
     float | None,

@@ -12,6 +12,7 @@ import typer
 
 from goeswith.cli.options import (
     DatasetArgument,
+    DeviceOption,
     EncoderOption,
     EngineOption,
     JsonOption,
@@ -46,11 +47,13 @@ def train(
     ] = None,
     settings: SetOption = None,
     encoder: EncoderOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Train a model and keep its best epoch on the validation outfits.
 
     With --teacher it also learns from designers, with --rules from rules. Unless you name another model, that is a
     mixture: how far each teacher is trusted, if at all, is decided on the validation outfits. Resumes if interrupted.
+    Started by torchrun or accelerate launch, several processes train one model together.
 
     \b
     Examples:
@@ -60,6 +63,7 @@ def train(
     from goeswith.data.dataset import Dataset
     from goeswith.models import DEFAULT, is_model
     from goeswith.train.mixture import MIXTURE, other_outfits, train_mixture
+    from goeswith.train.ranks import is_first
     from goeswith.train.training import train as train_run
 
     if len(names) > 2 or (is_model(names[-1]) and not Path(names[-1]).exists()):
@@ -74,8 +78,9 @@ def train(
         if knowledge:
             raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
         run = train_mixture(
-            opened, out, teachers=teachers, rules=rules, settings=settings or (), encoder=encoder, say=_epochs
-        )
+            opened, out, teachers=teachers, rules=rules, settings=settings or (), encoder=encoder, say=_epochs,
+            device=device,
+        )  # fmt: skip
         typer.echo(f"{out}: {_trusted(run.config['result'])}")
         return
     if len(teachers) > 1:
@@ -90,7 +95,10 @@ def train(
         settings=settings or (),
         encoder=encoder,
         say=_epochs,
+        device=device,
     )
+    if not is_first():
+        return
     result = run.config["result"]
     typer.echo(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
@@ -164,6 +172,7 @@ def evaluate(
     measure: Annotated[
         list[str] | None, typer.Option(help="Another measure, module:Name; repeatable (see docs/plugins.md).")
     ] = None,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a run, or scores of another program, on the frozen test questions.
@@ -178,6 +187,7 @@ def evaluate(
     import numpy as np
 
     from goeswith.data.dataset import Dataset
+    from goeswith.data.devices import open_device
     from goeswith.data.features import load_features
     from goeswith.data.questions import read_questions
     from goeswith.evaluate.audit import floor_scores, yardsticks
@@ -194,7 +204,8 @@ def evaluate(
     if allow_incomplete and not outside:
         raise typer.BadParameter("--allow-incomplete needs --scores FILE")
     opened = Dataset(paths[-1])
-    runs = [Run(path) for path in (*paths[:-1], against) if path is not None]
+    processor = open_device(device)
+    runs = [Run(path, processor) for path in (*paths[:-1], against) if path is not None]
     files = questions or _test_questions(opened)
     asked = [read_questions(file, opened.catalogue) for file in files]
     features = load_features(opened, runs[0].config["encoder"]) if runs else features_if_any(opened, None)
@@ -243,6 +254,7 @@ def evaluate(
             "compared": [line.to_dict() for line in compared],
             "scores": counts,
             "calibration": relied,
+            "notes": [f"{name}: {run.notes}" for run, name in zip(runs, names, strict=False)],
         }
         typer.echo(json.dumps(parts, indent=2))
         return
@@ -254,6 +266,8 @@ def evaluate(
         typer.echo(f"{what}: {difference(line)}")
     for name, held in sure:
         typer.echo(f"{name}, as a probability: {held}")
+    for run, name in zip(runs, names, strict=False):
+        typer.echo(f"{name}: {run.notes}")
     for external in given:
         if faults := ", ".join(f"{count} {fault}" for fault, count in external.counts.items() if count):
             typer.echo(f"{external.path} is not complete: {faults}")

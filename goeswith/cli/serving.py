@@ -64,6 +64,9 @@ def serve(
     compare: Annotated[
         Path | None, typer.Option(metavar="INDEX", help="Interleave looks of this other index on product pages.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="What computes. Default: auto, a GPU if any.")
+    ] = None,
     access_log: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a line of JSON per request; -: to standard output.")
     ] = None,
@@ -84,7 +87,7 @@ def serve(
         "index": index, "host": host, "port": port, "token": token, "looks": looks, "root_path": root_path,
         "public_key": public_key, "allow_origins": allow_origins or None,
         "trusted_proxies": trusted_proxies or None, "workers": workers, "watch": watch, "access_log": access_log,
-        "clicks": clicks, "control": control, "compare": compare,
+        "clicks": clicks, "control": control, "compare": compare, "device": device,
     }  # fmt: skip
     told = configured(config, os.environ, given)
     if show_config:

@@ -14,6 +14,7 @@ import typer
 from goeswith.cli.options import (
     LARGEST_SEED,
     CoherentOption,
+    DeviceOption,
     JsonOption,
     Output,
     PopularityOption,
@@ -107,6 +108,7 @@ def index(
             help="Folder or address (s3://bucket/shop) of the vectors of very large categories. Default: in the index.",
         ),
     ] = None,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build or update the index of a catalogue, which the search commands read.
@@ -119,11 +121,15 @@ def index(
       goeswith index runs/add-gnn data/mango --out indices/mango --json
     """
     from goeswith.data.dataset import Dataset
+    from goeswith.data.devices import open_device
     from goeswith.shop.build import build_index
 
     messages: list[str] = []
     with bar("index") as progress:
-        made = build_index(run, Dataset(dataset), out, vectors=vectors, say=messages.append, progress=progress)
+        made = build_index(
+            run, Dataset(dataset), out, vectors=vectors, say=messages.append, progress=progress,
+            device=open_device(device),
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from goeswith.errors import CatalogueError, ConfigError, DataError
 
 TOKENS = "minilm-tokens"
 """The encoder whose features are numbers of word pieces, for a model that learns to read."""
+BLOCK = 1 << 14
+"""Vectors that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,38 @@ class Features:
             DataError: there is no such file, it is truncated or no features file, or holds NaN or infinity.
             CatalogueError: it belongs to another catalogue, or the vectors are not as many as the ids.
         """
-        matrix, metadata = _read(path)
+        return cls.of(FeatureFile.open(path, catalogue, read_mapped(path)))
+
+    @classmethod
+    def of(cls, file: FeatureFile) -> Features:
+        """The vectors of a file, in memory."""
+        values = np.zeros((len(file.row_of), file.matrix.shape[1]), np.float32)
+        present = file.row_of >= 0
+        values[present] = file.matrix[file.row_of[present]]
+        return cls(values, present, file.encoder, file.fingerprint, (file.matrix.shape[1],))
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """A features file that belongs to a catalogue.
+
+    matrix: (n, D) its vectors, in memory or mapped. row_of: (U,) int64 the row in it of each item of the catalogue, −1
+    for an item without features. encoder, fingerprint: see `Features`.
+    """
+
+    matrix: np.ndarray
+    row_of: np.ndarray
+    encoder: str
+    fingerprint: str
+
+    @classmethod
+    def open(cls, path: Path, catalogue: Catalogue, read: tuple[np.ndarray, dict[str, str]]) -> FeatureFile:
+        """The file at `path`, of which vectors and metadata have been `read`.
+
+        Raises:
+            DataError, CatalogueError: see `Features.load`.
+        """
+        matrix, metadata = read
         try:
             ids = [str(item_id) for item_id in json.loads(metadata["item_ids"])]
         except (KeyError, ValueError, TypeError):
@@ -75,19 +108,17 @@ class Features:
                 f"{path} was made for catalogue {metadata['catalogue']} but this is {catalogue.fingerprint}: the ids "
                 "match, the items do not; encode this data set again"
             )
-        broken = ~np.isfinite(matrix).all(axis=1)
-        if broken.any():
+        broken = [~np.isfinite(matrix[at : at + BLOCK]).all(axis=1) for at in range(0, len(matrix), BLOCK)]
+        bad = np.flatnonzero(np.concatenate([*broken, np.zeros(0, bool)]))
+        if len(bad):
             raise DataError(
-                f"{path} has NaN or infinity in the features of {int(broken.sum())} item(s), the first is "
-                f"{ids[int(np.argmax(broken))]!r}; remove the file and encode the data set again"
+                f"{path} has NaN or infinity in the features of {len(bad)} item(s), the first is "
+                f"{ids[bad[0]]!r}; remove the file and encode the data set again"
             )
         encoder = metadata.get("encoder", path.stem)
-        rows = catalogue.rows(ids, str(path))
-        values = np.zeros((len(catalogue), matrix.shape[1]), np.float32)
-        values[rows] = matrix
-        present = np.zeros(len(catalogue), bool)
-        present[rows] = True
-        return cls(values, present, encoder, _fingerprint(encoder, ids, matrix), (matrix.shape[1],))
+        row_of = np.full(len(catalogue), -1)
+        row_of[catalogue.rows(ids, str(path))] = np.arange(len(ids))
+        return cls(matrix, row_of, encoder, _fingerprint(encoder, ids, matrix))
 
 
 def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
@@ -100,36 +131,55 @@ def load_features(dataset: Dataset, encoder: str | None = None) -> Features:
         DataError: nothing is encoded yet, or not by this encoder.
         ConfigError: one is named twice.
     """
+    paths = feature_paths(dataset, encoder)
+    if len(paths) == 1:
+        return Features.load(paths[0], dataset.catalogue)
+    return _side_by_side([Features.load(path, dataset.catalogue) for path in paths])
+
+
+def feature_paths(dataset: Dataset, encoder: str | None = None) -> list[Path]:
+    """The files that `load_features` reads.
+
+    Raises:
+        DataError, ConfigError: see there.
+    """
     if encoder is not None and "+" in encoder:
-        return _side_by_side(dataset, encoder.split("+"))
+        names = encoder.split("+")
+        if len(set(names)) != len(names) or not all(names):
+            raise ConfigError(f"--encoder {encoder!r} must name each encoder once, joined by +")
+        return [path for name in names for path in feature_paths(dataset, name)]
     folder = dataset.path / "features"
     if encoder is not None and (path := features_path(dataset, encoder)).is_file():
-        return Features.load(path, dataset.catalogue)
+        return [path]
     paths = sorted(path for path in folder.glob("*.safetensors") if not path.name.startswith("."))
-    names = ", ".join(path.stem for path in paths) or "none"
+    there = ", ".join(path.stem for path in paths) or "none"
     if encoder is not None:
         raise DataError(
-            f"{dataset.path} has no features of {encoder!r} (there are: {names}); "
+            f"{dataset.path} has no features of {encoder!r} (there are: {there}); "
             f"run goeswith encode {dataset.path} --encoder {encoder}"
         )
     if not paths:
         raise DataError(f"{dataset.path} has no features yet; run goeswith encode {dataset.path}")
     if len(paths) > 1:
         encoders = [read_metadata(path).get("encoder", path.stem) for path in paths]
-        return load_features(dataset, "+".join(name for name in encoders if name != TOKENS))
-    return Features.load(paths[0], dataset.catalogue)
+        return feature_paths(dataset, "+".join(name for name in encoders if name != TOKENS))
+    return paths
 
 
-def _side_by_side(dataset: Dataset, names: list[str]) -> Features:
-    if len(set(names)) != len(names) or not all(names):
-        raise ConfigError(f"--encoder {'+'.join(names)!r} must name each encoder once, joined by +")
-    parts = [load_features(dataset, name) for name in names]
+def _side_by_side(parts: list[Features]) -> Features:
     values = np.concatenate([part.values for part in parts], axis=1)
     present = np.logical_and.reduce([part.present for part in parts])
     values[~present] = 0
-    encoder = "+".join(part.encoder for part in parts)
+    blocks = tuple(part.values.shape[1] for part in parts)
+    return Features(values, present, *joined(parts), blocks)
+
+
+def joined(parts: Sequence[Features | FeatureFile]) -> tuple[str, str]:
+    """Encoder and fingerprint of the features of several encoders side by side."""
+    if len(parts) == 1:
+        return parts[0].encoder, parts[0].fingerprint
     hasher = hashlib.sha256("+".join(part.fingerprint for part in parts).encode())
-    return Features(values, present, encoder, hasher.hexdigest()[:12], tuple(part.values.shape[1] for part in parts))
+    return "+".join(part.encoder for part in parts), hasher.hexdigest()[:12]
 
 
 def features_path(dataset: Dataset, encoder: str) -> Path:
@@ -206,15 +256,18 @@ def read_marks(path: Path) -> np.ndarray:
         return np.empty(0, np.int64)
 
 
-def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+def read_mapped(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+    """The vectors of a features file, mapped and not read, and its metadata.
+
+    Raises:
+        DataError: it is no features file.
+    """
     metadata = read_metadata(path)
     with safe_open(path, framework="numpy") as file:
         kind = file.get_slice("features").get_dtype() if "features" in file.keys() else "absent"  # noqa: SIM118
-        if kind not in ("F16", "F32", "F64"):
-            raise DataError(
-                f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}"
-            )
-        return file.get_tensor("features"), metadata
+    if kind not in ("F16", "F32", "F64"):
+        raise DataError(f"{path} is not a features file: it needs a tensor 'features' of F16, F32 or F64, not {kind}")
+    return map_features(path), metadata
 
 
 def _fingerprint(encoder: str, ids: list[str], matrix: np.ndarray) -> str:

@@ -48,8 +48,12 @@ class OutfitBatch:
     def __len__(self) -> int:
         return len(self.items)
 
-    def take(self, chosen: torch.Tensor) -> OutfitBatch:
-        """Some of the outfits, by index or by (B,) bool."""
+    def to(self, device: torch.device) -> OutfitBatch:
+        """The same on a device."""
+        return OutfitBatch(self.items.to(device), self.mask.to(device))
+
+    def take(self, chosen: torch.Tensor | slice) -> OutfitBatch:
+        """Some of the outfits, by index, by (B,) bool or by a slice."""
         return OutfitBatch(self.items[chosen], self.mask[chosen])
 
     def distinct(self) -> tuple[torch.Tensor, OutfitBatch]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -45,6 +46,9 @@ READY = {
 }
 """The same of models that are made and not trained."""
 
+ROWS = 1 << 13
+"""Items whose features are read at a time."""
+
 DEFAULT = "two-tower"
 """The model that is trained where none is named."""
 
@@ -57,6 +61,14 @@ class ItemStates(NamedTuple):
 
     hidden: Tensor
     categories: Tensor
+
+    def to(self, device: torch.device) -> ItemStates:
+        """The same on a device."""
+        return ItemStates(self.hidden.to(device), self.categories.to(device))
+
+    def rows(self, at: Tensor | slice) -> ItemStates:
+        """Those of some rows."""
+        return ItemStates(self.hidden[at], self.categories[at])
 
 
 class Model(Protocol):
@@ -98,6 +110,10 @@ class Model(Protocol):
         """Take the tensors that `state_dict` gave."""
         ...
 
+    def to(self, device: torch.device) -> Any:
+        """Go to a device."""
+        ...
+
     def train(self) -> Any:
         """Go into training, with dropout."""
         ...
@@ -132,6 +148,23 @@ class Towers(Searchable, Protocol):
         ...
 
 
+class FeatureRows(Protocol):
+    """Features (U, D) by catalogue row: a tensor, or what reads the rows it is asked for from a file."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """(U, D)."""
+        ...
+
+    def __getitem__(self, rows: Any) -> Tensor:
+        """(n, D) float32 of some rows (n,)."""
+        ...
+
+    def to(self, device: torch.device) -> FeatureRows:
+        """The same for a model on another device."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Features (U, D) and category codes (U,) by catalogue row, and the outfits to learn from and to select on.
@@ -140,12 +173,30 @@ class TrainingData:
     """
 
     catalogue: Catalogue
-    features: Tensor
+    features: FeatureRows
     categories: Tensor
     usable: np.ndarray
     train: Outfits
     valid: Outfits
     blocks: tuple[int, ...] = ()
+
+    def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (n, D) and category codes (n,) of catalogue rows (n,), on the device that the data are on."""
+        rows = rows.to(self.categories.device)
+        return self.features[rows], self.categories[rows]
+
+    def ranges(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and the greatest value (D,) of each feature over some catalogue rows (n,)."""
+        least, greatest = zip(*((part.amin(0), part.amax(0)) for part in self.parts(rows)), strict=True)
+        return functools.reduce(lambda a, b: a.minimum(b), least), functools.reduce(lambda a, b: a.maximum(b), greatest)
+
+    def parts(self, rows: Tensor) -> Iterator[Tensor]:
+        """Features of catalogue rows (n,), so many at a time that they need little memory."""
+        return (self.of(some)[0] for some in rows.split(ROWS))
+
+    def to(self, device: torch.device) -> TrainingData:
+        """The same with features and categories on a device."""
+        return replace(self, features=self.features.to(device), categories=self.categories.to(device))
 
 
 @dataclass(frozen=True)

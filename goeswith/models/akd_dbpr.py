@@ -109,9 +109,9 @@ class AkdDbpr(nn.Module):
     def observe(self, data: TrainingData) -> None:
         """Take the range of each feature over the training items; one that never varies is left as it is."""
         if self.config.scaling == "minmax":
-            worn = data.features[torch.from_numpy(data.train.items).unique(), : self.frozen]
-            self.low.copy_(worn.amin(dim=0))
-            span = worn.amax(dim=0) - self.low
+            least, greatest = data.ranges(torch.from_numpy(data.train.items).unique())
+            self.low.copy_(least[: self.frozen])
+            span = greatest[: self.frozen] - self.low
             self.span.copy_(torch.where(span > 0, span, torch.ones_like(span)))
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:

@@ -79,8 +79,7 @@ class BprDae(nn.Module):
 
     def observe(self, data: TrainingData) -> None:
         """Take the range of each dimension over the items of training outfits; one without any is left as it is."""
-        worn = data.features[torch.from_numpy(np.unique(data.train.items))]
-        least, greatest = worn.amin(dim=0), worn.amax(dim=0)
+        least, greatest = data.ranges(torch.from_numpy(np.unique(data.train.items)))
         self.least.copy_(least)
         self.spread.copy_(torch.where(greatest > least, greatest - least, 1.0))
 

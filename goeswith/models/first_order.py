@@ -28,8 +28,9 @@ def expand(score: Score, states: ItemStates, items: Tensor, typical: ItemStates)
         both = ItemStates(
             torch.cat([states.hidden[rows].clone(), point]), torch.cat([states.categories[rows], typical.categories])
         )
-        candidate = len(rows) + torch.arange(count)[:, None]
-        batch = OutfitBatch(torch.cat([indices, candidate], 1), torch.ones(count, items.shape[1] + 1, dtype=torch.bool))
+        candidate = len(rows) + torch.arange(count, device=items.device)[:, None]
+        whole = torch.cat([indices, candidate], 1)
+        batch = OutfitBatch(whole, torch.ones_like(whole, dtype=torch.bool))
         values = score(both, batch).float()
         (slope,) = torch.autograd.grad(values.sum(), point)
     slope, point, values = slope.flatten(1), point.detach().flatten(1), values.detach()

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu
 
 from goeswith.config import above_zero, at_least, at_most, below_one
+from goeswith.data.devices import autocast
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
@@ -127,7 +128,7 @@ class Ngnn(nn.Module):
         codes = torch.where(self.known[categories], categories, len(self.image))
         features = dropout(features, self.config.dropout, self.training)
         features = nn.functional.pad(features, (0, self.padding))
-        with torch.autocast("cpu", enabled=False):  # bound by the memory of the weights, which it would copy
+        with autocast(features.device, False):  # bound by the memory of the weights, which it would copy
             hidden = self.weigh(features, self.image, codes).tanh()
             if self.config.steps:
                 hidden = torch.cat([hidden, self.weigh(hidden, self.outward, codes)], dim=1)
@@ -139,7 +140,7 @@ class Ngnn(nn.Module):
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y for each outfit: (B,)."""
-        with torch.autocast("cpu", enabled=False):
+        with autocast(states.hidden.device, False):
             hidden = nn.functional.embedding(batch.items, states.hidden)
             if self.config.steps:
                 hidden, message = hidden.chunk(2, dim=2)
@@ -165,7 +166,7 @@ class Ngnn(nn.Module):
             others = (mask.sum(dim=1) - 1).clamp_min(1)[:, None, None]
             return (message.sum(dim=1, keepdim=True) - message) / others
         weights = self.graph[codes[:, :, None], codes[:, None, :]] * mask[:, None, :]
-        weights = weights * ~torch.eye(codes.shape[1], dtype=torch.bool)
+        weights = weights * ~torch.eye(codes.shape[1], dtype=torch.bool, device=codes.device)
         return (weights / weights.sum(dim=2, keepdim=True).clamp_min(1e-12)) @ message
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:

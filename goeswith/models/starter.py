@@ -134,7 +134,7 @@ class Starter(nn.Module):
     def query(self, states: ItemStates, items: Tensor, typical: ItemStates) -> tuple[Tensor, Tensor]:
         """`queries` of partial outfits (B, n) of one length, and offsets (B,) of zero."""
         batch = OutfitBatch(items, torch.ones_like(items, dtype=torch.bool))
-        return self.queries(states, batch, typical.categories), torch.zeros(len(items))
+        return self.queries(states, batch, typical.categories), torch.zeros(len(items), device=items.device)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y: (B,); 0 of a single item."""

@@ -38,7 +38,7 @@ from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one
 
 from goeswith.config import at_least, below_one
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models import ROWS, ItemStates, TrainingData, Vocabulary
 from goeswith.models.losses import bpr
 
 TRAINING = {
@@ -55,6 +55,8 @@ TRAINING = {
 """Settings of the loop that are this model's own."""
 SCALE = 10.0
 """What cosines are multiplied by in the pairwise loss."""
+SAMPLE = 1 << 19
+"""Items that mean and deviation of the features are taken from, at most."""
 HALVES = 2.0**24
 """What makes the numbers of a features file (float16) whole."""
 
@@ -121,10 +123,11 @@ class TwoTower(nn.Module):
     def observe(self, data: TrainingData) -> None:
         """Mean and deviation of the features, and which items there are, from the items of the training outfits."""
         rows = torch.from_numpy(data.train.items).unique()
-        features, categories = data.features[rows], data.categories[rows]
-        self.standardise(features, data.blocks)
+        chance = torch.Generator().manual_seed(0)
+        some = rows if len(rows) <= SAMPLE else rows[torch.randperm(len(rows), generator=chance)[:SAMPLE]]
+        self.standardise(data.of(some)[0], data.blocks)
         if self.config.memory:
-            self.digests = self._digest(features, categories).unique()
+            self.digests = torch.cat([self._digest(*data.of(part)) for part in rows.split(ROWS)]).unique()
             self._remember(len(self.digests))
 
     def standardise(self, features: Tensor, blocks: Sequence[int] = ()) -> None:
@@ -196,7 +199,7 @@ class TwoTower(nn.Module):
         x = dropout(self.standardised(features, categories), self.config.dropout, self.training)
         at, last = self.remembered(features, categories), len(self.digests)
         if self.training:
-            at = torch.where(torch.rand(at.shape) < self.config.forget, last, at)
+            at = torch.where(torch.rand(at.shape, device=at.device) < self.config.forget, last, at)
         memory, wanted = embedding(at, self.memory, padding_idx=last).chunk(2, dim=1)
         key = normalize((linear(x, self.key) + memory).float(), dim=1)
         want = gelu(linear(x, self.want, self.want_bias) + wanted)
@@ -223,7 +226,7 @@ class TwoTower(nn.Module):
         """`queries` of partial outfits (B, n) of one length, and offsets (B,) of zero; only the category is read of
         the typical candidates."""
         batch = OutfitBatch(items, torch.ones_like(items, dtype=torch.bool))
-        return self.queries(states, batch, typical.categories), torch.zeros(len(items))
+        return self.queries(states, batch, typical.categories), torch.zeros(len(items), device=items.device)
 
     def _queries(self, context: Tensor, wanted: Tensor) -> Tensor:
         """q (..., h) from means of k and r (..., 2h) and wanted categories (...)."""

@@ -11,7 +11,6 @@ import torch
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.pairs import RULE_BOTTOM
 from goeswith.evaluate.rule_votes import judge
-from goeswith.models import ItemStates
 from goeswith.rules.rules import Rule
 from goeswith.shop.index import Index
 from goeswith.train.scorers import RunScorer, TaughtScorer
@@ -62,8 +61,7 @@ def fired(index: Index, rows: np.ndarray) -> tuple[Fired, ...]:
 
 def _taught(index: Index, rows: np.ndarray) -> TaughtScorer:
     """Student and rules over a few items of the index: a rule is looked up in those alone, however many there are."""
-    at, states = torch.from_numpy(rows), index.scorer.states
-    few = ItemStates(states.hidden[at], states.categories[at])
+    few = index.scorer.states_of(torch.from_numpy(rows))
     student = RunScorer(index.run.title, index.run.model, few, index.scorer.present[rows])
     taught = index.run.taught(student, Catalogue(index.catalogue.items[rows.tolist()]))
     assert taught is not None  # there are rules

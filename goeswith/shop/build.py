@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 import polars as pl
+import torch
 from safetensors.numpy import load_file
 
 from goeswith import __version__
@@ -43,6 +44,7 @@ def build_index(
     vectors: str | None = None,
     say: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    device: torch.device | None = None,
 ) -> Index:
     """Make the index of a data set in the folder `out`, or bring the one there up to date.
 
@@ -51,7 +53,7 @@ def build_index(
     takes the old one's place at once; whoever has the old one open keeps it.
 
     Args:
-        run: a trained run.
+        run: a trained run. device: what computes the states of one that is a path, the CPU by default.
         vectors: folder or address (such as ``s3://bucket/shop``) of the vectors of categories that are too large to
             multiply with, see `goeswith.shop.approximate`; None: a folder in the index.
         say: told what was added, changed and removed. progress: called with items done and in all.
@@ -60,7 +62,7 @@ def build_index(
         ModelError: the run is not finished, another process is writing, or `out` is no index.
         DataError: there are no features by the run's encoder, or they belong to another catalogue.
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = run if isinstance(run, Run) else Run(run, device)
     out = Path(out).absolute()
     if out.exists() and not (out / "index.json").is_file():
         raise ModelError(f"{out} exists and is not an index; choose another --out or remove it")
@@ -252,7 +254,7 @@ def _fit(intake: Intake, fresh: Path, build: str, say: Callable[[str], None] | N
     grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
     (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
     states, present = read_states(fresh / "states.safetensors", build, "build it again", mapped=True)
-    own = RunScorer(intake.run.title, intake.run.model, states, present)
+    own = RunScorer(intake.run.title, intake.run.model, states.to(intake.run.device), present)
     scorer = _InDatasetOrder(own, np.argsort(intake.order))
     scale = Scale.fit(scorer, dataset)
     if scale is not None:

@@ -65,20 +65,21 @@ class Candidates:
 
     def described(self, rows: np.ndarray) -> Tensor:
         """What is compared of some items, (n, d): keys where the model has queries of gaps, else states."""
-        states = ItemStates(self.states.hidden[rows], self.states.categories[rows])
+        states = self.states.rows(self._at(rows))
         return self.model.keys(states) if self.towers else states.hidden.flatten(1)
 
     @cached_property
     def typical(self) -> ItemStates:
         """The mean of each category's items, (C, ...), states or keys, and the category as the model knows it (C,)."""
         starts = self.starts
-        means = torch.zeros(len(starts) - 1, *self._compared(slice(0, 1)).shape[1:])
+        first = self._compared(slice(0, 1))
+        means = torch.zeros(len(starts) - 1, *first.shape[1:], device=first.device)
         for code, (start, stop) in enumerate(pairwise(starts.tolist())):
-            here = torch.from_numpy(self.present[start:stop])
+            here = self._at(self.present[start:stop])
             if here.any():
                 compared = self._compared(slice(start, stop))
                 means[code] = compared.mean(0) if here.all() else compared[here].mean(0)
-        return ItemStates(means, self.states.categories[torch.from_numpy(starts[:-1])])
+        return ItemStates(means, self.states.categories[self._at(starts[:-1])])
 
     def _compared(self, at: slice) -> Tensor:
         """Keys (n, d) of a model that has queries of gaps, else hidden states (n, ...)."""
@@ -148,13 +149,17 @@ class Candidates:
             best.append((values + offsets[:, index, None], rows))
         values, rows = (torch.cat(column, dim=1) for column in zip(*best, strict=True))
         top = values.nan_to_num(nan=-torch.inf, neginf=-torch.inf).topk(min(count, values.shape[1]), dim=1)
-        return rows.gather(1, top.indices).numpy(), top.values.numpy()
+        return rows.gather(1, top.indices).cpu().numpy(), top.values.cpu().numpy()
+
+    def _at(self, rows: np.ndarray) -> Tensor:
+        """Rows, or flags, where the states are."""
+        return torch.from_numpy(rows).to(self.states.categories.device)
 
     def _queries(self, contexts: np.ndarray, categories: np.ndarray) -> tuple[Tensor, Tensor]:
         """Vectors (B, C', d) and offsets (B, C') of partial outfits (B, n) that want an item of each category (C',)."""
         count, wanted = len(contexts), len(categories)
-        items = torch.from_numpy(np.repeat(contexts, wanted, axis=0))
-        at = torch.from_numpy(np.tile(categories, count)).long()
+        items = self._at(np.repeat(contexts, wanted, axis=0))
+        at = self._at(np.tile(categories, count)).long()
         typical = self._typical(at)
         vectors, offsets = self.model.query(self.states, items, typical)
         return vectors.view(count, wanted, -1), offsets.view(count, wanted)
@@ -162,8 +167,8 @@ class Candidates:
     def _typical(self, at: Tensor) -> ItemStates:
         """Typical candidates of some categories (n,); a model that has queries of gaps reads only the categories."""
         if self.towers:
-            return ItemStates(self.states.hidden[:0], self.states.categories[torch.from_numpy(self.starts)[at]])
-        return ItemStates(self.typical.hidden[at], self.typical.categories[at])
+            return ItemStates(self.states.hidden[:0], self.states.categories[self._at(self.starts)[at]])
+        return self.typical.rows(at)
 
     def _exact(
         self,
@@ -177,26 +182,26 @@ class Candidates:
         """Inner products (B, count) of queries (B, d) with the best keys of some items of a category, and the rows."""
         products = self._products(vectors, category, rows)
         if worth is not None:
-            products = products + torch.from_numpy(worth[rows]).to(products.dtype)
+            products = products + torch.from_numpy(worth[rows]).to(products.dtype).to(products.device)
         if refuse is not None:
-            products[torch.from_numpy(refuse(rows))] = -torch.inf
+            products[self._at(refuse(rows))] = -torch.inf
         top = products.topk(min(count, len(rows)), dim=1)
-        return top.values, torch.from_numpy(rows)[top.indices]
+        return top.values, self._at(rows)[top.indices]
 
     def _products(self, vectors: Tensor, category: int, rows: np.ndarray) -> Tensor:
         """Inner products (B, m) of queries (B, d) with the keys of some items of one category."""
         start, stop = self.starts[category : category + 2].tolist()
         some = len(rows) < SPARSE * (stop - start)
-        keys = self._keys(torch.from_numpy(rows) if some else slice(start, stop))
+        keys = self._keys(self._at(rows) if some else slice(start, stop))
         # Many rows times a few columns: up to twice as quick as few rows times many columns.
         products = (keys @ vectors.T).T.contiguous()
-        return products if len(rows) == len(keys) else products[:, torch.from_numpy(rows - start)]
+        return products if len(rows) == len(keys) else products[:, self._at(rows - start)]
 
     def _keys(self, at: Tensor | slice) -> Tensor:
         """What the first stage searches of some items, (m, d)."""
         if self.keys is not None:
             return self.keys[at]
-        return self.model.keys(ItemStates(self.states.hidden[at], self.states.categories[at]))
+        return self.model.keys(self.states.rows(at))
 
     def _approximate(
         self,
@@ -211,7 +216,7 @@ class Candidates:
         """As `_exact`, by LanceDB; None where the items are few or not in its table, or it finds too few."""
         if self.vectors is None or category not in self.large or len(rows) < approximate.ENOUGH:
             return None
-        hits, products = self.vectors.nearest(queries.numpy(), category, MORE * count, filters or Filters())
+        hits, products = self.vectors.nearest(queries.cpu().numpy(), category, MORE * count, filters or Filters())
         products[rows[np.searchsorted(rows, hits).clip(max=len(rows) - 1)] != hits] = -np.inf
         if worth is not None:
             products = products + worth[hits].astype(products.dtype)
@@ -221,5 +226,5 @@ class Candidates:
             products = np.where(refused, -np.inf, products)
         if (np.isfinite(products).sum(axis=1) < count).any():
             return None
-        top = torch.from_numpy(products).topk(count, dim=1)
-        return top.values, torch.from_numpy(hits).gather(1, top.indices)
+        top = self._at(products).topk(count, dim=1)
+        return top.values, self._at(hits).gather(1, top.indices)

@@ -75,5 +75,5 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
 @torch.inference_mode()
 def _values_of(function: Any, scorer: Any, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """What a function of (states, batch) says, as float64."""
-    values: np.ndarray = function(scorer.states, OutfitBatch.of(items, mask)).double().numpy()
+    values: np.ndarray = function(scorer.states, OutfitBatch.of(items, mask).to(scorer.device)).cpu().double().numpy()
     return values

@@ -42,7 +42,7 @@ class GuestEncoder:
 
     def part(self, name: str, picture: Image.Image | None, catalogue: Catalogue) -> np.ndarray:
         """What one of the encoders joined by ``+`` gives; see `features`."""
-        network = self.networks[name] = self.networks.get(name) or open_network(name)
+        network = self.networks[name] = self.networks.get(name) or open_network(name, device=self.run.device)
         inputs: Any = network.reads(catalogue)
         if network.size is not None:
             if picture is None:

@@ -26,7 +26,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.shelf import Shelf, nearest, shelf
 from goeswith.errors import CatalogueError, DataError, GoeswithError, ModelError
 from goeswith.files import read_json, read_table, sha256
-from goeswith.models import ItemStates, Towers
+from goeswith.models import Towers
 from goeswith.rules.rules import Rule
 from goeswith.shop import approximate
 from goeswith.shop.approximate import Vectors
@@ -57,18 +57,20 @@ class Index:
     """An index, opened from its folder.
 
     info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
-    the catalogue's own. scorer: the model over the states of all of them.
+    the catalogue's own. scorer: the model over the states of all of them. device: what computes, the CPU by default.
+    shown: how often items or rules have changed, so that an answer from before is told from one of now.
 
     Raises:
         DataError: the folder is no index, or a file of it is broken.
         ModelError: it was made by another version, or its model is not the one it was made with.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = index_folder(Path(path))
+    def __init__(self, path: str | Path, device: torch.device | None = None) -> None:
+        self.path, self.device = index_folder(Path(path)), device or torch.device("cpu")
         self._adding = threading.Lock()
         self.rules: tuple[Rule, ...] = ()
         self._free: list[int] = []  # rows of guests that are gone
+        self.shown = 0
         self._looked: tuple[tuple[int, int], bool] = (0, 0), False
         info = _info(self.path)
         for _ in range(3):
@@ -88,7 +90,7 @@ class Index:
             if _checksum(self.path / name) != expected:
                 kind = ModelError if name.startswith("model/") else DataError
                 raise kind(f"{self.path / name} is not the file that belongs to the index; {_again(info)}")
-        self.run = Run(self.path / "model")
+        self.run = Run(self.path / "model", self.device)
         self.run.title = info["model"]["title"]
         for parameter in self.run.model.parameters():
             parameter.requires_grad_(False)
@@ -99,8 +101,11 @@ class Index:
         # where large categories are searched in a table, everything else stays in the file.
         file, model = self.path / "states.safetensors", self.run.model
         self._table = info.get("vectors") if approximate.available() else None
-        mapped = isinstance(model, Towers) or self._table is not None
-        self._states, self._present = read_states(file, info["build"], _again(info), mapped=mapped)
+        mapped = self._table is not None or isinstance(model, Towers)
+        states, self._present = read_states(
+            file, info["build"], _again(info), mapped=mapped and self.device.type == "cpu"
+        )
+        self._states = states.to(self.device)
         whole = isinstance(model, Towers) and self._table is None
         self._keys = read_keys(file, cast(Towers, model), self._states) if whole else None
         self._categories = own.categories
@@ -110,10 +115,11 @@ class Index:
     def _show(self, catalogue: Catalogue) -> None:
         """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
         count = len(catalogue)
-        states = ItemStates(self._states.hidden[:count], self._states.categories[:count])
+        states = self._states.rows(slice(count))
         alone = RunScorer(self.run.title, self.run.model, states, self._present[:count])
         self.scorer = RuledScorer(alone, catalogue, self.rules) if self.rules else alone
         self.catalogue = catalogue
+        self.shown += 1
 
     def follow(self, rules: Sequence[Rule]) -> None:
         """Let rules correct every score from now on, see `goeswith.shop.ruled_scorer`; none: the model alone.
@@ -228,11 +234,11 @@ class Index:
 
     def seen(self, rows: np.ndarray) -> np.ndarray:
         """(n,) bool: whether the model knows the items' categories (for some models, the group is enough)."""
-        return self._states.categories.numpy()[rows] != len(self.run.vocabulary.categories)
+        return self._states.categories.cpu().numpy()[rows] != len(self.run.vocabulary.categories)
 
     def directions(self, rows: np.ndarray) -> Tensor:
         """Unit vectors (n, d): how items differ from the mean of their category; what similarity is measured on."""
-        typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows])]
+        typical = self.candidates.typical.hidden.flatten(1)[torch.from_numpy(self._kinds[rows]).to(self.device)]
         return torch.nn.functional.normalize(self.candidates.described(rows) - typical, dim=1)
 
     def add(
@@ -271,7 +277,7 @@ class Index:
         values = self.guests.features(picture, Catalogue(new))
         code = self._states.categories[[first]]
         with torch.no_grad():
-            hidden = self.run.model.encode_items(torch.from_numpy(values)[None], code).hidden[0]
+            hidden = self.run.model.encode_items(torch.from_numpy(values)[None].to(self.device), code).hidden[0]
         new = new.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name not in new.columns)
         new = new.select(pl.col(name).cast(dtype, strict=False) for name, dtype in schema.items())
         with self._adding:

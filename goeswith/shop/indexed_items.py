@@ -70,13 +70,14 @@ class Intake:
 
     def encode(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Hidden states (n, ...) of rows of the index with features (n, D), in tiles of one category each."""
-        tiles = _tiles(self.category[rows])
+        tiles, device = _tiles(self.category[rows]), self.run.device
         codes = torch.from_numpy(self.codes[rows])
         with torch.inference_mode():
             parts = [
-                self.run.model.encode_items(torch.from_numpy(values[at]), codes[at]).hidden.float() for at in tiles
+                self.run.model.encode_items(torch.from_numpy(values[at]).to(device), codes[at].to(device)).hidden
+                for at in tiles
             ]
-        return torch.cat(parts).numpy()[np.unique(np.concatenate(tiles), return_index=True)[1]]
+        return torch.cat(parts).float().cpu().numpy()[np.unique(np.concatenate(tiles), return_index=True)[1]]
 
     @property
     def pictures(self) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -107,9 +108,8 @@ class Intake:
     def shape(self) -> tuple[int, ...]:
         """Of the state of one item."""
         with torch.inference_mode():
-            state = self.run.model.encode_items(
-                torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1])
-            )
+            features, codes = torch.zeros(1, self.run.config["dim"]), torch.from_numpy(self.codes[:1])
+            state = self.run.model.encode_items(features.to(self.run.device), codes.to(self.run.device))
         return tuple(state.hidden.shape[1:])
 
 

@@ -124,7 +124,8 @@ def keys(intake: Intake, shards: list[Path], rows: np.ndarray) -> Iterator[np.nd
     for shard in np.unique(owner).tolist():
         here = rows[owner == shard]
         hidden = torch.from_numpy(load_file(shards[shard])["hidden"][here - shard * SHARD])
-        yield model.keys(ItemStates(hidden, torch.from_numpy(intake.codes[here]))).numpy()
+        states = ItemStates(hidden, torch.from_numpy(intake.codes[here])).to(intake.run.device)
+        yield model.keys(states).cpu().numpy()
 
 
 def digest(*parts: bytes | str) -> str:

@@ -79,7 +79,8 @@ def read_states(path: Path, build: str, remedy: str, *, mapped: bool = False) ->
 def read_keys(path: Path, model: Towers, states: ItemStates) -> Tensor:
     """What an exact search compares of each item, (U, d), side by side in memory; the states are read in blocks."""
     _, (count, *shape), start = find_tensor(path, "hidden")
-    keys = torch.empty(count, model.keys(ItemStates(states.hidden[:1], states.categories[:1])).shape[1])
+    device, width = states.categories.device, model.keys(ItemStates(states.hidden[:1], states.categories[:1])).shape[1]
+    keys = torch.empty(count, width, device=device)
     block = torch.empty(min(BLOCK, count), *shape)
     with open(path, "rb") as raw:
         raw.seek(start)
@@ -87,7 +88,7 @@ def read_keys(path: Path, model: Towers, states: ItemStates) -> Tensor:
             rows = slice(first, min(first + BLOCK, count))
             part = block[: rows.stop - first]
             _read_into(raw, part)
-            keys[rows] = model.keys(ItemStates(part, states.categories[rows]))
+            keys[rows] = model.keys(ItemStates(part.to(device), states.categories[rows]))
     return keys
 
 

@@ -252,7 +252,7 @@ class Stylist:
         _check(k=k)
         rows = self.assortment.outfit([item_id])
         allowed = self.assortment.alike(int(rows[0]), filters)
-        near = (self.index.directions(rows) @ self.index.directions(allowed).T)[0].numpy()
+        near = (self.index.directions(rows) @ self.index.directions(allowed).T)[0].cpu().numpy()
         order = first_of_each(self.index.shelf.products[allowed][:, None], near)[:k]
         ids = self.index.catalogue.ids
         return [Similar(ids[row], float(value)) for row, value in zip(allowed[order], near[order], strict=True)]

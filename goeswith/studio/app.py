@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from goeswith import __version__
+from goeswith.data.devices import open_device
 from goeswith.errors import ConfigError, GoeswithError
 from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import review_routes as review_api
@@ -90,8 +91,9 @@ def create_app(
     token, looks = settings.token, settings.looks
     key_bucket = _bucket(shared, "the public key", limits.KEY_RATE, limits.KEY_BURST)
     public_key = public_key or public_key_of(settings.public_key, settings.allow_origins, token, key_bucket)
-    shop = Shop(index, None if shared is None else shared / "photos.sqlite")
-    other = None if settings.compare is None else Shop(settings.compare)
+    device = open_device(settings.device)
+    shop = Shop(index, None if shared is None else shared / "photos.sqlite", device)
+    other = None if settings.compare is None else Shop(settings.compare, device=device)
     shops = [shop] if other is None else [shop, other]
     lines = Lines(settings.access_log) if settings.access_log else None
 

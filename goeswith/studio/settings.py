@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -55,6 +55,7 @@ class Settings(BaseModel):
     )
     control: float = Field(0.0, ge=0, le=0.5, description="Share of sessions on product pages that see random looks.")
     compare: Path | None = Field(None, description="Another index, whose looks are interleaved with those of this one.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="What computes; auto: a GPU if any.")
     access_log: str = Field("", description="File for one line of JSON per request; -: standard output.")
 
     @field_validator("root_path")

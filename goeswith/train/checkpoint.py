@@ -41,7 +41,7 @@ class Checkpoint:
         meta = {"history": json.dumps(self.history), "unservable": str(self.unservable), "config": self.identity}
         with fresh_file(folder / FILE) as partial:
             # Tensors that share memory (a best epoch that is also the last) must be told apart.
-            save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, partial, metadata=meta)
+            save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, partial, metadata=meta)
 
     @classmethod
     def read(cls, folder: Path, identity: str) -> Checkpoint | None:
@@ -84,12 +84,18 @@ def restore_optimiser(optimiser: Optimizer, saved: Tensors) -> None:
     optimiser.load_state_dict(whole)
 
 
-def random_state(generator: torch.Generator) -> dict[str, Tensor]:
-    """The states of a training's own generator and of torch's."""
-    return {"generator": generator.get_state(), "torch": torch.get_rng_state()}
+def random_state(generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+    """The states of a training's own generator, of torch's, and of that of a GPU, which draws its dropout there."""
+    states = {"generator": generator.get_state(), "torch": torch.get_rng_state()}
+    if device.type in ("cuda", "mps"):
+        states[device.type] = getattr(torch, device.type).get_rng_state()
+    return states
 
 
 def restore_random(generator: torch.Generator, saved: Tensors) -> None:
-    """Put back what `random_state` gave."""
+    """Put back what `random_state` gave; a run that goes on on another kind of device draws its dropout anew."""
     generator.set_state(saved["generator"])
     torch.set_rng_state(saved["torch"])
+    for kind in {"cuda", "mps"} & set(saved):
+        if getattr(torch, kind).is_available():
+            getattr(torch, kind).set_rng_state(saved[kind])

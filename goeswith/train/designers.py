@@ -158,13 +158,13 @@ class Designers(nn.Module):
 
     def loss(self, student: Model, step: Step) -> Tensor:
         """λ2 L_D, the divergence of responses, and the teacher's own loss where it learns along."""
-        total = step.all_features.new_zeros(())
+        total = step.right.new_zeros(())
         if "masks" in self.ways and self.config.distillation_weight:
             total = total + self.config.distillation_weight * self.distance(cast(AddGnn, student), step.features)
         if "responses" in self.ways and self.config.response_weight:
             total = total + self.config.response_weight * self.divergence(student, step)
         if self.own is not None:
-            total = total + self.own_loss(self.own, step.generator)
+            total = total + self.own_loss(self.own, step)
         return total
 
     def distance(self, student: AddGnn, features: Tensor) -> Tensor:
@@ -177,21 +177,24 @@ class Designers(nn.Module):
     def divergence(self, student: Model, step: Step) -> Tensor:
         """KL between the rankings of candidates for a top or bottom, on as many outfits as cost one more batch."""
         count, mask = self.config.candidates, step.positive.mask
-        side = self.side[step.all_categories[step.items]].masked_fill(~mask, 2)  # (B, n)
+        mask = mask.cpu()  # chance is drawn on the CPU, whatever computes
+        codes = step.all_categories[step.items.to(step.all_categories.device)]
+        side = self.side[codes].cpu().masked_fill(~mask, 2)  # (B, n)
         both = ((side == 0).any(dim=1) & (side == 1).any(dim=1)).nonzero()[: max(len(mask) // count, 1), 0]
         items, mask, side = step.items[both], mask[both], side[both]
         if not len(items):
-            return step.all_features.new_zeros(())
+            return step.right.new_zeros(())
         chance = torch.rand(side.shape, generator=step.generator).masked_fill(side == 2, -1)
         position = chance.argmax(dim=1)
         drawn, served = self.candidates.draw(items, mask, position, count - 1, step.generator)
         items, mask, position, drawn = items[served], mask[served], position[served], drawn[served]
         if not len(items):
-            return step.all_features.new_zeros(())
+            return step.right.new_zeros(())
         looks = items[:, None, :].repeat(1, count, 1)
         looks[:, 1:].scatter_(2, position[:, None, None].expand(-1, count - 1, 1), drawn[:, :, None])
         rows, indices = looks.flatten(0, 1).unique(return_inverse=True)
-        batch = OutfitBatch(indices, mask.repeat_interleave(count, dim=0))
+        device = step.all_categories.device
+        rows, batch = rows.to(device), OutfitBatch(indices, mask.repeat_interleave(count, dim=0)).to(device)
         features, categories = step.all_features[rows], step.all_categories[rows]
         with torch.no_grad():
             states = self.target.encode_items(features, categories)
@@ -199,16 +202,17 @@ class Designers(nn.Module):
         learned = student.score(student.encode_items(features, categories), batch).view(-1, count)
         return response_divergence(learned, taught, self.config.temperature)
 
-    def own_loss(self, own: TrainingData, generator: torch.Generator) -> Tensor:
+    def own_loss(self, own: TrainingData, step: Step) -> Tensor:
         """BPR of the teacher on a batch of its own data."""
         size = min(self.batch_size, len(own.train))
-        chosen = torch.randint(len(own.train), (size,), generator=generator).numpy()
-        pairs = corruptions(own.train.take(chosen).batch(), self.own_negatives, 1, generator)
+        chosen = torch.randint(len(own.train), (size,), generator=step.generator).numpy()
+        pairs = corruptions(own.train.take(chosen).batch(), self.own_negatives, 1, step.generator)
         if not len(pairs):
-            return own.features.new_zeros(())
-        rows, batch = pairs.both.distinct()
-        states = self.teacher.encode_items(own.features[rows], own.categories[rows])
-        scores = self.teacher.score(states, batch)
+            return torch.zeros(())
+        (rows, batch), device = pairs.both.distinct(), step.right.device
+        features, categories = own.of(rows)
+        states = self.teacher.encode_items(features.to(device), categories.to(device))
+        scores = self.teacher.score(states, batch.to(device))
         return bpr(scores[: len(pairs)], scores[len(pairs) :]) + self.teacher.penalty()
 
     @torch.no_grad()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
-from goeswith.models import Model, TrainingData, exact
+from goeswith.models import ItemStates, Model, TrainingData, exact
 from goeswith.train.batches import batches
 from goeswith.train.checkpoint import (
     Checkpoint,
@@ -30,7 +30,8 @@ from goeswith.train.checkpoint import (
 )
 from goeswith.train.corruptions import Corrupted, train_pairs, valid_pairs
 from goeswith.train.objectives import GapObjective, NoScoreError, Objective, PairObjective
-from goeswith.train.scoring import encode, score
+from goeswith.train.ranks import Ranks
+from goeswith.train.scoring import encode_rows, score
 from goeswith.train.settings import TrainConfig, learning_rate, optimiser
 from goeswith.train.source import Knowledge
 
@@ -67,6 +68,8 @@ def fit(
     *,
     knowledge: Sequence[Knowledge] = (),
     progress: Progress | None = None,
+    device: torch.device | None = None,
+    ranks: Ranks = Ranks(),  # noqa: B008
 ) -> Result:
     """Train `model` in place and leave it with the weights of its best validation epoch.
 
@@ -74,19 +77,23 @@ def fit(
     bit-identical weights. Selection is on validation outfits only: paired AUC against corruptions drawn
     once by the same strategy.
 
+    Args:
+        device: what computes, the CPU by default. Chance is drawn on the CPU whatever it is, but for dropout.
+        ranks: the processes that share the training; the first of them writes and reports.
+
     Raises:
         ModelError: the loss is no longer finite.
         DataError: a split is empty, or the negatives cannot be drawn.
     """
-    loop = Loop(model, data, config, folder, knowledge)
+    loop = Loop(model, data, config, folder, knowledge, device, ranks)
     loop.resume()
-    with _tensorboard(folder) as log_value:
+    with _tensorboard(folder) if ranks.first else contextlib.nullcontext(_nowhere) as log_value:
         while loop.epoch < loop.limit and loop.stale < config.patience:
             measured = loop.run_epoch()
             loop.save()
             for name, value in measured.items():
                 log_value(name, value, loop.epoch)
-            if progress:
+            if progress and ranks.first:
                 progress(loop.epoch, loop.limit, measured)
     model.load_state_dict(loop.best)
     loop.knowledge.load_state_dict(loop.best_knowledge)
@@ -105,15 +112,19 @@ class Loop:
         config: TrainConfig,
         folder: Path,
         knowledge: Sequence[Knowledge] = (),
+        device: torch.device | None = None,
+        ranks: Ranks = Ranks(),  # noqa: B008
     ) -> None:
         for name, outfits in (("train", data.train), ("valid", data.valid)):
             if not len(outfits):
                 raise DataError(
                     f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
-        self.model, self.data, self.config, self.folder = model, data, config, folder
+        self.device, self.ranks = device or torch.device("cpu"), ranks
+        self.model, self.data, self.config, self.folder = model, data.to(self.device), config, folder
         self.sources = list(knowledge)
-        self.knowledge = nn.ModuleList(cast(list[nn.Module], self.sources))
+        self.knowledge = nn.ModuleList(cast(list[nn.Module], self.sources)).to(self.device)
+        model.to(self.device)
         self.generator = torch.Generator().manual_seed(config.seed)
         usable = data.usable
         if config.pool == "worn":
@@ -124,7 +135,8 @@ class Loop:
         self.objective = self._objective()
         self.softmax = self.objective.softmax
         learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
-        self.optimiser = optimiser((p for part in learning for p in part.parameters() if p.requires_grad), config)
+        self.parameters = [p for part in learning for p in part.parameters() if p.requires_grad]
+        self.optimiser = optimiser(self.parameters, config)
         self.valid, self.known = valid_pairs(data, config), train_pairs(data, config)
         self.best: Tensors = {}
         self.best_knowledge: Tensors = {}
@@ -156,6 +168,8 @@ class Loop:
         """One pass over the training outfits, and what was measured of it."""
         started, total, seen = time.perf_counter(), 0.0, 0
         self.model.train()
+        if not self.ranks.first:  # dropout of its own; everything else is drawn from the generator, which all share
+            torch.manual_seed(self.config.seed + (self.epoch << 16) + self.ranks.rank)
         steps = -(-len(self.data.train) // self.config.batch_size)
         train, weights = self.data.train, self.data.train.weights if self.config.weighted else None
         drawn = batches(train.lengths, self.config.batch_size, self.generator, weights)
@@ -195,8 +209,10 @@ class Loop:
     def _objective(self) -> Objective:
         silent = all(getattr(source, "silent", False) for source in self.sources)  # others speak of corruptions
         if self.config.objective == "softmax" and exact(self.model) and silent:
-            return GapObjective(self.model, self.data, self.config)
-        return PairObjective(self.model, self.data, self.config, self.negatives, self.generator, self.sources)
+            return GapObjective(self.model, self.data, self.config, self.ranks)
+        return PairObjective(
+            self.model, self.data, self.config, self.negatives, self.generator, self.sources, self.ranks
+        )
 
     def descend(self, loss: Tensor) -> float:
         """One step of the optimiser down the gradient of a loss, whose value is returned.
@@ -204,11 +220,12 @@ class Loop:
         Raises:
             ModelError: the loss is no longer finite.
         """
-        value = float(loss.detach())
+        value = float(self.ranks.sum(loss.detach().clone()))
         if not value < DIVERGED:
             self.diverged(f"the loss is {value}")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.ranks.sum_gradients(self.parameters)
         self.optimiser.step()
         for source in self.sources:
             source.after_step()
@@ -238,14 +255,17 @@ class Loop:
     def paired_auc(self, pairs: Corrupted) -> float:
         """How often outfits score higher than their corruptions, ties counted half."""
         self.model.eval()
-        rows, batch = pairs.both.distinct()
-        states = encode(self.model, self.data.features[rows], self.data.categories[rows])
-        scores = score(self.model, states, batch)
+        (rows, batch), ranks = pairs.both.distinct(), self.ranks
+        own = encode_rows(self.model, self.data, rows[ranks.busy(len(rows))])
+        states = ItemStates(*(ranks.gather(part, len(rows)) for part in own))
+        scores = ranks.gather(score(self.model, states, batch.take(ranks.busy(len(batch)))), len(batch))
         better = scores[: len(pairs)] - scores[len(pairs) :]
-        return float(((better > 0).double() + 0.5 * (better == 0).double()).mean())
+        return float(((better > 0).cpu().double() + 0.5 * (better == 0).cpu().double()).mean())
 
     def save(self) -> None:
         """Write everything a later process needs to go on, in one atomic file, and the log."""
+        if not self.ranks.first:
+            return
         parts = {
             "model": self.model.state_dict(),
             "knowledge": self.knowledge.state_dict(),
@@ -253,7 +273,7 @@ class Loop:
             "best": self.best,
             "best_knowledge": self.best_knowledge,
             "optimiser": optimiser_state(self.optimiser),
-            "rng": random_state(self.generator),
+            "rng": random_state(self.generator, self.device),
         }
         Checkpoint(parts, self.identity(), self.history, self.unservable).write(self.folder)
         self.write_log()
@@ -264,7 +284,8 @@ class Loop:
             partial.write_text("".join(json.dumps(row) + "\n" for row in self.history))
 
     def resume(self) -> None:
-        """Go on from the state that an earlier process left, if there is one."""
+        """Go on from the state that an earlier process left, if there is one, in step with the other processes."""
+        self.ranks.agree([*self.model.state_dict().values(), *self.knowledge.state_dict().values()])
         saved = Checkpoint.read(self.folder, self.identity())
         if saved is None:
             return
@@ -276,7 +297,8 @@ class Loop:
         restore_optimiser(self.optimiser, saved.parts.get("optimiser", {}))
         restore_random(self.generator, saved.parts["rng"])
         self.history, self.unservable = saved.history, saved.unservable
-        self.write_log()  # a kill may have come between the state and the log
+        if self.ranks.first:
+            self.write_log()  # a kill may have come between the state and the log
         log.info("resumed after epoch %d", self.epoch)
 
     def identity(self) -> str:
@@ -295,13 +317,17 @@ def _copied(tensors: Mapping[str, Tensor]) -> Tensors:
     return {name: value.detach().clone() for name, value in tensors.items()}
 
 
+def _nowhere(name: str, value: float, epoch: int) -> None:
+    """Nothing is kept."""
+
+
 @contextlib.contextmanager
 def _tensorboard(folder: Path) -> Iterator[Callable[[str, float, int], None]]:
     """Write to TensorBoard where it is installed, else nowhere."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        yield lambda name, value, epoch: None
+        yield _nowhere
         return
     with SummaryWriter(str(folder / "tensorboard")) as writer:
         yield lambda name, value, epoch: writer.add_scalar(name, value, epoch)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -74,6 +75,7 @@ def train_mixture(
     settings: Iterable[str] = (),
     encoder: str | None = None,
     say: Say | None = None,
+    device: str | None = None,
 ) -> Run:
     """Train the own model and the teachers, fit how far each is trusted, and write one run into the folder `out`.
 
@@ -86,13 +88,19 @@ def train_mixture(
             teachers' as ``teacher.field=value``.
         encoder: as of `goeswith.train.training.train`. ``title-words`` are also for word lifts; ``words`` are for
             rules, and towers do not read them where there is another encoder.
+        device: on which towers are trained, as of `goeswith.train.training.train`.
 
     Raises:
         ConfigError, DataError, ModelError: as the message says.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "a mixture is made by one process; train two-tower on each data set with several, "
+            "and give the runs as --teacher to a command without a launcher"
+        )
     out, settings, begun = Path(out), list(settings), time.monotonic()
     features = load_features(dataset, encoder)
-    maker = Maker(dataset, out, features, settings, say)
+    maker = Maker(dataset, out, features, settings, say, device)
     described = maker.described(teachers, rules)
     with writing(out), locked(out, ("sources",)):
         if finished(out, described):
@@ -110,8 +118,16 @@ def train_mixture(
 class Maker:
     """Makes the sources of one mixture."""
 
-    def __init__(self, dataset: Dataset, out: Path, features: Features, settings: list[str], say: Say | None) -> None:
-        self.dataset, self.out, self.features, self.say = dataset, out, features, say
+    def __init__(
+        self,
+        dataset: Dataset,
+        out: Path,
+        features: Features,
+        settings: list[str],
+        say: Say | None,
+        device: str | None = None,
+    ) -> None:
+        self.dataset, self.out, self.features, self.say, self.device = dataset, out, features, say, device
         self.theirs = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
         self.ours = [s for s in settings if not s.startswith("teacher.")]
         configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
@@ -195,8 +211,9 @@ class Maker:
         """Two towers on a data set, trained into ``sources``."""
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         return train(
-            TOWER, dataset, self.out / "sources" / slug, settings=settings, encoder="+".join(self.read), say=self.say
-        )
+            TOWER, dataset, self.out / "sources" / slug,
+            settings=settings, encoder="+".join(self.read), say=self.say, device=self.device,
+        )  # fmt: skip
 
     def tower(self, name: str, run: Run) -> Named:
         """The two towers of a run: those of another data set see the items here as this data set's standard has them.

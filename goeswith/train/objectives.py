@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from goeswith.data.devices import autocast, wants_bf16
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ModelError
-from goeswith.models import Model, TrainingData
+from goeswith.models import ItemStates, Model, TrainingData
 from goeswith.train.corruptions import blanks, corruptions
-from goeswith.train.settings import TrainConfig, wants_bf16
+from goeswith.train.ranks import Ranks
+from goeswith.train.settings import TrainConfig
 from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
 from goeswith.train.source import Knowledge, Step
 
@@ -46,26 +49,59 @@ class Objective(Protocol):
         ...
 
 
+class Forward:
+    """The forward pass of a model over a batch, each process of the training doing its share."""
+
+    def __init__(self, model: Model, data: TrainingData, config: TrainConfig, ranks: Ranks) -> None:
+        self.device, self.ranks, self.data = data.categories.device, ranks, data
+        self.bf16 = wants_bf16(config.precision, self.device)
+        self.encode_items, self.score_outfits = model.encode_items, model.score
+        if config.compile:
+            self.encode_items = torch.compile(model.encode_items, dynamic=True)
+            self.score_outfits = torch.compile(model.score, dynamic=True)
+
+    def precision(self) -> AbstractContextManager[object]:
+        """Inside, matrix products have the precision that the settings ask for."""
+        return autocast(self.device, self.bf16)
+
+    def encode(self, rows: Tensor) -> ItemStates:
+        """States of catalogue rows (U,)."""
+        own = self.encode_items(*self.data.of(rows[self.ranks.busy(len(rows))]))
+        return ItemStates(*(self.ranks.gather(part, len(rows)) for part in own))
+
+    def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Scores (B,) of outfits, float32."""
+        own = self.score_outfits(states, batch.take(self.ranks.busy(len(batch))))
+        return self.ranks.gather(own.float(), len(batch))
+
+
 class GapObjective:
     """Each item of an outfit ranked among the batch's items, by models whose queries and keys are exact."""
 
-    def __init__(self, model: Model, data: TrainingData, config: TrainConfig) -> None:
-        self.model, self.data, self.bf16 = model, data, wants_bf16(config.precision)
+    def __init__(self, model: Model, data: TrainingData, config: TrainConfig, ranks: Ranks) -> None:
+        self.model, self.forward, self.ranks = model, Forward(model, data, config, ranks), ranks
         self.softmax = BatchSoftmax(data.catalogue, config.negatives, blanks(data.catalogue, config.blank))
+        self.softmax.to(self.forward.device)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
-        """The loss over the gaps of outfits."""
+        """The loss over the gaps of outfits: a process ranks the gaps of its own outfits among the items of all."""
         rows, batch = outfits.distinct()
-        with _autocast(self.bf16):
-            states = self.model.encode_items(self.data.features[rows], self.data.categories[rows])
-            loss, gaps = self.softmax(self.model, states, batch, rows)
-        return StepLoss(loss + self.model.penalty(), gaps, 0) if gaps else StepLoss(None, 0, len(outfits))
+        batch, own = batch.to(self.forward.device), self.ranks.busy(len(batch))
+        with self.forward.precision():
+            states = self.forward.encode(rows)
+            loss, gaps = self.softmax(self.model, states, batch.take(own), rows.to(self.forward.device))
+        gaps = gaps if own == self.ranks.share(len(batch)) else 0
+        total = self.ranks.total(gaps, self.forward.device)
+        if not total:
+            return StepLoss(None, 0, len(outfits))
+        return StepLoss(loss * (gaps / total) + self.model.penalty() / self.ranks.count, total, 0)
 
 
 class PairObjective:
     """Each outfit above its corruptions, by the model's own loss or by a softmax; sources of knowledge add theirs.
 
-    negatives, generator: where corruptions come from.
+    negatives, generator: where corruptions come from. Processes share the encoding and the scoring; the loss of the
+    scores, and what sources add, each of them computes whole and takes its part of.
     """
 
     def __init__(
@@ -76,11 +112,13 @@ class PairObjective:
         negatives: Negatives,
         generator: torch.Generator,
         sources: Sequence[Knowledge],
+        ranks: Ranks,
     ) -> None:
         self.model, self.data, self.config = model, data, config
+        self.forward, self.ranks = Forward(model, data, config, ranks), ranks
         self.negatives, self.generator, self.sources = negatives, generator, sources
-        self.softmax = CandidateSoftmax() if config.objective == "softmax" else None
-        self.blank, self.bf16 = blanks(data.catalogue, config.blank), wants_bf16(config.precision)
+        self.softmax = CandidateSoftmax().to(self.forward.device) if config.objective == "softmax" else None
+        self.blank = blanks(data.catalogue, config.blank)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
         """The loss on outfits, each corrupted anew.
@@ -93,10 +131,10 @@ class PairObjective:
         if not len(asked):
             return StepLoss(None, 0, len(outfits))
         rows, batch = asked.both.distinct()
-        features, categories = self.data.features[rows], self.data.categories[rows]
-        with _autocast(self.bf16):
-            states = self.model.encode_items(features, categories)
-            scores = self.model.score(states, batch).float()
+        batch = batch.to(self.forward.device)
+        with self.forward.precision():
+            states = self.forward.encode(rows)
+            scores = self.forward.score(states, batch)
         right, wrong = scores[: len(asked)], scores[len(asked) :].view(-1, r)
         answered = ~(right.isnan() | wrong.isnan().any(dim=1))
         if not answered.any():
@@ -105,7 +143,7 @@ class PairObjective:
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if not answered.all():  # some models have no answer for some outfits, e.g. for one without a top
-            asked, right, wrong = asked.take(answered), right[answered], wrong[answered]
+            asked, right, wrong = asked.take(answered.cpu()), right[answered], wrong[answered]
             batch = batch.take(torch.cat([answered, answered.repeat_interleave(r)]))
         if self.softmax is not None:
             objective = self.softmax(right, wrong)
@@ -113,16 +151,13 @@ class PairObjective:
             objective = self.model.objective(right, wrong, states, batch)
         loss, count = objective + self.model.penalty(), len(asked)
         if self.sources:
+            features, categories = self.data.of(rows)
             step = Step(
                 features=features, categories=categories, states=states, objective=objective, right=right, wrong=wrong,
-                items=asked.items, positive=OutfitBatch(batch.items[:count], asked.mask),
+                items=asked.items, positive=OutfitBatch(batch.items[:count], batch.mask[:count]),
                 corrupt=asked.corrupt, negative=OutfitBatch(batch.items[count:], batch.mask[count:]), epoch=epoch,
                 all_features=self.data.features, all_categories=self.data.categories, generator=self.generator,
             )  # fmt: skip
             for source in self.sources:
                 loss = loss + source.loss(self.model, step)
-        return StepLoss(loss, count, len(outfits) - count)
-
-
-def _autocast(bf16: bool) -> torch.autocast:
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16)
+        return StepLoss(loss / self.ranks.count, count, len(outfits) - count)

@@ -65,11 +65,13 @@ class Preferences(nn.Module):
         items, mask = self.items[:, chosen], self.mask[:, chosen]
         alone = ~mask[0].any(dim=1)  # (p,)
         mask = torch.stack([mask[0] | alone[:, None], mask[1]])  # whatever is scored there is replaced below
+        alone, device = alone.to(step.right.device), step.right.device
         rows, inverse = items.unique(return_inverse=True)
+        rows = rows.to(device)
         states = student.encode_items(step.all_features[rows], step.all_categories[rows])
-        batch = OutfitBatch(inverse.flatten(0, 1), mask.flatten(0, 1))
+        batch = OutfitBatch(inverse.flatten(0, 1), mask.flatten(0, 1)).to(device)
         better, worse = student.score(states, batch).float().view(2, -1)
-        worn = step.right[torch.randint(len(step.right), (len(chosen),), generator=step.generator)]
+        worn = step.right[torch.randint(len(step.right), (len(chosen),), generator=step.generator).to(device)]
         difference = torch.where(alone, worn, better) - worse
         scored = difference.isfinite()
         if not scored.any():

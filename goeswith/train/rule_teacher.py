@@ -141,10 +141,12 @@ class RuleTeacher(nn.Module):
         rows = torch.cat(
             [step.items.gather(1, at), step.corrupt.gather(2, at[:, None].expand(-1, wrongs, 1))[:, :, 0]], 1
         )
-        fired = torch.from_numpy(self.matches.fire(*(x.numpy() for x in (step.items, mask, position, rows))))
+        asked = (step.items, mask.cpu(), position, rows)
+        fired = torch.from_numpy(self.matches.fire(*(x.numpy() for x in asked))).to(mask.device)
         # Each outfit makes r triplets: the truth against each of its corruptions.
-        truth = torch.zeros(wrongs, dtype=torch.long)
-        pairs = torch.stack([truth, torch.arange(1, wrongs + 1)], dim=1).flatten()  # (2r,) places among 1 + r
+        wrong = torch.arange(1, wrongs + 1, device=mask.device)
+        pairs = torch.stack([torch.zeros_like(wrong), wrong], dim=1).flatten()  # (2r,) places among 1 + r
+        at = at.to(mask.device)
         states = step.states.hidden.float().flatten(1)
         indices = torch.cat(
             [
@@ -209,7 +211,7 @@ class RuleTeacher(nn.Module):
         """λ of the active (N, L) rules; only those are computed, however many rules there are."""
         question, rule = active.nonzero(as_tuple=True)
         if attended is None:
-            energy = torch.zeros(len(rule))
+            energy = torch.zeros(len(rule), device=rule.device)
         else:
             energy = (attended[question] + self.rule[rule]).sigmoid() @ self.vector + self.offset[rule]
         if self.config.strength_in == "softmax":
@@ -245,7 +247,7 @@ class RulesSource:
         if self.settings.shuffled_rules:
             matches = shuffled(matches, catalogue)
         with torch.no_grad():
-            size = self.student.model.encode_items(data.features[:1], data.categories[:1]).hidden[0].numel()
+            size = self.student.model.encode_items(*data.of(torch.tensor([0]))).hidden[0].numel()
         self.teacher = RuleTeacher(matches, self.settings, size)
         return self.teacher
 

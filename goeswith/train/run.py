@@ -33,14 +33,14 @@ REMEDY = "train the run again"
 
 
 class Run:
-    """A trained model, opened from its folder.
+    """A trained model, opened from its folder. device: what computes its scores, the CPU by default.
 
     Raises:
         ModelError: the folder is no run, its training has not finished, or a file is broken.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, device: torch.device | None = None) -> None:
+        self.path, self.device = Path(path), device or torch.device("cpu")
         self.title = self.path.name  # what reports call it
         described = self.path / "config.json"
         if not described.is_file():
@@ -74,7 +74,15 @@ class Run:
                     _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
             except (RuntimeError, OverflowError):
                 raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
-        return _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+        model = _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+        return model.to(self.device) if self.device.type != "cpu" else model
+
+    @property
+    def notes(self) -> str:
+        """On what the run was trained, as far as it says so, and on what it is scored."""
+        there = self.config.get("computed_on")
+        trained = f"trained on {there['device']} in {there['precision']}, " if there else ""
+        return f"{trained}scored on {self.device.type} in fp32"
 
     @property
     def by_group(self) -> bool:

@@ -34,12 +34,18 @@ class RunScorer:
     def _score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         # Only the states that are asked about: a model may do work for each of them.
         rows, batch = OutfitBatch.of(items, mask).distinct()
-        scores = score(self.model, self.states_of(rows), batch).double().numpy()
+        scores = score(self.model, self.states_of(rows), batch).cpu().double().numpy()
         return np.where((self.present[items] | ~mask).all(axis=1), scores, np.nan)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the states are."""
+        return self.states.categories.device
 
     def states_of(self, rows: Tensor) -> ItemStates:
         """States of some items, rows (n,) of the catalogue."""
-        return ItemStates(self.states.hidden[rows], self.states.categories[rows])
+        rows = rows.to(self.device)
+        return self.states.rows(rows)
 
 
 class TowerScorer(RunScorer):
@@ -47,16 +53,17 @@ class TowerScorer(RunScorer):
 
     def fill(self, context: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """query · key (B, m) float64 of the items `rows` (m,) beside outfits with a gap (B, n); NaN = no features."""
-        kinds, kind = torch.unique(self.states.categories[torch.from_numpy(rows)], return_inverse=True)
+        kinds, kind = torch.unique(self.states_of(torch.from_numpy(rows)).categories.cpu(), return_inverse=True)
         used, batch = OutfitBatch.of(context, mask).distinct()
+        batch = batch.to(self.device)
         scores, model = np.empty((len(context), len(rows))), cast(Towers, self.model)
         with torch.inference_mode():
             states = self.states_of(used)
             keys = model.keys(self.states_of(torch.from_numpy(rows)))
             for index, wanted in enumerate(kinds.tolist()):
-                queries = model.queries(states, batch, torch.full((len(context),), wanted))
+                queries = model.queries(states, batch, torch.full((len(context),), wanted, device=self.device))
                 at = (kind == index).nonzero()[:, 0]
-                scores[:, at.numpy()] = (queries @ keys[at].T).double().numpy()
+                scores[:, at.numpy()] = (queries @ keys[at.to(self.device)].T).cpu().double().numpy()
         answerable = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]
         return np.where(answerable, scores, np.nan)
 
@@ -103,6 +110,6 @@ class TaughtScorer:
         rows, indices = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
         context_indices, chosen = torch.from_numpy(indices.reshape(len(context), -1)).split([width, count], dim=1)
         with torch.inference_mode():
-            states = self.student.states.hidden.flatten(1)[torch.from_numpy(rows)]
+            states = self.student.states_of(torch.from_numpy(rows)).hidden.flatten(1).cpu()
             attended = self.teacher.attend(states, context_indices, torch.from_numpy(mask), chosen[:, None])
             return Judgement(scores, fired, *self.teacher.judge(scores, attended, fired))

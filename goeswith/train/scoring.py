@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import ItemStates, Model
+from goeswith.models import ItemStates, Model, TrainingData
 
 ITEM_BLOCK = 8192
 """Items encoded at a time."""
@@ -16,17 +18,33 @@ SCORE_BLOCK = 1024
 
 @torch.inference_mode()
 def encode(model: Model, features: Tensor, categories: Tensor) -> ItemStates:
-    """States of many items, from features (U, D) and category codes (U,)."""
+    """States of many items, from features (U, D) and category codes (U,), on the device of the model."""
+    device = device_of(model)
     blocks = zip(features.split(ITEM_BLOCK), categories.split(ITEM_BLOCK), strict=True)
-    parts = [model.encode_items(some, codes) for some, codes in blocks]
+    return _joined([model.encode_items(some.to(device), codes.to(device)) for some, codes in blocks])
+
+
+@torch.inference_mode()
+def encode_rows(model: Model, data: TrainingData, rows: Tensor) -> ItemStates:
+    """States of catalogue rows (n,), whose features are read a block at a time."""
+    return _joined([model.encode_items(*data.of(some)) for some in rows.split(ITEM_BLOCK)])
+
+
+def device_of(model: Model) -> torch.device:
+    """The device that a model is on; models of other packages, which may have no tensors, are on the CPU."""
+    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+
+
+def _joined(parts: Sequence[ItemStates]) -> ItemStates:
     return ItemStates(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 @torch.inference_mode()
 def score(model: Model, states: ItemStates, batch: OutfitBatch) -> Tensor:
-    """Scores (B,) of many outfits."""
+    """Scores (B,) of many outfits, on the device of the states."""
+    batch = batch.to(states.categories.device)
     parts = [
         model.score(states, OutfitBatch(items, mask)).float()
         for items, mask in zip(batch.items.split(SCORE_BLOCK), batch.mask.split(SCORE_BLOCK), strict=True)
     ]
-    return torch.cat(parts) if parts else torch.empty(0)
+    return torch.cat(parts) if parts else torch.empty(0, device=states.categories.device)

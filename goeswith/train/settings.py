@@ -37,7 +37,10 @@ class TrainConfig:
     where the schedule has come to its end.
     schedule: of the learning rate, ``constant`` or ``cosine``, from `warmup` (the share of all steps in which it rises
     from 0) down to 0 after the last epoch.
-    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the CPU has instructions for it.
+    precision: ``bf16`` computes matmuls in bfloat16, ``auto`` does so if the device has instructions for it.
+    compile: let torch compile the model's forward pass; it takes a minute at the start and needs a C++ compiler.
+    features: read all of them into memory (``memory``), or each batch from the file (``stream``); to the same numbers.
+    ``auto`` reads all of them where they take no more than half of the free memory.
     """
 
     objective: Literal["pairwise", "softmax"] = "pairwise"
@@ -59,6 +62,8 @@ class TrainConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: float = 0.1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = False
+    features: Literal["auto", "memory", "stream"] = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -102,11 +107,3 @@ def optimiser(parameters: Iterable[nn.Parameter], config: TrainConfig) -> Optimi
     if config.optimiser == "sgd":
         return torch.optim.SGD(parameters, momentum=0.9, **common)
     return (torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.AdamW)(parameters, **common)
-
-
-def wants_bf16(precision: str) -> bool:
-    """Whether matmuls are computed in bfloat16 here."""
-    if precision == "auto":
-        has = torch.cpu.get_capabilities()
-        return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
-    return precision == "bf16"

@@ -49,11 +49,14 @@ class BatchSoftmax(nn.Module):
         blank: (U,) bool, items that leave a gap to learn from; None: all of them.
     """
 
+    pool: Tensor
+    blank: Tensor | None
+
     def __init__(self, catalogue: Catalogue, strategy: str, blank: Tensor | None = None) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
-        self.pool = torch.from_numpy(pools(catalogue, strategy))
-        self.blank = blank
+        self.register_buffer("pool", torch.from_numpy(pools(catalogue, strategy)), persistent=False)
+        self.register_buffer("blank", blank, persistent=False)
 
     def forward(self, model: GapModel, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
         """The mean over the gaps of a batch of B outfits, and how many gaps there are.
@@ -93,4 +96,4 @@ class CandidateSoftmax(nn.Module):
     def forward(self, right: Tensor, wrong: Tensor) -> Tensor:
         """The mean over outfits, of scores (B,) and those of their corruptions (B, r)."""
         scores = self.log_scale.exp() * torch.cat([right[:, None], wrong], dim=1)
-        return cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long))
+        return cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long, device=scores.device))

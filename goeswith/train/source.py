@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from goeswith.data.catalogue import Catalogue
     from goeswith.data.outfits import OutfitBatch
-    from goeswith.models import ItemStates, Model, TrainingData, Vocabulary
+    from goeswith.models import FeatureRows, ItemStates, Model, TrainingData, Vocabulary
     from goeswith.train.settings import TrainConfig
 
 SOURCES = {
@@ -39,6 +39,7 @@ class Step:
     features: (U, D) of the step's distinct items, categories: (U,), states: of the same items.
     positive: the step's outfits, items as rows of the states.
     items: (B, n) the same outfits as catalogue rows. corrupt: (B, r, n) their corruptions, one item replaced in each.
+    Both are on the CPU, where all chance is drawn; everything else is on the device that trains.
     negative: the corruptions as rows of the states, r of the first outfit, r of the next.
     right: (B,) scores of the outfits. wrong: (B, r) those of the corruptions. objective: the student's own loss.
     epoch: how many are finished.
@@ -57,7 +58,7 @@ class Step:
     wrong: Tensor
     objective: Tensor
     epoch: int
-    all_features: Tensor
+    all_features: FeatureRows
     all_categories: Tensor
     generator: torch.Generator
 

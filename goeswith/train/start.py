@@ -90,7 +90,7 @@ class Start(nn.Module):
 
     def loss(self, student: nn.Module, step: Step) -> Tensor:
         """Nothing."""
-        return step.all_features.new_zeros(())
+        return step.right.new_zeros(())
 
     def after_step(self) -> None:
         """Nothing."""

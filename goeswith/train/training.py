@@ -18,17 +18,20 @@ from safetensors.torch import save_file
 from goeswith import __version__
 from goeswith.config import override
 from goeswith.data.dataset import Dataset
-from goeswith.data.features import TOKENS, Features, load_features
+from goeswith.data.devices import open_device, wants_bf16
+from goeswith.data.features import TOKENS, Features
+from goeswith.data.mapped import MappedFeatures, StreamedFeatures
 from goeswith.data.outfits import Outfits
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.data.shuffle import shuffled_items
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file, sole, writing
-from goeswith.models import TrainingData, Vocabulary, model_classes
+from goeswith.models import FeatureRows, TrainingData, Vocabulary, model_classes
 from goeswith.models.teacher import TeacherConfig
 from goeswith.models.two_tower import TwoTowerConfig
 from goeswith.train.designers import shuffled_pairs
 from goeswith.train.loop import fit
+from goeswith.train.ranks import Ranks
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
 from goeswith.train.source import SOURCES, Say, Source, Student, source_class
@@ -51,6 +54,7 @@ def train(
     settings: Iterable[str] = (),
     encoder: str | None = None,
     say: Say | None = None,
+    device: str | None = None,
 ) -> Run:
     """Train a model, and first its teacher where it has one, into the folder `out`.
 
@@ -64,17 +68,20 @@ def train(
         settings: ``field=value``; the teacher's as ``teacher.field=value``. Its attributes, activation,
             rank and seed follow the student's unless they are set.
         encoder: whose features to use; all that there are, side by side, by default.
+        device: what computes, see `goeswith.data.devices.open_device`. Where a launcher started several processes,
+            they train together, see `goeswith.train.ranks`.
 
     Raises:
         ConfigError, DataError, ModelError: as the message says.
     """
-    out, settings = Path(out), list(settings)
+    out, settings, processor = Path(out), list(settings), open_device(device)
+    ranks = Ranks.join(processor)
     requested = {"designers": teacher, "rules": rules, **(knowledge or {})}
     sources = {source: source_class(source) for source, value in requested.items() if value is not None}
     configs = _configs(name, sources, settings)
     config, loop = configs["model"], configs["train"]
-    features = load_features(dataset, encoder)
-    dim = features.values.shape[1]
+    features = _features(dataset, encoder, loop.features, processor)
+    dim = sum(features.blocks)
     _check_text(features.encoder, getattr(config, "text", "frozen"))
     data, vocabulary, left_out = training_data(dataset, features, config, loop)
     torch.manual_seed(loop.seed)
@@ -99,22 +106,55 @@ def train(
         "categories": list(vocabulary.categories),
         "groups": list(vocabulary.groups),
     } | {getattr(source, "key", name): source.described for name, source in opened.items()}
-    with writing(out), locked(out, {file for source in sources.values() for file in source.files}):
-        if finished(out, described):  # or another run, which is refused before a teacher is trained for this one
+    where = computed_on(loop, processor, ranks, features)
+    with contextlib.ExitStack() as held:
+        ranks.from_first(lambda: _hold(held, out, {file for source in sources.values() for file in source.files}))
+        # Or it holds another run, which is refused before a teacher is trained for this one.
+        if ranks.from_first(lambda: finished(out, described)):
             return Run(out)
         modules = [source.teach() for source in opened.values()]
-        _write_json(out / "config.json", described)
+        ranks.from_first(lambda: _write_json(out / "config.json", {**described, "computed_on": where}))
         model.observe(data)
         # Dropout must not depend on how much chance the making of a teacher used up.
         torch.manual_seed(loop.seed)
-        result = fit(model, data, loop, out, knowledge=modules, progress=say(name) if say else None)
-        for source in opened.values():
-            source.write(out)
-        with fresh_file(out / "weights.safetensors") as partial:
-            save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
-        _write_json(out / "config.json", {**described, "result": asdict(result)})
-        (out / "state.safetensors").unlink(missing_ok=True)
+        progress = say(name) if say else None
+        result = fit(model, data, loop, out, knowledge=modules, progress=progress, device=processor, ranks=ranks)
+
+        def write() -> None:
+            for source in opened.values():
+                source.write(out)
+            with fresh_file(out / "weights.safetensors") as partial:
+                save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, partial)
+            _write_json(out / "config.json", {**described, "computed_on": where, "result": asdict(result)})
+            (out / "state.safetensors").unlink(missing_ok=True)
+
+        ranks.from_first(write)
     return Run(out)
+
+
+def _hold(held: contextlib.ExitStack, out: Path, files: set[str]) -> None:
+    """Hold the run's folder until `held` is closed."""
+    held.enter_context(writing(out))
+    held.enter_context(locked(out, files))
+
+
+def _features(dataset: Dataset, encoder: str | None, where: str, device: torch.device) -> Features | MappedFeatures:
+    """The features to learn from: read as a whole, or left in their files, as `TrainConfig.features` says."""
+    mapped = MappedFeatures.open(dataset, encoder)
+    stays = where == "stream" or (where == "auto" and not mapped.fit(device))
+    return mapped if stays else mapped.in_memory()
+
+
+def computed_on(
+    loop: TrainConfig, device: torch.device, ranks: Ranks, features: Features | MappedFeatures
+) -> dict[str, Any]:
+    """On what a run is trained; another device or number of processes makes no other run of it."""
+    return {
+        "device": device.type,
+        "precision": "bf16" if wants_bf16(loop.precision, device) else "fp32",
+        "processes": ranks.count,
+        "features": "memory" if isinstance(features, Features) else "stream",
+    }
 
 
 def _configs(name: str, sources: Mapping[str, type[Source]], settings: list[str]) -> dict[str, Any]:
@@ -174,7 +214,7 @@ def _check_text(encoder: str, text: str) -> None:
 
 
 def training_data(
-    dataset: Dataset, features: Features, config: Any, loop: TrainConfig | None = None
+    dataset: Dataset, features: Features | MappedFeatures, config: Any, loop: TrainConfig | None = None
 ) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
     """What a model learns from, the categories it knows, and what was left out for want of features."""
     vocabulary, loop = Vocabulary.of(dataset.catalogue), loop or TrainConfig()
@@ -192,7 +232,7 @@ def training_data(
     kept, left_out = outfits.keep(features.present)
     data = TrainingData(
         catalogue=catalogue,
-        features=torch.from_numpy(features.values),
+        features=_rows_of(features),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
         train=drawn(kept.split("train"), loop.outfits, loop.seed),
@@ -200,6 +240,12 @@ def training_data(
         blocks=features.blocks,
     )
     return data, vocabulary, left_out
+
+
+def _rows_of(features: Features | MappedFeatures) -> FeatureRows:
+    if isinstance(features, MappedFeatures):
+        return StreamedFeatures(features, torch.device("cpu"))
+    return torch.from_numpy(features.values)
 
 
 def drawn(outfits: Outfits, count: int, seed: int) -> Outfits:
@@ -227,6 +273,7 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
         return False
     saved = Run(out).config
     result = saved.pop("result", None)
+    saved.pop("computed_on", None)
     own = model_classes(described["model"])[1]()
     for part, fields_now in (("train", TrainConfig()), ("settings", own), ("tower", TwoTowerConfig())):
         if isinstance(saved.get(part), dict):  # an earlier version had no such setting, which now has its default

@@ -64,7 +64,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             return np.array([[len(text), text.count("t")] for text in block], np.float32)
         return block.reshape(len(block), -1, 3).mean(1).astype(np.float32)
 
-    def opened(name: str, batch_size: int) -> Network:
+    def opened(name: str, batch_size: int, device: object = None) -> Network:
         return Network(name, run, None if name == "titles" else (SIDE, SIDE), "weights")
 
     monkeypatch.setattr(networks, "open_network", opened)
@@ -143,7 +143,7 @@ def test_a_network_that_gives_no_number_is_refused(dataset: Dataset, monkeypatch
         vectors[1, 1] = 1e6  # beyond float16
         return vectors
 
-    monkeypatch.setattr(networks, "open_network", lambda name, _: Network(name, run, (SIDE, SIDE), "weights"))
+    monkeypatch.setattr(networks, "open_network", lambda name, *_: Network(name, run, (SIDE, SIDE), "weights"))
     with pytest.raises(DataError, match=r"encoder means gives NaN or infinity \(in float16\) for item 'i1'"):
         encode(dataset, "means")
     assert not (dataset.path / "features" / "means.safetensors").exists()

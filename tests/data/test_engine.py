@@ -37,10 +37,10 @@ class Dying(ShardEncoder):
 
 if __name__ == "__main__":
     folder, marker, run, data, outfits, out = sys.argv[1:]
-    def dying(encoder, batch_size, marker=marker):
+    def dying(encoder, batch_size, device, marker=marker):
         global sys_marker
         sys_marker = marker
-        return Dying(encoder, batch_size)
+        return Dying(encoder, batch_size, device)
     encode.SHARD, encode.ShardEncoder = 100, dying
     done = encode.encode(Dataset(folder), "words", engine="ray", workers=2)
     counts = score_files(run, data, outfits, out, engine="ray", workers=2)

@@ -339,7 +339,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         given.extend(block)
         return np.array([[len(text), sum(text.encode())] for text in block], np.float32) % 2000
 
-    def opened(name: str, batch_size: int) -> Network:
+    def opened(name: str, batch_size: int, device: object = None) -> Network:
         return Network(name, run, None, "weights")
 
     monkeypatch.setattr(networks, "open_network", opened)

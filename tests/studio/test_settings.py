@@ -55,7 +55,7 @@ def test_what_is_shown_can_be_used_as_a_file_and_has_no_secret(file: Path) -> No
     ("text", "line", "told"),
     [
         ("port = 1\nprot = 2\n", 2, "there is no setting 'prot'; did you mean 'port'?"),
-        ("\n[service]\nport = 1\n", 2, "there is no setting 'service'; the settings are: index, host"),
+        ("\n[shop]\nport = 1\n", 2, "there is no setting 'shop'; the settings are: index, host"),
         ("port = 70000\n", 1, "port = '70000' cannot be used; it must be: less than or equal to 65535"),
         ("host = 1\n", 1, "host = '1' cannot be used; it must be: a valid string"),
         ("workers = 1\n\nworkers = 2\n", 3, "this is not TOML (Cannot overwrite a value)"),

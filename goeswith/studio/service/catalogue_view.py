@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -30,6 +30,9 @@ from goeswith.studio.service.meaning_search import MeaningSearch
 from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.text_search import TextSearch
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -37,6 +40,8 @@ FACETS = tuple(COLUMN_OF.values())
 """Columns that can be filtered by their values."""
 CACHED_ANSWERS = 64
 """Answers to the latest searches, and their counts, that are remembered."""
+CACHED_LOOKS = 4096
+"""Answers to the latest requests for looks, likewise."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,15 @@ class CatalogueView:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.stamp = stamp(path)
-        self.stylist = Stylist(Index(path))
+        self.stylist = Stylist(Index(path, device))
         self.index: Index = self.stylist.index
         self.guests: dict[str, Guest] = {}
         self._cutouts: BoundedCache[tuple[str, str], Cutout] = BoundedCache(CUTOUT_BYTES, lambda cut: len(cut.picture))
         self.meaning: MeaningSearch | None = None
         self._answers: BoundedCache[Any, Any] = BoundedCache(CACHED_ANSWERS)
+        self.looks: BoundedCache[Any, Any] = BoundedCache(CACHED_LOOKS)
 
     def warm(self) -> None:
         """Make what the first requests would wait for."""

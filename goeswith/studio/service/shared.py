@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image
 
@@ -33,6 +33,9 @@ from goeswith.studio.service.source import dataset
 from goeswith.studio.service.uploads import read_upload
 from goeswith.studio.service.workers import Workers
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -44,10 +47,11 @@ class Shop:
         DataError, ModelError: the index cannot be opened; see `goeswith.shop.index.Index`.
     """
 
-    def __init__(self, path: str | Path, photos: Path | None = None) -> None:
+    def __init__(self, path: str | Path, photos: Path | None = None, device: torch.device | None = None) -> None:
         self.path = index_folder(Path(path))
         self.photos = None if photos is None else Photos(photos)
-        self.view = CatalogueView(self.path)
+        self.device = device
+        self.view = CatalogueView(self.path, device)
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
         self.small: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
@@ -105,6 +109,20 @@ class Shop:
             CatalogueError, Refused: see `judge`.
         """
         return await self.workers.run(lambda: call(self.stylist))
+
+    async def find(self, asked: Hashable, call: Callable[[Stylist], T]) -> T:
+        """As `ask`, but what was answered before to the same request, with the same items and rules, is said again.
+
+        Raises:
+            CatalogueError, Refused: see `judge`.
+        """
+        view = self.view
+        key = view.index.shown, asked
+        answer: T | None = view.looks.peek(key)
+        if answer is None:
+            answer = await self.workers.run(lambda: call(view.stylist))
+            view.looks.put(key, answer)
+        return answer
 
     def picture_version(self, item_id: str, side: int, owner: str) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
@@ -237,7 +255,7 @@ class Shop:
 
     def _reload(self) -> GoeswithError | None:
         with self.changing:
-            view = CatalogueView(self.path)
+            view = CatalogueView(self.path, self.device)
             view.warm()
             self.keep_to_rules(view)
             lost = view.welcome(self.view.guests)

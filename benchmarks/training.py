@@ -1,0 +1,179 @@
+"""How near to the processor's limit a training step comes, and what each way of training costs, in one run.
+
+    python benchmarks/training.py [--rounds 5] [--json] [--write docs/train.md]
+
+The step is the one that `goeswith train` takes, with drawing, forward, backward and optimiser. Its bound is one
+matrix product that does as many floating point operations as all matrix products of the step, in the same precision;
+100 % is not to be had, for a step also draws, gathers and normalises. ADD-GNN has the paper's sizes (D = 2048, K = 4,
+|h| = 256, two steps), the two towers their defaults. Ways: features in memory or read from their file at each step,
+and the forward pass compiled or not.
+
+All ways and the products take turns, so that another program on the machine slows all of them alike; medians of the
+rounds are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, repeat
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from models import made_up
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from goeswith.data.devices import open_device
+from goeswith.data.features import FeatureFile
+from goeswith.data.mapped import MappedFeatures, StreamedFeatures
+from goeswith.models import TrainingData, Vocabulary, model_classes
+from goeswith.tables import markdown, plain
+from goeswith.train.batches import batches
+from goeswith.train.loop import Loop
+from goeswith.train.settings import TrainConfig
+
+WAYS = [
+    ("add-gnn", {"precision": "fp32"}),
+    ("add-gnn", {"precision": "bf16"}),
+    ("two-tower", {"precision": "fp32"}),
+    ("two-tower", {"precision": "bf16"}),
+    ("two-tower", {"precision": "fp32", "features": "stream"}),
+    ("add-gnn", {"precision": "fp32", "features": "stream"}),
+    ("two-tower", {"precision": "fp32", "compile": True}),
+]
+SIDE = 2048
+HEAD = ["model", "way", "outfits/s", "of the matmul bound", "of the first way of the model"]
+
+
+@dataclass
+class Row:
+    """What was measured of a way. bound, ratio: of the matmul bound, of the speed of the model's first way."""
+
+    model: str
+    way: str
+    outfits_per_second: float
+    bound: float
+    ratio: float
+
+    @property
+    def cells(self) -> list[str]:
+        return [self.model, self.way, f"{self.outfits_per_second:,.0f}", f"{self.bound:.0%}", f"{self.ratio:.2f}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--items", type=int, default=9000, help="of the catalogue (9000)")
+    parser.add_argument("--outfits", type=int, default=4000, help="to learn from (4000)")
+    parser.add_argument("--dim", type=int, default=2048)
+    parser.add_argument("--side", type=int, default=SIDE, help=argparse.SUPPRESS)
+    parser.add_argument("--device", help="see goeswith train")
+    parser.add_argument("--compiled", action="store_true", help="also the compiled forward pass; takes a minute")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", type=Path, help="page to write between <!-- speed --> and <!-- end -->")
+    given = parser.parse_args()
+    ways = [way for way in WAYS if given.compiled or "compile" not in way[1]]
+    with tempfile.TemporaryDirectory() as work:
+        rows = measure([Trial(*way, given, Path(work)) for way in ways], given)
+    if given.json:
+        print(json.dumps({"threads": torch.get_num_threads(), "rows": [asdict(row) for row in rows]}, indent=2))
+        return
+    print(f"{torch.get_num_threads()} threads, medians of {given.rounds} rounds")
+    print(plain(HEAD, [row.cells for row in rows]))
+    if given.write:
+        table = markdown(HEAD, [row.cells for row in rows])
+        part = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
+        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", given.write.read_text()))
+
+
+class Trial:
+    """A model that is trained in one of the ways."""
+
+    def __init__(self, model: str, settings: dict[str, Any], given: argparse.Namespace, work: Path) -> None:
+        self.name, self.way = model, ", ".join(settings[key] if key != "compile" else key for key in settings)
+        device = open_device(given.device)
+        data = made_up(given.items, given.outfits, given.dim, 50)
+        if settings.get("features") == "stream":
+            data = replace(data, features=StreamedFeatures(in_a_file(data, work / f"{model}.features"), device))
+        config = replace(TrainConfig.of(model), negatives="matched", **settings)
+        self.size = config.batch_size
+        torch.manual_seed(0)
+        model_class, config_class = model_classes(model)
+        made = model_class(config_class(), data.features.shape[1], Vocabulary.of(data.catalogue))
+        made.observe(data)
+        self.loop = Loop(made, data, config, work / f"{model} {self.way}", device=device)
+        made.train()
+        lengths, generator = data.train.lengths, self.loop.generator
+        self.batches = chain.from_iterable(batches(lengths, self.size, generator) for _ in repeat(None))
+        self.dtype = torch.bfloat16 if settings["precision"] == "bf16" else torch.float32
+        for _ in range(2 if settings.get("compile") else 1):
+            self.step()
+        self.flops = 0
+        if not settings.get("compile"):  # a compiled graph is not counted, and does the same
+            with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
+                self.step()
+            self.flops = counter.get_total_flops()
+
+    def step(self) -> None:
+        """One step on a whole batch."""
+        indices = next(indices for indices in self.batches if len(indices) == self.size)
+        self.loop.step(indices)
+
+
+def _addmm_flop(own: Tensor, left: Tensor, right: Tensor, **_: object) -> int:
+    return 2 * left.numel() * right.shape[1]
+
+
+_addmm_flop._get_raw = True  # type: ignore[attr-defined]  # given tensors, not their shapes
+IN_PLACE = {torch.ops.aten.addmm_: _addmm_flop}
+"""The counter does not know the in-place form, which does as much as the other."""
+
+
+def in_a_file(data: TrainingData, path: Path) -> MappedFeatures:
+    """The features as float16 in a file, mapped."""
+    values = data.features[torch.arange(data.features.shape[0])].numpy().astype(np.float16)
+    values.tofile(path)
+    matrix = np.memmap(path, np.float16, "r", 0, values.shape)
+    rows = np.arange(len(values))
+    return MappedFeatures((FeatureFile(matrix, rows, "made", ""),), np.ones(len(rows), bool))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(trials: list[Trial], given: argparse.Namespace) -> list[Row]:
+    """A row a way: medians over rounds in which all of them take turns with the products."""
+    sides = {dtype: torch.rand(given.side, given.side).to(dtype) for dtype in {trial.dtype for trial in trials}}
+    steps: dict[int, list[float]] = {at: [] for at in range(len(trials))}
+    products: dict[int, list[float]] = {at: [] for at in range(len(trials))}
+    for turn in range(given.rounds + 1):  # the first one warms up
+        for at, trial in enumerate(trials):
+            left = sides[trial.dtype]
+            product, step = seconds(lambda left=left: left @ left), seconds(trial.step)
+            if turn:
+                steps[at].append(step)
+                products[at].append(product)
+    rows = []
+    for at, trial in enumerate(trials):
+        first = next(place for place, other in enumerate(trials) if other.name == trial.name)
+        flops = trial.flops or trials[first].flops
+        bounds = [p * flops / (2 * given.side**3) / s for p, s in zip(products[at], steps[at], strict=True)]
+        ratio = median(a / b for a, b in zip(steps[first], steps[at], strict=True))
+        rows.append(Row(trial.name, trial.way, trial.size / median(steps[at]), median(bounds), ratio))
+    return rows
+
+
+if __name__ == "__main__":
+    main()

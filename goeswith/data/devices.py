@@ -1,0 +1,61 @@
+"""Devices: which processor computes, chosen by name, and whether it computes matrix products in bfloat16."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from goeswith.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""What ``--device`` takes: a kind of processor, or ``auto``, the first of cuda, mps and cpu that is there."""
+VARIABLE = "GOESWITH_DEVICE"
+"""Environment variable that names the device where no option does."""
+
+
+def open_device(name: str | None = None) -> torch.device:
+    """The device of that name; without one, that of the environment variable `VARIABLE`, or ``auto``.
+
+    Where a launcher started several processes on one machine, each gets a GPU of its own.
+
+    Raises:
+        ConfigError: there is no such device, in general or on this machine.
+    """
+    import torch
+
+    name = name or os.environ.get(VARIABLE) or "auto"
+    if name not in DEVICES:
+        raise ConfigError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, available in there.items() if available)
+    if not there[name]:
+        raise ConfigError(f"torch {torch.__version__} finds no {name} device on this machine; use --device cpu or auto")
+    if name != "cuda":
+        return torch.device(name)
+    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+
+
+def wants_bf16(precision: str, device: torch.device | None = None) -> bool:
+    """Whether matrix products are computed in bfloat16: where `precision` says so, or is ``auto`` and it is fast."""
+    import torch
+
+    if precision != "auto":
+        return precision == "bf16"
+    if device is None or device.type == "cpu":
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def autocast(device: torch.device, bf16: bool) -> contextlib.AbstractContextManager[object]:
+    """Inside, matrix products on the device are computed in bfloat16 if `bf16` is set, else in their own precision."""
+    import torch
+
+    if not torch.amp.is_autocast_available(device.type):
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
