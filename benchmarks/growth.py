@@ -191,7 +191,7 @@ def needs(measured: dict[str, Any], given: argparse.Namespace) -> list[tuple[str
         "train": f"{given.outfits:,.0f} outfits × {given.epochs} epochs × {1e6 * pair:.0f} µs a pair of outfits",
     }
     rows = [
-        (f"{name}, hours on one machine", f"{seconds / given.cores / 3600:,.1f}", f"{how[name]} / {given.cores} cores")
+        (f"{name}, hours on one machine", _hours(seconds / given.cores / 3600), f"{how[name]} / {given.cores} cores")
         for name, seconds in core.items()
     ]
     rows.append(
@@ -219,6 +219,10 @@ def needs(measured: dict[str, Any], given: argparse.Namespace) -> list[tuple[str
             (f"machines, searches {name}", _machines(given.requests * given.slots * seconds / given.cores), formula)
         )
     return rows
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2g}"
 
 
 def _machines(count: float) -> str:

@@ -59,7 +59,7 @@ def available() -> bool:
 
 
 def _lancedb() -> Any:
-    os.environ.setdefault("LANCE_LOG", "error")  # it warns of every list that is empty
+    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of every list that is empty
     return import_module("lancedb")
 
 
