@@ -26,7 +26,7 @@ from goeswith.evaluate.seeds import difference, judge, means
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.experiments.trainings import trainings
 from goeswith.files import fresh_file
-from goeswith.train.trust import Asked, TrustConfig, fit_trust
+from goeswith.train.trust import TrustConfig, TrustQuestions, fit_trust
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 BLEND = "blend"
@@ -101,7 +101,7 @@ def trusted(answers: Sequence[Answers]) -> tuple[np.ndarray, float]:
     differences = np.stack([lead(each) for each in answers], axis=1)
     owner = np.unique(questions.frame["context"].list.first().to_numpy(), return_inverse=True)[1]
     count = len(differences)
-    given = Asked(differences[:, :, None], owner, np.full(count, 1 / count))
+    given = TrustQuestions(differences[:, :, None], owner, np.full(count, 1 / count))
     trust = fit_trust(given, [0], TrustConfig(by_group=False))
     return trust.weights[:, 0], trust.auc
 

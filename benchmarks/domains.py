@@ -23,7 +23,7 @@ from domains_page import write_page
 from scipy.stats import rankdata
 
 from goeswith.data.dataset import Dataset
-from goeswith.data.places import list_places
+from goeswith.data.positions import list_positions
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import Study, read_study
 from goeswith.experiments.study_sources import Bench, outfit_aucs
@@ -112,8 +112,8 @@ def at_home(run: Run, dataset: Dataset, most: int) -> float:
     """The exhaustive AUC of a run on the test outfits of its own data."""
     scorer = run.scorer(dataset)
     outfits, _ = dataset.outfits.keep(scorer.present)
-    places = list_places(dataset.catalogue, outfits.split("test"), scorer.present, [outfits], most=most)
-    return _auc(exhaustive_auc(scorer, places)[:2])
+    positions = list_positions(dataset.catalogue, outfits.split("test"), scorer.present, [outfits], most=most)
+    return _auc(exhaustive_auc(scorer, positions)[:2])
 
 
 def _auc(answers: tuple[np.ndarray, np.ndarray]) -> float:

@@ -116,28 +116,30 @@ def _records(kept: Mapping[str, Kept]) -> str:
 
 def _parts(kept: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
     """What the graph and designers' masks of ADD-GNN add."""
-    said = (
-        _effect(kept, earlier, what, pairs)
-        for what, pairs in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))
-    )
-    return f"Of ADD-GNN, {'; '.join(said)}."
+    said = [_effect(kept, earlier, *what) for what in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))]
+    before = " (partly by earlier measurements)" if any(old for _, old in said) else ""
+    return f"Of ADD-GNN, {'; '.join(text for text, _ in said)}{before}."
 
 
-def _effect(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], what: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """What the first of each pair of rows has over the second: this time if there are seeds for it, else before."""
+def _effect(
+    kept: Mapping[str, Kept], earlier: Mapping[str, Kept], what: str, pairs: Iterable[tuple[str, str]]
+) -> tuple[str, bool]:
+    """What the first of each pair of rows has over the second, and whether earlier measurements had to tell.
+
+    They tell where there are too few seeds this time.
+    """
     found: dict[str, list[str]] = {}
-    before = False
+    old = False
     for name in dict.fromkeys([*kept, *earlier]):
         shows = next(_shown(kept.get(name), pairs, CLAIM), "")
         if not shows:
             shows = next(_shown(earlier.get(name), pairs, 1), "")
-            before = before or bool(shows)
+            old = old or bool(shows)
         if shows:
             found.setdefault(shows, []).append(name)
     if not found:
-        return f"{what} has not been measured"
-    said = ", ".join(f"{SHOWN[kind]} on {_list(found[kind])}" for kind in SHOWN if kind in found)
-    return f"{what} {said}{' (partly by earlier measurements)' if before else ''}"
+        return f"{what} has not been measured", False
+    return f"{what} {', '.join(f'{SHOWN[kind]} on {_list(found[kind])}' for kind in SHOWN if kind in found)}", old
 
 
 def _shown(told: Kept | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:

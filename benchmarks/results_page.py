@@ -13,7 +13,7 @@ from results_conclusions import conclusions, headline
 from results_knowledge import knowledge, read_curves
 
 from goeswith import __version__
-from goeswith.evaluate.seeds import DRAWS, SAME, SURE
+from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
 from goeswith.experiments.results import LEAK
 from goeswith.scores import Difference, Score
 from goeswith.tables import chance, interval, markdown, value
@@ -89,7 +89,7 @@ def write_page(names: Iterable[str]) -> Path:
         version=__version__,
         conclusions="\n".join(f"{place}. {sentence}" for place, sentence in enumerate(said, 1)),
         draws=DRAWS,
-        sure=SURE,
+        sure=ALPHA,
         same=SAME,
         leak=LEAK,
         cut=" ".join(filter(None, [_cut(name, told) for name, told in kept.items()] + [_missing(names, kept)])),

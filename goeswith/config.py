@@ -69,10 +69,10 @@ def at_most(config: Any, most: float, *names: str) -> None:
     _each(config, names, lambda value: value <= most, f"{most} or less")
 
 
-def _each(config: Any, names: Iterable[str], good: Callable[[float], bool], wanted: str) -> None:
+def _each(config: Any, names: Iterable[str], good: Callable[[float], bool], requirement: str) -> None:
     for name in names:
         if not good(getattr(config, name)):
-            raise ConfigError(f"{name} is {getattr(config, name)}; it must be {wanted}")
+            raise ConfigError(f"{name} is {getattr(config, name)}; it must be {requirement}")
 
 
 def restore(kind: type, values: Mapping[str, Any], where: str) -> Any:
@@ -84,12 +84,14 @@ def restore(kind: type, values: Mapping[str, Any], where: str) -> Any:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where} has a {type(values).__name__} where settings are expected; restore the file")
     settings = {field.name for field in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - settings)
-    if unknown:
-        raise ConfigError(f"{where} has the setting {unknown[0]!r}, unknown to this version; use a newer goeswith")
-    for name, wanted in typing.get_type_hints(kind).items():
-        if name in values and not _fits(values[name], wanted):
-            raise ConfigError(f"{where} has {name}={values[name]!r}, which is not {_called(wanted)}; restore the file")
+    extra = sorted(set(values) - settings)
+    if extra:
+        raise ConfigError(f"{where} has the setting {extra[0]!r}, unknown to this version; use a newer goeswith")
+    for name, expected in typing.get_type_hints(kind).items():
+        if name in values and not _fits(values[name], expected):
+            raise ConfigError(
+                f"{where} has {name}={values[name]!r}, which is not {_called(expected)}; restore the file"
+            )
     try:
         return kind(**values)
     except ConfigError as error:
@@ -106,7 +108,7 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) in (int, float) and math.isfinite(value)
     if kind is int and isinstance(value, int) and abs(value) > LARGEST:
         return False
-    return type(value) is kind  # True is no whole number
+    return type(value) is kind  # True is not an integer
 
 
 def _called(kind: Any) -> str:

@@ -1,4 +1,4 @@
-"""Every error that goeswith raises on purpose. The message is one sentence: what, where, what to do.
+"""Errors: the exceptions that goeswith raises on purpose. The message says what, where, and what to do.
 
 GoeswithError
 ├── DataError         a file, folder or table is not what it should be
@@ -10,7 +10,7 @@ GoeswithError
 import errno
 from collections.abc import Sequence
 
-_SAID = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG, "quota exceeded": errno.EDQUOT}
+_MESSAGES = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG, "quota exceeded": errno.EDQUOT}
 """What libraries say that raise errors of their own for those of the system."""
 
 
@@ -48,4 +48,4 @@ def system_error(error: BaseException) -> int | None:
     """The number (`errno`) of the system's error that is behind another, None where none is."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
-    return next((number for said, number in _SAID.items() if said in str(error)), None)
+    return next((number for text, number in _MESSAGES.items() if text in str(error)), None)

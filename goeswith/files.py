@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read with one clear sentence when they are broken."""
+"""Files: atomic writing, and reading with one clear sentence if a file is broken."""
 
 from __future__ import annotations
 
@@ -91,25 +91,25 @@ def fresh_file(dest: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def put_in_place(fresh: Path, dest: Path) -> None:
-    """Give the folder `fresh` the name of `dest`, at once where the system can.
+def put_in_place(new: Path, dest: Path) -> None:
+    """Give the folder `new` the name of `dest`, at once where the system can.
 
-    What stood there is then where `fresh` was, or beside it as ``old`` where the system has no exchange of names.
+    What was there is then where `new` was, or beside it as ``old`` where the system cannot exchange names.
     """
     if not dest.exists():
-        os.rename(fresh, dest)
+        os.rename(new, dest)
         return
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        done = libc.renameat2(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(dest), RENAME_EXCHANGE) == 0
+        done = libc.renameat2(AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(dest), RENAME_EXCHANGE) == 0
     except (OSError, AttributeError):
         done = False
     if not done:  # for an instant there is no `dest`
-        aside = fresh.with_name("old")
+        aside = new.with_name("old")
         shutil.rmtree(aside, ignore_errors=True)
         os.rename(dest, aside)
         try:
-            os.rename(fresh, dest)
+            os.rename(new, dest)
         except OSError:
             os.rename(aside, dest)
             raise
@@ -185,7 +185,7 @@ def expect_files(folder: Path, layout: str, needed: Sequence[str]) -> None:
     """Make sure that `folder` looks like `layout`.
 
     Raises:
-        DataError: it is no folder, or lacks a file; the message names what was found and what is missing.
+        DataError: it is not a folder, or lacks a file; the message names what was found and what is missing.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; {layout} is imported from a folder with {', '.join(needed)}")
@@ -206,9 +206,9 @@ def sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Iterator[None]:
-    """Hold a folder, made where it is missing, for this process alone; `busy` begins what a second one is told.
+    """Hold a folder, made where it is missing, for this process alone; `busy` begins the message of a second one.
 
-    Whoever holds it may remove it.
+    The process that holds it may remove it.
 
     Raises:
         ModelError: another process holds it, or it cannot be made.

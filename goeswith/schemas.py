@@ -1,4 +1,4 @@
-"""Schemas: what the JSON files of a data set, a run, an index and a build must hold; further fields are let be.
+"""Schemas: the required fields of the JSON files of data sets, runs and indices; other fields are allowed.
 
 Numbers that a program counts up to have bounds, so that a file from anywhere is refused and not waited for.
 """
@@ -56,11 +56,17 @@ class Named(TypedDict):
 
 
 class Result(TypedDict):
-    """What came of a training; of what is made and not trained, only how long it took."""
+    """The result of a training or of a mixture; of a model that is made and not trained, only how long it took."""
 
     best_epoch: NotRequired[Count]
     valid_auc: NotRequired[float]
     epochs: NotRequired[Count]
+    history: NotRequired[list[dict[str, Any]]]
+    likeness_auc: NotRequired[float]
+    error: NotRequired[float]
+    strength: NotRequired[float]
+    by_group: NotRequired[bool]
+    sources: NotRequired[dict[str, Any]]
     seconds: float
 
 
@@ -78,6 +84,8 @@ class Taught(TypedDict):
     """The rules that taught a run, and the settings of their teacher."""
 
     rules: list[TaughtRule]
+    confidence: NotRequired[str]
+    shuffled_rules: NotRequired[bool]
 
 
 class ComputedOn(TypedDict):

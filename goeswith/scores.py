@@ -1,4 +1,4 @@
-"""Scores: a measurement, and the paired difference of two, as values with the questions that they were measured on."""
+"""Scores: a measurement and the paired difference of two, each with the questions it was measured on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sheets: tables as people export them: CSV in any usual encoding and separator, packed or not, and Parquet."""
+"""Sheets: reading tables as people export them: CSV in common encodings and separators, compressed or not, Parquet."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _narrow(data: bytes) -> tuple[str, str]:
         lenient = data.decode("utf-8", errors="replace")
     damaged = lenient.count("\ufffd")
     accented = sum(len(run) for run in re.findall(r"[^\x00-\x7f\ufffd]+", lenient))
-    if accented < damaged:  # else it is UTF-8 with a few broken letters, which no other encoding would mend
+    if accented < damaged:  # else it is UTF-8 with a few broken letters, which no other encoding would fix
         with contextlib.suppress(UnicodeDecodeError):
             return data.decode("cp1252"), "Windows-1252"
     where = f"row {row}" if row else "the header"
@@ -174,11 +174,11 @@ def _csv(name: str, text: str, encoding: str) -> Sheet:
     table.columns = names
     # Without the header's blank names: a row of separators alone is as blank as an empty line.
     blank = pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))
-    kept = table.with_row_index("\x1frow", offset=1).filter(~pl.Series(table.select(blank).to_series()))
+    rows_kept = table.with_row_index("\x1frow", offset=1).filter(~pl.Series(table.select(blank).to_series()))
     unusual = [f"as {encoding} text"] if encoding else []
     unusual += [f"with {SEPARATORS.get(separator, repr(separator))} between fields"] if separator != "," else []
     notes = [f"{name} is read {' and '.join(unusual)}"] if unusual else []
-    return Sheet(kept.drop("\x1frow"), kept["\x1frow"].alias("row"), notes)
+    return Sheet(rows_kept.drop("\x1frow"), rows_kept["\x1frow"].alias("row"), notes)
 
 
 def _separator(text: str) -> str:
@@ -211,7 +211,7 @@ def _open_quote(text: str) -> str:
 
 
 def _header_fault(columns: list[str]) -> str:
-    """What polars lets through: names that are no text, and names that stand twice (it renames the second)."""
+    """What polars lets through: names that are not text, and duplicated names (it renames the second)."""
     if any(sign in name for name in columns for sign in "\x00\r\ufffd"):
         return "the header is not UTF-8 text in lines that end in LF or CRLF; save the table as UTF-8 CSV"
     plain = [re.sub(r"_duplicated_\d+$", "", name) for name in columns]

@@ -1,4 +1,4 @@
-"""Tables: what was measured, as plain text or Markdown."""
+"""Tables: results as plain text or Markdown."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def title(what: Column) -> str:
 
 def headlines(scores: Iterable[Score], tasks: Sequence[str] = ("compat", "fitb")) -> list[Column]:
     """The first measure of each task, on the hardest negatives that there are: what a reader should look at."""
-    there = list(dict.fromkeys(score.column for score in scores))
-    ranked = sorted(there, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
+    first = list(dict.fromkeys(score.column for score in scores))
+    ranked = sorted(first, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
     firsts = [next((what for what in ranked if what[0] == task), None) for task in tasks]
     return [what for what in firsts if what]
 

@@ -1,4 +1,4 @@
-"""Templates: how pages and cards are rendered; a value that a template lacks is an error."""
+"""Templates: rendering of pages and cards; a value missing from the context is an error."""
 
 from __future__ import annotations
 

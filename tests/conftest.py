@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
     from goeswith.studio.service.catalogue_view import CatalogueView
+    from goeswith.studio.service.looks import Looks
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -48,6 +49,23 @@ def client(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["T
     looks = tmp_path_factory.mktemp("saved") / "looks.sqlite"
     with TestClient(create_app(world / "index", looks=looks)) as client:
         yield client
+
+
+@pytest.fixture
+def empty_client(world: Path, tmp_path: Path) -> Iterator["TestClient"]:
+    """A client of a service that has no saved looks yet; it does not follow redirects."""
+    from starlette.testclient import TestClient
+
+    from goeswith.studio.app import create_app
+
+    with TestClient(create_app(world / "index", looks=tmp_path / "looks.sqlite"), follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def store(empty_client: "TestClient") -> "Looks":
+    """The saved looks of `empty_client`."""
+    return empty_client.app.state.looks  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -196,12 +196,12 @@ def command(arguments: list[str], out: Path) -> int:
 
 def function(read: Callable[..., object], *given: object) -> int:
     """As a command that calls this function would end."""
-    from goeswith.cli.failures import tell
+    from goeswith.cli.failures import report_error
 
     try:
         read(*given)
     except Exception as error:
-        tell(error)
+        report_error(error)
         return 1
     return 0
 

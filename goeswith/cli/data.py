@@ -77,9 +77,9 @@ def import_(
     """
     from goeswith.data.importing import import_data, preview
 
-    layout, places = _places(layout, paths or [], dry_run)
-    options, dest = layout_options(layout, option, column, outfits, groups, allow_private), places[-1]
-    source = places[0] if len(places) == 2 else None
+    layout, positional = _paths_of(layout, paths or [], dry_run)
+    options, dest = layout_options(layout, option, column, outfits, groups, allow_private), positional[-1]
+    source = positional[0] if len(positional) == 2 else None
     if dry_run:
         if source is None:
             raise typer.BadParameter("--dry-run needs a source; the sample has none")
@@ -104,7 +104,7 @@ def import_(
         typer.echo(f"  {line}")
 
 
-def _places(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[Path]]:
+def _paths_of(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[Path]]:
     """The layout, and SOURCE and DEST as far as they are needed; without a layout, its argument is the source."""
     from goeswith.data.importing import AUTO
     from goeswith.data.readers import READERS
@@ -135,8 +135,8 @@ def layout_options(
         raise ConfigError("columns are mapped with --column OURS=YOURS, not with --option")
     if "groups" in options:
         raise ConfigError("groups are chosen with --groups FILE, not with --option")
-    if layout == "sample" and (taken := {"seed", "progress"} & set(options)):
-        raise ConfigError(f"the sample has no option {min(taken)!r}; its seed is given with --seed")
+    if layout == "sample" and (reserved := {"seed", "progress"} & set(options)):
+        raise ConfigError(f"the sample has no option {min(reserved)!r}; its seed is given with --seed")
     if column:
         if layout not in mapped:
             raise ConfigError(f"--column is for layout 'table' and exports, not for {layout!r}; leave it out")

@@ -1,4 +1,4 @@
-"""Failures: what a person sees of an error, whatever it is: one sentence on standard error, and an exit code."""
+"""Failures: errors as the user sees them: one sentence on standard error, and an exit code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REASONS = {
 """Number of a system's error → what happened, and what to do."""
 
 
-def tell(error: BaseException) -> None:
+def report_error(error: BaseException) -> None:
     """Say on standard error what went wrong; with the traceback where `DEBUG` is set."""
     if os.environ.get(DEBUG, "") not in ("", "0"):
         traceback.print_exception(error)
@@ -90,7 +90,7 @@ def flush() -> int:
         return FAILED
     except OSError as error:
         _close(sys.stdout)
-        tell(error)
+        report_error(error)
         return FAILED
     return 0
 

@@ -1,4 +1,4 @@
-"""The command line: thin commands over the library, each of which imports what it needs when it runs."""
+"""The command line: thin commands over the library; each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from goeswith.cli import rules as rules_cli
 from goeswith.cli import runs as run_cli
 from goeswith.cli import serving as serving_cli
 from goeswith.cli import shop as shop_cli
-from goeswith.cli.failures import DEBUG, FAILED, careful_streams, flush, tell
+from goeswith.cli.failures import DEBUG, FAILED, careful_streams, flush, report_error
 from goeswith.cli.options import LARGEST_SEED
 
 INTERRUPTED = 130
@@ -58,10 +58,10 @@ def main() -> None:
             typer.echo("goeswith: interrupted; no file is half-written, run the same command again to resume", err=True)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:  # whoever reads has seen enough
+    except BrokenPipeError:  # the reader has seen enough
         code = FAILED
     except BaseException as error:  # also what no Exception is, such as a panic of a library in Rust
-        tell(error)
+        report_error(error)
         code = FAILED
     sys.exit(flush() or code)
 
@@ -153,21 +153,21 @@ def curves(
     from goeswith.experiments.study_page import draw, page
     from goeswith.experiments.study_results import measure
 
-    asked = read_study(study)
-    asked = asked.tiny() if tiny else asked
-    folder = out or Path("runs") / "curves" / asked.name
+    chosen = read_study(study)
+    chosen = chosen.tiny() if tiny else chosen
+    folder = out or Path("runs") / "curves" / chosen.name
     start = time.monotonic()
 
     def say(text: str) -> None:
         typer.echo(f"{time.monotonic() - start:6.0f} s  {text}", err=True)
 
-    found = measure(asked, folder, say, collect)
-    draw(found, folder / "curves.svg")
-    (folder / "curves.md").write_text(page([(found, "curves.svg")]), encoding="utf-8")
+    measured = measure(chosen, folder, say, collect)
+    draw(measured, folder / "curves.svg")
+    (folder / "curves.md").write_text(page([(measured, "curves.svg")]), encoding="utf-8")
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / "results.json", results / f"curves-{asked.name}.json")
-        shutil.copyfile(folder / "curves.svg", results / f"curves-{asked.name}.svg")
+        shutil.copyfile(folder / "results.json", results / f"curves-{chosen.name}.json")
+        shutil.copyfile(folder / "curves.svg", results / f"curves-{chosen.name}.svg")
     typer.echo((folder / "curves.md").read_text(encoding="utf-8"))
 
 

@@ -91,8 +91,8 @@ def _filter_flags() -> dict[str, inspect.Parameter]:
 def _filters(flags: dict[str, Any]) -> Filters:
     """The filters that the flags ask for."""
     values: dict[str, Any] = {name: tuple(flags[column] or ()) for name, column in COLUMN_OF.items()}
-    rest: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
-    return Filters(**values, exclude=tuple(flags["exclude"] or ()), **rest)
+    others: dict[str, Any] = {name: flags[name] for name in ("price_min", "price_max", "in_stock")}
+    return Filters(**values, exclude=tuple(flags["exclude"] or ()), **others)
 
 
 def _flags_of(group: type) -> dict[str, inspect.Parameter]:

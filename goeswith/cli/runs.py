@@ -23,6 +23,7 @@ from goeswith.cli.options import (
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
+    from goeswith.schemas import Result
     from goeswith.scores import Difference, Score
     from goeswith.train.loop import Progress
 
@@ -71,9 +72,9 @@ def train(
     opened, teachers = Dataset(names[-1]), teacher or []
     model = names[0] if len(names) == 2 else MIXTURE if teachers and not knowledge else DEFAULT
     if "auto" in teachers and not Path("auto").exists():
-        found = other_outfits(opened, encoder)
-        typer.echo(f"teachers found: {', '.join(found) or 'none'}", err=True)
-        teachers = [name for given in teachers for name in (found if given == "auto" else [given])]
+        others = other_outfits(opened, encoder)
+        typer.echo(f"teachers found: {', '.join(others) or 'none'}", err=True)
+        teachers = [name for given in teachers for name in (others if given == "auto" else [given])]
     if model == MIXTURE:
         if knowledge:
             raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
@@ -106,25 +107,25 @@ def train(
     )
 
 
-def _trusted(result: dict[str, Any]) -> str:
+def _trusted(result: Result) -> str:
     """Whom a mixture trusts, and what it gains by that."""
     weights = {
         name: max(weight.values()) if isinstance(weight, dict) else weight for name, weight in result["sources"].items()
     }
     by_group = ", by group (the largest is shown)" if result.get("by_group") else ""
-    told = ", ".join(f"{name} {weight:.1f}" for name, weight in weights.items())
+    weights_text = ", ".join(f"{name} {weight:.1f}" for name, weight in weights.items())
     if "valid_auc" not in result:
-        return f"too few validation outfits to trust anybody; {told}"
+        return f"too few validation outfits to trust anybody; {weights_text}"
     gain = result["valid_auc"] - result["likeness_auc"]
     return (
-        f"weights{by_group}: {told}; validation exhaustive AUC {result['valid_auc']:.4f}, "
+        f"weights{by_group}: {weights_text}; validation exhaustive AUC {result['valid_auc']:.4f}, "
         f"{gain:+.4f} ± {result['error']:.4f} over likeness, {result['seconds']:.0f} s"
     )
 
 
-def _named(given: Sequence[str]) -> dict[str, str]:
+def _named(texts: Sequence[str]) -> dict[str, str]:
     """Name → path, from ``NAME=PATH``."""
-    pairs = [text.partition("=") for text in given]
+    pairs = [text.partition("=") for text in texts]
     for name, equals, path in pairs:
         if not (name and equals and path):
             raise typer.BadParameter(f"--knowledge {name!r} must be NAME=PATH")
@@ -135,10 +136,10 @@ def _epochs(stage: str) -> Progress:
     """One line on standard error for each epoch of a stage."""
 
     def print_epoch(epoch: int, epochs: int, measured: dict[str, float]) -> None:
-        known = f" (training {measured['train_auc']:.4f})" if "train_auc" in measured else ""
+        training_auc = f" (training {measured['train_auc']:.4f})" if "train_auc" in measured else ""
         typer.echo(
             f"{stage} {epoch}/{epochs}: loss {measured['loss']:.4f}, "
-            f"validation AUC {measured['valid_auc']:.4f}{known}, {measured['pairs_per_second']:.0f} pairs/s",
+            f"validation AUC {measured['valid_auc']:.4f}{training_auc}, {measured['pairs_per_second']:.0f} pairs/s",
             err=True,
         )
 
@@ -207,12 +208,12 @@ def evaluate(
     processor = open_device(device)
     runs = [Run(path, processor) for path in (*paths[:-1], against) if path is not None]
     files = questions or _test_questions(opened)
-    asked = [read_questions(file, opened.catalogue) for file in files]
+    question_sets = [read_questions(file, opened.catalogue) for file in files]
     features = load_features(opened, runs[0].config["encoder"]) if runs else features_if_any(opened, None)
     floors = yardsticks(opened, features)
     names = _unique_names([run.path for run in runs] + outside, [floor.name for floor in floors.values()], len(runs))
-    given = [
-        read_answers(path, asked, name=name, allow_incomplete=allow_incomplete)
+    answer_files = [
+        read_answers(path, question_sets, name=name, allow_incomplete=allow_incomplete)
         for path, name in zip(outside, names[len(runs) :], strict=True)
     ]
     scorers: list[Any] = []
@@ -224,10 +225,11 @@ def evaluate(
     scored: list[Score] = []
     compared: list[Difference] = []
     for number, file in enumerate(files):
-        ours = [answer(scorer, asked[number], measures=measure or ()) for scorer in scorers]
-        theirs = [replace(some.answers[number], measures=tuple(measure or ())) for some in given]
-        reports = [report(answers, opened) for answers in (ours + theirs if len(paths) == 2 else theirs + ours)]
-        scored += floor_scores(asked[number], opened, floors)
+        run_answers = [answer(scorer, question_sets[number], measures=measure or ()) for scorer in scorers]
+        file_answers = [replace(some.answers[number], measures=tuple(measure or ())) for some in answer_files]
+        in_order = run_answers + file_answers if len(paths) == 2 else file_answers + run_answers
+        reports = [report(answers, opened) for answers in in_order]
+        scored += floor_scores(question_sets[number], opened, floors)
         scored += [score for each in reports for score in each.summary]
         compared += [line for each in reports[1:] for line in compare(reports[0], each)]
         if rows is not None:
@@ -244,10 +246,10 @@ def evaluate(
         if rows is not None:
             for each in plainly:
                 each.write(rows / f"{each.scorer}-retrieval.parquet")
-    sure = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
+    calibrations = [(scorer.name, held) for scorer in scorers[: len(runs)] if (held := calibrated(scorer, opened))]
     if as_json:
-        counts = [{"scorer": external.name, "file": str(external.path), **external.counts} for external in given]
-        relied = [{"scorer": name, **asdict(held)} for name, held in sure]
+        counts = [{"scorer": external.name, "file": str(external.path), **external.counts} for external in answer_files]
+        relied = [{"scorer": name, **asdict(held)} for name, held in calibrations]
         parts = {
             "summary": [score.to_dict() for score in scored],
             "retrieval": [score.to_dict() for score in retrieved],
@@ -264,11 +266,11 @@ def evaluate(
     for line in compared:
         what = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
         typer.echo(f"{what}: {difference(line)}")
-    for name, held in sure:
+    for name, held in calibrations:
         typer.echo(f"{name}, as a probability: {held}")
     for run, name in zip(runs, names, strict=False):
         typer.echo(f"{name}: {run.notes}")
-    for external in given:
+    for external in answer_files:
         if faults := ", ".join(f"{count} {fault}" for fault, count in external.counts.items() if count):
             typer.echo(f"{external.path} is not complete: {faults}")
 
@@ -295,10 +297,10 @@ def _test_questions(dataset: Any) -> list[Path]:
     return files
 
 
-def _unique_names(paths: Sequence[Path], taken: Sequence[str], folders: int) -> list[str]:
+def _unique_names(paths: Sequence[Path], used: Sequence[str], folders: int) -> list[str]:
     """A name for each scorer: of its folder (the first `folders` paths) or file, its path where that is not enough."""
     short = [path.name if number < folders else path.stem for number, path in enumerate(paths)]
-    every = [*taken, *short]
+    every = [*used, *short]
     return [
         name if every.count(name) == 1 else "-".join(path.parts).lstrip("/-.")
         for name, path in zip(short, paths, strict=True)

@@ -83,19 +83,19 @@ def serve(
     """
     from goeswith.studio import configured, run
 
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "index": index, "host": host, "port": port, "token": token, "looks": looks, "root_path": root_path,
         "public_key": public_key, "allow_origins": allow_origins or None,
         "trusted_proxies": trusted_proxies or None, "workers": workers, "watch": watch, "access_log": access_log,
         "clicks": clicks, "control": control, "compare": compare, "device": device,
     }  # fmt: skip
-    told = configured(config, os.environ, given)
+    configuration = configured(config, os.environ, options)
     if show_config:
-        typer.echo(told.shown())
+        typer.echo(configuration.shown())
         return
-    if told.settings.index is None:
+    if configuration.settings.index is None:
         raise ConfigError("give the folder of an index: goeswith serve INDEX, or index = ... in the file of --config")
-    run(told.settings.index, say=typer.echo, settings=told.settings)
+    run(configuration.settings.index, say=typer.echo, settings=configuration.settings)
 
 
 @app.command()
@@ -119,8 +119,8 @@ def clicks(
     from goeswith.studio.storefront.events import Events
     from goeswith.tables import plain
 
-    told = report(Events(file_in(shop)).shown())
+    shown = report(Events(file_in(shop)).shown())
     if as_json:
-        typer.echo(json.dumps(told.to_dict(), indent=2))
+        typer.echo(json.dumps(shown.to_dict(), indent=2))
         return
-    typer.echo("\n\n".join(f"{one.title}. {one.words}\n{plain(one.head, one.rows)}" for one in tables(told)))
+    typer.echo("\n\n".join(f"{table.title}. {table.words}\n{plain(table.head, table.rows)}" for table in tables(shown)))

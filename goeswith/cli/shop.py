@@ -166,7 +166,7 @@ def complete(
     results = stylist.complete(
         items, slots=slot or (), filters=filters, budget=budget, k=k, beam=beam, common=common, **vars(preferences)
     )
-    _tell(stylist, results, output, "looks")
+    _print_results(stylist, results, output, "looks")
 
 
 @app.command()
@@ -244,7 +244,7 @@ def fill(
     """
     stylist = _stylist(index)
     results = stylist.fill(items, slot, filters=filters, k=k, **vars(preferences))
-    _tell(stylist, results, output, "choices")
+    _print_results(stylist, results, output, "choices")
 
 
 @app.command()
@@ -270,7 +270,7 @@ def improve(
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
     if not swaps and not output.as_json:
         typer.echo("no swap of one item makes the outfit better")
-    _tell(stylist, swaps, output, "swaps")
+    _print_results(stylist, swaps, output, "swaps")
 
 
 @app.command()
@@ -294,7 +294,7 @@ def similar(
     substitutes = stylist.similar(item, filters=filters, k=k)
     if not substitutes and not output.as_json:
         typer.echo("no other item of its category passes the filters")
-    _tell(stylist, substitutes, output, "similar")
+    _print_results(stylist, substitutes, output, "similar")
 
 
 @app.command()
@@ -361,7 +361,7 @@ def _stylist(path: Path) -> Stylist:
     return Stylist(opened)
 
 
-def _tell(stylist: Stylist, results: Sequence[Any], output: Output, how: str) -> None:
+def _print_results(stylist: Stylist, results: Sequence[Any], output: Output, how: str) -> None:
     """What was found, as JSON or as the printer's table called `how`."""
     if output.as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))

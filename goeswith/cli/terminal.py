@@ -44,7 +44,7 @@ class Printer:
             return False
 
     def looks(self, looks: Sequence[Look]) -> None:
-        """Each look as a row of cards under its score; what was added stands last."""
+        """Each look as a row of cards under its score; added items come last."""
         for number, look in enumerate(looks, start=1):
             grid = Table.grid(padding=(0, 2))
             cards = [self.card(item_id, item_id in look.added) for item_id in look.item_ids]

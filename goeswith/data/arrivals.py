@@ -1,4 +1,4 @@
-"""Arrivals: when items came into a catalogue: by its own column of dates, or by the update that brought them."""
+"""Arrivals: when items were added to a catalogue, by its own date column or by the update that added them."""
 
 from __future__ import annotations
 

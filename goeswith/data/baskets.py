@@ -1,4 +1,4 @@
-"""Baskets: outfits from what shops have: orders, wish lists, and the "worn with" lists of product pages."""
+"""Baskets: outfits derived from what shops have: orders, wish lists, and "worn with" lists of product pages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def gather(
     Args:
         places: name of `BESIDE` → a table, or None for the one of that name in the folder `source`, if any.
         items: item_id, group, and product_id if known. item_of: id of a variant → item id.
-        skip_bad: go on where no outfit follows from a table.
+        skip_bad: continue if a table gives no outfit.
 
     Raises:
         DataError: a table is missing or of another form, or no outfit follows from it.
@@ -192,7 +192,7 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
     """Outfits from lists that somebody wrote: an item and what is worn with it, or a set's id and its items.
 
     Args:
-        path: ``sku,worn_with`` (ids between ``;``, commas or blanks), or ``set_id`` and ``sku`` (a row an item).
+        path: ``sku,worn_with`` (ids between ``;``, commas or blanks), or ``set_id`` and ``sku`` (one row per item).
         item_of: id that lists may name → item id; ids it does not have are dropped and counted.
 
     Raises:

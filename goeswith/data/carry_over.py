@@ -1,4 +1,4 @@
-"""Carry over: which parts of a data set's folder stay when a new version replaces it, and which must be made again."""
+"""Carry over: which files of a data set are kept when a new version replaces it, and which must be made again."""
 
 from __future__ import annotations
 

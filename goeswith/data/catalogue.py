@@ -31,11 +31,11 @@ class Catalogue:
     """Items in a fixed order: an item's row number is what outfits, features and models speak of.
 
     Args:
-        items: one row an item, with at least ``item_id`` and ``category``; known columns that are
+        items: one row per item, with at least ``item_id`` and ``category``; known columns that are
             missing are added as null, known columns are cast to their type.
 
     Raises:
-        CatalogueError: a needed column is missing, an id is empty or stands twice, a category is null.
+        CatalogueError: a needed column is missing, an id is empty or duplicated, a category is null.
     """
 
     def __init__(self, items: pl.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Cells: what people write into tables, as numbers, whole numbers and text: currencies, decimal commas, blanks, NaN."""
+"""Cells: parsing of table cells as numbers, integers and text: currencies, decimal commas, blanks, NaN."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def numbers(column: pl.Series, *, grouped: bool = True) -> pl.Series:
 
     Read are ``1299``, ``1,299.00``, ``1.299,00 €``, ``1 299,00``, ``1'299.-``, ``$5``, ``19.90 EUR`` and ``1e3``. Where
     one value could be both, as 1.299 or 1,299, the column's other values decide; where these do not, it is what
-    English has, but whole thousands where a currency stands beside a dot.
+    English has, but whole thousands where there is a currency and a dot.
 
     Args:
         grouped: whether thousands may be parted; else every dot and comma is a decimal one.
@@ -66,7 +66,7 @@ def is_odd(column: pl.Series, read: pl.Series) -> pl.Series:
 
 
 def currencies(column: pl.Series) -> list[str]:
-    """The currencies that stand beside numbers in a column, sorted."""
+    """The currencies written with the numbers of a column, sorted."""
     if column.dtype != pl.String:
         return []
     names = _tidy(column).str.extract(rf"({_CURRENCY})").str.to_uppercase().str.strip_chars(".").drop_nulls().unique()

@@ -1,4 +1,4 @@
-"""Columns: which of a person's own columns is most likely which of ours, and what to say of those that are missing."""
+"""Columns: guesses which of the user's columns matches which of ours, and explains which are missing."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Dataset:
             )
         self.info = schemas.check(read_json(described, dict), schemas.DatasetFile, described, "import it again")
         if self.outfit_source:
-            _ = self.outfits  # a source that is not there is told at once, even to those who only want the items
+            _ = self.outfits  # a missing source is an error at once, even if only the items are used
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Download: pictures by their addresses, within bounds, politely, again only where they have changed."""
+"""Download: pictures by URL, within limits, politely, and again only if they have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features: one vector an item, made by an encoder and kept in ``features/<encoder>.safetensors``.
+"""Features: one vector per item, computed by an encoder and stored in ``features/<encoder>.safetensors``.
 
 The file holds the tensor ``features`` (n, D), float16 unless its encoder needs more, and, as metadata, ``item_ids``
 (a JSON list of n), ``encoder``, ``catalogue`` (its fingerprint), ``excluded`` (JSON: item id → reason) and what else
@@ -35,7 +35,7 @@ class Features:
 
     values: (U, D) float32, zeros for an item without features. present: (U,) bool.
     encoder: its name, or names joined by ``+``. fingerprint: 12 hex digits over encoder, item ids and vectors as they
-    stand in the file. blocks: how many of the D dimensions are each encoder's, in the order of the names.
+    are in the file. blocks: how many of the D dimensions are each encoder's, in the order of the names.
     """
 
     values: np.ndarray

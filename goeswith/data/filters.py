@@ -1,4 +1,4 @@
-"""Filters: which items of a catalogue may be offered. They are strict: an item whose value is unknown passes none.
+"""Filters: which items of a catalogue may be offered. They are strict: an unknown value passes no filter.
 
 A filter is a field of `Filters`, here and nowhere else: options of the command line, parameters of the API and the
 forms of the studio are made of its fields.

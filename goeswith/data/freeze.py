@@ -1,4 +1,4 @@
-"""Freeze: makes question files once, from a seed, for a data set's outfits or for another list of outfits."""
+"""Freeze: creates question files once, from a seed, for a data set's outfits or for another list of outfits."""
 
 from __future__ import annotations
 

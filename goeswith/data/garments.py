@@ -1,4 +1,4 @@
-"""Garments: what the name of a category says: which garment it is, of which group, and which category is nearest."""
+"""Garments: which garment and group a category name means, and the nearest category."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLURALS = {
     "fr": ("s", "x"),
     "es": ("s", "es"),
 }
-"""Endings of regular plurals; Italian ones stand in the word list."""
+"""Endings of regular plurals; Italian ones are in the word list."""
 LONGEST_PHRASE = 4
 SHORTEST_START = 3
 """Letters that must stand before the second half of a compound, so that "spring" is no ring."""

@@ -1,4 +1,4 @@
-"""Group map: the groups that a person chose for categories, and what is left in none of its own."""
+"""Group map: the groups that a user assigned to categories, and the categories still without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing: a source read in its layout, and the data set made or updated from it."""
+"""Importing: reads a source in its layout and creates or updates a data set from it."""
 
 from __future__ import annotations
 

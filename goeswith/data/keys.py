@@ -1,4 +1,4 @@
-"""Keys: columns by which items share a pool, also parts of them such as ``id[:2]``, the first two letters of an id."""
+"""Keys: columns by which items share a pool, or parts of them such as ``id[:2]``, the first two letters of an id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mapping: how an export is read, kept with the data set as mapping.toml, which a person may edit."""
+"""Mapping: how an export is read, stored with the data set as mapping.toml, which the user may edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Negatives: wrong items that replace an item of an outfit, drawn for whole batches at once."""
+"""Negatives: wrong items to replace one item of an outfit, drawn for whole batches at once."""
 
 from __future__ import annotations
 

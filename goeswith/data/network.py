@@ -1,4 +1,4 @@
-"""Network: HTTP that connects to public addresses only, however a name resolves and wherever a redirect leads."""
+"""Network: HTTP that only connects to public addresses, whatever a name resolves to or a redirect points to."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Outfits:
         An outfit without a weight, beside others that have one, has 1.
 
         Raises:
-            DataError: a column is missing, an outfit id stands twice, an outfit has fewer than two items or a weight
+            DataError: a column is missing, an outfit id is duplicated, an outfit has fewer than two items or a weight
                 that is not a number above 0.
             CatalogueError: an outfit names an item that the catalogue does not have.
         """
@@ -252,8 +252,8 @@ def _weights(frame: pl.DataFrame, ids: pl.Series, where: str) -> np.ndarray | No
 def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, str] | None = None) -> Outfits:
     """Read a person's own list of outfits over a catalogue, from CSV or Parquet.
 
-    Columns ``outfit_id`` and ``item_id`` (one row an item, the rows of an outfit anywhere), or ``outfit_id`` and
-    ``item_ids`` (one row an outfit; ids between ``;``, or between spaces where there is no ``;``).
+    Columns ``outfit_id`` and ``item_id`` (one row per item, the rows of an outfit anywhere), or ``outfit_id`` and
+    ``item_ids`` (one row per outfit; ids between ``;``, or between spaces where there is no ``;``).
 
     Args:
         columns: our name of a column → its name in the file, where that is another.

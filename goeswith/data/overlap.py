@@ -1,4 +1,4 @@
-"""Overlap: how much of a list of outfits lies in outfits that a model was trained on, and could remember."""
+"""Overlap: how much of a list of outfits appears in the training outfits of a model, which could remember it."""
 
 from __future__ import annotations
 

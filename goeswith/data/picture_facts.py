@@ -1,4 +1,4 @@
-"""Picture facts: what a picture file says beside what it shows: its size, its weight, the colour of its border."""
+"""Picture facts: properties of image files apart from what they show: dimensions, file size, border colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Product words: what shops write about products: categories as paths, availability, descriptions in HTML."""
+"""Product words: how shops describe products: category paths, availability, descriptions in HTML."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def category_of(paths: Iterable[str | None], title: str | None) -> Category:
 
     Args:
         paths: like ``Apparel & Accessories > Clothing > Dresses`` or ``2271 - Apparel ...``, in order of preference;
-            several may stand in one text, a line each. A number alone says nothing.
+            several may be in one text, one per line. A number alone says nothing.
     """
     leaf = None
     for path in "\n".join(filter(None, paths)).split("\n"):
@@ -104,7 +104,7 @@ def plain_text(column: pl.Series) -> pl.Series:
 
 
 def currency_of(column: pl.Series) -> pl.Series:
-    """(n,) String: the currency that stands beside a price, as ISO writes it where that is clear; else null."""
+    """(n,) String: the currency written with a price, as ISO writes it where that is clear; else null."""
     code = column.str.extract(r"(?i)(?:^|[^a-z])([a-z]{3})(?:[^a-z]|$)").str.to_uppercase()
     sign = column.str.to_lowercase().str.extract(f"({'|'.join(CURRENCIES)})")
     return code.fill_null(sign.replace_strict(CURRENCIES, default=None, return_dtype=pl.String))

@@ -1,4 +1,4 @@
-"""Products: which items of a catalogue are sizes and colours of one thing that a shop sells."""
+"""Products: which items of a catalogue are sizes and colours of one product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALIKE = ["title", "category", "brand"]
 COMPUTED = "~"
 """What a product's number begins with where the shop gave none."""
 NEAR = 0.995
-"""Cosine of two pictures' features from which they are one picture: the same photo, scaled or compressed anew."""
+"""Cosine of two pictures' features from which they are one picture: the same photo, scaled or compressed again."""
 NEIGHBOURS = 8
 """Items that each is compared with, in an order in which equal pictures stand side by side."""
 BLOCK = 1 << 14

@@ -1,4 +1,4 @@
-"""Questions: frozen rows that every model answers, made once from a seed."""
+"""Questions: frozen evaluation questions, the same for every model."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Questions:
         """Check a table of the columns in `SCHEMA` and look its items up.
 
         Raises:
-            DataError: a column is missing or of another kind, a question id stands twice, or a row contradicts itself.
+            DataError: a column is missing or of another kind, a question id is duplicated, or a row contradicts itself.
             CatalogueError: a question names an item that the catalogue does not have.
         """
         frame = _checked(frame, where)

@@ -1,4 +1,4 @@
-"""Saved looks: what people decided in the studio, read from its file: outfits they stand for, and what they preferred.
+"""Saved looks: outfits approved in the studio and preferences between looks, read from its file.
 
 A pair of a preference is two outfits, of which somebody chose the one and not the other:
 

@@ -1,4 +1,4 @@
-"""Scorer: anything that scores outfits over one catalogue."""
+"""Scorer: the interface of anything that scores outfits over one catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shelf: a catalogue as arrays that answer quickly what items are, cost and have."""
+"""Shelf: a catalogue as arrays, for fast filters and look-ups of prices, stock and values."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Shelf:
         if "stock" not in self.items.columns:
             return None
         text = pl.col("stock").cast(pl.String).str.strip_chars().str.to_lowercase()
-        counted = numbers(self.items["stock"]) > 0  # NaN is no number: it is unknown, and passes no filter
+        counted = numbers(self.items["stock"]) > 0  # NaN is unknown, and passes no filter
         in_stock = text.is_in(IN_STOCK).fill_null(False) | counted.fill_null(False)
         return self.items.select(in_stock).to_series().to_numpy()
 

@@ -1,4 +1,4 @@
-"""Shuffle: outfits of the same structure and items in which nobody's taste is left; what controls learn from."""
+"""Shuffle: outfits of the same structure and items but without anybody's taste; the controls learn from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROUNDS = 20
 
 
 def shuffled_items(outfits: Outfits, catalogue: Catalogue, seed: int) -> Outfits:
-    """The outfits of each split with their items dealt out anew among the places of one category and season.
+    """The outfits of each split with their items dealt out again among the positions of one category and season.
 
     Every outfit keeps its categories and seasons, and every item occurs as often as before. Places where an outfit gets
     an item twice are dealt out again; a pool of two or three items may leave a few such places.
@@ -45,7 +45,7 @@ def _dealt(items: np.ndarray, pool: np.ndarray, random: np.random.Generator) -> 
 
 
 def _repeats(owner: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The places whose item stands in the same outfit a second time."""
+    """The positions whose item is in the same outfit a second time."""
     order = np.lexsort((items, owner))
     same = (owner[order][1:] == owner[order][:-1]) & (items[order][1:] == items[order][:-1])
     return np.sort(order[1:][same])

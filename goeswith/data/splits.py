@@ -1,4 +1,4 @@
-"""Splits: what has one keeps it, the rest is drawn by near-duplicate group; leaks into test are reported."""
+"""Splits: published splits are kept, the rest is drawn by near-duplicate group; leaks into test are reported."""
 
 from __future__ import annotations
 

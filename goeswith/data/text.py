@@ -1,4 +1,4 @@
-"""Text: what a catalogue says about an item, as text for a network or as counts of hashed words.
+"""Text: the text of an item, for a network or as counts of hashed words.
 
 The texts here are "" for an item of which nothing is said.
 """

@@ -1,4 +1,4 @@
-"""Understood: how an import understood a source: columns, rows, what is missing, groups."""
+"""Understood: a report of how an import read a source: columns, rows, groups, what is missing."""
 
 from __future__ import annotations
 

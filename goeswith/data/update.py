@@ -1,4 +1,4 @@
-"""Update: replaces a data set whose catalogue has changed by its new version; splits and features stay.
+"""Update: replaces a data set by a new version of its catalogue; splits and valid features are kept.
 
 known.parquet     every outfit that ever had a split: source, item_ids, split
 arrivals.parquet  when each item that was not there before came: item_id, added, see `goeswith.data.arrivals`
@@ -60,7 +60,7 @@ def expect_updatable(dest: str | Path, *, layout: str, seed: int | None = None) 
     Raises:
         ConfigError: the layout or the seed is another than that of the folder, or is that of the drawn sample; or
             `dest` names one source.
-        DataError: the folder is no data set.
+        DataError: the folder is not a data set.
     """
     if layout == "sample":
         raise ConfigError("the sample cannot be updated; import it into a new folder")
@@ -91,7 +91,7 @@ def update(
     The new folder is made beside the old one and takes its place at once: killed anywhere, one of both is there,
     whole. Outfits that ever had a split keep it, and what is near them joins them (see `assign_splits`). Features wait
     for `encode`, which computes what has changed; until then nothing can use them. The publisher's questions are
-    written anew; frozen ones stay if neither items nor outfits have changed. Files that are not goeswith's stay.
+    written again; frozen ones stay if neither items nor outfits have changed. Files that are not goeswith's stay.
 
     Args:
         name: the old one by default. seed: of the splits; the old one by default, and no other.

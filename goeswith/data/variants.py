@@ -1,4 +1,4 @@
-"""Variants: the rows of an export, one a variant that can be bought, merged into items, one a product and colour."""
+"""Variants: merges the rows of an export, one per variant, into items, one per product and colour."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Variants:
     """What a layout's module makes of an export.
 
     table: `FIELDS` as text, null where nothing is said; `available`, Boolean; `by_colour`, Boolean: whether the product
-    comes in several colours, so that its items are told apart by colour.
+    comes in several colours, so that its items are distinguished by colour.
     taken: field → column of the export, or words for how it was derived.
     """
 

@@ -1,4 +1,4 @@
-"""Audit: which shortcut solves a question file without looking at a garment, among those with a name and all others."""
+"""Audit: which shortcut solves a question file without a look at the garments."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def audit(
     """Answer question files with floors that know the training outfits of the data set only.
 
     By default all files of its ``questions`` folder; of ``folder#source`` those whose name begins with the source.
-    `progress` is told the files done and in all.
+    `progress` is called with the files done and the total.
 
     Raises:
         DataError: there is no question file, or one is broken or of another data set.
@@ -79,19 +79,19 @@ def audit(
     if not files:
         raise DataError(f"{dataset.path} has no question files; make them with: goeswith questions {dataset.path}")
     shortcuts = Shortcuts(dataset)
-    known = yardsticks(dataset, features) | shortcuts.floors
-    found = Audit({}, {}, {}, {})
+    floors = yardsticks(dataset, features) | shortcuts.floors
+    audit = Audit({}, {}, {}, {})
     for done, file in enumerate(files, 1):
         questions = read_questions(file, dataset.catalogue)
-        headlines = [score for score in floor_scores(questions, dataset, known) if score.headline]
-        found.scores.setdefault(file.name, []).extend(headlines)
-        found.clues[file.name] = single_clues(shortcuts, questions)
-        found.used[file.name] = shortcuts.fitted_to(questions).shares
-        records = records_say(found.clues[file.name], found.used[file.name])
-        found.verdicts[file.name] = f"{conclusion(headlines)} {records}".strip()
+        headlines = [score for score in floor_scores(questions, dataset, floors) if score.headline]
+        audit.scores.setdefault(file.name, []).extend(headlines)
+        audit.clues[file.name] = single_clues(shortcuts, questions)
+        audit.used[file.name] = shortcuts.fitted_to(questions).shares
+        records = records_sentence(audit.clues[file.name], audit.used[file.name])
+        audit.verdicts[file.name] = f"{conclusion(headlines)} {records}".strip()
         if progress:
             progress(done, len(files))
-    return found
+    return audit
 
 
 def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, Scorer]:
@@ -146,9 +146,9 @@ def conclusion(scores: Sequence[Score]) -> str:
     else:
         near = max(shortcuts, key=lambda score: float(score.interval[1] - chance[_kind(score)]))
         at = chance[_kind(near)]
-        room = _number(max(0.0, near.interval[1] - at))
+        margin = _number(max(0.0, near.interval[1] - at))
         sentence = (
-            f"no shortcut from counts alone beats chance ({_number(at)}) by more than {room}: "
+            f"no shortcut from counts alone beats chance ({_number(at)}) by more than {margin}: "
             f"{_name(near)} has {_with_interval(near)}"
         )
     more = [score for score in ranked if score.floor not in (*SHORTCUTS, "ceiling")]
@@ -159,7 +159,7 @@ def conclusion(scores: Sequence[Score]) -> str:
     return sentence + (f"; also to be beaten: {', '.join(others)}." if others else ".")
 
 
-def records_say(clues: Sequence[ClueScore], used: Mapping[str, float]) -> str:
+def records_sentence(clues: Sequence[ClueScore], used: Mapping[str, float]) -> str:
     """One sentence on the clues of the records: which tell most alone, and which the fitted floor uses most."""
     telling = [clue for clue in clues if clue.above]
     if not clues:

@@ -1,4 +1,4 @@
-"""Bootstrap: what a number would have been with other outfits, drawn with replacement.
+"""Bootstrap: intervals from resampling outfits with replacement.
 
 Questions of one outfit are not independent, so whole outfits are drawn: a draw is a weight for each outfit, and a
 statistic is a function of those weights, so that 2,000 draws are a few matrix products.
@@ -61,7 +61,7 @@ def resampled(statistics: list[Statistic], outfits: int, seed: int, draws: int =
 def over_seeds(draws: np.ndarray, seed: int) -> np.ndarray:
     """The mean over seeds of draws of outfits (k, R), each draw with k seeds drawn with replacement too: (R,).
 
-    Those who have as many seeds draw the same ones, so that differences are paired. A bootstrap of k values has a
+    Models with equal numbers of seeds draw the same ones, so that differences are paired. A bootstrap of k values has a
     variance too small by (k − 1) / k, which matters where k is 3 or 5: deviations from the mean are stretched.
     """
     seeds = len(draws)

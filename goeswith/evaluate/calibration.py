@@ -1,4 +1,4 @@
-"""Calibration: what a score means: a probability, and a percentile among the data set's own outfits.
+"""Calibration: scores as probabilities, and as percentiles among the data set's own outfits.
 
 A score is only an order. Two things make it readable, both measured on outfits that the model did not learn from:
 
@@ -92,18 +92,18 @@ class Scale:
         Percentiles are against the outfits of every part but train: a model gives the outfits that it learned from
         higher scores than any new one.
         """
-        training = held(scorer, dataset, "train", other=True)
-        valid = held(scorer, dataset, "valid")
+        training = scorable(scorer, dataset, "train", other=True)
+        valid = scorable(scorer, dataset, "valid")
         drawn = cases(scorer, dataset, "valid", negatives=negatives, seed=seed) if len(valid) else None
         served = len(np.unique(drawn.outfits)) if drawn else 0
         if drawn is None or served < LEAST:
-            whole = int((dataset.outfits.splits == "valid").sum())
+            count = int((dataset.outfits.splits == "valid").sum())
             unscored = int(np.isnan(scorer.score(*valid.padded())).sum()) if len(valid) else 0
             log.warning(
                 "%s: %d of %d validation outfits can be used (%d have fewer than two items with "
                 "features, %d have no score, %d cannot be corrupted by %s negatives); %d are needed to calibrate "
                 "scores, so there is no probability and no percentile",
-                dataset.path, served, whole, whole - len(valid), unscored,
+                dataset.path, served, count, count - len(valid), unscored,
                 len(valid) - unscored - served, negatives, LEAST,
             )  # fmt: skip
             return None
@@ -169,7 +169,7 @@ def cases(
     Raises:
         DataError: no outfit is in the split.
     """
-    outfits = held(scorer, dataset, split)
+    outfits = scorable(scorer, dataset, split)
     if not len(outfits):
         raise DataError(f"no outfit of split {split!r} of {dataset.path} has two items that can be scored")
     usable = _usable(scorer, dataset)
@@ -191,7 +191,7 @@ def _usable(scorer: Scorer, dataset: Dataset) -> np.ndarray:
     return np.asarray(getattr(scorer, "present", np.ones(len(dataset.catalogue), bool)))
 
 
-def held(scorer: Scorer, dataset: Dataset, split: str, *, other: bool = False) -> Outfits:
+def scorable(scorer: Scorer, dataset: Dataset, split: str, *, other: bool = False) -> Outfits:
     """The outfits of a split, or of every other one, without items that have no features."""
     chosen = (dataset.outfits.splits == split) ^ other
     return dataset.outfits.take(chosen).keep(_usable(scorer, dataset))[0]
@@ -212,8 +212,8 @@ def _by_size(scorer: Scorer, outfits: Outfits, seed: int) -> tuple[np.ndarray, n
     spreads = np.maximum(_line(outfits.lengths[scored], off, sizes), off.mean() / 3)
     spreads *= np.sqrt(np.mean((off / np.maximum(spreads[outfits.lengths[scored] - 2], 1e-12)) ** 2))
     usual = max(int(np.quantile(outfits.lengths, _RARE)), 2)
-    lot = np.where(mask, np.random.default_rng(seed).random(mask.shape), np.inf)
-    mixed = np.take_along_axis(items, lot.argsort(axis=1), axis=1)  # the real ones first, in any order
+    shuffle = np.where(mask, np.random.default_rng(seed).random(mask.shape), np.inf)
+    mixed = np.take_along_axis(items, shuffle.argsort(axis=1), axis=1)  # the real ones first, in any order
     for size in range(2, usual):
         parts = mixed[outfits.lengths > size, :size]
         scores = np.asarray(scorer.score(parts, np.ones(parts.shape, bool)), np.float64)
@@ -222,12 +222,12 @@ def _by_size(scorer: Scorer, outfits: Outfits, seed: int) -> tuple[np.ndarray, n
     return means, np.maximum(spreads, _TINY * np.maximum(np.abs(means), 1))
 
 
-def _line(sizes: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Values (N,) by size as a straight line over ln n, at the `wanted` sizes; their mean where all have one size."""
+def _line(sizes: np.ndarray, values: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Values (N,) by size as a straight line over ln n, at the `targets`; their mean where all have one size."""
     if len(np.unique(sizes)) == 1:
-        return np.full(len(wanted), values.mean())
+        return np.full(len(targets), values.mean())
     slope, start = np.polyfit(np.log(sizes), values, 1)
-    line: np.ndarray = start + slope * np.log(wanted)
+    line: np.ndarray = start + slope * np.log(targets)
     return line
 
 

@@ -1,4 +1,4 @@
-"""Clicks: what people did with what they were shown: rates, a difference to a control, and wins of interleaved models.
+"""Clicks: click rates, their difference to a control, and wins of interleaved models.
 
 Interleaving by team drafts is of F. Radlinski, M. Kurup and T. Joachims, "How does clickthrough data reflect retrieval
 quality?", CIKM 2008; how its outcomes are counted of O. Chapelle, T. Joachims, F. Radlinski and Y. Yue, "Large-scale
@@ -86,7 +86,7 @@ def gap(sessions: np.ndarray, seed: int = 0, draws: int = DRAWS) -> Gap | None:
 
 
 def wins(sessions: np.ndarray) -> Wins | None:
-    """Who won how many sessions: whoever's suggestions were clicked more often in one.
+    """Who won how many sessions: the model whose suggestions were clicked more often wins one.
 
     Args:
         sessions: (S, 2) clicks on the suggestions of the first model and of the second.
@@ -113,14 +113,14 @@ def team_draft(first: Sequence[T], second: Sequence[T], count: int, seed: int) -
     """
     random, lists = np.random.default_rng(seed), (list(first), list(second))
     drafted: list[tuple[T, int]] = []
-    taken: set[T] = set()
+    drafted_ids: set[T] = set()
     while len(drafted) < count:
         before = len(drafted)
         for team in random.permutation(2).tolist():
-            choice = next((one for one in lists[team] if one not in taken), None)
+            choice = next((suggestion for suggestion in lists[team] if suggestion not in drafted_ids), None)
             if choice is not None and len(drafted) < count:
                 drafted.append((choice, team))
-                taken.add(choice)
+                drafted_ids.add(choice)
         if len(drafted) == before:
             break
     return drafted

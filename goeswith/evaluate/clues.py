@@ -1,4 +1,4 @@
-"""Clues: what the records of two items say of whether they were worn together, one value for each item pair."""
+"""Clues: what the records of two items say about whether they were worn together, one value per pair."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def clues(records: Records, counted: Outfits) -> list[Clue]:
     """All clues that the records allow, whose counts come from the outfits `counted`."""
     size = len(next(iter(records.codes.values()))) if records.codes else int(counted.items.max(initial=-1)) + 1
     worn = np.log1p(np.bincount(counted.items, minlength=size))
-    found = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.count(np.arange(len(worn)), counted))]
+    result = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.count(np.arange(len(worn)), counted))]
     for name, codes in records.codes.items():
-        found.append(Clue(f"{name} worn together", _lifts(codes, counted), name in records.of_ids))
-        found.append(Clue(f"same {name}", _Same(codes), name in records.of_ids))
+        result.append(Clue(f"{name} worn together", _lifts(codes, counted), name in records.of_ids))
+        result.append(Clue(f"same {name}", _Same(codes), name in records.of_ids))
     for name, values in records.numbers.items():
-        found.append(Clue(f"nearness of {name}", _Near(values), name in records.of_ids))
+        result.append(Clue(f"nearness of {name}", _Near(values), name in records.of_ids))
         if values.shape[1] == 1:
-            found.append(Clue(f"mean {name}", _Mean(values[:, 0]), name in records.of_ids))
-    return found
+            result.append(Clue(f"mean {name}", _Mean(values[:, 0]), name in records.of_ids))
+    return result
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,18 @@ class _Table:
     values: np.ndarray
 
     def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        found: np.ndarray = self.values[self.codes[rows], self.codes[others]]
-        return found
+        values: np.ndarray = self.values[self.codes[rows], self.codes[others]]
+        return values
 
 
 def _lifts(codes: np.ndarray, counted: Outfits) -> PairValue:
     """The lift of each two codes, from a table where they are few."""
     lift = Lift.count(codes, counted)
-    kinds, first, place = np.unique(codes, return_index=True, return_inverse=True)
+    kinds, first, code = np.unique(codes, return_index=True, return_inverse=True)
     if len(kinds) > TABLE:
         return lift
-    one, other = np.meshgrid(first, first, indexing="ij")
-    return _Table(place.reshape(-1), lift(one.ravel(), other.ravel()).reshape(len(kinds), -1))
+    left, right = np.meshgrid(first, first, indexing="ij")
+    return _Table(code.reshape(-1), lift(left.ravel(), right.ravel()).reshape(len(kinds), -1))
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,11 @@ class Weighed:
         return total
 
 
-def clue_values(known: Sequence[Clue], questions: Questions) -> np.ndarray:
+def clue_values(clues: Sequence[Clue], questions: Questions) -> np.ndarray:
     """What each clue says of every candidate of every question, or whole labelled outfit: (K, scores) float64."""
-    found = np.empty((len(known), int(questions.score_offsets[-1])))
+    result = np.empty((len(clues), int(questions.score_offsets[-1])))
     for block in questions.blocks():
-        for place, clue in enumerate(known):
+        for row, clue in enumerate(clues):
             values = PairFloor(clue.name, clue.value).score(block.items, block.mask)
-            found[place, block.start : block.start + len(values)] = values
-    return np.nan_to_num(found)
+            result[row, block.start : block.start + len(values)] = values
+    return np.nan_to_num(result)

@@ -1,4 +1,4 @@
-"""Curves: validation AUC by epoch as the points of a drawing, for pages that draw it themselves."""
+"""Curves: validation AUC by epoch as the points of a chart, for pages that draw it themselves."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def answer(
     progress: Callable[[int, int], None] | None = None,
     measures: Iterable[str] = (),
 ) -> Answers:
-    """Score every candidate of every question; `progress` is told the scores done and in all.
+    """Score every candidate of every question; `progress` is called with the scores done and the total.
 
     measures: of other packages, by name or ``module:Name``, see `goeswith.evaluate.measures.other_measures`.
 
@@ -129,12 +129,12 @@ def answer(
         _choose(scorer, questions, scores)
     else:
         for block in questions.blocks():
-            given = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
-            if given.shape != (len(block.items),):
-                raise ModelError(f"{scorer.name} gave scores of shape {given.shape} for {len(block.items)} outfits")
-            scores[block.start : block.start + len(given)] = given
+            answered = np.asarray(scorer.score(block.items, block.mask), dtype=np.float64)
+            if answered.shape != (len(block.items),):
+                raise ModelError(f"{scorer.name} gave scores of shape {answered.shape} for {len(block.items)} outfits")
+            scores[block.start : block.start + len(answered)] = answered
             if progress:
-                progress(block.start + len(given), total)
+                progress(block.start + len(answered), total)
     silent = int(np.isnan(scores).sum())
     if silent:
         _log.warning("%s gave no score for %d of %d outfits; they count as wrong", scorer.name, silent, total)
@@ -146,10 +146,10 @@ def _choose(scorer: Chooser, questions: Questions, scores: np.ndarray, rows: int
     offsets, labelled = questions.score_offsets, questions.labels >= 0
     counts = np.where(labelled, 0, np.diff(offsets))
     for count in np.unique(counts):
-        places = np.flatnonzero(counts == count)
+        questions_of_count = np.flatnonzero(counts == count)
         step = max(rows // max(int(count), 1), 1)
-        for start in range(0, len(places), step):
-            at = places[start : start + step]
+        for start in range(0, len(questions_of_count), step):
+            at = questions_of_count[start : start + step]
             context, mask = questions.context[at], questions.context_mask[at]
             if not count:
                 scores[offsets[at]] = scorer.score(context, mask)
@@ -180,8 +180,8 @@ def summarise(scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], 
     for group in by_task(rows):
         task, negatives = group["task"][0], group["negatives"][0]
         statistics = measured(group)
-        whole = np.ones((1, group["outfit_id"].n_unique()))
-        drawn = resampled(list(statistics.values()), whole.size, seed)
+        once = np.ones((1, group["outfit_id"].n_unique()))
+        drawn = resampled(list(statistics.values()), once.size, seed)
         for (measure, statistic), values in zip(statistics.items(), drawn, strict=True):
             low, high = np.nanquantile(values, [0.025, 0.975])
             summary.append(
@@ -190,7 +190,7 @@ def summarise(scorer: str, rows: pl.DataFrame, signed: Mapping[tuple[str, str], 
                     task=task,
                     negatives=negatives,
                     metric=str(measure),
-                    value=float(statistic(whole)[0]),
+                    value=float(statistic(once)[0]),
                     low=float(low),
                     high=float(high),
                     n=len(group),
@@ -217,9 +217,9 @@ def compare(first: Report, second: Report, *, seed: int = 0) -> list[Difference]
     lines, compared = iter(first.summary), []
     for group, other in zip(by_task(first.rows), by_task(second.rows), strict=True):
         both = [*measured(group).values(), *measured(other).values()]
-        whole = np.ones((1, group["outfit_id"].n_unique()))
-        values = np.array([statistic(whole)[0] for statistic in both]).reshape(2, -1)
-        drawn = resampled(both, whole.size, seed).reshape(2, -1, RESAMPLES)
+        once = np.ones((1, group["outfit_id"].n_unique()))
+        values = np.array([statistic(once)[0] for statistic in both]).reshape(2, -1)
+        drawn = resampled(both, once.size, seed).reshape(2, -1, RESAMPLES)
         for difference, draws in zip(values[0] - values[1], drawn[0] - drawn[1], strict=True):
             compared.append(next(lines).minus(second.scorer, float(difference), *spread(draws)))
     return compared
@@ -232,13 +232,13 @@ def signature(questions: Questions, dataset: Dataset, task: str, negatives: str)
     fingerprint, split, task, negatives, most candidates of a question (1 for labelled outfits), seed of the
     questions, version, digest of the questions. - stands where the question file does not say.
     """
-    asked = ((questions.frame["task"] == task) & (questions.frame["negatives"] == negatives)).to_numpy()
+    selected = ((questions.frame["task"] == task) & (questions.frame["negatives"] == negatives)).to_numpy()
     parts = [
         f"{dataset.name}:{dataset.fingerprint}",
         questions.info.get("split", "-"),
         task,
         negatives,
-        f"c{np.diff(questions.score_offsets)[asked].max()}",
+        f"c{np.diff(questions.score_offsets)[selected].max()}",
         f"seed{questions.info.get('seed', '-')}",
         f"goeswith{__version__}",
         f"q{hashlib.sha256(questions.frame.write_ndjson().encode()).hexdigest()[:12]}",

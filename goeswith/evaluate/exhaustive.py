@@ -1,4 +1,4 @@
-"""Exhaustive AUC: every place of every outfit of a split, against all of its matched candidates.
+"""Exhaustive AUC: every position of every outfit of a split, against all of its matched candidates.
 
 For place i of outfit o, worn item a, and the candidates b ≠ a that are worn in the split, share the category and season
 of a, are not in o and complete no known outfit:
@@ -16,61 +16,63 @@ from __future__ import annotations
 
 import numpy as np
 
-from goeswith.data.places import Places
+from goeswith.data.positions import Positions
 from goeswith.models import Chooser, Scorer
 
 _BLOCK = 1 << 15  # outfits scored at a time
 
 
-def exhaustive_auc(scorer: Scorer, places: Places) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def exhaustive_auc(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """AUC (N,) and weight (N,) of each outfit, and whether all of its scores are there (N,) bool.
 
     NaN and 0 for an outfit without a place. A missing score counts in the worst way.
     """
-    truth, wrong = place_scores(scorer, places)
+    truth, wrong = position_scores(scorer, positions)
     won = np.where(np.isnan(truth) | np.isnan(wrong), 0.0, (truth > wrong) + (truth == wrong) / 2)
-    count, total = len(places.outfits), len(places.owner)
-    mass = np.bincount(places.at, places.weights, total)
-    auc = np.divide(np.bincount(places.at, places.weights * won, total), mass, out=np.zeros(total), where=mass > 0)
-    spots = np.maximum(np.bincount(places.owner, minlength=count), 1)
-    weight = np.bincount(places.owner, places.shares, count) / spots
-    value = np.bincount(places.owner, places.shares * auc, count) / spots
-    unscored = np.bincount(places.owner[places.at], np.isnan(truth) | np.isnan(wrong), count) > 0
+    count, total = len(positions.outfits), len(positions.owner)
+    mass = np.bincount(positions.at, positions.weights, total)
+    auc = np.divide(
+        np.bincount(positions.at, positions.weights * won, total), mass, out=np.zeros(total), where=mass > 0
+    )
+    per_outfit = np.maximum(np.bincount(positions.owner, minlength=count), 1)
+    weight = np.bincount(positions.owner, positions.shares, count) / per_outfit
+    value = np.bincount(positions.owner, positions.shares * auc, count) / per_outfit
+    unscored = np.bincount(positions.owner[positions.at], np.isnan(truth) | np.isnan(wrong), count) > 0
     return np.divide(value, weight, out=np.full(count, np.nan), where=weight > 0), weight, ~unscored
 
 
-def place_scores(scorer: Scorer, places: Places) -> tuple[np.ndarray, np.ndarray]:
+def position_scores(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
     """Scores (F,) of the outfits as worn and (F,) with each candidate."""
-    return _choose(scorer, places) if isinstance(scorer, Chooser) else _score(scorer, places)
+    return _choose(scorer, positions) if isinstance(scorer, Chooser) else _score(scorer, positions)
 
 
-def _score(scorer: Scorer, places: Places) -> tuple[np.ndarray, np.ndarray]:
+def _score(scorer: Scorer, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
     """Scores (F,) of the outfits as worn and (F,) with each candidate."""
-    items, mask = places.outfits.padded()
-    whole = np.concatenate([scorer.score(items[at], mask[at]) for at in _blocks(len(items))])
-    owner, position = places.owner[places.at], places.position[places.at]
+    items, mask = positions.outfits.padded()
+    true_scores = np.concatenate([scorer.score(items[at], mask[at]) for at in _blocks(len(items))])
+    owner, position = positions.owner[positions.at], positions.position[positions.at]
     wrong = np.empty(len(owner))
     for at in _blocks(len(owner)):
         changed = items[owner[at]]
-        np.put_along_axis(changed, position[at, None], places.rows[at, None], axis=1)
+        np.put_along_axis(changed, position[at, None], positions.rows[at, None], axis=1)
         wrong[at] = scorer.score(changed, mask[owner[at]])
-    return whole[owner], wrong
+    return true_scores[owner], wrong
 
 
-def _choose(scorer: Chooser, places: Places) -> tuple[np.ndarray, np.ndarray]:
+def _choose(scorer: Chooser, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
     """The same from a scorer that sees the candidates of a place together."""
-    items, mask = places.outfits.padded()
-    counts = np.bincount(places.at, minlength=len(places.owner))
+    items, mask = positions.outfits.padded()
+    counts = np.bincount(positions.at, minlength=len(positions.owner))
     starts, width = np.cumsum(counts) - counts, int(counts.max(initial=0))
     column = np.arange(items.shape[1] - 1)
-    truth, wrong = np.empty(len(places.at)), np.empty(len(places.at))
-    for at in _blocks(len(places.owner), max(1, _BLOCK // (width + 1))):
-        owner, position = places.owner[at], places.position[at]
+    truth, wrong = np.empty(len(positions.at)), np.empty(len(positions.at))
+    for at in _blocks(len(positions.owner), max(1, _BLOCK // (width + 1))):
+        owner, position = positions.owner[at], positions.position[at]
         source = column + (column >= position[:, None])
         worn = np.take_along_axis(items[owner], position[:, None], axis=1)
         filled = np.arange(width) < counts[at, None]
         flat = np.where(filled, starts[at, None] + np.arange(width), 0)
-        offered = np.concatenate([worn, np.where(filled, places.rows[flat], worn)], axis=1)
+        offered = np.concatenate([worn, np.where(filled, positions.rows[flat], worn)], axis=1)
         context, real = (np.take_along_axis(part[owner], source, axis=1) for part in (items, mask))
         scores = scorer.choose(context, real, offered)
         truth[flat[filled]] = np.repeat(scores[:, 0], counts[at])

@@ -140,7 +140,7 @@ def _slots(question_sets: Sequence[Questions], key: str) -> pl.DataFrame:
     """One row a score of all the question files, in the order of `Questions.score_offsets`: question_id and key.
 
     Raises:
-        DataError: a question id stands in two files, so that a score could be of either.
+        DataError: a question id is in two files, so that a score could be of either.
     """
     ids = pl.concat([questions.frame["question_id"] for questions in question_sets])
     twice = ids.filter(ids.is_duplicated())

@@ -1,4 +1,4 @@
-"""Gaps: places of outfits to be filled from all items of the worn one's group and season, and their scores."""
+"""Gaps: positions in outfits, to be filled from all items of the same group and season, and their scores."""
 
 from __future__ import annotations
 
@@ -162,10 +162,10 @@ def score_gaps(scorer: Scorer, gaps: Gaps) -> Iterator[Scored]:
     pools = gaps.pools[gaps.truth]
     for pool in np.unique(pools):
         rows = np.flatnonzero(gaps.pools == pool)
-        mine = np.flatnonzero(pools == pool)
+        in_pool = np.flatnonzero(pools == pool)
         step = max(1, (_CHOSEN if isinstance(scorer, Chooser) else _BLOCK) // len(rows))
-        for start in range(0, len(mine), step):
-            at = mine[start : start + step]
+        for start in range(0, len(in_pool), step):
+            at = in_pool[start : start + step]
             truth = np.searchsorted(rows, gaps.truth[at])
             yield Scored(at, rows, _scores(scorer, gaps, at, rows), _candidates(gaps.worn[at], rows, truth), truth)
 
@@ -188,8 +188,8 @@ def _scores(scorer: Scorer, gaps: Gaps, at: np.ndarray, rows: np.ndarray) -> np.
     elif isinstance(scorer, Chooser):
         scores = scorer.choose(*gaps.context(at), np.broadcast_to(rows, shape))
     else:
-        whole = gaps.completed(np.repeat(at, len(rows)), np.tile(rows, len(at)))
-        scores = np.asarray(scorer.score(*whole)).reshape(-1)
+        outfits = gaps.completed(np.repeat(at, len(rows)), np.tile(rows, len(at)))
+        scores = np.asarray(scorer.score(*outfits)).reshape(-1)
         scores = scores.reshape(shape) if scores.size == shape[0] * shape[1] else scores
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != shape:

@@ -1,4 +1,4 @@
-"""Measures: values of how the truth ranks among its candidates, with ties by expectation."""
+"""Measures: values of the rank of the right candidate, with the expected value for ties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pair explanation: why a run says that a top and a bottom go together or not: the student, the rules, both."""
+"""Pair explanation: why a run scores a top and a bottom high or low: by the student, by rules, by both."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight",
 
 
 @dataclass(frozen=True)
-class Voice:
-    """A rule whose pair the two items make: it speaks for them with the sign ``+``, against them with ``-``.
+class RuleVote:
+    """A rule that matches the two items: it supports them with the sign ``+``, and opposes them with ``-``.
 
     trust: mean λ, of 1 for all active rules, against those of the other bottoms that do not make its pair; None where
     all of them do. against: how many that are.
@@ -38,7 +38,7 @@ class PairExplanation:
 
     score: the student's. above, above_taught: share of the others that the bottom is ahead of, ties half, without and
     with the rules. p, q: mean probability of the bottom against each of them, without and with.
-    voices: the rules that speak of the pair. silent: of the others for which no rule, of this pair or of theirs, is
+    voices: the rules that match the pair. silent: of the others for which no rule, of this pair or of theirs, is
     active: a rule speaks for or against this bottom by what it says of the other one, too.
     """
 
@@ -50,7 +50,7 @@ class PairExplanation:
     above_taught: float
     p: float
     q: float
-    voices: list[Voice]
+    voices: list[RuleVote]
     silent: int
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ def explain_pair(
 
     Raises:
         ModelError: no rules taught the run.
-        CatalogueError: an item is unknown, or is no top or no bottom.
+        CatalogueError: an item is unknown, or is not a top or not a bottom.
         DataError: an item has no features, the run cannot score the pair, or there is no other bottom.
     """
     rows = _row(dataset, top, "top", RULE_TOP), _row(dataset, bottom, "bottom", RULE_BOTTOM)
@@ -113,7 +113,7 @@ def explain_pair(
         above_taught=float(judged.ahead_q.mean()),
         p=float(judged.p.mean()),
         q=float(judged.q.mean()),
-        voices=_voices(taught, judged, *rows),
+        voices=_rule_votes(taught, judged, *rows),
         silent=len(others) - judged.active["question"].n_unique(),
     )
 
@@ -147,21 +147,21 @@ def _against(
     return others, judge(taught, context, np.ones(context.shape, bool), candidates)
 
 
-def _voices(taught: TaughtScorer, judged: Judged, top: int, bottom: int) -> list[Voice]:
-    """The rules that speak of the pair, the most trusted first."""
+def _rule_votes(taught: TaughtScorer, judged: Judged, top: int, bottom: int) -> list[RuleVote]:
+    """The rules that match the pair, the most trusted first."""
     matches = taught.teacher.matches
-    spoken = np.flatnonzero(matches.pairs(np.array([top]), np.array([bottom]))[0])
+    matching = np.flatnonzero(matches.pairs(np.array([top]), np.array([bottom]))[0])
     means = judged.active.group_by("rule").agg(pl.col("trust").mean(), pl.len())
     trust_of = {rule: (trust, count) for rule, trust, count in means.iter_rows()}
-    voices = [Voice(matches.rules[rule], *trust_of.get(rule, (None, 0))) for rule in spoken.tolist()]
-    return sorted(voices, key=lambda voice: -(voice.trust or 0.0))
+    votes = [RuleVote(matches.rules[rule], *trust_of.get(rule, (None, 0))) for rule in matching.tolist()]
+    return sorted(votes, key=lambda vote: -(vote.trust or 0.0))
 
 
-def _phrase(voice: Voice) -> str:
-    says = "yes" if voice.rule.sign == "+" else "no"
-    if voice.trust is None:
-        return f"“{voice.rule}” says {says} (but to every other bottom as well)"
-    return f"“{voice.rule}” says {says} (trust {voice.trust:.2f} of 1)"
+def _phrase(vote: RuleVote) -> str:
+    says = "yes" if vote.rule.sign == "+" else "no"
+    if vote.trust is None:
+        return f"“{vote.rule}” says {says} (but to every other bottom as well)"
+    return f"“{vote.rule}” says {says} (trust {vote.trust:.2f} of 1)"
 
 
 def _percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""Records: what a catalogue says of its items beside what they look like, columns and what can be derived from them.
+"""Records: what a catalogue says about items apart from what they look like: columns and derived values.
 
 Columns are all that the catalogue has apart from titles and picture names. Derived are beginnings and ends of ids,
 their digits as numbers, dates as days, and of each picture its size, its bytes and the colour of its border.
@@ -55,18 +55,20 @@ def records_of(dataset: Dataset) -> Records:
     }
     measured = {name: values.cast(pl.Float64).to_numpy()[:, None] for name, values in numbers.items()}
     measured["border colour"] = border.to_numpy()
-    codes = {name: found for name, text in texts.items() if (found := _codes(text)) is not None}
-    scaled = {name: found for name, given in measured.items() if (found := _scaled(given)) is not None}
+    codes = {name: coded for name, text in texts.items() if (coded := _codes(text)) is not None}
+    scaled = {
+        name: scaled_values for name, column in measured.items() if (scaled_values := _scaled(column)) is not None
+    }
     return Records(_different(codes), _different(scaled), frozenset({*parts, *digits}))
 
 
 def _different(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The values without those that repeat earlier ones under another name."""
-    kept: dict[str, np.ndarray] = {}
+    distinct: dict[str, np.ndarray] = {}
     for name, own in values.items():
-        if not any(own.shape == other.shape and np.allclose(own, other) for other in kept.values()):
-            kept[name] = own
-    return kept
+        if not any(own.shape == other.shape and np.allclose(own, other) for other in distinct.values()):
+            distinct[name] = own
+    return distinct
 
 
 def _codes(values: pl.Series) -> np.ndarray | None:
@@ -105,7 +107,7 @@ def _digits(ids: pl.Series) -> dict[str, pl.Series]:
 
 def _days(items: pl.DataFrame) -> dict[str, pl.Series]:
     """Columns that hold dates, as days."""
-    found = {}
+    days = {}
     for name, kind in items.schema.items():
         values = items[name]
         if kind == pl.String and name not in _LEFT_OUT:
@@ -114,5 +116,5 @@ def _days(items: pl.DataFrame) -> dict[str, pl.Series]:
             values = values.str.slice(0, 10).str.to_date(strict=False)
         elif not kind.is_temporal():
             continue
-        found[name] = values.cast(pl.Date, strict=False).cast(pl.Int32)
-    return found
+        days[name] = values.cast(pl.Date, strict=False).cast(pl.Int32)
+    return days

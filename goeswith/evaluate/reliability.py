@@ -1,4 +1,4 @@
-"""Reliability: how well probabilities agree with how often outfits are real, on outfits that did not fit them."""
+"""Reliability: how well probabilities match observed frequencies, on outfits they were not fitted on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goeswith.evaluate.bootstrap import Statistic, mean, pooled_auc, resampled
-from goeswith.evaluate.calibration import LEAST, Cases, Scale, cases, held
+from goeswith.evaluate.calibration import LEAST, Cases, Scale, cases, scorable
 
 if TYPE_CHECKING:
     from goeswith.data.dataset import Dataset
@@ -59,7 +59,7 @@ def reliability(
 
     None where the split has fewer than `LEAST` that can be scored and corrupted.
     """
-    if not len(held(scorer, dataset, split)):
+    if not len(scorable(scorer, dataset, split)):
         return None
     drawn = cases(scorer, dataset, split, negatives=scale.negatives, seed=seed)
     if len(np.unique(drawn.outfits)) < LEAST:
@@ -82,13 +82,13 @@ def measure(
     # The bins that are not empty, numbered from 0.
     bin_of = np.unique(np.searchsorted(edges, probabilities, side="right"), return_inverse=True)[1]
     used = int(bin_of.max()) + 1
-    here = np.where(bin_of == np.arange(used)[:, None], 1.0, np.nan)  # (bins, C)
-    statistics: list[Statistic] = [mean(good * row, drawn.outfits) for row in here]
+    in_bin = np.where(bin_of == np.arange(used)[:, None], 1.0, np.nan)  # (bins, C)
+    statistics: list[Statistic] = [mean(good * row, drawn.outfits) for row in in_bin]
     statistics += [
         mean((probabilities - good) ** 2, drawn.outfits),
         pooled_auc(probabilities, drawn.good, drawn.outfits),
     ]
-    whole = [float(statistic(np.ones((1, count)))[0]) for statistic in statistics]
+    estimates = [float(statistic(np.ones((1, count)))[0]) for statistic in statistics]
     low, high = np.nanquantile(resampled(statistics[:-1], count, seed), [0.025, 0.975], axis=1)
     shares = np.bincount(bin_of) / len(bin_of)
     predicted = np.bincount(bin_of, probabilities) / np.bincount(bin_of)
@@ -96,13 +96,13 @@ def measure(
         split=split,
         negatives=negatives,
         outfits=count,
-        brier=whole[used],
+        brier=estimates[used],
         brier_low=float(low[used]),
         brier_high=float(high[used]),
-        ece=float((shares * np.abs(predicted - whole[:used])).sum()),
-        auc=whole[-1],
+        ece=float((shares * np.abs(predicted - estimates[:used])).sum()),
+        auc=estimates[-1],
         bins=tuple(
-            Bin(float(predicted[at]), whole[at], float(low[at]), float(high[at]), int((bin_of == at).sum()))
+            Bin(float(predicted[at]), estimates[at], float(low[at]), float(high[at]), int((bin_of == at).sum()))
             for at in range(used)
         ),
     )

@@ -1,4 +1,4 @@
-"""Reranking: scores corrected by how popular an item is and how much of a hub, by settings fitted on validation gaps.
+"""Reranking: scores corrected for popularity and hubness, with weights fitted on validation gaps.
 
     y' = y + α τ log popularity − β hub
 

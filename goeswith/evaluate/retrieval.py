@@ -1,8 +1,8 @@
 """Retrieval: does a scorer find the worn item among all of its group and season, and does it offer more than a few?
 
-Recall and MRR tell the first, by outfit. A scorer that offers the same bestsellers to everybody can have a good recall,
-so the second is told by what it offers to all gaps together: how many distinct items, how often the most offered one,
-and how unequally. Ties count by expectation over their orders, in both.
+Recall and MRR answer the first, by outfit. A scorer that offers the same bestsellers to everybody can have a good
+recall, so the second is measured by what it offers to all gaps together: how many distinct items, how often the most
+offered one, and how unequally. Ties count by expectation over their orders, in both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Correction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Found:
+class RetrievalResult:
     """What a scorer made of some gaps.
 
     values: measure → (G,) float64. answerable: (G,) bool, whether every candidate has a score.
@@ -50,7 +50,7 @@ class Offers:
     gini: float
 
 
-def retrieve(scorer: Scorer, gaps: Gaps, corrections: Sequence[Correction | None] = (None,)) -> list[Found]:
+def retrieve(scorer: Scorer, gaps: Gaps, corrections: Sequence[Correction | None] = (None,)) -> list[RetrievalResult]:
     """Rank all candidates of all gaps by a scorer, once for each correction of its scores (None = as they are).
 
     Raises:
@@ -114,9 +114,9 @@ class _Tally:
         self.pool_items = np.bincount(gaps.pools[self.open], minlength=len(self.pool_gaps))
 
     def add(self, scored: Scored) -> None:
-        standing = ranks(scored)
+        rank = ranks(scored)
         for measure, values in self.values.items():
-            values[scored.gaps] = measure(standing)
+            values[scored.gaps] = measure(rank)
         self.answerable[scored.gaps] = ~(np.isnan(scored.scores) & scored.candidates).any(axis=1)
         for k in self.offers:
             chance = offered(scored, k)
@@ -124,11 +124,11 @@ class _Tally:
             with np.errstate(divide="ignore"):
                 self.unoffered[k][scored.rows] += np.log1p(-chance).sum(axis=0)
 
-    def measured(self) -> Found:
+    def measured(self) -> RetrievalResult:
         offers = {}
         for k, counts in self.offers.items():
             distinct = -np.expm1(self.unoffered[k]).sum()
-            room = np.minimum(k * self.pool_gaps, self.pool_items).sum()
+            possible = np.minimum(k * self.pool_gaps, self.pool_items).sum()
             share = float(counts.max() / self.gaps)
-            offers[k] = Offers(float(distinct / room), share, gini(counts[self.open]))
-        return Found(self.values, self.answerable, offers)
+            offers[k] = Offers(float(distinct / possible), share, gini(counts[self.open]))
+        return RetrievalResult(self.values, self.answerable, offers)

@@ -1,7 +1,7 @@
-"""Retrieval report: what a scorer finds and offers over the whole catalogue, as lines of the tables.
+"""Retrieval report: retrieval and diversity over the whole catalogue, as lines of the tables.
 
 The same places of test outfits are asked of everybody: they follow from the data set and a seed, and their digest
-stands in the signature.
+is in the signature.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 import polars as pl
 
 from goeswith import __version__
-from goeswith.data.places import Places, list_places
+from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.evaluate import Report, summarise
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
 from goeswith.evaluate.reranking import ALPHAS, BETAS, VARIETY, Judged, Reranking, fit, hub_means, log_popularity
-from goeswith.evaluate.retrieval import Correction, Found, retrieve
+from goeswith.evaluate.retrieval import Correction, RetrievalResult, retrieve
 from goeswith.models import Scorer
 from goeswith.scores import Score
 
@@ -38,10 +38,10 @@ With β variety is asked for too: of all settings within a standard error of the
 
 
 @dataclass(frozen=True)
-class Asked:
+class RetrievalQuestions:
     """All that is asked of a scorer over the whole catalogue of a data set.
 
-    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). places: for the exhaustive AUC.
+    gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). positions: for exhaustive AUC.
     training, validation: gaps from one item, to fit corrections on. negatives: who competes, in a word.
     """
 
@@ -50,7 +50,7 @@ class Asked:
     seed: int
     negatives: str
     gaps: Mapping[str, Gaps]
-    places: Places
+    positions: Positions
     training: Gaps
     validation: Gaps | None
 
@@ -63,18 +63,18 @@ class Asked:
     @cached_property
     def signed(self) -> dict[tuple[str, str], str]:
         """(Task, negatives) → signature, see `goeswith.evaluate.evaluate.signature`."""
-        asked: dict[tuple[str, str], Gaps | Places] = {
+        sets: dict[tuple[str, str], Gaps | Positions] = {
             (task, self.negatives): gaps for task, gaps in self.gaps.items()
-        } | {("exhaustive", "matched"): self.places}
+        } | {("exhaustive", "matched"): self.positions}
         prefix = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
         return {
             (task, negatives): f"{prefix}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
             f"|goeswith{__version__}|q{what.digest}"
-            for (task, negatives), what in asked.items()
+            for (task, negatives), what in sets.items()
         }
 
 
-def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int = 0) -> Asked | None:
+def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int = 0) -> RetrievalQuestions | None:
     """What to ask about the outfits of a split; None where no place has two candidates.
 
     usable: (U,) bool, items that may be offered and asked about, such as those with features.
@@ -84,16 +84,16 @@ def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int 
     """
     catalogue, outfits = dataset.catalogue, dataset.outfits
     pools = group_pools(catalogue, usable)
-    asked = outfits.split(split)
-    gaps = {"anchor": draw_gaps(asked, pools, anchor=True, seed=seed)}
-    gaps["rest"] = draw_gaps(asked, pools, anchor=False, seed=seed)
-    places = list_places(catalogue, asked, usable, [outfits], seed=seed)
+    outfits_asked = outfits.split(split)
+    gaps = {"anchor": draw_gaps(outfits_asked, pools, anchor=True, seed=seed)}
+    gaps["rest"] = draw_gaps(outfits_asked, pools, anchor=False, seed=seed)
+    positions = list_positions(catalogue, outfits_asked, usable, [outfits], seed=seed)
     training = draw_gaps(outfits.split("train"), pools, anchor=True, seed=seed)
     valid = draw_gaps(outfits.take(outfits.splits == "valid"), pools, anchor=True, seed=seed)
     if not len(gaps["anchor"]):
         return None
     kinds = "group+season" if catalogue.items["season"].count() else "group"
-    return Asked(dataset, split, seed, kinds, gaps, places, training, valid if len(valid) else None)
+    return RetrievalQuestions(dataset, split, seed, kinds, gaps, positions, training, valid if len(valid) else None)
 
 
 def survey(
@@ -108,14 +108,14 @@ def survey(
 
     Nothing where nothing can be asked.
     """
-    asked = ask(dataset, usable, split=split)
-    if asked is None:
+    questions = ask(dataset, usable, split=split)
+    if questions is None:
         return [], []
-    floor_reports = [measure(floor, asked)[0] for name, floor in floors.items() if name in FLOORS]
-    return floor_reports, [report for scorer in scorers for report in measure(scorer, asked, fitted=True)]
+    floor_reports = [measure(floor, questions)[0] for name, floor in floors.items() if name in FLOORS]
+    return floor_reports, [report for scorer in scorers for report in measure(scorer, questions, fitted=True)]
 
 
-def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Report]:
+def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = False) -> list[Report]:
     """What a scorer finds and offers; with `fitted`, also with each of `FITTED`, under names that say so.
 
     The rows of a report are outfits, each with the mean of its places; lines on offers have no interval (low and high
@@ -124,18 +124,18 @@ def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Repor
     Raises:
         ModelError: the scorer does not return one number an outfit.
     """
-    fits = fitted_to(scorer, asked) if fitted else {}
-    corrections: list[Correction | None] = [None, *(bound(asked, setting, hubs) for setting, hubs in fits.values())]
-    retrieved = {task: retrieve(scorer, gaps, corrections) for task, gaps in asked.gaps.items()}
+    fits = fitted_to(scorer, questions) if fitted else {}
+    corrections: list[Correction | None] = [None, *(bound(questions, setting, hubs) for setting, hubs in fits.values())]
+    retrieved = {task: retrieve(scorer, gaps, corrections) for task, gaps in questions.gaps.items()}
     reports = []
     for number, name in enumerate(("", *fits)):
         own = {task: answers[number] for task, answers in retrieved.items()}
-        rows = [_rows(task, asked.negatives, asked.gaps[task], answered) for task, answered in own.items()]
-        if not name and len(asked.places.owner):
-            rows.append(_exhaustive(scorer, asked.places))
+        rows = [_rows(task, questions.negatives, questions.gaps[task], answered) for task, answered in own.items()]
+        if not name and len(questions.positions.owner):
+            rows.append(_exhaustive(scorer, questions.positions))
         title = f"{scorer.name} {name}".strip()
-        report = summarise(title, pl.concat(rows, how="diagonal"), asked.signed)
-        offers = [score for task, answered in own.items() for score in _offers(title, task, answered, asked)]
+        report = summarise(title, pl.concat(rows, how="diagonal"), questions.signed)
+        offers = [score for task, answered in own.items() for score in _offers(title, task, answered, questions)]
         scores = report.summary + offers
         if name:
             setting = fits[name][0]
@@ -144,19 +144,19 @@ def measure(scorer: Scorer, asked: Asked, *, fitted: bool = False) -> list[Repor
     return reports
 
 
-def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.ndarray]]:
+def fitted_to(scorer: Scorer, questions: RetrievalQuestions) -> dict[str, tuple[Reranking, np.ndarray]]:
     """Each of `FITTED` by name: the setting fitted on validation gaps from one item, and the hub means (U,) it needs.
 
     None without validation outfits. Hub means are over anchors of training outfits, 0 where nobody asked.
     """
-    if asked.validation is None:
+    if questions.validation is None:
         return {}
-    hubs = np.zeros(len(asked.dataset.catalogue))
-    for rows, scores, _ in _by_pool(scorer, asked.training):
+    hubs = np.zeros(len(questions.dataset.catalogue))
+    for rows, scores, _ in _by_pool(scorer, questions.training):
         hubs[rows] = hub_means(scores)
     blocks = [
-        Judged(scores, truth, asked.popularity[rows], hubs[rows])
-        for rows, scores, truth in _by_pool(scorer, asked.validation)
+        Judged(scores, truth, questions.popularity[rows], hubs[rows])
+        for rows, scores, truth in _by_pool(scorer, questions.validation)
     ]
     return {
         name: (
@@ -167,9 +167,9 @@ def fitted_to(scorer: Scorer, asked: Asked) -> dict[str, tuple[Reranking, np.nda
     }
 
 
-def bound(asked: Asked, setting: Reranking, hubs: np.ndarray) -> Correction:
+def bound(questions: RetrievalQuestions, setting: Reranking, hubs: np.ndarray) -> Correction:
     """The correction of scores by a setting, with popularity and hub means (U,) of the items that are scored."""
-    return lambda scores, rows: setting(scores, asked.popularity[rows], hubs[rows])
+    return lambda scores, rows: setting(scores, questions.popularity[rows], hubs[rows])
 
 
 def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -182,8 +182,8 @@ def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, n
     return pool_scores
 
 
-def _rows(task: str, negatives: str, gaps: Gaps, retrieved: Found) -> pl.DataFrame:
-    """One row an outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
+def _rows(task: str, negatives: str, gaps: Gaps, retrieved: RetrievalResult) -> pl.DataFrame:
+    """One row per outfit, in the form of `goeswith.evaluate.evaluate.Answers.rows`."""
     values = {str(measure): value for measure, value in retrieved.values.items()}
     table = pl.DataFrame({"outfit_id": gaps.outfit_ids.tolist(), "answerable": retrieved.answerable, **values})
     means = [pl.col(name).mean() for name in values]
@@ -191,9 +191,9 @@ def _rows(task: str, negatives: str, gaps: Gaps, retrieved: Found) -> pl.DataFra
     return _named(table.with_columns(weight=pl.lit(1.0)), task, negatives)
 
 
-def _exhaustive(scorer: Scorer, places: Places) -> pl.DataFrame:
-    auc, weight, answerable = exhaustive_auc(scorer, places)
-    ids = places.outfits.outfit_ids.tolist()
+def _exhaustive(scorer: Scorer, positions: Positions) -> pl.DataFrame:
+    auc, weight, answerable = exhaustive_auc(scorer, positions)
+    ids = positions.outfits.outfit_ids.tolist()
     table = pl.DataFrame({"outfit_id": ids, "answerable": answerable, "auc": auc, "weight": weight})
     return _named(table.filter(pl.col("weight") > 0), "exhaustive", "matched")
 
@@ -208,7 +208,7 @@ def _named(table: pl.DataFrame, task: str, negatives: str) -> pl.DataFrame:
     )
 
 
-def _offers(name: str, task: str, retrieved: Found, asked: Asked) -> list[Score]:
+def _offers(name: str, task: str, retrieved: RetrievalResult, questions: RetrievalQuestions) -> list[Score]:
     """What is offered to all gaps together."""
     values = {
         f"{what}@{k}": getattr(offers, what)
@@ -219,12 +219,12 @@ def _offers(name: str, task: str, retrieved: Found, asked: Asked) -> list[Score]
         Score(
             scorer=name,
             task=task,
-            negatives=asked.negatives,
+            negatives=questions.negatives,
             metric=metric,
             value=value,
-            n=len(asked.gaps[task]),
+            n=len(questions.gaps[task]),
             unanswered=int((~retrieved.answerable).sum()),
-            signature=asked.signed[task, asked.negatives],
+            signature=questions.signed[task, questions.negatives],
         )
         for metric, value in values.items()
     ]

@@ -163,7 +163,7 @@ def insights(run: Run, dataset: Dataset, questions: Questions | None = None, *, 
         active=len(active),
         rivalled=rivalled["question"].n_unique(),
         gain=_gain(judged, questions.frame["outfit_id"].gather(eligible), active, seed),
-        **_standing(judged, answered, active),
+        **_accuracies(judged, answered, active),
         rules=_rules(table, rules, int(answered.sum()), shown),
         attributes=_spreads(rivalled, "attribute"),
     )
@@ -206,7 +206,7 @@ def _gain(judged: Judged, outfits: pl.Series, active: np.ndarray, seed: int) -> 
     return float(more.mean()), float(low), float(high)
 
 
-def _standing(judged: Judged, answered: np.ndarray, active: np.ndarray) -> dict[str, Any]:
+def _accuracies(judged: Judged, answered: np.ndarray, active: np.ndarray) -> dict[str, Any]:
     """How often p and q are right, and who is right where rules and student disagree. active: (A,) questions."""
     opposed = answered & (judged.decision * (judged.ahead_p - 0.5) < 0)
     turned = answered & ((judged.ahead_p - 0.5) * (judged.ahead_q - 0.5) < 0)
@@ -253,9 +253,9 @@ def _cases(
     table: pl.DataFrame, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray, ids: pl.Series, seed: int
 ) -> dict[int, dict[str, list[Case]]]:
     """Rule → kind → cases taken by chance, each of another context; first those in which other rules are active too."""
-    luck, top = np.random.default_rng(seed).random(len(table)), context[table["question"].to_numpy(), 0]
+    random, top = np.random.default_rng(seed).random(len(table)), context[table["question"].to_numpy(), 0]
     chosen = (
-        table.with_columns(luck=luck, top=top, alone=pl.col("rivals") == 1)
+        table.with_columns(luck=random, top=top, alone=pl.col("rivals") == 1)
         .sort("alone", "luck")
         .unique(["rule", "kind", "top"], keep="first", maintain_order=True)
         .group_by("rule", "kind", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Rule votes: scores of a student for two candidates, the votes of the rules, and how far each rule is trusted."""
+"""Rule votes: a student's scores of two candidates, the votes of the rules, and the trust in each rule."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Sittings = Sequence[Sequence[Report]]
 """Seed → question file → what was measured; a floor sits once."""
 
 DRAWS = 10_000
-SURE = 0.05
+ALPHA = 0.05
 SAME = 0.01
 """Differences smaller than this are of no use to anybody: an interval inside of it shows that two are equivalent."""
 
@@ -49,9 +49,9 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
         lines = zip(*(each.summary for each in reports), strict=True)
         for groups in zip(*(by_task(each.rows) for each in reports), strict=True):
             statistics = [statistic for group in groups for statistic in measured(group).values()]
-            whole = np.ones((1, groups[0]["outfit_id"].n_unique()))
-            values = np.array([statistic(whole)[0] for statistic in statistics]).reshape(len(groups), -1)
-            draws = resampled(statistics, whole.size, 0, DRAWS).reshape(*values.shape, DRAWS)
+            once = np.ones((1, groups[0]["outfit_id"].n_unique()))
+            values = np.array([statistic(once)[0] for statistic in statistics]).reshape(len(groups), -1)
+            draws = resampled(statistics, once.size, 0, DRAWS).reshape(*values.shape, DRAWS)
             for column in range(values.shape[1]):
                 drawn = over_seeds(draws[:, column], 1)
                 low, high = np.nanquantile(drawn, [0.025, 0.975])
@@ -104,7 +104,7 @@ def difference(first: Mean, second: Mean) -> Difference:
 def judge(lines: Sequence[Difference]) -> list[Difference]:
     """The differences of one table of comparisons with what they show, all of them asked at once.
 
-    p_holm: p after Holm's correction for the lines. shows: ``higher`` or ``lower`` where p_holm < `SURE`,
+    p_holm: p after Holm's correction for the lines. shows: ``higher`` or ``lower`` where p_holm < `ALPHA`,
     ``equivalent`` where the interval lies inside ±`SAME`, else ``not shown``: too few outfits or seeds to tell.
     """
     chances = holm([line.p for line in lines])
@@ -112,7 +112,7 @@ def judge(lines: Sequence[Difference]) -> list[Difference]:
 
 
 def _shown(line: Difference, p: float) -> str:
-    if p < SURE:
+    if p < ALPHA:
         return "higher" if line.difference > 0 else "lower"
     return "equivalent" if line.low > -SAME and line.high < SAME else "not shown"
 

@@ -1,4 +1,4 @@
-"""Shortcuts: what the records of a catalogue tell of a question without a look at the garments, alone and together.
+"""Shortcuts: how well catalogue records answer questions without a look at the garments, alone and together.
 
 `Shortcuts` weighs all clues by logistic regression. It learns from questions about training outfits, made as test
 questions are: the outfits are cut into folds, questions and their wrong answers are drawn within a fold, and counts
@@ -110,9 +110,9 @@ class Shortcuts:
         """What clues say of the right minus each wrong answer (N, K), and the fold (N,) that the question is of."""
         train, catalogue = self.train, self.dataset.catalogue
         fold = np.random.default_rng(0).permutation(len(train)) % FOLDS
-        found, places = [np.zeros((0, len(self.clues)))], [np.zeros(0, np.int64)]
-        for place in range(FOLDS):
-            own, others = train.take(fold == place), train.take(fold != place)
+        differences, folds = [np.zeros((0, len(self.clues)))], [np.zeros(0, np.int64)]
+        for held_out in range(FOLDS):
+            own, others = train.take(fold == held_out), train.take(fold != held_out)
             if not len(own) or not len(others):
                 continue
             frame, _ = make_questions(catalogue, own, None, task, negatives, known=[train])
@@ -123,9 +123,9 @@ class Shortcuts:
             right = np.zeros(len(values), bool)
             right[questions.candidate_offsets[:-1] + questions.answers] = True
             owner = np.repeat(np.arange(len(questions)), np.diff(questions.candidate_offsets))
-            found.append(values[right][owner[~right]] - values[~right])
-            places.append(np.full(len(found[-1]), place))
-        return np.concatenate(found), np.concatenate(places)
+            differences.append(values[right][owner[~right]] - values[~right])
+            folds.append(np.full(len(differences[-1]), held_out))
+        return np.concatenate(differences), np.concatenate(folds)
 
 
 @dataclass(frozen=True)
@@ -184,17 +184,17 @@ def single_clues(shortcuts: Shortcuts, questions: Questions) -> list[ClueScore]:
     z = float(norm.ppf(1 - 0.025 / len(values)))
 
     def measured(scores: np.ndarray) -> np.ndarray:
-        told = measure(Answers("", questions, scores).ranks)
-        return np.bincount(outfits, told) / sizes
+        values_of_questions = measure(Answers("", questions, scores).ranks)
+        return np.bincount(outfits, values_of_questions) / sizes
 
     chance = float(measured(np.zeros(values.shape[1])).mean())
-    found = []
+    results = []
     for clue, scores in zip(shortcuts.clues, values, strict=True):
         each = measured(np.round(scores, 9))
-        room = z * float(each.std()) / np.sqrt(len(each))
+        margin = z * float(each.std()) / np.sqrt(len(each))
         value = float(each.mean())
-        found.append(ClueScore(clue.name, str(measure), value, value - room, value + room, chance))
-    return sorted(found, key=lambda told: -told.value)
+        results.append(ClueScore(clue.name, str(measure), value, value - margin, value + margin, chance))
+    return sorted(results, key=lambda result: -result.value)
 
 
 def _regression(rows: np.ndarray, fold: np.ndarray) -> np.ndarray:
@@ -212,8 +212,8 @@ def _regression(rows: np.ndarray, fold: np.ndarray) -> np.ndarray:
 
     def loss(strength: float) -> float:
         kinds = [kind for kind in np.unique(fold)[:2] if (fold != kind).sum() > 1]
-        told = [np.logaddexp(0, -rows[fold == kind] @ fit(rows[fold != kind], strength)).sum() for kind in kinds]
-        return float(np.sum(told))
+        losses = [np.logaddexp(0, -rows[fold == kind] @ fit(rows[fold != kind], strength)).sum() for kind in kinds]
+        return float(np.sum(losses))
 
     if len(rows) < 2:
         return np.zeros(rows.shape[1])

@@ -1,4 +1,4 @@
-"""Showcase: outfits and questions to look at, with their pictures made small enough for a page."""
+"""Showcase: example outfits and questions, with thumbnails small enough for a page."""
 
 from __future__ import annotations
 

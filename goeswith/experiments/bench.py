@@ -1,4 +1,4 @@
-"""Bench: trains, asks and compares all models of a recipe, side by side; resumes if interrupted.
+"""Bench: trains, evaluates and compares all models of a recipe; resumes if interrupted.
 
 recipe.toml  runs/<model>-seed<s>/  teachers/  search/  results.json  results.md  results.tex  results.html  *.svg
 """
@@ -40,7 +40,7 @@ from goeswith.files import fresh_file, read_json, sole
 from goeswith.scores import Column, Score
 
 Say = Callable[[str], None]
-"""Is told one line at a time."""
+"""Called with one line at a time."""
 MARK = "recipe.json"
 """The file by which a folder is known as a bench's."""
 _ALONE = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
@@ -52,7 +52,7 @@ def bench(
 ) -> Scoreboard:
     """Train, ask and compare what a recipe says, and write its tables and figures to `out`.
 
-    The same call goes on where a killed one stopped, and trains nothing twice. A model that cannot run stands in the
+    The same call resumes if interrupted, and trains nothing twice. A model that cannot run is listed in the
     tables with the reason.
 
     Args:
@@ -67,22 +67,22 @@ def bench(
     """
     out, dataset = Path(out), Dataset(recipe.dataset)
     features = load_features(dataset, recipe.encoder)
-    with held(out, recipe):
+    with reserved(out, recipe):
         files, absent = question_files(recipe, dataset)
         for name in absent:
             say(f"{name}: too few items for a single question, left out")
-        asked = [read_questions(file, dataset.catalogue) for file in files]
-        say(f"floors on {sum(map(len, asked)):,} questions in {len(asked)} files")
+        questions = [read_questions(file, dataset.catalogue) for file in files]
+        say(f"floors on {sum(map(len, questions)):,} questions in {len(questions)} files")
         floors = yardsticks(dataset, features)
         retrieval = ask(dataset, features.present)
-        rows = measure_floors(floors, asked, dataset, retrieval)
+        rows = measure_floors(floors, questions, dataset, retrieval)
         with _processes(jobs) as pool:
             if search:
-                recipe = _found(recipe, out, search) if collect else _searched(recipe, out, search, pool, say)
+                recipe = _search_results(recipe, out, search) if collect else _searched(recipe, out, search, pool, say)
             asked_of = [*files, RETRIEVAL] if retrieval is not None else files
-            wanted = trainings(recipe, out, files)
-            done = _finished(wanted, asked_of) if collect else _train(wanted, pool, say)
-            rows += _experiments(recipe, wanted, done, asked_of)
+            planned = trainings(recipe, out, files)
+            done = _finished(planned, asked_of) if collect else _train(planned, pool, say)
+            rows += _experiments(recipe, planned, done, asked_of)
         if needed := _memory():  # the processes have ended: none is counted before
             say(f"peak memory {needed:.1f} GB per process, {jobs} in parallel")
         trained = [row for row in rows if row.experiment]
@@ -137,7 +137,7 @@ def _read(path: Path) -> Report:
 
 def _experiments(
     recipe: Recipe,
-    wanted: dict[tuple[Experiment, int], Training],
+    planned: dict[tuple[Experiment, int], Training],
     done: Mapping[tuple[Experiment, int], Outcome | str],
     files: Sequence[Path],
 ) -> list[Row]:
@@ -152,7 +152,7 @@ def _experiments(
         for rules in (False, True) if experiment.rules else (False,):
             name = experiment.name + (WITH_RULES if rules else "")
             note = experiment.note or " ".join(experiment.settings)
-            trained = [] if failed else [wanted[experiment, seed] for seed in own]
+            trained = [] if failed else [planned[experiment, seed] for seed in own]
             measured = _means(name, trained, files, rules)
             corrected = [
                 _means(f"{name} {title}", trained, [file], rules)
@@ -172,11 +172,11 @@ def _means(name: str, trained: Sequence[Training], files: Sequence[Path], rules:
 
 
 def _finished(
-    wanted: Mapping[tuple[Experiment, int], Training], files: Sequence[Path]
+    planned: Mapping[tuple[Experiment, int], Training], files: Sequence[Path]
 ) -> dict[tuple[Experiment, int], Outcome | str]:
     """What became of the trainings that are over and have answered all files."""
     done: dict[tuple[Experiment, int], Outcome | str] = {}
-    for key, training in wanted.items():
+    for key, training in planned.items():
         kinds = (False, True) if training.rules else (False,)
         answers = [answers_file(training, file, rules) for file in files for rules in kinds]
         if all(path.is_file() for path in answers):
@@ -185,15 +185,15 @@ def _finished(
 
 
 def _train(
-    wanted: dict[tuple[Experiment, int], Training], pool: ProcessPoolExecutor, say: Say
+    planned: dict[tuple[Experiment, int], Training], pool: ProcessPoolExecutor, say: Say
 ) -> dict[tuple[Experiment, int], Outcome | str]:
     """What became of every training; students wait for their teachers only."""
     try:
-        lessons = dict.fromkeys(training.lesson for training in wanted.values() if training.lesson)
+        lessons = dict.fromkeys(training.lesson for training in planned.values() if training.lesson)
         taught = {lesson: pool.submit(work, lesson) for lesson in lessons}
         sent: dict[Future[Outcome | str], tuple[Experiment, int]] = {}
         done: dict[tuple[Experiment, int], Outcome | str] = {}
-        for key, training in sorted(wanted.items(), key=lambda item: item[1].lesson is not None):
+        for key, training in sorted(planned.items(), key=lambda item: item[1].lesson is not None):
             teacher = taught[training.lesson].result() if training.lesson else None
             if isinstance(teacher, str):
                 done[key] = f"its teacher: {teacher}"
@@ -202,7 +202,7 @@ def _train(
                 sent[pool.submit(work, training)] = key
         for future in as_completed(sent):
             key, outcome = sent[future], future.result()
-            lesson = wanted[key].lesson
+            lesson = planned[key].lesson
             teacher = taught[lesson].result() if lesson else None
             if isinstance(outcome, Outcome) and isinstance(teacher, Outcome):
                 outcome = replace(outcome, seconds=outcome.seconds + teacher.seconds)
@@ -220,39 +220,39 @@ def _line(experiment: Experiment, seed: int, outcome: Outcome | str) -> str:
 
 def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor, say: Say) -> Recipe:
     """The recipe with the best settings that a search found for each model, searches side by side."""
-    wanted = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
-    sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in wanted}
-    found = {}
+    searched = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
+    sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in searched}
+    best = {}
     for experiment, future in sent.items():
-        found[experiment] = future.result()
-        say(f"{experiment.name}: {found[experiment].summary}")
-    return _with_settings(recipe, found)
+        best[experiment] = future.result()
+        say(f"{experiment.name}: {best[experiment].summary}")
+    return _with_settings(recipe, best)
 
 
-def _found(recipe: Recipe, out: Path, trials: int) -> Recipe:
+def _search_results(recipe: Recipe, out: Path, trials: int) -> Recipe:
     """The same for the models whose search is over; without the others."""
-    wanted = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
-    found = {c: best for c in wanted if (best := finished(out / "search" / c.slug, trials))}
-    return _with_settings(recipe, found)
+    searched = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
+    best_of = {c: best for c in searched if (best := finished(out / "search" / c.slug, trials))}
+    return _with_settings(recipe, best_of)
 
 
-def _with_settings(recipe: Recipe, found: Mapping[Experiment, Best]) -> Recipe:
-    kept = [c for c in recipe.models if (c.like or c) in found]
-    models = tuple(replace(c, settings=(*c.settings, *found[c.like or c].settings)) for c in kept)
+def _with_settings(recipe: Recipe, best: Mapping[Experiment, Best]) -> Recipe:
+    experiments = [c for c in recipe.models if (c.like or c) in best]
+    models = tuple(replace(c, settings=(*c.settings, *best[c.like or c].settings)) for c in experiments)
     return replace(recipe, models=models)
 
 
 @contextlib.contextmanager
-def held(out: Path, recipe: Recipe) -> Iterator[None]:
+def reserved(out: Path, recipe: Recipe) -> Iterator[None]:
     """Hold a bench's folder for this process alone.
 
     Raises:
         ModelError: another process works in it, it cannot be made, or it holds something else.
     """
-    there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
-    if there and MARK not in there:
-        raise ModelError(f"{out} is not a bench folder, it holds {min(there)}; choose a new folder for --out")
-    if there and (name := read_json(out / MARK, dict).get("name")) != recipe.name:
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
+    if names and MARK not in names:
+        raise ModelError(f"{out} is not a bench folder, it holds {min(names)}; choose a new folder for --out")
+    if names and (name := read_json(out / MARK, dict).get("name")) != recipe.name:
         raise ModelError(f"{out} holds the bench of the recipe {name!r}, not of {recipe.name!r}; choose another --out")
     with sole(out, "another bench is running in"):
         with fresh_file(out / MARK) as partial:

@@ -1,4 +1,4 @@
-"""Clock: says what a long command does, with the time since its start and the number of the stage."""
+"""Clock: progress messages of a long command, with the elapsed time and the number of the stage."""
 
 from __future__ import annotations
 

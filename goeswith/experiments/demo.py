@@ -46,7 +46,7 @@ LOOKS = 6
 def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> Path:
     """Draw a wardrobe, encode it, ask, train, measure, complete looks, and write ``report.html``.
 
-    The same call goes on where a killed one stopped: what is finished is taken as it is.
+    The same call resumes if interrupted: what is finished is used as it is.
 
     Args:
         out: folder for the sample, the runs, the report, and ``index`` for the studio; made where it is missing.
@@ -92,13 +92,13 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     clock.note(f"{len(looks)} looks")
 
     clock.stage("measure")
-    asked = [read_questions(file, dataset.catalogue) for file in files]
+    questions = [read_questions(file, dataset.catalogue) for file in files]
     floors = yardsticks(dataset, features)
     oracle = floors.pop("ceiling")
     scorers = {name: run.scorer(dataset, features) for name, run in runs.items()}
-    rows = measure_floors(floors, asked, dataset)
-    rows += [measure(each.name, each.kind, scorers[each.name], asked, dataset, each.note) for each in planned]
-    rows.append(measure("oracle", "ceiling", oracle, asked, dataset, "the true taste that generated the outfits"))
+    rows = measure_floors(floors, questions, dataset)
+    rows += [measure(each.name, each.kind, scorers[each.name], questions, dataset, each.note) for each in planned]
+    rows.append(measure("oracle", "ceiling", oracle, questions, dataset, "the true taste that generated the outfits"))
     board = Scoreboard(recipe, dataset, rows)
     floor = _strongest_floor(board)
     board = replace(board, recipe=replace(recipe, pairings=pairings(best, floor)))
@@ -111,7 +111,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
 
     clock.stage("write the report")
     likes, dislikes = extremes(scorers[best], dataset)
-    right, wrong = blanks(*headline_answers(rows, scorers[best], asked, dataset), seed=seed)
+    right, wrong = blanks(*headline_answers(rows, scorers[best], questions, dataset), seed=seed)
     findings = Findings(
         rows=rows,
         verdict=sentence,
@@ -143,29 +143,31 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     return written
 
 
-def finished(out: Path, asked: Mapping[str, Any]) -> bool:
+def finished(out: Path, described: Mapping[str, Any]) -> bool:
     """Whether a demo of what is asked was run to its end: the report is the last that is written."""
     files = [out / name for name in ("demo.json", "report.html", "index/index.json")]
-    return all(file.is_file() for file in files) and read_json(files[0], dict) == asked
+    return all(file.is_file() for file in files) and read_json(files[0], dict) == described
 
 
 def _draw(out: Path, outfits: int, seed: int, clock: Clock) -> Dataset:
     """The sample in `out`, drawn now where it is not there yet."""
-    asked, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
-    there = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
-    if there and described.name not in there:
-        raise DataError(f"{out} is not a demo folder, it holds {min(there)}; choose a new folder for --out")
+    wanted, described, folder = {"outfits": outfits, "seed": seed}, out / "demo.json", out / "sample"
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
+    if names and described.name not in names:
+        raise DataError(f"{out} is not a demo folder, it holds {min(names)}; choose a new folder for --out")
     if folder.exists():
-        if (held := read_json(described, dict)) != asked:
-            raise DataError(f"{folder} holds a sample of {held}, not of {asked}; choose another --out or remove {out}")
+        if (stored := read_json(described, dict)) != wanted:
+            raise DataError(
+                f"{folder} holds a sample of {stored}, not of {wanted}; choose another --out or remove {out}"
+            )
         clock.note(f"{folder} is there already")
         return Dataset(folder)
     with fresh_file(described) as partial:
-        partial.write_text(json.dumps(asked) + "\n")
+        partial.write_text(json.dumps(wanted) + "\n")
     # Beside the sample, so that the pictures are linked and not copied.
-    with tempfile.TemporaryDirectory(dir=out, prefix=".sample.") as work:
+    with tempfile.TemporaryDirectory(dir=out, prefix=".sample.") as workdir:
         imported = read(
-            "sample", None, workdir=Path(work), outfits=outfits, items=_items(outfits), seed=seed,
+            "sample", None, workdir=Path(workdir), outfits=outfits, items=_items(outfits), seed=seed,
             progress=clock.progress("items drawn"),
         )  # fmt: skip
         return create(imported, folder, layout="sample", seed=seed)
@@ -206,11 +208,11 @@ def completed(index: Index, dataset: Dataset, seed: int) -> list[list[int]]:
 
 
 def headline_answers(
-    rows: Sequence[Row], scorer: Scorer, asked: Sequence[Questions], dataset: Dataset
+    rows: Sequence[Row], scorer: Scorer, question_files: Sequence[Questions], dataset: Dataset
 ) -> tuple[Report, Questions]:
     """What a scorer answers to the questions of the rows' headline, and these questions."""
     what = headlines([score for row in rows for score in row.scores])[-1]
-    reports = ((report(answer(scorer, questions), dataset), questions) for questions in asked)
+    reports = ((report(answer(scorer, questions), dataset), questions) for questions in question_files)
     return next(pair for pair in reports if pair[0].summary[0].column == what)
 
 

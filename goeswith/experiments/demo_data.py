@@ -1,4 +1,4 @@
-"""Demo data: the demo over your own data: an imported data set encoded, asked, learned from, measured and indexed."""
+"""Demo data: the demo on an imported data set: encode, freeze questions, train, evaluate, index."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def demo(data: str, out: Path, *, seed: int, say: Callable[[str], None]) -> Path
     dataset, clock = Dataset(data), Clock(say, STAGES)
     for split in ("train", "valid", "test"):
         dataset.outfits.split(split)  # told before anything is computed
-    asked = {"data": dataset.fingerprint, "source": dataset.outfit_source, "seed": seed}
-    if finished(out, asked):
+    described = {"data": dataset.fingerprint, "source": dataset.outfit_source, "seed": seed}
+    if finished(out, described):
         say(f"{out} holds this demo already; remove {out / 'report.html'} to measure again")
         return out / "report.html"
     with sole(out, "another demo is running in"):
         written = _demo(dataset, data, out, seed, clock)
         with fresh_file(out / "demo.json") as partial:
-            partial.write_text(json.dumps(asked) + "\n")
+            partial.write_text(json.dumps(described) + "\n")
     return written
 
 
@@ -64,7 +64,7 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     encoder = _encoded(dataset, clock)
     features = load_features(dataset, encoder)
     clock.stage("test questions")
-    files = _asked(dataset, seed)
+    files = _question_files(dataset, seed)
     clock.note(", ".join(file.stem for file in files))
     clock.stage("audit: check the questions for shortcuts")
     audited = audit(dataset, files, features)
@@ -78,14 +78,14 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
     index = build_index(run, dataset, out / "index", say=clock.note)
 
     clock.stage("measure and report")
-    asked = [read_questions(file, dataset.catalogue) for file in files]
+    questions = [read_questions(file, dataset.catalogue) for file in files]
     scorer = run.scorer(dataset, features)
     rows = [
-        *measure_floors(yardsticks(dataset, features), asked, dataset),
-        measure(SHOWN, "model", scorer, asked, dataset, DEFAULT),
+        *measure_floors(yardsticks(dataset, features), questions, dataset),
+        measure(SHOWN, "model", scorer, questions, dataset, DEFAULT),
     ]
     likes, dislikes = extremes(scorer, dataset)
-    right, wrong = blanks(*headline_answers(rows, scorer, asked, dataset), seed=seed)
+    right, wrong = blanks(*headline_answers(rows, scorer, questions, dataset), seed=seed)
     findings = Findings(
         rows=rows,
         lead="The default model, beside floors that know nothing of fashion.",
@@ -108,8 +108,8 @@ def _demo(dataset: Dataset, data: str, out: Path, seed: int, clock: Clock) -> Pa
 
 def _encoded(dataset: Dataset, clock: Clock) -> str:
     """The encoders whose features are there, or are made now: of pictures and of words, where there are any."""
-    there = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors") if path.stem != TOKENS)
-    if there:
+    present = sorted(path.stem for path in (dataset.path / "features").glob("*.safetensors") if path.stem != TOKENS)
+    if present:
         encoder = load_features(dataset).encoder
         clock.stage(f"features of {encoder} are there")
         return encoder
@@ -120,7 +120,7 @@ def _encoded(dataset: Dataset, clock: Clock) -> str:
     return "+".join(encoders)
 
 
-def _asked(dataset: Dataset, seed: int) -> list[Path]:
+def _question_files(dataset: Dataset, seed: int) -> list[Path]:
     """The test questions that are frozen, or are now.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Demo experiments: what the demo trains and compares: the towers, ADD-GNN with and without knowledge; a verdict."""
+"""Demo experiments: what the demo trains and compares: towers, ADD-GNN with and without knowledge."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ EXPERIMENTS = (TOWERS, ALONE, TAUGHT, CONTROL)
 
 def demo_recipe(sample: Path, seed: int) -> Recipe:
     """The recipe of the demo on a sample: users' outfits to learn from, designers' to be taught by."""
-    theirs = [f"teacher.{setting}" for setting in SETTINGS["teacher"]]
+    teacher_settings = [f"teacher.{setting}" for setting in SETTINGS["teacher"]]
     settled = [
         replace(
             model,
             settings=(
                 *SETTINGS[model.model],
-                *(theirs if model.teacher else ()),
+                *(teacher_settings if model.teacher else ()),
                 *model.settings,
                 *recipes.TEACHERS.get(model.teacher, ()),
             ),

@@ -1,4 +1,4 @@
-"""Encoders: what a quick model reaches on the features of each encoder and of pairs of them, and what each costs."""
+"""Encoders: the quality of a quick model on the features of each encoder and of pairs, and their costs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def compare(
     say: Callable[[str], None] = lambda line: None,
     progress: Callable[[str], Progress] = lambda stage: lambda done, total: None,
 ) -> list[Compared]:
-    """Train the default model on the features of each encoder at hand, and of pairs of them; the best first.
+    """Train the default model on the features of each computed encoder, and of pairs of them; the best first.
 
     The test outfits are not looked at. All are compared on the same items: those that every encoder has features of.
     What is encoded, timed and trained already is taken as it is.
@@ -114,10 +114,10 @@ def table(rows: Sequence[Compared]) -> Cells:
 def _encode(dataset: Dataset, more: Sequence[str], progress: Callable[[str], Progress]) -> list[str]:
     """The encoders to compare: those that there are features of, the usual ones where there are none, and `more`."""
     files = sorted(path for path in (dataset.path / "features").glob("*.safetensors") if path.stem[0] != ".")
-    there = [read_metadata(path).get("encoder", path.stem) for path in files if path.stem != TOKENS]
-    names = list(dict.fromkeys([*(there or usual_encoders(dataset)), *more]))
+    present = [read_metadata(path).get("encoder", path.stem) for path in files if path.stem != TOKENS]
+    names = list(dict.fromkeys([*(present or usual_encoders(dataset)), *more]))
     for name in names:
-        if name not in there:
+        if name not in present:
             encode(dataset, name, progress=progress(f"encode {name}"))
     return names
 
@@ -127,9 +127,9 @@ def _quality(
 ) -> tuple[float, float]:
     """Validation AUC and recall of the default model on the features of an encoder."""
     features = load_features(dataset, encoder)
-    asked = hashlib.sha256(json.dumps([features.fingerprint, *settings]).encode()).hexdigest()[:12]
+    identity = hashlib.sha256(json.dumps([features.fingerprint, *settings]).encode()).hexdigest()[:12]
     run = train(
-        DEFAULT, dataset, out / f"{_slug(encoder)}-{asked}", settings=settings, encoder=encoder,
+        DEFAULT, dataset, out / f"{_slug(encoder)}-{identity}", settings=settings, encoder=encoder,
         say=lambda _: lambda epoch, epochs, measured: progress(epoch, epochs),
     )  # fmt: skip
     [retrieved] = retrieve(run.scorer(dataset, features), gaps)
@@ -140,8 +140,8 @@ def _cost(dataset: Dataset, name: str, features: Features, out: Path) -> _Cost:
     """Measured now, on some of its items, or as it was measured before."""
     file = out / f"{_slug(name)}-{features.fingerprint}.json"
     if file.is_file():
-        kept: dict[str, Any] = read_json(file, dict)
-        return _Cost(**kept)
+        stored: dict[str, Any] = read_json(file, dict)
+        return _Cost(**stored)
     network = open_network(name)
     rows = np.flatnonzero(features.present)
     rows = np.random.default_rng(0).permutation(rows)[:TIMED]

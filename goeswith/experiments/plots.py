@@ -64,12 +64,12 @@ def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path
         for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
             lines = [line for comparison in compared for line in comparison.lines if line.column == what]
             sure = [line.low > 0 or line.high < 0 for line in lines]
-            places = range(len(lines))
+            rows = range(len(lines))
             axes.barh(
-                places, [line.difference for line in lines], height=0.55, edgecolor=ACCENT,
+                rows, [line.difference for line in lines], height=0.55, edgecolor=ACCENT,
                 color=[ACCENT if leaves else "none" for leaves in sure],
             )  # fmt: skip
-            axes.hlines(places, *zip(*((x.low, x.high) for x in lines), strict=True), color=INK, linewidth=1.1)
+            axes.hlines(rows, *zip(*((x.low, x.high) for x in lines), strict=True), color=INK, linewidth=1.1)
             axes.axvline(0, color=QUIET, linewidth=0.8)
             _names(axes, [f"{c.first}\n− {c.second}" if at == 0 else "" for c in compared])
             axes.set_title(title(what).replace(", ", "\n"))
@@ -116,8 +116,8 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
     curves = {row.name: [[epoch["valid_auc"] for epoch in outcome.history] for outcome in row.outcomes] for row in rows}
     every = [curve for own in curves.values() for curve in own]
     epochs = range(max(map(len, every)))
-    there = ([curve[at] for curve in every if len(curve) > at] for at in epochs)
-    band = np.array([(min(values), max(values)) for values in there])
+    reached = ([curve[at] for curve in every if len(curve) > at] for at in epochs)
+    band = np.array([(min(values), max(values)) for values in reached])
     high = -(-len(rows) // ACROSS)
     with sheet(out, high, min(ACROSS, len(rows)), 2.6, 1.7, shared=True) as panels:
         for axes, (name, own) in zip(panels, curves.items(), strict=False):

@@ -1,4 +1,4 @@
-"""Recipes: TOML files that say which models are trained on a data set, what they are asked, and who is compared."""
+"""Recipes: TOML files that list a data set, models, their settings, questions and comparisons."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ class Experiment:
             ConfigError: a setting is unknown, wrong, or does not go with the others.
         """
         configs = _defaults(self)
-        theirs = {"teacher": configs.pop("teacher"), "teaching": configs.pop("teaching")} if self.teacher else {}
+        teaching = {"teacher": configs.pop("teacher"), "teaching": configs.pop("teaching")} if self.teacher else {}
         own = [s for s in (*self.settings, *more) if not s.startswith("teacher.")]
         changed = override(configs, own)
-        override(theirs, self.theirs)
+        override(teaching, self.teacher_settings)
         if self.teacher:
             changed["designers"].check(self.model)
         return changed
@@ -113,7 +113,7 @@ class Experiment:
         return {name: path for name, _, path in pairs}
 
     @property
-    def theirs(self) -> list[str]:
+    def teacher_settings(self) -> list[str]:
         """The settings that are the teacher's."""
         return [s.removeprefix("teacher.") for s in self.settings if s.startswith("teacher.")]
 
@@ -164,14 +164,14 @@ class Recipe:
         Raises:
             ConfigError: it has no model of that name.
         """
-        there = [experiment.name for experiment in self.models]
+        known_names = [experiment.name for experiment in self.models]
         for name in names:
-            if name not in there:
-                raise ConfigError(f"recipe {self.name!r} has no model {name!r}; {_near(name, there)}")
-        kept = tuple(c for c in self.models if c.name in names or not names)
-        left = set(_names(kept))
+            if name not in known_names:
+                raise ConfigError(f"recipe {self.name!r} has no model {name!r}; {_near(name, known_names)}")
+        chosen = tuple(c for c in self.models if c.name in names or not names)
+        left = set(_names(chosen))
         return replace(
-            self, models=kept, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= left | {*FLOORS})
+            self, models=chosen, pairings=tuple(p for p in self.pairings if {p.first, p.second} <= left | {*FLOORS})
         )
 
 
@@ -229,8 +229,8 @@ class _Page:
             self.check(table, _MODEL, ("name",) if "like" in table else ("name", "model"), ("model", number))
             if "like" in table:
                 other = self.alike(table, number, full)
-                taken = {field: other[field] for field in _INHERITED if field in other}
-                table = taken | table | {"like": other.get("like", other["name"])}
+                values = {field: other[field] for field in _INHERITED if field in other}
+                table = values | table | {"like": other.get("like", other["name"])}
             full.append(table)
         return full
 
@@ -318,9 +318,9 @@ class _Page:
         section = ("compare", number)
         self.check(table, _COMPARE, ("first", "second"), section)
         names = {"first": _names(models), "second": [*_names(models), *FLOORS]}
-        for field, there in names.items():
-            if table[field] not in there:
-                raise self.fault(f"there is no model {table[field]!r}; {_near(table[field], there)}", field, section)
+        for field, allowed in names.items():
+            if table[field] not in allowed:
+                raise self.fault(f"there is no model {table[field]!r}; {_near(table[field], allowed)}", field, section)
         return Pairing(**table)
 
     def check(
@@ -342,7 +342,7 @@ class _Page:
                 raise self.fault(f"the field {field} is missing; {example}", "", section)
 
     def fault(self, sentence: str, word: str, section: tuple[str, int] | None = None) -> ConfigError:
-        """An error that names the line on which `word` stands in a section, or the section's head."""
+        """An error that names the line of `word` in a section, or of the section's head."""
         heads = [at for at, line in enumerate(self.lines) if re.match(r"\s*\[\[?\s*\w+\s*\]?\]", line)]
         start = 0
         if section:
@@ -351,8 +351,8 @@ class _Page:
         end = next((at for at in heads if at > start), len(self.lines))
         body = range(start + bool(section), end) if word else ()
         key, anywhere = re.compile(rf"\s*{re.escape(word)}\s*="), re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
-        places = [at for at in body if key.match(self.lines[at])]
-        at = next(iter(places or [at for at in body if anywhere.search(self.lines[at].split("#")[0])]), start)
+        matching = [at for at in body if key.match(self.lines[at])]
+        at = next(iter(matching or [at for at in body if anywhere.search(self.lines[at].split("#")[0])]), start)
         return ConfigError(f"{self.path}, line {at + 1}: {sentence}")
 
 
@@ -382,9 +382,9 @@ def _defaults(experiment: Experiment) -> dict[str, Any]:
 def _setting_names(experiment: Experiment) -> set[str]:
     """The names of all settings that an experiment has."""
     configs = _defaults(experiment)
-    theirs = [configs.pop(name) for name in ("teacher", "teaching") if name in configs]
+    teaching = [configs.pop(name) for name in ("teacher", "teaching") if name in configs]
     own = {field.name for config in configs.values() for field in fields(config)}
-    return own | {f"teacher.{field.name}" for config in theirs for field in fields(config)}
+    return own | {f"teacher.{field.name}" for config in teaching for field in fields(config)}
 
 
 def _near(name: str, choices: Iterable[str]) -> str:

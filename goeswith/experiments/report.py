@@ -1,4 +1,4 @@
-"""Report: one HTML page that shows what was measured, on any data set, with its pictures inside."""
+"""Report: one self-contained HTML page with the results on any data set."""
 
 from __future__ import annotations
 

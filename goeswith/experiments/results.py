@@ -1,4 +1,4 @@
-"""Results: what a bench measured, row by row, with what may be concluded from it."""
+"""Results: the measurements of a bench, row by row, and what may be concluded from them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from goeswith.evaluate.evaluate import answer, report
-from goeswith.evaluate.retrieval_report import FLOORS, Asked
+from goeswith.evaluate.retrieval_report import FLOORS, RetrievalQuestions
 from goeswith.evaluate.retrieval_report import measure as measure_retrieval
-from goeswith.evaluate.seeds import SURE, Mean, difference, holm, judge, means
+from goeswith.evaluate.seeds import ALPHA, Mean, difference, holm, judge, means
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.models import Scorer
 from goeswith.scores import Column, Difference, Score
@@ -94,21 +94,24 @@ class Row:
         return own + [mean.score for measured in self.corrected for mean in measured.values()]
 
 
-def measure(name: str, kind: str, scorer: Scorer, asked: Iterable[Questions], dataset: Dataset, note: str = "") -> Row:
+def measure(name: str, kind: str, scorer: Scorer, sets: Iterable[Questions], dataset: Dataset, note: str = "") -> Row:
     """The row of one scorer, which answers every file of questions here and now."""
-    return Row(name, kind, means(name, [[report(answer(scorer, questions), dataset) for questions in asked]]), note)
+    return Row(name, kind, means(name, [[report(answer(scorer, questions), dataset) for questions in sets]]), note)
 
 
 def measure_floors(
-    floors: Mapping[str, Scorer], asked: Iterable[Questions], dataset: Dataset, catalogue: Asked | None = None
+    floors: Mapping[str, Scorer],
+    sets: Iterable[Questions],
+    dataset: Dataset,
+    catalogue: RetrievalQuestions | None = None,
 ) -> list[Row]:
     """The rows of `goeswith.evaluate.audit.yardsticks`: the floors, and the ceiling where there is one.
 
     catalogue: what is asked about the whole catalogue, of the floors that can answer it.
     """
-    rows, asked = [], list(asked)
+    rows, sets = [], list(sets)
     for name, scorer in floors.items():
-        reports = [report(answer(scorer, questions), dataset) for questions in asked]
+        reports = [report(answer(scorer, questions), dataset) for questions in sets]
         if catalogue is not None and name in FLOORS:
             reports += measure_retrieval(scorer, catalogue)
         title, kind = name.replace("_", " "), "ceiling" if name == "ceiling" else "floor"
@@ -143,10 +146,10 @@ class Scoreboard:
     @cached_property
     def columns(self) -> list[Column]:
         """The headline measure of every (task, negatives), the hardest negatives first."""
-        there: dict[tuple[str, str], Column] = {}
+        first: dict[tuple[str, str], Column] = {}
         for score in self.scores:
-            there.setdefault((score.task, score.negatives), score.column)
-        return sorted(there.values(), key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
+            first.setdefault((score.task, score.negatives), score.column)
+        return sorted(first.values(), key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
@@ -190,7 +193,7 @@ class Scoreboard:
                 lines = [difference(row.measured[what], rival.measured[what]) for row in others] if rival else []
                 sign = 1 if mark == ABOVE else -1
                 for row, line, p in zip(others, lines, holm([line.p for line in lines]), strict=False):
-                    if p < SURE and sign * line.difference > 0:
+                    if p < ALPHA and sign * line.difference > 0:
                         earned[row.name, what] = earned.get((row.name, what), "") + mark
         return earned
 

@@ -1,4 +1,4 @@
-"""Rules page: what a run learned of its rules, as one HTML file for people and one JSON file for programs."""
+"""Rules page: what a run learned from its rules, as one HTML file and one JSON file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from goeswith.evaluate.rule_insights import QUANTILES, Case, Insights, RuleInsig
 from goeswith.evaluate.showcase import Pictures
 from goeswith.files import fresh_file
 from goeswith.rules.rules import Rule
+from goeswith.schemas import Taught
 from goeswith.tables import signed
 from goeswith.templates import environment
 from goeswith.train.rule_teacher import RulesConfig
@@ -114,7 +115,8 @@ def _tied(text: str) -> str:
 
 def summary(insights: Insights) -> list[str]:
     """What a reader should know, in a few sentences; the first is the answer to "do the rules help?"."""
-    settings = insights.run.config["rules"]
+    settings = insights.run.config.get("rules")
+    assert settings is not None  # insights are of a run that rules taught
     sentences = [_help(insights), _reach(insights), *_disputes(insights), *_trust(insights, settings)]
     if settings.get("shuffled_rules", RulesConfig.shuffled_rules):
         sentences.append(
@@ -168,7 +170,7 @@ def _reach(insights: Insights) -> str:
     )
 
 
-def _trust(insights: Insights, settings: dict[str, Any]) -> list[str]:
+def _trust(insights: Insights, settings: Taught) -> list[str]:
     """Which rules are trusted most and least, and whether trust goes to those that are right."""
     if settings.get("confidence", RulesConfig.confidence) == "uniform":
         return ["This run learned no trust: it weights all active rules equally (confidence=uniform)."]
@@ -211,7 +213,7 @@ def _bar(value: Spread | tuple[float, float, float]) -> dict[str, float]:
     """Where a value and its range lie on an axis from 0 to 1, in per cent; the box is the middle half of a `Spread`."""
     if isinstance(value, Spread):
         low, start, middle, end, high = value.quantiles
-        places = {"low": low, "high": high, "dot": middle, "start": start, "end": end, "mean": value.mean}
+        shares = {"low": low, "high": high, "dot": middle, "start": start, "end": end, "mean": value.mean}
     else:
-        places = dict(zip(("low", "dot", "high"), value, strict=True))
-    return {name: round(100 * share, 1) for name, share in places.items()}
+        shares = dict(zip(("low", "dot", "high"), value, strict=True))
+    return {name: round(100 * share, 1) for name, share in shares.items()}

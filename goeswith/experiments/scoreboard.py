@@ -1,4 +1,4 @@
-"""Scoreboard: what a bench measured, as Markdown, LaTeX, JSON and HTML, with its figures."""
+"""Scoreboard: the results of a bench as Markdown, LaTeX, JSON and HTML, with figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from goeswith import __version__
-from goeswith.evaluate.seeds import DRAWS, SAME, SURE
+from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
 from goeswith.experiments.plots import draw
 from goeswith.experiments.report import Findings, page
 from goeswith.experiments.results import ABOVE, BEATEN, LEAK, Row, Scoreboard
@@ -19,13 +19,13 @@ from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table,
 
 _MARKS = (
     f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
-    f"question, bootstrap over outfits and seeds, p < {SURE} after Holm's correction for the rows of the column. A "
+    f"question, bootstrap over outfits and seeds, p < {ALPHA} after Holm's correction for the rows of the column. A "
     f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
     "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."
 )
 _SHOWN = (
     f"First minus second, with its 95 % interval over outfits and seeds ({DRAWS:,} draws); p after Holm's correction "
-    f"for all of this table. Higher or lower: p < {SURE}; equivalent: else, and the interval lies inside ±{SAME}; not "
+    f"for all of this table. Higher or lower: p < {ALPHA}; equivalent: else, and the interval lies inside ±{SAME}; not "
     "shown: neither, there were too few outfits or seeds to tell."
 )
 

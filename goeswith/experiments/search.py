@@ -1,4 +1,4 @@
-"""Search: settings that do best on validation outfits, by TPE and successive halving, the same for every model."""
+"""Search: hyperparameter search on validation outfits, by TPE and successive halving, the same for every model."""
 
 from __future__ import annotations
 
@@ -114,51 +114,51 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
     grown `REDUCTION`-fold, it goes on only if it is among the best, one in `REDUCTION`, of those that have got so far
     (asynchronous successive halving).
 
-    Every trial is kept in ``trials.jsonl``: a killed search goes on where it stopped, with the very trials that it
+    Every trial is kept in ``trials.jsonl``: an interrupted search resumes with the very trials that it
     would have made. Test questions have no say. A trial that fails counts, and teaches nothing.
 
     Raises:
         ConfigError: Optuna is not installed.
         DataError: ``trials.jsonl`` is broken.
     """
-    kept = _read(out / "trials.jsonl")
+    trials_done = _read(out / "trials.jsonl")
     optuna()
-    while len(kept) < trials:
-        settings = _ask(experiment, kept, recipe.seeds[0])
-        tried = replace(experiment, settings=(*experiment.settings, *settings, GOES_ON))
-        kept.append(_try(recipe, tried, settings, out, kept))
+    while len(trials_done) < trials:
+        settings = _ask(experiment, trials_done, recipe.seeds[0])
+        candidate = replace(experiment, settings=(*experiment.settings, *settings, GOES_ON))
+        trials_done.append(_try(recipe, candidate, settings, out, trials_done))
         with fresh_file(out / "trials.jsonl") as partial:
-            partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in kept))
-    return _best(kept[:trials])
+            partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in trials_done))
+    return _best(trials_done[:trials])
 
 
 def finished(out: Path, trials: int) -> Best | None:
     """What a search found that has made its trials; None where it has not."""
-    kept = _read(out / "trials.jsonl")
-    return _best(kept[:trials]) if len(kept) >= trials else None
+    trials_done = _read(out / "trials.jsonl")
+    return _best(trials_done[:trials]) if len(trials_done) >= trials else None
 
 
-def _best(kept: list[Trial]) -> Best:
-    done = [trial for trial in kept if trial.valid_auc is not None]
+def _best(trials: list[Trial]) -> Best:
+    done = [trial for trial in trials if trial.valid_auc is not None]
     if not done:
-        return Best((), f"all {len(kept)} trials failed, the last one: {kept[-1].why}")
-    whole = [trial for trial in done if not trial.pruned] or done
-    best = max(whole, key=lambda trial: trial.valid_auc or 0.0)
+        return Best((), f"all {len(trials)} trials failed, the last one: {trials[-1].why}")
+    complete = [trial for trial in done if not trial.pruned] or done
+    best = max(complete, key=lambda trial: trial.valid_auc or 0.0)
     cut = sum(trial.pruned for trial in done)
     return Best(
         (*best.settings, GOES_ON),
-        f"best of {len(kept)} trials ({cut} pruned): {' '.join(best.settings)}, validation AUC {best.valid_auc:.3f}",
+        f"best of {len(trials)} trials ({cut} pruned): {' '.join(best.settings)}, validation AUC {best.valid_auc:.3f}",
     )
 
 
-def _ask(experiment: Experiment, kept: list[Trial], seed: int) -> list[str]:
+def _ask(experiment: Experiment, trials: list[Trial], seed: int) -> list[str]:
     """The settings of the next trial, which follow from those before it alone."""
-    if not kept:
+    if not trials:
         return _settings(start(experiment))
     library, distributions = optuna(), space(experiment)
-    sampler = library.samplers.TPESampler(seed=1000 * seed + len(kept))
+    sampler = library.samplers.TPESampler(seed=1000 * seed + len(trials))
     study = library.create_study(direction="maximize", sampler=sampler)
-    for trial in kept:
+    for trial in trials:
         if trial.valid_auc is not None:
             params = {name: _value(name, text) for name, text in (s.split("=") for s in trial.settings)}
             study.add_trial(
@@ -175,13 +175,13 @@ def _settings(params: dict[str, Any]) -> list[str]:
     return [f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
 
 
-def _try(recipe: Recipe, experiment: Experiment, settings: list[str], out: Path, kept: Iterable[Trial]) -> Trial:
+def _try(recipe: Recipe, experiment: Experiment, settings: list[str], out: Path, trials: Iterable[Trial]) -> Trial:
     """What a trial reached, or why it failed or was stopped."""
     alone = replace(recipe, models=(experiment,), seeds=recipe.seeds[:1])
     [training] = trainings(alone, out).values()
     if training.lesson and isinstance(failed := work(training.lesson), str):
         return Trial(settings, None, [], failed)
-    others = [trial.epochs for trial in kept]
+    others = [trial.epochs for trial in trials]
     epochs: list[float] = []
     training = replace(training, out=out / f"trial-{len(others):03d}")
     shutil.rmtree(training.out, ignore_errors=True)  # what a kill left would not be looked at from its first epoch on
@@ -212,8 +212,8 @@ def behind(epochs: list[float], others: Iterable[list[float]]) -> bool:
     if rung != count:
         return False
     reached = sorted((max(other[:count]) for other in others if len(other) >= count), reverse=True)
-    places = (len(reached) + 1) // REDUCTION
-    return places > 0 and max(epochs) < reached[places - 1]
+    survivors = (len(reached) + 1) // REDUCTION
+    return survivors > 0 and max(epochs) < reached[survivors - 1]
 
 
 def _read(path: Path) -> list[Trial]:

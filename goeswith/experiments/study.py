@@ -1,4 +1,4 @@
-"""Study: a TOML file that asks what designers' knowledge is worth to a student with few outfits of its own, or many."""
+"""Study: a TOML file that asks how much designers' knowledge helps a student with few or many own outfits."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def read_study(path: str | Path) -> Study:
         raise ConfigError(f"cannot read the study {path} ({getattr(error, 'strerror', '') or error})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
-    known = {field.name for field in fields(Study)}
+    names = {field.name for field in fields(Study)}
     for name in table:
-        if name not in known:
-            raise ConfigError(f"{path} has a field {name!r}; the fields of a study are: {', '.join(sorted(known))}")
+        if name not in names:
+            raise ConfigError(f"{path} has a field {name!r}; the fields of a study are: {', '.join(sorted(names))}")
     if missing := sorted({"name", "dataset", "designers", "encoder", "outfits", "seeds", "arms"} - set(table)):
         raise ConfigError(f"{path} has no field {missing[0]!r}; add it")
     return Study(**{name: _value(path, name, value) for name, value in table.items()})
@@ -125,6 +125,6 @@ def _value(path: Path, name: str, value: Any) -> Any:
         value = [-1 if each == ALL else each for each in value]
     if name in ("outfits", "seeds") and (not value or not all(isinstance(each, int) and each >= -1 for each in value)):
         raise ConfigError(f"{path}: {name} must be whole numbers from 0 up{', or all' if name == 'outfits' else ''}")
-    if name == "arms" and (unknown := [arm for arm in value if arm not in ARMS]):
-        raise ConfigError(f"{path}: there is no arm {unknown[0]!r}; the arms are: {', '.join(ARMS)}")
+    if name == "arms" and (unknown_arms := [arm for arm in value if arm not in ARMS]):
+        raise ConfigError(f"{path}: there is no arm {unknown_arms[0]!r}; the arms are: {', '.join(ARMS)}")
     return tuple(value) if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from typing import Any
 
 from goeswith.experiments.figures import ACCENT, INK, QUIET, sheet
 from goeswith.experiments.study import ARMS
-from goeswith.experiments.study_results import told
+from goeswith.experiments.study_results import outfits_text
 from goeswith.tables import markdown
 
 LOOKS = {
@@ -33,7 +33,7 @@ def draw(results: dict[str, Any], out: Path) -> Path:
             )
             for x, point in zip(at, points, strict=True):
                 axes.vlines(x, point["low"], point["high"], color=colour, alpha=0.3, linewidth=1.4)
-        axes.set_xticks(range(len(sizes)), [told(size) for size in sizes])
+        axes.set_xticks(range(len(sizes)), [outfits_text(size) for size in sizes])
         axes.set_xlabel("own training outfits")
         axes.set_ylabel("exhaustive AUC")
         axes.grid(axis="y", color=QUIET, alpha=0.2, linewidth=0.6)
@@ -50,13 +50,17 @@ def section(results: dict[str, Any], figure: str) -> str:
     rows = [[f"`{arm}`: {ARMS[arm].note}", *(_cell(values.get((arm, size))) for size in sizes)] for arm in arms]
     compared = [
         [
-            f"`{line['scorer']}` − `{line['against']}`", told(line["outfits"]), f"{line['difference']:+.4f}",
+            f"`{line['scorer']}` − `{line['against']}`", outfits_text(line["outfits"]), f"{line['difference']:+.4f}",
             f"[{line['low']:+.4f}, {line['high']:+.4f}]", f"{line['p']:.4f}", f"{line['p_holm']:.4f}", line["shows"],
         ]
         for line in results["comparisons"]
     ]  # fmt: skip
     trust = [
-        [f"`{arm}`", told(size), ", ".join(f"{source} {weight:.1f}" for source, weight in point["weights"].items())]
+        [
+            f"`{arm}`",
+            outfits_text(size),
+            ", ".join(f"{source} {weight:.1f}" for source, weight in point["weights"].items()),
+        ]
         for (arm, size), point in values.items()
         if ARMS[arm].fitted
     ]
@@ -75,7 +79,7 @@ def section(results: dict[str, Any], figure: str) -> str:
             "",
             "Exhaustive AUC with its 95 % interval over outfits and seeds, by number of own training outfits:",
             "",
-            markdown(["arm", *map(told, sizes)], rows),
+            markdown(["arm", *map(outfits_text, sizes)], rows),
             "Differences, paired; p after Holm's correction for all of them:",
             "",
             markdown(["difference", "own outfits", "AUC", "95 %", "p", "p (Holm)", "shows"], compared),
@@ -91,7 +95,7 @@ def section(results: dict[str, Any], figure: str) -> str:
 def verdict(results: dict[str, Any]) -> list[str]:
     """One line for each number of own outfits: what designers add, over whom, and whether it is shown."""
     against = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
-    found = []
+    sentences = []
     for size in _sizes(results):
         lines = [line for line in results["comparisons"] if (line["outfits"], line["scorer"]) == (size, "designers")]
         added = [
@@ -100,15 +104,15 @@ def verdict(results: dict[str, Any]) -> list[str]:
             if line["against"] in against
         ]
         if added:
-            found.append(f"- {told(size)} own outfits: designers add {', '.join(added)}.")
-    return found
+            sentences.append(f"- {outfits_text(size)} own outfits: designers add {', '.join(added)}.")
+    return sentences
 
 
 def lacking(results: dict[str, Any]) -> list[str]:
     """One line on what the study names and was not measured; none where all was."""
     study, there = results["study"], {point["arm"] for point in results["points"]}
     arms = [f"`{arm}`" for arm in study["arms"] if arm not in there]
-    sizes = [told(size) for size in study["outfits"] if size not in _sizes(results)]
+    sizes = [outfits_text(size) for size in study["outfits"] if size not in _sizes(results)]
     parts = [f"the arms {', '.join(arms)}"] if arms else []
     parts += [f"{', '.join(sizes)} own outfits"] if sizes else []
     return [f"- Not measured, for lack of time: {'; '.join(parts)}."] if parts else []

@@ -24,7 +24,7 @@ from goeswith.experiments.study_sources import NO_OWN, Bench, outfit_aucs, stack
 from goeswith.files import fresh_file, read_json
 from goeswith.scores import Difference
 from goeswith.train.mixture import TITLES
-from goeswith.train.trust import Asked, fit_trust
+from goeswith.train.trust import TrustQuestions, fit_trust
 
 Key = tuple[str, int]
 """Arm and number of own outfits, −1 for all."""
@@ -46,8 +46,8 @@ class Point:
 def measure(study: Study, out: Path, say: Callable[[str], None], collect: bool = False) -> dict[str, Any]:
     """Train and ask all that is not there yet, and return the results as they are written to ``results.json``.
 
-    A killed study goes on where it stopped: every answer is kept in ``answers``. collect: train and ask nothing, the
-    results are made of what is there.
+    An interrupted study resumes: every answer is kept in ``answers``. collect: train and ask nothing, make the
+    results from what is there.
 
     Raises:
         DataError: nothing has been measured with all seeds.
@@ -61,7 +61,7 @@ def measure(study: Study, out: Path, say: Callable[[str], None], collect: bool =
                     continue
                 bench = bench or Bench(study, seed, out)
                 _write(file, bench, arm, outfits)
-                say(f"{study.name}: {arm}, {told(outfits)} own outfits, seed {seed}")
+                say(f"{study.name}: {arm}, {outfits_text(outfits)} own outfits, seed {seed}")
     results = summarise(study, out)
     if not results["points"]:
         raise DataError(f"{out} has no arm of {study.name} that was measured with all seeds; run it without --collect")
@@ -70,7 +70,7 @@ def measure(study: Study, out: Path, say: Callable[[str], None], collect: bool =
     return read_results(out / "results.json")
 
 
-def told(outfits: int) -> str:
+def outfits_text(outfits: int) -> str:
     """A number of own outfits, for people."""
     return "all" if outfits < 0 else f"{outfits:,}"
 
@@ -83,7 +83,7 @@ def _arms(study: Study, outfits: int) -> list[str]:
 
 
 def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:
-    return out / "answers" / f"{arm.replace(' ', '-')}-{told(outfits).replace(',', '')}-seed{seed}.parquet"
+    return out / "answers" / f"{arm.replace(' ', '-')}-{outfits_text(outfits).replace(',', '')}-seed{seed}.parquet"
 
 
 def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
@@ -92,9 +92,9 @@ def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
     answers = [bench.answers(source, outfits) for source in sources]
     weights = np.ones((len(sources), answers[0].valid.shape[1]))
     if ARMS[arm].fitted and len(sources) > 1:
-        places = bench.valid
-        asked = Asked(stack(answers, "valid"), places.owner[places.at], bench.valid_mass)
-        weights = fit_trust(asked, [0], bench.maker.configs["trust"]).weights
+        positions = bench.valid
+        questions = TrustQuestions(stack(answers, "valid"), positions.owner[positions.at], bench.valid_mass)
+        weights = fit_trust(questions, [0], bench.maker.configs["trust"]).weights
     auc, weight = outfit_aucs(np.einsum("fsg,sg->f", stack(answers, "test"), weights), bench.test)
     trusted = {source: float(row.mean()) for source, row in zip(sources, weights, strict=True)}
     table = pl.DataFrame({"outfit_id": bench.test.outfits.outfit_ids.tolist(), "auc": auc, "weight": weight})
@@ -106,18 +106,18 @@ def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
 def summarise(study: Study, out: Path) -> dict[str, Any]:
     """Values, intervals and comparisons from the answers that are there; arms that lack a seed are left out."""
     keys = [(arm, outfits) for outfits in study.outfits for arm in _arms(study, outfits)]
-    whole = [key for key in keys if all(_file(out, *key, seed).is_file() for seed in study.seeds)]
-    tables = {key: [pl.read_parquet(_file(out, *key, seed)) for seed in study.seeds] for key in whole}
-    metas = {key: [pl.read_parquet_metadata(_file(out, *key, seed)) for seed in study.seeds] for key in whole}
+    complete = [key for key in keys if all(_file(out, *key, seed).is_file() for seed in study.seeds)]
+    tables = {key: [pl.read_parquet(_file(out, *key, seed)) for seed in study.seeds] for key in complete}
+    metas = {key: [pl.read_parquet_metadata(_file(out, *key, seed)) for seed in study.seeds] for key in complete}
     signatures = {meta["signature"] for some in metas.values() for meta in some}
     signature = ", ".join(sorted(signatures))
     draws = _draws(tables)
-    points = [_point(key, tables[key], metas[key], draws[key]) for key in whole]
+    points = [_point(key, tables[key], metas[key], draws[key]) for key in complete]
     lines = [
         _difference(first, second, outfits, draws, tables, signature)
         for first, second in COMPARISONS
         for outfits in study.outfits
-        if {(first, outfits), (second, outfits)} <= set(whole)
+        if {(first, outfits), (second, outfits)} <= set(complete)
     ]
     judged = [line.to_dict() for line in judge([line for _, line in lines])]
     return {
@@ -138,20 +138,20 @@ def _draws(tables: Mapping[Key, list[pl.DataFrame]]) -> dict[Key, np.ndarray]:
     count = len(flat[0][1])
     statistics = [mean(t["auc"].to_numpy(), np.arange(count), t["weight"].to_numpy()) for _, t in flat]
     drawn = resampled(statistics, count, 0, DRAWS)
-    found, start = {}, 0
+    draws, start = {}, 0
     for key, some in tables.items():
-        found[key] = over_seeds(drawn[start : start + len(some)], 1)
+        draws[key] = over_seeds(drawn[start : start + len(some)], 1)
         start += len(some)
-    return found
+    return draws
 
 
 def _values(tables: list[pl.DataFrame]) -> list[float]:
     """The exhaustive AUC of each seed."""
-    found = []
+    means_of = []
     for table in tables:
-        kept = table.filter(pl.col("weight") > 0)
-        found.append(float(np.average(kept["auc"], weights=kept["weight"])))
-    return found
+        weighted = table.filter(pl.col("weight") > 0)
+        means_of.append(float(np.average(weighted["auc"], weights=weighted["weight"])))
+    return means_of
 
 
 def _point(key: Key, tables: list[pl.DataFrame], metas: list[dict[str, str]], draws: np.ndarray) -> Point:
@@ -185,5 +185,5 @@ def read_results(path: Path) -> dict[str, Any]:
     Raises:
         DataError: there is no such file, or it is broken.
     """
-    found: dict[str, Any] = read_json(path, dict, "run goeswith curves again")
-    return found
+    results: dict[str, Any] = read_json(path, dict, "run goeswith curves again")
+    return results

@@ -1,4 +1,4 @@
-"""Study's sources: what the arms of a study are made of, trained once each, and what they say of outfits.
+"""Study's sources: the models of a study's arms, each trained once, and their answers.
 
 A source answers the questions of validation outfits (for trust) and of test outfits (for the exhaustive AUC) once; arms
 are then made of the answers, so that one more arm costs next to nothing.
@@ -16,12 +16,12 @@ import torch
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
-from goeswith.data.places import Places, list_places
-from goeswith.evaluate.exhaustive import place_scores
+from goeswith.data.positions import Positions, list_positions
+from goeswith.evaluate.exhaustive import position_scores
 from goeswith.experiments.study import FEW, Study
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
-from goeswith.train.mixture import TITLES, TOWER, Maker, Named, differences, held_out_places, question_mass
+from goeswith.train.mixture import TITLES, TOWER, Maker, Named, differences, held_out_positions, question_mass
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
 from goeswith.train.training import train, training_data
@@ -49,14 +49,14 @@ class Bench:
         self.study, self.seed, self.out = study, seed, out
         self.dataset, self.designers = Dataset(study.dataset), Dataset(study.designers)
         self.features = load_features(self.dataset, study.encoder)
-        self.kept: dict[str, Answers] = {}
-        self.ours = [s for s in study.set if not s.startswith("add-gnn.")]
+        self.cache: dict[str, Answers] = {}
+        self.own_settings = [s for s in study.set if not s.startswith("add-gnn.")]
         outfits, _ = self.dataset.outfits.keep(self.features.present)
-        self.test = list_places(
+        self.test = list_positions(
             self.dataset.catalogue, outfits.split("test"), self.features.present, [outfits], most=study.candidates
         )
         self.maker = self._maker(0)
-        self.valid = held_out_places(self.maker.data, self.maker.configs["trust"])
+        self.valid = held_out_positions(self.maker.data, self.maker.configs["trust"])
         self.valid_mass = question_mass(self.valid)
         self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
 
@@ -67,20 +67,20 @@ class Bench:
     def answers(self, source: str, outfits: int) -> Answers:
         """What a source says, with so many own outfits; kept where it does not depend on them."""
         key = source if source in NO_OWN else f"{source} {outfits}"
-        if key not in self.kept:
+        if key not in self.cache:
             if key != source:  # answers of another number of own outfits are not needed any more
-                self.kept = {
-                    name: kept for name, kept in self.kept.items() if name in NO_OWN or name.endswith(f" {outfits}")
+                self.cache = {
+                    name: value for name, value in self.cache.items() if name in NO_OWN or name.endswith(f" {outfits}")
                 }
-            self.kept[key] = (
-                self._gnn(source, outfits) if source in ADD_GNN else self._asked(self._named(source, outfits))
+            self.cache[key] = (
+                self._gnn(source, outfits) if source in ADD_GNN else self._answers_of(self._named(source, outfits))
             )
-        return self.kept[key]
+        return self.cache[key]
 
-    def _asked(self, named: Named) -> Answers:
+    def _answers_of(self, named: Named) -> Answers:
         maker = self.maker
         mixture = Mixture.of([named.source], maker.data.features.shape[1], maker.vocabulary)
-        valid, test = (differences(mixture, maker.data, places)[:, 0] for places in (self.valid, self.test))
+        valid, test = (differences(mixture, maker.data, positions)[:, 0] for positions in (self.valid, self.test))
         return Answers(valid, test)
 
     def _named(self, source: str, outfits: int) -> Named:
@@ -119,13 +119,13 @@ class Bench:
         count = max(outfits, 0)
         folder = self.out / "runs" / f"seed{self.seed}-{count or 'all'}"
         few = self.study.few if 0 < count <= FEW else ()
-        settings = [*self.ours, *few, f"outfits={count}", f"seed={self.seed}"]
+        settings = [*self.own_settings, *few, f"outfits={count}", f"seed={self.seed}"]
         return Maker(self.dataset, folder, self.features, settings, None)
 
     def _teacher(self, who: str) -> Run:
         """Two towers of the designers, or of shuffled ones."""
         shuffled = ["shuffled_items=true"] if who == "shuffled" else []
-        settings = [*self.maker.theirs, *shuffled, f"seed={self.seed}"]
+        settings = [*self.maker.teacher_settings, *shuffled, f"seed={self.seed}"]
         folder = self.out / "runs" / f"seed{self.seed}-{who}"
         return train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read))
 
@@ -142,7 +142,7 @@ class Bench:
         torch.manual_seed(self.seed)
         fresh = TwoTower(TwoTowerConfig(**run.config["settings"]), run.config["dim"], run.vocabulary).eval()
         source = maker.tower("untrained", run).source
-        fresh.standardise(maker.data.features[maker.worn][:, source.columns], [len(source.columns)])
+        fresh.standardise(maker.data.features[maker.worn_items][:, source.columns], [len(source.columns)])
         return Named("untrained", source._replace(model=fresh))
 
     def _gnn(self, source: str, outfits: int) -> Answers:
@@ -156,18 +156,18 @@ class Bench:
             settings=own if taught else [s for s in own if not s.startswith("teacher.")],
         )  # fmt: skip
         scorer = run.scorer(self.dataset)
-        found = []
-        for places in (self.valid, self.test):
-            truth, wrong = place_scores(scorer, places)
-            found.append(np.zeros((len(truth), len(GROUPS))))
-            found[-1][:, 0] = truth - wrong
-        return Answers(*found)
+        parts = []
+        for positions in (self.valid, self.test):
+            truth, wrong = position_scores(scorer, positions)
+            parts.append(np.zeros((len(truth), len(GROUPS))))
+            parts[-1][:, 0] = truth - wrong
+        return Answers(*parts)
 
 
-def outfit_aucs(logits: np.ndarray, places: Places) -> tuple[np.ndarray, np.ndarray]:
+def outfit_aucs(logits: np.ndarray, positions: Positions) -> tuple[np.ndarray, np.ndarray]:
     """AUC (N,) and weight (N,) of each outfit from differences (F,) of its questions, as `exhaustive_auc` has them."""
-    owner = places.owner[places.at]
-    mass, count = question_mass(places), len(places.outfits)
+    owner = positions.owner[positions.at]
+    mass, count = question_mass(positions), len(positions.outfits)
     won = np.bincount(owner, mass * ((logits > 0) + (logits == 0) / 2), count)
     weight = np.bincount(owner, mass, count)
     return np.divide(won, weight, out=np.full(count, np.nan), where=weight > 0), weight

@@ -1,4 +1,4 @@
-"""Trainings: what a recipe's experiments train, each in a process of its own, and the answers of the runs."""
+"""Trainings: the trainings of a recipe, each in a process of its own, and the answers of the runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goeswith.data.features import load_features
 from goeswith.data.questions import Questions, read_info, read_questions
 from goeswith.errors import DataError, GoeswithError
 from goeswith.evaluate.evaluate import answer, report, signature
-from goeswith.evaluate.retrieval_report import FITTED, Asked, ask, measure
+from goeswith.evaluate.retrieval_report import FITTED, RetrievalQuestions, ask, measure
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.results import Outcome
 from goeswith.models import Scorer
@@ -52,7 +52,7 @@ class Training:
     lesson: Training | None = None
 
     def run(self, watch: Progress | None = None) -> Run:
-        """Train it, or open the run where it is finished; `watch` is told of each epoch of the model itself.
+        """Train it, or open the run where it is finished; `watch` is called after each epoch of the model itself.
 
         Raises:
             ConfigError, DataError, ModelError: as the message says.
@@ -116,14 +116,14 @@ def _lesson(recipe: Recipe, experiment: Experiment, seed: int, out: Path) -> Tra
     if configs["designers"].untrained or configs["designers"].teaching != "frozen":
         return None
     source = recipe.dataset if experiment.teacher == "own" else recipe.designers
-    settings = (*followed(configs["model"], configs["train"]), *experiment.theirs)
+    settings = (*followed(configs["model"], configs["train"]), *experiment.teacher_settings)
     digest = hashlib.sha256(json.dumps([source, recipe.encoder, settings]).encode()).hexdigest()[:10]
     folder = out / "teachers" / f"{'shuffled' if experiment.teacher == 'shuffled' else 'trained'}-seed{seed}-{digest}"
     return Training("teacher", source, folder, settings, recipe.encoder)
 
 
 def _silent(epoch: int, most: int, measured: dict[str, float]) -> None:
-    """Nobody is told."""
+    """Reports nothing."""
 
 
 def work(training: Training, watch: Progress | None = None) -> Outcome | str:
@@ -161,8 +161,8 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
         paths = [answers_file(training, file, rules) for rules in ((False, True) if training.rules else (False,))]
         if not all(_current(path, questions, dataset) for path in paths):
             stale.append((questions, paths))
-    whole = _stale_retrieval(dataset, training) if training.questions else None
-    if not stale and whole is None:
+    retrieved = _stale_retrieval(dataset, training) if training.questions else None
+    if not stale and retrieved is None:
         return
     student = run.scorer(dataset)
     scorers: list[Scorer] = [student]
@@ -174,21 +174,21 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
     for questions, paths in stale:
         for scorer, path in zip(scorers, paths, strict=True):
             report(answer(scorer, questions), dataset).write(path)
-    if whole is not None:
+    if retrieved is not None:
         for scorer in scorers:
             rules = scorer is not student
-            reports = measure(scorer, whole, fitted=not rules)
+            reports = measure(scorer, retrieved, fitted=not rules)
             for answered, file in zip(reports, (RETRIEVAL, *CORRECTED), strict=False):
                 answered.write(answers_file(training, file, rules))
 
 
-def _stale_retrieval(dataset: Dataset, training: Training) -> Asked | None:
+def _stale_retrieval(dataset: Dataset, training: Training) -> RetrievalQuestions | None:
     """What is to be asked about the whole catalogue; None where it is answered already, or cannot be asked."""
-    asked = ask(dataset, load_features(dataset, training.encoder).present)
+    questions = ask(dataset, load_features(dataset, training.encoder).present)
     paths = [answers_file(training, RETRIEVAL, rules) for rules in ((False, True) if training.rules else (False,))]
-    if asked is None or all(path.is_file() and _signatures(path) <= {*asked.signed.values()} for path in paths):
+    if questions is None or all(path.is_file() and _signatures(path) <= {*questions.signed.values()} for path in paths):
         return None
-    return asked
+    return questions
 
 
 def answers_file(training: Training, file: Path, rules: bool) -> Path:
@@ -200,8 +200,8 @@ def _current(path: Path, questions: Questions, dataset: Dataset) -> bool:
     """Whether answers are there, and are to these very questions."""
     if not path.is_file():
         return False
-    asked = questions.frame.select("task", "negatives").unique().iter_rows()
-    return _signatures(path) == {signature(questions, dataset, task, negatives) for task, negatives in asked}
+    kinds = questions.frame.select("task", "negatives").unique().iter_rows()
+    return _signatures(path) == {signature(questions, dataset, task, negatives) for task, negatives in kinds}
 
 
 def _signatures(path: Path) -> set[str]:

@@ -148,6 +148,28 @@ class Towers(Searchable, Protocol):
         ...
 
 
+@runtime_checkable
+class PairScored(Protocol):
+    """A model whose score of an outfit is the mean of the scores of its pairs."""
+
+    def pair_scores(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """Scores (B, n, n) of each item beside each other one inside its outfit."""
+        ...
+
+
+@runtime_checkable
+class ModelScorer(Scorer, Protocol):
+    """The scorer of a model over the states of all items of a catalogue."""
+
+    model: Model
+    states: ItemStates
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model and its states are."""
+        ...
+
+
 class FeatureRows(Protocol):
     """Features (U, D) by catalogue row: a tensor, or what reads the rows it is asked for from a file."""
 

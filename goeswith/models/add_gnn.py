@@ -216,7 +216,7 @@ class AddGnn(nn.Module):
     def nodes_of(self, states: ItemStates, batch: OutfitBatch) -> tuple[Tensor, Tensor]:
         """The nodes of outfits after aggregation, zero where there is none: (B, n, K, H), and where they are: (B, n).
 
-        Where nodes are categories, one stands in the place of the first of its items.
+        Where nodes are categories, each takes the position of the first of its items.
         """
         hidden, real = states.hidden[batch.items], batch.mask
         if self.config.nodes == "categories":

@@ -124,8 +124,8 @@ class AkdDbpr(nn.Module):
         side = self.side[categories]
         act = torch.sigmoid if self.config.activation == "sigmoid" else nn.functional.hardsigmoid
         if torch.compiler.is_exporting():
-            kept = side.clamp_max(len(self.weight) - 1)
-            coded = act(chosen(scaled, self.weight.mT, kept) + self.bias[kept])
+            known_rows = side.clamp_max(len(self.weight) - 1)
+            coded = act(chosen(scaled, self.weight.mT, known_rows) + self.bias[known_rows])
             return ItemStates(coded * (side < len(self.weight))[:, None], categories)
         order = side.argsort(stable=True)
         parts = scaled[order].split(side.bincount(minlength=3).tolist())

@@ -1,4 +1,4 @@
-"""Bi-LSTM: an outfit read as a sentence, each item guessed from those before it and from those after it.
+"""Bi-LSTM: reads an outfit as a sentence and predicts each item from those before it and from those after it.
 
 Han, Wu, Jiang, Davis: "Learning Fashion Compatibility with Bidirectional LSTMs", ACM Multimedia 2017; the visual
 part. U distinct items, D feature dimensions, H hidden, P items of the pool, B outfits of at most n items.

@@ -1,4 +1,4 @@
-"""BPR-DAE: an autoencoder for each kind of item, whose codes are near where the items go together.
+"""BPR-DAE: an autoencoder for each kind of item, whose codes are close where the items go together.
 
 Song, Feng, Liu, Li, Nie, Ma: "NeuroStylist: Neural Compatibility Modeling for Clothing Matching", ACM Multimedia 2017.
 U distinct items, D feature dimensions, H hidden, G groups, B outfits of at most n items.
@@ -57,7 +57,7 @@ class BprDae(nn.Module):
     Args:
         config: see `BprDaeConfig`.
         dim: D, the size of the features.
-        vocabulary: the categories; their groups say which autoencoder an item goes through.
+        vocabulary: the categories; their groups choose the autoencoder of an item.
     """
 
     group: Tensor
@@ -103,9 +103,9 @@ class BprDae(nn.Module):
         codes = states.hidden[:, : self.config.hidden]
         codes = codes.to(torch.promote_types(codes.dtype, torch.float32))  # bfloat16 would round the score itself
         own = codes.square().sum(dim=1)  # (U,)
-        whole = (codes[batch.items] * batch.mask[:, :, None]).sum(dim=1)  # (B, H)
+        complete = (codes[batch.items] * batch.mask[:, :, None]).sum(dim=1)  # (B, H)
         size = batch.mask.sum(dim=1)
-        total = whole.square().sum(dim=1) - (own[batch.items] * batch.mask).sum(dim=1)
+        total = complete.square().sum(dim=1) - (own[batch.items] * batch.mask).sum(dim=1)
         return total / (size * (size - 1)).clamp_min(1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:

@@ -1,4 +1,4 @@
-"""CSA-Net: items compared in a mixture of subspaces that their two categories choose.
+"""CSA-Net: compares items in a mixture of subspaces chosen by their two categories.
 
 Lin, Tran, Davis: "Fashion Outfit Complementary Item Retrieval" (CVPR 2020); no program was released. U distinct items,
 D feature dimensions, d embedding, K subspaces, C categories.
@@ -82,8 +82,8 @@ class CsaNet(nn.Module):
 
     def observe(self, data: TrainingData) -> None:
         """Which categories training outfits have."""
-        held = data.categories[torch.from_numpy(data.train.items)]
-        self.known &= torch.bincount(held, minlength=len(self.known)) > 0
+        counts_of = data.categories[torch.from_numpy(data.train.items)]
+        self.known &= torch.bincount(counts_of, minlength=len(self.known)) > 0
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """x (U, d)."""

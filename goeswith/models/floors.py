@@ -1,4 +1,4 @@
-"""Floors: scorers that learn from counts alone, or not at all. A model that does not beat them has learnt nothing.
+"""Floors: baselines that only count or compare features. A model that does not beat them has learnt nothing.
 
 Counts come from training outfits alone. Values lie on a grid of 2⁻³⁰, so float64 adds them without rounding:
 neither item order nor padding changes a score, and two outfits with equal values tie exactly.
@@ -155,9 +155,11 @@ class CosineFloor:
         ‖s + u‖² = ‖s‖² + 2 sᵀ u + 1 for the sum s of the others: one matrix product.
         """
         sums, lengths = self._sums(context, mask), mask.sum(axis=1, keepdims=True) + 1.0
-        whole = np.square(sums, dtype=np.float64).sum(axis=1, keepdims=True) + 2.0 * (sums @ self.units[rows].T) + 1.0
+        complete = (
+            np.square(sums, dtype=np.float64).sum(axis=1, keepdims=True) + 2.0 * (sums @ self.units[rows].T) + 1.0
+        )
         answerable = (self.present[context] | ~mask).all(axis=1, keepdims=True) & self.present[rows]
-        return np.where(answerable, _on_grid((whole - lengths) / (lengths * (lengths - 1.0))), np.nan)
+        return np.where(answerable, _on_grid((complete - lengths) / (lengths * (lengths - 1.0))), np.nan)
 
     def _sums(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Sums (B, D) of the unit vectors of each outfit."""
@@ -234,8 +236,8 @@ class WordLift:
             return None
         seen = np.zeros((worn.shape[1],) * 2)
         for items in _by_length(outfits):
-            whole = coo_array((np.ones(items.size), (np.repeat(np.arange(len(items)), items.shape[1]), items.ravel())))
-            word_counts = csr_array(whole, shape=(len(items), len(catalogue))) @ worn
+            pairs = coo_array((np.ones(items.size), (np.repeat(np.arange(len(items)), items.shape[1]), items.ravel())))
+            word_counts = csr_array(pairs, shape=(len(items), len(catalogue))) @ worn
             # Pairs of different items: all pairs of the outfit less those inside an item.
             seen += (word_counts.T @ word_counts - worn[items.ravel()].T @ worn[items.ravel()]).toarray()
         ends = seen.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Gather: selects rows by their weights, for ONNX graphs, which cannot split a batch by its contents."""
+"""Gather: selects rows by one-hot weights, for ONNX graphs, which cannot split a batch by its contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixture: several scorers side by side, each trusted as far as held-out outfits say; one inner product.
+"""Mixture: several scorers as one inner product, each weighted by how well it does on held-out outfits.
 
     y = Σ_s mean over the items i of w_s(g_i) q_i^s · k_i^s                    w ≥ 0, g_i the group of item i
     k_i = [k_i^1, k_i^2, ...]       key
@@ -33,7 +33,7 @@ KINDS = ("likeness", "two-tower", "word-lifts", "rules")
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """There is nothing to set: what a mixture is made of stands in its weights."""
+    """There is nothing to set: the weights say what a mixture is made of."""
 
 
 class Source(NamedTuple):

@@ -1,4 +1,4 @@
-"""NGNN: a graph network over an outfit whose weights belong to the categories of its items.
+"""NGNN: a graph network over an outfit, with weights for each category.
 
 Cui, Li, Wu, Zhang, Wang: "Dressing as a Whole: Outfit Compatibility Learning Based on Node-wise Graph Neural
 Networks" (WWW 2019), and the program released with it. U distinct items, D feature dimensions, H hidden, C categories.

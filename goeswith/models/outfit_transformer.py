@@ -1,4 +1,4 @@
-"""OutfitTransformer: self-attention over the items of an outfit and one learned token that stands for the whole.
+"""OutfitTransformer: self-attention over the items of an outfit and one learned outfit token.
 
 Sarkar, Bodla, Vasileva, Lin, Beniwal, Lu, Medioni: "OutfitTransformer: Learning Outfit Representations for Fashion
 Recommendation", WACV 2023; its compatibility model. U distinct items, D feature dimensions, H hidden,

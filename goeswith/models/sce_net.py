@@ -1,4 +1,4 @@
-"""SCE-Net: items compared in a mixture of conditions that the two pictures choose.
+"""SCE-Net: compares items in a mixture of conditions chosen by the two pictures.
 
 Tan, Vasileva, Saenko, Plummer: "Learning Similarity Conditions Without Explicit Supervision" (ICCV 2019), and the
 program released with it. U distinct items, D feature dimensions, d embedding, K conditions.

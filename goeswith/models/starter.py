@@ -1,4 +1,4 @@
-"""Starter: the model of a shop that has no outfits: likeness of style, and rules of what goes with what.
+"""Starter: the model of a shop without outfits: similarity of style, and rules of what goes with what.
 
 Nothing is trained. C categories, D feature dimensions, of which the last `SIZE` are the encoder ``words``; L rules.
 

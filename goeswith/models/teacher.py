@@ -16,7 +16,7 @@ from goeswith.models.add_gnn import AttributeMasks
 from goeswith.models.losses import bpr, mask_penalty, parameter_norm
 
 TRAINING = {"negatives": "group"}
-"""Settings of the loop: a pair is told from "another top or bottom"."""
+"""Settings of the loop: a pair is to be separated from "another top or bottom"."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Type-Aware: items compared in a space that belongs to the pair of their types.
+"""Type-Aware: compares items in a space that belongs to the pair of their types.
 
 Vasileva, Plummer, Dusad, Rajpal, Kumar, Forsyth: "Learning Type-Aware Embeddings for Fashion Compatibility" (ECCV
 2018), and the program released with it. U distinct items, D feature dimensions, d embedding, T types.

@@ -1,4 +1,4 @@
-"""Word lifts: which words meet in the outfits of others more often than chance would have them, as keys and queries.
+"""Word lifts: which words co-occur in other people's outfits more often than by chance, as keys and queries.
 
     z_i = the hashed words of item i, divided by their sum                     (V,), see `goeswith.data.text.hashed`
     L = log((n + 1) / (e + 1))                                                 (V, V)

@@ -1,4 +1,4 @@
-"""Check: how often each rule applies to a data set and is right, with examples, and which rules have faults."""
+"""Check: how often each rule applies to a data set and is right, with examples, and which rules are faulty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mine: finds rules in the training pairs of a data set: values worn together far more or less often than by chance."""
+"""Mine: finds rules in training pairs: values worn together far more or less often than by chance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTAINED = 0.8
 
 @dataclass(frozen=True)
 class Mined:
-    """A rule, and what speaks for it.
+    """A rule, and the evidence for it.
 
     support: training pairs that meet it. expected: how many would, were tops and bottoms put together by chance.
     lift: (support + 1) / (expected + 1), which a handful of pairs cannot make large.
@@ -119,12 +119,12 @@ def mine(
         return []
     counts = _count(worn, terms, indices.reshape(-1, 2))
     candidates = _significant(counts, least_pairs, least_lift, false_discoveries)
-    kept = candidates[_apart(counts, candidates, most)].rows(named=True)
-    rules = [Rule(terms[row["top"]][0], terms[row["top"]][1], terms[row["bottom"]][1], row["sign"]) for row in kept]
+    chosen = candidates[_apart(counts, candidates, most)].rows(named=True)
+    rules = [Rule(terms[row["top"]][0], terms[row["top"]][1], terms[row["bottom"]][1], row["sign"]) for row in chosen]
     measured = measure(match(rules, dataset.catalogue), triplets(dataset, "valid", seed))
     return [
         Mined(rule, int(row["support"]), row["expected"], row["lift"], row["p"], valid)
-        for rule, row, valid in zip(rules, kept, measured, strict=True)
+        for rule, row, valid in zip(rules, chosen, measured, strict=True)
     ]
 
 
@@ -184,12 +184,12 @@ def _xlogx(count: np.ndarray) -> np.ndarray:
 def _apart(counts: _Counts, candidates: pl.DataFrame, most: int) -> list[int]:
     """The first `most` rows of `candidates` that are not `CONTAINED` in an earlier one of their sign."""
     top, bottom, sign = (candidates[name].to_numpy() for name in ("top", "bottom", "sign"))
-    kept: list[int] = []
+    distinct: list[int] = []
     for at in range(len(candidates)):
-        if len(kept) == most:
+        if len(distinct) == most:
             break
-        same = [other for other in kept if sign[other] == sign[at]]
+        same = [other for other in distinct if sign[other] == sign[at]]
         inside = counts.top_overlap[top[at], top[same]] * counts.bottom_overlap[bottom[at], bottom[same]]
         if not (inside > CONTAINED * counts.top[top[at]] * counts.bottom[bottom[at]]).any():
-            kept.append(at)
-    return kept
+            distinct.append(at)
+    return distinct

@@ -105,10 +105,10 @@ def _published(file: Path, catalogue: Catalogue) -> np.ndarray:
 def _drawn(pairs: np.ndarray, all_pairs: np.ndarray, items: int, random: np.random.Generator) -> np.ndarray:
     """Each of the pairs (N, 2) with another bottom of theirs; a pair that has none is left out."""
     pool, keys = np.unique(pairs[:, 1]), all_pairs[:, 0] * items + all_pairs[:, 1]
-    others, taken = np.zeros(len(pairs), np.int64), np.ones(len(pairs), dtype=bool)
+    others, positions = np.zeros(len(pairs), np.int64), np.ones(len(pairs), dtype=bool)
     for _ in range(_ATTEMPTS):
-        others[taken] = random.choice(pool, taken.sum()) if len(pool) else 0
-        taken = np.isin(pairs[:, 0] * items + others, keys)
-        if not taken.any():
+        others[positions] = random.choice(pool, positions.sum()) if len(pool) else 0
+        positions = np.isin(pairs[:, 0] * items + others, keys)
+        if not positions.any():
             break
-    return np.column_stack([pairs, others])[~taken]
+    return np.column_stack([pairs, others])[~positions]

@@ -1,4 +1,4 @@
-"""Rules: what goes on top of what, in a file that a person can edit, and which items each rule speaks of."""
+"""Rules: what goes with what, in a file that a person can edit, and which items each rule applies to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Rule:
     """A value of the top and one of the bottom that go together (``+``) or do not (``-``).
 
     attribute: a text column of the catalogue, or ``word`` for the words of the title.
-    top, bottom: words that must stand in it whole, whatever their case; alternatives between ``/``: "coat/coats".
+    top, bottom: words that it must contain whole, whatever their case; alternatives between ``/``: "coat/coats".
     note: for the person who reads the file.
 
     Raises:
@@ -75,10 +75,10 @@ def read_rules(path: Path | str) -> list[Rule]:
         raise DataError(f"{path} is not valid TOML: {error}; see the other rules of the file for the form") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} as text: {error}") from None
-    unknown = sorted(set(tables) - {"rule"})
+    unknown_fields = sorted(set(tables) - {"rule"})
     entries = tables.get("rule")
-    if unknown:
-        raise DataError(f"{path} has {unknown[0]!r} outside a rule; rules begin with a line [[rule]]")
+    if unknown_fields:
+        raise DataError(f"{path} has {unknown_fields[0]!r} outside a rule; rules begin with a line [[rule]]")
     if not isinstance(entries, list) or not entries or not all(isinstance(table, dict) for table in entries):
         raise DataError(f"{path} has no rule; write one below a line [[rule]], with {', '.join(_FIELDS)}")
     heads = [text.count("\n", 0, head.end()) + 1 for head in _HEAD.finditer(text)]
@@ -105,7 +105,7 @@ def _rule(table: dict[str, Any], location: str) -> Rule:
 
 
 def _each_once(rules: list[Rule], locations: Sequence[str]) -> list[Rule]:
-    """The rules, none of which may stand twice: it would count double."""
+    """The rules, without duplicates, which would count double."""
     seen: dict[Rule, int] = {}
     for number, (rule, location) in enumerate(zip(rules, locations, strict=True), 1):
         first = seen.setdefault(dataclasses.replace(rule, note=""), number)

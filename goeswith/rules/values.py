@@ -1,4 +1,4 @@
-"""Values: the values that rules are mined from: those of a catalogue's columns, and words of its titles."""
+"""Values: what rules are mined from: the values of a catalogue's columns, and the words of its titles."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def vocabulary(catalogue: Catalogue, attributes: Sequence[str], least: int = 1) 
         singulars = {singular for plural in phrases["category"] for singular in _singulars(plural)} - _NO_PLURALS
         phrases["category"] |= {singular for singular in singulars if singular.rpartition(" ")[2] in frequent}
     if WORD in attributes:
-        taken = {word for values in phrases.values() for value in values for word in value.split()}
-        near = {other for word in taken for other in (word, *_plurals(word))}
-        phrases[WORD] = {word for word in frequent if word not in near and not taken & {word, *_plurals(word)}}
+        used = {word for values in phrases.values() for value in values for word in value.split()}
+        near = {other for word in used for other in (word, *_plurals(word))}
+        phrases[WORD] = {word for word in frequent if word not in near and not used & {word, *_plurals(word)}}
     return [(name, value) for name in dict.fromkeys(attributes) for value in merged(phrases[name])]
 
 
@@ -71,8 +71,8 @@ def _phrases(catalogue: Catalogue, attribute: str, least: int) -> set[str]:
     if not len(column):
         return set(TITLE_WORDS.get(attribute, "").split())
     counted = column.value_counts(name="items").filter(pl.col("items") >= least)
-    whole = {phrase(value) for value in counted[attribute].to_list()} - {""}
-    return whole | (set(_frequent(column, least)) if attribute != "brand" else set())
+    full = {phrase(value) for value in counted[attribute].to_list()} - {""}
+    return full | (set(_frequent(column, least)) if attribute != "brand" else set())
 
 
 def _frequent(text: pl.Series, least: int) -> list[str]:

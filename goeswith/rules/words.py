@@ -1,4 +1,4 @@
-"""Words: which items have a word or a phrase in a column or, where the column is empty, in their title."""
+"""Words: which items have a word or phrase in a column or, where the column is empty, in their title."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def texts(catalogue: Catalogue, attribute: str) -> pl.Series:
 def mentions(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.ndarray:
     """Which items say each value: (V, U) bool.
 
-    A value is one or more alternatives between ``/``; each is a word or phrase that must stand in the text whole.
+    A value is one or more alternatives between ``/``; each is a word or phrase that the text must contain whole.
     Texts are cut into words once and each distinct phrase is looked up once, whatever the number of values.
 
     Raises:
@@ -65,7 +65,7 @@ def mentions(catalogue: Catalogue, attribute: str, values: Sequence[str]) -> np.
     """
     text = texts(catalogue, attribute)
     parts = [[phrase(other) for other in value.split("/")] for value in values]
-    row_of = {wanted: row for row, wanted in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
+    row_of = {targets: row for row, targets in enumerate(dict.fromkeys(chain.from_iterable(parts)))}
     held = np.zeros((len(row_of), len(text)), dtype=bool)
     held[_occurrences(text, list(row_of))] = True
     packed = np.packbits(held, axis=1)  # an eighth to move

@@ -21,7 +21,7 @@ OTHERS = 128
 
 @dataclass(frozen=True)
 class Fired:
-    """A rule whose pair two items of the outfit make: it speaks for them with the sign ``+``, against them with ``-``.
+    """A rule that matches two items of the outfit: it supports them with the sign ``+``, and opposes them with ``-``.
 
     confidence: mean λ, of 1 for all active rules, against other bottoms; None where it decides against none of them.
     """

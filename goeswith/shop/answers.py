@@ -1,4 +1,4 @@
-"""Answers: what a stylist says: looks, swaps, substitutes."""
+"""Answers: the results of a stylist: looks, swaps, substitutes."""
 
 from __future__ import annotations
 

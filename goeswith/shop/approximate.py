@@ -1,4 +1,4 @@
-"""Approximate: LanceDB for the categories that are too large to multiply with every time (extra ``scale``).
+"""Approximate: LanceDB search for the few categories too large for an exact one (extra ``scale``).
 
 One table in the index's folder, or in object storage, holds the vectors that the first stage compares and the columns
 that filters ask about. Vectors are read from it as they are needed, so that they may be more than memory holds. What
@@ -63,7 +63,7 @@ def _lancedb() -> Any:
     return import_module("lancedb")
 
 
-def place(index: Path, uri: str) -> str:
+def address(index: Path, uri: str) -> str:
     """Where the table of an index is: what index.json says, or, where that is a name alone, a folder of the index."""
     return uri if "/" in uri else str(index / uri)
 

@@ -1,4 +1,4 @@
-"""Assortment: which items of a shop's catalogue an outfit may be made of, and which may be offered for a slot of it."""
+"""Assortment: which items of a shop's catalogue may form an outfit, and which may be offered for a slot."""
 
 from __future__ import annotations
 
@@ -150,12 +150,12 @@ class Assortment:
 
         coherent: only for items of the season and gender of the rest of the outfit.
         """
-        rest = outfit[outfit != row]
+        others = outfit[outfit != row]
         if filters.categories or filters.groups:
-            return self._offered(np.arange(self.index.size), filters, outfit, coherent, rest)
+            return self._offered(np.arange(self.index.size), filters, outfit, coherent, others)
         item = self.index.catalogue.items.row(row, named=True)
         column = "group" if item["group"] else "category"
-        return self._offered(self._kind(column, item[column]), filters, outfit, coherent, rest)
+        return self._offered(self._kind(column, item[column]), filters, outfit, coherent, others)
 
     def alike(self, row: int, filters: Filters) -> np.ndarray:
         """Rows (m,) of further items of an item's category."""
@@ -193,7 +193,7 @@ class Assortment:
                 fitting = fitting[~np.isnan(shelf.prices[fitting])]
             if not len(fitting):
                 notes.append(f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none")
-            elif not _room(shelf.products, [*allowed, fitting]):
+            elif not _has_room(shelf.products, [*allowed, fitting]):
                 notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
             else:
                 allowed.append(fitting)
@@ -246,7 +246,7 @@ class Assortment:
     ) -> np.ndarray:
         """Those of some rows that pass, that the model can judge, and that are of no product of the outfit.
 
-        coherent: and that agree with the season and gender of the outfit, or of `others` where that is told.
+        coherent: and that agree with the season and gender of the outfit, or of `others` if given.
         """
         shelf = self.index.shelf
         products = shelf.products
@@ -291,8 +291,8 @@ class Assortment:
 
 def _begun(slots: Sequence[str], groups: Sequence[str | None]) -> bool:
     """Whether slots complete a look: with the outfit they are separates or are around a dress, or they add to that."""
-    whole = {*slots, *groups}
-    return "dress" in whole or bool({"top", "bottom"} & whole) or "dress" in groups
+    named = {*slots, *groups}
+    return "dress" in named or bool({"top", "bottom"} & named) or "dress" in groups
 
 
 def _shares(shares: Sequence[float], k: int) -> list[int]:
@@ -308,7 +308,7 @@ def _or_season(coherent: bool) -> str:
     return " and the season and gender of the items" if coherent else ""
 
 
-def _room(products: np.ndarray, slots: list[np.ndarray]) -> bool:
+def _has_room(products: np.ndarray, slots: list[np.ndarray]) -> bool:
     """Whether distinct products can fill every slot, the last of which is new."""
     if len(np.unique(products[slots[-1][:1000]])) >= len(slots):
         return True

@@ -14,7 +14,7 @@ from goeswith.shop.index import Index
 from goeswith.shop.template import PENNY, Template
 
 REFINED = 8
-"""Looks that have each of their slots filled anew."""
+"""Looks that have each of their slots refilled."""
 
 
 class Beam(NamedTuple):
@@ -35,32 +35,32 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
     price of the slots to come does not fit any more. Slots that share their products can leave a beam with nothing;
     the cheapest look is offered then.
     """
-    held = Beam(template.anchors[None], np.zeros(1))
+    beam_state = Beam(template.anchors[None], np.zeros(1))
     spare = template.spare()
     for step, allowed in enumerate(template.slots):
-        items = held.items
-        rest = spare[step + 1]
+        items = beam_state.items
+        reserved = spare[step + 1]
         owner, rows = index.candidates.pairs(
-            items, allowed, partial(refused, template, items, rest), full, _worth(index, template, items),
+            items, allowed, partial(refused, template, items, reserved), full, _worth(index, template, items),
             template.filters,
         )  # fmt: skip
         if not len(rows):
             return _cheapest(index, template)
-        held = _scored(index, template, np.column_stack([items[owner], rows]))
+        beam_state = _scored(index, template, np.column_stack([items[owner], rows]))
         if step + 1 < len(template.slots):
-            held = best(index, held, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
-    return held
+            beam_state = best(index, beam_state, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
+    return beam_state
 
 
 def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
-    """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot filled anew.
+    """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot refilled.
 
-    An item that was right for half a look may not be for the whole; this mends it, and costs less than a wider beam.
+    An item that was right for half a look may not be for the whole; this corrects it, and costs less than a wider beam.
     """
     for slot, allowed in enumerate(template.slots):
         at = len(template.anchors) + slot
-        kept = best(index, looks, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
-        contexts = np.unique(np.delete(kept.items, at, axis=1), axis=0)
+        finalists = best(index, looks, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
+        contexts = np.unique(np.delete(finalists.items, at, axis=1), axis=0)
         owner, rows = index.candidates.pairs(
             contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts),
             template.filters,
@@ -86,23 +86,23 @@ def _worth(index: Index, template: Template, items: np.ndarray) -> np.ndarray | 
 
 
 def refused(
-    template: Template, items: np.ndarray, rest: float, part: np.ndarray, banned: np.ndarray | None = None
+    template: Template, items: np.ndarray, reserved: float, part: np.ndarray, banned: np.ndarray | None = None
 ) -> np.ndarray:
     """(B, m) bool: candidates `part` (m,) that must not join partial looks (B, n): a product twice, or too dear.
 
-    rest: what the slots to come cost at least. banned: (B, x) further products that must not join; −1 = none.
+    reserved: what the remaining slots cost at least. banned: (B, x) further products that must not join; −1 = none.
     """
-    used, theirs = template.products[items], template.products[part]
+    used, offered = template.products[items], template.products[part]
     used = used if banned is None else np.concatenate([used, banned], axis=1)
     mask = np.zeros((len(items), len(part)), bool)
-    twice = np.flatnonzero(np.isin(theirs, used))  # few: the dense comparison would be the slowest part of a search
-    mask[:, twice] = (used[:, :, None] == theirs[twice]).any(axis=1)
+    twice = np.flatnonzero(np.isin(offered, used))  # few: the dense comparison would be the slowest part of a search
+    mask[:, twice] = (used[:, :, None] == offered[twice]).any(axis=1)
     if template.kinds is not None:
-        used, theirs = template.kinds[items], template.kinds[part]
-        twice = np.flatnonzero(np.isin(theirs, used[used >= 0]))
-        mask[:, twice] |= (used[:, :, None] == theirs[twice]).any(axis=1)
+        used, offered = template.kinds[items], template.kinds[part]
+        twice = np.flatnonzero(np.isin(offered, used[used >= 0]))
+        mask[:, twice] |= (used[:, :, None] == offered[twice]).any(axis=1)
     if template.prices is not None and template.budget is not None:
-        left = template.budget + PENNY - rest - template.prices[items].sum(axis=1)
+        left = template.budget + PENNY - reserved - template.prices[items].sum(axis=1)
         mask |= template.prices[part] > left[:, None]
     return mask
 
@@ -195,7 +195,7 @@ class Beams(NamedTuple):
 
 
 def grow_many(
-    index: Index, template: Template, anchors: np.ndarray, beam: int, tried: int, pool: int, banned: np.ndarray
+    index: Index, template: Template, anchors: np.ndarray, beam: int, candidates: int, pool: int, banned: np.ndarray
 ) -> Beams:
     """As `grow`, around many anchors (A,) at once, one item each; of each the `pool` best whole looks, best first.
 
@@ -203,20 +203,20 @@ def grow_many(
 
     Args:
         template: whose anchors are not looked at.
-        beam: partial looks of an anchor that go on, at most two of which continue one. tried: candidates beside each of
+        beam: partial looks of an anchor that go on, at most two of which continue one. candidates: beside each of
             them that the model scores.
         banned: (A, x) products that the looks of an anchor must not have; −1 = none.
     """
-    held = Beams(anchors[:, None], np.zeros(len(anchors)), np.arange(len(anchors)))
+    beams = Beams(anchors[:, None], np.zeros(len(anchors)), np.arange(len(anchors)))
     for step, allowed in enumerate(template.slots):
-        items, last = held.items, step + 1 == len(template.slots)
-        refuse = partial(refused, template, items, 0.0, banned=banned[held.owner])
-        count = tried if step else max(tried, 2 * beam)
+        items, last = beams.items, step + 1 == len(template.slots)
+        refuse = partial(refused, template, items, 0.0, banned=banned[beams.owner])
+        count = candidates if step else max(candidates, 2 * beam)
         worth = _worth(index, template, items)
         rows, first = index.candidates.shortlist(items, allowed, count, refuse, worth, template.filters)
         at, column = np.isfinite(first).nonzero()
         looks = np.column_stack([items[at], rows[at, column]])
-        owner = held.owner[at]
+        owner = beams.owner[at]
         if not len(looks):
             return Beams(looks, np.zeros(0), owner)
         scores = _scored(index, template, looks).scores
@@ -225,8 +225,8 @@ def grow_many(
             order = order[_turns(at[order]) < 2]
         order = order[_turns(owner[order]) < (pool if last else beam)]
         order = order[np.argsort(owner[order], kind="stable")]
-        held = Beams(looks[order], scores[order], owner[order])
-    return held
+        beams = Beams(looks[order], scores[order], owner[order])
+    return beams
 
 
 def _turns(owner: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Build: makes the index of a data set or brings it up to date, in a folder that replaces the old one at once."""
+"""Build: creates or updates the index of a data set, in a folder that replaces the old one at once."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def build_index(
     """Make the index of a data set in the folder `out`, or bring the one there up to date.
 
     States that another index of the same weights holds are kept where features and category of the item are the same.
-    Every `SHARD` items are saved beside `out`, so that after a kill the same call goes on from there. The new index
-    takes the old one's place at once; whoever has the old one open keeps it.
+    Every `SHARD` items are saved beside `out`, so that the same call resumes if interrupted. The new index
+    takes the old one's place at once; processes that have the old one open keep it.
 
     Args:
         run: a trained run. device: what computes the states of one that is a path, the CPU by default.
@@ -59,7 +59,7 @@ def build_index(
         say: told what was added, changed and removed. progress: called with items done and in all.
 
     Raises:
-        ModelError: the run is not finished, another process is writing, or `out` is no index.
+        ModelError: the run is not finished, another process is writing, or `out` is not an index.
         DataError: there are no features by the run's encoder, or they belong to another catalogue.
     """
     run = run if isinstance(run, Run) else Run(run, device)
@@ -68,18 +68,18 @@ def build_index(
         raise ModelError(f"{out} exists and is not an index; choose another --out or remove it")
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
-    work = out.with_name(f".{out.name}.building")
+    workdir = out.with_name(f".{out.name}.building")
     where = vectors if vectors is None or "://" in vectors else str(Path(vectors).absolute())
-    with writing(out), sole(work, "another process is building the index in"):
+    with writing(out), sole(workdir, "another process is building the index in"):
         intake = Intake(run, dataset)
-        shards, summary = encode(intake, old_states(out, intake.weights), work, progress)
-        fresh = work / "index"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
+        shards, summary = encode(intake, old_states(out, intake.weights), workdir, progress)
+        folder = workdir / "index"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         if not _unchanged(out, intake, summary, where):
-            _write(intake, shards, summary, fresh, out, where, say)
-            put_in_place(fresh, out)
-        shutil.rmtree(work)
+            _write(intake, shards, summary, folder, out, where, say)
+            put_in_place(folder, out)
+        shutil.rmtree(workdir)
     if say:
         say(str(summary))
     return Index(out)
@@ -89,21 +89,21 @@ def _write(
     intake: Intake,
     shards: list[Path],
     summary: Updated,
-    fresh: Path,
+    folder: Path,
     out: Path,
     where: str | None,
     say: Callable[[str], None] | None,
 ) -> None:
-    """All files of an index into the folder `fresh`, from where it will be moved to `out`."""
-    save(intake.run, fresh / "model")
-    counted = _write_items(intake, fresh, say)
+    """All files of an index into `folder`, from where it will be moved to `out`."""
+    save(intake.run, folder / "model")
+    counted = _write_items(intake, folder, say)
     marks = np.concatenate([load_file(path)["marks"] for path in shards])
     build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
-    write_states(fresh / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
-    vectors = _write_vectors(intake, shards, fresh, out, where, say)
-    _fit(intake, fresh, build, say)
-    names = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
+    write_states(folder / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
+    vectors = _write_vectors(intake, shards, folder, out, where, say)
+    _fit(intake, folder, build, say)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     info = {
         "format": FORMAT,
         "goeswith": __version__,
@@ -114,20 +114,20 @@ def _write(
         **counted,
         "dtype": "float32",
         **vectors,
-        "checksums": {name: sha256(fresh / name) for name in names},
+        "checksums": {name: sha256(folder / name) for name in names},
     }
-    with fresh_file(fresh / "index.json") as partial:
+    with fresh_file(folder / "index.json") as partial:
         partial.write_text(json.dumps(info, indent=2) + "\n")
 
 
-def _write_items(intake: Intake, fresh: Path, say: Callable[[str], None] | None) -> dict[str, Any]:
+def _write_items(intake: Intake, folder: Path, say: Callable[[str], None] | None) -> dict[str, Any]:
     """Write items.parquet, in which every item has a ``product_id``; returns what was counted."""
     items = intake.catalogue.items
     numbers = products(items, intake.pictures)
     first = np.unique(numbers, return_index=True)[1][numbers]
     computed = pl.Series("product_id", [f"{COMPUTED}{intake.catalogue.ids[row]}" for row in first.tolist()])
     declared = [pl.col("product_id").cast(pl.String)] if "product_id" in items.columns else []
-    items.with_columns(product_id=pl.coalesce(*declared, computed)).write_parquet(fresh / "items.parquet")
+    items.with_columns(product_id=pl.coalesce(*declared, computed)).write_parquet(folder / "items.parquet")
     matched, without = intake.matched
     if say:
         say(f"{len(items):,} items are {numbers.max() + 1:,} products")
@@ -155,8 +155,8 @@ def _unchanged(out: Path, intake: Intake, summary: Updated, where: str | None) -
         return False
     with contextlib.suppress(GoeswithError):
         info = Index(out).info
-        place = where or approximate.FOLDER
-        if info.get("vectors", {"uri": place})["uri"] != place:
+        uri = where or approximate.FOLDER
+        if info.get("vectors", {"uri": uri})["uri"] != uri:
             return False
         return bool(info.get("goeswith") == __version__ and _described(intake, out).items() <= info.items())
     return False
@@ -181,7 +181,7 @@ def _described(intake: Intake, out: Path) -> dict[str, Any]:
 
 
 def _write_vectors(
-    intake: Intake, shards: list[Path], fresh: Path, out: Path, where: str | None, say: Callable[[str], None] | None
+    intake: Intake, shards: list[Path], folder: Path, out: Path, where: str | None, say: Callable[[str], None] | None
 ) -> dict[str, Any]:
     """The table of the categories with very many items, where the model can be searched by them, and what it is."""
     sizes = np.bincount(intake.category)
@@ -200,13 +200,13 @@ def _write_vectors(
     if before is not None and before["uri"] != uri:
         before = None
     if before is not None and not where:  # its files never change, so that a link to each is as good as a copy
-        shutil.copytree(out / uri, fresh / uri, copy_function=_link)
+        shutil.copytree(out / uri, folder / uri, copy_function=_link)
     rows = np.flatnonzero(np.isin(intake.category, large) & intake.present)
     marks = np.concatenate([load_file(path)["marks"] for path in shards])[rows]
     frame = approximate.columns(shelf(intake.catalogue), rows, marks)
     compacted = None if before is None else int(before["compacted"])
-    place = approximate.place(fresh, uri)
-    version, compacted = approximate.update(place, frame, lambda at: keys(intake, shards, rows[at]), compacted)
+    where = approximate.address(folder, uri)
+    version, compacted = approximate.update(where, frame, lambda at: keys(intake, shards, rows[at]), compacted)
     return {"vectors": {"uri": uri, "version": version, "compacted": compacted, "categories": names}}
 
 
@@ -228,7 +228,7 @@ def _link(source: str, dest: str) -> None:
 
 @dataclass(frozen=True)
 class _InDatasetOrder:
-    """The index's scorer for those who count rows as the data set does. place: (U,) row of the index by theirs."""
+    """The index's scorer, with the data set's row numbers. place: (U,) row of the index by theirs."""
 
     scorer: RunScorer
     row_of: np.ndarray
@@ -245,23 +245,23 @@ class _InDatasetOrder:
         return self.scorer.score(self.row_of[items], mask)
 
 
-def _fit(intake: Intake, fresh: Path, build: str, say: Callable[[str], None] | None) -> None:
+def _fit(intake: Intake, folder: Path, build: str, say: Callable[[str], None] | None) -> None:
     """Write what is learnt from the data set's outfits: grammar.json, and scale.json and taste.safetensors, if any.
 
-    That there are too few for a scale is told by the log.
+    If they are too few for a scale, the log says so.
     """
     dataset = intake.dataset
     grammar = Grammar.learn(dataset.catalogue, dataset.outfits)
-    (fresh / "grammar.json").write_text(grammar.to_json() + "\n")
-    states, present = read_states(fresh / "states.safetensors", build, "build it again", mapped=True)
+    (folder / "grammar.json").write_text(grammar.to_json() + "\n")
+    states, present = read_states(folder / "states.safetensors", build, "build it again", mapped=True)
     own = RunScorer(intake.run.title, intake.run.model, states.to(intake.run.device), present)
     scorer = _InDatasetOrder(own, np.argsort(intake.order))
     scale = Scale.fit(scorer, dataset)
     if scale is not None:
-        (fresh / "scale.json").write_text(scale.to_json() + "\n")
+        (folder / "scale.json").write_text(scale.to_json() + "\n")
     servable = intake.present & (intake.codes != len(intake.run.vocabulary.categories))
     taste = Taste.fit(scorer, dataset, servable[scorer.row_of])
     if taste is not None:
-        taste.in_order(intake.order).save(fresh / "taste.safetensors")
+        taste.in_order(intake.order).save(folder / "taste.safetensors")
         if say:
             say(str(taste))

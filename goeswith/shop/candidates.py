@@ -1,4 +1,4 @@
-"""Candidates: which items the full model gets to see beside a partial outfit: all, or the best of a first stage.
+"""Candidates: which items the full model scores beside a partial outfit: all, or the best of a first stage.
 
 Items stand by category, so that a search over one category is one matrix product with a slice of the states.
 """
@@ -75,10 +75,10 @@ class Candidates:
         first = self._compared(slice(0, 1))
         means = torch.zeros(len(starts) - 1, *first.shape[1:], device=first.device)
         for code, (start, stop) in enumerate(pairwise(starts.tolist())):
-            here = self._at(self.present[start:stop])
-            if here.any():
+            present = self._at(self.present[start:stop])
+            if present.any():
                 compared = self._compared(slice(start, stop))
-                means[code] = compared.mean(0) if here.all() else compared[here].mean(0)
+                means[code] = compared.mean(0) if present.all() else compared[present].mean(0)
         return ItemStates(means, self.states.categories[self._at(starts[:-1])])
 
     def _compared(self, at: slice) -> Tensor:
@@ -157,12 +157,12 @@ class Candidates:
 
     def _queries(self, contexts: np.ndarray, categories: np.ndarray) -> tuple[Tensor, Tensor]:
         """Vectors (B, C', d) and offsets (B, C') of partial outfits (B, n) that want an item of each category (C',)."""
-        count, wanted = len(contexts), len(categories)
-        items = self._at(np.repeat(contexts, wanted, axis=0))
+        count, kinds = len(contexts), len(categories)
+        items = self._at(np.repeat(contexts, kinds, axis=0))
         at = self._at(np.tile(categories, count)).long()
         typical = self._typical(at)
         vectors, offsets = self.model.query(self.states, items, typical)
-        return vectors.view(count, wanted, -1), offsets.view(count, wanted)
+        return vectors.view(count, kinds, -1), offsets.view(count, kinds)
 
     def _typical(self, at: Tensor) -> ItemStates:
         """Typical candidates of some categories (n,); a model that has queries of gaps reads only the categories."""

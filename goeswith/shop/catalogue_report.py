@@ -1,4 +1,4 @@
-"""Catalogue report: what a catalogue lacks and what that costs, equal pictures, and items that no look can use."""
+"""Catalogue report: what a catalogue lacks and what that costs, equal pictures, items that no look can use."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def missing(catalogue: Catalogue) -> list[Missing]:
             lacking = pl.col(column).is_null() | (pl.col(column).cast(pl.String).str.strip_chars() == "")
         lacks = items.select(lacks=lacking.fill_null(True) & pl.col("item_id").is_not_null())["lacks"]
         if lacks.any():
-            whole, left = _looks(items["group"]), _looks(items["group"].filter(~lacks))
-            parts.append(Missing(column, int(lacks.sum()), 1 - left / whole if whole else 0.0, effect))
+            complete, left = _looks(items["group"]), _looks(items["group"].filter(~lacks))
+            parts.append(Missing(column, int(lacks.sum()), 1 - left / complete if complete else 0.0, effect))
     return sorted(parts, key=lambda part: (-part.looks, -part.items, part.column))
 
 
@@ -152,11 +152,11 @@ def _completed(goods: Shelf, groups: np.ndarray) -> np.ndarray:
     done = np.zeros(len(groups), bool)
     for number in range(len(kinds)):  # a few: distinct seasons and genders
         available = set(groups[agreeing(goods, first[number : number + 1], everything, Filters())])
-        mine = kind.ravel() == number
+        same = kind.ravel() == number
         for core in CORES:
-            lacking = np.array([[part not in available and part != group for part in core] for group in groups[mine]])
-            own = np.isin(groups[mine], [*core, "outer", "bag", "accessory"])
-            done[np.flatnonzero(mine)[~lacking.any(axis=1) & own]] = True
+            lacking = np.array([[part not in available and part != group for part in core] for group in groups[same]])
+            own = np.isin(groups[same], [*core, "outer", "bag", "accessory"])
+            done[np.flatnonzero(same)[~lacking.any(axis=1) & own]] = True
     return done
 
 

@@ -1,4 +1,4 @@
-"""Coherence: which items are for the season and the gender that an outfit is for."""
+"""Coherence: which items match the season and the gender of an outfit."""
 
 from __future__ import annotations
 

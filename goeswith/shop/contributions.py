@@ -5,13 +5,14 @@ Every function takes outfits as a scorer does: items (B, n) rows and mask (B, n)
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import Scorer
+from goeswith.models import ItemStates, ModelScorer, PairScored, Scorer
 from goeswith.models.add_gnn import AddGnn
 
 
@@ -41,9 +42,8 @@ def pair_matrix(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.ndarr
     """
     width = items.shape[1]
     both = mask[:, :, None] & mask[:, None, :] & ~np.eye(width, dtype=bool)
-    model: Any = getattr(scorer, "model", None)
-    if hasattr(model, "pair_scores"):
-        directed = _values_of(model.pair_scores, scorer, items, mask)
+    if isinstance(scorer, ModelScorer) and isinstance(scorer.model, PairScored):
+        directed = _values_of(scorer.model.pair_scores, scorer, items, mask)
         return np.where(both, (directed + directed.transpose(0, 2, 1)) / 2, np.nan)
     first, second = np.triu_indices(width, 1)
     pairs = np.stack([items[:, first], items[:, second]], axis=2).reshape(-1, 2)
@@ -58,11 +58,11 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
 
     (7) is a sum over attributes, so y of (8) is too: nothing is approximated.
     """
-    model = getattr(scorer, "model", None)
-    if not isinstance(model, AddGnn):
+    if not isinstance(scorer, ModelScorer) or not isinstance(scorer.model, AddGnn):
         return None
+    model = scorer.model
 
-    def shares(states: Any, batch: OutfitBatch) -> torch.Tensor:
+    def shares(states: ItemStates, batch: OutfitBatch) -> Tensor:
         hidden, real = model.nodes_of(states, batch)
         message, size = model.bilinear(hidden), real.sum(dim=1)
         # Σ_{i≠j} q_i · h_j = Σ_i q_i · (S − h_i), as in `AddGnn.mean_of_pairs`, but one attribute at a time.
@@ -73,7 +73,9 @@ def attribute_shares(scorer: Scorer, items: np.ndarray, mask: np.ndarray) -> np.
 
 
 @torch.inference_mode()
-def _values_of(function: Any, scorer: Any, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """What a function of (states, batch) says, as float64."""
+def _values_of(
+    function: Callable[[ItemStates, OutfitBatch], Tensor], scorer: ModelScorer, items: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """The values of a function of states and batch, as float64."""
     values: np.ndarray = function(scorer.states, OutfitBatch.of(items, mask).to(scorer.device)).cpu().double().numpy()
     return values

@@ -46,7 +46,7 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
         swap=_swap(stylist, look, item, filters or Filters()) if swap else None,
         sentence="",
     )
-    without = _standing(index, look.score - contributions[item], len(rows) - 1)
+    without = _percentile(index, look.score - contributions[item], len(rows) - 1)
     return replace(why, sentence=sentence(why, index, without))
 
 
@@ -91,7 +91,7 @@ def _swap(stylist: Stylist, look: Look, item: int, filters: Filters) -> Swap | N
     return None
 
 
-def _standing(index: Index, score: float, size: int) -> float | None:
+def _percentile(index: Index, score: float, size: int) -> float | None:
     """The percentile of one score; None without a scale or a score."""
     if index.scale is None or np.isnan(score):
         return None

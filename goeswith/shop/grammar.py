@@ -1,4 +1,4 @@
-"""Grammar: which groups make an outfit: what it lacks, what it has too much of, what a whole look is made of.
+"""Grammar: which groups make a complete outfit, what it lacks, and what it has too many of.
 
 Learnt from training outfits, as far as their items are of a known group. Most catalogues are thinned out (what sold out
 is gone), so outfits without any top, bottom or dress say nothing about how people dress, and are not counted.
@@ -89,17 +89,17 @@ class Grammar:
         needs = [clause for clause in CLAUSES if has[:, [at[g] for g in clause]].any(axis=1).mean() >= _NEVER_MISSING]
         apart = [pair for pair in APART if _apart(*(has[:, at[group]] for group in pair))]
         dress = has[:, at["dress"]] & ~has[:, at["bottom"]]
-        whole = {
+        completions = {
             base: {group: number for group in WORN if (number := _usual(chosen[mask][:, at[group]], most[group]))}
             for base, mask in (("separates", has[:, at["bottom"]] & has[:, at["top"]]), ("dress", dress))
             if mask.sum() >= LEAST
         }
-        whole.get("separates", {}).pop("dress", None)
+        completions.get("separates", {}).pop("dress", None)
         return cls(
             most,
             needs=tuple(needs),
             apart=tuple(apart),
-            whole=whole or default.whole,
+            whole=completions or default.whole,
             dresses=_dresses(catalogue, train.take(dressed), dress),
             pairs=_pairs(catalogue, train.take(dressed)),
             outfits=int(dressed.sum()),
@@ -126,17 +126,17 @@ class Grammar:
 
     def refusal(self, groups: Sequence[str | None], slots: Sequence[str | None]) -> str:
         """Empty, or why an outfit cannot take something of each of some groups more."""
-        count, wanted = Counter(groups), Counter(slots)
+        count, asked_slots = Counter(groups), Counter(slots)
         for group in WORN:
             limit = self.most.get(group, 1)
-            if wanted[group] and count[group] + wanted[group] > limit:
+            if asked_slots[group] and count[group] + asked_slots[group] > limit:
                 current = (
                     f"this one has {_many(count[group], group, spell_one=True)} already" if count[group] else "no more"
                 )
                 return f"an outfit has {_many(limit, group, spell_one=True)}, {current}"
         for pair in self.apart:
             for first, second in (pair, pair[::-1]):
-                if wanted[first] and count[second] + wanted[second]:
+                if asked_slots[first] and count[second] + asked_slots[second]:
                     return f"{_ONE[first]} is not worn with {_ONE[second]}"
         return ""
 
@@ -193,8 +193,8 @@ class Grammar:
         return not count["dress"]
 
     def _open(self, base: str, count: Counter[str | None]) -> list[str]:
-        whole = self.whole[base]
-        return [group for group in WORN for _ in range(whole.get(group, 0) - count[group])]
+        completion = self.whole[base]
+        return [group for group in WORN for _ in range(completion.get(group, 0) - count[group])]
 
 
 def _group_codes(catalogue: Catalogue) -> tuple[np.ndarray, list[str]]:

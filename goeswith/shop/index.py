@@ -1,4 +1,4 @@
-"""Index: a catalogue's item states, kept with the model that made them, in one folder.
+"""Index: the item states of a catalogue, stored with the model that computed them, in one folder.
 
 index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  vectors/  model/
 
@@ -49,7 +49,7 @@ FORMAT = 2
 READABLE = (1, 2)
 """Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
 REMEDY = "build the index again with goeswith index"
-KEPT = ("item_id", "category", "group")
+CACHED_SEARCHES = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
 
@@ -58,10 +58,10 @@ class Index:
 
     info: what index.json says. run: the model. catalogue: the items by row, guests last. size: how many of them are
     the catalogue's own. scorer: the model over the states of all of them. device: what computes, the CPU by default.
-    shown: how often items or rules have changed, so that an answer from before is told from one of now.
+    shown: how often items or rules have changed, so that an older answer is distinguished from a current one.
 
     Raises:
-        DataError: the folder is no index, or a file of it is broken.
+        DataError: the folder is not an index, or a file of it is broken.
         ModelError: it was made by another version, or its model is not the one it was made with.
     """
 
@@ -113,7 +113,7 @@ class Index:
         self._show(own)
 
     def _show(self, catalogue: Catalogue) -> None:
-        """Show so many items: states first, so that whoever reads meanwhile never sees an item without one."""
+        """Show so many items: states first, so that a concurrent reader never sees an item without one."""
         count = len(catalogue)
         states = self._states.rows(slice(count))
         alone = RunScorer(self.run.title, self.run.model, states, self._present[:count])
@@ -223,7 +223,7 @@ class Index:
             return Candidates(*own)
         if strange := set(stored["categories"]) - set(self._categories):
             raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
-        uri = approximate.place(self.path, stored["uri"])
+        uri = approximate.address(self.path, stored["uri"])
         vectors = Vectors(uri, stored["version"], self.catalogue.ids[:size], self._categories)
         return Candidates(*own, vectors, frozenset(map(self._categories.index, stored["categories"])))
 
@@ -252,7 +252,7 @@ class Index:
     ) -> str:
         """Take a guest item in, in memory only; returns its id: the one given, else ``guest-1`` and so on.
 
-        A guest can stand in an outfit, and is never offered. It is encoded by the run's encoder.
+        A guest can be part of an outfit, and is never offered. It is encoded by the run's encoder.
 
         Args:
             picture: of the garment, where the encoder looks at pictures. columns: further ones, e.g. ``colour="red"``.
@@ -270,9 +270,9 @@ class Index:
         first = int(np.searchsorted(self._kinds[: self.size], kind))  # an item of the category
         fields = {"category": category, "title": title, "group": self.catalogue.items["group"][first]} | columns
         schema = self.catalogue.items.schema
-        unknown = next((name for name in fields if name not in schema), None)
-        if unknown is not None:
-            raise CatalogueError(f"the catalogue has no column {unknown!r}; it has {', '.join(schema)}")
+        unknown_field = next((name for name in fields if name not in schema), None)
+        if unknown_field is not None:
+            raise CatalogueError(f"the catalogue has no column {unknown_field!r}; it has {', '.join(schema)}")
         new = pl.DataFrame({"item_id": ["guest"]} | {name: [value] for name, value in fields.items()})
         values = self.guests.features(picture, Catalogue(new))
         code = self._states.categories[[first]]
@@ -283,9 +283,9 @@ class Index:
         with self._adding:
             row = self._free[-1] if self._free else len(self.catalogue)
             if row == len(self._present):
-                room = row - self.size
+                capacity = row - self.size
                 raise CatalogueError(
-                    f"the index has room for {room} guest items only; open it again to start over",
+                    f"the index has room for {capacity} guest items only; open it again to start over",
                     reason="too_many_guests",
                 )
             item_id = item_id or f"guest-{row - self.size + 1}"
@@ -311,7 +311,7 @@ class Index:
                 )
             self._present[row] = False
             self._states.hidden[row] = 0
-            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in KEPT}
+            schema = {name: dtype for name, dtype in self.catalogue.items.schema.items() if name not in CACHED_SEARCHES}
             bare = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items()]
             self._free = [*self._free, row]
             self._put(row, self.catalogue.items[row].with_columns(*bare, item_id=pl.lit(f"{item_id} is gone")))
@@ -331,7 +331,7 @@ def _info(path: Path) -> schemas.IndexFile:
     """What index.json says.
 
     Raises:
-        DataError: the folder is no index or the file is broken. ModelError: of another format.
+        DataError: the folder is not an index or the file is broken. ModelError: of another format.
     """
     if not (path / "index.json").is_file():
         raise DataError(

@@ -1,4 +1,4 @@
-"""Indexed items: the items of a data set by category, with their features read in parts, as an index needs them."""
+"""Indexed items: the items of a data set by category, with features read in parts, as an index needs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from goeswith.train.run import Run
 
 TILE = 128
 """Items encoded at a time, always so many and of one category: a state then depends on its own item alone, to the bit,
-and an index that was brought up to date equals one that was made anew."""
+and an index that was brought up to date equals one that was made from scratch."""
 
 
 class Intake:
@@ -37,7 +37,7 @@ class Intake:
             raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
         self.run, self.dataset = run, dataset
         self.weights = sha256(run.weights)
-        _ = run.model  # weights that are not whole are told before anything is written
+        _ = run.model  # incomplete weights are an error before anything is written
         items = dataset.catalogue.items.with_row_index("row").sort("category", maintain_order=True)
         self.order = items["row"].to_numpy().astype(np.int64)
         self.catalogue = Catalogue(items.drop("row"))
@@ -97,8 +97,8 @@ class Intake:
         """Categories that the model has not seen and what each is taken for, and those that are like none it knows."""
         seen, vocabulary = self.run.by_group, self.run.vocabulary
         matched = vocabulary.matches(self.catalogue, by_name=seen)
-        unknown = self.codes == len(vocabulary.categories)
-        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unknown))))
+        unseen = self.codes == len(vocabulary.categories)
+        without = sorted(set(self.catalogue.items["category"].filter(pl.Series(unseen))))
         if seen:  # such models need no more than the group
             of = self.catalogue.items.filter(pl.Series(self.codes > len(vocabulary.categories)))
             matched |= dict(of.select("category", "group").unique().iter_rows())

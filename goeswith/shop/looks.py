@@ -1,4 +1,4 @@
-"""Looks: whole looks around many items at once, spread over the catalogue, as a table to publish."""
+"""Looks: complete looks around many items at once, spread over the catalogue, as a table to publish."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from goeswith.shop.template import Template
 
 TOGETHER = 32
 """Anchors whose looks are searched together."""
-BEAM, TRIED, POOL = 8, 8, 64
+BEAM, CANDIDATES, POOL = 8, 8, 64
 """Partial looks of an anchor, candidates tried beside each of them, and whole looks that are chosen from."""
 TRIES = 3
 """Further searches around an anchor whose looks were all refused, each without what is offered often enough by then."""
@@ -122,14 +122,14 @@ class Maker:
         chosen: list[list[np.ndarray]] = [[] for _ in rows]
         for _ in range(count + TRIES):
             open_ = [anchor for anchor, looks in enumerate(chosen) if len(looks) < count]
-            rest = self._within(template, caps)
-            if not open_ or rest is None:
+            remaining = self._within(template, caps)
+            if not open_ or remaining is None:
                 break
-            banned = np.full((len(open_), max(len(chosen[anchor]) for anchor in open_) * len(rest.slots)), -1)
+            banned = np.full((len(open_), max(len(chosen[anchor]) for anchor in open_) * len(remaining.slots)), -1)
             for at, anchor in enumerate(open_):
                 used = products[np.array(chosen[anchor], np.int64).ravel()]
                 banned[at, : len(used)] = used
-            beams = grow_many(index, rest, rows[open_], BEAM, TRIED, POOL, banned)
+            beams = grow_many(index, remaining, rows[open_], BEAM, CANDIDATES, POOL, banned)
             for at, anchor in enumerate(open_):
                 for look in beams.items[beams.owner == at][:, 1:]:
                     others = [products[earlier] for earlier in chosen[anchor]]
@@ -165,11 +165,11 @@ class Maker:
         return replace(template, slots=slots) if all(len(slot) for slot in slots) else None
 
 
-def anchors_for(stylist: Stylist, wanted: Sequence[str], count: int | None, seed: int) -> np.ndarray:
+def anchors_for(stylist: Stylist, conditions: Sequence[str], count: int | None, seed: int) -> np.ndarray:
     """Rows (m,) of the items that looks are made for: of known groups, that a look can be made around, in order.
 
     Args:
-        wanted: conditions such as ``group=dress`` or ``category=Jeans,Skirt``; all must hold.
+        conditions: such as ``group=dress`` or ``category=Jeans,Skirt``; all must hold.
         count: how many, drawn by `seed`; None: all.
 
     Raises:
@@ -179,7 +179,7 @@ def anchors_for(stylist: Stylist, wanted: Sequence[str], count: int | None, seed
     able = index.known.copy()
     groups, names = index.shelf.codes("group")
     able &= np.isin(groups[: index.size], [names[name] for name in WORN if name in names])
-    for condition in wanted:
+    for condition in conditions:
         column, sign, values = condition.partition("=")
         if not sign or column not in index.catalogue.items.columns:
             raise CatalogueError(
@@ -189,7 +189,7 @@ def anchors_for(stylist: Stylist, wanted: Sequence[str], count: int | None, seed
         able &= index.shelf.having(column, values.split(","))[: index.size]
     rows = np.flatnonzero(able)
     if not len(rows):
-        raise CatalogueError(f"no look can be made around an item with {' and '.join(wanted)}; choose others")
+        raise CatalogueError(f"no look can be made around an item with {' and '.join(conditions)}; choose others")
     if count is not None and count < len(rows):
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
     return rows
@@ -221,11 +221,11 @@ def table(stylist: Stylist, looks: Sequence[Look]) -> pl.DataFrame:
 def in_body_order(stylist: Stylist, look: Look) -> list[str]:
     """The anchor, then the other items from the top down to the accessories."""
     shelf = stylist.index.shelf
-    anchor, *rest = look.item_ids
-    groups = shelf.values("group", shelf.rows(rest)) if rest else []
+    anchor, *others = look.item_ids
+    groups = shelf.values("group", shelf.rows(others)) if others else []
     order = {group: rank for rank, group in enumerate(WORN)}
     ranks = [order.get(group or "", len(order)) for group in groups]
-    return [anchor, *(rest[at] for at in np.argsort(ranks, kind="stable").tolist())]
+    return [anchor, *(others[at] for at in np.argsort(ranks, kind="stable").tolist())]
 
 
 def write(frame: pl.DataFrame, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Looks page: a few completed looks of a catalogue with their pictures, as one HTML file that needs nothing else."""
+"""Looks page: a few completed looks of a catalogue with pictures, as one self-contained HTML file."""
 
 from __future__ import annotations
 

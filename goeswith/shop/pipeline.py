@@ -1,4 +1,4 @@
-"""Pipeline: from an export to a shop that can be served, stage by stage; an interrupted one resumes where it stopped.
+"""Pipeline: from an export to a shop that can be served, stage by stage; resumes if interrupted.
 
 OUT/data  the data set    OUT/runs/  the trained model    OUT/index  what is served    OUT/looks.html  twelve looks
 """
@@ -147,7 +147,7 @@ def _encode(dataset: Dataset, model: Path | None, say: Say, progress: Callable[[
 
 
 def _start(dataset: Dataset, out: Path, rules: Path | None, encoder: str, say: Say) -> Run:
-    """The starter of a catalogue, made anew each time: it takes seconds, and its means change with the catalogue."""
+    """The starter of a catalogue, made again each time: it takes seconds, and its means change with the catalogue."""
     parsed = read_rules(rules) if rules else []
     folder = out / "runs" / "starter"
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Random looks: coherent looks that no model has chosen, as a control for those that one has."""
+"""Random looks: coherent looks that no model has chosen, as a control."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def random_looks(stylist: Stylist, item_id: str, k: int, seed: int, filters: Fil
     """
     assortment, random = stylist.assortment, np.random.default_rng(seed)
     rows = assortment.outfit([item_id])
-    found: list[Look] = []
+    looks_found: list[Look] = []
     for slots, count in assortment.whole(rows, k):
         template, notes = assortment.template(rows, slots, filters or Filters(), None, popularity=0.0)
-        outfits = _apart(template, _drawn(template, TRIES * count, random))
+        outfits = _apart(template, _random_outfits(template, TRIES * count, random))
         scores = stylist.index.scorer.score(outfits, np.ones(outfits.shape, bool)) if len(outfits) else np.empty(0)
         fine = np.flatnonzero(~np.isnan(scores))[:count]
         looks = looks_of(stylist.index, [*outfits[fine]], scores[fine], added=outfits.shape[1] - len(rows))
-        found += [replace(look, notes=tuple(notes)) for look in looks]
-    return [found[place] for place in random.permutation(len(found))]
+        looks_found += [replace(look, notes=tuple(notes)) for look in looks]
+    return [looks_found[index_of] for index_of in random.permutation(len(looks_found))]
 
 
-def _drawn(template: Template, count: int, random: np.random.Generator) -> np.ndarray:
+def _random_outfits(template: Template, count: int, random: np.random.Generator) -> np.ndarray:
     """Looks (count, n), anchors first, each slot's item drawn evenly; those with two of a product or kind left out."""
     added = [random.choice(rows, count) for rows in template.slots]
     outfits = np.column_stack([np.repeat(template.anchors[None], count, axis=0), *added])
@@ -45,8 +45,8 @@ def _drawn(template: Template, count: int, random: np.random.Generator) -> np.nd
         kinds = template.kinds[outfits]
         numbered = np.where(kinds < 0, -1 - np.arange(kinds.shape[1]), kinds)  # of those without a kind, any number
         fine &= _distinct(numbered)
-    kept: np.ndarray = outfits[fine]
-    return kept
+    drawn: np.ndarray = outfits[fine]
+    return drawn
 
 
 def _distinct(values: np.ndarray) -> np.ndarray:
@@ -60,9 +60,9 @@ def _apart(template: Template, outfits: np.ndarray) -> np.ndarray:
     """The looks that share no added product with one before them."""
     products = template.products[outfits[:, len(template.anchors) :]]
     seen: set[int] = set()
-    kept = []
+    distinct = []
     for number, added in enumerate(products.tolist()):
         if seen.isdisjoint(added):
-            kept.append(number)
+            distinct.append(number)
             seen.update(added)
-    return outfits[kept]
+    return outfits[distinct]

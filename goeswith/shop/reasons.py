@@ -1,4 +1,4 @@
-"""Reasons: what lies behind the score of an outfit, in numbers."""
+"""Reasons: what explains the score of an outfit, in numbers."""
 
 from __future__ import annotations
 

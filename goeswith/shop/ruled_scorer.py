@@ -44,8 +44,8 @@ class RuledScorer(RunScorer):
 def votes(matches: Matches, signs: np.ndarray, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mean sign (B,) of the rules whose pair outfits (B, n) make, 0 where they make none."""
     tops, bottoms = (
-        np.bitwise_or.reduce(np.where(mask[..., None], held[items], 0), axis=1)
-        for held in (matches.tops, matches.bottoms)
+        np.bitwise_or.reduce(np.where(mask[..., None], side[items], 0), axis=1)
+        for side in (matches.tops, matches.bottoms)
     )  # no item is a top and a bottom: their groups differ
     made = np.unpackbits(tops & bottoms, axis=1, count=len(signs)).astype(np.float64)
     mean: np.ndarray = made @ signs / np.maximum(made.sum(axis=1), 1)

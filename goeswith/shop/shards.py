@@ -1,4 +1,4 @@
-"""Shards: the states of a catalogue as they are computed, so many items a file, kept until the index is whole."""
+"""Shards: the states of a catalogue, saved in files of fixed size while an index is built."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def old_states(out: Path, weights: str) -> Old | None:
 
 
 def encode(
-    intake: Intake, old: Old | None, work: Path, progress: Callable[[int, int], None] | None
+    intake: Intake, old: Old | None, workdir: Path, progress: Callable[[int, int], None] | None
 ) -> tuple[list[Path], Updated]:
     """Files of states, `SHARD` items each, in the order of the index; and what was done."""
     ids = intake.catalogue.ids
@@ -84,13 +84,13 @@ def encode(
         values = intake.features(rows)
         marks = intake.marks(rows, values)
         was = before[rows]
-        kept = was if old is None else np.where((was >= 0) & (old.marks[was] == marks), was, -1)
-        changed += int(((was >= 0) & (kept < 0)).sum())
-        path = work / f"{digest(intake.weights, str(FORMAT), marks.tobytes())[:32]}.safetensors"
+        unchanged = was if old is None else np.where((was >= 0) & (old.marks[was] == marks), was, -1)
+        changed += int(((was >= 0) & (unchanged < 0)).sum())
+        path = workdir / f"{digest(intake.weights, str(FORMAT), marks.tobytes())[:32]}.safetensors"
         if not _whole(path, len(rows)):
-            hidden, todo = np.zeros((len(rows), *intake.shape), np.float32), (kept < 0) & intake.present[rows]
-            if old is not None and (kept >= 0).any():
-                hidden[kept >= 0] = old.take(kept[kept >= 0])
+            hidden, todo = np.zeros((len(rows), *intake.shape), np.float32), (unchanged < 0) & intake.present[rows]
+            if old is not None and (unchanged >= 0).any():
+                hidden[unchanged >= 0] = old.take(unchanged[unchanged >= 0])
             if todo.any():
                 hidden[todo] = intake.encode(rows[todo], values[todo])
             encoded += int(todo.sum())
@@ -122,9 +122,9 @@ def keys(intake: Intake, shards: list[Path], rows: np.ndarray) -> Iterator[np.nd
     """What the model's first stage searches of rows of the index (ascending): (m, d), shard by shard."""
     owner, model = rows // SHARD, cast(Searchable, intake.run.model)
     for shard in np.unique(owner).tolist():
-        here = rows[owner == shard]
-        hidden = torch.from_numpy(load_file(shards[shard])["hidden"][here - shard * SHARD])
-        states = ItemStates(hidden, torch.from_numpy(intake.codes[here])).to(intake.run.device)
+        shard_rows = rows[owner == shard]
+        hidden = torch.from_numpy(load_file(shards[shard])["hidden"][shard_rows - shard * SHARD])
+        states = ItemStates(hidden, torch.from_numpy(intake.codes[shard_rows])).to(intake.run.device)
         yield model.keys(states).cpu().numpy()
 
 

@@ -1,4 +1,4 @@
-"""Sheet: looks as a contact sheet of pictures, one look a row, the item that it is made around first."""
+"""Sheet: looks as a contact sheet, one look per row, the anchor first."""
 
 from __future__ import annotations
 

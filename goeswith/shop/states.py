@@ -1,4 +1,4 @@
-"""States: what a model knows of every item of a catalogue, kept in one file that is written and read in parts."""
+"""States: a model's representation of every item of a catalogue, in one file written and read in parts."""
 
 from __future__ import annotations
 

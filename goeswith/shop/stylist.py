@@ -1,4 +1,4 @@
-"""Stylist: judges outfits, completes them, fills a gap, improves them, finds substitutes; over the index of a shop.
+"""Stylist: scores outfits, completes them, fills gaps, improves them and finds substitutes, over an index.
 
     stylist = Stylist(Index("index"))
     looks = stylist.complete(["s00042"], slots=["shoes", "bag"], filters=Filters(colours=("black",)), budget=200)
@@ -142,19 +142,19 @@ class Stylist:
             rows, slots, filters, budget, coherent=coherent, popularity=popularity
         )
         full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
-        tried = self._search(template, beam, diversity, full)
-        if not len(tried.items):
+        candidates = self._search(template, beam, diversity, full)
+        if not len(candidates.items):
             raise CatalogueError(
                 f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
                 "some models need a top and a bottom: add one",
                 reason="no_score",
                 item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
-        chosen = best(self.index, tried, template, k, diversity, POOL, common=common)
+        chosen = best(self.index, candidates, template, k, diversity, POOL, common=common)
         while common is not None and len(chosen.items) < k and len(template.slots) > common:
             # Around the best looks a search finds their variations; the next one goes without what they have.
-            rest = template.without(chosen.items[:, len(rows) :])
-            more = None if rest is None else _scored(grow(self.index, rest, -(-beam // 2), diversity, full))
+            remaining = template.without(chosen.items[:, len(rows) :])
+            more = None if remaining is None else _scored(grow(self.index, remaining, -(-beam // 2), diversity, full))
             if more is None or not len(more.items):
                 break
             count = k - len(chosen.items)
@@ -168,10 +168,10 @@ class Stylist:
 
     def _search(self, template: Template, beam: int, diversity: float, full: int) -> Beam:
         """Every whole look that was tried and has a score."""
-        tried = grow(self.index, template, beam, diversity, full)
+        candidates = grow(self.index, template, beam, diversity, full)
         if len(template.slots) > 1:
-            tried = refine(self.index, template, tried, diversity, full)
-        return _scored(tried)
+            candidates = refine(self.index, template, candidates, diversity, full)
+        return _scored(candidates)
 
     def fill(
         self,

@@ -1,4 +1,4 @@
-"""Taste: what an item is worth beside the score: more where many wore it, less where a model likes it with everything.
+"""Taste: correction of scores for popularity, and for items that a model likes with everything.
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
 them too. Both are measured when the index is built, and weighed so that most of the worn items of the validation
@@ -37,7 +37,7 @@ LEAST = 100
 MOST, BUDGET = 500, 1 << 19
 """Gaps of a draw and scores that it may cost."""
 LONGEST = 32
-"""Items of the largest look that is told apart."""
+"""Items of the largest look size with values of its own."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Taste:
             return None
         popularity = log_popularity(np.bincount(train.items, minlength=len(catalogue)))
         hubs = _hubs(scorer, draw_gaps(train, pools, anchor=True, most=2 * MOST, budget=2 * BUDGET))
-        pair, rest = ([*_judged(scorer, gaps, popularity, hubs)] for gaps in drawn)
-        small, large = temperature(pair), temperature(rest)
-        blocks = [*pair, *(block._replace(scores=block.scores * (small / large)) for block in rest)]
+        pair, others = ([*_judged(scorer, gaps, popularity, hubs)] for gaps in drawn)
+        small, large = temperature(pair), temperature(others)
+        blocks = [*pair, *(block._replace(scores=block.scores * (small / large)) for block in others)]
         setting = fit(blocks, variety=VARIETY)
         plain = Setting(0.0, 0.0, setting.temperature)
         return cls(
@@ -121,9 +121,9 @@ class Taste:
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
-        rest = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("popularity", "hubs")}
+        others = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("popularity", "hubs")}
         with fresh_file(path) as partial:
-            save_file({"popularity": self.popularity, "hubs": self.hubs}, partial, {"taste": json.dumps(rest)})
+            save_file({"popularity": self.popularity, "hubs": self.hubs}, partial, {"taste": json.dumps(others)})
 
     @classmethod
     def load(cls, path: Path) -> Taste:

@@ -1,4 +1,4 @@
-"""Template: what a look is made of: items that are there, slots with what may fill them, and a budget."""
+"""Template: what a look consists of: given items, slots with their candidates, and a budget."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Template:
 
     anchors: (A,) rows that are there. slots: for each slot the rows (M,) that may fill it, ascending.
     products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
-    kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are told apart.
+    kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are distinguished.
     bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
     `goeswith.shop.taste`; None: nothing. filters: which all that may fill a slot pass.
     """
@@ -50,14 +50,14 @@ class Template:
         slots = [slot[~np.isin(self.products[slot], used)] for slot in self.slots]
         if not all(len(slot) for slot in slots):
             return None
-        rest = replace(self, slots=slots)
-        least = rest.cheapest()
+        others = replace(self, slots=slots)
+        least = others.cheapest()
         if least is None:
             return None
         if self.prices is not None and self.budget is not None:
             total = self.prices[self.anchors].sum() + self.prices[least].sum()
-            return rest if total <= self.budget + PENNY else None
-        return rest
+            return others if total <= self.budget + PENNY else None
+        return others
 
     def cheapest(self) -> np.ndarray | None:
         """Rows that fill the slots with distinct products for the least money (any, without prices), None if none do.
@@ -96,7 +96,7 @@ class Template:
         return order[np.sort(first)[:count]]
 
     def check(self) -> None:
-        """Raise CatalogueError where no look keeps to the budget; the least that one costs is told."""
+        """Raise CatalogueError where no look keeps to the budget; the message gives the lowest price of one."""
         if self.budget is None or self.prices is None:
             return
         own, cheapest = float(self.prices[self.anchors].sum()), self.cheapest()

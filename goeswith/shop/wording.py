@@ -42,7 +42,7 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     without: the percentile of the outfit without its weakest item; None where it has none.
     """
     look, names, item = why.look, _names(index, index.shelf.rows(why.item_ids)), why.weakest_item
-    parts = [_verdict(look)]
+    parts = [_verdict_clause(look)]
     if len(names) > 2:
         first, second = (names[position] for position in why.weakest_pair)
         effect = _effect(names[item], look, float(why.contributions[item]), without, index)
@@ -61,7 +61,7 @@ def score(number: float) -> str:
     return f"{number:.{1 if abs(number) >= 100 else 2}f}".replace("-", "−")
 
 
-def _verdict(look: Look) -> str:
+def _verdict_clause(look: Look) -> str:
     if look.findings:
         return f"This look is not a proper outfit: it {list_of(look.findings)}"
     return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")

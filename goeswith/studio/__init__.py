@@ -15,7 +15,7 @@ def configured(*given: Any) -> Any:
 
 
 def run(index: Any, **options: Any) -> None:
-    """Serve an index until the process is told to stop; see `goeswith.studio.server.serve`.
+    """Serve an index until the process is asked to stop; see `goeswith.studio.server.serve`.
 
     Raises:
         ConfigError: the extra is not installed. And as `serve`.

@@ -1,4 +1,4 @@
-"""App: the service over one index, with its API, its pages, its documentation and its numbers."""
+"""App: the service over one index: API, pages, API documentation and metrics."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ PAGE_MESSAGES = {
     "not_found": "the studio has no such page",
     "wrong_method": "this address cannot be opened; it only accepts a form",
 }
-"""What people are told of it."""
+"""Reason → its message on pages."""
 
 
 def create_app(
@@ -215,7 +215,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _for_people(mistake: dict[str, Any]) -> str:
-    """What is wrong with an address or a form, for those who did not write it."""
+    """What is wrong with a URL or a form, for a user who did not write it."""
     name = str(mistake["loc"][-1])
     if mistake["type"] == "too_long" and name in ("on", "lock"):
         actual = mistake["ctx"]["actual_length"]

@@ -1,4 +1,4 @@
-"""Guard: checks a request before it reaches the app: who asks, from where, and how much it sends.
+"""Guard: checks a request before it reaches the app: token, origin, host name and size.
 
 Whatever happens behind it, the client gets an answer with the same headers; one that hangs up gets none, and what was
 computed for it is stopped.
@@ -169,7 +169,7 @@ async def _hung_up(receive: Receive) -> None:
 
 
 async def _sign_in(gate: TokenGate, request: Request) -> Response:
-    """The form, its answer, or the way in for those who have been let in."""
+    """The form, its answer, or a redirect for users who are signed in."""
     if request.method == "POST":
         return await gate.enter(request)
     if gate.admits(request.headers):

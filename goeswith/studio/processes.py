@@ -1,4 +1,4 @@
-"""Processes: several that answer on one socket; one that dies is replaced, and all of them stop in time."""
+"""Processes: several worker processes on one socket; one that dies is replaced, and all stop in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server: the app on a socket, for this machine alone unless a token guards it."""
+"""Server: the app on a socket; on other addresses than the local one only with a token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 def serve(
     index: str | Path, *, settings: Settings | None = None, say: Callable[[str], None] = print, **options: Any
 ) -> None:
-    """Answer requests until the process is told to stop; what is under way then is ended first.
+    """Answer requests until the process is asked to stop; requests under way are finished first.
 
     Args:
         settings: how it runs, see `goeswith.studio.settings`. say: called with the address, once it answers there.
@@ -65,7 +65,7 @@ def answer(
     begun: Callable[[str], None],
     shared: Path | None = None,
 ) -> None:
-    """Answer in this process what comes to a socket, until it is told to stop. SIGHUP opens the index again.
+    """Answer in this process what comes to a socket, until it is asked to stop. SIGHUP opens the index again.
 
     Args:
         begun: called once the index is open, with what is stale of it. shared: see `create_app`.

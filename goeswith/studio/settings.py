@@ -1,4 +1,4 @@
-"""Settings: how the service runs: from one TOML file, the environment and the command line, in rising order."""
+"""Settings: how the service runs: from a TOML file, the environment and the command line, later ones win."""
 
 from __future__ import annotations
 

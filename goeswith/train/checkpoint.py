@@ -1,4 +1,4 @@
-"""Checkpoint: the state of a training between epochs, in one file, so that an interrupted one resumes bit by bit."""
+"""Checkpoint: the state of a training between epochs, in one file; resuming gives identical weights."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Checkpoint:
             raise ModelError(f"{path} was left by a run with other settings; train into another folder or remove it")
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in saved.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
+            part, _, field = name.partition(".")
+            parts.setdefault(part, {})[field] = tensor
         return cls(parts, identity, json.loads(meta["history"]), int(meta["unservable"]))
 
 
@@ -76,12 +76,12 @@ def optimiser_state(optimiser: Optimizer) -> dict[str, Tensor]:
 
 def restore_optimiser(optimiser: Optimizer, saved: Tensors) -> None:
     """Put back what `optimiser_state` gave; the optimiser's settings stay."""
-    whole: dict[str, Any] = copy.copy(optimiser.state_dict())
-    whole["state"] = {}
+    state: dict[str, Any] = copy.copy(optimiser.state_dict())
+    state["state"] = {}
     for name, tensor in saved.items():
         index, _, field = name.partition(".")
-        whole["state"].setdefault(int(index), {})[field] = tensor
-    optimiser.load_state_dict(whole)
+        state["state"].setdefault(int(index), {})[field] = tensor
+    optimiser.load_state_dict(state)
 
 
 def random_state(generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
@@ -93,7 +93,7 @@ def random_state(generator: torch.Generator, device: torch.device) -> dict[str, 
 
 
 def restore_random(generator: torch.Generator, saved: Tensors) -> None:
-    """Put back what `random_state` gave; a run that goes on on another kind of device draws its dropout anew."""
+    """Put back what `random_state` gave; a run that resumes on another kind of device draws other dropout masks."""
     generator.set_state(saved["generator"])
     torch.set_rng_state(saved["torch"])
     for kind in {"cuda", "mps"} & set(saved):

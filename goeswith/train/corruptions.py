@@ -1,4 +1,4 @@
-"""Corruptions: outfits with one item replaced by a wrong one, drawn for whole batches, and those to select on."""
+"""Corruptions: outfits with one item replaced by a negative, drawn for whole batches, and those for validation."""
 
 from __future__ import annotations
 

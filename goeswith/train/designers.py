@@ -1,4 +1,4 @@
-"""Designers' knowledge: a teacher trained on their tops and bottoms, and the ways it reaches a student.
+"""Designers' knowledge: a teacher trained on designers' tops and bottoms, and the ways to transfer it.
 
 ``masks``            L_D of ADD (11): the student's masks start from the teacher's and stay near them. This is
                      all that the paper carries over: |f| × K numbers.
@@ -137,23 +137,23 @@ class Designers(nn.Module):
         """
         if not isinstance(student, AddGnn):
             return
-        ours, theirs = student.attributes, self.target.attributes
+        mine, target = student.attributes, self.target.attributes
         if {"masks", "initialisation"} & set(self.ways):
-            if ours.masks.shape != theirs.masks.shape or ours.activation != theirs.activation:
+            if mine.masks.shape != target.masks.shape or mine.activation != target.activation:
                 raise ConfigError(
-                    f"the student's masks are {tuple(ours.masks.shape)} {ours.activation}, the teacher's "
-                    f"{tuple(theirs.masks.shape)} {theirs.activation}; train both with the same encoder, "
+                    f"the student's masks are {tuple(mine.masks.shape)} {mine.activation}, the teacher's "
+                    f"{tuple(target.masks.shape)} {target.activation}; train both with the same encoder, "
                     "attributes and activation"
                 )
             # Attribute k must mean the same in both for their distance to mean anything.
-            ours.masks.copy_(theirs.masks)
+            mine.masks.copy_(target.masks)
         if "initialisation" in self.ways:
-            if student.pair.shape != self.target.pair.shape or ours.weight.shape != theirs.weight.shape:
+            if student.pair.shape != self.target.pair.shape or mine.weight.shape != target.weight.shape:
                 raise ConfigError(
                     f"carry=initialisation: the student's W_k is {tuple(student.pair.shape)}, the teacher's "
                     f"{tuple(self.target.pair.shape)}; set pair=full and teacher.rank equal to hidden"
                 )
-            ours.weight.copy_(theirs.weight)
+            mine.weight.copy_(target.weight)
             student.pair.copy_(self.target.pair)
 
     def loss(self, student: Model, step: Step) -> Tensor:
@@ -169,10 +169,10 @@ class Designers(nn.Module):
 
     def distance(self, student: AddGnn, features: Tensor) -> Tensor:
         """L_D of (11) over the items of the step."""
-        ours, theirs = student.attributes, self.target.attributes
-        if ours.activation == "relu":
-            return mask_distance(features, ours.masks, theirs.masks.detach())
-        return masked_distance(ours.masked(features), theirs.masked(features).detach())
+        mine, target = student.attributes, self.target.attributes
+        if mine.activation == "relu":
+            return mask_distance(features, mine.masks, target.masks.detach())
+        return masked_distance(mine.masked(features), target.masked(features).detach())
 
     def divergence(self, student: Model, step: Step) -> Tensor:
         """KL between the rankings of candidates for a top or bottom, on as many outfits as cost one more batch."""
@@ -219,5 +219,5 @@ class Designers(nn.Module):
     def after_step(self) -> None:
         """Move the running average."""
         if self.average is not None:
-            for kept, new in zip(self.average.parameters(), self.teacher.parameters(), strict=True):
-                kept.lerp_(new, 1 - self.config.ema_decay)
+            for average, new in zip(self.average.parameters(), self.teacher.parameters(), strict=True):
+                average.lerp_(new, 1 - self.config.ema_decay)

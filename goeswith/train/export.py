@@ -1,4 +1,4 @@
-"""Export: a run as a folder to give away, with a model card.
+"""Export: a run as a folder to share, with a model card.
 
 model.safetensors  config.json  README.md  rules.toml  rules.safetensors  item_encoder.onnx  scorer.onnx
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_folder, read_json
 from goeswith.models import Vocabulary, model_module
+from goeswith.schemas import RunFile
 from goeswith.scores import Score
 from goeswith.tables import markdown, wide_table
 from goeswith.templates import environment
@@ -32,7 +33,7 @@ class Trained(Protocol):
 
     path: Path
     title: str
-    config: dict[str, Any]
+    config: RunFile
 
     @property
     def name(self) -> str:
@@ -90,7 +91,7 @@ def save(
         raise ModelError(f"{folder} already exists; choose another folder or remove it first")
     if "result" not in run.config:
         raise ModelError(f"the training of {run.path} has not finished; run the same train command to resume")
-    _ = run.model  # weights that are not whole are told here, not to whoever is given them
+    _ = run.model  # incomplete weights are an error here, not for the recipient
     text = card(run, report=report, datasets=datasets, licence=licence, onnx=onnx)
     taught = run.config.get("rules") is not None
     with fresh_folder(folder) as partial:
@@ -192,9 +193,9 @@ def _data(run: Trained, datasets: list[Dataset]) -> str:
     trained = {"the model": run.config["dataset"]}
     if teacher := (run.config.get("knowledge") or {}).get("teacher"):
         trained["its teacher"] = teacher["dataset"]
-    given = {dataset.fingerprint: dataset for dataset in datasets}
+    by_fingerprint = {dataset.fingerprint: dataset for dataset in datasets}
     fingerprints = {description["fingerprint"] for description in trained.values()}
-    for fingerprint, dataset in given.items():
+    for fingerprint, dataset in by_fingerprint.items():
         if fingerprint not in fingerprints:
             raise DataError(
                 f"{dataset.path} ({fingerprint}) is not what {run.path} was trained on "
@@ -203,11 +204,11 @@ def _data(run: Trained, datasets: list[Dataset]) -> str:
             )
     rows = []
     for who, description in trained.items():
-        info = given[description["fingerprint"]].info if description["fingerprint"] in given else {}
+        info = by_fingerprint[description["fingerprint"]].info if description["fingerprint"] in by_fingerprint else {}
         name = f"{description['name']}#{description['source']}" if description["source"] else description["name"]
-        unknown = "not known to the run"
+        not_known = "not known to the run"
         rows.append(
-            [who, name, description["fingerprint"], *(str(info.get(what, unknown)) for what in ("source", "licence"))]
+            [who, name, description["fingerprint"], *(str(info.get(what, not_known)) for what in ("source", "licence"))]
         )
     return markdown(["trained on it", "data set", "fingerprint", "source", "licence"], rows)
 
@@ -239,18 +240,18 @@ def _results(run: Trained, scores: list[Score]) -> list[dict[str, Any]]:
     own = [score for score in scores if score.scorer in names]
     floors = [score for score in scores if score.floor]
     if not own or not floors:
-        there = ", ".join(dict.fromkeys(score.scorer for score in scores))
+        present = ", ".join(dict.fromkeys(score.scorer for score in scores))
         lacking = "floors" if own else f"numbers of {run.title!r}"
         raise DataError(
-            f"the report has no {lacking} (it has {there}); make it with: goeswith evaluate {run.path} DATASET --json"
+            f"the report has no {lacking} (it has {present}); make it with: goeswith evaluate {run.path} DATASET --json"
         )
     results = []
     for signed in dict.fromkeys(score.signature for score in own):
-        mine, beside = ([score for score in some if score.signature == signed] for some in (own, floors))
+        of_run, beside = ([score for score in some if score.signature == signed] for some in (own, floors))
         results.append(
-            {name: getattr(mine[0], name) for name in ("task", "negatives", "n", "unanswered", "signature")}
+            {name: getattr(of_run[0], name) for name in ("task", "negatives", "n", "unanswered", "signature")}
             | {
-                "table": markdown(*wide_table([*beside, *mine])),
+                "table": markdown(*wide_table([*beside, *of_run])),
                 "ceiling": any(x.scorer == "ceiling" for x in beside),
             }
         )

@@ -1,4 +1,4 @@
-"""Hub: the Hugging Face hub's client, and what goes wrong with it in one sentence."""
+"""Hub: the Hugging Face hub's client, with its errors as one sentence."""
 
 from __future__ import annotations
 

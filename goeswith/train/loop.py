@@ -73,7 +73,7 @@ def fit(
 ) -> Result:
     """Train `model` in place and leave it with the weights of its best validation epoch.
 
-    State is written to `folder` after every epoch, so that a killed run goes on from there and ends with
+    State is written to `folder` after every epoch, so that an interrupted run resumes and ends with
     bit-identical weights. Selection is on validation outfits only: paired AUC against corruptions drawn
     once by the same strategy.
 
@@ -137,7 +137,7 @@ class Loop:
         learning = [part for part in (model, self.knowledge, self.softmax) if part is not None]
         self.parameters = [p for part in learning for p in part.parameters() if p.requires_grad]
         self.optimiser = optimiser(self.parameters, config)
-        self.valid, self.known = valid_pairs(data, config), train_pairs(data, config)
+        self.valid, self.training_sample = valid_pairs(data, config), train_pairs(data, config)
         self.best: Tensors = {}
         self.best_knowledge: Tensors = {}
         self.history: list[dict[str, float]] = []
@@ -189,8 +189,8 @@ class Loop:
         if not self.history or auc > max(row["valid_auc"] for row in self.history):
             self.best, self.best_knowledge = _copied(self.model.state_dict()), _copied(self.knowledge.state_dict())
         measured = {"epoch": self.epoch + 1, "loss": total / max(seen, 1), "valid_auc": auc}
-        if len(self.known):
-            measured["train_auc"] = self.paired_auc(self.known)
+        if len(self.training_sample):
+            measured["train_auc"] = self.paired_auc(self.training_sample)
         measured["seconds"] = round(time.perf_counter() - started, 3)
         measured["pairs_per_second"] = round(seen / trained, 1)
         self.history.append(measured)
@@ -232,7 +232,7 @@ class Loop:
         return value
 
     def expect_sane(self, what: str) -> None:
-        """Stop where the weights have grown without end, which explains any score that is no number; say `what`.
+        """Stop where the weights have grown without end, which explains any score that is not a number; say `what`.
 
         Raises:
             ModelError: they have.

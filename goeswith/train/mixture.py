@@ -1,4 +1,4 @@
-"""Mixture's run: sources of knowledge beside the own model, each trusted as far as validation outfits say.
+"""Training a mixture: the own model and the teachers, each weighted by its results on validation outfits.
 
 config.json  weights.safetensors  sources/<name>/ the runs that it is made of
 """
@@ -25,7 +25,7 @@ from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.data.outfits import OutfitBatch, Outfits
-from goeswith.data.places import Places, list_places
+from goeswith.data.positions import Positions, list_positions
 from goeswith.errors import ConfigError
 from goeswith.files import fresh_file, writing
 from goeswith.models import Model, TrainingData, Vocabulary
@@ -40,7 +40,7 @@ from goeswith.train.scoring import encode
 from goeswith.train.settings import TrainConfig
 from goeswith.train.source import Say
 from goeswith.train.training import finished, locked, train, training_data
-from goeswith.train.trust import Asked, Trust, TrustConfig, fit_trust
+from goeswith.train.trust import Trust, TrustConfig, TrustQuestions, fit_trust
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def train_mixture(
 ) -> Run:
     """Train the own model and the teachers, fit how far each is trusted, and write one run into the folder `out`.
 
-    The same call goes on where a killed one stopped, and returns at once where it had finished.
+    The same call resumes if interrupted, and returns at once if it had finished.
 
     Args:
         teachers: data sets, on each of which two towers are trained into ``out/sources``, or runs of two towers.
@@ -110,7 +110,7 @@ def train_mixture(
         mixture, trust = _trusting(sources, maker.data, maker.vocabulary, maker.configs["trust"])
         with fresh_file(out / "weights.safetensors") as partial:
             save_file({name: value.contiguous() for name, value in mixture.state_dict().items()}, partial)
-        result = {"seconds": round(time.monotonic() - begun, 2), **_told(sources, trust, mixture)}
+        result = {"seconds": round(time.monotonic() - begun, 2), **_summary(sources, trust, mixture)}
         _write_json(out / "config.json", {**described, "result": result})
     return Run(out)
 
@@ -128,18 +128,18 @@ class Maker:
         device: str | None = None,
     ) -> None:
         self.dataset, self.out, self.features, self.say, self.device = dataset, out, features, say, device
-        self.theirs = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
-        self.ours = [s for s in settings if not s.startswith("teacher.")]
+        self.teacher_settings = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
+        self.own_settings = [s for s in settings if not s.startswith("teacher.")]
         configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
-        override(configs, self.theirs)
-        self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.ours)
+        override(configs, self.teacher_settings)
+        self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.own_settings)
         names = {field.name for kind in (MixtureSettings, TrustConfig) for field in fields(kind)}
-        self.towers = [s for s in self.ours if s.partition("=")[0].strip() not in names]
+        self.towers = [s for s in self.own_settings if s.partition("=")[0].strip() not in names]
         self.data, self.vocabulary, self.left_out = training_data(
             dataset, features, self.configs["model"], self.configs["train"]
         )
-        whole = training_data(dataset, features, None)[0].train if self.configs["train"].outfits else self.data.train
-        self.worn = torch.from_numpy(np.unique(whole.items))
+        outfits = training_data(dataset, features, None)[0].train if self.configs["train"].outfits else self.data.train
+        self.worn_items = torch.from_numpy(np.unique(outfits.items))
         self.encoders = features.encoder.split("+")
         ends = np.cumsum(features.blocks)
         self.columns = {
@@ -161,7 +161,7 @@ class Maker:
             "train": asdict(self.configs["train"]),
             "tower": asdict(self.configs["model"]),
             "knowledge": knowledge
-            | {"teachers": [_teacher(given) for given in teachers], "set": self.theirs}
+            | {"teachers": [_teacher(given) for given in teachers], "set": self.teacher_settings}
             | {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []},
             "rules": None,
             "encoder": self.features.encoder,
@@ -176,22 +176,22 @@ class Maker:
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
         """Likeness, then the own model, the teachers and the rules."""
         made = [self.likeness(name) for name in self.compared]
-        taken = {"own"}
+        names = {"own"}
         if self.configs["mixture"].own:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
         for given in teachers:
             title = Run(given).title if _is_run(given) else Dataset(given).name
             others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
-            name = next(name for name in (title, *others) if name not in taken)
-            taken.add(name)
+            name = next(name for name in (title, *others) if name not in names)
+            names.add(name)
             made += self.teacher(name, given)
         return made + ([self.rules(rules)] if rules else [])
 
     def likeness(self, encoder: str) -> Named:
         """Likeness in one encoder."""
         columns = self.columns[encoder]
-        model = Likeness.of(self.data.features[self.worn][:, columns])
+        model = Likeness.of(self.data.features[self.worn_items][:, columns])
         return Named(f"likeness {encoder}", Source("likeness", model, columns, self.own_codes))
 
     def teacher(self, name: str, given: str) -> list[Named]:
@@ -199,7 +199,7 @@ class Maker:
         if _is_run(given):
             return [self.tower(name, Run(given))]
         dataset, seed = Dataset(given), self.configs["train"].seed
-        run = self.train(name, dataset, [f"seed={seed}", *self.theirs])
+        run = self.train(name, dataset, [f"seed={seed}", *self.teacher_settings])
         made = [self.tower(name, run)]
         if TITLES not in self.encoders:
             return made
@@ -232,7 +232,7 @@ class Maker:
         model = cast(TwoTower, run.model).by_category()
         if run.config["dataset"]["fingerprint"] != self.dataset.fingerprint:
             blocks = [len(self.columns[name]) for name in encoders]
-            model.standardise(self.data.features[self.worn][:, columns], blocks)
+            model.standardise(self.data.features[self.worn_items][:, columns], blocks)
         own = torch.from_numpy(codes)[self.data.categories]
         if not bool((model.remembered(self.data.features[:, columns], own) < len(model.digests)).any()):
             model = model.without_memory()
@@ -243,7 +243,7 @@ class Maker:
         if TITLES not in self.encoders:
             return []
         at = np.arange(features.values.shape[1]) if features.encoder == TITLES else self.columns[TITLES]
-        seen = self.features.values[self.worn.numpy()][:, self.columns[TITLES]]
+        seen = self.features.values[self.worn_items.numpy()][:, self.columns[TITLES]]
         model = WordLifts.count(features.values[:, at], outfits, seen)
         return [Named(f"{name} words", Source("word-lifts", model, self.columns[TITLES], self.own_codes))]
 
@@ -277,15 +277,15 @@ def other_outfits(dataset: Dataset, encoder: str | None = None) -> list[str]:
     """
     needed = load_features(dataset, encoder).encoder.split("+")
     sources = sorted(set(Dataset(dataset.path).outfits.sources) - {"", dataset.outfit_source})
-    found = [f"{dataset.path}#{source}" for source in sources if dataset.outfit_source]
+    folders = [f"{dataset.path}#{source}" for source in sources if dataset.outfit_source]
     for folder in sorted(dataset.path.resolve().parent.iterdir()):
         if folder == dataset.path.resolve() or not (folder / "dataset.json").is_file():
             continue
         other = Dataset(folder)
         has = all((folder / "features" / f"{name}.safetensors").is_file() for name in needed)
         if has and other.info.get("source") != dataset.info.get("source") and other.info.get("outfits"):
-            found.append(str(folder))
-    return found
+            folders.append(str(folder))
+    return folders
 
 
 def _is_run(given: str) -> bool:
@@ -301,11 +301,11 @@ def _teacher(given: str) -> dict[str, Any]:
     return {"run": "", "dataset": Dataset(given).named}
 
 
-def _translated(ours: Vocabulary, theirs: Vocabulary, data: TrainingData) -> np.ndarray:
+def _translated(vocabulary: Vocabulary, other: Vocabulary, data: TrainingData) -> np.ndarray:
     """(C + 1,) the code that each of our categories has in another vocabulary."""
-    found = np.full(len(ours.categories) + 1, len(theirs.categories))
-    found[data.categories.numpy()] = theirs.codes(data.catalogue)
-    return found
+    codes = np.full(len(vocabulary.categories) + 1, len(other.categories))
+    codes[data.categories.numpy()] = other.codes(data.catalogue)
+    return codes
 
 
 def _trusting(
@@ -313,38 +313,40 @@ def _trusting(
 ) -> tuple[Mixture, Trust | None]:
     """The mixture of the sources that are trusted, and what was fitted; likeness alone where nothing can be fitted."""
     dim = data.features.shape[1]
-    anchors = [place for place, named in enumerate(sources) if named.source.kind == "likeness"]
+    anchors = [index for index, named in enumerate(sources) if named.source.kind == "likeness"]
     if len(data.valid) < LEAST:
         log.warning(
             "%d validation outfits are too few to tell whom to trust (%d are needed): likeness alone",
             len(data.valid),
             LEAST,
         )
-        return Mixture.of([sources[place].source for place in anchors], dim, vocabulary), None
-    whole = Mixture.of([named.source for named in sources], dim, vocabulary)
-    places = held_out_places(data, config)
-    asked = Asked(differences(whole, data, places), places.owner[places.at], question_mass(places))
-    trust = fit_trust(asked, anchors, config)
-    kept = np.flatnonzero(trust.weights.any(axis=1))
-    if not len(kept):
-        kept = np.array(anchors)
+        return Mixture.of([sources[index].source for index in anchors], dim, vocabulary), None
+    full_mixture = Mixture.of([named.source for named in sources], dim, vocabulary)
+    positions = held_out_positions(data, config)
+    questions = TrustQuestions(
+        differences(full_mixture, data, positions), positions.owner[positions.at], question_mass(positions)
+    )
+    trust = fit_trust(questions, anchors, config)
+    trusted = np.flatnonzero(trust.weights.any(axis=1))
+    if not len(trusted):
+        trusted = np.array(anchors)
         trust = replace(trust, weights=np.where(np.isin(np.arange(len(sources)), anchors)[:, None], 1.0, 0.0))
-    mixture = Mixture.of([sources[place].source for place in kept], dim, vocabulary)
-    mixture.weights.copy_(torch.from_numpy(trust.weights[kept]))
+    mixture = Mixture.of([sources[index].source for index in trusted], dim, vocabulary)
+    mixture.weights.copy_(torch.from_numpy(trust.weights[trusted]))
     return mixture, trust
 
 
-def held_out_places(data: TrainingData, config: TrustConfig) -> Places:
+def held_out_positions(data: TrainingData, config: TrustConfig) -> Positions:
     """The places of the validation outfits, and the candidates that are asked about."""
-    return list_places(data.catalogue, data.valid, data.usable, [data.train, data.valid], most=config.questions)
+    return list_positions(data.catalogue, data.valid, data.usable, [data.train, data.valid], most=config.questions)
 
 
 @torch.inference_mode()
-def differences(mixture: Mixture, data: TrainingData, places: Places) -> np.ndarray:
+def differences(mixture: Mixture, data: TrainingData, positions: Positions) -> np.ndarray:
     """(F, S, G) float64: how much higher each source scores an outfit than it does with each candidate in its place."""
-    items, mask = places.outfits.padded()
-    owner, position = places.owner[places.at], places.position[places.at]
-    rows, at = np.unique(np.concatenate([items.ravel(), places.rows]), return_inverse=True)
+    items, mask = positions.outfits.padded()
+    owner, position = positions.owner[positions.at], positions.position[positions.at]
+    rows, at = np.unique(np.concatenate([items.ravel(), positions.rows]), return_inverse=True)
     states = encode(
         cast(Model, mixture), data.features[torch.from_numpy(rows)], data.categories[torch.from_numpy(rows)]
     )
@@ -353,25 +355,27 @@ def differences(mixture: Mixture, data: TrainingData, places: Places) -> np.ndar
     def parts(some: np.ndarray, real: np.ndarray) -> np.ndarray:
         return mixture.parts(states, OutfitBatch(torch.from_numpy(some), torch.from_numpy(real))).double().numpy()
 
-    whole = np.concatenate([parts(items[block], mask[block]) for block in _blocks(len(items))])
-    found = np.empty((len(owner), *whole.shape[1:]))
+    true_scores = np.concatenate([parts(items[block], mask[block]) for block in _blocks(len(items))])
+    result = np.empty((len(owner), *true_scores.shape[1:]))
     for block in _blocks(len(owner)):
         changed = items[owner[block]]
         np.put_along_axis(changed, position[block, None], wrong[block, None], axis=1)
-        found[block] = whole[owner[block]] - parts(changed, mask[owner[block]])
-    return found
+        result[block] = true_scores[owner[block]] - parts(changed, mask[owner[block]])
+    return result
 
 
-def question_mass(places: Places) -> np.ndarray:
+def question_mass(positions: Positions) -> np.ndarray:
     """(F,) how much each candidate counts in the exhaustive AUC; in all 1."""
-    of_place = np.bincount(places.at, places.weights, len(places.owner))
-    spots = np.bincount(places.owner, minlength=len(places.outfits))
-    mass = places.weights / of_place[places.at] * (places.shares / spots[places.owner])[places.at]
-    found: np.ndarray = mass / mass.sum()
-    return found
+    of_position = np.bincount(positions.at, positions.weights, len(positions.owner))
+    per_outfit = np.bincount(positions.owner, minlength=len(positions.outfits))
+    mass = (
+        positions.weights / of_position[positions.at] * (positions.shares / per_outfit[positions.owner])[positions.at]
+    )
+    total: np.ndarray = mass / mass.sum()
+    return total
 
 
-def _told(sources: list[Named], trust: Trust | None, mixture: Mixture) -> dict[str, Any]:
+def _summary(sources: list[Named], trust: Trust | None, mixture: Mixture) -> dict[str, Any]:
     """What a run tells of its sources: name → group → weight, 0 for those that are not trusted."""
     if trust is None:
         return {"sources": {named.name: 1.0 for named in sources if named.source.kind == "likeness"}}

@@ -121,21 +121,21 @@ class PairObjective:
         self.blank = blanks(data.catalogue, config.blank)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
-        """The loss on outfits, each corrupted anew.
+        """The loss on outfits, each with new corruptions.
 
         Raises:
             NoScoreError: no outfit has a score beside its corruptions.
         """
         r = self.config.negatives_per_positive
-        asked = corruptions(outfits, self.negatives, r, self.generator, self.blank)
-        if not len(asked):
+        corrupted = corruptions(outfits, self.negatives, r, self.generator, self.blank)
+        if not len(corrupted):
             return StepLoss(None, 0, len(outfits))
-        rows, batch = asked.both.distinct()
+        rows, batch = corrupted.both.distinct()
         batch = batch.to(self.forward.device)
         with self.forward.precision():
             states = self.forward.encode(rows)
             scores = self.forward.score(states, batch)
-        right, wrong = scores[: len(asked)], scores[len(asked) :].view(-1, r)
+        right, wrong = scores[: len(corrupted)], scores[len(corrupted) :].view(-1, r)
         answered = ~(right.isnan() | wrong.isnan().any(dim=1))
         if not answered.any():
             raise NoScoreError(
@@ -143,19 +143,19 @@ class PairObjective:
                 "(akd-dbpr needs a top and a bottom); --set sides=groups or pairs=true, or choose other negatives"
             )
         if not answered.all():  # some models have no answer for some outfits, e.g. for one without a top
-            asked, right, wrong = asked.take(answered.cpu()), right[answered], wrong[answered]
+            corrupted, right, wrong = corrupted.take(answered.cpu()), right[answered], wrong[answered]
             batch = batch.take(torch.cat([answered, answered.repeat_interleave(r)]))
         if self.softmax is not None:
             objective = self.softmax(right, wrong)
         else:
             objective = self.model.objective(right, wrong, states, batch)
-        loss, count = objective + self.model.penalty(), len(asked)
+        loss, count = objective + self.model.penalty(), len(corrupted)
         if self.sources:
             features, categories = self.data.of(rows)
             step = Step(
                 features=features, categories=categories, states=states, objective=objective, right=right, wrong=wrong,
-                items=asked.items, positive=OutfitBatch(batch.items[:count], batch.mask[:count]),
-                corrupt=asked.corrupt, negative=OutfitBatch(batch.items[count:], batch.mask[count:]), epoch=epoch,
+                items=corrupted.items, positive=OutfitBatch(batch.items[:count], batch.mask[:count]),
+                corrupt=corrupted.corrupt, negative=OutfitBatch(batch.items[count:], batch.mask[count:]), epoch=epoch,
                 all_features=self.data.features, all_categories=self.data.categories, generator=self.generator,
             )  # fmt: skip
             for source in self.sources:

@@ -114,7 +114,7 @@ def _check(model: Model, folder: Path, runtime: Any, dim: int, categories: int, 
     arrays = {name: value.numpy() for name, value in sample.items()}
     with torch.inference_mode():
         states = model.encode_items(sample["features"], sample["categories"])
-        wanted = {
+        expected = {
             "hidden": states.hidden.numpy(),
             "scores": model.score(states, OutfitBatch(sample["items"], sample["mask"])).numpy(),
         }
@@ -124,7 +124,7 @@ def _check(model: Model, folder: Path, runtime: Any, dim: int, categories: int, 
             (arrays[output],) = session.run([output], {node.name: arrays[node.name] for node in session.get_inputs()})
         except Exception as error:  # of onnxruntime's own kinds
             raise ModelError(f"{file} of this {name} does not run ({_reason(error)}); leave --onnx out") from None
-        if not np.allclose(arrays[output], wanted[output], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
+        if not np.allclose(arrays[output], expected[output], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
             raise ModelError(f"{file} of this {name} does not give what torch gives; leave --onnx out")
 
 
@@ -153,17 +153,17 @@ def _needed() -> Any:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's talk of its own insides from the user."""
-    talkers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch._subclasses", "onnxscript")]
-    levels = [talker.level for talker in talkers]
-    for talker in talkers:
-        talker.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch._subclasses", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for talker, level in zip(talkers, levels, strict=True):
-            talker.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

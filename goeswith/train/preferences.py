@@ -104,7 +104,9 @@ class PreferencesSource:
         table = read_table(path)
         if {name: table.schema.get(name) for name in PAIRS} != PAIRS:
             raise DataError(f"{path} has no columns {', '.join(PAIRS)} of preferences; write it again")
-        usable = [one for one, there in zip(student.catalogue.ids, student.data.usable.tolist(), strict=True) if there]
+        usable = [
+            item_id for item_id, able in zip(student.catalogue.ids, student.data.usable.tolist(), strict=True) if able
+        ]
         self.pairs, left_out = known_items(table, ("better", "worse"), usable)
         if self.pairs.is_empty():
             raise DataError(f"{path} has no pair whose items all have features; encode the data set, or leave it out")
@@ -129,5 +131,5 @@ def _padded(lists: pl.Series, item_ids: list[str], width: int) -> tuple[Tensor, 
     for at, ids in enumerate(lists.to_list()):
         if ids:
             rows[at] = row_of[ids[0]]
-            rows[at, : len(ids)], mask[at, : len(ids)] = [row_of[one] for one in ids], True
+            rows[at, : len(ids)], mask[at, : len(ids)] = [row_of[key] for key in ids], True
     return torch.from_numpy(rows), torch.from_numpy(mask)

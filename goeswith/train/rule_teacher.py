@@ -1,4 +1,4 @@
-"""Rule teacher: a student's scores, corrected by the rules that apply, each trusted as far as attention says.
+"""Rule teacher: a student's scores corrected by the rules that apply, weighted by attention.
 
 Song et al.: "Neural Compatibility Modeling with Attentive Knowledge Distillation" (SIGIR 2018). For a context i (the
 top) and candidates j, k with the student's scores m:
@@ -87,7 +87,7 @@ class Trust:
     """How far each active rule is trusted, one entry for each (question, rule).
 
     question: (A,) int64 places among the N. rule: (A,) int64 places among the L. confidence: (A,) λ, which sum to 1
-    for a question (to C where that stands in the exponent).
+    for a question (to C if that is in the exponent).
     """
 
     question: Tensor

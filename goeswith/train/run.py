@@ -36,7 +36,7 @@ class Run:
     """A trained model, opened from its folder. device: what computes its scores, the CPU by default.
 
     Raises:
-        ModelError: the folder is no run, its training has not finished, or a file is broken.
+        ModelError: the folder is not a run, its training has not finished, or a file is broken.
     """
 
     def __init__(self, path: str | Path, device: torch.device | None = None) -> None:
@@ -47,8 +47,8 @@ class Run:
             raise ModelError(
                 f"{self.path} is not a run (it has no config.json); train one: goeswith train MODEL DATASET"
             )
-        self.config: dict[str, Any] = read_json(described, dict, REMEDY, ModelError)
-        schemas.check(self.config, schemas.RunFile, described, REMEDY, ModelError)
+        values = read_json(described, dict, REMEDY, ModelError)
+        self.config = schemas.check(values, schemas.RunFile, described, REMEDY, ModelError)
         self.name: str = self.config["model"]
         self.vocabulary = Vocabulary(tuple(self.config["categories"]), tuple(self.config["groups"]))
         if len(self.vocabulary.categories) != len(self.vocabulary.groups):
@@ -68,7 +68,7 @@ class Run:
         if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
         what = f"weights of this {self.name}"
-        if self.name in MODELS:  # sizes that the weights do not have are told before there is memory for them
+        if self.name in MODELS:  # sizes that differ from the weights are an error before memory is allocated
             try:
                 with torch.device("meta"):
                     _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
@@ -123,7 +123,7 @@ class Run:
         return kind(self.title, self.model, states, features.present)
 
     def save_pretrained(self, folder: str | Path, **extra: Unpack[Beside]) -> Path:
-        """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for what it is told.
+        """Write a folder to give away, with a model card; see `goeswith.train.export.save`, also for its arguments.
 
         Raises:
             ModelError, DataError: as the message says.

@@ -60,8 +60,8 @@ class TowerScorer(RunScorer):
         with torch.inference_mode():
             states = self.states_of(used)
             keys = model.keys(self.states_of(torch.from_numpy(rows)))
-            for index, wanted in enumerate(kinds.tolist()):
-                queries = model.queries(states, batch, torch.full((len(context),), wanted, device=self.device))
+            for index, kind_code in enumerate(kinds.tolist()):
+                queries = model.queries(states, batch, torch.full((len(context),), kind_code, device=self.device))
                 at = (kind == index).nonzero()[:, 0]
                 scores[:, at.numpy()] = (queries @ keys[at.to(self.device)].T).cpu().double().numpy()
         answerable = (self.present[context] | ~mask).all(axis=1)[:, None] & self.present[rows]
@@ -103,10 +103,10 @@ class TaughtScorer:
     def judge(self, context: np.ndarray, mask: np.ndarray, candidates: np.ndarray) -> Judgement:
         """All that is said of candidates (B, m) beside the context (B, n) with its mask."""
         count, width = candidates.shape[1], context.shape[1]
-        items, whole = beside(context, mask, candidates)
-        scores = torch.from_numpy(self.student.score(items, whole).reshape(candidates.shape))
+        items, outfits_mask = beside(context, mask, candidates)
+        scores = torch.from_numpy(self.student.score(items, outfits_mask).reshape(candidates.shape))
         blank = np.full(len(context), width)
-        fired = torch.from_numpy(self.teacher.matches.fire(items[::count], whole[::count], blank, candidates))
+        fired = torch.from_numpy(self.teacher.matches.fire(items[::count], outfits_mask[::count], blank, candidates))
         rows, indices = np.unique(np.concatenate([context, candidates], axis=1), return_inverse=True)
         context_indices, chosen = torch.from_numpy(indices.reshape(len(context), -1)).split([width, count], dim=1)
         with torch.inference_mode():

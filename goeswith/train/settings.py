@@ -1,4 +1,4 @@
-"""Settings of training: what the loop may be told, and the optimiser and learning rates that come of it."""
+"""Training settings: the options of the loop, and the optimiser and learning rates they give."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
         return config.learning_rate
     if progress < config.warmup:
         return config.learning_rate * progress / config.warmup
-    rest = (progress - config.warmup) / (1 - config.warmup)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
+    remaining = (progress - config.warmup) / (1 - config.warmup)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * remaining))
 
 
 class _Common(TypedDict):

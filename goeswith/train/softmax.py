@@ -1,6 +1,6 @@
 """Softmax: losses that rank the right item of a gap above many negatives at once.
 
-`BatchSoftmax` is for models that have queries of gaps and keys of items: all items of the batch are at hand for the
+`BatchSoftmax` is for models that have queries of gaps and keys of items: all items of the batch are available for the
 price of one matrix product. `CandidateSoftmax` is for any other: each candidate costs the score of a whole outfit, so
 there are few of them.
 """

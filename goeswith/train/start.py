@@ -1,4 +1,4 @@
-"""Start: two towers that begin with the weights of a run on other outfits, e.g. those of designers."""
+"""Start: initialises two towers with the weights of a run on other outfits, e.g. those of designers."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class StartSource:
 
     def __init__(self, given: str, config: StartConfig, student: Student, settings: list[str]) -> None:
         run, hidden = Run(given), student.config.hidden
-        wanted, has = ("two-tower", student.encoder, hidden), (run.name, run.config["encoder"])
-        if (*has, run.config["settings"].get("hidden")) != wanted:
+        expected, actual = ("two-tower", student.encoder, hidden), (run.name, run.config["encoder"])
+        if (*actual, run.config["settings"].get("hidden")) != expected:
             raise ConfigError(
                 f"{given} is a run of {run.name} in {run.config['encoder']}; only one of two-tower in "
                 f"{student.encoder} with hidden={hidden} can be started from"
             )
-        theirs = run.vocabulary.codes(student.catalogue)
+        run_codes = run.vocabulary.codes(student.catalogue)
         self.codes = torch.full((len(student.vocabulary.categories) + 1,), len(run.vocabulary.categories))
-        self.codes[student.data.categories] = torch.from_numpy(theirs)
+        self.codes[student.data.categories] = torch.from_numpy(run_codes)
         self.run = run
         self.described: dict[str, Any] = {name: run.config[name] for name in ("dataset", "settings", "train")}
 
@@ -79,11 +79,11 @@ class Start(nn.Module):
         assert isinstance(student, TwoTower)
         dim = len(student.mean)
         for name in ("key", "want"):
-            theirs = self.weights[name]
+            weight = self.weights[name]
             onehot = torch.cat(
-                [theirs[:, dim:], torch.zeros(len(theirs), 1)], dim=1
+                [weight[:, dim:], torch.zeros(len(weight), 1)], dim=1
             )  # an unknown category adds nothing
-            student.get_parameter(name).copy_(torch.cat([theirs[:, :dim], onehot[:, self.codes[:-1]]], dim=1))
+            student.get_parameter(name).copy_(torch.cat([weight[:, :dim], onehot[:, self.codes[:-1]]], dim=1))
         student.category.copy_(self.weights["category"][self.codes])
         student.want_bias.copy_(self.weights["want_bias"])
         student.residual.copy_(self.weights["residual"])

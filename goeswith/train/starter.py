@@ -1,4 +1,4 @@
-"""Starter's run: a run of `goeswith.models.starter`, made of a catalogue and rules, without a single outfit."""
+"""Making a starter: a run of `goeswith.models.starter` from a catalogue and rules, without any outfit."""
 
 from __future__ import annotations
 

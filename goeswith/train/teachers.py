@@ -1,4 +1,4 @@
-"""Teachers: designers' outfits, or a teacher's run, made into a source of knowledge; the teacher is trained first."""
+"""Teachers: designers' outfits, or a teacher's run, as a source of knowledge; the teacher is trained first."""
 
 from __future__ import annotations
 
@@ -44,18 +44,21 @@ class DesignersSource:
                     f"{given} is a run of {self.run.name}: only a run of 'teacher' can be a teacher, "
                     "with teaching=frozen and no teacher settings; otherwise name a data set"
                 )
-            teacher = {name: self.run.config[name] for name in ("dataset", "settings", "train")}
+            trained = self.run.config
+            teacher: dict[str, Any] = {name: trained[name] for name in ("dataset", "settings", "train")}
         else:
             self.dataset = Dataset(given)
-            self.theirs = [*followed(student.config, student.train), *settings]
-            self.fresh = override({"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, self.theirs)
+            self.teacher_settings = [*followed(student.config, student.train), *settings]
+            self.configs = override(
+                {"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, self.teacher_settings
+            )
             teacher = {"dataset": self.dataset.named} | {
-                "settings": asdict(self.fresh["model"]), "train": asdict(self.fresh["train"])
+                "settings": asdict(self.configs["model"]), "train": asdict(self.configs["train"])
             }  # fmt: skip
             self.trained_first = config.teaching == "frozen" and not config.untrained
             if not self.trained_first:
                 own = load_features(self.dataset, student.encoder)
-                self.own, self.words, teacher["left_out"] = training_data(self.dataset, own, self.fresh["model"])
+                self.own, self.words, teacher["left_out"] = training_data(self.dataset, own, self.configs["model"])
         self.described: dict[str, Any] = asdict(config) | {"teacher": teacher}
 
     def teach(self) -> Designers:
@@ -64,14 +67,14 @@ class DesignersSource:
         if self.run is None and self.trained_first:
             self.run = train(
                 "teacher", self.dataset, student.out / "teacher",
-                settings=self.theirs, encoder=student.encoder, say=student.say,
+                settings=self.teacher_settings, encoder=student.encoder, say=student.say,
             )  # fmt: skip
         if self.run is not None:
             return Designers(cast(Teacher, self.run.model), self.settings, student.data, student.vocabulary)
         # The very teacher that training would start from: the control differs by what was learned, not by chance.
-        loop = self.fresh["train"]
+        loop = self.configs["train"]
         torch.manual_seed(loop.seed)
-        teacher = Teacher(self.fresh["model"], student.dim, self.words)
+        teacher = Teacher(self.configs["model"], student.dim, self.words)
         return Designers(
             teacher, self.settings, student.data, student.vocabulary, self.own, loop.negatives, loop.batch_size
         )

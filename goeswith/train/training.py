@@ -1,4 +1,4 @@
-"""Training: a model trained into the folder of a run, with what teaches it; resumed if it was interrupted."""
+"""Training: trains a model, with its sources of knowledge, into the folder of a run; resumes if interrupted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from goeswith.train.source import SOURCES, Say, Source, Student, source_class
 
 log = logging.getLogger(__name__)
 
-HELD = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors"}
+RUN_FILES = {"config.json", "weights.safetensors", "log.jsonl", "tensorboard", "state.safetensors"}
 """What a run's folder may hold before it has a config.json, beside what its sources of knowledge keep there: what a
 killed training left."""
 
@@ -58,7 +58,7 @@ def train(
 ) -> Run:
     """Train a model, and first its teacher where it has one, into the folder `out`.
 
-    The same call goes on where a killed one stopped, and returns at once where it had finished.
+    The same call resumes if interrupted, and returns at once if it had finished.
 
     Args:
         name: of the model, see `goeswith.models.MODELS`.
@@ -216,7 +216,7 @@ def _check_text(encoder: str, text: str) -> None:
 def training_data(
     dataset: Dataset, features: Features | MappedFeatures, config: Any, loop: TrainConfig | None = None
 ) -> tuple[TrainingData, Vocabulary, dict[str, int]]:
-    """What a model learns from, the categories it knows, and what was left out for want of features."""
+    """What a model learns from, the categories it knows, and what was left out because it has no features."""
     vocabulary, loop = Vocabulary.of(dataset.catalogue), loop or TrainConfig()
     catalogue, outfits = dataset.catalogue, dataset.outfits
     if isinstance(config, TeacherConfig):
@@ -229,14 +229,14 @@ def training_data(
         outfits = tops_and_bottoms(outfits, catalogue)
     if loop.shuffled_items:
         outfits = shuffled_items(outfits, catalogue, seed=loop.seed)
-    kept, left_out = outfits.keep(features.present)
+    usable_outfits, left_out = outfits.keep(features.present)
     data = TrainingData(
         catalogue=catalogue,
         features=_rows_of(features),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
-        train=drawn(kept.split("train"), loop.outfits, loop.seed),
-        valid=kept.split("valid"),
+        train=drawn(usable_outfits.split("train"), loop.outfits, loop.seed),
+        valid=usable_outfits.split("valid"),
         blocks=features.blocks,
     )
     return data, vocabulary, left_out
@@ -271,7 +271,7 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
     """
     if not (out / "config.json").is_file():
         return False
-    saved = Run(out).config
+    saved: dict[str, Any] = {**Run(out).config}
     result = saved.pop("result", None)
     saved.pop("computed_on", None)
     own = model_classes(described["model"])[1]()
@@ -287,10 +287,10 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
     return result is not None
 
 
-def _changed(saved: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
+def _changed(saved: dict[str, Any], current: dict[str, Any], within: str = "") -> list[str]:
     """Names of the fields that differ, those of a group as ``group.field``."""
     names: list[str] = []
-    for name, value in here.items():
+    for name, value in current.items():
         other = saved.get(name)
         if isinstance(value, dict) and isinstance(other, dict):
             names += _changed(other, value, within=f"{within}{name}.")
@@ -300,14 +300,14 @@ def _changed(saved: dict[str, Any], here: dict[str, Any], within: str = "") -> l
 
 
 @contextlib.contextmanager
-def locked(out: Path, held: Collection[str] = ()) -> Iterator[None]:
-    """Hold a run folder for this process alone. held: what it may have beside `HELD`.
+def locked(out: Path, allowed: Collection[str] = ()) -> Iterator[None]:
+    """Hold a run folder for this process alone. allowed: what it may contain besides `RUN_FILES`.
 
     Raises:
         ModelError: another process is writing it, it cannot be made, or it holds something else.
     """
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    strange = sorted(name for name in names - HELD - set(held) if not name.startswith("."))
+    strange = sorted(name for name in names - RUN_FILES - set(allowed) if not name.startswith("."))
     if strange and "config.json" not in names:
         raise ModelError(f"{out} is not a run folder, it holds {strange[0]}; choose a new folder for --out")
     with sole(out, "another process is writing"):

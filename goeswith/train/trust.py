@@ -1,7 +1,7 @@
-"""Trust: how far each source of a mixture is trusted, fitted on held-out outfits.
+"""Trust: the weight of each source of a mixture, fitted on held-out outfits.
 
 A held-out outfit o asks, at each of its places, whether it scores above itself with another matched item there (the
-questions of the exhaustive AUC, see `goeswith.data.places`). With d_q the differences of the sources' scores and a_q
+questions of the exhaustive AUC, see `goeswith.data.positions`). With d_q the differences of the sources' scores and a_q
 the weight of question q in that AUC, Σ a_q = 1, the weights w of `goeswith.models.mixture` minimise
 
     Σ_q a_q ln(1 + exp(−w · d_q)) + λ Σ_s (w_s σ_s)²        w ≥ 0, σ_s the deviation of d_s
@@ -44,7 +44,7 @@ class TrustConfig:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrustQuestions:
     """Questions of held-out outfits.
 
     differences: (F, S, G) float64, how much higher each source scores the outfit than its corruption, by the group of
@@ -79,44 +79,44 @@ class Trust:
     used: tuple[bool, ...]
 
 
-def fit_trust(asked: Asked, anchors: Sequence[int], config: TrustConfig | None = None) -> Trust:
+def fit_trust(questions: TrustQuestions, anchors: Sequence[int], config: TrustConfig | None = None) -> Trust:
     """Weights of S sources, see the module. anchors: sources that are not shrunk, whose mixture is the fallback."""
     config = config or TrustConfig()
-    total = asked.differences.sum(axis=2)  # (F, S)
+    total = questions.differences.sum(axis=2)  # (F, S)
     count = total.shape[1]
     alone = [number in anchors for number in range(count)]
-    base = _held_out(total[:, alone], asked, np.zeros(sum(alone)), config)
-    used, strength, logits = _chosen(total, asked, anchors, config)
-    if _losses(logits, asked).sum() >= _losses(base, asked).sum():
+    base = _held_out(total[:, alone], questions, np.zeros(sum(alone)), config)
+    used, strength, logits = _chosen(total, questions, anchors, config)
+    if _losses(logits, questions).sum() >= _losses(base, questions).sum():
         used, strength, logits = alone, STRENGTHS[-1], base
-    weights = np.zeros((count, asked.differences.shape[2]))
+    weights = np.zeros((count, questions.differences.shape[2]))
     by_group = False
     if (
         config.by_group
-        and (fitted := _by_group(asked, used, _penalty(used, anchors, strength), logits, config)) is not None
+        and (fitted := _by_group(questions, used, _penalty(used, anchors, strength), logits, config)) is not None
     ):
         weights[used], logits = fitted
         by_group = True
     else:
-        weights[used] = _fit(total[:, used], asked.mass, _penalty(used, anchors, strength))[:, None]
-    auc, plain = _aucs(logits, asked), _aucs(base, asked)
-    error = float(np.sqrt(np.square(auc - plain - _share(asked) * (auc - plain).sum()).sum()))
+        weights[used] = _fit(total[:, used], questions.mass, _penalty(used, anchors, strength))[:, None]
+    auc, plain = _aucs(logits, questions), _aucs(base, questions)
+    error = float(np.sqrt(np.square(auc - plain - _share(questions) * (auc - plain).sum()).sum()))
     return Trust(weights, strength, by_group, float(auc.sum()), float(plain.sum()), error, tuple(map(bool, used)))
 
 
 def _chosen(
-    total: np.ndarray, asked: Asked, anchors: Sequence[int], config: TrustConfig
+    total: np.ndarray, questions: TrustQuestions, anchors: Sequence[int], config: TrustConfig
 ) -> tuple[list[bool], float, np.ndarray]:
     """Which sources are used (S,), λ, and held-out logits (F,): from all sources, the least useful go one by one."""
     used = [True] * total.shape[1]
-    strength, logits = _best_strength(total, asked, used, anchors, config)
+    strength, logits = _best_strength(total, questions, used, anchors, config)
     while True:
-        weights = _fit(total[:, used], asked.mass, _penalty(used, anchors, strength))
+        weights = _fit(total[:, used], questions.mass, _penalty(used, anchors, strength))
         effect = dict(zip(np.flatnonzero(used), weights * total[:, used].std(axis=0), strict=True))
         for number in sorted((number for number in effect if number not in anchors), key=lambda number: effect[number]):
-            fewer = [flag and place != number for place, flag in enumerate(used)]
-            without = _held_out(total[:, fewer], asked, _penalty(fewer, anchors, strength), config)
-            if _losses(without, asked).sum() <= _losses(logits, asked).sum():
+            fewer = [flag and source != number for source, flag in enumerate(used)]
+            without = _held_out(total[:, fewer], questions, _penalty(fewer, anchors, strength), config)
+            if _losses(without, questions).sum() <= _losses(logits, questions).sum():
                 used, logits = fewer, without
                 break
         else:
@@ -124,27 +124,29 @@ def _chosen(
 
 
 def _best_strength(
-    total: np.ndarray, asked: Asked, used: list[bool], anchors: Sequence[int], config: TrustConfig
+    total: np.ndarray, questions: TrustQuestions, used: list[bool], anchors: Sequence[int], config: TrustConfig
 ) -> tuple[float, np.ndarray]:
-    tried = [_held_out(total[:, used], asked, _penalty(used, anchors, strength), config) for strength in STRENGTHS]
-    losses = [_losses(logits, asked).sum() for logits in tried]
+    held_out = [
+        _held_out(total[:, used], questions, _penalty(used, anchors, strength), config) for strength in STRENGTHS
+    ]
+    losses = [_losses(logits, questions).sum() for logits in held_out]
     best = int(np.argmin(losses))
-    return STRENGTHS[best], tried[best]
+    return STRENGTHS[best], held_out[best]
 
 
 def _by_group(
-    asked: Asked, used: Sequence[bool], penalty: np.ndarray, logits: np.ndarray, config: TrustConfig
+    questions: TrustQuestions, used: Sequence[bool], penalty: np.ndarray, logits: np.ndarray, config: TrustConfig
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Weights (S', G) of the used sources and their held-out logits; None where they do not help."""
-    values = asked.differences[:, used]  # (F, S', G)
+    values = questions.differences[:, used]  # (F, S', G)
     wide = np.concatenate([values.sum(axis=2)[:, :, None], values], axis=2).reshape(len(values), -1)
     strength = max(float(penalty.max(initial=0.0)), STRENGTHS[0])
     shrink = np.concatenate([penalty[:, None], np.full(values.shape[1:], strength)], axis=1).ravel()
-    apart = _held_out(wide, asked, shrink, config)
-    gain = _losses(logits, asked) - _losses(apart, asked)
-    if gain.sum() <= np.sqrt(np.square(gain - _share(asked) * gain.sum()).sum()):
+    apart = _held_out(wide, questions, shrink, config)
+    gain = _losses(logits, questions) - _losses(apart, questions)
+    if gain.sum() <= np.sqrt(np.square(gain - _share(questions) * gain.sum()).sum()):
         return None
-    fitted = _fit(wide, asked.mass, shrink).reshape(values.shape[1], -1)
+    fitted = _fit(wide, questions.mass, shrink).reshape(values.shape[1], -1)
     return fitted[:, :1] + fitted[:, 1:], apart
 
 
@@ -165,32 +167,32 @@ def _fit(values: np.ndarray, mass: np.ndarray, penalty: np.ndarray) -> np.ndarra
         return float(value), slope @ scaled + 2.0 * penalty * weights
 
     begin = np.full(values.shape[1], 0.1)
-    found = minimize(loss, begin, jac=True, bounds=[(0.0, None)] * len(begin), method="L-BFGS-B")
-    weights: np.ndarray = found.x * scale
+    optimum = minimize(loss, begin, jac=True, bounds=[(0.0, None)] * len(begin), method="L-BFGS-B")
+    weights: np.ndarray = optimum.x * scale
     return weights
 
 
-def _held_out(values: np.ndarray, asked: Asked, penalty: np.ndarray, config: TrustConfig) -> np.ndarray:
+def _held_out(values: np.ndarray, questions: TrustQuestions, penalty: np.ndarray, config: TrustConfig) -> np.ndarray:
     """Logits (F,) of differences (F, P), each by weights that were fitted without the fold of its outfit."""
-    fold = asked.folds_of[asked.owner] % config.folds
+    fold = questions.folds_of[questions.owner] % config.folds
     logits = np.empty(len(values))
     for number in range(config.folds):
         out = fold == number
         if out.any() and not out.all():
-            logits[out] = values[out] @ _fit(values[~out], asked.mass[~out], penalty)
+            logits[out] = values[out] @ _fit(values[~out], questions.mass[~out], penalty)
     return logits
 
 
-def _losses(logits: np.ndarray, asked: Asked) -> np.ndarray:
+def _losses(logits: np.ndarray, questions: TrustQuestions) -> np.ndarray:
     """(N,) each outfit's share of the loss."""
-    return np.bincount(asked.owner, asked.mass * np.logaddexp(0.0, -logits))
+    return np.bincount(questions.owner, questions.mass * np.logaddexp(0.0, -logits))
 
 
-def _aucs(logits: np.ndarray, asked: Asked) -> np.ndarray:
+def _aucs(logits: np.ndarray, questions: TrustQuestions) -> np.ndarray:
     """(N,) each outfit's share of the exhaustive AUC."""
-    return np.bincount(asked.owner, asked.mass * ((logits > 0) + (logits == 0) / 2))
+    return np.bincount(questions.owner, questions.mass * ((logits > 0) + (logits == 0) / 2))
 
 
-def _share(asked: Asked) -> np.ndarray:
+def _share(questions: TrustQuestions) -> np.ndarray:
     """(N,) the mass of each outfit."""
-    return np.bincount(asked.owner, asked.mass)
+    return np.bincount(questions.owner, questions.mass)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from worlds import styles_world
 
-from goeswith.data.places import list_places
+from goeswith.data.positions import list_positions
 from goeswith.evaluate.exhaustive import exhaustive_auc
 
 CATALOGUE, OUTFITS, _ = styles_world(outfits=200)
 TEST = OUTFITS.split("test")
 USABLE = np.arange(len(CATALOGUE)) % 13 != 0
-LISTED = list_places(CATALOGUE, TEST, USABLE, [OUTFITS])
+LISTED = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS])
 
 
 class ByPairs:
@@ -111,7 +111,7 @@ def test_one_who_chooses_is_asked_to_choose() -> None:
 def test_nothing_of_an_item_alone_tells() -> None:
     """By popularity, the strongest that an item alone can give away, not more than one half, whatever the sizes."""
     worn = np.bincount(TEST.items, minlength=len(CATALOGUE)) * 1.0
-    places = list_places(CATALOGUE, TEST, np.ones(len(CATALOGUE), bool))
+    places = list_positions(CATALOGUE, TEST, np.ones(len(CATALOGUE), bool))
     for values in (worn, -worn, np.random.default_rng(0).random(len(CATALOGUE))):
         auc, weight, _ = exhaustive_auc(ByItem(values), places)
         assert np.average(auc[weight > 0], weights=weight[weight > 0]) == pytest.approx(0.5, abs=0.02)
@@ -119,7 +119,7 @@ def test_nothing_of_an_item_alone_tells() -> None:
 
 def test_drawn_candidates_say_what_all_say() -> None:
     scorer = ByPairs()
-    few = list_places(CATALOGUE, TEST, USABLE, [OUTFITS], most=8, seed=3)
+    few = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS], most=8, seed=3)
     assert np.bincount(few.at).max() == 8
     kinds = CATALOGUE.category_codes
     truth = np.array([few.outfits[o][p] for o, p in zip(few.owner, few.position, strict=True)])
@@ -130,12 +130,12 @@ def test_drawn_candidates_say_what_all_say() -> None:
         return float(np.average(auc[weight > 0], weights=weight[weight > 0]))
 
     assert mean(few) == pytest.approx(mean(LISTED), abs=0.04)
-    assert few.digest != list_places(CATALOGUE, TEST, USABLE, [OUTFITS], most=8, seed=4).digest
+    assert few.digest != list_positions(CATALOGUE, TEST, USABLE, [OUTFITS], most=8, seed=4).digest
 
 
 def test_a_budget_keeps_whole_outfits() -> None:
-    small = list_places(CATALOGUE, TEST, USABLE, [OUTFITS], budget=300)
+    small = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS], budget=300)
     assert 0 < len(small.rows) <= 300
-    everything = list_places(CATALOGUE, TEST, USABLE, [OUTFITS])
+    everything = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS])
     asked = {i: (everything.owner == o).sum() for o, i in enumerate(everything.outfits.outfit_ids)}
     assert all((small.owner == o).sum() == asked[i] for o, i in enumerate(small.outfits.outfit_ids))

@@ -14,7 +14,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.errors import DataError, ModelError
 from goeswith.evaluate.retrieval_report import FITTED
 from goeswith.experiments import bench as module
-from goeswith.experiments.bench import bench, held, question_files
+from goeswith.experiments.bench import bench, question_files, reserved
 from goeswith.experiments.plots import over_attributes
 from goeswith.experiments.recipes import Experiment, Pairing, Recipe, read_recipe
 from goeswith.experiments.results import Outcome, Row, Scoreboard
@@ -74,17 +74,21 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
 
 def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):
     asked, out = recipe(world), tmp_path / "out"
-    with held(out, asked), pytest.raises(ModelError, match="another bench is running"), held(out, asked):
+    with (
+        reserved(out, asked),
+        pytest.raises(ModelError, match="another bench is running"),
+        reserved(out, asked),
+    ):
         pass
-    with held(out, asked):
+    with reserved(out, asked):
         pass
     other = Recipe(name="other", dataset="", questions=(), models=())
-    with pytest.raises(ModelError, match="holds the bench of the recipe 'r', not of 'other'"), held(out, other):
+    with pytest.raises(ModelError, match="holds the bench of the recipe 'r', not of 'other'"), reserved(out, other):
         pass
     (tmp_path / "photo.jpg").touch()
     with (
         pytest.raises(ModelError, match=r"not a bench folder, it holds (out|photo.jpg); choose"),
-        held(tmp_path, asked),
+        reserved(tmp_path, asked),
     ):
         pass
 

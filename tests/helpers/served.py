@@ -1,5 +1,6 @@
 """A tiny shop with an index, for the tests of the service: `styles_world` with prices, pictures and oddities."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from worlds import styles_dataset, styles_world, write_made
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.shop.answers import Look
 from goeswith.shop.build import build_index
 from goeswith.shop.guests import GuestEncoder
 from goeswith.train.training import train
@@ -71,6 +73,18 @@ def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.
     """Stands for `GuestEncoder.features`: a picture's brightness. The made features have no encoder to be made by."""
     assert picture is not None
     return np.full(self.run.config["dim"], np.asarray(picture).mean() / 255, np.float32)
+
+
+class Slow:
+    """Calls that wait until they are let go, and are counted."""
+
+    def __init__(self) -> None:
+        self.gate, self.begun = threading.Event(), 0
+
+    def __call__(self, *_: object, **__: object) -> list[Look]:
+        self.begun += 1
+        assert self.gate.wait(30)
+        return []
 
 
 def answer_slowly(*given: object) -> None:

@@ -12,7 +12,7 @@ from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.studio.api.schemas import FiltersRequest, ItemsQuery
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.brief import FILTER_OF, Brief
-from goeswith.studio.pages.catalogue_search import Wanted
+from goeswith.studio.pages.catalogue_search import CatalogueQuery
 from goeswith.studio.service.catalogue_view import FACETS
 from goeswith.train.source import SOURCES, source_class
 
@@ -25,9 +25,9 @@ def test_a_filter_is_a_field_of_filters_and_nothing_else():
     for command in (shop.complete, shop.looks, shop.fill, shop.improve, shop.similar):
         assert columns | rest <= set(inspect.signature(command).parameters), command
     assert set(FACETS) == columns <= set(COLUMNS)
-    wanted = Wanted.of(QueryParams(dict.fromkeys(columns, "some")))
+    wanted = CatalogueQuery.of(QueryParams(dict.fromkeys(columns, "some")))
     assert wanted.filters() == Filters(**dict.fromkeys(COLUMN_OF, ("some",)))
-    assert wanted == Wanted.of(QueryParams(urlsplit(wanted.url(Board())).query))
+    assert wanted == CatalogueQuery.of(QueryParams(urlsplit(wanted.url(Board())).query))
     asked = Brief.of({f"want_{column}": "some" for column in columns})
     assert dict(asked.values).keys() == set(FILTER_OF) == columns - {"category", "group"}
     assert asked.filters() == Filters(**dict.fromkeys(FILTER_OF.values(), ("some",)))

@@ -1,4 +1,4 @@
-"""Words that readers stumble over are in no help, page, template, recipe or message."""
+"""Words that readers stumble over are in no help, page, template, recipe, message, docstring or comment."""
 
 import ast
 import json
@@ -50,7 +50,7 @@ REFUSED = {
 }  # fmt: skip
 """Regular expression of a word or phrase → what to write instead."""
 
-STUMBLE = re.compile("|".join(rf"(?<![\w-])(?:{phrase})(?![\w-])" for phrase in REFUSED), re.IGNORECASE)
+STUMBLE = re.compile(rf"(?<![\w-])(?:{'|'.join(REFUSED)})(?![\w-])", re.IGNORECASE)
 
 
 def helps(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
@@ -88,6 +88,8 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield notebook.name, "".join(cell["source"])
     for module in sorted((ROOT / "goeswith").rglob("*.py")):
         yield from messages(module)
+        lines = enumerate(module.read_text().splitlines(), 1)  # docstrings and comments
+        yield from ((f"{module.relative_to(ROOT)}:{at}", line) for at, line in lines)
 
 
 def test_nobody_stumbles() -> None:

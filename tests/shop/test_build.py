@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from shops import changed_shop, edited, indexed, trained
+from shops import changed_shop, edited, trained
 
 from goeswith.data.dataset import Dataset
 from goeswith.errors import CatalogueError, DataError, ModelError
@@ -22,19 +22,6 @@ from goeswith.shop.indexed_items import Intake
 from goeswith.train.run import Run
 
 WHOLE = np.ones((1, 3), bool)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A shop, a run over it and its index; nothing of it may be changed."""
-    return indexed(tmp_path_factory.mktemp("shop"), without=("i7", "i100"))
-
-
-@pytest.fixture
-def copied(world, tmp_path):
-    """The index of `world`, to be broken."""
-    shutil.copytree(world[2].path, tmp_path / "index")
-    return tmp_path / "index"
 
 
 def bits(path: Path) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from shops import indexed, trained
+from shops import trained
 
 from goeswith.data.outfits import OutfitBatch
 from goeswith.shop.build import build_index
@@ -21,12 +21,6 @@ def best(index: Index, context: np.ndarray, allowed: np.ndarray, k: int, full: i
     scores = index.scorer.score(looks, np.ones(looks.shape, bool))
     order = np.argsort(-scores, kind="stable")[:k]
     return rows[order], scores[order]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A shop, a run over it and its index; nothing of it may be changed."""
-    return indexed(tmp_path_factory.mktemp("shop"), without=("i7", "i100"))
 
 
 @pytest.mark.parametrize(

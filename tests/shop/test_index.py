@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 from PIL import Image
-from shops import changed_shop, edited, indexed, shop, trained
+from shops import changed_shop, edited, shop, trained
 
 import goeswith.shop.index
 import goeswith.shop.states
@@ -19,19 +19,6 @@ from goeswith.files import sha256
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A shop, a run over it and its index; nothing of it may be changed."""
-    return indexed(tmp_path_factory.mktemp("shop"), without=("i7", "i100"))
-
-
-@pytest.fixture
-def copied(world, tmp_path):
-    """The index of `world`, to be broken."""
-    shutil.copytree(world[2].path, tmp_path / "index")
-    return tmp_path / "index"
 
 
 @pytest.mark.parametrize("settings", [("steps=2",), ("steps=0",)])

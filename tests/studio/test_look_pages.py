@@ -9,10 +9,8 @@ import polars as pl
 import pytest
 from PIL import Image
 from served import BARE, SCRIPT
-from starlette.testclient import TestClient
 
 from goeswith.data.readers import read
-from goeswith.studio.app import create_app
 from goeswith.studio.service.look_table import write_outfits
 from goeswith.studio.service.looks import Piece
 
@@ -20,14 +18,8 @@ WHOLE = ["i0", "i60", "i150"]
 
 
 @pytest.fixture
-def client(world, tmp_path):
-    with TestClient(create_app(world / "index", looks=tmp_path / "looks.sqlite"), follow_redirects=False) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client):
-    return client.app.state.looks
+def client(empty_client):
+    return empty_client
 
 
 def save(client, on=WHOLE, **told):

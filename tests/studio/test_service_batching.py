@@ -1,7 +1,6 @@
 """Batches of the service: many requests in one call, none harmed by another, and none without an end."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from served import Slow
 
 from goeswith.errors import CatalogueError
 from goeswith.shop.index import Index
@@ -115,18 +115,6 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
 
     asyncio.run(too_often())
     asyncio.run(too_long())
-
-
-class Slow:
-    """Calls that wait until they are let go, and are counted."""
-
-    def __init__(self) -> None:
-        self.gate, self.begun = threading.Event(), 0
-
-    def __call__(self, *_: object, **__: object) -> list[Look]:
-        self.begun += 1
-        assert self.gate.wait(30)
-        return []
 
 
 def test_too_much_to_do_is_not_taken_for_a_bad_outfit() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from served import OUTFIT
+from served import OUTFIT, Slow
 from starlette.testclient import TestClient
 
-from goeswith.shop.stylist import Look, Stylist
+from goeswith.shop.stylist import Stylist
 from goeswith.studio.app import create_app
 from goeswith.studio.service import limits
 from goeswith.studio.service.connections import Connection, LogBound
@@ -189,18 +189,6 @@ def test_one_address_has_only_so_many_connections(world: Path, monkeypatch: pyte
         until = time.monotonic() + 5
         while not sent(port, ask).startswith(b"HTTP/1.1 200 "):
             assert time.monotonic() < until
-
-
-class Slow:
-    """Calls that wait until they are let go, and are counted."""
-
-    def __init__(self) -> None:
-        self.gate, self.begun = threading.Event(), 0
-
-    def __call__(self, *_: object, **__: object) -> list[Look]:
-        self.begun += 1
-        assert self.gate.wait(30)
-        return []
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> None:

@@ -14,14 +14,8 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 @pytest.fixture
-def client(world, tmp_path):
-    with TestClient(create_app(world / "index", looks=tmp_path / "looks.sqlite"), follow_redirects=False) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client):
-    return client.app.state.looks
+def client(empty_client):
+    return empty_client
 
 
 def kept(client, name="Office", items=WHOLE, **told):

@@ -204,6 +204,6 @@ def test_training_auc_is_of_training_outfits_and_changes_no_weight(data: Trainin
     assert all(0 <= row["train_auc"] <= 1 for row in result.history)
     loop = Loop(model, data, CONFIG, tmp_path / "other")
     kept = {tuple(row.tolist()) for row in data.train.take(range(len(data.train))).padded()[0]}
-    assert len(loop.known) <= 2 * len(data.valid)
-    width = loop.known.items.shape[1]
-    assert all(any(tuple(row.tolist()) == other[:width] for other in kept) for row in loop.known.items)
+    assert len(loop.training_sample) <= 2 * len(data.valid)
+    width = loop.training_sample.items.shape[1]
+    assert all(any(tuple(row.tolist()) == other[:width] for other in kept) for row in loop.training_sample.items)

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from goeswith.train.trust import Asked, TrustConfig, _fit, fit_trust
+from goeswith.train.trust import TrustConfig, TrustQuestions, _fit, fit_trust
 
 
-def asked(signals: list[float], outfits: int = 300, each: int = 6, seed: int = 0) -> Asked:
+def asked(signals: list[float], outfits: int = 300, each: int = 6, seed: int = 0) -> TrustQuestions:
     """Differences of sources whose mean is `signals`, in one group of two each."""
     random = np.random.default_rng(seed)
     values = random.standard_normal((outfits * each, len(signals), 1)) + np.array(signals)[:, None]
     group = random.integers(2, size=(len(values), 1, 1))
     differences = np.where(group == np.arange(2), values, 0.0)
     mass = random.random(len(values))
-    return Asked(differences, np.repeat(np.arange(outfits), each), mass / mass.sum())
+    return TrustQuestions(differences, np.repeat(np.arange(outfits), each), mass / mass.sum())
 
 
 def test_a_fit_is_the_minimum_of_the_printed_loss() -> None:

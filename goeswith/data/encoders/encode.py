@@ -1,4 +1,4 @@
-"""Encode: pictures or words of a whole catalogue to features; resumes if interrupted, keeps features still valid."""
+"""Encode: features of a whole catalogue from pictures or text; resumes if interrupted, reuses what is valid."""
 
 from __future__ import annotations
 

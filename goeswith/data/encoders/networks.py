@@ -1,4 +1,4 @@
-"""Networks: encoders of pictures and of text, by name; all but hashed words are pretrained.
+"""Networks: picture and text encoders, by name; all but the hashed words are pretrained.
 
 Batches are computed in float32: bfloat16 is twice as fast here, but moves these features by 6 % and makes an item's
 vector depend on the batch it came in.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -119,7 +119,8 @@ def _efficientnet(name: str, batch_size: int, device: torch.device) -> Network:
     model = EfficientNet.from_name(name)
     model.load_state_dict(weights)
     digest = _digest(model)
-    model = _fused(model.eval()).to(device, memory_format=torch.channels_last)
+    _fuse(model.eval())
+    model = model.to(device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
@@ -132,11 +133,11 @@ def _efficientnet(name: str, batch_size: int, device: torch.device) -> Network:
     return Network(name, run, (side, side), digest, megabytes=_megabytes(model))
 
 
-def _fused(model: Any) -> Any:
-    """The same function in fewer passes over memory: batch norms and even padding move into the convolutions."""
+def _fuse(model: nn.Module) -> None:
+    """Compute the same in fewer passes over memory: batch norms and even padding move into the convolutions."""
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    def fuse(owner: Any, convolution: str, norm: str) -> None:
+    def fuse(owner: nn.Module, convolution: str, norm: str) -> None:
         fused = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm))
         padding = set(getattr(fused.static_padding, "padding", ()))
         if len(padding) == 1:
@@ -146,14 +147,14 @@ def _fused(model: Any) -> Any:
 
     fuse(model, "_conv_stem", "_bn0")
     fuse(model, "_conv_head", "_bn1")
-    for block in model._blocks:
+    blocks = list(model.get_submodule("_blocks").children())
+    for block in blocks:
         if hasattr(block, "_expand_conv"):
             fuse(block, "_expand_conv", "_bn0")
         fuse(block, "_depthwise_conv", "_bn1")
         fuse(block, "_project_conv", "_bn2")
-    for owner in (model, *model._blocks):
+    for owner in (model, *blocks):
         owner._swish = nn.ReLU6(inplace=True)
-    return model
 
 
 def _vision(name: str, batch_size: int, device: torch.device) -> Network:
@@ -199,16 +200,23 @@ def _text_tower(name: str, batch_size: int, device: torch.device) -> Network:
     def run(texts: list[str]) -> np.ndarray:
         # To the full length, as SigLIP was trained; CLIP masks what is padded.
         numbers = pieces(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-        taken = {key: numbers[key].to(device) for key in ("input_ids", "attention_mask") if key in numbers}
-        parts = zip(*(value.split(batch_size) for value in taken.values()), strict=True)
-        vectors = [model.get_text_features(**dict(zip(taken, part, strict=True))) for part in parts]
+        inputs = {key: numbers[key].to(device) for key in ("input_ids", "attention_mask") if key in numbers}
+        parts = zip(*(value.split(batch_size) for value in inputs.values()), strict=True)
+        vectors = [model.get_text_features(**dict(zip(inputs, part, strict=True))) for part in parts]
         return np.concatenate([_array(v if isinstance(v, Tensor) else v.pooler_output) for v in vectors])
 
     return Network(name, run, None, _digest(model), megabytes=_megabytes(model))
 
 
-def _pooled(model: Any, pixels: Tensor, pooler_trained: bool) -> Tensor:
-    if hasattr(model, "get_image_features"):
+@runtime_checkable
+class _ImageTower(Protocol):
+    """A CLIP or SigLIP: image features that lie in one space with text features."""
+
+    def get_image_features(self, *, pixel_values: Tensor) -> Any: ...
+
+
+def _pooled(model: nn.Module, pixels: Tensor, pooler_trained: bool) -> Tensor:
+    if isinstance(model, _ImageTower):
         output = model.get_image_features(pixel_values=pixels)
         return output if isinstance(output, Tensor) else output.pooler_output
     output = model(pixel_values=pixels)
@@ -339,20 +347,20 @@ def _find_on_hub(name: str, model: str) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the load reports, progress bars and deprecations of transformers; ours is the error that follows."""
-    from transformers.utils import logging as theirs
+    from transformers.utils import logging as reports
 
-    verbosity = theirs.get_verbosity()
-    bars = theirs.is_progress_bar_enabled()
-    theirs.set_verbosity_error()
-    theirs.disable_progress_bar()
+    verbosity = reports.get_verbosity()
+    bars = reports.is_progress_bar_enabled()
+    reports.set_verbosity_error()
+    reports.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        theirs.set_verbosity(verbosity)
+        reports.set_verbosity(verbosity)
         if bars:
-            theirs.enable_progress_bar()
+            reports.enable_progress_bar()
 
 
 def _array(vectors: Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures: files of any kind to RGB squares, decoded ahead of the network by a pool of processes.
+"""Pictures: image files of any format to RGB squares, decoded ahead of the network by a pool of processes.
 
 Run as a module this is one worker of the pool: it reads a JSON request a line, answers with a JSON line and pixels.
 """
@@ -47,7 +47,7 @@ def open_picture(path: str | Path | IO[bytes]) -> Image.Image:
     """Open a file as one of `FORMATS`; of several pictures in it, the first.
 
     Raises:
-        FileNotFoundError: it is not there. DataError: it is a pipe or device. UnidentifiedImageError: it is no picture.
+        FileNotFoundError: it is not there. DataError: it is a pipe or device. UnidentifiedImageError: not a picture.
     """
     if isinstance(path, str | Path) and not stat.S_ISREG(os.stat(path).st_mode):
         raise DataError("it is not a regular file")

@@ -1,4 +1,4 @@
-"""ccp: street photos whose garments were cut out by their pixel masks (Clothing Co-Parsing)."""
+"""ccp: street photos whose garments are cut out by their pixel masks (Clothing Co-Parsing)."""
 
 from __future__ import annotations
 

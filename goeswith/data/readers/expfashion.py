@@ -1,4 +1,4 @@
-"""expfashion: tops and bottoms in the form of fashionvc, with a colour word for every item (ExpFashion, PKD-DBPR)."""
+"""expfashion: tops and bottoms in the format of fashionvc, with a colour for every item (ExpFashion, PKD-DBPR)."""
 
 from __future__ import annotations
 

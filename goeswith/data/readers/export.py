@@ -1,4 +1,4 @@
-"""Export: what the shop systems write out, in each of their layouts, as items, outfits and addresses of pictures."""
+"""Export: exports of shop systems, in each of their layouts, as items, outfits and picture URLs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _module(layout: str) -> Any:
 
 
 def _files(source: Path) -> list[Path]:
-    """The files that products may stand in: of a folder, all but the tables that have a use of their own."""
+    """The files that may contain products: of a folder, all but the tables with another purpose."""
     if not source.is_dir():
         return [source]
     own = {*BESIDE, "outfits"}
@@ -90,7 +90,7 @@ def read(
         columns: our field → header of the export, where it is not the published one; see `goeswith.data.variants`.
         groups: category → group where its words do not tell it, or tell another.
         currency: of prices beside which none stands. site: address of the shop, for links to its products.
-        skip_bad: go on where not one picture, price or outfit can be read.
+        skip_bad: continue if not a single picture, price or outfit can be read.
         allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.
 

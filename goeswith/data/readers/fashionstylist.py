@@ -26,7 +26,7 @@ GROUP_OF = {
 def read(source: Path) -> Imported:
     """Read label_en.csv and look_en.csv of the folders Female, Male and Child, those that are there.
 
-    Item ids start anew in each folder, so the folder's name comes before them; it is the outfits' source, too. Season
+    Item ids start again in each folder, so the folder's name comes before them; it is the outfits' source, too. Season
     and occasion are published for outfits: an item has those of the first outfit that lists it. The title begins with
     the colour where the published one does not name it.
 

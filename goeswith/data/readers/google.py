@@ -1,4 +1,4 @@
-"""google: the product feed of Google's Merchant Center, as CSV, TSV or XML; other feeds are written much like it."""
+"""google: the product feed of Google Merchant Center, as CSV, TSV or XML; many other feeds are similar."""
 
 from __future__ import annotations
 

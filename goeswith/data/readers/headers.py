@@ -1,4 +1,4 @@
-"""Headers: the columns of an export under our names, in whichever of its published spellings they are written."""
+"""Headers: renames the columns of an export to ours, from any of their published spellings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Official questions: the publishers' own question files, as tables of `goeswith.data.questions`."""
+"""Official questions: the publishers' own question files, as `goeswith.data.questions` tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def triplets(frame: pl.DataFrame, split: str, seed: int) -> pl.DataFrame:
 def fill_in_blank(path: Path, names: pl.DataFrame, split: str, seed: int) -> tuple[pl.DataFrame, dict[str, int]]:
     """Questions of a Polyvore file of ``question``, ``answers`` and ``blank_position``, over the items that are known.
 
-    The files name an item ``<set_id>_<index>``; the truth is the answer of the question's own set. It stands first in
+    The files name an item ``<set_id>_<index>``; the truth is the answer of the question's own set. It comes first in
     the published files, so the candidates are shuffled.
 
     Args:

@@ -1,4 +1,4 @@
-"""Photos: the picture files of a folder, found by name or by item id; nothing outside it, no pipes and no devices."""
+"""Photos: the picture files of a folder, by name or item id; nothing outside it, no pipes and no devices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goeswith.data.encoders.pictures import ENDINGS
 OUTSIDE = "pictures whose link points outside the folder"
 IRREGULAR = "pictures that are not regular files"
 LINKS = 3
-"""Links to folders that may stand in one path: each can lead to the next."""
+"""Links to folders that one path may contain: each can lead to the next."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Photos:
             self.files = dict(sorted(kept.items(), key=lambda entry: (entry[0].count("/"), entry[0])))
 
     def named(self, names: Iterable[str]) -> dict[str, Path]:
-        """Name → file; letter case and Unicode form may differ. The folder's own name may stand in front."""
+        """Name → file; letter case and Unicode form may differ. The folder's own name may come first."""
         exact = {_composed(name): path for name, path in reversed(self.files.items())}
         folded = {name.casefold(): path for name, path in exact.items()}
         paths = {}

@@ -1,4 +1,4 @@
-"""Polyvore files: parsers for each file of the Maryland set and of its forks, with one form of result."""
+"""Polyvore files: parsers for each file of the Maryland set and of its forks, all with the same result type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ which split that file is of."""
 
 
 def facts_of(path: Path) -> pl.DataFrame:
-    """The facts in one of the files of `PARTS`: a row an item, null where the file does not tell.
+    """The facts in one of the files of `PARTS`: one row per item, null where the file does not say.
 
     Raises:
         DataError: the file is broken, or not in its published form.
@@ -58,7 +58,7 @@ def _outfits(path: Path) -> pl.DataFrame:
 
 
 def _named(path: Path) -> pl.DataFrame:
-    """named_items.parquet: one row an item."""
+    """named_items.parquet: one row per item."""
     return read_table(path).select(
         "set_id",
         index="clothingItemIndex",

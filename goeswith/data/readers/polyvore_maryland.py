@@ -113,7 +113,7 @@ def _variant(requested: str, missing: list[str], source: Path) -> str:
 
 
 def _one_each(facts: pl.DataFrame, test: pl.Series) -> pl.DataFrame:
-    """One row an item with everything told about it, and its outfit's official split; ordered by outfit and index."""
+    """One row per item with all its facts, and its outfit's official split; ordered by outfit and index."""
     columns = [pl.col(name).drop_nulls().first() for name in FACTS if name not in ("set_id", "index", "file", "split")]
     items = facts.group_by("set_id", "index", maintain_order=True).agg(*columns)
     strictest = pl.col("split").replace_strict({"valid": 1, "test": 2}, default=0).max()

@@ -98,7 +98,7 @@ def _folder(source: Path, variant: str) -> tuple[Path, list[str]]:
 
 
 def _rows(path: Path, split: str) -> pl.DataFrame:
-    """A row an item of an outfit: set_id, item_id, name (as question files call it), split."""
+    """One row per item of an outfit: set_id, item_id, name (as question files call it), split."""
     try:
         table = pl.DataFrame(read_json(path, list)).select("set_id", "items").explode("items").unnest("items")
         item, outfit = pl.col("item_id").cast(pl.String), pl.col("set_id").cast(pl.String)

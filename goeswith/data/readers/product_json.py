@@ -1,4 +1,4 @@
-"""Product JSON: Schema.org's Product and ProductGroup as rows, one a variant."""
+"""Product JSON: Schema.org's Product and ProductGroup as rows, one per variant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows: those of a person's own table under our column names; bad ones stop the import, or are left out and counted."""
+"""Rows: a user's own table under our column names; bad rows stop the import, or are skipped and counted."""
 
 from __future__ import annotations
 

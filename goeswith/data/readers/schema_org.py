@@ -1,4 +1,4 @@
-"""schema-org: products as Schema.org describes them, one JSON object a line; see `product_json` for how it is read."""
+"""schema-org: products as Schema.org JSON, one object per line; see `product_json` for how it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""shopify: Shopify's product CSV, with the headers of before and after 2024.
+"""shopify: Shopify's product CSV, with the headers from before and after 2024.
 
 A product is one row a variant under one handle, its own columns filled in the first of them only; rows with nothing but
 a picture are further pictures.

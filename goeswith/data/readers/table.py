@@ -1,4 +1,4 @@
-"""table: a person's own items and outfits as CSV or Parquet, and a folder of pictures."""
+"""table: a user's own items and outfits as CSV or Parquet, and a folder of pictures."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read(
         columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
             taken for several of ours.
         groups: category → group where its words do not tell it, or tell another; see `goeswith.data.group_map`.
-        skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and go on where not
+        skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and continue if not
             one price, picture or group can be read.
         allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.
@@ -155,7 +155,7 @@ def _needed(table: pl.DataFrame, of_items: bool) -> list[str]:
 def _items(
     table: pl.DataFrame, path: Path, groups: dict[str, str], skip_bad: bool
 ) -> tuple[pl.DataFrame, dict[str, int], list[str]]:
-    """Sound items; a missing group follows from the category, a price that is no number ≥ 0 becomes null."""
+    """Sound items; a missing group follows from the category, a price that is not a number ≥ 0 becomes null."""
     if table.is_empty():
         raise DataError(f"{path} lists no items; add at least one row below the header")
     faults = [
@@ -224,7 +224,7 @@ def _grouped(items: pl.DataFrame, path: Path, groups: dict[str, str], skip_bad: 
 
 
 def _loose(table: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFrame, dict[str, int]]:
-    """One row an outfit and item, from either form of table: row, outfit_id, item_id, split, source."""
+    """One row per outfit and item, from either form of table: row, outfit_id, item_id, split, source."""
     if "item_ids" not in table.columns:
         empty = Fault("item_id", "is empty", is_empty("item_id"), "name an item")
         return without_faults(table, [empty], path, skip_bad, whole=None)

@@ -34,7 +34,7 @@ class Pairs:
 def read_pairs(source: Path, seed: int) -> Pairs:
     """Read the three files of triplets "top i, worn bottom j, other bottom k".
 
-    A pair stands in a file as often as it has other bottoms (three times); it becomes one outfit.
+    A pair is in a file as often as it has other bottoms (three times); it becomes one outfit.
     """
     frames = {split: _triplets(source / file) for split, file in TRIPLETS.items()}
     loose = pl.concat(frame.with_columns(split=pl.lit(split)) for split, frame in frames.items())

@@ -4,7 +4,7 @@ Both wear by the same taste: outfits are drawn with chances proportional to
 
     popularity of the items × exp(score / temperature)
 
-by Markov chain: start from random items, then draw each place anew, given the others, among the item that is there
+by Markov chain: start from random items, then redraw each position, given the others, among the item that is there
 and some offered ones. Designers are cold (choosy), avoid what was worn often already, and always match a top with a
 bottom. Users are warmer (noisy), have bestsellers (Zipf), and take most things from one season's stock.
 """

@@ -1,4 +1,4 @@
-"""Taste: the true compatibility of the drawn sample, written down once.
+"""Taste: the true compatibility in the drawn sample, defined in one place.
 
 An item is seen by its colour, pattern, material and category, all visible in its picture. Two items i, j go
 together by s(i, j) in about −1..1, the weighted sum of five agreements, each −1..1:

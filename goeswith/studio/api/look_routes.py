@@ -1,4 +1,4 @@
-"""Look routes: saved looks under ``/v1/looks``: kept, read, changed, deleted, undone; an ETag guards a change."""
+"""Look routes: saved looks under ``/v1/looks``: save, read, change, delete, undo; an ETag guards a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look schemas: requests and answers of the API about saved looks."""
+"""Look schemas: requests and responses of the API for saved looks."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class HistoryResponse(ResponseModel):
 
 
 class LinkResponse(ResponseModel):
-    """A public link of a look: whoever has it sees this look and nothing else."""
+    """A public link of a look, which shows this look and nothing else."""
 
     look_id: str
     path: str = Field(description="Below the address of the service.")

@@ -1,4 +1,4 @@
-"""Review routes: reviews under ``/v1/reviews``: begun, read, deleted; decisions are changes of looks."""
+"""Review routes: reviews under ``/v1/reviews``: begin, read, delete; decisions are changes of looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes: the paths of the API under ``/v1``, with every request and every answer typed."""
+"""Routes: the paths of the API under ``/v1``, with typed requests and responses."""
 
 from __future__ import annotations
 

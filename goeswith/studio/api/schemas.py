@@ -1,4 +1,4 @@
-"""Schemas: requests and answers of the API; the OpenAPI schema is made of these."""
+"""Schemas: requests and responses of the API, from which the OpenAPI schema is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrangement: where pieces of an outfit lie: in the order of the body, at relative sizes, none on another."""
+"""Arrangement: positions and sizes of the pieces of an outfit on a flat lay, without overlap."""
 
 from __future__ import annotations
 

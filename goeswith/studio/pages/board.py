@@ -1,4 +1,4 @@
-"""Board: the outfit that a person puts together; all of it is in the address, so that a link shares it."""
+"""Board: the outfit that a user puts together; all of it is in the URL, so that a link shares it."""
 
 from __future__ import annotations
 

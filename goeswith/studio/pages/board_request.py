@@ -1,4 +1,4 @@
-"""Board request: the board that a request speaks of, in its address or in a form."""
+"""Board request: the board that a request names, in its URL or in a form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts: what the pages show of a board: its score, the lines between its items, and the reasons."""
+"""Board view: what the pages show of a board: its score, the lines between its items, and the reasons."""
 
 from __future__ import annotations
 

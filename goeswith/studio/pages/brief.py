@@ -1,4 +1,4 @@
-"""Brief: what a board has to keep to: money, season, colour, brand, gender, stock; it is part of the address."""
+"""Brief: the conditions of a board: budget, season, colour, brand, gender, stock; it is part of the URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogue search: the query of a catalogue page, the items that it shows, and how many each filter would leave."""
+"""Catalogue search: the query of a catalogue page, its results, and the count of each filter."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CatalogueQuery:
         """As the library has them.
 
         Raises:
-            CatalogueError: a price is no number.
+            CatalogueError: a price is not a number.
         """
         chosen = {**self.values, "group": (self.group,) if self.group else ()}
         lists: dict[str, Any] = {name: chosen.get(column, ()) for name, column in COLUMN_OF.items()}

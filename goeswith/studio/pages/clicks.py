@@ -1,4 +1,4 @@
-"""Clicks: the page of what shoppers did with looks on product pages."""
+"""Clicks: the page that reports clicks on looks on product pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare: two to four looks side by side, row by row: what they cost, how they score, and where they differ."""
+"""Compare: two to four looks side by side: prices, scores, and where they differ."""
 
 from __future__ import annotations
 

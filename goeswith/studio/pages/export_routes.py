@@ -1,12 +1,13 @@
-"""Export routes: the paths under which looks are taken away: cards, tables, lookbooks, print sheets, public links."""
+"""Export routes: the paths for downloads of looks: cards, tables, lookbooks, print sheets, public links."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from goeswith.errors import GoeswithError
@@ -27,19 +28,46 @@ router = APIRouter(include_in_schema=False)
 
 printers = Workers("print", threads=1, waiting=8, seconds=180.0)
 """Apart from those that answer: a book of a hundred looks takes a while."""
-Title = Annotated[str, Query(max_length=TEXT_LENGTH)]
-Per = Annotated[int, Query(ge=1, le=2)]
 
 
-def chosen(store: Looks, look_filter: looks.LookFilter, look_ids: list[str]) -> list[SavedLook]:
-    """The looks of these ids in their order, or all that are asked for.
+@dataclass(frozen=True)
+class Selection:
+    """The looks that an address names: by their ids, else all that pass its filter."""
 
-    Raises:
-        Refused: there is none of an id.
-    """
-    if look_ids:
-        return [store.get(look_id) for look_id in dict.fromkeys(look_ids)]
-    return [look for look in look_filter.looks(store) if look_filter.state in ("", look.state)]
+    look_filter: looks.LookFilter
+    look_ids: tuple[str, ...]
+
+    def of(self, store: Looks) -> list[SavedLook]:
+        """The looks, those named by id in the order of the ids.
+
+        Raises:
+            Refused: there is none of an id.
+        """
+        if self.look_ids:
+            return [store.get(look_id) for look_id in self.look_ids]
+        return [look for look in self.look_filter.looks(store) if self.look_filter.state in ("", look.state)]
+
+
+@dataclass(frozen=True)
+class Book:
+    """How looks are laid out on sheets. title: on the cover, which there is none of where it is empty."""
+
+    title: str
+    looks_per_sheet: int
+
+
+async def _selection(look_filter: LookFilterQuery, look: Ids = []) -> Selection:  # noqa: B006
+    return Selection(look_filter, tuple(dict.fromkeys(look)))
+
+
+async def _book(
+    title: Annotated[str, Query(max_length=TEXT_LENGTH)] = "", per: Annotated[int, Query(ge=1, le=2)] = 1
+) -> Book:
+    return Book(title.strip(), per)
+
+
+Selected = Annotated[Selection, Depends(_selection)]
+Layout = Annotated[Book, Depends(_book)]
 
 
 async def _file(request: Request, made: Callable[[], bytes], name: str, kind: str, workers: Workers) -> Response:
@@ -51,66 +79,42 @@ async def _file(request: Request, made: Callable[[], bytes], name: str, kind: st
 
 
 @router.get("/looks.csv")
-async def table(request: Request, look_filter: LookFilterQuery, look: Ids = []) -> Response:  # noqa: B006
+async def table(request: Request, selected: Selected) -> Response:
     """Looks as a table."""
-    shop: Shop = request.app.state.shop
-    store = request.app.state.looks
-    return await _file(
-        request, lambda: look_files.table(chosen(store, look_filter, look)), "looks.csv", "text/csv", shop.quick
-    )
+    shop, store = request.app.state.shop, request.app.state.looks
+    return await _file(request, lambda: look_files.table(selected.of(store)), "looks.csv", "text/csv", shop.quick)
 
 
 @router.get("/looks.json")
-async def document(request: Request, look_filter: LookFilterQuery, look: Ids = []) -> Response:  # noqa: B006
+async def document(request: Request, selected: Selected) -> Response:
     """Looks as JSON."""
-    shop: Shop = request.app.state.shop
-    store = request.app.state.looks
-    return await _file(
-        request,
-        lambda: look_files.document(chosen(store, look_filter, look)),
-        "looks.json",
-        "application/json",
-        shop.quick,
-    )
+    shop, store, kind = request.app.state.shop, request.app.state.looks, "application/json"
+    return await _file(request, lambda: look_files.document(selected.of(store)), "looks.json", kind, shop.quick)
 
 
 @router.get("/looks.pdf")
-async def pdf(
-    request: Request,
-    look_filter: LookFilterQuery,
-    look: Ids = [],  # noqa: B006
-    title: Title = "",
-    per: Per = 1,
-) -> Response:
+async def pdf(request: Request, selected: Selected, book: Layout) -> Response:
     """Looks as a book."""
     shop: Shop = request.app.state.shop
     store, owner = request.app.state.looks, owner_of(request)
-    name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:60] or "lookbook"
-    return await _file(
-        request,
-        lambda: lookbook.pdf(shop.view, chosen(store, look_filter, look), owner, title.strip(), per),
-        f"{name}.pdf",
-        "application/pdf",
-        printers,
-    )
+    name = re.sub(r"[^A-Za-z0-9]+", "-", book.title).strip("-").lower()[:60] or "lookbook"
+
+    def made() -> bytes:
+        return lookbook.pdf(shop.view, selected.of(store), owner, book.title, book.looks_per_sheet)
+
+    return await _file(request, made, f"{name}.pdf", "application/pdf", printers)
 
 
 @router.get("/looks/print")
-async def print_sheet(
-    request: Request,
-    look_filter: LookFilterQuery,
-    look: Ids = [],  # noqa: B006
-    title: Title = "",
-    per: Per = 1,
-) -> Response:
+async def print_sheet(request: Request, selected: Selected, book: Layout) -> Response:
     """The same book as a page, for the browser to print."""
     shop: Shop = request.app.state.shop
     store, owner = request.app.state.looks, owner_of(request)
 
     def made() -> str:
-        book = lookbook.sheets(shop.view, chosen(store, look_filter, look), owner, title.strip(), per)
-        pdf_url = address("/looks.pdf", **look_filter.query, look=look, title=title, per=per)
-        return templates().get_template("lookbook.html").render(book | {"printed": False, "pdf": pdf_url})
+        sheets = lookbook.sheets(shop.view, selected.of(store), owner, book.title, book.looks_per_sheet)
+        pdf_url = f"/looks.pdf?{request.url.query}"
+        return templates().get_template("lookbook.html").render(sheets | {"printed": False, "pdf": pdf_url})
 
     try:
         return HTMLResponse(await shop.quick.run(made), headers=HEADERS)

@@ -1,4 +1,4 @@
-"""Flat lay: items of a board as they lie: places and cut-outs, a style sheet for the places, and one picture."""
+"""Flat lay: the cut-outs of a board's items in their positions, as a style sheet or as one picture."""
 
 from __future__ import annotations
 

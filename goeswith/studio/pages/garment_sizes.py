@@ -1,4 +1,4 @@
-"""Garment sizes: how long each kind of garment is, and where on the body it is worn."""
+"""Garment sizes: the length of each kind of garment, and where on the body it is worn."""
 
 from __future__ import annotations
 

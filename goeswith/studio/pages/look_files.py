@@ -1,4 +1,4 @@
-"""Look files: saved looks to take away: a card as a picture, a table with a row for every item, and JSON."""
+"""Look files: saved looks as downloads: a card as a picture, a table with a row per item, and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look routes: the paths of the pages of saved looks: the list, what is done to one, substitutes, and undo."""
+"""Look routes: the paths of the pages of saved looks: list, save, change, compare, repair, undo."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ async def choose(request: Request, winner: Text, look: FormIds = []) -> Response
 
 @router.get("/looks/repair")
 async def repair(request: Request, look: str) -> Response:
-    """What may stand in for the items of a look that cannot be bought."""
+    """What may replace the items of a look that cannot be bought."""
     store, owner = request.app.state.looks, owner_of(request)
     return await shown(request, "repair.html", Board(), lambda view: looks.repair(view, store, look, owner), slow=True)
 

@@ -1,4 +1,4 @@
-"""Lookbook: looks on sheets of paper, with pictures, prices and numbers: printed by the browser, or as a PDF."""
+"""Lookbook: looks on sheets of paper, with pictures, prices and numbers: printed by the browser or as PDF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks page: saved looks as collages with price, state and person; which of their items can no longer be bought."""
+"""Looks page: saved looks as collages with price, state and person; items that can no longer be bought."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def page(view: CatalogueView, store: Looks, look_filter: LookFilter, owner: str,
 
 @dataclass(frozen=True)
 class Repair:
-    """An item that cannot be bought, and what may stand in for it."""
+    """An item that cannot be bought, and what may replace it."""
 
     lost: Lost
     offers: tuple[tuple[Item, str], ...]

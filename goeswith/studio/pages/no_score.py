@@ -1,4 +1,4 @@
-"""No score: why a board or an item has no score, in words for people: titles, not ids."""
+"""No score: why a board or an item has no score, in words for people: titles instead of ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offers: what goes with a board, what to swap in it, and what is like one item."""
+"""Offers: what goes with a board, what to swap in it, and what is similar to an item."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def tabs(view: CatalogueView, board: Board, shown: Sequence[Item]) -> list[Tab]:
 
 
 def rail(view: CatalogueView, board: Board, slot: str = "", swap: str = "") -> dict[str, Any]:
-    """The suggestions beside a board: its tabs, and what the open one offers, or what may stand in for one item."""
+    """The suggestions beside a board: its tabs, and what the open one offers, or what may replace one item."""
     shown = items(view, board.on)
     if obstacle(view, [item_id for item_id in board.on if item_id != swap]):
         # The board says why.
@@ -143,7 +143,7 @@ def rail(view: CatalogueView, board: Board, slot: str = "", swap: str = "") -> d
 
 
 def best_first(looks: Sequence[Look]) -> list[Look]:
-    """A diverse choice comes in the order that it was made in; whoever sees a row takes it for a ranking."""
+    """A diverse choice comes in the order that it was made in; users read a row as a ranking."""
     return sorted(looks, key=lambda look: -look.score)
 
 

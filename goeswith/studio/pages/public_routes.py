@@ -1,4 +1,4 @@
-"""Public routes: what anybody sees who has the link of one look, without the token of the studio."""
+"""Public routes: what anybody with the link of a look sees, without the token of the studio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quiz: fill in the blank, a person against the model, on test outfits that the model did not learn from."""
+"""Quiz: fill in the blank, a person against the model, on test outfits that the model was not trained on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = ("matched", "category", "random")
 SEEDS = 10**6
 CHOICES = 4
 ROUND = 10
-"""Questions of one round; then the score is told, with a card to share."""
+"""Questions of one round; then the score is shown, with a card to share."""
 MOST_WORN = 8
 """Items beside the blank; larger outfits do not fit on a phone."""
 

@@ -1,4 +1,4 @@
-"""Quiz card: how a round of the quiz ended, in a sentence and as a picture to share."""
+"""Quiz card: the result of a round, as a sentence and as a picture to share."""
 
 from __future__ import annotations
 

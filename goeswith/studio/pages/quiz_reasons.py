@@ -1,4 +1,4 @@
-"""Quiz reasons: why the worn piece is right: what it shares with the outfit, and what the model sees in its pairs."""
+"""Quiz reasons: why the worn piece is right: what it shares with the outfit, and the model's pair scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendering: a page from its template, with what all pages show; plain HTML, and an error is a page too."""
+"""Rendering: a page from its template, with what all pages show; errors are pages too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""No script and no style that stands in the page itself: a title that holds one stays text."""
+"""No inline script or style: a title that contains one stays text."""
 PROGRAMS = ("v1", "storefront", "static", "health", "metrics", "openapi.json")
 """Where paths begin that programs ask for, and are answered in JSON."""
 BEARER = 'Bearer realm="goeswith"'
@@ -77,7 +77,7 @@ async def shown(
 
 
 def is_page(path: str) -> bool:
-    """Whether people look at it, so that they are told of an error in a page and not in JSON."""
+    """Whether people look at it, so that errors are pages and not JSON."""
     return path.lstrip("/").split("/")[0] not in PROGRAMS
 
 

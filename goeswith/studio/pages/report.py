@@ -1,4 +1,4 @@
-"""Report: the report page of a run: its numbers beside floors, its training, its best and worst outfits."""
+"""Report: the report page of a run: results beside floors, training curve, best and worst outfits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from goeswith.evaluate.curves import learning_curves
 from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
+from goeswith.schemas import Result
 from goeswith.scores import Score
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.board_view import scored
@@ -60,9 +61,9 @@ def page(view: CatalogueView) -> dict[str, Any]:
     return {"facts": [(name, text) for name, text in facts if text]}
 
 
-def curve(result: dict[str, Any]) -> dict[str, Any] | None:
+def curve(result: Result | None) -> dict[str, Any] | None:
     """Validation AUC by epoch as a chart; none where the run does not say."""
-    history = [row for row in result.get("history") or [] if "valid_auc" in row]
+    history = [row for row in result.get("history", []) if "valid_auc" in row] if result else []
     if len(history) < 2:
         return None
     [chart] = learning_curves({"": history}, (WIDTH, HEIGHT), (6, 14))
@@ -77,7 +78,7 @@ def numbers(view: CatalogueView) -> dict[str, Any]:
         values = NOTHING | _table(view)
     except GoeswithError as error:
         values = NOTHING | {"trouble": str(error)}
-    charts = {"reliability": _reliability(view), "curve": curve(view.index.run.config.get("result") or {})}
+    charts = {"reliability": _reliability(view), "curve": curve(view.index.run.config.get("result"))}
     return values | charts | _extremes(view)
 
 

@@ -1,4 +1,4 @@
-"""Report findings: how good the model is, in words and as bars beside the floors that it has to beat."""
+"""Report findings: how good the model is, in words, and as bars beside the floors it has to beat."""
 
 from __future__ import annotations
 

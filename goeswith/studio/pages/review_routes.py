@@ -1,4 +1,4 @@
-"""Review routes: the paths of the pages on which many looks are made, decided on and made again."""
+"""Review routes: the paths of the pages on which looks are made and decided on in bulk."""
 
 from __future__ import annotations
 

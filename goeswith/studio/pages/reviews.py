@@ -1,4 +1,4 @@
-"""Reviews: the page that begins one, and the page on which somebody decides on the looks of one product."""
+"""Reviews: the page that begins a review, and the page on which the looks of one product are decided on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes: the paths of the studio's pages: catalogue, board, quiz, rules, report; HTML from templates."""
+"""Routes: the paths of the studio's pages: catalogue, board, upload, quiz, rules, report."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 MEASURING = 600.0
 """Seconds that the numbers of a report may take; they are measured once."""
 measurers = Workers("measure", threads=1, seconds=MEASURING)
-"""Apart from those that answer: whoever waits for the numbers of a report keeps nobody else waiting."""
+"""Apart from those that answer: waiting for the numbers of a report delays no other answer."""
 PHOTOS = 60
 """Uploaded items that the form for one more shows."""
 router = APIRouter(include_in_schema=False, route_class=FileRoute)
@@ -93,7 +93,7 @@ async def tray(request: Request, board: BoardQuery, toggle: str = "") -> Respons
 
 @router.get("/item")
 async def item_page(request: Request, item: str, board: BoardQuery) -> Response:
-    """One item, and what could stand in its place."""
+    """One item, and what could replace it."""
     owner = owner_of(request)
     return await shown(request, "item.html", board, lambda view: offers.close(view, board, item, owner))
 
@@ -234,7 +234,7 @@ async def deleted(request: Request, item: Annotated[str, Form()], back: Annotate
 async def quiz_page(
     request: Request, board: BoardQuery, seed: int = -1, asked: int = 0, you: int = 0, model: int = 0, choice: int = -1,
 ) -> Response:  # fmt: skip
-    """Fill in the blank, a person against the model; the running score stands in the address."""
+    """Fill in the blank, a person against the model; the running score is in the URL."""
     if seed < 0:
         return RedirectResponse(board.at("/quiz", seed=secrets.randbelow(quiz.SEEDS)), 303)
     return await shown(

@@ -1,4 +1,4 @@
-"""Rule effects: what rules change: in numbers over hidden bottoms of validation outfits, and on a few examples."""
+"""Rule effects: what rules change: in numbers over validation outfits with a hidden bottom, and in examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule switches: the rules of a page as its address holds them: on, off, or written there."""
+"""Rule switches: which rules of a page are on, off, or written by the user."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def added(view: CatalogueView, written: Sequence[str], draft: Mapping[str, str])
     """The written rules with one more.
 
     Raises:
-        DataError: it is no rule, stands there already, or there are too many. CatalogueError: an unknown attribute.
+        DataError: it is not a rule, already exists, or there are too many. CatalogueError: an unknown attribute.
     """
     text = json.dumps([draft["attribute"], draft["top"], draft["bottom"], draft["sign"]])
     rule = parse(text)

@@ -1,4 +1,4 @@
-"""Rules: the page of rules: how often each is right, with examples, and what all that are on change."""
+"""Rules: the page of rules: how often each is right, with examples, and the effect of all that are on."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _checked_before(view: CatalogueView) -> dict[Rule, Checked]:
 
 
 def values(view: CatalogueView) -> dict[str, list[str]]:
-    """Attribute → values that the catalogue has, for those who write a rule."""
+    """Attribute → values that the catalogue has, for writing a rule."""
     columns = ("category", "colour", "material", "pattern", "brand", "season")
     frame = view.catalogue.items
     counted = {name: frame[name].drop_nulls().value_counts(sort=True)[name].to_list()[:200] for name in columns}

@@ -1,4 +1,4 @@
-"""Share: one look to take away, and what those see who were sent its public link."""
+"""Share: the page with all ways to share one look, and what its public link shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sign-in: a form asks a person for the token once, and a cookie remembers that it was right."""
+"""Sign-in: a form for the token, and a cookie that remembers it."""
 
 from __future__ import annotations
 

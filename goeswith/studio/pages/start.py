@@ -1,4 +1,4 @@
-"""Start: the page that opens first: what this is, a way to begin, and a few finished looks of the catalogue."""
+"""Start: the first page: what the studio is, where to begin, and a few finished looks."""
 
 from __future__ import annotations
 

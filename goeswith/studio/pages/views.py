@@ -1,4 +1,4 @@
-"""Views: items, numbers and queries as the pages show them."""
+"""Views: items, numbers and verdicts as the pages show them."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def verdict(look: Look) -> str:
 
 
 def standing(look: Look) -> str:
-    """Where a look stands among the outfits of the data set, for those who ask for a number."""
+    """The percentile of a look among the outfits of the data set, in words."""
     if look.percentile is None or look.verdict == "unsure":
         return ""
     share = f"{look.percentile:.0f}"

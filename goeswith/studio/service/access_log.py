@@ -1,4 +1,4 @@
-"""Access log: a number for every request, and one line of JSON for it: bounded, and without anything that is secret.
+"""Access log: an id for every request, and one line of JSON for it, bounded and without secrets.
 
 A line has no address of a client, no query, no id and no cookie: only the route, so that it may be kept and shared.
 """

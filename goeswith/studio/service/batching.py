@@ -1,4 +1,4 @@
-"""Batching: requests to score that arrive within a moment of each other become one call of the model."""
+"""Batching: score requests that arrive at nearly the same time become one call of the model."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Batcher:
 
     def _take(self) -> list[Waiting]:
         """The requests that waited the longest, as many as fit into one call; at least one."""
-        open_requests = [waiting for waiting in self.waiting if not waiting[1].done()]  # whoever hung up is left out
+        open_requests = [waiting for waiting in self.waiting if not waiting[1].done()]  # whose client waits
         count = outfits_taken = 0
         for outfits, _ in open_requests:
             outfits_taken += len(outfits)

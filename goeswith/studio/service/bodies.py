@@ -1,4 +1,4 @@
-"""Bodies: what requests send, read within bounds of size, time and number; forms with files are parsed in a thread."""
+"""Bodies: reads request bodies within limits of size, time and number; parses multipart forms in a thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _parsers = ThreadPoolExecutor(limits.DECODERS, thread_name_prefix="form")
 UPLOADED = ("/upload", "/v1/items")
 """Paths that take a file."""
 LOGGED_IN = "/enter"
-"""The path that takes the token, from whoever comes."""
+"""The path that takes the token, from anybody."""
 
 
 POSTED = "/storefront/v1/events"

@@ -1,4 +1,4 @@
-"""Caching: answers that a client may keep, and whether it still has the right one."""
+"""Caching: ETags, and whether a client already has the current answer."""
 
 from __future__ import annotations
 

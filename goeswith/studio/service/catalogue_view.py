@@ -1,4 +1,4 @@
-"""Catalogue view: the catalogue of the open index as pages show it: items, words to find them by, pictures."""
+"""Catalogue view: the catalogue of the open index as pages need it: items, uploads, text search, pictures."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class CatalogueView:
         return row
 
     def seen_row(self, item_id: str, owner: str) -> int:
-        """The same for whoever may see it: a photo is there for its owner alone."""
+        """The same for an item that the owner may see: other people's photos do not exist."""
         if item_id in self.guests and self.guests[item_id].owner != owner:
             raise _unknown(item_id)
         return self.row(item_id)
@@ -257,7 +257,7 @@ class CatalogueView:
 
     def _take(self, item_id: str, picture: Image.Image, guest: Guest) -> None:
         self.index.add(picture, category=guest.category, title=guest.title, item_id=item_id)
-        self.guests = {**self.guests, item_id: guest}  # whoever goes through them meanwhile has the old ones
+        self.guests = {**self.guests, item_id: guest}  # a concurrent iteration keeps the old ones
         self._answers.forget()
 
     def remove(self, item_id: str, owner: str) -> None:
@@ -327,7 +327,7 @@ def stamp(path: Path) -> tuple[int, int, int]:
 
 
 def once(make: Callable[[CatalogueView], T]) -> Callable[[CatalogueView], T]:
-    """`make`, called once for each open index; whoever asks meanwhile waits for the first."""
+    """`make`, called once for each open index; concurrent callers wait for the first."""
     made: WeakKeyDictionary[CatalogueView, T] = WeakKeyDictionary()
     making = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Catch up: a request first sees what was uploaded to other processes of the service."""
+"""Catch up: before a request is answered, uploads to other processes of the service are taken over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections: what the server itself bounds before there is a request: slow heads, many sockets, a log of rubbish."""
+"""Connections: limits of the server before there is a request: slow headers, many sockets, log noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cut-outs: garments without the plain wall that they were photographed before, for flat lays."""
+"""Cut-outs: garments without their plain background, for flat lays."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def cutout(picture: Image.Image) -> Cutout:
 
 
 def cut(picture: Image.Image) -> tuple[Image.Image, How]:
-    """The garment of an RGB picture, cropped, and how it was told from what is behind it; see `Cutout`."""
+    """The garment of an RGB picture, cropped, and how it was separated from its background; see `Cutout`."""
     colours = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1), np.float32)
     backdrop, noise, even = _backdrop(colours)
     if even < EVEN or noise > NOISY:

@@ -1,4 +1,4 @@
-"""Database: a file of SQLite with a schema that grows: opened in one transaction, by several processes at once."""
+"""Database: an SQLite file with schema migrations, opened in one transaction, by several processes at once."""
 
 from __future__ import annotations
 

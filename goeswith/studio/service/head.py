@@ -1,4 +1,4 @@
-"""HEAD: every path that answers GET answers it as it would GET, without the body."""
+"""HEAD: answers HEAD for every path that answers GET, without the body."""
 
 from __future__ import annotations
 

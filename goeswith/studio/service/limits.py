@@ -1,4 +1,4 @@
-"""Limits: how much one request, and all of them together, may ask of the service."""
+"""Limits: how much one request, and all requests together, may ask of the service."""
 
 # Sizes
 LOGIN_BYTES = 4 << 10
@@ -64,20 +64,20 @@ PAGE_ITEMS = 24
 CACHED_LOOKS = 50_000
 """Items whose looks are kept once they are made; the ones that were not asked for the longest are dropped first."""
 KEY_RATE, KEY_BURST = 100.0, 500
-"""Requests a second with the public key, and how many at once after a pause, by all processes together; one more is
-told to come back."""
+"""Requests a second with the public key, and how many at once after a pause, by all processes together; another one is
+asked to retry later."""
 UNFINISHED = 64
-"""Bodies of one kind that are being received at once; one more is told to come back."""
+"""Bodies of one kind that are being received at once; another one is asked to retry later."""
 UPLOADS = 8
 """Uploads that are being received at once, and as many that wait to be decoded."""
 DECODERS = 1
 """Threads that decode and encode uploads: each may need some hundred megabytes for the moment."""
 WAITING = 256
-"""Requests that compute or wait for it; one more is told to come back."""
+"""Requests that compute or wait for it; another one is asked to retry later."""
 CONNECTIONS = 1024
-"""Open at once, requests and idle ones; one more is told 503."""
+"""Open at once, requests and idle ones; another one gets a 503."""
 ADDRESS_CONNECTIONS = 256
-"""Open at once from one address; one more is told 503. A proxy is one address."""
+"""Open at once from one address; another one gets a 503. A proxy is one address."""
 WORKERS = 4
 """Threads that compute; thumbnails have as many of their own."""
 
@@ -86,12 +86,12 @@ EVENTS = 100
 EVENT_ROWS = 2_000_000
 """Of them that are kept; the oldest ones make room."""
 EVENT_RATE, EVENT_BURST = 50.0, 500
-"""Requests with events that all processes take together in a second, and at once; a page that is told to wait loses
+"""Requests with events that all processes take together in a second, and at once; a page that is asked to wait loses
 them."""
 
 # Times
 ANSWER_SECONDS = 30.0
-"""To compute an answer; then the client is told that it was too much, and may ask for less."""
+"""To compute an answer; then the client gets an error, and may ask for less."""
 HEAD_SECONDS = 10.0
 """For the head of a request to arrive."""
 LOGIN_SECONDS = 5.0
@@ -110,11 +110,11 @@ RELOAD_SECONDS = 900.0
 WATCH_SECONDS = 2.0
 """Between looks at the folder of the index, where a new one is opened by itself."""
 GOODBYE_SECONDS = 10
-"""After which the service has stopped when it is told to; answers under way have most of it."""
+"""In which the service stops when asked to; answers under way may use most of it."""
 LOG_LINES = 60
-"""In a minute; whoever sends rubbish must not fill a disk."""
+"""In a minute; rubbish must not fill a disk."""
 RETRY_SECONDS = 1
-"""After which a client that was told to come back should."""
+"""After which a client that was asked to retry should."""
 
 ACCESS_LINES = 10_000
 """Of the access log that wait to be written; more are left out, and counted."""

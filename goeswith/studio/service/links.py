@@ -1,4 +1,4 @@
-"""Links: public addresses of single looks, which anybody may open who knows them, until somebody closes them."""
+"""Links: public URLs of single looks, open to anybody who knows them, until somebody closes them."""
 
 from __future__ import annotations
 

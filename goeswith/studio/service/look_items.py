@@ -1,4 +1,4 @@
-"""Look items: the items of a saved look as the catalogue has them: kept with it, judged, and which are lost since."""
+"""Look items: the items of a saved look: what is stored of them, their score, and which are gone or sold out."""
 
 from __future__ import annotations
 

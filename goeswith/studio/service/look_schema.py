@@ -1,4 +1,4 @@
-"""Look schema: the tables of saved looks, and how an older file becomes one of today."""
+"""Look schema: the tables of saved looks, and the migrations of older files."""
 
 from __future__ import annotations
 

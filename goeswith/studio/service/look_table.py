@@ -1,4 +1,4 @@
-"""Look table: approved looks as outfits to train on, in the form that `goeswith import table` reads."""
+"""Look table: approved looks as training outfits, in the format that `goeswith import table` reads."""
 
 from __future__ import annotations
 

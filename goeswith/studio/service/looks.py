@@ -1,4 +1,4 @@
-"""Looks: outfits that people keep, each with a name, a state and a history, in SQLite beside the index."""
+"""Looks: saved outfits, each with a name, a state and a history, in SQLite beside the index."""
 
 from __future__ import annotations
 

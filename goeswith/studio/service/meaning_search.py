@@ -1,4 +1,4 @@
-"""Meaning search: titles that come close to what somebody types, by the text encoder that made the index's features."""
+"""Meaning search: titles closest in meaning to a query, by the text encoder of the index's features."""
 
 from __future__ import annotations
 

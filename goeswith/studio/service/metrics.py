@@ -1,4 +1,4 @@
-"""Metrics: what the service counts of itself, in the form that Prometheus reads.
+"""Metrics: counters of the service, in the format of Prometheus.
 
 Where several processes serve together, they count into one folder, and each answers for all of them.
 """

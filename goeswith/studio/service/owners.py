@@ -1,4 +1,4 @@
-"""Owners: whose an uploaded photo is: the browser's that sent it, which a cookie tells; programs share theirs."""
+"""Owners: who uploaded a photo: a browser, by its cookie; programs share theirs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photo guess: the category of a photo, by the catalogue's items that look most like it."""
+"""Photo guess: the category of a photo, by the catalogue items that look most like it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos: what people uploaded, in a file that the processes of one service share while they run."""
+"""Photos: uploaded pictures, in a file that the processes of one service share while they run."""
 
 from __future__ import annotations
 

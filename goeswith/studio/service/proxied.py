@@ -1,4 +1,4 @@
-"""Proxied: whom a request is from, under which name and scheme, as a proxy says that is trusted; nobody else is."""
+"""Proxied: client address, host and scheme as reported by a trusted proxy, and by nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals: requests that get no answer, and why: a word for programs, a sentence for people."""
+"""Refusals: requests that are refused, and why: a code for programs, a sentence for people."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def as_refused(error: GoeswithError) -> Refused:
 
 
 def in_json(error: Refused) -> JSONResponse:
-    """What programs are told: a problem document (RFC 9457) with the reason and the items that are meant."""
+    """The answer to programs: a problem document (RFC 9457) with the reason and the items that are meant."""
     body = {
         "type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status, "detail": str(error),
         "reason": error.reason, "item_ids": error.item_ids,

@@ -1,4 +1,4 @@
-"""Review items: which products a review is about: those that pass filters, new arrivals, or those without a look."""
+"""Review items: which products a review is about: by filters, new arrivals, or those without a look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Review maker: makes the looks of reviews in one thread, a product at a time, while the service answers others."""
+"""Review maker: makes the looks of reviews in a background thread, one product at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RETRY_SECONDS = 5.0
 
 
 class ReviewMaker:
-    """Goes on where a service that was stopped left off: what is made, and how far, lies in the file.
+    """Resumes where a stopped service left off: the file says what is made, and how far.
 
     Args:
         view: gives the catalogue that is open.

@@ -1,4 +1,4 @@
-"""Reviews: products that somebody wants looks for, and the looks that were made for each, in the file of looks.
+"""Reviews: products that looks are wanted for, and the looks made for each, in the file of looks.
 
 The looks of a review are looks like all others: drafts, pinned to their product, until somebody decides on them.
 """

@@ -1,4 +1,4 @@
-"""Saved look: what is kept of a look, of its items and of each change, and which looks may be kept."""
+"""Saved look: what is stored of a look, its items and its changes, and which looks are valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, and batched scoring."""
+"""Shared: what all requests share: the open index with its stylist, thumbnails, threads, batched scoring."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Shop:
         """Take in an uploaded picture; returns its id. The same one, sent again, is the item that it is already.
 
         Raises:
-            Refused, CatalogueError: it is no picture, cannot be taken, or there is too much to do.
+            Refused, CatalogueError: it is not a picture, cannot be taken, or there is too much to do.
         """
 
         def add_once() -> str:
@@ -171,7 +171,7 @@ class Shop:
         """What an uploaded picture shows; None where nothing can be said.
 
         Raises:
-            Refused: it is no picture, or there is too much to do.
+            Refused: it is not a picture, or there is too much to do.
         """
         return await self.uploading.run(lambda: guess(self.view, read_upload(data)))
 
@@ -215,7 +215,7 @@ class Shop:
         """Let suggestions keep to some rules from now on, and remember them. Both are texts, see `shop_rules`.
 
         Raises:
-            DataError, CatalogueError: one is no rule, or of an attribute that the catalogue does not have.
+            DataError, CatalogueError: one is not a rule, or of an attribute that the catalogue does not have.
         """
 
         def followed() -> None:

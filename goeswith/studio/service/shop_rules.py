@@ -1,4 +1,4 @@
-"""Shop rules: rules that are switched on for the suggestions, and those that people wrote; a file beside the looks."""
+"""Shop rules: rules that are switched on for suggestions, and rules that users wrote; a file beside the looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source: the data set that an index was made of; pages show, ask and measure its outfits."""
+"""Source: the data set that an index was built from, whose outfits pages show and measure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start looks: a few finished looks of the open index, made once and kept in its folder, so that it opens at once."""
+"""Start looks: finished looks for the start page, made once and stored in the folder of the index."""
 
 from __future__ import annotations
 

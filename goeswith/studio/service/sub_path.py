@@ -1,4 +1,4 @@
-"""Sub-path: the service under a path of a proxy: requests lose it, links, forms, redirects and cookies get it."""
+"""Sub-path: serves under a path of a proxy: strips it from requests, adds it to links and redirects."""
 
 from __future__ import annotations
 

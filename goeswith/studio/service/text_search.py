@@ -1,4 +1,4 @@
-"""Text search: items that say what somebody types, in spite of plurals, typing errors and other names for a garment.
+"""Text search: finds items by words, despite plurals, typing errors and synonyms of garments.
 
 Words are matched against the vocabulary of the catalogue, never against its items one by one; what matches is looked up
 in lists of rows. A word is taken as it is written, in another number ("blazers"), or as a garment that others call

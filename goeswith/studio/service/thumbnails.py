@@ -1,4 +1,4 @@
-"""Thumbnails: pictures of items made small once, and kept in memory up to a bound."""
+"""Thumbnails: small pictures of items, made once and kept in a bounded cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: bytes from anywhere to a picture, or one sentence why not."""
+"""Uploads: decodes uploaded bytes to a picture, or says in one sentence why not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_upload(data: bytes) -> Image.Image:
     """An uploaded picture as RGB on white, in its own shape. How large it will be is looked at before it is decoded.
 
     Raises:
-        Refused: it is no picture, too large once decoded, or broken.
+        Refused: it is not a picture, too large once decoded, or broken.
     """
     try:
         with warnings.catch_warnings():

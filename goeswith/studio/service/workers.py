@@ -1,4 +1,4 @@
-"""Workers: threads for what computes: so many at a time, so long at most, and never on the event loop."""
+"""Workers: thread pools with limits on number and time, so that nothing computes on the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers: an item and its looks as JSON, for a page that asks and for the files of `publish`."""
+"""Answers: an item and its looks as JSON, for product pages and for the files of `publish`."""
 
 from __future__ import annotations
 

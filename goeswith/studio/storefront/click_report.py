@@ -1,4 +1,4 @@
-"""Click report: click-through and baskets by model and by look, beside random looks, and who won an interleaving."""
+"""Click report: clicks and baskets by model and by look, beside random looks, and who won an interleaving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Click tables: the click report as tables with words, for the command line and the page."""
+"""Click tables: the click report as tables with headings, for the command line and the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-origin: lets pages of the allowed origins read what they ask the storefront for, refusals included."""
+"""Cross-origin: CORS headers for the allowed origins, on refusals as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event routes: where product pages post what happened to the looks that they show."""
+"""Event routes: where product pages post impressions, clicks and baskets."""
 
 from __future__ import annotations
 

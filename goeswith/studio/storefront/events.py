@@ -1,4 +1,4 @@
-"""Events: what happened to looks on product pages: shown, clicked, put into a basket; in SQLite beside the index.
+"""Events: impressions, clicks and baskets of looks on product pages, in SQLite beside the index.
 
 There is nothing of a person in them: the page chooses the session, the minute is the service's, and that is all.
 """

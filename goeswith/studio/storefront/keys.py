@@ -1,4 +1,4 @@
-"""Keys: the public key in the source of product pages: it only reads looks, for some origins, and so often a second."""
+"""Keys: the public key in product pages: read-only, bound to origins, and rate-limited."""
 
 from __future__ import annotations
 

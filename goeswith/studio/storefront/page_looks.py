@@ -1,4 +1,4 @@
-"""Page looks: the looks of an item on its product page: those that people approved first, then those that are made."""
+"""Page looks: the looks of an item on its product page: approved ones first, then those of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures: their addresses, which need no key: signed, so that nobody finds the picture of an item by its id alone."""
+"""Pictures: signed picture URLs, which need no key but cannot be guessed from an item id."""
 
 from __future__ import annotations
 

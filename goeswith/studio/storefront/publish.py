@@ -1,4 +1,4 @@
-"""Publish: looks as files that any web server or CDN sends without the service: JSON, pages, pictures, the script.
+"""Publish: looks as static files for any web server or CDN: JSON, pages, pictures, the script.
 
 OUT/index.html  all items that have looks    OUT/looks/ITEM.json, ITEM.html  the looks of one
 OUT/pictures/   named by content             OUT/looks.js                    shows them on a product page
@@ -67,7 +67,7 @@ def publish(
 
     Args:
         index: folder of an index. looks: file with saved looks; ``looks.sqlite`` beside the index where None.
-        made: how many looks an item shall have, those that the model makes included; 0: approved ones alone.
+        made: how many looks an item should have, including those that the model makes; 0: approved ones alone.
 
     Raises:
         DataError: `out` holds something else, `looks` is not there, there are no looks, or it cannot be written.

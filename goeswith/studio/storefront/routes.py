@@ -1,8 +1,9 @@
-"""Routes: what product pages ask for under ``/storefront/v1``: looks, pictures, and the script that shows them."""
+"""Routes: what product pages request under ``/storefront/v1``: looks, pictures, and the script."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
@@ -51,14 +52,30 @@ def _fields(text: str) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name in fields)
 
 
-async def _made(request: Request, view: CatalogueView, rows: list[int], approved: bool) -> list[Made]:
-    looks: PageLooks = request.app.state.page_looks
-    return [Made()] * len(rows) if approved else await asyncio.gather(*(looks.made(view, row) for row in rows))
+@dataclass(frozen=True)
+class _Page:
+    """What answers one request: the open catalogue, where its looks come from, and what composes the answer."""
 
+    shop: Shop
+    view: CatalogueView
+    looks: PageLooks
+    composer: Composer
 
-def _composer(request: Request, view: CatalogueView, fields: str) -> Composer:
-    signer: Signer = request.app.state.signer
-    return Composer(view, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
+    @classmethod
+    def of(cls, request: Request, fields: str) -> _Page:
+        shop: Shop = request.app.state.shop
+        view, signer = shop.view, request.app.state.signer
+        composer = Composer(view, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
+        return cls(shop, view, request.app.state.page_looks, composer)
+
+    async def rows_by_name(self) -> dict[str, int]:
+        return await self.shop.quick.run(rows_by_name, self.view)
+
+    async def made(self, rows: list[int], approved: bool) -> list[Made]:
+        """The looks that the model makes around items; none where only approved ones are asked for."""
+        if approved:
+            return [Made()] * len(rows)
+        return await asyncio.gather(*(self.looks.made(self.view, row) for row in rows))
 
 
 def _sent(answer: dict[str, Any], if_none_match: str) -> Response:
@@ -80,22 +97,19 @@ async def looks_of_item(
     if_none_match: IfNoneMatch = "",
 ) -> Response:
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
-    shop: Shop = request.app.state.shop
-    page_looks: PageLooks = request.app.state.page_looks
-    view = shop.view
-    composer = _composer(request, view, fields)
-    row = (await shop.quick.run(rows_by_name, view)).get(item)
+    page = _Page.of(request, fields)
+    row = (await page.rows_by_name()).get(item)
     if row is None:
         raise Refused(404, "unknown_item", f"the shop has no item {item!r}", [item])
-    [made] = await _made(request, view, [row], approved)
-    reviewed = await shop.quick.run(page_looks.reviewed, view)
+    [made] = await page.made([row], approved)
+    reviewed = await page.shop.quick.run(page.looks.reviewed, page.view)
     looks = reviewed.looks(row, made, limit)
-    trial, looks = await request.app.state.trial.choose(view, row, reviewed, looks, limit, draw)
+    trial, looks = await request.app.state.trial.choose(page.view, row, reviewed, looks, limit, draw)
 
     def sent() -> Response:
-        return _sent(composer.answer(row, looks, made.why_none, trial), if_none_match)
+        return _sent(page.composer.answer(row, looks, made.why_none, trial), if_none_match)
 
-    return await shop.quick.run(sent)
+    return await page.shop.quick.run(sent)
 
 
 @router.get("/looks", response_model=ManyLooks, responses=UNCHANGED)
@@ -108,23 +122,20 @@ async def looks_of_items(
     if_none_match: IfNoneMatch = "",
 ) -> Response:
     """The looks of several items at once."""
-    shop: Shop = request.app.state.shop
-    page_looks: PageLooks = request.app.state.page_looks
-    view = shop.view
-    composer = _composer(request, view, fields)
-    rows = await shop.quick.run(rows_by_name, view)
-    found_rows = [rows[name] for name in item if name in rows]
-    each = await _made(request, view, found_rows, approved)
+    page = _Page.of(request, fields)
+    rows = await page.rows_by_name()
+    known_rows = [rows[name] for name in item if name in rows]
+    each = await page.made(known_rows, approved)
 
     def sent() -> Response:
-        people = page_looks.reviewed(view)
+        reviewed = page.looks.reviewed(page.view)
         answers = [
-            composer.answer(row, people.looks(row, made, limit), made.why_none)
-            for row, made in zip(found_rows, each, strict=True)
+            page.composer.answer(row, reviewed.looks(row, made, limit), made.why_none)
+            for row, made in zip(known_rows, each, strict=True)
         ]
         return _sent({"answers": answers, "unknown": [name for name in item if name not in rows]}, if_none_match)
 
-    return await shop.quick.run(sent)
+    return await page.shop.quick.run(sent)
 
 
 @router.get(

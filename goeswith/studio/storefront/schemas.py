@@ -1,4 +1,4 @@
-"""Schemas: what product pages are answered; the OpenAPI schema is made of these."""
+"""Schemas: responses to product pages, from which the OpenAPI schema is made."""
 
 from __future__ import annotations
 

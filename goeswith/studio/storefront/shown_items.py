@@ -1,4 +1,4 @@
-"""Shown items: what a product page shows of an item; and which item of the catalogue a page means."""
+"""Shown items: the fields of an item on a product page, and which item a page means."""
 
 from __future__ import annotations
 

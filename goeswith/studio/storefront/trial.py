@@ -1,4 +1,4 @@
-"""Trial: whether looks of a model do better than random ones, or than those of another model, on product pages.
+"""Trial: whether a model's looks do better on product pages than random ones or those of another model.
 
 A session that takes part sends a number that it drew; what it is shown follows from that and the item, so that answers
 can be cached. Where people approved looks of an item, those are shown and nothing is tried.

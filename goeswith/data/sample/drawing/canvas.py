@@ -1,4 +1,4 @@
-"""Canvas: lays pieces of cloth, seams and buttons on white, with soft light, like a flat studio drawing.
+"""Canvas: draws pieces of cloth, seams and buttons on white, softly lit, like a flat studio photo.
 
 Places are in hundredths of the canvas, x to the right and y downwards. Outlines and lines are drawn at four times
 the final size and scaled down, prints have ramps: every edge comes out smooth.

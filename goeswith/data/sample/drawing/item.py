@@ -1,4 +1,4 @@
-"""Item: the canvas, the cloth and the random choices of one drawn item, and the parts that many garments share."""
+"""Item: canvas, cloth and random choices of one drawn item, and the parts that many garments share."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Places: every place of every outfit of a split, and the matched candidates for it.
+"""Positions: every position of every outfit of a split, and the matched candidates for it.
 
-The candidates of place i of outfit o are the items b, other than its own, that are worn in the split, share category
-and season with it, are not in o and complete no known outfit. p(b) is how likely b stands at a random place of a random
-outfit; w_oi, how much a place counts, is the sum of p over its candidates / the sum of p over their whole pool.
+The candidates of position i of outfit o are the items b, other than its own, that are worn in the split, share category
+and season with it, are not in o and complete no known outfit. p(b) is how likely b is at a random position of a random
+outfit; w_oi, how much a position counts, is the sum of p over its candidates / the sum of p over their whole pool.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import Outfits
 
 CANDIDATES = 32
-"""Of one place at most; where there are more, so many are drawn by p. What drawing adds to the error of an outfit's AUC
-is a fiftieth of how outfits differ."""
+"""Of one position at most; where there are more, so many are drawn by p. What drawing adds to the error of an outfit's
+AUC is a fiftieth of how outfits differ."""
 BUDGET = 1 << 19
 """Candidates in all, at most; where there are more, a part of the outfits is asked about."""
-_PLACES = 1 << 11  # places whose candidates are listed at a time
+_BLOCK = 1 << 11  # positions whose candidates are listed at a time
 
 
 @dataclass(frozen=True)
-class Places:
-    """Places of outfits and their candidates, see the module.
+class Positions:
+    """Positions in outfits and their candidates, see the module.
 
-    outfits: (N outfits) all that are asked about. owner, place: (P,) int64 outfit and place in it. shares: (P,) w.
-    at: (F,) int64 which place a candidate is for, ascending. rows: (F,) int64 the candidates. weights: (F,) p.
+    outfits: (N outfits) all that are asked about. owner, position: (P,) int64 outfit and position. shares: (P,) w.
+    at: (F,) int64 which position a candidate is for, ascending. rows: (F,) int64 the candidates. weights: (F,) p.
     """
 
     outfits: Outfits
@@ -53,11 +53,11 @@ class Places:
 
     @property
     def most_candidates(self) -> int:
-        """The candidates of the place that has most of them."""
+        """The number of candidates of the position that has most of them."""
         return int(np.bincount(self.at).max(initial=0))
 
 
-def list_places(
+def list_positions(
     catalogue: Catalogue,
     outfits: Outfits,
     usable: np.ndarray,
@@ -66,7 +66,7 @@ def list_places(
     most: int = CANDIDATES,
     budget: int = BUDGET,
     seed: int = 0,
-) -> Places:
+) -> Positions:
     """Every place of a split's outfits that has a matched candidate; see the module and `goeswith.data.negatives`.
 
     Args:
@@ -80,8 +80,8 @@ def list_places(
     owner, position = (part.numpy() for part in drawer.blanks(items, mask, 1).nonzero(as_tuple=True))
     parts: list[tuple[np.ndarray, ...]] = []
     total = 0
-    for start in range(0, len(owner), _PLACES):
-        own, spot = owner[start : start + _PLACES], torch.from_numpy(position[start : start + _PLACES])
+    for start in range(0, len(owner), _BLOCK):
+        own, spot = owner[start : start + _BLOCK], torch.from_numpy(position[start : start + _BLOCK])
         at, rows = (part.numpy() for part in drawer.everything(items[own], mask[own], spot))
         weights = drawer.weights[rows]
         whole = drawer.pool_weights[items[own, spot].numpy()]
@@ -115,13 +115,13 @@ def _drawn(
     return at[order], rows[order], weights[order]
 
 
-def _within(outfits: Outfits, parts: list[np.ndarray], budget: int) -> Places:
+def _within(outfits: Outfits, parts: list[np.ndarray], budget: int) -> Positions:
     """The first places whose outfits are whole and whose candidates are at most `budget` (the first outfit always)."""
     owner, position, share, at, rows, weights = parts
     used = np.cumsum(np.bincount(owner[at], minlength=len(outfits)))
     kept = max(1, int((used <= budget).sum()))
     last = int(np.searchsorted(owner, kept))
     end = int(np.searchsorted(at, last))
-    return Places(
+    return Positions(
         outfits.take(np.arange(kept)), owner[:last], position[:last], share[:last], at[:end], rows[:end], weights[:end]
     )
