@@ -119,7 +119,7 @@ def _one_sentence(uri: str, what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, RuntimeError, OSError) as error:
-        why = str(error).splitlines()[0]
+        why = str(error).partition("\n")[0]
         raise DataError(f"cannot {what} the vectors at {uri} ({why}); build the index again") from None
 
 

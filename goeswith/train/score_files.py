@@ -32,7 +32,8 @@ class FileScorer:
             with fsspec.open(source, "rb") as file:
                 frame = pl.read_parquet(file.read())
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"cannot read {source} ({str(error).splitlines()[0]}); write the file again") from None
+            why = str(error).partition("\n")[0]
+            raise DataError(f"cannot read {source} ({why}); write the file again") from None
         if frame.schema.get("item_ids") != pl.List(pl.String):
             raise DataError(f"{source} needs the columns outfit_id and item_ids, a list of texts; write the file again")
         outfits = Outfits.from_frame(frame.select("outfit_id", "item_ids"), self.catalogue, source)
@@ -73,7 +74,7 @@ def score_files(
         ConfigError: there is no such engine, or no package for such an address.
     """
     check(engine)
-    there, (system, folder), (target, place) = set(), _folder(source), _folder(out)
+    (system, folder), (target, place) = _folder(source), _folder(out)
     files = sorted(system.glob(f"{folder}/*.parquet"))
     if not files:
         raise DataError(f"{source} has no Parquet files; give a folder of some with outfit_id and item_ids")
