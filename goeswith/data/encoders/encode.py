@@ -254,8 +254,8 @@ def _encode_shards(
     if engine[0] != LOCAL and todo:
         results = spread(*engine, [shard.inputs for shard in todo], workers)
         for shard, result in zip(todo, results, strict=True):
-            vectors, reasons = unpack(result)
-            _save(catalogue, network, shard, [vectors], reasons)
+            matrix, excluded = unpack(result)
+            _save(catalogue, network, shard, [matrix], excluded)
             done += len(shard.ids)
             if progress:
                 progress(done, total)
