@@ -27,6 +27,8 @@ SHORTCUTS = ("popularity", "rarity", "category", "season")
 STRONG = 1.5
 """Odds of a right answer over those of chance, from which on questions are useless: AUC .6, of 4 choices .333."""
 
+ANSWERS = ("records", "records_and_ids")
+"""Floors that are none on the drawn sample, whose columns are all that its taste is made of."""
 SHOWN = 5
 """Clues that a sentence names."""
 
@@ -88,7 +90,8 @@ def audit(
         audit.clues[file.name] = single_clues(shortcuts, questions)
         audit.used[file.name] = shortcuts.fitted_to(questions).shares
         records = records_sentence(audit.clues[file.name], audit.used[file.name])
-        audit.verdicts[file.name] = f"{conclusion(headlines)} {records}".strip()
+        labels = _LABELS if _is_sample(dataset) else ""
+        audit.verdicts[file.name] = f"{conclusion(headlines)} {records} {labels}".strip()
         if progress:
             progress(done, len(files))
     return audit
@@ -103,11 +106,26 @@ def yardsticks(dataset: Dataset, features: Features | None = None) -> dict[str, 
         DataError: no outfit of the data set is in the training split.
     """
     floors = fit_floors(dataset.catalogue, dataset.outfits.split("train"), features) | Shortcuts(dataset).floors
-    if dataset.info.get("layout") == "sample":
+    if _is_sample(dataset):
         from goeswith.data.readers.sample import oracle
 
         floors["ceiling"] = oracle(dataset.catalogue)
     return floors
+
+
+def is_floor(name: str, dataset: Dataset) -> bool:
+    """Whether one of the `yardsticks` of a data set knows nothing of taste."""
+    return name != "ceiling" and not (name in ANSWERS and _is_sample(dataset))
+
+
+def _is_sample(dataset: Dataset) -> bool:
+    return dataset.info.get("layout") == "sample"
+
+
+_LABELS = (
+    "The columns of the drawn sample (category, colour, material, pattern) are what its taste is made of: here records "
+    "are labels of the answer, and no floor."
+)
 
 
 def floor_scores(questions: Questions, dataset: Dataset, floors: Mapping[str, Scorer]) -> list[Score]:

@@ -7,11 +7,14 @@ log ratio, p(item | outfit) / p(item), so α = 1 asks what will be worn, α = 0 
 adjustment). τ is the size of one unit of log odds on the scale of the score, so that α means the same for every model.
 hub: the item's mean score over many anchors, see `hub_means`. In many dimensions some items lie near everything and
 are offered to everybody (Radovanović et al. 2010, hubs in space); β = 1 takes that away altogether.
+
+One setting cannot have both recall and variety: what most people wear is found again, and is the same for everybody.
+So there are two, see `Shortlist`: one says which ten items are shown, the other in which order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -22,6 +25,8 @@ from scipy.special import logsumexp
 
 ALPHAS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 BETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SIZE = 10
+"""Items of a shortlist."""
 VARIETY = 0.85
 """Share of the distinct first answers of the plain scores that a correction leaves."""
 SHRINK = 10.0
@@ -52,6 +57,40 @@ class Reranking:
     def __call__(self, scores: np.ndarray, popularity: np.ndarray, hubs: np.ndarray) -> np.ndarray:
         """Corrected scores (g, m) from scores (g, m), log popularity (m,) and hub means (m,)."""
         return scores + (self.alpha * self.temperature * popularity - self.beta * hubs)
+
+    def scaled(self, factor: float) -> Reranking:
+        """The same for scores that are `factor` times as large."""
+        return Reranking(self.alpha, self.beta * factor, self.temperature * factor)
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """The `SIZE` best items by one correction, in the order of another; the others follow as the first has them.
+
+    Those that are as good as the last of them are among them.
+    """
+
+    chosen: Reranking = Reranking()
+    order: Reranking = Reranking()
+
+    def __call__(self, scores: np.ndarray, popularity: np.ndarray, hubs: np.ndarray) -> np.ndarray:
+        """Scores (g, m) that have this order, from scores (g, m), log popularity (m,) and hub means (m,)."""
+        clean = np.where(np.isnan(scores), -np.inf, scores)
+        first, second = (setting(clean, popularity, hubs) for setting in (self.chosen, self.order))
+        at = max(first.shape[1] - SIZE, 0)
+        inside = (first >= np.partition(first, at, axis=1)[:, at, None]) & np.isfinite(first)
+        top = np.where(np.isfinite(first), first, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        low = np.where(inside, second, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+        with np.errstate(invalid="ignore"):  # rows without a score: they have no shortlist
+            lifted = np.where(inside, top + 1.0 + (second - low), first)
+        return np.where(np.isnan(scores), np.nan, lifted)
+
+    def scaled(self, factor: float) -> Shortlist:
+        """The same for scores that are `factor` times as large."""
+        return Shortlist(self.chosen.scaled(factor), self.order.scaled(factor))
+
+
+Setting = Reranking | Shortlist
 
 
 def log_popularity(worn: np.ndarray) -> np.ndarray:
@@ -90,53 +129,95 @@ def temperature(blocks: Sequence[Judged]) -> float:
     return float(spread * np.exp(minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded").x))
 
 
+def together(blocks: Mapping[str, Sequence[Judged]]) -> tuple[list[Judged], dict[str, float]]:
+    """Gaps of several tasks as those of the first, whose settings then hold for all; and the scale of each task.
+
+    What one unit of log odds is on the scale of the scores differs: the more is known of an outfit, the more a
+    difference of scores says. A setting fitted on what comes back holds for a task once it is `scaled` by its scale.
+    """
+    taus = {task: temperature(judged) for task, judged in blocks.items()}
+    first = next(iter(taus.values()))
+    scales = {task: tau / first for task, tau in taus.items()}
+    return [
+        block._replace(scores=block.scores / scales[task]) for task, judged in blocks.items() for block in judged
+    ], scales
+
+
 def fit(
-    blocks: Iterable[Judged],
-    *,
-    alphas: Sequence[float] = ALPHAS,
-    betas: Sequence[float] = BETAS,
-    k: int = 10,
-    variety: float = 0.0,
+    blocks: Iterable[Judged], *, alphas: Sequence[float] = ALPHAS, betas: Sequence[float] = BETAS, k: int = SIZE
 ) -> Reranking:
     """The α and β of a grid with the best recall@k on validation gaps; of equals the smaller α, then the smaller β.
 
-    Args:
-        alphas, betas: what is tried, every one with every other.
-        variety: the least share of the distinct first answers of the plain scores (α = β = 0) that must be left.
-            Recall alone would offer bestsellers to everybody; the plain scores vary, and find less of what was worn.
+    alphas, betas: what is tried, every one with every other.
     """
     blocks = [block for block in blocks if len(block.scores)]
     if not blocks:
         return Reranking()
-    tau = temperature(blocks)
-    grid = [Reranking(alpha, beta, tau) for alpha, beta in product(sorted(alphas), sorted(betas))]
-    recalls = np.array([recall(blocks, setting, k) for setting in grid])
-    varied = np.ones(len(grid), bool)
-    if variety:
-        least = variety * distinct(blocks, Reranking(0.0, 0.0, tau))
-        varied = np.array([distinct(blocks, setting) >= least for setting in grid])
-        varied |= ~varied.any()  # a grid without the plain scores may have none
-    return grid[int(np.where(varied, recalls, -1.0).argmax())]
+    grid = _grid(alphas, betas, temperature(blocks))
+    return grid[int(np.argmax([recall(blocks, setting, k) for setting in grid]))]
 
 
-def recall(blocks: Iterable[Judged], setting: Reranking, k: int = 10) -> float:
+def fit_shortlist(
+    blocks: Iterable[Judged],
+    *,
+    alphas: Sequence[float] = ALPHAS,
+    betas: Sequence[float] = BETAS,
+    variety: float = VARIETY,
+) -> Shortlist:
+    """Which items are chosen, by `fit`; and their order: of the same grid the one with the best mean reciprocal rank.
+
+    variety: the least share of the distinct first answers of the plain scores that the order must leave; where none
+        does, the most varied is taken.
+    """
+    blocks = [block for block in blocks if len(block.scores)]
+    if not blocks:
+        return Shortlist()
+    chosen = fit(blocks, alphas=alphas, betas=betas)
+    grid = [Shortlist(chosen, order) for order in _grid(alphas, betas, chosen.temperature)]
+    grid = [setting for setting in grid if setting.order.alpha <= chosen.alpha]
+    counts = np.array([distinct(blocks, setting) for setting in grid])
+    varied = counts >= variety * distinct(blocks, Reranking(0.0, 0.0, chosen.temperature))
+    if not varied.any():
+        varied = counts == counts.max()
+    ranks = [reciprocal_rank(blocks, setting) if kept else -1.0 for setting, kept in zip(grid, varied, strict=True)]
+    return grid[int(np.argmax(ranks))]
+
+
+def recall(blocks: Iterable[Judged], setting: Setting, k: int = SIZE) -> float:
     """Mean recall@k over the gaps of all blocks, equal scores by expectation."""
     values = []
-    for block in blocks:
-        scores, truth = _filled(block)
-        scores = setting(scores, block.popularity, block.hubs)
-        worn = _at(scores, truth)
-        above, equal = (scores > worn[:, None]).sum(axis=1), (scores == worn[:, None]).sum(axis=1)
+    for worn, above, equal in _standings(blocks, setting):
         values.append(np.where(np.isfinite(worn), np.clip(k - above, 0, equal) / np.maximum(equal, 1), 0.0))
     return float(np.concatenate(values).mean())
 
 
-def distinct(blocks: Iterable[Judged], setting: Reranking) -> int:
+def reciprocal_rank(blocks: Iterable[Judged], setting: Setting) -> float:
+    """Mean reciprocal rank over the gaps of all blocks; of equal scores the rank is the mean one."""
+    values = []
+    for worn, above, equal in _standings(blocks, setting):
+        values.append(np.where(np.isfinite(worn), 1 / (above + (np.maximum(equal, 1) + 1) / 2), 0.0))
+    return float(np.concatenate(values).mean())
+
+
+def distinct(blocks: Iterable[Judged], setting: Setting) -> int:
     """How many items are ever the first answer, of equal ones the first in order; each block has its own items."""
     total = 0
     for block in blocks:
         total += len(np.unique(setting(_filled(block)[0], block.popularity, block.hubs).argmax(axis=1)))
     return total
+
+
+def _grid(alphas: Sequence[float], betas: Sequence[float], tau: float) -> list[Reranking]:
+    return [Reranking(alpha, beta, tau) for alpha, beta in product(sorted(alphas), sorted(betas))]
+
+
+def _standings(blocks: Iterable[Judged], setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each block the worn items' scores (g,), how many items are above them, and how many equal, they included."""
+    for block in blocks:
+        scores, truth = _filled(block)
+        scores = setting(scores, block.popularity, block.hubs)
+        worn = _at(scores, truth)
+        yield worn, (scores > worn[:, None]).sum(axis=1), (scores == worn[:, None]).sum(axis=1)
 
 
 def _at(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:

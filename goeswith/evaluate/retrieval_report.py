@@ -20,7 +20,16 @@ from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.evaluate import Report, summarise
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import ALPHAS, BETAS, VARIETY, Judged, Reranking, fit, hub_means, log_popularity
+from goeswith.evaluate.reranking import (
+    Judged,
+    Reranking,
+    Setting,
+    fit,
+    fit_shortlist,
+    hub_means,
+    log_popularity,
+    together,
+)
 from goeswith.evaluate.retrieval import Correction, RetrievalResult, retrieve
 from goeswith.models import Scorer
 from goeswith.scores import Score
@@ -30,11 +39,9 @@ if TYPE_CHECKING:
 
 FLOORS = ("chance", "popularity", "item_pairs", "cosine", "standardised", "ceiling")
 """Floors whose retrieval is measured. The others are no better than these, or too slow to ask a million outfits."""
-FITTED = {"+ popularity": (True, False), "+ popularity − hubs": (True, True)}
-"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: whether α, whether β is fitted.
-
-With β variety is asked for too: of all settings within a standard error of the best recall the most varied is taken.
-"""
+FITTED = ("+ popularity", "+ shortlist")
+"""Corrections that are shown beside a scorer, see `goeswith.evaluate.reranking`: α alone for the best recall; and what
+an index answers by, a shortlist with the best recall in an order that varies."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,8 @@ class RetrievalQuestions:
     """All that is asked of a scorer over the whole catalogue of a data set.
 
     gaps: ``anchor`` (one other item of the outfit is given) and ``rest`` (all of them). positions: for exhaustive AUC.
-    training, validation: gaps from one item, to fit corrections on. negatives: who competes, in a word.
+    training, validation: gaps to fit corrections on: from one item, and of each task; none without validation outfits.
+    negatives: who competes, in a word.
     """
 
     dataset: Dataset
@@ -52,7 +60,7 @@ class RetrievalQuestions:
     gaps: Mapping[str, Gaps]
     positions: Positions
     training: Gaps
-    validation: Gaps | None
+    validation: Mapping[str, Gaps]
 
     @cached_property
     def popularity(self) -> np.ndarray:
@@ -85,15 +93,18 @@ def ask(dataset: Dataset, usable: np.ndarray, *, split: str = "test", seed: int 
     catalogue, outfits = dataset.catalogue, dataset.outfits
     pools = group_pools(catalogue, usable)
     outfits_asked = outfits.split(split)
-    gaps = {"anchor": draw_gaps(outfits_asked, pools, anchor=True, seed=seed)}
-    gaps["rest"] = draw_gaps(outfits_asked, pools, anchor=False, seed=seed)
+    gaps, validation = (
+        {task: draw_gaps(part, pools, anchor=task == "anchor", seed=seed) for task in ("anchor", "rest")}
+        for part in (outfits_asked, outfits.take(outfits.splits == "valid"))
+    )
     positions = list_positions(catalogue, outfits_asked, usable, [outfits], seed=seed)
     training = draw_gaps(outfits.split("train"), pools, anchor=True, seed=seed)
-    valid = draw_gaps(outfits.take(outfits.splits == "valid"), pools, anchor=True, seed=seed)
     if not len(gaps["anchor"]):
         return None
     kinds = "group+season" if catalogue.items["season"].count() else "group"
-    return RetrievalQuestions(dataset, split, seed, kinds, gaps, positions, training, valid if len(valid) else None)
+    if not len(validation["anchor"]):
+        validation = {}
+    return RetrievalQuestions(dataset, split, seed, kinds, gaps, positions, training, validation)
 
 
 def survey(
@@ -124,9 +135,11 @@ def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = Fal
     Raises:
         ModelError: the scorer does not return one number an outfit.
     """
-    fits = fitted_to(scorer, questions) if fitted else {}
-    corrections: list[Correction | None] = [None, *(bound(questions, setting, hubs) for setting, hubs in fits.values())]
-    retrieved = {task: retrieve(scorer, gaps, corrections) for task, gaps in questions.gaps.items()}
+    fits, hubs = fitted_to(scorer, questions) if fitted else ({}, np.empty(0))
+    retrieved = {
+        task: retrieve(scorer, gaps, [None, *(bound(questions, settings[task], hubs) for settings in fits.values())])
+        for task, gaps in questions.gaps.items()
+    }
     reports = []
     for number, name in enumerate(("", *fits)):
         own = {task: answers[number] for task, answers in retrieved.items()}
@@ -138,36 +151,41 @@ def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = Fal
         offers = [score for task, answered in own.items() for score in _offers(title, task, answered, questions)]
         scores = report.summary + offers
         if name:
-            setting = fits[name][0]
-            scores = [replace(score, alpha=setting.alpha, beta=setting.beta) for score in scores]
+            setting = fits[name]["anchor"]
+            chosen = setting if isinstance(setting, Reranking) else setting.chosen
+            scores = [replace(score, alpha=chosen.alpha, beta=chosen.beta) for score in scores]
         reports.append(replace(report, summary=scores))
     return reports
 
 
-def fitted_to(scorer: Scorer, questions: RetrievalQuestions) -> dict[str, tuple[Reranking, np.ndarray]]:
-    """Each of `FITTED` by name: the setting fitted on validation gaps from one item, and the hub means (U,) it needs.
+def fitted_to(scorer: Scorer, questions: RetrievalQuestions) -> tuple[dict[str, dict[str, Setting]], np.ndarray]:
+    """Each of `FITTED` by name: the setting of each task, fitted on validation gaps of both; and hub means (U,).
 
     None without validation outfits. Hub means are over anchors of training outfits, 0 where nobody asked.
     """
-    if questions.validation is None:
-        return {}
     hubs = np.zeros(len(questions.dataset.catalogue))
+    if not questions.validation:
+        return {}, hubs
     for rows, scores, _ in _by_pool(scorer, questions.training):
         hubs[rows] = hub_means(scores)
-    blocks = [
-        Judged(scores, truth, questions.popularity[rows], hubs[rows])
-        for rows, scores, truth in _by_pool(scorer, questions.validation)
-    ]
-    return {
-        name: (
-            fit(blocks, alphas=ALPHAS if popularity else (0.0,), betas=BETAS if hub else (0.0,), variety=VARIETY * hub),
-            hubs,
-        )
-        for name, (popularity, hub) in FITTED.items()
+    blocks, scales = together(
+        {
+            task: [
+                Judged(scores, truth, questions.popularity[rows], hubs[rows])
+                for rows, scores, truth in _by_pool(scorer, gaps)
+            ]
+            for task, gaps in questions.validation.items()
+        }
+    )
+    settings: tuple[Setting, ...] = (fit(blocks, betas=(0.0,)), fit_shortlist(blocks))
+    fits = {
+        name: {task: setting.scaled(scale) for task, scale in scales.items()}
+        for name, setting in zip(FITTED, settings, strict=True)
     }
+    return fits, hubs
 
 
-def bound(questions: RetrievalQuestions, setting: Reranking, hubs: np.ndarray) -> Correction:
+def bound(questions: RetrievalQuestions, setting: Setting, hubs: np.ndarray) -> Correction:
     """The correction of scores by a setting, with popularity and hub means (U,) of the items that are scored."""
     return lambda scores, rows: setting(scores, questions.popularity[rows], hubs[rows])
 

@@ -74,7 +74,7 @@ def bench(
         questions = [read_questions(file, dataset.catalogue) for file in files]
         say(f"floors on {sum(map(len, questions)):,} questions in {len(questions)} files")
         floors = yardsticks(dataset, features)
-        retrieval = ask(dataset, features.present)
+        retrieval = ask(dataset, features.present) if recipe.retrieval else None
         rows = measure_floors(floors, questions, dataset, retrieval)
         with _processes(jobs) as pool:
             if search:

@@ -103,7 +103,7 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     floor = _strongest_floor(board)
     board = replace(board, recipe=replace(recipe, pairings=pairings(best, floor)))
     sentence = conclusion(best, _at_headline(board), floor, _headlines(board))
-    _say_results(board, sentence, say)
+    _say_results(board, say)
     with fresh_file(out / "results.json") as partial:
         lines = [score.to_dict() for score in board.scores]
         compared = [line.to_dict() for comparison in board.comparisons for line in comparison.lines]
@@ -117,7 +117,8 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
         verdict=sentence,
         lead=f"A wardrobe of {len(dataset.catalogue):,} items was generated, and {outfits:,} outfits were composed by "
         "one taste: half by choosy designers, half by noisy users. The models learned from the users' outfits, "
-        "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling.",
+        "teachers from the designers' tops and bottoms. The true taste is known, so there is a ceiling; it is made of "
+        "the columns, so what reads these (records) is near it and no floor.",
         ladder=("chance", floor, ALONE.name, TOWERS.name, best, "oracle"),
         looks=looks,
         comparisons=board.comparisons,
@@ -140,6 +141,9 @@ def demo(out: Path, *, outfits: int, seed: int, say: Callable[[str], None]) -> P
     )
     written = page(dataset, findings, out / "report.html", heading="What goes with what, on a generated wardrobe")
     clock.note(f"{written} ({written.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    titles = dataset.catalogue.items["title"]
+    say("\n" + "\n".join(f"Look {at}: {' + '.join(titles[row] for row in look)}" for at, look in enumerate(looks, 1)))
+    say(f"\n{sentence}\n")
     return written
 
 
@@ -239,8 +243,8 @@ def _headlines(board: Scoreboard) -> dict[tuple[str, str], Difference]:
     }
 
 
-def _say_results(board: Scoreboard, sentence: str, say: Callable[[str], None]) -> None:
-    """Say the table of the headlines, the comparisons and the verdict."""
+def _say_results(board: Scoreboard, say: Callable[[str], None]) -> None:
+    """Say the table of the headlines and the comparisons."""
     columns = headlines(board.scores)
     shown = [score for what in columns for score in board.scores if score.column == what]
     say("\n" + plain(*long_table(shown)) + "\n")
@@ -248,7 +252,7 @@ def _say_results(board: Scoreboard, sentence: str, say: Callable[[str], None]) -
         lines = [line for line in compared.lines if line.column in columns]
         numbers = [f"{' '.join(line.column)} {difference(line)}" for line in lines]
         say(f"{compared.name}: {'; '.join(numbers)}")
-    say(f"\n{sentence}\n")
+    say("")
 
 
 def _commands(out: Path, outfits: int, seed: int) -> list[str]:

@@ -45,7 +45,7 @@ TINY = (
 _TOP = {
     "name": "text", "dataset": "text", "questions": "list of texts", "model": "list of tables",
     "designers": "text", "encoder": "text", "seeds": "list of whole numbers", "set": "list of texts",
-    "compare": "list of tables",
+    "compare": "list of tables", "retrieval": "truth value",
 }  # fmt: skip
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
@@ -55,7 +55,7 @@ _INHERITED = ("model", "teacher", "rules", "knowledge", "set")
 """Fields that a [[model]] takes from the one that it is like, unless it has its own."""
 _COMPARE = {"first": "text", "second": "text", "note": "text"}
 _SPLIT = re.compile(r"\b(train|valid|test)-")
-_TESTS = {"text": str, "whole number": int, "table": dict}
+_TESTS = {"text": str, "whole number": int, "table": dict, "truth value": bool}
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ class Recipe:
     name: of the bench. dataset: folder of the students' outfits, or ``folder#source``. designers: the teachers', where
     a model has one. encoder: whose features, the only one there is by default. seeds: each model is trained once for
     each. questions: names of question files of the data set, without the source. models, pairings: the rows.
+    retrieval: also ask about the whole catalogue, which takes long for models that score outfit by outfit.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Recipe:
     encoder: str | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
     pairings: tuple[Pairing, ...] = ()
+    retrieval: bool = True
 
     def tiny(self) -> Recipe:
         """The recipe's twin that is over in a minute or two: every model, one seed, one epoch, the smallest sizes.
@@ -220,6 +222,7 @@ class _Page:
             encoder=tables.get("encoder"),
             seeds=seeds,
             pairings=tuple(pairings),
+            retrieval=tables.get("retrieval", True),
         )
 
     def inherited(self, tables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -361,7 +364,7 @@ def _is(value: Any, kind: str) -> bool:
     many = kind.removeprefix("list of ")
     if many != kind:
         return isinstance(value, list) and all(_is(each, many.removesuffix("s")) for each in value)
-    return isinstance(value, _TESTS[kind]) and not isinstance(value, bool)
+    return isinstance(value, _TESTS[kind]) and isinstance(value, bool) == (kind == "truth value")
 
 
 def _names(models: Iterable[Experiment]) -> list[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from goeswith.evaluate.audit import is_floor
 from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.retrieval_report import FLOORS, RetrievalQuestions
 from goeswith.evaluate.retrieval_report import measure as measure_retrieval
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LEAK = 0.99
 """A floor from here on says that something gives the answers away, such as ids; it is no mark for models."""
+LABELS = "reads the columns that the taste is made of"
+"""What is said of floors that are none, see `goeswith.evaluate.audit.is_floor`."""
 BEATEN, ABOVE = "↓", "*"
 """Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
 
@@ -114,8 +117,9 @@ def measure_floors(
         reports = [report(answer(scorer, questions), dataset) for questions in sets]
         if catalogue is not None and name in FLOORS:
             reports += measure_retrieval(scorer, catalogue)
-        title, kind = name.replace("_", " "), "ceiling" if name == "ceiling" else "floor"
-        rows.append(Row(title, kind, means(title, [reports])))
+        title, kind = name.replace("_", " "), "floor" if is_floor(name, dataset) else "ceiling"
+        note = LABELS if kind == "ceiling" and name != "ceiling" else ""
+        rows.append(Row(title, kind, means(title, [reports]), note))
     return rows
 
 

@@ -25,9 +25,7 @@ from goeswith.train.training import train
 
 RETRIEVAL = Path("retrieval.parquet")
 """Stands for a question file where the answers are those to `goeswith.evaluate.retrieval_report`."""
-CORRECTED = tuple(
-    Path(f"retrieval{'-popularity' * popularity}{'-hubs' * hubs}.parquet") for popularity, hubs in FITTED.values()
-)
+CORRECTED = tuple(Path(f"retrieval-{name.removeprefix('+ ')}.parquet") for name in FITTED)
 """The same with each of the fitted corrections."""
 
 
@@ -36,7 +34,7 @@ class Training:
     """One training, and the questions that the run is asked: all that a process of its own needs to know.
 
     model, dataset, out, settings, encoder, teacher, rules, knowledge: of `goeswith.train.training.train`.
-    questions: files; the answers are kept in the run's folder ``answers``.
+    questions: files; the answers are kept in the run's folder ``answers``. retrieval: also about the whole catalogue.
     lesson: the training of its teacher, where that is trained before it.
     """
 
@@ -49,6 +47,7 @@ class Training:
     rules: str | None = None
     knowledge: tuple[str, ...] = ()
     questions: tuple[Path, ...] = ()
+    retrieval: bool = True
     lesson: Training | None = None
 
     def run(self, watch: Progress | None = None) -> Run:
@@ -104,6 +103,7 @@ def _training(recipe: Recipe, experiment: Experiment, seed: int, out: Path, file
         rules=experiment.rules or None,
         knowledge=experiment.knowledge,
         questions=tuple(files),
+        retrieval=recipe.retrieval,
         lesson=lesson,
     )
 
@@ -161,7 +161,7 @@ def _answer(run: Run, dataset: Dataset, training: Training) -> None:
         paths = [answers_file(training, file, rules) for rules in ((False, True) if training.rules else (False,))]
         if not all(_current(path, questions, dataset) for path in paths):
             stale.append((questions, paths))
-    retrieved = _stale_retrieval(dataset, training) if training.questions else None
+    retrieved = _stale_retrieval(dataset, training) if training.questions and training.retrieval else None
     if not stale and retrieved is None:
         return
     student = run.scorer(dataset)

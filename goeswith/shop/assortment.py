@@ -213,6 +213,7 @@ class Assortment:
             kinds=self._small if set(slots) <= set(WORN) else None,
             bonus=None if taste is None else taste.bonus(popularity),
             units=None if taste is None else taste.units(),
+            order=None if taste is None or popularity is not None else taste.order(),
             filters=filters,
         )
         template.check()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from goeswith.evaluate.reranking import SIZE
 from goeswith.shop.candidates import FULL
 from goeswith.shop.index import Index
 from goeswith.shop.template import PENNY, Template
@@ -131,6 +132,17 @@ def best(
     if common is not None:
         order = order[differing(template.products[looks.items[order][:, len(template.anchors) :]], common, count)]
     return Beam(looks.items[order[:count]], looks.scores[order[:count]])
+
+
+def in_order(template: Template, looks: Beam) -> Beam:
+    """The looks, best first, with the first `SIZE` of them in the order of `Template.rank`.
+
+    So popularity says which looks are offered, and their taste which of them comes first.
+    """
+    first = looks.items[:SIZE]
+    order = np.argsort(-template.rank(first, looks.scores[:SIZE]), kind="stable")
+    order = np.concatenate([order, np.arange(len(first), len(looks.items))])
+    return Beam(looks.items[order], looks.scores[order])
 
 
 def differing(products: np.ndarray, common: int, count: int) -> np.ndarray:

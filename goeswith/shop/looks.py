@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import polars as pl
 from goeswith.data.filters import Filters
 from goeswith.data.products import COMPUTED
 from goeswith.errors import CatalogueError, DataError
+from goeswith.evaluate.reranking import SIZE
 from goeswith.files import fresh_file
 from goeswith.models import Searchable
 from goeswith.shop.answers import Look, looks_of
-from goeswith.shop.beam import grow_many
+from goeswith.shop.beam import Beam, differing, grow_many, in_order
 from goeswith.shop.grammar import WORN
 from goeswith.shop.stylist import Stylist
 from goeswith.shop.template import Template
@@ -38,7 +40,9 @@ LINKS = ("link", "url", "product_link", "product_url")
 
 @dataclass
 class Maker:
-    """Makes looks around anchors, no two of which add the same pieces or all but one of them.
+    """Makes looks around anchors, any two of which have at most one piece in common as far as the catalogue allows it.
+
+    Where it does not, no two add the same pieces or all but one of them.
 
     cap: of the looks an item may be added to; None: see `FAIR`. filters, common, popularity, coherent: see
     `goeswith.shop.stylist.Stylist.complete`.
@@ -60,6 +64,8 @@ class Maker:
             )
         self.offered = np.zeros(int(index.shelf.products.max()) + 1, np.int64)
         self._parts: set[tuple[int, ...]] = set()
+        self._added: set[tuple[int, int]] = set()
+        self._worn: set[tuple[int, int]] = set()  # pairs of products of looks; the anchors' are apart
 
     def looks(
         self, anchors: np.ndarray, per: int, progress: Callable[[int, int], None] | None = None
@@ -120,41 +126,74 @@ class Maker:
         except CatalogueError:  # nothing fits, which the count of looks will show
             return
         chosen: list[list[np.ndarray]] = [[] for _ in rows]
+        refused: dict[int, np.ndarray] = {}
         for _ in range(count + TRIES):
             open_ = [anchor for anchor, looks in enumerate(chosen) if len(looks) < count]
             remaining = self._within(template, caps)
             if not open_ or remaining is None:
                 break
-            banned = np.full((len(open_), max(len(chosen[anchor]) for anchor in open_) * len(remaining.slots)), -1)
-            for at, anchor in enumerate(open_):
-                used = products[np.array(chosen[anchor], np.int64).ravel()]
-                banned[at, : len(used)] = used
+            used = [[*chosen[anchor], *refused.get(anchor, ())[:1]] for anchor in open_]
+            banned = _padded([products[np.array(looks, np.int64).ravel()] for looks in used])
             beams = grow_many(index, remaining, rows[open_], BEAM, CANDIDATES, POOL, banned)
             for at, anchor in enumerate(open_):
-                for look in beams.items[beams.owner == at][:, 1:]:
-                    others = [products[earlier] for earlier in chosen[anchor]]
-                    alike = max((np.isin(products[look], other).sum() for other in others), default=0)
-                    if alike <= self.common and self._take(products[look], caps):
-                        chosen[anchor].append(look)
-                    if len(chosen[anchor]) == count:
-                        break
+                mine = beams.owner == at
+                looks = self._in_order(remaining, Beam(beams.items[mine], beams.scores[mine]))[:, 1:]
+                if self._choose(chosen[anchor], int(rows[anchor]), looks, count, caps, apart=True):
+                    continue
+                if anchor in refused:  # a search without the pieces of the best look has found nothing either
+                    looks = np.concatenate([looks, refused.pop(anchor)])
+                    self._choose(chosen[anchor], int(rows[anchor]), looks, count, caps, apart=False)
+                elif len(looks):
+                    refused[anchor] = looks
         items = [np.array([row, *look]) for row, looks in zip(rows.tolist(), chosen, strict=True) for look in looks]
         if items:
             scores = index.scorer.score(np.array(items), np.ones((len(items), len(items[0])), bool))
             for look in looks_of(index, items, scores, added=len(template.slots)):
                 yield index.row_of[look.item_ids[0]], replace(look, notes=tuple(notes))
 
-    def _take(self, products: np.ndarray, caps: np.ndarray) -> bool:
-        """Count a look's added products (s,), unless one is offered often enough or another look has all but one."""
+    def _in_order(self, template: Template, looks: Beam) -> np.ndarray:
+        """Looks (B, n) around one anchor, best first: those that differ, in order, then the others."""
+        first = differing(template.products[looks.items[:, 1:]], self.common, SIZE)
+        rest = np.setdiff1d(np.arange(len(looks.items)), first)
+        chosen = in_order(template, Beam(looks.items[first], looks.scores[first]))
+        return np.concatenate([chosen.items, looks.items[rest]])
+
+    def _choose(
+        self, chosen: list[np.ndarray], anchor: int, looks: np.ndarray, count: int, caps: np.ndarray, apart: bool
+    ) -> int:
+        """Add to the chosen looks of an anchor those of (B, s) that may be taken, until there are `count`; how many."""
+        products = self.stylist.index.shelf.products
+        before, others = len(chosen), [set(products[look].tolist()) for look in chosen]
+        for look, pieces in zip(looks, products[looks].tolist(), strict=True):
+            if len(chosen) == count:
+                break
+            alike = max((len(other.intersection(pieces)) for other in others), default=0)
+            if alike <= self.common and self._take(int(products[anchor]), pieces, caps, apart):
+                chosen.append(look)
+                others.append(set(pieces))
+        return len(chosen) - before
+
+    def _take(self, anchor: int, products: list[int], caps: np.ndarray, apart: bool) -> bool:
+        """Count a look's added products, unless one is offered often enough or another look has too much of it.
+
+        apart: refuse it if another look has two pieces of it, else if one adds all or all but one of its pieces. Looks
+        around one anchor are told apart by `common` alone.
+        """
         if not (self.offered[products] < caps[products]).all():
             return False
-        pieces = sorted(products.tolist())
-        parts = (
-            {tuple(pieces[:at] + pieces[at + 1 :]) for at in range(len(pieces))} if len(pieces) > 2 else {tuple(pieces)}
-        )
+        pieces = sorted(products)
+        added = set(combinations(pieces, 2))
+        worn = {(min(anchor, piece), max(anchor, piece)) for piece in pieces}
+        parts = set(combinations(pieces, len(pieces) - 1 if len(pieces) > 2 else len(pieces)))
         if not parts.isdisjoint(self._parts):
             return False
+        if apart and not (
+            added.isdisjoint(self._added) and added.isdisjoint(self._worn) and worn.isdisjoint(self._added)
+        ):
+            return False
         self._parts |= parts
+        self._added |= added
+        self._worn |= worn
         self.offered[products] += 1
         return True
 
@@ -163,6 +202,14 @@ class Maker:
         products = self.stylist.index.shelf.products
         slots = [slot[self.offered[products[slot]] < caps[products[slot]]] for slot in template.slots]
         return replace(template, slots=slots) if all(len(slot) for slot in slots) else None
+
+
+def _padded(lists: Sequence[np.ndarray]) -> np.ndarray:
+    """(m, x) int64, −1 where a list is shorter than the longest."""
+    padded = np.full((len(lists), max(map(len, lists))), -1)
+    for row, numbers in zip(padded, lists, strict=True):
+        row[: len(numbers)] = numbers
+    return padded
 
 
 def anchors_for(stylist: Stylist, conditions: Sequence[str], count: int | None, seed: int) -> np.ndarray:

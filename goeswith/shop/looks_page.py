@@ -20,6 +20,8 @@ from goeswith.shop.stylist import Stylist
 from goeswith.templates import environment
 
 LOOKS = 12
+OFTEN = 2
+"""Looks that an item may be in, its own among them."""
 ANCHORS = ("top", "dress", "bottom", "outer")
 """Groups that looks are begun with; the others where a catalogue has none of them."""
 
@@ -37,7 +39,11 @@ def sample_looks(stylist: Stylist, count: int = LOOKS, seed: int = 0) -> Sampled
     anchors = _anchors(stylist.index, seed)[: 2 * count]
     if not isinstance(stylist.index.run.model, Searchable):
         return _one_by_one(stylist, anchors, count)
-    made = Maker(stylist).looks(np.array(anchors, np.int64), per=1)
+    maker = Maker(stylist, cap=OFTEN)
+    maker.offered[stylist.index.shelf.products[anchors]] += 1
+    made = maker.looks(np.array(anchors, np.int64), per=1)
+    if not any(made.values()):  # a catalogue so small that its items have to be shown more often
+        made = Maker(stylist).looks(np.array(anchors, np.int64), per=1)
     ids = stylist.index.catalogue.ids
     failed = {ids[row]: "nothing that fits makes a look with it" for row, looks in made.items() if not looks}
     return Sampled([look for looks in made.values() for look in looks][:count], failed)

@@ -19,9 +19,10 @@ import numpy as np
 
 from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
+from goeswith.evaluate.reranking import SIZE
 from goeswith.shop.answers import Look, Similar, Swap, looks_of
 from goeswith.shop.assortment import LONGEST, Assortment
-from goeswith.shop.beam import Beam, best, first_of_each, grow, refine
+from goeswith.shop.beam import Beam, best, first_of_each, grow, in_order, refine
 from goeswith.shop.candidates import FULL
 from goeswith.shop.index import Index
 from goeswith.shop.template import Template
@@ -150,7 +151,10 @@ class Stylist:
                 reason="no_score",
                 item_ids=[self.index.catalogue.ids[row] for row in rows],
             )
-        chosen = best(self.index, candidates, template, k, diversity, POOL, common=common)
+        chosen = best(self.index, candidates, template, max(k, SIZE), diversity, POOL, common=common)
+        if not diversity:  # which says by itself what comes first
+            chosen = in_order(template, chosen)
+        chosen = Beam(chosen.items[:k], chosen.scores[:k])
         while common is not None and len(chosen.items) < k and len(template.slots) > common:
             # Around the best looks a search finds their variations; the next one goes without what they have.
             remaining = template.without(chosen.items[:, len(rows) :])

@@ -1,8 +1,9 @@
 """Taste: correction of scores for popularity, and for items that a model likes with everything.
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
-them too. Both are measured when the index is built, and weighed so that most of the worn items of the validation
-outfits are found again while the answers stay varied; see `goeswith.evaluate.reranking`.
+them too. Both are measured when the index is built, and weighed twice: so that the ten best answers hold most of the
+worn items of the validation outfits, and so that the order of these ten stays varied; see
+`goeswith.evaluate.reranking.Shortlist`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,16 @@ from safetensors.numpy import save_file
 from goeswith import schemas
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import VARIETY, Judged, distinct, fit, hub_means, log_popularity, recall, temperature
-from goeswith.evaluate.reranking import Reranking as Setting
+from goeswith.evaluate.reranking import (
+    Judged,
+    Reranking,
+    distinct,
+    fit_shortlist,
+    hub_means,
+    log_popularity,
+    recall,
+    together,
+)
 from goeswith.files import fresh_file
 
 if TYPE_CHECKING:
@@ -45,7 +54,8 @@ class Taste:
     """What items are worth beside a score.
 
     popularity: (U,) float32 log(1 + training outfits that wear the item). hubs: (U,) float32 how much higher than
-    others it scores in a pair, whatever the other item is. alpha, beta: the strength of each, as fitted.
+    others it scores in a pair, whatever the other item is. alpha, beta: the strength of each where the ten best answers
+    are chosen, as fitted. order_alpha, order_beta: the same where they are put in order.
     sizes, temperatures: of looks of so many items: what one unit of log odds is on the scale of the score.
     recall, distinct: recall@10 on validation gaps, and how many items are ever the first answer, without and with.
     """
@@ -54,6 +64,8 @@ class Taste:
     hubs: np.ndarray
     alpha: float
     beta: float
+    order_alpha: float
+    order_beta: float
     sizes: tuple[float, float]
     temperatures: tuple[float, float]
     recall: tuple[float, float]
@@ -75,18 +87,23 @@ class Taste:
             return None
         popularity = log_popularity(np.bincount(train.items, minlength=len(catalogue)))
         hubs = _hubs(scorer, draw_gaps(train, pools, anchor=True, most=2 * MOST, budget=2 * BUDGET))
-        pair, others = ([*_judged(scorer, gaps, popularity, hubs)] for gaps in drawn)
-        small, large = temperature(pair), temperature(others)
-        blocks = [*pair, *(block._replace(scores=block.scores * (small / large)) for block in others)]
-        setting = fit(blocks, variety=VARIETY)
-        plain = Setting(0.0, 0.0, setting.temperature)
+        judged = {
+            task: [*_judged(scorer, gaps, popularity, hubs)]
+            for task, gaps in zip(("anchor", "rest"), drawn, strict=True)
+        }
+        blocks, scales = together(judged)
+        setting = fit_shortlist(blocks)
+        small = setting.chosen.temperature
+        plain = Reranking(0.0, 0.0, small)
         return cls(
             popularity=popularity.astype(np.float32),
             hubs=hubs.astype(np.float32),
-            alpha=setting.alpha,
-            beta=setting.beta,
+            alpha=setting.chosen.alpha,
+            beta=setting.chosen.beta,
+            order_alpha=setting.order.alpha,
+            order_beta=setting.order.beta,
             sizes=(2.0, max(float(drawn[1].mask.sum(axis=1).mean()), 2.0)),
-            temperatures=(small, large),
+            temperatures=(small, small * scales["rest"]),
             recall=(recall(blocks, plain), recall(blocks, setting)),
             distinct=(distinct(blocks, plain), distinct(blocks, setting)),
         )
@@ -94,16 +111,24 @@ class Taste:
     def bonus(self, popularity: float | None = None) -> np.ndarray:
         """(U,) float64 what an added item is worth in a look of two items; times `units` in a larger one.
 
-        popularity: α, from 0 (taste alone) to 1 (what most people wear); None: as fitted.
+        popularity: α, from 0 (taste alone) to 1 (what most people wear); None: what is best for choosing ten.
 
         Raises:
             CatalogueError: it is not between 0 and 1.
         """
-        alpha = self.alpha if popularity is None else popularity
-        if not 0 <= alpha <= 1:
-            raise CatalogueError(f"the popularity is {alpha}; it must be between 0 (taste) and 1 (bestsellers)")
-        bonus: np.ndarray = alpha * self.temperatures[0] * self.popularity.astype(np.float64) - self.beta * self.hubs
-        return bonus
+        if popularity is None:
+            return self._weighed(self.alpha, self.beta)
+        if not 0 <= popularity <= 1:
+            raise CatalogueError(f"the popularity is {popularity}; it must be between 0 (taste) and 1 (bestsellers)")
+        return self._weighed(popularity, self.order_beta)
+
+    def order(self) -> np.ndarray:
+        """(U,) float64 the same for putting the best ten in order."""
+        return self._weighed(self.order_alpha, self.order_beta)
+
+    def _weighed(self, alpha: float, beta: float) -> np.ndarray:
+        worth: np.ndarray = alpha * self.temperatures[0] * self.popularity.astype(np.float64) - beta * self.hubs
+        return worth
 
     def units(self) -> np.ndarray:
         """(LONGEST + 1,) of looks of n items: the scale of their scores, in that of pairs; straight over log n."""
@@ -145,7 +170,8 @@ class Taste:
     def __str__(self) -> str:
         (before, after), (few, many) = self.recall, self.distinct
         return (
-            f"popularity {self.alpha:g}, hubs {self.beta:g}, fitted on validation: recall@10 {before:.3f} without and "
+            f"popularity {self.alpha:g} and hubs {self.beta:g} for the ten best, {self.order_alpha:g} and "
+            f"{self.order_beta:g} for their order, fitted on validation: recall@10 {before:.3f} without and "
             f"{after:.3f} with, distinct first answers {few} and {many}"
         )
 

@@ -24,7 +24,8 @@ class Template:
     products: (U,) numbers; no two items of one product go into a look. prices: (U,), None where there is no budget.
     kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are distinguished.
     bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
-    `goeswith.shop.taste`; None: nothing. filters: which all that may fill a slot pass.
+    `goeswith.shop.taste`; None: nothing. order: the same where the best looks are put in order; None: by `bonus`.
+    filters: which all that may fill a slot pass.
     """
 
     anchors: np.ndarray
@@ -35,14 +36,23 @@ class Template:
     kinds: np.ndarray | None = None
     bonus: np.ndarray | None = None
     units: np.ndarray | None = None
+    order: np.ndarray | None = None
     filters: Filters | None = None
 
     def worth(self, items: np.ndarray) -> np.ndarray:
         """(B,) what the added items of looks (B, n), anchors first, are worth beside the score."""
-        if self.bonus is None or self.units is None:
+        return self._sum(self.bonus, items)
+
+    def rank(self, items: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """(B,) what looks (B, n) are put in order by; scores: (B,) with their `worth`."""
+        return scores if self.order is None else scores - self.worth(items) + self._sum(self.order, items)
+
+    def _sum(self, bonus: np.ndarray | None, items: np.ndarray) -> np.ndarray:
+        """(B,) of the added items of looks (B, n)."""
+        if bonus is None or self.units is None:
             return np.zeros(len(items))
-        worth: np.ndarray = self.units[items.shape[1]] * self.bonus[items[:, len(self.anchors) :]].sum(axis=1)
-        return worth
+        total: np.ndarray = self.units[items.shape[1]] * bonus[items[:, len(self.anchors) :]].sum(axis=1)
+        return total
 
     def without(self, rows: np.ndarray) -> Template | None:
         """The same without the products of some rows, of any shape; None where that leaves a slot or a budget empty."""

@@ -62,7 +62,7 @@ def test_questions_audit_train_evaluate_and_score(shell: Shell, world: Path, run
     assert all(line["signature"].startswith("styles:") for line in told["summary"] + told["retrieval"])
     found = {(line["scorer"], line["task"], line["metric"]): line["value"] for line in told["retrieval"]}
     assert found["popularity", "exhaustive", "auc"] == pytest.approx(0.5, abs=0.1)
-    assert {name for name, *_ in found} >= {"chance", mine, other, f"{mine} + popularity − hubs"}
+    assert {name for name, *_ in found} >= {"chance", mine, other, f"{mine} + shortlist"}
     assert {line["task"] for line in told["compared"]} >= {"anchor", "rest", "exhaustive"}
     assert told["compared"]
     rows = pl.read_parquet(tmp_path / "rows" / f"{mine}-test-fitb-category.parquet")

@@ -14,7 +14,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import SCHEMA, read_questions, write_questions
 from goeswith.errors import DataError
-from goeswith.evaluate.audit import Audit, audit, conclusion, floor_scores, yardsticks
+from goeswith.evaluate.audit import Audit, audit, conclusion, floor_scores, is_floor, yardsticks
 from goeswith.scores import Score
 
 TEST = 300
@@ -175,7 +175,13 @@ def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [(line.floor, line.metric) for line in lines if line.headline][-1] == ("ceiling", "mrr")
     metrics = [line.metric for line in lines if line.floor == "ceiling"]
     assert metrics == ["mrr", "recall@1", "recall@5", "recall@10"]
-    assert audit(dataset, [path]).verdicts[path.name].startswith("season alone reaches MRR .")
+    verdict = audit(dataset, [path]).verdicts[path.name]
+    assert verdict.startswith("season alone reaches MRR .")
+    assert verdict.endswith("here records are labels of the answer, and no floor.")
+    names = ("words", "records", "records_and_ids", "ceiling")
+    assert [is_floor(name, dataset) for name in names] == [True, False, False, False]
+    dataset.info["layout"] = "table"
+    assert is_floor("records", dataset)
 
 
 def line(floor: str, value: float, low: float, high: float) -> Score:

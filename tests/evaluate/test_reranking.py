@@ -3,7 +3,21 @@
 import numpy as np
 import pytest
 
-from goeswith.evaluate.reranking import Judged, Reranking, distinct, fit, hub_means, log_popularity, recall, temperature
+from goeswith.evaluate.reranking import (
+    SIZE,
+    Judged,
+    Reranking,
+    Shortlist,
+    distinct,
+    fit,
+    fit_shortlist,
+    hub_means,
+    log_popularity,
+    recall,
+    reciprocal_rank,
+    temperature,
+    together,
+)
 
 ITEMS, GAPS = 200, 600
 RANDOM = np.random.default_rng(0)
@@ -53,17 +67,45 @@ def test_hubs_are_found_and_taken_away() -> None:
     assert distinct(blocks, setting) > 5 * distinct(blocks, Reranking())
 
 
-def test_variety_is_kept_and_ties_take_the_smaller() -> None:
+def test_a_shortlist_is_chosen_by_one_setting_and_ordered_by_another() -> None:
+    scores, popularity, hubs = RANDOM.random((4, 30)), RANDOM.random(30), RANDOM.random(30)
+    scores[0, :25], scores[1, 3], scores[2] = -np.inf, np.nan, -np.inf  # few candidates, no score, no candidate
+    setting = Shortlist(Reranking(0.5, 0.25, 2.0), Reranking(0.125, 0.5, 2.0))
+    result = setting(scores, popularity, hubs)
+    for row, plain in enumerate(scores):
+        open_ = [at for at in range(30) if np.isfinite(plain[at])]
+        chosen, order = (part(plain[None], popularity, hubs)[0] for part in (setting.chosen, setting.order))
+        ranked = sorted(open_, key=lambda at: -chosen[at])
+        expected = sorted(ranked[:SIZE], key=lambda at: -order[at]) + ranked[SIZE:]
+        assert sorted(open_, key=lambda at: -result[row, at]) == expected
+    assert np.isnan(result[1, 3])
+    assert not np.isfinite(result[2]).any()
+    scaled = setting.scaled(7.0)(scores * 7, popularity, hubs)
+    np.testing.assert_array_equal(np.argsort(scaled[3]), np.argsort(result[3]))
+
+
+def test_a_shortlist_has_the_recall_of_one_and_the_variety_of_the_other() -> None:
     truth = worn(TASTE + log_popularity(COUNTS))
     blocks = judged(TASTE, truth)
-    free, varied = fit(blocks), fit(blocks, variety=0.9)
+    free, varied = fit(blocks), fit_shortlist(blocks, variety=0.9)
     plain = Reranking(0.0, 0.0, free.temperature)
+    assert varied.chosen == free
     assert distinct(blocks, free) < 0.9 * distinct(blocks, plain) <= distinct(blocks, varied)
-    assert recall(blocks, free) > recall(blocks, varied) > recall(blocks, plain)
+    assert recall(blocks, varied) == recall(blocks, free) > recall(blocks, plain)
+    assert reciprocal_rank(blocks, varied) > reciprocal_rank(blocks, Shortlist(free, plain))
     flat = [Judged(np.zeros((3, 50)), np.zeros(3, int), np.zeros(50), np.zeros(50))]
     assert fit(flat) == Reranking(0.0, 0.0, 1.0)
-    assert recall(flat, Reranking()) == pytest.approx(10 / 50)
+    assert fit_shortlist(flat).order == Reranking(0.0, 0.0, 1.0)
+    assert recall(flat, Reranking()) == recall(flat, fit_shortlist(flat)) == pytest.approx(10 / 50)
     assert fit([]) == Reranking()
+    assert fit_shortlist([]) == Shortlist()
+
+
+def test_tasks_of_different_scales_are_fitted_together() -> None:
+    truth = worn(TASTE + log_popularity(COUNTS))
+    blocks, scales = together({"anchor": judged(TASTE, truth), "rest": judged(TASTE * 3, truth)})
+    assert scales == {"anchor": 1.0, "rest": pytest.approx(3.0, rel=0.01)}
+    np.testing.assert_allclose(blocks[1].scores, TASTE, rtol=0.01)
 
 
 def test_missing_scores_and_closed_candidates_are_never_ahead() -> None:

@@ -128,7 +128,7 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
     for page in ("results.md", "results.html"):
         text = (out / page).read_text()
         assert "recall@10 from the rest" in text
-        assert "K = 2 + popularity − hubs (α = " in text
+        assert "K = 2 + shortlist (α = " in text
     assert "| hopeless | could not run: seed 0: training diverged" in (out / "results.md").read_text()
     latex = (out / "results.tex").read_text()
     assert r"K = 1\_\%" in latex

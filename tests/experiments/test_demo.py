@@ -134,7 +134,8 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     results = json.loads(Path("here/results.json").read_text())
     assert {"chance", "oracle", TOWERS.name, ALONE.name, CONTROL.name} <= {x["scorer"] for x in results["lines"]}
     assert all(line["signature"].startswith("sample:") for line in results["lines"])
-    assert results["verdict"] in "\n".join(said)
+    assert results["verdict"] in said[-1]
+    assert [line.partition(":")[0] for line in said[-2].strip().splitlines()] == [f"Look {at}" for at in range(1, 7)]
     assert text.index('id="ladder"') < text.index('id="looks"') < text.index('id="results"')
     assert text.split('class="wall"')[1].split("</ol>")[0].count("<li>") == 6
     assert Index("here/index").info["dataset"]["source"] == "users"

@@ -14,6 +14,7 @@ from goeswith.shop.beam import grow_many
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
 from goeswith.shop.looks import Maker, anchors_for, spread_of, table, write
+from goeswith.shop.looks_page import sample_looks
 from goeswith.shop.stylist import Stylist
 
 
@@ -45,6 +46,19 @@ def test_looks_around_many_are_the_best_around_each(index):
     second = grow_many(plain, template, rows, 999, 999, 20, banned)
     assert banned[1, 0] not in plain.shelf.products[second.items[second.owner == 1][:, 1:]]
     np.testing.assert_array_equal(first.items[first.owner == 2], second.items[second.owner == 2])
+
+
+def test_any_two_looks_have_one_piece_in_common_at_most(index, stylist):
+    products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
+    made = [look for looks in Maker(stylist).looks(anchors_for(stylist, (), 8, 3), 1).values() for look in looks]
+    kept = [{products[one] for one in look.item_ids} for look in made]
+    assert len(made) == 8
+    assert all(len(one & other) <= 1 for at, one in enumerate(kept) for other in kept[:at])
+    sampled = [{products[one] for one in look.item_ids} for look in sample_looks(stylist, 6).looks]
+    counts = Counter(piece for pieces in sampled for piece in pieces)
+    assert len(sampled) == 6
+    assert max(counts.values()) <= 2
+    assert all(len(one & other) <= 1 for at, one in enumerate(sampled) for other in sampled[:at])
 
 
 @pytest.mark.parametrize("cap", [None, 3])

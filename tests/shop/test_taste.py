@@ -1,5 +1,7 @@
 """Taste and coherence: what beside the score decides what is offered."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -58,6 +60,24 @@ def test_popularity_is_a_knob(world):
         stylist.fill(["i0"], "shoes", popularity=2)
     look = stylist.fill(["i0"], "shoes", k=1, popularity=1.0)[0]
     assert look.score == pytest.approx(stylist.judge(look.item_ids).score, abs=1e-5)  # the model's, without the rest
+
+
+def test_the_ten_best_are_chosen_by_one_worth_and_ordered_by_another(world):
+    index = Index(world[2].path)
+    index.taste = replace(index.taste, alpha=1.0, order_alpha=0.0, beta=0.0, order_beta=0.0)
+    taste, stylist = index.taste, Stylist(index)
+    looks = stylist.fill(["i0"], "shoes", k=13)
+    rows = np.array([index.row_of[look.added[0]] for look in looks])
+    worth = np.array([look.score for look in looks]) + taste.bonus()[rows] * taste.units()[2]
+    assert (worth[:10, None] >= worth[10:] - 1e-6).all()  # the ten best, by what most people wear
+    own = [look.score for look in looks]
+    assert own[:10] == sorted(own[:10], reverse=True) != own  # in the order of taste
+    np.testing.assert_array_equal(np.argsort(-worth[10:], kind="stable"), np.arange(len(looks) - 10))
+    for k in (1, 4, 12):
+        assert stylist.fill(["i0"], "shoes", k=k) == looks[:k]
+    for slots in (["bottom", "shoes", "bag"], ["bottom", "shoes"]):
+        many = stylist.complete(["i0"], slots=slots, k=8)
+        assert [stylist.complete(["i0"], slots=slots, k=k) for k in (1, 3)] == [many[:1], many[:3]]
 
 
 def test_two_looks_have_at_most_one_added_piece_in_common(world):

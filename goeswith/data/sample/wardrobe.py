@@ -153,7 +153,6 @@ def _make_item(number: int, category: str, season: str, luck: np.random.Generato
     colour = str(luck.choice(colours))
     brand = str(luck.choice(list(BRANDS)))
     price = kind.price * MATERIAL_FEEL[material][2] * BRANDS[brand] * np.exp(luck.normal(0, 0.12))
-    dressed = formality(category, material, pattern)
     return {
         "item_id": f"s{number:05d}",
         "category": category,
@@ -166,7 +165,6 @@ def _make_item(number: int, category: str, season: str, luck: np.random.Generato
         "brand": brand,
         "season": season,
         "gender": kind.gender,
-        "style": "casual" if dressed < 0.35 else "smart" if dressed < 0.7 else "evening",
     }
 
 
