@@ -68,8 +68,11 @@ def _verdict_clause(look: Look) -> str:
 
 
 def list_of(findings: Sequence[str]) -> str:
-    """Findings after ``it``: ``needs a top and has two pairs of shoes``."""
-    return " and ".join(finding if finding.startswith("needs ") else f"has {finding}" for finding in findings)
+    """Findings after ``it``: ``needs a top and has two bottoms and two pairs of shoes``."""
+    needs = [finding for finding in findings if finding.startswith("needs ")]
+    has = [finding for finding in findings if finding not in needs]
+    listed = f"has {' and '.join(filter(None, [', '.join(has[:-1]), has[-1]]))}" if has else ""
+    return " and ".join(filter(None, [*needs, listed]))
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index) -> str:
@@ -79,14 +82,14 @@ def _effect(name: str, look: Look, contribution: float, without: float | None, i
     better standing with a lower score: only where both agree is it said that the look gains.
     """
     if np.isnan(contribution):
-        return f"{name} goes least well with the rest"
+        return f"the piece that fits least is {name}"
     change = 0.0 if without is None or look.percentile is None else without - look.percentile
     if contribution > 0 and change <= _STEP:
-        return f"no item is out of place, though {name} adds least"
+        return f"no item is out of place, though the least comes from {name}"
     if contribution < 0 and without is not None and change > _STEP:
         better = verdict(index, without)
         return f"without {name} it would be {better if better != look.verdict else 'better'}"
-    return f"{name} adds {'nothing' if contribution <= 0 and without is None else 'next to nothing'}"
+    return f"without {name} it would be {'no worse' if contribution <= 0 and without is None else 'about as good'}"
 
 
 def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:

@@ -22,7 +22,7 @@ from goeswith.studio.api import look_routes as look_api
 from goeswith.studio.api import review_routes as review_api
 from goeswith.studio.api import routes as api
 from goeswith.studio.guard import Guard
-from goeswith.studio.pages import clicks, export_routes, look_routes, public_routes, review_routes
+from goeswith.studio.pages import clicks, export_routes, look_routes, public_routes, review_routes, start_routes
 from goeswith.studio.pages import routes as pages
 from goeswith.studio.pages.board import MOST
 from goeswith.studio.pages.rendering import STATIC, error_page, is_page
@@ -137,6 +137,7 @@ def create_app(
     _add_watched(app)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
+    app.include_router(start_routes.router)
     app.include_router(pages.router)
     app.include_router(look_routes.router)
     app.include_router(export_routes.router)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -89,8 +88,6 @@ def test_what_cannot_be_done_is_one_sentence(shell: Shell, dataset: Path, tmp_pa
 
 
 def test_help_is_quick_for_all_heavy_imports_wait() -> None:
-    start = time.perf_counter()
     code = "import sys, goeswith.cli.main; print({'torch', 'polars', 'numpy', 'scipy'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "set()\n"
-    assert time.perf_counter() - start < 5

@@ -97,7 +97,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     catalogue = table()
     why = explain(stylist_of(catalogue, Sum()), ["i0", "i1", "i2"])
     assert why.weakest_item == 2
-    assert "no item is out of place, though the shirt (i2) adds least" in why.sentence
+    assert "no item is out of place, though the least comes from the shirt (i2)" in why.sentence
     two = explain(stylist_of(catalogue, Sum()), ["i0", "i1"])
     assert np.isnan(two.contributions).all()
     assert (two.weakest_item, two.weakest_pair) == (0, (0, 1))

@@ -1,10 +1,9 @@
 """Random looks: coherent, whole, of any item as often as of any other, and the same for the same seed."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from served import ODD, VARIANTS
+from served import ODD, VARIANTS, make_index
 
 from goeswith.errors import CatalogueError
 from goeswith.shop.index import Index
@@ -13,8 +12,10 @@ from goeswith.shop.stylist import Stylist
 
 
 @pytest.fixture(scope="module")
-def stylist(world: Path) -> Stylist:
-    return Stylist(Index(world / "index"))
+def stylist(tmp_path_factory: pytest.TempPathFactory) -> Stylist:
+    folder = tmp_path_factory.mktemp("served")
+    make_index(folder)
+    return Stylist(Index(folder / "index"))
 
 
 def test_they_are_made_of_the_same_parts_as_those_of_the_model(stylist: Stylist) -> None:

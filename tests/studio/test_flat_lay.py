@@ -1,9 +1,11 @@
 """Flat lay: garments without their background, in the order of the body, none on another."""
 
 import io
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from answers import Parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
@@ -14,7 +16,7 @@ from goeswith.data.garments import word_list
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.arrangement import HIGH, WIDE, Piece, Spot, arrange, completed
 from goeswith.studio.pages.garment_sizes import GARMENTS, GROUPS, kind_of
-from goeswith.studio.service.cutouts import cut, cutout
+from goeswith.studio.service.cutouts import PAPER, cut, cutout
 
 PIECES = st.builds(
     Piece, st.sampled_from([*GARMENTS.values(), *GROUPS.values()]), st.floats(0.2, 5).map(lambda ratio: round(ratio, 2))
@@ -57,6 +59,42 @@ def test_a_garment_is_cut_out_with_the_hole_of_its_handle(colour, light, shadow)
     hole = alpha[int(alpha.shape[0] * 0.2) : int(alpha.shape[0] * 0.35), alpha.shape[1] // 2]
     assert hole.max() == 0
     assert alpha[0, 0] == 0
+
+
+def test_a_photo_of_ones_own_lies_on_the_board_cut_out(copied):
+    """As a phone takes it: unevenly lit, with noise, and compressed twice."""
+    _, client = copied
+    clean, truth = bag("#7a1f2b", 1.0, shadow=True)
+    noise = np.random.default_rng(0).normal(0, 5, (*clean.size[::-1], 3))
+    sent = io.BytesIO()
+    Image.fromarray((np.asarray(clean) + noise).clip(0, 255).astype(np.uint8)).save(sent, "JPEG", quality=82)
+    data = {"category": "tote", "title": "My bag", "on": "i100"}
+    board = client.post("/upload", data=data, files={"picture": ("a.jpg", sent.getvalue(), "image/jpeg")})
+    mine = parse_qs(urlsplit(str(board.url)).query)["on"][1]
+    piece = Parts(board.text).of("a", **{"data-item": mine, "data-swap": "more"})[0]
+    assert "cut" in piece["class"].split()
+    made = Image.open(io.BytesIO(client.get(f"/v1/items/{mine}/cutout").content))
+    alpha = np.asarray(made.getchannel("A"))
+    rows, columns = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
+    assert made.width / made.height == pytest.approx(len(columns) / len(rows), rel=0.12)
+    assert alpha[alpha.shape[0] // 2 :].mean() > 0.85 * 255
+    assert alpha[int(alpha.shape[0] * 0.25), alpha.shape[1] // 2] == 0  # through its handle
+
+
+def test_what_is_white_before_white_fades_into_the_paper():
+    picture = Image.new("RGB", (240, 300), "#f6f6f6")
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((70, 60, 170, 230), fill="#fbfbfb")
+    for y in (60, 230):
+        draw.line((70, y, 170, y), fill="#dddddd", width=3)
+    made, how = cut(picture.filter(ImageFilter.GaussianBlur(1)))
+    assert how == "blend"
+    pixels = np.asarray(made)
+    assert pixels[[0, -1], :, 3].max() == pixels[:, [0, -1], 3].max() == 0
+    beside, cloth = pixels[100, [14, 70], :3].astype(int)
+    assert abs(beside - PAPER).max() <= 8
+    assert (cloth - beside).min() >= 3
+    assert pixels[100, 70, 3] == 255
 
 
 def test_white_cloth_keeps_its_white():

@@ -1,4 +1,4 @@
-"""Processes: several that serve together, for real: shared photos, a new index, one that dies, and the end in time."""
+"""Processes: several that serve together, for real: shared photos, a review, a new index, one that dies, the end."""
 
 import concurrent.futures
 import json
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,13 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
         with concurrent.futures.ThreadPoolExecutor(16) as pool:  # one after another, one process might take them all
             return list(pool.map(get, [path] * count))
 
-    def working() -> set[int]:
-        ids = {answer.headers["x-request-id"] for answer in get_many("/health")}
+    def process_of(*answers: httpx.Response) -> set[int]:
+        ids = {answer.headers["x-request-id"] for answer in answers}
         lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
         return {line["process"] for line in lines if line["request_id"] in ids}
+
+    def working() -> set[int]:
+        return process_of(*get_many("/health"))
 
     until(lambda: len(working()) == 2)
     both = working()
@@ -85,8 +89,15 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     assert "goeswith_guests 1.0" in counted
     assert float(re.findall(r'goeswith_requests_total{.*"/health".*} (.+)', counted)[0]) >= 20  # of both together
 
-    # one that dies is replaced, and has the photos as well
-    dead = min(both)
+    # a review is made by one of them, and shown by both
+    asked = {"name": "June", "item_ids": [*OUTFIT, "i1"]}
+    begun = httpx.post(f"{url}/v1/reviews", json=asked, timeout=30)
+    assert begun.status_code == 201, begun.text
+    review = f"/v1/reviews/{begun.json()['review_id']}"
+    [dead] = process_of(begun)
+    until(lambda: get(review).json()["made"] > 0)
+
+    # one that dies, in the middle of the review, is replaced, and has the photos as well
     os.kill(dead, signal.SIGKILL)
     until(lambda: len(working() - {dead}) == 2)
     assert {answer.status_code for answer in get_many(path)} == {200}
@@ -104,6 +115,25 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     until(all_newer)
     process.send_signal(signal.SIGHUP)
     assert {answer.status_code for answer in get_many(path)} == {200}
+
+    # the review went on in the other or in the new one, nothing is made twice, and both take decisions
+    until(lambda: get(review).json()["made"] == 4)
+    assert {answer.json()["made"] for answer in get_many(review)} == {4}
+    made = get(f"{review}/looks").json()["looks"]
+    assert len({look["look_id"] for look in made}) == len(made)
+    counts = Counter(look["pinned_item"] for look in made)
+    assert set(counts) <= {*asked["item_ids"]}
+    assert len(counts) + len(get(review).json()["failures"]) == 4
+    assert max(counts.values()) <= 3
+    chosen = {look["pinned_item"]: look["look_id"] for look in made}
+
+    def approve(look_id: str) -> int:
+        change = {"state": "approved", "who": "Ada"}
+        return httpx.patch(f"{url}/v1/looks/{look_id}", json=change, timeout=30).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(approve, chosen.values())) == {200}
+    assert {answer.json()["decided"] for answer in get_many(review)} == {4}
 
     # the end: what was asked before is answered, and then there is nothing left
     asked = {"anchors": OUTFIT[:1], "slots": ["shoes"]}

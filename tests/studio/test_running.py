@@ -186,7 +186,7 @@ def test_a_log_that_cannot_keep_up_keeps_nobody_waiting(tmp_path: Path, monkeypa
     began = time.monotonic()
     for number in range(10_100):
         lines.write({"number": number})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     held.set()
     until(lines.waiting.empty)
     lines.write({"number": -1})

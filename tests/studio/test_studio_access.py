@@ -1,5 +1,8 @@
 """Who uses the studio with a keyboard, a screen reader, weak eyes or a token: names, order, contrast, focus, words."""
 
+import itertools
+import re
+
 import pytest
 from browsing import item_ids, opened, running, until
 from PIL import Image
@@ -16,6 +19,11 @@ PAGES = {
     "/report": "#results", "/looks": ".lookcard", "/upload": ".drop", "/nowhere": ".nothing", "ITEM": ".facts-list",
 }  # fmt: skip
 """Path → what is there once all is; ON is a board of three, ITEM one of its items."""
+TEAM_PAGES = {
+    "/reviews": ".begin", "/review?review=REVIEW": ".choices-of", "/looks/compare?look=LOOK&look=OTHER": ".compared",
+    "/looks/share?look=LOOK": "#snippet", "/clicks": "h1",
+}  # fmt: skip
+"""The same of pages about saved looks; LOOK and OTHER are two of them."""
 PHONE = {"width": 390, "height": 844}
 TOKEN = "correct-horse-battery"
 
@@ -30,7 +38,9 @@ FAULTS = """() => {
     if (seen(e) && !name(e)) tell("no name", e);
   for (const e of document.querySelectorAll("img")) {
     if (!e.hasAttribute("alt")) tell("no alternative", e);
-    if (!e.alt && !e.closest("a, button")?.ariaLabel) tell("an empty alternative outside a named control", e);
+    // Its name is that of its control, or is written beside it.
+    const named = e.closest("a, button")?.ariaLabel || e.closest(".product, .piece")?.innerText.trim();
+    if (!e.alt && !named) tell("an empty alternative outside a named control", e);
   }
   for (const e of document.querySelectorAll("svg:not([role=img][aria-label], [role=group][aria-label])"))
     if (!e.closest("[aria-hidden=true]")) tell("a drawing that is read", e);
@@ -53,11 +63,17 @@ FAULTS = """() => {
   if (document.documentElement.lang !== "en" || !document.querySelector("main, [role=main]")) found.push("no main");
   return found;
 }"""
-SMALL = """() => [...document.querySelectorAll("a, button, select, input:not([type=hidden]), summary")].filter((e) => {
-  const { width, height } = e.getBoundingClientRect();
-  const written = e.matches("p a, .skip, .named, .name, .drop input");  // links within words need no room
-  return e.checkVisibility({ checkVisibilityCSS: true }) && width && !written && (width < 24 || height < 22);
-}).map((e) => e.outerHTML.slice(0, 120))"""
+SMALL = """() => {
+  const controls = document.querySelectorAll("a, button, select, input:not([type=hidden]), summary, textarea");
+  // Links within words need no room; pieces of a flat lay are small, and the list beside it does the same.
+  const written = "p a, .skip, .named, .name, .piece, .drop input";
+  const box = (e) => e.getBoundingClientRect();
+  return [...controls].filter((e) => {
+    if (!e.checkVisibility({ checkVisibilityCSS: true }) || e.matches(written) || !box(e).width) return false;
+    const parts = [e, ...(e.matches("input") ? e.labels : [])].map(box);
+    return !parts.some(({ width, height }) => width >= 43.5 && height >= 43.5);
+  }).map((e) => `${box(e).width} x ${box(e).height}: ${e.outerHTML.slice(0, 120)}`);
+}"""
 FAINT = """() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
@@ -104,14 +120,25 @@ FOCUS = """() => {
 }"""
 
 
-def paths(page):
-    """The pages, with a board and an item of this catalogue."""
+def paths(page, team=False):
+    """The pages, with a board and an item of this catalogue. team: also those about saved looks."""
     ids = item_ids(page, 3)
     on = "&on=".join(ids)
-    page.request.post("/v1/looks", data={"name": "Office", "item_ids": ids, "tags": ["june"], "note": "For the letter"})
-    return {
+    look = {"name": "Office", "item_ids": ids, "tags": ["june"], "note": "For the letter", "state": "approved"}
+    first = page.request.post("/v1/looks", data=look).json()["look_id"]
+    return (team_paths(page, ids, first) if team else {}) | {
         path.replace("ON", f"/board?on={on}").replace("ITEM", f"/item?item={on.split('&')[0]}&on={on}"): wait
         for path, wait in PAGES.items()
+    }
+
+
+def team_paths(page, ids, look):
+    other = page.request.post("/v1/looks", data={"name": "Beach", "item_ids": ids[:2]}).json()["look_id"]
+    page.request.post(f"/v1/looks/{look}/link")
+    review = page.request.post("/v1/reviews", data={"name": "June", "item_ids": ids[:1]}).json()["review_id"]
+    return {
+        path.replace("LOOK", look).replace("OTHER", other).replace("REVIEW", review): wait
+        for path, wait in TEAM_PAGES.items()
     }
 
 
@@ -123,7 +150,7 @@ def wait_for(page, path, wait):
 
 def test_controls_have_names_pictures_have_words_headings_are_in_order(browser, address):
     with opened(browser, address) as page:
-        for path, wait in paths(page).items():
+        for path, wait in paths(page, team=True).items():
             page.set_viewport_size({"width": 1440, "height": 900})
             wait_for(page, path, wait)
             assert page.evaluate(FAULTS) == [], path
@@ -135,7 +162,7 @@ def test_controls_have_names_pictures_have_words_headings_are_in_order(browser, 
 def test_every_word_can_be_read_on_its_ground(browser, address, theme):
     """Contrast by WCAG 2: at least 4.5, or 3 for large letters, of every word on every page as it is shown."""
     with opened(browser, address, color_scheme=theme) as page:
-        for path, wait in paths(page).items():
+        for path, wait in paths(page, team=theme == "dark").items():
             wait_for(page, path, wait)
             page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
             assert page.evaluate(FAINT) == [], path
@@ -197,6 +224,33 @@ def test_what_changes_is_said(page):
     page.locator("[data-theme-switch]").focus()
     page.keyboard.press("Enter")
     assert said() == "dark colours"
+
+
+def test_the_tree_of_a_screen_reader_names_lines_verdict_and_swaps(page):
+    ids = [item_ids(page, 1, f"?group={group}")[0] for group in ("top", "bottom", "shoes")]
+    wait_for(page, "/board?on=" + "&on=".join(ids), "#more .row")
+    page.locator("label.xray").click()
+    names = page.locator(".pieces .named").all_inner_texts()
+    tree = page.locator("#board").aria_snapshot().lower()
+    lines = re.findall(r'- img "(.+?)"', tree)
+    assert all(any(first.lower() in line and second.lower() in line for line in lines)
+               for first, second in itertools.combinations(names, 2))  # fmt: skip
+    assert page.locator("#verdict").inner_text().lower() in tree
+    page.locator('.pieces a[aria-label^="Swap"]').first.click()
+    page.locator('#more a[aria-label^="Swap for"]').first.wait_for()
+    tree = page.get_by_role("region", name="Suggestions").aria_snapshot()
+    assert f"instead of {names[0]}".lower() in tree.lower()
+    offers = re.findall(r'- link "Swap for (.+?)"', tree)
+    assert len(offers) > 2
+    assert len(set(offers)) > 2
+    page.emulate_media(reduced_motion="no-preference")
+    moving = "getComputedStyle(document.querySelector('#more .row li')).animationName"
+    assert page.evaluate(moving) == "arrive"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(moving) == "none"
+    page.locator('#more a[aria-label^="Swap for"]').first.click()
+    until(page, "document.querySelector('#voice').textContent.startsWith('3 items on the board: ')")
+    assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_a_board_of_twelve_is_apart_on_a_desk_and_on_a_phone(page):

@@ -16,6 +16,7 @@ from goeswith.errors import CatalogueError
 from goeswith.shop.guests import GuestEncoder
 from goeswith.studio.app import create_app
 from goeswith.studio.pages.rendering import STATIC, templates
+from goeswith.studio.service import start_looks
 
 PATHS = ("/", "/start/looks", "/catalogue", "/board", "/board?on=i0&on=i12", "/item?item=i0", "/quiz?seed=1", "/rules",
          "/report", "/report/numbers", "/upload")  # fmt: skip
@@ -34,6 +35,16 @@ def test_pages_bring_no_script_and_no_style_of_their_own(client, path):
         assert not [name for name in attributes if name.startswith("on") or name == "style"], attributes
         for name in ("src", "href", "action"):
             assert attributes.get(name, "/").startswith(("/", "#")), attributes  # no asset from another host
+
+
+def test_the_finished_looks_of_the_start_page_are_flat_lays(client, view):
+    looks = start_looks.made(view)
+    assert looks
+    page = client.get("/start/looks").text
+    assert page.count('src="/start/lay?') == len(looks)
+    answer = client.get("/start/lay?look=1")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert client.get(f"/start/lay?look={len(looks) + 1}").status_code == 404
 
 
 def test_a_script_in_a_title_stays_text(client):

@@ -77,10 +77,14 @@ def test_a_photo_is_there_for_the_browser_that_sent_it_and_can_be_deleted(copied
     board = client.post("/upload", data=data, files=files)
     mine = parse_qs(urlsplit(str(board.url)).query)["on"][1]
     image = f"/v1/items/{mine}/image"
-    seen = (f"/item?item={mine}", image, f"/v1/items/{mine}")
-    assert [client.get(path).status_code for path in seen] == [200] * 3
+    seen = (f"/item?item={mine}", image, f"/v1/items/{mine}", f"/v1/items/{mine}/cutout")
+    assert [client.get(path).status_code for path in seen] == [200] * 4
     for other in (TestClient(client.app, cookies={COOKIE: "x"}), TestClient(client.app)):
-        assert [other.get(path).status_code for path in seen] == [404] * 3
+        assert [other.get(path).status_code for path in seen] == [404] * 4
+        board = other.get(f"/board?on=i100&on={mine}").text
+        assert "can only be seen in the browser that sent it" in board
+        for path in (f"/board?on=i100&on={mine}", f"/tray?on=i100&toggle={mine}", f"/board?on=i100&waits={mine}"):
+            assert "My blouse" not in other.get(path).text, path
         for path in ("/", "/catalogue", "/catalogue?q=blouse", "/upload", "/v1/items?q=blouse"):
             assert mine not in other.get(path).text, path
         assert other.get("/v1/items").json()["total"] == 192
@@ -91,7 +95,7 @@ def test_a_photo_is_there_for_the_browser_that_sent_it_and_can_be_deleted(copied
     assert Parts(page).of("form", action="/upload/delete", method="post")
     gone = client.post("/upload/delete", data={"item": mine, "back": "/board?on=i100"})
     assert (gone.status_code, urlsplit(str(gone.url)).path) == (200, "/board")
-    assert [client.get(path).status_code for path in seen] == [404] * 3
+    assert [client.get(path).status_code for path in seen] == [404] * 4
     assert mine not in client.get("/catalogue").text
     assert "has no item" in client.get(f"/board?on=i100&on={mine}").text
     assert client.post("/v1/score", json={"outfits": [["i100", mine]]}).json()["reason"] == "unknown_item"

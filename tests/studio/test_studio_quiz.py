@@ -70,13 +70,13 @@ def test_the_reason_is_one_that_holds(client, view):
             one: view.catalogue.items.row(view.row(one), named=True) for one in (*row["context"], *row["candidates"])
         }
         truth = row["candidates"][row["answer"]]
-        if found := re.match(r"It has the (\w+) of (.+), (.+), as none", told):
+        if found := re.match(r"It shares the (\w+) of the (.+), (.+); none", told):
             kinds.add("shared")
             name, other, value = found.groups()
             assert items[truth][name] == value
             assert any(items[one][name] == value and items[one]["title"] == other for one in row["context"])
             assert not any(items[one][name] == value for one in row["candidates"] if one != truth)
-        if found := re.search(r"it goes better with (.+) than any of the others", told):
+        if found := re.search(r"it goes better with the (.+) than any of the others", told):
             kinds.add("paired")
             place = next(at for at, one in enumerate(row["context"]) if items[one]["title"] == found.group(1))
             rows = np.array([[view.row(one) for one in (*row["context"], c)] for c in row["candidates"]])

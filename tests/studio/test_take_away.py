@@ -1,5 +1,6 @@
 """Looks that leave the studio: lookbook, print sheet, JSON, public links and what is embedded elsewhere."""
 
+import html
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.testclient import TestClient
 from goeswith.studio.app import create_app
 from goeswith.studio.pages import lookbook
 from goeswith.studio.service.links import Links
+from goeswith.studio.storefront.keys import PublicKey
 
 WHOLE = ["i0", "i60", "i150"]
 TOKEN = "a-token-that-is-long-enough"
@@ -139,3 +141,22 @@ def test_a_look_is_pinned_to_the_page_of_one_of_its_products(client, store):
     store.undo(store.history(look)[0].change_id, "Ada")
     assert store.get(look).pinned_item == "i60"
     assert Links(store.path).of(look) == ""
+
+
+def test_with_a_key_for_product_pages_the_snippet_is_the_script_of_the_pinned_product(world, tmp_path):
+    key = PublicKey("key-of-product-pages", ["https://shop.example"])
+    with TestClient(create_app(world / "index", looks=tmp_path / "looks.sqlite", public_key=key)) as client:
+        look = kept(client)
+
+        def share():
+            return html.unescape(client.get(f"/looks/share?look={look}").text)
+
+        assert "once it is approved" in share()
+        client.patch(f"/v1/looks/{look}", json={"state": "approved"})
+        client.post(f"/v1/looks/{look}/link")
+        assert "Pin the look to a product above" in share()
+        assert "<iframe" not in share()
+        client.patch(f"/v1/looks/{look}", json={"pinned_item": "i60"})
+        source = 'src="http://testserver/storefront/v1/looks.js" data-item="i60" data-key="key-of-product-pages"'
+        assert f"<script {source} async></script>" in share()
+        assert "pages of https://shop.example." in share()

@@ -6,8 +6,13 @@ The counts stand in docs/studio.md as they stand here.
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
-from browsing import opened, until
+from browsing import opened, running, until
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.studio.app import create_app
+from goeswith.studio.storefront.keys import PublicKey
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "studio.md"
 SIZES = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
@@ -18,6 +23,11 @@ CLICKS = {
     "duplicate it": (2, 2),
     "approve it": (2, 2),
     "take that back": (1, 1),
+    "compare two looks and choose one": (5, 5),
+    "five looks to a colleague, as a lookbook": (7, 7),
+    "a look to a colleague, as a link": (4, 4),
+    "looks for the new arrivals, the first decided": (4, 4),
+    "pin a look to a product page, with the snippet for it": (5, 5),
 }
 """Task → clicks on a desk and on a phone; typing is none."""
 
@@ -100,3 +110,104 @@ def test_the_tasks_take_so_many_clicks(browser, address, kind):
         page.get_by_role("button", name=f"Approve Harbour {kind}", exact=True).wait_for()
         hand.done("take that back")
     assert complaints == []
+
+
+KEY = "key-of-product-pages"
+SHOP = "https://shop.example"
+NAMES = ("Pier", "Quay", "Dune", "Reef", "Cove")
+
+
+@pytest.fixture(scope="module")
+def address_of_shop(sample_index, tmp_path_factory):
+    """A studio with a public key for product pages, over a catalogue that got three dresses lately."""
+    folder = tmp_path_factory.mktemp("shop")
+    app = create_app(sample_index, looks=folder / "looks.sqlite", public_key=PublicKey(KEY, [SHOP]))
+    index = app.state.shop.view.index
+    items = index.catalogue.items
+    new = items.filter(group="dress")["item_id"][:3].to_list()
+    day = pl.when(pl.col("item_id").is_in(new)).then(pl.lit("2026-06-01")).otherwise(pl.lit("2025-01-01"))
+    index._show(Catalogue(items.with_columns(added=day)))
+    with running(app) as address:
+        yield address
+
+
+def save_looks(page):
+    """A look of two with each name, by the API."""
+    tops, bottoms = (
+        [item["item_id"] for item in page.request.get(f"/v1/items?group={part}&limit=5").json()["items"]]
+        for part in ("top", "bottom")
+    )
+    for name, top, bottom in zip(NAMES, tops, bottoms, strict=True):
+        data = {"name": name, "item_ids": [top, bottom], "who": "Ada"}
+        assert page.request.post("/v1/looks", data=data).status == 201
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", SIZES)
+def test_the_tasks_of_a_team_take_so_many_clicks(browser, address_of_shop, kind):
+    complaints = []
+    with opened(browser, address_of_shop, complaints=complaints, viewport=SIZES[kind]) as page:
+        hand = Hand(page, kind)
+        page.goto("/")
+        if kind == "desk":
+            save_looks(page)
+
+        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        for name in NAMES[:2]:
+            hand.click(page.get_by_label(f"Choose {name}", exact=True))
+        hand.click(page.get_by_role("button", name="Compare"))
+        page.locator(".compared").wait_for()
+        chosen = NAMES[0] if kind == "desk" else NAMES[1]
+        hand.click(page.get_by_role("button", name=f"Choose {chosen}"))
+        page.get_by_role("button", name=f"Put live {chosen}", exact=True).wait_for()
+        hand.done("compare two looks and choose one")
+
+        page.goto("/")
+        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        for name in NAMES:
+            hand.click(page.get_by_label(f"Choose {name}", exact=True))
+        with page.expect_request("**/looks.pdf?**") as asked:
+            hand.click(page.get_by_role("button", name="Lookbook"))
+        assert asked.value.url.count("look=") == 5
+        assert asked.value.response().status in (200, 501)  # without Pango a page says what to install
+        hand.done("five looks to a colleague, as a lookbook")
+
+        page.goto("/")
+        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        hand.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
+        hand.click(page.get_by_role("button", name="Make a public link"))
+        hand.click(page.locator('[data-copy="public-link"]'))
+        link = page.locator("#public-link").input_value()
+        assert page.request.get(link).ok
+        hand.done("a look to a colleague, as a link")
+
+        page.goto("/")
+        hand.click(page.locator("#tabs").get_by_role("link", name="Review"))
+        hand.click(page.locator(".kinds-of .pill", has_text="New arrivals"))
+        until(page, "document.querySelector('.counted b').textContent === '3'")
+        hand.click(page.get_by_role("button", name="Make the looks"))
+        until(page, "!!document.querySelector('.choices-of [data-press=a]') && !document.querySelector('.busy')")
+        hand.click(".choices-of > [aria-current=true] [data-press=a]")
+        until(page, "document.querySelector('#review progress').value === 1")
+        hand.done("looks for the new arrivals, the first decided")
+
+        page.goto("/")
+        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        hand.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
+        product = page.get_by_label("The product whose page shows this look")
+        item = product.locator("option").nth(1).get_attribute("value")
+        product.select_option(item)  # opens and chooses: one click
+        hand.clicks += 1
+        hand.click(page.get_by_role("button", name="Pin", exact=True))
+        page.locator("#snippet").wait_for()
+        hand.click('[data-copy="snippet"]')
+        snippet = page.locator("#snippet").input_value()
+        assert f'data-item="{item}"' in snippet
+        assert f'data-key="{KEY}"' in snippet
+        script = re.search('src="(.+?)"', snippet).group(1)
+        assert page.request.get(script).headers["content-type"].startswith("text/javascript")
+        given = {"Authorization": f"Bearer {KEY}", "Origin": SHOP}
+        answer = page.request.get(f"/storefront/v1/looks/{item}", headers=given).json()
+        assert answer["looks"][0]["name"] == chosen
+        hand.done("pin a look to a product page, with the snippet for it")
+    assert [text for text in complaints if "501" not in text] == []

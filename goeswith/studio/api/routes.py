@@ -178,7 +178,7 @@ async def score(request: Request, body: ScoreRequest) -> Any:
 async def _search(request: Request, body: Searching, method: Callable[..., Any]) -> Any:
     """What a method of the stylist answers; the fields of a request are its arguments."""
     arguments = body.model_dump(exclude={"filters"}) | {"filters": body.filters.filters()}
-    asked = method.__qualname__, body.model_dump_json()
+    asked = request.url.path, body.model_dump_json()
     return await _shop(request).find(asked, lambda stylist: method(stylist, **arguments))
 
 

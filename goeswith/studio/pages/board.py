@@ -38,7 +38,7 @@ class Board:
 
     brief: what is added has to keep to it. look: id of the saved look that this was opened from.
     lay: where somebody put items, by id. over: how many of the items that were asked for are left out, because a board
-    holds no more.
+    holds no more. hidden: how many are left out because they are photos of other browsers.
     """
 
     on: tuple[str, ...] = ()
@@ -47,6 +47,7 @@ class Board:
     look: str = ""
     lay: tuple[tuple[str, Spot], ...] = ()
     over: int = field(default=0, compare=False)
+    hidden: int = field(default=0, compare=False)
 
     @classmethod
     def of(
@@ -70,11 +71,18 @@ class Board:
 
     @property
     def overflow(self) -> str:
-        """Empty, or that items are left out."""
-        if not self.over:
-            return ""
-        left = "one more is" if self.over == 1 else f"{self.over} more are"
-        return f"A board holds {MOST} items, so {left} left out; remove one to make room."
+        """Empty, or that items are left out, and why."""
+        sentences = []
+        if self.over:
+            left = "one more is" if self.over == 1 else f"{self.over} more are"
+            sentences.append(f"A board holds {MOST} items, so {left} left out; remove one to make room.")
+        if self.hidden == 1:
+            sentences.append("A photo on this board can only be seen in the browser that sent it, so it is left out.")
+        elif self.hidden:
+            sentences.append(
+                f"{self.hidden} photos here can only be seen in the browsers that sent them; they are left out."
+            )
+        return " ".join(sentences)
 
     @property
     def full(self) -> bool:

@@ -157,9 +157,9 @@ async def lay(
 @router.get("/looks/share")
 async def share_page(request: Request, look: str) -> Response:
     """All ways to take one look away."""
-    store, owner, base = request.app.state.looks, owner_of(request), str(request.base_url)
-    links = Links(store.path)
-    return await shown(request, "share.html", Board(), lambda view: share.page(view, store, links, look, owner, base))
+    store, key = request.app.state.looks, request.app.state.public_key
+    facts = Links(store.path), look, owner_of(request), str(request.base_url), key
+    return await shown(request, "share.html", Board(), lambda view: share.page(view, store, *facts))
 
 
 @router.post("/looks/link")

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from goeswith.studio.pages.arrangement import HIGH, LAYERS, WIDE, Piece, Spot, completed
 from goeswith.studio.pages.garment_sizes import kind_of
@@ -49,9 +49,6 @@ def picture(
             size = wide, max(1, round(wide / made.ratio))
             piece = opened.resize(size, Image.Resampling.LANCZOS, reducing_gap=2)
         corner = round(spot.x * sheet.width - size[0] / 2), round(spot.y * sheet.height - size[1] / 2)
-        if made.how == "blend":
-            box = (*corner, corner[0] + size[0], corner[1] + size[1])
-            piece = ImageChops.multiply(piece.convert("RGB"), sheet.crop(box))
         sheet.paste(piece, corner, piece if piece.mode == "RGBA" else None)
     return sheet
 

@@ -31,6 +31,8 @@ DIVERSITY = 0.3
 """So that a tab is not twelve times the same black shoe."""
 CHANGES = ((15, "Clearly better"), (4, "Better"), (-4, "About as good"), (-math.inf, "Weaker"))
 """Least change of an outfit's standing among 100 worn ones → what it is called."""
+RAISED = (*CHANGES[:2], (-math.inf, "Slightly better"))
+"""The same where every offer raises the score."""
 BEHIND = ((-4, "Best matches"), (-15, "Close behind"), (-math.inf, "Further behind"))
 """The same against the best, where the outfit has no standing before."""
 BETTER, WHOLE_LOOKS = "better", "whole"
@@ -84,7 +86,8 @@ class Row:
     @property
     def grouped(self) -> list[tuple[str, list[Offer]]]:
         """The offers by how much they change, in words; under one empty word where that is not known."""
-        steps = BEHIND if self._percentile is None else CHANGES
+        raised = self.now is not None and all(offer.look.score > self.now.score for offer in self.offers)
+        steps = BEHIND if self._percentile is None else RAISED if self.swaps and raised else CHANGES
         groups: dict[str, list[Offer]] = {}
         for offer in self.offers:
             change = self.change(offer)

@@ -30,7 +30,7 @@ def _shared(worn: Sequence[Item], offered: Sequence[Item], truth: int) -> str:
             piece for position, piece in enumerate(offered) if position != truth and dict(piece.facts).get(name) == own
         ]
         if alike and not others:
-            return f"It has the {name} of {alike[0].name}, {own}, as none of the others has."
+            return f"It shares the {name} of the {alike[0].name}, {own}; none of the others does."
     return ""
 
 
@@ -43,5 +43,5 @@ def _paired(view: CatalogueView, worn: Sequence[Item], offered: Sequence[Item], 
     ahead = pairs[truth] - np.nanmax(np.delete(pairs, truth, axis=0), axis=0)
     best = int(np.nanargmax(ahead))
     if ahead[best] > 0:
-        return f"To the model it goes better with {worn[best].name} than any of the others."
-    return "To the model another one goes better with every piece here; people wore this one."
+        return f"To the model, it goes better with the {worn[best].name} than any of the others."
+    return "To the model, another one goes better with every piece here; people wore this one."

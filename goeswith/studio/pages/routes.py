@@ -10,11 +10,11 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from goeswith.errors import GoeswithError
-from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card, rule_switches, start
+from goeswith.studio.pages import board_view, flat_lay, offers, quiz, quiz_card, rule_switches
 from goeswith.studio.pages import report as measuring
 from goeswith.studio.pages import rules as ruling
 from goeswith.studio.pages.board import Board, inside_studio
-from goeswith.studio.pages.board_request import BoardForm, BoardQuery
+from goeswith.studio.pages.board_request import BoardForm, BoardQuery, visible
 from goeswith.studio.pages.catalogue_search import CatalogueQuery, results
 from goeswith.studio.pages.look_routes import person, saved_look_of
 from goeswith.studio.pages.no_score import titled
@@ -60,21 +60,6 @@ async def reload(request: Request, back: Annotated[str, Form()] = "/") -> Respon
     return message_page(request, "The new catalogue is open", message, (back, "Go on"), Board())
 
 
-@router.get("/")
-async def start_page(request: Request, board: BoardQuery) -> Response:
-    """What this is and where to begin; an address that looks for something is one of the catalogue's."""
-    query, owner = CatalogueQuery.of(request.query_params), owner_of(request)
-    if query != CatalogueQuery():
-        return RedirectResponse(f"/catalogue?{request.scope['query_string'].decode('latin-1')}", 307)
-    return await shown(request, "start.html", board, lambda view: start.page(view, owner))
-
-
-@router.get("/start/looks")
-async def start_looks(request: Request) -> Response:
-    """The finished looks of the start page, made where they are not kept yet."""
-    return await shown(request, "start_looks.html", Board(), start.finished, workers=request.app.state.shop.opening)
-
-
 @router.get("/catalogue")
 async def catalogue(request: Request, board: BoardQuery) -> Response:
     """The catalogue, page by page."""
@@ -87,7 +72,7 @@ async def catalogue(request: Request, board: BoardQuery) -> Response:
 @router.get("/tray")
 async def tray(request: Request, board: BoardQuery, toggle: str = "") -> Response:
     """The small board below the catalogue, with an item put on it or taken off."""
-    board = board.toggle(toggle) if toggle else board
+    board = visible(request, board.toggle(toggle)) if toggle else board
     return await shown(request, "board_bar.html", board, lambda view: board_view.tray(view, board))
 
 
@@ -113,6 +98,7 @@ async def board_page(
         if not board.over:
             return RedirectResponse(board.url, 303)
     store, who, with_rail = request.app.state.looks, person(request), _with_rail(request, slot or swap)
+    waits = waits if visible(request, Board((waits,))).on else ""
 
     def make(view: CatalogueView) -> dict[str, Any]:
         values = board_view.table(view, board, slot=slot, swap=swap, waits=waits)

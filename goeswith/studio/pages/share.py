@@ -19,10 +19,15 @@ from goeswith.studio.service.refusals import Refused
 from goeswith.studio.service.reviews import CHOSEN
 from goeswith.studio.service.saved_look import SavedLook
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.storefront.keys import PublicKey
 
 
-def page(view: CatalogueView, store: Looks, links: Links, look_id: str, owner: str, base: str) -> dict[str, Any]:
-    """All ways to take one look away. base: address of the studio, which ends with a slash.
+def page(
+    view: CatalogueView, store: Looks, links: Links, look_id: str, owner: str, base: str, key: PublicKey | None = None
+) -> dict[str, Any]:
+    """All ways to take one look away.
+
+    base: address of the studio, which ends with a slash. key: that product pages give, if there is one.
 
     Raises:
         Refused: there is no such look.
@@ -30,10 +35,22 @@ def page(view: CatalogueView, store: Looks, links: Links, look_id: str, owner: s
     look = store.get(look_id)
     token = links.of(look_id)
     url = f"{base.rstrip('/')}{PATH}{token}" if token else ""
+    card = cards(view, [look], owner)[0]
+    snippet = product_snippet(base, look, key) if key else embed(url, look.name) if url else ""
     return {
-        "card": cards(view, [look], owner)[0], "link": url, "embed": embed(url, look.name) if url else "",
-        "chosen": look.state in CHOSEN, "board": Board(),
+        "card": card, "link": url, "embed": snippet, "chosen": look.state in CHOSEN, "board": Board(),
+        "origins": sorted(key.origins) if key else [],
     }  # fmt: skip
+
+
+def product_snippet(base: str, look: SavedLook, key: PublicKey) -> str:
+    """HTML that shows looks on the page of the product that a look is pinned to; empty where it is pinned to none."""
+    if not look.pinned_item:
+        return ""
+    return (
+        f'<script src="{escape(base)}storefront/v1/looks.js" data-item="{escape(look.pinned_item)}" '
+        f'data-key="{escape(key.key)}" async></script>'
+    )
 
 
 def embed(link: str, name: str) -> str:

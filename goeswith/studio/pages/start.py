@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from goeswith.errors import CatalogueError, GoeswithError
+from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.board_view import scored
 from goeswith.studio.pages.views import groups_of, items
 from goeswith.studio.service import start_looks
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.limits import TEXT_LENGTH
+from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.shared import Shop
 from goeswith.studio.service.source import dataset
 
 EXAMPLE_LETTERS = 32
 """Of a title that is shown as an example of what can be searched for."""
+WIDTH = 540
+"""Pixels of a flat lay."""
 
 
 def page(view: CatalogueView, owner: str) -> dict[str, Any]:
@@ -46,6 +53,33 @@ def shown(view: CatalogueView, looks: Sequence[Sequence[str]]) -> list[dict[str,
     except CatalogueError:
         return []
     return [
-        {"pieces": items(view, look.item_ids), "look": look, "url": Board.of(look.item_ids, ()).url}
+        {"pieces": items(view, look.item_ids), "look": look, "url": Board.of(look.item_ids, ()).url,
+         "version": _version(view, look.item_ids)}
         for look in scored_looks
-    ]
+    ]  # fmt: skip
+
+
+def _version(view: CatalogueView, item_ids: Sequence[str]) -> str:
+    """Changes when the flat lay of a look does."""
+    parts = [part for item_id in item_ids for part in (item_id, view.version(item_id))]
+    return sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def lay(shop: Shop, number: int) -> bytes:
+    """The flat lay (JPEG) of one of the finished looks, counted from 1; kept among the thumbnails.
+
+    Raises:
+        Refused: there is none of this number.
+    """
+    view = shop.view
+    looks = start_looks.made(view)
+    if not 0 < number <= len(looks):
+        raise Refused(404, "not_found", "there is no such look")
+    look = looks[number - 1]
+
+    def drawn() -> bytes:
+        written = io.BytesIO()
+        flat_lay.picture(view, look, WIDTH).save(written, "JPEG", quality=88)
+        return written.getvalue()
+
+    return shop.small.get(("\0".join(look), WIDTH, _version(view, look)), drawn)

@@ -32,8 +32,9 @@ FACTS = ("category", "group", "colour", "material", "pattern", "brand", "season"
 class Item:
     """An item on a page. image: path of its picture, without a size.
 
-    kind: what is written under its name: its category, or its brand where the name says the category. currency: of its
-    price, where it has one of its own. pictured: whether it has a picture. own: whether it is the reader's own photo.
+    kind: what is written under its name: its category, or its brand where the name says the category, if there are
+    several brands. currency: of its price, where it has one of its own. pictured: whether it has a picture. own:
+    whether it is the reader's own photo.
     """
 
     id: str
@@ -63,12 +64,13 @@ def item(view: CatalogueView, row: int) -> Item:
     values = view.catalogue.items.row(row, named=True)
     name = (values["title"] or "").strip() or f"{values['category']} {values['item_id']}"
     facts = [(field, str(values[field])) for field in FACTS if values[field]]
+    brand = values["brand"] if len(view.facets()["brand"]) > 1 else None
     unit = str(values.get("currency") or "").strip()
     if values["price"] is not None:
         facts.append(("price", price(values["price"], unit)))
     return Item(
         values["item_id"], name, values["category"], values["group"], values["price"], image_path(values["item_id"]),
-        (*facts, ("number", values["item_id"])), _kind(name, values["category"], values["brand"]), unit,
+        (*facts, ("number", values["item_id"])), _kind(name, values["category"], brand), unit,
         values["item_id"] in view.guests or bool(values["image"]), values["item_id"] in view.guests,
     )  # fmt: skip
 

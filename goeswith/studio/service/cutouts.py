@@ -42,8 +42,10 @@ HOLE, EVENLY = 0.003, 1.25
 CLOSED, WHOLE = 8, 0.45
 """Pixels of the gaps that are closed in what is not sure, such as white on white, and the share of its frame that it
 has to fill then to be taken for whole."""
-WHITE = 248
-"""Of 255: the wall behind what is blended, so that white cloth is lighter."""
+PAPER = (244, 242, 238)
+"""Colour that the backdrop of what is blended gets: that of a flat lay, so that white cloth is lighter."""
+CONTRAST, FADING = 1.6, 18
+"""By how much the difference from the backdrop is enlarged then, and pixels along the edges where it fades."""
 SIDE = 512
 """Pixels along a picture, at most, that is cut out."""
 QUALITY = 86
@@ -56,8 +58,8 @@ How = Literal["cut", "blend", "photo"]
 class Cutout:
     """A garment as it lies on a flat lay. picture: WebP.
 
-    how: ``cut`` has nothing around it; ``blend`` has an even white backdrop, because it could not be told from that for
-    sure, and is multiplied with what it lies on; ``photo`` is the whole picture, with whatever is behind it.
+    how: ``cut`` has nothing around it; ``blend`` could not be told from its backdrop for sure, such as white on white,
+    and keeps some of it, which fades; ``photo`` is the whole picture, with whatever is behind it.
     """
 
     picture: bytes
@@ -96,14 +98,24 @@ def cut(picture: Image.Image) -> tuple[Image.Image, How]:
         filled = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(garment, CLOSED), iterations=CLOSED))
         garment = filled[CLOSED:-CLOSED, CLOSED:-CLOSED]
     if not sure and garment[crop].mean() < WHOLE:
-        white = np.clip(WHITE * colours / np.maximum(backdrop, 1), 0, 255).astype(np.uint8)
-        return Image.fromarray(np.ascontiguousarray(white.transpose(1, 2, 0)[crop])), "blend"
+        return _blended(colours, backdrop, crop), "blend"
     # The edge lies a little inside, where no background shines through.
     alpha = np.clip(2.2 * ndimage.gaussian_filter(garment.astype(np.float32), 0.9) - 1.0, 0, 1)
     alpha = np.where(np.isnan(shade), alpha, np.minimum(alpha, shade))
     seen = np.asarray(picture) * np.isnan(shade)[..., None]  # a shadow is black that lets the rest through
     filled = np.dstack([seen.astype(np.uint8), (255 * alpha).astype(np.uint8)])
     return Image.fromarray(np.ascontiguousarray(filled[crop]), "RGBA"), "cut"
+
+
+def _blended(colours: np.ndarray, backdrop: np.ndarray, crop: tuple[slice, slice]) -> Image.Image:
+    """A garment on its backdrop (RGBA), which has the colour of paper and fades towards the edges."""
+    down, across = (slice(max(0, part.start - FADING), part.stop + FADING) for part in crop)
+    change = (colours / np.maximum(backdrop, 1))[:, down, across] - 1
+    paper = np.array(PAPER, np.float32)[:, None, None] * (1 + CONTRAST * change)
+    rows, columns = (np.minimum(np.arange(size), np.arange(size)[::-1]) for size in change.shape[1:])
+    alpha = np.minimum(1, rows / FADING)[:, None] * np.minimum(1, columns / FADING)
+    faded = np.clip([*paper, 255 * alpha], 0, 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(faded.transpose(1, 2, 0)), "RGBA")
 
 
 def _garment(

@@ -132,10 +132,10 @@ class TextSearch:
         if garment.name not in self._named:
             named = {garment.name, *(JEWELLERY if garment.name == "jewellery" else ())}
             kinds = [described.name if (described := self._garments[category]) else "" for category in self._categories]
-            in_category = np.array([kind in named for kind in kinds])[self._kinds]
+            in_category = np.array([kind in named for kind in kinds], bool)[self._kinds]
             if garment.name in GROUP_NAMES:
                 in_category |= (self._groups == GROUP_NAMES[garment.name]).fill_null(False).to_numpy()
-            open_ = np.array([not kind or kind in BROAD for kind in kinds])[self._kinds]
+            open_ = np.array([not kind or kind in BROAD for kind in kinds], bool)[self._kinds]
             words = [self._code[token] for name in named for token in self._names.get(name, ())]
             by_category = np.float32(WEIGHTS["category"]) * in_category
             self._named[garment.name] = np.maximum(open_ * self._gather(words), by_category)
