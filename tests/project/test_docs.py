@@ -59,6 +59,15 @@ PARSED = {
     "goeswith serve": "runs until it is stopped",
     "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
     "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
+    **dict.fromkeys(
+        [
+            "goeswith encode data/mango --encoder words --engine ray",
+            "goeswith score runs/add-gnn data/ccp --outfits outfits/",
+            "goeswith score runs/add-gnn data/mango --outfits outfits/",
+            "goeswith index runs/add-gnn data/mango --out indices/mango --vectors",
+        ],
+        "starts workers, or needs millions of items: tests/data/test_engine.py, tests/shop/test_approximate.py",
+    ),
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same; tests/data/test_saved_looks.py runs it",
     "goeswith train data/shop-2 --knowledge preferences": "of what the same import wrote",
