@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench bench-index results shortcuts trust audit docs site clean
+.PHONY: install demo test check bench bench-index growth results shortcuts trust audit docs site clean
 
 install: .venv/installed
 
@@ -40,6 +40,9 @@ bench: install  ## speed, as ratios measured in one run
 bench-index: install  ## an index over a million items: build, memory, how long an answer takes
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/approximate.py
+
+growth: install  ## how work grows, and what large shops need of machines: docs/scale.md
+	$(BIN)/python benchmarks/growth.py --measure --write docs/scale.md
 
 results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped; RESULTS="--trials 0" for less
 	$(BIN)/python benchmarks/results.py --data $(DATA) $(RESULTS)
