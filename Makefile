@@ -31,8 +31,10 @@ check: install  ## linters, types, and the tests that make test leaves out: slow
 	$(BIN)/pytest -m "slow or browser or real"
 
 bench: install  ## speed, as ratios measured in one run
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/add_gnn.py
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/encoders.py
 
 bench-index: install  ## an index over a million items: build, memory, how long an answer takes

@@ -109,7 +109,7 @@ def _paths_of(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[
     from goeswith.data.importing import AUTO
     from goeswith.data.readers import READERS
 
-    if layout not in (*READERS, AUTO) and len(paths) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
+    if layout not in (*READERS, AUTO) and len(paths) < 2:
         layout, paths = AUTO, [Path(layout), *paths]
     if layout != "sample" and dry_run and len(paths) == 1:
         paths = [*paths, Path()]

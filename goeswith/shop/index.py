@@ -333,6 +333,8 @@ def _info(path: Path) -> schemas.IndexFile:
     Raises:
         DataError: the folder is not an index or the file is broken. ModelError: of another format.
     """
+    if not path.exists():
+        raise DataError(f"there is no folder {path}; give one that goeswith build or goeswith index made")
     if not (path / "index.json").is_file():
         raise DataError(
             f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"

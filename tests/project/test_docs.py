@@ -43,6 +43,7 @@ NOT_RUN = {
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
     "goeswith import [LAYOUT] ": "a synopsis",
+    "python tests/feeds/make_shop.py ": "draws for half a minute: tests/feeds/test_make_shop.py runs it in small",
     "python -m http.server ": "runs until it is stopped: tests/studio/test_widget_browser.py serves the same files",
 }
 """How a command begins that the documents show and this does not run → why."""
@@ -75,6 +76,7 @@ PARSED = {
             *(f"goeswith import {layout} " for layout in ("shopify", "google", "meta", "woo", "schema-org")),
             "goeswith import my-export ",
             "goeswith build my-export ",
+            "goeswith build demo-shop/",
             "goeswith check shops/mine/data",
         ],
         "speaks of a shop's own export, and downloads: tests/feeds run the whole way",
