@@ -1,7 +1,7 @@
 """Engine: the same work over many parts, in this process or on the workers of Ray Data (extra ``scale``).
 
 A worker that dies is replaced, and the part that it had is done again: nothing that the others did is lost. Results
-come in the order of the parts, whichever process made them.
+come in the order of the parts.
 """
 
 from __future__ import annotations

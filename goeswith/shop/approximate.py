@@ -34,7 +34,7 @@ REFINED = 4
 SAMPLE, ROUNDS = 64, 20
 """Items a list that k-means learns from, and its iterations at most."""
 CHANGED = 0.3
-"""Share of changed items from which on the table is written again."""
+"""Share of changed items from which on the table is written again in full."""
 UNINDEXED = 0.1
 """Share of items outside the lists (they are searched by force) from which on the table is compacted."""
 VERSIONS = 20
@@ -102,7 +102,7 @@ def update(uri: str, frame: pl.DataFrame, keys: Keys, compacted: int | None) -> 
     Items that are new or whose columns have changed are merged in, those that are gone are deleted. The table is
     compacted, and its lists take up what is outside of them, where that is much or after `VERSIONS`.
 
-    compacted: the version that was last compacted; None: the table is written again.
+    compacted: the version that was last compacted; None: the table is written again in full.
 
     Returns:
         the version that has these items, and the one that was last compacted.

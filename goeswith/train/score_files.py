@@ -60,7 +60,7 @@ def score_files(
 ) -> dict[str, int]:
     """Score the outfits of all Parquet files in a folder into files of the same names in another; both by address.
 
-    Files that are there are kept: if interrupted, the same call goes on. Ids that are in two files are not noticed.
+    Files that are there are kept: if interrupted, the same call goes on. Ids that occur in two files are not noticed.
 
     Args:
         source, out: folders, or addresses of ones that fsspec knows, such as ``s3://bucket/outfits``.

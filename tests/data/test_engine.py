@@ -107,11 +107,12 @@ def test_an_engine_that_is_not_there_is_named():
 
 
 @pytest.mark.slow
-def test_what_rays_workers_make_is_the_same_though_one_is_killed(world, tmp_path):
+def test_what_rays_workers_make_is_the_same_though_one_is_killed(world, tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="pip install 'goeswith[scale]'")
     dataset, run = world
     words(tmp_path / "here")
     words(tmp_path / "there")
+    monkeypatch.setattr(sys.modules[encode.__module__], "SHARD", 100)
     encode(Dataset(tmp_path / "here"), "words")
     (tmp_path / "outfits").mkdir()
     outfit_files(dataset.catalogue, (tmp_path / "outfits").as_uri())
