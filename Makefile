@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench bench-index results shortcuts trust audit docs site clean
+.PHONY: install demo test check bench bench-index growth results shortcuts trust audit docs site clean
 
 install: .venv/installed
 
@@ -31,13 +31,18 @@ check: install  ## linters, types, and the tests that make test leaves out: slow
 	$(BIN)/pytest -m "slow or browser or real"
 
 bench: install  ## speed, as ratios measured in one run
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/add_gnn.py
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/encoders.py
 
 bench-index: install  ## an index over a million items: build, memory, how long an answer takes
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/approximate.py
+
+growth: install  ## how work grows, and what large shops need of machines: docs/scale.md
+	$(BIN)/python benchmarks/growth.py --measure --write docs/scale.md
 
 results: install  ## docs/results.md from the data in $(DATA); goes on where it stopped; RESULTS="--trials 0" for less
 	$(BIN)/python benchmarks/results.py --data $(DATA) $(RESULTS)

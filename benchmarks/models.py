@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.devices import wants_bf16
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.models import TrainingData, Vocabulary, model_classes
@@ -36,7 +37,7 @@ from goeswith.train.batches import batches
 from goeswith.train.corruptions import corruptions
 from goeswith.train.loop import Loop
 from goeswith.train.scoring import encode, score
-from goeswith.train.settings import TrainConfig, wants_bf16
+from goeswith.train.settings import TrainConfig
 
 TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
     "Two-tower, on pairs": ("two-tower", {}),

@@ -3,9 +3,10 @@
     goeswith index RUN DATASET --out INDEX
     python benchmarks/service.py INDEX [--clients 1 16] [--seconds 1] [--rounds 4] [--json]
 
-Three services run as processes of their own: one scores every request alone, one scores in one call what arrived while
-the call before was under way, as `goeswith serve` does, and one also waits 2 ms for more. They take turns, each as
-often the first as the last, so that another program on the machine slows all of them.
+Four services run as processes of their own: one scores every request alone, one scores in one call what arrived while
+the call before was under way, as `goeswith serve` does, and one also waits 2 ms for more; these three forget what they
+answered. The fourth keeps answers, as `goeswith serve` does, and is asked the same few requests again. They take turns,
+each as often the first as the last, so that another program on the machine slows all of them.
 A client sends its next request when it has the answer to the last; all of them share one process here, which takes its
 part of the processors. Requests are drawn from the index: an outfit of two to six items to score; one item and two
 slots to complete.
@@ -31,12 +32,15 @@ import numpy as np
 
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Look
+from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.shared import Shop
 from goeswith.tables import markdown, plain
 
-WAYS = ("alone", "batched", "batched after 2 ms")
+WAYS = ("alone", "batched", "batched after 2 ms", "kept")
 DRAWN = 500
 """Requests of each kind, sent again and again."""
+AGAIN = 16
+"""So many of them where answers are kept: all are known after the first turn."""
 
 
 def main() -> None:
@@ -47,6 +51,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- load --> and <!-- end -->.")
+    parser.add_argument(
+        "--ratios", type=Path, help="Page to write ratios to between <!-- service --> and <!-- end -->."
+    )
     parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
     told = parser.parse_args()
@@ -63,6 +70,22 @@ def main() -> None:
     if told.write:
         text, part = told.write.read_text(), re.compile(r"(<!-- load -->\n).*?(\n<!-- end -->)", re.DOTALL)
         told.write.write_text(part.sub(lambda m: f"{m[1]}\n{markdown(head, cells)}{m[2]}", text))
+
+    if told.ratios:
+        text, part = told.ratios.read_text(), re.compile(r"(<!-- service -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        table = ratios(rows, max(told.clients))
+        told.ratios.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n{m[2]}", text))
+
+
+def ratios(rows: list[dict[str, Any]], clients: int) -> str:
+    """Requests/s of so many clients in all, as multiples of one client whose requests are computed one by one."""
+    rate = {(row["path"], row["clients"], row["way"]): row["requests_per_second"] for row in rows}
+    cells = [
+        [path, way, *(f"{rate[path, count, way] / rate[path, 1, 'alone']:.1f}" for count in (1, clients))]
+        for path in sorted({row["path"] for row in rows})
+        for way in WAYS
+    ]
+    return markdown(["path", "requests", "1 client", f"{clients} clients"], cells)
 
 
 def numbers(row: dict[str, Any]) -> list[str]:
@@ -87,9 +110,11 @@ def serve(index: Path, way: str, number: int) -> None:
 
     app = create_app(index)
     shop = app.state.shop
+    if way != "kept":
+        shop.view.looks = BoundedCache(0)
     if way == "alone":
         shop.batcher = Alone(shop)
-    elif way != "batched":
+    elif way == "batched after 2 ms":
         shop.batcher.seconds = 0.002
     config = uvicorn.Config(app, log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=number)])
@@ -110,7 +135,8 @@ def measure(index: Path, clients: Sequence[int], seconds: float, rounds: int) ->
             ways = np.roll(WAYS, turn).tolist()
             for key in [(path, count, way) for path in asked for count in clients for way in ways]:
                 path, count, way = key
-                found, took = asyncio.run(drive(ports[way], path, asked[path], count, seconds if turn >= 0 else 1))
+                bodies = asked[path][: AGAIN if way == "kept" else DRAWN]
+                found, took = asyncio.run(drive(ports[way], path, bodies, count, seconds if turn >= 0 else 1))
                 if turn >= 0:
                     waits[key] += found
                     spent[key] += took
@@ -134,7 +160,7 @@ def requests(index: Index) -> dict[str, list[bytes]]:
     codes, known = index.shelf.codes("group")
     offered = np.flatnonzero(index.known)
     of = {group: offered[codes[offered] == code] for group, code in known.items()}
-    usual = [group for group, rows in of.items() if len(rows) and group != "other"]
+    usual = [group for group, rows in of.items() if len(rows) and group not in ("other", "dress")]  # fit all others
     score, complete = [], []
     for _ in range(DRAWN):
         groups = luck.permutation(usual)[: luck.integers(2, 7)]

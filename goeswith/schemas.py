@@ -130,6 +130,15 @@ class IndexedDataset(TypedDict):
     items: str
 
 
+class VectorTable(TypedDict):
+    """The table of vectors of an index, see `goeswith.shop.approximate`."""
+
+    uri: str
+    version: Count
+    compacted: Count
+    categories: list[str]
+
+
 class IndexFile(TypedDict):
     """index.json."""
 
@@ -141,7 +150,7 @@ class IndexFile(TypedDict):
     products: NotRequired[Count]
     matched: NotRequired[dict[str, str]]
     unmatched: NotRequired[list[str]]
-    large: dict[str, str]
+    vectors: NotRequired[VectorTable]
     checksums: dict[str, str]
 
 

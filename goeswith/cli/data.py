@@ -14,6 +14,7 @@ from goeswith.cli.options import (
     DatasetArgument,
     DeviceOption,
     EncoderOption,
+    EngineOption,
     JsonOption,
     SetOption,
     bar,
@@ -108,7 +109,7 @@ def _paths_of(layout: str, paths: list[Path], dry_run: bool) -> tuple[str, list[
     from goeswith.data.importing import AUTO
     from goeswith.data.readers import READERS
 
-    if layout not in (*READERS, AUTO) and len(paths) < 2 and ("/" in layout or "." in layout or Path(layout).exists()):
+    if layout not in (*READERS, AUTO) and len(paths) < 2:
         layout, paths = AUTO, [Path(layout), *paths]
     if layout != "sample" and dry_run and len(paths) == 1:
         paths = [*paths, Path()]
@@ -180,8 +181,10 @@ def encode(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Number of items encoded at a time.")] = 32,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that decode pictures. Default: one per core, at most 8.")
+        int | None,
+        typer.Option(help="Processes that decode pictures, or encode with --engine. Default: one per core, at most 8."),
     ] = None,
+    engine: EngineOption = "local",
     device: DeviceOption = None,
 ) -> None:
     """Compute the features of all items from their pictures or text.
@@ -192,6 +195,7 @@ def encode(
     Examples:
       goeswith encode data/mango
       goeswith encode data/mango --encoder minilm
+      goeswith encode data/mango --encoder words --engine ray
     """
     from goeswith.data.dataset import Dataset
     from goeswith.data.encoders.encode import encode as encode_dataset
@@ -201,7 +205,7 @@ def encode(
     for name in [encoder] if encoder is not None else usual_encoders(opened):
         with bar(f"encode {name}") as progress:
             done = encode_dataset(
-                opened, name, batch_size=batch_size, workers=workers, progress=progress, device=device
+                opened, name, batch_size=batch_size, workers=workers, engine=engine, progress=progress, device=device
             )
         typer.echo(f"{done.path}: {done}")
         for item_id, reason in done.excluded.items():

@@ -19,6 +19,10 @@ DatasetArgument = Annotated[
 EncoderOption = Annotated[
     str | None, typer.Option(help="Encoder of the features to use. Default: all that were computed.")
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(help="Where the work is done: local (this process), or ray (Ray Data's workers, see docs/scale.md)."),
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting; repeatable.")
 ]

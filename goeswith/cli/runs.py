@@ -14,8 +14,10 @@ from goeswith.cli.options import (
     DatasetArgument,
     DeviceOption,
     EncoderOption,
+    EngineOption,
     JsonOption,
     SetOption,
+    bar,
     features_if_any,
 )
 from goeswith.errors import DataError
@@ -308,16 +310,41 @@ def _unique_names(paths: Sequence[Path], used: Sequence[str], folders: int) -> l
 def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: DatasetArgument,
-    outfits: Annotated[Path, typer.Option(help="CSV with columns outfit_id,item_id or outfit_id,item_ids.")],
-    out: Annotated[Path, typer.Option(help="CSV to write: outfit_id, items, score.")],
+    outfits: Annotated[
+        str,
+        typer.Option(
+            help="CSV with columns outfit_id,item_id or outfit_id,item_ids; or a folder of Parquet files, also in "
+            "object storage, with outfit_id and lists item_ids."
+        ),
+    ],
+    out: Annotated[str, typer.Option(help="CSV to write: outfit_id, items, score; for a folder, a folder.")],
+    engine: EngineOption = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="With --engine: processes. Default: one per core.")] = None,
 ) -> None:
     """Score a list of outfits; a higher score means a better match.
+
+    A folder of Parquet files becomes one of files with the same names. Files that are there already are kept.
 
     \b
     Examples:
       goeswith score runs/add-gnn data/ccp --outfits looks.csv --out scores.csv
       goeswith score runs/add-gnn data/ccp#designers --outfits looks.csv --out scores.csv
+      goeswith score runs/add-gnn data/ccp --outfits outfits/ --out scores/ --engine ray
     """
+    if "://" in outfits or Path(outfits).is_dir():
+        from goeswith.train.score_files import score_files
+
+        with bar("score") as progress:
+            done = score_files(str(run), dataset, outfits, out, engine=engine, workers=workers, progress=progress)
+        kept = f"; {done['kept']:,} files were there already" if done["kept"] else ""
+        typer.echo(f"{out}: {done['outfits']:,} outfits scored, {done['without a score']:,} without a score{kept}")
+        return
+    if engine != "local" or workers is not None:
+        raise typer.BadParameter("--engine and --workers need --outfits to be a folder of Parquet files")
+    _score_list(run, dataset, Path(outfits), Path(out))
+
+
+def _score_list(run: Path, dataset: str, outfits: Path, out: Path) -> None:
     import polars as pl
 
     from goeswith.data.dataset import Dataset

@@ -101,6 +101,13 @@ def index(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Data set folder with the catalogue.")],
     out: Annotated[Path, typer.Option(help="Folder of the index; an existing index is updated.")],
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder or address (s3://bucket/shop) of the vectors of very large categories. Default: in the index.",
+        ),
+    ] = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -120,8 +127,9 @@ def index(
     messages: list[str] = []
     with bar("index") as progress:
         made = build_index(
-            run, Dataset(dataset), out, say=messages.append, progress=progress, device=open_device(device)
-        )
+            run, Dataset(dataset), out, vectors=vectors, say=messages.append, progress=progress,
+            device=open_device(device),
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(made.info, indent=2))
         return

@@ -21,10 +21,21 @@ OPTIONS = {
 """Our column → names that shops give to the option or attribute, as `fold` writes them."""
 AVAILABLE = (
     "instock instoreonly onlineonly limitedavailability availablefororder preorder presale backorder backordered "
-    "available madetoorder"
+    "available madetoorder "
+    "auflager lieferbar sofortlieferbar verfugbar vorratig vorbestellbar ja "
+    "enstock disponible disponibles enreapprovisionnement precommande oui "
+    "disponibile disponibili inmagazzino ordinabile "
+    "enexistencias hayexistencias preventa si"
 )
-NOT_AVAILABLE = "outofstock soldout discontinued pending markassold unavailable"
-"""Words of availability without signs between their letters: ``https://schema.org/InStock`` is ``instock``."""
+NOT_AVAILABLE = (
+    "outofstock soldout discontinued pending markassold unavailable "
+    "ausverkauft nichtauflager nichtlieferbar nichtverfugbar vergriffen nichtvorratig nein "
+    "enrupturedestock rupturedestock rupture epuise indisponible nondisponible non "
+    "esaurito esaurita nondisponibile terminato "
+    "agotado agotada sinstock sinexistencias nodisponible"
+)
+"""Words of availability without accents and signs between their letters: ``https://schema.org/InStock`` is ``instock``,
+``Nicht verfügbar`` is ``nichtverfugbar``."""
 CURRENCIES = {"€": "EUR", "£": "GBP", "¥": "JPY", "zł": "PLN", "kč": "CZK"}
 
 _LEVELS = re.compile(r"\s*(?:[>»›|]|::|\s/\s)\s*")
@@ -85,7 +96,8 @@ def options(table: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> dict[str, 
 
 def availability(column: pl.Series) -> tuple[pl.Series, int]:
     """(n,) Boolean: whether one can buy it, null where nothing is said; and how many words were not understood."""
-    word = column.str.to_lowercase().str.replace(r"^.*/", "").str.replace_all(r"[^\p{L}0-9]", "")
+    folded = {text: re.sub(r"[^a-z0-9]", "", fold(text.rpartition("/")[2])) for text in column.drop_nulls().unique()}
+    word = column.replace_strict(folded, default=None, return_dtype=pl.String)
     available = pl.DataFrame({"word": word}).select(
         pl.when(pl.col("word").is_in([*AVAILABLE.split(), "1", "yes", "true"])).then(True)
         .when(pl.col("word").is_in([*NOT_AVAILABLE.split(), "0", "no", "false"])).then(False).alias("available")

@@ -83,7 +83,13 @@ def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None
         variants=pl.len(),
     )
     items, more = _categorised(items)
-    of = table.select("variant_id", "item_id").drop_nulls().unique("variant_id", keep="first", maintain_order=True)
+    of = table.select("variant_id", "item_id").drop_nulls().unique(maintain_order=True)
+    several = of.filter(pl.col("variant_id").is_duplicated())["variant_id"].unique(maintain_order=True)
+    if len(several):
+        more.append(
+            f"{len(several):,} SKUs are of several items, the first is {several[0]!r}; orders mean the first item by it"
+        )
+    of = of.unique("variant_id", keep="first", maintain_order=True)
     columns = [name for name in items.columns if name in ("item_id", "category") or items[name].count()]
     return Merged(items.select(columns), dict(of.iter_rows()), notes + more)
 

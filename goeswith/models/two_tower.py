@@ -173,8 +173,8 @@ class TwoTower(nn.Module):
 
     def _digest(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) int64 that tell items apart: a sum of random multiples of the features and of the category."""
-        whole = torch.cat([(features * HALVES).long(), categories[:, None]], dim=1)
-        return (whole * self.multipliers).sum(dim=1)  # wraps around
+        whole = (features * HALVES).long() * self.multipliers[:-1]
+        return whole.sum(dim=1) + categories * self.multipliers[-1]  # wraps around
 
     def remembered(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) rows of the memory; the last, T, for items that no training outfit has."""

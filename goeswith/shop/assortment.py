@@ -214,6 +214,7 @@ class Assortment:
             bonus=None if taste is None else taste.bonus(popularity),
             units=None if taste is None else taste.units(),
             order=None if taste is None or popularity is not None else taste.order(),
+            filters=filters,
         )
         template.check()
         return template, notes

@@ -42,8 +42,9 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
         items = beam_state.items
         reserved = spare[step + 1]
         owner, rows = index.candidates.pairs(
-            items, allowed, partial(refused, template, items, reserved), full, _worth(index, template, items)
-        )
+            items, allowed, partial(refused, template, items, reserved), full, _worth(index, template, items),
+            template.filters,
+        )  # fmt: skip
         if not len(rows):
             return _cheapest(index, template)
         beam_state = _scored(index, template, np.column_stack([items[owner], rows]))
@@ -62,8 +63,9 @@ def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0
         finalists = best(index, looks, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
         contexts = np.unique(np.delete(finalists.items, at, axis=1), axis=0)
         owner, rows = index.candidates.pairs(
-            contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts)
-        )
+            contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts),
+            template.filters,
+        )  # fmt: skip
         more = _scored(index, template, np.insert(contexts[owner], at, rows, axis=1))
         looks = Beam(*(np.concatenate(both) for both in zip(looks, more, strict=True)))
     return looks
@@ -222,7 +224,8 @@ def grow_many(
         items, last = beams.items, step + 1 == len(template.slots)
         refuse = partial(refused, template, items, 0.0, banned=banned[beams.owner])
         count = candidates if step else max(candidates, 2 * beam)
-        rows, first = index.candidates.shortlist(items, allowed, count, refuse, _worth(index, template, items))
+        worth = _worth(index, template, items)
+        rows, first = index.candidates.shortlist(items, allowed, count, refuse, worth, template.filters)
         at, column = np.isfinite(first).nonzero()
         looks = np.column_stack([items[at], rows[at, column]])
         owner = beams.owner[at]

@@ -8,9 +8,8 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -20,6 +19,7 @@ from safetensors.numpy import load_file
 from goeswith import __version__
 from goeswith.data.dataset import Dataset
 from goeswith.data.products import COMPUTED, products
+from goeswith.data.shelf import shelf
 from goeswith.errors import DataError, GoeswithError, ModelError
 from goeswith.evaluate.calibration import Scale
 from goeswith.files import fresh_file, put_in_place, sha256, sole, writing
@@ -41,6 +41,7 @@ def build_index(
     dataset: Dataset,
     out: str | Path,
     *,
+    vectors: str | None = None,
     say: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     device: torch.device | None = None,
@@ -53,6 +54,8 @@ def build_index(
 
     Args:
         run: a trained run. device: what computes the states of one that is a path, the CPU by default.
+        vectors: folder or address (such as ``s3://bucket/shop``) of the vectors of categories that are too large to
+            multiply with, see `goeswith.shop.approximate`; None: a folder in the index.
         say: told what was added, changed and removed. progress: called with items done and in all.
 
     Raises:
@@ -66,14 +69,15 @@ def build_index(
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
     workdir = out.with_name(f".{out.name}.building")
+    where = vectors if vectors is None or "://" in vectors else str(Path(vectors).absolute())
     with writing(out), sole(workdir, "another process is building the index in"):
         intake = Intake(run, dataset)
         shards, summary = encode(intake, old_states(out, intake.weights), workdir, progress)
         folder = workdir / "index"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        if not _unchanged(out, intake, summary):
-            _write(intake, shards, summary, folder, out, say)
+        if not _unchanged(out, intake, summary, where):
+            _write(intake, shards, summary, folder, out, where, say)
             put_in_place(folder, out)
         shutil.rmtree(workdir)
     if say:
@@ -82,7 +86,13 @@ def build_index(
 
 
 def _write(
-    intake: Intake, shards: list[Path], summary: Updated, folder: Path, out: Path, say: Callable[[str], None] | None
+    intake: Intake,
+    shards: list[Path],
+    summary: Updated,
+    folder: Path,
+    out: Path,
+    where: str | None,
+    say: Callable[[str], None] | None,
 ) -> None:
     """All files of an index into `folder`, from where it will be moved to `out`."""
     save(intake.run, folder / "model")
@@ -91,7 +101,7 @@ def _write(
     build = digest(FORMAT.to_bytes(2, "little"), intake.weights, intake.catalogue.fingerprint, marks.tobytes())[:32]
     hidden = (len(intake), *intake.shape), (load_file(path)["hidden"] for path in shards)
     write_states(folder / "states.safetensors", build, hidden, marks, intake.codes, intake.present)
-    large = _write_large(intake, shards, folder, say)
+    vectors = _write_vectors(intake, shards, folder, out, where, say)
     _fit(intake, folder, build, say)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     info = {
@@ -103,7 +113,7 @@ def _write(
         "without_features": summary.without_features,
         **counted,
         "dtype": "float32",
-        "large": large,
+        **vectors,
         "checksums": {name: sha256(folder / name) for name in names},
     }
     with fresh_file(folder / "index.json") as partial:
@@ -139,12 +149,15 @@ def _inverted(matched: Mapping[str, str]) -> dict[str, list[str]]:
     return inverted
 
 
-def _unchanged(out: Path, intake: Intake, summary: Updated) -> bool:
+def _unchanged(out: Path, intake: Intake, summary: Updated, where: str | None) -> bool:
     """Whether the index at `out` is whole and says all that a new one would say."""
     if summary.added or summary.changed or summary.removed:
         return False
     with contextlib.suppress(GoeswithError):
         info = Index(out).info
+        uri = where or approximate.FOLDER
+        if info.get("vectors", {"uri": uri})["uri"] != uri:
+            return False
         return bool(info.get("goeswith") == __version__ and _described(intake, out).items() <= info.items())
     return False
 
@@ -167,24 +180,50 @@ def _described(intake: Intake, out: Path) -> dict[str, Any]:
     }
 
 
-def _write_large(intake: Intake, shards: list[Path], folder: Path, say: Callable[[str], None] | None) -> dict[str, str]:
-    """FAISS indices of the categories with very many items, where the model can be searched by them: name → file."""
-    files: dict[str, str] = {}
-    starts = np.flatnonzero(np.diff(intake.category, prepend=-1, append=-1))
-    for start, stop in pairwise(starts.tolist()):
-        name = intake.catalogue.categories[intake.category[start]]
-        if stop - start < approximate.LARGE or not isinstance(intake.run.model, Searchable):
-            continue
-        if not approximate.available():
-            if say:
-                say(f"{name!r} has {stop - start:,} items; pip install 'goeswith[scale]' makes their search faster")
-            continue
-        count = round((stop - start) ** 0.5) * approximate.TRAINED
-        chosen = np.unique(np.linspace(start, stop - 1, min(count, stop - start)).astype(np.int64))
-        sample = np.concatenate([*keys(intake, shards, chosen)])
-        files[name] = f"large-{len(files)}.faiss"
-        approximate.write(folder / files[name], keys(intake, shards, np.arange(start, stop)), stop - start, sample)
-    return files
+def _write_vectors(
+    intake: Intake, shards: list[Path], folder: Path, out: Path, where: str | None, say: Callable[[str], None] | None
+) -> dict[str, Any]:
+    """The table of the categories with very many items, where the model can be searched by them, and what it is."""
+    sizes = np.bincount(intake.category)
+    large = np.flatnonzero(sizes >= approximate.LARGE)
+    names = [intake.catalogue.categories[code] for code in large.tolist()]
+    if not names or not isinstance(intake.run.model, Searchable):
+        return {}
+    if not approximate.available():
+        if say:
+            listed = ", ".join(repr(name) for name in names)
+            say(
+                f"{sizes[large].sum():,} items are of {listed}; pip install 'goeswith[scale]' makes their search faster"
+            )
+        return {}
+    uri, before = where or approximate.FOLDER, _table_before(out, intake.weights)
+    if before is not None and before["uri"] != uri:
+        before = None
+    if before is not None and not where:  # its files never change, so that a link to each is as good as a copy
+        shutil.copytree(out / uri, folder / uri, copy_function=_link)
+    rows = np.flatnonzero(np.isin(intake.category, large) & intake.present)
+    marks = np.concatenate([load_file(path)["marks"] for path in shards])[rows]
+    frame = approximate.columns(shelf(intake.catalogue), rows, marks)
+    compacted = None if before is None else int(before["compacted"])
+    where = approximate.address(folder, uri)
+    version, compacted = approximate.update(where, frame, lambda at: keys(intake, shards, rows[at]), compacted)
+    return {"vectors": {"uri": uri, "version": version, "compacted": compacted, "categories": names}}
+
+
+def _table_before(out: Path, weights: str) -> dict[str, Any] | None:
+    """What the index at `out` says of its table, if it is whole and of the same model."""
+    with contextlib.suppress(GoeswithError):
+        info = Index(out).info
+        if info["model"]["weights"] == weights:
+            return cast(dict[str, Any] | None, info.get("vectors"))
+    return None
+
+
+def _link(source: str, dest: str) -> None:
+    try:
+        os.link(source, dest)
+    except OSError:
+        shutil.copy2(source, dest)
 
 
 @dataclass(frozen=True)

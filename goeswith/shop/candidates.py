@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from goeswith.models import ItemStates, Model, Searchable, exact
+from goeswith.data.filters import Filters
+from goeswith.models import ItemStates, Model, Searchable, Towers, exact
 from goeswith.shop import approximate
+from goeswith.shop.approximate import Vectors
 
 FULL = 256
 """Outfits that the full model scores in one step of a search; where there are no more, the search is exact. On MANGO
@@ -26,6 +28,9 @@ EACH = 4
 SPARSE = 0.25
 """Where fewer of a category's items are allowed than this share, they are gathered; else all of them are multiplied."""
 
+MORE = 4
+"""So many times the candidates wanted are asked of an approximate search, for some of them may be refused."""
+
 Refuse = Callable[[np.ndarray], np.ndarray]
 """From some candidates (m,) to (B, m) bool: True where one must not join a partial outfit."""
 
@@ -35,8 +40,8 @@ class Candidates:
 
     states: of every item, (U, ...); more rows may follow, which partial outfits can have and which are never found.
     present: (U,) bool, items that have a state. codes: (U,) int64 the category of each, ascending from 0.
-    large: category → FAISS index, see `goeswith.shop.approximate`. keys: (U, d) those of a model that
-    answers by queries of gaps, side by side.
+    keys: (U, d) those of a model that answers by queries of gaps, side by side; None where they are not kept in memory.
+    vectors: the table of the categories `large`, see `goeswith.shop.approximate`.
     """
 
     def __init__(
@@ -45,13 +50,15 @@ class Candidates:
         states: ItemStates,
         present: np.ndarray,
         codes: np.ndarray,
-        large: dict[int, Any],
         keys: Tensor | None = None,
+        vectors: Vectors | None = None,
+        large: frozenset[int] = frozenset(),
     ) -> None:
-        self.states, self.present, self.codes, self.large, self.keys = states, present, codes, large, keys
+        self.states, self.present, self.codes, self.keys = states, present, codes, keys
+        self.vectors, self.large = vectors, large
         self.exact = exact(model)
         """Whether query · key is the model's score of a candidate for a gap, and not an estimate of the look's."""
-        self.searchable = isinstance(model, Searchable)
+        self.searchable, self.towers = isinstance(model, Searchable), isinstance(model, Towers)
         self.model = cast(Searchable, model)
         self.starts = np.searchsorted(codes, np.arange(codes[-1] + 2))
         """(C + 1,) where the items of each category begin."""
@@ -59,18 +66,24 @@ class Candidates:
     def described(self, rows: np.ndarray) -> Tensor:
         """What is compared of some items, (n, d): keys where the model has queries of gaps, else states."""
         states = self.states.rows(self._at(rows))
-        return states.hidden.flatten(1) if self.keys is None else self.model.keys(states)
+        return self.model.keys(states) if self.towers else states.hidden.flatten(1)
 
     @cached_property
     def typical(self) -> ItemStates:
         """The mean of each category's items, (C, ...), states or keys, and the category as the model knows it (C,)."""
-        hidden, starts = self.states.hidden if self.keys is None else self.keys, self.starts
-        means = torch.zeros(len(starts) - 1, *hidden.shape[1:], device=hidden.device)
-        for code, (start, stop) in enumerate(pairwise(starts)):
+        starts = self.starts
+        first = self._compared(slice(0, 1))
+        means = torch.zeros(len(starts) - 1, *first.shape[1:], device=first.device)
+        for code, (start, stop) in enumerate(pairwise(starts.tolist())):
             present = self._at(self.present[start:stop])
             if present.any():
-                means[code] = hidden[start:stop].mean(0) if present.all() else hidden[start:stop][present].mean(0)
+                compared = self._compared(slice(start, stop))
+                means[code] = compared.mean(0) if present.all() else compared[present].mean(0)
         return ItemStates(means, self.states.categories[self._at(starts[:-1])])
+
+    def _compared(self, at: slice) -> Tensor:
+        """Keys (n, d) of a model that has queries of gaps, else hidden states (n, ...)."""
+        return self._keys(at) if self.towers else self.states.hidden[at]
 
     def pairs(
         self,
@@ -79,6 +92,7 @@ class Candidates:
         refuse: Refuse | None = None,
         full: int = FULL,
         worth: np.ndarray | None = None,
+        filters: Filters | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Which candidates the full model should score beside which of the partial outfits (B, n).
 
@@ -90,6 +104,7 @@ class Candidates:
             full: outfits to score in all.
             refuse: which of them must not join which partial outfit.
             worth: (U,) what each item adds to the first stage's scores.
+            filters: which all of the allowed pass, for a search that looks at no others.
 
         Returns:
             owner (P,), which partial outfit, and rows (P,).
@@ -99,7 +114,7 @@ class Candidates:
             may = np.ones((count, len(allowed)), bool) if refuse is None else ~refuse(allowed)
             owner, column = may.nonzero()
             return owner, allowed[column]
-        rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse, worth)
+        rows, first = self.shortlist(contexts, allowed, max(min(full, EACH * full // count), 1), refuse, worth, filters)
         flat = first.ravel()
         best = np.argpartition(-flat, min(full, len(flat)) - 1)[:full]
         owner, column = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
@@ -112,12 +127,13 @@ class Candidates:
         count: int,
         refuse: Refuse | None = None,
         worth: np.ndarray | None = None,
+        filters: Filters | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The first stage: for each partial outfit (B, n) the best `count` of the allowed rows (M,), best first.
 
         Where the search is `exact`, there need be no second one: the scores are the model's own of the gap.
 
-        One matrix product for each category (FAISS where it is large): the items of a category stand together, and
+        One matrix product for each category (LanceDB where it is large): the items of a category stand together, and
         what is asked of them differs from category to category.
 
         Returns:
@@ -128,7 +144,7 @@ class Candidates:
         best: list[tuple[Tensor, Tensor]] = []
         for index, part in enumerate(np.split(allowed, starts[1:])):
             category = int(categories[index])
-            result = self._approximate(vectors[:, index], category, part, count, refuse, worth)
+            result = self._approximate(vectors[:, index], category, part, count, refuse, worth, filters)
             values, rows = result or self._exact(vectors[:, index], category, part, count, refuse, worth)
             best.append((values + offsets[:, index, None], rows))
         values, rows = (torch.cat(column, dim=1) for column in zip(*best, strict=True))
@@ -150,7 +166,7 @@ class Candidates:
 
     def _typical(self, at: Tensor) -> ItemStates:
         """Typical candidates of some categories (n,); a model that has queries of gaps reads only the categories."""
-        if self.keys is not None:
+        if self.towers:
             return ItemStates(self.states.hidden[:0], self.states.categories[self._at(self.starts)[at]])
         return self.typical.rows(at)
 
@@ -189,20 +205,19 @@ class Candidates:
 
     def _approximate(
         self,
-        vectors: Tensor,
+        queries: Tensor,
         category: int,
         rows: np.ndarray,
         count: int,
         refuse: Refuse | None,
         worth: np.ndarray | None,
+        filters: Filters | None,
     ) -> tuple[Tensor, Tensor] | None:
-        """As `_exact`, by FAISS; None where the items are few, there is no such index, or it finds too few."""
-        large = self.large.get(category) if len(rows) >= approximate.LARGE else None
-        if large is None:
+        """As `_exact`, by LanceDB; None where the items are few or not in its table, or it finds too few."""
+        if self.vectors is None or category not in self.large or len(rows) < approximate.ENOUGH:
             return None
-        start = int(self.starts[category])
-        positions, products = approximate.search(large, vectors.cpu().numpy(), rows - start, 4 * count)
-        hits = np.maximum(positions, 0) + start
+        hits, products = self.vectors.nearest(queries.cpu().numpy(), category, MORE * count, filters or Filters())
+        products[rows[np.searchsorted(rows, hits).clip(max=len(rows) - 1)] != hits] = -np.inf
         if worth is not None:
             products = products + worth[hits].astype(products.dtype)
         if refuse is not None:

@@ -1,6 +1,6 @@
 """Index: the item states of a catalogue, stored with the model that computed them, in one folder.
 
-index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  model/
+index.json  items.parquet  states.safetensors  grammar.json  scale.json  taste.safetensors  vectors/  model/
 
 Items stand by category. Rows are rows of the index: its catalogue is that of the data set in another order, and ids are
 what both have in common.
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,7 @@ from goeswith.files import read_json, read_table, sha256
 from goeswith.models import Towers
 from goeswith.rules.rules import Rule
 from goeswith.shop import approximate
+from goeswith.shop.approximate import Vectors
 from goeswith.shop.candidates import Candidates
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.guests import GuestEncoder
@@ -96,12 +97,17 @@ class Index:
         self.guests = GuestEncoder(self.run)
         own = Catalogue(read_table(self.path / "items.parquet"))
         self.size = len(own)
-        # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read.
+        # Of a model that answers by queries of gaps the whole catalogue's keys are searched, and no other state read;
+        # where large categories are searched in a table, everything else stays in the file.
         file, model = self.path / "states.safetensors", self.run.model
-        mapped = isinstance(model, Towers) and self.device.type == "cpu"
-        states, self._present = read_states(file, info["build"], _again(info), mapped=mapped)
+        self._table = info.get("vectors") if approximate.available() else None
+        mapped = self._table is not None or isinstance(model, Towers)
+        states, self._present = read_states(
+            file, info["build"], _again(info), mapped=mapped and self.device.type == "cpu"
+        )
         self._states = states.to(self.device)
-        self._keys = read_keys(file, model, self._states) if isinstance(model, Towers) else None
+        whole = isinstance(model, Towers) and self._table is None
+        self._keys = read_keys(file, cast(Towers, model), self._states) if whole else None
         self._categories = own.categories
         self._kinds = np.pad(own.category_codes, (0, len(self._present) - self.size))
         self._show(own)
@@ -210,13 +216,16 @@ class Index:
 
     @cached_property
     def candidates(self) -> Candidates:
-        """The search over the catalogue's own items; by FAISS only where it is installed, for it can do without."""
-        files = self.info["large"] if approximate.available() else {}
-        if strange := set(files) - set(self._categories):
+        """The search over the catalogue's own items; by LanceDB only where it is installed, for it can do without."""
+        size, stored = self.size, self._table
+        own = self.run.model, self._states, self._present[:size], self._kinds[:size], self._keys
+        if stored is None:
+            return Candidates(*own)
+        if strange := set(stored["categories"]) - set(self._categories):
             raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
-        large = {self._categories.index(name): approximate.read(self.path / file) for name, file in files.items()}
-        size = self.size
-        return Candidates(self.run.model, self._states, self._present[:size], self._kinds[:size], large, self._keys)
+        uri = approximate.address(self.path, stored["uri"])
+        vectors = Vectors(uri, stored["version"], self.catalogue.ids[:size], self._categories)
+        return Candidates(*own, vectors, frozenset(map(self._categories.index, stored["categories"])))
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -324,6 +333,8 @@ def _info(path: Path) -> schemas.IndexFile:
     Raises:
         DataError: the folder is not an index or the file is broken. ModelError: of another format.
     """
+    if not path.exists():
+        raise DataError(f"there is no folder {path}; give one that goeswith build or goeswith index made")
     if not (path / "index.json").is_file():
         raise DataError(
             f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"

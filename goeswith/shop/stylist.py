@@ -268,7 +268,8 @@ class Stylist:
         candidates = []
         for position in free:
             offered = self.assortment.swaps(int(rows[position]), filters, rows, coherent)
-            candidates.append(self.index.candidates.pairs(np.delete(rows, position)[None], offered, full=full)[1])
+            context = np.delete(rows, position)[None]
+            candidates.append(self.index.candidates.pairs(context, offered, full=full, filters=filters)[1])
         positions = np.repeat(free, [len(others) for others in candidates])
         outfits = np.repeat(rows[None], len(positions), axis=0)
         outfits[np.arange(len(positions)), positions] = np.concatenate(candidates)

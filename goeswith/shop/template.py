@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
 
 PENNY = 1e-6
@@ -24,6 +25,7 @@ class Template:
     kinds: (U,) int64, no two items of one go into a look, −1 = any number; None: only products are distinguished.
     bonus: (U,) what an added item is worth beside the score of a look, times units[n] in a look of n items, see
     `goeswith.shop.taste`; None: nothing. order: the same where the best looks are put in order; None: by `bonus`.
+    filters: which all that may fill a slot pass.
     """
 
     anchors: np.ndarray
@@ -35,6 +37,7 @@ class Template:
     bonus: np.ndarray | None = None
     units: np.ndarray | None = None
     order: np.ndarray | None = None
+    filters: Filters | None = None
 
     def worth(self, items: np.ndarray) -> np.ndarray:
         """(B,) what the added items of looks (B, n), anchors first, are worth beside the score."""

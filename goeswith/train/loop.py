@@ -203,6 +203,11 @@ class Loop:
         except NoScoreError:
             self.expect_sane("the loss is nan")
             raise
+        except Exception as error:
+            if self.config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                reason = str(error).strip().splitlines()[0]
+                raise ModelError(f"torch cannot compile this model here ({reason}); leave out compile=true") from None
+            raise
         self.unservable += unservable
         return (0.0, 0) if loss is None else (self.descend(loss), count)
 

@@ -86,10 +86,16 @@ def test_the_committed_exports_are_what_the_generator_writes(tmp_path):
         assert (tmp_path / name).read_bytes() == (HERE / name).read_bytes(), name
 
 
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("thousand")
+    exports.write_all(exports.products(1000), folder)
+    return folder
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_a_thousand_items_come_to_a_thousand(name, tmp_path):
-    exports.write_all(exports.products(1000), tmp_path)
-    imported = read(FILES[name], tmp_path / name, workdir=tmp_path)
+def test_a_thousand_items_come_to_a_thousand(name, thousand, tmp_path):
+    imported = read(FILES[name], thousand / name, workdir=tmp_path)
     assert len(imported.items) == 1000
     assert set(imported.items["group"]) == {"dress", "top", "bottom", "outer", "shoes", "bag", "accessory"}
     assert imported.items["variants"].sum() == 3000

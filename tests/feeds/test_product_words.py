@@ -41,6 +41,11 @@ def test_words_of_availability_in_every_spelling():
     said, odd = availability(pl.Series(told))
     assert said.to_list() == [True, True, True, True, False, False, True, False, None, None]
     assert odd == 1
+    for language, (yes, no) in {
+        "de": ("Auf Lager", "Nicht verfügbar"), "fr": ("En stock", "Épuisé"), "es": ("Disponible", "agotado"),
+        "it": ("disponibile", "NON DISPONIBILE"),
+    }.items():  # fmt: skip
+        assert availability(pl.Series([yes, no]))[0].to_list() == [True, False], language
 
 
 def test_html_is_stripped():

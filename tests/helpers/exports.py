@@ -7,7 +7,9 @@ import csv
 import json
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -116,6 +118,7 @@ KINDS = {
     "Bags": "Apparel & Accessories > Handbags, Wallets & Cases > Handbags",
     "Scarves": f"{CLOTHING} Accessories > Scarves & Shawls",
 }
+SINGLE = dict(zip(KINDS, ("Dress", "Shirt", "Trousers", "Coat", "Boots", "Bag", "Scarf"), strict=True))
 COLOURS = ("Black", "Navy", "Rust", "Sage", "Ivory")
 
 
@@ -133,7 +136,9 @@ def products(items: int, seed: int = 0) -> list[Product]:
             for size in ("S", "M", "L")
         )
         made.append(
-            Product(f"{kind.lower()}-{number}", f"{kind[:-1]} No. {number}", f"Women > {kind}", KINDS[kind], variants)
+            Product(
+                f"{kind.lower()}-{number}", f"{SINGLE[kind]} No. {number}", f"Women > {kind}", KINDS[kind], variants
+            )
         )
         items -= len(colours)
     return made
@@ -370,15 +375,21 @@ def schema_org(shop: list[Product], path: Path) -> Path:
     return path
 
 
+WRITERS: dict[str, Callable[[list[Product], Path], Path]] = {
+    "shopify.csv": shopify,
+    "shopify-since-2024.csv": partial(shopify, since_2024=True),
+    "google.tsv": google,
+    "google.xml": google,
+    "meta.csv": meta,
+    "woo.csv": woo,
+    "schema-org.jsonl": schema_org,
+}
+
+
 def write_all(shop: list[Product], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    shopify(shop, folder / "shopify.csv")
-    shopify(shop, folder / "shopify-since-2024.csv", since_2024=True)
-    google(shop, folder / "google.tsv")
-    google(shop, folder / "google.xml")
-    meta(shop, folder / "meta.csv")
-    woo(shop, folder / "woo.csv")
-    schema_org(shop, folder / "schema-org.jsonl")
+    for name, writer in WRITERS.items():
+        writer(shop, folder / name)
 
 
 if __name__ == "__main__":

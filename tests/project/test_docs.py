@@ -43,6 +43,7 @@ NOT_RUN = {
     "make ": "the project's own targets: CI runs make test, tests/test_demo.py the demo in small",
     "pip ": "installs",
     "goeswith import [LAYOUT] ": "a synopsis",
+    "python tests/feeds/make_shop.py ": "draws for half a minute: tests/feeds/test_make_shop.py runs it in small",
     "python -m http.server ": "runs until it is stopped: tests/studio/test_widget_browser.py serves the same files",
 }
 """How a command begins that the documents show and this does not run → why."""
@@ -58,6 +59,15 @@ PARSED = {
     "goeswith serve": "runs until it is stopped",
     "goeswith clicks": "speaks of what product pages posted: tests/studio/test_events.py",
     "goeswith publish": "publishes looks approved in the studio: tests/studio/test_publish.py",
+    **dict.fromkeys(
+        [
+            "goeswith encode data/mango --encoder words --engine ray",
+            "goeswith score runs/add-gnn data/ccp --outfits outfits/",
+            "goeswith score runs/add-gnn data/mango --outfits outfits/",
+            "goeswith index runs/add-gnn data/mango --out indices/mango --vectors",
+        ],
+        "starts workers, or needs millions of items: tests/data/test_engine.py, tests/shop/test_approximate.py",
+    ),
     "goeswith feedback": "speaks of outfits saved in the studio: tests/test_studio_feedback.py",
     "goeswith import table my/shop data/shop-2": "the same; tests/data/test_saved_looks.py runs it",
     "goeswith train data/shop-2 --knowledge preferences": "of what the same import wrote",
@@ -66,6 +76,7 @@ PARSED = {
             *(f"goeswith import {layout} " for layout in ("shopify", "google", "meta", "woo", "schema-org")),
             "goeswith import my-export ",
             "goeswith build my-export ",
+            "goeswith build demo-shop/",
             "goeswith check shops/mine/data",
         ],
         "speaks of a shop's own export, and downloads: tests/feeds run the whole way",

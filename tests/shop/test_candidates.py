@@ -6,8 +6,6 @@ import torch
 from shops import trained
 
 from goeswith.data.outfits import OutfitBatch
-from goeswith.errors import DataError
-from goeswith.shop import approximate
 from goeswith.shop.build import build_index
 from goeswith.shop.candidates import FULL
 from goeswith.shop.index import Index
@@ -98,30 +96,6 @@ def test_what_is_refused_is_never_among_the_pairs(world):
         assert not (rows[owner == 0] % 2 == 1).any()
         assert not (rows[owner == 1] % 3 == 1).any()
     assert len(rows) == 2 * len(allowed) - (allowed % 2 == 1).sum() - (allowed % 3 == 1).sum()
-
-
-def test_faiss_finds_what_the_product_finds(world, tmp_path, monkeypatch):
-    pytest.importorskip("faiss")
-    dataset, run, exact = world
-    monkeypatch.setattr(approximate, "LARGE", 20)
-    index = build_index(run, dataset, tmp_path / "index")
-    assert set(index.info["large"]) == {"boots", "shirt", "skirt", "tote"}
-    allowed = np.flatnonzero(index.known)
-    allowed = allowed[allowed % 5 > 0]
-
-    def odd(part):
-        return np.stack([part % 2 == 1, part % 2 == 0])
-
-    for refuse in (None, odd):
-        here, there = (x.candidates.shortlist(np.array([[0], [60]]), allowed, 8, refuse) for x in (index, exact))
-        shared = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(here[0], there[0], strict=True)]
-        assert min(shared) >= 6  # 8-bit keys
-        np.testing.assert_allclose(here[1][:, 0], there[1][:, 0], atol=0.05)
-        assert set(here[0].ravel().tolist()) <= set(allowed.tolist())
-    broken = dict(index.info["large"])
-    (index.path / next(iter(broken.values()))).write_bytes(b"no index")
-    with pytest.raises(DataError, match=r"large-0\.faiss is not the file that belongs to the index"):
-        Index(index.path)
 
 
 def test_a_model_without_a_first_stage_is_searched_exhaustively(world, tmp_path):

@@ -165,6 +165,8 @@ def test_looks_with_what_is_sold_out_are_not_shown(tmp_path: Path) -> None:
             "currency": ["EUR", "EUR", None], "stock": ["12", "out of stock", None], "sizes": ["S; M", None, "38"],
             "skus": ["C-S; C-M", "R-1", None], "product_id": ["coat", "coat", "~boots"],
             "link": ["https://shop.example/coat", "javascript:alert(1)", "//["],
+            "title_de": ["Mantel", " ", None], "title_fr": ["Manteau", None, "Bottes"],
+            "title_case": ["no", "no", "no"],
         }
     )  # fmt: skip
     catalogue = Catalogue(items)
@@ -172,6 +174,9 @@ def test_looks_with_what_is_sold_out_are_not_shown(tmp_path: Path) -> None:
     navy, rust, boots = (shown_item(view, row, lambda *told: "") for row in range(3))
     assert (navy["sizes"], navy["skus"], navy["in_stock"]) == (["S", "M"], ["C-S", "C-M"], True)
     assert (navy["price"], navy["regular_price"], navy["link"]) == (89.0, 120.0, "https://shop.example/coat")
+    assert [shown["titles"] for shown in (navy, rust, boots)] == [
+        {"de": "Mantel", "fr": "Manteau"}, {}, {"fr": "Bottes"},
+    ]  # fmt: skip
     assert (rust["title"], rust["price"], rust["in_stock"], rust["link"]) == (None, None, False, None)
     assert (boots["product_id"], boots["currency"], boots["in_stock"], boots["link"]) == (None, None, None, None)
     assert rows_by_name(view) == {

@@ -46,7 +46,9 @@ def shop(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         items = index.catalogue.items
         link = pl.lit(f"{origin}/product.html?item=") + pl.col("item_id")
         on_sale = pl.when(pl.col("price") > 80).then(pl.col("price") + 20)
-        index._show(Catalogue(items.with_columns(currency=pl.lit("EUR"), link=link, regular_price=on_sale)))
+        german = pl.lit("Titel ") + pl.col("item_id")
+        more = {"currency": pl.lit("EUR"), "link": link, "regular_price": on_sale, "title_de": german}
+        index._show(Catalogue(items.with_columns(**more)))
         ids = [items.filter(group=group)["item_id"][1] for group in ("top", "bottom", "dress")]
         shoes = items.filter(group="shoes")["item_id"][:2].to_list()
         for name, with_it in zip(("first", "second"), shoes, strict=True):
@@ -91,6 +93,7 @@ def test_a_product_page_shows_looks(browser: Any, shop: dict[str, Any], kind: st
         assert len(told) > 5
         assert all(link.startswith(f"{shop['origin']}/product.html?item=") and title for link, title, _ in told)
         assert all(price.startswith("€") for *_, price in told)  # the page says that it is English
+        assert not any(title.startswith("Titel ") for _, title, _ in told)
         assert any("before €" in price for *_, price in told)
         assert shop["ids"][0] not in "".join(link for link, *_ in told)  # the page's own item is on it already
         loaded = of_shadow(page, "root.querySelector('img').currentSrc")
@@ -186,6 +189,10 @@ def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) 
         assert of_shadow(page, "root.querySelector('.price').textContent").replace("\xa0", " ").endswith(" €")
         assert of_shadow(page, "root.querySelectorAll('.add').length") == 0
         assert of_shadow(page, "root.querySelector('.heading').textContent", 1) == "Dazu"
+        assert of_shadow(page, "root.querySelector('.title').textContent").startswith("Titel ")
+        page.evaluate("document.querySelector('goeswith-looks').lang = 'en-GB'")
+        title = "document.querySelector('goeswith-looks').shadowRoot.querySelector('.title')?.textContent"
+        until(page, f"({title} ?? 'Titel ').startsWith('Titel ') === false")
         page.get_by_role("button", name="In den Warenkorb").first.click()
         until(page, "basket.put.length === 1")
         assert of_shadow(page, "root.querySelector('[role=status]').textContent", 1).endswith("Das ging leider nicht")

@@ -11,6 +11,7 @@ import torch
 from pretend import DEVICE, Held, Pretended
 from shops import shop, trained
 from small_models import small
+from torch._dynamo.exc import Unsupported
 from worlds import styles_data
 
 from goeswith.data import mapped
@@ -19,7 +20,7 @@ from goeswith.data.devices import open_device
 from goeswith.data.features import load_features
 from goeswith.data.mapped import MappedFeatures
 from goeswith.data.outfits import Outfits
-from goeswith.errors import ConfigError
+from goeswith.errors import ConfigError, ModelError
 from goeswith.models import MODELS, TrainingData, Vocabulary
 from goeswith.shop.build import build_index
 from goeswith.shop.contributions import pair_matrix
@@ -149,6 +150,35 @@ def test_where_a_run_was_trained_is_told_and_makes_no_other_run(tmp_path: Path) 
     del told["computed_on"]  # as an earlier version left it
     file.write_text(json.dumps(told))
     assert trained(dataset, tmp_path / "run", "precision=fp32").notes == "scored on cpu in fp32"
+
+
+def test_a_forward_pass_is_compiled_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    def compile_(function, dynamic: bool):
+        assert dynamic  # batches differ in size
+        compiled.append(function.__name__)
+        return function
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    dataset = shop(tmp_path / "data")
+    plain, asked = (trained(dataset, tmp_path / f"{way}", f"compile={way}") for way in ("false", "true"))
+    assert compiled == ["encode_items", "score"]
+    assert [row["loss"] for row in plain.config["result"]["history"]] == [
+        row["loss"] for row in asked.config["result"]["history"]
+    ]
+
+    def fails(function, dynamic: bool):
+        def call(*args: object) -> None:
+            raise Unsupported("no C++ compiler")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", fails)
+    with pytest.raises(
+        ModelError, match=r"cannot compile this model here \(no C\+\+ compiler\); leave out compile=true"
+    ):
+        trained(dataset, tmp_path / "failed", "compile=true")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and this machine has none")

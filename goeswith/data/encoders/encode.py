@@ -10,15 +10,19 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors.numpy import load, save
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.dataset import Dataset
 from goeswith.data.devices import open_device
 from goeswith.data.encoders.pictures import Reasons, stream_pictures
+from goeswith.data.engine import LOCAL, spread
+from goeswith.data.engine import check as check_engine
 from goeswith.data.features import (
     Features,
     earlier_path,
@@ -113,6 +117,7 @@ def encode(
     *,
     batch_size: int = 32,
     workers: int | None = None,
+    engine: str = LOCAL,
     progress: Callable[[int, int], None] | None = None,
     device: str | None = None,
 ) -> EncodeReport:
@@ -127,7 +132,9 @@ def encode(
 
     Args:
         batch_size: items that the network takes at a time.
-        workers: processes that decode pictures; None: one a core, at most 8; 0: decode in this process.
+        workers: processes that decode pictures; None: one a core, at most 8; 0: decode in this process. With another
+            engine than this process, those that encode.
+        engine: see `goeswith.data.engine`; the features are the same.
         progress: called with items done and items in all.
         device: what computes, see `goeswith.data.devices.open_device`. What another device has encoded is kept.
 
@@ -143,6 +150,7 @@ def encode(
     if "+" in encoder:
         commands = " and ".join(f"goeswith encode {dataset.path} --encoder {part}" for part in encoder.split("+"))
         raise ConfigError(f"{encoder!r} combines the features of several encoders; compute each: {commands}")
+    check_engine(engine)
     from goeswith.data.encoders.networks import open_network
 
     network = open_network(encoder, batch_size, open_device(device))
@@ -151,8 +159,8 @@ def encode(
     path = features_path(dataset, encoder)
     made_by = f"{encoder} {network.weights} {batch_size}"
     key = f"{dataset.catalogue.fingerprint} {made_by}"
-    partial = path.with_name(f".{path.stem}.partial")
-    stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(items, key, partial)).encode()).hexdigest()
+    unfinished = path.with_name(f".{path.stem}.partial")
+    stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(items, key, unfinished)).encode()).hexdigest()
     done = _metadata(path)
     if done.get("stamp") == stamp:
         kept = len(json.loads(done["item_ids"]))
@@ -160,13 +168,14 @@ def encode(
         marks = _marks(items, made_by)
         earlier = _kept(path if done else earlier_path(path), items, marks, network)
         kept = int((earlier.rows >= 0).sum())
-        shards = _shards(items.take(np.flatnonzero(earlier.rows < 0)), key, partial)
-        _encode_shards(dataset.catalogue, network, shards, batch_size, workers, progress)
+        shards = _shards(items.take(np.flatnonzero(earlier.rows < 0)), key, unfinished)
+        make = partial(ShardEncoder, encoder, batch_size, device)
+        _encode_shards(dataset.catalogue, network, shards, batch_size, workers, (engine, make), progress)
         if not os.path.samestat(folder, dataset.path.stat()):
             raise DataError(f"{dataset.path} was updated while it was being encoded; run the same command again")
         _merge(path, items, marks, earlier, shards, network, dataset, stamp)
         done = read_metadata(path)
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
     earlier_path(path).unlink(missing_ok=True)
     return EncodeReport(path, len(json.loads(done["item_ids"])), json.loads(done["excluded"]), kept)
 
@@ -236,11 +245,21 @@ def _encode_shards(
     shards: list[_Shard],
     batch_size: int,
     workers: int | None,
+    engine: tuple[str, Callable[[], ShardEncoder]],
     progress: Callable[[int, int], None] | None,
 ) -> None:
     total = sum(len(shard.ids) for shard in shards)
     todo = [shard for shard in shards if not _metadata(shard.path)]
     done = total - sum(len(shard.ids) for shard in todo)
+    if engine[0] != LOCAL and todo:
+        results = spread(*engine, [shard.inputs for shard in todo], workers)
+        for shard, result in zip(todo, results, strict=True):
+            matrix, excluded = unpack(result)
+            _save(catalogue, network, shard, [matrix], excluded)
+            done += len(shard.ids)
+            if progress:
+                progress(done, total)
+        return
     step = batch_size if network.size else SHARD  # a text network sorts a shard by length before it batches
     chunks = [shard.inputs[at : at + step] for shard in todo for at in range(0, len(shard.ids), step)]
     with contextlib.closing(_blocks(network, chunks, workers)) as blocks:  # an error ends the pool at once
@@ -259,6 +278,35 @@ def _encode_shards(
             done += len(shard.ids)
     if progress:
         progress(total, total)
+
+
+class ShardEncoder:
+    """What a worker of an engine does to the inputs of a shard, in the same batches as this process would."""
+
+    def __init__(self, encoder: str, batch_size: int, device: str | None) -> None:
+        from goeswith.data.encoders.networks import open_network
+
+        self.network, self.batch_size = open_network(encoder, batch_size, open_device(device)), batch_size
+
+    def __call__(self, inputs: Sequence[str]) -> bytes:
+        """The features of those that are good, and why the others are not, see `unpack`."""
+        inputs, step = [str(each) for each in inputs], self.batch_size if self.network.size else SHARD
+        vectors: list[np.ndarray] = []
+        reasons: Reasons = []
+        for block, why in _blocks(self.network, [inputs[at : at + step] for at in range(0, len(inputs), step)], 0):
+            if len(block):
+                with np.errstate(over="ignore"):
+                    vectors.append(self.network.run(block).astype(self.network.dtype))
+            reasons += why
+        matrix = np.concatenate(vectors) if vectors else np.zeros((0, 0), self.network.dtype)
+        told = json.dumps(reasons).encode()
+        return len(told).to_bytes(8, "little") + told + save({"features": matrix})
+
+
+def unpack(result: bytes) -> tuple[np.ndarray, Reasons]:
+    """What a `ShardEncoder` gave: features (m, D) of the good ones, and for every input why it is bad, None if good."""
+    end = 8 + int.from_bytes(result[:8], "little")
+    return load(result[end:])["features"], json.loads(result[8:end])
 
 
 def _blocks(network: Network, chunks: list[list[str]], workers: int | None) -> Generator[tuple[Any, Reasons]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import polars as pl
@@ -15,8 +15,9 @@ from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.readers import FEEDS
-from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, read_feed
+from goeswith.data.readers.feed_file import FEED_ENDINGS, JSON, XML, read_feed
 from goeswith.data.readers.headers import OR, keys
+from goeswith.data.readers.languages import by_language, in_main_language, with_titles
 from goeswith.data.readers.photos import Photos
 from goeswith.data.understood import Understood
 from goeswith.data.variants import merge
@@ -33,15 +34,19 @@ def recognise(source: Path) -> str:
     """
     if not source.exists():
         raise DataError(f"there is no {source} to import; correct the path, or name a layout before it")
+    unreadable: list[DataError] = []
     for path in _files(source):
         try:
             name = _layout_of(path, keys(read_feed(path).table.columns))
-        except DataError:
-            if source.is_dir():  # it may be no product file
-                continue
-            raise
+        except DataError as error:
+            unreadable.append(error)  # of a folder, it may be no product file
+            continue
         if name is not None:
             return name
+    if unreadable and not any(source.glob("items.*")):
+        raise unreadable[0]
+    if source.suffix.lower() in XML:
+        raise DataError(f"{source} is not recognised as a product feed; name its layout, as in: google {source}")
     return "table"
 
 
@@ -76,6 +81,7 @@ def read(
     groups: dict[str, str] | None = None,
     currency: str | None = None,
     site: str | None = None,
+    language: str | None = None,
     skip_bad: bool = False,
     allow_private: bool = False,
     licence: str = "the owner's",
@@ -90,22 +96,27 @@ def read(
         columns: our field → header of the export, where it is not the published one; see `goeswith.data.variants`.
         groups: category → group where its words do not tell it, or tell another.
         currency: of prices beside which none stands. site: address of the shop, for links to its products.
+        language: of the words, if they are there in several; see `goeswith.data.readers.languages`.
         skip_bad: continue if not a single picture, price or outfit can be read.
         allow_private: whether pictures may be downloaded from private networks.
         licence: what to note in the data set.
 
     Raises:
         DataError: a file is missing or not as the layout has it, or all of something came to nothing.
-        ConfigError: a column that is mapped is not there.
+        ConfigError: a column that is mapped is not there, or nothing is in the language.
     """
-    table, notes, where = _products(source, layout)
-    read = _module(layout).variants(table, columns or {}, where, site=site)
+    table, notes, where, others = _products(source, layout, language)
+    spoken = in_main_language(table, _module(layout).SPELLINGS, language, (columns or {}).values())
+    read = _module(layout).variants(spoken.table, columns or {}, where, site=site)
     if read.table.is_empty():
         left = ", ".join(f"{count} {why}" for why, count in read.skipped.items() if count)
         raise DataError(f"{where} has no product to import ({left or 'no row has one'}); export it again")
-    merged = merge(read.table, currency=currency)
+    variants = read.table.filter(pl.col("variant_id").is_null() | pl.struct(pl.all()).is_first_distinct())
+    read.skipped["rows that repeat another word by word"] = len(read.table) - len(variants)
+    merged = merge(variants, currency=currency)
     chosen = {fold(category): group for category, group in (groups or {}).items()}
-    items, more = _grouped(merged.items, chosen, where, skip_bad)
+    titled = with_titles(merged, spoken, read.taken, others, where, language)
+    items, more = _grouped(titled.items, chosen, where, skip_bad)
     if "price" not in items.columns and not skip_bad:
         raise DataError(f"{where}: not one price can be read; write prices as numbers from 0 up, {GO_ON}")
     paths = {"orders": orders, "wishes": wishes, "sets": sets}
@@ -115,8 +126,10 @@ def read(
     pictures, addresses, lost = _pictures(items, images)
     if shared := _shared(items):
         more.append(f"{shared:,} items have the picture of another colour, because theirs has none of its own")
-    used = {header for theirs in read.taken.values() for header in theirs.split(OR)}
+    taken = spoken.in_the_file(read.taken)
+    used = {header for theirs in taken.values() for header in theirs.split(OR)}
     unused = [name for name in table.columns if name not in used]
+    kept = {"currency": currency, "site": site, "language": language}
     return Imported(
         items=items.drop("image", "further_images", strict=False),
         outfits=outfits.outfits,
@@ -125,14 +138,12 @@ def read(
         images=pictures,
         addresses=addresses,
         allow_private=allow_private,
-        skipped=read.skipped | outfits.skipped | lost,
-        notes=[*notes, *read.notes, *merged.notes, *more, *outfits.notes],
+        skipped=read.skipped | titled.skipped | outfits.skipped | lost,
+        notes=[*notes, *read.notes, *merged.notes, *titled.notes, *more, *outfits.notes],
         columns=columns or {},
         groups=chosen,
-        options={name: text for name, text in (("currency", currency), ("site", site)) if text is not None},
-        understood=Understood(
-            layout, _shown(read.taken), unused, len(table), items, pictures.keys() | addresses.keys()
-        ),
+        options={name: text for name, text in kept.items() if text is not None},
+        understood=Understood(layout, _shown(taken), unused, len(table), items, pictures.keys() | addresses.keys()),
     )
 
 
@@ -141,8 +152,21 @@ def _shown(taken: dict[str, str]) -> dict[str, str]:
     return {ours: theirs for ours, theirs in taken.items() if not ours.startswith(("option", "attribute"))}
 
 
-def _products(source: Path, layout: str) -> tuple[pl.DataFrame, list[str], Path]:
-    """The rows of all product files of that layout, what was unusual about them, and the first of the files."""
+class _Products(NamedTuple):
+    """The rows of all product files of a layout, what was unusual about them, and the first of the files.
+
+    others: tables of the same products in other languages, by their files.
+    """
+
+    table: pl.DataFrame
+    notes: list[str]
+    where: Path
+    others: dict[Path, pl.DataFrame]
+
+
+def _products(source: Path, layout: str, language: str | None) -> _Products:
+    if not source.exists():
+        raise DataError(f"there is no {source} to import; correct the path")
     sheets = {path: read_feed(path) for path in _files(source)}
     fitting = [path for path, sheet in sheets.items() if _layout_of(path, keys(sheet.table.columns)) == layout]
     if not fitting and len(sheets) == 1:
@@ -150,9 +174,12 @@ def _products(source: Path, layout: str) -> tuple[pl.DataFrame, list[str], Path]
     if not fitting:
         have = ", ".join(path.name for path in sheets) or "no table"
         raise DataError(f"{source} has no product file of layout {layout!r} (it has {have}); name the file itself")
-    notes = [note for path in fitting for note in sheets[path].notes]
-    tables = [sheets[path].table.cast(pl.String) for path in fitting]
-    return pl.concat(tables, how="diagonal"), notes, fitting[0]
+    foreign = by_language(sheets, fitting, language)
+    read = [path for path in fitting if path not in foreign]
+    notes = [note for path in read for note in sheets[path].notes]
+    others = {path: sheets[path].table for path in foreign}
+    tables = [sheets[path].table.cast(pl.String) for path in read]
+    return _Products(pl.concat(tables, how="diagonal"), notes, read[0], others)
 
 
 def _grouped(

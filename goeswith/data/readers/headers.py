@@ -16,6 +16,9 @@ from goeswith.errors import ConfigError, DataError
 
 OR = " or "
 """Between the headers that one of our columns was taken from."""
+CODES = "ar bg ca cs da de el en es et fi fr ga he hr hu is it ja ko lt lv mt nl no pl pt ro ru sk sl sr sv tr uk zh"
+LANGUAGES = frozenset(CODES.split())
+"""What headers and files may end in if a feed is in several languages."""
 Spellings = Mapping[str, str]
 """Our name → spellings of theirs as `key` writes them, blanks between them; the first that says something counts."""
 
@@ -33,8 +36,14 @@ def key(header: str) -> str:
 
 
 def keys(columns: Sequence[str]) -> set[str]:
-    """All headers of a table, see `key`."""
-    return {key(column) for column in columns}
+    """All headers of a table, see `key`; those in a language also without it."""
+    return {key(column) for column in columns} | {found[0] for column in columns if (found := language_of(column))}
+
+
+def language_of(header: str) -> tuple[str, str] | None:
+    """``title_de`` and ``title:de-AT`` are title in de; None where a header ends in no language."""
+    match = re.fullmatch(r"(.+?)_([a-z]{2})(?:_[a-z]{2,4})?", key(header))
+    return (match[1], match[2]) if match and match[2] in LANGUAGES else None
 
 
 def under_our_names(table: pl.DataFrame, spellings: Spellings, chosen: Mapping[str, str], where: Path) -> Columns:

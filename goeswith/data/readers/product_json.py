@@ -30,6 +30,9 @@ OFFERED = {
     "link": ("url",),
 }
 
+SAID = ("name", "url", "contentUrl", "value", "@value", "@id")
+"""Properties of a thing that say what it is, the first that there is."""
+
 
 def flat_products(value: Any) -> Iterator[dict[str, str]]:
     """The variants in a JSON value: of a product, of a group with ``hasVariant``, of a list or ``@graph``."""
@@ -59,7 +62,7 @@ def _row(product: dict[str, Any]) -> dict[str, str]:
     offers = product.get("offers")
     offer = next((part for part in offers if isinstance(part, dict)), {}) if isinstance(offers, list) else offers
     row = _taken(offer, OFFERED) if isinstance(offer, dict) else {}
-    row |= _taken(product, TEXTS)
+    row |= _taken(product, TEXTS) | _by_language(product.get("name"))
     audience = product.get("audience")
     if isinstance(audience, dict):
         row |= _taken(audience, {"gender": ("suggestedGender",), "age_group": ("suggestedAge",)})
@@ -68,6 +71,12 @@ def _row(product: dict[str, Any]) -> dict[str, str]:
         row = _taken(group, {name: TEXTS[name] for name in ("item_group_id", "title", "description")}) | row
     row.pop("sale_ends", None)  # until when a price holds, not a sale
     return row
+
+
+def _by_language(name: Any) -> dict[str, str]:
+    """Titles as columns ``title_de``, where a name has them: ``[{"@language": "de", "@value": "Kleid"}, ...]``."""
+    texts = [part for part in name if isinstance(part, dict)] if isinstance(name, list) else []
+    return {f"title_{text['@language']}": _text(text) for text in texts if text.get("@language")}
 
 
 def _taken(source: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
@@ -81,5 +90,5 @@ def _text(value: Any) -> str:
         texts = [text for text in map(_text, value) if text]
         return "\n".join(texts) if texts and texts[0].startswith("http") else next(iter(texts), "")
     if isinstance(value, dict):
-        return next(filter(None, (_text(value.get(key)) for key in ("name", "url", "contentUrl", "value", "@id"))), "")
+        return next(filter(None, (_text(value.get(key)) for key in SAID)), "")
     return "" if value is None or isinstance(value, bool) else str(value).strip()

@@ -11,6 +11,7 @@ from goeswith.data.readers import google
 from goeswith.data.readers.headers import expect_columns, under_our_names
 from goeswith.data.variants import Variants
 
+SPELLINGS = google.SPELLINGS
 NEEDED = {"variant_id": "sku (or productID)", "title": "name", "price": "offers.price"}
 
 
@@ -23,7 +24,7 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     Raises:
         DataError: they have no ``sku``, ``name`` or ``price``.
     """
-    columns = under_our_names(table, google.SPELLINGS, chosen, where)
+    columns = under_our_names(table, SPELLINGS, chosen, where)
     expect_columns(columns.taken, NEEDED, "schema-org", where)
     return google.of_feed(columns)
 

@@ -73,6 +73,13 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     table, taken = under_our_names(table, SPELLINGS, chosen, where)
     expect_columns(taken, NEEDED, "shopify", where)
     table = table.with_columns(pl.col("product_id").fill_null(strategy="forward"))
+    titles = table.group_by("product_id", maintain_order=True).agg(pl.col("title").drop_nulls().n_unique())
+    mixed = titles.filter(pl.col("title") > 1)["product_id"]
+    notes = (
+        [f"{len(mixed):,} handles have several titles, the first is {mixed[0]!r}; the first title of each is used"]
+        if len(mixed)
+        else []
+    )
     table = table.with_columns(pl.col(*OF_PRODUCT).drop_nulls().first().over("product_id"))
     pictures = table.filter(pl.col("image").is_not_null()).with_columns(pl.col("position").cast(pl.Int64, strict=False))
     pictures = pictures.sort("position", nulls_last=True, maintain_order=True)
@@ -99,7 +106,7 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
         if site
         else "link",
     )
-    return Variants(shown.select(*FIELDS, "available", "by_colour"), taken, skipped)
+    return Variants(shown.select(*FIELDS, "available", "by_colour"), taken, skipped, notes)
 
 
 def _available() -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from goeswith.data.cells import currencies, ids, is_odd, numbers
 from goeswith.data.dataset import Imported
 from goeswith.data.garments import fold, group_of
 from goeswith.data.outfits import SPLITS
+from goeswith.data.readers.languages import TITLE, TRANSLATED, expect_language, in_main_language
 from goeswith.data.readers.photos import Photos, addresses_of
 from goeswith.data.readers.rows import (
     FIELDS,
@@ -26,6 +28,7 @@ from goeswith.data.understood import Understood
 from goeswith.errors import DataError
 from goeswith.sheets import ENDINGS, read_sheet
 
+SPELLINGS = {name: name for name in TRANSLATED}
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
 
 
@@ -41,6 +44,7 @@ def read(
     images: Path | None = None,
     columns: dict[str, str] | None = None,
     groups: dict[str, str] | None = None,
+    language: str | None = None,
     skip_bad: bool = False,
     allow_private: bool = False,
     licence: str = "the owner's",
@@ -58,6 +62,7 @@ def read(
         columns: goeswith's name of a column → its name in the tables, e.g. {"item_id": "sku"}. One of theirs may be
             taken for several of ours.
         groups: category → group where its words do not tell it, or tell another; see `goeswith.data.group_map`.
+        language: of titles and categories where there are ``title_de``, ``title:fr`` and so on.
         skip_bad: leave bad items and outfits out, and count them, instead of stopping at the first; and continue if not
             one price, picture or group can be read.
         allow_private: whether pictures may be downloaded from private networks.
@@ -72,6 +77,10 @@ def read(
     columns = columns or {}
     sheets = {path: read_sheet(path, quiet=True) for path in (items, outfits, saved) if path is not None}
     check_mapping(columns, sheets)
+    spoken = in_main_language(sheets[items].table, SPELLINGS, language, columns.values())
+    expect_language(language, {*spoken.titles, spoken.main})
+    named = {header: TITLE.format(tongue) for tongue, header in spoken.titles.items()}
+    sheets[items] = replace(sheets[items], table=spoken.table.rename(named))
     tables = {path: under_our_names(sheet, columns) for path, sheet in sheets.items()}
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
     chosen = {fold(category): group for category, group in (groups or {}).items()}
@@ -96,6 +105,7 @@ def read(
     made = gather({"orders": orders, "wishes": wishes, "sets": sets}, source, catalogue, {}, skip_bad)
     worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
     taken = {name: columns.get(name, name) for name in catalogue.columns if name in FIELDS and catalogue[name].count()}
+    taken = spoken.in_the_file(taken)
     if not tables and made.outfits.is_empty():
         notes.append("no outfit table: a catalogue without outfits")
     if bare := len(catalogue) - len(pictures) - len(addresses):
@@ -110,6 +120,7 @@ def read(
         notes=[note for sheet in sheets.values() for note in sheet.notes] + notes + more_notes + made.notes,
         columns=columns,
         groups=chosen,
+        options={} if language is None else {"language": language},
         addresses=addresses,
         allow_private=allow_private,
         understood=Understood(

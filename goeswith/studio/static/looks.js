@@ -99,7 +99,7 @@
     Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   class GoeswithLooks extends HTMLElement {
-    static observedAttributes = ["item"];
+    static observedAttributes = ["item", "lang"];
 
     connectedCallback() {
       if (!this.shadowRoot) style(this.attachShadow({ mode: "open" }));
@@ -111,15 +111,19 @@
     }
 
     attributeChangedCallback(name, before) {
-      if (before !== null && this.isConnected) this.begin();
+      if (this.isConnected && (before !== null || (name === "lang" && this.answer))) this.begin();
     }
 
     get words() {
-      return WORDS[this.language.slice(0, 2)] || WORDS.en;
+      return WORDS[this.tongue] || WORDS.en;
     }
 
     get language() {
       return this.closest("[lang]")?.lang || navigator.language || "en";
+    }
+
+    get tongue() {
+      return this.language.slice(0, 2).toLowerCase();
     }
 
     stop() {
@@ -278,7 +282,7 @@
 
     item(item, look) {
       const node = make("li", "item");
-      const name = item.title || item.category || "";
+      const name = item.titles?.[this.tongue] || item.title || item.category || "";
       const address = item.link ? safe(item.link, document.baseURI) : "";
       const link = node.appendChild(make(address ? "a" : "div", "link"));
       if (address) {

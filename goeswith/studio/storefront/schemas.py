@@ -16,13 +16,14 @@ PICTURE: dict[str, Any] = {
     "height": 384,
 }
 ITEM: dict[str, Any] = {
-    "item_id": "linen-dress:navy", "product_id": "linen-dress", "title": "Linen Shirt Dress", "category": "Dresses",
-    "group": "dress", "colour": "Navy", "brand": "Kestrel", "link": "https://shop.example/products/linen-dress",
+    "item_id": "linen-dress:navy", "product_id": "linen-dress", "title": "Linen Shirt Dress",
+    "titles": {"de": "Hemdkleid aus Leinen"}, "category": "Dresses", "group": "dress", "colour": "Navy",
+    "brand": "Kestrel", "link": "https://shop.example/products/linen-dress",
     "image": PICTURE, "price": 59.5, "regular_price": 89.0, "currency": "EUR", "in_stock": True, "sizes": ["S", "M"],
     "skus": ["LD-N-S", "LD-N-M"],
 }  # fmt: skip
 OTHER = ITEM | {
-    "item_id": "suede-boots", "product_id": "suede-boots", "title": "Suede Boots", "category": "Boots",
+    "item_id": "suede-boots", "product_id": "suede-boots", "title": "Suede Boots", "titles": {}, "category": "Boots",
     "group": "shoes", "colour": None, "link": "https://shop.example/products/suede-boots", "price": 140.0,
     "regular_price": None, "sizes": ["38", "39"], "skus": ["SB-38", "SB-39"],
 }  # fmt: skip
@@ -51,6 +52,7 @@ class PageItem(BaseModel):
     item_id: str
     product_id: str | None = None
     title: str | None = None
+    titles: dict[str, str] = Field({}, description="In further languages, by language (ISO 639-1).")
     category: str | None = None
     group: str | None = None
     colour: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +14,10 @@ from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.storefront.pictures import Address, picture
 
 TEXTS = ("product_id", "title", "category", "group", "colour", "brand", "currency")
-FIELDS = (*TEXTS, "link", "image", "price", "regular_price", "in_stock", "sizes", "skus")
+FIELDS = (*TEXTS, "titles", "link", "image", "price", "regular_price", "in_stock", "sizes", "skus")
 """What is known of an item beside its id. How many there are in stock is nobody's business: only whether there are."""
+TITLES = re.compile("title_([a-z]{2})")
+"""Columns of titles in further languages, see `goeswith.data.readers.languages`."""
 
 
 def shown_item(view: CatalogueView, row: int, address: Address) -> dict[str, Any]:
@@ -24,7 +27,8 @@ def shown_item(view: CatalogueView, row: int, address: Address) -> dict[str, Any
     if (texts["product_id"] or "").startswith(COMPUTED):  # made up by the index
         texts["product_id"] = None
     return {
-        "item_id": values["item_id"], **texts, "link": _link(values), "image": picture(view, row, address),
+        "item_id": values["item_id"], **texts, "titles": _titles(values), "link": _link(values),
+        "image": picture(view, row, address),
         "price": amount(values["price"]), "regular_price": amount(values.get("regular_price")),
         "in_stock": _in_stock(view, row, values), "sizes": _listed(values.get("sizes")),
         "skus": _listed(values.get("skus")),
@@ -47,6 +51,12 @@ def rows_by_name(view: CatalogueView) -> dict[str, int]:
                 if part and not str(part).startswith(COMPUTED):
                     rows.setdefault(str(part), row)
     return rows
+
+
+def _titles(values: dict[str, Any]) -> dict[str, str]:
+    """Titles in further languages, by language."""
+    found = ((match[1], _text(values[name])) for name in values if (match := TITLES.fullmatch(name)))
+    return {language: title for language, title in found if title}
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,140 @@
+"""Exports as they come: read right or reported, and nothing is dropped without a word."""
+
+from datetime import date
+
+import pytest
+from folders import write
+from typer.testing import CliRunner
+
+from goeswith.cli.main import app
+from goeswith.data.importing import import_data
+from goeswith.data.mapping import FILE
+from goeswith.data.readers import read
+from goeswith.data.readers.export import recognise
+from goeswith.errors import DataError
+
+SHOPIFY = """Handle;Title;Body (HTML);Type;Published;Option1 Name;Option1 Value;Option2 Name;Option2 Value;Variant SKU;Variant Inventory Qty;Variant Price;Variant Compare At Price;Image Src;Status
+kleid;;;;;;Blau;;M;K-B-M;2;1.299,00 €;;;
+kleid;"Kleid &bdquo;Anna&ldquo; &amp; G&uuml;rtel";"<p>sch&ouml;n<br>leicht</p>";Kleider;TRUE;Farbe;Blau;Größe;S;K-B-S;0;1.299,00 €;1.499,00 €;https://shop.example/k.jpg;active
+schal;Schal;;Schals;TRUE;Title;Default Title;;;SCH;-3;19,90 €;9,90 €;https://shop.example/s.jpg;active
+kleid;;;;;;Rot;;S;K-R-S;1;gratis;;;
+kleid;;;;;;Rot;;S;K-R-S;1;gratis;;;
+schal;Anderer Schal;;Schals;TRUE;Title;Default Title;;;K-R-S;4;29,90 €;;https://shop.example/s2.jpg;active
+entwurf;Entwurf;;Schals;FALSE;Title;Default Title;;;E;1;9 €;;;draft
+ST;Stiefel;;Schuhe > Stiefel;TRUE;Farbe;;;;ST;5;89 €;;;active
+"""  # noqa: E501
+ORDERS = "Name;Lineitem sku\n#1;K-B-M\n#1;SCH\n#1;NOPE\n#2;K-B-S\n#2;ST\n#3;schal\n#4;E\n"
+FILES = {
+    "products_export.csv": b"\xef\xbb\xbf" + SHOPIFY.replace("\n", "\r\n").encode(),
+    "orders.csv": ORDERS.replace("\n", "\r\n"),
+    "wishes.csv": "wishlist_id,sku\n1,K-R-S\n1,ST\n2,nope\n3,SCH\n",
+    "sets.csv": 'sku;worn_with\r\nK-B-S;"ST, SCH; NOPE"\r\n',
+}
+
+
+def test_an_awkward_export_of_shopify(tmp_path):
+    imported = read(recognise(write(tmp_path, FILES)), tmp_path, workdir=tmp_path)
+    rows = {row["item_id"]: row for row in imported.items.to_dicts()}
+    assert sorted(rows) == ["ST", "kleid:blau", "kleid:rot", "schal"]
+    blue = rows["kleid:blau"]
+    assert (blue["title"], blue["description"]) == ("Kleid „Anna“ & Gürtel", "schön leicht")
+    assert (blue["price"], blue["regular_price"], blue["currency"], blue["stock"]) == (1299.0, 1499.0, "EUR", "2")
+    assert (blue["sizes"], blue["skus"]) == ("M; S", "K-B-M; K-B-S")
+    assert (rows["kleid:rot"]["price"], rows["kleid:rot"]["title"]) == (None, blue["title"])
+    assert rows["schal"]["price"] == 19.9  # the price before, which is below it, is none
+    assert imported.skipped["products that are drafts, archived or not published"] == 1
+    assert imported.skipped["rows that repeat another word by word"] == 1
+    assert imported.skipped["orders.csv: lines whose item the catalogue does not have"] == 2
+    assert imported.skipped["wishes.csv: lines whose item the catalogue does not have"] == 1
+    assert imported.skipped["sets.csv: items that the catalogue does not have"] == 1
+    said = "\n".join(imported.notes)
+    for words in (
+        "products_export.csv is read with a semicolon between fields",
+        "1 handles have several titles, the first is 'schal'",
+        "1 SKUs are of several items, the first is 'K-R-S'",
+        "1 prices are not numbers",
+        "1 items have the picture of another colour",
+    ):
+        assert words in said, said
+    by_source = imported.outfits.group_by("source").agg("item_ids").to_dicts()
+    made = {row["source"]: sorted(sorted(ids) for ids in row["item_ids"]) for row in by_source}
+    assert made == {
+        "orders": [["ST", "kleid:blau"]], "wishes": [["ST", "kleid:rot"]],
+        "sets": [["ST", "kleid:blau", "schal"]],
+    }  # fmt: skip
+
+
+def test_feeds_in_other_languages_with_repeats_and_a_sale_above_the_price(tmp_path):
+    today = date.today().isoformat()
+    write(tmp_path, {"feed.tsv": (
+        "id\ttitle\tavailability\tprice\tsale_price\tsale_price_effective_date\tproduct_type\tcolor\titem_group_id\n"
+        + "a\tKleid\tauf Lager\tEUR 89,00\t99,00 EUR\t\tKleider\trot\tg\n" * 2
+        + f"b\tJupe\ten rupture de stock\t59,00 EUR\t49 EUR\t2001-01-01/2002-01-01\tJupes\tnoir\t\n"
+        f"c\tBotas\tagotado\t59,00 EUR\t49,00 EUR\t{today}T00:00+01:00/{today}T23:59+01:00\tBotas\tnegro\t\n"
+        "d\tBorsa\tforse\t1.059,50 EUR\t\t\tBorse\t\t\n"
+        "\tNo id\tin stock\t9 EUR\t\t\tX\t\t\n"
+    )})  # fmt: skip
+    imported = read("google", tmp_path / "feed.tsv", workdir=tmp_path)
+    columns = ("item_id", "price", "regular_price", "stock", "group")
+    assert imported.items.select(columns).rows() == [
+        ("g:rot", 89.0, None, "in stock", "dress"), ("b", 59.0, None, "0", "bottom"), ("c", 49.0, 59.0, "0", "shoes"),
+        ("d", 1059.5, None, None, "bag"),
+    ]  # fmt: skip
+    assert imported.skipped == {"rows without an id": 1, "rows that repeat another word by word": 1}
+    assert "1 words of availability are not understood and count as unknown" in imported.notes
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "said"),
+    [
+        (["import", "shopify", "nowhere", "x"], {}, "there is no nowhere to import; correct the path"),
+        (["import", "nowhere", "x"], {}, "there is no nowhere to import; correct the path"),
+        (["build", "nowhere", "x"], {}, "there is no nowhere to import"),
+        (["publish", "nowhere", "x"], {}, "there is no folder nowhere; give one that goeswith build"),
+        (["complete", "nowhere", "a"], {}, "there is no folder nowhere; give one that goeswith build"),
+        (["check", "nowhere"], {}, "nowhere is not a folder; import a data set first"),
+        (["clicks", "nowhere"], {}, "there is no folder or file nowhere; give the folder that was served"),
+        (["import", "e.csv", "x"], {"e.csv": ""}, "cannot read e.csv: it is empty; write a header"),
+        (["import", "h.csv", "x"], {"h.csv": "Handle,Title,Price,Option1 Name\n"}, "h.csv has no product to import"),
+        (["import", "s", "x"], {"s/p.csv": "id;title\na;b;c\n"}, "cannot read s/p.csv: row 1 has 3 fields where"),
+        (["import", "d.csv", "x"], {"d.csv": "Handle,Title,Variant Price,Option1 Value,Status\nx,X,1,Y,draft\n"},
+         "d.csv has no product to import (1 products that are drafts"),
+        (["import", "google", "w.csv", "x"], {"w.csv": "foo\n1\n"},
+         "w.csv is not as layout 'google' has it: it lacks id,"),
+        (["import", "w.xml", "x"], {"w.xml": "<rss><item><title>a</title></item></rss>"},
+         "w.xml is not recognised as a product feed; name its layout"),
+        (["import", "s", "x", "--option", "language=fr"], {"s/p.csv": "id,title,price,image_link\n1,Dress,2,\n"},
+         "there are no titles in language 'fr'; no header and no name of a file says a language"),
+    ],
+)  # fmt: skip
+def test_wrong_inputs_get_a_sentence_and_nothing_is_written(words, files, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(write(tmp_path, files))
+    ran = CliRunner().invoke(app, words)
+    assert str(ran.exception).startswith(said)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_mapping_that_was_edited_wrongly_is_told_and_changes_nothing(tmp_path):
+    write(tmp_path / "export", FILES)
+    import_data("shopify", tmp_path / "export", tmp_path / "data", pictures=False)
+    before = (tmp_path / "data" / "items.parquet").read_bytes()
+    for text, said in (
+        ('[columns]\ncolour = "Farbton"\n', "has no column 'Farbton' that is mapped"),
+        ("[colums]\n", "has 'colums', which no mapping has"),
+        ('[groups]\nKleider = "gown"\n', "'Kleider' is put in no group that there is"),
+        ("[columns\n", "cannot read"),
+    ):
+        (tmp_path / "data" / FILE).write_text(f'layout = "shopify"\n{text}')
+        with pytest.raises(Exception, match=said):
+            import_data("auto", tmp_path / "export", tmp_path / "data", update=True, pictures=False)
+    (tmp_path / "data" / FILE).write_text(
+        'layout = "shopify"\n[groups]\nKleider = "top"\n[options]\nsite = "https://s.example"\n'
+    )
+    done = import_data("auto", tmp_path / "export", tmp_path / "data", update=True, pictures=False)
+    items = done.dataset.catalogue.items
+    assert set(items.filter(category="Kleider")["group"]) == {"top"}
+    assert items["link"][0] == "https://s.example/products/kleid"
+    assert (tmp_path / "data" / "items.parquet").read_bytes() != before
+    write(tmp_path / "export", {"orders.csv": "Name,Lineitem sku\n#1,NOPE\n"})
+    with pytest.raises(DataError, match=r"orders\.csv: not one outfit follows from it \(1 orders\.csv: lines"):
+        import_data("auto", tmp_path / "export", tmp_path / "data", update=True, pictures=False)
