@@ -69,7 +69,7 @@ def test_a_broken_index_in_the_folder_leaves_the_old_one_answering(copied: tuple
         assert client.post("/v1/score", json={"outfits": [OUTFIT]}).json() == right
         (index / name).write_bytes(kept)
     shutil.rmtree(index)
-    refused(client.post("/v1/reload"), 409, "broken_index", "no index")
+    refused(client.post("/v1/reload"), 409, "broken_index", "no folder")
     assert client.get("/v1/index").json()["changed"] is True
 
 
