@@ -1,4 +1,10 @@
-"""Engine: files of outfits become files of scores."""
+"""Engine: features and scores are the same on Ray's workers, and one that is killed loses nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -7,10 +13,48 @@ import pytest
 from worlds import styles_dataset
 
 from goeswith.data.catalogue import Catalogue
+from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.data.encoders.encode import encode
 from goeswith.data.engine import spread
 from goeswith.errors import ConfigError, DataError
 from goeswith.train.score_files import score_files
 from goeswith.train.training import train
+
+ON_RAY = """
+import json, os, signal, sys
+from functools import partial
+from goeswith.data.dataset import Dataset
+from goeswith.data.encoders import encode
+from goeswith.data.encoders.encode import ShardEncoder
+from goeswith.train.score_files import score_files
+
+class Dying(ShardEncoder):
+    def __call__(self, inputs):
+        if "word1100" in inputs[-1] and not os.path.exists(sys_marker):
+            open(sys_marker, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(inputs)
+
+if __name__ == "__main__":
+    folder, marker, run, data, outfits, out, answer = sys.argv[1:]
+    def dying(encoder, batch_size, device, marker=marker):
+        global sys_marker
+        sys_marker = marker
+        return Dying(encoder, batch_size, device)
+    encode.SHARD, encode.ShardEncoder = 100, dying
+    done = encode.encode(Dataset(folder), "words", engine="ray", workers=2)
+    counts = score_files(run, data, outfits, out, engine="ray", workers=1)
+    with open(answer, "w") as file:  # Ray prints what it does about the dead worker
+        json.dump([done.encoded, counts], file)
+"""
+
+
+def words(folder: Path) -> None:
+    """1,200 items that only words tell apart, one of them without a word."""
+    titles = [f"word{row} shirt" if row != 7 else "" for row in range(1200)]
+    items = {"item_id": [f"i{row}" for row in range(1200)], "category": [""] * 1200, "title": titles}
+    worn = pl.DataFrame({"outfit_id": ["o0"], "item_ids": [["i0", "i1"]]})
+    create(Imported(items=pl.DataFrame(items), outfits=worn, source="made", licence="none"), folder, layout="made")
 
 
 def outfit_files(catalogue: Catalogue, address: str) -> None:
@@ -60,3 +104,35 @@ def test_files_of_outfits_become_files_of_scores(world):
 def test_an_engine_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="no engine 'spark'; choose one of local, ray"):
         list(spread("spark", lambda: bytes, [1]))
+
+
+@pytest.mark.slow
+def test_what_rays_workers_make_is_the_same_though_one_is_killed(world, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="pip install 'goeswith[scale]'")
+    dataset, run = world
+    words(tmp_path / "here")
+    words(tmp_path / "there")
+    monkeypatch.setattr(sys.modules[encode.__module__], "SHARD", 100)
+    encode(Dataset(tmp_path / "here"), "words")
+    (tmp_path / "outfits").mkdir()
+    outfit_files(dataset.catalogue, (tmp_path / "outfits").as_uri())
+    (tmp_path / "program.py").write_text(ON_RAY)
+    marker, out = tmp_path / "killed", tmp_path / "scores"
+    told = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "there"), str(marker), str(run.path),
+         str(dataset.path), (tmp_path / "outfits").as_uri(), out.as_uri(), str(tmp_path / "answer.json")],
+        capture_output=True, text=True, timeout=900,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr[-2000:]
+    encoded, counts = json.loads((tmp_path / "answer.json").read_text())
+    assert (encoded, counts["outfits"]) == (1199, 6)
+    assert marker.exists()
+    one, other = ((tmp_path / name / "features" / "words.safetensors").read_bytes() for name in ("here", "there"))
+    assert one == other
+    score_files(str(run.path), str(dataset.path), str(tmp_path / "outfits"), str(tmp_path / "local"), engine="local")
+    for number in range(3):
+        name = f"part-{number}.parquet"
+        there, here = (pl.read_parquet(folder / name) for folder in (out, tmp_path / "local"))
+        assert there.drop("score").equals(here.drop("score"))
+        np.testing.assert_allclose(there["score"], here["score"], atol=1e-6)
