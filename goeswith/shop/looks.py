@@ -177,7 +177,7 @@ class Maker:
         """Count a look's added products, unless one is offered often enough or another look has too much of it.
 
         apart: refuse it if another look has two pieces of it, else if one adds all or all but one of its pieces. Looks
-        around one anchor are compared by `common` alone.
+        around one anchor are distinguished by `common` alone.
         """
         if not (self.offered[products] < caps[products]).all():
             return False
