@@ -194,7 +194,6 @@ def encode(
     \b
     Examples:
       goeswith encode data/mango
-      goeswith encode data/mango --encoder minilm
       goeswith encode data/mango --encoder words --engine ray
     """
     from goeswith.data.dataset import Dataset

@@ -328,7 +328,6 @@ def score(
     \b
     Examples:
       goeswith score runs/add-gnn data/ccp --outfits looks.csv --out scores.csv
-      goeswith score runs/add-gnn data/ccp#designers --outfits looks.csv --out scores.csv
       goeswith score runs/add-gnn data/ccp --outfits outfits/ --out scores/ --engine ray
     """
     if "://" in outfits or Path(outfits).is_dir():
