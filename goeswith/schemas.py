@@ -184,8 +184,8 @@ class TasteFile(TypedDict):
 
     alpha: Share
     beta: Finite
-    order_alpha: Share
-    order_beta: Finite
+    order_alpha: NotRequired[Share]
+    order_beta: NotRequired[Finite]
     sizes: Pair
     temperatures: Annotated[list[Positive], Field(min_length=2, max_length=2)]
     recall: Pair

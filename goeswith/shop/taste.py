@@ -163,6 +163,8 @@ class Taste:
                 values = schemas.parse(text, schemas.TasteFile, path, REMEDY)
                 values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
                 values |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
+                for name in ("alpha", "beta"):  # before they were two, one setting chose the ten and put them in order
+                    values.setdefault(f"order_{name}", values[name])
             return cls(**{name: values[name] for name in cls.__dataclass_fields__})
         except (OSError, SafetensorError, KeyError) as error:
             raise DataError(f"cannot read {path} ({error}); {REMEDY}") from None

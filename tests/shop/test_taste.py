@@ -1,5 +1,6 @@
 """Taste and coherence: what beside the score decides what is offered."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from shops import indexed
 
 from goeswith.data.catalogue import Catalogue
@@ -45,6 +48,18 @@ def test_popularity_is_counted_and_hubs_are_of_the_same_items(world):
     again = Taste.load(index.path / "taste.safetensors")
     np.testing.assert_array_equal(again.bonus(0.5), taste.bonus(0.5))
     np.testing.assert_array_equal(taste.in_order(tops).hubs, taste.hubs[tops])
+
+
+def test_a_file_from_when_one_setting_did_both_still_opens(world, tmp_path):
+    path = world[2].path / "taste.safetensors"
+    with safe_open(path, framework="numpy") as file:
+        values = json.loads(file.metadata()["taste"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    older = {name: value for name, value in values.items() if not name.startswith("order_")}
+    save_file(tensors, tmp_path / path.name, {"taste": json.dumps(older | {"alpha": 0.25, "beta": 0.5})})
+    taste = Taste.load(tmp_path / path.name)
+    np.testing.assert_array_equal(taste.order(), taste.bonus())
+    assert taste.order_alpha == 0.25
 
 
 def test_popularity_is_a_knob(world):
