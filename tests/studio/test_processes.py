@@ -94,6 +94,7 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     begun = httpx.post(f"{url}/v1/reviews", json=asked, timeout=30)
     assert begun.status_code == 201, begun.text
     review = f"/v1/reviews/{begun.json()['review_id']}"
+    until(lambda: bool(process_of(begun)))  # its line is written after the answer
     [dead] = process_of(begun)
     until(lambda: get(review).json()["made"] > 0)
 
