@@ -38,6 +38,8 @@ def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch
         assert all(bar.low <= bar.width <= bar.high for bar in chart.bars)
         assert sum(bar.model for bar in chart.bars) == 1
     assert not any("_" in bar.name for chart in told["charts"] for bar in chart.bars)  # names, no slugs
+    monkeypatch.setattr(report, "is_floor", lambda name, data: name == "category")  # the others are the answer itself
+    assert report._table(view)["verdict"].startswith("Counting alone, by categories worn together")
 
 
 def test_whether_counting_is_as_good_is_said_by_the_interval():

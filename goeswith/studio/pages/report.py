@@ -13,7 +13,7 @@ from goeswith.data.encoders.networks import sees_pictures
 from goeswith.data.features import load_features
 from goeswith.data.questions import read_questions
 from goeswith.errors import GoeswithError
-from goeswith.evaluate.audit import yardsticks
+from goeswith.evaluate.audit import is_floor, yardsticks
 from goeswith.evaluate.curves import learning_curves
 from goeswith.evaluate.evaluate import Report, answer, report
 from goeswith.evaluate.reliability import reliability
@@ -22,7 +22,7 @@ from goeswith.schemas import Result
 from goeswith.scores import Score
 from goeswith.studio.pages.board import Board
 from goeswith.studio.pages.board_view import scored
-from goeswith.studio.pages.report_findings import NAMES, Findings, findings
+from goeswith.studio.pages.report_findings import COUNTERS, NAMES, Findings, findings
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
@@ -102,8 +102,9 @@ def _table(view: CatalogueView) -> dict[str, Any]:
     scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)} | floors
     questions = [read_questions(file, data.catalogue) for file in files]
     reports = {name: [report(answer(scorer, some), data) for some in questions] for name, scorer in scorers.items()}
+    counters = [name for name in COUNTERS if is_floor(name, data)]
     results = [
-        findings(reports[run.title][position], {name: reports[name][position] for name in floors})
+        findings(reports[run.title][position], {name: reports[name][position] for name in floors}, counters)
         for position in _headline_files(reports[run.title])
     ]
     scores: dict[str, list[Score]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from goeswith.evaluate.evaluate import Report, compare
@@ -53,10 +53,12 @@ class Findings:
     charts: list[Chart] = field(default_factory=list)
 
 
-def findings(model: Report, floors: Mapping[str, Report]) -> Findings:
+def findings(model: Report, floors: Mapping[str, Report], counters: Collection[str] = COUNTERS) -> Findings:
     """Words and bars of the headline questions that a model and floors answered alike.
 
     The sentence speaks of fill in the blank where there is one, since it can be said in outfits.
+
+    counters: the floors that the model has to beat; those that are the answer itself on a data set are left out.
     """
     every = [score for report in (model, *floors.values()) for score in report.summary]
     columns = headlines(every)
@@ -65,13 +67,13 @@ def findings(model: Report, floors: Mapping[str, Report]) -> Findings:
     what = next((column for column in columns if column[0] == PICKS), columns[0])
     own = _at(model, what)
     guess = next((score for name in ("chance",) if name in floors and (score := _at(floors[name], what))), None)
-    counters = {name: score for name in COUNTERS if name in floors and (score := _at(floors[name], what))}
+    counted = {name: score for name in counters if name in floors and (score := _at(floors[name], what))}
     sentence = "" if own is None else _sentence(own, guess)
     verdict = ""
-    if own is not None and counters:
-        best = max(counters, key=lambda name: counters[name].value)
+    if own is not None and counted:
+        best = max(counted, key=lambda name: counted[name].value)
         lines = [line for line in compare(model, floors[best]) if line.column == what]
-        verdict = _comparison(lines[0], best, counters[best]) if lines else ""
+        verdict = _comparison(lines[0], best, counted[best]) if lines else ""
     return Findings(sentence, verdict, [_chart(column, model, floors) for column in columns])
 
 
