@@ -230,7 +230,7 @@ def grow_many(
         looks = np.column_stack([items[at], rows[at, column]])
         owner = beams.owner[at]
         if not len(looks):
-            return Beams(looks, np.zeros(0), owner)
+            return Beams(np.zeros((0, 1 + len(template.slots)), np.int64), np.zeros(0), owner)  # as wide as whole looks
         scores = _scored(index, template, looks).scores
         order = first_of_each(np.column_stack([owner, np.sort(template.products[looks], axis=1)]), scores)
         if step and not last:

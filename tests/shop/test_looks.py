@@ -46,6 +46,9 @@ def test_looks_around_many_are_the_best_around_each(index):
     second = grow_many(plain, template, rows, 999, 999, 20, banned)
     assert banned[1, 0] not in plain.shelf.products[second.items[second.owner == 1][:, 1:]]
     np.testing.assert_array_equal(first.items[first.owner == 2], second.items[second.owner == 2])
+    shoes = np.unique(plain.shelf.products[template.slots[0]])
+    nothing = grow_many(plain, template, rows, 999, 999, 20, np.tile(shoes, (3, 1)))
+    assert nothing.items.shape == (0, first.items.shape[1])  # as wide as whole looks, to be joined with others
 
 
 def test_any_two_looks_have_one_piece_in_common_at_most(index, stylist):
