@@ -69,8 +69,9 @@ def section(results: dict[str, Any], figure: str) -> str:
             f"## {study['title'] or study['name']}",
             "",
             f"Student: `{study['dataset']}`; designers: `{study['designers']}`; encoder `{study['encoder']}`; seeds "
-            f"{', '.join(map(str, study['seeds']))}{_teachers(study)}; {results['test_outfits']:,} test outfits, every "
-            f"place of each against up to {study['candidates']} matched candidates. Signature: `{results['signature']}`.",
+            f"{', '.join(map(str, study['seeds']))}{_teachers(study)}; {results['test_outfits']:,} test outfits, "
+            f"every place of each against up to {study['candidates']} matched candidates. "
+            f"Signature: `{results['signature']}`.",
             "",
             f"![Curves]({figure})",
             "",
