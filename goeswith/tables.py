@@ -122,9 +122,8 @@ def retrieval_table(scores: Iterable[Score]) -> Cells:
     """One row a scorer: what it finds in the whole catalogue and what it offers to all, see docs/evaluate.md."""
     rows: dict[str, dict[tuple[str, str], str]] = {}
     for score in scores:
-        fitted = [
-            f"{sign} = {number:.3g}" for sign, number in (("α", score.alpha), ("β", score.beta)) if number is not None
-        ]
+        strengths = {"α": score.alpha, "β": score.beta, "γ": score.gamma}
+        fitted = [f"{sign} = {number:.3g}" for sign, number in strengths.items() if number is not None]
         title = score.scorer + (f" ({', '.join(fitted)})" if fitted else "")
         rows.setdefault(title, {})[score.task, score.metric] = value(score)
     cells = [[name, *(row.get(what, "–") for what in RETRIEVAL)] for name, row in rows.items()]
