@@ -32,8 +32,8 @@ OFFERS = (
     "All items of the group (and season, where there is one) are ranked, from one item of the outfit or from the rest. "
     "Distinct: how many different items the answers from one item hold, as a share of the most that there could be; "
     "most offered first: the share of the answers that begin with the most offered item; Gini: how unequally the ten "
-    "are spread over all items, 0 = each as often. α and β of a correction were fitted on validation outfits for "
-    "recall@10; a shortlist shows these ten in an order that varies more."
+    "are spread over all items, 0 = each as often. α, β and γ of a correction were fitted on validation outfits "
+    "for recall@10; a shortlist shows these ten in an order that varies more."
 )
 """What the numbers of `retrieval_table` are."""
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
