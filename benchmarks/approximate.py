@@ -33,7 +33,7 @@ from index import COLOURS, make_dataset, make_run
 from goeswith import Dataset, Filters, Index, Stylist, build_index
 from goeswith.shop import approximate
 from goeswith.shop.approximate import Vectors
-from goeswith.shop.candidates import Gap
+from goeswith.shop.gaps import Gap
 
 TOP, LARGE, SHOES = "category 00", "category 02", "category 04"
 FEW, BEST = 1000, 10

@@ -28,9 +28,10 @@ from goeswith.data.questions import Questions
 from goeswith.evaluate.bootstrap import mean, resampled
 from goeswith.evaluate.measures import MEASURES, Ranks
 from goeswith.shop.build import build_index
-from goeswith.shop.candidates import FULL, Gap
-from goeswith.shop.index import Index
+from goeswith.shop.candidates import FULL
 from goeswith.shop.completion import STEP
+from goeswith.shop.gaps import Gap
+from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
 
 COUNTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)

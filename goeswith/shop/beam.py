@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from goeswith.evaluate.reranking import SIZE
-from goeswith.shop.candidates import FULL, Gap
+from goeswith.shop.candidates import FULL
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 from goeswith.shop.steps import Pairs, Scores, Steps
 from goeswith.shop.template import PENNY, Template
@@ -50,9 +51,7 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
     return beam_state
 
 
-def refine(
-    index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL
-) -> Steps[Beam]:
+def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL) -> Steps[Beam]:
     """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot refilled.
 
     An item that was right for half a look may not be for the whole; this corrects it, and costs less than a wider beam.

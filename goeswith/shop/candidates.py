@@ -5,7 +5,7 @@ Items stand by category, so that a search over one category is one matrix produc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, cast
@@ -18,6 +18,7 @@ from goeswith.data.filters import Filters
 from goeswith.models import ItemStates, Model, Searchable, Towers, exact
 from goeswith.shop import approximate
 from goeswith.shop.approximate import Vectors
+from goeswith.shop.gaps import Choice, Gap, highest
 
 FULL = 256
 """Outfits that the full model scores in one step of a search; where there are no more, the search is exact. On MANGO
@@ -32,24 +33,6 @@ BLOCK = 1 << 15
 """Items whose products with the queries are in memory at once."""
 MORE = 4
 """So many times the candidates wanted are asked of an approximate search, for some of them may be refused."""
-
-Refuse = Callable[[np.ndarray], np.ndarray]
-"""From some candidates (m,) to (B, m) bool: True where one must not join a partial outfit."""
-
-
-class Gap(NamedTuple):
-    """Partial outfits that lack an item each, and what it may be.
-
-    contexts: (B, n) rows. allowed: (M,) rows of items, ascending. refuse: which of them must not join which partial
-    outfit. worth: (U,) what each item adds to the first stage's scores. filters: which all of the allowed pass, for a
-    search that looks at no others.
-    """
-
-    contexts: np.ndarray
-    allowed: np.ndarray
-    refuse: Refuse | None = None
-    worth: np.ndarray | None = None
-    filters: Filters | None = None
 
 
 class Piece(NamedTuple):
@@ -110,18 +93,15 @@ class Candidates:
         """Keys (n, d) of a model that has queries of gaps, else hidden states (n, ...)."""
         return self._keys(at) if self.towers else self.states.hidden[at]
 
-    def pairs(self, gap: Gap, full: int = FULL) -> tuple[np.ndarray, np.ndarray]:
+    def pairs(self, gap: Gap, full: int = FULL) -> Choice:
         """Which candidates the full model should score beside which of the partial outfits of a gap.
 
         All that may be, where they are at most `full` or the model has no first stage; else the `full` pairs that the
         first stage puts highest (its scores are estimates of the look's, so those of different looks compare).
-
-        Returns:
-            owner (P,), which partial outfit, and rows (P,).
         """
         return self.pairs_of([gap], [full])[0]
 
-    def pairs_of(self, gaps: Sequence[Gap], full: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def pairs_of(self, gaps: Sequence[Gap], full: Sequence[int]) -> list[Choice]:
         """`pairs` of several gaps, which share one pass over the items."""
         sizes = [len(gap.contexts) for gap in gaps]
         few = [
@@ -132,7 +112,7 @@ class Candidates:
         many = [number for number, all_of_them in enumerate(few) if not all_of_them]
         shortlists = iter(self.shortlists([gaps[number] for number in many], [counts[number] for number in many]))
         return [
-            _every(gap) if all_of_them else _highest(*next(shortlists), most)
+            gap.every() if all_of_them else highest(*next(shortlists), most)
             for gap, all_of_them, most in zip(gaps, few, full, strict=True)
         ]
 
@@ -156,18 +136,16 @@ class Candidates:
         wanted = [np.unique(self.codes[gap.allowed]) for gap in gaps]
         queries = self._queries(gaps, wanted)
         best: list[list[tuple[Tensor, Tensor]]] = [[] for _ in gaps]
-        left: list[dict[int, tuple[Tensor, Tensor]]] = []
-        for gap, categories, (vectors, offsets), count, results in zip(gaps, wanted, queries, counts, best, strict=True):
-            exact = {}
-            for column, category in enumerate(categories.tolist()):
+        exact: list[dict[int, tuple[Tensor, Tensor]]] = [{} for _ in gaps]
+        for number, (gap, count, (vectors, offsets)) in enumerate(zip(gaps, counts, queries, strict=True)):
+            for column, category in enumerate(wanted[number].tolist()):
                 query, offset = vectors[:, column], offsets[:, column, None]
                 if result := self._approximate(query, category, gap, count):
-                    results.append((result[0] + offset, result[1]))
+                    best[number].append((result[0] + offset, result[1]))
                 else:
-                    exact[category] = query, offset
-            left.append(exact)
-        for block in self._blocks(sorted(set().union(*left))):
-            parts = self._products(block, gaps, left)
+                    exact[number][category] = query, offset
+        for block in self._blocks(sorted(set().union(*exact))):
+            parts = self._products(block, gaps, exact)
             for gap, count, part, results in zip(gaps, counts, parts, best, strict=True):
                 if part:
                     results.append(self._top(gap, count, *part))
@@ -178,7 +156,7 @@ class Candidates:
         return torch.from_numpy(rows).to(self.states.categories.device)
 
     def _queries(self, gaps: Sequence[Gap], wanted: Sequence[np.ndarray]) -> list[tuple[Tensor, Tensor]]:
-        """For each gap vectors (B, C', d) and offsets (B, C') of its partial outfits, for an item of each category (C').
+        """For each gap vectors (B, C', d) and offsets (B, C') of its partial outfits, for items of C' categories.
 
         Outfits of one length are one call of the model.
         """
@@ -293,22 +271,6 @@ class Candidates:
             return None
         top = self._at(products).topk(count, dim=1)
         return top.values, self._at(hits).gather(1, top.indices)
-
-
-def _every(gap: Gap) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of a gap that may be: owner (P,) and rows (P,)."""
-    shape = len(gap.contexts), len(gap.allowed)
-    may = np.ones(shape, bool) if gap.refuse is None else ~gap.refuse(gap.allowed)
-    owner, column = may.nonzero()
-    return owner, gap.allowed[column]
-
-
-def _highest(rows: np.ndarray, first: np.ndarray, full: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs of a shortlist, rows and scores (B, count), with the `full` highest scores: owner (P,) and rows (P,)."""
-    flat = first.ravel()
-    best = np.argpartition(-flat, min(full, len(flat)) - 1)[:full]
-    owner, column = np.unravel_index(np.sort(best[np.isfinite(flat[best])]), first.shape)
-    return owner, rows[owner, column]
 
 
 def _best(results: Sequence[tuple[Tensor, Tensor]], count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ class Wish:
     """What looks are wanted; see the arguments of `goeswith.shop.stylist.Stylist.complete`."""
 
     slots: Sequence[str] = ()
-    filters: Filters = Filters()
+    filters: Filters = Filters()  # noqa: RUF009 it is frozen
     budget: float | None = None
     k: int = 5
     beam: int = 16

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from goeswith.shop.candidates import FULL, Gap
+from goeswith.shop.candidates import FULL
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 
 T = TypeVar("T")

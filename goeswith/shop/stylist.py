@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,11 @@ from goeswith.errors import CatalogueError
 from goeswith.shop.answers import Look, Similar, Swap, looks_of
 from goeswith.shop.assortment import Assortment
 from goeswith.shop.beam import first_of_each
-from goeswith.shop.candidates import FULL, Gap
+from goeswith.shop.candidates import FULL
 from goeswith.shop.completion import Wish, check_number, complete
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
-from goeswith.shop.steps import finish
+from goeswith.shop.steps import Steps, finish
 
 __all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
 
@@ -96,6 +98,10 @@ class Stylist:
         wish = Wish(slots, filters, budget, k, beam, diversity, common, popularity, coherent)
         return finish(self.index, complete(self.assortment, anchors, wish))
 
+    def complete_steps(self, anchors: Sequence[str], **wish: Any) -> Steps[list[Look]]:
+        """`complete`, with the same arguments, as a search in steps, see `goeswith.shop.steps`."""
+        return complete(self.assortment, anchors, Wish(**wish))
+
     def fill(
         self,
         items: Sequence[str],
@@ -110,6 +116,10 @@ class Stylist:
         """The best items for one slot, each as the look that it makes; see `complete`."""
         wish = Wish.one(slot, filters=filters, k=k, diversity=diversity, popularity=popularity, coherent=coherent)
         return finish(self.index, complete(self.assortment, items, wish))
+
+    def fill_steps(self, items: Sequence[str], slot: str, **wish: Any) -> Steps[list[Look]]:
+        """`fill`, with the same arguments, as a search in steps, see `goeswith.shop.steps`."""
+        return complete(self.assortment, items, Wish.one(slot, **wish))
 
     def improve(
         self,

@@ -13,7 +13,7 @@ from goeswith.data.shelf import shelf
 from goeswith.errors import DataError
 from goeswith.shop import approximate
 from goeswith.shop.build import build_index
-from goeswith.shop.candidates import Gap
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
 

@@ -7,7 +7,8 @@ from shops import trained
 
 from goeswith.data.outfits import OutfitBatch
 from goeswith.shop.build import build_index
-from goeswith.shop.candidates import FULL, Gap
+from goeswith.shop.candidates import FULL
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 from goeswith.train.training import train
 

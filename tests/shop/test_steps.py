@@ -1,19 +1,16 @@
 """Steps: several searches whose steps are computed together answer what each of them answers alone."""
 
-from itertools import cycle, islice
-
 import numpy as np
 import pytest
 
 from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
 from goeswith.shop import candidates
-from goeswith.shop.candidates import Gap
+from goeswith.shop.build import build_index
 from goeswith.shop.completion import Wish, complete
-from goeswith.shop.steps import Pairs, Scores, compute, finish
+from goeswith.shop.steps import compute, finish
 from goeswith.shop.stylist import Stylist
 from goeswith.train.training import train
-from goeswith.shop.build import build_index
 
 WISHES = [
     (["i60"], Wish(["shoes", "bag"])),
