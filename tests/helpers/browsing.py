@@ -75,14 +75,17 @@ def opened(browser, address, *, complaints=None, **told):
 
 
 def until(page, expression):
-    """Wait until it is true. The page's own policy forbids the evaluation that `wait_for_function` needs."""
+    """Wait until it is true, and the page's scripts have run.
+
+    The page's own policy forbids the evaluation that `wait_for_function` needs.
+    """
     from playwright.sync_api import Error
 
     ends = time.monotonic() + PATIENCE / 1000
     while True:
         try:
             if page.evaluate(expression):
-                return
+                return page.wait_for_load_state("domcontentloaded")
         except Error as error:  # another page is on its way
             if "Execution context was destroyed" not in str(error):
                 raise

@@ -246,10 +246,9 @@ def test_the_catalogue_is_found_again_as_it_was_left(page):
     page.locator(".filters summary").click()
     page.locator('.facet input[value="women"], .facet input[value="unisex"]').first.check()
     until(page, "location.search.includes('gender=')")
-    for _ in range(3):
+    while (shown := page.locator(".card").count()) <= 120:
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_timeout(300)
-    until(page, "document.querySelectorAll('.card').length > 120")
+        until(page, f"document.querySelectorAll('.card').length > {shown}")
     card = page.locator(".card").nth(110)
     card.scroll_into_view_if_needed()
     place, item = card.bounding_box()["y"], card.locator("button").get_attribute("value")

@@ -91,6 +91,7 @@ def test_the_tasks_take_so_many_clicks(browser, address, kind):
 
         page.goto("/")
         hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        scripted(page, ".lookcard")
         page.get_by_role("searchbox").fill(f"harbour {kind}")
         until(page, "document.querySelectorAll('.lookcard').length === 1")
         hand.click(page.get_by_role("link", name=f"Open Harbour {kind}"))
