@@ -70,5 +70,6 @@ def test_from_published_street_looks_to_numbers(real: Path, tmp_path: Path) -> N
     }
     assert values["chance", "compat"] == 0.5
     assert values["chance", "fitb"] == 0.25
-    assert values["run", "compat"] > 0.5
+    assert 0.4 < values["run", "compat"] < 0.7  # so few outfits teach little; more would be a leak
+    assert 0.15 < values["run", "fitb"] < 0.5
     assert all(line["signature"].startswith("ccp:") for line in told)
