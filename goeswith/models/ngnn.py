@@ -32,9 +32,9 @@ from goeswith.data.devices import autocast
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.add_gnn import GatedStep
 from goeswith.models.category_graph import category_graph
 from goeswith.models.gather import chosen
+from goeswith.models.kernels import GatedStep
 from goeswith.models.losses import bpr, parameter_norm
 
 

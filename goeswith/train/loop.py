@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from goeswith.data.devices import keep_memory
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
@@ -120,6 +121,7 @@ class Loop:
                 raise DataError(
                     f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
+        keep_memory()
         self.device, self.ranks = device or torch.device("cpu"), ranks
         self.model, self.data, self.config, self.folder = model, data.to(self.device), config, folder
         self.sources = list(knowledge)
