@@ -82,7 +82,7 @@ def _worth(index: Index, template: Template, items: np.ndarray) -> np.ndarray | 
         return None
     size = items.shape[1] + 1
     # An exact search scores the gap alone, which is one of as many parts of the look's score.
-    worth: np.ndarray = template.bonus * (template.units[size] * (size / 2 if index.candidates.exact else 1))
+    worth: np.ndarray = template.bonus * float(template.units[size] * (size / 2 if index.candidates.exact else 1))
     return worth
 
 
