@@ -238,19 +238,19 @@ class Loop:
             source.after_step()
         return value
 
-    def expect_sane(self, what: str) -> None:
-        """Stop where the weights have grown without end, which explains any score that is not a number; say `what`.
+    def expect_sane(self, problem: str) -> None:
+        """Stop where the weights have grown without end, which explains any score that is not a number; say `problem`.
 
         Raises:
             ModelError: they have.
         """
         if not all(bool((p.detach().abs() < DIVERGED).all()) for p in self.model.parameters()):
-            self.diverged(what)
+            self.diverged(problem)
 
-    def diverged(self, what: str) -> NoReturn:
+    def diverged(self, problem: str) -> NoReturn:
         """Raises: ModelError: the training diverged, and which setting to lower."""
         raise ModelError(
-            f"training diverged in epoch {self.epoch + 1}: {what}; "
+            f"training diverged in epoch {self.epoch + 1}: {problem}; "
             f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
         )
 
