@@ -16,8 +16,8 @@ from goeswith.data.questions import read_info
 from goeswith.errors import DataError
 
 OURS = {
-    "items.parquet", "outfits.parquet", "known.parquet", "arrivals.parquet", "dataset.json", "images", "features",
-    "questions", ".lock",
+    "items.parquet", "outfits.parquet", "known.parquet", "arrivals.parquet", "pictures.parquet", "dataset.json",
+    "images", "features", "questions", ".lock",
 }  # fmt: skip
 
 

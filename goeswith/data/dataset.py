@@ -2,6 +2,7 @@
 
 items.parquet  outfits.parquet  images/  features/<encoder>.safetensors  questions/*.parquet  dataset.json
 known.parquet, once it was brought up to date: see `goeswith.data.update`. mapping.toml, of an export or tables.
+pictures.parquet: hashes of its pictures, see `goeswith.data.picture_hashes`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.mapping import FILE as MAPPING
 from goeswith.data.mapping import Mapping, write_mapping
 from goeswith.data.outfits import Outfits
+from goeswith.data.picture_hashes import PictureHashes
 from goeswith.data.questions import write_questions
 from goeswith.data.saved_looks import FILE as PREFERENCES
 from goeswith.data.splits import assign_splits, empty_splits, remember
@@ -150,13 +152,21 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
 
 
 def fill(
-    folder: Path, imported: Imported, *, layout: str, name: str, seed: int, known_outfits: pl.DataFrame | None = None
+    folder: Path,
+    imported: Imported,
+    *,
+    layout: str,
+    name: str,
+    seed: int,
+    known_outfits: pl.DataFrame | None = None,
+    hashes: PictureHashes | None = None,
 ) -> None:
     """Write an imported data set into an empty folder.
 
     Args:
         known_outfits: source, item_ids (list of str) and split of the outfits that had a split before; they keep it,
             and known.parquet is written.
+        hashes: those of pictures that may have been imported before.
 
     Raises:
         DataError, CatalogueError: the tables contradict each other.
@@ -170,11 +180,13 @@ def fill(
     outfits, split_report = assign_splits(outfits, seed, known=earlier)
 
     (folder / "images").mkdir()
-    pictures = hashlib.sha256()
+    pictures, hashes = hashlib.sha256(), hashes or PictureHashes()
     for item_id in catalogue.ids:
         if item_id in names:
             _link(imported.images[item_id], folder / names[item_id], item_id)
-            pictures.update(bytes.fromhex(sha256(folder / names[item_id])))
+            digest = hashes.take(imported.images[item_id], folder / names[item_id], names[item_id])
+            pictures.update(bytes.fromhex(digest))
+    hashes.write(folder)
     tables = {"items": catalogue.items, "outfits": outfits.to_frame(catalogue)}
     if known_outfits is not None:
         tables["known"] = remember(outfits, earlier).to_frame(wide).select("source", "item_ids", "split")
@@ -248,6 +260,7 @@ def _link(source: Path, dest: Path, item_id: str) -> None:
     except OSError:
         try:
             shutil.copyfile(real, dest)
+            os.utime(dest, ns=(real.stat().st_atime_ns, real.stat().st_mtime_ns))  # as a link has, see `PictureHashes`
         except OSError as error:
             raise DataError(
                 f"cannot copy {source}, the picture of item {item_id!r}: {error.strerror or error}; "

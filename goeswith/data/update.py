@@ -18,9 +18,10 @@ from goeswith.data.carry_over import carry
 from goeswith.data.catalogue import COLUMNS
 from goeswith.data.dataset import Dataset, Imported, create, fill
 from goeswith.data.outfits import SPLITS
+from goeswith.data.picture_hashes import PictureHashes
 from goeswith.data.saved_looks import FILE as PREFERENCES
 from goeswith.errors import ConfigError, DataError
-from goeswith.files import put_in_place, read_table, sha256, sole
+from goeswith.files import put_in_place, read_table, sole
 
 KNOWN = {"source": pl.String(), "item_ids": pl.List(pl.String()), "split": pl.String()}
 
@@ -130,7 +131,8 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
     _expect_all(imported, old, path)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    images, pictures = _pictures(imported.images, old)
+    hashes = PictureHashes(old.path)
+    images, pictures = _pictures(imported.images, old, hashes)
     fill(
         fresh,
         replace(imported, images=images),
@@ -138,6 +140,7 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
         name=name or old.name,
         seed=int(old.info.get("seed", 0)),
         known_outfits=_known_outfits(old),
+        hashes=hashes,
     )
     new = Dataset(fresh)
     redrawn = new.info["checksums"]["images"] != old.info.get("checksums", {}).get("images")
@@ -185,7 +188,7 @@ def _known_outfits(old: Dataset) -> pl.DataFrame:
     return pl.concat([table.select(pl.col(column).cast(dtype) for column, dtype in KNOWN.items()), now])
 
 
-def _pictures(images: dict[str, Path], old: Dataset) -> tuple[dict[str, Path], int]:
+def _pictures(images: dict[str, Path], old: Dataset, hashes: PictureHashes) -> tuple[dict[str, Path], int]:
     """Item id → picture, the one that is here where it has the same bytes, and how many have others than before.
 
     Pictures that were copied keep their times so, by which `encode` knows them.
@@ -198,7 +201,7 @@ def _pictures(images: dict[str, Path], old: Dataset) -> tuple[dict[str, Path], i
             continue
         if os.path.samefile(source, own):
             changed += own.stat().st_mtime_ns > imported  # overwritten where it lies
-        elif source.stat().st_size == own.stat().st_size and sha256(source) == sha256(own):
+        elif source.stat().st_size == own.stat().st_size and hashes.of(source) == hashes.of(own):
             if source.suffix.lower() == own.suffix:
                 taken[item_id] = own
         else:
