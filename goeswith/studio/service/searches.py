@@ -58,7 +58,7 @@ class Searches:
 
     Args:
         threads: that compute at once, each with the searches that it took up; None: as many as PyTorch has, at most
-            `WORKERS`. Together they use no more processors than PyTorch would.
+            `WORKERS`. Each computes with its part of PyTorch's threads, so that all together use the processors once.
         together: searches of one thread. waiting: searches under way or in line; one more is refused.
         seconds: that a search may take, waiting included.
     """
@@ -71,10 +71,12 @@ class Searches:
         waiting: int = WAITING,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
-        self.processors = torch.get_num_threads()
-        self.threads = threads or min(self.processors, WORKERS)
+        processors = torch.get_num_threads()
+        self.threads = threads or min(processors, WORKERS)
         self.together, self.waiting, self.seconds = together, waiting, seconds
-        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="search")
+        share = max(1, processors // self.threads)
+        # Once: to change it from step to step makes OpenMP begin its threads again.
+        self.pool = ThreadPoolExecutor(self.threads, "search", torch.set_num_threads, (share,))
         self.line: deque[_Search] = deque()
         self.open = self.working = 0  # searches that somebody waits for, threads at work
         self.closed = False
@@ -126,7 +128,6 @@ class Searches:
                     search.advance(None)
             going = [search for search in active if not search.future.done()]
             self.observe(len(going))
-            torch.set_num_threads(max(1, self.processors // self.working))  # all of them where it is the only one
             for index in {id(search.index): search.index for search in going}.values():
                 _step([search for search in going if search.index is index])
 
