@@ -43,7 +43,7 @@ TRIALS = 20
 """Of the search for each model's settings."""
 LENGTHS = (10, 100)
 """T of the retrieval of AKD-DBPR's paper, for tops that training has seen and for others."""
-SAMPLE = {"outfits": 3000, "items": 1000}
+SAMPLE = {"outfits": 6000, "items": 1000}
 """Of the drawn sample; half of the outfits are users'."""
 KEPT_PICTURES = ("accuracy", "differences", "costs", "learning", "k")
 

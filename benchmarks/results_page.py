@@ -32,7 +32,7 @@ TITLES = {
     "mango": "MANGO stylists' outfits, pictures and words",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
-    "sample": "The drawn sample: users taught by designers, pictures and words",
+    "sample": "The drawn sample: users taught by designers, words and labels",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
