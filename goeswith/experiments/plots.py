@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def accuracy(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path:
         for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
             shown = [row for row in rows if what in row.measured]
             _dots(axes, [row.measured[what].score for row in shown], [_COLOURS[row.kind] for row in shown])
-            _names(axes, [row.name if at == 0 else "" for row in shown])
+            _names(axes, [_wrapped(row.name, 44) if at == 0 else "" for row in shown])
             axes.set_title(title(what).replace(", ", "\n"))
     return out
 
@@ -71,7 +72,7 @@ def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path
             )  # fmt: skip
             axes.hlines(rows, *zip(*((x.low, x.high) for x in lines), strict=True), color=INK, linewidth=1.1)
             axes.axvline(0, color=QUIET, linewidth=0.8)
-            _names(axes, [f"{c.first}\n− {c.second}" if at == 0 else "" for c in compared])
+            _names(axes, [f"{_wrapped(c.first, 44)}\n− {_wrapped(c.second, 44)}" if at == 0 else "" for c in compared])
             axes.set_title(title(what).replace(", ", "\n"))
     return out
 
@@ -97,8 +98,9 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
                 axes.vlines(x, *score.interval, color=colour, alpha=0.35, linewidth=1.6)
                 axes.plot(x, score.value, "o", color=colour, markersize=4)
                 axes.annotate(
-                    row.name, (x, score.value), xytext=(5, 2), textcoords="offset points", fontsize=6.5, color=INK
-                )
+                    _wrapped(row.name), (x, score.value), xytext=(5, 2), textcoords="offset points", fontsize=6.5,
+                    color=INK,
+                )  # fmt: skip
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}"))
@@ -126,7 +128,7 @@ def learning(rows: Sequence[Row], out: Path) -> Path:
                 dot = "o" if len(curve) == 1 else ""
                 axes.plot(range(1, len(curve) + 1), curve, color=ACCENT, linewidth=1.2, marker=dot, markersize=1.2)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.set_title(name, fontsize=7.5)
+            axes.set_title(_wrapped(name), fontsize=7.5)
             axes.tick_params(labelsize=7, length=0)
         for axes in panels[len(curves) :]:
             axes.set_axis_off()
@@ -157,6 +159,11 @@ def _dots(axes: Axes, scores: Sequence[Score], colours: Sequence[str]) -> None:
     for line, (score, colour) in enumerate(zip(scores, colours, strict=True)):
         axes.hlines(line, *score.interval, color=colour, alpha=0.4, linewidth=2.4)
         axes.plot(score.value, line, "o", color=colour, markersize=4)
+
+
+def _wrapped(name: str, width: int = 30) -> str:
+    """A name on lines that a panel has room for; a longer one would take it from the axes."""
+    return textwrap.fill(name, width)
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:

@@ -75,11 +75,29 @@ def opened(browser, address, *, complaints=None, **told):
 
 
 def until(page, expression):
-    """Wait until it is true. The page's own policy forbids the evaluation that `wait_for_function` needs."""
+    """Wait until it is true, and the page's scripts have run.
+
+    The page's own policy forbids the evaluation that `wait_for_function` needs.
+    """
+    from playwright.sync_api import Error
+
     ends = time.monotonic() + PATIENCE / 1000
-    while not page.evaluate(expression):
+    while True:
+        try:
+            if page.evaluate(expression):
+                return page.wait_for_load_state("domcontentloaded")
+        except Error as error:  # another page is on its way
+            if "Execution context was destroyed" not in str(error):
+                raise
         assert time.monotonic() < ends, f"never: {expression}"
         page.wait_for_timeout(50)
+
+
+def scripted(page, selector):
+    """The first element of that kind, once the page's scripts have run: before that nobody listens to it."""
+    page.locator(selector).first.wait_for()
+    page.wait_for_load_state("domcontentloaded")
+    return page.locator(selector).first
 
 
 def item_ids(page, count, query=""):
@@ -88,7 +106,7 @@ def item_ids(page, count, query=""):
 
 
 def board_of(page, ids):
-    page.goto("/board?" + "&".join(f"on={one}" for one in ids))
+    page.goto("/board?" + "&".join(f"on={item_id}" for item_id in ids))
     page.locator("#verdict").wait_for()
 
 

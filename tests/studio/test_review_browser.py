@@ -117,6 +117,7 @@ def test_a_review_without_a_script(browser, address):
         page.get_by_role("button", name="Show the products").click()
         page.get_by_role("button", name="Make the looks").click()
         while not page.locator(".choices-of").count():
+            page.wait_for_timeout(500)  # the studio is at work; a page asked for again and again would hold it up
             page.get_by_role("link", name="Look again").click()
         first = title(page)
         page.locator(".choices-of .pieces label").nth(1).click()

@@ -120,26 +120,23 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
 def test_too_much_to_do_is_not_taken_for_a_bad_outfit() -> None:
     """All of a batch are told at once; nobody is asked for alone, for another while each."""
 
-    async def together() -> tuple[list[Any], float]:
+    async def together() -> list[Any]:
         slow = Slow()
         workers = Workers("test", threads=1, seconds=0.1)
         batcher = Batcher(workers, slow, seconds=0.01)
-        began = time.monotonic()
         found = await asyncio.gather(*(batcher.judge([["a"]]) for _ in range(20)), return_exceptions=True)
-        taken = time.monotonic() - began
         slow.gate.set()
-        return [*found, slow.begun], taken
+        return [*found, slow.begun]
 
-    (*found, begun), taken = asyncio.run(together())
+    *found, begun = asyncio.run(together())
     assert [(type(error), error.reason) for error in found] == [(Refused, "too_slow")] * 20
     assert begun == 1
-    assert taken < 1
 
 
 def test_a_request_waits_for_no_more_than_it_may_whatever_is_before_it() -> None:
     async def late() -> tuple[list[str], float]:
         slow = Slow()
-        batcher = Batcher(Workers("test", threads=1, seconds=0.3), slow, patience=0.2)
+        batcher = Batcher(Workers("test", threads=1, seconds=30), slow, patience=0.2)
         first = asyncio.create_task(batcher.judge([["a"]]))
         await asyncio.sleep(0.1)
         began = time.monotonic()
@@ -151,7 +148,7 @@ def test_a_request_waits_for_no_more_than_it_may_whatever_is_before_it() -> None
 
     reasons, taken = asyncio.run(late())
     assert reasons == ["too_slow"] * 2
-    assert taken < 0.29
+    assert taken < 20  # not the 30 of the one before
 
 
 def test_a_bad_outfit_among_many_costs_few_calls() -> None:

@@ -82,7 +82,7 @@ def test_what_does_not_end_is_not_waited_for(index: Path, sign: signal.Signals) 
             time.sleep(0.02)
         began = time.monotonic()
         code, said = stop(process, sign)
-        assert time.monotonic() - began < GOODBYE_SECONDS + 1
+        assert time.monotonic() - began < GOODBYE_SECONDS + 10  # of 120; busy machines end processes slowly
         told = [answer.result() for answer in answers]
     assert {(answer.status_code, answer.json()["reason"]) for answer in told} == {(503, "stopping")}
     assert code in (0, -sign)

@@ -122,7 +122,7 @@ def test_good_requests_are_answered_whatever_others_do_and_the_end_keeps_its_pro
     assert len(soaked.good) > 50
     assert [one for one in soaked.good if one[1] != 200] == []
     assert sorted(seconds for _, _, seconds in soaked.good)[int(0.99 * len(soaked.good))] < ANSWER_SECONDS
-    assert soaked.ending < GOODBYE_SECONDS + 1
+    assert soaked.ending < GOODBYE_SECONDS + 5
     assert len(soaked.said.splitlines()) < 200  # however much rubbish there was
     assert "Traceback" not in soaked.said
 

@@ -5,7 +5,7 @@ on a phone in dark ones, of a model that was trained for longer.
 """
 
 import pytest
-from browsing import SCRIPT, item_ids, shoot, until
+from browsing import SCRIPT, item_ids, scripted, shoot, until
 
 pytestmark = pytest.mark.browser
 
@@ -115,11 +115,9 @@ def test_the_wall_scrolls_on_to_its_end(page):
     page.goto("/catalogue")
     total = int(page.locator(".found span").inner_text().split()[0].replace(",", ""))
     assert page.locator(".card").count() < total
-    for _ in range(40):
-        if page.locator(".card").count() >= total:
-            break
+    while (shown := page.locator(".card").count()) < total:
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_timeout(300)
+        until(page, f"document.querySelectorAll('.card').length > {shown}")
     values = page.locator('button[name="toggle"]').evaluate_all("cards => cards.map((card) => card.value)")
     assert len(values) == len(set(values)) == total
     assert page.locator("[data-next]").count() == 0
@@ -137,6 +135,7 @@ def test_words_and_filters_change_the_wall_at_once(page):
     assert page.evaluate("document.activeElement.id") == "q"  # typing goes on
     page.go_back()
     until(page, "!location.search.includes('q=')")
+    until(page, "!document.querySelector('.busy')")
     page.get_by_role("link", name="Bags").click()
     until(page, "location.search.includes('group=bag')")
     page.locator(".filters summary").click()
@@ -174,8 +173,7 @@ def test_a_board_with_keys_alone(page):
     page.locator("#tray .verdict b").wait_for()
     page.locator("#tray .button").focus()
     page.keyboard.press("Enter")
-    page.locator("#verdict").wait_for()
-    page.locator(".pieces .out").first.focus()
+    scripted(page, ".pieces .out").focus()
     page.keyboard.press("Enter")
     until(page, "document.querySelectorAll('.pieces li').length === 1")
     assert page.evaluate("document.activeElement.classList.contains('knob')")  # the focus is not lost
@@ -248,10 +246,9 @@ def test_the_catalogue_is_found_again_as_it_was_left(page):
     page.locator(".filters summary").click()
     page.locator('.facet input[value="women"], .facet input[value="unisex"]').first.check()
     until(page, "location.search.includes('gender=')")
-    for _ in range(3):
+    while (shown := page.locator(".card").count()) <= 120:
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_timeout(300)
-    until(page, "document.querySelectorAll('.card').length > 120")
+        until(page, f"document.querySelectorAll('.card').length > {shown}")
     card = page.locator(".card").nth(110)
     card.scroll_into_view_if_needed()
     place, item = card.bounding_box()["y"], card.locator("button").get_attribute("value")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from browsing import opened, running, until
+from browsing import opened, running, scripted, until
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.studio.app import create_app
@@ -44,7 +44,10 @@ class Hand:
         self.page, self.kind, self.clicks = page, list(SIZES).index(kind), 0
 
     def click(self, what):
-        (self.page.locator(what) if isinstance(what, str) else what).first.click()
+        target = (self.page.locator(what) if isinstance(what, str) else what).first
+        target.wait_for()
+        self.page.wait_for_load_state("domcontentloaded")  # its scripts listen
+        target.click()
         self.clicks += 1
 
     def done(self, task):
@@ -65,7 +68,7 @@ def test_the_tasks_take_so_many_clicks(browser, address, kind):
         assert "blazer" in name.lower()
         hand.click(".card .photo")
         hand.click("#tray .button")
-        page.locator('.brief [name="want_budget"]').fill("600")
+        scripted(page, '.brief [name="want_budget"]').fill("600")
         until(page, "location.search.includes('want_budget=600')")
         page.locator('.brief [name="want_season"]').select_option("summer")  # opens and chooses: one click
         hand.clicks += 1
@@ -88,6 +91,7 @@ def test_the_tasks_take_so_many_clicks(browser, address, kind):
 
         page.goto("/")
         hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        scripted(page, ".lookcard")
         page.get_by_role("searchbox").fill(f"harbour {kind}")
         until(page, "document.querySelectorAll('.lookcard').length === 1")
         hand.click(page.get_by_role("link", name=f"Open Harbour {kind}"))

@@ -108,9 +108,11 @@ def test_pieces_are_moved_by_mouse_and_keys_and_stay_where_they_are(sized):
     assert [one.split(".")[:3] for one in spots(page)] == [one.split(".")[:3] for one in after]
     page.locator(".tidy").click()
     until(page, "!location.search.includes('lay=')")
+    until(page, QUIET)
     assert spots(page) == before
     page.go_back()
     until(page, "location.search.includes('lay=')")
+    until(page, QUIET)  # the old board has been exchanged for the one gone back to, and so has its form
     page.locator("details.save summary").click()
     page.get_by_role("button", name="Save the look").click()
     until(page, "location.search.includes('look=')")
