@@ -33,6 +33,7 @@ from index import COLOURS, make_dataset, make_run
 from goeswith import Dataset, Filters, Index, Stylist, build_index
 from goeswith.shop import approximate
 from goeswith.shop.approximate import Vectors
+from goeswith.shop.gaps import Gap
 
 TOP, LARGE, SHOES = "category 00", "category 02", "category 04"
 FEW, BEST = 1000, 10
@@ -104,7 +105,7 @@ def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
 
     def first(filters: Filters, outfits: int = 1) -> Callable[[int], Any]:
         allowed = rows[LARGE][filters.rows(index.catalogue)[rows[LARGE]]]
-        return lambda at: index.candidates.shortlist(contexts[at, :outfits], allowed, BEST, filters=filters)[0]
+        return lambda at: index.candidates.shortlist(Gap(contexts[at, :outfits], allowed, filters=filters), BEST)[0]
 
     asked: dict[str, Callable[[int], Any]] = {
         "first stage, 1 outfit": first(Filters()),

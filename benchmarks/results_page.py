@@ -33,7 +33,7 @@ TITLES = {
     "mango-softmax": "One loss for all models: softmax on MANGO, 15 epochs each",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
-    "sample": "The drawn sample: users taught by designers, words and labels",
+    "sample": "The drawn sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }

@@ -29,8 +29,10 @@ from goeswith.evaluate.bootstrap import mean, resampled
 from goeswith.evaluate.measures import MEASURES, Ranks
 from goeswith.shop.build import build_index
 from goeswith.shop.candidates import FULL
+from goeswith.shop.completion import STEP
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
-from goeswith.shop.stylist import STEP, Stylist
+from goeswith.shop.stylist import Stylist
 
 COUNTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 AIM = 0.95
@@ -52,7 +54,7 @@ def rank(index: Index, questions: list[tuple[np.ndarray, np.ndarray, int]]) -> l
     """For each question the candidates by the first stage, their full-model scores in that order, and the truth."""
     told = []
     for context, rows, truth in questions:
-        found, _ = index.candidates.shortlist(context[None], rows, len(rows))
+        found, _ = index.candidates.shortlist(Gap(context[None], rows), len(rows))
         looks = np.column_stack([np.repeat(context[None], len(rows), axis=0), found[0]])
         scores = index.scorer.score(looks, np.ones(looks.shape, bool))
         told.append({"scores": scores, "truth": int(np.flatnonzero(found[0] == truth)[0])})

@@ -1,12 +1,12 @@
-"""Requests a second, and how long the slowest wait, with and without batching of concurrent requests, in one run.
+"""Requests a second, and how long the slowest wait, computed one by one, together and kept, in one run.
 
     goeswith index RUN DATASET --out INDEX
-    python benchmarks/service.py INDEX [--clients 1 16] [--seconds 1] [--rounds 4] [--json]
+    python benchmarks/service.py INDEX [--clients 1 8] [--seconds 1] [--rounds 4] [--json]
 
-Four services run as processes of their own: one scores every request alone, one scores in one call what arrived while
-the call before was under way, as `goeswith serve` does, and one also waits 2 ms for more; these three forget what they
-answered. The fourth keeps answers, as `goeswith serve` does, and is asked the same few requests again. They take turns,
-each as often the first as the last, so that another program on the machine slows all of them.
+Three services run as processes of their own: one computes every request alone, in a thread for each; one scores in one
+call what arrived while the call before was under way, and searches looks in step, as `goeswith serve` does; these two
+forget what they answered. The third keeps answers, as `goeswith serve` does, and is asked the same few requests again.
+They take turns, each as often the first as the last, so that another program on the machine slows all of them.
 A client sends its next request when it has the answer to the last; all of them share one process here, which takes its
 part of the processors. Requests are drawn from the index: an outfit of two to six items to score; one item and two
 slots to complete.
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,14 @@ from typing import Any
 import numpy as np
 
 from goeswith.shop.index import Index
+from goeswith.shop.steps import Steps, finish
 from goeswith.shop.stylist import Look
 from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.shared import Shop
 from goeswith.tables import markdown, plain
 
-WAYS = ("alone", "batched", "batched after 2 ms", "kept")
+WAYS = ("alone", "together", "kept")
+PATHS = ("/v1/complete", "/v1/score")
 DRAWN = 500
 """Requests of each kind, sent again and again."""
 AGAIN = 16
@@ -46,9 +48,10 @@ AGAIN = 16
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("index", type=Path)
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (1)")
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--path", choices=PATHS, action="append", help="to ask; all of them without it")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- load --> and <!-- end -->.")
     parser.add_argument(
@@ -60,7 +63,7 @@ def main() -> None:
     if told.serve:
         serve(told.index, told.serve, told.socket)
         return
-    rows = measure(told.index, told.clients, told.seconds, told.rounds)
+    rows = measure(told.index, told.path or PATHS, told.clients, told.seconds, told.rounds)
     if told.json:
         print(json.dumps(rows, indent=2))
         return
@@ -93,13 +96,16 @@ def numbers(row: dict[str, Any]) -> list[str]:
 
 
 class Alone:
-    """In the place of the service's `Batcher`: every request is a call of its own."""
+    """In the place of the service's `Batcher` and `Searches`: every request is computed by itself, in a thread."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
 
     async def judge(self, outfits: Sequence[Sequence[str]]) -> list[Look]:
         return await self.shop.workers.run(self.shop.stylist.judge_many, outfits)
+
+    async def run(self, index: Index, begin: Callable[[], Steps[Any]]) -> Any:
+        return await self.shop.workers.run(lambda: finish(index, begin()))
 
 
 def serve(index: Path, way: str, number: int) -> None:
@@ -114,14 +120,15 @@ def serve(index: Path, way: str, number: int) -> None:
         shop.view.looks = BoundedCache(0)
     if way == "alone":
         shop.batcher = Alone(shop)
-    elif way == "batched after 2 ms":
-        shop.batcher.seconds = 0.002
+        shop.searches.run = shop.batcher.run  # type: ignore[method-assign]
     config = uvicorn.Config(app, log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=number)])
 
 
-def measure(index: Path, clients: Sequence[int], seconds: float, rounds: int) -> list[dict[str, Any]]:
-    asked = requests(Index(index))
+def measure(
+    index: Path, paths: Sequence[str], clients: Sequence[int], seconds: float, rounds: int
+) -> list[dict[str, Any]]:
+    asked = {path: bodies for path, bodies in requests(Index(index)).items() if path in paths}
     services, ports = [], {}
     try:
         for way in WAYS:

@@ -186,6 +186,7 @@ class TasteFile(TypedDict):
     beta: Finite
     order_alpha: NotRequired[Share]
     order_beta: NotRequired[Finite]
+    gamma: NotRequired[Finite]
     sizes: Pair
     temperatures: Annotated[list[Positive], Field(min_length=2, max_length=2)]
     recall: Pair

@@ -10,6 +10,8 @@ from goeswith.errors import DataError
 
 Column = tuple[str, str, str]
 """What is measured: task, negatives, metric."""
+_OPTIONAL = ("floor", "headline", "alpha", "beta", "gamma", "seeds")
+"""Fields that many scores do not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +22,8 @@ class Score:
     scorer: what reports call it. task, negatives: of the questions. value: higher = better, but for what is offered to
     everybody (``top_share``, ``gini``). low, high: 95 % interval, None where there is none. n: questions, of which
     `unanswered` lack a score. signature: the questions, see `goeswith.evaluate.evaluate.signature`.
-    alpha, beta: of the correction that was fitted, see `goeswith.evaluate.reranking`. seeds: the value of each training
-    where `value` is their mean.
+    alpha, beta, gamma: of the correction that was fitted, see `goeswith.evaluate.reranking`. seeds: the value of each
+    training where `value` is their mean.
     """
 
     floor: str | None = None
@@ -38,6 +40,7 @@ class Score:
     signature: str
     alpha: float | None = None
     beta: float | None = None
+    gamma: float | None = None
     seeds: tuple[float, ...] | None = None
 
     @property
@@ -56,9 +59,8 @@ class Score:
         return Difference(**same, against=against, difference=difference, low=low, high=high, p=p)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: every field in order; floor, headline, alpha, beta and seeds only where they are set."""
-        optional = ("floor", "headline", "alpha", "beta", "seeds")
-        return {name: value for name, value in vars(self).items() if value is not None or name not in optional}
+        """For JSON: every field in order; those of `_OPTIONAL` only where they are set."""
+        return {name: value for name, value in vars(self).items() if value is not None or name not in _OPTIONAL}
 
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> Self:
@@ -67,7 +69,7 @@ class Score:
         Raises:
             DataError: a field is missing.
         """
-        values = _fields(cls, line, ("floor", "headline", "alpha", "beta", "seeds"))
+        values = _fields(cls, line, _OPTIONAL)
         return cls(**values | ({"seeds": tuple(values["seeds"])} if values.get("seeds") is not None else {}))
 
 

@@ -32,8 +32,8 @@ OFFERS = (
     "All items of the group (and season, where there is one) are ranked, from one item of the outfit or from the rest. "
     "Distinct: how many different items the answers from one item hold, as a share of the most that there could be; "
     "most offered first: the share of the answers that begin with the most offered item; Gini: how unequally the ten "
-    "are spread over all items, 0 = each as often. α and β of a correction were fitted on validation outfits for "
-    "recall@10; a shortlist shows these ten in an order that varies more."
+    "are spread over all items, 0 = each as often. α, β and γ of a correction were fitted on validation outfits "
+    "for recall@10; a shortlist shows these ten in an order that varies more."
 )
 """What the numbers of `retrieval_table` are."""
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
@@ -122,9 +122,8 @@ def retrieval_table(scores: Iterable[Score]) -> Cells:
     """One row a scorer: what it finds in the whole catalogue and what it offers to all, see docs/evaluate.md."""
     rows: dict[str, dict[tuple[str, str], str]] = {}
     for score in scores:
-        fitted = [
-            f"{sign} = {number:.3g}" for sign, number in (("α", score.alpha), ("β", score.beta)) if number is not None
-        ]
+        strengths = {"α": score.alpha, "β": score.beta, "γ": score.gamma}
+        fitted = [f"{sign} = {number:.3g}" for sign, number in strengths.items() if number is not None]
         title = score.scorer + (f" ({', '.join(fitted)})" if fitted else "")
         rows.setdefault(title, {})[score.task, score.metric] = value(score)
     cells = [[name, *(row.get(what, "–") for what in RETRIEVAL)] for name, row in rows.items()]

@@ -1,10 +1,13 @@
-"""Reranking: scores corrected for popularity and hubness, with weights fitted on validation gaps.
+"""Reranking: scores corrected for popularity, hubness and what is missing, with weights fitted on validation gaps.
 
-    y' = y + α τ log popularity − β hub
+    y' = y + α τ log popularity + γ τ lift − β hub
 
 log popularity: of an item, from its count in training outfits. A score learnt against the items of a batch is a
 log ratio, p(item | outfit) / p(item), so α = 1 asks what will be worn, α = 0 what suits best (Menon et al. 2021, logit
 adjustment). τ is the size of one unit of log odds on the scale of the score, so that α means the same for every model.
+lift: how much likelier the other items make the candidate's category, see `goeswith.evaluate.category_lifts`. Where a
+model learnt against items of the gap's own category alone, it says what suits, and not whether a skirt or trousers
+are missing; γ = 1 takes the log odds of that as they are.
 hub: the item's mean score over many anchors, see `hub_means`. In many dimensions some items lie near everything and
 are offered to everybody (Radovanović et al. 2010, hubs in space); β = 1 takes that away altogether.
 
@@ -15,7 +18,7 @@ So there are two, see `Shortlist`: one says which ten items are shown, the other
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -23,11 +26,12 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
+GAMMAS = (0.0, 0.5, 1.0)
 ALPHAS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 BETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIZE = 10
 """Items of a shortlist."""
-VARIETY = 0.85
+VARIETY = 0.95
 """Share of the distinct first answers of the plain scores that a correction leaves."""
 SHRINK = 10.0
 """Imagined anchors whose mean is that of all items: items of pools with few anchors keep to it."""
@@ -37,30 +41,48 @@ class Judged(NamedTuple):
     """Scores of gaps whose candidates are the same m items.
 
     scores: (g, m) float64, −inf where an item is no candidate of the gap (NaN is read so). truth: (g,) column of the
-    worn item. popularity, hubs: (m,) float64, see `log_popularity` and `hub_means`.
+    worn item. popularity, hubs: (m,) float64, see `log_popularity` and `hub_means`. lifts: (g, m), or 0 where nothing
+    is known of categories.
     """
 
     scores: np.ndarray
     truth: np.ndarray
     popularity: np.ndarray
     hubs: np.ndarray
+    lifts: np.ndarray | float = 0.0
+
+    def corrected(self, setting: Setting) -> np.ndarray:
+        """Scores (g, m) by a setting."""
+        return setting(self.filled, self.popularity, self.hubs, self.lifts)
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Scores (g, m) with −inf for NaN."""
+        return np.where(np.isnan(self.scores), -np.inf, self.scores)
 
 
 @dataclass(frozen=True)
 class Reranking:
-    """A correction of scores. alpha, beta: strength of popularity and of the hubs' correction. temperature: τ > 0."""
+    """A correction of scores.
+
+    alpha, beta, gamma: strength of popularity, of the hubs' correction and of the lifts. temperature: τ > 0.
+    """
 
     alpha: float = 0.0
     beta: float = 0.0
     temperature: float = 1.0
+    gamma: float = 0.0
 
-    def __call__(self, scores: np.ndarray, popularity: np.ndarray, hubs: np.ndarray) -> np.ndarray:
-        """Corrected scores (g, m) from scores (g, m), log popularity (m,) and hub means (m,)."""
-        return scores + (self.alpha * self.temperature * popularity - self.beta * hubs)
+    def __call__(
+        self, scores: np.ndarray, popularity: np.ndarray, hubs: np.ndarray, lifts: np.ndarray | float = 0.0
+    ) -> np.ndarray:
+        """Corrected scores (g, m) from scores (g, m), log popularity (m,), hub means (m,) and lifts (g, m)."""
+        corrected = scores + (self.alpha * self.temperature * popularity - self.beta * hubs)
+        return corrected + self.gamma * self.temperature * lifts if self.gamma else corrected
 
     def scaled(self, factor: float) -> Reranking:
         """The same for scores that are `factor` times as large."""
-        return Reranking(self.alpha, self.beta * factor, self.temperature * factor)
+        return replace(self, beta=self.beta * factor, temperature=self.temperature * factor)
 
 
 @dataclass(frozen=True)
@@ -73,10 +95,12 @@ class Shortlist:
     chosen: Reranking = Reranking()
     order: Reranking = Reranking()
 
-    def __call__(self, scores: np.ndarray, popularity: np.ndarray, hubs: np.ndarray) -> np.ndarray:
-        """Scores (g, m) that have this order, from scores (g, m), log popularity (m,) and hub means (m,)."""
+    def __call__(
+        self, scores: np.ndarray, popularity: np.ndarray, hubs: np.ndarray, lifts: np.ndarray | float = 0.0
+    ) -> np.ndarray:
+        """Scores (g, m) that have this order, see `Reranking.__call__`."""
         clean = np.where(np.isnan(scores), -np.inf, scores)
-        first, second = (setting(clean, popularity, hubs) for setting in (self.chosen, self.order))
+        first, second = (setting(clean, popularity, hubs, lifts) for setting in (self.chosen, self.order))
         at = max(first.shape[1] - SIZE, 0)
         inside = (first >= np.partition(first, at, axis=1)[:, at, None]) & np.isfinite(first)
         top = np.where(np.isfinite(first), first, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
@@ -113,7 +137,7 @@ def hub_means(scores: np.ndarray, shrink: float = SHRINK) -> np.ndarray:
 
 def temperature(blocks: Sequence[Judged]) -> float:
     """The τ with the highest likelihood of the worn items under P(item) ∝ popularity exp(y / τ)."""
-    tame = [(*_filled(block), block.popularity) for block in blocks]
+    tame = [(block.filled, block.truth, block.popularity) for block in blocks]
     tame = [(s[finite], truth[finite], p) for s, truth, p in tame if (finite := np.isfinite(_at(s, truth))).any()]
     spread = max((float(scores[np.isfinite(scores)].std()) for scores, _, _ in tame), default=0.0)
     if not spread > 0:
@@ -144,16 +168,21 @@ def together(blocks: Mapping[str, Sequence[Judged]]) -> tuple[list[Judged], dict
 
 
 def fit(
-    blocks: Iterable[Judged], *, alphas: Sequence[float] = ALPHAS, betas: Sequence[float] = BETAS, k: int = SIZE
+    blocks: Iterable[Judged],
+    *,
+    alphas: Sequence[float] = ALPHAS,
+    betas: Sequence[float] = BETAS,
+    gammas: Sequence[float] = GAMMAS,
+    k: int = SIZE,
 ) -> Reranking:
-    """The α and β of a grid with the best recall@k on validation gaps; of equals the smaller α, then the smaller β.
+    """The α, β and γ of a grid with the best recall@k on validation gaps; of equals the smaller α, then β, then γ.
 
-    alphas, betas: what is tried, every one with every other.
+    alphas, betas, gammas: what is tried, every one with every other.
     """
     blocks = [block for block in blocks if len(block.scores)]
     if not blocks:
         return Reranking()
-    grid = _grid(alphas, betas, temperature(blocks))
+    grid = _grid(alphas, betas, gammas, temperature(blocks))
     return grid[int(np.argmax([recall(blocks, setting, k) for setting in grid]))]
 
 
@@ -162,18 +191,20 @@ def fit_shortlist(
     *,
     alphas: Sequence[float] = ALPHAS,
     betas: Sequence[float] = BETAS,
+    gammas: Sequence[float] = GAMMAS,
     variety: float = VARIETY,
 ) -> Shortlist:
     """Which items are chosen, by `fit`; and their order: of the same grid the one with the best mean reciprocal rank.
 
+    γ is that of the choice.
     variety: the least share of the distinct first answers of the plain scores that the order must leave; where none
         does, the most varied is taken.
     """
     blocks = [block for block in blocks if len(block.scores)]
     if not blocks:
         return Shortlist()
-    chosen = fit(blocks, alphas=alphas, betas=betas)
-    grid = [Shortlist(chosen, order) for order in _grid(alphas, betas, chosen.temperature)]
+    chosen = fit(blocks, alphas=alphas, betas=betas, gammas=gammas)
+    grid = [Shortlist(chosen, order) for order in _grid(alphas, betas, (chosen.gamma,), chosen.temperature)]
     grid = [setting for setting in grid if setting.order.alpha <= chosen.alpha]
     counts = np.array([distinct(blocks, setting) for setting in grid])
     varied = counts >= variety * distinct(blocks, Reranking(0.0, 0.0, chosen.temperature))
@@ -203,27 +234,23 @@ def distinct(blocks: Iterable[Judged], setting: Setting) -> int:
     """How many items are ever the first answer, of equal ones the first in order; each block has its own items."""
     total = 0
     for block in blocks:
-        total += len(np.unique(setting(_filled(block)[0], block.popularity, block.hubs).argmax(axis=1)))
+        total += len(np.unique(block.corrected(setting).argmax(axis=1)))
     return total
 
 
-def _grid(alphas: Sequence[float], betas: Sequence[float], tau: float) -> list[Reranking]:
-    return [Reranking(alpha, beta, tau) for alpha, beta in product(sorted(alphas), sorted(betas))]
+def _grid(alphas: Sequence[float], betas: Sequence[float], gammas: Sequence[float], tau: float) -> list[Reranking]:
+    settings = product(sorted(alphas), sorted(betas), sorted(gammas))
+    return [Reranking(alpha, beta, tau, gamma) for alpha, beta, gamma in settings]
 
 
 def _standings(blocks: Iterable[Judged], setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each block the worn items' scores (g,), how many items are above them, and how many equal, they included."""
     for block in blocks:
-        scores, truth = _filled(block)
-        scores = setting(scores, block.popularity, block.hubs)
-        worn = _at(scores, truth)
+        scores = block.corrected(setting)
+        worn = _at(scores, block.truth)
         yield worn, (scores > worn[:, None]).sum(axis=1), (scores == worn[:, None]).sum(axis=1)
 
 
 def _at(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The score (g,) of one column of each row."""
     return np.take_along_axis(scores, columns[:, None], axis=1)[:, 0]
-
-
-def _filled(block: Judged) -> tuple[np.ndarray, np.ndarray]:
-    return np.where(np.isnan(block.scores), -np.inf, block.scores), block.truth

@@ -19,8 +19,8 @@ from goeswith.models import Scorer
 FIRST, TOP = 1, 10
 """Lengths of the lists whose offers are counted."""
 
-Correction = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Scores (g, m) and the catalogue rows (m,) they are of → other scores (g, m), see `goeswith.evaluate.reranking`."""
+Correction = Callable[[Scored], np.ndarray]
+"""Scored gaps → other scores (g, m) of the same candidates, see `goeswith.evaluate.habits`."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def retrieve(scorer: Scorer, gaps: Gaps, corrections: Sequence[Correction | None
     tallies = [_Tally(gaps) for _ in corrections]
     for scored in score_gaps(scorer, gaps):
         for tally, correct in zip(tallies, corrections, strict=True):
-            scores = scored.scores if correct is None else correct(scored.scores, scored.rows)
+            scores = scored.scores if correct is None else correct(scored)
             tally.add(scored._replace(scores=scores))
     return [tally.measured() for tally in tallies]
 

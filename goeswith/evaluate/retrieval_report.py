@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,18 +18,10 @@ from goeswith import __version__
 from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.evaluate import Report, summarise
 from goeswith.evaluate.exhaustive import exhaustive_auc
-from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import (
-    Judged,
-    Reranking,
-    Setting,
-    fit,
-    fit_shortlist,
-    hub_means,
-    log_popularity,
-    together,
-)
-from goeswith.evaluate.retrieval import Correction, RetrievalResult, retrieve
+from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools
+from goeswith.evaluate.habits import Habits, hubs_of
+from goeswith.evaluate.reranking import Reranking, Setting, fit, fit_shortlist, together
+from goeswith.evaluate.retrieval import RetrievalResult, retrieve
 from goeswith.models import Scorer
 from goeswith.scores import Score
 
@@ -63,10 +54,9 @@ class RetrievalQuestions:
     validation: Mapping[str, Gaps]
 
     @cached_property
-    def popularity(self) -> np.ndarray:
-        """(U,) log popularity in training outfits."""
-        train = self.dataset.outfits.split("train")
-        return log_popularity(np.bincount(train.items, minlength=len(self.dataset.catalogue)))
+    def habits(self) -> Habits:
+        """What the training outfits say of items."""
+        return Habits.learn(self.dataset)
 
     @cached_property
     def signed(self) -> dict[tuple[str, str], str]:
@@ -136,10 +126,10 @@ def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = Fal
         ModelError: the scorer does not return one number an outfit.
     """
     fits, hubs = fitted_to(scorer, questions) if fitted else ({}, np.empty(0))
-    retrieved = {
-        task: retrieve(scorer, gaps, [None, *(bound(questions, settings[task], hubs) for settings in fits.values())])
-        for task, gaps in questions.gaps.items()
-    }
+    retrieved = {}
+    for task, gaps in questions.gaps.items():
+        corrections = [questions.habits.correction(settings[task], gaps, hubs) for settings in fits.values()]
+        retrieved[task] = retrieve(scorer, gaps, [None, *corrections])
     reports = []
     for number, name in enumerate(("", *fits)):
         own = {task: answers[number] for task, answers in retrieved.items()}
@@ -153,7 +143,7 @@ def measure(scorer: Scorer, questions: RetrievalQuestions, *, fitted: bool = Fal
         if name:
             setting = fits[name]["anchor"]
             chosen = setting if isinstance(setting, Reranking) else setting.chosen
-            scores = [replace(score, alpha=chosen.alpha, beta=chosen.beta) for score in scores]
+            scores = [replace(score, alpha=chosen.alpha, beta=chosen.beta, gamma=chosen.gamma) for score in scores]
         reports.append(replace(report, summary=scores))
     return reports
 
@@ -163,41 +153,16 @@ def fitted_to(scorer: Scorer, questions: RetrievalQuestions) -> tuple[dict[str, 
 
     None without validation outfits. Hub means are over anchors of training outfits, 0 where nobody asked.
     """
-    hubs = np.zeros(len(questions.dataset.catalogue))
     if not questions.validation:
-        return {}, hubs
-    for rows, scores, _ in _by_pool(scorer, questions.training):
-        hubs[rows] = hub_means(scores)
-    blocks, scales = together(
-        {
-            task: [
-                Judged(scores, truth, questions.popularity[rows], hubs[rows])
-                for rows, scores, truth in _by_pool(scorer, gaps)
-            ]
-            for task, gaps in questions.validation.items()
-        }
-    )
-    settings: tuple[Setting, ...] = (fit(blocks, betas=(0.0,)), fit_shortlist(blocks))
+        return {}, np.zeros(len(questions.dataset.catalogue))
+    hubs, habits = hubs_of(scorer, questions.training), questions.habits
+    blocks, scales = together({task: habits.judged(scorer, gaps, hubs) for task, gaps in questions.validation.items()})
+    settings: tuple[Setting, ...] = (fit(blocks, betas=(0.0,), gammas=(0.0,)), fit_shortlist(blocks))
     fits = {
         name: {task: setting.scaled(scale) for task, scale in scales.items()}
         for name, setting in zip(FITTED, settings, strict=True)
     }
     return fits, hubs
-
-
-def bound(questions: RetrievalQuestions, setting: Setting, hubs: np.ndarray) -> Correction:
-    """The correction of scores by a setting, with popularity and hub means (U,) of the items that are scored."""
-    return lambda scores, rows: setting(scores, questions.popularity[rows], hubs[rows])
-
-
-def _by_pool(scorer: Scorer, gaps: Gaps) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each pool its items (m,), scores (g, m) with −inf where there is no candidate, and the truth's column (g,)."""
-    pool_scores = []
-    for _, blocks in groupby(score_gaps(scorer, gaps), key=lambda block: int(gaps.pools[block.rows[0]])):
-        parts = list(blocks)
-        scores = np.concatenate([np.where(part.candidates, part.scores, -np.inf) for part in parts])
-        pool_scores.append((parts[0].rows, scores, np.concatenate([part.truth for part in parts])))
-    return pool_scores
 
 
 def _rows(task: str, negatives: str, gaps: Gaps, retrieved: RetrievalResult) -> pl.DataFrame:

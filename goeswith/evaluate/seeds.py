@@ -66,14 +66,14 @@ def means(name: str, sittings: Sittings) -> dict[Column, Mean]:
 def _mean_of(name: str, scores: Sequence[Score]) -> Score:
     """The mean over seeds, from the score of each."""
     values = tuple(score.value for score in scores)
-    alphas, betas = ([score.alpha for score in scores], [score.beta for score in scores])
     return replace(
         scores[0],
         scorer=name,
         value=float(np.mean(values)),
         unanswered=max(score.unanswered for score in scores),
-        alpha=_mean_setting(alphas),
-        beta=_mean_setting(betas),
+        alpha=_mean_setting([score.alpha for score in scores]),
+        beta=_mean_setting([score.beta for score in scores]),
+        gamma=_mean_setting([score.gamma for score in scores]),
         seeds=values,
     )
 

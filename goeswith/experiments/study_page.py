@@ -69,8 +69,9 @@ def section(results: dict[str, Any], figure: str) -> str:
             f"## {study['title'] or study['name']}",
             "",
             f"Student: `{study['dataset']}`; designers: `{study['designers']}`; encoder `{study['encoder']}`; seeds "
-            f"{', '.join(map(str, study['seeds']))}; {results['test_outfits']:,} test outfits, every place of each "
-            f"against up to {study['candidates']} matched candidates. Signature: `{results['signature']}`.",
+            f"{', '.join(map(str, study['seeds']))}{_teachers(study)}; {results['test_outfits']:,} test outfits, "
+            f"every place of each against up to {study['candidates']} matched candidates. "
+            f"Signature: `{results['signature']}`.",
             "",
             f"![Curves]({figure})",
             "",
@@ -106,6 +107,12 @@ def verdict(results: dict[str, Any]) -> list[str]:
         if added:
             sentences.append(f"- {outfits_text(size)} own outfits: designers add {', '.join(added)}.")
     return sentences
+
+
+def _teachers(study: dict[str, Any]) -> str:
+    """Of how many seeds a teacher is the mean, where of more than one."""
+    counts = [setting.partition("=")[2] for setting in study["set"] if setting.startswith("teacher_seeds=")]
+    return f"; each teacher the mean of {counts[-1]} seeds" if counts and counts[-1] != "1" else ""
 
 
 def lacking(results: dict[str, Any]) -> list[str]:

@@ -79,8 +79,10 @@ class Bench:
 
     def _answers_of(self, named: Named) -> Answers:
         maker = self.maker
-        mixture = Mixture.of([named.source], maker.data.features.shape[1], maker.vocabulary)
-        valid, test = (differences(mixture, maker.data, positions)[:, 0] for positions in (self.valid, self.test))
+        mixture = Mixture.of(named.sources, maker.data.features.shape[1], maker.vocabulary)
+        valid, test = (
+            differences(mixture, maker.data, positions).mean(axis=1) for positions in (self.valid, self.test)
+        )
         return Answers(valid, test)
 
     def _named(self, source: str, outfits: int) -> Named:
@@ -99,7 +101,7 @@ class Bench:
             case "own words":
                 return maker.lifts("own", maker.data.train, maker.features)[0]
             case "designers" | "shuffled":
-                return maker.tower(who, self._teacher(who))
+                return maker.tower(who, *self._teachers(who))
             case "designers words" | "shuffled words":
                 return self._lifts(who)
             case "untrained":
@@ -107,7 +109,7 @@ class Bench:
             case "rules":
                 return maker.rules(self.study.rules)
             case _:
-                given = {"start": str(self._teacher(who).path)}
+                given = {"start": str(self._teachers(who)[0].path)}
                 folder = maker.out / "sources" / source.replace(" ", "-")
                 run = train(
                     TOWER, self.dataset, folder, settings=maker.towers, encoder="+".join(maker.read), knowledge=given
@@ -122,12 +124,15 @@ class Bench:
         settings = [*self.own_settings, *few, f"outfits={count}", f"seed={self.seed}"]
         return Maker(self.dataset, folder, self.features, settings, None)
 
-    def _teacher(self, who: str) -> Run:
-        """Two towers of the designers, or of shuffled ones."""
+    def _teachers(self, who: str) -> list[Run]:
+        """Two towers of the designers, or of shuffled ones, as many as a teacher has seeds."""
         shuffled = ["shuffled_items=true"] if who == "shuffled" else []
-        settings = [*self.maker.teacher_settings, *shuffled, f"seed={self.seed}"]
-        folder = self.out / "runs" / f"seed{self.seed}-{who}"
-        return train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read))
+        made = []
+        for number, seed in enumerate([self.seed, *self.maker.further_seeds], start=1):
+            folder = self.out / "runs" / f"seed{self.seed}-{who}{f'-{number}' if number > 1 else ''}"
+            settings = [*self.maker.teacher_settings, *shuffled, f"seed={seed}"]
+            made.append(train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read)))
+        return made
 
     def _lifts(self, who: str) -> Named:
         hashed: Features = load_features(self.designers, TITLES)
@@ -138,12 +143,12 @@ class Bench:
     def _untrained(self) -> Named:
         """Two towers as they are before training: a random projection."""
         maker = self.maker
-        run = self._teacher("designers")
+        run = self._teachers("designers")[0]
         torch.manual_seed(self.seed)
         fresh = TwoTower(TwoTowerConfig(**run.config["settings"]), run.config["dim"], run.vocabulary).eval()
-        source = maker.tower("untrained", run).source
+        source = maker.tower_of(run)
         fresh.standardise(maker.data.features[maker.worn_items][:, source.columns], [len(source.columns)])
-        return Named("untrained", source._replace(model=fresh))
+        return Named("untrained", (source._replace(model=fresh),))
 
     def _gnn(self, source: str, outfits: int) -> Answers:
         """What an ADD-GNN says, taught or not."""

@@ -203,7 +203,7 @@ class Assortment:
                 f"{' or allow other seasons and genders (coherent)' if coherent else ''}",
                 reason="nothing_fits",
             )
-        taste = self.index.taste
+        bonus, order = self._worth(rows, popularity)
         template = Template(
             rows,
             allowed,
@@ -211,13 +211,28 @@ class Assortment:
             shelf.prices if budget is not None else None,
             budget,
             kinds=self._small if set(slots) <= set(WORN) else None,
-            bonus=None if taste is None else taste.bonus(popularity),
-            units=None if taste is None else taste.units(),
-            order=None if taste is None or popularity is not None else taste.order(),
+            bonus=bonus,
+            units=None if self.index.taste is None else self.index.taste.units(),
+            order=order,
             filters=filters,
         )
         template.check()
         return template, notes
+
+    def _worth(self, rows: np.ndarray, popularity: float | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """(U,) of every item, what it is worth beside some items where it is chosen and where it is put in order.
+
+        See `goeswith.shop.taste`; None where the first holds for both, or there is no taste.
+        """
+        taste = self.index.taste
+        if taste is None:
+            return None, None
+        bonus, order = taste.bonus(popularity), taste.order if popularity is None else None
+        wanted = taste.wanted(self.index.kinds[rows])
+        if wanted is None:
+            return bonus, order
+        lifts = wanted[self.index.kinds[: self.index.size]]
+        return bonus + lifts, None if order is None else order + lifts
 
     @property
     def _small(self) -> np.ndarray:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from goeswith.evaluate.reranking import SIZE
 from goeswith.shop.candidates import FULL
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
+from goeswith.shop.steps import Pairs, Scores, Steps
 from goeswith.shop.template import PENNY, Template
 
 REFINED = 8
@@ -28,7 +30,7 @@ class Beam(NamedTuple):
     scores: np.ndarray
 
 
-def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, full: int = FULL) -> Beam:
+def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, full: int = FULL) -> Steps[Beam]:
     """Fill the slots one after the other; returns every whole look that the last step scored, in no order.
 
     At each slot all partial looks and all candidates that the first stage lets through are one call to the model; the
@@ -40,20 +42,16 @@ def grow(index: Index, template: Template, beam: int, diversity: float = 0.0, fu
     spare = template.spare()
     for step, allowed in enumerate(template.slots):
         items = beam_state.items
-        reserved = spare[step + 1]
-        owner, rows = index.candidates.pairs(
-            items, allowed, partial(refused, template, items, reserved), full, _worth(index, template, items),
-            template.filters,
-        )  # fmt: skip
+        owner, rows = yield Pairs(_gap(index, template, items, allowed, spare[step + 1]), full)
         if not len(rows):
-            return _cheapest(index, template)
-        beam_state = _scored(index, template, np.column_stack([items[owner], rows]))
+            return (yield from _cheapest(template))
+        beam_state = yield from _scored(template, np.column_stack([items[owner], rows]))
         if step + 1 < len(template.slots):
             beam_state = best(index, beam_state, template, beam, diversity, pool=8 * beam, first=-(-beam // 2))
     return beam_state
 
 
-def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL) -> Beam:
+def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0, full: int = FULL) -> Steps[Beam]:
     """The looks that `grow` found and more: for each slot in turn, the best ones so far with that slot refilled.
 
     An item that was right for half a look may not be for the whole; this corrects it, and costs less than a wider beam.
@@ -62,18 +60,22 @@ def refine(index: Index, template: Template, looks: Beam, diversity: float = 0.0
         at = len(template.anchors) + slot
         finalists = best(index, looks, template, REFINED, diversity, pool=8 * REFINED, first=-(-REFINED // 2))
         contexts = np.unique(np.delete(finalists.items, at, axis=1), axis=0)
-        owner, rows = index.candidates.pairs(
-            contexts, allowed, partial(refused, template, contexts, 0.0), full, _worth(index, template, contexts),
-            template.filters,
-        )  # fmt: skip
-        more = _scored(index, template, np.insert(contexts[owner], at, rows, axis=1))
+        owner, rows = yield Pairs(_gap(index, template, contexts, allowed, 0.0), full)
+        more = yield from _scored(template, np.insert(contexts[owner], at, rows, axis=1))
         looks = Beam(*(np.concatenate(both) for both in zip(looks, more, strict=True)))
     return looks
 
 
-def _scored(index: Index, template: Template, items: np.ndarray) -> Beam:
+def _scored(template: Template, items: np.ndarray) -> Steps[Beam]:
     """Looks (B, n) with their scores, in one call to the model."""
-    return Beam(items, index.scorer.score(items, np.ones(items.shape, bool)) + template.worth(items))
+    scores = yield Scores(items)
+    return Beam(items, scores + template.worth(items))
+
+
+def _gap(index: Index, template: Template, items: np.ndarray, allowed: np.ndarray, reserved: float) -> Gap:
+    """What partial looks (B, n) may be given of the allowed rows, where the slots to come cost at least `reserved`."""
+    refuse = partial(refused, template, items, reserved)
+    return Gap(items, allowed, refuse, _worth(index, template, items), template.filters)
 
 
 def _worth(index: Index, template: Template, items: np.ndarray) -> np.ndarray | None:
@@ -82,7 +84,7 @@ def _worth(index: Index, template: Template, items: np.ndarray) -> np.ndarray | 
         return None
     size = items.shape[1] + 1
     # An exact search scores the gap alone, which is one of as many parts of the look's score.
-    worth: np.ndarray = template.bonus * (template.units[size] * (size / 2 if index.candidates.exact else 1))
+    worth: np.ndarray = template.bonus * float(template.units[size] * (size / 2 if index.candidates.exact else 1))
     return worth
 
 
@@ -168,11 +170,11 @@ def first_of_each(keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return order[np.sort(first)]
 
 
-def _cheapest(index: Index, template: Template) -> Beam:
+def _cheapest(template: Template) -> Steps[Beam]:
     """The cheapest look alone."""
     added = template.cheapest()
     assert added is not None
-    return _scored(index, template, np.concatenate([template.anchors, added])[None])
+    return (yield from _scored(template, np.concatenate([template.anchors, added])[None]))
 
 
 def spread(scores: np.ndarray, directions: Tensor, k: int, diversity: float, first: int = 1) -> np.ndarray:
@@ -225,13 +227,13 @@ def grow_many(
         refuse = partial(refused, template, items, 0.0, banned=banned[beams.owner])
         count = candidates if step else max(candidates, 2 * beam)
         worth = _worth(index, template, items)
-        rows, first = index.candidates.shortlist(items, allowed, count, refuse, worth, template.filters)
+        rows, first = index.candidates.shortlist(Gap(items, allowed, refuse, worth, template.filters), count)
         at, column = np.isfinite(first).nonzero()
         looks = np.column_stack([items[at], rows[at, column]])
         owner = beams.owner[at]
         if not len(looks):
             return Beams(np.zeros((0, 1 + len(template.slots)), np.int64), np.zeros(0), owner)  # as wide as whole looks
-        scores = _scored(index, template, looks).scores
+        scores = index.scorer.score(looks, np.ones(looks.shape, bool)) + template.worth(looks)
         order = first_of_each(np.column_stack([owner, np.sort(template.products[looks], axis=1)]), scores)
         if step and not last:
             order = order[_turns(at[order]) < 2]

@@ -227,6 +227,11 @@ class Index:
         vectors = Vectors(uri, stored["version"], self.catalogue.ids[:size], self._categories)
         return Candidates(*own, vectors, frozenset(map(self._categories.index, stored["categories"])))
 
+    @property
+    def kinds(self) -> np.ndarray:
+        """(U + guests,) int64 the category of each item; rooms for guests that are free have any."""
+        return self._kinds
+
     @cached_property
     def known(self) -> np.ndarray:
         """(U,) bool: the catalogue's own items that can be offered: with features and a category the model has seen."""

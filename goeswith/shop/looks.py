@@ -100,7 +100,7 @@ class Maker:
         return caps
 
     def _jobs(self, anchors: np.ndarray, per: int) -> list[tuple[tuple[str, ...], np.ndarray, int]]:
-        """Slots, the anchors (m,) that lack them and agree in season and gender, and how many looks of each."""
+        """Slots, anchors (m,) of one category, season and gender that lack them, and how many looks of each."""
         index, assortment = self.stylist.index, self.stylist.assortment
         seasons, genders = (index.shelf.codes(column)[0] for column in ("season", "gender"))
         together: dict[tuple[Any, ...], list[int]] = {}
@@ -110,14 +110,14 @@ class Maker:
             except CatalogueError:  # such as a dress with all it needs: no look is made around it
                 continue
             for slots, count in choices:
-                key = tuple(slots), count, int(seasons[row]), int(genders[row])
+                key = tuple(slots), count, int(index.kinds[row]), int(seasons[row]), int(genders[row])
                 together.setdefault(key, []).append(row)
         return [(key[0], np.array(rows), key[1]) for key, rows in together.items()]
 
     def _around(
         self, rows: np.ndarray, slots: Sequence[str], count: int, caps: np.ndarray
     ) -> Iterator[tuple[int, Look]]:
-        """Looks around anchors (m,) of one season and gender that lack the same."""
+        """Looks around anchors (m,) of one category, season and gender that lack the same."""
         index = self.stylist.index
         products = index.shelf.products
         options: dict[str, Any] = {"coherent": self.coherent, "popularity": self.popularity}

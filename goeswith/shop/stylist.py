@@ -9,30 +9,25 @@ Every look is scored by the full model. Which candidates it gets to see is decid
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
-from goeswith.evaluate.reranking import SIZE
 from goeswith.shop.answers import Look, Similar, Swap, looks_of
-from goeswith.shop.assortment import LONGEST, Assortment
-from goeswith.shop.beam import Beam, best, first_of_each, grow, in_order, refine
+from goeswith.shop.assortment import Assortment
+from goeswith.shop.beam import first_of_each
 from goeswith.shop.candidates import FULL
+from goeswith.shop.completion import Wish, check_number, complete
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
-from goeswith.shop.template import Template
+from goeswith.shop.steps import Steps, finish
 
 __all__ = ["Filters", "Look", "Similar", "Stylist", "Swap"]
 
-POOL = 256
-"""The best looks among which a diverse choice is made."""
-STEP = 128
-"""Looks that the full model scores in one step of a search over several slots."""
 LEAST = 64
 """Swaps of one item that the full model scores at least."""
 
@@ -100,82 +95,12 @@ class Stylist:
             CatalogueError: see `judge`; an unknown slot or one that the outfit cannot take, contradictory filters,
                 nothing that fits, or a budget below the cheapest sum, which is named.
         """
-        _check(k=k, beam=beam, diversity=diversity, budget=budget)
-        rows = self.assortment.outfit(anchors)
-        if common is not None and common < 0:
-            raise CatalogueError(f"common is {common}; it must be 0 or more")
-        options: dict[str, Any] = {"filters": filters, "budget": budget, "beam": beam, "diversity": diversity}
-        options |= {"common": common, "popularity": popularity, "coherent": coherent}
-        if slots:
-            self.assortment.check_slots(rows, slots)
-            return self._complete(rows, slots, k=k, **options)
-        results: list[list[Look]] = []
-        failure: CatalogueError | None = None
-        for slots, count in self.assortment.whole(rows, k):
-            try:
-                results.append(self._complete(rows, slots, k=count, **options))
-            except CatalogueError as error:
-                failure = error
-        if failure is not None and not results:
-            raise failure
-        return [look for turn in zip_longest(*results) for look in turn if look is not None]
+        wish = Wish(slots, filters, budget, k, beam, diversity, common, popularity, coherent)
+        return finish(self.index, complete(self.assortment, anchors, wish))
 
-    def _complete(
-        self,
-        rows: np.ndarray,
-        slots: Sequence[str],
-        *,
-        filters: Filters,
-        budget: float | None,
-        k: int,
-        beam: int,
-        diversity: float,
-        common: int | None,
-        popularity: float | None,
-        coherent: bool,
-    ) -> list[Look]:
-        """Looks around rows (n,) with the slots filled; see `complete`."""
-        if len(rows) + len(slots) > LONGEST:
-            raise CatalogueError(
-                f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
-            )
-        template, notes = self.assortment.template(
-            rows, slots, filters, budget, coherent=coherent, popularity=popularity
-        )
-        full = max(FULL if len(template.slots) == 1 else STEP, 2 * k)
-        candidates = self._search(template, beam, diversity, full)
-        if not len(candidates.items):
-            raise CatalogueError(
-                f"the model {self.index.run.title} has no score for any look of {', '.join(slots)} with these items; "
-                "some models need a top and a bottom: add one",
-                reason="no_score",
-                item_ids=[self.index.catalogue.ids[row] for row in rows],
-            )
-        chosen = best(self.index, candidates, template, max(k, SIZE), diversity, POOL, common=common)
-        if not diversity:  # which says by itself what comes first
-            chosen = in_order(template, chosen)
-        chosen = Beam(chosen.items[:k], chosen.scores[:k])
-        while common is not None and len(chosen.items) < k and len(template.slots) > common:
-            # Around the best looks a search finds their variations; the next one goes without what they have.
-            remaining = template.without(chosen.items[:, len(rows) :])
-            more = None if remaining is None else _scored(grow(self.index, remaining, -(-beam // 2), diversity, full))
-            if more is None or not len(more.items):
-                break
-            count = k - len(chosen.items)
-            more = best(self.index, more, template, count, diversity, POOL, common=common)
-            chosen = Beam(*(np.concatenate(both) for both in zip(chosen, more, strict=True)))
-        if len(chosen.items) < k:
-            notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
-        scores = self.index.scorer.score(chosen.items, np.ones(chosen.items.shape, bool))
-        looks = looks_of(self.index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
-        return [replace(look, notes=tuple(notes)) for look in looks]
-
-    def _search(self, template: Template, beam: int, diversity: float, full: int) -> Beam:
-        """Every whole look that was tried and has a score."""
-        candidates = grow(self.index, template, beam, diversity, full)
-        if len(template.slots) > 1:
-            candidates = refine(self.index, template, candidates, diversity, full)
-        return _scored(candidates)
+    def complete_steps(self, anchors: Sequence[str], **wish: Any) -> Steps[list[Look]]:
+        """`complete`, with the same arguments, as a search in steps, see `goeswith.shop.steps`."""
+        return complete(self.assortment, anchors, Wish(**wish))
 
     def fill(
         self,
@@ -189,8 +114,12 @@ class Stylist:
         coherent: bool = True,
     ) -> list[Look]:
         """The best items for one slot, each as the look that it makes; see `complete`."""
-        options = {"filters": filters, "k": k, "diversity": diversity, "popularity": popularity, "coherent": coherent}
-        return self.complete(items, slots=[slot], beam=1, **options)  # type: ignore[arg-type]
+        wish = Wish.one(slot, filters=filters, k=k, diversity=diversity, popularity=popularity, coherent=coherent)
+        return finish(self.index, complete(self.assortment, items, wish))
+
+    def fill_steps(self, items: Sequence[str], slot: str, **wish: Any) -> Steps[list[Look]]:
+        """`fill`, with the same arguments, as a search in steps, see `goeswith.shop.steps`."""
+        return complete(self.assortment, items, Wish.one(slot, **wish))
 
     def improve(
         self,
@@ -212,7 +141,7 @@ class Stylist:
         Raises:
             CatalogueError: see `judge`; a locked item is not in the outfit, all are locked, or filters contradict.
         """
-        _check(k=k)
+        check_number(k=k)
         rows = self.assortment.outfit(items, least=2)
         strange = next((item_id for item_id in locked if item_id not in items), None)
         if strange is not None:
@@ -253,7 +182,7 @@ class Stylist:
         Raises:
             CatalogueError: the item is unknown or the model cannot judge it, or the filters contradict each other.
         """
-        _check(k=k)
+        check_number(k=k)
         rows = self.assortment.outfit([item_id])
         allowed = self.assortment.alike(int(rows[0]), filters)
         near = (self.index.directions(rows) @ self.index.directions(allowed).T)[0].cpu().numpy()
@@ -269,7 +198,7 @@ class Stylist:
         for position in free:
             offered = self.assortment.swaps(int(rows[position]), filters, rows, coherent)
             context = np.delete(rows, position)[None]
-            candidates.append(self.index.candidates.pairs(context, offered, full=full, filters=filters)[1])
+            candidates.append(self.index.candidates.pairs(Gap(context, offered, filters=filters), full)[1])
         positions = np.repeat(free, [len(others) for others in candidates])
         outfits = np.repeat(rows[None], len(positions), axis=0)
         outfits[np.arange(len(positions)), positions] = np.concatenate(candidates)
@@ -298,20 +227,3 @@ class Stylist:
                 item_ids=item_ids,
             )
         return scores
-
-
-def _scored(beam: Beam) -> Beam:
-    """Those looks that have a score."""
-    scored = ~np.isnan(beam.scores)
-    return Beam(beam.items[scored], beam.scores[scored])
-
-
-def _check(*, k: int = 1, beam: int = 1, diversity: float = 0.0, budget: float | None = None) -> None:
-    """Raise CatalogueError where a number is out of range."""
-    for name, value in (("k", k), ("beam", beam)):
-        if value < 1:
-            raise CatalogueError(f"{name} is {value}; it must be 1 or more")
-    if not 0 <= diversity <= 1:
-        raise CatalogueError(f"diversity is {diversity}; it must be between 0 (best scores) and 1")
-    if budget is not None and not (math.isfinite(budget) and budget >= 0):
-        raise CatalogueError(f"the budget is {budget}; it must be a number of 0 or more")

@@ -1,8 +1,9 @@
-"""Taste: correction of scores for popularity, and for items that a model likes with everything.
+"""Taste: correction of scores for popularity, for items that a model likes with everything, and for what is missing.
 
 A model's scores alone offer a few items to everybody: those that lie near all others (hubs). Popularity alone offers
-them too. Both are measured when the index is built, and weighed twice: so that the ten best answers hold most of the
-worn items of the validation outfits, and so that the order of these ten stays varied; see
+them too. And a model that learnt to tell skirts from skirts does not know that it is a skirt that the others lack. All
+three are measured when the index is built, and weighed twice: so that the ten best answers hold most of the worn items
+of the validation outfits, and so that the order of these ten stays varied; see
 `goeswith.evaluate.reranking.Shortlist`.
 """
 
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,17 +22,10 @@ from safetensors.numpy import save_file
 
 from goeswith import schemas
 from goeswith.errors import CatalogueError, DataError
-from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools, score_gaps
-from goeswith.evaluate.reranking import (
-    Judged,
-    Reranking,
-    distinct,
-    fit_shortlist,
-    hub_means,
-    log_popularity,
-    recall,
-    together,
-)
+from goeswith.evaluate.category_lifts import category_lifts
+from goeswith.evaluate.gaps import draw_gaps, group_pools
+from goeswith.evaluate.habits import Habits, hubs_of
+from goeswith.evaluate.reranking import Reranking, distinct, fit_shortlist, recall, together
 from goeswith.files import fresh_file
 
 if TYPE_CHECKING:
@@ -47,6 +41,7 @@ MOST, BUDGET = 500, 1 << 19
 """Gaps of a draw and scores that it may cost."""
 LONGEST = 32
 """Items of the largest look size with values of its own."""
+TENSORS = ("popularity", "hubs", "lifts")
 
 
 @dataclass(frozen=True)
@@ -54,18 +49,22 @@ class Taste:
     """What items are worth beside a score.
 
     popularity: (U,) float32 log(1 + training outfits that wear the item). hubs: (U,) float32 how much higher than
-    others it scores in a pair, whatever the other item is. alpha, beta: the strength of each where the ten best answers
-    are chosen, as fitted. order_alpha, order_beta: the same where they are put in order.
+    others it scores in a pair, whatever the other item is. lifts: (C, C) float32 of categories, see
+    `goeswith.evaluate.category_lifts`; (0, 0) where there are none. alpha, beta: the strength of popularity and hubs
+    where the ten best answers are chosen, as fitted. order_alpha, order_beta: the same where they are put in order.
+    gamma: the strength of the lifts in both.
     sizes, temperatures: of looks of so many items: what one unit of log odds is on the scale of the score.
     recall, distinct: recall@10 on validation gaps, and how many items are ever the first answer, without and with.
     """
 
     popularity: np.ndarray
     hubs: np.ndarray
+    lifts: np.ndarray
     alpha: float
     beta: float
     order_alpha: float
     order_beta: float
+    gamma: float
     sizes: tuple[float, float]
     temperatures: tuple[float, float]
     recall: tuple[float, float]
@@ -85,23 +84,22 @@ class Taste:
         drawn = [draw_gaps(valid, pools, anchor=anchor, most=MOST, budget=BUDGET) for anchor in (True, False)]
         if min(map(len, drawn)) < LEAST:
             return None
-        popularity = log_popularity(np.bincount(train.items, minlength=len(catalogue)))
-        hubs = _hubs(scorer, draw_gaps(train, pools, anchor=True, most=2 * MOST, budget=2 * BUDGET))
-        judged = {
-            task: [*_judged(scorer, gaps, popularity, hubs)]
-            for task, gaps in zip(("anchor", "rest"), drawn, strict=True)
-        }
-        blocks, scales = together(judged)
+        habits = Habits.learn(dataset)
+        hubs = hubs_of(scorer, draw_gaps(train, pools, anchor=True, most=2 * MOST, budget=2 * BUDGET))
+        tasks = zip(("anchor", "rest"), drawn, strict=True)
+        blocks, scales = together({task: habits.judged(scorer, gaps, hubs) for task, gaps in tasks})
         setting = fit_shortlist(blocks)
         small = setting.chosen.temperature
         plain = Reranking(0.0, 0.0, small)
         return cls(
-            popularity=popularity.astype(np.float32),
+            popularity=habits.popularity.astype(np.float32),
             hubs=hubs.astype(np.float32),
+            lifts=habits.weights,
             alpha=setting.chosen.alpha,
             beta=setting.chosen.beta,
             order_alpha=setting.order.alpha,
             order_beta=setting.order.beta,
+            gamma=setting.chosen.gamma,
             sizes=(2.0, max(float(drawn[1].mask.sum(axis=1).mean()), 2.0)),
             temperatures=(small, small * scales["rest"]),
             recall=(recall(blocks, plain), recall(blocks, setting)),
@@ -109,7 +107,9 @@ class Taste:
         )
 
     def bonus(self, popularity: float | None = None) -> np.ndarray:
-        """(U,) float64 what an added item is worth in a look of two items; times `units` in a larger one.
+        """(U,) float32 what an added item is worth in a look of two items; times `units` in a larger one.
+
+        What the given items want of categories is apart, see `wanted`.
 
         popularity: α, from 0 (taste alone) to 1 (what most people wear); None: what is best for choosing ten.
 
@@ -117,18 +117,32 @@ class Taste:
             CatalogueError: it is not between 0 and 1.
         """
         if popularity is None:
-            return self._weighed(self.alpha, self.beta)
+            return self._chosen
         if not 0 <= popularity <= 1:
             raise CatalogueError(f"the popularity is {popularity}; it must be between 0 (taste) and 1 (bestsellers)")
         return self._weighed(popularity, self.order_beta)
 
+    @cached_property
     def order(self) -> np.ndarray:
-        """(U,) float64 the same for putting the best ten in order."""
+        """(U,) float32 the same for putting the best ten in order."""
         return self._weighed(self.order_alpha, self.order_beta)
 
+    def wanted(self, categories: np.ndarray) -> np.ndarray | None:
+        """(C,) float32 what an item of each category is worth beside items of some (n,), added to `bonus` and `order`.
+
+        None where categories make no difference.
+        """
+        if not self.gamma or not len(self.lifts):
+            return None
+        lifts = category_lifts(self.lifts, categories[None], np.ones((1, len(categories)), bool))[0]
+        return np.float32(self.gamma * self.temperatures[0]) * lifts
+
+    @cached_property
+    def _chosen(self) -> np.ndarray:
+        return self._weighed(self.alpha, self.beta)
+
     def _weighed(self, alpha: float, beta: float) -> np.ndarray:
-        worth: np.ndarray = alpha * self.temperatures[0] * self.popularity.astype(np.float64) - beta * self.hubs
-        return worth
+        return np.float32(alpha * self.temperatures[0]) * self.popularity - np.float32(beta) * self.hubs
 
     def units(self) -> np.ndarray:
         """(LONGEST + 1,) of looks of n items: the scale of their scores, in that of pairs; straight over log n."""
@@ -146,9 +160,9 @@ class Taste:
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
-        others = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("popularity", "hubs")}
+        others = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in TENSORS}
         with fresh_file(path) as partial:
-            save_file({"popularity": self.popularity, "hubs": self.hubs}, partial, {"taste": json.dumps(others)})
+            save_file({name: getattr(self, name) for name in TENSORS}, partial, {"taste": json.dumps(others)})
 
     @classmethod
     def load(cls, path: Path) -> Taste:
@@ -162,7 +176,9 @@ class Taste:
                 text = (file.metadata() or {})["taste"]
                 values = schemas.parse(text, schemas.TasteFile, path, REMEDY)
                 values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-                values |= {name: file.get_tensor(name) for name in ("popularity", "hubs")}
+                values |= {name: file.get_tensor(name) for name in sorted(file.keys())}
+                values.setdefault("gamma", 0.0)  # older files know no lifts
+                values.setdefault("lifts", np.zeros((0, 0), np.float32))
                 for name in ("alpha", "beta"):  # before they were two, one setting chose the ten and put them in order
                     values.setdefault(f"order_{name}", values[name])
             return cls(**{name: values[name] for name in cls.__dataclass_fields__})
@@ -173,32 +189,6 @@ class Taste:
         (before, after), (few, many) = self.recall, self.distinct
         return (
             f"popularity {self.alpha:g} and hubs {self.beta:g} for the ten best, {self.order_alpha:g} and "
-            f"{self.order_beta:g} for their order, fitted on validation: recall@10 {before:.3f} without and "
-            f"{after:.3f} with, distinct first answers {few} and {many}"
+            f"{self.order_beta:g} for their order, categories {self.gamma:g} for both, fitted on validation: "
+            f"recall@10 {before:.3f} without and {after:.3f} with, distinct first answers {few} and {many}"
         )
-
-
-def _hubs(scorer: Scorer, gaps: Gaps) -> np.ndarray:
-    """(U,) how much higher than others each item scores, see `hub_means`; 0 for those of no gap's pool."""
-    scores: dict[int, list[np.ndarray]] = defaultdict(list)
-    rows: dict[int, np.ndarray] = {}
-    for scored in score_gaps(scorer, gaps):
-        pool = int(gaps.pools[scored.rows[0]])
-        rows[pool] = scored.rows
-        scores[pool].append(np.where(scored.candidates, scored.scores, np.nan))
-    hubs = np.zeros(len(gaps.pools))
-    for pool, parts in scores.items():
-        hubs[rows[pool]] = hub_means(np.concatenate(parts))
-    return hubs
-
-
-def _judged(scorer: Scorer, gaps: Gaps, popularity: np.ndarray, hubs: np.ndarray) -> list[Judged]:
-    return [
-        Judged(
-            np.where(scored.candidates, scored.scores, -np.inf),
-            scored.truth,
-            popularity[scored.rows],
-            hubs[scored.rows],
-        )
-        for scored in score_gaps(scorer, gaps)
-    ]

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 from goeswith import __version__
-from goeswith.config import override
+from goeswith.config import at_least, override
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
@@ -53,17 +53,27 @@ _BLOCK = 1 << 13
 
 @dataclass(frozen=True)
 class MixtureSettings:
-    """What a mixture is made of. own: train two towers, and count words, on the own training outfits."""
+    """What a mixture is made of. own: train two towers, and count words, on the own training outfits.
+
+    teacher_seeds: how many towers are trained on each data set of a teacher, who says the mean of what they say.
+    """
 
     own: bool = True
+    teacher_seeds: int = 1
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "teacher_seeds")
 
 
 @dataclass(frozen=True)
 class Named:
-    """A source with its name for people, e.g. ``fashionvc two-tower``."""
+    """What is trusted, with its name for people, e.g. ``fashionvc two-tower``.
+
+    sources: one, or as many as a teacher has seeds, whose mean it is.
+    """
 
     name: str
-    source: Source
+    sources: tuple[Source, ...]
 
 
 def train_mixture(
@@ -154,6 +164,8 @@ class Maker:
     def described(self, teachers: Sequence[str], rules: str | Path | None) -> dict[str, Any]:
         """What tells this run from others."""
         knowledge = asdict(self.configs["mixture"]) | asdict(self.configs["trust"])
+        if knowledge["teacher_seeds"] == 1:  # as runs say it that are older than the setting
+            del knowledge["teacher_seeds"]
         return {
             "model": MIXTURE,
             "goeswith": __version__,
@@ -192,7 +204,7 @@ class Maker:
         """Likeness in one encoder."""
         columns = self.columns[encoder]
         model = Likeness.of(self.data.features[self.worn_items][:, columns])
-        return Named(f"likeness {encoder}", Source("likeness", model, columns, self.own_codes))
+        return Named(f"likeness {encoder}", (Source("likeness", model, columns, self.own_codes),))
 
     def teacher(self, name: str, given: str) -> list[Named]:
         """Two towers of a teacher, and its word lifts where it is a data set and titles are hashed."""
@@ -200,12 +212,22 @@ class Maker:
             return [self.tower(name, Run(given))]
         dataset, seed = Dataset(given), self.configs["train"].seed
         run = self.train(name, dataset, [f"seed={seed}", *self.teacher_settings])
-        made = [self.tower(name, run)]
+        others = [
+            self.train(f"{name} seed {other}", dataset, [*self.teacher_settings, f"seed={other}"])
+            for other in self.further_seeds
+        ]
+        made = [self.tower(name, run, *others)]
         if TITLES not in self.encoders:
             return made
         hashed = load_features(dataset, TITLES)
         data, _, _ = training_data(dataset, hashed, None, replace(TrainConfig(**run.config["train"]), outfits=0))
         return made + self.lifts(name, data.train, hashed)
+
+    @property
+    def further_seeds(self) -> list[int]:
+        """Of a teacher, after the first one, which is that of the own model."""
+        first, count = self.configs["train"].seed, self.configs["mixture"].teacher_seeds
+        return [first + 1000 * number for number in range(1, count)]
 
     def train(self, name: str, dataset: Dataset, settings: list[str]) -> Run:
         """Two towers on a data set, trained into ``sources``."""
@@ -215,7 +237,15 @@ class Maker:
             settings=settings, encoder="+".join(self.read), say=self.say, device=self.device,
         )  # fmt: skip
 
-    def tower(self, name: str, run: Run) -> Named:
+    def tower(self, name: str, *runs: Run) -> Named:
+        """The two towers of a run, or the mean of those of several.
+
+        Raises:
+            ConfigError: as `tower_of`.
+        """
+        return Named(f"{name} {TOWER}", tuple(self.tower_of(run) for run in runs))
+
+    def tower_of(self, run: Run) -> Source:
         """The two towers of a run: those of another data set see the items here as this data set's standard has them.
 
         Raises:
@@ -236,7 +266,7 @@ class Maker:
         own = torch.from_numpy(codes)[self.data.categories]
         if not bool((model.remembered(self.data.features[:, columns], own) < len(model.digests)).any()):
             model = model.without_memory()
-        return Named(f"{name} {TOWER}", Source(TOWER, model, columns, codes))
+        return Source(TOWER, model, columns, codes)
 
     def lifts(self, name: str, outfits: Outfits, features: Features) -> list[Named]:
         """Word lifts of some outfits, where titles are hashed."""
@@ -245,7 +275,7 @@ class Maker:
         at = np.arange(features.values.shape[1]) if features.encoder == TITLES else self.columns[TITLES]
         seen = self.features.values[self.worn_items.numpy()][:, self.columns[TITLES]]
         model = WordLifts.count(features.values[:, at], outfits, seen)
-        return [Named(f"{name} words", Source("word-lifts", model, self.columns[TITLES], self.own_codes))]
+        return [Named(f"{name} words", (Source("word-lifts", model, self.columns[TITLES], self.own_codes),))]
 
     def rules(self, path: str | Path) -> Named:
         """Rules alone: a starter without style.
@@ -262,7 +292,7 @@ class Maker:
         model = Starter(StarterConfig(hidden=1, rules=len(obeyed), weight=1.0), len(columns), self.vocabulary)
         model.factor.zero_()
         model.obey(obeyed)
-        return Named("rules", Source("rules", model, columns, self.own_codes))
+        return Named("rules", (Source("rules", model, columns, self.own_codes),))
 
     @property
     def own_codes(self) -> np.ndarray:
@@ -313,27 +343,35 @@ def _trusting(
 ) -> tuple[Mixture, Trust | None]:
     """The mixture of the sources that are trusted, and what was fitted; likeness alone where nothing can be fitted."""
     dim = data.features.shape[1]
-    anchors = [index for index, named in enumerate(sources) if named.source.kind == "likeness"]
+    anchors = [index for index, named in enumerate(sources) if named.sources[0].kind == "likeness"]
     if len(data.valid) < LEAST:
         log.warning(
             "%d validation outfits are too few to tell whom to trust (%d are needed): likeness alone",
             len(data.valid),
             LEAST,
         )
-        return Mixture.of([sources[index].source for index in anchors], dim, vocabulary), None
-    full_mixture = Mixture.of([named.source for named in sources], dim, vocabulary)
+        return Mixture.of([sources[index].sources[0] for index in anchors], dim, vocabulary), None
+    full_mixture = Mixture.of([source for named in sources for source in named.sources], dim, vocabulary)
+    sizes = np.array([len(named.sources) for named in sources])
     positions = held_out_positions(data, config)
-    questions = TrustQuestions(
-        differences(full_mixture, data, positions), positions.owner[positions.at], question_mass(positions)
-    )
+    said = _means(differences(full_mixture, data, positions), sizes)
+    questions = TrustQuestions(said, positions.owner[positions.at], question_mass(positions))
     trust = fit_trust(questions, anchors, config)
     trusted = np.flatnonzero(trust.weights.any(axis=1))
     if not len(trusted):
         trusted = np.array(anchors)
         trust = replace(trust, weights=np.where(np.isin(np.arange(len(sources)), anchors)[:, None], 1.0, 0.0))
-    mixture = Mixture.of([sources[index].source for index in trusted], dim, vocabulary)
-    mixture.weights.copy_(torch.from_numpy(trust.weights[trusted]))
+    mixture = Mixture.of([source for index in trusted for source in sources[index].sources], dim, vocabulary)
+    shares = trust.weights[trusted] / sizes[trusted, None]
+    mixture.weights.copy_(torch.from_numpy(np.repeat(shares, sizes[trusted], axis=0)))
     return mixture, trust
+
+
+def _means(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(F, S, G) of the sources (F, Σ sizes, G), so many of which stand for one of S."""
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    means: np.ndarray = np.add.reduceat(values, starts, axis=1) / sizes[:, None]
+    return means
 
 
 def held_out_positions(data: TrainingData, config: TrustConfig) -> Positions:
@@ -378,7 +416,7 @@ def question_mass(positions: Positions) -> np.ndarray:
 def _summary(sources: list[Named], trust: Trust | None, mixture: Mixture) -> dict[str, Any]:
     """What a run tells of its sources: name → group → weight, 0 for those that are not trusted."""
     if trust is None:
-        return {"sources": {named.name: 1.0 for named in sources if named.source.kind == "likeness"}}
+        return {"sources": {named.name: 1.0 for named in sources if named.sources[0].kind == "likeness"}}
     groups = sorted({GROUPS[group] for group in mixture.group.tolist()}, key=GROUPS.index)
     weights = {
         named.name: {group: float(row[GROUPS.index(group)]) for group in groups} if trust.by_group else float(row[0])

@@ -32,8 +32,8 @@ def test_what_is_not_set_is_not_written_but_for_the_interval() -> None:
     plain = made_score("a", 0.5, low=None, high=None)
     assert list(plain.to_dict()) == ALWAYS
     assert plain.interval == (0.5, 0.5)
-    full = made_score("a", 0.5, floor="chance", headline=False, alpha=0.0, beta=1.0, seeds=(0.4, 0.6))
-    assert list(full.to_dict()) == ["floor", "headline", *ALWAYS, "alpha", "beta", "seeds"]
+    full = made_score("a", 0.5, floor="chance", headline=False, alpha=0.0, beta=1.0, gamma=0.5, seeds=(0.4, 0.6))
+    assert list(full.to_dict()) == ["floor", "headline", *ALWAYS, "alpha", "beta", "gamma", "seeds"]
     for score in (plain, full):
         assert Score.from_dict(json.loads(json.dumps(score.to_dict()))) == score
     judged = made_difference(0.1, 0.05, 0.15, 0.01, p_holm=0.02, shows="higher")

@@ -1,6 +1,7 @@
 """A study: curves with and without knowledge, resumable, with intervals and comparisons."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from goeswith.experiments.study import read_study
 from goeswith.experiments.study_page import lacking
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench
+from goeswith.models.mixture import Mixture
+from goeswith.train.mixture import differences
 from goeswith.train.run import Run
 
 STUDY = """
@@ -102,6 +105,22 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
         measure(study, tmp_path, said.append, collect=True)
     assert measure(study, out, said.append) == before
     assert said == ["small: designers, 20 own outfits, seed 0"]
+
+
+def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -> None:
+    folder, out = done
+    study = read_study(folder / "study.toml")
+    bench = Bench(replace(study, set=(*study.set, "teacher_seeds=2")), 1, out)
+    alone = Bench(study, 1, out).answers("shuffled", 0)
+    both = bench.answers("shuffled", 0)
+    second = Run(out / "runs" / "seed1-shuffled-2")
+    assert (second.config["train"]["seed"], second.config["train"]["shuffled_items"]) == (1001, True)
+    other = differences(
+        Mixture.of([bench.maker.tower_of(second)], bench.features.values.shape[1], bench.maker.vocabulary),
+        bench.maker.data,
+        bench.valid,
+    )[:, 0]
+    np.testing.assert_allclose(both.valid, (alone.valid + other) / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_a_study_that_is_wrong_is_told(tmp_path: Path) -> None:

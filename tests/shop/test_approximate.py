@@ -13,6 +13,7 @@ from goeswith.data.shelf import shelf
 from goeswith.errors import DataError
 from goeswith.shop import approximate
 from goeswith.shop.build import build_index
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
 
@@ -144,7 +145,7 @@ def test_an_index_answers_and_is_updated_from_its_table(tmp_path, monkeypatch):
         return np.stack([part % 2 == 1, part % 2 == 0])
 
     for refuse in (None, odd):
-        here, there = (x.candidates.shortlist(np.array([[0], [60]]), allowed, 8, refuse) for x in (index, exact))
+        here, there = (x.candidates.shortlist(Gap(np.array([[0], [60]]), allowed, refuse), 8) for x in (index, exact))
         shared = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(here[0], there[0], strict=True)]
         assert min(shared) >= 7
         np.testing.assert_allclose(here[1][:, 0], there[1][:, 0], atol=1e-3)

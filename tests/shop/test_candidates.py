@@ -8,6 +8,7 @@ from shops import trained
 from goeswith.data.outfits import OutfitBatch
 from goeswith.shop.build import build_index
 from goeswith.shop.candidates import FULL
+from goeswith.shop.gaps import Gap
 from goeswith.shop.index import Index
 from goeswith.train.training import train
 
@@ -16,7 +17,7 @@ WHOLE = np.ones((1, 3), bool)
 
 def best(index: Index, context: np.ndarray, allowed: np.ndarray, k: int, full: int = FULL):
     """Rows and scores of the k best candidates beside the items of a context, as a step of a search finds them."""
-    _, rows = index.candidates.pairs(context[None], allowed, full=full)
+    _, rows = index.candidates.pairs(Gap(context[None], allowed), full)
     looks = np.column_stack([np.repeat(context[None], len(rows), axis=0), rows])
     scores = index.scorer.score(looks, np.ones(looks.shape, bool))
     order = np.argsort(-scores, kind="stable")[:k]
@@ -31,7 +32,7 @@ def test_the_first_stage_is_exact_where_the_score_is_linear(world, tmp_path, mod
     index = build_index(trained(dataset, tmp_path / "run", *settings, model=model), dataset, tmp_path / "index")
     context = np.flatnonzero(index.known & (index.catalogue.items["group"] == "top").to_numpy())[[3, 9]][:, None]
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "bottom").to_numpy())
-    rows, first = index.candidates.shortlist(context, allowed, len(allowed))
+    rows, first = index.candidates.shortlist(Gap(context, allowed), len(allowed))
     for place in range(2):
         looks = np.column_stack([np.full(len(allowed), context[place]), rows[place]])
         expected = index.scorer.score(looks, np.ones(looks.shape, bool))
@@ -91,7 +92,7 @@ def test_what_is_refused_is_never_among_the_pairs(world):
         return np.stack([part % 2 == 1, part % 3 == 1])
 
     for full in (16, 10_000):
-        owner, rows = index.candidates.pairs(np.array([[0], [1]]), allowed, odd, full)
+        owner, rows = index.candidates.pairs(Gap(np.array([[0], [1]]), allowed, odd), full)
         assert len(rows)
         assert not (rows[owner == 0] % 2 == 1).any()
         assert not (rows[owner == 1] % 3 == 1).any()
@@ -117,7 +118,7 @@ def test_two_towers_are_searched_exactly_in_one_stage(world, tmp_path):
     assert not world[2].candidates.exact
     context = np.flatnonzero(index.known & (index.catalogue.items["group"] == "top").to_numpy())[[3, 9]][:, None]
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "bottom").to_numpy())
-    rows, first = index.candidates.shortlist(context, allowed, 7)
+    rows, first = index.candidates.shortlist(Gap(context, allowed), 7)
     states, model = index.scorer.states, index.run.model
     for place in range(2):
         gaps = [

@@ -1,6 +1,7 @@
 """A mixture is a run like any other: trained, resumed, scored, indexed, given away; good teachers are trusted."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ from typer.testing import CliRunner
 from worlds import styles_dataset
 
 from goeswith.cli.main import app
+from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
+from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.shop.build import build_index
 from goeswith.train.mixture import other_outfits, train_mixture
 from goeswith.train.run import Run
 from goeswith.train.training import train
+from goeswith.train.trust import Trust, TrustConfig, TrustQuestions
 
 SMALL = ["hidden=8", "epochs=3", "memory=false", "batch_size=64"]
 SETTINGS = [*SMALL, *(f"teacher.{setting}" for setting in SMALL), "folds=3"]
@@ -53,6 +57,44 @@ def _values(weight: float | dict[str, float]) -> list[float]:
     return list(weight.values()) if isinstance(weight, dict) else [weight]
 
 
+def test_a_teacher_of_several_seeds_says_their_mean(
+    made: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, dataset, _ = made
+    asked: list[tuple[int, ...]] = []
+
+    def fitted(questions: TrustQuestions, anchors: Sequence[int], config: TrustConfig) -> Trust:
+        asked.append(questions.differences.shape[1:])
+        weights = np.array([[2.0], [3.0]]) * np.ones((1, len(GROUPS)))
+        return Trust(weights, 0.01, False, 0.7, 0.6, 0.0, (True, True))
+
+    monkeypatch.setattr("goeswith.train.mixture.fit_trust", fitted)
+    settings = [*SETTINGS, "own=false", "teacher_seeds=2"]
+    run = train_mixture(dataset, tmp_path / "run", teachers=[f"{folder / 'own'}#designers"], settings=settings)
+    assert asked == [(2, len(GROUPS))]
+    runs = [tmp_path / "run" / "sources" / name for name in ("own-2", "own-2-seed-1000")]
+    assert [Run(path).config["train"]["seed"] for path in runs] == [0, 1000]
+    assert run.config["result"]["sources"] == {"likeness made": 2.0, "own 2 two-tower": 3.0}
+    assert run.config["knowledge"]["teacher_seeds"] == 2
+    items, mask = dataset.outfits.split("test").padded()
+    given = _parts_of(run, dataset, items, mask)
+    assert not np.allclose(given[:, 1], given[:, 2])
+    for path, part in zip(runs, list(run.model.sources)[1:], strict=True):
+        torch.testing.assert_close(part.model.key, Run(path).model.by_category().key)
+    expected = 2 * given[:, 0] + 3 * given[:, 1:].mean(axis=1)
+    np.testing.assert_allclose(run.scorer(dataset).score(items, mask), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match="teacher_seeds"):
+        train_mixture(dataset, tmp_path / "none", settings=["teacher_seeds=0"])
+
+
+def _parts_of(run: Run, dataset: Dataset, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(B, S) what each source of a mixture says of outfits, as if its weight were 1."""
+    scorer = run.scorer(dataset)
+    batch = OutfitBatch(torch.from_numpy(items), torch.from_numpy(mask))
+    parts: np.ndarray = scorer.model.parts(scorer.states, batch).sum(dim=2).detach().numpy()
+    return parts
+
+
 def test_the_index_searches_a_mixture_exactly(made: tuple[Path, Dataset, Run]) -> None:
     folder, dataset, run = made
     index = build_index(run, dataset, folder / "index")
@@ -70,9 +112,7 @@ def test_the_index_searches_a_mixture_exactly(made: tuple[Path, Dataset, Run]) -
     np.testing.assert_allclose(filled, (best @ keys.T).numpy(), atol=1e-4)
 
 
-def _batch(items: np.ndarray):
-    from goeswith.data.outfits import OutfitBatch
-
+def _batch(items: np.ndarray) -> OutfitBatch:
     return OutfitBatch(torch.from_numpy(items), torch.ones(items.shape, dtype=torch.bool))
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shops import indexed, naive_looks, shop, shop_items, trained
 
-import goeswith.shop.stylist
+import goeswith.shop.completion
 from goeswith.data.dataset import Dataset
 from goeswith.data.encoders.networks import Network
 from goeswith.data.features import load_features
@@ -23,6 +23,7 @@ from goeswith.shop.build import build_index
 from goeswith.shop.explain import explain
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
+from goeswith.shop.steps import finish
 from goeswith.shop.stylist import Stylist
 from goeswith.shop.template import Template
 
@@ -65,7 +66,7 @@ def strict(world):
 def exhaustive(monkeypatch):
     """Everything is scored by the full model."""
     for name in ("FULL", "STEP"):
-        monkeypatch.setattr(goeswith.shop.stylist, name, 1 << 20)
+        monkeypatch.setattr(goeswith.shop.completion, name, 1 << 20)
 
 
 def ids_where(index: Index, test: pl.Expr) -> list[str]:
@@ -152,8 +153,8 @@ def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget,
     index, anchors = stylist.index, ["i0", "i97"]
     asked = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(goeswith.shop.stylist, "FULL", full)
-        patch.setattr(goeswith.shop.stylist, "STEP", full)
+        patch.setattr(goeswith.shop.completion, "FULL", full)
+        patch.setattr(goeswith.shop.completion, "STEP", full)
         looks, refused = answer(stylist, anchors, **asked)
     if refused:
         assert re.search(r"no item fits|cannot be met", refused)
@@ -218,7 +219,8 @@ def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(world):
     best = index.row_of[Plain(index).fill(["i60"], "top", k=1)[0].added[0]]
     shirts = np.flatnonzero(index.known & (index.catalogue.items["category"] == "shirt").to_numpy())
     slots = [shirts, np.array([best])]
-    found = grow(index, Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None), beam=1)
+    template = Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None)
+    found = finish(index, grow(index, template, beam=1))
     assert found.items[0, 2] == best
     assert found.items[0, 1] != best
 

@@ -14,14 +14,14 @@ from goeswith.studio.app import create_app
 
 def test_a_request_is_computed_once_until_items_or_rules_change(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
-    complete = Stylist.complete
+    complete = Stylist.complete_steps
 
     @functools.wraps(complete)
     def counted(stylist: Stylist, *args: Any, **told: Any) -> Any:
         calls.append(told)
         return complete(stylist, *args, **told)
 
-    monkeypatch.setattr(Stylist, "complete", counted)
+    monkeypatch.setattr(Stylist, "complete_steps", counted)
     app = create_app(world / "index")
     with TestClient(app) as client:
         calls.clear()

@@ -200,7 +200,7 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
 
 def test_what_clients_asked_for_who_hung_up_is_not_begun(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow, app = Slow(), create_app(world / "index")
-    monkeypatch.setattr(Stylist, "complete", slow)
+    monkeypatch.setattr(Stylist, "complete_steps", slow)
     body = b'{"anchors": ["i0"], "slots": ["shoes"]}'
     head = b"POST /v1/complete HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
     ask = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -208,7 +208,7 @@ def test_what_clients_asked_for_who_hung_up_is_not_begun(world: Path, monkeypatc
         lines = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
         for line in lines:
             line.sendall(head + f"{len(body)}\r\n\r\n".encode() + body)
-        until(lambda: app.state.shop.workers.busy == len(lines))
+        until(lambda: app.state.shop.searches.busy == len(lines))
         for path in (b"/v1/items", b"/v1/index"):  # behind no search
             assert sent(port, ask % path).startswith(b"HTTP/1.1 200 ")
         reload = b"POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -216,11 +216,11 @@ def test_what_clients_asked_for_who_hung_up_is_not_begun(world: Path, monkeypatc
         for line in lines:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, not a goodbye
             line.close()
-        until(lambda: app.state.shop.workers.busy == limits.WORKERS)
+        until(lambda: app.state.shop.searches.busy == app.state.shop.searches.threads)
         slow.gate.set()
         until(lambda: app.state.shop.busy == 0)
         counted = sent(port, ask % b"/metrics").decode()
-    assert slow.begun == limits.WORKERS
+    assert slow.begun == app.state.shop.searches.threads
     assert 'path="/v1/complete",status="499"} 40.0' in counted
     assert 'status="500"' not in counted
 

@@ -66,7 +66,7 @@ def stop(process: subprocess.Popen[str], sign: signal.Signals = signal.SIGINT) -
 def test_what_does_not_end_is_not_waited_for(index: Path, sign: signal.Signals) -> None:
     program = (
         "import sys, time\nimport goeswith.shop.stylist as stylist\nfrom goeswith.studio.server import serve\n"
-        "stylist.Stylist.complete = lambda *given, **named: time.sleep(120)\n"
+        "stylist.Stylist.complete_steps = lambda *given, **named: time.sleep(120)\n"
         "serve(sys.argv[1], port=0, say=lambda text: print(text, flush=True))"
     )
     process = subprocess.Popen(

@@ -175,23 +175,24 @@ async def score(request: Request, body: ScoreRequest) -> Any:
     return {"looks": await _shop(request).judge(body.outfits)}
 
 
-async def _search(request: Request, body: Searching, method: Callable[..., Any]) -> Any:
-    """What a method of the stylist answers; the fields of a request are its arguments."""
+async def _search(request: Request, body: Searching, method: Callable[..., Any], *, steps: bool = False) -> Any:
+    """What a method of the stylist answers, or the steps that it makes; the fields of a request are its arguments."""
     arguments = body.model_dump(exclude={"filters"}) | {"filters": body.filters.filters()}
     asked = request.url.path, body.model_dump_json()
-    return await _shop(request).find(asked, lambda stylist: method(stylist, **arguments))
+    answer = _shop(request).search if steps else _shop(request).find
+    return await answer(asked, lambda stylist: method(stylist, **arguments))
 
 
 @router.post("/complete", response_model=LooksResponse, tags=["looks"])
 async def complete(request: Request, body: CompleteRequest) -> Any:
     """Whole looks around the anchors."""
-    return {"looks": await _search(request, body, Stylist.complete)}
+    return {"looks": await _search(request, body, Stylist.complete_steps, steps=True)}
 
 
 @router.post("/fill", response_model=LooksResponse, tags=["looks"])
 async def fill(request: Request, body: FillRequest) -> Any:
     """The items that fit into one gap."""
-    return {"looks": await _search(request, body, Stylist.fill)}
+    return {"looks": await _search(request, body, Stylist.fill_steps, steps=True)}
 
 
 @router.post("/improve", response_model=SwapsResponse, tags=["looks"])

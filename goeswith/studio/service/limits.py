@@ -80,6 +80,8 @@ ADDRESS_CONNECTIONS = 256
 """Open at once from one address; another one gets a 503. A proxy is one address."""
 WORKERS = 4
 """Threads that compute; thumbnails have as many of their own."""
+TOGETHER = 16
+"""Searches for looks whose steps one thread computes together."""
 
 EVENTS = 100
 """Impressions, clicks and baskets in one request."""

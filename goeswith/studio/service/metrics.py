@@ -25,6 +25,7 @@ HUNG_UP = 499
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that says where several processes count together."""
 OUTFITS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+SEARCHES = (1, 2, 4, 8, 16)
 
 
 class Metrics:
@@ -42,6 +43,10 @@ class Metrics:
         self.outfits = Histogram(
             "goeswith_batch_outfits", "Outfits scored in one call.", buckets=OUTFITS, registry=self.registry
         )
+        self.searches = Histogram(
+            "goeswith_searches_together", "Searches whose next steps were computed in one.", buckets=SEARCHES,
+            registry=self.registry,
+        )  # fmt: skip
         self.shared = FOLDER in os.environ
         self.watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._watch("goeswith_items", "Items of the catalogue.", "livemax", lambda: shop.index.size)
@@ -50,6 +55,7 @@ class Metrics:
         self._watch(*thumbnails, "livesum", lambda: shop.small.values.currsize)
         self._watch("goeswith_waiting", "Requests that compute or wait for it.", "livesum", lambda: shop.busy)
         shop.batcher.observe = self.outfits.observe
+        shop.searches.observe = self.searches.observe
 
     def _watch(self, name: str, text: str, mode: Literal["livemax", "livesum"], value: Callable[[], float]) -> None:
         """mode: what the numbers of several processes make together."""

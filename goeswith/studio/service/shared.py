@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
@@ -16,6 +16,7 @@ from PIL import Image
 
 from goeswith.errors import DataError, GoeswithError
 from goeswith.shop.index import Index, index_folder
+from goeswith.shop.steps import Steps
 from goeswith.shop.stylist import Look, Stylist
 from goeswith.studio.service import start_looks, thumbnails
 from goeswith.studio.service.batching import Batcher
@@ -27,6 +28,7 @@ from goeswith.studio.service.meaning_search import open_meaning
 from goeswith.studio.service.photo_guess import Guess, guess
 from goeswith.studio.service.photos import Photos
 from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.searches import Searches
 from goeswith.studio.service.shop_rules import FILE as RULES_FILE
 from goeswith.studio.service.shop_rules import ShopRules, parse
 from goeswith.studio.service.source import dataset
@@ -55,6 +57,7 @@ class Shop:
         self.rules = ShopRules(self.path.absolute().parent / RULES_FILE)
         self.small: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(THUMBNAIL_BYTES, len)
         self.workers, self.quick, self.picture_workers = Workers("answer"), Workers("quick"), Workers("picture")
+        self.searches = Searches()
         self.scoring = Workers("score", threads=1)
         self.page_workers = Workers("product page")
         self.uploading = Workers("upload", threads=DECODERS, waiting=UPLOADS)
@@ -117,12 +120,16 @@ class Shop:
             CatalogueError, Refused: see `judge`.
         """
         view = self.view
-        key = view.index.shown, asked
-        answer: T | None = view.looks.peek(key)
-        if answer is None:
-            answer = await self.workers.run(lambda: call(view.stylist))
-            view.looks.put(key, answer)
-        return answer
+        return await _kept(view, asked, lambda: self.workers.run(call, view.stylist))
+
+    async def search(self, asked: Hashable, call: Callable[[Stylist], Steps[T]]) -> T:
+        """As `find`, of a search in steps, which are computed together with those of other requests.
+
+        Raises:
+            CatalogueError, Refused: see `judge`.
+        """
+        view = self.view
+        return await _kept(view, asked, lambda: self.searches.run(view.index, lambda: call(view.stylist)))
 
     def picture_version(self, item_id: str, side: int, owner: str) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
@@ -323,8 +330,8 @@ class Shop:
             self.untaken |= set(lost.item_ids if lost else ())
 
     @property
-    def _pools(self) -> tuple[Workers, ...]:
-        answering = self.workers, self.quick, self.picture_workers, self.scoring, self.page_workers
+    def _pools(self) -> tuple[Workers | Searches, ...]:
+        answering = self.workers, self.searches, self.quick, self.picture_workers, self.scoring, self.page_workers
         return *answering, self.uploading, self.opening, self.warming, self.sharing
 
     @property
@@ -336,6 +343,16 @@ class Shop:
         """Begin nothing more."""
         for workers in self._pools:
             workers.close()
+
+
+async def _kept(view: CatalogueView, asked: Hashable, compute: Callable[[], Awaitable[T]]) -> T:
+    """What was answered to the same request, with the same items and rules; it is computed where it is new."""
+    key = view.index.shown, asked
+    answer: T | None = view.looks.peek(key)
+    if answer is None:
+        answer = await compute()
+        view.looks.put(key, answer)
+    return answer
 
 
 def _warm(view: CatalogueView) -> None:

@@ -35,19 +35,7 @@ class Workers:
         Raises:
             Refused: too many calls wait already, this one took too long, or the service is being stopped.
         """
-        job = self.begin(call, *args)
-        future = asyncio.wrap_future(job)
-        try:
-            done, _ = await asyncio.wait([future], timeout=self.seconds)
-        finally:
-            future.cancel()  # one that still waits in line, of a client that hung up or waited too long
-        if not done:
-            raise Refused(
-                503, "too_slow", f"no answer within {self.seconds:g} seconds; ask for less, or narrow the request"
-            )
-        if job.cancelled():
-            raise stopping()
-        return future.result()
+        return await result_of(self.begin(call, *args), self.seconds)
 
     def begin(self, call: Callable[..., T], *args: object) -> Future[T]:
         """`call(*args)` in a thread, for which nobody waits.
@@ -74,3 +62,21 @@ class Workers:
     def close(self) -> None:
         """Begin nothing more: what waits in line is dropped, and nobody waits for what is under way."""
         self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def result_of(job: Future[T], seconds: float) -> T:
+    """What a job of a thread returns. It is cancelled where its client hangs up or has waited for so many seconds.
+
+    Raises:
+        Refused: it took too long, or the service is being stopped.
+    """
+    future = asyncio.wrap_future(job)
+    try:
+        done, _ = await asyncio.wait([future], timeout=seconds)
+    finally:
+        future.cancel()  # one that still waits in line, or that goes on in steps
+    if not done:
+        raise Refused(503, "too_slow", f"no answer within {seconds:g} seconds; ask for less, or narrow the request")
+    if job.cancelled():
+        raise stopping()
+    return future.result()

@@ -1,0 +1,145 @@
+"""Completion: whole looks around some items, as a search of several steps; what is wanted of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from goeswith.data.filters import Filters
+from goeswith.errors import CatalogueError
+from goeswith.evaluate.reranking import SIZE
+from goeswith.shop.answers import Look, looks_of
+from goeswith.shop.assortment import LONGEST, Assortment
+from goeswith.shop.beam import Beam, best, grow, in_order, refine
+from goeswith.shop.candidates import FULL
+from goeswith.shop.index import Index
+from goeswith.shop.steps import Scores, Steps
+from goeswith.shop.template import Template
+
+POOL = 256
+"""The best looks among which a diverse choice is made."""
+STEP = 128
+"""Looks that the full model scores in one step of a search over several slots."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What looks are wanted; see the arguments of `goeswith.shop.stylist.Stylist.complete`."""
+
+    slots: Sequence[str] = ()
+    filters: Filters = Filters()  # noqa: RUF009 it is frozen
+    budget: float | None = None
+    k: int = 5
+    beam: int = 16
+    diversity: float = 0.0
+    common: int | None = 1
+    popularity: float | None = None
+    coherent: bool = True
+
+    @classmethod
+    def one(cls, slot: str, *, k: int = 10, **options: Any) -> Wish:
+        """The best items for one slot, see `goeswith.shop.stylist.Stylist.fill`."""
+        return cls(slots=[slot], k=k, beam=1, **options)
+
+    def check(self) -> None:
+        """Raise CatalogueError where a number is out of range."""
+        check_number(k=self.k, beam=self.beam)
+        if not 0 <= self.diversity <= 1:
+            raise CatalogueError(f"diversity is {self.diversity}; it must be between 0 (best scores) and 1")
+        if self.budget is not None and not (math.isfinite(self.budget) and self.budget >= 0):
+            raise CatalogueError(f"the budget is {self.budget}; it must be a number of 0 or more")
+
+
+def check_number(**numbers: int) -> None:
+    """Raise CatalogueError where one of them is below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise CatalogueError(f"{name} is {value}; it must be 1 or more")
+
+
+def complete(assortment: Assortment, anchors: Sequence[str], wish: Wish) -> Steps[list[Look]]:
+    """Search whole looks around some items, see `goeswith.shop.stylist.Stylist.complete`.
+
+    Raises:
+        CatalogueError: as there.
+    """
+    wish.check()
+    rows = assortment.outfit(anchors)
+    if wish.common is not None and wish.common < 0:
+        raise CatalogueError(f"common is {wish.common}; it must be 0 or more")
+    if wish.slots:
+        assortment.check_slots(rows, wish.slots)
+        return (yield from _looks(assortment, rows, wish))
+    results: list[list[Look]] = []
+    failure: CatalogueError | None = None
+    for slots, count in assortment.whole(rows, wish.k):
+        try:
+            results.append((yield from _looks(assortment, rows, replace(wish, slots=slots, k=count))))
+        except CatalogueError as error:
+            failure = error
+    if failure is not None and not results:
+        raise failure
+    return [look for turn in zip_longest(*results) for look in turn if look is not None]
+
+
+def _looks(assortment: Assortment, rows: np.ndarray, wish: Wish) -> Steps[list[Look]]:
+    """Looks around rows (n,) with the slots filled."""
+    index, slots, k = assortment.index, wish.slots, wish.k
+    if len(rows) + len(slots) > LONGEST:
+        raise CatalogueError(
+            f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
+        )
+    template, notes = assortment.template(
+        rows, slots, wish.filters, wish.budget, coherent=wish.coherent, popularity=wish.popularity
+    )
+    chosen = yield from _chosen(index, template, wish)
+    if not len(chosen.items):
+        raise CatalogueError(
+            f"the model {index.run.title} has no score for any look of {', '.join(slots)} with these items; "
+            "some models need a top and a bottom: add one",
+            reason="no_score",
+            item_ids=[index.catalogue.ids[row] for row in rows],
+        )
+    if len(chosen.items) < k:
+        notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
+    scores = yield Scores(chosen.items)
+    looks = looks_of(index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
+    return [replace(look, notes=tuple(notes)) for look in looks]
+
+
+def _chosen(index: Index, template: Template, wish: Wish) -> Steps[Beam]:
+    """Up to k looks, in the order in which they are shown; none where the model has no score for any."""
+    full, k, common = max(FULL if len(template.slots) == 1 else STEP, 2 * wish.k), wish.k, wish.common
+    diversity = wish.diversity
+    candidates = yield from grow(index, template, wish.beam, diversity, full)
+    if len(template.slots) > 1:
+        candidates = yield from refine(index, template, candidates, diversity, full)
+    candidates = _scored(candidates)
+    if not len(candidates.items):
+        return candidates
+    chosen = best(index, candidates, template, max(k, SIZE), diversity, POOL, common=common)
+    if not diversity:  # which says by itself what comes first
+        chosen = in_order(template, chosen)
+    chosen = Beam(chosen.items[:k], chosen.scores[:k])
+    while common is not None and len(chosen.items) < k and len(template.slots) > common:
+        # Around the best looks a search finds their variations; the next one goes without what they have.
+        remaining = template.without(chosen.items[:, len(template.anchors) :])
+        if remaining is None:
+            break
+        more = _scored((yield from grow(index, remaining, -(-wish.beam // 2), diversity, full)))
+        if not len(more.items):
+            break
+        more = best(index, more, template, k - len(chosen.items), diversity, POOL, common=common)
+        chosen = Beam(*(np.concatenate(both) for both in zip(chosen, more, strict=True)))
+    return chosen
+
+
+def _scored(beam: Beam) -> Beam:
+    """Those looks that have a score."""
+    scored = ~np.isnan(beam.scores)
+    return Beam(beam.items[scored], beam.scores[scored])
