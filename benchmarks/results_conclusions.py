@@ -43,7 +43,7 @@ def headline(told: Kept) -> tuple[str, str, str]:
     """Task, negatives and metric of the hardest questions."""
     there = dict.fromkeys((line["task"], line["negatives"]) for line in told["lines"])
     pairs = [what for what in there if what[0] in ("compat", "triplet")]
-    ranked = sorted(pairs, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
+    ranked = sorted(pairs, key=lambda column: HARDEST.index(column[1]) if column[1] in HARDEST else len(HARDEST))
     return (*ranked[0], "auc") if ranked else ("", "", "")
 
 

@@ -39,9 +39,9 @@ OFFERS = (
 _NUMBER = re.compile(r"[+−-]?[\d.,]+( %)?( .*)?|–|")
 
 
-def title(what: Column) -> str:
+def title(column: Column) -> str:
     """A column in words, e.g. ``Fill in the blank accuracy, matched negatives``."""
-    task, negatives, metric = what
+    task, negatives, metric = column
     kind = _NEGATIVES.get(negatives, f"{negatives} negatives")
     return f"{_TASKS.get(task, task)} {_METRICS.get(metric, metric)}, {kind}"
 
@@ -49,9 +49,9 @@ def title(what: Column) -> str:
 def headlines(scores: Iterable[Score], tasks: Sequence[str] = ("compat", "fitb")) -> list[Column]:
     """The first measure of each task, on the hardest negatives that there are: what a reader should look at."""
     first = list(dict.fromkeys(score.column for score in scores))
-    ranked = sorted(first, key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
-    firsts = [next((what for what in ranked if what[0] == task), None) for task in tasks]
-    return [what for what in firsts if what]
+    ranked = sorted(first, key=lambda column: HARDEST.index(column[1]) if column[1] in HARDEST else len(HARDEST))
+    firsts = [next((column for column in ranked if column[0] == task), None) for task in tasks]
+    return [column for column in firsts if column]
 
 
 def value(score: Score) -> str:
@@ -105,17 +105,17 @@ def wide_table(scores: Iterable[Score], columns: Sequence[Column] | None = None)
     cells: dict[str, dict[Column, str]] = {}
     signatures: dict[Column, str] = {}
     for score in scores:
-        row, what = cells.setdefault(score.scorer, {}), score.column
-        if what in row:
-            raise DataError(f"{score.scorer} has two numbers for {title(what)}; give each run its own name")
-        if signatures.setdefault(what, score.signature) != score.signature:
+        row, column = cells.setdefault(score.scorer, {}), score.column
+        if column in row:
+            raise DataError(f"{score.scorer} has two numbers for {title(column)}; give each run its own name")
+        if signatures.setdefault(column, score.signature) != score.signature:
             raise DataError(
-                f"{title(what)} was measured on different questions ({signatures[what]} and {score.signature}); "
+                f"{title(column)} was measured on different questions ({signatures[column]} and {score.signature}); "
                 "put them in separate tables"
             )
-        row[what] = value(score)
-    head = ["scorer", *(" ".join(what) for what in columns)]
-    return head, [[name, *(row.get(what, "–") for what in columns)] for name, row in cells.items()]
+        row[column] = value(score)
+    head = ["scorer", *(" ".join(column) for column in columns)]
+    return head, [[name, *(row.get(column, "–") for column in columns)] for name, row in cells.items()]
 
 
 def retrieval_table(scores: Iterable[Score]) -> Cells:
@@ -126,7 +126,7 @@ def retrieval_table(scores: Iterable[Score]) -> Cells:
         fitted = [f"{sign} = {number:.3g}" for sign, number in strengths.items() if number is not None]
         title = score.scorer + (f" ({', '.join(fitted)})" if fitted else "")
         rows.setdefault(title, {})[score.task, score.metric] = value(score)
-    cells = [[name, *(row.get(what, "–") for what in RETRIEVAL)] for name, row in rows.items()]
+    cells = [[name, *(row.get(measure, "–") for measure in RETRIEVAL)] for name, row in rows.items()]
     return ["", *RETRIEVAL.values()], cells
 
 

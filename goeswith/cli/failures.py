@@ -44,9 +44,9 @@ def sentence(error: BaseException) -> str:
         return f"this output cannot show {error.object[error.start]!a}; set PYTHONIOENCODING=utf-8"
     number = system_error(error)
     if number is not None:
-        what, remedy = _REASONS.get(number, (os.strerror(number), "check the path and run the same command again"))
+        problem, remedy = _REASONS.get(number, (os.strerror(number), "check the path and run the same command again"))
         where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-        return f"{what}{where}; {remedy}"
+        return f"{problem}{where}; {remedy}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "there is not enough memory; choose smaller sizes or less data, or close other programs"
     if isinstance(error, RecursionError):

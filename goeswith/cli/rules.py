@@ -110,7 +110,7 @@ def check(
     if as_json:
         typer.echo(json.dumps([checked.to_dict() for checked in results], indent=2))
     else:
-        columns = [f"{split} {what}" for split in splits for what in ("coverage", "right on")]
+        columns = [f"{split} {measure}" for split in splits for measure in ("coverage", "right on")]
         rows = [
             [str(c.rule), str(c.tops), str(c.bottoms), *(t for split in splits for t in _shares(c.measured[split]))]
             for c in results

@@ -74,7 +74,7 @@ def train(
     if "auto" in teachers and not Path("auto").exists():
         others = other_outfits(opened, encoder)
         typer.echo(f"teachers found: {', '.join(others) or 'none'}", err=True)
-        teachers = [name for given in teachers for name in (others if given == "auto" else [given])]
+        teachers = [name for value in teachers for name in (others if value == "auto" else [value])]
     if model == MIXTURE:
         if knowledge:
             raise typer.BadParameter("--knowledge does not go with mixture; give --teacher or --rules")
@@ -264,8 +264,8 @@ def evaluate(
     if retrieved:
         _print_retrieval(retrieved)
     for line in compared:
-        what = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
-        typer.echo(f"{what}: {difference(line)}")
+        difference_of = f"{line.scorer} − {line.against}, {line.task} {line.negatives} {line.metric}"
+        typer.echo(f"{difference_of}: {difference(line)}")
     for name, held in calibrations:
         typer.echo(f"{name}, as a probability: {held}")
     for run, name in zip(runs, names, strict=False):
@@ -335,8 +335,8 @@ def score(
 
         with bar("score") as progress:
             done = score_files(str(run), dataset, outfits, out, engine=engine, workers=workers, progress=progress)
-        kept = f"; {done['kept']:,} files were there already" if done["kept"] else ""
-        typer.echo(f"{out}: {done['outfits']:,} outfits scored, {done['without a score']:,} without a score{kept}")
+        unchanged = f"; {done['kept']:,} files were there already" if done["kept"] else ""
+        typer.echo(f"{out}: {done['outfits']:,} outfits scored, {done['without a score']:,} without a score{unchanged}")
         return
     if engine != "local" or workers is not None:
         raise typer.BadParameter("--engine and --workers need --outfits to be a folder of Parquet files")

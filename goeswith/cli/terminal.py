@@ -77,8 +77,8 @@ class Printer:
 
     def _lines(self, rows: Iterable[tuple[str, str]]) -> None:
         table = Table.grid(padding=(0, 3, 0, 0))
-        for number, (item_id, what) in enumerate(rows, start=1):
-            table.add_row(f"{number}.", self.card(item_id, True), what)
+        for number, (item_id, text) in enumerate(rows, start=1):
+            table.add_row(f"{number}.", self.card(item_id, True), text)
         self.console.print(table)
 
     def card(self, item_id: str, highlight: bool = False) -> RenderableType:

@@ -30,11 +30,13 @@ def write_arrivals(old: Path, new: Path, before: Sequence[str], now: Sequence[st
     Raises:
         DataError: the old file cannot be read.
     """
-    kept, known = _read(old / FILE), set(before)
-    came = [item_id for item_id in now if item_id not in known]
+    earlier, known_ids = _read(old / FILE), set(before)
+    came = [item_id for item_id in now if item_id not in known_ids]
     added = (day or datetime.now(UTC).date()).isoformat()
-    fresh = pl.DataFrame({"item_id": came, "added": [added] * len(came)}, schema=dict.fromkeys(kept.columns, pl.String))
-    table = pl.concat([kept.filter(pl.col("item_id").is_in([*now]) & ~pl.col("item_id").is_in(came)), fresh])
+    fresh = pl.DataFrame(
+        {"item_id": came, "added": [added] * len(came)}, schema=dict.fromkeys(earlier.columns, pl.String)
+    )
+    table = pl.concat([earlier.filter(pl.col("item_id").is_in([*now]) & ~pl.col("item_id").is_in(came)), fresh])
     if len(table):
         with fresh_file(new / FILE) as partial:
             table.write_parquet(partial)

@@ -71,7 +71,7 @@ def gather(
             continue
         more = read_sets(path, ids_known) if name == "sets" else read_baskets(path, ids_known, groups, name)
         if more.outfits.is_empty() and not skip_bad:
-            why = "; ".join(f"{count:,} {what}" for what, count in more.skipped.items() if count)
+            why = "; ".join(f"{count:,} {reason}" for reason, count in more.skipped.items() if count)
             raise DataError(f"{path}: not one outfit follows from it ({why or 'it is empty'}); correct it, {GO_ON}")
         made = Made(pl.concat([made.outfits, more.outfits]), made.skipped | more.skipped, made.notes + more.notes)
     return made
@@ -172,8 +172,8 @@ def _pairs(lines: pl.DataFrame) -> pl.DataFrame:
 def _grow(weights: dict[tuple[str, str], float], group_of: Mapping[str, str]) -> tuple[list[str], float]:
     """The best pair of a basket, and item after item that exceeds chance with each that is in; the mean excess."""
 
-    def weight(one: str, other: str) -> float:
-        return weights.get((min(one, other), max(one, other)), 0.0)
+    def weight(item: str, other: str) -> float:
+        return weights.get((min(item, other), max(item, other)), 0.0)
 
     best: tuple[str, str] = min(weights, key=lambda pair: (-weights[pair], pair))
     worn = list(best)
@@ -184,7 +184,7 @@ def _grow(weights: dict[tuple[str, str], float], group_of: Mapping[str, str]) ->
         if not mean:
             break
         worn.append(max(mean, key=lambda item: (mean[item], item)))
-    excesses = [weight(one, other) for index, one in enumerate(worn) for other in worn[:index]]
+    excesses = [weight(first, other) for index, first in enumerate(worn) for other in worn[:index]]
     return worn, sum(excesses) / len(excesses)
 
 
@@ -206,7 +206,7 @@ def read_sets(path: Path, item_of: Mapping[str, str]) -> Made:
     else:
         first = _header({name: column for name, column in headers.items() if column != listed}, f"{ITEM} {BASKET}")
         if first is None:
-            raise DataError(missing_columns(path, ["item_id"], sheet.table.columns, "rename {theirs} to {column}"))
+            raise DataError(missing_columns(path, ["item_id"], sheet.table.columns, "rename {header} to {column}"))
         table = sheet.table.select(basket=ids(sheet.table[first]), more=pl.col(listed).cast(pl.String))
         together = pl.concat_str(pl.col("basket"), pl.lit(";"), pl.col("more")).str.replace_all(SEPARATORS, ";")
         if first in {headers.get(name) for name in BASKET.split()} - {headers.get(name) for name in ITEM.split()}:
@@ -237,9 +237,9 @@ def _lines(path: Path, sheet: Sheet) -> pl.DataFrame:
     headers = {key(column): column for column in reversed(sheet.table.columns)}
     item = _header(headers, ITEM)
     basket = _header({name: column for name, column in headers.items() if column != item}, BASKET)
-    missing = [ours for ours, theirs in (("order_id", basket), ("sku", item)) if theirs is None]
+    missing = [name for name, header in (("order_id", basket), ("sku", item)) if header is None]
     if basket is None or item is None:
-        raise DataError(missing_columns(path, missing, sheet.table.columns, "rename {theirs} to {column}"))
+        raise DataError(missing_columns(path, missing, sheet.table.columns, "rename {header} to {column}"))
     read = {name: ids(sheet.table[column]).alias(name) for name, column in (("basket", basket), ("item_id", item))}
     return pl.DataFrame(list(read.values())).drop_nulls()
 

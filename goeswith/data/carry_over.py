@@ -57,16 +57,16 @@ def _features(old: Dataset, new: Dataset, dest: Path, stay: bool) -> Iterator[st
     """Link features, where they stay right under their name, else where only `encode` looks; commands to run."""
     folder = old.path / "features"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        ours = path.suffix == ".safetensors" and not path.name.startswith(".")
+        written_here = path.suffix == ".safetensors" and not path.name.startswith(".")
         if path.name.endswith(".partial") or (path.suffix == ".earlier" and _later(path).exists()):
             continue
         to = new.path / "features" / path.name
-        metadata = _metadata(path) if ours or path.suffix == ".earlier" else {}
-        foreign = ours and "stamp" not in metadata
-        _link(path, to if stay or foreign or not ours else earlier_path(to))
+        metadata = _metadata(path) if written_here or path.suffix == ".earlier" else {}
+        foreign = written_here and "stamp" not in metadata
+        _link(path, to if stay or foreign or not written_here else earlier_path(to))
         if foreign and not stay:
             yield f"features/{path.name} was not made by goeswith encode; check that it fits the current items"
-        elif metadata and not (ours and stay):
+        elif metadata and not (written_here and stay):
             encoder = metadata.get("encoder", path.stem)
             yield f"the features of {encoder} are out of date; run: goeswith encode {dest} --encoder {encoder}"
 

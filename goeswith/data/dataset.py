@@ -150,13 +150,13 @@ def create(imported: Imported, dest: str | Path, *, layout: str, name: str | Non
 
 
 def fill(
-    folder: Path, imported: Imported, *, layout: str, name: str, seed: int, known: pl.DataFrame | None = None
+    folder: Path, imported: Imported, *, layout: str, name: str, seed: int, known_outfits: pl.DataFrame | None = None
 ) -> None:
     """Write an imported data set into an empty folder.
 
     Args:
-        known: source, item_ids (list of str) and split of the outfits that had a split before; they keep it, and
-            known.parquet is written.
+        known_outfits: source, item_ids (list of str) and split of the outfits that had a split before; they keep it,
+            and known.parquet is written.
 
     Raises:
         DataError, CatalogueError: the tables contradict each other.
@@ -166,7 +166,7 @@ def fill(
     images = items["item_id"].replace_strict(names, default=None, return_dtype=pl.String)
     catalogue = Catalogue(items.with_columns(images.alias("image")))
     outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
-    earlier, wide = _known_outfits(known, catalogue)
+    earlier, wide = _known_outfits(known_outfits, catalogue)
     outfits, split_report = assign_splits(outfits, seed, known=earlier)
 
     (folder / "images").mkdir()
@@ -176,7 +176,7 @@ def fill(
             _link(imported.images[item_id], folder / names[item_id], item_id)
             pictures.update(bytes.fromhex(sha256(folder / names[item_id])))
     tables = {"items": catalogue.items, "outfits": outfits.to_frame(catalogue)}
-    if known is not None:
+    if known_outfits is not None:
         tables["known"] = remember(outfits, earlier).to_frame(wide).select("source", "item_ids", "split")
     for title, table in tables.items():
         table.write_parquet(folder / f"{title}.parquet")

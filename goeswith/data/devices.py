@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from goeswith.errors import ConfigError
@@ -15,6 +17,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 """What ``--device`` takes: a kind of processor, or ``auto``, the first of cuda, mps and cpu that is there."""
 VARIABLE = "GOESWITH_DEVICE"
 """Environment variable that names the device where no option does."""
+TRIM, MAP = -1, -3
+"""What `keep_memory` sets, by glibc's numbers: from which size free memory is given back, and a block mapped alone."""
 
 
 def open_device(name: str | None = None) -> torch.device:
@@ -59,3 +63,16 @@ def autocast(device: torch.device, bf16: bool) -> contextlib.AbstractContextMana
     if not torch.amp.is_autocast_available(device.type):
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+
+
+def keep_memory() -> None:
+    """Let this process keep memory that it frees, up to two gigabytes, for what it asks for next.
+
+    A step frees the same hundreds of megabytes that the next one asks for. Given back in between, every page is cleared
+    and mapped again, which took a fifth of the time. For Linux's usual C library, glibc; nothing happens elsewhere.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):
+            allocator = ctypes.CDLL(None).mallopt
+            allocator(MAP, 1 << 30) or allocator(MAP, 1 << 25)  # older ones take no more
+            allocator(TRIM, (1 << 31) - 1)

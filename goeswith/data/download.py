@@ -87,38 +87,38 @@ def download(
         from goeswith.data import network
     except ImportError as error:
         raise ConfigError(f"downloading pictures needs {error.name}; run: pip install 'goeswith[feeds]'") from None
-    kept = PictureCache(cache)
+    pictures = PictureCache(cache)
     try:
         wanted = list(dict.fromkeys(addresses.values()))
-        job = _Job(network, kept, bounds or Bounds(), check, allow_private, progress or (lambda done, total: None))
+        job = _Job(network, pictures, bounds or Bounds(), check, allow_private, progress or (lambda done, total: None))
         _run(job.all(wanted))
-        return _result(addresses, kept, job)
+        return _result(addresses, pictures, job)
     except ExceptionGroup as group:  # of the tasks: the disk is full, or the like
         raise DataError(f"cannot keep pictures in {cache} ({group.exceptions[0]}); make room there") from group
     finally:
-        kept.close()
+        pictures.close()
 
 
 def downloaded_before(addresses: dict[str, str], cache: Path) -> dict[str, Path]:
     """Item id → picture, of those that are in the cache already; nothing is asked of anybody."""
     if not cache.is_dir():
         return {}
-    kept = PictureCache(cache)
+    pictures = PictureCache(cache)
     try:
-        answers = {item_id: kept.get(address) for item_id, address in addresses.items()}
-        return {item_id: kept.path(answer) for item_id, answer in answers.items() if answer is not None}
+        answers = {item_id: pictures.get(address) for item_id, address in addresses.items()}
+        return {item_id: pictures.path(answer) for item_id, answer in answers.items() if answer is not None}
     finally:
-        kept.close()
+        pictures.close()
 
 
-def _result(addresses: dict[str, str], kept: PictureCache, job: _Job) -> Downloaded:
+def _result(addresses: dict[str, str], pictures: PictureCache, job: _Job) -> Downloaded:
     done = Downloaded(fetched=job.fetched, unchanged=job.unchanged)
     for item_id, address in addresses.items():
         if address in job.answers:
-            done.pictures[item_id] = kept.path(job.answers[address])
+            done.pictures[item_id] = pictures.path(job.answers[address])
         else:
             done.failures.append((item_id, address, job.reasons[address]))
-    done.failures_file = kept.write_failures(done.failures)
+    done.failures_file = pictures.write_failures(done.failures)
     if done.failures and not done.pictures:
         _, address, reason = done.failures[0]
         raise DataError(
@@ -165,13 +165,13 @@ class _Job:
     def __init__(
         self,
         network: Any,
-        kept: PictureCache,
+        pictures: PictureCache,
         bounds: Bounds,
         check: bool,
         private: bool,
         progress: Callable[[int, int], None],
     ) -> None:
-        self.network, self.kept, self.bounds, self.check, self.private = network, kept, bounds, check, private
+        self.network, self.pictures, self.bounds, self.check, self.private = network, pictures, bounds, check, private
         self.progress = progress
         self.answers: dict[str, Answer] = {}
         self.reasons: dict[str, str] = {}
@@ -192,7 +192,7 @@ class _Job:
                     group.create_task(work())
 
     async def _one(self, client: httpx.AsyncClient, address: str) -> None:
-        before = self.kept.get(address)
+        before = self.pictures.get(address)
         if before is not None and not (self.check and (before.etag or before.modified)):
             self.answers[address] = before
             self.unchanged += 1
@@ -256,9 +256,9 @@ class _Job:
                 )
             data = await self._body(answer)
             validators = [answer.headers.get(name, "") for name in ("ETag", "Last-Modified")]
-        kept = self.kept.put(address, data, _ending(data), *validators)
+        stored = self.pictures.put(address, data, _ending(data), *validators)
         self.fetched += 1
-        return kept
+        return stored
 
     async def _body(self, answer: httpx.Response) -> bytes:
         most = self.bounds.size

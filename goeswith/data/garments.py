@@ -202,9 +202,9 @@ def _meanings(phrase: str, languages: tuple[str, ...]) -> Meanings:
     """Meanings of a phrase in some languages; of its umlauts written as two letters where there are none else."""
     for spelled in (phrase, re.sub("([aou])e", r"\1", phrase)):
         meanings = word_list().meanings(spelled)
-        kept = {language: garment for language, garment in meanings.items() if language in ("any", *languages)}
-        if kept:
-            return kept
+        understood = {language: garment for language, garment in meanings.items() if language in ("any", *languages)}
+        if understood:
+            return understood
     return {}
 
 

@@ -67,16 +67,16 @@ def import_data(
         ConfigError: an unknown layout or option. DataError: the source cannot be read, or `dest` cannot be written.
     """
     options = dict(options or {})
-    kept: dict[str, str] = {}
+    remembered: dict[str, str] = {}
     layout = _layout(layout, source, dest if update else None)
     if update:
         expect_updatable(dest, layout=layout, seed=seed)
         named = options.get("columns", {})
         before = _mapping(dest, layout)
-        kept = {ours: theirs for ours, theirs in before.columns.items() if ours not in named}
+        remembered = {field: header for field, header in before.columns.items() if field not in named}
         options = {**before.options, **options}
-        if kept:
-            options["columns"] = kept | named
+        if remembered:
+            options["columns"] = remembered | named
         if before.groups:
             options["groups"] = before.groups | options.get("groups", {})
     elif dest.exists():
@@ -100,8 +100,8 @@ def import_data(
             done = update_dataset(imported, dest, layout=layout, name=name, seed=seed)
         else:
             done = Updated(create(imported, dest, layout=layout, name=name, seed=seed or 0), new=True)
-    mapped = ", ".join(f"{ours}={theirs}" for ours, theirs in kept.items())
-    lines = [f"columns mapped as before: {mapped}"] if kept else []
+    mapped = ", ".join(f"{field}={header}" for field, header in remembered.items())
+    lines = [f"columns mapped as before: {mapped}"] if remembered else []
     if imported.understood is not None and not done.unchanged:
         lines += imported.understood.lines
     lines += [*downloads, *done.lines]

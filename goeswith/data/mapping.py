@@ -30,7 +30,7 @@ class Mapping:
 
 def write_mapping(path: Path, mapping: Mapping, recognised: Map[str, str]) -> None:
     """Write a mapping as TOML. recognised: our field → column of the export, of those that nobody chose."""
-    seen = {ours: theirs for ours, theirs in recognised.items() if ours not in mapping.columns}
+    seen = {name: header for name, header in recognised.items() if name not in mapping.columns}
     lines = [f"{HEAD}\nlayout = {_text(mapping.layout)}", '\n[columns]  # field = "column of the export"']
     lines += _entries(mapping.columns) + [f"# {entry}" for entry in _entries(seen)]
     lines += ['\n[groups]  # "category" = "group"', *_entries(mapping.groups)]

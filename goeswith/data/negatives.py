@@ -127,10 +127,10 @@ class Negatives:
         for _ in range(_ROUNDS if redraw else 1):
             if not len(active):
                 break
-            kept = rows[active]
-            tried = torch.where(kept < 0, self._sample(truth[active], count, generator), kept)
-            fits = (kept >= 0) | self._allowed(tried, items[active], mask[active], truth[active])
-            tried = _without_repeats(torch.where(fits, tried, -1), kept < 0)
+            drawn = rows[active]
+            tried = torch.where(drawn < 0, self._sample(truth[active], count, generator), drawn)
+            fits = (drawn >= 0) | self._allowed(tried, items[active], mask[active], truth[active])
+            tried = _without_repeats(torch.where(fits, tried, -1), drawn < 0)
             rows[active] = tried
             active = active[(tried < 0).any(1)]
         if redraw and len(active):

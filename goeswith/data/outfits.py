@@ -200,7 +200,7 @@ class Outfits:
         left = np.bincount(owner[good], minlength=len(self))
         whole = left >= 2
         good &= whole[owner]
-        kept = Outfits(
+        usable_outfits = Outfits(
             items=self.items[good],
             offsets=np.concatenate([[0], np.cumsum(left[whole])]).astype(np.int64),
             outfit_ids=self.outfit_ids[whole],
@@ -209,7 +209,7 @@ class Outfits:
             weights=None if self.weights is None else self.weights[whole],
         )
         shortened = int((whole & (left < self.lengths)).sum())
-        return kept, {"outfits dropped": int((~whole).sum()), "outfits shortened": shortened}
+        return usable_outfits, {"outfits dropped": int((~whole).sum()), "outfits shortened": shortened}
 
     def split(self, name: str) -> Outfits:
         """The outfits of one split.
@@ -303,16 +303,16 @@ def _renamed(path: Path, sheet: Sheet, columns: Mapping[str, str]) -> Sheet:
         ConfigError: a column is not one of ours, or is not in the file.
     """
     have = sheet.table.columns
-    for ours, theirs in columns.items():
-        if ours not in OWN_COLUMNS:
-            raise ConfigError(f"a list of outfits has no column {ours!r}; its columns are {', '.join(OWN_COLUMNS)}")
-        if theirs not in have:
-            near = nearest_header(theirs, have)
+    for column, header in columns.items():
+        if column not in OWN_COLUMNS:
+            raise ConfigError(f"a list of outfits has no column {column!r}; its columns are {', '.join(OWN_COLUMNS)}")
+        if header not in have:
+            near = nearest_header(header, have)
             hint = f"did you mean {near!r}?" if near else f"it has {', '.join(have)}"
-            raise ConfigError(f"{path} has no column {theirs!r} to map to {ours}; {hint}")
-    kept = [name for name in have if name not in (*columns, *columns.values())]
-    mapped = {ours: pl.col(theirs) for ours, theirs in columns.items()}
-    return replace(sheet, table=sheet.table.select(*kept, **mapped))
+            raise ConfigError(f"{path} has no column {header!r} to map to {column}; {hint}")
+    unmapped = [name for name in have if name not in (*columns, *columns.values())]
+    mapped = {column: pl.col(header) for column, header in columns.items()}
+    return replace(sheet, table=sheet.table.select(*unmapped, **mapped))
 
 
 def _split(cells: pl.Series) -> pl.Series:

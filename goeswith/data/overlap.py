@@ -35,9 +35,9 @@ class Overlap:
 def overlap_with(listed: Outfits, train: Outfits) -> Overlap:
     """The overlap of outfits with training outfits of the same catalogue."""
     size = int(max(listed.items.max(initial=-1), train.items.max(initial=-1))) + 1
-    own, theirs = _worn(listed, size), _worn(train, size)
-    counts, sizes = np.asarray(own.sum(axis=1)).ravel(), np.asarray(theirs.sum(axis=1)).ravel()
-    shared = (own @ theirs.T).tocoo()  # items in common, of pairs that have any
+    own, trained = _worn(listed, size), _worn(train, size)
+    counts, sizes = np.asarray(own.sum(axis=1)).ravel(), np.asarray(trained.sum(axis=1)).ravel()
+    shared = (own @ trained.T).tocoo()  # items in common, of pairs that have any
     first, second = shared.coords
     near = shared.data >= NEAR * counts[first] - 1e-9
     same = (shared.data == counts[first]) & (shared.data == sizes[second])

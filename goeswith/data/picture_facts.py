@@ -29,10 +29,10 @@ def picture_facts(dataset: Dataset) -> pl.DataFrame:
     They are kept in the data set's folder, where that can be written, until its pictures change.
     """
     path, state = dataset.path / FILE, str(dataset.info.get("checksums", {}).get("images", ""))
-    known = {"catalogue": dataset.catalogue.fingerprint, "images": state}
+    identity = {"catalogue": dataset.catalogue.fingerprint, "images": state}
     if path.is_file():
         with contextlib.suppress(DataError):
-            if read_info(path).items() >= known.items():
+            if read_info(path).items() >= identity.items():
                 return read_table(path).select(FACTS)
     names = dataset.catalogue.items["image"].to_list()
     rows = [_facts(dataset.path / name) if name else None for name in names]
@@ -40,7 +40,7 @@ def picture_facts(dataset: Dataset) -> pl.DataFrame:
     table = pl.DataFrame([row or missing for row in rows], schema=dict.fromkeys(FACTS, pl.Float64), orient="row")
     if any(rows):
         with contextlib.suppress(OSError, DataError), fresh_file(path) as partial:
-            table.write_parquet(partial, metadata=known)
+            table.write_parquet(partial, metadata=identity)
     return table
 
 

@@ -119,9 +119,9 @@ def _within(outfits: Outfits, parts: list[np.ndarray], budget: int) -> Positions
     """The first places whose outfits are whole and whose candidates are at most `budget` (the first outfit always)."""
     owner, position, share, at, rows, weights = parts
     used = np.cumsum(np.bincount(owner[at], minlength=len(outfits)))
-    kept = max(1, int((used <= budget).sum()))
-    last = int(np.searchsorted(owner, kept))
+    count = max(1, int((used <= budget).sum()))
+    last = int(np.searchsorted(owner, count))
     end = int(np.searchsorted(at, last))
     return Positions(
-        outfits.take(np.arange(kept)), owner[:last], position[:last], share[:last], at[:end], rows[:end], weights[:end]
+        outfits.take(np.arange(count)), owner[:last], position[:last], share[:last], at[:end], rows[:end], weights[:end]
     )

@@ -78,18 +78,20 @@ def _names_garment(level: str) -> bool:
 def option_of(name: str | None) -> str | None:
     """Our column of an option that a shop calls so; None where we have none."""
     words = re.findall(r"[^\W\d_]+", fold(name or ""))
-    return next((ours for ours, theirs in OPTIONS.items() if not set(theirs.split()).isdisjoint(words)), None)
+    return next(
+        (option for option, words_of_it in OPTIONS.items() if not set(words_of_it.split()).isdisjoint(words)), None
+    )
 
 
 def options(table: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> dict[str, pl.Series]:
     """Our column → its values (n,), from pairs of columns that hold an option's name and its value."""
     columns: dict[str, pl.Series] = {}
     for name, value in pairs:
-        ours = table[name].replace_strict(
+        named = table[name].replace_strict(
             {label: option_of(label) for label in table[name].unique()}, default=None, return_dtype=pl.String
         )
         for column in OPTIONS:
-            here = table.select(pl.when(ours == column).then(pl.col(value)).alias(column))[column]
+            here = table.select(pl.when(named == column).then(pl.col(value)).alias(column))[column]
             columns[column] = columns[column].fill_null(here) if column in columns else here
     return columns
 

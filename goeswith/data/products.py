@@ -45,9 +45,9 @@ def products(items: pl.DataFrame, pictures: Read | None = None) -> np.ndarray:
     one_each = (colour.n_unique() == pl.col("picture").n_unique()) & colour.is_not_null().all()
     plain = colour.n_unique().over("key", "picture") == 1  # else a picture stands for two colours
     varied = (pl.col("key") >= 0) & (one_each.over("key") & plain.all().over("key"))
-    theirs = pl.when(varied).then(pl.concat_str(pl.lit("key\x1f"), "key"))
+    by_key = pl.when(varied).then(pl.concat_str(pl.lit("key\x1f"), "key"))
     shared = pl.concat_str(pl.lit("picture\x1f"), "picture") if pictures is not None else own
-    named = table.select(product=pl.coalesce(declared, theirs, shared))["product"]
+    named = table.select(product=pl.coalesce(declared, by_key, shared))["product"]
     return _numbered(named)
 
 

@@ -63,10 +63,10 @@ def preferences(path: Path) -> pl.DataFrame:
 
 def known_items(table: pl.DataFrame, columns: Collection[str], item_ids: Collection[str]) -> tuple[pl.DataFrame, int]:
     """The rows whose lists of items the catalogue has all, and how many it does not."""
-    known = set(item_ids)
-    whole = [all(known.issuperset(row[name]) for name in columns) for row in table.iter_rows(named=True)]
-    kept = table.filter(pl.Series(whole, dtype=pl.Boolean))
-    return kept, len(table) - len(kept)
+    known_ids = set(item_ids)
+    whole = [all(known_ids.issuperset(row[name]) for name in columns) for row in table.iter_rows(named=True)]
+    complete = table.filter(pl.Series(whole, dtype=pl.Boolean))
+    return complete, len(table) - len(complete)
 
 
 def _rejected(looks: list[dict[str, Any]]) -> Iterator[tuple[list[str], list[str], str]]:

@@ -114,11 +114,11 @@ class Shelf:
                 )
         return np.array([self.row_of[item_id] for item_id in item_ids], np.int64)
 
-    def need_prices(self, what: str, reason: str) -> None:
+    def need_prices(self, feature: str, reason: str) -> None:
         """Raise CatalogueError where no item has a price."""
         if np.isnan(self.prices).all():
             raise CatalogueError(
-                f"{what} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
+                f"{feature} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
             )
 
 

@@ -23,15 +23,15 @@ def shuffled_items(outfits: Outfits, catalogue: Catalogue, seed: int) -> Outfits
     owner = np.repeat(np.arange(len(outfits)), outfits.lengths)
     kinds = np.unique(outfits.splits.astype(str), return_inverse=True)[1][owner]
     pool = kinds * (len(catalogue) + 1) + pools(catalogue, "matched")[items]
-    places = np.arange(len(items))
+    positions = np.arange(len(items))
     for _ in range(_ROUNDS):
-        items[places] = _dealt(items[places], pool[places], random)
+        items[positions] = _dealt(items[positions], pool[positions], random)
         twice = _repeats(owner, items)
         if not len(twice):
             break
         # The places with a repeat, and as many others of their pools as it takes to give them something else.
         near = np.flatnonzero(np.isin(pool, pool[twice]))
-        places = np.union1d(twice, random.permutation(near)[: 4 * len(twice)])
+        positions = np.union1d(twice, random.permutation(near)[: 4 * len(twice)])
     return replace(outfits, items=items)
 
 

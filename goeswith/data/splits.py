@@ -127,12 +127,12 @@ def describe(report: dict[str, Any]) -> list[str]:
     lines = []
     for source, stats in report["sources"].items():
         counts = ", ".join(f"{stats['splits'].get(name, 0):,} {name}" for name in SPLITS)
-        kept = "" if stats["repeats_removed"] else " (kept)" if stats["repeats"] else ""
+        note = "" if stats["repeats_removed"] else " (kept)" if stats["repeats"] else ""
         lines.append(
             f"{_of(source)}, {'published' if stats['published'] else 'drawn'} split: {counts}"
             + (f", {stats['without_split']:,} in none" if stats["without_split"] else "")
             + (f" ({stats['between']:,} are near-duplicates of outfits in two splits)" if stats.get("between") else "")
-            + f"; exact repeats{' removed' if stats['repeats_removed'] else ''}: {stats['repeats']:,}{kept}"
+            + f"; exact repeats{' removed' if stats['repeats_removed'] else ''}: {stats['repeats']:,}{note}"
         )
         if stats.get("moved"):
             lines.append(f"  outfits that the publisher moved to another split: {stats['moved']:,}")

@@ -46,7 +46,7 @@ class Understood:
     @property
     def lines(self) -> list[str]:
         """The tables, line by line."""
-        taken = [[theirs, ours] for ours, theirs in self.taken.items()]
+        taken = [[header, field] for field, header in self.taken.items()]
         lines = [f"read as layout {self.layout!r}:", *plain(["column", "field"], taken).splitlines()] if taken else []
         if self.unused:
             more = f" and {len(self.unused) - SHOWN} more" if len(self.unused) > SHOWN else ""

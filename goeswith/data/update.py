@@ -137,7 +137,7 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
         layout=layout,
         name=name or old.name,
         seed=int(old.info.get("seed", 0)),
-        known=_known_outfits(old),
+        known_outfits=_known_outfits(old),
     )
     new = Dataset(fresh)
     redrawn = new.info["checksums"]["images"] != old.info.get("checksums", {}).get("images")
@@ -154,10 +154,10 @@ def _expect_all(imported: Imported, old: Dataset, path: Path) -> None:
     """Stop where all outfits or all pictures are gone: a night's export that broke looks just so."""
     before = {"outfits": len(old.outfits), "pictures": old.catalogue.items["image"].count()}
     now = {"outfits": len(imported.outfits), "pictures": len(imported.images)}
-    for what, count in before.items():
-        if count and not now[what]:
+    for kind, count in before.items():
+        if count and not now[kind]:
             raise DataError(
-                f"{path} has {count:,} {what} and {imported.source} has none; include them again, or import the rest "
+                f"{path} has {count:,} {kind} and {imported.source} has none; include them again, or import the rest "
                 "into another folder"
             )
 
@@ -215,8 +215,8 @@ def _same(old: Dataset, new: Dataset) -> bool:
         tables.append([data.catalogue.items, data.outfits.to_frame(data.catalogue), *map(read_table, files)])
         descriptions.append([data.info.get("name"), data.info.get("licence"), *(path.name for path in files)])
         if (new.path / PREFERENCES).exists():  # else those of before stay
-            kept = data.path / PREFERENCES
-            descriptions[-1].append(kept.read_bytes() if kept.exists() else None)
+            preferences = data.path / PREFERENCES
+            descriptions[-1].append(preferences.read_bytes() if preferences.exists() else None)
     return descriptions[0] == descriptions[1] and all(before.equals(now) for before, now in zip(*tables, strict=True))
 
 

@@ -99,7 +99,7 @@ def _read_table(path: Path) -> tuple[pl.DataFrame, str]:
     sheet = read_sheet(path)
     table = sheet.table
     if missing := [needed for needed in ("question_id", "score") if needed not in table.columns]:
-        raise DataError(missing_columns(path, missing, table.columns, "add {column}, or rename {theirs} to it"))
+        raise DataError(missing_columns(path, missing, table.columns, "add {column}, or rename {header} to it"))
     keys = [key for key in KEYS if key in table.columns]
     if len(keys) > 1:
         raise DataError(f"{path} has the columns 'candidate' and 'place'; keep one of them, they could contradict")
@@ -129,9 +129,9 @@ def _parsed(path: Path, column: pl.Series, kind: pl.DataType, rows: pl.Series) -
         cast = whole_numbers(column).alias(column.name)
     invalid = is_odd(column, cast).arg_true()
     if len(invalid):
-        what = "a number" if kind.is_float() else "a whole number"
+        expected = "a number" if kind.is_float() else "a whole number"
         raise DataError(
-            f"{path}, row {rows[invalid[0]]}: {column.name} = {column[invalid[0]]!r} is not {what}; fix the row"
+            f"{path}, row {rows[invalid[0]]}: {column.name} = {column[invalid[0]]!r} is not {expected}; fix the row"
         )
     return cast
 

@@ -66,9 +66,9 @@ class RetrievalQuestions:
         } | {("exhaustive", "matched"): self.positions}
         prefix = f"{self.dataset.name}:{self.dataset.fingerprint}|{self.split}"
         return {
-            (task, negatives): f"{prefix}|{task}|{negatives}|c{what.most_candidates}|seed{self.seed}"
-            f"|goeswith{__version__}|q{what.digest}"
-            for (task, negatives), what in sets.items()
+            (task, negatives): f"{prefix}|{task}|{negatives}|c{question_set.most_candidates}|seed{self.seed}"
+            f"|goeswith{__version__}|q{question_set.digest}"
+            for (task, negatives), question_set in sets.items()
         }
 
 
@@ -194,9 +194,9 @@ def _named(table: pl.DataFrame, task: str, negatives: str) -> pl.DataFrame:
 def _offers(name: str, task: str, retrieved: RetrievalResult, questions: RetrievalQuestions) -> list[Score]:
     """What is offered to all gaps together."""
     values = {
-        f"{what}@{k}": getattr(offers, what)
+        f"{measure}@{k}": getattr(offers, measure)
         for k, offers in retrieved.offers.items()
-        for what in ("distinct", "top_share", "gini")
+        for measure in ("distinct", "top_share", "gini")
     }
     return [
         Score(

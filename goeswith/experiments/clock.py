@@ -25,13 +25,13 @@ class Clock:
         minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
         self.say(f"{minutes}:{seconds:02d}  {lead}  {text}")
 
-    def progress(self, what: str) -> Callable[[int, int], None]:
+    def progress(self, unit: str) -> Callable[[int, int], None]:
         """A callback (done, total) that speaks every `EVERY` seconds."""
 
         def progress(done: int, total: int) -> None:
             if time.monotonic() - self.last > EVERY:
                 self.last = time.monotonic()
-                self.note(f"{done:,} of {total:,} {what}")
+                self.note(f"{done:,} of {total:,} {unit}")
 
         self.last = time.monotonic()
         return progress

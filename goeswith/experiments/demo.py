@@ -215,9 +215,9 @@ def headline_answers(
     rows: Sequence[Row], scorer: Scorer, question_files: Sequence[Questions], dataset: Dataset
 ) -> tuple[Report, Questions]:
     """What a scorer answers to the questions of the rows' headline, and these questions."""
-    what = headlines([score for row in rows for score in row.scores])[-1]
+    column = headlines([score for row in rows for score in row.scores])[-1]
     reports = ((report(answer(scorer, questions), dataset), questions) for questions in question_files)
-    return next(pair for pair in reports if pair[0].summary[0].column == what)
+    return next(pair for pair in reports if pair[0].summary[0].column == column)
 
 
 def _strongest_floor(board: Scoreboard) -> str:
@@ -246,7 +246,7 @@ def _headlines(board: Scoreboard) -> dict[tuple[str, str], Difference]:
 def _say_results(board: Scoreboard, say: Callable[[str], None]) -> None:
     """Say the table of the headlines and the comparisons."""
     columns = headlines(board.scores)
-    shown = [score for what in columns for score in board.scores if score.column == what]
+    shown = [score for column in columns for score in board.scores if score.column == column]
     say("\n" + plain(*long_table(shown)) + "\n")
     for compared in board.comparisons:
         lines = [line for line in compared.lines if line.column in columns]

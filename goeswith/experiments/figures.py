@@ -53,9 +53,9 @@ def k_curve(points: Iterable[tuple[int, Score]], out: Path) -> Path:
         raise DataError("the curve over K needs scores; measure runs of more than one K")
     panels = list(dict.fromkeys(score.column for _, score in points))
     with sheet(out, 1, len(panels)) as axes:
-        for panel, what in zip(axes, panels, strict=True):
-            _panel(panel, [(size, score) for size, score in points if score.column == what])
-            panel.set_title(title(what).replace(", ", "\n"))
+        for panel, column in zip(axes, panels, strict=True):
+            _panel(panel, [(size, score) for size, score in points if score.column == column])
+            panel.set_title(title(column).replace(", ", "\n"))
     return out
 
 

@@ -50,11 +50,11 @@ def accuracy(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path:
     """A dot with its interval for each row, one panel a column."""
     rows = [row for row in board.rows if row.measured]
     with sheet(out, 1, len(columns), 4.4, 0.8 + 0.2 * len(rows)) as panels:
-        for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
-            shown = [row for row in rows if what in row.measured]
-            _dots(axes, [row.measured[what].score for row in shown], [_COLOURS[row.kind] for row in shown])
+        for at, (axes, column) in enumerate(zip(panels, columns, strict=True)):
+            shown = [row for row in rows if column in row.measured]
+            _dots(axes, [row.measured[column].score for row in shown], [_COLOURS[row.kind] for row in shown])
             _names(axes, [_wrapped(row.name, 44) if at == 0 else "" for row in shown])
-            axes.set_title(title(what).replace(", ", "\n"))
+            axes.set_title(title(column).replace(", ", "\n"))
     return out
 
 
@@ -62,8 +62,8 @@ def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path
     """A bar with its interval for each comparison, one panel a column; bars that leave out zero are filled."""
     compared = board.comparisons
     with sheet(out, 1, len(columns), 4.8, 0.8 + 0.32 * len(compared)) as panels:
-        for at, (axes, what) in enumerate(zip(panels, columns, strict=True)):
-            lines = [line for comparison in compared for line in comparison.lines if line.column == what]
+        for at, (axes, column) in enumerate(zip(panels, columns, strict=True)):
+            lines = [line for comparison in compared for line in comparison.lines if line.column == column]
             sure = [line.low > 0 or line.high < 0 for line in lines]
             rows = range(len(lines))
             axes.barh(
@@ -73,7 +73,7 @@ def differences(board: Scoreboard, columns: Sequence[Column], out: Path) -> Path
             axes.hlines(rows, *zip(*((x.low, x.high) for x in lines), strict=True), color=INK, linewidth=1.1)
             axes.axvline(0, color=QUIET, linewidth=0.8)
             _names(axes, [f"{_wrapped(c.first, 44)}\n− {_wrapped(c.second, 44)}" if at == 0 else "" for c in compared])
-            axes.set_title(title(what).replace(", ", "\n"))
+            axes.set_title(title(column).replace(", ", "\n"))
     return out
 
 
@@ -84,14 +84,14 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    what = columns[-1]
-    rows = [row for row in rows if what in row.measured]
+    column = columns[-1]
+    rows = [row for row in rows if column in row.measured]
     with sheet(out, 1, len(COSTS), 4.6, 3.4) as panels:
         for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
             for row in rows:
                 if (x := row.usual(cost)) is None:
                     continue
-                score, colour = row.measured[what].score, _COLOURS[row.kind]
+                score, colour = row.measured[column].score, _COLOURS[row.kind]
                 if row.kind == "control" or (row.experiment and row.experiment.like):
                     axes.plot(x, score.value, "o", color=colour, alpha=0.5, markersize=2)
                     continue
@@ -107,7 +107,7 @@ def costs(rows: Sequence[Row], columns: Sequence[Column], out: Path) -> Path:
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.margins(x=0.25)
             axes.set_xlabel(label)
-            axes.set_title(title(what).replace(", ", "\n"))
+            axes.set_title(title(column).replace(", ", "\n"))
     return out
 
 
@@ -150,8 +150,8 @@ def over_attributes(rows: Sequence[Row], columns: Sequence[Column]) -> list[tupl
         (attributes, mean.score)
         for row in most
         if (attributes := row.outcomes[0].attributes) is not None
-        for what, mean in row.measured.items()
-        if what in columns
+        for column, mean in row.measured.items()
+        if column in columns
     ]
 
 

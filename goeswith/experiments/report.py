@@ -101,7 +101,7 @@ def page(dataset: Dataset, findings: Findings, out: Path, *, heading: str = "") 
         source=dataset.outfit_source,
         fingerprint=dataset.fingerprint,
         findings=findings,
-        columns=[{"title": title(what), "signature": signatures[what]} for what in columns],
+        columns=[{"title": title(column), "signature": signatures[column]} for column in columns],
         groups=_groups(findings.rows, columns),
         ladder=_ladder(findings, columns[-1]),
         effects=_effects(findings.comparisons, columns),
@@ -126,7 +126,7 @@ def _score(number: float) -> str:
 def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tuple[Row, list[Cell | None]]]]:
     """The rows of the table under the head of their kind, each with one cell a column."""
     scores = [score for row in rows for score in row.scores]
-    axes = [_axis([score for score in scores if score.column == what]) for what in columns]
+    axes = [_axis([score for score in scores if score.column == column]) for column in columns]
     groups: dict[str, list[tuple[Row, list[Cell | None]]]] = {}
     for kind, head in KINDS.items():
         for row in (row for row in rows if row.kind == kind):
@@ -136,13 +136,13 @@ def _groups(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, list[tu
     return groups
 
 
-def _ladder(findings: Findings, what: Column) -> list[dict[str, Any]]:
+def _ladder(findings: Findings, column: Column) -> list[dict[str, Any]]:
     """The rows to draw at the top, each with its value and how it is read, from the lowest to the highest."""
     rows = [
         {"name": row.name, "kind": row.kind, "note": row.note or FLOOR_NOTES.get(row.name, ""), "value": score.value}
         for row in findings.rows
         for score in row.scores
-        if row.name in findings.ladder and score.column == what
+        if row.name in findings.ladder and score.column == column
     ]
     return sorted(rows, key=lambda row: float(row["value"]))
 
@@ -166,11 +166,13 @@ def _effects(
 ) -> list[tuple[Comparison, list[Cell | None]]]:
     """The rows of the table of differences, on axes that are symmetric about zero."""
     lines = [line for comparison in comparisons for line in comparison.lines]
-    reach = {what: max((max(-x.low, x.high) for x in lines if x.column == what), default=0.0) for what in columns}
+    reach = {column: max((max(-x.low, x.high) for x in lines if x.column == column), default=0.0) for column in columns}
     rows = []
     for comparison in comparisons:
         own = {line.column: line for line in comparison.lines}
-        rows.append((comparison, [_effect(own[what], reach[what]) if what in own else None for what in columns]))
+        rows.append(
+            (comparison, [_effect(own[column], reach[column]) if column in own else None for column in columns])
+        )
     return rows
 
 

@@ -80,9 +80,9 @@ class Row:
     experiment: Experiment | None = None
     corrected: Sequence[Mapping[Column, Mean]] = ()
 
-    def usual(self, what: str) -> float | None:
+    def usual(self, cost: str) -> float | None:
         """The mean over seeds of a property of `Outcome`, of those that have it; None where none does."""
-        values = [value for outcome in self.outcomes if (value := getattr(outcome, what)) is not None]
+        values = [value for outcome in self.outcomes if (value := getattr(outcome, cost)) is not None]
         return fmean(values) if values else None
 
     @property
@@ -153,7 +153,9 @@ class Scoreboard:
         first: dict[tuple[str, str], Column] = {}
         for score in self.scores:
             first.setdefault((score.task, score.negatives), score.column)
-        return sorted(first.values(), key=lambda what: HARDEST.index(what[1]) if what[1] in HARDEST else len(HARDEST))
+        return sorted(
+            first.values(), key=lambda column: HARDEST.index(column[1]) if column[1] in HARDEST else len(HARDEST)
+        )
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
@@ -166,8 +168,8 @@ class Scoreboard:
         for pair in self.recipe.pairings:
             if {pair.first, pair.second} <= set(rows):
                 first, second = rows[pair.first], rows[pair.second]
-                both = [what for what in first if what in second and first[what].draws is not None]
-                lines = [difference(first[what], second[what]) for what in both]
+                both = [column for column in first if column in second and first[column].draws is not None]
+                lines = [difference(first[column], second[column]) for column in both]
                 compared.append(Comparison(pair.first, pair.second, lines, pair.note))
         judged = iter(judge([x for comparison in compared for x in comparison.lines if x.column in self.columns]))
         return [
@@ -180,25 +182,25 @@ class Scoreboard:
         """Model → why it could not run."""
         return {row.name: row.failure for row in self.rows if row.failure}
 
-    def best(self, what: Column, *kinds: str) -> Row | None:
+    def best(self, column: Column, *kinds: str) -> Row | None:
         """The row of some kinds with the highest value in a column; of floors, those that are no `LEAK`."""
-        rows = [row for row in self.rows if row.kind in kinds and what in row.measured]
-        rows = [row for row in rows if row.kind != "floor" or row.measured[what].score.value < LEAK]
-        return max(rows, key=lambda row: row.measured[what].score.value, default=None)
+        rows = [row for row in self.rows if row.kind in kinds and column in row.measured]
+        rows = [row for row in rows if row.kind != "floor" or row.measured[column].score.value < LEAK]
+        return max(rows, key=lambda row: row.measured[column].score.value, default=None)
 
     @cached_property
     def marks(self) -> dict[tuple[str, Column], str]:
         """(Name, column) → `ABOVE` and `BEATEN`, of the models that have earned them."""
         earned: dict[tuple[str, Column], str] = {}
-        for what in self.columns:
-            rows = [row for row in self.rows if row.kind in ("model", "control") and what in row.measured]
-            for mark, rival in ((ABOVE, self.best(what, "floor")), (BEATEN, self.best(what, "model", "control"))):
+        for column in self.columns:
+            rows = [row for row in self.rows if row.kind in ("model", "control") and column in row.measured]
+            for mark, rival in ((ABOVE, self.best(column, "floor")), (BEATEN, self.best(column, "model", "control"))):
                 others = [row for row in rows if row is not rival]
-                lines = [difference(row.measured[what], rival.measured[what]) for row in others] if rival else []
+                lines = [difference(row.measured[column], rival.measured[column]) for row in others] if rival else []
                 sign = 1 if mark == ABOVE else -1
                 for row, line, p in zip(others, lines, holm([line.p for line in lines]), strict=False):
                     if p < ALPHA and sign * line.difference > 0:
-                        earned[row.name, what] = earned.get((row.name, what), "") + mark
+                        earned[row.name, column] = earned.get((row.name, column), "") + mark
         return earned
 
     @property
@@ -214,13 +216,13 @@ class Scoreboard:
     @property
     def conclusion(self) -> str:
         """One sentence: the best model on the hardest questions, and whether it beats the strongest floor."""
-        what = self.headline
-        best, floor = (self.best(what, *kinds) if what else None for kinds in (("model", "control"), ("floor",)))
-        if what is None or best is None or floor is None:
+        column = self.headline
+        best, floor = (self.best(column, *kinds) if column else None for kinds in (("model", "control"), ("floor",)))
+        if column is None or best is None or floor is None:
             return "No model could be measured."
-        line = difference(best.measured[what], floor.measured[what])
+        line = difference(best.measured[column], floor.measured[column])
         level = "above" if line.low > 0 else "below" if line.high < 0 else "not clearly apart from"
         return (
-            f"{title(what)}: {best.name} is best with {value(best.measured[what].score)}, {level} the strongest floor, "
-            f"{floor.name} ({interval(line)})."
+            f"{title(column)}: {best.name} is best with {value(best.measured[column].score)}, {level} the "
+            f"strongest floor, {floor.name} ({interval(line)})."
         )

@@ -55,7 +55,7 @@ def as_json(board: Scoreboard) -> dict[str, Any]:
         "lines": [{"kind": row.kind, **score.to_dict()} for row in board.rows for score in row.scores],
         "corrected": [mean.score.to_dict() for row in board.rows for means in row.corrected for mean in means.values()],
         "compared": [{"note": c.note, **line.to_dict()} for c in board.comparisons for line in c.lines],
-        "marks": [{"scorer": name, "column": what, "marks": mark} for (name, what), mark in board.marks.items()],
+        "marks": [{"scorer": name, "column": column, "marks": mark} for (name, column), mark in board.marks.items()],
         "trained": {row.name: [asdict(outcome) for outcome in row.outcomes] for row in board.rows if row.outcomes},
         "cannot_run": board.failures,
         "absent": [*board.absent],
@@ -101,7 +101,7 @@ _COSTS = ("seconds", "seconds_to_best", "pairs_per_second")
 
 def _training(row: Row) -> list[str]:
     aucs = " ".join(f"{outcome.valid_auc:.3f}" for outcome in row.outcomes)
-    costs = ["–" if (cost := row.usual(what)) is None else f"{cost:,.0f}" for what in _COSTS]
+    costs = ["–" if (cost := row.usual(name)) is None else f"{cost:,.0f}" for name in _COSTS]
     settings = " ".join(row.experiment.settings) if row.experiment else ""
     best = " ".join(str(outcome.best_epoch) for outcome in row.outcomes)
     return [row.name, aucs, best, f"{row.outcomes[0].parameters:,}", *costs, f"`{settings}`" if settings else ""]
@@ -112,10 +112,10 @@ def _cells(board: Scoreboard, row: Row) -> list[str]:
     if row.failure:
         return [f"could not run: {row.failure}", *["–"] * (len(board.columns) - 1)]
     cells = []
-    for what in board.columns:
-        number = value(row.measured[what].score) if what in row.measured else "–"
-        bold = board.best(what, "model", "control") is row
-        marks = board.marks.get((row.name, what), "")
+    for column in board.columns:
+        number = value(row.measured[column].score) if column in row.measured else "–"
+        bold = board.best(column, "model", "control") is row
+        marks = board.marks.get((row.name, column), "")
         cells.append((f"**{number}**" if bold else number) + (f" {marks}" if marks else ""))
     return cells
 
@@ -124,7 +124,7 @@ def _compared(board: Scoreboard) -> list[list[str]]:
     rows = []
     for compared in board.comparisons:
         own = {line.column: line for line in compared.lines}
-        cells = [_shown(own[what]) if what in own else "–" for what in board.columns]
+        cells = [_shown(own[column]) if column in own else "–" for column in board.columns]
         rows.append([f"{compared.note + ': ' if compared.note else ''}{compared.name}", *cells])
     return rows
 
@@ -143,9 +143,9 @@ def as_latex(board: Scoreboard) -> str:
         if row.failure:
             cells = [rf"\multicolumn{{{len(columns)}}}{{l}}{{could not run: {_tex(row.failure)}}}"]
         else:
-            cells = [_tex_cell(board, row, what) for what in columns]
+            cells = [_tex_cell(board, row, column) for column in columns]
         lines.append(" & ".join([_tex(row.name), *cells]) + r" \\")
-    head = " & ".join(["", *(_tex(_short(what)) for what in columns)]) + r" \\"
+    head = " & ".join(["", *(_tex(_short(column)) for column in columns)]) + r" \\"
     signed = dict.fromkeys(score.signature for score in board.scores)
     return "\n".join(
         [
@@ -164,13 +164,13 @@ def as_latex(board: Scoreboard) -> str:
     )
 
 
-def _tex_cell(board: Scoreboard, row: Row, what: Column) -> str:
-    if what not in row.measured:
+def _tex_cell(board: Scoreboard, row: Row, column: Column) -> str:
+    if column not in row.measured:
         return "--"
-    score, marks = row.measured[what].score, board.marks.get((row.name, what), "")
+    score, marks = row.measured[column].score, board.marks.get((row.name, column), "")
     low, high = score.interval
     number = f"{score.value:.3f}"
-    number = rf"\textbf{{{number}}}" if board.best(what, "model", "control") is row else number
+    number = rf"\textbf{{{number}}}" if board.best(column, "model", "control") is row else number
     raised = "".join({ABOVE: "*", BEATEN: r"\downarrow"}[mark] for mark in marks)
     return f"{number}{f'$^{{{raised}}}$' if marks else ''} {{\\scriptsize [{low:.3f}, {high:.3f}]}}"
 
@@ -181,8 +181,8 @@ def _tex(text: str) -> str:
     return "".join(signs.get(sign, f"\\{sign}" if sign in "&%$#_{}" else sign) for sign in text)
 
 
-def _short(what: Column) -> str:
-    task, negatives, metric = what
+def _short(column: Column) -> str:
+    task, negatives, metric = column
     measure = metric.replace("_", " ").replace("auc", "AUC").replace("mrr", "MRR")
     names = {"fitb": "FITB", "anchor": "from one item", "rest": "from the rest"}
     return f"{names.get(task, task)} {measure}, {negatives}"

@@ -109,10 +109,15 @@ class Bench:
             case "rules":
                 return maker.rules(self.study.rules)
             case _:
-                given = {"start": str(self._teachers(who)[0].path)}
+                knowledge = {"start": str(self._teachers(who)[0].path)}
                 folder = maker.out / "sources" / source.replace(" ", "-")
                 run = train(
-                    TOWER, self.dataset, folder, settings=maker.towers, encoder="+".join(maker.read), knowledge=given
+                    TOWER,
+                    self.dataset,
+                    folder,
+                    settings=maker.towers,
+                    encoder="+".join(maker.read),
+                    knowledge=knowledge,
                 )
                 return maker.tower(source, run)
 

@@ -270,10 +270,10 @@ class Vocabulary:
         by_name: only the nearest by name.
         """
         groups = dict(zip(self.categories, self.groups, strict=True))
-        theirs = Vocabulary.of(catalogue)
+        other = Vocabulary.of(catalogue)
         counts = dict(catalogue.items["category"].value_counts().iter_rows())
         matched = {}
-        for category, group in zip(theirs.categories, theirs.groups, strict=True):
+        for category, group in zip(other.categories, other.groups, strict=True):
             if category in groups:
                 continue
             alike = [name for name in groups if groups[name] == group or "other" in (group, groups[name])]

@@ -8,7 +8,7 @@ B outfits of at most n items.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.category_graph import category_graph
 from goeswith.models.first_order import expand
+from goeswith.models.kernels import GatedStep
 from goeswith.models.losses import bpr, mask_penalty, parameter_norm
 
 
@@ -99,58 +100,12 @@ class AttributeMasks(nn.Module):
         hidden, dim = self.weight.shape
         if self.activation != "relu":
             return self.masked(features) @ self.weight.T
-        folded = (self.weight * self.masks.relu().T[:, None, :]).reshape(-1, dim)  # (K·H, D)
+        folded = (self.weight * self.masks.relu().T.contiguous()[:, None, :]).reshape(-1, dim)  # (K·H, D)
         out = features.clamp_min(0) @ folded.T
         if torch.compiler.is_exporting() or bool((features < 0).any()):  # a graph cannot look at its features
-            folded = (self.weight * (-self.masks).relu().T[:, None, :]).reshape(-1, dim)
+            folded = (self.weight * (-self.masks).relu().T.contiguous()[:, None, :]).reshape(-1, dim)
             out = out - features.clamp_max(0) @ folded.T
         return out.view(len(features), -1, hidden)
-
-
-class GatedStep(torch.autograd.Function):
-    """One step of (6) on rows (N, H), forward and backward by hand.
-
-    z, r = σ(a W_zr + h U_zr), h̃ = tanh(a W_h + (r ⊙ h) U_h), h' = (1 − z) ⊙ h + z ⊙ h̃. Sums go into the matmuls
-    that make them and activations replace their arguments, so that little else moves through memory: written with
-    autograd, the element-wise work took a third of a step.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, hidden: Tensor, gathered: Tensor, w_in: Tensor, u_gates: Tensor, u_candidate: Tensor
-    ) -> Tensor:
-        """hidden h, gathered a: (N, H). w_in: (H, 3H) = [W_z W_r W_h]. u_gates: (H, 2H). u_candidate: (H, H)."""
-        size = hidden.shape[1]
-        activated = gathered @ w_in  # (N, 3H), becomes [z r h̃]
-        gates, candidate = activated[:, : 2 * size], activated[:, 2 * size :]
-        gates.addmm_(hidden, u_gates).sigmoid_()
-        update, reset = gates[:, :size], gates[:, size:]
-        candidate.addmm_(reset * hidden, u_candidate).tanh_()
-        ctx.save_for_backward(hidden, gathered, activated, w_in, u_gates, u_candidate)
-        return torch.lerp(hidden, candidate, update)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
-        """Gradients of the five arguments."""
-        (out,) = gradients
-        hidden, gathered, activated, w_in, u_gates, u_candidate = ctx.saved_tensors
-        size = hidden.shape[1]
-        update, reset, candidate = activated.split(size, dim=1)
-        inner = torch.empty_like(activated)  # gradients before the activations, (N, 3H)
-        to_gates, to_candidate = inner[:, : 2 * size], inner[:, 2 * size :]
-        through = out * update
-        torch.ops.aten.tanh_backward.grad_input(through, candidate, grad_input=to_candidate)
-        torch.ops.aten.sigmoid_backward.grad_input(out * (candidate - hidden), update, grad_input=inner[:, :size])
-        to_reset = to_candidate @ u_candidate.T  # with respect to r ⊙ h
-        torch.ops.aten.sigmoid_backward.grad_input(to_reset * hidden, reset, grad_input=inner[:, size : 2 * size])
-        to_hidden = (out - through).addcmul_(to_reset, reset).addmm_(to_gates, u_gates.T)
-        return (
-            to_hidden,
-            inner @ w_in.T,
-            gathered.T @ inner,
-            hidden.T @ to_gates,
-            (reset * hidden).T @ to_candidate,
-        )
 
 
 class AddGnn(nn.Module):

@@ -127,8 +127,8 @@ def by_group(inputs: Tensor, group: Tensor, weight: Tensor, bias: Tensor) -> Ten
         weight, bias = (torch.cat([each, each.mean(dim=0, keepdim=True)]) for each in (weight, bias))
         return chosen(inputs, weight, group) + bias[group]
     order = group.argsort(stable=True)
-    *known, unknown = inputs[order].split(group.bincount(minlength=len(weight) + 1).tolist())
-    parts = [torch.addmm(b, x, w) for x, w, b in zip(known, weight, bias, strict=True)]
+    *blocks, unknown = inputs[order].split(group.bincount(minlength=len(weight) + 1).tolist())
+    parts = [torch.addmm(b, x, w) for x, w, b in zip(blocks, weight, bias, strict=True)]
     if len(unknown):
         parts.append(torch.addmm(bias.mean(dim=0), unknown, weight.mean(dim=0)))
     return torch.cat(parts)[order.argsort()]

@@ -60,8 +60,8 @@ class Mixture(nn.Module):
     def __init__(self, config: MixtureConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.config, self.count = config, len(vocabulary.categories)
-        place = {group: number for number, group in enumerate(GROUPS)}
-        groups = [place.get(group, len(GROUPS) - 1) for group in (*vocabulary.groups, "other")]
+        number_of = {group: number for number, group in enumerate(GROUPS)}
+        groups = [number_of.get(group, len(GROUPS) - 1) for group in (*vocabulary.groups, "other")]
         self.register_buffer("group", torch.tensor(groups))  # (C + 1,)
         self.register_buffer("weights", torch.empty(0, len(GROUPS)))  # w (S, G)
         self.sources = nn.ModuleList()

@@ -32,9 +32,9 @@ from goeswith.data.devices import autocast
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.add_gnn import GatedStep
 from goeswith.models.category_graph import category_graph
 from goeswith.models.gather import chosen
+from goeswith.models.kernels import GatedStep
 from goeswith.models.losses import bpr, parameter_norm
 
 
@@ -68,20 +68,20 @@ class NgnnConfig:
             raise ConfigError(f"ngnn needs the grouped matmul of torch 2.10 or newer, but this is {torch.__version__}")
 
 
-def by_category(rows: Tensor, weight: Tensor, codes: Tensor, known: Tensor) -> Tensor:
+def by_category(rows: Tensor, weight: Tensor, codes: Tensor, trained: Tensor) -> Tensor:
     """Each row times the weight of its category: (N, O).
 
-    rows: (N, I). weight: (C, I, O). codes: (N,), C = unknown: those rows get the mean of the `known` (C,) weights.
+    rows: (N, I). weight: (C, I, O). codes: (N,), C = unknown: those rows get the mean of the `trained` (C,) weights.
     """
     if torch.compiler.is_exporting():
-        usual = torch.einsum("c,cio->io", (known / known.sum()).to(weight.dtype), weight)
+        usual = torch.einsum("c,cio->io", (trained / trained.sum()).to(weight.dtype), weight)
         return chosen(rows, torch.cat([weight, usual[None]]), codes)
     order = codes.argsort()
     ends = torch.bincount(codes, minlength=len(weight) + 1).cumsum(0)[:-1]  # the unknown come last
     rows, count = rows.index_select(0, order), int(ends[-1])
     out = nn.functional.grouped_mm(rows[:count], weight, offs=ends.int())
     if count < len(rows):
-        usual = (known / known.sum()).to(weight.dtype) @ weight.flatten(1)
+        usual = (trained / trained.sum()).to(weight.dtype) @ weight.flatten(1)
         out = torch.cat([out, rows[count:] @ usual.view(weight.shape[1:])])
     return out.index_select(0, order.argsort())
 

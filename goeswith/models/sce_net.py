@@ -85,10 +85,10 @@ class SceNet(nn.Module):
         """x (d), 1/ν (K) and the two parts of A n(x), as first and as second of a pair, side by side: (U, ...)."""
         features = dropout(features, self.config.dropout, self.training)
         general = self.embedding(features).to(self.masks.dtype)
-        kept = torch.linalg.vector_norm(general[:, None, :] * self.masks.relu(), dim=2)  # ν, (U, K)
+        lengths = torch.linalg.vector_norm(general[:, None, :] * self.masks.relu(), dim=2)  # ν, (U, K)
         first, second = self.hidden.weight.split(self.config.size, dim=1)
         parts = normalize(general, dim=1) @ torch.cat([first, second]).T
-        hidden = torch.cat([general, kept.clamp_min(TINY).reciprocal(), parts.to(general.dtype)], dim=1)
+        hidden = torch.cat([general, lengths.clamp_min(TINY).reciprocal(), parts.to(general.dtype)], dim=1)
         return ItemStates(hidden, categories)
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:

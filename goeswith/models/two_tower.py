@@ -34,7 +34,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, embedding, gelu, linear, normalize, one_hot
+from torch.nn.functional import embedding, gelu, linear, normalize, one_hot
 
 from goeswith.config import at_least, below_one
 from goeswith.data.outfits import OutfitBatch
@@ -198,7 +198,9 @@ class TwoTower(nn.Module):
 
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """k and r side by side (U, 2h)."""
-        x = dropout(self.standardised(features, categories), self.config.dropout, self.training)
+        x = self.standardised(features, categories)
+        if self.training and self.config.dropout:
+            x = x * torch.rand_like(x).ge_(self.config.dropout).div_(1 - self.config.dropout)
         at, last = self.remembered(features, categories), len(self.digests)
         if self.training:
             at = torch.where(torch.rand(at.shape, device=at.device) < self.config.forget, last, at)

@@ -7,11 +7,11 @@ from typing import Any
 from goeswith.errors import ConfigError
 
 
-def configured(*given: Any) -> Any:
+def configured(*arguments: Any) -> Any:
     """The settings of a file, of the environment and of the command line; see `goeswith.studio.settings.configured`."""
     from goeswith.studio.settings import configured
 
-    return configured(*given)
+    return configured(*arguments)
 
 
 def run(index: Any, **options: Any) -> None:
@@ -40,8 +40,8 @@ def publish(index: Any, out: Any, **options: Any) -> Any:
     return publish(index, out, **options)
 
 
-def _missing(error: ModuleNotFoundError, what: str) -> Exception:
+def _missing(error: ModuleNotFoundError, feature: str) -> Exception:
     """What to raise instead: a command to run, unless the module is one of ours."""
     if (error.name or "").startswith("goeswith"):
         return error
-    return ConfigError(f"{what} needs {error.name}; run: pip install 'goeswith[serve]'")
+    return ConfigError(f"{feature} needs {error.name}; run: pip install 'goeswith[serve]'")

@@ -208,7 +208,12 @@ def _data(run: Trained, datasets: list[Dataset]) -> str:
         name = f"{description['name']}#{description['source']}" if description["source"] else description["name"]
         not_known = "not known to the run"
         rows.append(
-            [who, name, description["fingerprint"], *(str(info.get(what, not_known)) for what in ("source", "licence"))]
+            [
+                who,
+                name,
+                description["fingerprint"],
+                *(str(info.get(field, not_known)) for field in ("source", "licence")),
+            ]
         )
     return markdown(["trained on it", "data set", "fingerprint", "source", "licence"], rows)
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from goeswith.data.devices import keep_memory
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
@@ -120,6 +121,7 @@ class Loop:
                 raise DataError(
                     f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
+        keep_memory()
         self.device, self.ranks = device or torch.device("cpu"), ranks
         self.model, self.data, self.config, self.folder = model, data.to(self.device), config, folder
         self.sources = list(knowledge)
@@ -236,19 +238,19 @@ class Loop:
             source.after_step()
         return value
 
-    def expect_sane(self, what: str) -> None:
-        """Stop where the weights have grown without end, which explains any score that is not a number; say `what`.
+    def expect_sane(self, problem: str) -> None:
+        """Stop where the weights have grown without end, which explains any score that is not a number; say `problem`.
 
         Raises:
             ModelError: they have.
         """
         if not all(bool((p.detach().abs() < DIVERGED).all()) for p in self.model.parameters()):
-            self.diverged(what)
+            self.diverged(problem)
 
-    def diverged(self, what: str) -> NoReturn:
+    def diverged(self, problem: str) -> NoReturn:
         """Raises: ModelError: the training diverged, and which setting to lower."""
         raise ModelError(
-            f"training diverged in epoch {self.epoch + 1}: {what}; "
+            f"training diverged in epoch {self.epoch + 1}: {problem}; "
             f"lower the learning rate, e.g. --set learning_rate={self.config.learning_rate / 10:g}"
         )
 

@@ -173,7 +173,7 @@ class Maker:
             "train": asdict(self.configs["train"]),
             "tower": asdict(self.configs["model"]),
             "knowledge": knowledge
-            | {"teachers": [_teacher(given) for given in teachers], "set": self.teacher_settings}
+            | {"teachers": [_teacher(teacher) for teacher in teachers], "set": self.teacher_settings}
             | {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []},
             "rules": None,
             "encoder": self.features.encoder,
@@ -192,12 +192,12 @@ class Maker:
         if self.configs["mixture"].own:
             made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
             made += self.lifts("own", self.data.train, self.features)
-        for given in teachers:
-            title = Run(given).title if _is_run(given) else Dataset(given).name
+        for teacher in teachers:
+            title = Run(teacher).title if _is_run(teacher) else Dataset(teacher).name
             others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
             name = next(name for name in (title, *others) if name not in names)
             names.add(name)
-            made += self.teacher(name, given)
+            made += self.teacher(name, teacher)
         return made + ([self.rules(rules)] if rules else [])
 
     def likeness(self, encoder: str) -> Named:
@@ -206,11 +206,11 @@ class Maker:
         model = Likeness.of(self.data.features[self.worn_items][:, columns])
         return Named(f"likeness {encoder}", (Source("likeness", model, columns, self.own_codes),))
 
-    def teacher(self, name: str, given: str) -> list[Named]:
+    def teacher(self, name: str, path: str) -> list[Named]:
         """Two towers of a teacher, and its word lifts where it is a data set and titles are hashed."""
-        if _is_run(given):
-            return [self.tower(name, Run(given))]
-        dataset, seed = Dataset(given), self.configs["train"].seed
+        if _is_run(path):
+            return [self.tower(name, Run(path))]
+        dataset, seed = Dataset(path), self.configs["train"].seed
         run = self.train(name, dataset, [f"seed={seed}", *self.teacher_settings])
         others = [
             self.train(f"{name} seed {other}", dataset, [*self.teacher_settings, f"seed={other}"])
@@ -318,17 +318,17 @@ def other_outfits(dataset: Dataset, encoder: str | None = None) -> list[str]:
     return folders
 
 
-def _is_run(given: str) -> bool:
+def _is_run(path: str) -> bool:
     """Whether a teacher is a run, and not a data set."""
-    return (Path(given) / "config.json").is_file()
+    return (Path(path) / "config.json").is_file()
 
 
-def _teacher(given: str) -> dict[str, Any]:
+def _teacher(path: str) -> dict[str, Any]:
     """What tells a teacher from others."""
-    if _is_run(given):
-        run = Run(given)
+    if _is_run(path):
+        run = Run(path)
         return {"run": run.title, "dataset": run.config["dataset"], "train": run.config["train"]}
-    return {"run": "", "dataset": Dataset(given).named}
+    return {"run": "", "dataset": Dataset(path).named}
 
 
 def _translated(vocabulary: Vocabulary, other: Vocabulary, data: TrainingData) -> np.ndarray:

@@ -98,16 +98,16 @@ class Ranks:
         """What `work` gives in the first process, which alone does it; an error of it is raised in all."""
         if self.count == 1:
             return work()
-        told: list[Any] = [None, None]
+        outcome: list[Any] = [None, None]
         if self.first:
             try:
-                told[0] = work()
+                outcome[0] = work()
             except GoeswithError as error:
-                told[1] = error
-        dist.broadcast_object_list(told, 0)
-        if told[1] is not None:
-            raise told[1]
-        return cast(Made, told[0])
+                outcome[1] = error
+        dist.broadcast_object_list(outcome, 0)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return cast(Made, outcome[0])
 
 
 class _Gather(torch.autograd.Function):

@@ -141,8 +141,8 @@ class RuleTeacher(nn.Module):
         rows = torch.cat(
             [step.items.gather(1, at), step.corrupt.gather(2, at[:, None].expand(-1, wrongs, 1))[:, :, 0]], 1
         )
-        asked = (step.items, mask.cpu(), position, rows)
-        fired = torch.from_numpy(self.matches.fire(*(x.numpy() for x in asked))).to(mask.device)
+        triplets = (step.items, mask.cpu(), position, rows)
+        fired = torch.from_numpy(self.matches.fire(*(x.numpy() for x in triplets))).to(mask.device)
         # Each outfit makes r triplets: the truth against each of its corruptions.
         wrong = torch.arange(1, wrongs + 1, device=mask.device)
         pairs = torch.stack([torch.zeros_like(wrong), wrong], dim=1).flatten()  # (2r,) places among 1 + r

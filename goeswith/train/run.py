@@ -67,14 +67,14 @@ class Run:
         settings = restore(config_class, self.config["settings"], str(self.path / "config.json"))
         if not self.weights.is_file():
             raise ModelError(f"the training of {self.path} has not finished; run the same train command to resume")
-        what = f"weights of this {self.name}"
+        part = f"weights of this {self.name}"
         if self.name in MODELS:  # sizes that differ from the weights are an error before memory is allocated
             try:
                 with torch.device("meta"):
-                    _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+                    _saved(model_class(settings, self.config["dim"], self.vocabulary), self.weights, part)
             except (RuntimeError, OverflowError):
                 raise ModelError(f"{self.path / 'config.json'} has sizes that no memory can hold; {REMEDY}") from None
-        model = _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, what)
+        model = _loaded(model_class(settings, self.config["dim"], self.vocabulary), self.weights, part)
         return model.to(self.device) if self.device.type != "cpu" else model
 
     @property
@@ -143,13 +143,13 @@ class Run:
         return push(self, repo_id, private=private, **extra)
 
 
-def _loaded(module: Any, path: Path, what: str) -> Any:
+def _loaded(module: Any, path: Path, part: str) -> Any:
     """`module` with the weights of a file, in eval mode; for errors see `_saved`."""
-    module.load_state_dict(_saved(module, path, what))
+    module.load_state_dict(_saved(module, path, part))
     return module.eval()
 
 
-def _saved(module: Any, path: Path, what: str) -> dict[str, torch.Tensor]:
+def _saved(module: Any, path: Path, part: str) -> dict[str, torch.Tensor]:
     """The weights in a file, if they are those of `module`.
 
     Raises:
@@ -163,7 +163,7 @@ def _saved(module: Any, path: Path, what: str) -> dict[str, torch.Tensor]:
     except (OSError, SafetensorError) as error:
         difference = str(error).splitlines()[0]
     if difference:
-        raise ModelError(f"{path} does not hold the {what} ({difference}); remove {path.parent} and train it again")
+        raise ModelError(f"{path} does not hold the {part} ({difference}); remove {path.parent} and train it again")
     return saved
 
 

@@ -74,15 +74,15 @@ def score_files(
         ConfigError: there is no such engine, or no package for such an address.
     """
     check(engine)
-    (system, folder), (target, place) = _folder(source), _folder(out)
+    (system, folder), (target, folder_out) = _folder(source), _folder(out)
     files = sorted(system.glob(f"{folder}/*.parquet"))
     if not files:
         raise DataError(f"{source} has no Parquet files; give a folder of some with outfit_id and item_ids")
-    target.makedirs(place, exist_ok=True)
-    there = {path.rpartition("/")[2] for path in target.glob(f"{place}/*.parquet")}
+    target.makedirs(folder_out, exist_ok=True)
+    there = {path.rpartition("/")[2] for path in target.glob(f"{folder_out}/*.parquet")}
     names = [path.rpartition("/")[2] for path in files]
     todo = [
-        (system.unstrip_protocol(path), target.unstrip_protocol(f"{place}/{name}"))
+        (system.unstrip_protocol(path), target.unstrip_protocol(f"{folder_out}/{name}"))
         for path, name in zip(files, names, strict=True)
         if name not in there
     ]

@@ -12,12 +12,13 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, embedding
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import pools
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates
+from goeswith.models.kernels import PoolSoftmax
 
 SCALE = 10.0
 """What scores are multiplied by at the start of training."""
@@ -64,23 +65,19 @@ class BatchSoftmax(nn.Module):
         states: of the U distinct items of the batch, which are the catalogue's `rows` (U,).
         """
         gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
-        truth, answers = batch.items[gap], self.answers(batch, gap, rows)  # (G,), (G, U)
-        useful = answers.sum(dim=1) > 1
-        if not useful.any():
-            return states.hidden.sum() * 0, 0
-        queries = model.gaps(states, batch)[gap][useful].float()
-        scores = self.log_scale.exp() * (queries @ model.keys(states).float().T)
-        scores = scores.masked_fill(~answers[useful], -torch.inf)
-        return cross_entropy(scores, truth[useful]), int(useful.sum())
-
-    def answers(self, batch: OutfitBatch, gap: Tensor, rows: Tensor) -> Tensor:
-        """(G, U) bool: the items among which the truth of each gap must be chosen, the truth among them."""
-        pool, truth = self.pool[rows], batch.items[gap]
-        answers = pool[truth][:, None] == pool
-        owner = gap.nonzero()[:, 0]
-        others = torch.where(batch.mask[owner], batch.items[owner], truth[:, None])
-        answers.scatter_(1, others, False)
-        return answers.scatter_(1, truth[:, None], True)
+        own = self.pool[rows]  # (U,)
+        pool, by_pool = own.sort(stable=True)
+        position = by_pool.argsort()  # (U,) of each item among those
+        places = gap.flatten().nonzero()[:, 0]
+        asked, order = own[batch.items.flatten()[places]].sort(stable=True)  # (G,)
+        places = places[order]
+        truth, owner = batch.items.flatten()[places], places // gap.shape[1]
+        others, real = batch.items[owner], batch.mask[owner]  # (G, n)
+        gone = torch.where(real & (own[others] == asked[:, None]), others, truth[:, None])
+        queries = embedding(places, model.gaps(states, batch).float().flatten(0, 1)) * self.log_scale.exp()
+        keys = embedding(by_pool, model.keys(states).float())
+        loss, taught = PoolSoftmax.apply(queries, keys, asked, pool, position[truth], position[gone])
+        return loss / taught.clamp_min(1), int(taught)
 
 
 class CandidateSoftmax(nn.Module):

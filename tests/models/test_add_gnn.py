@@ -12,8 +12,9 @@ from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.add_gnn import AddGnn, AddGnnConfig, GatedStep
+from goeswith.models.add_gnn import AddGnn, AddGnnConfig
 from goeswith.models.category_graph import category_graph
+from goeswith.models.kernels import GatedStep
 
 WORDS = Vocabulary(("coat", "jeans", "shirt"), ("outer", "bottom", "top"))
 

@@ -163,11 +163,11 @@ def encode(
     stamp = hashlib.sha256("".join(shard.path.stem for shard in _shards(items, key, unfinished)).encode()).hexdigest()
     done = _metadata(path)
     if done.get("stamp") == stamp:
-        kept = len(json.loads(done["item_ids"]))
+        reused = len(json.loads(done["item_ids"]))
     else:
         marks = _marks(items, made_by)
         earlier = _kept(path if done else earlier_path(path), items, marks, network)
-        kept = int((earlier.rows >= 0).sum())
+        reused = int((earlier.rows >= 0).sum())
         shards = _shards(items.take(np.flatnonzero(earlier.rows < 0)), key, unfinished)
         make = partial(ShardEncoder, encoder, batch_size, device)
         _encode_shards(dataset.catalogue, network, shards, batch_size, workers, (engine, make), progress)
@@ -177,7 +177,7 @@ def encode(
         done = read_metadata(path)
     shutil.rmtree(unfinished, ignore_errors=True)
     earlier_path(path).unlink(missing_ok=True)
-    return EncodeReport(path, len(json.loads(done["item_ids"])), json.loads(done["excluded"]), kept)
+    return EncodeReport(path, len(json.loads(done["item_ids"])), json.loads(done["excluded"]), reused)
 
 
 def _pictures(dataset: Dataset) -> _Inputs:
@@ -299,8 +299,8 @@ class ShardEncoder:
                     vectors.append(self.network.run(block).astype(self.network.dtype))
             reasons += why
         matrix = np.concatenate(vectors) if vectors else np.zeros((0, 0), self.network.dtype)
-        told = json.dumps(reasons).encode()
-        return len(told).to_bytes(8, "little") + told + save({"features": matrix})
+        encoded_reasons = json.dumps(reasons).encode()
+        return len(encoded_reasons).to_bytes(8, "little") + encoded_reasons + save({"features": matrix})
 
 
 def unpack(result: bytes) -> tuple[np.ndarray, Reasons]:
@@ -346,7 +346,7 @@ def _merge(
     path: Path,
     items: _Inputs,
     marks: np.ndarray,
-    kept: _Kept,
+    earlier: _Kept,
     shards: list[_Shard],
     network: Network,
     dataset: Dataset,
@@ -355,7 +355,7 @@ def _merge(
     """One file of what is kept and of all shards, in the order of the catalogue; memory holds `SHARD` items."""
     excluded = dict(items.excluded)
     position_of = {item_id: position for position, item_id in enumerate(items.ids)}
-    row, file = kept.rows.copy(), np.zeros(len(marks), np.int64)
+    row, file = earlier.rows.copy(), np.zeros(len(marks), np.int64)
     for number, shard in enumerate(shards, start=1):
         metadata = read_metadata(shard.path)
         excluded |= json.loads(metadata["excluded"])
@@ -374,8 +374,8 @@ def _merge(
         )
     row, file = row[good], file[good]
     parts = (slice(at, at + SHARD) for at in range(0, len(good), SHARD))
-    blocks = (_rows(kept.matrix, shards, file[part], row[part]) for part in parts)
-    width = _rows(kept.matrix, shards, file[:1], row[:1]).shape[1]
+    blocks = (_rows(earlier.matrix, shards, file[part], row[part]) for part in parts)
+    width = _rows(earlier.matrix, shards, file[:1], row[:1]).shape[1]
     write_features(
         path,
         blocks,

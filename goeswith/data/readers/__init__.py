@@ -68,12 +68,12 @@ def read(layout: str, source: Path | None, *, workdir: Path, **options: Any) -> 
         for name, parameter in inspect.signature(reader).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     ]
-    ours = {"workdir": workdir, "layout": layout}
-    arguments: dict[str, Any] = {name: value for name, value in ours.items() if name in accepted}
+    own_arguments = {"workdir": workdir, "layout": layout}
+    arguments: dict[str, Any] = {name: value for name, value in own_arguments.items() if name in accepted}
     for option, value in options.items():
         name = option.replace("-", "_")
-        if name not in accepted or name in ours:
-            have = ", ".join(other for other in accepted if other not in ours) or "none"
+        if name not in accepted or name in own_arguments:
+            have = ", ".join(other for other in accepted if other not in own_arguments) or "none"
             raise ConfigError(f"layout {layout!r} has no option {option!r}; its options are: {have}")
         if name in arguments:
             raise ConfigError(f"option {name!r} of layout {layout!r} is given twice; give it once")

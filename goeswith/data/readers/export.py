@@ -127,9 +127,9 @@ def read(
     if shared := _shared(items):
         more.append(f"{shared:,} items have the picture of another colour, because theirs has none of its own")
     taken = spoken.in_the_file(read.taken)
-    used = {header for theirs in taken.values() for header in theirs.split(OR)}
+    used = {header for column_headers in taken.values() for header in column_headers.split(OR)}
     unused = [name for name in table.columns if name not in used]
-    kept = {"currency": currency, "site": site, "language": language}
+    chosen_texts = {"currency": currency, "site": site, "language": language}
     return Imported(
         items=items.drop("image", "further_images", strict=False),
         outfits=outfits.outfits,
@@ -142,14 +142,14 @@ def read(
         notes=[*notes, *read.notes, *merged.notes, *titled.notes, *more, *outfits.notes],
         columns=columns or {},
         groups=chosen,
-        options={name: text for name, text in kept.items() if text is not None},
+        options={name: text for name, text in chosen_texts.items() if text is not None},
         understood=Understood(layout, _shown(taken), unused, len(table), items, pictures.keys() | addresses.keys()),
     )
 
 
 def _shown(taken: dict[str, str]) -> dict[str, str]:
     """Fields of items and the columns that they were taken from, without those that only help to read others."""
-    return {ours: theirs for ours, theirs in taken.items() if not ours.startswith(("option", "attribute"))}
+    return {name: header for name, header in taken.items() if not name.startswith(("option", "attribute"))}
 
 
 class _Products(NamedTuple):

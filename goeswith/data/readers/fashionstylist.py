@@ -42,8 +42,8 @@ def read(source: Path) -> Imported:
     parts = [_folder(source / folder, folder.lower()) for folder in here]
     listed, rows = (pl.concat(tables) for tables in zip(*parts, strict=True))
     items = listed.unique("item_id", keep="first", maintain_order=True)
-    known = rows.join(items.select("item_id"), on="item_id", how="semi", maintain_order="left")
-    worn = known.unique(["outfit_id", "item_id"], keep="first", maintain_order=True)
+    known_rows = rows.join(items.select("item_id"), on="item_id", how="semi", maintain_order="left")
+    worn = known_rows.unique(["outfit_id", "item_id"], keep="first", maintain_order=True)
     outfits = worn.group_by("outfit_id", maintain_order=True).agg("source", "item_id")
     outfits = outfits.select("outfit_id", pl.col("source").list.first(), item_ids="item_id")
     lone = outfits["item_ids"].list.len() < 2
@@ -58,8 +58,8 @@ def read(source: Path) -> Imported:
         licence="CC BY-NC 4.0",
         skipped={
             "items with a duplicate id": len(listed) - len(items),
-            "outfit rows that name an unknown item": len(rows) - len(known),
-            "outfit rows that repeat an item": len(known) - len(worn),
+            "outfit rows that name an unknown item": len(rows) - len(known_rows),
+            "outfit rows that repeat an item": len(known_rows) - len(worn),
             "outfits with a single item": int(lone.sum()),
         },
         notes=[f"{unworn} items are in no outfit, so they have no season or occasion"] * bool(unworn)

@@ -37,7 +37,7 @@ def key(header: str) -> str:
 
 def keys(columns: Sequence[str]) -> set[str]:
     """All headers of a table, see `key`; those in a language also without it."""
-    return {key(column) for column in columns} | {found[0] for column in columns if (found := language_of(column))}
+    return {key(column) for column in columns} | {named[0] for column in columns if (named := language_of(column))}
 
 
 def language_of(header: str) -> tuple[str, str] | None:
@@ -55,27 +55,29 @@ def under_our_names(table: pl.DataFrame, spellings: Spellings, chosen: Mapping[s
     Raises:
         ConfigError: a chosen header is not there, or chosen for a field that we do not have.
     """
-    if unknown := [ours for ours in chosen if ours not in spellings]:
+    if unknown := [field for field in chosen if field not in spellings]:
         near = nearest_header(unknown[0], list(spellings))
         hint = f"did you mean {near!r}?" if near else f"its fields are: {', '.join(spellings)}"
         raise ConfigError(f"there is no field {unknown[0]!r} to take {chosen[unknown[0]]!r} as; {hint}")
-    absent = [theirs for theirs in chosen.values() if theirs not in table.columns]
+    absent = [header for header in chosen.values() if header not in table.columns]
     if absent:
-        nearest = {theirs: nearest_header(theirs, table.columns) for theirs in absent}
-        hints = "".join(f"; did you mean {name!r} instead of {theirs!r}?" for theirs, name in nearest.items() if name)
+        nearest = {header: nearest_header(header, table.columns) for header in absent}
+        hints = "".join(f"; did you mean {name!r} instead of {header!r}?" for header, name in nearest.items() if name)
         raise ConfigError(f"{where} has no column {' and '.join(map(repr, absent))} that is mapped{hints}")
     column_of = {key(column): column for column in reversed(table.columns)}
     taken: dict[str, str] = {}
     series = []
-    for ours, theirs in spellings.items():
+    for field, known_headers in spellings.items():
         headers = (
-            [chosen[ours]] if ours in chosen else [column_of[name] for name in theirs.split() if name in column_of]
+            [chosen[field]]
+            if field in chosen
+            else [column_of[name] for name in known_headers.split() if name in column_of]
         )
-        values = pl.Series(ours, [None] * len(table), dtype=pl.String)
+        values = pl.Series(field, [None] * len(table), dtype=pl.String)
         for header in headers:
             values = values.fill_null(words(table[header]))
         if headers:
-            taken[ours] = OR.join(headers)
+            taken[field] = OR.join(headers)
         series.append(values)
     return Columns(pl.DataFrame(series), taken)
 
@@ -89,7 +91,7 @@ def expect_columns(taken: Mapping[str, str], needed: Mapping[str, str], layout: 
     Raises:
         DataError: one is missing; all that are missing are named at once.
     """
-    missing = [theirs for ours, theirs in needed.items() if ours not in taken]
+    missing = [header for field, header in needed.items() if field not in taken]
     if missing:
         have = ", ".join(taken.values()) or "none of its columns"
         raise DataError(

@@ -45,8 +45,8 @@ class Spoken:
     def in_the_file(self, taken: Mapping[str, str]) -> dict[str, str]:
         """Our column → header, as it is written in the file, the titles in other languages included."""
         named = {
-            ours: OR.join(self.headers.get(header, header) for header in theirs.split(OR))
-            for ours, theirs in taken.items()
+            field: OR.join(self.headers.get(header, header) for header in taken_headers.split(OR))
+            for field, taken_headers in taken.items()
         }
         return named | {TITLE.format(tongue): header for tongue, header in self.titles.items()}
 
@@ -77,31 +77,34 @@ def in_main_language(
     Args:
         spellings: see `goeswith.data.readers.headers.Spellings`. keep: headers that are mapped by hand.
     """
-    ours = {theirs: name for name in TRANSLATED for theirs in spellings.get(name, "").split()}
+    field_of = {header: name for name in TRANSLATED for header in spellings.get(name, "").split()}
     tongues: dict[str, dict[str, str]] = {}
     for header in table.columns:
-        found = language_of(header)
-        if found and found[0] in ours and header not in keep:
-            tongues.setdefault(found[1], {}).setdefault(found[0], header)
-    plain = {key(header): header for header in table.columns if key(header) in ours}
+        key_and_language = language_of(header)
+        if key_and_language and key_and_language[0] in field_of and header not in keep:
+            tongues.setdefault(key_and_language[1], {}).setdefault(key_and_language[0], header)
+    plain = {key(header): header for header in table.columns if key(header) in field_of}
     main = language if language in tongues else ""
-    if not main and not any(ours[name] == "title" for name in plain):
-        main = max(tongues, key=lambda tongue: _titled(table, tongues[tongue], ours), default="")
+    if not main and not any(field_of[name] == "title" for name in plain):
+        main = max(tongues, key=lambda tongue: _titled(table, tongues[tongue], field_of), default="")
     headers = {plain.get(name, name): header for name, header in tongues.pop(main, {}).items()}
     filled = {
-        name: words(table[theirs]).fill_null(words(table[name])) if name in table.columns else table[theirs]
-        for name, theirs in headers.items()
+        name: words(table[header]).fill_null(words(table[name])) if name in table.columns else table[header]
+        for name, header in headers.items()
     }
     table = table.drop(headers.values()).with_columns(column.alias(name) for name, column in filled.items())
     titles = {
-        tongue: header for tongue, theirs in tongues.items() for name, header in theirs.items() if ours[name] == "title"
+        tongue: header
+        for tongue, headers in tongues.items()
+        for name, header in headers.items()
+        if field_of[name] == "title"
     }
     return Spoken(table, titles, headers, main)
 
 
-def _titled(table: pl.DataFrame, headers: Mapping[str, str], ours: Mapping[str, str]) -> int:
+def _titled(table: pl.DataFrame, headers: Mapping[str, str], field_of: Mapping[str, str]) -> int:
     """How many titles there are in a language."""
-    return sum(int(words(table[header]).count()) for name, header in headers.items() if ours[name] == "title")
+    return sum(int(words(table[header]).count()) for name, header in headers.items() if field_of[name] == "title")
 
 
 def by_language(sheets: Mapping[Path, Sheet], fitting: Sequence[Path], language: str | None) -> list[Path]:
@@ -122,8 +125,8 @@ def by_language(sheets: Mapping[Path, Sheet], fitting: Sequence[Path], language:
     for family in families.values():
         whole = {tongue: path for tongue, path in family.items() if path in fitting}
         if whole:
-            asked = whole.get(language or "") or whole.get("")
-            first = asked or max(whole.values(), key=lambda path: len(sheets[path].table))
+            chosen = whole.get(language or "") or whole.get("")
+            first = chosen or max(whole.values(), key=lambda path: len(sheets[path].table))
             others += [path for path in family.values() if path != first]
     return others
 
@@ -146,9 +149,9 @@ def with_titles(
         ConfigError: nothing is in that language.
     """
     items = merged.items
-    ids = [header for ours in ("variant_id", "product_id") for header in taken.get(ours, "").split(OR) if header]
+    ids = [header for field in ("variant_id", "product_id") for header in taken.get(field, "").split(OR) if header]
     by_id, by_title = [_told(spoken.table, ids, spoken.titles)], [pl.DataFrame(schema=TOLD)]
-    known = pl.concat(
+    item_of_name = pl.concat(
         [
             items.select("item_id", name="product_id"),
             pl.DataFrame({"item_id": [*merged.item_of.values()], "name": [*merged.item_of]}, schema=KNOWN),
@@ -156,20 +159,20 @@ def with_titles(
     )
     skipped, notes = {}, []
     for path, table in others.items():
-        names = known["name"]
+        names = item_of_name["name"]
         if keys(table.columns) >= TRANSLATIONS:
-            told, names = _translations(table), items["title"]
-            by_title.append(told)
+            titles_here, names = _translations(table), items["title"]
+            by_title.append(titles_here)
         else:
-            told = _of_another_file(path, table, [key(header) for header in ids], key(taken["title"]))
-            by_id.append(told)
+            titles_here = _of_another_file(path, table, [key(header) for header in ids], key(taken["title"]))
+            by_id.append(titles_here)
         if not language_of_file(path)[1] and names is not items["title"]:
             notes.append(f"{path.name} repeats {where.name} in a language that its name does not say; call it NAME-fr")
-        lost = ~told["name"].unique().is_in(names.implode())
+        lost = ~titles_here["name"].unique().is_in(names.implode())
         skipped[f"{path.name}: titles of products that {where.name} does not have"] = int(lost.sum())
     titles = pl.concat(
         [
-            pl.concat(by_id).join(known, on="name", maintain_order="right_left"),
+            pl.concat(by_id).join(item_of_name, on="name", maintain_order="right_left"),
             pl.concat(by_title).join(items.select("item_id", name="title"), on="name", maintain_order="right_left"),
         ]
     ).unique(["item_id", "language"], keep="first", maintain_order=True)
@@ -228,6 +231,10 @@ def expect_language(language: str | None, have: Collection[str]) -> None:
         ConfigError: there are none.
     """
     if language is not None and language not in have:
-        found = ", ".join(sorted(filter(None, have)))
-        remedy = f"choose one of: {found}" if found else "no header and no name of a file says a language; leave it out"
+        languages = ", ".join(sorted(filter(None, have)))
+        remedy = (
+            f"choose one of: {languages}"
+            if languages
+            else "no header and no name of a file says a language; leave it out"
+        )
         raise ConfigError(f"there are no titles in language {language!r}; {remedy}")

@@ -33,10 +33,10 @@ class Photos:
     def __post_init__(self) -> None:
         if self.root is not None:
             paths, away = _walk(self.root)
-            kept, self.left_out = inside(paths, self.root)
+            inner, self.left_out = inside(paths, self.root)
             if away:
                 self.left_out[f"folders{OUTSIDE.removeprefix('pictures')}"] = away
-            self.files = dict(sorted(kept.items(), key=lambda entry: (entry[0].count("/"), entry[0])))
+            self.files = dict(sorted(inner.items(), key=lambda entry: (entry[0].count("/"), entry[0])))
 
     def named(self, names: Iterable[str]) -> dict[str, Path]:
         """Name → file; letter case and Unicode form may differ. The folder's own name may come first."""
@@ -80,7 +80,7 @@ class Photos:
 
 def inside(images: dict[str, Path], root: Path) -> tuple[dict[str, Path], dict[str, int]]:
     """Those of `images` that are regular files in `root`, links followed; and why the others are not → how many."""
-    kept: dict[str, Path] = {}
+    inner: dict[str, Path] = {}
     left_out: dict[str, int] = {}
     real = Path(os.path.realpath(root))
     for key, path in images.items():
@@ -90,8 +90,8 @@ def inside(images: dict[str, Path], root: Path) -> tuple[dict[str, Path], dict[s
         elif path.exists() and not path.is_file():
             left_out[IRREGULAR] = left_out.get(IRREGULAR, 0) + 1
         else:
-            kept[key] = path
-    return kept, left_out
+            inner[key] = path
+    return inner, left_out
 
 
 def addresses_of(items: pl.DataFrame) -> dict[str, str]:

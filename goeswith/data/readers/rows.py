@@ -36,16 +36,16 @@ def check_mapping(columns: dict[str, str], sheets: dict[Path, Sheet]) -> None:
         ConfigError: one is not; all that are missing are named at once.
     """
     have = sorted({column for sheet in sheets.values() for column in sheet.table.columns})
-    for ours, theirs in columns.items():
-        if ours not in FIELDS:
-            near = nearest_header(ours, FIELDS)
+    for field, header in columns.items():
+        if field not in FIELDS:
+            near = nearest_header(field, FIELDS)
             hint = f"did you mean {near!r}?" if near else f"its columns are: {', '.join(FIELDS)}"
-            raise ConfigError(f"goeswith has no column {ours!r} to map {theirs} to; {hint}")
-    absent = {ours: theirs for ours, theirs in columns.items() if theirs not in have}
+            raise ConfigError(f"goeswith has no column {field!r} to map {header} to; {hint}")
+    absent = {field: header for field, header in columns.items() if header not in have}
     if absent:
-        several = ", ".join(f"{theirs!r} to map to {ours}" for ours, theirs in absent.items())
-        nearest = {theirs: nearest_header(theirs, have) for theirs in absent.values()}
-        hints = [f"did you mean {near!r} instead of {theirs!r}?" for theirs, near in nearest.items() if near]
+        several = ", ".join(f"{header!r} to map to {field}" for field, header in absent.items())
+        nearest = {header: nearest_header(header, have) for header in absent.values()}
+        hints = [f"did you mean {near!r} instead of {header!r}?" for header, near in nearest.items() if near]
         raise ConfigError(
             f"there is no column {several} in {' or '.join(map(str, sheets))}; "
             f"{''.join(f'{hint} ' for hint in hints)}the columns are: {', '.join(have)}"
@@ -59,11 +59,11 @@ def under_our_names(sheet: Sheet, columns: dict[str, str]) -> pl.DataFrame:
     kept as ``other_<name>``.
     """
     table = sheet.table
-    mapped = {ours: theirs for ours, theirs in columns.items() if theirs in table.columns}
-    kept = [name for name in table.columns if name not in mapped.values()]
+    mapped = {field: header for field, header in columns.items() if header in table.columns}
+    other_headers = [name for name in table.columns if name not in mapped.values()]
     table = table.select(
-        *(pl.col(name).alias(f"other_{name}" if name in {*mapped, "row"} else name) for name in kept),
-        **{ours: pl.col(theirs) for ours, theirs in mapped.items()},
+        *(pl.col(name).alias(f"other_{name}" if name in {*mapped, "row"} else name) for name in other_headers),
+        **{field: pl.col(header) for field, header in mapped.items()},
     )
     text = [
         (ids if name in IDS else words)(table[name]).alias(name) for name in table.columns if name in TEXTS - {"title"}
@@ -85,7 +85,7 @@ def need_columns(tables: dict[Path, tuple[pl.DataFrame, list[str]]]) -> None:
         missing = [name for name in needed if name not in table.columns]
         if missing:
             have = [column for column in table.columns if column != "row"]
-            sentences.append(missing_columns(path, missing, have, "map it with --column {column}={theirs}"))
+            sentences.append(missing_columns(path, missing, have, "map it with --column {column}={header}"))
     if sentences:
         raise DataError("; ".join(sentences))
 
@@ -99,15 +99,15 @@ def without_faults(
         DataError: a row is bad and `skip_bad` is off.
     """
     skipped = {}
-    for column, what, test, remedy in faults:
+    for column, problem, test, remedy in faults:
         bad = table.filter(test.fill_null(False))
         if len(bad) and not skip_bad:
             raise DataError(
-                f"{path}, row {bad['row'][0]}: {column} {bad[column][0] or ''!r} {what}; {remedy}, "
+                f"{path}, row {bad['row'][0]}: {column} {bad[column][0] or ''!r} {problem}; {remedy}, "
                 "or leave bad rows out with --option skip_bad=yes"
             )
         same = pl.col(whole or "row").is_in(bad[whole or "row"].unique().implode())
-        skipped[f"{path.name}: {whole[:-3] if whole else 'row'}s whose {column} {what}"] = bad[
+        skipped[f"{path.name}: {whole[:-3] if whole else 'row'}s whose {column} {problem}"] = bad[
             whole or "row"
         ].n_unique()
         table = table.filter(~same.fill_null(False))

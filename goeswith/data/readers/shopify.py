@@ -92,10 +92,10 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
         - shown["product_id"].n_unique()
     }
     by_option = options(shown, OPTION_PAIRS)
-    for ours, values in by_option.items():
-        if ours not in chosen and values.count():
-            taken[ours] = "Option1-3 Value, by Option1-3 Name"
-            shown = shown.with_columns(values.fill_null(shown[ours]).alias(ours))
+    for field, values in by_option.items():
+        if field not in chosen and values.count():
+            taken[field] = "Option1-3 Value, by Option1-3 Name"
+            shown = shown.with_columns(values.fill_null(shown[field]).alias(field))
     shown = shown.join(of_product.rename({"image": "pictures"}), on="product_id", how="left", maintain_order="left")
     shown = shown.with_columns(
         _available(),

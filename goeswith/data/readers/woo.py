@@ -63,10 +63,10 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     )
     expect_columns(taken, NEEDED, "woo", where)
     by_option = options(table, pairs)
-    for ours, values in by_option.items():
-        if ours not in chosen and values.count():
-            taken[ours] = "Attribute N value(s), by Attribute N name"
-            table = table.with_columns(values.alias(ours))
+    for field, values in by_option.items():
+        if field not in chosen and values.count():
+            taken[field] = "Attribute N value(s), by Attribute N name"
+            table = table.with_columns(values.alias(field))
     table = table.with_columns(
         kind=pl.col("type").str.to_lowercase(),
         me=pl.coalesce("variant_id", "id"),
@@ -104,11 +104,11 @@ def _with_parents(table: pl.DataFrame) -> pl.DataFrame:
     children = table.filter(child).join(
         names.unique("parent", keep="first"), on="parent", how="left", suffix="_parent", maintain_order="left"
     )
-    theirs = parents.select(
+    inherited = parents.select(
         me_parent="me", page="id", varies="colour", **{f"{name}_parent": name for name in FROM_PARENT}
     )
     children = children.join(
-        theirs.unique("me_parent", keep="first"), on="me_parent", how="left", maintain_order="left"
+        inherited.unique("me_parent", keep="first"), on="me_parent", how="left", maintain_order="left"
     )
     children = children.with_columns(
         *(

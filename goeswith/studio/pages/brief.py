@@ -60,7 +60,7 @@ class Brief:
         return amount(self.budget, "budget")
 
 
-def amount(text: str, what: str = "price") -> float | None:
+def amount(text: str, field: str = "price") -> float | None:
     """A number that somebody wrote; None where nothing is.
 
     Raises:
@@ -73,7 +73,7 @@ def amount(text: str, what: str = "price") -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise CatalogueError(f"the {what} {text!r} is not a number; write one like 49.90")
+        raise CatalogueError(f"the {field} {text!r} is not a number; write one like 49.90")
     return number
 
 

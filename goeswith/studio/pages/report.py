@@ -115,13 +115,15 @@ def _table(view: CatalogueView) -> dict[str, Any]:
     rows = []
     for name, own in scores.items():
         cells = {score.column: score for score in own}
-        rows.append({"name": name, "model": name == run.title, "cells": [_cell(cells.get(what)) for what in columns]})
+        rows.append(
+            {"name": name, "model": name == run.title, "cells": [_cell(cells.get(column)) for column in columns]}
+        )
     picks = next(
         (result for result in results if result.sentence.startswith("In ")), results[0] if results else Findings()
     )
     charts = [chart for result in results for chart in result.charts]
     return {
-        "columns": [title(what) for what in columns], "rows": rows, "sentence": picks.sentence,
+        "columns": [title(column) for column in columns], "rows": rows, "sentence": picks.sentence,
         "verdict": picks.verdict, "charts": charts,
     }  # fmt: skip
 

@@ -77,8 +77,8 @@ def findings(model: Report, floors: Mapping[str, Report], counters: Collection[s
     return Findings(sentence, verdict, [_chart(column, model, floors) for column in columns])
 
 
-def _at(report: Report, what: tuple[str, str, str]) -> Score | None:
-    return next((score for score in report.summary if score.column == what), None)
+def _at(report: Report, column: tuple[str, str, str]) -> Score | None:
+    return next((score for score in report.summary if score.column == column), None)
 
 
 def _hundred(value: float) -> str:
@@ -109,9 +109,9 @@ def _comparison(line: Difference, name: str, other: Score) -> str:
     return f"{counting}: whether the model is better cannot be told from these outfits, {certain}."
 
 
-def _chart(what: tuple[str, str, str], model: Report, floors: Mapping[str, Report]) -> Chart:
-    named = [("this model", _at(model, what), True)]
-    named += [(NAMES.get(name, name.replace("_", " ")), _at(report, what), False) for name, report in floors.items()]
+def _chart(column: tuple[str, str, str], model: Report, floors: Mapping[str, Report]) -> Chart:
+    named = [("this model", _at(model, column), True)]
+    named += [(NAMES.get(name, name.replace("_", " ")), _at(report, column), False) for name, report in floors.items()]
     scored = [(name, score, is_model) for name, score, is_model in named if score is not None]
     scored.sort(key=lambda row: -row[1].value)
     bars = [
@@ -125,8 +125,8 @@ def _chart(what: tuple[str, str, str], model: Report, floors: Mapping[str, Repor
         )
         for name, score, is_model in scored
     ]
-    chance = _at(floors["chance"], what) if "chance" in floors else None
-    return Chart(title(what), 0.0 if chance is None else round(100 * chance.value, 1), bars)
+    chance = _at(floors["chance"], column) if "chance" in floors else None
+    return Chart(title(column), 0.0 if chance is None else round(100 * chance.value, 1), bars)
 
 
 def _width(value: float) -> float:

@@ -60,7 +60,7 @@ def begin(
 def name_of(chosen: ProductFilter) -> str:
     """What a review is called that nobody gave a name."""
     kind = {NEW: "new arrivals", BARE: "without a look"}.get(chosen.only, "")
-    what = chosen.category or (plural(chosen.group).lower() if chosen.group else "")
+    product = chosen.category or (plural(chosen.group).lower() if chosen.group else "")
     facts = [
         chosen.colour,
         chosen.brand,
@@ -68,7 +68,7 @@ def name_of(chosen: ProductFilter) -> str:
         chosen.gender,
         f"“{chosen.q}”" if chosen.q else "",
     ]
-    words = ", ".join(filter(None, [what, kind, *facts])) or "all products"
+    words = ", ".join(filter(None, [product, kind, *facts])) or "all products"
     return words[:1].upper() + words[1:]
 
 

@@ -41,5 +41,5 @@ async def start_lay(request: Request, look: int, version: str = "") -> Response:
         drawn = await shop.picture_workers.run(start.lay, shop, look)
     except GoeswithError as error:
         return error_page(request, error)
-    kept = f"private, max-age={limits.PICTURE_SECONDS}" if version else "private, no-cache"
-    return Response(drawn, headers={"Cache-Control": kept}, media_type="image/jpeg")
+    caching = f"private, max-age={limits.PICTURE_SECONDS}" if version else "private, no-cache"
+    return Response(drawn, headers={"Cache-Control": caching}, media_type="image/jpeg")

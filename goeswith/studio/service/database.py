@@ -55,8 +55,8 @@ def opened(path: Path, schema: Schema, *, write: bool = False) -> Iterator[sqlit
 
 
 @contextmanager
-def readable(what: str) -> Iterator[None]:
-    """Say of `what` that it is damaged, where its JSON is not what we once wrote.
+def readable(source: str) -> Iterator[None]:
+    """Say of `source` that it is damaged, where its JSON is not what we once wrote.
 
     Raises:
         DataError: it is damaged.
@@ -64,7 +64,7 @@ def readable(what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(f"{what} is damaged ({error}); restore its file from a backup") from None
+        raise DataError(f"{source} is damaged ({error}); restore its file from a backup") from None
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:

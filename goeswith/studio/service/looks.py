@@ -207,13 +207,13 @@ def put(file: sqlite3.Connection, look: SavedLook) -> None:
 
 
 def note(
-    file: sqlite3.Connection, look_id: str, who: str, what: str, before: SavedLook | None, after: SavedLook | None
+    file: sqlite3.Connection, look_id: str, who: str, event: str, before: SavedLook | None, after: SavedLook | None
 ) -> int:
     """Add to the history; returns the id of the change."""
     texts = [None if look is None else json.dumps(asdict(look), ensure_ascii=False) for look in (before, after)]
     added = file.execute(
         "INSERT INTO history (look_id, time, who, what, before, after) VALUES (?, ?, ?, ?, ?, ?)",
-        (look_id, now_text(), who, what, *texts),
+        (look_id, now_text(), who, event, *texts),
     )
     return int(added.lastrowid or 0)
 

@@ -101,9 +101,9 @@ def _counts(shown: pl.DataFrame, name: str, column: str) -> pl.DataFrame:
     """(S, 4) by session: what happened and what was shown of a source, and then of random looks."""
     arms = [(pl.col("source") == name), (pl.col("source") == RANDOM)]
     sums = [
-        counted.sum().alias(f"{at}{what}")
+        counted.sum().alias(f"{at}{suffix}")
         for at, arm in enumerate(arms)
-        for what, counted in (("did", arm & pl.col(column)), ("shown", arm))
+        for suffix, counted in (("did", arm & pl.col(column)), ("shown", arm))
     ]
     return shown.group_by("session").agg(sums).sort("session").drop("session")
 

@@ -55,8 +55,8 @@ def rows_by_name(view: CatalogueView) -> dict[str, int]:
 
 def _titles(values: dict[str, Any]) -> dict[str, str]:
     """Titles in further languages, by language."""
-    found = ((match[1], _text(values[name])) for name in values if (match := TITLES.fullmatch(name)))
-    return {language: title for language, title in found if title}
+    titles = ((match[1], _text(values[name])) for name in values if (match := TITLES.fullmatch(name)))
+    return {language: title for language, title in titles if title}
 
 
 def _text(value: Any) -> str | None:
