@@ -38,12 +38,12 @@ from goeswith.files import fresh_file
 from goeswith.scores import Column
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = ("mango", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
+RECIPES = ("mango", "mango-softmax", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
 TRIALS = 20
 """Of the search for each model's settings."""
 LENGTHS = (10, 100)
 """T of the retrieval of AKD-DBPR's paper, for tops that training has seen and for others."""
-SAMPLE = {"outfits": 3000, "items": 1000}
+SAMPLE = {"outfits": 6000, "items": 1000}
 """Of the drawn sample; half of the outfits are users'."""
 KEPT_PICTURES = ("accuracy", "differences", "costs", "learning", "k")
 

@@ -30,12 +30,15 @@ What = tuple[str, str, str]
 
 TITLES = {
     "mango": "MANGO stylists' outfits, pictures and words",
+    "mango-softmax": "One loss for all models: softmax on MANGO, 15 epochs each",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
-    "sample": "The drawn sample: users taught by designers, pictures and words",
+    "sample": "The drawn sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
+ABLATIONS = ("mango-softmax",)
+"""Recipes about the data of another section, which the conclusions do not speak of again."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -83,7 +86,8 @@ def write_page(names: Iterable[str]) -> Path:
     curves = read_curves(RESULTS)
     before = _earlier(names)
     body = "\n".join([*sections, knowledge(curves)])
-    said = conclusions(kept, read(RESULTS / EARLIER, names), curves)
+    main = {name: told for name, told in kept.items() if name not in ABLATIONS}
+    said = conclusions(main, read(RESULTS / EARLIER, names), curves)
     carried(said, body)
     intro = INTRO.format(
         version=__version__,

@@ -134,10 +134,12 @@ class TwoTower(nn.Module):
         """Take mean and deviation from the features (U, D) of some items; blocks: the dimensions of each encoder."""
         blocks = tuple(blocks) or (features.shape[1],)
         deviation = features.std(dim=0, correction=0)
-        # Each encoder has an expected norm of 1 / √(number of encoders), all of them together 1.
-        sizes = torch.tensor(blocks, dtype=torch.float32).repeat_interleave(torch.tensor(blocks)) * len(blocks)
+        varied = deviation > 1e-6
+        # Each encoder has an expected norm of 1 / √(number of encoders), all of them together 1. What is the same for
+        # all items has no part in it: of hashed words most dimensions are empty in a small catalogue.
+        sizes = torch.cat([part.sum().clamp_min(1).expand(len(part)) for part in varied.split(blocks)]) * len(blocks)
         self.mean.copy_(features.mean(dim=0))
-        self.factor.copy_(torch.where(deviation > 1e-6, 1 / (deviation.clamp_min(1e-6) * sizes.sqrt()), 0.0))
+        self.factor.copy_(torch.where(varied, 1 / (deviation.clamp_min(1e-6) * sizes.sqrt()), 0.0))
 
     def without_memory(self) -> TwoTower:
         """The same towers with no memory of items, which another catalogue does not have."""
