@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import socket
 import subprocess
@@ -67,7 +68,7 @@ def main() -> None:
     if told.json:
         print(json.dumps(rows, indent=2))
         return
-    head = ["path", "clients", "requests", "requests/s", "p50 ms", "p99 ms"]
+    head = ["path", "clients", "requests", "requests/s", "p50 ms", "p99 ms", "processor ms"]
     cells = [[row["path"], *map(str, [row["clients"], row["way"]]), *numbers(row)] for row in rows]
     print(plain(head, cells))
     if told.write:
@@ -82,17 +83,29 @@ def main() -> None:
 
 def ratios(rows: list[dict[str, Any]], clients: int) -> str:
     """Requests/s of so many clients in all, as multiples of one client whose requests are computed one by one."""
-    rate = {(row["path"], row["clients"], row["way"]): row["requests_per_second"] for row in rows}
+    keyed = {(row["path"], row["clients"], row["way"]): row for row in rows}
+    rate = {key: row["requests_per_second"] for key, row in keyed.items()}
+    cost = {key: row["processor"] for key, row in keyed.items()}
     cells = [
-        [path, way, *(f"{rate[path, count, way] / rate[path, 1, 'alone']:.1f}" for count in (1, clients))]
+        [
+            path,
+            way,
+            *(f"{rate[path, count, way] / rate[path, 1, 'alone']:.1f}" for count in (1, clients)),
+            f"{cost[path, 1, 'alone'] / max(cost[path, clients, way], 1e-4):.1f}",
+        ]
         for path in sorted({row["path"] for row in rows})
         for way in WAYS
     ]
-    return markdown(["path", "requests", "1 client", f"{clients} clients"], cells)
+    return markdown(["path", "requests", "1 client", f"{clients} clients", "a second of the processor"], cells)
 
 
 def numbers(row: dict[str, Any]) -> list[str]:
-    return [f"{row['requests_per_second']:.0f}", f"{1000 * row['p50']:.1f}", f"{1000 * row['p99']:.1f}"]
+    return [
+        f"{row['requests_per_second']:.0f}",
+        f"{1000 * row['p50']:.1f}",
+        f"{1000 * row['p99']:.1f}",
+        f"{1000 * row['processor']:.1f}",
+    ]
 
 
 class Alone:
@@ -129,36 +142,47 @@ def measure(
     index: Path, paths: Sequence[str], clients: Sequence[int], seconds: float, rounds: int
 ) -> list[dict[str, Any]]:
     asked = {path: bodies for path, bodies in requests(Index(index)).items() if path in paths}
-    services, ports = [], {}
+    services: dict[str, subprocess.Popen[bytes]] = {}
+    ports = {}
     try:
         for way in WAYS:
             with socket.create_server(("127.0.0.1", 0)) as listening:
                 command = [sys.executable, __file__, str(index), "--serve", way, "--socket", str(listening.fileno())]
-                services.append(subprocess.Popen(command, pass_fds=[listening.fileno()]))
+                services[way] = subprocess.Popen(command, pass_fds=[listening.fileno()])
                 ports[way] = listening.getsockname()[1]
         waits: dict[tuple[str, int, str], list[float]] = defaultdict(list)
         spent: dict[tuple[str, int, str], float] = defaultdict(float)
+        used: dict[tuple[str, int, str], float] = defaultdict(float)
         for turn in range(-1, rounds):  # the first one warms up
             ways = np.roll(WAYS, turn).tolist()
             for key in [(path, count, way) for path in asked for count in clients for way in ways]:
                 path, count, way = key
                 bodies = asked[path][: AGAIN if way == "kept" else DRAWN]
+                before = processor(services[way].pid)
                 found, took = asyncio.run(drive(ports[way], path, bodies, count, seconds if turn >= 0 else 1))
                 if turn >= 0:
                     waits[key] += found
                     spent[key] += took
+                    used[key] += processor(services[way].pid) - before
     finally:
-        for service in services:
+        for service in services.values():
             service.terminate()
             service.wait()
     return [
         {
             "path": path, "clients": count, "way": way, "requests": len(found),
             "requests_per_second": len(found) / spent[path, count, way],
+            "processor": used[path, count, way] / len(found),
             "p50": float(np.quantile(found, 0.5)), "p99": float(np.quantile(found, 0.99)),
         }
         for (path, count, way), found in sorted(waits.items())
     ]  # fmt: skip
+
+
+def processor(pid: int) -> float:
+    """Seconds that a process has computed; of all that is measured here, the least changed by other programs."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def requests(index: Index) -> dict[str, list[bytes]]:
