@@ -66,7 +66,7 @@ def autocast(device: torch.device, bf16: bool) -> contextlib.AbstractContextMana
 
 
 def keep_memory() -> None:
-    """Let this process keep memory that it frees, up to two gigabytes, for what it asks for next.
+    """Let this process keep memory that it frees, up to half a gigabyte, for what it asks for next.
 
     A step frees the same hundreds of megabytes that the next one asks for. Given back in between, every page is cleared
     and mapped again, which took a fifth of the time. For Linux's usual C library, glibc; nothing happens elsewhere.
@@ -74,5 +74,5 @@ def keep_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):
             allocator = ctypes.CDLL(None).mallopt
-            allocator(MAP, 1 << 30) or allocator(MAP, 1 << 25)  # older ones take no more
-            allocator(TRIM, (1 << 31) - 1)
+            allocator(MAP, 1 << 25)  # larger blocks are mapped alone: kept, they would leave holes
+            allocator(TRIM, 1 << 29)
