@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from answers import png
 from served import OUTFIT
+from waiting import until
 
 from goeswith.studio.service.limits import GOODBYE_SECONDS
 
@@ -34,13 +34,6 @@ with listen("127.0.0.1", 0) as listening:
     begun = lambda stale: print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     Processes(served.answer_slowly, listening, sys.argv[1], settings).run(begun)
 """
-
-
-def until(true: Callable[[], Any], seconds: float = 150.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 @pytest.fixture

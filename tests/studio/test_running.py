@@ -16,6 +16,7 @@ import pytest
 import served
 from answers import Parts, png
 from starlette.testclient import TestClient
+from waiting import until
 
 from goeswith.errors import ConfigError
 from goeswith.shop.guests import GuestEncoder
@@ -28,13 +29,6 @@ from goeswith.studio.service.shared import Shop
 TOKEN = "correct-horse-battery"
 ROOT = "/style"
 SHIRT = {"category": "shirt", "title": "mine"}
-
-
-def until(true: Any, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 # --- under a path

@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from served import OUTFIT, Slow
 from starlette.testclient import TestClient
+from waiting import until
 
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.app import create_app
@@ -108,9 +109,9 @@ def test_a_login_is_small_and_keeps_nobody_waiting(port: int) -> None:
         lines = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(limits.UNFINISHED)]
         for line in lines:
             line.sendall(head + f"Content-Length: {limits.LOGIN_BYTES}\r\n\r\na".encode())
-        until = time.monotonic() + 20
+        last = time.monotonic() + 20
         while not (more := sent(port, head + b"Content-Length: 3\r\n\r\na=1")).startswith(b"HTTP/1.1 503 "):
-            assert time.monotonic() < until, more
+            assert time.monotonic() < last, more
         assert b"retry-after" in more.lower()
         health = sent(port, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         items = sent(port, b"GET /v1/items HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + BEARER + b"\r\n")
@@ -186,16 +187,7 @@ def test_one_address_has_only_so_many_connections(world: Path, monkeypatch: pyte
             answer = sent(port, ask)
             assert answer.startswith(b"HTTP/1.1 503 ")
             assert b"Retry-After" in answer
-        until = time.monotonic() + 20
-        while not sent(port, ask).startswith(b"HTTP/1.1 200 "):
-            assert time.monotonic() < until
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+        until(lambda: sent(port, ask).startswith(b"HTTP/1.1 200 "))
 
 
 def test_what_clients_asked_for_who_hung_up_is_not_begun(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
