@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -74,22 +73,58 @@ def complete(assortment: Assortment, anchors: Sequence[str], wish: Wish) -> Step
         raise CatalogueError(f"common is {wish.common}; it must be 0 or more")
     if wish.slots:
         assortment.check_slots(rows, wish.slots)
-        return (yield from _looks(assortment, rows, wish))
-    results: list[list[Look]] = []
+        return _noted((yield from _looks(assortment, rows, wish)), wish.k)
+    kinds: list[tuple[list[Look], int]] = []
     failure: CatalogueError | None = None
     for slots, count in assortment.whole(rows, wish.k):
-        try:
-            results.append((yield from _looks(assortment, rows, replace(wish, slots=slots, k=count))))
+        try:  # as many as are wanted in all, since those of one kind may have too much of another's
+            kinds.append(((yield from _looks(assortment, rows, replace(wish, slots=slots))), count))
         except CatalogueError as error:
             failure = error
-    if failure is not None and not results:
+    if failure is not None and not kinds:
         raise failure
-    return [look for turn in zip_longest(*results) for look in turn if look is not None]
+    return _noted(_in_turn(assortment.index, kinds, wish.k, wish.common), wish.k)
+
+
+def _in_turn(index: Index, kinds: Sequence[tuple[list[Look], int]], k: int, common: int | None) -> list[Look]:
+    """Up to k looks of several kinds, such as with a dress and with trousers, one kind after the other.
+
+    kinds: the looks of each, best first, and how many of them are wanted; another kind gives what one lacks. Any two
+    have at most `common` added products in common.
+    """
+    chosen: list[Look] = []
+    added: list[set[int]] = []
+    waiting, wanted = [iter(looks) for looks, _ in kinds], [count for _, count in kinds]
+
+    def take(kind: int) -> bool:
+        for look in waiting[kind]:
+            pieces = set(index.shelf.products[[index.row_of[item_id] for item_id in look.added]].tolist())
+            if common is None or all(len(pieces & others) <= common for others in added):
+                chosen.append(look)
+                added.append(pieces)
+                return True
+        return False
+
+    while any(wanted):
+        for kind, count in enumerate(wanted):
+            wanted[kind] = count - 1 if count and take(kind) else 0
+    for kind in range(len(kinds)):
+        while len(chosen) < k and take(kind):
+            pass
+    return chosen
+
+
+def _noted(looks: list[Look], k: int) -> list[Look]:
+    """The looks, with a note where they are fewer than k."""
+    if len(looks) >= k:
+        return looks
+    thin = f"thin: only {len(looks)} of {k} looks can be made from what fits"
+    return [replace(look, notes=(*look.notes, thin)) for look in looks]
 
 
 def _looks(assortment: Assortment, rows: np.ndarray, wish: Wish) -> Steps[list[Look]]:
     """Looks around rows (n,) with the slots filled."""
-    index, slots, k = assortment.index, wish.slots, wish.k
+    index, slots = assortment.index, wish.slots
     if len(rows) + len(slots) > LONGEST:
         raise CatalogueError(
             f"{len(rows)} items and {len(slots)} slots are more than {LONGEST}; give fewer", reason="too_many_items"
@@ -105,8 +140,6 @@ def _looks(assortment: Assortment, rows: np.ndarray, wish: Wish) -> Steps[list[L
             reason="no_score",
             item_ids=[index.catalogue.ids[row] for row in rows],
         )
-    if len(chosen.items) < k:
-        notes.append(f"thin: only {len(chosen.items)} of {k} looks can be made from what fits")
     scores = yield Scores(chosen.items)
     looks = looks_of(index, [*chosen.items], scores, added=chosen.items.shape[1] - len(rows))
     return [replace(look, notes=tuple(notes)) for look in looks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -66,6 +67,8 @@ class Maker:
         self._parts: set[tuple[int, ...]] = set()
         self._added: set[tuple[int, int]] = set()
         self._worn: set[tuple[int, int]] = set()  # pairs of products of looks; the anchors' are apart
+        # Row of an anchor → what each of its looks adds, a dress or separates.
+        self._around_one: dict[int, list[set[int]]] = defaultdict(list)
 
     def looks(
         self, anchors: np.ndarray, per: int, progress: Callable[[int, int], None] | None = None
@@ -132,8 +135,9 @@ class Maker:
             remaining = self._within(template, caps)
             if not open_ or remaining is None:
                 break
-            used = [[*chosen[anchor], *refused.get(anchor, ())[:1]] for anchor in open_]
-            banned = _padded([products[np.array(looks, np.int64).ravel()] for looks in used])
+            used = [set[int]().union(*self._around_one[int(rows[anchor])]) for anchor in open_]
+            avoided = [products[refused[anchor][:1].ravel()] if anchor in refused else () for anchor in open_]
+            banned = _padded([np.array([*mine, *others], np.int64) for mine, others in zip(used, avoided, strict=True)])
             beams = grow_many(index, remaining, rows[open_], BEAM, CANDIDATES, POOL, banned)
             for at, anchor in enumerate(open_):
                 mine = beams.owner == at
@@ -163,7 +167,7 @@ class Maker:
     ) -> int:
         """Add to the chosen looks of an anchor those of (B, s) that may be taken, until there are `count`; how many."""
         products = self.stylist.index.shelf.products
-        before, others = len(chosen), [set(products[look].tolist()) for look in chosen]
+        before, others = len(chosen), self._around_one[anchor]
         for look, pieces in zip(looks, products[looks].tolist(), strict=True):
             if len(chosen) == count:
                 break

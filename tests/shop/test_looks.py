@@ -91,6 +91,35 @@ def test_looks_are_whole_differ_and_are_spread(index, stylist, cap):
     assert max(offers.values()) <= (cap or 6)
 
 
+def test_looks_of_two_kinds_around_one_item_differ_as_those_of_one_do(index, monkeypatch):
+    """As looks with a dress and looks with separates do, which share shoes and bags."""
+    stylist = Stylist(Index(index.path))
+    products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
+
+    def most_in_common(looks):
+        added = [{products[item_id] for item_id in look.added} for look in looks]
+        return max(len(pieces & others) for nth, pieces in enumerate(added) for others in added[:nth])
+
+    shoes = index.shelf.having("group", ["shoes"]).nonzero()[0][:8]
+    kinds = [(["top", "bottom", "bag"], 2), (["bottom", "bag"], 2)]
+    monkeypatch.setattr(stylist.assortment, "whole", lambda rows, k: kinds)
+    for row in shoes[:4]:
+        anchor = index.catalogue.ids[row]
+        looks = stylist.complete([anchor], k=4)
+        assert [len(look.added) for look in looks] == [3, 2, 3, 2]
+        assert most_in_common(looks) == 1
+        assert len(stylist.complete([anchor], k=4, common=None)) == 4
+    thin = stylist.complete([anchor], k=300)
+    assert 4 < len(thin) < 300
+    assert {look.notes[-1] for look in thin} == {f"thin: only {len(thin)} of 300 looks can be made from what fits"}
+
+    large = [(["top", "bottom", "bag", "bag", "bag"], 2), (["bottom", "bag", "bag", "bag"], 2)]
+    monkeypatch.setattr(stylist.assortment, "whole", lambda rows, k: large)
+    made = Maker(stylist, cap=99).looks(shoes, 4)
+    assert min(map(len, made.values())) > 1
+    assert max(map(most_in_common, made.values())) == 1
+
+
 def test_the_table_says_what_the_catalogue_knows(stylist, index, tmp_path):
     made = Maker(stylist).looks(index.shelf.rows(["i0", "i60"]), 2)
     looks = [look for found in made.values() for look in found]
