@@ -208,6 +208,8 @@ def looks(
 
     if out is None and sheet is None:
         raise typer.BadParameter("give --out looks.csv, --sheet sheet.png, or both")
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise typer.BadParameter(f"{sheet} is not named as a picture; name it .png or .jpg")
     stylist = _stylist(index)
     rows = anchors_for(stylist, wanted or (), anchors, seed)
     maker = Maker(stylist, filters, cap, common, popularity, coherent)

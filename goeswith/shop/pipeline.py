@@ -77,8 +77,15 @@ def build(
             something else.
         ModelError, ConfigError: as the message says.
     """
-    request = {"source": str(source.resolve()), "layout": layout, "options": options or {}, "seed": seed}
-    _expect_same(out, request)
+    before = _before(out)
+    options = {**before.get("options", {}), **(options or {})}  # those given once hold until others are given
+    request = {"source": str(source.resolve()), "layout": layout, "options": options, "seed": seed}
+    for name in ("source", "layout", "seed"):
+        if before and before[name] != request[name]:
+            raise DataError(
+                f"{out} was built with another {name} ({before[name]}, now {request[name]}); "
+                "choose another folder or remove it"
+            )
     if model:
         Run(model)  # refused before anything is imported
     with sole(out, "another build is writing"):
@@ -108,21 +115,19 @@ def build(
     return Built(index, page)
 
 
-def _expect_same(out: Path, request: dict[str, Any]) -> None:
-    """Raise DataError where `out` holds something that was not built from the same source."""
+def _before(out: Path) -> dict[str, Any]:
+    """What was asked for when `out` was built, nothing where it is new.
+
+    Raises:
+        DataError: it holds something else.
+    """
     if not out.is_dir() or not any(path for path in out.iterdir() if not path.name.startswith(".")):
-        return
+        return {}
     if not (out / MARK).is_file():
         raise DataError(f"{out} exists and was not made by goeswith build; choose another folder")
     if not (out / "data").exists():  # a first import that was refused or interrupted binds nobody to its source
-        return
-    before = schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder")
-    changed = [name for name, value in request.items() if before.get(name) != value]
-    if changed:
-        raise DataError(
-            f"{out} was built with a different {changed[0]} ({before.get(changed[0])!r}, now {request[changed[0]]!r}); "
-            "choose another folder or remove it"
-        )
+        return {}
+    return dict(schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder"))
 
 
 def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, say: Say) -> Dataset:

@@ -96,6 +96,7 @@ def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, t
     code, _, err = shell(*ask)
     assert code == 2
     assert "give --out looks.csv" in err
+    assert "is not named as a picture" in shell(*ask, "--sheet", "sheet.txt")[2].replace("\n", " ")
 
 
 def test_every_filter_has_a_flag() -> None:

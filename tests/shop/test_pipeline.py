@@ -67,6 +67,17 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
     assert any(line.startswith("index") and "1 added" in line for line in said)
 
 
+def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:
+    export, out = write_export(tmp_path / "export"), tmp_path / "shop"
+    build(export, out, settings=QUICK)
+    worn = pl.read_csv(export / "outfits.csv")["item_id"][0]
+    write_export(export, shop_items().filter(pl.col("item_id") != worn))
+    with pytest.raises(DataError, match=f"'{worn}' is not in .*leave bad rows out with --option skip_bad=yes"):
+        build(export, out, settings=QUICK)
+    for options in ({"skip_bad": "yes"}, None):  # it holds until another is given
+        assert worn not in build(export, out, options=options, settings=QUICK).index.catalogue.ids
+
+
 def test_a_model_trained_elsewhere_needs_no_outfits(built: tuple[Path, Path], tmp_path: Path) -> None:
     [run] = (built[1] / "runs").iterdir()
     export = write_export(tmp_path / "export", outfits=False)
@@ -95,7 +106,7 @@ def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path
         build(built[0], tmp_path / "ruled", rules=tmp_path / "rules.toml")
     with pytest.raises(DataError, match="there is no rule file"):
         build(export, tmp_path / "shop", rules=tmp_path / "rules.toml")
-    with pytest.raises(DataError, match="built with a different source"):
+    with pytest.raises(DataError, match="built with another source"):
         build(export, built[1])
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
