@@ -221,7 +221,9 @@ def looks(
     if sheet is not None:
         draw_sheet(stylist, chosen, sheet)
     fewer = sum(len(looks) < per for looks in made.values())
-    short = f"; {fewer:,} of {len(made):,} items have fewer than {per}, because too few items fit" if fewer else ""
+    short = ""
+    if fewer:
+        short = f"; {fewer:,} of {len(made):,} items have fewer than {per}: little fits that is not offered often already"
     typer.echo(f"{spread_of(stylist, chosen)}{short}")
 
 
