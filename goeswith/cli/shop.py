@@ -223,7 +223,7 @@ def looks(
     fewer = sum(len(looks) < per for looks in made.values())
     short = ""
     if fewer:
-        short = f"; {fewer:,} of {len(made):,} items have fewer than {per}: little fits that is not offered often already"
+        short = f"; {fewer:,} of {len(made):,} items have fewer than {per}: too little fits that is not offered a lot"
     typer.echo(f"{spread_of(stylist, chosen)}{short}")
 
 
