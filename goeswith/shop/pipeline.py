@@ -89,14 +89,15 @@ def build(
     if model:
         Run(model)  # refused before anything is imported
     with sole(out, "another build is writing"):
-        with fresh_file(out / MARK) as partial:
-            partial.write_text(json.dumps(request, indent=2) + "\n")
+        if not before:  # so that an interrupted import is known for a build's
+            _write_mark(out, request)
         try:
             dataset = _import(source, out / "data", layout, options, seed, say)
         except GoeswithError:
             if {path.name for path in out.iterdir()} <= {MARK, ".lock"}:  # refused before anything was built
                 shutil.rmtree(out)
             raise
+        _write_mark(out, request)  # not before: options that were refused are not kept
         features = _encode(dataset, model, say, progress)
         if model:
             run = Run(model)
@@ -128,6 +129,11 @@ def _before(out: Path) -> dict[str, Any]:
     if not (out / "data").exists():  # a first import that was refused or interrupted binds nobody to its source
         return {}
     return dict(schemas.check(read_json(out / MARK, dict), schemas.BuildFile, out / MARK, "remove the folder"))
+
+
+def _write_mark(out: Path, request: dict[str, Any]) -> None:
+    with fresh_file(out / MARK) as partial:
+        partial.write_text(json.dumps(request, indent=2) + "\n")
 
 
 def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | None, seed: int, say: Say) -> Dataset:

@@ -8,7 +8,7 @@ from shops import shop_items
 from worlds import styles_world
 
 from goeswith.data.dataset import Dataset
-from goeswith.errors import DataError, ModelError
+from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.shop import pipeline
 from goeswith.shop.index import Index
 from goeswith.shop.pipeline import build
@@ -74,6 +74,8 @@ def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -
     write_export(export, shop_items().filter(pl.col("item_id") != worn))
     with pytest.raises(DataError, match=f"'{worn}' is not in .*leave bad rows out with --option skip_bad=yes"):
         build(export, out, settings=QUICK)
+    with pytest.raises(ConfigError, match="nonsense"):
+        build(export, out, options={"nonsense": "1"}, settings=QUICK)
     for options in ({"skip_bad": "yes"}, None):  # it holds until another is given
         assert worn not in build(export, out, options=options, settings=QUICK).index.catalogue.ids
 
