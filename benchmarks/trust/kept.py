@@ -41,8 +41,8 @@ def keep(part: str, counts: Any, seed: int, seconds: float, add: bool) -> None:
 def read() -> dict[str, Part]:
     """The parts that were run."""
     return {
-        part: Part(_counts(KINDS[part], told["counts"]), told["seeds"], told["seconds"], told["version"])
-        for part, told in _read().items()
+        part: Part(_counts(KINDS[part], record["counts"]), record["seeds"], record["seconds"], record["version"])
+        for part, record in _read().items()
     }
 
 
