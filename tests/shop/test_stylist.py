@@ -41,14 +41,14 @@ def world(tmp_path_factory):
 class Plain(Stylist):
     """By the score alone, whatever the season and however alike the looks."""
 
-    def complete(self, anchors, **options):
-        return super().complete(anchors, **{"coherent": False, "common": None} | options)
+    def complete(self, anchors, **asked):
+        return super().complete(anchors, **{"coherent": False, "common": None} | asked)
 
-    def fill(self, items, slot, **options):
-        return super().fill(items, slot, **{"coherent": False} | options)
+    def fill(self, items, slot, **asked):
+        return super().fill(items, slot, **{"coherent": False} | asked)
 
-    def improve(self, items, **options):
-        return super().improve(items, **{"coherent": False} | options)
+    def improve(self, items, **asked):
+        return super().improve(items, **{"coherent": False} | asked)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def ids_where(index: Index, test: pl.Expr) -> list[str]:
 
 def of(index: Index, item_ids, column: str) -> list:
     """What a column says of items."""
-    values = dict(index.catalogue.items.select("item_id", column).iter_rows())
-    return [values[item_id] for item_id in item_ids]
+    known = dict(index.catalogue.items.select("item_id", column).iter_rows())
+    return [known[item_id] for item_id in item_ids]
 
 
 def products(index: Index, item_ids) -> list[int]:
@@ -91,9 +91,9 @@ def test_fill_ranks_as_scoring_everything_does(stylist, exhaustive, slot):
     filters = Filters(seasons=("summer",), price_max=60)
     passing = (pl.col("category") == "skirt") & (pl.col("season") == "summer") & (pl.col("price") <= 60)
     expected = naive_looks(index, anchors, [ids_where(index, passing)])
-    looks = stylist.fill(anchors, slot, filters=filters, k=8)
-    assert [look.added for look in looks] == [ids[2:] for ids in sorted(expected, key=lambda ids: -expected[ids])[:8]]
-    np.testing.assert_allclose([look.score for look in looks], sorted(expected.values())[::-1][:8], rtol=1e-5)
+    found = stylist.fill(anchors, slot, filters=filters, k=8)
+    assert [look.added for look in found] == [ids[2:] for ids in sorted(expected, key=lambda ids: -expected[ids])[:8]]
+    np.testing.assert_allclose([look.score for look in found], sorted(expected.values())[::-1][:8], rtol=1e-5)
 
 
 def test_complete_ranks_as_scoring_every_look_does(stylist, exhaustive):
@@ -103,13 +103,13 @@ def test_complete_ranks_as_scoring_every_look_does(stylist, exhaustive):
     filters = Filters(seasons=("summer",), colours=("black",), price_max=1e6)
     for budget in (None, 230.0):
         expected = naive_looks(index, ["i0"], slots, budget)
-        looks = stylist.complete(
+        found = stylist.complete(
             ["i0"], slots=["shoes", "bag", "boots"], filters=filters, k=6, beam=10_000, budget=budget
         )
         best = sorted(expected.values())[::-1][:6]
-        np.testing.assert_allclose([look.score for look in looks], best, rtol=1e-5)
-        assert {frozenset(look.item_ids) for look in looks} <= {frozenset(ids) for ids in expected}
-        assert not looks[0].notes
+        np.testing.assert_allclose([look.score for look in found], best, rtol=1e-5)
+        assert {frozenset(look.item_ids) for look in found} <= {frozenset(ids) for ids in expected}
+        assert not found[0].notes
 
 
 def test_a_narrow_beam_is_nearly_as_good(stylist):
@@ -132,10 +132,10 @@ FILTERS = st.builds(
 )
 
 
-def answer(stylist: Stylist, anchors: list[str], **options) -> tuple[list, str]:
+def answer(stylist: Stylist, anchors: list[str], **asked) -> tuple[list, str]:
     """Looks, or why there are none."""
     try:
-        return stylist.complete(anchors, **options), ""
+        return stylist.complete(anchors, **asked), ""
     except CatalogueError as error:
         return [], str(error)
 
@@ -149,13 +149,13 @@ def answer(stylist: Stylist, anchors: list[str], **options) -> tuple[list, str]:
     beam=st.integers(1, 9),
     full=st.sampled_from([8, 1000]),
 )
-def test_offers_always_fit_the_request(stylist, filters, slots, budget, diversity, beam, full):
+def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget, diversity, beam, full):
     index, anchors = stylist.index, ["i0", "i97"]
-    request = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
+    asked = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(goeswith.shop.completion, "FULL", full)
         patch.setattr(goeswith.shop.completion, "STEP", full)
-        looks, refused = answer(stylist, anchors, **request)
+        looks, refused = answer(stylist, anchors, **asked)
     if refused:
         assert re.search(r"no item fits|cannot be met", refused)
         return
@@ -191,13 +191,13 @@ def test_the_cheapest_look_is_found(given_):
     prices, kinds = chance.integers(1, 30, 10).astype(float), chance.integers(0, 7, 10)
     template = Template(np.empty(0, np.int64), [np.array(sorted(s)) for s in slots], kinds, prices, 1e9)
     possible = [c for c in itertools.product(*slots) if len({kinds[row] for row in c}) == len(c)]
-    cheapest = template.cheapest()
+    found = template.cheapest()
     if not possible:
-        assert cheapest is None
+        assert found is None
     else:
-        assert prices[cheapest].sum() == min(prices[list(chosen)].sum() for chosen in possible)
-        assert all(row in slot for row, slot in zip(cheapest, slots, strict=True))
-        assert len(set(kinds[cheapest])) == len(cheapest)
+        assert prices[found].sum() == min(prices[list(chosen)].sum() for chosen in possible)
+        assert all(row in slot for row, slot in zip(found, slots, strict=True))
+        assert len(set(kinds[found])) == len(found)
 
 
 def test_an_impossible_budget_names_the_cheapest_sum(stylist):
@@ -213,16 +213,16 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
     assert stylist.complete(["i0"], slots=["shoes", "bag"], budget=least)[0].price == least
 
 
-def test_a_beam_that_took_the_only_bag_of_another_slot_is_repaired(world):
+def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(world):
     """The best shirt is the only one that fits the second slot; a beam of one takes it for the first."""
     index = world[2]
     best = index.row_of[Plain(index).fill(["i60"], "top", k=1)[0].added[0]]
     shirts = np.flatnonzero(index.known & (index.catalogue.items["category"] == "shirt").to_numpy())
     slots = [shirts, np.array([best])]
     template = Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None)
-    finished = finish(index, grow(index, template, beam=1))
-    assert finished.items[0, 2] == best
-    assert finished.items[0, 1] != best
+    found = finish(index, grow(index, template, beam=1))
+    assert found.items[0, 2] == best
+    assert found.items[0, 1] != best
 
 
 def test_a_budget_holds_where_the_beam_spends_too_much(stylist):
@@ -232,17 +232,17 @@ def test_a_budget_holds_where_the_beam_spends_too_much(stylist):
     cheap = sorted(priced, key=lambda item_id: of(index, [item_id], "price")[0])[:3]
     exclude = tuple(item_id for item_id in priced if item_id not in cheap)
     budget = sum(of(index, [*cheap[:2], "i0"], "price"))
-    looks = stylist.complete(["i0"], slots=["bag", "tote"], filters=Filters(exclude=exclude), budget=budget, beam=1)
-    assert sorted(looks[0].added) == sorted(cheap[:2])
+    found = stylist.complete(["i0"], slots=["bag", "tote"], filters=Filters(exclude=exclude), budget=budget, beam=1)
+    assert sorted(found[0].added) == sorted(cheap[:2])
 
 
 def test_a_thin_catalogue_says_so(stylist):
     index = stylist.index
     bags = ids_where(index, pl.col("group") == "bag")
     only = Filters(exclude=tuple(bag for bag in bags if bag not in ("i145", "i165")))
-    thin_looks = stylist.fill(["i0"], "bag", filters=only, k=5)
-    assert len(thin_looks) == 2
-    assert thin_looks[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
+    found = stylist.fill(["i0"], "bag", filters=only, k=5)
+    assert len(found) == 2
+    assert found[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
     looks = stylist.complete(["i0"], slots=["bag", "tote", "bag"], filters=only, k=1)
     assert looks[0].notes == ("thin: no further bag fits the filters, so the look has one less",)
     assert sorted(looks[0].added) == ["i145", "i165"]
@@ -258,18 +258,18 @@ def test_improve_is_the_best_single_swap(stylist, exhaustive):
     index, outfit = stylist.index, ["i0", "i60", "i130"]
     before = stylist.judge(outfit).score
     best: dict[tuple[str, int], float] = {}
-    for number, removed in enumerate(outfit):
+    for place, removed in enumerate(outfit):
         (group,) = of(index, [removed], "group")
         for other in ids_where(index, pl.col("group") == group):
-            swapped = [*outfit[:number], other, *outfit[number + 1 :]]
+            swapped = [*outfit[:place], other, *outfit[place + 1 :]]
             if products(index, [other])[0] in products(index, outfit):
                 continue
             key = removed, products(index, [other])[0]
             best[key] = max(best.get(key, -np.inf), stylist.judge(swapped).score)
     gains = sorted((score - before for score in best.values() if score > before), reverse=True)
-    swaps = stylist.improve(outfit, k=6)
-    np.testing.assert_allclose([swap.gain for swap in swaps], gains[:6], atol=1e-4)
-    for swap in swaps:
+    found = stylist.improve(outfit, k=6)
+    np.testing.assert_allclose([swap.gain for swap in found], gains[:6], atol=1e-4)
+    for swap in found:
         assert swap.look.item_ids[outfit.index(swap.removed)] == swap.added
         assert swap.look.added == (swap.added,)
         assert swap.look.score == pytest.approx(stylist.judge(swap.look.item_ids).score, rel=1e-4)
@@ -277,8 +277,8 @@ def test_improve_is_the_best_single_swap(stylist, exhaustive):
 
 
 def test_improve_exchanges_for_what_the_filters_say(stylist):
-    swaps = stylist.improve(["i0", "i60"], filters=Filters(groups=("bag",), seasons=("winter",)), locked=["i0"], k=3)
-    added = [swap.added for swap in swaps]
+    found = stylist.improve(["i0", "i60"], filters=Filters(groups=("bag",), seasons=("winter",)), locked=["i0"], k=3)
+    added = [swap.added for swap in found]
     assert set(of(stylist.index, added, "group")) <= {"bag"}
     assert set(of(stylist.index, added, "season")) <= {"winter"}
 
@@ -295,11 +295,11 @@ def test_similar_is_nearest_of_the_category_and_one_of_each_product(stylist):
         product = shelf(index.catalogue).products[row]
         if product != own:
             best[product] = max(best.get(product, -1), value)
-    similar = stylist.similar("i100", k=7)
-    np.testing.assert_allclose([item.similarity for item in similar], sorted(best.values())[::-1][:7], atol=1e-5)
-    assert set(of(index, [item.item_id for item in similar], "category")) == {"boots"}
+    found = stylist.similar("i100", k=7)
+    np.testing.assert_allclose([one.similarity for one in found], sorted(best.values())[::-1][:7], atol=1e-5)
+    assert set(of(index, [one.item_id for one in found], "category")) == {"boots"}
     dear = stylist.similar("i100", filters=Filters(price_min=50), k=99)
-    assert min(of(index, [item.item_id for item in dear], "price")) >= 50
+    assert min(of(index, [one.item_id for one in dear], "price")) >= 50
 
 
 def test_judge_many_is_judge_one_by_one(stylist):
@@ -319,8 +319,8 @@ def test_diversity_trades_score_for_difference(stylist):
 
     def likeness(looks):
         rows = np.array([[index.row_of[item_id] for item_id in look.added] for look in looks])
-        directions = index.directions(rows.ravel()).view(len(rows), -1).numpy()
-        return (directions @ directions.T)[np.triu_indices(len(rows), 1)].mean()
+        told = index.directions(rows.ravel()).view(len(rows), -1).numpy()
+        return (told @ told.T)[np.triu_indices(len(rows), 1)].mean()
 
     plain, varied = (stylist.complete(["i0"], slots=["shoes", "bag"], k=5, diversity=d) for d in (0.0, 0.8))
     assert likeness(varied) < likeness(plain)
@@ -336,7 +336,7 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
     low, high = min(scores), max(scores)
     expected = [0]
     while len(expected) < k:
-        left = [number for number in range(8) if number not in expected]
+        left = [place for place in range(8) if place not in expected]
         value = [
             (1 - diversity) * (scores[p] - low) / (high - low) - diversity * max(like[p][c] for c in expected)
             for p in left
@@ -345,7 +345,7 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
     assert spread(scores, directions, k, diversity).tolist() == expected
 
 
-def test_guests_can_be_in_outfits_and_are_never_offered(world):
+def test_guests_stand_in_outfits_and_are_never_offered(world):
     index = Index(world[2].path)
     own, stylist = Plain(world[2]), Plain(index)
     index.grammar, index.taste = Grammar.free(), None
@@ -394,9 +394,9 @@ def test_guests_can_be_in_outfits_and_are_never_offered(world):
     ],
 )
 def test_bad_questions_say_what_is_wrong(stylist, ask, words):
-    with pytest.raises(CatalogueError, match=re.escape(words)) as raised:
+    with pytest.raises(CatalogueError, match=re.escape(words)) as told:
         ask(stylist)
-    assert "\n" not in str(raised.value)
+    assert "\n" not in str(told.value)
 
 
 def test_a_category_that_the_model_never_saw(world, tmp_path):
@@ -405,22 +405,18 @@ def test_a_category_that_the_model_never_saw(world, tmp_path):
     new = pl.col("item_id").replace_strict(named, default=pl.col("category"))
     group = pl.when(pl.col("item_id") == "i53").then(None).otherwise("group")
     dataset = shop(tmp_path / "data", shop_items().with_columns(category=new, group=group))
-    messages: list[str] = []
-    stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=messages.append))
+    said: list[str] = []
+    stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
     matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
     assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
     assert (
-        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)"
-        in messages
+        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
     )
-    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in messages
+    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in said
     # A state is made of the features and the category: that of the category it is taken for.
-    rows, earlier_rows = (
-        [stylist.index.row_of[item_id] for item_id in named],
-        [world[2].row_of[item_id] for item_id in named],
-    )
+    rows, places = [stylist.index.row_of[one] for one in named], [world[2].row_of[one] for one in named]
     now, before = (index.scorer.states.hidden for index in (stylist.index, world[2]))
-    torch.testing.assert_close(now[rows[:3]], before[earlier_rows[:3]])
+    torch.testing.assert_close(now[rows[:3]], before[places[:3]])
     with pytest.raises(CatalogueError, match="never saw the category 'mystery'; choose another slot"):
         stylist.fill(["i0"], "mystery")
     with pytest.raises(CatalogueError, match="item 'i53' is of category 'mystery', which the model run never saw"):
@@ -460,7 +456,7 @@ def test_what_makes_no_outfit_is_refused(strict, ask, words):
         ask(strict)
 
 
-def test_an_incomplete_outfit_is_not_praised(strict):
+def test_there_is_no_praise_for_what_is_no_outfit(strict):
     whole, boots = strict.judge_many([["i0", "i60", "i100"], ["i100", "i110"]])
     assert boots.findings == ("two pairs of shoes",) or "two pairs of shoes" in boots.findings
     assert (boots.verdict, boots.percentile, boots.probability) == ("incomplete", None, None)
