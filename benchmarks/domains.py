@@ -28,7 +28,7 @@ from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import Study, read_study
 from goeswith.experiments.study_sources import Bench, outfit_aucs
 from goeswith.files import fresh_file
-from goeswith.train.mixture import TITLES, WORDS
+from goeswith.train.mixture_sources import TITLES, WORDS
 from goeswith.train.run import Run
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"

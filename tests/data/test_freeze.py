@@ -190,9 +190,11 @@ def test_wrong_items_that_complete_another_outfit_are_refused_and_counted():
         assert "d" in row["candidates"]  # the only one that nobody wears with x
     assert skipped["negatives that would have completed another known outfit"] > 0
     other = Outfits.from_frame(pl.DataFrame({"outfit_id": ["1"], "item_ids": [["d", "x"]]}), catalogue)
-    made, _ = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits])
+    made, _ = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known_outfits=[outfits])
     assert set(made["candidates"][0]) == {"a", "d"}
-    made, skipped = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits, other])
+    made, skipped = make_questions(
+        catalogue, outfits.take([0]), None, "compat", "category", known_outfits=[outfits, other]
+    )
     assert len(made) == 0
     assert skipped["outfits whose negatives were rejected"] == 1
 

@@ -208,7 +208,7 @@ def test_what_completes_a_known_outfit_is_refused_and_counted():
     assert set(rows.flatten().tolist()) == {1, 2, 3}
     assert free.completions == 0
     careful = Negatives(
-        catalogue, outfits, "category", known=[outfits.take([0, 1]), outfits.take([]), outfits.take([2, 3])]
+        catalogue, outfits, "category", known_outfits=[outfits.take([0, 1]), outfits.take([]), outfits.take([2, 3])]
     )
     rows, ok = careful.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
     assert ok.all()

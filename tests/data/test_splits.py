@@ -185,7 +185,7 @@ def test_no_sequence_of_changes_leaks_into_test_or_moves_an_outfit(changes, seed
     earlier, ever = outfits([]), {}
     for worn in changes:
         now = outfits([items for items, _ in worn], sources=[source for _, source in worn])
-        drawn, report = assign_splits(now, seed, known=earlier)
+        drawn, report = assign_splits(now, seed, known_outfits=earlier)
         earlier = remember(drawn, earlier)
         assigned = [
             (frozenset(drawn[row].tolist()), drawn.sources[row], drawn.splits[row]) for row in range(len(drawn))
@@ -226,7 +226,9 @@ def test_only_published_splits_can_leak(changes, seed):
     earlier, ever = outfits([]), set()
     for worn in changes:
         sources = ["theirs" if split else "ours" for _, split in worn]
-        drawn, _ = assign_splits(outfits([i for i, _ in worn], [s for _, s in worn], sources), seed, known=earlier)
+        drawn, _ = assign_splits(
+            outfits([i for i, _ in worn], [s for _, s in worn], sources), seed, known_outfits=earlier
+        )
         earlier = remember(drawn, earlier)
         now = {(frozenset(drawn[p].tolist()), drawn.sources[p], drawn.splits[p]) for p in range(len(drawn))}
         before = {(items, source) for items, source, _ in ever}
@@ -254,9 +256,9 @@ def test_an_outfit_between_two_splits_gets_none_and_is_reported():
     earlier = outfits([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], ["train", "test"])
     bridge = [1, 2, 3, 4, 6, 7, 8, 9]  # eight items: shares four with each
     near = [1, 2, 3, 4, 11]
-    assert assign_splits(outfits([near]), 0, known=earlier)[0].splits.tolist() == ["train"]
+    assert assign_splits(outfits([near]), 0, known_outfits=earlier)[0].splits.tolist() == ["train"]
     drawn, report = assign_splits(
-        outfits([bridge, [1, 2, 3, 4, 5], [1, 2, 3, 4], [6, 7, 8, 9], near]), 0, known=earlier
+        outfits([bridge, [1, 2, 3, 4, 5], [1, 2, 3, 4], [6, 7, 8, 9], near]), 0, known_outfits=earlier
     )
     assert drawn.splits.tolist() == ["", "train", "", "", ""]  # the short ones lie in the bridge
     source = report["sources"]["all"]
@@ -266,13 +268,15 @@ def test_an_outfit_between_two_splits_gets_none_and_is_reported():
 
 def test_a_published_split_wins_over_the_one_an_outfit_had():
     earlier = outfits([[1, 2], [3, 4], [5, 6]], ["train", "test", "valid"])
-    drawn, report = assign_splits(outfits([[1, 2], [3, 4], [5, 6], [7, 8]], ["test", "test", "", ""]), 0, known=earlier)
+    drawn, report = assign_splits(
+        outfits([[1, 2], [3, 4], [5, 6], [7, 8]], ["test", "test", "", ""]), 0, known_outfits=earlier
+    )
     assert drawn.splits.tolist() == ["test", "test", "valid", ""]
     assert report["sources"]["all"]["moved"] == 1
     assert "publisher moved to another split: 1" in describe(report)[1]
     both = remember(drawn, earlier)
     assert sorted(both.splits) == ["test", "test", "train", "valid"]  # it was in training, and that is not forgotten
-    assert assign_splits(outfits([[1, 2], [1, 2, 3]]), 0, known=both)[0].splits.tolist() == ["", ""]
+    assert assign_splits(outfits([[1, 2], [1, 2, 3]]), 0, known_outfits=both)[0].splits.tolist() == ["", ""]
 
 
 def test_a_drawn_outfit_follows_a_published_one_of_another_source():
@@ -286,13 +290,13 @@ def test_what_comes_one_by_one_keeps_the_ratios():
     earlier = outfits([])
     lists = [[10 * number, 10 * number + 1] for number in range(100)]
     for count in range(1, 101):
-        earlier = remember(assign_splits(outfits(lists[:count]), 0, known=earlier)[0], earlier)
+        earlier = remember(assign_splits(outfits(lists[:count]), 0, known_outfits=earlier)[0], earlier)
     assert [int((earlier.splits == name).sum()) for name in SPLITS] == pytest.approx([70, 10, 20], abs=2)
 
 
 def test_known_outfits_of_items_that_are_gone_are_looked_at_too():
     earlier = outfits([[1, 2, 3, 4, 99]], ["test"])
-    assert assign_splits(outfits([[1, 2, 3, 4]]), 0, known=earlier)[0].splits.tolist() == ["test"]
+    assert assign_splits(outfits([[1, 2, 3, 4]]), 0, known_outfits=earlier)[0].splits.tolist() == ["test"]
     assert remember(outfits([]), earlier).fingerprint == earlier.fingerprint
     assert len(remember(outfits([]), outfits([]))) == 0
 

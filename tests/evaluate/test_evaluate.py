@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_questions import CATALOGUE, DATASET, asked, labelled, questions_of
+from made_questions import CATALOGUE, DATASET, labelled, question_rows, questions_of
 from sklearn.metrics import roc_auc_score
 
 from goeswith.data.questions import SCHEMA, Questions
@@ -39,17 +39,17 @@ def values_of(result: Report) -> dict[str, float]:
 
 @pytest.mark.parametrize("position", [0, 3])
 def test_a_constant_scorer_gets_exactly_chance_wherever_the_truth_is(position: int) -> None:
-    result = measured(asked("fitb", 4, [position] * 7), [0.0] * 4)
+    result = measured(question_rows("fitb", 4, [position] * 7), [0.0] * 4)
     assert values_of(result) == {"accuracy": 0.25}
     assert (result.summary[0].low, result.summary[0].high) == (0.25, 0.25)
     position = min(position, 1)
-    assert values_of(measured(asked("compat", 2, [position] * 7), [0.0] * 2)) == {"auc": 0.5, "pooled_auc": 0.5}
-    assert values_of(measured(asked("triplet", 2, [position] * 7), [0.0] * 2)) == {"auc": 0.5}
+    assert values_of(measured(question_rows("compat", 2, [position] * 7), [0.0] * 2)) == {"auc": 0.5, "pooled_auc": 0.5}
+    assert values_of(measured(question_rows("triplet", 2, [position] * 7), [0.0] * 2)) == {"auc": 0.5}
     assert values_of(measured(labelled([1, 0, 1]), [0.0] * 3)) == {"pooled_auc": 0.5}
 
 
 def test_retrieval_ranks_by_hand() -> None:
-    result = measured(asked("retrieval", 8, [0, 2, 7, 4]), [8, 7, 6, 5, 4, 4, 4, 1])
+    result = measured(question_rows("retrieval", 8, [0, 2, 7, 4]), [8, 7, 6, 5, 4, 4, 4, 1])
     # ranks 1, 3, 8 and one of 5, 6, 7
     assert result.rows["mrr"].to_list() == pytest.approx([1, 1 / 3, 1 / 8, (1 / 5 + 1 / 6 + 1 / 7) / 3])
     assert result.rows["recall@1"].to_list() == [1, 0, 0, 0]
@@ -59,22 +59,22 @@ def test_retrieval_ranks_by_hand() -> None:
 
 
 def test_a_missing_score_counts_as_wrong_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    rows = asked("fitb", 4, [0, 1, 2])
+    rows = question_rows("fitb", 4, [0, 1, 2])
     with caplog.at_level(logging.WARNING):
         result = measured(rows, [9, np.nan, 3, 1])
     assert "by_item gave no score for 3 of 12 outfits" in caplog.text
     assert result.rows["accuracy"].to_list() == [0, 0, 0]
     assert result.summary[0].unanswered == 3
     assert result.rows["answerable"].to_list() == [False] * 3
-    silent = measured(asked("compat", 2, [0, 1]), [np.nan, np.nan])
+    silent = measured(question_rows("compat", 2, [0, 1]), [np.nan, np.nan])
     assert values_of(silent) == {"auc": 0.0, "pooled_auc": 0.0}
-    ranked = measured(asked("retrieval", 4, [1, 2]), [9, np.nan, 3, 1])
+    ranked = measured(question_rows("retrieval", 4, [1, 2]), [9, np.nan, 3, 1])
     assert ranked.rows["mrr"].to_list() == pytest.approx([0, 1 / 3])  # the one without a score stands above
 
 
 def test_pooled_auc_is_sklearns_and_not_the_paired_one() -> None:
     random = np.random.default_rng(0)
-    rows = asked("compat", 2, random.integers(0, 2, 60).tolist(), [f"o{q % 20}" for q in range(60)])
+    rows = question_rows("compat", 2, random.integers(0, 2, 60).tolist(), [f"o{q % 20}" for q in range(60)])
     questions = questions_of(rows)
     scores = random.integers(0, 9, 120).astype(float) + np.repeat(random.normal(size=60) * 9, 2).round()
     result = report(Answers("random", questions, scores), DATASET)
@@ -102,7 +102,8 @@ def test_labels_of_one_kind_are_refused() -> None:
 
 
 def test_a_file_of_several_tasks_has_a_line_for_each() -> None:
-    rows = asked("fitb", 4, [0, 1]) + asked("fitb", 4, [2], negatives="random", start=9) + asked("triplet", 2, [0, 1])
+    rows = question_rows("fitb", 4, [0, 1]) + question_rows("fitb", 4, [2], negatives="random", start=9)
+    rows += question_rows("triplet", 2, [0, 1])
     result = measured(rows, [4, 3, 2, 1])
     lines = [(line.task, line.negatives, line.metric, line.value, line.n) for line in result.summary]
     assert lines == [
@@ -119,15 +120,15 @@ def test_a_file_of_several_tasks_has_a_line_for_each() -> None:
 @given(st.lists(st.integers(-6, 6), min_size=12, max_size=12), st.lists(st.integers(0, 5), min_size=3, max_size=9))
 def test_a_monotone_transform_and_the_order_of_candidates_change_nothing(values: list[int], truths: list[int]) -> None:
     for task in ("retrieval", "compat"):
-        plain = values_of(measured(asked(task, 12, truths), values))
-        bent = values_of(measured(asked(task, 12, truths), np.exp(np.array(values)) * 3 - 7))
+        plain = values_of(measured(question_rows(task, 12, truths), values))
+        bent = values_of(measured(question_rows(task, 12, truths), np.exp(np.array(values)) * 3 - 7))
         assert bent == plain
-        turned = values_of(measured(asked(task, 12, [11 - truth for truth in truths]), values[::-1]))
+        turned = values_of(measured(question_rows(task, 12, [11 - truth for truth in truths]), values[::-1]))
         assert turned == pytest.approx(plain)
 
 
 def test_scores_go_to_their_own_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = asked("fitb", 4, [1, 2]) + labelled([1, 0]) + asked("retrieval", 3, [0])
+    rows = question_rows("fitb", 4, [1, 2]) + labelled([1, 0]) + question_rows("retrieval", 3, [0])
     values = np.arange(30.0)
     progress: list[tuple[int, int]] = []
     answers = answer(ByItem(values), questions_of(rows), lambda done, total: progress.append((done, total)))
@@ -144,17 +145,17 @@ def test_bad_scorers_and_empty_files_are_refused() -> None:
             return np.zeros(1)
 
     with pytest.raises(ModelError, match=r"flat gave scores of shape \(1,\) for 8 outfits"):
-        answer(Flat(np.zeros(30), "flat"), questions_of(asked("fitb", 4, [0, 1])))
+        answer(Flat(np.zeros(30), "flat"), questions_of(question_rows("fitb", 4, [0, 1])))
     with pytest.raises(DataError, match="the table has no questions; make some"):
         answer(ByItem(np.zeros(30)), questions_of([]))
 
 
 def test_the_signature_names_everything_and_follows_the_questions() -> None:
-    rows = asked("fitb", 4, [0, 1], negatives="matched")
+    rows = question_rows("fitb", 4, [0, 1], negatives="matched")
     whole = signature(questions_of(rows), DATASET, "fitb", "matched")
     assert whole.startswith("world:0123456789ab|test|fitb|matched|c4|seed0|goeswith")
     assert whole == signature(questions_of(rows), DATASET, "fitb", "matched")
-    other = signature(questions_of(asked("fitb", 4, [0, 2], negatives="matched")), DATASET, "fitb", "matched")
+    other = signature(questions_of(question_rows("fitb", 4, [0, 2], negatives="matched")), DATASET, "fitb", "matched")
     assert whole.split("|")[:-1] == other.split("|")[:-1]
     assert whole != other
     silent = Questions.from_frame(pl.DataFrame(labelled([1, 0]), schema=SCHEMA), CATALOGUE)
@@ -165,7 +166,7 @@ def many(seed: int, skill: float, name: str, task: str = "compat") -> Report:
     """300 questions on 100 outfits; the truth is ahead by `skill` on average."""
     random = np.random.default_rng(99)
     right = random.integers(0, 2, 300)
-    questions = questions_of(asked(task, 2, right.tolist(), [f"o{q % 100}" for q in range(300)]))
+    questions = questions_of(question_rows(task, 2, right.tolist(), [f"o{q % 100}" for q in range(300)]))
     scores = np.random.default_rng(seed).normal(size=(300, 2))
     scores[np.arange(300), right] += skill
     return report(Answers(name, questions, scores.ravel()), DATASET)
@@ -196,13 +197,13 @@ def test_equal_skill_is_rarely_called_a_difference() -> None:
 
 
 def test_reports_on_other_questions_are_not_compared() -> None:
-    rows = asked("fitb", 4, [0, 1])
+    rows = question_rows("fitb", 4, [0, 1])
     with pytest.raises(DataError, match="by_item and other did not answer the same questions"):
-        compare(measured(rows, [1, 2, 3, 4]), measured(asked("fitb", 4, [0, 2]), [1, 2, 3, 4], "other"))
+        compare(measured(rows, [1, 2, 3, 4]), measured(question_rows("fitb", 4, [0, 2]), [1, 2, 3, 4], "other"))
 
 
 def test_a_report_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    result = measured(asked("fitb", 4, [0, 1, 2]), [1, 3, 2, 0])
+    result = measured(question_rows("fitb", 4, [0, 1, 2]), [1, 3, 2, 0])
     result.write(tmp_path / "runs" / "rows.parquet")
     assert pl.read_parquet(tmp_path / "runs" / "rows.parquet").equals(result.rows)
     with open(tmp_path / "runs" / "rows.parquet", "rb") as file:

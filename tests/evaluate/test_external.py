@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from made_questions import DATASET, asked, labelled, questions_of
+from made_questions import DATASET, labelled, question_rows, questions_of
 from worlds import styles_dataset
 
 from goeswith.cli import main as cli
@@ -19,7 +19,7 @@ from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import Answers, report
 from goeswith.evaluate.external import Outside, read_answers
 
-FITB = asked("fitb", 4, [0, 2, 3])
+FITB = question_rows("fitb", 4, [0, 2, 3])
 TABLE = FITB + labelled([1, 0])
 
 
@@ -57,7 +57,7 @@ def test_each_score_goes_to_its_own_candidate_whatever_the_order(tmp_path: Path,
 
 
 def test_one_file_can_answer_several_question_files(tmp_path: Path) -> None:
-    parts = [questions_of(table) for table in (FITB, labelled([1, 0, 1]), asked("triplet", 2, [0, 1]))]
+    parts = [questions_of(table) for table in (FITB, labelled([1, 0, 1]), question_rows("triplet", 2, [0, 1]))]
     scores = [np.arange(12.0), np.arange(3.0), np.arange(4.0)]
     rows = [row for pair in zip(parts, scores, strict=True) for row in answer_rows(*pair, key="place")]
     result = read_answers(written(tmp_path, rows[::-1]), parts)

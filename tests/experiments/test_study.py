@@ -19,8 +19,8 @@ from goeswith.experiments.study_page import lacking
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench
 from goeswith.models.mixture import Mixture
-from goeswith.train.mixture import differences
 from goeswith.train.run import Run
+from goeswith.train.trust_questions import differences
 
 STUDY = """
 name = "small"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from asked import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
+from training_batch import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
 
 from goeswith.errors import ConfigError
 from goeswith.models.ngnn import Ngnn, NgnnConfig, by_category

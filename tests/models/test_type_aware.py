@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from asked import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
+from training_batch import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
 
 from goeswith.errors import ConfigError
 from goeswith.models.type_aware import TypeAware, TypeAwareConfig

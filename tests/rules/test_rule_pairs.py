@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import torch
-from asked import RIGHT, WRONG, batch
+from training_batch import RIGHT, WRONG, batch
 
 from goeswith.models.item_pairs import mean_by, pairs_of, triplets_of
 
