@@ -88,11 +88,11 @@ class Slow:
 
 
 def answer_slowly(*arguments: object) -> None:
-    """What a process of a service does, with uploads seen as `seen` does; looks take three seconds at least."""
+    """What a process of a service does, with uploads seen as `seen` does; looks take a second at least."""
     from goeswith.shop.stylist import Stylist
     from goeswith.studio.server import answer
 
     complete = Stylist.complete_steps
-    Stylist.complete_steps = lambda *args, **named: (time.sleep(3), complete(*args, **named))[1]  # type: ignore
+    Stylist.complete_steps = lambda *args, **named: (time.sleep(1), complete(*args, **named))[1]  # type: ignore
     GuestEncoder.features = seen  # type: ignore[method-assign]
     answer(*arguments)  # type: ignore[arg-type]
