@@ -273,7 +273,7 @@ def test_a_board_of_twelve_is_apart_on_a_desk_and_on_a_phone(page):
         least = page.locator(".pieces .knob").evaluate_all("all => Math.min(...all.map((one) => one.offsetWidth))")
         assert least >= (44 if size["width"] < 720 else 36)
     page.locator("label.xray").click()
-    expect(page.locator(".flag rect").first).to_be_visible()
+    expect(page.locator(".lay .lines").first).to_be_visible()
     canvas = page.locator(".lay").bounding_box()
     for left, top, right, bottom in page.locator(".flag rect").evaluate_all(BOXES):  # not clipped
         assert canvas["x"] <= left
