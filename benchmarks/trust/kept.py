@@ -11,10 +11,10 @@ from typing import Any
 from goeswith import __version__
 from trust.kills import Kills
 from trust.mutations import Tried
-from trust.service import Asked, Soaked
+from trust.service import Answered, Soaked
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "reliability.json"
-KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Asked, "soak": Soaked}
+KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Answered, "soak": Soaked}
 
 
 @dataclass(frozen=True)

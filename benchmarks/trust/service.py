@@ -18,7 +18,7 @@ WITHIN = (503,)
 
 
 @dataclass
-class Asked:
+class Answered:
     """Requests by kind, answers by status, and those that failed."""
 
     requests: Counter[str] = field(default_factory=Counter)
@@ -45,14 +45,14 @@ class Soaked:
     tracebacks: int
 
 
-def ask(world: World, seconds: float, seed: int) -> Asked:
+def ask(world: World, seconds: float, seed: int) -> Answered:
     """Ask for so many seconds, a third of them in each way."""
     from starlette.testclient import TestClient
 
     from goeswith.studio.app import create_app
 
     logging.disable(logging.ERROR)
-    answers, luck = Asked(), random.Random(seed)
+    answers, luck = Answered(), random.Random(seed)
     with TestClient(create_app(world.index), raise_server_exceptions=False) as client:
         _at_random(client, answers, luck, time.monotonic() + seconds / 3)
         _from_the_schema(world, client, answers, luck, time.monotonic() + seconds / 3)
@@ -60,7 +60,7 @@ def ask(world: World, seconds: float, seed: int) -> Asked:
     return answers
 
 
-def _at_random(client: Any, answers: Asked, luck: random.Random, until: float) -> None:
+def _at_random(client: Any, answers: Answered, luck: random.Random, until: float) -> None:
     from test_service_random import request
 
     while time.monotonic() < until:
@@ -69,7 +69,7 @@ def _at_random(client: Any, answers: Asked, luck: random.Random, until: float) -
         answers.add("at random", answer.status_code, wanted, answer.text)
 
 
-def _from_the_schema(world: World, client: Any, answers: Asked, luck: random.Random, until: float) -> None:
+def _from_the_schema(world: World, client: Any, answers: Answered, luck: random.Random, until: float) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings
     from hypothesis import seed as seeded
@@ -117,7 +117,7 @@ def _ids(value: Any, luck: random.Random) -> Any:
     return value
 
 
-def _raw(world: World, answers: Asked, luck: random.Random, until: float) -> None:
+def _raw(world: World, answers: Answered, luck: random.Random, until: float) -> None:
     """Bytes that are nearly requests, by sockets."""
     from test_service_hard import BEARER, ODD, TOKEN, sent, serving
 
@@ -158,5 +158,5 @@ def soak(world: World, seconds: float, seed: int) -> Soaked:
         others=held.others,
         slowest=max((took for _, _, took in held.good), default=0.0),
         ending=held.ending,
-        tracebacks=held.said.count("Traceback"),
+        tracebacks=held.log.count("Traceback"),
     )

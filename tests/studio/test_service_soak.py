@@ -73,7 +73,7 @@ class Soaked:
     good: list[tuple[str, int, float]]
     others: int
     ending: float
-    said: str
+    log: str
 
 
 def soak(index: Path, seconds: float, good: list[tuple[str, str, object]], seed: int = 9) -> Soaked:
@@ -125,8 +125,8 @@ def test_good_requests_are_answered_whatever_others_do_and_the_end_keeps_its_pro
     assert [answer for answer in soaked.good if answer[1] != 200] == []
     assert sorted(seconds for _, _, seconds in soaked.good)[int(0.99 * len(soaked.good))] < ANSWER_SECONDS
     assert soaked.ending < GOODBYE_SECONDS + 5
-    assert len(soaked.said.splitlines()) < 200  # however much rubbish there was
-    assert "Traceback" not in soaked.said
+    assert len(soaked.log.splitlines()) < 200  # however much rubbish there was
+    assert "Traceback" not in soaked.log
 
 
 def asked_whole(port: int) -> None:
