@@ -65,10 +65,10 @@ def finish(recipe: Path, out: Path) -> dict[str, Any]:
     return json.loads((out / "results.json").read_text())
 
 
-def wait(what: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+def wait(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
     """Until it is true, as long as a process goes on."""
     last = time.monotonic() + PATIENCE
-    while not what():
+    while not condition():
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < last
         time.sleep(0.01)
@@ -81,8 +81,8 @@ def trains(out: Path, since: int) -> bool:
 
 
 def children(process: int) -> list[int]:
-    told = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
-    return [int(child) for child in " ".join(told).split()]
+    listed = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(child) for child in " ".join(listed).split()]
 
 
 def alive(process: int) -> bool:
@@ -109,9 +109,9 @@ def test_a_killed_bench_ends_as_if_it_had_never_been_killed(recipe: Path, tmp_pa
         wait(lambda: trains(out, 0), killed)
         os.killpg(killed.pid, signal.SIGSTOP)  # or it might be done before the next has begun
         again = begin(recipe, out)
-        _, said = again.communicate(timeout=PATIENCE)
+        _, messages = again.communicate(timeout=PATIENCE)
         assert again.returncode == 1
-        assert said == f"goeswith: another bench is running in {out}; wait for it or choose another --out\n"
+        assert messages == f"goeswith: another bench is running in {out}; wait for it or choose another --out\n"
         workers = children(killed.pid)
         assert len(workers) >= 2
         killed.kill()  # it alone: the processes that train are not told

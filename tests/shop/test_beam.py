@@ -32,7 +32,7 @@ def test_the_cheapest_look_is_found(given_):
         assert len(set(kinds[found])) == len(found)
 
 
-def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(stylist):
+def test_a_beam_that_took_the_only_bag_of_another_slot_is_repaired(stylist):
     """The best shirt is the only one that fits the second slot; a beam of one takes it for the first."""
     index = stylist.index
     best = index.row_of[stylist.fill(["i60"], "top", k=1)[0].added[0]]

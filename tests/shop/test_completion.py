@@ -73,7 +73,7 @@ def answer(stylist: Stylist, anchors: list[str], **asked) -> tuple[list, str]:
     beam=st.integers(1, 9),
     full=st.sampled_from([8, 1000]),
 )
-def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget, diversity, beam, full):
+def test_offers_always_fit_the_request(stylist, filters, slots, budget, diversity, beam, full):
     index, anchors = stylist.index, ["i0", "i97"]
     asked = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
     with pytest.MonkeyPatch.context() as patch:

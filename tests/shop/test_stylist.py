@@ -91,7 +91,7 @@ def test_judge_many_is_judge_one_by_one(stylist):
     assert stylist.judge_many([]) == []
 
 
-def test_guests_stand_in_outfits_and_are_never_offered(free):
+def test_guests_can_be_in_outfits_and_are_never_offered(free):
     index = Index(free[2].path)
     own, stylist = Plain(free[2]), Plain(index)
     index.grammar, index.taste = Grammar.free(), None
@@ -186,7 +186,7 @@ def test_what_makes_no_outfit_is_refused(strict, ask, words):
         ask(strict)
 
 
-def test_there_is_no_praise_for_what_is_no_outfit(strict):
+def test_an_incomplete_outfit_is_not_praised(strict):
     whole, boots = strict.judge_many([["i0", "i60", "i100"], ["i100", "i110"]])
     assert boots.findings == ("two pairs of shoes",) or "two pairs of shoes" in boots.findings
     assert (boots.verdict, boots.percentile, boots.probability) == ("incomplete", None, None)
