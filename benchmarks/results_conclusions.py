@@ -18,10 +18,12 @@ GRAPH = (
     ("ADD-GNN, softmax", "ADD-GNN, softmax, without graph"),
     ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax, with masks, without graph"),
     ("ADD-GNN without knowledge", "ADD-GNN without knowledge or graph"),
+    ("ADD-GNN", "ADD-GNN without graph"),
 )
 MASKS = (
     ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax"),
     ("ADD-GNN", "ADD-GNN without knowledge"),
+    ("ADD-GNN without graph, with masks", "ADD-GNN without graph"),
 )
 """Comparisons that say what the graph, and designers' masks, add."""
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")
@@ -31,12 +33,19 @@ SHOWN = {
 }  # fmt: skip
 
 
-def conclusions(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], curves: Mapping[str, Kept]) -> list[str]:
+def conclusions(
+    kept: Mapping[str, Kept],
+    earlier: Mapping[str, Kept],
+    curves: Mapping[str, Kept],
+    ablations: Mapping[str, Kept] | None = None,
+) -> list[str]:
     """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
 
-    kept, earlier: recipe → what is kept of it, this time and before. curves: study → its results.
+    kept, earlier: recipe → what is kept of it, this time and before. curves: study → its results. ablations: what is
+    kept of recipes that tell of the paper's parts alone.
     """
-    return [_above_floors(kept), _peers(kept), _records(kept), _parts(kept, earlier), _knowledge(curves)]
+    parts = _parts({**kept, **(ablations or {})}, earlier)
+    return [_above_floors(kept), _peers(kept), _records(kept), parts, _knowledge(curves)]
 
 
 def headline(told: Kept) -> tuple[str, str, str]:

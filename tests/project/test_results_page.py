@@ -127,6 +127,9 @@ def test_other_numbers_make_other_sentences():
     )
     assert fifth.endswith("are not shown to add anything on words.")
     assert "has not been measured" in conclusions({"ccp": told(compared=[])}, {}, {})[4]
+    apart = conclusions({"mango": told()}, {}, {}, {"parts": changed})
+    assert "the graph is not shown to matter on parts" in apart[3]
+    assert not any("parts" in sentence for sentence in (*apart[:3], apart[4]))
 
 
 def test_a_number_that_no_table_has_is_refused():
