@@ -161,7 +161,7 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kep
     assert "why: ADD-GNN, softmax, with masks − ADD-GNN, softmax" in knowledge
     assert "p = 0.400, lower" in knowledge
     assert GRAPH[0][1] not in knowledge
-    assert "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN, softmax 1; " in text
+    assert "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN without knowledge 1; " in text
     assert "1 of 5 models not measured (NGNN)" in text
     assert "Not measured: ccp." in text
     assert "](results/mango-accuracy.svg)" in text
