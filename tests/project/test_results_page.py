@@ -41,7 +41,7 @@ def told(**more: object) -> dict:
         line("floor", RECORDS, 0.612), line("floor", WITH_IDS, 0.991),
         line("floor", "rarity", 0.501), line("model", OURS, 0.801),
         line("model", GRAPH[0][0], 0.702, seeds=1), line("model", GRAPH[0][1], 0.604),
-        line("model", MASKS[0][0], 0.605),
+        line("model", MASKS[0][0], 0.605, seeds=1),
         line("control", "shuffled", 0.903), line("ceiling", "ceiling", 0.95),
         line("floor", RECORDS, 0.990, negatives="random"), line("model", OURS, 0.333, task="fitb", metric="accuracy"),
         line("model", OURS, 0.444, task="anchor", negatives="group", metric="recall@10"),
@@ -161,7 +161,10 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kep
     assert "why: ADD-GNN, softmax, with masks − ADD-GNN, softmax" in knowledge
     assert "p = 0.400, lower" in knowledge
     assert GRAPH[0][1] not in knowledge
-    assert "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN without knowledge 1; " in text
+    assert (
+        "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN without knowledge 1, "
+        "ADD-GNN, softmax, with masks 1; "
+    ) in text
     assert "1 of 5 models not measured (NGNN)" in text
     assert "Not measured: ccp." in text
     assert "](results/mango-accuracy.svg)" in text
