@@ -104,7 +104,9 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
     floors = yardsticks(data, features)
     scorers: dict[str, Scorer] = {model.name: model} | floors
     questions = [read_questions(file, data.catalogue) for file in files]
-    reports = {name: [report(answer(scorer, some), data) for some in questions] for name, scorer in scorers.items()}
+    # One file after the other, for they share what is drawn for their intervals.
+    of_file = [{name: report(answer(scorer, some), data) for name, scorer in scorers.items()} for some in questions]
+    reports = {name: [own[name] for own in of_file] for name in scorers}
     counters = [name for name in COUNTERS if is_floor(name, data)]
     results = [
         findings(reports[model.name][position], {name: reports[name][position] for name in floors}, counters)
