@@ -15,6 +15,7 @@ import numpy as np
 RESAMPLES = 2000
 _BLOCK = 1 << 20  # numbers in one temporary array: 8 MB
 _KEPT = 1 << 22  # numbers of all draws that are kept for the next scorer: 32 MB
+_HELD = 1 << 18  # the same of one that is read again and again, and so should stay in the cache: 2 MB
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Weights of outfits (R, C) → one number a row (R,); all ones give the plain value."""
@@ -42,7 +43,7 @@ def pooled_auc(scores: np.ndarray, good: np.ndarray, outfits: np.ndarray) -> Sta
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         ratios = []
-        for block in np.array_split(weights, -(-len(weights) * len(order) // _BLOCK)):
+        for block in np.array_split(weights, -(-len(weights) * len(order) // _HELD)):
             mass = np.ascontiguousarray(block.T)  # (C, R): whole rows are gathered
             heavy = mass[outfits[positive]]  # (P, R)
             beaten = np.zeros((len(negative) + 1, len(block)))  # weight of the lowest 0, 1, 2, ... negatives

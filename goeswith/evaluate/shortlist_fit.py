@@ -62,7 +62,7 @@ def fit_shortlist(
 class Shown(NamedTuple):
     """The items of a block that shortlists of one choice hold: w at most, of which their order decides.
 
-    block: those items alone, (g, w), popularity and hubs too. columns: (g, w) where they stand in the pool.
+    block: those items alone, (g, w), popularity and hubs too. columns: (g, w) their columns in the pool.
     inside: (g, w) whether it is one. top: (g, 1) the highest score by the choice. worn: (g, w) which is the worn item.
     otherwise: (g,) reciprocal ranks of the worn items that are not among them.
     """

@@ -45,12 +45,12 @@ def runner(model: nn.Module, device: torch.device) -> Run:
     """What computes the average pool of the model's last convolution, ≥ 0. The model is changed."""
     fuse(model)
     on_cpu = device.type == "cpu"
-    return (_onnx_runner(model) if on_cpu else None) or torch_runner(model.to(device), device)
+    return (_onnx_runner(model) if on_cpu else None) or torch_runner(model, device)
 
 
 def torch_runner(model: nn.Module, device: torch.device) -> Run:
-    """Torch computes it, wherever the model is."""
-    extract = cast(Any, model.to(memory_format=torch.channels_last)).extract_features
+    """Torch computes it, on a device."""
+    extract = cast(Any, model).to(device, memory_format=torch.channels_last).extract_features
 
     @torch.inference_mode()
     def run(pictures: np.ndarray) -> np.ndarray:
@@ -114,7 +114,9 @@ def fuse(model: nn.Module) -> None:
 def _graph(model: nn.Module) -> bytes:
     """A fused model as ONNX, from ``pictures`` (n, height, width, 3) uint8 to ``vectors`` (n, D)."""
     onnx = import_module("onnx")
-    make, nodes, weights = onnx.helper, [], []
+    make = onnx.helper
+    nodes: list[Any] = []
+    weights: list[Any] = []
 
     def constant(values: np.ndarray | float) -> str:
         weights.append(onnx.numpy_helper.from_array(np.asarray(values, np.float32), f"w{len(weights)}"))
