@@ -49,18 +49,20 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", type=int, help="processes that decode; one a core")
     parser.add_argument("--write", type=Path, help="page to write between <!-- encoders --> and <!-- end -->")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        files = sorted(given.images.iterdir())[: given.count] if given.images else drawn(Path(work), given.count)
+        files = (
+            sorted(options.images.iterdir())[: options.count] if options.images else drawn(Path(work), options.count)
+        )
         dataset = imported(files, Path(work) / "data")
-        names = given.encoder or ["efficientnet-lite0", "efficientnet-lite2"]
-        cells = [measure(dataset, files, name, given) for name in names]
+        names = options.encoder or ["efficientnet-lite0", "efficientnet-lite2"]
+        cells = [measure(dataset, files, name, options) for name in names]
     print(plain(HEAD, cells))
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-    if given.write:
+    if options.write:
         part = re.compile(r"(<!-- encoders -->\n).*?(<!-- end -->)", re.DOTALL)
         table = markdown(HEAD, cells)
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", given.write.read_text()))
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", options.write.read_text()))
 
 
 def drawn(folder: Path, count: int) -> list[Path]:
@@ -90,24 +92,24 @@ def imported(files: list[Path], dest: Path) -> Dataset:
     )
 
 
-def measure(dataset: Dataset, files: list[Path], encoder: str, given: argparse.Namespace) -> list[str]:
+def measure(dataset: Dataset, files: list[Path], encoder: str, options: argparse.Namespace) -> list[str]:
     """The row of one encoder: files to features as shares of the bare network's speed."""
     network = open_network(encoder)
     assert network.size
     blocks = [
-        read_pictures(files[at : at + given.batch_size], network.size)[0]
-        for at in range(0, min(len(files), 8 * given.batch_size), given.batch_size)
+        read_pictures(files[at : at + options.batch_size], network.size)[0]
+        for at in range(0, min(len(files), 8 * options.batch_size), options.batch_size)
     ]
 
     def whole() -> int:
         (dataset.path / "features" / f"{encoder}.safetensors").unlink(missing_ok=True)
-        return encode(dataset, encoder, batch_size=given.batch_size, workers=given.workers).encoded
+        return encode(dataset, encoder, batch_size=options.batch_size, workers=options.workers).encoded
 
     in_torch = torch_network(encoder)
     ways = [lambda: bare(in_torch, blocks), lambda: bare(network.run, blocks), whole]
     for run in (in_torch, network.run):
         run(blocks[0])
-    turns = [[cost(way) for way in ways] for _ in range(given.turns)]
+    turns = [[cost(way) for way in ways] for _ in range(options.turns)]
     shares = [statistics.median(turn[way][kind] / turn[2][kind] for turn in turns) for way in (0, 1) for kind in (0, 1)]
     medians = [statistics.median(turn[way][0] for turn in turns) for way in range(3)]
     print(f"{encoder}: pictures/s in torch, as used, from files:", ", ".join(f"{1 / each:.1f}" for each in medians))

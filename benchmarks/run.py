@@ -48,19 +48,19 @@ def main() -> None:
     parser.add_argument("source", nargs="*", help="layout and folder of a data set to import; a drawn sample without")
     parser.add_argument("--work", type=Path, help="folder to keep data, run and index in")
     parser.add_argument("--write", type=Path, help="page to write between <!-- run --> and <!-- end -->")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        costs = measure(given.source or ["sample"], (given.work or Path(scratch)).absolute())
+        costs = measure(options.source or ["sample"], (options.work or Path(scratch)).absolute())
     total = sum(costs[part].processors for part in WHOLE)
     cells = [row(part, cost, total) for part, cost in costs.items()]
     together = [costs[part] for part in WHOLE]
     whole = Cost(*(sum(column) for column in list(zip(*together, strict=True))[:2]), max(c.megabytes for c in together))
     cells.append(row(", ".join(WHOLE), whole, total))
     print(plain(HEAD, cells))
-    if given.write:
+    if options.write:
         part = re.compile(r"(<!-- run -->\n).*?(<!-- end -->)", re.DOTALL)
         table = f"{markdown(HEAD, cells)}\n\nOn {os.cpu_count()} processors, shared with other programs."
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", given.write.read_text()))
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", options.write.read_text()))
 
 
 def measure(source: Sequence[str], work: Path) -> dict[str, Cost]:

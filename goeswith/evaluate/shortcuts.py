@@ -118,7 +118,7 @@ class Shortcuts:
         train, catalogue = self.train, self.dataset.catalogue
         differences, folds = [np.zeros((0, len(self.clues)))], [np.zeros(0, np.int64)]
         for held_out, own, counted in self.folds:
-            frame, _ = make_questions(catalogue, own, None, task, negatives, known=[train])
+            frame, _ = make_questions(catalogue, own, None, task, negatives, known_outfits=[train])
             if not len(frame):
                 continue
             questions = Questions.from_frame(frame, catalogue)

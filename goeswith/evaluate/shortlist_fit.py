@@ -53,8 +53,8 @@ def fit_shortlist(
     if not varied.any():
         varied = counts == counts.max()
     ranks = [
-        float(np.concatenate([block.reciprocal_ranks(setting.order) for block in lists]).mean()) if kept else -1.0
-        for setting, kept in zip(grid, varied, strict=True)
+        float(np.concatenate([block.reciprocal_ranks(setting.order) for block in lists]).mean()) if is_varied else -1.0
+        for setting, is_varied in zip(grid, varied, strict=True)
     ]
     return grid[int(np.argmax(ranks))]
 
