@@ -101,7 +101,7 @@ def test_responses_match_the_schema(described: BaseSchema, mode: GenerationMode,
     tried = set()
     for operation in (result.ok() for result in described.get_all_operations()):
 
-        @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: schemathesis.Case) -> None:
             case.call_and_validate(excluded_checks=[positive_data_acceptance])  # a well-formed id may be unknown
