@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from goeswith.data.devices import keep_memory
+from goeswith.data.devices import FreeMemory, keep_memory
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
@@ -124,6 +124,7 @@ class Loop:
                     f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
         keep_memory()
+        self.memory = FreeMemory()
         self.device, self.ranks = device or torch.device("cpu"), ranks
         self.model, self.data, self.config, self.folder = model, data.to(self.device), config, folder
         self.sources = list(knowledge)
@@ -198,6 +199,7 @@ class Loop:
         measured["seconds"] = round(time.perf_counter() - started, 3)
         measured["pairs_per_second"] = round(seen / trained, 1)
         self.history.append(measured)
+        self.memory.limit()
         return self.history[-1]
 
     def step(self, indices: np.ndarray) -> tuple[float, int]:
