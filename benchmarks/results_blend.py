@@ -38,4 +38,5 @@ def _beside(model: str, over: Mapping[str, Any], shares: Mapping[str, list[float
         return "–", "–"
     line = over[model]
     said = f"{interval(Difference.from_dict(line))}, {chance(line['p_holm'])}, {line['shows']}"
-    return said, f"{sum(shares[model]) / len(shares[model]):.2f}"
+    share = shares.get(model)  # a control has none
+    return said, f"{sum(share) / len(share):.2f}" if share else "–"
