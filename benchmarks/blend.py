@@ -45,14 +45,14 @@ def main() -> None:
     parser.add_argument("--data", help="the data set's folder, where it is not the recipe's")
     parser.add_argument("--seeds", nargs="*", type=int, help="the recipe's")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
-    given = parser.parse_args()
-    recipe = read_recipe(given.recipe).only([*given.models, *([given.control] if given.control else [])])
-    recipe = replace(recipe, dataset=given.data or recipe.dataset, seeds=tuple(given.seeds or recipe.seeds))
-    found = measure(recipe, given.models, given.control, given.valid, given.test, given.work / recipe.name)
-    if given.test:
-        with fresh_file(given.results / f"blend-{recipe.name}.json") as partial:
-            partial.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+    options = parser.parse_args()
+    recipe = read_recipe(options.recipe).only([*options.models, *([options.control] if options.control else [])])
+    recipe = replace(recipe, dataset=options.data or recipe.dataset, seeds=tuple(options.seeds or recipe.seeds))
+    results = measure(recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name)
+    if options.test:
+        with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
+            partial.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
 
 
 def measure(
@@ -60,26 +60,26 @@ def measure(
 ) -> dict[str, Any]:
     """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
     dataset = Dataset(recipe.dataset)
-    asked = [
+    question_files = [
         read_questions(dataset.path / "questions" / f"{name}.parquet", dataset.catalogue)
         for name in (valid, test)
         if name
     ]
-    answers = {seed: answered(recipe, seed, work, dataset, asked) for seed in recipe.seeds}
+    answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in recipe.seeds}
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
-    for seed, said in answers.items():
-        blends = {BLEND: {name: said[name] for name in models}}
+    for seed, of_seed in answers.items():
+        blends = {BLEND: {name: of_seed[name] for name in models}}
         if control:
             blends[f"{control}, {len(models)} seeds"] = control_of(answers, control, seed, len(models))
         mixed = {name: mix(name, parts) for name, parts in blends.items()}
         weights, auc = mixed[BLEND][1:]
-        spread = weights * [lead(said[name][0]).std() for name in models]  # scores differ in scale
+        spread = weights * [lead(of_seed[name][0]).std() for name in models]  # scores differ in scale
         shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
         aucs = {f"{name} valid_auc": each[2] for name, each in mixed.items() if name != BLEND}
         fitted.append({"seed": seed, "valid_auc": auc, "shares": shares, **aucs})
         if test:
-            last = {name: said[name][-1] for name in models} | {name: each[0] for name, each in mixed.items()}
+            last = {name: of_seed[name][-1] for name in models} | {name: each[0] for name, each in mixed.items()}
             for name, each in last.items():
                 sittings.setdefault(name, []).append([report(each, dataset)])
     scores = {name: next(iter(means(name, sat).values())) for name, sat in sittings.items()}
@@ -89,20 +89,22 @@ def measure(
         "models": list(models),
         "seeds": list(recipe.seeds),
         "valid": fitted,
-        "test": [found.score.to_dict() for found in scores.values()],
+        "test": [mean.score.to_dict() for mean in scores.values()],
         "compared": [line.to_dict() for line in compared],
     }
 
 
 def answered(
-    recipe: Recipe, seed: int, work: Path, dataset: Dataset, asked: Sequence[Questions]
+    recipe: Recipe, seed: int, work: Path, dataset: Dataset, question_files: Sequence[Questions]
 ) -> dict[str, list[Answers]]:
     """What each model of the recipe says with a seed, of each file of questions; trained where it has no run."""
-    found = {}
+    answers = {}
     for (experiment, _), training in trainings(replace(recipe, seeds=(seed,)), work).items():
         scorer = training.run().scorer(dataset)
-        found[experiment.name] = [replace(answer(scorer, questions), scorer=experiment.name) for questions in asked]
-    return found
+        answers[experiment.name] = [
+            replace(answer(scorer, questions), scorer=experiment.name) for questions in question_files
+        ]
+    return answers
 
 
 def control_of(
@@ -128,8 +130,8 @@ def trusted(answers: Sequence[Answers]) -> tuple[np.ndarray, float]:
     differences = np.stack([lead(each) for each in answers], axis=1)
     owner = np.unique(questions.frame["context"].list.first().to_numpy(), return_inverse=True)[1]
     count = len(differences)
-    given = TrustQuestions(differences[:, :, None], owner, np.full(count, 1 / count))
-    trust = fit_trust(given, [0], TrustConfig(by_group=False))
+    trust_questions = TrustQuestions(differences[:, :, None], owner, np.full(count, 1 / count))
+    trust = fit_trust(trust_questions, [0], TrustConfig(by_group=False))
     return trust.weights[:, 0], trust.auc
 
 
@@ -139,8 +141,8 @@ def lead(answers: Answers) -> np.ndarray:
     pairs = answers.scores[starts[:, None] + np.arange(2)]
     at = answers.questions.answers
     rows = np.arange(len(at))
-    found: np.ndarray = np.nan_to_num(pairs[rows, at] - pairs[rows, 1 - at])
-    return found
+    margin: np.ndarray = np.nan_to_num(pairs[rows, at] - pairs[rows, 1 - at])
+    return margin
 
 
 def blended(name: str, answers: Sequence[Answers], weights: np.ndarray) -> Answers:

