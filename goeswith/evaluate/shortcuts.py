@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from goeswith.data.freeze import make_questions
 from goeswith.data.negatives import is_matched
@@ -181,7 +181,7 @@ def single_clues(shortcuts: Shortcuts, questions: Questions) -> list[ClueScore]:
     values = clue_values(shortcuts.clues, questions) * signs[:, None]
     outfits = questions.frame["outfit_id"].rank("dense").to_numpy().astype(np.int64) - 1
     measure, sizes = MEASURES[task][0], np.bincount(outfits)
-    z = float(norm.ppf(1 - 0.025 / len(values)))
+    z = float(ndtri(1 - 0.025 / len(values)))
 
     def measured(scores: np.ndarray) -> np.ndarray:
         values_of_questions = measure(Answers("", questions, scores).ranks)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
-from sklearn.feature_extraction.text import CountVectorizer
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import Outfits
@@ -229,6 +228,10 @@ class WordLift:
     def count(cls, catalogue: Catalogue, outfits: Outfits) -> WordLift | None:
         """Count the word pairs of all item pairs; None where hardly a title repeats a word."""
         titles = catalogue.items["title"].fill_null("").str.to_lowercase().to_list()
+        if not any(titles):
+            return None
+        from sklearn.feature_extraction.text import CountVectorizer
+
         vectors = CountVectorizer(binary=True, min_df=_LEAST_TITLES, max_features=_MOST_WORDS)
         try:
             worn = csr_array(vectors.fit_transform(titles), dtype=np.float64)
