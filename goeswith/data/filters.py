@@ -119,7 +119,7 @@ class Filters:
 
     def spelled(self, shelf: Shelf) -> Filters:
         """The same with every value as the catalogue writes it, in all ways that it does."""
-        written = {
+        written: dict[str, Any] = {
             name: tuple(form for value in getattr(self, name) for form in shelf.written(column, value) or [value])
             for name, column in COLUMN_OF.items()
             if getattr(self, name)
