@@ -74,6 +74,14 @@ def opened(browser, address, *, complaints=None, **told):
     context.close()
 
 
+def expect(subject):
+    """An assertion on a page or on its elements that waits until it holds: pages, scripts and answers take time."""
+    from playwright.sync_api import expect as playwright_expect
+
+    playwright_expect.set_options(timeout=PATIENCE)
+    return playwright_expect(subject)
+
+
 def until(page, expression):
     """Wait until it is true, and the page's scripts have run.
 
@@ -87,7 +95,7 @@ def until(page, expression):
             if page.evaluate(expression):
                 return page.wait_for_load_state("domcontentloaded")
         except Error as error:  # another page is on its way
-            if "Execution context was destroyed" not in str(error):
+            if "context" not in str(error):
                 raise
         assert time.monotonic() < ends, f"never: {expression}"
         page.wait_for_timeout(50)

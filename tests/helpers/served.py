@@ -88,11 +88,11 @@ class Slow:
 
 
 def answer_slowly(*given: object) -> None:
-    """What a process of a service does, with uploads seen as `seen` does; looks take three seconds at least."""
+    """What a process of a service does, with uploads seen as `seen` does; looks take a second at least."""
     from goeswith.shop.stylist import Stylist
     from goeswith.studio.server import answer
 
     complete = Stylist.complete_steps
-    Stylist.complete_steps = lambda *told, **named: (time.sleep(3), complete(*told, **named))[1]  # type: ignore
+    Stylist.complete_steps = lambda *told, **named: (time.sleep(1), complete(*told, **named))[1]  # type: ignore
     GuestEncoder.features = seen  # type: ignore[method-assign]
     answer(*given)  # type: ignore[arg-type]

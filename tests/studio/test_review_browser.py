@@ -1,7 +1,7 @@
 """A merchandiser reviews new products in a real browser: by keys, by mouse on a phone, and without a script."""
 
 import pytest
-from browsing import opened, shoot, until
+from browsing import expect, opened, shoot, until
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +16,7 @@ def begin(page, name, group):
 
 
 def title(page):
-    return page.locator("#review h1").inner_text()
+    return page.locator("#review h1")
 
 
 def test_a_review_by_keys(browser, address):
@@ -24,43 +24,44 @@ def test_a_review_by_keys(browser, address):
     with opened(browser, address, complaints=complaints) as page:
         begin(page, "Dresses of June", "dress")
         until(page, READY)  # the page goes on by itself once the first looks are there
-        first, total = title(page), page.evaluate("document.querySelector('#review progress').max")
-        assert page.locator(".choices-of > li").count() == 3
+        first, total = title(page).inner_text(), page.evaluate("document.querySelector('#review progress').max")
+        expect(page.locator(".choices-of > li")).to_have_count(3)
+        page.wait_for_load_state()
         page.keyboard.press("2")
-        assert page.locator(".choices-of > li").nth(1).get_attribute("aria-current") == "true"
+        expect(page.locator(".choices-of > li").nth(1)).to_have_attribute("aria-current", "true")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("r")
-        until(page, "document.querySelectorAll('.choices-of > .rejected').length === 1")
-        assert title(page) == first
-        assert "was rejected" in page.locator("#voice").inner_text()
+        until(page, f"document.querySelectorAll('.choices-of > .rejected').length === 1 && {READY}")
+        expect(title(page)).to_have_text(first, use_inner_text=True)
+        expect(page.locator("#voice")).to_contain_text("was rejected")
         shoot(browser, address, "review", page.url.split("&change")[0].replace(address, ""), ".choices-of")
         page.keyboard.press("l")
         page.keyboard.press("l")
+        until(page, "document.activeElement.checked")
         locked = page.evaluate("document.activeElement.value")
-        assert page.evaluate("document.activeElement.checked")
         pieces = page.locator(".choices-of > [aria-current=true] .pieces").inner_text()
         page.keyboard.press("m")
         until(
             page,
             f"document.querySelector('.choices-of > [aria-current=true] .pieces')?.innerText !== {pieces!r} && {READY}",
         )
-        assert page.locator(f'.choices-of > [aria-current=true] [value="{locked}"]').is_checked()
+        expect(page.locator(f'.choices-of > [aria-current=true] [value="{locked}"]')).to_be_checked()
         page.keyboard.press("a")
         until(page, f"document.querySelector('#review progress').value === 1 && {READY}")
-        assert title(page) != first
+        expect(title(page)).not_to_have_text(first, use_inner_text=True)
         page.keyboard.press("u")
         until(page, f"document.querySelector('#review progress').value === 0 && {READY}")
-        assert title(page) == first
+        expect(title(page)).to_have_text(first, use_inner_text=True)
         page.keyboard.press("e")
         page.locator("#verdict").wait_for()
         page.get_by_role("link", name="Back to the review").click()
         until(page, READY)
-        assert title(page) == first
+        expect(title(page)).to_have_text(first, use_inner_text=True)
         page.keyboard.press("s")
         until(page, f"document.querySelector('#review h1').innerText !== {first!r}")
         assert page.evaluate("document.querySelector('#review progress').max") == total
         page.goto("/reviews")
-        assert "Dresses of June" in page.locator(".reviewlist").inner_text()
+        expect(page.locator(".reviewlist")).to_contain_text("Dresses of June", use_inner_text=True)
         shoot(browser, address, "reviews", "/reviews", ".reviewlist")
     assert complaints == []
 
@@ -86,7 +87,7 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
             boxes.nth(at).check()
         page.get_by_role("button", name="Compare").tap()
         page.locator(".compared").wait_for()
-        assert page.locator(".compared .differs").count() > 0
+        expect(page.locator(".compared .differs")).not_to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         shoot(browser, address, "compare", page.url.replace(address, ""), ".compared")
         with page.expect_navigation():
@@ -99,14 +100,14 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
         with opened(browser, address, complaints=complaints) as stranger:
             stranger.goto(link)
             until(stranger, "[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
-            assert stranger.locator(".public li").count() > 2
+            expect(stranger.locator(".public li").nth(2)).to_be_attached()
             shoot(browser, address, "public", link.replace(address, ""), ".public li")
         page.get_by_role("button", name="Close the link").tap()
         page.get_by_role("button", name="Make a public link").wait_for()
         assert page.goto(link).status == 404
         page.goto("/looks/print?state=approved")
         page.locator("[data-print]").wait_for()
-        assert page.locator(".sheet").count() == 3
+        expect(page.locator(".sheet")).to_have_count(3)
     assert [one for one in complaints if "404" not in one] == []
 
 
@@ -115,16 +116,24 @@ def test_a_review_without_a_script(browser, address):
         page.goto("/reviews")
         page.get_by_label("Group").select_option("bag")
         page.get_by_role("button", name="Show the products").click()
-        page.get_by_role("button", name="Make the looks").click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Make the looks").click()
+        again = page.get_by_role("link", name="Look again")
         while not page.locator(".choices-of").count():
             page.wait_for_timeout(500)  # the studio is at work; a page asked for again and again would hold it up
-            page.get_by_role("link", name="Look again").click()
-        first = title(page)
+            with page.expect_navigation():
+                again.click()
+        first = title(page).inner_text()
         page.locator(".choices-of .pieces label").nth(1).click()
         page.get_by_role("button", name="again with the pieces").first.click()
-        assert "was made again" in page.locator(".undo").inner_text()
+        expect(page.locator(".undo")).to_contain_text("was made again")
+        page.wait_for_load_state()
         page.locator(".undo button").click()
+        expect(page.locator(".undo", has_text="was made again")).to_have_count(0)
+        page.wait_for_load_state()
         page.get_by_role("button", name="Reject").first.click()
-        assert title(page) == first
+        expect(page.locator(".undo")).to_contain_text("was rejected")
+        expect(title(page)).to_have_text(first, use_inner_text=True)
+        page.wait_for_load_state()
         page.get_by_role("button", name="Approve").first.click()
-        assert "was approved" in page.locator(".undo").inner_text()
+        expect(page.locator(".undo")).to_contain_text("was approved")

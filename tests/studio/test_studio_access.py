@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from browsing import item_ids, opened, running, until
+from browsing import expect, item_ids, opened, running, scripted, until
 from PIL import Image
 
 from goeswith.studio.app import create_app
@@ -186,50 +186,52 @@ def test_whoever_goes_on_by_tab_sees_where_and_gets_everywhere(page):
         assert len(stops) > 8, path
 
 
-def test_what_changes_is_said(page):
-    def said():
-        return page.locator("#voice").inner_text()
+VOICE = "document.querySelector('#voice').textContent"
 
+
+def test_what_changes_is_said(page):
     page.goto("/catalogue")
     page.keyboard.press("/")
     page.keyboard.type("leather")
     until(page, "document.querySelector('#voice').textContent.endsWith('items')")
-    assert said() == page.locator(".found span").inner_text()
+    until(page, f"{VOICE} === document.querySelector('.found span').innerText && !document.querySelector('.busy')")
     page.locator(".wall .photo").first.focus()
     page.keyboard.press("Enter")
-    until(page, "document.querySelector('#voice').textContent === '1 item on the board'")
+    until(page, f"{VOICE} === '1 item on the board' && !document.querySelector('.busy')")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    until(page, "document.querySelector('#voice').textContent.startsWith('2 items on the board, ')")
-    assert said().split(", ", 1)[1] == page.locator("#tray .verdict b").inner_text()
+    verdict = "document.querySelector('#tray .verdict b')?.innerText"
+    until(page, f"{VOICE} === `2 items on the board, ${{{verdict}}}` && !document.querySelector('.busy')")
     page.locator("#tray .button").focus()
     page.keyboard.press("Enter")
-    page.locator("#more .row").first.wait_for()
+    scripted(page, "#more .row")
+    page.wait_for_load_state("networkidle")
     page.locator('#more a[aria-label^="Add"]').first.focus()
     page.keyboard.press("Enter")
     until(page, "document.querySelector('#voice').textContent.startsWith('3 items on the board: ')")
-    assert page.evaluate("document.activeElement !== document.body")  # the focus is not lost
-    assert page.locator("#verdict").inner_text().replace("%", " %") in said()
+    until(page, "document.activeElement !== document.body")  # the focus is not lost
+    until(page, f"{VOICE}.includes(document.querySelector('#verdict').innerText.replace('%', ' %'))")
     page.goto("/quiz?seed=4")
     page.keyboard.press("3")
     page.locator(".choices .right").wait_for()
-    assert said() == page.locator(".ask").inner_text()
+    until(page, f"{VOICE} === document.querySelector('.ask').innerText")
     page.keyboard.press("Enter")
     until(page, "document.querySelector('#voice').textContent === 'Question 2'")
     page.goto("/rules")
     page.locator(".switch").first.focus()
     page.keyboard.press("Space")
     until(page, "document.querySelector('#voice').textContent.endsWith('rules are on')")
-    assert page.evaluate("document.activeElement.id") == "rule-0"
+    until(page, "document.activeElement.id === 'rule-0' && !document.querySelector('.busy')")
     page.locator("[data-theme-switch]").focus()
     page.keyboard.press("Enter")
-    assert said() == "dark colours"
+    until(page, f"{VOICE} === 'dark colours'")
 
 
 def test_the_tree_of_a_screen_reader_names_lines_verdict_and_swaps(page):
     ids = [item_ids(page, 1, f"?group={group}")[0] for group in ("top", "bottom", "shoes")]
     wait_for(page, "/board?on=" + "&on=".join(ids), "#more .row")
     page.locator("label.xray").click()
+    expect(page.locator(".lay .lines").first).to_be_visible()
     names = page.locator(".pieces .named").all_inner_texts()
     tree = page.locator("#board").aria_snapshot().lower()
     lines = re.findall(r'- img "(.+?)"', tree)
@@ -238,6 +240,7 @@ def test_the_tree_of_a_screen_reader_names_lines_verdict_and_swaps(page):
     assert page.locator("#verdict").inner_text().lower() in tree
     page.locator('.pieces a[aria-label^="Swap"]').first.click()
     page.locator('#more a[aria-label^="Swap for"]').first.wait_for()
+    page.wait_for_load_state("networkidle")
     tree = page.get_by_role("region", name="Suggestions").aria_snapshot()
     assert f"instead of {names[0]}".lower() in tree.lower()
     offers = re.findall(r'- link "Swap for (.+?)"', tree)
@@ -245,12 +248,12 @@ def test_the_tree_of_a_screen_reader_names_lines_verdict_and_swaps(page):
     assert len(set(offers)) > 2
     page.emulate_media(reduced_motion="no-preference")
     moving = "getComputedStyle(document.querySelector('#more .row li')).animationName"
-    assert page.evaluate(moving) == "arrive"
+    until(page, f"{moving} === 'arrive'")
     page.emulate_media(reduced_motion="reduce")
-    assert page.evaluate(moving) == "none"
+    until(page, f"{moving} === 'none'")
     page.locator('#more a[aria-label^="Swap for"]').first.click()
     until(page, "document.querySelector('#voice').textContent.startsWith('3 items on the board: ')")
-    assert page.evaluate("document.getAnimations().length") == 0
+    until(page, "document.getAnimations().length === 0")
 
 
 def test_a_board_of_twelve_is_apart_on_a_desk_and_on_a_phone(page):
@@ -270,13 +273,14 @@ def test_a_board_of_twelve_is_apart_on_a_desk_and_on_a_phone(page):
         least = page.locator(".pieces .knob").evaluate_all("all => Math.min(...all.map((one) => one.offsetWidth))")
         assert least >= (44 if size["width"] < 720 else 36)
     page.locator("label.xray").click()
+    expect(page.locator(".lay .lines").first).to_be_visible()
     canvas = page.locator(".lay").bounding_box()
     for left, top, right, bottom in page.locator(".flag rect").evaluate_all(BOXES):  # not clipped
         assert canvas["x"] <= left
         assert right <= canvas["x"] + canvas["width"]
         assert canvas["y"] <= top
         assert bottom <= canvas["y"] + canvas["height"]
-    assert page.get_by_role("group", name="How well each pair goes together").count() == 1
+    expect(page.get_by_role("group", name="How well each pair goes together")).to_have_count(1)
 
 
 BOXES = """all => all.filter((e) => e.checkVisibility()).map((e) => {
@@ -290,15 +294,15 @@ def test_a_person_with_the_token_gets_in_and_a_link_from_elsewhere_opens(browser
         page.goto("/quiz?seed=5")
         assert page.evaluate(FAULTS) == []
         assert page.evaluate(FAINT) == []
-        assert page.evaluate("document.activeElement.name") == "token"
+        until(page, "document.activeElement.name === 'token'")
         page.keyboard.type("not it at all, no")
         page.keyboard.press("Enter")
-        page.get_by_role("alert").wait_for()
-        assert "not the token" in page.get_by_role("alert").inner_text()
+        expect(page.get_by_role("alert")).to_contain_text("not the token")
+        page.wait_for_load_state()
         page.get_by_label("Token").fill(TOKEN)
         page.keyboard.press("Enter")
-        page.locator(".choices").wait_for()
-        assert page.url == f"{address}/quiz?seed=5"
+        scripted(page, ".choices")
+        expect(page).to_have_url(f"{address}/quiz?seed=5")
         page.keyboard.press("2")
         page.locator(".choices .right").wait_for()  # the script is let in, too
         assert page.evaluate("document.cookie") == "script=1"  # and not the token
@@ -322,5 +326,5 @@ def test_a_photo_that_is_too_large_is_told(page, tmp_path):
     page.locator('input[type="file"]').set_input_files(tmp_path / "mine.jpg")
     until(page, "document.querySelector('#voice').textContent.includes('more than 12 MB')")
     page.get_by_role("button", name="Put it on the board").click()
-    assert page.locator('input[type="file"]').evaluate("field => field.validationMessage").endswith("make it smaller.")
+    until(page, "document.querySelector('input[type=file]').validationMessage.endsWith('make it smaller.')")
     assert page.url.endswith("/upload")

@@ -71,8 +71,11 @@ def test_an_item_that_cannot_be_judged_says_why_and_offers_nothing(client):
         assert words in text
         assert "Put on the board" not in text
         assert "More like this" not in text
-    text = client.get("/item?item=i0").text
+        assert "Looks with it" not in text
+    text = client.get("/item?item=i0&on=i12&want_colour=red").text
     assert "Put on the board" in text
+    [looks] = [link["href"] for link in Parts(text).of("a") if "slot=whole" in link.get("href", "")]
+    assert looks == "/board?on=i0&want_colour=red&slot=whole"  # around it alone, within the brief
     assert "More like this" in text
     assert len(cards(text)) > 2
 

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import polars as pl
 import pytest
-from browsing import opened, running, served_files, until
+from browsing import expect, opened, running, scripted, served_files, until
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.studio import publish
@@ -31,6 +31,7 @@ window.moved = 0;
 new PerformanceObserver((list) => { for (const one of list.getEntries()) moved += one.value; })
   .observe({type: 'layout-shift', buffered: true});
 """
+STATUS = "document.querySelectorAll('goeswith-looks')[{}].shadowRoot.querySelector('[role=status]').textContent"
 SHOWN = "document.querySelectorAll('goeswith-looks')[{}].shadowRoot?.querySelector('.item') != null"
 
 
@@ -82,7 +83,7 @@ def test_a_product_page_shows_looks(browser: Any, shop: dict[str, Any], kind: st
         page.locator("goeswith-looks").scroll_into_view_if_needed()
         until(page, "[...document.querySelector('goeswith-looks').shadowRoot.querySelectorAll('.look:first-child img')]"
                     ".every((one) => one.complete && one.naturalWidth)")  # fmt: skip
-        page.wait_for_timeout(200)
+        page.wait_for_load_state("networkidle")
         assert page.evaluate("moved") == 0
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         told = of_shadow(
@@ -101,15 +102,15 @@ def test_a_product_page_shows_looks(browser: Any, shop: dict[str, Any], kind: st
         assert KEY not in loaded
         for name, role in (("Complete the look", "region"), ("Look 1", "list")):
             page.get_by_role(role, name=name, exact=True).wait_for()
-        assert page.get_by_role("list", name="Look 1").get_by_role("listitem").count() > 1
+        expect(page.get_by_role("list", name="Look 1").get_by_role("listitem").nth(1)).to_be_attached()
         add = page.get_by_role("button", name="Add to basket: ").first
         add.focus()
         page.keyboard.press("Enter")
         until(page, "document.getElementById('basket').textContent.startsWith('Basket: 1')")
-        assert of_shadow(page, "root.querySelector('[role=status]').textContent").endswith(": Added to the basket")
+        until(page, f"{STATUS.format(0)}.endsWith(': Added to the basket')")
         assert of_shadow(page, "root.activeElement.className") == "add"
         page.keyboard.press("Tab")  # on to the next piece
-        assert of_shadow(page, "root.activeElement.tagName") == "A"
+        until(page, "document.querySelector('goeswith-looks').shadowRoot.activeElement.tagName === 'A'")
         boxes = of_shadow(page, "[...root.querySelectorAll('.add')].map((one) => one.getBoundingClientRect().height)")
         assert min(boxes) >= 44
         assert page.evaluate("moved") == 0
@@ -139,7 +140,7 @@ def test_what_happens_is_posted_where_the_page_gives_a_session(browser: Any, sho
             page.evaluate("addEventListener('click', (event) => event.preventDefault())")
             page.locator("goeswith-looks a").first.click()
             shown = page.evaluate("looks.answer.looks.map((look) => look.look_id)")
-            for _ in range(100):
+            for _ in range(1200):
                 kept = app.state.events.shown()
                 if len(kept) and kept["basket"].any() and kept["clicked"].any() and kept["shown"].any():
                     break
@@ -195,7 +196,7 @@ def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) 
         until(page, f"({title} ?? 'Titel ').startsWith('Titel ') === false")
         page.get_by_role("button", name="In den Warenkorb").first.click()
         until(page, "basket.put.length === 1")
-        assert of_shadow(page, "root.querySelector('[role=status]').textContent", 1).endswith("Das ging leider nicht")
+        until(page, f"{STATUS.format(1)}.endsWith('Das ging leider nicht')")
         hostile._show(Catalogue(items))
         page.evaluate(f"document.querySelectorAll('goeswith-looks')[1].setAttribute('item', '{third}')")
         until(page, f"seen.some(([name, , told]) => name === 'shown' && told === '{third}')")
@@ -217,11 +218,11 @@ def test_where_the_service_is_down_nothing_is_shown_and_nothing_moves(browser: A
         gone = "getComputedStyle(document.querySelector('goeswith-looks')).display === 'none'"
         page.goto("/above.html")
         until(page, failed)
-        page.wait_for_timeout(100)
+        page.wait_for_load_state("networkidle")
         assert not page.evaluate(gone)  # what is below it is in view
         assert page.evaluate("moved") == 0
         page.goto("/below.html")
-        page.mouse.wheel(0, 1300)  # near enough to be asked for
+        page.evaluate("scrollTo(0, 1300)")  # near enough to be asked for
         until(page, failed)
         until(page, gone)
         assert page.evaluate("moved") == 0
@@ -240,7 +241,7 @@ def test_published_files_need_no_service(browser: Any, shop: dict[str, Any]) -> 
         assert of_shadow(page, "root.querySelector('img').currentSrc").startswith(f"{shop['origin']}/static/pictures/")
         page.goto("/static/index.html")
         page.locator("li a").nth(2).click()
-        page.locator("section").first.wait_for()
+        scripted(page, "section")
         until(page, "[...document.querySelectorAll('section:first-of-type img')].every((one) => one.naturalWidth)")
         page.set_viewport_size({"width": 360, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

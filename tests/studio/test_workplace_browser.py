@@ -1,7 +1,9 @@
 """A merchandiser at work in a real browser, on a desk and on a phone: nothing jumps, and everything is said."""
 
+import re
+
 import pytest
-from browsing import board_of, item_ids, opened, shoot, until
+from browsing import board_of, expect, item_ids, opened, shoot, until
 
 pytestmark = pytest.mark.browser
 
@@ -40,8 +42,9 @@ def open_sheet(page):
 def test_adding_and_swapping_move_nothing_and_are_said(sized):
     page = sized
     pair(page)
-    page.mouse.wheel(0, 40)
-    page.wait_for_timeout(300)
+    page.evaluate("scrollBy(0, 40)")
+    page.wait_for_load_state("networkidle")
+    until(page, "[...document.images].filter((one) => one.loading !== 'lazy').every((one) => one.complete)")
     before, height = page.evaluate(BOXES), page.evaluate("scrollY")
     page.evaluate(SHIFTS)
     clicks = 1 + (page.kind == "phone")
@@ -49,20 +52,20 @@ def test_adding_and_swapping_move_nothing_and_are_said(sized):
     page.locator('#more a[aria-label^="Add"]').first.click()
     until(page, "document.querySelectorAll('.pieces li').length === 3")
     until(page, QUIET)
-    assert page.locator("#voice").inner_text().startswith("3 items on the board")
+    expect(page.locator("#voice")).to_have_text(re.compile("^3 items on the board"))
     if page.kind == "phone":
-        assert not page.locator("#sheet").is_checked()  # the new piece is in sight
+        expect(page.locator("#sheet")).not_to_be_checked()  # the new piece is in sight
     swap = page.locator(".lay .piece").first
     name = swap.get_attribute("aria-label").removesuffix(": swap or move")
     swap.click()
     until(page, "!!document.querySelector('#more a[aria-label^=\"Swap for\"]')")
-    assert page.locator("#voice").inner_text().startswith("Instead of")
-    assert swap.get_attribute("aria-current") == "true"
+    expect(page.locator("#voice")).to_have_text(re.compile("^Instead of"))
+    expect(swap).to_have_attribute("aria-current", "true")
     page.locator('#more a[aria-label^="Swap for"]').first.click()
     until(page, f"![...document.querySelectorAll('.pieces .named')].some((one) => one.textContent === {name!r})")
     until(page, QUIET)
     assert clicks <= 2
-    assert page.locator(".pieces li").count() == 3
+    expect(page.locator(".pieces li")).to_have_count(3)
     assert page.evaluate("window.moved.reduce((sum, one) => sum + one, 0)") == 0
     assert page.evaluate("scrollY") == height
     assert page.evaluate(BOXES) == before
@@ -85,8 +88,8 @@ def test_pieces_are_moved_by_mouse_and_keys_and_stay_where_they_are(sized):
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2 + 30, steps=5)
         page.mouse.up()
+        expect(page.locator("#voice")).to_have_text(re.compile(": moved$"))
         assert first.bounding_box()["x"] == pytest.approx(box["x"] + 60, abs=4)
-        assert page.locator("#voice").inner_text().endswith(": moved")
         assert not page.locator('#more a[aria-label^="Swap for"]').count()  # the end of a drag is no click
     first.focus()
     for key, said in (
@@ -96,13 +99,13 @@ def test_pieces_are_moved_by_mouse_and_keys_and_stay_where_they_are(sized):
         ("PageUp", "in front"),
     ):
         page.keyboard.press(key)
-        assert page.locator("#voice").inner_text().endswith(said)
+        expect(page.locator("#voice")).to_have_text(re.compile(f"{said}$"))
     after = spots(page)
     assert after[0] != before[0]
     assert after[1] == before[1]
-    assert page.url.count("lay=") == 2
-    assert page.locator("#more").get_attribute("data-mark") == rail  # nothing is searched again
-    assert "lay=" in page.locator(".pieces .lock").first.get_attribute("href")
+    expect(page).to_have_url(re.compile("lay=.*lay="))
+    expect(page.locator("#more")).to_have_attribute("data-mark", rail)  # nothing is searched again
+    expect(page.locator(".pieces .lock").first).to_have_attribute("href", re.compile("lay="))
     page.reload()
     page.locator("#verdict").wait_for()
     assert [one.split(".")[:3] for one in spots(page)] == [one.split(".")[:3] for one in after]
@@ -136,6 +139,7 @@ def test_a_suggestion_is_dropped_where_it_shall_lie(browser, address):
         page.goto("/catalogue")
         page.locator('button[name="toggle"]').first.click()
         page.locator("#tray .photo").wait_for()
+        page.wait_for_load_state("networkidle")
         page.locator(".card .photo").nth(1).drag_to(page.locator("#tray .tray"))
         until(page, "document.querySelectorAll('#tray .photo').length === 2")
 
@@ -150,11 +154,10 @@ def test_a_tab_offers_its_kind_and_is_no_step_to_undo(sized):
         label = tabs.nth(place).inner_text()
         tabs.nth(place).click()
         until(page, f"document.querySelector('.kind[aria-current]')?.innerText === {label!r}")
-        assert "slot=" in page.url
-    assert page.locator("[data-undo]").is_hidden()
+        expect(page).to_have_url(re.compile("slot="))
+    expect(page.locator("[data-undo]")).to_be_hidden()
     page.reload()
-    page.locator(".kind[aria-current]").wait_for(state="attached")
-    assert page.evaluate("document.querySelector('.kind[aria-current]').textContent.trim()").startswith(label)
+    until(page, f"document.querySelector('.kind[aria-current]')?.textContent.trim().startsWith({label!r})")
 
 
 def test_a_look_for_summer_within_a_budget(sized):
@@ -177,8 +180,8 @@ def test_a_look_for_summer_within_a_budget(sized):
     assert max(float(price) for price in prices if price[0].isdigit()) <= left  # the others are differences
     page.locator('#more a[aria-label^="Add"]').first.click()
     until(page, "document.querySelectorAll('.pieces li').length === 3")
-    assert "want_season=summer" in page.url
-    assert page.locator('.brief [name="want_budget"]').input_value() == str(budget)
+    expect(page).to_have_url(re.compile("want_season=summer"))
+    expect(page.locator('.brief [name="want_budget"]')).to_have_value(str(budget))
 
 
 def test_a_look_is_saved_found_approved_and_undone(sized, browser, address):
@@ -191,10 +194,11 @@ def test_a_look_is_saved_found_approved_and_undone(sized, browser, address):
     page.get_by_role("button", name="Save the look").click()
     until(page, "location.search.includes('look=')")
     until(page, QUIET)
-    assert page.locator("h1").inner_text() == f"Velvet {page.kind}"
+    expect(page.locator("h1")).to_have_text(f"Velvet {page.kind}")
     page.locator("#tabs").get_by_role("link", name="Looks").click()
     card = page.locator(".lookcard", has_text=f"Velvet {page.kind}")
-    assert "Ada" in card.inner_text()
+    expect(card).to_contain_text("Ada")
+    page.wait_for_load_state("networkidle")
     shoot(browser, address, "looks", "/looks", ".lookcard")
     page.evaluate(SHIFTS)
     card.get_by_role("button", name=f"Approve Velvet {page.kind}").click()
@@ -206,28 +210,32 @@ def test_a_look_is_saved_found_approved_and_undone(sized, browser, address):
     card.get_by_role("button", name=f"Approve Velvet {page.kind}").wait_for()
     page.get_by_role("link", name=f"Open Velvet {page.kind}").click()
     page.locator("#verdict").wait_for()
-    assert page.locator("h1").inner_text() == f"Velvet {page.kind}"  # found again: three clicks from anywhere
+    expect(page.locator("h1")).to_have_text(f"Velvet {page.kind}")  # found again: three clicks from anywhere
 
 
 def test_the_workplace_without_a_script(browser, address):
     with opened(browser, address, java_script_enabled=False) as page:
         tops, bottoms = item_ids(page, 1, "?group=top"), item_ids(page, 1, "?group=bottom")
         page.goto(f"/board?on={tops[0]}&on={bottoms[0]}")
-        assert page.locator('#more a[aria-label^="Add"]').count()  # they come with the page
+        expect(page.locator('#more a[aria-label^="Add"]')).not_to_have_count(0)  # they come with the page
         page.locator(".lay .piece").first.click()
-        assert page.locator('#more a[aria-label^="Swap for"]').count()
+        expect(page.locator('#more a[aria-label^="Swap for"]')).not_to_have_count(0)
         page.locator("#more .kind").nth(1).click()
+        expect(page.locator("#more .kind[aria-current]")).to_have_count(1)
         page.locator('#more a[aria-label^="Add"]').first.click()
-        assert page.locator(".pieces li").count() == 3
+        expect(page.locator(".pieces li")).to_have_count(3)
         page.locator('.brief [name="want_season"]').select_option("summer")
         page.get_by_role("button", name="Apply").click()
-        assert "want_season=summer" in page.url
+        expect(page).to_have_url(re.compile("want_season=summer"))
+        page.wait_for_load_state()
         page.locator("details.save summary").click()
         page.get_by_label("Name", exact=True).fill("By hand")
         page.get_by_role("button", name="Save the look").click()
+        expect(page).to_have_url(re.compile("look="))
         page.goto("/looks?q=by+hand")
         page.get_by_role("button", name="Approve By hand").click()
-        assert "was approved" in page.locator(".undo").inner_text()
+        expect(page.locator(".undo")).to_contain_text("was approved")
         page.locator(".undo button").click()
+        expect(page.locator(".undo", has_text="was approved")).to_have_count(0)
         page.get_by_role("button", name="Delete By hand").click()
-        assert page.locator(".lookcard").count() == 0
+        expect(page.locator(".lookcard")).to_have_count(0)

@@ -266,10 +266,11 @@ def offer(view: CatalogueView, board: Board) -> dict[str, Any]:
 
 
 def close(view: CatalogueView, board: Board, item_id: str, owner: str) -> dict[str, Any]:
-    """One item, and what is most like it."""
+    """One item, where looks with it are, and what is most like it."""
     it, error = item(view, view.seen_row(item_id, owner)), obstacle(view, [item_id])
-    values: dict[str, Any] = {"it": it, "alike": [], "own": item_id in view.guests}
+    values: dict[str, Any] = {"it": it, "alike": [], "looks": "", "own": item_id in view.guests}
     values["unknown"] = unscored(error, it) if error else ""
     if not values["unknown"]:
+        values["looks"] = Board((item_id,), brief=board.brief).at("/board", slot=WHOLE_LOOKS)
         values["alike"] = items(view, [near.item_id for near in view.stylist.similar(item_id, k=2 * OFFERS)])
     return values | tray(view, board)
