@@ -44,7 +44,7 @@ class Printer:
             return False
 
     def pieces(self, item_ids: Sequence[str]) -> None:
-        """The items side by side, where pictures are shown: their ids stand in what follows."""
+        """The items side by side, where pictures are shown; what follows names them by id."""
         if self.pictures:
             grid = Table.grid(padding=(0, 2))
             grid.add_row(*map(self.card, item_ids))
