@@ -46,17 +46,17 @@ class Shelf:
 
     @cached_property
     def rows_by_name(self) -> dict[str, list[int]]:
-        """Rows of the items that a name may mean: their SKUs and the ids of their products, in this order."""
+        """Rows of the items of a SKU, and of a product where that is no SKU."""
         rows: dict[str, list[int]] = {}
         for column in ("product_id", "skus"):
-            if column in self.items.columns:
-                texts = self.items[column].cast(pl.String).to_list()
-                found: dict[str, list[int]] = {}
-                for row, text in enumerate(texts):
-                    for name in listed(text) if column == "skus" else [text]:
-                        if name and not name.startswith(COMPUTED):
-                            found.setdefault(name, []).append(row)
-                rows |= found
+            if column not in self.items.columns:
+                continue
+            text, found = pl.col(column).cast(pl.String), dict[str, list[int]]()
+            table = self.items.select(text).with_row_index("row").filter((text != "") & ~text.str.starts_with(COMPUTED))
+            for row, value in table.iter_rows():
+                for name in listed(value) if column == "skus" else [value]:
+                    found.setdefault(name, []).append(row)
+            rows |= found
         return rows
 
     @cached_property

@@ -325,7 +325,11 @@ class Index:
     def _put(self, row: int, item: pl.DataFrame) -> None:
         """Show an item in the row of a guest, or in a new one."""
         items = self.catalogue.items
-        self._show(Catalogue(pl.concat([items[:row], item, items[row + 1 :]])))
+        shown = Catalogue(pl.concat([items[:row], item, items[row + 1 :]]))
+        shelf(
+            shown
+        ).rows_by_name = self.shelf.rows_by_name  # guests have their ids alone, and the others keep their rows
+        self._show(shown)
 
 
 def index_folder(path: Path) -> Path:
