@@ -78,11 +78,11 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=2048)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=7)
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.manual_seed(0)
-    b, n, d = given.batch, given.items, given.dim
+    b, n, d = options.batch, options.items, options.dim
     words = Vocabulary(tuple(f"c{i:02}" for i in range(CATEGORIES)), ("top",) * CATEGORIES)
-    model = AddGnn(AddGnnConfig(hidden=given.hidden), d, words)
+    model = AddGnn(AddGnnConfig(hidden=options.hidden), d, words)
     features, categories = torch.rand(b * (n + 1), d), torch.randint(0, CATEGORIES, (b * (n + 1),))
     positive = torch.arange(b * n).view(b, n)
     negative = positive.clone()
@@ -127,16 +127,16 @@ def main() -> None:
 
     def bound(dtype: torch.dtype) -> float:
         left, right = torch.rand(side, side).to(dtype), torch.rand(side, side).to(dtype)
-        return seconds(lambda: left @ right, given.repeats) * flops / (2 * side**3)
+        return seconds(lambda: left @ right, options.repeats) * flops / (2 * side**3)
 
-    print(f"D {d}, K 4, |h| {given.hidden}, T 2, {n} items, batch {b}, {torch.get_num_threads()} threads")
+    print(f"D {d}, K 4, |h| {options.hidden}, T 2, {n} items, batch {b}, {torch.get_num_threads()} threads")
     print(f"matmul work: {flops / b / 1e9:.3f} GFLOP a pair")
-    slow = seconds(naive_step, max(given.repeats // 2, 1)) / few
+    slow = seconds(naive_step, max(options.repeats // 2, 1)) / few
     print(f"naive fp32: {1 / slow:8.1f} pairs/s")
     for name, bf16, dtype in (("fp32", False, torch.float32), ("bf16", True, torch.bfloat16)):
         # Bound before and after, so that a neighbour's load weighs on both alike.
         before = bound(dtype)
-        taken = seconds(lambda bf16=bf16: step(bf16), given.repeats)
+        taken = seconds(lambda bf16=bf16: step(bf16), options.repeats)
         limit = (before + bound(dtype)) / 2
         print(
             f"goeswith {name}: {b / taken:8.1f} pairs/s = {slow * b / taken:.0f} x naive fp32, "
@@ -146,11 +146,13 @@ def main() -> None:
     with torch.inference_mode():
         states = model.encode_items(features, categories)
         questions = torch.randint(0, len(features), (1024, 4, n)).flatten(0, 1)
-        asked = OutfitBatch(questions, torch.ones_like(questions, dtype=torch.bool))
+        question_batch = OutfitBatch(questions, torch.ones_like(questions, dtype=torch.bool))
         for name, bf16 in (("fp32", False), ("bf16", True)):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-                kept = ItemStates(states.hidden.bfloat16() if bf16 else states.hidden, states.categories)
-                taken = seconds(lambda kept=kept: model.score(kept, asked), given.repeats)
+                kept_states = ItemStates(states.hidden.bfloat16() if bf16 else states.hidden, states.categories)
+                taken = seconds(
+                    lambda kept_states=kept_states: model.score(kept_states, question_batch), options.repeats
+                )
             print(f"FITB {name}: {1024 / taken:8.0f} questions/s, item states kept")
 
 

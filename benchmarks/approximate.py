@@ -57,7 +57,7 @@ def turns(index: Index, call: Callable[[int], Any], repeats: int) -> tuple[list[
 
 def shared(answers: list[Any]) -> float:
     """Share of the exact search's best that the table finds, too: the mean over partial outfits."""
-    return float(np.mean([len(set(exact) & set(found)) / len(exact) for exact, found in answers]))
+    return float(np.mean([len(set(exact) & set(answer)) / len(exact) for exact, answer in answers]))
 
 
 def prepare(items: int, work: Path) -> float:
@@ -74,17 +74,17 @@ def prepare(items: int, work: Path) -> float:
 
 def changed(index: Index, work: Path, rows: np.ndarray, states: torch.Tensor) -> None:
     """Let a hundredth of the table's rows be new ones, outside of its lists, in a copy of it."""
-    place, version = work / "changed", index.info["vectors"]["version"]
-    if not place.is_dir():
-        shutil.copytree(index.path / approximate.FOLDER, place)
+    folder, version = work / "changed", index.info["vectors"]["version"]
+    if not folder.is_dir():
+        shutil.copytree(index.path / approximate.FOLDER, folder)
     marks = np.where(np.arange(len(rows)) % 100 == 0, 0, 1)
     frame = approximate.columns(index.shelf, rows, marks)
-    old = Vectors(str(place), version, index.catalogue.ids, index.catalogue.categories)
+    old = Vectors(str(folder), version, index.catalogue.ids, index.catalogue.categories)
     before = pl.from_arrow(old.table.search().select(["item_id", "mark"]).to_arrow())
     same = frame.select("item_id").join(before, on="item_id", how="left", maintain_order="left")["mark"]
     frame = frame.with_columns(mark=pl.when(pl.Series(marks) == 0).then(0).otherwise(same))
-    new, _ = approximate.update(str(place), frame, lambda at: iter([states[torch.from_numpy(at)].numpy()]), version)
-    index.candidates.vectors = Vectors(str(place), new, index.catalogue.ids, index.catalogue.categories)
+    new, _ = approximate.update(str(folder), frame, lambda at: iter([states[torch.from_numpy(at)].numpy()]), version)
+    index.candidates.vectors = Vectors(str(folder), new, index.catalogue.ids, index.catalogue.categories)
 
 
 def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
         allowed = rows[LARGE][filters.rows(index.catalogue)[rows[LARGE]]]
         return lambda at: index.candidates.shortlist(Gap(contexts[at, :outfits], allowed, filters=filters), BEST)[0]
 
-    asked: dict[str, Callable[[int], Any]] = {
+    calls: dict[str, Callable[[int], Any]] = {
         "first stage, 1 outfit": first(Filters()),
         "first stage, 16 outfits": first(Filters(), 16),
         "first stage, filters leave 10 %": first(TENTH),
@@ -117,7 +117,7 @@ def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
         "complete, 2 slots": lambda at: stylist.complete([tops[at]], slots=[SHOES, LARGE], k=BEST),
     }
     usual, answered = approximate.ENOUGH, []
-    for name, call in asked.items():
+    for name, call in calls.items():
         approximate.ENOUGH = 1 if name.startswith("first") else usual
         answered.append(_row(name, *turns(index, call, repeats)))
     approximate.ENOUGH = 1
@@ -137,7 +137,7 @@ def measure(items: int, work: Path, repeats: int) -> dict[str, Any]:
 
 def _row(name: str, answers: list[Any], taken: np.ndarray) -> dict[str, Any]:
     if name.startswith("first"):
-        pairs = [(exact.tolist(), found.tolist()) for both in answers for exact, found in zip(*both, strict=True)]
+        pairs = [(exact.tolist(), answer.tolist()) for both in answers for exact, answer in zip(*both, strict=True)]
     else:
         pairs = [tuple([look.item_ids for look in looks] for looks in both) for both in answers]
     (exact50, found50), (exact95, found95) = np.quantile(taken, [0.5, 0.95], axis=0)
@@ -146,8 +146,8 @@ def _row(name: str, answers: list[Any], taken: np.ndarray) -> dict[str, Any]:
 
 def _memory(work: Path, way: str) -> float:
     """MB that a process of its own needs to open the index and to answer, without what it shares with files."""
-    told = subprocess.run([sys.executable, __file__, "--open", way, "--work", str(work)], check=True, stdout=-1)
-    return float(told.stdout)
+    process = subprocess.run([sys.executable, __file__, "--open", way, "--work", str(work)], check=True, stdout=-1)
+    return float(process.stdout)
 
 
 def opened(work: Path, way: str) -> float:
@@ -201,21 +201,21 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- lancedb --> and <!-- end -->.")
     parser.add_argument("--open", choices=("exact", "table"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    if given.open:
-        print(opened(given.work, given.open))
+    if options.open:
+        print(opened(options.work, options.open))
         return
-    if min(given.items) < approximate.LARGE:
+    if min(options.items) < approximate.LARGE:
         parser.error(f"below {approximate.LARGE:,} items of a category there is no table")
     with tempfile.TemporaryDirectory() as scratch:
-        work = given.work or Path(scratch)
-        results = [measure(items, work / str(items), given.repeats) for items in given.items]
-    print(json.dumps(results, indent=2) if given.json else page(results))
-    if given.write:
+        work = options.work or Path(scratch)
+        results = [measure(items, work / str(items), options.repeats) for items in options.items]
+    print(json.dumps(results, indent=2) if options.json else page(results))
+    if options.write:
         part = re.compile(r"(<!-- lancedb -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = given.write.read_text()
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(results)}\n\n{m[2]}", text))
+        text = options.write.read_text()
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(results)}\n\n{m[2]}", text))
 
 
 if __name__ == "__main__":

@@ -42,20 +42,20 @@ def main() -> None:
     parser.add_argument("--data", help="the data set's folder, where it is not the recipe's")
     parser.add_argument("--seeds", nargs="*", type=int, help="the recipe's")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
-    given = parser.parse_args()
-    recipe = read_recipe(given.recipe).only(given.models)
-    recipe = replace(recipe, dataset=given.data or recipe.dataset, seeds=tuple(given.seeds or recipe.seeds))
-    found = measure(recipe, given.models, given.valid, given.test, given.work / recipe.name)
-    if given.test:
-        with fresh_file(given.results / f"blend-{recipe.name}.json") as partial:
-            partial.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+    options = parser.parse_args()
+    recipe = read_recipe(options.recipe).only(options.models)
+    recipe = replace(recipe, dataset=options.data or recipe.dataset, seeds=tuple(options.seeds or recipe.seeds))
+    results = measure(recipe, options.models, options.valid, options.test, options.work / recipe.name)
+    if options.test:
+        with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
+            partial.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
 
 
 def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None, work: Path) -> dict[str, Any]:
     """Each model and the blend on the test questions, what the blend has over each, and the weights of each seed."""
     dataset = Dataset(recipe.dataset)
-    asked = [
+    question_files = [
         read_questions(dataset.path / "questions" / f"{name}.parquet", dataset.catalogue)
         for name in (valid, test)
         if name
@@ -63,15 +63,15 @@ def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None,
     sittings: dict[str, list[list[Report]]] = {name: [] for name in (*models, BLEND)}
     fitted = []
     for seed in recipe.seeds:
-        answers = answered(recipe, models, seed, work, dataset, asked)
+        answers = answered(recipe, models, seed, work, dataset, question_files)
         weights, auc = trusted([answers[name][0] for name in models])
         spread = weights * [lead(answers[name][0]).std() for name in models]  # scores differ in scale
         shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
         fitted.append({"seed": seed, "valid_auc": auc, "shares": shares})
         if test:
             answers[BLEND] = [blended([answers[name][1] for name in models], weights)]
-            for name, said in answers.items():
-                sittings[name].append([report(said[-1], dataset)])
+            for name, model_answers in answers.items():
+                sittings[name].append([report(model_answers[-1], dataset)])
     scores = {name: next(iter(means(name, sat).values())) for name, sat in sittings.items() if sat}
     compared = judge([difference(scores[BLEND], scores[name]) for name in models]) if scores else []
     return {
@@ -79,20 +79,22 @@ def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None,
         "models": list(models),
         "seeds": list(recipe.seeds),
         "valid": fitted,
-        "test": [found.score.to_dict() for found in scores.values()],
+        "test": [mean.score.to_dict() for mean in scores.values()],
         "compared": [line.to_dict() for line in compared],
     }
 
 
 def answered(
-    recipe: Recipe, models: Sequence[str], seed: int, work: Path, dataset: Dataset, asked: Sequence[Questions]
+    recipe: Recipe, models: Sequence[str], seed: int, work: Path, dataset: Dataset, question_files: Sequence[Questions]
 ) -> dict[str, list[Answers]]:
     """What each model says with a seed, of each file of questions; trained where it has no run."""
-    found = {}
+    answers = {}
     for (experiment, _), training in trainings(replace(recipe, seeds=(seed,)), work).items():
         scorer = training.run().scorer(dataset)
-        found[experiment.name] = [replace(answer(scorer, questions), scorer=experiment.name) for questions in asked]
-    return {name: found[name] for name in models}
+        answers[experiment.name] = [
+            replace(answer(scorer, questions), scorer=experiment.name) for questions in question_files
+        ]
+    return {name: answers[name] for name in models}
 
 
 def trusted(answers: Sequence[Answers]) -> tuple[np.ndarray, float]:
@@ -101,8 +103,8 @@ def trusted(answers: Sequence[Answers]) -> tuple[np.ndarray, float]:
     differences = np.stack([lead(each) for each in answers], axis=1)
     owner = np.unique(questions.frame["context"].list.first().to_numpy(), return_inverse=True)[1]
     count = len(differences)
-    given = TrustQuestions(differences[:, :, None], owner, np.full(count, 1 / count))
-    trust = fit_trust(given, [0], TrustConfig(by_group=False))
+    trust_questions = TrustQuestions(differences[:, :, None], owner, np.full(count, 1 / count))
+    trust = fit_trust(trust_questions, [0], TrustConfig(by_group=False))
     return trust.weights[:, 0], trust.auc
 
 
@@ -112,8 +114,8 @@ def lead(answers: Answers) -> np.ndarray:
     pairs = answers.scores[starts[:, None] + np.arange(2)]
     at = answers.questions.answers
     rows = np.arange(len(at))
-    found: np.ndarray = np.nan_to_num(pairs[rows, at] - pairs[rows, 1 - at])
-    return found
+    margin: np.ndarray = np.nan_to_num(pairs[rows, at] - pairs[rows, 1 - at])
+    return margin
 
 
 def blended(answers: Sequence[Answers], weights: np.ndarray) -> Answers:

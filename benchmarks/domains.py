@@ -28,7 +28,7 @@ from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import Study, read_study
 from goeswith.experiments.study_sources import Bench, outfit_aucs
 from goeswith.files import fresh_file
-from goeswith.train.mixture import TITLES, WORDS
+from goeswith.train.mixture_sources import TITLES, WORDS
 from goeswith.train.run import Run
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -44,13 +44,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the runs")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
     parser.add_argument("--page", type=Path, default=RESULTS.parent / "knowledge-domains.md", help="the page")
-    given = parser.parse_args()
-    for path in given.studies:
+    options = parser.parse_args()
+    for path in options.studies:
         study = read_study(path)
-        found = measure(study, given.work / study.name, given.seed)
-        with fresh_file(given.results / f"domains-{study.name}.json") as partial:
-            partial.write_text(json.dumps(found, indent=1) + "\n")
-    print(write_page(given.results, given.page))
+        results = measure(study, options.work / study.name, options.seed)
+        with fresh_file(options.results / f"domains-{study.name}.json") as partial:
+            partial.write_text(json.dumps(results, indent=1) + "\n")
+    print(write_page(options.results, options.page))
 
 
 def measure(study: Study, out: Path, seed: int) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def measure(study: Study, out: Path, seed: int) -> dict[str, Any]:
         "title": study.title,
         "seed": seed,
         "features": {name: compared(side(student, name), side(designers, name)) for name in names},
-        "scorers": asked(study, out, seed),
+        "scorers": scorers(study, out, seed),
         "pictures": [pictures(dataset) for dataset in (student, designers)],
     }
 
@@ -77,35 +77,35 @@ def compared(student: Side, designers: Side) -> dict[str, Any]:
         "nearest_standardised": lambda a, b: nearest(a.standardised, b.standardised),
         "axes": alike_axes,
     }
-    found: dict[str, Any] = {name: {key: how(*both) for key, both in pairs.items()} for name, how in measures.items()}
-    found["taste"] = {
+    results: dict[str, Any] = {name: {key: how(*both) for key, both in pairs.items()} for name, how in measures.items()}
+    results["taste"] = {
         "domains": taste(student, designers),
         "own halves": taste(*student.halves()),
         "shuffled": taste(student, designers.shuffled()),
     }
-    found["items"] = [len(student.values), len(designers.values)]
-    return found
+    results["items"] = [len(student.values), len(designers.values)]
+    return results
 
 
-def asked(study: Study, out: Path, seed: int) -> dict[str, Any]:
+def scorers(study: Study, out: Path, seed: int) -> dict[str, Any]:
     """What the designers' two towers say of the student's test outfits, beside likeness and its own towers."""
     bench = Bench(replace(study, seeds=(seed,)), seed, out)
     names = ("likeness", "own", "designers", "shuffled")
     sources = {name: bench.answers(name, ALL).test.sum(axis=1) for name in names}
-    found: dict[str, Any] = {"auc": {name: _auc(outfit_aucs(logits, bench.test)) for name, logits in sources.items()}}
+    results: dict[str, Any] = {"auc": {name: _auc(outfit_aucs(logits, bench.test)) for name, logits in sources.items()}}
     teacher = bench._teacher("designers")
     plain = teacher.scorer(bench.dataset) if "+" not in study.encoder else None
     if plain is not None:  # as the designers' own mean and deviation have it
-        found["auc"]["designers, own standard"] = _auc(exhaustive_auc(plain, bench.test)[:2])
-    found["auc"]["designers at home"] = at_home(teacher, bench.designers, study.candidates)
+        results["auc"]["designers, own standard"] = _auc(exhaustive_auc(plain, bench.test)[:2])
+    results["auc"]["designers at home"] = at_home(teacher, bench.designers, study.candidates)
     ranks = {name: rankdata(logits) for name, logits in sources.items()}
-    found["agreement"] = {
+    results["agreement"] = {
         "designers, likeness": correlation(ranks["designers"], ranks["likeness"]),
         "designers, own": correlation(ranks["designers"], ranks["own"]),
         "designers, own beyond likeness": beyond(ranks["designers"], ranks["own"], ranks["likeness"]),
         "shuffled, own beyond likeness": beyond(ranks["shuffled"], ranks["own"], ranks["likeness"]),
     }
-    return found
+    return results
 
 
 def at_home(run: Run, dataset: Dataset, most: int) -> float:

@@ -39,8 +39,8 @@ class Side:
     @cached_property
     def worn(self) -> np.ndarray:
         """(U',) rows of the items that are compared."""
-        found: np.ndarray = np.unique(self.outfits.items) if self.rows is None else self.rows
-        return found
+        rows: np.ndarray = np.unique(self.outfits.items) if self.rows is None else self.rows
+        return rows
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -92,8 +92,8 @@ def shift(first: Side, second: Side) -> float:
     """How far the means are apart in deviations: root mean square over the dimensions."""
     a, b = first.values, second.values
     variance = (a.var(axis=0) + b.var(axis=0)) / 2
-    kept = variance > 1e-12
-    return float(np.sqrt(np.mean((a.mean(axis=0) - b.mean(axis=0))[kept] ** 2 / variance[kept])))
+    varying = variance > 1e-12
+    return float(np.sqrt(np.mean((a.mean(axis=0) - b.mean(axis=0))[varying] ** 2 / variance[varying])))
 
 
 def separated(first: np.ndarray, second: np.ndarray) -> float:
@@ -115,8 +115,8 @@ def _discriminant(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     parts = [values[labels == label] for label in (0, 1)]
     within = sum(np.cov(part, rowvar=False) for part in parts) / 2
     within = (1 - RIDGE) * within + RIDGE * np.diag(np.diag(within) + 1e-9)
-    found: np.ndarray = np.linalg.solve(within, parts[1].mean(axis=0) - parts[0].mean(axis=0))
-    return found
+    direction: np.ndarray = np.linalg.solve(within, parts[1].mean(axis=0) - parts[0].mean(axis=0))
+    return direction
 
 
 def nearest(first: np.ndarray, second: np.ndarray) -> float:
@@ -160,5 +160,5 @@ def _pairs(each: Side, axes: np.ndarray) -> np.ndarray:
     whole = np.zeros((len(outfits), values.shape[1]))
     np.add.at(whole, owner, values)
     pairs = (outfits.lengths * (outfits.lengths - 1)).sum()
-    found: np.ndarray = (whole.T @ whole - values.T @ values) / pairs
-    return found
+    products: np.ndarray = (whole.T @ whole - values.T @ values) / pairs
+    return products

@@ -53,38 +53,38 @@ deviation along the border, height in pixels, width / height.
 
 def write_page(results: Path, page: Path) -> Path:
     """Write the page from all studies that were measured."""
-    found = [json.loads(path.read_text()) for path in sorted(results.glob("domains-*.json"))]
-    text = HEAD + gains(results, found) + FEATURES + features(found) + SCORERS + scorers(found)
-    page.write_text(text + AGREEMENT + agreement(found) + PICTURES + pictures(found))
+    studies = [json.loads(path.read_text()) for path in sorted(results.glob("domains-*.json"))]
+    text = HEAD + gains(results, studies) + FEATURES + features(studies) + SCORERS + scorers(studies)
+    page.write_text(text + AGREEMENT + agreement(studies) + PICTURES + pictures(studies))
     return page
 
 
-def gains(results: Path, found: Iterable[Mapping[str, Any]]) -> str:
+def gains(results: Path, studies: Iterable[Mapping[str, Any]]) -> str:
     """One line a study: what designers add to no knowledge, of the curves."""
     lines = []
-    for each in found:
+    for each in studies:
         path = results / f"curves-{each['name']}.json"
-        told = json.loads(path.read_text())["comparisons"] if path.is_file() else []
-        said = [
+        comparisons = json.loads(path.read_text())["comparisons"] if path.is_file() else []
+        gain = [
             f"{line['difference']:+.4f} ({line['shows']}) at {'all' if line['outfits'] < 0 else line['outfits']}"
-            for line in told
+            for line in comparisons
             if (line["scorer"], line["against"]) == ("designers", "none")
         ]
-        lines.append(f"- {each['title']}: {', '.join(said) if said else 'not measured'}")
+        lines.append(f"- {each['title']}: {', '.join(gain) if gain else 'not measured'}")
     return "Gain of designers over no knowledge, in exhaustive AUC, by number of own outfits:\n\n" + "\n".join(
         [*lines, "", ""]
     )
 
 
-def features(found: Iterable[Mapping[str, Any]]) -> str:
+def features(studies: Iterable[Mapping[str, Any]]) -> str:
     rows = []
-    for each in found:
-        for encoder, told in each["features"].items():
-            taste = told["taste"]
+    for each in studies:
+        for encoder, measures in each["features"].items():
+            taste = measures["taste"]
             rows.append(
                 [
-                    f"{each['title']}, `{encoder}`", _beside(told["shift"], 2), _beside(told["separated"]),
-                    _beside(told["nearest"]), _beside(told["nearest_standardised"]), _beside(told["axes"]),
+                    f"{each['title']}, `{encoder}`", _beside(measures["shift"], 2), _beside(measures["separated"]),
+                    _beside(measures["nearest"]), _beside(measures["nearest_standardised"]), _beside(measures["axes"]),
                     f"{taste['domains']:.3f} ({taste['own halves']:.3f}; {taste['shuffled']:.3f})",
                 ]
             )  # fmt: skip
@@ -92,8 +92,8 @@ def features(found: Iterable[Mapping[str, Any]]) -> str:
     return markdown(head, rows)
 
 
-def _beside(told: Mapping[str, float], digits: int = 3) -> str:
-    return f"{told['domains']:.{digits}f} ({told['halves']:.{digits}f})"
+def _beside(measure: Mapping[str, float], digits: int = 3) -> str:
+    return f"{measure['domains']:.{digits}f} ({measure['halves']:.{digits}f})"
 
 
 SCORED = {
@@ -104,28 +104,28 @@ SCORED = {
 """Of `domains.asked` → head of a column."""
 
 
-def scorers(found: Iterable[Mapping[str, Any]]) -> str:
+def scorers(studies: Iterable[Mapping[str, Any]]) -> str:
     rows = [
         [each["title"], *(_number(each["scorers"]["auc"].get(name)) for name in SCORED)]
-        for each in found
+        for each in studies
     ]  # fmt: skip
     return markdown(["", *SCORED.values()], rows)
 
 
-def agreement(found: Iterable[Mapping[str, Any]]) -> str:
-    names = list(dict.fromkeys(name for each in found for name in each["scorers"]["agreement"]))
-    rows = [[each["title"], *(_number(each["scorers"]["agreement"].get(name)) for name in names)] for each in found]
+def agreement(studies: Iterable[Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for each in studies for name in each["scorers"]["agreement"]))
+    rows = [[each["title"], *(_number(each["scorers"]["agreement"].get(name)) for name in names)] for each in studies]
     return markdown(["", *names], rows)
 
 
-def pictures(found: Iterable[Mapping[str, Any]]) -> str:
+def pictures(studies: Iterable[Mapping[str, Any]]) -> str:
     rows = []
-    for each in found:
-        for who, told in zip(("student", "designers"), each["pictures"], strict=True):
-            if told:
+    for each in studies:
+        for who, look in zip(("student", "designers"), each["pictures"], strict=True):
+            if look:
                 sizes = [
-                    f"{told['background']:.2f}", f"{told['border_brightness']:.0f}", f"{told['border_deviation']:.0f}",
-                    f"{told['height']:.0f}", f"{told['proportion']:.2f}",
+                    f"{look['background']:.2f}", f"{look['border_brightness']:.0f}", f"{look['border_deviation']:.0f}",
+                    f"{look['height']:.0f}", f"{look['proportion']:.2f}",
                 ]  # fmt: skip
                 rows.append([f"{each['title']}: {who}", *sizes])
     head = ["", "background", "border's brightness", "border's deviation", "height", "width / height"]

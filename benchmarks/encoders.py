@@ -34,12 +34,14 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3, help="turns of bare and whole (3)")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", type=int, help="processes that decode; one a core")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        files = sorted(given.images.iterdir())[: given.count] if given.images else drawn(Path(work), given.count)
+        files = (
+            sorted(options.images.iterdir())[: options.count] if options.images else drawn(Path(work), options.count)
+        )
         dataset = imported(files, Path(work) / "data")
-        for encoder in given.encoder or ["efficientnet-lite0", "efficientnet-lite2"]:
-            measure(dataset, files, encoder, given)
+        for encoder in options.encoder or ["efficientnet-lite0", "efficientnet-lite2"]:
+            measure(dataset, files, encoder, options)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
@@ -70,21 +72,21 @@ def imported(files: list[Path], dest: Path) -> Dataset:
     )
 
 
-def measure(dataset: Dataset, files: list[Path], encoder: str, given: argparse.Namespace) -> None:
+def measure(dataset: Dataset, files: list[Path], encoder: str, options: argparse.Namespace) -> None:
     """Time one encoder both ways."""
     network = open_network(encoder)
     assert network.size
     blocks = [
-        read_pictures(files[at : at + given.batch_size], network.size)[0]
-        for at in range(0, min(len(files), 8 * given.batch_size), given.batch_size)
+        read_pictures(files[at : at + options.batch_size], network.size)[0]
+        for at in range(0, min(len(files), 8 * options.batch_size), options.batch_size)
     ]
     network.run(blocks[0])
 
     def whole() -> int:
         (dataset.path / "features" / f"{encoder}.safetensors").unlink(missing_ok=True)
-        return encode(dataset, encoder, batch_size=given.batch_size, workers=given.workers).encoded
+        return encode(dataset, encoder, batch_size=options.batch_size, workers=options.workers).encoded
 
-    turns = [(rate(lambda: bare(network, blocks)), rate(whole)) for _ in range(given.turns)]
+    turns = [(rate(lambda: bare(network, blocks)), rate(whole)) for _ in range(options.turns)]
     bare_rate, whole_rate = (statistics.median(rates) for rates in zip(*turns, strict=True))
     print(
         f"{encoder}: {whole_rate:.1f} pictures/s from files to features, {bare_rate:.1f} by the bare network: "

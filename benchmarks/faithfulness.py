@@ -59,23 +59,23 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("runs/results"), help="folder of runs and data sets")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are written")
     parser.add_argument("--figure", type=Path, default=FIGURE)
-    given = parser.parse_args()
-    told: dict[str, tuple[Any, Dataset]] = {}
+    options = parser.parse_args()
+    scored: dict[str, tuple[Any, Dataset]] = {}
     for name, (run, data) in RUNS.items():
-        dataset = Dataset(given.results / "data" / data)
-        told[name] = Run(given.results / run).scorer(dataset), dataset
-    fitted = {name: calibrations(*both) for name, both in told.items()}
+        dataset = Dataset(options.results / "data" / data)
+        scored[name] = Run(options.results / run).scorer(dataset), dataset
+    fitted = {name: calibrations(*both) for name, both in scored.items()}
     blocks = {
         "calibration": calibration_table(fitted),
-        "sizes": size_table({name: sizes(*both) for name, both in told.items()}),
-        "faithfulness": faithfulness_table({name: faithfulness(*both) for name, both in told.items()}),
+        "sizes": size_table({name: sizes(*both) for name, both in scored.items()}),
+        "faithfulness": faithfulness_table({name: faithfulness(*both) for name, both in scored.items()}),
     }
-    reliability_curve({name: found["Platt, by size"][1] for name, found in fitted.items()}, given.figure)
-    text = given.page.read_text()
+    reliability_curve({name: ways["Platt, by size"][1] for name, ways in fitted.items()}, options.figure)
+    text = options.page.read_text()
     for block, table in blocks.items():
         print(table)
         text = filled(text, block, table)
-    with fresh_file(given.page) as partial:
+    with fresh_file(options.page) as partial:
         partial.write_text(text)
 
 
@@ -97,64 +97,64 @@ def corrupted(scorer: Any, dataset: Dataset, seed: int = 0) -> Corrupted:
     return Corrupted(wrong.numpy(), mask.numpy(), (items != wrong).int().argmax(dim=1).numpy())
 
 
-def replaced(scorer: Any, dataset: Dataset, asked: Corrupted, seed: int) -> np.ndarray:
+def replaced(scorer: Any, dataset: Dataset, outfits: Corrupted, seed: int) -> np.ndarray:
     """Mean rise of the score when each item is exchanged for others of its kind: (B, n), NaN where there are none."""
-    items, mask = torch.from_numpy(asked.items), torch.from_numpy(asked.mask)
-    outfit, place = mask.nonzero(as_tuple=True)
+    items, mask = torch.from_numpy(outfits.items), torch.from_numpy(outfits.mask)
+    outfit, position = mask.nonzero(as_tuple=True)
     pool = Negatives(dataset.catalogue, dataset.outfits.split("train"), "matched", scorer.present)
-    drawn, served = pool.draw(items[outfit], mask[outfit], place, DRAWS, torch.Generator().manual_seed(seed))
+    drawn, served = pool.draw(items[outfit], mask[outfit], position, DRAWS, torch.Generator().manual_seed(seed))
     other = items[outfit][:, None].repeat(1, DRAWS, 1)
-    other.scatter_(2, place[:, None, None].expand(-1, DRAWS, 1), drawn[:, :, None])
+    other.scatter_(2, position[:, None, None].expand(-1, DRAWS, 1), drawn[:, :, None])
     scores = scorer.score(other.flatten(0, 1).numpy(), mask[outfit].repeat_interleave(DRAWS, dim=0).numpy())
-    rise = np.full(asked.mask.shape, np.nan)
-    before = scorer.score(asked.items, asked.mask)[outfit.numpy()]
-    rise[outfit.numpy(), place.numpy()] = np.where(served, scores.reshape(-1, DRAWS).mean(axis=1) - before, np.nan)
+    rise = np.full(outfits.mask.shape, np.nan)
+    before = scorer.score(outfits.items, outfits.mask)[outfit.numpy()]
+    rise[outfit.numpy(), position.numpy()] = np.where(served, scores.reshape(-1, DRAWS).mean(axis=1) - before, np.nan)
     return rise
 
 
-def blames(scorer: Any, dataset: Dataset, asked: Corrupted) -> dict[str, np.ndarray]:
+def blames(scorer: Any, dataset: Dataset, outfits: Corrupted) -> dict[str, np.ndarray]:
     """Way to explain → how much each item is to blame (B, n), −inf where it cannot be."""
-    pairs = pair_matrix(scorer, asked.items, asked.mask)
+    pairs = pair_matrix(scorer, outfits.items, outfits.mask)
     own = np.nansum(pairs, axis=2) / np.maximum((~np.isnan(pairs)).sum(axis=2), 1)
     weak = np.nanmin(np.where(np.isnan(pairs), np.inf, pairs), axis=2)
-    least = weak == weak.min(axis=1, where=asked.mask, initial=np.inf, keepdims=True)  # the two of the weakest pair
-    found = {
-        "leave-one-out": -leave_one_out(scorer, asked.items, asked.mask),
+    least = weak == weak.min(axis=1, where=outfits.mask, initial=np.inf, keepdims=True)  # the two of the weakest pair
+    blames_of = {
+        "leave-one-out": -leave_one_out(scorer, outfits.items, outfits.mask),
         "its pairs": -own,
         "the weakest pair": np.where(least, -own, -np.inf),
-        f"{DRAWS} replacements": replaced(scorer, dataset, asked, seed=1),
+        f"{DRAWS} replacements": replaced(scorer, dataset, outfits, seed=1),
     }
-    return {name: np.where(asked.mask & ~np.isnan(blame), blame, -np.inf) for name, blame in found.items()}
+    return {name: np.where(outfits.mask & ~np.isnan(blame), blame, -np.inf) for name, blame in blames_of.items()}
 
 
 def faithfulness(scorer: Any, dataset: Dataset) -> dict[str, dict[str, Value]]:
     """Way to explain → measure → its mean over outfits with an interval by outfit."""
-    asked = corrupted(scorer, dataset)
-    every = np.arange(len(asked.items))
+    outfits = corrupted(scorer, dataset)
+    every = np.arange(len(outfits.items))
     rises = {
-        "without it": -leave_one_out(scorer, asked.items, asked.mask),
-        "replaced": replaced(scorer, dataset, asked, seed=2),
+        "without it": -leave_one_out(scorer, outfits.items, outfits.mask),
+        "replaced": replaced(scorer, dataset, outfits, seed=2),
     }
-    found: dict[str, dict[str, Value]] = {}
+    results: dict[str, dict[str, Value]] = {}
     hits = {}
-    for way, blame in blames(scorer, dataset, asked).items():
+    for way, blame in blames(scorer, dataset, outfits).items():
         chosen = blame.argmax(axis=1)
-        hits[way] = (chosen == asked.wrong).astype(np.float64)
+        hits[way] = (chosen == outfits.wrong).astype(np.float64)
         columns = {
             "outfits": np.ones(len(every)),
-            "by chance": 1 / asked.mask.sum(axis=1),
+            "by chance": 1 / outfits.mask.sum(axis=1),
             "blames the wrong item": hits[way],
         }
         for rise_of, rise in rises.items():
             others = np.where(np.arange(rise.shape[1]) == chosen[:, None], np.nan, rise)
-            told = ~np.isnan(others)
-            usual = np.where(told, others, 0).sum(axis=1) / np.maximum(told.sum(axis=1), 1)
+            present = ~np.isnan(others)
+            usual = np.where(present, others, 0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
             columns |= {f"blamed {rise_of}": rise[every, chosen], f"another {rise_of}": usual}
             columns |= {f"difference {rise_of}": rise[every, chosen] - usual}
-        found[way] = {name: interval(values) for name, values in columns.items()} | {"count": (len(every), 0, 0)}
+        results[way] = {name: interval(values) for name, values in columns.items()} | {"count": (len(every), 0, 0)}
     for way, hit in hits.items():
-        found[way]["more than its pairs"] = interval(hit - hits["its pairs"])
-    return found
+        results[way]["more than its pairs"] = interval(hit - hits["its pairs"])
+    return results
 
 
 def interval(values: np.ndarray) -> Value:
@@ -164,19 +164,19 @@ def interval(values: np.ndarray) -> Value:
     return float(statistic(np.ones((1, len(values))))[0]), float(low), float(high)
 
 
-def faithfulness_table(found: Mapping[str, Mapping[str, Mapping[str, Value]]]) -> str:
+def faithfulness_table(results: Mapping[str, Mapping[str, Mapping[str, Value]]]) -> str:
     head = ["run", "outfits", "blame by", "blames the wrong item", "by chance", "without it", "without another",
             "replaced", "another replaced"]  # fmt: skip
     rows = [
-        [name, f"{told['count'][0]:,}", way, _share(told["blames the wrong item"]), f"{told['by chance'][0]:.3f}",
-         _rise(told["blamed without it"]), _rise(told["another without it"]), _rise(told["blamed replaced"]),
-         _rise(told["another replaced"])]
-        for name, ways in found.items() for way, told in ways.items()
+        [name, f"{row['count'][0]:,}", way, _share(row["blames the wrong item"]), f"{row['by chance'][0]:.3f}",
+         _rise(row["blamed without it"]), _rise(row["another without it"]), _rise(row["blamed replaced"]),
+         _rise(row["another replaced"])]
+        for name, ways in results.items() for way, row in ways.items()
     ]  # fmt: skip
     differences = [
-        [name, way, *(_rise(told[f"difference {rise}"]) for rise in ("without it", "replaced")),
-         "–" if way == "its pairs" else _rise(told["more than its pairs"], 3)]
-        for name, ways in found.items() for way, told in ways.items()
+        [name, way, *(_rise(row[f"difference {rise}"]) for rise in ("without it", "replaced")),
+         "–" if way == "its pairs" else _rise(row["more than its pairs"], 3)]
+        for name, ways in results.items() for way, row in ways.items()
     ]  # fmt: skip
     other = [
         "run",
@@ -197,25 +197,29 @@ def calibrations(scorer: Any, dataset: Dataset) -> dict[str, tuple[float, Reliab
     def features(some: Cases, by_size: bool) -> np.ndarray:
         return scale.standard(some.scores, some.sizes) if by_size else some.scores
 
-    found = {}
+    results = {}
     for name, by_size in (("Platt, by size", True), ("Platt", False), ("isotonic, by size", True), ("isotonic", False)):
-        known, asked = features(valid, by_size), features(test, by_size)
+        valid_scores, test_scores = features(valid, by_size), features(test, by_size)
         if name.startswith("Platt"):
-            told = LogisticRegression().fit(known[:, None], valid.good).predict_proba(asked[:, None])[:, 1]
-        else:
-            told = (
-                IsotonicRegression(y_min=0.01, y_max=0.99, out_of_bounds="clip").fit(known, valid.good).predict(asked)
+            probability = (
+                LogisticRegression().fit(valid_scores[:, None], valid.good).predict_proba(test_scores[:, None])[:, 1]
             )
-        loss = -np.log(np.where(test.good, told, 1 - told)).mean()
-        found[name] = float(loss), measure(told, test, "test", "matched")
-    return found
+        else:
+            probability = (
+                IsotonicRegression(y_min=0.01, y_max=0.99, out_of_bounds="clip")
+                .fit(valid_scores, valid.good)
+                .predict(test_scores)
+            )
+        loss = -np.log(np.where(test.good, probability, 1 - probability)).mean()
+        results[name] = float(loss), measure(probability, test, "test", "matched")
+    return results
 
 
-def calibration_table(found: Mapping[str, Mapping[str, tuple[float, Reliability]]]) -> str:
+def calibration_table(results: Mapping[str, Mapping[str, tuple[float, Reliability]]]) -> str:
     rows = [
-        [name, way, f"{loss:.4f}", f"{told.brier:.4f} [{told.brier_low:.4f}, {told.brier_high:.4f}]", f"{told.ece:.3f}",
-         f"{told.bins[0].predicted:.2f}–{told.bins[-1].predicted:.2f}"]
-        for name, ways in found.items() for way, (loss, told) in ways.items()
+        [name, way, f"{loss:.4f}", f"{fit.brier:.4f} [{fit.brier_low:.4f}, {fit.brier_high:.4f}]", f"{fit.ece:.3f}",
+         f"{fit.bins[0].predicted:.2f}–{fit.bins[-1].predicted:.2f}"]
+        for name, ways in results.items() for way, (loss, fit) in ways.items()
     ]  # fmt: skip
     return markdown(["run", "fit", "log loss", "Brier", "calibration error", "lowest–highest tenth"], rows)
 
@@ -233,10 +237,10 @@ def sizes(scorer: Any, dataset: Dataset) -> list[tuple[int, int, float, float]]:
     return [(size, int(here.sum()), *means[size]) for size, here in kinds.items() if here.sum() >= 25]
 
 
-def size_table(found: Mapping[str, list[tuple[int, int, float, float]]]) -> str:
+def size_table(sizes_of: Mapping[str, list[tuple[int, int, float, float]]]) -> str:
     rows = [
         [name, str(size), str(count), f"{plain:.0f}", f"{own:.0f}"]
-        for name, lines in found.items() for size, count, plain, own in lines
+        for name, lines in sizes_of.items() for size, count, plain, own in lines
     ]  # fmt: skip
     return markdown(["run", "items", "test outfits", "mean percentile, size ignored", "by size"], rows)
 

@@ -171,7 +171,7 @@ def exponent(points: list[int], values: list[float]) -> float:
     return float(np.polyfit(np.log(points), np.log(values), 1)[0])
 
 
-def needs(measured: dict[str, Any], given: argparse.Namespace) -> list[tuple[str, str, str]]:
+def needs(measured: dict[str, Any], options: argparse.Namespace) -> list[tuple[str, str, str]]:
     """What a shop needs: what, how much, and the formula with its numbers."""
     curves = measured["curves"]
     last = {name: (CURVES[name][2][-1], values[-1]) for name, values in curves.items()}
@@ -179,34 +179,41 @@ def needs(measured: dict[str, Any], given: argparse.Namespace) -> list[tuple[str
     def each(name: str) -> float:
         return last[name][1] / last[name][0]
 
-    pair = each("outfits") * (given.length / LENGTH) * (given.hidden / HIDDEN)
+    pair = each("outfits") * (options.length / LENGTH) * (options.hidden / HIDDEN)
     core = {
-        "encode pictures": given.items / measured["pictures"],
-        "states of items": given.items * each("items") * given.hidden / HIDDEN,
-        "train": given.outfits * given.epochs * pair,
+        "encode pictures": options.items / measured["pictures"],
+        "states of items": options.items * each("items") * options.hidden / HIDDEN,
+        "train": options.outfits * options.epochs * pair,
     }
     how = {
-        "encode pictures": f"{given.items:,.0f} items / {measured['pictures']:.0f} pictures/s a core",
-        "states of items": f"{given.items:,.0f} items × {1e6 * each('items'):.1f} µs × |h| / {HIDDEN}",
-        "train": f"{given.outfits:,.0f} outfits × {given.epochs} epochs × {1e6 * pair:.0f} µs a pair of outfits",
+        "encode pictures": f"{options.items:,.0f} items / {measured['pictures']:.0f} pictures/s a core",
+        "states of items": f"{options.items:,.0f} items × {1e6 * each('items'):.1f} µs × |h| / {HIDDEN}",
+        "train": f"{options.outfits:,.0f} outfits × {options.epochs} epochs × {1e6 * pair:.0f} µs a pair of outfits",
     }
     rows = [
-        (f"{name}, hours on one machine", _hours(seconds / given.cores / 3600), f"{how[name]} / {given.cores} cores")
+        (
+            f"{name}, hours on one machine",
+            _hours(seconds / options.cores / 3600),
+            f"{how[name]} / {options.cores} cores",
+        )
         for name, seconds in core.items()
     ]
     rows.append(
-        (f"machines to train in {given.hours:g} hours", _machines(core["train"] / given.cores / 3600 / given.hours),
-         f"the hours above / {given.hours:g}")
+        (f"machines to train in {options.hours:g} hours",
+         _machines(core["train"] / options.cores / 3600 / options.hours), f"the hours above / {options.hours:g}")
     )  # fmt: skip
     gigabytes = {
-        "features on disk, GB": (given.items * DIM * 2, f"{given.items:,.0f} items × {DIM} × 2 bytes"),
-        "states on disk, GB": (given.items * 2 * given.hidden * 4, f"{given.items:,.0f} items × 2|h| × 4 bytes"),
-        "table on disk, GB": (given.items * given.hidden * 5, f"{given.items:,.0f} items × |h| × 5 bytes"),
-        "keys in memory for exact search, GB": (given.items * given.hidden * 4, "items × |h| × 4 bytes, each machine"),
+        "features on disk, GB": (options.items * DIM * 2, f"{options.items:,.0f} items × {DIM} × 2 bytes"),
+        "states on disk, GB": (options.items * 2 * options.hidden * 4, f"{options.items:,.0f} items × 2|h| × 4 bytes"),
+        "table on disk, GB": (options.items * options.hidden * 5, f"{options.items:,.0f} items × |h| × 5 bytes"),
+        "keys in memory for exact search, GB": (
+            options.items * options.hidden * 4,
+            "items × |h| × 4 bytes, each machine",
+        ),
     }
     rows += [(name, f"{size / 1e9:,.1f}", formula) for name, (size, formula) in gigabytes.items()]
-    category = given.items / given.categories
-    exact = each("search") * category * given.hidden / HIDDEN
+    category = options.items / options.categories
+    exact = each("search") * category * options.hidden / HIDDEN
     points, value = last["table"]
     listed = value * math.sqrt(category / points)
     for name, seconds, formula in (
@@ -214,9 +221,13 @@ def needs(measured: dict[str, Any], given: argparse.Namespace) -> list[tuple[str
         ("in the table", listed, f"{1e3 * value:.1f} ms × √({category:,.0f} / {points:,}): lists have √n items"),
     ):
         rows.append((f"one search {name}, ms", f"{1e3 * seconds:,.1f}", formula))
-        formula = f"{given.requests:g} requests/s × {given.slots} searches × that / {given.cores} cores"
+        formula = f"{options.requests:g} requests/s × {options.slots} searches × that / {options.cores} cores"
         rows.append(
-            (f"machines, searches {name}", _machines(given.requests * given.slots * seconds / given.cores), formula)
+            (
+                f"machines, searches {name}",
+                _machines(options.requests * options.slots * seconds / options.cores),
+                formula,
+            )
         )
     return rows
 
@@ -236,35 +247,35 @@ def draw(measured: dict[str, Any], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "growth"  # the same numbers, the same file
     figure = Figure(figsize=(12, 6), layout="constrained")
     for axes, (name, values) in zip(figure.subplots(2, 4).flat, measured["curves"].items(), strict=False):
-        what, of, points = CURVES[name]
+        label, of, points = CURVES[name]
         axes.loglog(points, values, "o-", color="#1f4e79")
         axes.loglog(points, [values[0] * point / points[0] for point in points], ":", color="grey")
-        axes.set(xlabel=of, title=what)
+        axes.set(xlabel=of, title=label)
         axes.set_xticks(points, [f"{point:,}" for point in points], minor=False)
         axes.minorticks_off()
     figure.axes[-1].set_axis_off()
     figure.savefig(path, metadata={"Date": None})
 
 
-def page(measured: dict[str, Any], given: argparse.Namespace) -> str:
-    """The curves as a table, and what the asked sizes need, as Markdown."""
+def page(measured: dict[str, Any], options: argparse.Namespace) -> str:
+    """The curves as a table, and what these sizes need, as Markdown."""
     rows = []
     for name, values in measured["curves"].items():
-        what, of, points = CURVES[name]
+        label, of, points = CURVES[name]
         cells = ", ".join(f"{point:,}: {value:.3g}" for point, value in zip(points, values, strict=True))
-        rows.append([what, of, cells, f"{exponent(points, values):.2f}"])
-    asked = (
-        f"{given.items:,.0f} items in {given.categories} categories, {given.outfits:,.0f} outfits of {given.length} "
-        f"items, |h| = {given.hidden}, {given.epochs} epochs, {given.requests:g} requests/s of {given.slots} searches, "
-        f"machines of {given.cores} cores"
+        rows.append([label, of, cells, f"{exponent(points, values):.2f}"])
+    sizes = (
+        f"{options.items:,.0f} items in {options.categories} categories, {options.outfits:,.0f} outfits of "
+        f"{options.length} items, |h| = {options.hidden}, {options.epochs} epochs, {options.requests:g} requests/s of "
+        f"{options.slots} searches, machines of {options.cores} cores"
     )
     return "\n".join(
         [
             *markdown(["what", "of", "measured", "exponent"], rows).splitlines(),
             "",
-            f"What {asked} need:",
+            f"What {sizes} need:",
             "",
-            *markdown(["what", "needed", "from"], [list(row) for row in needs(measured, given)]).splitlines(),
+            *markdown(["what", "needed", "from"], [list(row) for row in needs(measured, options)]).splitlines(),
         ]
     )
 
@@ -281,21 +292,21 @@ def main() -> None:
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind, default=usual, help=f"Default: {usual:g}.")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- growth --> and <!-- end -->.")
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    if given.worker:
+    if options.worker:
         work()
         return
-    if given.measure:
+    if options.measure:
         KEPT.mkdir(exist_ok=True)
-        measured = measure(given.rounds)
+        measured = measure(options.rounds)
         (KEPT / "growth.json").write_text(json.dumps(measured, indent=2) + "\n")
         draw(measured, KEPT / "growth.svg")
     measured = json.loads((KEPT / "growth.json").read_text())
-    print(page(measured, given))
-    if given.write:
-        text, part = given.write.read_text(), re.compile(r"(<!-- growth -->\n).*?(<!-- end -->)", re.DOTALL)
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(measured, given)}\n\n{m[2]}", text))
+    print(page(measured, options))
+    if options.write:
+        text, part = options.write.read_text(), re.compile(r"(<!-- growth -->\n).*?(<!-- end -->)", re.DOTALL)
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(measured, options)}\n\n{m[2]}", text))
 
 
 if __name__ == "__main__":

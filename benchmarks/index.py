@@ -42,7 +42,7 @@ from goeswith.shop.stylist import Filters, Stylist
 from goeswith.train.settings import TrainConfig
 
 CATEGORIES, STYLES, DIM = 50, 400, 64
-COLOURS = [f"colour {place:02}" for place in range(20)]
+COLOURS = [f"colour {shade:02}" for shade in range(20)]
 SLOTS = tuple(f"category {GROUPS.index(group) + len(GROUPS):02}" for group in ("bottom", "shoes", "bag"))
 ANCHOR = f"category {GROUPS.index('top'):02}"
 
@@ -58,7 +58,7 @@ def make_dataset(folder: Path, items: int, category: np.ndarray | None = None) -
             "group": [GROUPS[code % len(GROUPS)] for code in category],
             "title": [f"item {row}" for row in range(items)],
             "colour": chance.choice(COLOURS, items),
-            "brand": chance.choice([f"brand {place}" for place in range(200)], items),
+            "brand": chance.choice([f"brand {number}" for number in range(200)], items),
             "price": chance.integers(10, 300, items).astype(float),
         }
     )
@@ -85,14 +85,14 @@ def make_run(folder: Path, name: str) -> Path:
     model = TwoTower(config, DIM, words) if isinstance(config, TwoTowerConfig) else AddGnn(config, DIM, words)
     folder.mkdir()
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / "weights.safetensors")
-    told = {
+    saved = {
         "model": name, "goeswith": "", "settings": asdict(config), "train": asdict(TrainConfig()),
         "knowledge": None, "rules": None, "encoder": "made", "features": "", "dim": DIM,
         "dataset": {"name": "made", "source": "", "fingerprint": ""}, "left_out": {},
         "categories": words.categories, "groups": words.groups,
         "result": {"best_epoch": 0, "valid_auc": 0.5, "epochs": 0, "seconds": 0.0, "unservable": 0, "history": []},
     }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(told))
+    (folder / "config.json").write_text(json.dumps(saved))
     return folder
 
 
@@ -139,38 +139,38 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- speed --> and <!-- end -->.")
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.part:
-        print(json.dumps(PARTS[given.part](given)))
+    options = parser.parse_args()
+    if options.part:
+        print(json.dumps(PARTS[options.part](options)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        work = given.work or Path(scratch)
+        work = options.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        told: dict[str, Any] = {"items": given.items}
+        results: dict[str, Any] = {"items": options.items}
         for part in PARTS:  # each in a process of its own, so that memory is told of one thing at a time
             command = [sys.executable, __file__, "--part", part, "--work", str(work)]
-            command += ["--items", str(given.items), "--repeats", str(given.repeats), "--model", given.model]
-            told |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    print(json.dumps(told, indent=2) if given.json else page(told))
-    if given.write:
-        text = given.write.read_text()
+            command += ["--items", str(options.items), "--repeats", str(options.repeats), "--model", options.model]
+            results |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    print(json.dumps(results, indent=2) if options.json else page(results))
+    if options.write:
+        text = options.write.read_text()
         part = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(told)}\n\n{m[2]}", text))
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{page(results)}\n\n{m[2]}", text))
 
 
-def page(told: dict[str, Any]) -> str:
+def page(results: dict[str, Any]) -> str:
     """What was measured, as Markdown."""
-    clock, own = told["pass"]["clock"], told["pass"]["own"]
-    lines = [f"{told['items']:,} items, {told['threads']} thread(s) a product."] if told["items"] else []
+    clock, own = results["pass"]["clock"], results["pass"]["own"]
+    lines = [f"{results['items']:,} items, {results['threads']} thread(s) a product."] if results["items"] else []
     for name in ("build", "most resident memory while building, GB", "open", "resident memory, GB"):
-        lines += [f"- {name}: {told[name]}"] if name in told else []
+        lines += [f"- {name}: {results[name]}"] if name in results else []
     lines += [
         f"- one pass over all states: {clock:.0f} ms, of the processor {own:.0f} ms",
         "",
         "| asked | clients | p50, ms | p95, ms | p95, passes | processor p50, ms | p95, ms | p95, passes | answers/s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in told["answers"]:
+    for row in results["answers"]:
         cells = [row["asked"], str(row["clients"]), *(f"{row[name]:.0f}" for name in ("p50", "p95"))]
         cells += [f"{row['p95'] / clock:.2f}", *(f"{row[name]:.0f}" for name in ("own p50", "own p95"))]
         cells += [f"{row['own p95'] / own:.2f}", f"{row['rate']:.1f}"]
@@ -178,17 +178,17 @@ def page(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def prepare(given: argparse.Namespace) -> dict[str, Any]:
-    work = given.work
+def prepare(options: argparse.Namespace) -> dict[str, Any]:
+    work = options.work
     if not (work / "data").is_dir():
-        make_dataset(work / "data", given.items)
+        make_dataset(work / "data", options.items)
     if not (work / "run").is_dir():
-        make_run(work / "run", given.model)
+        make_run(work / "run", options.model)
     return {}
 
 
-def index_it(given: argparse.Namespace) -> dict[str, Any]:
-    work = given.work
+def index_it(options: argparse.Namespace) -> dict[str, Any]:
+    work = options.work
     if (work / "index").is_dir():
         return {}
     start, used = time.perf_counter(), time.process_time()
@@ -196,17 +196,17 @@ def index_it(given: argparse.Namespace) -> dict[str, Any]:
     return {"build": clock(start, used), "most resident memory while building, GB": most_memory()}
 
 
-def serve(given: argparse.Namespace) -> dict[str, Any]:
-    work, repeats = given.work, given.repeats
-    told: dict[str, Any] = {"threads": torch.get_num_threads()}
+def serve(options: argparse.Namespace) -> dict[str, Any]:
+    work, repeats = options.work, options.repeats
+    results: dict[str, Any] = {"threads": torch.get_num_threads()}
     start, used = time.perf_counter(), time.process_time()
     index = Index(work / "index")
-    told["open"] = clock(start, used)
+    results["open"] = clock(start, used)
     stylist = Stylist(index)
     searched, vector = index.candidates.keys, torch.randn(256, 1)
     searched = index.scorer.states.hidden.flatten(1) if searched is None else searched
     own = np.median(seconds(lambda _: searched @ vector, 9), axis=0)
-    told["pass"] = {"clock": 1e3 * own[0], "own": 1e3 * own[1]}
+    results["pass"] = {"clock": 1e3 * own[0], "own": 1e3 * own[1]}
     chance = np.random.default_rng(1)
     tops = np.flatnonzero((index.catalogue.items["category"] == ANCHOR).to_numpy())
     anchors = [index.catalogue.ids[row] for row in chance.choice(tops, 500, replace=False)]
@@ -215,7 +215,7 @@ def serve(given: argparse.Namespace) -> dict[str, Any]:
     def complete(**more: Any) -> Callable[[int], object]:
         return lambda turn: stylist.complete([anchors[turn]], slots=SLOTS, **more)
 
-    asked: dict[str, Callable[[int], object]] = {
+    calls: dict[str, Callable[[int], object]] = {
         "fill": lambda turn: stylist.fill([anchors[turn]], SLOTS[turn % 3]),
         "fill, slot a group": lambda turn: stylist.fill([anchors[turn]], "shoes"),
         "complete, 3 slots": complete(),
@@ -226,18 +226,18 @@ def serve(given: argparse.Namespace) -> dict[str, Any]:
         "complete, 3 slots, budget": complete(budget=500.0),
         "complete, 3 slots, diversity": complete(diversity=0.5),
     }
-    told["answers"] = []
-    for name, call in asked.items():
+    results["answers"] = []
+    for name, call in calls.items():
         for clients in (1, 8):
             start = time.perf_counter()
             taken = 1e3 * seconds(call, repeats if clients == 1 else max(repeats // 4, 2), clients)
             rate = len(taken) / (time.perf_counter() - start)
             (p50, own50), (p95, own95) = np.quantile(taken, [0.5, 0.95], axis=0)
             row = {"asked": name, "clients": clients, "p50": p50, "p95": p95, "own p50": own50, "own p95": own95}
-            told["answers"].append(row | {"rate": rate})
-    told["resident memory, GB"] = round(memory(), 2)
-    told["most resident memory, GB"] = most_memory()
-    return told
+            results["answers"].append(row | {"rate": rate})
+    results["resident memory, GB"] = round(memory(), 2)
+    results["most resident memory, GB"] = most_memory()
+    return results
 
 
 PARTS = {"data": prepare, "build": index_it, "serve": serve}

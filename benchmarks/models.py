@@ -72,19 +72,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--side", type=int, default=2048, help="of the matmul (2048)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    given = parser.parse_args()
-    data = made_up(given.items, given.outfits, given.dim, given.categories)
+    options = parser.parse_args()
+    data = made_up(options.items, options.outfits, options.dim, options.categories)
     with tempfile.TemporaryDirectory() as work:
-        trials = [Trial(name, data, given, Path(work)) for name in TRIALS]
-        rows = measure(trials, given)
-    given.precision = "bfloat16" if wants_bf16(given.precision) else "float32"  # what auto came to
-    if given.json:
-        print(json.dumps({"threads": torch.get_num_threads(), **vars(given), "models": rows}, indent=2))
+        trials = [Trial(name, data, options, Path(work)) for name in TRIALS]
+        rows = measure(trials, options)
+    options.precision = "bfloat16" if wants_bf16(options.precision) else "float32"  # what auto came to
+    if options.json:
+        print(json.dumps({"threads": torch.get_num_threads(), **vars(options), "models": rows}, indent=2))
         return
     print(
-        f"D {given.dim}, {data.train.lengths.mean():.1f} items an outfit, batch {given.batch}, "
-        f"{given.negatives} negatives, {torch.get_num_threads()} threads, {given.precision}; "
-        f"one matmul: {given.side}³, fp32, {rows[0]['matmul_seconds'] * 1e3:.0f} ms"
+        f"D {options.dim}, {data.train.lengths.mean():.1f} items an outfit, batch {options.batch}, "
+        f"{options.negatives} negatives, {torch.get_num_threads()} threads, {options.precision}; "
+        f"one matmul: {options.side}³, fp32, {rows[0]['matmul_seconds'] * 1e3:.0f} ms"
     )
     cells = [
         [row["name"], f"{row['parameters']:,}", f"{row['pairs_per_second']:,.0f}", f"{row['pairs_per_matmul']:,.1f}",
@@ -109,12 +109,12 @@ def made_up(items: int, outfits: int, dim: int, categories: int) -> TrainingData
         random.integers(0, items, outfits).repeat(lengths) + np.arange(offsets[-1]) - offsets[:-1].repeat(lengths)
     ) % items
     worn = random.permutation(items)[worn]
-    for place, group in enumerate(("top", "bottom")):
-        worn[offsets[:-1] + place] = random.choice(np.flatnonzero(groups[codes] == group), outfits)
-    told = np.full(outfits, "", dtype=object)
+    for position, group in enumerate(("top", "bottom")):
+        worn[offsets[:-1] + position] = random.choice(np.flatnonzero(groups[codes] == group), outfits)
+    owners = np.full(outfits, "", dtype=object)
     splits = np.where(np.arange(outfits) % 10 < 9, "train", "valid").astype(object)
-    ids = np.array([f"o{place}" for place in range(outfits)], dtype=object)
-    made = Outfits(worn, offsets, ids, splits, told)
+    ids = np.array([f"o{number}" for number in range(outfits)], dtype=object)
+    made = Outfits(worn, offsets, ids, splits, owners)
     return TrainingData(
         catalogue=catalogue,
         features=torch.from_numpy(random.random((items, dim), dtype=np.float32)),
@@ -126,11 +126,11 @@ def made_up(items: int, outfits: int, dim: int, categories: int) -> TrainingData
 
 
 class Trial:
-    """A model about to be trained and asked."""
+    """A model to be trained and to answer questions."""
 
-    def __init__(self, name: str, data: TrainingData, given: argparse.Namespace, work: Path) -> None:
+    def __init__(self, name: str, data: TrainingData, options: argparse.Namespace, work: Path) -> None:
         self.name, (model, settings) = name, TRIALS[name]
-        config = TrainConfig(negatives=given.negatives, batch_size=given.batch, precision=given.precision)
+        config = TrainConfig(negatives=options.negatives, batch_size=options.batch, precision=options.precision)
         if model == "teacher":
             config = replace(config, negatives="group")
             train, valid = (tops_and_bottoms(outfits, data.catalogue) for outfits in (data.train, data.valid))
@@ -141,10 +141,10 @@ class Trial:
         self.model.observe(data)
         self.loop = Loop(self.model, data, config, work / name)
         self.data, self.batches = data, self.shuffles()
-        outfits = data.train.take(np.arange(min(given.questions, len(data.train)))).batch()
+        outfits = data.train.take(np.arange(min(options.questions, len(data.train)))).batch()
         pairs = corruptions(outfits, self.loop.negatives, CANDIDATES - 1, self.loop.generator)
-        asked = torch.cat([pairs.items[:, None], pairs.corrupt], dim=1).flatten(0, 1)
-        self.asked = OutfitBatch(asked, pairs.mask.repeat_interleave(CANDIDATES, dim=0))
+        items = torch.cat([pairs.items[:, None], pairs.corrupt], dim=1).flatten(0, 1)
+        self.questions = OutfitBatch(items, pairs.mask.repeat_interleave(CANDIDATES, dim=0))
 
     def shuffles(self) -> Any:
         """Batch after batch, epoch after epoch."""
@@ -158,31 +158,31 @@ class Trial:
 
     def answer(self, states: Any) -> int:
         """Score all candidates; the questions answered."""
-        told: Tensor = score(self.model, states, self.asked)
-        return len(told) // CANDIDATES
+        scores: Tensor = score(self.model, states, self.questions)
+        return len(scores) // CANDIDATES
 
 
-def measure(trials: list[Trial], given: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(trials: list[Trial], options: argparse.Namespace) -> list[dict[str, Any]]:
     """A line a model: medians over rounds in which all of them take turns with the matmul."""
-    left, right = torch.rand(given.side, given.side), torch.rand(given.side, given.side)
-    found: dict[str, list[tuple[float, float, float]]] = {trial.name: [] for trial in trials}
-    for place in range(given.rounds + 1):
+    left, right = torch.rand(options.side, options.side), torch.rand(options.side, options.side)
+    rates: dict[str, list[tuple[float, float, float]]] = {trial.name: [] for trial in trials}
+    for turn in range(options.rounds + 1):
         for trial in trials:
-            bound = rate(lambda: len(left @ right)) / given.side
-            pairs = rate(lambda trial=trial: trial.train(given.steps))
+            bound = rate(lambda: len(left @ right)) / options.side
+            pairs = rate(lambda trial=trial: trial.train(options.steps))
             trial.model.eval()
             states = encode(trial.model, trial.data.features, trial.data.categories)
-            asked = rate(lambda trial=trial, states=states: trial.answer(states))
-            if place:  # the first round warms up
-                found[trial.name].append((pairs, asked, bound))
-    passes = median(1 / bound for turns in found.values() for *_, bound in turns)
+            answers = rate(lambda trial=trial, states=states: trial.answer(states))
+            if turn:  # the first round warms up
+                rates[trial.name].append((pairs, answers, bound))
+    passes = median(1 / bound for turns in rates.values() for *_, bound in turns)
     return [
         {
             "name": trial.name,
             "parameters": sum(p.numel() for p in trial.model.parameters() if p.requires_grad),
-            "pairs_per_second": median(pairs for pairs, _, _ in found[trial.name]),
-            "pairs_per_matmul": median(pairs / bound for pairs, _, bound in found[trial.name]),
-            "questions_per_second": median(asked for _, asked, _ in found[trial.name]),
+            "pairs_per_second": median(pairs for pairs, _, _ in rates[trial.name]),
+            "pairs_per_matmul": median(pairs / bound for pairs, _, bound in rates[trial.name]),
+            "questions_per_second": median(answers for _, answers, _ in rates[trial.name]),
             "matmul_seconds": passes,
         }
         for trial in trials

@@ -71,8 +71,8 @@ def read(source: Path, seed: int = 0) -> Imported:
     pool = [list(category["items"]) for category in read_json(source / POOL, list)]
     test = outfits.filter(pl.col("split") == "test")
     questions: dict[str, pl.DataFrame] = {}
-    for place, negatives in enumerate(("released", "frequency")):
-        random = np.random.default_rng([seed, place])
+    for number, negatives in enumerate(("released", "frequency")):
+        random = np.random.default_rng([seed, number])
         draw = uniform_category(pool, random) if negatives == "released" else uniform_item(pool, random)
         questions[f"{negatives}-test-fitb"] = blanks(test, negatives, draw, random)
         questions[f"{negatives}-test-compat"] = pairs(test, negatives, draw)
@@ -98,7 +98,7 @@ def uniform_category(pool: list[list[str]], random: np.random.Generator) -> Draw
 def uniform_item(pool: list[list[str]], random: np.random.Generator) -> Draw:
     """An item, each as likely."""
     everything = [item for category in pool for item in category]
-    return lambda count: [everything[place] for place in random.integers(len(everything), size=count)]
+    return lambda count: [everything[at] for at in random.integers(len(everything), size=count)]
 
 
 def blanks(test: pl.DataFrame, negatives: str, draw: Draw, random: np.random.Generator) -> pl.DataFrame:
@@ -106,7 +106,7 @@ def blanks(test: pl.DataFrame, negatives: str, draw: Draw, random: np.random.Gen
     rows = []
     for outfit_id, items in test.select("outfit_id", "item_ids").iter_rows():
         blank = int(random.integers(len(items)))
-        context = [item for place, item in enumerate(items) if place != blank]
+        context = [item for position, item in enumerate(items) if position != blank]
         candidates = [items[blank], *draw(WRONG)]
         name = f"test-fitb-{negatives}-{outfit_id}"
         rows.append((name, "fitb", negatives, outfit_id, context, candidates, 0, len(context), None))

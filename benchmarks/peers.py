@@ -59,30 +59,32 @@ def main() -> None:
     parser.add_argument("--outfits", type=int, default=1000, help="to learn from (1000)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="page to write between <!-- peers --> and <!-- end -->")
-    given = parser.parse_args()
+    options = parser.parse_args()
     settings = {"negatives": "category", "precision": "fp32", "questions": 128, "steps": 1, "side": 1024}
-    common = argparse.Namespace(**vars(given), **settings)
+    common = argparse.Namespace(**vars(options), **settings)
     sizes = {(peer.model, str(peer.settings)): peer for peer in PEERS}
     with tempfile.TemporaryDirectory() as work:
         trials = {}
         for size, peer in sizes.items():
             TRIALS[str(size)] = peer.model, peer.settings
-            data = made_up(given.items, given.outfits, peer.dim, peer.categories)
+            data = made_up(options.items, options.outfits, peer.dim, peer.categories)
             trials[size] = Trial(str(size), data, common, Path(work))
-        found = dict(zip(trials, measure(list(trials.values()), common), strict=True))
+        measured = dict(zip(trials, measure(list(trials.values()), common), strict=True))
     cells = []
     for peer in PEERS:
-        row = found[peer.model, str(peer.settings)]
-        ours = row["questions_per_second" if peer.unit == "questions/s" else "pairs_per_second"]
+        row = measured[peer.model, str(peer.settings)]
+        own_rate = row["questions_per_second" if peer.unit == "questions/s" else "pairs_per_second"]
         shown = (
-            f"{ours:,.0f} {peer.unit}" if peer.unit != "outfits/s" else f"{ours:,.0f} outfits/s, each with a corruption"
+            f"{own_rate:,.0f} {peer.unit}"
+            if peer.unit != "outfits/s"
+            else f"{own_rate:,.0f} outfits/s, each with a corruption"
         )
-        cells.append([peer.what, f"{peer.figure:,.4g} {peer.unit}", shown, f"{ours / peer.figure:,.1f}"])
+        cells.append([peer.what, f"{peer.figure:,.4g} {peer.unit}", shown, f"{own_rate / peer.figure:,.1f}"])
     print(plain(HEAD, cells))
-    if given.write:
+    if options.write:
         part = re.compile(r"(<!-- peers -->\n).*?(<!-- end -->)", re.DOTALL)
         table = markdown(HEAD, cells)
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", given.write.read_text()))
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", options.write.read_text()))
 
 
 if __name__ == "__main__":

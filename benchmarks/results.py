@@ -61,42 +61,44 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="train nothing, keep what is finished")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs trained side by side")
     parser.add_argument("--tables", action="store_true", help="measure nothing, make the page anew")
-    given = parser.parse_args()
+    options = parser.parse_args()
     logging.getLogger("goeswith").setLevel(logging.ERROR)
     start = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - start:7.0f} s  {text}", flush=True)
 
-    if not given.tables:
-        data, work = given.data.resolve(), given.work.resolve()
+    if not options.tables:
+        data, work = options.data.resolve(), options.work.resolve()
         os.chdir(ROOT)  # where the rule files of the recipes lie
-        for name in given.only:
+        for name in options.only:
             try:
-                if not given.collect:
-                    measure(name, data, work, given, say)
-                collect(name, data, work, given, say)
+                if not options.collect:
+                    measure(name, data, work, options, say)
+                collect(name, data, work, options, say)
             except GoeswithError as error:
                 say(f"{name}: {error}")
     say(str(write_page(RECIPES)))
 
 
-def measure(name: str, data: Path, work: Path, given: argparse.Namespace, say: Say) -> None:
+def measure(name: str, data: Path, work: Path, options: argparse.Namespace, say: Say) -> None:
     """Train and ask the models of a recipe that are wanted, after a search for settings."""
     recipe = read_recipe(ROOT / "recipes" / f"{name}.toml")
     there = [experiment.name for experiment in recipe.models]
-    recipe = recipe.only([model for model in given.models if model in there])
-    recipe = moved(replace(recipe, seeds=tuple(given.seeds) or recipe.seeds), data, work, say)
-    bench(recipe, work / "bench" / name, jobs=given.jobs, search=given.trials, say=lambda line: say(f"{name}: {line}"))
+    recipe = recipe.only([model for model in options.models if model in there])
+    recipe = moved(replace(recipe, seeds=tuple(options.seeds) or recipe.seeds), data, work, say)
+    bench(
+        recipe, work / "bench" / name, jobs=options.jobs, search=options.trials, say=lambda line: say(f"{name}: {line}")
+    )
 
 
-def collect(name: str, data: Path, work: Path, given: argparse.Namespace, say: Say) -> None:
+def collect(name: str, data: Path, work: Path, options: argparse.Namespace, say: Say) -> None:
     """Keep what is finished of a recipe."""
     if not (work / "bench" / name / "runs").is_dir():
         return
     recipe = moved(read_recipe(ROOT / "recipes" / f"{name}.toml"), data, work, say, designers=False)
-    bench(recipe, work / "bench" / name, search=given.trials, collect=True, say=lambda line: say(f"{name}: {line}"))
-    keep(name, Dataset(recipe.dataset), work / "bench" / name, work, given.trials)
+    bench(recipe, work / "bench" / name, search=options.trials, collect=True, say=lambda line: say(f"{name}: {line}"))
+    keep(name, Dataset(recipe.dataset), work / "bench" / name, work, options.trials)
 
 
 def moved(recipe: Recipe, data: Path, work: Path, say: Say, designers: bool = True) -> Recipe:
@@ -106,8 +108,8 @@ def moved(recipe: Recipe, data: Path, work: Path, say: Say, designers: bool = Tr
         needed.append(recipe.designers)
     for folder in dict.fromkeys(needed):
         prepare(Path(folder).name.partition("#")[0], recipe, data, work / "data", say)
-    places = {name: str(work / told) for name in ("dataset", "designers") if (told := getattr(recipe, name))}
-    recipe = replace(recipe, **places)
+    paths = {name: str(work / path) for name in ("dataset", "designers") if (path := getattr(recipe, name))}
+    recipe = replace(recipe, **paths)
     return replace(recipe, questions=(*recipe.questions, *own_questions(recipe)))
 
 
@@ -132,11 +134,11 @@ def own_questions(recipe: Recipe) -> list[str]:
     if not any("-triplet" in name for name in recipe.questions):
         return []
     dataset = Dataset(recipe.dataset)
-    names, told = [], {"dataset": dataset.name, "split": "test", "seed": "0"}
+    names, signature = [], {"dataset": dataset.name, "split": "test", "seed": "0"}
     for name, frame in pair_questions(dataset):
         path = dataset.path / "questions" / f"{name}.parquet"
         if not path.exists():
-            write_questions(frame, path, dataset.catalogue, dataset.outfits, **told)
+            write_questions(frame, path, dataset.catalogue, dataset.outfits, **signature)
         names.append(name)
     return names
 
@@ -167,21 +169,23 @@ def _column(line: Mapping[str, Any]) -> Column:
 
 def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> None:
     """Keep what the page shows of a bench in docs/results: numbers, what they cost, and the pictures."""
-    told: dict[str, Any] = json.loads((out / "results.json").read_text())
+    results: dict[str, Any] = json.loads((out / "results.json").read_text())
     shown: dict[tuple[str, str], Column] = {}  # the headline measure of each question file comes first
-    for line in told["lines"]:
+    for line in results["lines"]:
         shown.setdefault((line["task"], line["negatives"]), _column(line))
     for part in ("lines", "compared"):
-        told[part] = [line for line in told[part] if _column(line) in shown.values()]
-    for trained in told["trained"].values():
-        for one in trained:
-            del one["history"]  # the picture of learning curves has them
-    told["described"] = {key: dataset.info[key] for key in ("source", "licence", "items", "pictures", "split_report")}
-    told["page"], told["trials"] = (out / "results.md").read_text(), trials
-    told["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
+        results[part] = [line for line in results[part] if _column(line) in shown.values()]
+    for trained in results["trained"].values():
+        for trained_run in trained:
+            del trained_run["history"]  # the picture of learning curves has them
+    results["described"] = {
+        key: dataset.info[key] for key in ("source", "licence", "items", "pictures", "split_report")
+    }
+    results["page"], results["trials"] = (out / "results.md").read_text(), trials
+    results["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
-        text = json.dumps(told, indent=1, ensure_ascii=False)
+        text = json.dumps(results, indent=1, ensure_ascii=False)
         partial.write_text(text.replace(f"{work}/", "") + "\n")  # where it was measured is nobody's business
     for picture in KEPT_PICTURES:
         if (out / f"{picture}.svg").is_file():
@@ -190,8 +194,8 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> Non
 
 def spent(folder: Path) -> float:
     """Seconds of all trainings below a folder, each on one thread."""
-    found = (json.loads(path.read_text()) for path in folder.rglob("config.json") if path.parent.name != "teacher")
-    return sum(told["result"]["seconds"] for told in found if "result" in told)
+    configs = (json.loads(path.read_text()) for path in folder.rglob("config.json") if path.parent.name != "teacher")
+    return sum(config["result"]["seconds"] for config in configs if "result" in config)
 
 
 if __name__ == "__main__":

@@ -19,16 +19,21 @@ def blend(folder: Path, name: str) -> str:
     path = folder / f"blend-{name}.json"
     if not path.is_file():
         return ""
-    told: dict[str, Any] = json.loads(path.read_text())
-    over = {line["against"]: line for line in told["compared"]}
-    shares = {model: [fit["shares"][model] for fit in told["valid"]] for model in told["models"]}
+    results: dict[str, Any] = json.loads(path.read_text())
+    over = {line["against"]: line for line in results["compared"]}
+    shares = {model: [fit["shares"][model] for fit in results["valid"]] for model in results["models"]}
     rows = [
-        [line["scorer"], str(len(told["seeds"])), value(Score.from_dict(line)), *_beside(line["scorer"], over, shares)]
-        for line in told["test"]
+        [
+            line["scorer"],
+            str(len(results["seeds"])),
+            value(Score.from_dict(line)),
+            *_beside(line["scorer"], over, shares),
+        ]
+        for line in results["test"]
     ]
-    first = told["test"][0]
+    first = results["test"][0]
     head = ["", "seeds", f"AUC, {first['negatives']}", "the blend is ahead by", "share in it"]
-    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in told["valid"])
+    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in results["valid"])
     return f"{HEAD} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
 
 
@@ -37,5 +42,5 @@ def _beside(model: str, over: Mapping[str, Any], shares: Mapping[str, list[float
     if model not in over:
         return "–", "–"
     line = over[model]
-    said = f"{interval(Difference.from_dict(line))}, {chance(line['p_holm'])}, {line['shows']}"
-    return said, f"{sum(shares[model]) / len(shares[model]):.2f}"
+    difference = f"{interval(Difference.from_dict(line))}, {chance(line['p_holm'])}, {line['shows']}"
+    return difference, f"{sum(shares[model]) / len(shares[model]):.2f}"

@@ -31,29 +31,35 @@ SHOWN = {
 }  # fmt: skip
 
 
-def conclusions(kept: Mapping[str, Kept], earlier: Mapping[str, Kept], curves: Mapping[str, Kept]) -> list[str]:
+def conclusions(by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept], curves: Mapping[str, Kept]) -> list[str]:
     """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
 
-    kept, earlier: recipe → what is kept of it, this time and before. curves: study → its results.
+    by_recipe, earlier: recipe → its kept results, of this time and before. curves: study → its results.
     """
-    return [_above_floors(kept), _peers(kept), _records(kept), _parts(kept, earlier), _knowledge(curves)]
+    return [
+        _above_floors(by_recipe),
+        _peers(by_recipe),
+        _records(by_recipe),
+        _parts(by_recipe, earlier),
+        _knowledge(curves),
+    ]
 
 
-def headline(told: Kept) -> tuple[str, str, str]:
+def headline(results: Kept) -> tuple[str, str, str]:
     """Task, negatives and metric of the hardest questions."""
-    there = dict.fromkeys((line["task"], line["negatives"]) for line in told["lines"])
-    pairs = [what for what in there if what[0] in ("compat", "triplet")]
+    there = dict.fromkeys((line["task"], line["negatives"]) for line in results["lines"])
+    pairs = [kind for kind in there if kind[0] in ("compat", "triplet")]
     ranked = sorted(pairs, key=lambda column: HARDEST.index(column[1]) if column[1] in HARDEST else len(HARDEST))
     return (*ranked[0], "auc") if ranked else ("", "", "")
 
 
-def _values(told: Kept, *kinds: str) -> dict[str, float]:
+def _values(results: Kept, *kinds: str) -> dict[str, float]:
     """Scorer → its value on the hardest questions."""
-    what = headline(told)
+    column = headline(results)
     return {
         line["scorer"]: line["value"]
-        for line in told["lines"]
-        if line["kind"] in kinds and (line["task"], line["negatives"], line["metric"]) == what
+        for line in results["lines"]
+        if line["kind"] in kinds and (line["task"], line["negatives"], line["metric"]) == column
     }
 
 
@@ -61,18 +67,18 @@ def _best(values: Mapping[str, float]) -> str:
     return max(values, key=lambda name: values[name])
 
 
-def _above_floors(kept: Mapping[str, Kept]) -> str:
+def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
     """On which data sets the best model is above the strongest floor, by the marks of the table."""
     above, others = [], []
-    for name, told in kept.items():
-        models = _values(told, "model")
-        floors = {floor: value for floor, value in _values(told, "floor").items() if value < LEAK}
+    for name, results in by_recipe.items():
+        models = _values(results, "model")
+        floors = {floor: value for floor, value in _values(results, "floor").items() if value < LEAK}
         if not models or not floors:
             continue
         best, floor = _best(models), _best(floors)
-        marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in told["marks"]}
-        said = f"{name} ({models[best]:.3f} against {floors[floor]:.3f})"
-        (above if "*" in marks.get((best, *headline(told)), "") else others).append(said)
+        marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in results["marks"]}
+        sentence = f"{name} ({models[best]:.3f} against {floors[floor]:.3f})"
+        (above if "*" in marks.get((best, *headline(results)), "") else others).append(sentence)
     if not above and not others:
         return "No model has been measured beside floors."
     parts = [f"above the strongest floor on {_list(above)}"] if above else []
@@ -81,73 +87,77 @@ def _above_floors(kept: Mapping[str, Kept]) -> str:
     return f"By AUC on the hardest questions, the best model is {' and '.join(parts)}."
 
 
-def _peers(kept: Mapping[str, Kept]) -> str:
+def _peers(by_recipe: Mapping[str, Kept]) -> str:
     """How often ours is ahead of the models that it was set against, on the hardest questions of each data set."""
     counts: dict[str, int] = {}
-    for told in kept.values():
-        models = _values(told, "model")
-        for line in _lines(told, headline(told)):
+    for results in by_recipe.values():
+        models = _values(results, "model")
+        for line in _lines(results, headline(results)):
             if line["scorer"] == OURS and line["against"] in models and line.get("shows"):
-                kind = line["shows"] if _seeds(told, OURS, line["against"]) >= CLAIM else "few"
+                kind = line["shows"] if _seeds(results, OURS, line["against"]) >= CLAIM else "few"
                 counts[kind] = counts.get(kind, 0) + 1
     if not counts:
         return f"{OURS} has not been compared with peers."
-    said = {
+    wording = {
         "higher": "ahead in", "lower": "behind in", "equivalent": "equivalent in",
         "not shown": "not shown to differ in",
         "few": f"without a claim (fewer than {CLAIM} seeds) in",
     }  # fmt: skip
-    parts = [f"{words} {counts[kind]}" for kind, words in said.items() if kind in counts]
+    parts = [f"{words} {counts[kind]}" for kind, words in wording.items() if kind in counts]
     total = sum(counts.values())
     return f"In {total} comparison{'s' * (total > 1)} with peers, {OURS} is {_list(parts)}."
 
 
-def _records(kept: Mapping[str, Kept]) -> str:
+def _records(by_recipe: Mapping[str, Kept]) -> str:
     """How far records alone get."""
-    said = []
-    for name, told in kept.items():
-        floors = _values(told, "floor")
+    records = []
+    for name, results in by_recipe.items():
+        floors = _values(results, "floor")
         if RECORDS in floors:
-            said.append(f"{floors[RECORDS]:.3f} on {name}")
-    if not said:
+            records.append(f"{floors[RECORDS]:.3f} on {name}")
+    if not records:
         return "What records alone can do has not been measured."
-    return f"Records of the items (columns, counts, picture files), without a look at a garment, reach {_list(said)}."
+    return (
+        f"Records of the items (columns, counts, picture files), without a look at a garment, reach {_list(records)}."
+    )
 
 
-def _parts(kept: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
+def _parts(by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept]) -> str:
     """What the graph and designers' masks of ADD-GNN add."""
-    said = [_effect(kept, earlier, *what) for what in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))]
-    before = " (partly by earlier measurements)" if any(old for _, old in said) else ""
-    return f"Of ADD-GNN, {'; '.join(text for text, _ in said)}{before}."
+    effects = [
+        _effect(by_recipe, earlier, *part) for part in (("the graph", GRAPH), ("transfer by designers' masks", MASKS))
+    ]
+    before = " (partly by earlier measurements)" if any(old for _, old in effects) else ""
+    return f"Of ADD-GNN, {'; '.join(text for text, _ in effects)}{before}."
 
 
 def _effect(
-    kept: Mapping[str, Kept], earlier: Mapping[str, Kept], what: str, pairs: Iterable[tuple[str, str]]
+    by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept], part: str, pairs: Iterable[tuple[str, str]]
 ) -> tuple[str, bool]:
     """What the first of each pair of rows has over the second, and whether earlier measurements had to tell.
 
     They tell where there are too few seeds this time.
     """
-    found: dict[str, list[str]] = {}
+    effects: dict[str, list[str]] = {}
     old = False
-    for name in dict.fromkeys([*kept, *earlier]):
-        shows = next(_shown(kept.get(name), pairs, CLAIM), "")
+    for name in dict.fromkeys([*by_recipe, *earlier]):
+        shows = next(_shown(by_recipe.get(name), pairs, CLAIM), "")
         if not shows:
             shows = next(_shown(earlier.get(name), pairs, 1), "")
             old = old or bool(shows)
         if shows:
-            found.setdefault(shows, []).append(name)
-    if not found:
-        return f"{what} has not been measured", False
-    return f"{what} {', '.join(f'{SHOWN[kind]} on {_list(found[kind])}' for kind in SHOWN if kind in found)}", old
+            effects.setdefault(shows, []).append(name)
+    if not effects:
+        return f"{part} has not been measured", False
+    return f"{part} {', '.join(f'{SHOWN[kind]} on {_list(effects[kind])}' for kind in SHOWN if kind in effects)}", old
 
 
-def _shown(told: Kept | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:
+def _shown(results: Kept | None, pairs: Iterable[tuple[str, str]], least: int) -> Iterator[str]:
     """What the comparisons show that are of these pairs, in their order, with so many seeds."""
-    lines = _lines(told, headline(told)) if told else []
+    lines = _lines(results, headline(results)) if results else []
     for pair in pairs:
         for line in lines:
-            if told and (line["scorer"], line["against"]) == pair and _seeds(told, *pair) >= least:
+            if results and (line["scorer"], line["against"]) == pair and _seeds(results, *pair) >= least:
                 yield line.get("shows") or _uncorrected(line)
 
 
@@ -161,8 +171,10 @@ def _uncorrected(line: Mapping[str, Any]) -> str:
 def _knowledge(curves: Mapping[str, Kept]) -> str:
     """Where designers add something to no knowledge, and to shuffled designers too."""
     added, others = [], []
-    for name, told in curves.items():
-        shown = {(line["against"], line["outfits"]): line for line in told["comparisons"] if line["scorer"] == TRUSTED}
+    for name, results in curves.items():
+        shown = {
+            (line["against"], line["outfits"]): line for line in results["comparisons"] if line["scorer"] == TRUSTED
+        }
         sizes = dict.fromkeys(size for _, size in shown)
         there = [
             size for size in sizes
@@ -186,16 +198,18 @@ def own_outfits(outfits: int) -> str:
     return "all" if outfits < 0 else f"{outfits:,}"
 
 
-def _seeds(told: Kept, *names: str) -> int:
+def _seeds(results: Kept, *names: str) -> int:
     """The fewest seeds that a model of these has."""
     counts = {
-        line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] in ("model", "control")
+        line["scorer"]: len(line.get("seeds") or ())
+        for line in results["lines"]
+        if line["kind"] in ("model", "control")
     }
     return min((counts[name] for name in names if name in counts), default=CLAIM)
 
 
-def _lines(told: Kept, what: tuple[str, str, str]) -> list[Mapping[str, Any]]:
-    return [line for line in told["compared"] if (line["task"], line["negatives"], line["metric"]) == what]
+def _lines(results: Kept, column: tuple[str, str, str]) -> list[Mapping[str, Any]]:
+    return [line for line in results["compared"] if (line["task"], line["negatives"], line["metric"]) == column]
 
 
 def _list(parts: Iterable[str]) -> str:

@@ -32,11 +32,13 @@ def read_curves(folder: Path) -> dict[str, Kept]:
 def knowledge(curves: Mapping[str, Kept]) -> str:
     """A table, one row a study and number of own outfits; nothing where no study was measured."""
     rows = []
-    for told in curves.values():
-        shown = {(line["against"], line["outfits"]): line for line in told["comparisons"] if line["scorer"] == TRUSTED}
+    for results in curves.values():
+        shown = {
+            (line["against"], line["outfits"]): line for line in results["comparisons"] if line["scorer"] == TRUSTED
+        }
         for size in dict.fromkeys(size for _, size in shown):
             cells = [_gain(shown.get((other, size))) for other in AGAINST]
-            rows.append([told["study"]["title"], str(len(told["study"]["seeds"])), own_outfits(size), *cells])
+            rows.append([results["study"]["title"], str(len(results["study"]["seeds"])), own_outfits(size), *cells])
     if not rows:
         return ""
     head = ["", "seeds", "own outfits", *(f"over {name}" for name in AGAINST.values())]

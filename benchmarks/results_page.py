@@ -80,23 +80,25 @@ own numbers (.883 AUC, .731 FITB on random negatives) come from another protocol
 def write_page(names: Iterable[str]) -> Path:
     """Write the page, with a section for each recipe of which anything has been measured."""
     names = list(names)
-    kept = read(RESULTS, names)
-    tables = {name: main_table(told) for name, told in kept.items()}
-    sections = [_section(name, told, tables[name]) for name, told in kept.items()]
+    by_recipe = read(RESULTS, names)
+    tables = {name: main_table(results) for name, results in by_recipe.items()}
+    sections = [_section(name, results, tables[name]) for name, results in by_recipe.items()]
     curves = read_curves(RESULTS)
     before = _earlier(names)
     body = "\n".join([*sections, knowledge(curves)])
-    main = {name: told for name, told in kept.items() if name not in ABLATIONS}
-    said = conclusions(main, read(RESULTS / EARLIER, names), curves)
-    carried(said, body)
+    main = {name: results for name, results in by_recipe.items() if name not in ABLATIONS}
+    sentences = conclusions(main, read(RESULTS / EARLIER, names), curves)
+    carried(sentences, body)
     intro = INTRO.format(
         version=__version__,
-        conclusions="\n".join(f"{place}. {sentence}" for place, sentence in enumerate(said, 1)),
+        conclusions="\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)),
         draws=DRAWS,
         sure=ALPHA,
         same=SAME,
         leak=LEAK,
-        cut=" ".join(filter(None, [_cut(name, told) for name, told in kept.items()] + [_missing(names, kept)])),
+        cut=" ".join(
+            filter(None, [_cut(name, results) for name, results in by_recipe.items()] + [_missing(names, by_recipe)])
+        ),
     )
     (DOCS / "results.md").write_text(intro + body + before)
     return DOCS / "results.md"
@@ -120,34 +122,38 @@ def carried(sentences: Iterable[str], tables: str) -> None:
             raise ValueError(f"{lacking[0]} is in no table of the page, but is said: {sentence}")
 
 
-def columns(told: Kept) -> list[What]:
+def columns(results: Kept) -> list[What]:
     """What the main table shows: the hardest questions of each task, all triplets, and the whole catalogue."""
-    there = list(dict.fromkeys((line["task"], line["negatives"], line["metric"]) for line in told["lines"]))
-    hardest = headline(told)[1]
-    asked = [what for what in there if what[0] == "triplet" or (what[0] in ("compat", "fitb") and what[1] == hardest)]
-    return asked + [what for task in ("exhaustive", "anchor", "rest") for what in there if what[0] == task]
+    there = list(dict.fromkeys((line["task"], line["negatives"], line["metric"]) for line in results["lines"]))
+    hardest = headline(results)[1]
+    tasks = [
+        column
+        for column in there
+        if column[0] == "triplet" or (column[0] in ("compat", "fitb") and column[1] == hardest)
+    ]
+    return tasks + [column for task in ("exhaustive", "anchor", "rest") for column in there if column[0] == task]
 
 
-def main_table(told: Kept) -> str:
+def main_table(results: Kept) -> str:
     """Floors first, then models, controls and the ceiling, one column for each of `columns`."""
-    shown = columns(told)
-    marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in told["marks"]}
+    shown = columns(results)
+    marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in results["marks"]}
     rows: dict[tuple[str, str], dict[What, Mapping[str, Any]]] = {}
-    for line in told["lines"]:
+    for line in results["lines"]:
         rows.setdefault((line["kind"], line["scorer"]), {})[line["task"], line["negatives"], line["metric"]] = line
-    best = {what: _best(rows, what) for what in shown}
+    best = {column: _best(rows, column) for column in shown}
     table = []
     for kind in ("floor", "model", "control", "ceiling"):
         for (_, name), own in (row for row in rows.items() if row[0][0] == kind):
-            cells = [_cell(own.get(what), best[what] == name, marks.get((name, *what), "")) for what in shown]
+            cells = [_cell(own.get(column), best[column] == name, marks.get((name, *column), "")) for column in shown]
             seeds = max(len(line.get("seeds") or ()) for line in own.values())
             table.append([name, "–" if kind in ("floor", "ceiling") else str(seeds), *cells])
-    return markdown(["", "seeds", *(_head(what) for what in shown)], table)
+    return markdown(["", "seeds", *(_head(column) for column in shown)], table)
 
 
-def _best(rows: Mapping[tuple[str, str], Mapping[What, Mapping[str, Any]]], what: What) -> str:
-    found = {name: own[what]["value"] for (kind, name), own in rows.items() if what in own and kind == "model"}
-    return max(found, key=lambda name: found[name], default="")
+def _best(rows: Mapping[tuple[str, str], Mapping[What, Mapping[str, Any]]], column: What) -> str:
+    values = {name: own[column]["value"] for (kind, name), own in rows.items() if column in own and kind == "model"}
+    return max(values, key=lambda name: values[name], default="")
 
 
 def _cell(line: Mapping[str, Any] | None, best: bool, marks: str) -> str:
@@ -157,20 +163,31 @@ def _cell(line: Mapping[str, Any] | None, best: bool, marks: str) -> str:
     return (f"**{number}**" if best else number) + (f" {marks}" if marks else "")
 
 
-def _head(what: What) -> str:
-    head = HEADS.get((what[0], what[2]), " ".join(what))
-    return f"{head}, {what[1]}" if what[0] in ("compat", "fitb", "triplet", "retrieval") else head
+def _head(column: What) -> str:
+    head = HEADS.get((column[0], column[2]), " ".join(column))
+    return f"{head}, {column[1]}" if column[0] in ("compat", "fitb", "triplet", "retrieval") else head
 
 
-def _section(name: str, told: Kept, table: str) -> str:
-    knowledge = [line for line in told["compared"] if _taught(told, line["scorer"]) != _taught(told, line["against"])]
-    others = [line for line in told["compared"] if line not in knowledge]
-    parts = [f"## {TITLES.get(name, name)}", "", _described(told), "", told["verdict"], "", table, blend(RESULTS, name)]
+def _section(name: str, results: Kept, table: str) -> str:
+    knowledge = [
+        line for line in results["compared"] if _taught(results, line["scorer"]) != _taught(results, line["against"])
+    ]
+    others = [line for line in results["compared"] if line not in knowledge]
+    parts = [
+        f"## {TITLES.get(name, name)}",
+        "",
+        _described(results),
+        "",
+        results["verdict"],
+        "",
+        table,
+        blend(RESULTS, name),
+    ]
     parts += _folded("Learning curves", _picture(name, "learning", "Validation AUC by epoch"))
-    parts += _folded("Knowledge: what designers and rules add", _compared(told, knowledge))
-    parts += _folded("Ablations and peers", _compared(told, others))
-    parts += _folded("Speed and settings", _speed(told))
-    parts += _folded("All questions, figures and signatures", _whole(name, told))
+    parts += _folded("Knowledge: what designers and rules add", _compared(results, knowledge))
+    parts += _folded("Ablations and peers", _compared(results, others))
+    parts += _folded("Speed and settings", _speed(results))
+    parts += _folded("All questions, figures and signatures", _whole(name, results))
     return "\n".join(parts)
 
 
@@ -184,30 +201,30 @@ def _picture(name: str, kind: str, caption: str) -> str:
     return f"![{caption}](results/{name}-{kind}.svg)" if (RESULTS / f"{name}-{kind}.svg").is_file() else ""
 
 
-def _taught(told: Kept, scorer: str) -> tuple[str, str, bool]:
+def _taught(results: Kept, scorer: str) -> tuple[str, str, bool]:
     """Who teaches a row, and by which rules."""
     name = scorer.removesuffix(", with rules at test time")
-    model = next((model for model in told["recipe"]["models"] if model["name"] == name), {})
+    model = next((model for model in results["recipe"]["models"] if model["name"] == name), {})
     return model.get("teacher", ""), model.get("rules", ""), name != scorer
 
 
-def _compared(told: Kept, lines: Sequence[Mapping[str, Any]]) -> str:
-    shown = [what for what in columns(told) if what[0] not in ("anchor", "rest")]
+def _compared(results: Kept, lines: Sequence[Mapping[str, Any]]) -> str:
+    shown = [column for column in columns(results) if column[0] not in ("anchor", "rest")]
     rows: dict[str, dict[What, str]] = {}
     for line in lines:
-        what = line["task"], line["negatives"], line["metric"]
+        column = line["task"], line["negatives"], line["metric"]
         name = f"{line['note']}: {line['scorer']} − {line['against']}".removeprefix(": ")
         p = line["p"] if line.get("p_holm") is None else line["p_holm"]
-        said = f", {line['shows']}" if line.get("shows") else ""
-        rows.setdefault(name, {})[what] = f"{interval(Difference.from_dict(line))}, {chance(p)}{said}"
-    cells = [[name, *(row.get(what, "–") for what in shown)] for name, row in rows.items()]
+        verdict = f", {line['shows']}" if line.get("shows") else ""
+        rows.setdefault(name, {})[column] = f"{interval(Difference.from_dict(line))}, {chance(p)}{verdict}"
+    cells = [[name, *(row.get(column, "–") for column in shown)] for name, row in rows.items()]
     return markdown(["", *map(_head, shown)], cells) if cells else ""
 
 
-def _speed(told: Kept) -> str:
-    settings = {model["name"]: " ".join(model["settings"]) for model in told["recipe"]["models"]}
+def _speed(results: Kept) -> str:
+    settings = {model["name"]: " ".join(model["settings"]) for model in results["recipe"]["models"]}
     rows = []
-    for name, runs in told["trained"].items():
+    for name, runs in results["trained"].items():
         aucs, best, spent = ([run[key] for run in runs] for key in ("valid_auc", "best_epoch", "seconds"))
         rows.append(
             [
@@ -219,16 +236,16 @@ def _speed(told: Kept) -> str:
     return markdown(head, rows) if rows else ""
 
 
-def _whole(name: str, told: Kept, folder: str = "") -> str:
+def _whole(name: str, results: Kept, folder: str = "") -> str:
     """The page of the bench under headings of ours, its pictures by their kept names."""
-    body = told["page"].split("\n", 2)[2]
+    body = results["page"].split("\n", 2)[2]
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
     body = re.sub(r"\]\((\w+\.svg)\)", rf"](results/{folder}{name}-\1)", body)
     return re.sub(r"Made by `goeswith bench` on `[^`]*`", f"Made by `goeswith bench recipes/{name}.toml`", body)
 
 
-def _described(told: Kept) -> str:
-    dataset, seconds = told["described"], sum(told["seconds"].values())
+def _described(results: Kept) -> str:
+    dataset, seconds = results["described"], sum(results["seconds"].values())
     sources = dataset["split_report"]["sources"]
     report = sources.get("users", next(iter(sources.values())))
     return (
@@ -237,18 +254,18 @@ def _described(told: Kept) -> str:
         f"repeats removed. Test outfits that share 80 % of their items with a training outfit: "
         f"{report['test_overlap']:.1%} ({report['test_overlap_random']:.1%} under a plain random split); test items "
         f"unseen in training: {report['test_items_unseen']:.0%}. Source: {dataset['source']}; licence: "
-        f"{dataset['licence']}. Encoder: {told['recipe'].get('encoder') or 'the only one'}. All trainings took "
+        f"{dataset['licence']}. Encoder: {results['recipe'].get('encoder') or 'the only one'}. All trainings took "
         f"{seconds / 60:.0f} minutes on one core that was shared."
     )
 
 
-def _cut(name: str, told: Kept) -> str:
+def _cut(name: str, results: Kept) -> str:
     """What the section of a recipe lacks: a search, seeds, models."""
-    trials, wanted = told.get("trials", 0), told["recipe"]["seeds"]
+    trials, wanted = results.get("trials", 0), results["recipe"]["seeds"]
     search = f"{trials} trials for each model" if trials else "no search, the settings of the recipe"
-    measured = {line["scorer"]: len(line.get("seeds") or ()) for line in told["lines"] if line["kind"] != "floor"}
+    measured = {line["scorer"]: len(line.get("seeds") or ()) for line in results["lines"] if line["kind"] != "floor"}
     short = [f"{model} {seeds}" for model, seeds in measured.items() if seeds < len(wanted) and seeds]
-    names = [model["name"] for model in told["recipe"]["models"]]
+    names = [model["name"] for model in results["recipe"]["models"]]
     lacking = [model for model in names if model not in measured]
     parts = [search]
     parts += [f"fewer seeds than {len(wanted)}: {', '.join(short)}"] if short else []
@@ -256,15 +273,15 @@ def _cut(name: str, told: Kept) -> str:
     return f"*{name}*: {'; '.join(parts)}."
 
 
-def _missing(names: Sequence[str], kept: Mapping[str, Kept]) -> str:
-    lacking = [name for name in names if name not in kept]
+def _missing(names: Sequence[str], by_recipe: Mapping[str, Kept]) -> str:
+    lacking = [name for name in names if name not in by_recipe]
     return f"Not measured: {', '.join(lacking)}." if lacking else ""
 
 
 def _earlier(names: Iterable[str]) -> str:
     """What an earlier version measured, folded."""
-    kept = read(RESULTS / EARLIER, names)
-    if not kept:
+    by_recipe = read(RESULTS / EARLIER, names)
+    if not by_recipe:
         return ""
     parts = [
         "",
@@ -275,6 +292,6 @@ def _earlier(names: Iterable[str]) -> str:
         "and ablations of knowledge above all, and are not to be compared with them.",
         "",
     ]
-    for name, told in kept.items():
-        parts += _folded(TITLES.get(name, name), _whole(name, told, f"{EARLIER}/"))
+    for name, results in by_recipe.items():
+        parts += _folded(TITLES.get(name, name), _whole(name, results, f"{EARLIER}/"))
     return "\n".join(parts)

@@ -42,23 +42,27 @@ TOP = 10
 def ask(index: Index, dataset: Dataset, split: str) -> list[tuple[np.ndarray, np.ndarray, int]]:
     """Context rows, candidate rows (ascending) and the row of the truth, for each question of a split."""
     frame, _ = make_questions(dataset.catalogue, dataset.outfits, split, "retrieval", "category", choices="all", seed=0)
-    asked = Questions.from_frame(frame, index.catalogue)
-    told = []
-    for at, (start, end) in enumerate(zip(asked.candidate_offsets[:-1], asked.candidate_offsets[1:], strict=True)):
-        rows = asked.candidates[start:end]
-        told.append((asked.context[at][asked.context_mask[at]], np.sort(rows), int(rows[asked.answers[at]])))
-    return told
+    questions = Questions.from_frame(frame, index.catalogue)
+    answers = []
+    for at, (start, end) in enumerate(
+        zip(questions.candidate_offsets[:-1], questions.candidate_offsets[1:], strict=True)
+    ):
+        rows = questions.candidates[start:end]
+        answers.append(
+            (questions.context[at][questions.context_mask[at]], np.sort(rows), int(rows[questions.answers[at]]))
+        )
+    return answers
 
 
 def rank(index: Index, questions: list[tuple[np.ndarray, np.ndarray, int]]) -> list[dict[str, Any]]:
     """For each question the candidates by the first stage, their full-model scores in that order, and the truth."""
-    told = []
+    answers = []
     for context, rows, truth in questions:
-        found, _ = index.candidates.shortlist(Gap(context[None], rows), len(rows))
-        looks = np.column_stack([np.repeat(context[None], len(rows), axis=0), found[0]])
+        items, _ = index.candidates.shortlist(Gap(context[None], rows), len(rows))
+        looks = np.column_stack([np.repeat(context[None], len(rows), axis=0), items[0]])
         scores = index.scorer.score(looks, np.ones(looks.shape, bool))
-        told.append({"scores": scores, "truth": int(np.flatnonzero(found[0] == truth)[0])})
-    return told
+        answers.append({"scores": scores, "truth": int(np.flatnonzero(items[0] == truth)[0])})
+    return answers
 
 
 def overlap(answer: dict[str, Any], count: int) -> float:
@@ -85,7 +89,7 @@ def ranks(answers: list[dict[str, Any]], count: int | None) -> Ranks:
     return Ranks(*(np.array(x, np.float64) for x in (above, equal, wrong)), np.zeros(len(answers), bool))
 
 
-def told(values: np.ndarray) -> str:
+def mean_and_interval(values: np.ndarray) -> str:
     owner = np.arange(len(values))
     low, high = np.quantile(resampled([mean(values, owner)], len(values), 0)[0], [0.025, 0.975])
     return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
@@ -101,10 +105,10 @@ def measure(run: Path, data: Path, work: Path) -> dict[str, Any]:
     rows = {}
     ways = {"first stage": 0, f"re-ranked {chosen}": chosen, f"re-ranked {FULL}": FULL, "exhaustive": None}
     for name, count in ways.items():
-        found = ranks(test, count)
-        rows[name] = {str(kind): told(kind(found)) for kind in MEASURES["retrieval"]}
+        ranked = ranks(test, count)
+        rows[name] = {str(kind): mean_and_interval(kind(ranked)) for kind in MEASURES["retrieval"]}
         shared = np.array([overlap(a, len(a["scores"]) if count is None else max(count, TOP)) for a in test])
-        rows[name]["top 10 shared"] = told(shared)
+        rows[name]["top 10 shared"] = mean_and_interval(shared)
     return {
         "run": f"{run.parent.name}/{run.name}",
         "questions": len(test),
@@ -126,10 +130,10 @@ def looks(index: Index, count: int = 24) -> dict[str, Any]:
     tops = index.catalogue.items.with_row_index("row").filter(pl.col("group") == "top")["item_id"]
     same, gaps, spreads = [], [], []
     for item_id in chance.choice(tops.to_list(), count, replace=False):
-        asked = {"slots": ["bottom", "shoes", "bag"], "k": 10}
-        usual = stylist.complete([item_id], **asked)
+        arguments = {"slots": ["bottom", "shoes", "bag"], "k": 10}
+        usual = stylist.complete([item_id], **arguments)
         goeswith.shop.stylist.STEP = 8 * STEP
-        wide = stylist.complete([item_id], **asked, beam=64)
+        wide = stylist.complete([item_id], **arguments, beam=64)
         goeswith.shop.stylist.STEP = STEP
         same.append(set(usual[0].item_ids) == set(wide[0].item_ids))
         gaps.append(wide[0].score - usual[0].score)
@@ -145,7 +149,7 @@ def looks(index: Index, count: int = 24) -> dict[str, Any]:
 def page(results: list[dict[str, Any]]) -> str:
     lines = []
     for result in results:
-        kinds, found = list(next(iter(result["test"].values()))), result["looks"]
+        kinds, beam = list(next(iter(result["test"].values()))), result["looks"]
         lines += [
             f"`{result['run']}`: {result['questions']:,} test questions with {result['candidates']:,} candidates in "
             f"the mean, {result['most candidates']:,} at most. On validation, {result['chosen']} re-ranked are "
@@ -159,10 +163,10 @@ def page(results: list[dict[str, Any]]) -> str:
             "|---|" + "---|" * len(result["valid overlap"]),
             "| top 10 shared, validation | " + " | ".join(f"{v:.3f}" for v in result["valid overlap"].values()) + " |",
             "",
-            f"Whole looks of four items around {found['anchors']} tops: a beam four times as wide that scores eight "
-            f"times as many finds the same best look for {found['same best look']:.0%}. Its best score is higher by "
-            f"{found['score below the wide beam, mean']:.3f} on average; from its best to its tenth look it is "
-            f"{found['from the wide beam, best to tenth, mean']:.3f}.",
+            f"Whole looks of four items around {beam['anchors']} tops: a beam four times as wide that scores eight "
+            f"times as many finds the same best look for {beam['same best look']:.0%}. Its best score is higher by "
+            f"{beam['score below the wide beam, mean']:.3f} on average; from its best to its tenth look it is "
+            f"{beam['from the wide beam, best to tenth, mean']:.3f}.",
             "",
         ]
     return "\n".join(lines).rstrip()
@@ -173,20 +177,20 @@ def main() -> None:
     parser.add_argument("pairs", nargs="+", type=Path, metavar="RUN DATASET")
     parser.add_argument("--write", type=Path, help="Page to write between <!-- retrieval --> and <!-- end -->.")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    if len(given.pairs) % 2:
+    options = parser.parse_args()
+    if len(options.pairs) % 2:
         parser.error("give RUN DATASET, once or more")
     with tempfile.TemporaryDirectory() as scratch:
         results = [
-            measure(run, data, Path(scratch)) for run, data in zip(given.pairs[::2], given.pairs[1::2], strict=True)
+            measure(run, data, Path(scratch)) for run, data in zip(options.pairs[::2], options.pairs[1::2], strict=True)
         ]
-    print(json.dumps(results, indent=2) if given.json else page(results))
-    if given.write:
-        text = given.write.read_text()
+    print(json.dumps(results, indent=2) if options.json else page(results))
+    if options.write:
+        text = options.write.read_text()
         new = re.sub(
             r"(<!-- retrieval -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}\n{page(results)}\n\n{m[2]}", text, flags=re.S
         )
-        given.write.write_text(new)
+        options.write.write_text(new)
 
 
 if __name__ == "__main__":

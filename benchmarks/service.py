@@ -60,25 +60,25 @@ def main() -> None:
     )
     parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.serve:
-        serve(told.index, told.serve, told.socket)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.index, options.serve, options.socket)
         return
-    rows = measure(told.index, told.path or PATHS, told.clients, told.seconds, told.rounds)
-    if told.json:
+    rows = measure(options.index, options.path or PATHS, options.clients, options.seconds, options.rounds)
+    if options.json:
         print(json.dumps(rows, indent=2))
         return
     head = ["path", "clients", "requests", "requests/s", "p50 ms", "p99 ms", "processor ms"]
     cells = [[row["path"], *map(str, [row["clients"], row["way"]]), *numbers(row)] for row in rows]
     print(plain(head, cells))
-    if told.write:
-        text, part = told.write.read_text(), re.compile(r"(<!-- load -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        told.write.write_text(part.sub(lambda m: f"{m[1]}\n{markdown(head, cells)}{m[2]}", text))
+    if options.write:
+        text, part = options.write.read_text(), re.compile(r"(<!-- load -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{markdown(head, cells)}{m[2]}", text))
 
-    if told.ratios:
-        text, part = told.ratios.read_text(), re.compile(r"(<!-- service -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        table = ratios(rows, max(told.clients))
-        told.ratios.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n{m[2]}", text))
+    if options.ratios:
+        text, part = options.ratios.read_text(), re.compile(r"(<!-- service -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        table = ratios(rows, max(options.clients))
+        options.ratios.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n{m[2]}", text))
 
 
 def ratios(rows: list[dict[str, Any]], clients: int) -> str:
@@ -141,7 +141,7 @@ def serve(index: Path, way: str, number: int) -> None:
 def measure(
     index: Path, paths: Sequence[str], clients: Sequence[int], seconds: float, rounds: int
 ) -> list[dict[str, Any]]:
-    asked = {path: bodies for path, bodies in requests(Index(index)).items() if path in paths}
+    requests_of = {path: bodies for path, bodies in requests(Index(index)).items() if path in paths}
     services: dict[str, subprocess.Popen[bytes]] = {}
     ports = {}
     try:
@@ -155,13 +155,13 @@ def measure(
         used: dict[tuple[str, int, str], float] = defaultdict(float)
         for turn in range(-1, rounds):  # the first one warms up
             ways = np.roll(WAYS, turn).tolist()
-            for key in [(path, count, way) for path in asked for count in clients for way in ways]:
+            for key in [(path, count, way) for path in requests_of for count in clients for way in ways]:
                 path, count, way = key
-                bodies = asked[path][: AGAIN if way == "kept" else DRAWN]
+                bodies = requests_of[path][: AGAIN if way == "kept" else DRAWN]
                 before = processor(services[way].pid)
-                found, took = asyncio.run(drive(ports[way], path, bodies, count, seconds if turn >= 0 else 1))
+                waited, took = asyncio.run(drive(ports[way], path, bodies, count, seconds if turn >= 0 else 1))
                 if turn >= 0:
-                    waits[key] += found
+                    waits[key] += waited
                     spent[key] += took
                     used[key] += processor(services[way].pid) - before
     finally:
@@ -170,12 +170,12 @@ def measure(
             service.wait()
     return [
         {
-            "path": path, "clients": count, "way": way, "requests": len(found),
-            "requests_per_second": len(found) / spent[path, count, way],
-            "processor": used[path, count, way] / len(found),
-            "p50": float(np.quantile(found, 0.5)), "p99": float(np.quantile(found, 0.99)),
+            "path": path, "clients": count, "way": way, "requests": len(waited),
+            "requests_per_second": len(waited) / spent[path, count, way],
+            "processor": used[path, count, way] / len(waited),
+            "p50": float(np.quantile(waited, 0.5)), "p99": float(np.quantile(waited, 0.99)),
         }
-        for (path, count, way), found in sorted(waits.items())
+        for (path, count, way), waited in sorted(waits.items())
     ]  # fmt: skip
 
 
@@ -188,9 +188,9 @@ def processor(pid: int) -> float:
 def requests(index: Index) -> dict[str, list[bytes]]:
     """Bodies by path: outfits of items of different groups, and looks to complete with two other groups."""
     luck = np.random.default_rng(0)
-    codes, known = index.shelf.codes("group")
+    codes, code_of = index.shelf.codes("group")
     offered = np.flatnonzero(index.known)
-    of = {group: offered[codes[offered] == code] for group, code in known.items()}
+    of = {group: offered[codes[offered] == code] for group, code in code_of.items()}
     usual = [group for group, rows in of.items() if len(rows) and group not in ("other", "dress")]  # fit all others
     score, complete = [], []
     for _ in range(DRAWN):
@@ -207,8 +207,8 @@ async def drive(port: int, path: str, bodies: list[bytes], clients: int, seconds
     """Seconds that each answer took, and that all of it took."""
     start = time.perf_counter()
     parts = [bodies[at:] + bodies[:at] for at in np.linspace(0, len(bodies), clients, endpoint=False).astype(int)]
-    found = await asyncio.gather(*(client(port, path, part, start + seconds) for part in parts))
-    return [wait for waits in found for wait in waits], time.perf_counter() - start
+    waited = await asyncio.gather(*(client(port, path, part, start + seconds) for part in parts))
+    return [wait for waits in waited for wait in waits], time.perf_counter() - start
 
 
 async def client(port: int, path: str, bodies: list[bytes], until: float) -> list[float]:
@@ -220,10 +220,10 @@ async def client(port: int, path: str, bodies: list[bytes], until: float) -> lis
         if start > until and waits:
             break
         writer.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
-        told = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(told.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        header = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(header.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         answer = await reader.readexactly(length)
-        if b" 200 " not in told[:14]:
+        if b" 200 " not in header[:14]:
             raise SystemExit(f"{path} of {body.decode()} was answered with {answer.decode()}")
         waits.append(time.perf_counter() - start)
     writer.close()

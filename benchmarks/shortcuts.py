@@ -46,13 +46,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the published data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/shortcuts"), help="folder for what is imported")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
-    given = parser.parse_args()
-    sections = collect(given.data, given.work, print)
-    with fresh_file(given.work / "shortcuts.json") as partial:
-        told = [vars(section) | {"lines": [score.to_dict() for score in section.lines]} for section in sections]
-        partial.write_text(json.dumps(told, indent=2) + "\n")
-    write_page(sections, given.page)
-    print(f"{given.page} has {len(sections)} question files")
+    options = parser.parse_args()
+    sections = collect(options.data, options.work, print)
+    with fresh_file(options.work / "shortcuts.json") as partial:
+        records = [vars(section) | {"lines": [score.to_dict() for score in section.lines]} for section in sections]
+        partial.write_text(json.dumps(records, indent=2) + "\n")
+    write_page(sections, options.page)
+    print(f"{options.page} has {len(sections)} question files")
 
 
 def collect(data: Path, work: Path, say: Say = lambda text: None) -> list[Section]:
@@ -71,17 +71,17 @@ def maryland(source: Path, work: Path) -> list[Section]:
     """The two official files, by categories and by names, and NGNN's protocol over the same outfits."""
     sections = []
     dataset = imported(work / "maryland-categories", "polyvore-maryland", source, variant="categories")
-    known = counters(dataset, words=False)  # few of these items have a title
-    sections += official(source, dataset, known, "official", "by category")
+    scorers = counters(dataset, words=False)  # few of these items have a title
+    sections += official(source, dataset, scorers, "official", "by category")
     partly(source, dataset)
-    del known["size"]  # of what is known, not of the outfit
-    sections += official(source, dataset, known, "partly", "by category, items without a category left out")
+    del scorers["size"]  # of what is known, not of the outfit
+    sections += official(source, dataset, scorers, "partly", "by category, items without a category left out")
     named = imported(work / "maryland-words", "polyvore-maryland", source, variant="words", alike=False)
     sections += official(source, named, counters(named), "official", "by name")
     return sections + (ngnn(source, work) if ngnn_protocol.is_here(source) else [])
 
 
-def official(source: Path, dataset: Dataset, known: Counters, kind: str, told: str) -> list[Section]:
+def official(source: Path, dataset: Dataset, scorers: Counters, kind: str, variant: str) -> list[Section]:
     """Maryland's two files as far as a data set knows their items; `kind` is how its question files begin."""
     sections = []
     for task, name, file in (("fitb", "FITB", FITB), ("compat", "compat", COMPAT)):
@@ -94,15 +94,15 @@ def official(source: Path, dataset: Dataset, known: Counters, kind: str, told: s
             sections.append(
                 Section(
                     key=f"{dataset.name}-{task}-{kind}",
-                    title=f"Maryland Polyvore {name}, {told}",
+                    title=f"Maryland Polyvore {name}, {variant}",
                     file=file,
                     asked=len(read_json(source / file, list)) if task == "fitb" else len(read_lines(source / file)),
                     left=json.loads(questions.info["left"]) if kind == "partly" else left_out(dataset, file),
-                    lines=lines_of(questions, dataset, known),
+                    lines=lines_of(questions, dataset, scorers),
                     counted=trained(dataset),
                     first=first_choice(own_places(source / file)) if task == "fitb" else None,
                     same=same_category(questions, dataset) if task == "fitb" else None,
-                    notes=dressed + ([size_alone(source / file)] if task == "compat" and "size" in known else []),
+                    notes=dressed + ([size_alone(source / file)] if task == "compat" and "size" in scorers else []),
                 )
             )
     return sections
@@ -110,25 +110,25 @@ def official(source: Path, dataset: Dataset, known: Counters, kind: str, told: s
 
 def ngnn(source: Path, work: Path) -> list[Section]:
     """NGNN's protocol, and what is left of it when wrong items are drawn as often as their category is worn."""
-    place = work / "maryland-ngnn"
-    if not place.exists():
-        create(ngnn_protocol.read(source), place, layout="polyvore-maryland")
-    dataset = Dataset(place)
+    folder = work / "maryland-ngnn"
+    if not folder.exists():
+        create(ngnn_protocol.read(source), folder, layout="polyvore-maryland")
+    dataset = Dataset(folder)
     codes = dataset.catalogue.category_codes
-    known = {name: ngnn_protocol.Slots(floor, codes) for name, floor in counters(dataset).items()}
+    scorers = {name: ngnn_protocol.Slots(floor, codes) for name, floor in counters(dataset).items()}
     sections = []
-    for negatives, told in (("released", "as released"), ("frequency", "wrong items by frequency")):
+    for negatives, variant in (("released", "as released"), ("frequency", "wrong items by frequency")):
         for task, measure in (("fitb", lines_of), ("compat", paired_lines)):
             file = dataset.path / "questions" / f"{negatives}-test-{task}.parquet"
             questions = read_questions(file, dataset.catalogue)
             sections.append(
                 Section(
                     key=f"ngnn-{task}-{negatives}",
-                    title=f"NGNN's protocol, {task.upper() if task == 'fitb' else 'paired AUC'}, {told}",
+                    title=f"NGNN's protocol, {task.upper() if task == 'fitb' else 'paired AUC'}, {variant}",
                     file=ngnn_protocol.TEST,
                     asked=int((dataset.outfits.splits == "test").sum()),
                     left={},
-                    lines=measure(questions, dataset, known),
+                    lines=measure(questions, dataset, scorers),
                     counted=trained(dataset),
                     control=negatives != "released",
                     first=1.0,  # the program lays the truth first, and takes the first of equal scores
@@ -144,8 +144,8 @@ def triplets(layout: str, title: str) -> Callable[[Path, Path], list[Section]]:
 
     def measure(source: Path, work: Path) -> list[Section]:
         dataset = imported(work / layout, layout, source)
-        known = counters(dataset)
-        del known["size"]  # every outfit is a pair
+        scorers = counters(dataset)
+        del scorers["size"]  # every outfit is a pair
         sections = []
         for split in ("test", "valid", "train"):
             file = dataset.path / "questions" / f"official-{split}-triplet.parquet"
@@ -157,7 +157,7 @@ def triplets(layout: str, title: str) -> Callable[[Path, Path], list[Section]]:
                     file=TRIPLETS[split],
                     asked=len(read_lines(source / TRIPLETS[split])),
                     left={},
-                    lines=lines_of(questions, dataset, known),
+                    lines=lines_of(questions, dataset, scorers),
                     counted=trained(dataset),
                     first=1.0,  # by the format: the worn bottom stands before the other one
                     same=same_category(questions, dataset),
@@ -178,7 +178,7 @@ def polyvore_outfits(source: Path, work: Path) -> list[Section]:
         split = path.stem.split("-")[1]
         questions = read_questions(path, dataset.catalogue)
         trains = (dataset.outfits.splits == "train").any()
-        known = counters(dataset) if trains else {}
+        scorers = counters(dataset) if trains else {}
         file = f"compatibility_{split}.txt"
         sections.append(
             Section(
@@ -187,7 +187,7 @@ def polyvore_outfits(source: Path, work: Path) -> list[Section]:
                 file=file,
                 asked=len(questions) + sum(left_out(dataset, file).values()),
                 left=left_out(dataset, file),
-                lines=lines_of(questions, dataset, known) if trains else folded_lines(questions, dataset),
+                lines=lines_of(questions, dataset, scorers) if trains else folded_lines(questions, dataset),
                 counted=trained(dataset) if trains else f"the published good outfits of the other {FOLDS - 1} folds",
                 notes=permuted(questions, dataset),
             )
@@ -208,8 +208,8 @@ def imported(dest: Path, layout: str, source: Path, **options: Any) -> Dataset:
     """The data set at `dest`, imported first where it is not there yet."""
     if not dest.exists():
         with tempfile.TemporaryDirectory() as workdir:
-            told: Imported = read(layout, source, workdir=Path(workdir), **options)
-            create(told, dest, layout=layout)
+            source_data: Imported = read(layout, source, workdir=Path(workdir), **options)
+            create(source_data, dest, layout=layout)
     return Dataset(dest)
 
 
@@ -221,13 +221,13 @@ def permuted(questions: Questions, dataset: Dataset) -> list[str]:
         return ["The good and the bad rows differ in number or in size."]
     first, second = good[masks[0]], bad[masks[1]]
     category = dataset.catalogue.items["category"].to_numpy()
-    told = (category[first] != UNKNOWN) & (category[second] != UNKNOWN)
-    equal = (category[first] == category[second])[told].mean()
+    both_known = (category[first] != UNKNOWN) & (category[second] != UNKNOWN)
+    equal = (category[first] == category[second])[both_known].mean()
     moved = np.array_equal(np.sort(first), np.sort(second))
     whole = "the bad rows wear the very items of the good ones, each as often; " if moved else ""
     return [
         f"How it is made, read off the file: {whole}the n-th bad row has as many items as the n-th good one, and "
-        f"{equal:.2%} of the {told.sum():,} places whose two categories are known have the same category in both."
+        f"{equal:.2%} of the {both_known.sum():,} places whose two categories are known have the same category in both."
     ]
 
 
@@ -237,44 +237,44 @@ def partly(source: Path, dataset: Dataset) -> None:
     A blank's four candidates must all be known, and at least one item beside it; of an outfit, two items.
     """
     names = dataset.catalogue.items.select("item_id", name="item_id")
-    known = set(names["name"])
+    categorised = set(names["name"])
     rows = [
-        row | {"question": [item for item in row["question"] if item in known]}
+        row | {"question": [item for item in row["question"] if item in categorised]}
         for row in read_json(source / FITB, list)
     ]
     lines = [line.split() for line in read_lines(source / COMPAT)]
-    lines = [[line[0], *(item for item in line[1:] if item in known)] for line in lines]
+    lines = [[line[0], *(item for item in line[1:] if item in categorised)] for line in lines]
     with tempfile.TemporaryDirectory() as folder:
         blanks, outfits = Path(folder, FITB), Path(folder, COMPAT)
         blanks.write_text(json.dumps([row for row in rows if row["question"]]))
         outfits.write_text("\n".join(" ".join(line) for line in lines if len(line) > 2) + "\n")
-        asked = {"fitb": fill_in_blank(blanks, names, "test", 0), "compat": compatibility(outfits, names, "test")}
+        frames = {"fitb": fill_in_blank(blanks, names, "test", 0), "compat": compatibility(outfits, names, "test")}
     short = {
         "fitb": {
             f"{FITB}: questions none of whose worn items has a category": sum(not row["question"] for row in rows)
         },
         "compat": {f"{COMPAT}: outfits with fewer than two items that have a category": sum(len(x) < 3 for x in lines)},
     }
-    for task, (frame, left) in asked.items():
-        told = json.dumps({reason: number for reason, number in (short[task] | left).items() if number})
+    for task, (frame, left) in frames.items():
+        reasons = json.dumps({reason: number for reason, number in (short[task] | left).items() if number})
         path = dataset.path / "questions" / f"partly-test-{task}.parquet"
         if len(frame):
-            write_questions(frame, path, dataset.catalogue, dataset.outfits, split="test", seed="0", left=told)
+            write_questions(frame, path, dataset.catalogue, dataset.outfits, split="test", seed="0", left=reasons)
 
 
 def own_places(path: Path) -> np.ndarray:
     """Where a Polyvore file has the answer of the question's own set, (Q,); −1 unless exactly one is."""
-    places = []
+    positions = []
     for row in read_json(path, list):
         own = row["question"][0].rsplit("_", 1)[0]
-        there = [place for place, item in enumerate(row["answers"]) if item.rsplit("_", 1)[0] == own]
-        places.append(there[0] if len(there) == 1 else -1)
-    return np.array(places)
+        there = [position for position, item in enumerate(row["answers"]) if item.rsplit("_", 1)[0] == own]
+        positions.append(there[0] if len(there) == 1 else -1)
+    return np.array(positions)
 
 
-def first_choice(places: np.ndarray) -> float:
+def first_choice(positions: np.ndarray) -> float:
     """What is scored by always taking the first choice, as argmax does of equal scores."""
-    return float((places == 0).mean())
+    return float((positions == 0).mean())
 
 
 def size_alone(path: Path) -> str:
@@ -305,10 +305,10 @@ def overlap(questions: Questions, dataset: Dataset) -> list[str]:
     train = dataset.outfits.split("train")
     worn = set(map(tuple, train.items.reshape(-1, 2).tolist()))
     truth = questions.candidates[questions.candidate_offsets[:-1] + questions.answers]
-    known = [pair in worn for pair in zip(questions.context[:, 0].tolist(), truth.tolist(), strict=True)]
+    paired = [pair in worn for pair in zip(questions.context[:, 0].tolist(), truth.tolist(), strict=True)]
     seen = np.isin(questions.context[:, 0], train.items) | np.isin(truth, train.items)
     return [
-        f"{np.mean(known):.1%} of the triplets ask about a pair that a training triplet has; of {1 - seen.mean():.1%} "
+        f"{np.mean(paired):.1%} of the triplets ask about a pair that a training triplet has; of {1 - seen.mean():.1%} "
         "neither the top nor the worn bottom is worn in training."
     ]
 

@@ -60,9 +60,9 @@ def counters(dataset: Dataset, train: Outfits | None = None, words: bool = True)
     together). category_likelihood: see `Likelihood`. size: the number of items.
     """
     train = dataset.outfits.split("train") if train is None else train
-    known = fit_floors(dataset.catalogue, train)
+    scorers = fit_floors(dataset.catalogue, train)
     if not words:
-        known.pop("words", None)
+        scorers.pop("words", None)
     codes = dataset.catalogue.category_codes
     worn = np.bincount(codes[train.items], minlength=codes.max() + 1) + 1
     frequency = ItemFloor("category_frequency", np.log(worn / worn.sum())[codes])
@@ -78,20 +78,20 @@ def counters(dataset: Dataset, train: Outfits | None = None, words: bool = True)
         Likelihood(frequency, PairFloor("category", lift)),
         Size(),
     ]
-    return known | {floor.name: floor for floor in more}
+    return scorers | {floor.name: floor for floor in more}
 
 
-def lines_of(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[Score]:
+def lines_of(questions: Questions, dataset: Dataset, scorers: Mapping[str, Scorer]) -> list[Score]:
     """The headline score of each counter."""
-    return [score for score in floor_scores(questions, dataset, known) if score.headline]
+    return [score for score in floor_scores(questions, dataset, scorers) if score.headline]
 
 
-def paired_lines(questions: Questions, dataset: Dataset, known: Mapping[str, Scorer]) -> list[Score]:
+def paired_lines(questions: Questions, dataset: Dataset, scorers: Mapping[str, Scorer]) -> list[Score]:
     """Share of good outfits that score above the bad one that follows, ties half; a missing score counts as wrong."""
     lines = []
     task, negatives = questions.frame["task"][0], questions.frame["negatives"][0]
     signed = signature(questions, dataset, task, negatives)
-    for name, scorer in known.items():
+    for name, scorer in scorers.items():
         good, bad = answer(scorer, questions).scores.reshape(-1, 2).T
         values = np.where(np.isnan(good) | np.isnan(bad), 0.0, (good > bad) + (good == bad) / 2)
         drawn = resampled([mean(values, np.arange(len(values)))], len(values), 0)[0]
@@ -127,16 +127,16 @@ def folded_lines(questions: Questions, dataset: Dataset) -> list[Score]:
     scores: dict[str, np.ndarray] = {}
     for fold in range(FOLDS):
         here = fold_of[owner] == fold
-        known = counters(dataset, dataset.outfits.take((folds != fold) & (folds >= 0)))
-        known["category_published"] = ItemFloor(
+        scorers = counters(dataset, dataset.outfits.take((folds != fold) & (folds >= 0)))
+        scorers["category_published"] = ItemFloor(
             "category_published", (dataset.catalogue.items["category"] != UNKNOWN).to_numpy().astype(np.float64)
         )
-        for name, scorer in known.items():
+        for name, scorer in scorers.items():
             if name not in BY_ID:
                 scores.setdefault(name, np.full(len(questions), np.nan))[here] = answer(scorer, questions).scores[here]
     lines = []
-    for name, told in scores.items():
-        summary = report(Answers(name, questions, told), dataset).summary
+    for name, fold_scores in scores.items():
+        summary = report(Answers(name, questions, fold_scores), dataset).summary
         lines += [replace(score, floor=name) for score in summary]
     return lines
 

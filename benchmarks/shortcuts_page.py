@@ -140,7 +140,7 @@ def summary(sections: Sequence[Section]) -> str:
                 f"{section.lines[0].n:,}",
                 f"{section.asked:,}",
                 _number(section.chance),
-                *(_told(section.best(by_id), section.chance) for by_id in (False, True)),
+                *(_score_cell(section.best(by_id), section.chance) for by_id in (False, True)),
                 _number(section.first) if section.first is not None else "–",
                 f"{model} {_number(number)}" if model else "–",
                 f"{100 * section.share:.0f} %" if section.share is not None else "–",
@@ -152,18 +152,18 @@ def summary(sections: Sequence[Section]) -> str:
 def verdict(section: Section) -> str:
     """What follows from the numbers, in a sentence or two."""
     labels, ids, chance = section.best(by_id=False), section.best(by_id=True), section.chance
-    told = []
+    sentences = []
     if labels:
-        told.append(_judged(labels, section))
+        sentences.append(_judged(labels, section))
     if ids and ids.interval[0] > chance and (labels is None or ids.value > labels.value):
-        told.append(f"By item id, `{ids.floor}` {_says(ids)}.")
+        sentences.append(f"By item id, `{ids.floor}` {_says(ids)}.")
         if ids.low == ids.high == 1.0 and ids.floor == "rarity":
-            told.append("It only needs to know its training items: every wrong item is one, no right one is.")
+            sentences.append("It only needs to know its training items: every wrong item is one, no right one is.")
     if section.in_sample:
-        told.append("These are the same pairs that were counted, so this measures only memory.")
+        sentences.append("These are the same pairs that were counted, so this measures only memory.")
     if section.first is not None and section.first > chance:
-        told.append(f"Always taking the first choice scores {_number(section.first)} if ties go to the first.")
-    return " ".join(told)
+        sentences.append(f"Always taking the first choice scores {_number(section.first)} if ties go to the first.")
+    return " ".join(sentences)
 
 
 def _judged(line: Score, section: Section) -> str:
@@ -204,13 +204,13 @@ def _reading(sections: Sequence[Section]) -> list[str]:
 def _section(section: Section) -> list[str]:
     measure = MEASURES[section.lines[0].metric]
     rows = [[f"`{line.floor}`", value(line), str(line.unanswered)] for line in section.lines]
-    asked = section.lines[0].n
-    told = [f"`{section.file}`: {asked:,} of {section.asked:,} questions asked ({asked / section.asked:.0%})."]
+    count = section.lines[0].n
+    sentences = [f"`{section.file}`: {count:,} of {section.asked:,} questions asked ({count / section.asked:.0%})."]
     if section.left:
         reasons = [f"{number:,} {reason.split(': ', 1)[-1]}" for reason, number in section.left.items()]
-        told.append(f"Left out: {'; '.join(reasons)}.")
-    told += [f"Counted on {section.counted}."]
-    told += (
+        sentences.append(f"Left out: {'; '.join(reasons)}.")
+    sentences += [f"Counted on {section.counted}."]
+    sentences += (
         [f"{section.same:.1%} of the wrong candidates have the truth's category."] if section.same is not None else []
     )
     return [
@@ -218,7 +218,7 @@ def _section(section: Section) -> list[str]:
         "",
         verdict(section),
         "",
-        " ".join([*told, *section.notes, *([REMARKS[section.key]] if section.key in REMARKS else [])]),
+        " ".join([*sentences, *section.notes, *([REMARKS[section.key]] if section.key in REMARKS else [])]),
         "",
         markdown(["counter", measure, "unanswered"], rows),
         *(f"Signature: `{signature}`" for signature in sorted({line.signature for line in section.lines})),
@@ -226,7 +226,7 @@ def _section(section: Section) -> list[str]:
     ]
 
 
-def _told(line: Score | None, chance: float) -> str:
+def _score_cell(line: Score | None, chance: float) -> str:
     if line is None:
         return "–"
     return f"`{line.floor}` {value(line)}" if line.interval[0] > chance else f"none above chance (`{line.floor}`)"

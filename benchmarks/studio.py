@@ -112,12 +112,12 @@ def opened(browser: Any, address: str, path: str) -> tuple[Any, dict[str, float]
 
 def loads(browser: Any, address: str, path: str, rounds: int) -> list[str]:
     """Medians of a page over some rounds, after one that counts for nothing."""
-    found = []
+    times = []
     for _ in range(rounds + 1):
         page, seen = opened(browser, address, path)
-        found.append(seen)
+        times.append(seen)
         page.context.close()
-    middle = {name: statistics.median(one[name] for one in found[1:]) for name in found[0]}
+    middle = {name: statistics.median(load[name] for load in times[1:]) for name in times[0]}
     ready = max(middle["loaded"], middle["busy"])
     return [
         *(f"{middle[name]:.0f}" for name in ("server", "paint", "largest")),
@@ -178,14 +178,14 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--docs", type=Path)
-    given = parser.parse_args()
-    index = enlarged(Index(given.index), given.items, given.folder)
+    options = parser.parse_args()
+    index = enlarged(Index(options.index), options.items, options.folder)
     with served(index) as address:
-        rows = measured(address, index, given.rounds)
+        rows = measured(address, index, options.rounds)
     print(plain(HEAD, rows))
-    if given.docs:
-        sentence = f"Over {given.items:,} items, median of {given.rounds} on a desk (1280 × 800), without a cache:"
-        write(given.docs, sentence, markdown(HEAD, rows))
+    if options.docs:
+        sentence = f"Over {options.items:,} items, median of {options.rounds} on a desk (1280 × 800), without a cache:"
+        write(options.docs, sentence, markdown(HEAD, rows))
     json.dump(rows, sys.stderr)
 
 

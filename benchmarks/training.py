@@ -79,30 +79,30 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true", help="also the compiled forward pass; takes a minute")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, help="page to write between <!-- speed --> and <!-- end -->")
-    given = parser.parse_args()
-    fast = wants_bf16("auto", open_device(given.device))  # without instructions for it, bfloat16 is imitated slowly
-    ways = [(model, way) for model, way in WAYS if given.compiled or "compile" not in way]
+    options = parser.parse_args()
+    fast = wants_bf16("auto", open_device(options.device))  # without instructions for it, bfloat16 is imitated slowly
+    ways = [(model, way) for model, way in WAYS if options.compiled or "compile" not in way]
     ways = [(model, way) for model, way in ways if fast or way["precision"] != "bf16"]
     with tempfile.TemporaryDirectory() as work:
-        rows = measure([Trial(*way, given, Path(work)) for way in ways], given)
-    if given.json:
+        rows = measure([Trial(*way, options, Path(work)) for way in ways], options)
+    if options.json:
         print(json.dumps({"threads": torch.get_num_threads(), "rows": [asdict(row) for row in rows]}, indent=2))
         return
-    print(f"{torch.get_num_threads()} threads, medians of {given.rounds} rounds")
+    print(f"{torch.get_num_threads()} threads, medians of {options.rounds} rounds")
     print(plain(HEAD, [row.cells for row in rows]))
-    if given.write:
+    if options.write:
         table = markdown(HEAD, [row.cells for row in rows])
         part = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
-        given.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", given.write.read_text()))
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", options.write.read_text()))
 
 
 class Trial:
     """A model that is trained in one of the ways."""
 
-    def __init__(self, model: str, settings: dict[str, Any], given: argparse.Namespace, work: Path) -> None:
+    def __init__(self, model: str, settings: dict[str, Any], options: argparse.Namespace, work: Path) -> None:
         self.name, self.way = model, ", ".join(settings[key] if key != "compile" else key for key in settings)
-        device = open_device(given.device)
-        data = made_up(given.items, given.outfits, given.dim, 50)
+        device = open_device(options.device)
+        data = made_up(options.items, options.outfits, options.dim, 50)
         if settings.get("features") == "stream":
             data = replace(data, features=StreamedFeatures(in_a_file(data, work / f"{model}.features"), device))
         config = replace(TrainConfig.of(model), negatives="matched", **settings)
@@ -154,14 +154,14 @@ def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - start
 
 
-def measure(trials: list[Trial], given: argparse.Namespace) -> list[Row]:
+def measure(trials: list[Trial], options: argparse.Namespace) -> list[Row]:
     """A row a way: medians over rounds in which all of them take turns with the products."""
-    sides = {dtype: torch.rand(given.side, given.side).to(dtype) for dtype in {trial.dtype for trial in trials}}
+    sides = {dtype: torch.rand(options.side, options.side).to(dtype) for dtype in {trial.dtype for trial in trials}}
     # On the CPU its own time, which other programs do not take from it.
-    clock = time.process_time if open_device(given.device).type == "cpu" else time.perf_counter
+    clock = time.process_time if open_device(options.device).type == "cpu" else time.perf_counter
     steps: dict[int, list[float]] = {at: [] for at in range(len(trials))}
     products: dict[int, list[float]] = {at: [] for at in range(len(trials))}
-    for turn in range(given.rounds + 1):  # the first one warms up
+    for turn in range(options.rounds + 1):  # the first one warms up
         for at, trial in enumerate(trials):
             left = sides[trial.dtype]
             product, step = seconds(lambda left=left: left @ left, clock), seconds(trial.step, clock)
@@ -170,9 +170,9 @@ def measure(trials: list[Trial], given: argparse.Namespace) -> list[Row]:
                 products[at].append(product)
     rows = []
     for at, trial in enumerate(trials):
-        first = next(place for place, other in enumerate(trials) if other.name == trial.name)
+        first = next(row for row, other in enumerate(trials) if other.name == trial.name)
         flops = trial.flops or trials[first].flops
-        bounds = [p * flops / (2 * given.side**3) / s for p, s in zip(products[at], steps[at], strict=True)]
+        bounds = [p * flops / (2 * options.side**3) / s for p, s in zip(products[at], steps[at], strict=True)]
         ratio = median(a / b for a, b in zip(steps[first], steps[at], strict=True))
         rows.append(Row(trial.name, trial.way, trial.size / median(steps[at]), median(bounds), ratio))
     return rows

@@ -113,11 +113,11 @@ def _what(path: Path) -> str:
 def settings(name: str) -> str:
     """The settings of a model, of training, or of a way to teach: defaults, other values, what each is."""
     kind = OTHER_SETTINGS[name] if name in OTHER_SETTINGS else model_classes(name)[1]
-    hints, said, rows = typing.get_type_hints(kind), _meanings(kind), []
+    hints, meanings, rows = typing.get_type_hints(kind), _meanings(kind), []
     for field in dataclasses.fields(kind):
         others = [value for value in typing.get_args(hints[field.name]) if value != field.default]
-        told = said.get(field.name) or PLAIN.get(field.name, "")
-        rows.append([f"`{field.name}`", f"`{_typed(field.default)}`", ", ".join(f"`{o}`" for o in others), told])
+        meaning = meanings.get(field.name) or PLAIN.get(field.name, "")
+        rows.append([f"`{field.name}`", f"`{_typed(field.default)}`", ", ".join(f"`{o}`" for o in others), meaning])
     table = _table(["setting", "default", "also", "what"], rows)
     if name in OTHER_SETTINGS:
         return table
@@ -136,8 +136,8 @@ def models() -> str:
 def parameters(name: str) -> int:
     """How many numbers a model learns with its default settings."""
     model, config = model_classes(name)
-    groups = tuple(GROUPS[place % len(GROUPS)] for place in range(CATEGORIES))
-    made = model(config(), DIM, Vocabulary(tuple(f"c{place:03}" for place in range(CATEGORIES)), groups))
+    groups = tuple(GROUPS[number % len(GROUPS)] for number in range(CATEGORIES))
+    made = model(config(), DIM, Vocabulary(tuple(f"c{number:03}" for number in range(CATEGORIES)), groups))
     return sum(weight.numel() for weight in made.parameters() if weight.requires_grad)
 
 
@@ -145,17 +145,17 @@ def _meanings(kind: type) -> dict[str, str]:
     """Field → what the docstring of its class says of it: sentences after ``field:`` or ``field, field:``."""
     names = [field.name for field in dataclasses.fields(kind)]
     text = re.sub(r"\s+", " ", (kind.__doc__ or "").partition("\n\n")[2])
-    one = "|".join(names)
-    parts = re.split(rf"(?:^|(?<=[.;:]) ?)\s*((?:{one})(?:, (?:{one}))*): ", text)
-    found: dict[str, str] = {}
+    alternatives = "|".join(names)
+    parts = re.split(rf"(?:^|(?<=[.;:]) ?)\s*((?:{alternatives})(?:, (?:{alternatives}))*): ", text)
+    meanings: dict[str, str] = {}
     for heads, words in zip(parts[1::2], parts[2::2], strict=True):
-        told = words.replace("``", "`").replace(", see the module", "").strip().rstrip(".;")
-        found |= dict.fromkeys(heads.split(", "), told.replace("|", "&#124;"))
+        meaning = words.replace("``", "`").replace(", see the module", "").strip().rstrip(".;")
+        meanings |= dict.fromkeys(heads.split(", "), meaning.replace("|", "&#124;"))
     for name in names:  # named in what is said of another
-        other = next((head for head, told in found.items() if f"`{name}`" in told), None)
-        if name not in found and other:
-            found[name] = f"see `{other}`"
-    return found
+        other = next((head for head, meaning in meanings.items() if f"`{name}`" in meaning), None)
+        if name not in meanings and other:
+            meanings[name] = f"see `{other}`"
+    return meanings
 
 
 def _typed(value: Any) -> str:
@@ -179,10 +179,10 @@ def curves(name: str) -> str:
     """What was measured of a study, see `goeswith.experiments.study_page`."""
     from goeswith.experiments.study_page import section
 
-    kept = ROOT / "docs" / "results" / f"curves-{name}.json"
-    if not kept.is_file():
+    file = ROOT / "docs" / "results" / f"curves-{name}.json"
+    if not file.is_file():
         return "Not measured yet.\n"
-    return section(json.loads(kept.read_text()), f"results/curves-{name}.svg")
+    return section(json.loads(file.read_text()), f"results/curves-{name}.svg")
 
 
 def with_parts(text: str) -> str:

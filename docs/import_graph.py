@@ -23,8 +23,8 @@ def modules() -> dict[str, Path]:
 
 def imports() -> dict[str, set[str]]:
     """Module → the modules of the package that it imports, wherever in its file, for types too."""
-    known = modules()
-    return {name: set(_imported(file, known)) - {name} for name, file in known.items()}
+    files = modules()
+    return {name: set(_imported(file, files)) - {name} for name, file in files.items()}
 
 
 def room(module: str) -> str:
@@ -35,7 +35,7 @@ def room(module: str) -> str:
 
 def backward(graph: dict[str, set[str]]) -> list[str]:
     """Imports from a room to one that comes after it, as ``module -> module``."""
-    order = {name: place for place, name in enumerate(("", *ROOMS))}
+    order = {name: number for number, name in enumerate(("", *ROOMS))}
     return [
         f"{name} -> {other}"
         for name, others in graph.items()
@@ -65,11 +65,11 @@ def between_rooms(graph: dict[str, set[str]]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _imported(file: Path, known: dict[str, Path]) -> Iterator[str]:
+def _imported(file: Path, files: dict[str, Path]) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "goeswith":
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield whole if whole in known else node.module
+                yield whole if whole in files else node.module
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in known)
+            yield from (alias.name for alias in node.names if alias.name in files)

@@ -26,10 +26,10 @@ SHOWN, SIDE, SEED = 2, 200, 5
 INK, WARM = "#26221f", "#a8432a"
 
 
-def garment(axes: Axes, told: dict[str, str], number: int) -> None:
+def garment(axes: Axes, item: dict[str, str], number: int) -> None:
     """A drawn item, without axes."""
     picture = draw(
-        told["category"], told["colour"], told["pattern"], told["material"], summer=told["season"] == "summer",
+        item["category"], item["colour"], item["pattern"], item["material"], summer=item["season"] == "summer",
         seed=(SEED, number), size=SIDE,
     )  # fmt: skip
     axes.imshow(np.asarray(picture))
@@ -42,21 +42,21 @@ def main() -> None:
     worn = Outfits.from_frame(make_outfits(catalogue, 120, luck), catalogue)
     usable = np.ones(len(catalogue), dtype=bool)
     frame, _ = make_questions(catalogue, worn, None, "fitb", "category", seed=SEED, usable=usable)
-    asked = Questions.from_frame(frame, catalogue)
-    scores = answer(oracle(catalogue), asked).scores
-    fitting = np.flatnonzero(asked.context_mask.sum(axis=1) == 3)
+    questions = Questions.from_frame(frame, catalogue)
+    scores = answer(oracle(catalogue), questions).scores
+    fitting = np.flatnonzero(questions.context_mask.sum(axis=1) == 3)
     figure, grid = plt.subplots(SHOWN, 8, figsize=(10, 1.28 * SHOWN), width_ratios=[1, 1, 1, 0.7, 1, 1, 1, 1])
     for line, question in zip(grid, luck.choice(fitting, SHOWN, replace=False), strict=True):
-        first, last = asked.candidate_offsets[question : question + 2]
-        rows = [*asked.context[question][asked.context_mask[question]], None, *asked.candidates[first:last]]
+        first, last = questions.candidate_offsets[question : question + 2]
+        rows = [*questions.context[question][questions.context_mask[question]], None, *questions.candidates[first:last]]
         for axes, row in zip(line, rows, strict=True):
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
             if row is not None:
                 garment(axes, catalogue.items.row(row, named=True), int(row))
         line[3].text(0.5, 0.5, "+  ?", ha="center", va="center", fontsize=20, color=INK)
-        for place, (axes, score) in enumerate(zip(line[4:], scores[first:last], strict=True)):
-            right = place == asked.answers[question]
+        for index, (axes, score) in enumerate(zip(line[4:], scores[first:last], strict=True)):
+            right = index == questions.answers[question]
             axes.set_xlabel(f"{score:+.2f}", fontsize=10, color=WARM if right else INK, labelpad=3)
             axes.spines[:].set(visible=bool(right), color=WARM, linewidth=2)
     figure.tight_layout(pad=0.4, h_pad=0.6)

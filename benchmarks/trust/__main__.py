@@ -31,27 +31,27 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, action="append", help="count these parts again")
     parser.add_argument("--add", action="store_true", help="add to what was counted before")
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
-    given = parser.parse_args()
-    parts = given.only or PARTS
-    print(f"seed {given.seed}, {given.seconds:.0f} seconds", flush=True)
+    options = parser.parse_args()
+    parts = options.only or PARTS
+    print(f"seed {options.seed}, {options.seconds:.0f} seconds", flush=True)
     whole = sum(SHARES[part] for part in parts)
     began = time.monotonic()
-    found = {}
+    counts = {}
     with tempfile.TemporaryDirectory(prefix="goeswith-trust-") as folder:
         made = world.make(Path(folder) / "world")
         print(f"the world is made in {time.monotonic() - began:.0f} s", flush=True)
         began = time.monotonic()
         for part in parts:
-            share = given.seconds * SHARES[part] / whole
+            share = options.seconds * SHARES[part] / whole
             part_began = time.monotonic()
             run = {"kills": kills.run, "mutations": mutations.run, "http": service.ask, "soak": service.soak}[part]
-            found[part] = run(made, share, given.seed)
-            print(page.summary(part, found[part]), flush=True)
-            if not given.dry_run:
-                kept.keep(part, found[part], given.seed, time.monotonic() - part_began, given.add)
-    if not given.dry_run and (counted := kept.read()).keys() == set(PARTS):
+            counts[part] = run(made, share, options.seed)
+            print(page.summary(part, counts[part]), flush=True)
+            if not options.dry_run:
+                kept.keep(part, counts[part], options.seed, time.monotonic() - part_began, options.add)
+    if not options.dry_run and (counted := kept.read()).keys() == set(PARTS):
         (ROOT / "docs" / "reliability.md").write_text(page.text(counted), encoding="utf-8")
-    sys.exit(1 if any(page.faults(part, held) for part, held in found.items()) else 0)
+    sys.exit(1 if any(page.faults(part, held) for part, held in counts.items()) else 0)
 
 
 if __name__ == "__main__":  # processes of a bench import this file

@@ -11,10 +11,10 @@ from typing import Any
 from goeswith import __version__
 from trust.kills import Kills
 from trust.mutations import Tried
-from trust.service import Asked, Soaked
+from trust.service import Answered, Soaked
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "reliability.json"
-KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Asked, "soak": Soaked}
+KINDS: dict[str, Any] = {"kills": Kills, "mutations": Tried, "http": Answered, "soak": Soaked}
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def keep(part: str, counts: Any, seed: int, seconds: float, add: bool) -> None:
 def read() -> dict[str, Part]:
     """The parts that were run."""
     return {
-        part: Part(_counts(KINDS[part], told["counts"]), told["seeds"], told["seconds"], told["version"])
-        for part, told in _read().items()
+        part: Part(_counts(KINDS[part], record["counts"]), record["seeds"], record["seconds"], record["version"])
+        for part, record in _read().items()
     }
 
 

@@ -53,8 +53,8 @@ def jobs(world: World, work: Path) -> list[Job]:
 
     def train(name: str, *arguments: object) -> Job:
         model = name.partition(" ")[0]
-        given = ["train", model, world.data, "--encoder", "words", "--out", work / "run", *SMALL, *arguments]
-        return Job(f"train {name}", [*map(str, given)], work / "run")
+        words = ["train", model, world.data, "--encoder", "words", "--out", work / "run", *SMALL, *arguments]
+        return Job(f"train {name}", [*map(str, words)], work / "run")
 
     def job(out: str, *arguments: object, before: Callable[[], object] = lambda: None) -> Job:
         return Job(str(arguments[0]), [*map(str, arguments)], work / out, before)
@@ -84,9 +84,9 @@ def jobs(world: World, work: Path) -> list[Job]:
 
 def run(world: World, seconds: float, seed: int) -> Kills:
     """Kill the commands in turn until the time is up."""
-    luck, found, until = random.Random(seed), Kills(), time.monotonic() + seconds
+    luck, kills, until = random.Random(seed), Kills(), time.monotonic() + seconds
     work = world.root / "work"
-    known: dict[str, tuple[dict[str, str], float]] = {}
+    whole_outputs: dict[str, tuple[dict[str, str], float]] = {}
     every = jobs(world, work)
     turn = 0
     while time.monotonic() < until:
@@ -94,17 +94,17 @@ def run(world: World, seconds: float, seed: int) -> Kills:
         # A bench begins processes of its own and takes seconds: it comes less often.
         turn += 1
         if turn % (8 * len(every)) == 0:
-            print(f"kills: {found.kills.total()} so far, {len(found.faults)} faults", flush=True)
+            print(f"kills: {kills.kills.total()} so far, {len(kills.faults)} faults", flush=True)
         if job.name == "bench" and turn // len(every) % 12 != 1:
             continue
-        if job.name not in known:
-            known[job.name] = undisturbed(job, work)
-        came = killed(job, work, known[job.name], luck, until)
-        found.add(came)
+        if job.name not in whole_outputs:
+            whole_outputs[job.name] = undisturbed(job, work)
+        came = killed(job, work, whole_outputs[job.name], luck, until)
+        kills.add(came)
         for fault in came.faults:
             print(f"  {fault}", flush=True)
     shutil.rmtree(work, ignore_errors=True)
-    return found
+    return kills
 
 
 def fresh(job: Job, work: Path) -> None:
@@ -117,15 +117,17 @@ def undisturbed(job: Job, work: Path) -> tuple[dict[str, str], float]:
     """What a job writes, and in how many seconds."""
     fresh(job, work)
     began = time.monotonic()
-    code, said = command_in_fork(job.arguments, work / ".said")
+    code, output = command_in_fork(job.arguments, work / ".said")
     if code:
-        raise SystemExit(f"{job.name} fails undisturbed: {said}")
+        raise SystemExit(f"{job.name} fails undisturbed: {output}")
     return digests(job.out), time.monotonic() - began
 
 
-def killed(job: Job, work: Path, known: tuple[dict[str, str], float], luck: random.Random, until: float) -> Kills:
+def killed(
+    job: Job, work: Path, whole_output: tuple[dict[str, str], float], luck: random.Random, until: float
+) -> Kills:
     """Kill a job and start it again, up to five times; then let it end, and compare."""
-    found, (wanted, seconds) = Kills(), known
+    kills, (wanted, seconds) = Kills(), whole_output
     fresh(job, work)
     for _ in range(luck.randint(1, 5)):
         child = begin(job.arguments, work / ".said")
@@ -134,19 +136,19 @@ def killed(job: Job, work: Path, known: tuple[dict[str, str], float], luck: rand
             if code == 0 and not refused_again(job):
                 continue
             break
-        kill(child, luck, job, found)
-        found.kills[job.name] += 1
-        found.faults += [f"{job.name}: {path} is half written" for path in halves(job.out)]
+        kill(child, luck, job, kills)
+        kills.kills[job.name] += 1
+        kills.faults += [f"{job.name}: {path} is half written" for path in halves(job.out)]
         if time.monotonic() > until:
             break
-    code, said = command_in_fork(job.arguments, work / ".said")
-    if code and not (refused_again(job) and "already exists" in said):
-        found.faults.append(f"{job.name}: cannot be resumed: {said.strip()[-300:]}")
-        return found
-    found.resumed[job.name] += 1
-    found.faults += [f"{job.name}: {fault}" for fault in differences(wanted, digests(job.out))]
-    found.faults += [f"{job.name}: {name} was left behind" for name in left_behind(job)]
-    return found
+    code, output = command_in_fork(job.arguments, work / ".said")
+    if code and not (refused_again(job) and "already exists" in output):
+        kills.faults.append(f"{job.name}: cannot be resumed: {output.strip()[-300:]}")
+        return kills
+    kills.resumed[job.name] += 1
+    kills.faults += [f"{job.name}: {fault}" for fault in differences(wanted, digests(job.out))]
+    kills.faults += [f"{job.name}: {name} was left behind" for name in left_behind(job)]
+    return kills
 
 
 def left_behind(job: Job) -> list[str]:
@@ -166,7 +168,7 @@ def refused_again(job: Job) -> bool:
     return job.name in ("import", "export")
 
 
-def kill(child: int, luck: random.Random, job: Job, found: Kills) -> None:
+def kill(child: int, luck: random.Random, job: Job, kills: Kills) -> None:
     """Kill a command alone, or its whole group as a machine that goes down does; none of its children may stay."""
     everyone = luck.random() < 0.5
     try:
@@ -183,7 +185,7 @@ def kill(child: int, luck: random.Random, job: Job, found: Kills) -> None:
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
-        found.faults.append(f"{job.name}: its children go on after it was killed")
+        kills.faults.append(f"{job.name}: its children go on after it was killed")
 
 
 def halves(out: Path) -> list[Path]:
@@ -212,7 +214,7 @@ def whole(path: Path) -> bool:
         header = _json(data[8 : 8 + size])
         if isinstance(header, ValueError):
             return False
-        ends = [told["data_offsets"][1] for name, told in header.items() if name != "__metadata__"]
+        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
         return len(data) == 8 + size + max(ends, default=0)
     return path.suffix not in (".toml", ".html", ".md") or bool(data)
 

@@ -67,18 +67,18 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
     def shell(*arguments: object) -> Callable[[], int]:
         return lambda: command([*map(str, arguments)], out)
 
-    def call(read: Callable[..., object], *given: object) -> Callable[[], int]:
-        return lambda: function(read, *given)
+    def call(read: Callable[..., object], *arguments: object) -> Callable[[], int]:
+        return lambda: function(read, *arguments)
 
     fill = shell("fill", index, "i0", "--slot", "shoes")
     score = shell("score", run, data, "--outfits", world.source / "outfits.csv", "--out", out)
     imported = shell("import", "table", world.source, out)
-    asked = sorted((data / "questions").glob("test-*.parquet"))[0]
+    question_file = sorted((data / "questions").glob("test-*.parquet"))[0]
     picture, photo = world.root / "picture.png", world.root / "photo.jpg"
     make_pictures(picture, photo)
     feed, lines, mapping, groups, looks = (world.root / name for name in OTHERS)
     make_others(feed, lines, mapping, groups, looks)
-    found = [
+    commands = [
         Target("items.csv, import", world.source / "items.csv", imported),
         Target("outfits.csv, import", world.source / "outfits.csv", imported),
         Target("outfits.csv, score", world.source / "outfits.csv", score),
@@ -88,7 +88,7 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("features, score", data / "features" / "words.safetensors", score),
         Target("items.parquet, score", data / "items.parquet", score),
         Target("outfits.parquet, rules check", data / "outfits.parquet", shell("rules", "check", world.rules, data)),
-        Target("questions, audit", asked, shell("audit", data, asked)),
+        Target("questions, audit", question_file, shell("audit", data, question_file)),
         Target("rules.toml, rules check", world.rules, shell("rules", "check", world.rules, data)),
         Target("index.json, fill", index / "index.json", fill),
         *(Target(f"{name} of an index, fill", index / name, fill, sealed=True)
@@ -119,7 +119,7 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("dataset.json", data / "dataset.json", call(Dataset, data)),
         Target("items.parquet", data / "items.parquet", call(lambda: Dataset(data).catalogue)),
         Target("features", data / "features" / "words.safetensors", call(lambda: load_features(Dataset(data)))),
-        Target("questions", asked, call(read_questions, asked, catalogue)),
+        Target("questions", question_file, call(read_questions, question_file, catalogue)),
         Target(
             "outfits.csv", world.source / "outfits.csv", call(read_outfits, world.source / "outfits.csv", catalogue)
         ),
@@ -141,7 +141,7 @@ def targets(world: World) -> tuple[list[Target], list[Target]]:
         Target("PNG", picture, call(read_picture, picture, (24, 24))),
         Target("JPEG", photo, call(read_picture, photo, (24, 24))),
     ]
-    return found, quick
+    return commands, quick
 
 
 OTHERS = ("feed.xml", "products.jsonl", "mapping.toml", "groups.txt", "looks.sqlite")
@@ -194,12 +194,12 @@ def command(arguments: list[str], out: Path) -> int:
     return 0
 
 
-def function(read: Callable[..., object], *given: object) -> int:
+def function(read: Callable[..., object], *arguments: object) -> int:
     """As a command that calls this function would end."""
     from goeswith.cli.failures import report_error
 
     try:
-        read(*given)
+        read(*arguments)
     except Exception as error:
         report_error(error)
         return 1
@@ -267,18 +267,18 @@ def _odd_value(value: Any, luck: random.Random) -> Any:
 
 
 def once(target: Target, index: Path, seed: int) -> tuple[str, str]:
-    """Damage the file, read it, put it back; (what came of it, what was said)."""
+    """Damage the file, read it, put it back; (its outcome, its messages)."""
     luck, before = random.Random(seed), target.path.read_bytes()
     seal = (index / "index.json").read_bytes()
     target.path.write_bytes(damaged(before, target.path.name, luck))
     if target.sealed:
-        told = json.loads(seal)
+        info = json.loads(seal)
         name = str(target.path.relative_to(index))
-        told["checksums"][name] = hashlib.sha256(target.path.read_bytes()).hexdigest()
-        (index / "index.json").write_text(json.dumps(told))
-    said = io.StringIO()
+        info["checksums"][name] = hashlib.sha256(target.path.read_bytes()).hexdigest()
+        (index / "index.json").write_text(json.dumps(info))
+    stderr = io.StringIO()
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(stderr):
             code = target.read()
     except BaseException:
         return "traceback", traceback.format_exc()
@@ -286,11 +286,11 @@ def once(target: Target, index: Path, seed: int) -> tuple[str, str]:
         target.path.write_bytes(before)
         if target.sealed:
             (index / "index.json").write_bytes(seal)
-    text = said.getvalue()
+    text = stderr.getvalue()
     if "Traceback" in text or "internal error" in text:
         return "traceback", text
-    told = [line for line in text.splitlines() if line.startswith("goeswith: ")]
-    if code not in (0, 1, 2) or (code == 1 and not told):
+    messages = [line for line in text.splitlines() if line.startswith("goeswith: ")]
+    if code not in (0, 1, 2) or (code == 1 and not messages):
         return "traceback", f"exit code {code}: {text}"
     return f"exit code {code}", text
 
@@ -302,14 +302,14 @@ def work(world: World, line: int, seed: int, until: float) -> None:
     torch.set_num_threads(1)
     commands, functions = targets(world)
     spent = [0.0, 0.0]
-    with os.fdopen(line, "w", buffering=1) as told:
+    with os.fdopen(line, "w", buffering=1) as log:
         while time.monotonic() < until:
             quick = spent[1] < spent[0] * FUNCTIONS
             some = functions if quick else commands
             target, began = some[seed % len(some)], time.monotonic()
-            told.write(json.dumps([seed, target.kind]) + "\n")
-            came, said = once(target, world.index, seed)
-            told.write(json.dumps([seed, target.kind, came, said[-600:] if came == "traceback" else ""]) + "\n")
+            log.write(json.dumps([seed, target.kind]) + "\n")
+            came, text = once(target, world.index, seed)
+            log.write(json.dumps([seed, target.kind, came, text[-600:] if came == "traceback" else ""]) + "\n")
             spent[quick] += time.monotonic() - began
             seed += 1
     os._exit(0)
@@ -333,36 +333,36 @@ def run(world: World, seconds: float, seed: int) -> Tried:
 
 def _watched(world: World, tried: Tried, seed: int, until: float) -> int:
     """One worker, until the time is up or it ends; the last seed that it tried."""
-    ours, theirs = os.pipe()
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.close(ours)
+        os.close(reading)
         noise = os.open(os.devnull, os.O_WRONLY)
         os.dup2(noise, 1)
         os.dup2(noise, 2)
         try:
-            work(world, theirs, seed, until)
+            work(world, writing, seed, until)
         finally:
             os._exit(1)
-    os.close(theirs)
+    os.close(writing)
     kind, open_, rest, begun = "start", False, b"", time.monotonic()
     while True:
-        ready, _, _ = select.select([ours], [], [], PATIENCE if kind != "start" else 120)
-        data = os.read(ours, 1 << 16) if ready else b""
+        ready, _, _ = select.select([reading], [], [], PATIENCE if kind != "start" else 120)
+        data = os.read(reading, 1 << 16) if ready else b""
         if not data:
             break
         *lines, rest = (rest + data).split(b"\n")
-        for one in map(json.loads, lines):
-            seed, kind, open_ = one[0], one[1], len(one) == 2
+        for record in map(json.loads, lines):
+            seed, kind, open_ = record[0], record[1], len(record) == 2
             if not open_:
                 tried.inputs[kind] += 1
-                tried.answers[one[2]] += 1
-                if one[2] == "traceback":
-                    tried.tracebacks.append((kind, seed, one[3]))
+                tried.answers[record[2]] += 1
+                if record[2] == "traceback":
+                    tried.tracebacks.append((kind, seed, record[3]))
     hung = not ready
     if hung:
         os.kill(child, signal.SIGKILL)
-    os.close(ours)
+    os.close(reading)
     _, status = os.waitpid(child, 0)
     if hung:
         tried.hangs.append((kind, seed, f"more than {PATIENCE:.0f} s"))

@@ -21,7 +21,9 @@ def faults(part: str, held: Any) -> list[str]:
     """What should not have come, one line each."""
     if part == "mutations":
         kinds = {"traceback": held.tracebacks, "hang": held.hangs, "abort": held.aborts}
-        return [f"{name} by {kind}, seed {seed}: {said}" for name, some in kinds.items() for kind, seed, said in some]
+        return [
+            f"{name} by {kind}, seed {seed}: {message}" for name, some in kinds.items() for kind, seed, message in some
+        ]
     if part == "soak":
         lost = [f"{held.lost} good requests were lost"] if held.lost else []
         return lost + ([f"{held.tracebacks} tracebacks in the log"] if held.tracebacks else [])
@@ -31,17 +33,17 @@ def faults(part: str, held: Any) -> list[str]:
 def summary(part: str, held: Any) -> str:
     """A part in a few lines for the terminal."""
     counts = {name: value for name, value in vars(held).items() if not isinstance(value, list)}
-    told = ", ".join(f"{n} {dict(v) if isinstance(v, Counter) else v}" for n, v in counts.items())
+    described = ", ".join(f"{n} {dict(v) if isinstance(v, Counter) else v}" for n, v in counts.items())
     wrong = faults(part, held)
-    return "\n".join([f"{part}: {told}; {len(wrong)} faults", *(f"  {line}" for line in wrong[:40])])
+    return "\n".join([f"{part}: {described}; {len(wrong)} faults", *(f"  {line}" for line in wrong[:40])])
 
 
 def text(parts_run: Mapping[str, Part]) -> str:
     """The page."""
     from trust.world import ITEMS
 
-    found = {part: run.counts for part, run in parts_run.items()}
-    kills, tried, asked, soaked = (found[part] for part in ("kills", "mutations", "http", "soak"))
+    counts_of = {part: run.counts for part, run in parts_run.items()}
+    kills, tried, served, soaked = (counts_of[part] for part in ("kills", "mutations", "http", "soak"))
     halves = sum("half written" in fault for fault in kills.faults)
     rows = [
         ["commands killed", f"{kills.kills.total():,}"],
@@ -53,8 +55,8 @@ def text(parts_run: Mapping[str, Part]) -> str:
         ["tracebacks, internal errors, failures without a sentence", str(len(tried.tracebacks))],
         ["hangs", str(len(tried.hangs))],
         ["processes that a library ended", str(len(tried.aborts))],
-        ["requests drawn at random, from the schema, and as raw bytes", f"{asked.requests.total():,}"],
-        ["answers of 500 and above (other than the 503 of a busy service)", str(len(asked.faults))],
+        ["requests drawn at random, from the schema, and as raw bytes", f"{served.requests.total():,}"],
+        ["answers of 500 and above (other than the 503 of a busy service)", str(len(served.faults))],
         ["seconds of soak", f"{soaked.seconds:.0f}"],
         ["good requests in the soak", f"{soaked.good:,}"],
         ["hang-ups and rubbish beside them", f"{soaked.others:,}"],
@@ -82,12 +84,12 @@ def text(parts_run: Mapping[str, Part]) -> str:
         "\n\n",
         markdown(["answer", "inputs"], [[name, f"{count:,}"] for name, count in sorted(tried.answers.items())]),
         "\n\n## Requests\n\n",
-        markdown(["kind", "requests"], [[name, f"{count:,}"] for name, count in sorted(asked.requests.items())]),
+        markdown(["kind", "requests"], [[name, f"{count:,}"] for name, count in sorted(served.requests.items())]),
         "\n\n",
         markdown(["status (0: the connection was closed, or kept waiting)", "answers"],
-                 [[name, f"{count:,}"] for name, count in sorted(asked.statuses.items())]),
+                 [[name, f"{count:,}"] for name, count in sorted(served.statuses.items())]),
     ]  # fmt: skip
-    wrong = [line.splitlines()[0][:200] for part, held in found.items() for line in faults(part, held)]
+    wrong = [line.splitlines()[0][:200] for part, held in counts_of.items() for line in faults(part, held)]
     if wrong:
         parts.append("\n\n## Faults\n\n" + "\n".join(f"- `{line}`" for line in wrong[:50]))
     return "".join(parts) + "\n"

@@ -18,18 +18,18 @@ WITHIN = (503,)
 
 
 @dataclass
-class Asked:
+class Answered:
     """Requests by kind, answers by status, and those that failed."""
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, status: int, what: object, text: str = "") -> None:
+    def add(self, kind: str, status: int, request: object, text: str = "") -> None:
         self.requests[kind] += 1
         self.statuses[str(status)] += 1
         if status >= 500 and status not in WITHIN:
-            self.faults.append(f"{kind}: {status} to {what!r:.300}: {text[:200]}")
+            self.faults.append(f"{kind}: {status} to {request!r:.300}: {text[:200]}")
 
 
 @dataclass
@@ -45,31 +45,31 @@ class Soaked:
     tracebacks: int
 
 
-def ask(world: World, seconds: float, seed: int) -> Asked:
+def ask(world: World, seconds: float, seed: int) -> Answered:
     """Ask for so many seconds, a third of them in each way."""
     from starlette.testclient import TestClient
 
     from goeswith.studio.app import create_app
 
     logging.disable(logging.ERROR)
-    asked, luck = Asked(), random.Random(seed)
+    answers, luck = Answered(), random.Random(seed)
     with TestClient(create_app(world.index), raise_server_exceptions=False) as client:
-        _at_random(client, asked, luck, time.monotonic() + seconds / 3)
-        _from_the_schema(world, client, asked, luck, time.monotonic() + seconds / 3)
-    _raw(world, asked, luck, time.monotonic() + seconds / 3)
-    return asked
+        _at_random(client, answers, luck, time.monotonic() + seconds / 3)
+        _from_the_schema(world, client, answers, luck, time.monotonic() + seconds / 3)
+    _raw(world, answers, luck, time.monotonic() + seconds / 3)
+    return answers
 
 
-def _at_random(client: Any, asked: Asked, luck: random.Random, until: float) -> None:
+def _at_random(client: Any, answers: Answered, luck: random.Random, until: float) -> None:
     from test_service_random import request
 
     while time.monotonic() < until:
         wanted = request(luck)
         answer = client.request(**wanted, follow_redirects=False)
-        asked.add("at random", answer.status_code, wanted, answer.text)
+        answers.add("at random", answer.status_code, wanted, answer.text)
 
 
-def _from_the_schema(world: World, client: Any, asked: Asked, luck: random.Random, until: float) -> None:
+def _from_the_schema(world: World, client: Any, answers: Answered, luck: random.Random, until: float) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings
     from hypothesis import seed as seeded
@@ -77,7 +77,7 @@ def _from_the_schema(world: World, client: Any, asked: Asked, luck: random.Rando
     from schemathesis import GenerationMode
 
     schema = schemathesis.openapi.from_asgi("/openapi.json", client.app)
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [result.ok() for result in schema.get_all_operations()]
     while time.monotonic() < until:
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -88,7 +88,7 @@ def _from_the_schema(world: World, client: Any, asked: Asked, luck: random.Rando
                 def draw(case: schemathesis.Case) -> None:
                     if time.monotonic() < until:
                         answer = _with_ids(case, luck).call()
-                        asked.add(
+                        answers.add(
                             "from the schema",
                             answer.status_code,
                             case.operation.label,
@@ -117,7 +117,7 @@ def _ids(value: Any, luck: random.Random) -> Any:
     return value
 
 
-def _raw(world: World, asked: Asked, luck: random.Random, until: float) -> None:
+def _raw(world: World, answers: Answered, luck: random.Random, until: float) -> None:
     """Bytes that are nearly requests, by sockets."""
     from test_service_hard import BEARER, ODD, TOKEN, sent, serving
 
@@ -136,7 +136,7 @@ def _raw(world: World, asked: Asked, luck: random.Random, until: float) -> None:
             with contextlib.suppress(OSError):  # one that does not end is waited for by the service, which is tested
                 answer = sent(port, request, 0.5)
             status = re.match(rb"HTTP/1\.1 (\d{3})", answer)
-            asked.add("raw bytes", int(status[1]) if status else 0, request, answer.decode(errors="replace"))
+            answers.add("raw bytes", int(status[1]) if status else 0, request, answer.decode(errors="replace"))
 
 
 def soak(world: World, seconds: float, seed: int) -> Soaked:
@@ -158,5 +158,5 @@ def soak(world: World, seconds: float, seed: int) -> Soaked:
         others=held.others,
         slowest=max((took for _, _, took in held.good), default=0.0),
         ending=held.ending,
-        tracebacks=held.said.count("Traceback"),
+        tracebacks=held.log.count("Traceback"),
     )

@@ -104,9 +104,9 @@ def make(root: Path) -> World:
         ["train", world.data, "--encoder", "words", "--out", world.run, *SMALL, "--set", "hidden=8"],
         ["index", world.run, world.data, "--out", world.index],
     ):
-        code, said = command_in_fork([*map(str, command)], root / "said.txt")
+        code, output = command_in_fork([*map(str, command)], root / "said.txt")
         if code:
-            raise SystemExit(f"the world could not be made: {said}")
+            raise SystemExit(f"the world could not be made: {output}")
     return world
 
 
@@ -125,14 +125,14 @@ def write_tables(folder: Path, items: int) -> None:
     (folder / "outfits.csv").write_text("\n".join(lines) + "\n")
 
 
-def begin(arguments: list[str], said: Path) -> int:
+def begin(arguments: list[str], output: Path) -> int:
     """Run a command in a forked process, the first of a group of its own; returns its id."""
     sys.stdout.flush()
     child = os.fork()
     if child:
         return child
     os.setsid()
-    with open(said, "wb") as file:
+    with open(output, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     from goeswith.cli import main as cli
@@ -149,14 +149,14 @@ def begin(arguments: list[str], said: Path) -> int:
     return 0
 
 
-def command_in_fork(arguments: list[str], said: Path, seconds: float = 300) -> tuple[int, str]:
+def command_in_fork(arguments: list[str], output: Path, seconds: float = 300) -> tuple[int, str]:
     """Exit code and output of a command; it is killed, with code −9, where it takes longer than so many seconds."""
-    child = begin(arguments, said)
+    child = begin(arguments, output)
     code = wait(child, time.monotonic() + seconds)
     if code is None:
         os.killpg(child, signal.SIGKILL)
         code = wait(child, time.monotonic() + 60)
-    return -9 if code is None else code, said.read_text(errors="replace")
+    return -9 if code is None else code, output.read_text(errors="replace")
 
 
 def wait(child: int, until: float, pause: Callable[[float], None] = time.sleep) -> int | None:

@@ -91,11 +91,11 @@ class LikedSource:
     flag, prefix, key, files = "--knowledge liked=FILE", "", "liked", ()
     config = LikedConfig
 
-    def __init__(self, given: str, config: LikedConfig, student: Student, settings: list[str]) -> None:
-        pairs = [line.split() for line in Path(given).read_text().splitlines() if line.strip()]
+    def __init__(self, value: str, config: LikedConfig, student: Student, settings: list[str]) -> None:
+        pairs = [line.split() for line in Path(value).read_text().splitlines() if line.strip()]
         if any(len(pair) != 2 for pair in pairs):
-            raise DataError(f"{given} must have two item ids a line")
-        rows = student.catalogue.rows([item_id for pair in pairs for item_id in pair], given)
+            raise DataError(f"{value} must have two item ids a line")
+        rows = student.catalogue.rows([item_id for pair in pairs for item_id in pair], value)
         self.rows, self.weight = np.asarray(rows).reshape(-1, 2), config.liked_weight
         self.described = {"liked_weight": config.liked_weight, "pairs": pairs}
 

@@ -307,7 +307,7 @@ def questions(
     if outfits is not None and out is not None and task is not None:
         listed = read_outfits(outfits, opened.catalogue, _pairs(column, "--column"))
         frame, skipped = make_questions(
-            opened.catalogue, listed, None, task, negatives, seed=seed, known=[opened.outfits]
+            opened.catalogue, listed, None, task, negatives, seed=seed, known_outfits=[opened.outfits]
         )
         if not len(frame):
             raise DataError(f"no {task} question with {negatives} negatives can be made from {outfits}: {skipped}")

@@ -66,8 +66,8 @@ def main() -> None:
     sys.exit(flush() or code)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(show: bool) -> None:
+    if show:
         typer.echo(f"goeswith {__version__}")
         raise typer.Exit
 

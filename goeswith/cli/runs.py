@@ -63,7 +63,8 @@ def train(
     """
     from goeswith.data.dataset import Dataset
     from goeswith.models import DEFAULT, is_model
-    from goeswith.train.mixture import MIXTURE, other_outfits, train_mixture
+    from goeswith.train.mixture import other_outfits, train_mixture
+    from goeswith.train.mixture_sources import MIXTURE
     from goeswith.train.ranks import is_first
     from goeswith.train.training import train as train_run
 

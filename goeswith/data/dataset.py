@@ -177,7 +177,7 @@ def fill(
     catalogue = Catalogue(items.with_columns(images.alias("image")))
     outfits = Outfits.from_frame(imported.outfits, catalogue, f"the outfit table of {imported.source}")
     earlier, wide = _known_outfits(known_outfits, catalogue)
-    outfits, split_report = assign_splits(outfits, seed, known=earlier)
+    outfits, split_report = assign_splits(outfits, seed, known_outfits=earlier)
 
     (folder / "images").mkdir()
     pictures, hashes = hashlib.sha256(), hashes or PictureHashes()

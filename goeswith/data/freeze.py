@@ -46,7 +46,7 @@ def make_questions(
     seed: int = 0,
     limit: int | None = None,
     usable: np.ndarray | None = None,
-    known: Sequence[Outfits] = (),
+    known_outfits: Sequence[Outfits] = (),
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Make one question of each outfit: a blank at one of its places, the truth among wrong items.
 
@@ -68,7 +68,7 @@ def make_questions(
         limit: at most so many questions, of outfits taken by chance.
         usable: (U,) bool, items that may be truth or wrong; by default those with a picture, or where there are no
             pictures those with a title.
-        known: outfits beside `outfits` that no wrong item may complete, e.g. the data set's own for another list.
+        known_outfits: beside `outfits`, what no wrong item may complete, e.g. the data set's own for another list.
 
     Returns:
         The table (columns of `SCHEMA`, in the order of the outfits), and what was left out, counted by reason.
@@ -83,14 +83,14 @@ def make_questions(
     if choices != "all" and choices < 2:
         raise ConfigError(f"a question needs two or more choices, not {choices}")
     own = outfits if split is None else outfits.split(split)
-    known = [outfits, *known]
+    known_outfits = [outfits, *known_outfits]
     usable = _shown(catalogue) if usable is None else usable
     whole = len(own)
     if task == "triplet":
-        known = [as_outfits(worn_together(some, catalogue), some) for some in known]
+        known_outfits = [as_outfits(worn_together(some, catalogue), some) for some in known_outfits]
         own, usable = pair_of_each(own, catalogue, seed), usable & bottoms(catalogue)
 
-    drawer = Negatives(catalogue, own, negatives, usable, known)
+    drawer = Negatives(catalogue, own, negatives, usable, known_outfits)
     chance = torch.Generator().manual_seed(seed)
     batch = own.batch()
     items, mask = batch.items, batch.mask

@@ -47,7 +47,7 @@ class Negatives:
         strategy: one of `STRATEGIES`, or another package's: a function of the catalogue that gives the number (U,) of
             each item's pool, of which each usable item is as likely.
         usable: (U,) bool, items that may be drawn or asked about, e.g. those with features; all by default.
-        known: outfits that no draw may complete (item for item), for such a draw is a right answer too.
+        known_outfits: outfits that no draw may complete (item for item), for such a draw is a right answer too.
 
     Raises:
         ConfigError: no such strategy.
@@ -59,7 +59,7 @@ class Negatives:
         outfits: Outfits,
         strategy: str,
         usable: np.ndarray | None = None,
-        known: Sequence[Outfits] = (),
+        known_outfits: Sequence[Outfits] = (),
     ) -> None:
         check_strategy(strategy)
         self.strategy = strategy
@@ -78,7 +78,7 @@ class Negatives:
         self._starts, self._ends = torch.from_numpy(bounds[:-1]), torch.from_numpy(bounds[1:])  # (K,) of each pool
         self._weights = torch.from_numpy(weights[members])
         self._reach = torch.from_numpy(np.concatenate([[0.0], np.cumsum(weights[members])]))  # (P + 1,)
-        self._known_outfits = _Known(known, len(catalogue)) if known else None
+        self._known_outfits = _Known(known_outfits, len(catalogue)) if known_outfits else None
         self.weights = weights
         """(U,) float64 how likely each item is drawn, within its pool."""
         self.pool_weights = np.bincount(pool, weights)[pool]

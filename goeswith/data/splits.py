@@ -22,7 +22,7 @@ PRODUCTS = 1 << 23  # item meetings looked at in one go: bounds the memory of `c
 
 
 def assign_splits(
-    outfits: Outfits, seed: int, ratios: tuple[int, int, int] = (7, 1, 2), known: Outfits | None = None
+    outfits: Outfits, seed: int, ratios: tuple[int, int, int] = (7, 1, 2), known_outfits: Outfits | None = None
 ) -> tuple[Outfits, dict[str, Any]]:
     """Give every outfit a split, and say how much of the test outfits training has seen.
 
@@ -30,7 +30,7 @@ def assign_splits(
     repeats included; outfits that lack one keep "" and are counted. Otherwise exact repeats (the same item
     set within the source) are dropped, and whole groups of near-duplicates are dealt out by `ratios`.
 
-    What has a split is not drawn again: an outfit that is among the `known` ones keeps theirs, and one whose
+    What has a split is not drawn again: an outfit that is among the `known_outfits` keeps theirs, and one whose
     group touches outfits of one split, known or published, joins them. One whose group touches outfits of two
     splits gets none: in either it would leak into the other. What is new is dealt so that the whole source comes
     nearest to `ratios`.
@@ -45,7 +45,7 @@ def assign_splits(
         outfits: of one catalogue, of any number of sources.
         seed: decides the drawn splits.
         ratios: train : valid : test, counted in outfits.
-        known: every outfit that ever had a split (see `remember`); their items may go beyond the catalogue.
+        known_outfits: every outfit that ever had a split (see `remember`); their items may go beyond the catalogue.
 
     Returns:
         The outfits that stay, in their order, and a report that can be written as JSON::
@@ -66,8 +66,8 @@ def assign_splits(
     report: dict[str, Any] = {"near": NEAR, "ratios": list(ratios), "seed": seed, "sources": {}}
     if not len(outfits):
         return outfits, report
-    known = outfits.take([]) if known is None else known
-    everything = _joined(outfits, known)
+    known_outfits = outfits.take([]) if known_outfits is None else known_outfits
+    everything = _joined(outfits, known_outfits)
     all_sets = _item_sets(everything)
     pairs = contained_pairs(everything.take(np.unique(all_sets, return_index=True)[1]))
     all_groups = _groups(pairs, int(all_sets.max()) + 1)[all_sets]
@@ -80,7 +80,7 @@ def assign_splits(
     repeats = ~first.to_series().to_numpy()
 
     own = np.unique(all_sources * len(all_sets) + all_sets, return_inverse=True)[1]
-    had = _held(own, np.concatenate([np.full(len(outfits), ""), known.splits]))[: len(outfits)]
+    had = _held(own, np.concatenate([np.full(len(outfits), ""), known_outfits.splits]))[: len(outfits)]
     near = _held(all_groups, everything.splits)[: len(outfits)] & ~published[:, None]
     drawn, between, moved = _take_over(outfits.splits, had, near, published | ~repeats)
     chosen = (drawn == "") & ~published & ~repeats & ~between

@@ -255,6 +255,11 @@ def _outfits(old: Dataset, new: Dataset) -> dict[str, int]:
         data.outfits.to_frame(data.catalogue).select("source", key.list.join("\x1f").alias("items")).unique()
         for data in (old, new)
     )
-    kept = len(now.join(before, on=["source", "items"]))
+    unchanged = len(now.join(before, on=["source", "items"]))
     bare = int((new.outfits.splits == "").sum())
-    return {"kept": kept, "added": len(now) - kept, "removed": len(before) - kept, "without a split": bare}
+    return {
+        "kept": unchanged,
+        "added": len(now) - unchanged,
+        "removed": len(before) - unchanged,
+        "without a split": bare,
+    }

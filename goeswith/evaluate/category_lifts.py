@@ -42,9 +42,9 @@ def learn_lifts(catalogue: Catalogue, outfits: Outfits) -> np.ndarray:
     group_of[catalogue.category_codes] = catalogue.codes("group")[0]
     weights = np.zeros((count, count), np.float32)
     for group in np.unique(group_of[wanted]):
-        asked = group_of[wanted] == group
-        if len(np.unique(wanted[asked])) > 1:
-            model = LogisticRegression(C=STRENGTH, tol=1e-3, max_iter=1000).fit(others[asked], wanted[asked])
+        in_group = group_of[wanted] == group
+        if len(np.unique(wanted[in_group])) > 1:
+            model = LogisticRegression(C=STRENGTH, tol=1e-3, max_iter=1000).fit(others[in_group], wanted[in_group])
             learnt = model.coef_ if len(model.classes_) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
             weights[:, model.classes_] = learnt.T
     return weights
@@ -53,6 +53,6 @@ def learn_lifts(catalogue: Catalogue, outfits: Outfits) -> np.ndarray:
 def category_lifts(weights: np.ndarray, categories: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Lifts (B, C) of each category beside items of some categories (B, n), mask (B, n), by w (C, C)."""
     counts = np.zeros((len(categories), len(weights)), weights.dtype)
-    owner, place = mask.nonzero()
-    np.add.at(counts, (owner, categories[owner, place]), 1)
+    owner, position = mask.nonzero()
+    np.add.at(counts, (owner, categories[owner, position]), 1)
     return counts @ weights

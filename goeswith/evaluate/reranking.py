@@ -210,7 +210,9 @@ def fit_shortlist(
     varied = counts >= variety * distinct(blocks, Reranking(0.0, 0.0, chosen.temperature))
     if not varied.any():
         varied = counts == counts.max()
-    ranks = [reciprocal_rank(blocks, setting) if kept else -1.0 for setting, kept in zip(grid, varied, strict=True)]
+    ranks = [
+        reciprocal_rank(blocks, setting) if is_varied else -1.0 for setting, is_varied in zip(grid, varied, strict=True)
+    ]
     return grid[int(np.argmax(ranks))]
 
 

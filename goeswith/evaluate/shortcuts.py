@@ -115,7 +115,7 @@ class Shortcuts:
             own, others = train.take(fold == held_out), train.take(fold != held_out)
             if not len(own) or not len(others):
                 continue
-            frame, _ = make_questions(catalogue, own, None, task, negatives, known=[train])
+            frame, _ = make_questions(catalogue, own, None, task, negatives, known_outfits=[train])
             if not len(frame):
                 continue
             questions = Questions.from_frame(frame, catalogue)

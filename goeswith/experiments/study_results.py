@@ -23,7 +23,7 @@ from goeswith.experiments.study import ARMS, COMPARISONS, Study
 from goeswith.experiments.study_sources import NO_OWN, Bench, outfit_aucs, stack
 from goeswith.files import fresh_file, read_json
 from goeswith.scores import Difference
-from goeswith.train.mixture import TITLES
+from goeswith.train.mixture_sources import TITLES
 from goeswith.train.trust import TrustQuestions, fit_trust
 
 Key = tuple[str, int]

@@ -21,10 +21,11 @@ from goeswith.evaluate.exhaustive import position_scores
 from goeswith.experiments.study import FEW, Study
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
-from goeswith.train.mixture import TITLES, TOWER, Maker, Named, differences, held_out_positions, question_mass
+from goeswith.train.mixture_sources import TITLES, TOWER, Maker, Named
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
 from goeswith.train.training import train, training_data
+from goeswith.train.trust_questions import differences, held_out_positions, question_mass
 
 NO_OWN = ("likeness", "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
 """Sources that need no own outfit, and are the same for every N."""

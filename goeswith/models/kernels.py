@@ -66,23 +66,26 @@ class PoolSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor, keys: Tensor, asked: Tensor, pool: Tensor, truth: Tensor, gone: Tensor
+        ctx: Any, queries: Tensor, keys: Tensor, query_pools: Tensor, pool: Tensor, truth: Tensor, gone: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The sum, and how many queries have a wrong key to choose.
 
-        queries: (G, h). keys: (U, h), both float32. asked: (G,) pools of the queries, ascending. pool: (U,) those of
-        the keys, ascending. truth: (G,) the right keys. gone: (G, n) keys of its pool that a query does not choose
+        queries: (G, h). keys: (U, h), both float32. query_pools: (G,) pools of the queries, ascending. pool: (U,) those
+        of the keys, ascending. truth: (G,) the right keys. gone: (G, n) keys of its pool that a query does not choose
         from, the right one excepted.
         """
         loss, taught = queries.new_zeros(()), torch.zeros_like(truth).sum()
         to_queries, to_keys = torch.empty_like(queries), torch.zeros_like(keys)
         firsts = torch.arange(0, len(queries), BLOCK, device=queries.device)
         lasts = (firsts + BLOCK).clamp_max(len(queries)) - 1
-        starts, ends = torch.searchsorted(pool, asked[firsts]), torch.searchsorted(pool, asked[lasts], right=True)
+        starts, ends = (
+            torch.searchsorted(pool, query_pools[firsts]),
+            torch.searchsorted(pool, query_pools[lasts], right=True),
+        )
         for first, start, end in zip(firsts.tolist(), starts.tolist(), ends.tolist(), strict=True):
             rows, run = slice(first, first + BLOCK), slice(start, end)
             right = truth[rows, None] - start
-            choice = asked[rows, None] == pool[run]
+            choice = query_pools[rows, None] == pool[run]
             choice.scatter_(1, gone[rows] - start, False).scatter_(1, right, True)
             taught += (choice.sum(dim=1) > 1).sum()
             scores = (queries[rows] @ keys[run].T).float().masked_fill_(~choice, -torch.inf)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -36,15 +36,40 @@ class MixtureConfig:
     """There is nothing to set: the weights say what a mixture is made of."""
 
 
+class SourceModel(Protocol):
+    """A torch module whose score of an outfit is the mean of q_i · k_i."""
+
+    @property
+    def width(self) -> int:
+        """How many numbers the state of an item has."""
+        ...
+
+    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
+        """States of items, from the columns (U, d) of the features that the source reads and its own codes (U,)."""
+        ...
+
+    def keys(self, states: ItemStates) -> Tensor:
+        """k (U, h)."""
+        ...
+
+    def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
+        """q (B, n, h): for each item of each outfit the query of the gap that it leaves."""
+        ...
+
+    def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
+        """q (B, h) of partial outfits that want an item of the categories `wanted` (B,)."""
+        ...
+
+
 class Source(NamedTuple):
     """A scorer that a mixture is made of.
 
-    kind: one of `KINDS`. model: it. columns: (d,) int64, of the features that it reads. codes: (C + 1,) int64, its own
+    kind: one of `KINDS`. columns: (d,) int64, of the features that it reads. codes: (C + 1,) int64, its own
     category codes of the mixture's C categories and of an unknown one.
     """
 
     kind: str
-    model: Any
+    model: SourceModel
     columns: np.ndarray
     codes: np.ndarray
 
@@ -87,7 +112,7 @@ class Mixture(nn.Module):
             own = {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
             kind = KINDS[int(own["kind"]) % len(KINDS)]
             if not {"columns", "codes"} <= set(own) or (model := _model_like(kind, own)) is None:
-                return  # what is missing will be told
+                return  # loading reports what is missing
             parts.append(_Part(kind, model, len(own["columns"]), len(own["codes"])))
         self.sources = nn.ModuleList(parts)
         self.weights = torch.ones(len(parts), len(GROUPS))
@@ -137,7 +162,7 @@ class Mixture(nn.Module):
         """w (S, ...) of gaps that want an item of the categories (...)."""
         return self.weights[:, self.group[codes.clamp_max(self.count)]]
 
-    def _each(self, states: ItemStates) -> list[tuple[Any, ItemStates]]:
+    def _each(self, states: ItemStates) -> list[tuple[_Part, ItemStates]]:
         """Each source with its own states."""
         codes = states.categories.clamp_max(self.count)
         own = states.hidden.split([part.model.width for part in self._parts], dim=1)
@@ -151,10 +176,11 @@ class Mixture(nn.Module):
 class _Part(nn.Module):
     """A source with the columns of the features that it reads, and its own category codes."""
 
+    model: SourceModel
     columns: Tensor
     codes: Tensor
 
-    def __init__(self, kind: str, model: Any, columns: int, codes: int) -> None:
+    def __init__(self, kind: str, model: SourceModel, columns: int, codes: int) -> None:
         super().__init__()
         self.model = model
         self.register_buffer("kind", torch.tensor(KINDS.index(kind)))
@@ -163,11 +189,10 @@ class _Part(nn.Module):
 
     def encode(self, features: Tensor, categories: Tensor) -> Tensor:
         """The states (U, width) of items, from all features and the mixture's codes."""
-        hidden: Tensor = self.model.encode_items(features[:, self.columns], self.codes[categories]).hidden
-        return hidden
+        return self.model.encode_items(features[:, self.columns], self.codes[categories]).hidden
 
 
-def _model_like(kind: str, saved: Mapping[str, Tensor]) -> Any:
+def _model_like(kind: str, saved: Mapping[str, Tensor]) -> SourceModel | None:
     """A model of a kind, of the sizes of its saved weights; None where they are not there."""
     own = {name.removeprefix("model."): value for name, value in saved.items() if name.startswith("model.")}
     try:

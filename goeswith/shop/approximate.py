@@ -113,12 +113,12 @@ def update(uri: str, frame: pl.DataFrame, keys: Keys, compacted: int | None) -> 
 
 
 @contextlib.contextmanager
-def _one_sentence(uri: str, what: str) -> Iterator[None]:
+def _one_sentence(uri: str, action: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, RuntimeError, OSError) as error:
         why = str(error).partition("\n")[0]
-        raise DataError(f"cannot {what} the vectors at {uri} ({why}); {INDEX_AGAIN}") from None
+        raise DataError(f"cannot {action} the vectors at {uri} ({why}); {INDEX_AGAIN}") from None
 
 
 def _merge(table: Any, frame: pl.DataFrame, keys: Keys, compacted: int) -> tuple[int, int] | None:
@@ -205,12 +205,12 @@ class Vectors:
         where = " AND ".join(filter(None, [f"category = {_quoted(self.categories[category])}", condition(filters)]))
         query = self.table.search(queries.astype(np.float32)).distance_type("dot").where(where, prefilter=True)
         query = query.select(["item_id", "_distance"]).limit(count).refine_factor(REFINED)
-        found = query.nprobes(PROBED).to_arrow()
-        owner = found["query_index"].to_numpy() if len(queries) > 1 else np.zeros(len(found), np.int64)
+        hits = query.nprobes(PROBED).to_arrow()
+        owner = hits["query_index"].to_numpy() if len(queries) > 1 else np.zeros(len(hits), np.int64)
         rows = np.full((len(queries), count), -1)
         products = np.full((len(queries), count), -np.inf, np.float32)
         order = np.argsort(owner, kind="stable")
         column = np.arange(len(order)) - np.searchsorted(owner[order], owner[order])
-        rows[owner[order], column] = [self.row_of[item_id] for item_id in found["item_id"].take(order).to_pylist()]
-        products[owner[order], column] = 1 - found["_distance"].to_numpy()[order]  # "dot" is 1 − the product
+        rows[owner[order], column] = [self.row_of[item_id] for item_id in hits["item_id"].take(order).to_pylist()]
+        products[owner[order], column] = 1 - hits["_distance"].to_numpy()[order]  # "dot" is 1 − the product
         return rows, products

@@ -170,8 +170,8 @@ class Candidates:
             ]
             at = [np.tile(wanted[number], count) for number, (count, _) in zip(numbers, shapes, strict=True)]
             typical = self._typical(self._at(np.concatenate(at)).long())
-            found = self.model.query(self.states, self._at(np.concatenate(items)), typical)
-            vectors, offsets = (part.split([count * kinds for count, kinds in shapes]) for part in found)
+            query_parts = self.model.query(self.states, self._at(np.concatenate(items)), typical)
+            vectors, offsets = (part.split([count * kinds for count, kinds in shapes]) for part in query_parts)
             for number, shape, vector, offset in zip(numbers, shapes, vectors, offsets, strict=True):
                 queries[number] = vector.view(*shape, -1), offset.view(shape)
         return [queries[number] for number in range(len(gaps))]
@@ -222,11 +222,11 @@ class Candidates:
                     rows[number].append(some)
             if not shared:
                 continue
-            asked = [queries[number][category] for number, _ in shared]
+            own_queries = [queries[number][category] for number, _ in shared]
             # Many rows times a few columns: up to twice as quick as few rows times many columns.
-            products = self._keys(slice(start, stop)) @ torch.cat([vectors for vectors, _ in asked]).T
-            columns = products.split([len(vectors) for vectors, _ in asked], dim=1)
-            for (number, some), (_, offset), part in zip(shared, asked, columns, strict=True):
+            products = self._keys(slice(start, stop)) @ torch.cat([vectors for vectors, _ in own_queries]).T
+            columns = products.split([len(vectors) for vectors, _ in own_queries], dim=1)
+            for (number, some), (_, offset), part in zip(shared, own_queries, columns, strict=True):
                 part = part if len(some) == stop - start else part[self._at(some - start)]
                 scores[number].append(part + offset.T)
                 rows[number].append(some)

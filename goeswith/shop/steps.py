@@ -50,10 +50,10 @@ def compute(index: Index, wanted: Sequence[Wanted]) -> list[Any]:
     """The answers to what several searches want of one index: one pass over its states, and one call for each length
     of looks. They are those of single searches, up to the rounding of float32."""
     answers: dict[int, Any] = {}
-    pairs = [(number, one) for number, one in enumerate(wanted) if isinstance(one, Pairs)]
-    found = index.candidates.pairs_of([one.gap for _, one in pairs], [one.full for _, one in pairs])
-    answers.update((number, answer) for (number, _), answer in zip(pairs, found, strict=True))
-    looks = [(number, one.items) for number, one in enumerate(wanted) if isinstance(one, Scores)]
+    pairs = [(number, want) for number, want in enumerate(wanted) if isinstance(want, Pairs)]
+    pair_answers = index.candidates.pairs_of([want.gap for _, want in pairs], [want.full for _, want in pairs])
+    answers.update((number, answer) for (number, _), answer in zip(pairs, pair_answers, strict=True))
+    looks = [(number, want.items) for number, want in enumerate(wanted) if isinstance(want, Scores)]
     for width in {items.shape[1] for _, items in looks}:
         same = [(number, items) for number, items in looks if items.shape[1] == width]
         together = np.concatenate([items for _, items in same])

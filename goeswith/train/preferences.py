@@ -86,7 +86,7 @@ class PreferencesSource:
     """A file of preferences, see `goeswith.train.source.Source`.
 
     Args:
-        given: the file, or the data set that has one.
+        value: the file, or the data set that has one.
 
     Raises:
         DataError: there is no such file, or it has no pair whose items all have features.
@@ -96,9 +96,9 @@ class PreferencesSource:
     files: ClassVar[tuple[str, ...]] = ()
     config = PreferencesConfig
 
-    def __init__(self, given: str, config: PreferencesConfig, student: Student, settings: list[str]) -> None:
+    def __init__(self, value: str, config: PreferencesConfig, student: Student, settings: list[str]) -> None:
         self.settings, self.student = config, student
-        path = Path(given) / FILE if Path(given).is_dir() else Path(given)
+        path = Path(value) / FILE if Path(value).is_dir() else Path(value)
         if not path.is_file():
             raise DataError(f"there is no file {path}; write one with goeswith import --looks looks.sqlite")
         table = read_table(path)

@@ -235,9 +235,9 @@ class RulesSource:
     flag, prefix, key, files = "--rules", "", "rules", ("rules.toml", "rules.safetensors")
     config = RulesConfig
 
-    def __init__(self, given: str, config: RulesConfig, student: Student, settings: list[str]) -> None:
+    def __init__(self, value: str, config: RulesConfig, student: Student, settings: list[str]) -> None:
         self.settings, self.student = config, student
-        self.rules = read_rules(given)
+        self.rules = read_rules(value)
         self.described = dataclasses.asdict(config) | {"rules": [dataclasses.asdict(rule) for rule in self.rules]}
 
     def teach(self) -> RuleTeacher:

@@ -68,15 +68,15 @@ class BatchSoftmax(nn.Module):
         own = self.pool[rows]  # (U,)
         pool, by_pool = own.sort(stable=True)
         position = by_pool.argsort()  # (U,) of each item among those
-        places = gap.flatten().nonzero()[:, 0]
-        asked, order = own[batch.items.flatten()[places]].sort(stable=True)  # (G,)
-        places = places[order]
-        truth, owner = batch.items.flatten()[places], places // gap.shape[1]
+        gap_rows = gap.flatten().nonzero()[:, 0]
+        query_pools, order = own[batch.items.flatten()[gap_rows]].sort(stable=True)  # (G,)
+        gap_rows = gap_rows[order]
+        truth, owner = batch.items.flatten()[gap_rows], gap_rows // gap.shape[1]
         others, real = batch.items[owner], batch.mask[owner]  # (G, n)
-        gone = torch.where(real & (own[others] == asked[:, None]), others, truth[:, None])
-        queries = embedding(places, model.gaps(states, batch).float().flatten(0, 1)) * self.log_scale.exp()
+        gone = torch.where(real & (own[others] == query_pools[:, None]), others, truth[:, None])
+        queries = embedding(gap_rows, model.gaps(states, batch).float().flatten(0, 1)) * self.log_scale.exp()
         keys = embedding(by_pool, model.keys(states).float())
-        loss, taught = PoolSoftmax.apply(queries, keys, asked, pool, position[truth], position[gone])
+        loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone])
         return loss / taught.clamp_min(1), int(taught)
 
 

@@ -101,7 +101,7 @@ class Student:
 
 
 class Source(Protocol):
-    """A kind of knowledge, opened from what a run is given of it: a path, mostly.
+    """A kind of knowledge, opened from the value that the command line has for it: a path, mostly.
 
     flag: how it is given on the command line, for messages. prefix: of settings that are its own alone, or empty.
     config: class of its settings, a frozen dataclass; its method ``check(model)``, if it has one, refuses models.
@@ -117,7 +117,7 @@ class Source(Protocol):
     config: ClassVar[type]
     described: dict[str, Any] | None
 
-    def __init__(self, given: str, config: Any, student: Student, settings: list[str]) -> None: ...
+    def __init__(self, value: str, config: Any, student: Student, settings: list[str]) -> None: ...
 
     def teach(self) -> Knowledge:
         """The torch module that takes part in training; what it needs is trained first."""

@@ -40,12 +40,12 @@ class StartSource:
     flag, prefix, key, files = "--knowledge start=RUN", "", "start", ()
     config = StartConfig
 
-    def __init__(self, given: str, config: StartConfig, student: Student, settings: list[str]) -> None:
-        run, hidden = Run(given), student.config.hidden
+    def __init__(self, value: str, config: StartConfig, student: Student, settings: list[str]) -> None:
+        run, hidden = Run(value), student.config.hidden
         expected, actual = ("two-tower", student.encoder, hidden), (run.name, run.config["encoder"])
         if (*actual, run.config["settings"].get("hidden")) != expected:
             raise ConfigError(
-                f"{given} is a run of {run.name} in {run.config['encoder']}; only one of two-tower in "
+                f"{value} is a run of {run.name} in {run.config['encoder']}; only one of two-tower in "
                 f"{student.encoder} with hidden={hidden} can be started from"
             )
         run_codes = run.vocabulary.codes(student.catalogue)

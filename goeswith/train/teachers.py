@@ -34,20 +34,20 @@ class DesignersSource:
     flag, prefix, key, files = "--teacher", "teacher.", "knowledge", ("teacher",)
     config = DesignersConfig
 
-    def __init__(self, given: str, config: DesignersConfig, student: Student, settings: list[str]) -> None:
+    def __init__(self, value: str, config: DesignersConfig, student: Student, settings: list[str]) -> None:
         self.settings, self.student = config, student
         self.run: Run | None = None
-        if (Path(given) / "config.json").is_file():
-            self.run = Run(given)
+        if (Path(value) / "config.json").is_file():
+            self.run = Run(value)
             if self.run.name != "teacher" or config.teaching != "frozen" or config.untrained or settings:
                 raise ConfigError(
-                    f"{given} is a run of {self.run.name}: only a run of 'teacher' can be a teacher, "
+                    f"{value} is a run of {self.run.name}: only a run of 'teacher' can be a teacher, "
                     "with teaching=frozen and no teacher settings; otherwise name a data set"
                 )
             trained = self.run.config
             teacher: dict[str, Any] = {name: trained[name] for name in ("dataset", "settings", "train")}
         else:
-            self.dataset = Dataset(given)
+            self.dataset = Dataset(value)
             self.teacher_settings = [*followed(student.config, student.train), *settings]
             self.configs = override(
                 {"model": TeacherConfig(), "train": TrainConfig.of("teacher")}, self.teacher_settings

@@ -53,22 +53,22 @@ def test_questions_audit_train_evaluate_and_score(shell: Shell, world: Path, run
     assert "add-gnn 2/2: loss" in err
     code, out, _ = shell("evaluate", run, world, "--against", tmp_path / "run", "--rows", tmp_path / "rows", "--json")
     assert code == 0
-    told = json.loads(out)
-    names = {line["scorer"] for line in told["summary"]}
+    info = json.loads(out)
+    names = {line["scorer"] for line in info["summary"]}
     assert {"chance", "popularity", "category", "cosine"} <= names
     mine, other = (name for name in names if name.endswith("-run"))  # both folders are called run: told apart by path
-    if told["compared"][0]["scorer"] != mine:
+    if info["compared"][0]["scorer"] != mine:
         mine, other = other, mine
-    assert all(line["signature"].startswith("styles:") for line in told["summary"] + told["retrieval"])
-    found = {(line["scorer"], line["task"], line["metric"]): line["value"] for line in told["retrieval"]}
-    assert found["popularity", "exhaustive", "auc"] == pytest.approx(0.5, abs=0.1)
-    assert {name for name, *_ in found} >= {"chance", mine, other, f"{mine} + shortlist"}
-    assert {line["task"] for line in told["compared"]} >= {"anchor", "rest", "exhaustive"}
-    assert told["compared"]
+    assert all(line["signature"].startswith("styles:") for line in info["summary"] + info["retrieval"])
+    values = {(line["scorer"], line["task"], line["metric"]): line["value"] for line in info["retrieval"]}
+    assert values["popularity", "exhaustive", "auc"] == pytest.approx(0.5, abs=0.1)
+    assert {name for name, *_ in values} >= {"chance", mine, other, f"{mine} + shortlist"}
+    assert {line["task"] for line in info["compared"]} >= {"anchor", "rest", "exhaustive"}
+    assert info["compared"]
     rows = pl.read_parquet(tmp_path / "rows" / f"{mine}-test-fitb-category.parquet")
     assert (tmp_path / "rows" / f"{other}-test-fitb-category.parquet").exists()
     fitb = next(
-        line for line in told["summary"]
+        line for line in info["summary"]
         if (line["scorer"], line["task"], line["negatives"]) == (mine, "fitb", "category")
     )  # fmt: skip
     assert rows["accuracy"].mean() == pytest.approx(fitb["value"])
@@ -106,11 +106,11 @@ def test_items_without_features_are_named_with_their_outfits(
     looks.write_text(f"outfit_id,item_ids\n{lines}good,i7;i50\n")
     code, out, _ = shell("score", run, other.path, "--outfits", looks, "--out", tmp_path / "scores.csv")
     assert code == 0
-    told = out.splitlines()
-    assert told[0].endswith("scores.csv: 1 outfits scored, 7 without a score")
-    assert told[1] == "  without a score: bare0, bare1, bare2, bare3, bare4 and 2 more"
-    assert told[2].startswith("  items without features: i0, i1, i2, i3, i4 and 2 more; goeswith encode")
-    assert told[2].endswith("--encoder made shows why")
+    shown = out.splitlines()
+    assert shown[0].endswith("scores.csv: 1 outfits scored, 7 without a score")
+    assert shown[1] == "  without a score: bare0, bare1, bare2, bare3, bare4 and 2 more"
+    assert shown[2].startswith("  items without features: i0, i1, i2, i3, i4 and 2 more; goeswith encode")
+    assert shown[2].endswith("--encoder made shows why")
     scored = pl.read_csv(tmp_path / "scores.csv")
     assert scored["score"].is_null().to_list() == [True] * 7 + [False]
 
@@ -118,11 +118,11 @@ def test_items_without_features_are_named_with_their_outfits(
 def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
     lines = "\n".join(f"o{n},i{n % 12}\no{n},i{48 + (n * 5) % 48}" for n in range(30))
     (tmp_path / "looks.csv").write_text(f"outfit_id,item_id\n{lines}\n")
-    asked = tmp_path / "asked.parquet"
-    given = ("--outfits", tmp_path / "looks.csv", "--task", "fitb", "--negatives", "category", "--out", asked)
-    code, out, _ = shell("questions", world, *given)
+    file = tmp_path / "asked.parquet"
+    options = ("--outfits", tmp_path / "looks.csv", "--task", "fitb", "--negatives", "category", "--out", file)
+    code, out, _ = shell("questions", world, *options)
     assert code == 0, out
-    code, out, _ = shell("evaluate", run, world, "--questions", asked)
+    code, out, _ = shell("evaluate", run, world, "--questions", file)
     assert code == 0
     assert "|looks|fitb|category|" in out
 
@@ -156,9 +156,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     shell: Shell, world: Path, tmp_path: Path, args: list[str], sentence: str
 ) -> None:
     out = tmp_path / "OUT"
-    given = [a.replace("WORLD", str(world)).replace("OUT", str(out)) for a in args]
+    arguments = [a.replace("WORLD", str(world)).replace("OUT", str(out)) for a in args]
     before = sorted(p.name for p in world.rglob("*"))
-    code, _, err = shell(*given)
+    code, _, err = shell(*arguments)
     assert code == 1
     assert sentence.replace("OUT", str(out)) in err
     assert "Traceback" not in err
@@ -205,17 +205,17 @@ def test_import_makes_the_folders_above_and_takes_away_what_a_killed_one_left(sh
 
 
 def test_import_says_in_lines_what_was_split_and_what_is_missing(shell: Shell, tmp_path: Path) -> None:
-    items = [f"i{place},{'coat' if place % 2 else 'skirt'}" for place in range(6)]
+    items = [f"i{index},{'coat' if index % 2 else 'skirt'}" for index in range(6)]
     (tmp_path / "items.csv").write_text("\n".join(["sku,category", *items]) + "\n")
     lists = ["i0;i1", "i2;i3", "i4;i5", "i5;i4"]
-    looks = "".join(f"{place},{ids},shop\n" for place, ids in enumerate(lists))
+    looks = "".join(f"{index},{ids},shop\n" for index, ids in enumerate(lists))
     (tmp_path / "outfits.csv").write_text(f"outfit_id,item_ids,source\n{looks}")
     code, out, _ = shell("import", "table", tmp_path, tmp_path / "shop", "--column", "item_id=sku")
     assert code == 0
-    told = out.splitlines()
+    lines = out.splitlines()
     assert "  missing of 6 items: title 6, image 6, price 6, colour 6, material 6" in out
-    assert told[:2] == [f"{tmp_path / 'shop'}: 6 items, 0 pictures, 3 outfits", "  read as layout 'table':"]
-    assert told[-5:] == [
+    assert lines[:2] == [f"{tmp_path / 'shop'}: 6 items, 0 pictures, 3 outfits", "  read as layout 'table':"]
+    assert lines[-5:] == [
         "  outfits of shop, drawn split: 2 train, 0 valid, 1 test; exact repeats removed: 1",
         "    test outfits that share 80% of their items with a training outfit: 0.0% (split at random: 100.0%)",
         "    test items that no training outfit has: 100.0% (split at random: 0.0%)",
@@ -263,7 +263,7 @@ def test_the_seed_of_the_sample_is_no_option_of_its_layout(shell: Shell, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_told(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(shell: Shell, world: Path, run: Path, tmp_path: Path) -> None:
     ids = Dataset(world).catalogue.ids
     looks = tmp_path / "looks.csv"
     looks.write_text(f"outfit_id,item_ids\na,{ids[0]};{ids[1]}\n")
@@ -277,19 +277,19 @@ def test_a_place_that_cannot_be_written_is_told(shell: Shell, world: Path, run: 
     assert "q.csv must end in .parquet" in err.replace("\n", " ")
 
 
-def test_a_run_without_all_it_needs_is_told(shell: Shell, world: Path, tmp_path: Path) -> None:
+def test_a_run_without_all_it_needs_is_reported(shell: Shell, world: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model": "add-gnn", "categories": [], "groups": []}')
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
     assert err.startswith(f"goeswith: {tmp_path / 'config.json'} lacks 'settings'; train the run again")
-    told = '{"model": "add-gnn", "categories": [], "groups": [], "settings": {}, "encoder": "made", "dim": "16"}'
-    (tmp_path / "config.json").write_text(told)
+    config = '{"model": "add-gnn", "categories": [], "groups": [], "settings": {}, "encoder": "made", "dim": "16"}'
+    (tmp_path / "config.json").write_text(config)
     code, _, err = shell("evaluate", tmp_path, world)
     assert code == 1
     assert err.startswith(f"goeswith: {tmp_path / 'config.json'} is broken at 'dim'")
 
 
-def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:
+def test_ctrl_c_is_reported(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Path) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -299,7 +299,7 @@ def test_ctrl_c_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch, world: Pa
     assert err.strip().endswith("goeswith: interrupted; no file is half-written, run the same command again to resume")
 
 
-def test_help_is_instant_for_it_loads_nothing_heavy() -> None:
+def test_help_is_instant_and_loads_nothing_heavy() -> None:
     """Not a time, which depends on the machine, but its cause: the help must not import torch or polars."""
     code = (
         "import sys; sys.argv = ['goeswith', '--help']\n"
@@ -309,10 +309,10 @@ def test_help_is_instant_for_it_loads_nothing_heavy() -> None:
         "heavy = {'torch', 'polars', 'numpy', 'transformers', 'matplotlib', 'sklearn', 'scipy'} & set(sys.modules)\n"
         "print('heavy:', sorted(heavy))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "heavy: []" in told.stdout
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "heavy: []" in result.stdout
 
 
 def test_the_installed_command_prints_its_version() -> None:
-    told = subprocess.run([sys.executable, "-m", "goeswith", "--version"], capture_output=True, text=True, check=True)
-    assert told.stdout.startswith("goeswith 0.")
+    result = subprocess.run([sys.executable, "-m", "goeswith", "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("goeswith 0.")

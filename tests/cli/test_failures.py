@@ -57,29 +57,29 @@ def test_any_error_is_one_sentence(
 
     monkeypatch.setattr(cli, "app", fail)
     monkeypatch.delenv(failures.DEBUG, raising=False)
-    code, out, said = shell()
+    code, out, err = shell()
     assert (code, out) == (1, "")
-    assert said.startswith("goeswith: ")
-    assert words in said
-    assert said.count("\n") == 1
+    assert err.startswith("goeswith: ")
+    assert words in err
+    assert err.count("\n") == 1
 
     monkeypatch.setenv(failures.DEBUG, "1")
-    code, _, said = shell()
+    code, _, err = shell()
     assert code == 1
-    assert "Traceback (most recent call last)" in said
-    assert said.splitlines()[-1].startswith("goeswith: ")
+    assert "Traceback (most recent call last)" in err
+    assert err.splitlines()[-1].startswith("goeswith: ")
 
 
 def test_debug_is_a_flag_before_the_command(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(failures.DEBUG, "0")
-    code, _, said = shell("--debug", "questions", tmp_path / "nothing")
+    code, _, err = shell("--debug", "questions", tmp_path / "nothing")
     assert code == 1
-    assert "Traceback" in said
+    assert "Traceback" in err
 
 
-@pytest.mark.parametrize(("number", "said"), [(errno.EPIPE, ""), (errno.ENOSPC, "goeswith: the disk is full")])
+@pytest.mark.parametrize(("number", "message"), [(errno.EPIPE, ""), (errno.ENOSPC, "goeswith: the disk is full")])
 def test_output_that_cannot_be_written_ends_with_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, said: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, message: str
 ) -> None:
     class Full(io.StringIO):
         def flush(self) -> None:
@@ -90,17 +90,17 @@ def test_output_that_cannot_be_written_ends_with_1(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith(said)
+    assert capsys.readouterr().err.startswith(message)
 
 
 @pytest.mark.slow
-def test_a_reader_that_has_seen_enough_and_a_full_device_bring_no_traceback() -> None:
+def test_a_closed_pipe_and_a_full_device_bring_no_traceback() -> None:
     command = f"{sys.executable} -m goeswith complete --help"
     for line in (f"{command} | head -1 >/dev/null", f"{command} > /dev/full", f"{command} >&-"):
-        said = subprocess.run(["bash", "-c", line], capture_output=True, text=True).stderr
-        assert "Traceback" not in said
-        assert "Exception" not in said
-        assert said.count("\n") <= 1
+        err = subprocess.run(["bash", "-c", line], capture_output=True, text=True).stderr
+        assert "Traceback" not in err
+        assert "Exception" not in err
+        assert err.count("\n") <= 1
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), RuntimeError("I/O error: No space left on device")])
@@ -113,7 +113,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, error: Exception) -> 
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_second_of_two_writers_of_a_folder_is_told(tmp_path: Path) -> None:
+def test_the_second_of_two_writers_of_a_folder_is_reported(tmp_path: Path) -> None:
     second = pytest.raises(DataError, match=r"another process has written .*/new meanwhile")
     with second, fresh_folder(tmp_path / "new") as late, fresh_folder(tmp_path / "new.other") as early:
         (late / "mine").touch()
@@ -178,28 +178,28 @@ def test_a_run_whose_numbers_are_absurd_is_refused_at_once(
     train("add-gnn", styles, tmp_path / "run", settings=small)
     path = tmp_path / "run" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(GoeswithError) as told:
+    with pytest.raises(GoeswithError) as raised:
         _ = Run(tmp_path / "run").model
-    assert words in str(told.value)
+    assert words in str(raised.value)
 
 
 def test_a_grammar_of_a_billion_shoes_is_refused() -> None:
-    told = json.loads(Grammar.default().to_json())
-    told["whole"]["separates"]["shoes"] = 10**9
+    grammar = json.loads(Grammar.default().to_json())
+    grammar["whole"]["separates"]["shoes"] = 10**9
     with pytest.raises(DataError, match=r"whole.separates.shoes"):
-        Grammar.from_json(json.dumps(told))
+        Grammar.from_json(json.dumps(grammar))
 
 
 @pytest.mark.parametrize("rate", ["1e30", "1e12"])
 def test_diverged_training_says_so_and_what_to_lower(shell: Shell, styles: Dataset, tmp_path: Path, rate: str) -> None:
     small = ["--set", "epochs=2", "--set", "hidden=16", "--set", f"learning_rate={rate}"]
-    code, _, said = shell("train", "add-gnn", styles.path, "--out", tmp_path / "run", *small)
+    code, _, err = shell("train", "add-gnn", styles.path, "--out", tmp_path / "run", *small)
     assert code == 1
-    assert "training diverged in epoch 1" in said
-    assert "lower the learning rate" in said
+    assert "training diverged in epoch 1" in err
+    assert "lower the learning rate" in err
 
 
 def test_a_seed_that_no_library_takes_is_refused(shell: Shell, styles: Dataset, tmp_path: Path) -> None:
-    given = ["train", styles.path, "--out", tmp_path / "run", "--set", f"seed={10**20}"]
-    assert "is too large" in shell(*given)[2]
+    command = ["train", styles.path, "--out", tmp_path / "run", "--set", f"seed={10**20}"]
+    assert "is too large" in shell(*command)[2]
     assert shell("questions", styles.path, "--seed", 10**20)[0] == 2

@@ -24,23 +24,23 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_mined_rules_can_be_read_edited_and_checked(shell: Shell, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "rules.toml"
-    code, told, _ = shell("mine", dataset, "--out", out, "--max", 3, "--attribute", "category")
+    code, output, _ = shell("mine", dataset, "--out", out, "--max", 3, "--attribute", "category")
     assert code == 0
-    assert told.splitlines()[2].startswith("category: coat + dress ")
-    assert told.endswith(f"{out}: 3 rules\n")
+    assert output.splitlines()[2].startswith("category: coat + dress ")
+    assert output.endswith(f"{out}: 3 rules\n")
     text, rules = out.read_text(), read_rules(out)
     assert f"goeswith rules mine {dataset} --out {out} --max 3 --seed 0 --attribute category" in text
     assert str(rules[0]) == "category: coat + dress"
     assert text.count(" training pairs where chance would give ") == 3
-    support = told.splitlines()[2].removeprefix("category: coat + dress").split()[0]
+    support = output.splitlines()[2].removeprefix("category: coat + dress").split()[0]
     assert f"\n# {support} training pairs where chance would give " in text
 
-    code, told, err = shell("check", out, dataset)
+    code, output, err = shell("check", out, dataset)
     assert (code, err) == (0, "")
-    head, _, first, *_ = told.splitlines()
+    head, _, first, *_ = output.splitlines()
     assert " ".join(head.split()) == "rule tops bottoms train coverage train right on valid coverage valid right on"
     assert first.split()[:6] == ["category:", "coat", "+", "dress", "30", "30"]
-    assert "test" not in told
+    assert "test" not in output
     assert "test coverage" in shell("check", out, dataset, "--test")[1]
     assert shell("mine", dataset, "--out", out) == (
         1,
@@ -53,16 +53,16 @@ def test_a_contradiction_is_loud_but_no_error(shell: Shell, dataset: Path, tmp_p
     file = tmp_path / "rules.toml"
     rule = '[[rule]]\nattribute = "category"\ntop = "coat"\nbottom = "dress"\nsign = "{}"\n'
     file.write_text(rule.format("+") + rule.format("-") + rule.replace("coat", "kimono").format("+"))
-    code, told, err = shell("check", file, dataset, "--examples", 2)
+    code, output, err = shell("check", file, dataset, "--examples", 2)
     assert code == 0
     assert f"goeswith: {file}: 'category: coat + dress' contradicts 'category: no coat + dress'\n" in err
     assert "'category: kimono + dress' never fires: no top has the category 'kimono'" in err
-    lines = told.splitlines()
+    lines = output.splitlines()
     assert lines[4].split() == ["category:", "kimono", "+", "dress", "0", "30", "0.0", "%", "–", "0.0", "%", "–"]
     assert sum(line.startswith("  right: i") for line in lines) == 4
     assert sum(line.startswith("  wrong: i") for line in lines) == 4
-    code, told, err = shell("check", file, dataset, "--json")
-    rows = json.loads(told)
+    code, output, err = shell("check", file, dataset, "--json")
+    rows = json.loads(output)
     assert [row["never_fires"] for row in rows] == [False, False, True]
     assert rows[0]["contradicts"] == ["category: no coat + dress"]
     assert rows[0]["right"] == []
@@ -87,7 +87,7 @@ def test_what_cannot_be_done_is_one_sentence(shell: Shell, dataset: Path, tmp_pa
     assert "give no rule that is strong and significant; import more outfits" in err
 
 
-def test_help_is_quick_for_all_heavy_imports_wait() -> None:
+def test_help_is_quick_because_heavy_imports_are_lazy() -> None:
     code = "import sys, goeswith.cli.main; print({'torch', 'polars', 'numpy', 'scipy'} & set(sys.modules))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == "set()\n"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "set()\n"

@@ -40,9 +40,9 @@ def test_index_says_what_changed(shell: Shell, index: Path, tmp_path: Path) -> N
     out_folder = tmp_path / "index"
     command = ("index", index.parent / "run", index.parent / "data", "--out", out_folder)
     code, out, _ = shell(*command)
-    said = "192 items: 192 added, 0 changed, 0 removed; 192 encoded, 0 without features"
+    summary = "192 items: 192 added, 0 changed, 0 removed; 192 encoded, 0 without features"
     lines = out.splitlines()
-    assert (code, lines[0], lines[-1]) == (0, f"{out_folder}: 192 items are 64 products", f"{out_folder}: {said}")
+    assert (code, lines[0], lines[-1]) == (0, f"{out_folder}: 192 items are 64 products", f"{out_folder}: {summary}")
     assert "fitted on validation: recall@10 0." in lines[1]
     code, out, _ = shell(*command)
     assert "0 added, 0 changed, 0 removed; 0 encoded" in out
@@ -67,21 +67,21 @@ def test_looks_as_json_are_those_of_the_stylist(shell: Shell, index: Path) -> No
     code, out, err = shell("complete", index, "i0", "i60", "--slot", "shoes", "--slot", "bag", *flags, "--json")
     assert (code, err) == (0, "")
     looks = json.loads(out)
-    known = {row["item_id"]: row for row in pl.read_parquet(index / "items.parquet").iter_rows(named=True)}
+    rows = {row["item_id"]: row for row in pl.read_parquet(index / "items.parquet").iter_rows(named=True)}
     assert len(looks) == 2
     for look in looks:
         assert look["item_ids"][:2] == ["i0", "i60"]
-        assert [known[item_id]["colour"] for item_id in look["added"]] == ["black", "black"]
+        assert [rows[item_id]["colour"] for item_id in look["added"]] == ["black", "black"]
         assert look["price"] <= 200
     stylist = Stylist(Index(index))
     code, out, _ = shell("fill", index, "i0", "i60", "--slot", "bag", "-k", "3", "--season", "winter", "--json")
-    assert [known[look["added"][0]]["season"] for look in json.loads(out)] == ["winter"] * 3
+    assert [rows[look["added"][0]]["season"] for look in json.loads(out)] == ["winter"] * 3
     code, out, _ = shell("improve", index, "i0", "i60", "i100", "--lock", "i0", "--json")
     assert [swap["gain"] for swap in json.loads(out)] == [
         swap.gain for swap in stylist.improve(["i0", "i60", "i100"], locked=["i0"])
     ]
     code, out, _ = shell("similar", index, "i100", "-k", "2", "--json")
-    assert [one["item_id"] for one in json.loads(out)] == [one.item_id for one in stylist.similar("i100", k=2)]
+    assert [item["item_id"] for item in json.loads(out)] == [item.item_id for item in stylist.similar("i100", k=2)]
 
 
 def test_case_does_not_matter_and_pictures_may_be_left_out(shell: Shell, index: Path) -> None:
@@ -97,8 +97,8 @@ def test_case_does_not_matter_and_pictures_may_be_left_out(shell: Shell, index: 
 def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "looks.csv", tmp_path / "sheet.png"
     ask = ("looks", index, "--for", "group=top", "--anchors", "4", "--per", "2", "--colour", "black")
-    code, said, _ = shell(*ask, "--out", out, "--sheet", sheet)
-    assert (code, said.split(" looks use ")[0]) == (0, "8")
+    code, output, _ = shell(*ask, "--out", out, "--sheet", sheet)
+    assert (code, output.split(" looks use ")[0]) == (0, "8")
     pieces = pl.read_csv(out)
     assert set(pieces.filter(pl.col("place") > 0)["colour"]) == {"black"}
     with Image.open(sheet) as picture:
@@ -112,8 +112,8 @@ def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, t
 def test_every_filter_has_a_flag() -> None:
     flags, filters = GROUPS[Filters]
     lists = {"category": "a", "group": "b", "brand": "c", "colour": "d", "season": "e", "gender": "f", "exclude": "g"}
-    given = {name: [value] for name, value in lists.items()} | {"price_min": 1.0, "price_max": 2.0, "in_stock": True}
-    assert filters(given) == Filters(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), 1.0, 2.0, True)
+    values = {name: [value] for name, value in lists.items()} | {"price_min": 1.0, "price_max": 2.0, "in_stock": True}
+    assert filters(values) == Filters(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), 1.0, 2.0, True)
     assert filters({name: flag.default for name, flag in flags.items()}) == Filters()
     for command in (complete, fill, improve, similar):
         shown = signature(command).parameters
@@ -172,9 +172,9 @@ def test_no_index_is_one_sentence(shell: Shell, tmp_path: Path) -> None:
 
 def test_a_stale_index_answers_and_says_so(shell: Shell, index: Path, tmp_path: Path) -> None:
     shutil.copytree(index.parent, tmp_path / "shop")
-    told = json.loads((tmp_path / "shop" / "index" / "index.json").read_text())
-    told["dataset"]["path"] = str(tmp_path / "shop" / "data")
-    (tmp_path / "shop" / "index" / "index.json").write_text(json.dumps(told))
+    info = json.loads((tmp_path / "shop" / "index" / "index.json").read_text())
+    info["dataset"]["path"] = str(tmp_path / "shop" / "data")
+    (tmp_path / "shop" / "index" / "index.json").write_text(json.dumps(info))
     items = tmp_path / "shop" / "data" / "items.parquet"
     pl.read_parquet(items).with_columns(price=1.0).write_parquet(items)
     code, out, err = shell("similar", tmp_path / "shop" / "index", "i0", "--json")

@@ -51,14 +51,14 @@ def test_what_is_created_is_what_is_opened(imported, tmp_path):
     assert opened.outfits.to_frame(opened.catalogue)["item_ids"].to_list() == imported.outfits["item_ids"].to_list()
     assert opened.fingerprint == made.fingerprint
     assert (opened.path / "images/b.jpg").read_bytes() == b"1"
-    told = json.loads((opened.path / "dataset.json").read_text())
-    assert (told["name"], told["layout"], told["seed"], told["items"], told["pictures"]) == ("shop", "table", 5, 20, 3)
-    assert (told["outfits"], told["splits"]) == (10, {"test": 2, "train": 7, "valid": 1})
-    assert (told["source"], told["licence"], told["skipped"]) == ("a test", "none", {"short rows": 2})
-    assert told["notes"] == ["mind the gap"]
-    assert set(told["checksums"]) == {"items.parquet", "outfits.parquet", "images"}
-    asked = read_questions(opened.path / "questions/official-test-fitb.parquet", opened.catalogue)
-    assert (asked.info["dataset"], asked.info["split"], asked.info["seed"]) == ("shop", "test", "5")
+    info = json.loads((opened.path / "dataset.json").read_text())
+    assert (info["name"], info["layout"], info["seed"], info["items"], info["pictures"]) == ("shop", "table", 5, 20, 3)
+    assert (info["outfits"], info["splits"]) == (10, {"test": 2, "train": 7, "valid": 1})
+    assert (info["source"], info["licence"], info["skipped"]) == ("a test", "none", {"short rows": 2})
+    assert info["notes"] == ["mind the gap"]
+    assert set(info["checksums"]) == {"items.parquet", "outfits.parquet", "images"}
+    questions = read_questions(opened.path / "questions/official-test-fitb.parquet", opened.catalogue)
+    assert (questions.info["dataset"], questions.info["split"], questions.info["seed"]) == ("shop", "test", "5")
 
 
 def test_importing_twice_gives_the_same_data_and_checksums(imported, tmp_path):
@@ -134,11 +134,11 @@ def test_an_interrupted_import_leaves_nothing(step, raised, imported, tmp_path, 
 
 
 def refused(imported, tmp_path, *words, error=DataError):
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as raised:
         create(imported, tmp_path / "shop", layout="table")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     for word in words:
-        assert word in str(told.value)
+        assert word in str(raised.value)
     assert left_over(tmp_path) == []
 
 
@@ -150,7 +150,7 @@ def test_a_folder_that_exists_is_left_alone(imported, tmp_path):
     assert (tmp_path / "shop" / "diary.txt").read_text() == "mine"
 
 
-def test_a_place_that_cannot_be_written_is_told(imported, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(imported, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot create the folder"):
         create(imported, tmp_path / "file" / "shop", layout="table")
@@ -169,7 +169,7 @@ def test_tables_that_contradict_each_other_are_refused(imported, tmp_path):
     refused(imported, tmp_path, "'a'", "more than once", error=CatalogueError)
 
 
-def test_a_picture_that_went_away_is_told_by_item(imported, tmp_path):
+def test_a_missing_picture_is_reported_by_item(imported, tmp_path):
     (tmp_path / "two.png").unlink()
     refused(imported, tmp_path, "two.png", "'c'", "No such file")
 
@@ -206,7 +206,7 @@ def test_one_source_of_outfits_can_be_opened_alone(imported, tmp_path):
     made = create(imported, tmp_path / "shop", layout="table")
     assert len(Dataset(made.path).outfits) == 10
     users = Dataset(f"{made.path}#users")
-    assert users.outfits.outfit_ids.tolist() == [str(place) for place in range(4, 10)]
+    assert users.outfits.outfit_ids.tolist() == [str(number) for number in range(4, 10)]
     assert len(users.catalogue) == 20
     assert users.fingerprint != made.fingerprint
     with pytest.raises(DataError, match="no outfit of source 'robots'; the sources there are: designers, users"):

@@ -48,7 +48,7 @@ def dataset(tmp_path: Path) -> Dataset:
         }
     )
     outfits = pl.DataFrame({"outfit_id": [f"o{n}" for n in range(10)], "item_ids": [ids[n : n + 3] for n in range(10)]})
-    images = {item_id: picture(source / f"{item_id}.png", place) for place, item_id in enumerate(ids) if place != 3}
+    images = {item_id: picture(source / f"{item_id}.png", index) for index, item_id in enumerate(ids) if index != 3}
     imported = Imported(items=items, outfits=outfits, source="a test", licence="none", images=images)
     return create(imported, tmp_path / "data", layout="table")
 
@@ -56,10 +56,10 @@ def dataset(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A network of means, in place of a real one; the list keeps what it was given."""
-    given: list[Any] = []
+    blocks: list[Any] = []
 
     def run(block: Any) -> np.ndarray:
-        given.append(block)
+        blocks.append(block)
         if isinstance(block, list):
             return np.array([[len(text), text.count("t")] for text in block], np.float32)
         return block.reshape(len(block), -1, 3).mean(1).astype(np.float32)
@@ -69,7 +69,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(networks, "open_network", opened)
     monkeypatch.setattr(encoders, "SHARD", 6)
-    return given
+    return blocks
 
 
 def image(dataset: Dataset, item_id: str) -> Path:
@@ -77,9 +77,9 @@ def image(dataset: Dataset, item_id: str) -> Path:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_every_picture_lands_at_its_item(dataset: Dataset, network: list[Any], workers: int) -> None:
+def test_every_picture_is_in_the_row_of_its_item(dataset: Dataset, network: list[Any], workers: int) -> None:
     seen: list[tuple[int, int]] = []
-    report = encode(dataset, "means", batch_size=4, workers=workers, progress=lambda *told: seen.append(told))
+    report = encode(dataset, "means", batch_size=4, workers=workers, progress=lambda *counts: seen.append(counts))
     assert report.path == dataset.path / "features" / "means.safetensors"
     assert report.encoded == 19
     assert report.excluded == {"i3": "it has no picture"}
@@ -131,9 +131,9 @@ def test_a_catalogue_of_bad_pictures_is_refused(dataset: Dataset, network: list[
 def test_words_are_titles_or_else_colour_and_category(dataset: Dataset, network: list[Any]) -> None:
     report = encode(dataset, "titles")
     assert (report.encoded, report.excluded) == (20, {})
-    given = [text for texts in network for text in texts]
-    assert given[:4] == ["black skirt", "title 1", "skirt", "title 3"]
-    assert given[4:6] == ["black skirt", "title 5"]
+    texts_read = [text for texts in network for text in texts]
+    assert texts_read[:4] == ["black skirt", "title 1", "skirt", "title 3"]
+    assert texts_read[4:6] == ["black skirt", "title 5"]
     assert load_features(dataset, "titles").values[1].tolist() == [7, 2]
 
 
@@ -158,7 +158,7 @@ def interrupted_after(calls: int, network: list[Any]) -> Callable[[int, int], No
 
 
 @pytest.mark.parametrize("calls", [1, 3, 5, 9])
-def test_an_interrupted_encoding_goes_on_to_the_same_bits(dataset: Dataset, network: list[Any], calls: int) -> None:
+def test_an_interrupted_encoding_resumes_to_the_same_bits(dataset: Dataset, network: list[Any], calls: int) -> None:
     whole = encode(dataset, "means", batch_size=2, workers=0).path.read_bytes()
     everything = sum(map(len, network))
     (dataset.path / "features" / "means.safetensors").unlink()
@@ -166,10 +166,10 @@ def test_an_interrupted_encoding_goes_on_to_the_same_bits(dataset: Dataset, netw
     with pytest.raises(KeyboardInterrupt):
         encode(dataset, "means", batch_size=2, workers=0, progress=interrupted_after(calls, network))
     assert not (dataset.path / "features" / "means.safetensors").exists()
-    kept = 6 * len(list((dataset.path / "features").glob(".means.partial/*")))
+    encoded = 6 * len(list((dataset.path / "features").glob(".means.partial/*")))
     network.clear()
     assert encode(dataset, "means", batch_size=2, workers=2).path.read_bytes() == whole
-    assert sum(map(len, network)) == everything - kept
+    assert sum(map(len, network)) == everything - encoded
     assert not (dataset.path / "features" / ".means.partial").exists()
 
 
@@ -202,7 +202,7 @@ def changed(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("calls", [0, 1])
-def test_an_interrupted_update_goes_on_to_the_same_bits(dataset: Dataset, network: list[Any], calls: int) -> None:
+def test_an_interrupted_update_resumes_to_the_same_bits(dataset: Dataset, network: list[Any], calls: int) -> None:
     path = encode(dataset, "means", workers=0).path
     first = path.read_bytes()
     changed(dataset)
@@ -220,32 +220,32 @@ def test_an_interrupted_update_goes_on_to_the_same_bits(dataset: Dataset, networ
     network.clear()
     assert encode(dataset, "means", workers=0).path.read_bytes() == whole
     assert sum(map(len, network)) == (5 if calls else 10)
-    kept = load_features(dataset).values
+    values = load_features(dataset).values
     path.unlink()
     encode(dataset, "means", workers=0)
-    assert (load_features(dataset).values == kept).all()  # what a network of means gives, whatever it is given with
+    assert (load_features(dataset).values == values).all()  # what a network of means gives, whatever it is given with
 
 
-def test_another_batch_size_or_network_keeps_nothing(
+def test_another_batch_size_or_network_starts_again(
     dataset: Dataset, network: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode(dataset, "means")
     assert encode(dataset, "means", batch_size=4).kept == 0
     opened = networks.open_network
-    monkeypatch.setattr(networks, "open_network", lambda *told: replace(opened(*told), weights="others"))
+    monkeypatch.setattr(networks, "open_network", lambda *arguments: replace(opened(*arguments), weights="others"))
     assert encode(dataset, "means", batch_size=4).kept == 0
-    monkeypatch.setattr(networks, "open_network", lambda *told: replace(opened(*told), dtype=np.float32))
+    monkeypatch.setattr(networks, "open_network", lambda *arguments: replace(opened(*arguments), dtype=np.float32))
     assert encode(dataset, "means", batch_size=4).kept == 0
 
 
-def test_features_made_without_marks_stand_while_nothing_changes(dataset: Dataset, network: list[Any]) -> None:
+def test_features_without_marks_are_kept_while_nothing_changes(dataset: Dataset, network: list[Any]) -> None:
     path = encode(dataset, "means").path
-    told, matrix = read_metadata(path), load_features(dataset).values[load_features(dataset).present]
-    given = {name: told[name] for name in ("stamp", "weights")}
+    metadata, matrix = read_metadata(path), load_features(dataset).values[load_features(dataset).present]
+    marked = {name: metadata[name] for name in ("stamp", "weights")}
     write_features(
         path, [matrix], matrix.shape,
-        item_ids=json.loads(told["item_ids"]), encoder="means", catalogue=dataset.catalogue,
-        excluded=json.loads(told["excluded"]), **given,
+        item_ids=json.loads(metadata["item_ids"]), encoder="means", catalogue=dataset.catalogue,
+        excluded=json.loads(metadata["excluded"]), **marked,
     )  # fmt: skip
     assert encode(dataset, "means").kept == 19
     picture(image(dataset, "i5"), 99)
@@ -268,9 +268,9 @@ def test_a_stale_or_torn_shard_is_not_used(dataset: Dataset, network: list[Any])
     assert sum(map(len, network)) == 19
 
 
-@pytest.mark.parametrize(("options", "told"), [({"batch_size": 0}, "batch size 0"), ({"workers": -1}, "workers -1")])
-def test_numbers_out_of_range_are_refused(dataset: Dataset, options: dict[str, int], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+@pytest.mark.parametrize(("options", "message"), [({"batch_size": 0}, "batch size 0"), ({"workers": -1}, "workers -1")])
+def test_numbers_out_of_range_are_refused(dataset: Dataset, options: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         encode(dataset, "efficientnet-lite0", **options)
 
 
@@ -281,15 +281,15 @@ def test_an_unknown_encoder_writes_nothing(dataset: Dataset) -> None:
 
 
 def test_encoders_side_by_side_are_encoded_one_by_one(dataset: Dataset) -> None:
-    told = r"'a\+hf:b/c' combines the features of several .* --encoder a and goeswith encode .* --encoder hf:b/c$"
-    with pytest.raises(ConfigError, match=told):
+    message = r"'a\+hf:b/c' combines the features of several .* --encoder a and goeswith encode .* --encoder hf:b/c$"
+    with pytest.raises(ConfigError, match=message):
         encode(dataset, "a+hf:b/c")
     assert not (dataset.path / "features").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["efficientnet-lite0", "minilm"])
-def test_real_networks_encode_twice_the_same(dataset: Dataset, encoder: str) -> None:
+def test_real_networks_encode_the_same_twice(dataset: Dataset, encoder: str) -> None:
     first = encode(dataset, encoder).path.read_bytes()
     (dataset.path / "features" / f"{encoder}.safetensors").unlink()
     assert encode(dataset, encoder).path.read_bytes() == first
@@ -297,7 +297,7 @@ def test_real_networks_encode_twice_the_same(dataset: Dataset, encoder: str) -> 
 
 @pytest.mark.slow
 @pytest.mark.real
-def test_a_killed_command_goes_on_to_the_same_bits(real: Path, tmp_path: Path) -> None:
+def test_a_killed_command_resumes_to_the_same_bits(real: Path, tmp_path: Path) -> None:
     files = sorted((real / "ccp" / "crops").iterdir())[:160]
     ids = [file.stem for file in files]
     items = pl.DataFrame({"item_id": ids, "category": [item_id.split("_")[1] for item_id in ids]})

@@ -78,8 +78,8 @@ def test_files_of_outfits_become_files_of_scores(world):
     dataset, run = world
     outfit_files(dataset.catalogue, "memory://shop/outfits")
     seen = []
-    given = {"engine": "local", "progress": lambda *at: seen.append(at)}
-    counts = score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **given)
+    kwargs = {"engine": "local", "progress": lambda *at: seen.append(at)}
+    counts = score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **kwargs)
     assert counts == {"files": 3, "outfits": 6, "without a score": 0, "kept": 0}
     assert seen == [(1, 3), (2, 3), (3, 3)]
     rows = [[60, 61, 62, 63]]
@@ -91,14 +91,14 @@ def test_files_of_outfits_become_files_of_scores(world):
     assert scored["score"][1] == pytest.approx(expected, abs=1e-6)
     memory = fsspec.filesystem("memory")
     memory.rm("/shop/scores/part-2.parquet")
-    assert score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **given) == {
+    assert score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **kwargs) == {
         "files": 3, "outfits": 2, "without a score": 0, "kept": 2,
     }  # fmt: skip
     memory.pipe_file("/shop/outfits/part-9.parquet", b"no table")
     with pytest.raises(DataError, match=r"cannot read memory://.*part-9\.parquet"):
-        score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **given)
+        score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **kwargs)
     with pytest.raises(DataError, match="has no Parquet files"):
-        score_files(str(run.path), str(dataset.path), "memory://nothing", "memory://shop/scores", **given)
+        score_files(str(run.path), str(dataset.path), "memory://nothing", "memory://shop/scores", **kwargs)
 
 
 def test_an_engine_that_is_not_there_is_named():
@@ -118,18 +118,18 @@ def test_what_rays_workers_make_is_the_same_though_one_is_killed(world, tmp_path
     outfit_files(dataset.catalogue, (tmp_path / "outfits").as_uri())
     (tmp_path / "program.py").write_text(ON_RAY)
     marker, out = tmp_path / "killed", tmp_path / "scores"
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "there"), str(marker), str(run.path),
          str(dataset.path), (tmp_path / "outfits").as_uri(), out.as_uri(), str(tmp_path / "answer.json")],
         capture_output=True, text=True, timeout=900,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr[-2000:]
+    assert result.returncode == 0, result.stderr[-2000:]
     encoded, counts = json.loads((tmp_path / "answer.json").read_text())
     assert (encoded, counts["outfits"]) == (1199, 6)
     assert marker.exists()
-    one, other = ((tmp_path / name / "features" / "words.safetensors").read_bytes() for name in ("here", "there"))
-    assert one == other
+    local, by_ray = ((tmp_path / name / "features" / "words.safetensors").read_bytes() for name in ("here", "there"))
+    assert local == by_ray
     score_files(str(run.path), str(dataset.path), str(tmp_path / "outfits"), str(tmp_path / "local"), engine="local")
     for number in range(3):
         name = f"part-{number}.parquet"

@@ -38,7 +38,7 @@ def folder(path: Path, *encoders: str) -> SimpleNamespace:
     return dataset
 
 
-def test_vectors_stand_at_the_rows_of_their_items(tmp_path: Path) -> None:
+def test_vectors_are_at_the_rows_of_their_items(tmp_path: Path) -> None:
     features = Features.load(write(tmp_path / "f", ["d", "a"], np.array([[4.0, 5.0], [1.0, 2.0]])), CATALOGUE)
     assert features.values.tolist() == [[1, 2], [0, 0], [0, 0], [4, 5]]
     assert features.values.dtype == np.float32
@@ -67,14 +67,14 @@ def test_float32_keeps_whole_numbers_that_float16_does_not(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("dtype", "rows"), [(np.float16, 3), (np.float32, 3), (np.float16, 0)])
-def test_marks_stand_beside_the_vectors(tmp_path: Path, dtype: type[np.floating], rows: int) -> None:
+def test_marks_are_stored_beside_the_vectors(tmp_path: Path, dtype: type[np.floating], rows: int) -> None:
     path, matrix = tmp_path / "f", np.arange(3.0 * rows).reshape(rows, 3)
     marks = np.array([-(2**63), 0, 2**63 - 1], np.int64)[:rows]
-    given = {"item_ids": ["a", "c", "d"][:rows], "encoder": "e", "catalogue": CATALOGUE, "dtype": dtype}
-    write_features(path, [matrix], matrix.shape, **given)
+    options = {"item_ids": ["a", "c", "d"][:rows], "encoder": "e", "catalogue": CATALOGUE, "dtype": dtype}
+    write_features(path, [matrix], matrix.shape, **options)
     assert read_marks(path).shape == (0,)
     plain = Features.load(path, CATALOGUE)
-    write_features(path, [matrix], matrix.shape, marks=marks, **given)
+    write_features(path, [matrix], matrix.shape, marks=marks, **options)
     assert read_marks(path).tolist() == marks.tolist()
     assert (map_features(path) == matrix).all()
     assert map_features(path).dtype == dtype
@@ -105,7 +105,7 @@ def test_fingerprint_tells_encoder_items_and_vectors_apart(tmp_path: Path) -> No
     prints = [Features.load(file, CATALOGUE).fingerprint for file in files]
     assert prints[0] == prints[1]
     assert len(set(prints)) == 4
-    assert all(len(told) == 12 for told in prints)
+    assert all(len(fingerprint) == 12 for fingerprint in prints)
 
 
 def test_a_file_made_elsewhere_needs_only_ids(tmp_path: Path) -> None:
@@ -134,12 +134,12 @@ def test_features_of_another_catalogue_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "shape", "told"),
+    ("ids", "shape", "message"),
     [('["a"]', (2, 3), "one vector per id"), ('["a"]', (1,), "one vector per id"), ('["a", "a"]', (2, 3), "than once")],
 )
-def test_vectors_and_ids_must_fit(tmp_path: Path, ids: str, shape: tuple[int, ...], told: str) -> None:
+def test_vectors_and_ids_must_fit(tmp_path: Path, ids: str, shape: tuple[int, ...], message: str) -> None:
     save_file({"features": np.ones(shape, np.float32)}, tmp_path / "f", {"item_ids": ids})
-    with pytest.raises(CatalogueError, match=told):
+    with pytest.raises(CatalogueError, match=message):
         Features.load(tmp_path / "f", CATALOGUE)
 
 
@@ -163,7 +163,7 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         Features.load(path, CATALOGUE)
 
 
-def test_the_only_encoder_is_found_and_several_stand_side_by_side(tmp_path: Path) -> None:
+def test_the_only_encoder_is_found_and_several_are_put_side_by_side(tmp_path: Path) -> None:
     dataset = folder(tmp_path)
     with pytest.raises(DataError, match="no features yet; run goeswith encode"):
         load_features(dataset)
@@ -179,7 +179,7 @@ def test_the_only_encoder_is_found_and_several_stand_side_by_side(tmp_path: Path
         load_features(dataset, "x")
 
 
-def test_several_encoders_stand_side_by_side(tmp_path: Path) -> None:
+def test_several_encoders_are_put_side_by_side(tmp_path: Path) -> None:
     dataset = folder(tmp_path)
     write(features_path(dataset, "minilm"), ["b", "a", "d"], np.array([[1, 2], [3, 4], [5, 6]]), encoder="minilm")
     write(features_path(dataset, "hf:x/y"), ["c", "d", "a"], np.array([[7], [8], [9]]), encoder="hf:x/y")
@@ -195,9 +195,9 @@ def test_several_encoders_stand_side_by_side(tmp_path: Path) -> None:
     write(features_path(dataset, "hf:x/y"), ["c", "d", "a"], np.array([[7], [8], [10]]), encoder="hf:x/y")
     changed = load_features(dataset, "minilm+hf:x/y")
     prints = {load_features(dataset, name).fingerprint for name in ("minilm", "hf:x/y")}
-    prints |= {told.fingerprint for told in (features, turned, changed)}
+    prints |= {loaded.fingerprint for loaded in (features, turned, changed)}
     assert len(prints) == 5
-    assert all(len(told) == 12 for told in prints)
+    assert all(len(loaded) == 12 for loaded in prints)
 
 
 def test_a_missing_part_is_named_with_its_command(tmp_path: Path) -> None:

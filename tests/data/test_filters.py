@@ -71,7 +71,7 @@ def test_answers_are_kept_for_a_few_filters_only():
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("values", "message"),
     [
         ({"colours": ("blak",)}, "no item has the colour 'blak'; did you mean 'black'?"),
         ({"brands": ("xyz",)}, "no item has the brand 'xyz'; there are: Kestrel, Tilde"),
@@ -86,9 +86,9 @@ def test_answers_are_kept_for_a_few_filters_only():
         ({"colours": "black"}, "the filter colours is the text 'black'; give a list of values"),
     ],
 )
-def test_bad_filters_say_what_is_wrong(told, words):
-    with pytest.raises(CatalogueError, match=re.escape(words)):
-        Filters(**told).rows(SHOP)
+def test_bad_filters_say_what_is_wrong(values, message):
+    with pytest.raises(CatalogueError, match=re.escape(message)):
+        Filters(**values).rows(SHOP)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ ITEM = st.fixed_dictionaries(
 
 
 @given(st.lists(ITEM, min_size=1, max_size=8), st.booleans())
-def test_variants_are_one_product(rows, told):
-    items = pl.DataFrame([row | {"item_id": f"i{place}"} for place, row in enumerate(rows)], infer_schema_length=None)
-    catalogue = Catalogue(items if told else items.drop("product_id"))
+def test_variants_are_one_product(rows, with_product_ids):
+    items = pl.DataFrame([row | {"item_id": f"i{index}"} for index, row in enumerate(rows)], infer_schema_length=None)
+    catalogue = Catalogue(items if with_product_ids else items.drop("product_id"))
     named, products = naive_products(catalogue), shelf(catalogue).products
-    for one in range(len(rows)):
-        for other in range(len(rows)):
-            assert (products[one] == products[other]) == (named[one] == named[other])
+    for first in range(len(rows)):
+        for second in range(len(rows)):
+            assert (products[first] == products[second]) == (named[first] == named[second])
 
 
 def test_rows_are_looked_up_and_unknown_ids_named():

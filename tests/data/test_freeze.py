@@ -33,9 +33,9 @@ def world(outfits: int = 400, items: int = 240, seed: int = 0) -> tuple[Catalogu
         lists.append(chance.choice(items, chance.integers(2, 7), replace=False, p=weights / weights.sum()))
     frame = pl.DataFrame(
         {
-            "outfit_id": [f"o{place}" for place in range(outfits)],
+            "outfit_id": [f"o{number}" for number in range(outfits)],
             "item_ids": [[f"i{row}" for row in rows] for rows in lists],
-            "split": [("train", "test")[place % 2] for place in range(outfits)],
+            "split": [("train", "test")[number % 2] for number in range(outfits)],
         }
     )
     catalogue = Catalogue(pl.DataFrame(table))
@@ -44,17 +44,17 @@ def world(outfits: int = 400, items: int = 240, seed: int = 0) -> tuple[Catalogu
 
 CATALOGUE, OUTFITS = world()
 ITEM = {row["item_id"]: row for row in CATALOGUE.items.to_dicts()}
-WORN = {OUTFITS.outfit_ids[place]: [CATALOGUE.ids[row] for row in OUTFITS[place]] for place in range(len(OUTFITS))}
+WORN = {OUTFITS.outfit_ids[index]: [CATALOGUE.ids[row] for row in OUTFITS[index]] for index in range(len(OUTFITS))}
 COUNTS = {"compat": 2, "fitb": 4, "retrieval": 8}
 
 
 @pytest.mark.parametrize("negatives", ["random", "category", "matched"])
 @pytest.mark.parametrize("task", COUNTS)
-def test_every_question_keeps_its_promises(task, negatives):
+def test_every_question_meets_its_definition(task, negatives):
     choices = COUNTS[task]
     frame, skipped = make_questions(CATALOGUE, OUTFITS, "test", task, negatives, choices=choices)
-    known = {frozenset(items) for items in WORN.values()}
-    of_split = {item for place, items in enumerate(WORN.values()) if place % 2 for item in items}
+    outfits = {frozenset(items) for items in WORN.values()}
+    of_split = {item for index, items in enumerate(WORN.values()) if index % 2 for item in items}
     assert dict(frame.schema) == SCHEMA
     assert len(frame) + sum(count for reason, count in skipped.items() if reason.startswith("outfits")) == 200
     assert len(frame) > (190 if negatives != "matched" else 90)
@@ -77,7 +77,7 @@ def test_every_question_keeps_its_promises(task, negatives):
                 assert alike == [truth]
             if item != truth:
                 assert item not in outfit
-                assert frozenset([*row["context"], item]) not in known
+                assert frozenset([*row["context"], item]) not in outfits
 
 
 def test_the_blank_and_the_truth_are_anywhere():
@@ -85,8 +85,8 @@ def test_the_blank_and_the_truth_are_anywhere():
     answers = frame["answer"].value_counts(normalize=True)["proportion"]
     assert len(answers) == 4
     assert answers.min() > 0.18
-    place = frame["position"] / frame["context"].list.len()  # 0 first, 1 last; evenly spread
-    assert place.mean() == pytest.approx(0.5, abs=0.06)
+    position = frame["position"] / frame["context"].list.len()  # 0 first, 1 last; evenly spread
+    assert position.mean() == pytest.approx(0.5, abs=0.06)
     assert set(frame.filter(pl.col("context").list.len() == 5)["position"]) == set(range(6))
 
 
@@ -127,15 +127,15 @@ def test_popularity_solves_category_questions_but_not_matched_ones(task):
 def test_limit_takes_some_outfits_by_chance():
     frame, _ = make_questions(CATALOGUE, OUTFITS, "test", "fitb", "random", limit=30)
     assert len(frame) == 30
-    order = {name: place for place, name in enumerate(WORN)}
-    places = [order[name] for name in frame["outfit_id"]]
-    assert places == sorted(places)
-    assert max(places) > 200  # not just the first ones
+    order = {name: index for index, name in enumerate(WORN)}
+    indices = [order[name] for name in frame["outfit_id"]]
+    assert indices == sorted(indices)
+    assert max(indices) > 200  # not just the first ones
 
 
 def test_retrieval_of_all_offers_the_whole_category():
     frame, _ = make_questions(CATALOGUE, OUTFITS, "test", "retrieval", "category", choices="all", limit=20)
-    known = {frozenset(items) for items in WORN.values()}
+    outfits = {frozenset(items) for items in WORN.values()}
     assert len(frame) == 20
     for row in frame.iter_rows(named=True):
         truth, outfit = row["candidates"][row["answer"]], WORN[row["outfit_id"]]
@@ -146,7 +146,7 @@ def test_retrieval_of_all_offers_the_whole_category():
             if item["category"] == ITEM[truth]["category"]
             and item["image"]
             and name not in outfit
-            and frozenset([*row["context"], name]) not in known
+            and frozenset([*row["context"], name]) not in outfits
         }
         assert len(row["candidates"]) == len(set(row["candidates"])) > 10
     assert frame["answer"].n_unique() > 5
@@ -156,8 +156,8 @@ def test_triplets_ask_for_the_bottom_of_a_top():
     frame, skipped = make_questions(CATALOGUE, OUTFITS, "test", "triplet", "category")
     with_both = [
         name
-        for place, (name, items) in enumerate(WORN.items())
-        if place % 2 and {"top", "bottom"} <= {ITEM[item]["group"] for item in items}
+        for index, (name, items) in enumerate(WORN.items())
+        if index % 2 and {"top", "bottom"} <= {ITEM[item]["group"] for item in items}
     ]
     assert skipped["outfits without a top and a bottom"] == 200 - len(with_both)
     assert set(frame["outfit_id"]) <= set(with_both)
@@ -190,9 +190,11 @@ def test_wrong_items_that_complete_another_outfit_are_refused_and_counted():
         assert "d" in row["candidates"]  # the only one that nobody wears with x
     assert skipped["negatives that would have completed another known outfit"] > 0
     other = Outfits.from_frame(pl.DataFrame({"outfit_id": ["1"], "item_ids": [["d", "x"]]}), catalogue)
-    made, _ = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits])
+    made, _ = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known_outfits=[outfits])
     assert set(made["candidates"][0]) == {"a", "d"}
-    made, skipped = make_questions(catalogue, outfits.take([0]), None, "compat", "category", known=[outfits, other])
+    made, skipped = make_questions(
+        catalogue, outfits.take([0]), None, "compat", "category", known_outfits=[outfits, other]
+    )
     assert len(made) == 0
     assert skipped["outfits whose negatives were rejected"] == 1
 
@@ -206,15 +208,15 @@ def test_wrong_items_that_complete_another_outfit_are_refused_and_counted():
     ],
 )
 def test_wrong_settings_are_refused(settings, sentence):
-    given = {"task": "fitb", "negatives": "random"} | settings
+    arguments = {"task": "fitb", "negatives": "random"} | settings
     with pytest.raises(ConfigError, match=sentence):
-        make_questions(CATALOGUE, OUTFITS, "test", **given)
+        make_questions(CATALOGUE, OUTFITS, "test", **arguments)
     with pytest.raises(DataError, match="no outfit is in split 'valid'; the splits here are: test, train"):
         make_questions(CATALOGUE, OUTFITS, "valid", "fitb", "random")
 
 
 def test_freeze_writes_the_plan_once(tmp_path):
-    told = []
+    progress = []
     done = freeze(
         CATALOGUE,
         OUTFITS,
@@ -223,11 +225,11 @@ def test_freeze_writes_the_plan_once(tmp_path):
         splits=["test"],
         seed=4,
         prefix="users",
-        progress=lambda at, total: told.append((at, total)),
+        progress=lambda at, total: progress.append((at, total)),
     )
     names = [f"users-test-{task}-{negatives}.parquet" for task, negatives in PLAN]
     assert [file.path.name for file in done] == names
-    assert told == [(at, len(PLAN)) for at in range(1, len(PLAN) + 1)]
+    assert progress == [(at, len(PLAN)) for at in range(1, len(PLAN) + 1)]
     too_small = [file for file in done if not file.questions]
     assert [file.path.name for file in too_small] == ["users-test-retrieval-category.parquet"]  # 40 a category, not 100
     assert too_small[0].skipped == {"outfits without an item that has enough negatives": 200}

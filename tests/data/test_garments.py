@@ -38,8 +38,8 @@ def test_real_names_have_their_group_in_every_language() -> None:
     wrong = []
     for language in LANGUAGES:
         expected = {name: group for spoken, group, name in rows if spoken == language}
-        found = groups_of(expected)
-        wrong += [(name, found[name], group) for name, group in expected.items() if found[name] != group]
+        groups = groups_of(expected)
+        wrong += [(name, groups[name], group) for name, group in expected.items() if groups[name] != group]
     assert wrong == []
 
 
@@ -76,10 +76,10 @@ def test_every_word_of_the_list_names_a_garment(word: str, language: str) -> Non
 
 
 def test_no_word_of_one_language_is_listed_for_two_groups() -> None:
-    told = tomllib.loads((files("goeswith.data") / "garments.toml").read_text(encoding="utf-8"))
+    garments = tomllib.loads((files("goeswith.data") / "garments.toml").read_text(encoding="utf-8"))
     seen: dict[tuple[str, str], set[str]] = {}
     for group in GROUPS:
-        for languages in told[group].values():
+        for languages in garments[group].values():
             for language, words in languages.items():
                 for word in words.split():
                     seen.setdefault((language, word.removeprefix("*")), set()).add(group)
@@ -89,7 +89,7 @@ def test_no_word_of_one_language_is_listed_for_two_groups() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "expected"),
+    ("name", "categories", "expected"),
     [
         ("Dress", ["Dress", "dress"], "Dress"),
         ("DRESS", ["Skirt", "dress"], "dress"),
@@ -108,8 +108,8 @@ def test_no_word_of_one_language_is_listed_for_two_groups() -> None:
         ("dress", [], None),
     ],
 )
-def test_the_nearest_category(name: str, known: list[str], expected: str | None) -> None:
-    assert nearest_category(name, known) == expected
+def test_the_nearest_category(name: str, categories: list[str], expected: str | None) -> None:
+    assert nearest_category(name, categories) == expected
 
 
 def test_a_garment_has_a_name_and_a_group() -> None:
@@ -125,7 +125,7 @@ def test_published_categories_have_the_groups_they_had(real: Path) -> None:
     ccp = {item["label"] for item in json.loads((real / "ccp/items.json").read_text())}
     with open(real / "mango/product_data.csv", encoding="utf-8-sig", newline="") as file:
         mango = {row["des_product_type"] for row in csv.DictReader(file)}
-    told = groups_of(maryland | ccp | mango, ["en"])
+    groups = groups_of(maryland | ccp | mango, ["en"])
     expected = {
         "Cocktail Dresses": "dress", "Men's Dress Shirts": "top", "Men's Dress Pants": "bottom",
         "Ankle Booties": "shoes",
@@ -135,6 +135,6 @@ def test_published_categories_have_the_groups_they_had(real: Path) -> None:
         "Patio Umbrellas": "other", "Napkin Rings": "other", "blazer": "outer", "jumper": "top", "romper": "dress",
         "Panties & Thongs": "other", "Robes": "other",
     }  # fmt: skip
-    assert {name: told[name] for name in expected} == expected
-    worn = [name for name in mango if told[name] == "other"]
+    assert {name: groups[name] for name in expected} == expected
+    worn = [name for name in mango if groups[name] == "other"]
     assert len(worn) < 45, worn

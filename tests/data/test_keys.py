@@ -26,7 +26,7 @@ CATALOGUE = Catalogue(ITEMS)
 def outfits_of(rows: list[list[int]], splits: list[str] | None = None) -> Outfits:
     frame = pl.DataFrame(
         {
-            "outfit_id": [f"o{place}" for place in range(len(rows))],
+            "outfit_id": [f"o{index}" for index in range(len(rows))],
             "item_ids": [[CATALOGUE.ids[row] for row in own] for own in rows],
             "split": splits or ["train"] * len(rows),
         }
@@ -44,8 +44,8 @@ def test_parts_of_columns_are_what_python_slices():
 
 def test_items_share_a_number_when_they_agree_in_all_keys():
     codes = key_codes(CATALOGUE, ("category", "season", "id[:1]"))
-    told = list(zip(ITEMS["category"], ITEMS["season"], ITEMS["item_id"].str.slice(0, 1), strict=True))
-    same = [[a == b for b in told] for a in told]
+    values = list(zip(ITEMS["category"], ITEMS["season"], ITEMS["item_id"].str.slice(0, 1), strict=True))
+    same = [[a == b for b in values] for a in values]
     assert ((codes[:, None] == codes) == np.array(same)).all()
     assert (pools(CATALOGUE, "matched:season,id[:1]") == codes).all()
     coarse = pools(CATALOGUE, "matched")
@@ -53,15 +53,15 @@ def test_items_share_a_number_when_they_agree_in_all_keys():
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "message"),
     [
         ("id[2]", r"'id\[2\]' is no key; write a column"),
         ("season,season", "names a key twice"),
         ("seasn", "no column 'seasn' to match by; did you mean 'season'"),
     ],
 )
-def test_a_wrong_key_is_told(keys: str, told: str):
-    with pytest.raises(ConfigError, match=told):
+def test_a_wrong_key_is_reported(keys: str, message: str):
+    with pytest.raises(ConfigError, match=message):
         pools(CATALOGUE, f"matched:{keys}")
 
 
@@ -84,12 +84,12 @@ def test_overlap_is_what_a_loop_counts():
     train = [random.choice(60, int(size), replace=False).tolist() for size in random.integers(2, 7, 80)]
     listed = [random.choice(60, int(size), replace=False).tolist() for size in random.integers(2, 7, 60)]
     listed += [train[0], train[1][::-1], [*train[2][:-1], 59] if 59 not in train[2] else train[2], train[3][:2]]
-    found = overlap_with(outfits_of(listed), outfits_of(train))
+    overlap = overlap_with(outfits_of(listed), outfits_of(train))
     near = [any(len({*own} & {*other}) >= 0.8 * len(own) for other in train) for own in listed]
     same = [any({*own} == {*other} for other in train) for own in listed]
-    assert (found.outfits, found.mostly, found.repeats) == (len(listed), sum(near), sum(same))
-    assert 2 <= found.repeats < found.mostly
-    assert "are exact repeats: a model may remember these" in str(found)
+    assert (overlap.outfits, overlap.mostly, overlap.repeats) == (len(listed), sum(near), sum(same))
+    assert 2 <= overlap.repeats < overlap.mostly
+    assert "are exact repeats: a model may remember these" in str(overlap)
     assert "none of the 1 outfits" in str(overlap_with(outfits_of([[0, 1]]), outfits_of([[0, 2]])))
 
 
@@ -97,7 +97,7 @@ def test_columns_of_a_list_are_mapped(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("look,sku,item_id\na,A00,7\na,A01,8\nb,A02,9\nb,A03,1\n")
     read = read_outfits(path, CATALOGUE, {"outfit_id": "look", "item_id": "sku"})
-    assert [read[place].tolist() for place in range(2)] == [[0, 1], [2, 3]]
+    assert [read[number].tolist() for number in range(2)] == [[0, 1], [2, 3]]
     with pytest.raises(ConfigError, match="no column 'looks' to map to outfit_id; did you mean 'look'"):
         read_outfits(path, CATALOGUE, {"outfit_id": "looks"})
     with pytest.raises(ConfigError, match="has no column 'colour'; its columns are outfit_id, item_id, item_ids"):

@@ -16,7 +16,7 @@ from goeswith.errors import ConfigError
 
 def listed(catalogue: Catalogue, *lists: str) -> Outfits:
     """Outfits of one-letter items, e.g. "abc"."""
-    table = {"outfit_id": [str(place) for place in range(len(lists))], "item_ids": [list(items) for items in lists]}
+    table = {"outfit_id": [str(row) for row in range(len(lists))], "item_ids": [list(items) for items in lists]}
     return Outfits.from_frame(pl.DataFrame(table), catalogue)
 
 
@@ -47,11 +47,11 @@ def kind(catalogue: Catalogue, row: int) -> tuple[str, str | None]:
 
 def worn_alone(catalogue: Catalogue, outfits: Outfits) -> set[int]:
     """Items that stand in an outfit as the only one of their category and season."""
-    found = set()
-    for place in range(len(outfits)):
-        kinds = [kind(catalogue, row) for row in outfits[place].tolist()]
-        found |= {row for row, own in zip(outfits[place].tolist(), kinds, strict=True) if kinds.count(own) == 1}
-    return found
+    rows = set()
+    for index in range(len(outfits)):
+        kinds = [kind(catalogue, row) for row in outfits[index].tolist()]
+        rows |= {row for row, own in zip(outfits[index].tolist(), kinds, strict=True) if kinds.count(own) == 1}
+    return rows
 
 
 def naive_pool(catalogue: Catalogue, worn: set[int], usable: np.ndarray, strategy: str, truth: int) -> set[int]:
@@ -72,36 +72,36 @@ def naive_pool(catalogue: Catalogue, worn: set[int], usable: np.ndarray, strateg
     return pool
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("with_known", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_draws_agree_with_a_loop(world, strategy, count, known):
+def test_draws_agree_with_a_loop(world, strategy, count, with_known):
     catalogue, outfits, usable = world
     items, mask = batch(outfits)
     generator = torch.Generator().manual_seed(3)
     position = (torch.rand(mask.shape, generator=generator) * mask).argmax(1)
-    drawer = Negatives(catalogue, outfits, strategy, usable, [outfits] if known else [])
+    drawer = Negatives(catalogue, outfits, strategy, usable, [outfits] if with_known else [])
     rows, ok = drawer.draw(items, mask, position, count, generator)
     owner, everything = drawer.everything(items, mask, position)
     room, blanks = drawer.room(items, mask), drawer.blanks(items, mask, count)
-    sets = {frozenset(outfits[place].tolist()) for place in range(len(outfits))}
+    sets = {frozenset(outfits[index].tolist()) for index in range(len(outfits))}
     worn = worn_alone(catalogue, outfits)
     pools = [naive_pool(catalogue, worn, usable, strategy, item) for item in range(len(catalogue))]
-    for place in range(len(outfits)):
-        own = outfits[place].tolist()
-        truth = own[position[place]]
+    for index in range(len(outfits)):
+        own = outfits[index].tolist()
+        truth = own[position[index]]
         for at, item in enumerate(own):
             left = len(pools[item] - set(own))
             alone = [kind(catalogue, row) for row in own].count(kind(catalogue, item)) == 1
-            assert room[place, at] == left
-            assert bool(blanks[place, at]) == (usable[item] and left >= count and (strategy != "matched" or alone))
+            assert room[index, at] == left
+            assert bool(blanks[index, at]) == (usable[item] and left >= count and (strategy != "matched" or alone))
         allowed = pools[truth] - set(own)
-        if known:
+        if with_known:
             allowed = {row for row in allowed if frozenset({*own, row} - {truth}) not in sets}
-        assert set(everything[owner == place].tolist()) == allowed
-        assert bool(ok[place]) == (len(allowed) >= count)
-        drawn = rows[place].tolist()
-        if ok[place]:
+        assert set(everything[owner == index].tolist()) == allowed
+        assert bool(ok[index]) == (len(allowed) >= count)
+        drawn = rows[index].tolist()
+        if ok[index]:
             assert len(set(drawn)) == count
             assert set(drawn) <= allowed
         else:
@@ -148,12 +148,12 @@ def test_popular_items_are_drawn_as_often_as_they_are_worn(rounds, monkeypatch):
     monkeypatch.setattr(module, "_ROUNDS", rounds)
     catalogue = Catalogue(pl.DataFrame({"item_id": list("abcdx"), "category": ["one"] * 4 + ["two"]}))
     outfits = listed(catalogue, *["bx"] * 6, *["cx"] * 3, "dx", "ax")
-    asked = listed(catalogue, "ax").take([0] * 20_000)
-    items, mask = batch(asked)
+    partial = listed(catalogue, "ax").take([0] * 20_000)
+    items, mask = batch(partial)
     position = torch.zeros(len(items), dtype=torch.long)
     drawer = Negatives(catalogue, outfits, "matched")
-    one, _ = drawer.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
-    assert shares(one, 5) == pytest.approx([0, 0.6, 0.3, 0.1, 0], abs=0.015)
+    rows, _ = drawer.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
+    assert shares(rows, 5) == pytest.approx([0, 0.6, 0.3, 0.1, 0], abs=0.015)
     two, ok = drawer.draw(items, mask, position, 2, torch.Generator().manual_seed(0))
     assert ok.all()
     weight = {1: 0.6, 2: 0.3, 3: 0.1}
@@ -200,14 +200,16 @@ def test_truth_and_wrong_item_are_exchangeable_when_nothing_is_drawn_again():
 
 def test_what_completes_a_known_outfit_is_refused_and_counted():
     catalogue = Catalogue(pl.DataFrame({"item_id": list("abcdxy"), "category": ["one"] * 4 + ["two"] * 2}))
-    known = listed(catalogue, "xa", "bx", "ayd", "cd")  # {x, b} is known too, in another order
+    outfits = listed(catalogue, "xa", "bx", "ayd", "cd")  # {x, b} is known too, in another order
     items, mask = batch(listed(catalogue, "ax").take([0] * 500))
     position = torch.zeros(len(items), dtype=torch.long)
-    free = Negatives(catalogue, known, "category")
+    free = Negatives(catalogue, outfits, "category")
     rows, _ = free.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
     assert set(rows.flatten().tolist()) == {1, 2, 3}
     assert free.completions == 0
-    careful = Negatives(catalogue, known, "category", known=[known.take([0, 1]), known.take([]), known.take([2, 3])])
+    careful = Negatives(
+        catalogue, outfits, "category", known_outfits=[outfits.take([0, 1]), outfits.take([]), outfits.take([2, 3])]
+    )
     rows, ok = careful.draw(items, mask, position, 1, torch.Generator().manual_seed(0))
     assert ok.all()
     assert set(rows.flatten().tolist()) == {2, 3}
@@ -216,7 +218,7 @@ def test_what_completes_a_known_outfit_is_refused_and_counted():
     assert not ok.any()  # two are left
 
 
-def test_nothing_to_draw_from_is_said_and_not_raised(world):
+def test_nothing_to_draw_from_is_marked_and_not_raised(world):
     catalogue, outfits, _ = world
     items, mask = batch(outfits)
     position = torch.zeros(len(items), dtype=torch.long)

@@ -28,8 +28,8 @@ def saved(folder: Path, model: Any, processor: str, **settings: Any) -> Path:
     """A model folder as the hub has it; the numbers of the processor are the usual ones."""
     model.eval().save_pretrained(folder)
     numbers = {"do_resize": True, "do_rescale": True, "do_normalize": True, "image_mean": [0.5] * 3}
-    told = {"image_processor_type": processor, "image_std": [0.25] * 3, **numbers, **settings}
-    (folder / "preprocessor_config.json").write_text(json.dumps(told))
+    config = {"image_processor_type": processor, "image_std": [0.25] * 3, **numbers, **settings}
+    (folder / "preprocessor_config.json").write_text(json.dumps(config))
     return folder
 
 
@@ -38,7 +38,7 @@ def normalised(block: np.ndarray) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("name", "size"), [("efficientnet-lite0", 224), ("efficientnet-lite2", 260)])
-def test_efficientnet_says_what_its_plain_form_says(name: str, size: int) -> None:
+def test_efficientnet_agrees_with_its_plain_form(name: str, size: int) -> None:
     from efficientnet_lite_pytorch import EfficientNet
 
     network = open_network(name)
@@ -87,8 +87,8 @@ def test_a_clip_gives_its_image_features(tmp_path: Path, kind: str) -> None:
     network = open_network(f"hf:{tmp_path}")
     assert network.size == (32, 32)
     with torch.inference_mode():
-        told = model.get_image_features(pixel_values=normalised(PICTURES))
-    expected = getattr(told, "pooler_output", told).numpy()
+        output = model.get_image_features(pixel_values=normalised(PICTURES))
+    expected = getattr(output, "pooler_output", output).numpy()
     np.testing.assert_allclose(network.run(PICTURES), expected, atol=1e-5)
 
 
@@ -112,8 +112,8 @@ def test_the_text_tower_of_a_clip_gives_its_text_features(tmp_path: Path, kind: 
     texts = ["black boots", "boots", "black black black black black black black black hat"]
     numbers = torch.tensor([[3, 4, 0, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0, 0], [3] * 7])
     with torch.inference_mode():
-        told = model.get_text_features(input_ids=numbers, attention_mask=(numbers > 0).long())
-    expected = getattr(told, "pooler_output", told).numpy()
+        output = model.get_text_features(input_ids=numbers, attention_mask=(numbers > 0).long())
+    expected = getattr(output, "pooler_output", output).numpy()
     vectors = network.run(texts)
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
     np.testing.assert_allclose(network.run(texts[2:])[0], vectors[2], atol=1e-6)
@@ -121,8 +121,8 @@ def test_the_text_tower_of_a_clip_gives_its_text_features(tmp_path: Path, kind: 
 
 
 def test_a_folder_with_code_of_its_own_is_not_run(tmp_path: Path) -> None:
-    told = {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModel": "own.Own"}}
-    (tmp_path / "config.json").write_text(json.dumps(told))
+    config = {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModel": "own.Own"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "own.py").write_text("raise SystemExit('it was run')")
     (tmp_path / "preprocessor_config.json").write_text(
         json.dumps({"image_processor_type": "CLIPImageProcessor", "size": {"height": 32, "width": 32}})
@@ -148,15 +148,15 @@ def test_a_pooler_that_was_never_trained_is_not_used(tmp_path: Path) -> None:
     np.testing.assert_allclose(open_network(f"hf:{tmp_path}").run(PICTURES), expected, atol=1e-5)
 
 
-def test_broken_model_folders_are_told(tmp_path: Path) -> None:
+def test_broken_model_folders_are_reported(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
     from transformers import ResNetConfig, ResNetModel
 
     model = ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1]))
     saved(tmp_path, model, "ConvNextImageProcessor", size={"shortest_edge": 32})
     weights = tmp_path / "model.safetensors"
-    kept = load_file(weights)
-    save_file({name: weight for name, weight in kept.items() if "stages.0" not in name}, weights, {"format": "pt"})
+    tensors = load_file(weights)
+    save_file({name: weight for name, weight in tensors.items() if "stages.0" not in name}, weights, {"format": "pt"})
     with pytest.raises(ConfigError, match=r"lack \d+ tensors, e.g. encoder.stages.0"):
         open_network(f"hf:{tmp_path}")
     weights.write_bytes(b"half")
@@ -164,13 +164,13 @@ def test_broken_model_folders_are_told(tmp_path: Path) -> None:
         open_network(f"hf:{tmp_path}")
     (tmp_path / "empty").mkdir()
     for prefix in ("hf", "st"):
-        with pytest.raises(ConfigError, match=f"cannot load encoder '{prefix}:.*empty'") as told:
+        with pytest.raises(ConfigError, match=f"cannot load encoder '{prefix}:.*empty'") as raised:
             open_network(f"{prefix}:{tmp_path / 'empty'}")
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["hf:microsoft/resnet-50", "st:sentence-transformers/nowhere", "hf:/no/such/folder"])
-def test_a_model_that_is_nowhere_is_told_in_one_sentence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_found_is_one_sentence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
     def unreachable(*_: Any, **__: Any) -> None:

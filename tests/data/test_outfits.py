@@ -26,7 +26,7 @@ def lists(ids: list[str]) -> st.SearchStrategy[dict[str, list[str]]]:
 
 
 def as_dict(outfits: Outfits) -> dict[str, list[str]]:
-    return {name: [CATALOGUE.ids[row] for row in outfits[place]] for place, name in enumerate(outfits.outfit_ids)}
+    return {name: [CATALOGUE.ids[row] for row in outfits[index]] for index, name in enumerate(outfits.outfit_ids)}
 
 
 def written(folder: Path, header: list[str], rows: list[tuple[str, ...]]) -> Path:

@@ -15,7 +15,7 @@ from goeswith.train.corruptions import blanks
 def world() -> tuple[Catalogue, Outfits]:
     """Outfits of items of every group and of none."""
     chance = np.random.default_rng(0)
-    groups = [None if place % 9 == 8 else GROUPS[place % 9] for place in range(180)]
+    groups = [None if number % 9 == 8 else GROUPS[number % 9] for number in range(180)]
     catalogue = Catalogue(
         pl.DataFrame(
             {"item_id": [f"i{n}" for n in range(180)], "category": [g or "x" for g in groups], "group": groups}
@@ -33,10 +33,10 @@ def test_pairs_are_those_of_a_loop(world: tuple[Catalogue, Outfits], tops: tuple
     catalogue, outfits = world
     groups = catalogue.items["group"].to_list()
     expected = [
-        (place, top, bottom)
-        for place in range(len(outfits))
-        for top in outfits.items[outfits.offsets[place] : outfits.offsets[place + 1]]
-        for bottom in outfits.items[outfits.offsets[place] : outfits.offsets[place + 1]]
+        (row, top, bottom)
+        for row in range(len(outfits))
+        for top in outfits.items[outfits.offsets[row] : outfits.offsets[row + 1]]
+        for bottom in outfits.items[outfits.offsets[row] : outfits.offsets[row + 1]]
         if groups[top] in tops and groups[bottom] in bottoms
     ]
     assert worn_together(outfits, catalogue, tops, bottoms).rows() == expected
@@ -57,8 +57,8 @@ def test_pairs_become_outfits_with_ids_of_their_own(world: tuple[Catalogue, Outf
 def test_the_blank_bottom_is_what_triplets_ask_for(world: tuple[Catalogue, Outfits]) -> None:
     catalogue, outfits = world
     questions, _ = make_questions(catalogue, outfits, "test", "triplet", "group", usable=np.ones(180, bool))
-    asked = set(questions["candidates"].explode())
+    candidates = set(questions["candidates"].explode())
     blank = blanks(catalogue, "bottom")
     assert blank is not None
-    assert asked <= {catalogue.ids[row] for row in np.flatnonzero(blank.numpy())}
+    assert candidates <= {catalogue.ids[row] for row in np.flatnonzero(blank.numpy())}
     assert set(catalogue.items["group"].gather(np.flatnonzero(blank.numpy()))) == {"bottom"}

@@ -44,14 +44,14 @@ def test_the_exact_name_comes_first(tmp_path: Path) -> None:
     assert photos.named(["A.jpg"]) == {"A.jpg": root / "A.jpg"}
 
 
-def test_two_pictures_of_one_item_are_told_and_the_first_by_name_is_taken(tmp_path: Path) -> None:
+def test_two_pictures_of_one_item_are_reported_and_the_first_by_name_is_taken(tmp_path: Path) -> None:
     root = folder(tmp_path, "front/A.jpg", "back/A.jpg", "B.jpg", "back/B.png")
-    found, several = Photos(root).by_stem(["A", "B"])
-    assert found == {"A": root / "back/A.jpg", "B": root / "B.jpg"}
+    paths, several = Photos(root).by_stem(["A", "B"])
+    assert paths == {"A": root / "back/A.jpg", "B": root / "B.jpg"}
     assert several == {"A": ["back/A.jpg", "front/A.jpg"], "B": ["B.jpg", "back/B.png"]}
     write(tmp_path, {"items.csv": "item_id,category\nA,shirt\nB,skirt\n"})
-    told = "2 items have several pictures; the first by name is used: back/A.jpg, front/A.jpg"
-    assert told in read("table", tmp_path, workdir=tmp_path).notes
+    note = "2 items have several pictures; the first by name is used: back/A.jpg, front/A.jpg"
+    assert note in read("table", tmp_path, workdir=tmp_path).notes
 
 
 def test_links_inside_the_folder_are_followed_and_others_are_not(tmp_path: Path) -> None:

@@ -79,12 +79,12 @@ def test_a_file_that_has_just_been_written_is_read_again(shop: Imported, read: l
     """It may change once more within the same moment of the file system's clock."""
     os.utime(shop.images["a"])
     create(shop, tmp_path / "data", layout="table")
-    kept = pl.read_parquet(tmp_path / "data" / FILE)["path"].to_list()
-    assert not [path for path in kept if path.endswith("a.png")]
-    assert len([path for path in kept if path.endswith("b.png")]) == 2
+    hashed = pl.read_parquet(tmp_path / "data" / FILE)["path"].to_list()
+    assert not [path for path in hashed if path.endswith("a.png")]
+    assert len([path for path in hashed if path.endswith("b.png")]) == 2
 
 
-def test_broken_hashes_are_as_none(shop: Imported, read: list[str], tmp_path: Path) -> None:
+def test_broken_hashes_count_as_missing(shop: Imported, read: list[str], tmp_path: Path) -> None:
     create(shop, tmp_path / "data", layout="table")
     read.clear()
     for broken in (b"no table", None):

@@ -238,12 +238,12 @@ def broken(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [("text", "not a picture"), ("empty", "not a picture"), ("png", "broken"), ("jpeg", "(?i)truncated")],
 )
-def test_bad_files_say_why(tmp_path: Path, kind: str, told: str) -> None:
+def test_bad_files_say_why(tmp_path: Path, kind: str, message: str) -> None:
     (tmp_path / "bad.jpg").write_bytes(broken(kind))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         read_picture(tmp_path / "bad.jpg", (8, 8))
 
 
@@ -261,15 +261,17 @@ def test_a_missing_file_and_a_bomb_say_why(tmp_path: Path, monkeypatch: pytest.M
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"]),
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8),
-    kept=st.floats(0, 1),
+    length=st.floats(0, 1),
 )
-def test_no_damage_goes_unsaid(tmp_path: Path, kind: str, changes: list[tuple[float, int]], kept: float) -> None:
+def test_a_damaged_picture_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, kind: str, changes: list[tuple[float, int]], length: float
+) -> None:
     whole = io.BytesIO()
     noise(30, 20).save(whole, kind)
     damaged = bytearray(whole.getvalue())
-    for place, value in changes:
-        damaged[int(place * (len(damaged) - 1))] = value
-    (tmp_path / "damaged").write_bytes(damaged[: int(len(damaged) * kept) if kept < 0.5 else None])
+    for position, value in changes:
+        damaged[int(position * (len(damaged) - 1))] = value
+    (tmp_path / "damaged").write_bytes(damaged[: int(len(damaged) * length) if length < 0.5 else None])
     try:
         assert read_picture(tmp_path / "damaged", (16, 16)).shape == (16, 16, 3)
     except DataError as error:
@@ -314,7 +316,7 @@ def test_no_worker_outlives_its_reader(chunks: list[list[str]], monkeypatch: pyt
     assert all(worker.poll() is not None for worker in started)
 
 
-def test_a_dead_worker_is_told(chunks: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_worker_is_reported(chunks: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DataError, match=r"decodes pictures died with code -?\d+ between .* --workers 0"):
         list(stream_pictures(chunks, (16, 12), 2))
@@ -326,5 +328,5 @@ def test_a_plain_script_can_use_the_pool(chunks: list[list[str]], tmp_path: Path
         "import sys\nfrom goeswith.data.encoders.pictures import stream_pictures\n"
         "print(sum(len(block) for block, _ in stream_pictures([sys.argv[1:]], (8, 8), 2)))\n"
     )
-    asked = subprocess.run([sys.executable, script, *chunks[0]], capture_output=True, text=True, check=True)
-    assert (asked.stdout, asked.stderr) == ("3\n", "")
+    result = subprocess.run([sys.executable, script, *chunks[0]], capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("3\n", "")

@@ -10,8 +10,8 @@ from goeswith.data.products import products, same_pictures
 
 def shirts(*rows: tuple) -> pl.DataFrame:
     columns = ["title", "colour", "product_id"]
-    told = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
-    return told.with_columns(
+    table = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    return table.with_columns(
         item_id=pl.Series([f"i{n}" for n in range(len(rows))]), category=pl.lit("shirt"), brand=pl.lit(None, pl.String)
     )
 
@@ -23,21 +23,21 @@ def test_sizes_share_a_picture_and_colours_a_title() -> None:
         ("plain ", "red", "p"), ("other", "blue", "p"),  # the shop knows better
     )  # fmt: skip
     photos = np.eye(8, 16)[[0, 0, 1, 2, 2, 3, 4, 5]] + 0.001
-    found = products(items, lambda rows: photos[rows])
-    assert found.tolist() == [0, 0, 0, 1, 1, 2, 3, 3]
+    product_of = products(items, lambda rows: photos[rows])
+    assert product_of.tolist() == [0, 0, 0, 1, 1, 2, 3, 3]
     assert products(items).tolist() == [0, 1, 2, 3, 4, 5, 6, 6]  # without pictures, two reds may be two shirts
 
 
 @given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 5)), min_size=1, max_size=60))
-def test_same_pictures_is_what_comparing_all_finds(told) -> None:
-    keys, photo = np.array(told).T
+def test_same_pictures_is_what_comparing_all_finds(pairs) -> None:
+    keys, photo = np.array(pairs).T
     values = np.random.default_rng(0).standard_normal((6, 12))[photo]
-    found = same_pictures(keys, lambda rows: values[rows])
-    for one in range(len(keys)):
-        for other in range(len(keys)):
-            same = keys[one] == keys[other] >= 0 and photo[one] == photo[other]
-            assert (found[one] == found[other]) == (same or one == other)
+    product_of = same_pictures(keys, lambda rows: values[rows])
+    for first in range(len(keys)):
+        for second in range(len(keys)):
+            same = keys[first] == keys[second] >= 0 and photo[first] == photo[second]
+            assert (product_of[first] == product_of[second]) == (same or first == second)
 
 
-def test_an_item_without_a_picture_is_like_none() -> None:
+def test_an_item_without_a_picture_resembles_no_other() -> None:
     assert len(set(same_pictures(np.zeros(5, int), lambda rows: np.zeros((len(rows), 4))))) == 5

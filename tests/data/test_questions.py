@@ -61,17 +61,17 @@ def test_blocks_hold_the_outfits_that_a_loop_builds(rows):
             if candidate is not None:
                 outfit.insert(row["position"], candidate)
             expected.append(outfit)
-    found = []
+    outfits = []
     for block in questions.blocks(rows):
-        assert block.start == len(found)
+        assert block.start == len(outfits)
         assert len(block.items) <= rows
         assert block.items.dtype == np.int64
         assert ((block.items >= 0) & (block.items < len(CATALOGUE))).all()
         for items, mask in zip(block.items, block.mask, strict=True):
-            found.append([CATALOGUE.ids[row] for row in items[mask]])
-            assert mask[: len(found[-1])].all()  # padding comes last
-    assert found == expected
-    assert len(found) == questions.score_offsets[-1]
+            outfits.append([CATALOGUE.ids[row] for row in items[mask]])
+            assert mask[: len(outfits[-1])].all()  # padding comes last
+    assert outfits == expected
+    assert len(outfits) == questions.score_offsets[-1]
 
 
 def test_no_questions_make_no_blocks():

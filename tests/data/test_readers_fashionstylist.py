@@ -64,7 +64,7 @@ def test_what_is_left_out_is_counted(fashionstylist: Path) -> None:
     assert any("1 items are in no outfit" in note for note in imported.notes)
 
 
-def test_broken_files_are_told(fashionstylist: Path, tmp_path: Path) -> None:
+def test_broken_files_are_reported(fashionstylist: Path, tmp_path: Path) -> None:
     write(fashionstylist, {"Child/look_en.csv": "outfitID,look\nb1,x\n"})
     fail("fashionstylist", fashionstylist, ["look_en.csv", "no column items, season, occasion"])
     write(fashionstylist, {"Child/look_en.csv": LOOKS + ',"p1,p2",x,Spring,Daily\n'})

@@ -17,8 +17,8 @@ PRODUCTS = (
 
 
 def product(item, kind, family, year=2019, category="Tops", fabric="P-PLANA"):
-    told = f"{fabric},{category},x,{family},{kind},d/images/{year}_{item}.jpg"
-    return f"{item},99,GRIS OSCURO,GREY,Female,Adult,SHE,{told}\n"
+    details = f"{fabric},{category},x,{family},{kind},d/images/{year}_{item}.jpg"
+    return f"{item},99,GRIS OSCURO,GREY,Female,Adult,SHE,{details}\n"
 
 
 @pytest.fixture

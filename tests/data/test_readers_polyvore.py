@@ -13,11 +13,11 @@ from goeswith.errors import ConfigError
 
 
 def full_outfit(set_id, *items):
-    told = [
+    rows = [
         {"index": index, "name": name, "price": price, "likes": 3, "categoryid": code, "image": f"http://x/tid={index}"}
         for index, name, price, code in items
     ]
-    return {"set_id": set_id, "name": "look", "items": told}
+    return {"set_id": set_id, "name": "look", "items": rows}
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_maryland_words_put_the_files_together(maryland):
 
 def test_maryland_official_questions_over_the_items_that_are_known(maryland):
     imported = read("polyvore-maryland", maryland, workdir=maryland, alike="no")
-    asked = imported.questions["official-test-fitb"]
-    assert asked["question_id"].to_list() == ["test-fitb-1"]
-    row = asked.row(0, named=True)
+    questions = imported.questions["official-test-fitb"]
+    assert questions["question_id"].to_list() == ["test-fitb-1"]
+    row = questions.row(0, named=True)
     assert (row["outfit_id"], row["context"], row["position"]) == ("3", ["3_1", "3_3"], 1)
     assert sorted(row["candidates"]) == ["1_1", "3_2", "4_1", "4_2"]
     assert row["candidates"][row["answer"]] == "3_2"
@@ -154,7 +154,7 @@ def polyvore(tmp_path):
     files = {"categories.csv": "11,top,tops\n11,shirt,tops\n27,jeans,bottoms\n43,pump,shoes\n62,necklace,jewellery \n"}
     for split, outfits in worn.items():
         rows = [
-            {"set_id": name, "items": [{"item_id": item, "index": place} for place, item in enumerate(items, start=1)]}
+            {"set_id": name, "items": [{"item_id": item, "index": index} for index, item in enumerate(items, start=1)]}
             for name, items in outfits.items()
         ]
         files[f"nondisjoint/{split}.json"] = json.dumps(rows)
@@ -165,9 +165,14 @@ def polyvore(tmp_path):
     ]
     files["nondisjoint/fill_in_blank_test.json"] = json.dumps(questions)
     files["nondisjoint/compatibility_test.txt"] = "1 3_1 3_2 3_3\n0 4_1 3_2\n"
-    told = {"a": ("11", "white shirt", ""), "b": ("27", "", "slim jeans"), "c": ("43", "", ""), "d": ("62", "x", "y")}
+    described = {
+        "a": ("11", "white shirt", ""),
+        "b": ("27", "", "slim jeans"),
+        "c": ("43", "", ""),
+        "d": ("62", "x", "y"),
+    }
     metadata = {
-        item: {"category_id": code, "title": title, "url_name": url} for item, (code, title, url) in told.items()
+        item: {"category_id": code, "title": title, "url_name": url} for item, (code, title, url) in described.items()
     }
     files["polyvore_item_metadata.json"] = json.dumps(metadata)
     return write(tmp_path, files | {"images/a.jpg": PIXEL})
@@ -187,9 +192,13 @@ def test_polyvore_outfits_reads_items_splits_and_questions(polyvore):
     assert column(imported, "group") == {"a": "top", "b": "bottom", "c": "shoes", "d": "accessory", "e": "other"}
     assert column(imported, "title") == {"a": "white shirt", "b": "slim jeans", "c": None, "d": "x", "e": None}
     assert set(imported.images) == {"a"}
-    asked = imported.questions["official-test-fitb"].row(0, named=True)
-    assert (asked["context"], asked["position"], sorted(asked["candidates"])) == (["a", "e"], 1, ["b", "c", "d"])
-    assert asked["candidates"][asked["answer"]] == "d"
+    questions = imported.questions["official-test-fitb"].row(0, named=True)
+    assert (questions["context"], questions["position"], sorted(questions["candidates"])) == (
+        ["a", "e"],
+        1,
+        ["b", "c", "d"],
+    )
+    assert questions["candidates"][questions["answer"]] == "d"
     assert imported.skipped["fill_in_blank_test.json: questions that name an unknown item"] == 1
     assert (
         imported.skipped[

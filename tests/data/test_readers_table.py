@@ -37,7 +37,7 @@ def test_table_reads_long_outfits_pictures_and_further_columns(shop):
 
 
 @pytest.mark.parametrize("form", ["text", "lists", "long"])
-def test_table_outfits_in_every_form_say_the_same(form, tmp_path):
+def test_table_outfits_in_every_form_are_the_same(form, tmp_path):
     items = pl.DataFrame({"item_id": [1, 2, 3], "category": ["coat", "bag", "hat"]})
     items.write_parquet(tmp_path / "items.parquet")
     if form == "text":
@@ -83,7 +83,7 @@ def test_a_mapped_column_does_not_lose_the_one_whose_name_it_takes(tmp_path):
     assert (column(imported, "category"), column(imported, "other_category")) == ({"a": "coat"}, {"a": "outerwear"})
 
 
-def test_one_of_theirs_can_be_taken_for_several_of_ours_and_two_can_change_places(tmp_path):
+def test_one_source_column_can_fill_several_fields_and_two_can_be_swapped(tmp_path):
     write(tmp_path, {"items.csv": "item_id,category,title,row\na,red coat,coat,7\n"})
     mapped = {"title": "category", "category": "title", "colour": "category"}
     imported = read("table", tmp_path, workdir=tmp_path, columns=mapped)
@@ -161,7 +161,7 @@ def test_a_bad_outfit_stops_the_import_or_is_counted(text, words, tmp_path):
     assert sum(count for reason, count in imported.skipped.items() if "named twice" not in reason) == 1
 
 
-def test_table_troubles_with_files_and_columns(tmp_path):
+def test_errors_in_the_files_and_columns_of_a_table(tmp_path):
     write(tmp_path, {"items.csv": "sku,kind\na,coat\n", "outfits.csv": "outfit_id,sku\n1,a\n"})
     both = [
         "items.csv has no column 'item_id' and 'category' (it has sku, kind)",
@@ -270,7 +270,7 @@ def test_groups_can_be_chosen_and_what_is_in_none_is_listed(tmp_path):
     assert not any("group other" in note for note in imported.notes)
 
 
-def test_several_currencies_are_told(tmp_path):
+def test_several_currencies_are_reported(tmp_path):
     write(tmp_path, {"items.csv": "item_id,category,price\na,coat,5 €\nb,bag,$7\nc,hat,EUR 3\n"})
     imported = read("table", tmp_path, workdir=tmp_path)
     assert column(imported, "price") == {"a": 5, "b": 7, "c": 3}

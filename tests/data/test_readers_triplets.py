@@ -45,16 +45,16 @@ def test_fashionvc_pairs_sides_and_labels(fashionvc):
 def test_fashionvc_triplets_become_shuffled_questions(fashionvc):
     imported = read("fashionvc", fashionvc, workdir=fashionvc)
     assert set(imported.questions) == {f"official-{split}-triplet" for split in ("train", "valid", "test")}
-    asked = imported.questions["official-test-triplet"]
-    assert asked["context"].to_list() == [["3"], ["3"]]
-    assert asked["outfit_id"].to_list() == ["3-13", "3-13"]
-    for row, other in zip(asked.iter_rows(named=True), ("12", "11"), strict=True):
+    questions = imported.questions["official-test-triplet"]
+    assert questions["context"].to_list() == [["3"], ["3"]]
+    assert questions["outfit_id"].to_list() == ["3-13", "3-13"]
+    for row, other in zip(questions.iter_rows(named=True), ("12", "11"), strict=True):
         assert set(row["candidates"]) == {"13", other}
         assert row["candidates"][row["answer"]] == "13"
         assert (row["task"], row["negatives"], row["position"], row["label"]) == ("triplet", "official", 1, None)
 
 
-def test_the_answer_stands_first_about_half_of_the_time(fashionvc):
+def test_the_answer_is_first_about_half_of_the_time(fashionvc):
     lines = "".join(f"{row}.0\t{1000 + row}.0\t{3000 + row}.0\t\n" for row in range(400))
     write(fashionvc, {"train_ijk_shuffled_811.txt": lines})
     first, again, other = (
@@ -66,7 +66,7 @@ def test_the_answer_stands_first_about_half_of_the_time(fashionvc):
     assert not first.equals(other)
 
 
-def test_a_short_triplet_and_a_lost_line_are_told(fashionvc):
+def test_a_short_triplet_and_a_lost_line_are_reported(fashionvc):
     write(fashionvc, {"top_text.txt": "silk shirt\r\n"})
     fail("fashionvc", fashionvc, ["top_text.txt", "1 lines for the 3 ids"])
     write(fashionvc, {"valid_ijk_shuffled_811.txt": "1.0\t2.0\t3.0\n1.0\t2.0\n"})

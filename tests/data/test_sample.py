@@ -57,23 +57,23 @@ def test_every_garment_stands_on_white(category: str) -> None:
 
 def test_silhouettes_tell_categories_apart() -> None:
     shapes = {category: picture(category).min(axis=2) < 200 for category in GARMENTS}
-    for one, other in combinations(GARMENTS, 2):
-        overlap = (shapes[one] & shapes[other]).sum() / (shapes[one] | shapes[other]).sum()
-        assert overlap < 0.95, (one, other)
+    for first, second in combinations(GARMENTS, 2):
+        overlap = (shapes[first] & shapes[second]).sum() / (shapes[first] | shapes[second]).sum()
+        assert overlap < 0.95, (first, second)
 
 
 @pytest.mark.parametrize("category", GARMENTS)
 def test_cut_varies_within_a_category(category: str) -> None:
     shapes = [picture(category, seed=seed).min(axis=2) < 200 for seed in range(4)]
-    assert all((one != other).any() for one, other in combinations(shapes, 2))
+    assert all((first != second).any() for first, second in combinations(shapes, 2))
 
 
-def test_colours_can_be_told_from_pictures() -> None:
+def test_colours_can_be_read_from_pictures() -> None:
     palette = np.stack([rgb(name) for name in PALETTE])
-    for place, colour in enumerate(PALETTE):
+    for index, colour in enumerate(PALETTE):
         pixels = picture("t-shirt", colour)[40:70, 35:60].reshape(-1, 3) / 255
         nearest = np.argmin(np.abs(np.median(pixels, axis=0) - palette).sum(axis=1))
-        assert nearest == place, (colour, list(PALETTE)[nearest])
+        assert nearest == index, (colour, list(PALETTE)[nearest])
 
 
 def test_patterns_and_materials_change_the_picture() -> None:
@@ -82,8 +82,8 @@ def test_patterns_and_materials_change_the_picture() -> None:
 
     printed = [tote(pattern, "cotton") for pattern in PATTERNS]
     made = [tote("plain", material) for material in MATERIALS]
-    for one, other in [*combinations(printed, 2), *combinations(made, 2)]:
-        assert np.abs(one - other).max() > 10
+    for first, second in [*combinations(printed, 2), *combinations(made, 2)]:
+        assert np.abs(first - second).max() > 10
 
 
 def test_a_picture_follows_its_seed_and_size() -> None:
@@ -163,13 +163,15 @@ def test_oracle_knows_the_rules() -> None:
     assert coloured("black", "navy") - coloured("black", "white") == pytest.approx(-1.5 * 0.3 * 1.0)
 
     def made(*materials: str) -> float:
-        return score_of(*[(kind, "red", "plain", told) for kind, told in zip(("tote", "belt"), materials, strict=True)])
+        return score_of(
+            *[(kind, "red", "plain", material) for kind, material in zip(("tote", "belt"), materials, strict=True)]
+        )
 
     assert made("denim", "denim") - made("denim", "jersey") == pytest.approx(-1.5 * 0.2)
     assert made("suede", "suede") - made("suede", "glass") == pytest.approx(1.5 * 0.2)
 
     def printed(*patterns: str) -> float:
-        return score_of(*[("sneaker", "red", told, "cotton") for told in patterns])
+        return score_of(*[("sneaker", "red", pattern, "cotton") for pattern in patterns])
 
     assert printed("dots", "floral") - printed("dots", "plain") == pytest.approx(0.2 - 1.5 * 0.2 * math.sqrt(0.6 * 0.9))
     assert printed("leopard", "floral") - printed("leopard", "plain") == pytest.approx(
@@ -198,36 +200,36 @@ def test_faults_of_an_outfit(rows: tuple, faults: int) -> None:
 def naive_score(items: list[dict], penalty: float = 0.5) -> float:
     """The text of goeswith.data.sample.taste, said again with loops."""
 
-    def colour(one: str, other: str) -> float:
-        if {one, other} == {"black", "navy"}:
+    def colour(first: str, second: str) -> float:
+        if {first, second} == {"black", "navy"}:
             return -0.5
-        hues = PALETTE[one][1], PALETTE[other][1]
+        hues = PALETTE[first][1], PALETTE[second][1]
         if None not in hues:
             return math.cos(math.radians(2 * (hues[0] - hues[1])))
-        return {1: 0.9, 0: 0.5, -1: -0.4}[taste.UNDERTONE.get(one, 0) * taste.UNDERTONE.get(other, 0)]
+        return {1: 0.9, 0: 0.5, -1: -0.4}[taste.UNDERTONE.get(first, 0) * taste.UNDERTONE.get(second, 0)]
 
-    def material(one: str, other: str) -> float:
-        told = 0.0
+    def material(first: str, second: str) -> float:
+        score = 0.0
         for agreement, rules in taste.MATERIAL_RULES.items():
             for ones, others in rules:
-                if (one in ones and other in others) or (other in ones and one in others):
-                    told = agreement
-        return told
+                if (first in ones and second in others) or (second in ones and first in others):
+                    score = agreement
+        return score
 
-    def pair(one: dict, other: dict) -> float:
-        loud = math.sqrt(taste.LOUDNESS[one["pattern"]] * taste.LOUDNESS[other["pattern"]])
-        dressed = [formality(item["category"], item["material"], item["pattern"]) for item in (one, other)]
-        warm = [warmth(item["category"], item["material"]) for item in (one, other)]
+    def pair(first: dict, second: dict) -> float:
+        loud = math.sqrt(taste.LOUDNESS[first["pattern"]] * taste.LOUDNESS[second["pattern"]])
+        dressed = [formality(item["category"], item["material"], item["pattern"]) for item in (first, second)]
+        warm = [warmth(item["category"], item["material"]) for item in (first, second)]
         season = 1 - 2 * min(1, abs(warm[0] - warm[1]) / 0.6)
         return (
-            0.3 * colour(one["colour"], other["colour"])
+            0.3 * colour(first["colour"], second["colour"])
             + 0.10 * (1 - 2 * loud)
             + 0.25 * (1 - 2 * min(1, (abs(dressed[0] - dressed[1]) / 0.5) ** 2))
             + 0.15 * (0 if any(map(math.isnan, warm)) else season)
-            + 0.20 * material(one["material"], other["material"])
+            + 0.20 * material(first["material"], second["material"])
         )
 
-    pairs = [pair(one, other) for one, other in combinations(items, 2)]
+    pairs = [pair(first, second) for first, second in combinations(items, 2)]
     hues = {round(PALETTE[item["colour"]][1] / 60) % 6 for item in items if PALETTE[item["colour"]][1] is not None}
     loud = sum(taste.LOUDNESS[item["pattern"]] >= 0.7 for item in items)
     groups = [KINDS[item["category"]].group for item in items]
@@ -245,18 +247,18 @@ def naive_score(items: list[dict], penalty: float = 0.5) -> float:
     )
 
 
-def test_oracle_says_what_the_loops_say(wardrobe: tuple[Catalogue, Outfits]) -> None:
+def test_oracle_agrees_with_the_loops(wardrobe: tuple[Catalogue, Outfits]) -> None:
     catalogue, _ = wardrobe
     luck = np.random.default_rng(7)
     items = luck.integers(len(catalogue), size=(200, 6))
     mask = np.arange(6) < luck.integers(2, 7, size=200)[:, None]
     rows = catalogue.items.rows(named=True)
-    told = [naive_score([rows[row] for row in outfit[real]]) for outfit, real in zip(items, mask, strict=True)]
+    expected = [naive_score([rows[row] for row in outfit[real]]) for outfit, real in zip(items, mask, strict=True)]
     scorer = oracle(catalogue)
     assert scorer.name == "oracle"
-    np.testing.assert_allclose(scorer.score(items, mask), told, atol=1e-12)
+    np.testing.assert_allclose(scorer.score(items, mask), expected, atol=1e-12)
     order = np.array([3, 1, 5, 0, 2, 4])
-    np.testing.assert_allclose(scorer.score(items[:, order], mask[:, order]), told, atol=1e-12)
+    np.testing.assert_allclose(scorer.score(items[:, order], mask[:, order]), expected, atol=1e-12)
 
 
 def test_oracle_in_chunks_and_on_nothing(wardrobe: tuple[Catalogue, Outfits], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,14 +278,14 @@ def test_oracle_wants_a_drawn_sample() -> None:
 # ---------------------------------------------------------------- outfits
 
 
-def test_designers_and_users_wear_as_told(wardrobe: tuple[Catalogue, Outfits]) -> None:
+def test_designers_and_users_follow_their_rules(wardrobe: tuple[Catalogue, Outfits]) -> None:
     catalogue, outfits = wardrobe
     groups = catalogue.items["group"].to_numpy()
     assert (outfits.sources == "designers").sum() == (outfits.sources == "users").sum() == 200
-    for place in range(len(outfits)):
-        rows = outfits[place]
+    for row in range(len(outfits)):
+        rows = outfits[row]
         assert len(set(rows)) == len(rows)
-        if outfits.sources[place] == "designers":
+        if outfits.sources[row] == "designers":
             assert 4 <= len(rows) <= 6
             assert {"top", "bottom"} <= set(groups[rows])
     assert "dress" in groups[outfits.take(outfits.sources == "users").items]
@@ -294,9 +296,9 @@ def corrupted(outfits: Outfits, catalogue: Catalogue, luck: np.random.Generator)
     items, mask = (np.repeat(part, 10, axis=0) for part in outfits.padded())
     wrong = items.copy()
     for row, real in enumerate(mask):
-        place = luck.integers(real.sum())
-        same = catalogue.category_codes == catalogue.category_codes[items[row, place]]
-        wrong[row, place] = luck.choice(np.setdiff1d(np.flatnonzero(same), items[row, place]))
+        position = luck.integers(real.sum())
+        same = catalogue.category_codes == catalogue.category_codes[items[row, position]]
+        wrong[row, position] = luck.choice(np.setdiff1d(np.flatnonzero(same), items[row, position]))
     return items, wrong, mask
 
 
@@ -322,7 +324,7 @@ def test_users_have_bestsellers_and_seasons(wardrobe: tuple[Catalogue, Outfits])
         chosen = outfits.take(outfits.sources == source)
         worn = np.sort(np.bincount(chosen.items, minlength=len(catalogue)))[::-1]
         top[source] = worn[:50].sum() / worn.sum()
-        shares = np.array([winter[chosen[place]].mean() for place in range(len(chosen))])
+        shares = np.array([winter[chosen[row]].mean() for row in range(len(chosen))])
         agree[source] = np.maximum(shares, 1 - shares).mean()
     assert top["users"] > 1.2 * top["designers"]
     assert agree["users"] > agree["designers"]
@@ -347,12 +349,12 @@ def test_equal_seed_equal_tables() -> None:
         items = make_items(SMALLEST_ITEMS, luck)
         return items, make_outfits(Catalogue(items), 20, luck)
 
-    assert all(one.equals(other) for one, other in zip(made(4), made(4), strict=True))
-    assert not any(one.equals(other) for one, other in zip(made(4), made(5), strict=True))
+    assert all(first.equals(second) for first, second in zip(made(4), made(4), strict=True))
+    assert not any(first.equals(second) for first, second in zip(made(4), made(5), strict=True))
 
 
 def test_progress_reaches_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample, "draw", lambda *told, **options: Image.new("RGB", (8, 8)))
+    monkeypatch.setattr(sample, "draw", lambda *arguments, **options: Image.new("RGB", (8, 8)))
     calls: list[tuple[int, int]] = []
     read(None, workdir=tmp_path, outfits=20, workers=1, items=500, progress=lambda *done: calls.append(done))
     assert calls == sorted(calls)
@@ -389,11 +391,11 @@ def test_a_source_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_drawing_processes_end_when_their_parent_is_killed(tmp_path):
-    told = "from pathlib import Path; from goeswith.data.readers.sample import read; " + (
+    code = "from pathlib import Path; from goeswith.data.readers.sample import read; " + (
         f"read(None, workdir=Path({str(tmp_path)!r}), outfits=3000, workers=2, "
         "progress=lambda *done: print('drawn', flush=True))"
     )
-    parent = subprocess.Popen([sys.executable, "-c", told], stdout=subprocess.PIPE)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"drawn\n"
     parent.kill()

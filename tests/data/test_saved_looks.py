@@ -50,8 +50,8 @@ def test_what_was_rejected_changed_and_compared_becomes_pairs(store):
     outfits = approved_outfits(store.path)
     assert sorted(outfits["item_ids"].to_list()) == [["a", "e"], ["p", "q"]]
     assert set(outfits["source"]) == {"studio"}
-    kept, strange = known_items(preferences(store.path), ("better", "worse"), ["a", "b", "c", "e", "x", "y"])
-    assert (len(kept), strange) == (3, 3)
+    pairs, strange = known_items(preferences(store.path), ("better", "worse"), ["a", "b", "c", "e", "x", "y"])
+    assert (len(pairs), strange) == (3, 3)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database", b"SQLite format 3\x00" + b"x" * 100])
@@ -77,10 +77,10 @@ def test_import_reads_looks_and_training_learns_what_was_preferred(tmp_path, sto
         saved(store, top, bad, state="rejected", pinned=top)
     saved(store, "elsewhere", "nowhere", state="approved")
     command = ["import", "table", str(shop), str(tmp_path / "data"), "--looks", str(store.path)]
-    told = CliRunner().invoke(app, command)
-    assert told.exit_code == 0, told.output
-    assert "8 approved looks and 8 preferences from looks.sqlite" in told.output
-    assert "skipped 1: approved looks with an item that is not imported" in told.output
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "8 approved looks and 8 preferences from looks.sqlite" in result.output
+    assert "skipped 1: approved looks with an item that is not imported" in result.output
     data = Dataset(tmp_path / "data")
     assert (data.outfits.sources == "studio").sum() == 8
     table = pl.read_parquet(tmp_path / "data" / "preferences.parquet")
@@ -125,8 +125,8 @@ def _margin(run, dataset, pairs):
     from goeswith.data.features import load_features
     from goeswith.data.outfits import OutfitBatch
 
-    rows = {one: row for row, one in enumerate(dataset.catalogue.ids)}
-    sides = [[[rows[one] for one in ids] for ids in pairs[name].to_list()] for name in ("better", "worse")]
+    rows = {item_id: row for row, item_id in enumerate(dataset.catalogue.ids)}
+    sides = [[[rows[item_id] for item_id in ids] for ids in pairs[name].to_list()] for name in ("better", "worse")]
     items = torch.tensor(sides).flatten(0, 1)
     features = torch.from_numpy(load_features(dataset).values)
     with torch.inference_mode():

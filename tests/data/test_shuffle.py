@@ -35,7 +35,7 @@ def test_categories_seasons_splits_and_popularity_stay() -> None:
     for split in ("train", "test"):
         counts = [np.bincount(some.split(split).items, minlength=len(catalogue)) for some in (before, after)]
         assert (counts[0] == counts[1]).all()
-    assert all(len(set(after[place])) == 4 for place in range(300))
+    assert all(len(set(after[index])) == 4 for index in range(300))
     assert np.mean(after.items == before.items) < 0.3
     pairs = [set(map(tuple, some.items.reshape(-1, 4)[:, :2])) for some in (before, after)]
     assert pairs[0] != pairs[1]

@@ -65,13 +65,13 @@ def test_hashed_says_which_words_are_there(words: list[str], labels: list[str]) 
     np.testing.assert_allclose(vector, expected / max(np.sqrt(expected.sum()), 1), rtol=1e-6)
 
 
-def test_a_word_is_the_same_dimension_for_ever() -> None:
+def test_a_word_always_has_the_same_dimension() -> None:
     """Features that were kept, and runs that were trained on them, must mean the same after an update."""
-    told = hashed(["dress", "tank", "\ncolour=black", "tank dress"])
-    assert told.dtype == np.float32
-    places = [np.flatnonzero(vector).tolist() for vector in told]
-    assert places == [[95], [1926], [974], [95, 1926]]
-    assert told[0].max() == 1
+    vectors = hashed(["dress", "tank", "\ncolour=black", "tank dress"])
+    assert vectors.dtype == np.float32
+    dimensions = [np.flatnonzero(vector).tolist() for vector in vectors]
+    assert dimensions == [[95], [1926], [974], [95, 1926]]
+    assert vectors[0].max() == 1
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_items_of_which_nothing_is_said_are_left_out_by_name(dataset: Dataset, e
 
 
 @pytest.mark.parametrize("encoder", ["words", "minilm-tokens"])
-def test_an_interrupted_encoding_goes_on_to_the_same_bits(
+def test_an_interrupted_encoding_resumes_to_the_same_bits(
     dataset: Dataset, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoders, "SHARD", 6)
@@ -142,23 +142,25 @@ def test_a_catalogue_without_words_is_refused(tmp_path: Path) -> None:
     outfits = pl.DataFrame({"outfit_id": ["o"], "item_ids": [["a", "b"]], "split": ["train"]})
     imported = Imported(items=items, outfits=outfits, source="a test", licence="none")
     dataset = create(imported, tmp_path / "d", layout="t")
-    told = "words cannot encode any of the 2 items of .*; item 'a': it has no title and no label; give the items titles"
-    with pytest.raises(DataError, match=told):
+    message = (
+        "words cannot encode any of the 2 items of .*; item 'a': it has no title and no label; give the items titles"
+    )
+    with pytest.raises(DataError, match=message):
         encode(dataset, "words")
 
 
 def test_pieces_are_rows_of_the_word_vectors() -> None:
     network = open_network("minilm-tokens")
-    told = network.run(["dress", "skirt", "engine", "a red dress, long " + "very " * 40, "�"])
-    assert told.shape == (5, LENGTH)
-    assert (told[:3, 1:] == 0).all()
-    assert told[3, 2] == told[0, 0] > 2048
-    assert (told[3] > 0).all()
-    assert told.astype(network.dtype).astype(np.int64).tolist() == told.tolist()
+    pieces = network.run(["dress", "skirt", "engine", "a red dress, long " + "very " * 40, "�"])
+    assert pieces.shape == (5, LENGTH)
+    assert (pieces[:3, 1:] == 0).all()
+    assert pieces[3, 2] == pieces[0, 0] > 2048
+    assert (pieces[3] > 0).all()
+    assert pieces.astype(network.dtype).astype(np.int64).tolist() == pieces.tolist()
     table = word_vectors()
     assert table.shape == (30522, 384)
     assert table.dtype == torch.float32
-    dress, skirt, engine = torch.nn.functional.normalize(table[told[:3, 0].astype(np.int64)])
+    dress, skirt, engine = torch.nn.functional.normalize(table[pieces[:3, 0].astype(np.int64)])
     assert dress @ skirt > dress @ engine + 0.1
 
 
@@ -184,11 +186,11 @@ def test_real_titles_find_their_like(real: Path, tmp_path: Path) -> None:
 
     imported = read(real / "fashionvc")
     items = imported.items.with_columns(category=pl.lit("")).with_columns(colour=pl.lit(None, pl.String))
-    kept = slice(0, 4000)
-    vectors = hashed(title_and_labels(Catalogue(items))[kept])
+    sample = slice(0, 4000)
+    vectors = hashed(title_and_labels(Catalogue(items))[sample])
     alike = vectors @ vectors.T
     np.fill_diagonal(alike, -1)
-    categories = imported.items["category"].to_numpy()[kept]
+    categories = imported.items["category"].to_numpy()[sample]
     right = (categories[alike.argmax(axis=1)] == categories).mean()
     chance = ((np.unique(categories, return_counts=True)[1] / len(categories)) ** 2).sum()
     print(right, chance)

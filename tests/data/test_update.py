@@ -27,8 +27,8 @@ from goeswith.data.questions import read_info, read_questions, write_questions
 from goeswith.data.update import Updated, update
 from goeswith.errors import CatalogueError, ConfigError, DataError, ModelError
 
-IDS = [f"i{place}" for place in range(60)]
-LISTS = [[f"i{(place + step * step) % 60}" for step in range(4)] for place in range(60)]  # none near another
+IDS = [f"i{number}" for number in range(60)]
+LISTS = [[f"i{(number + step * step) % 60}" for step in range(4)] for number in range(60)]  # none near another
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def shop(tmp_path: Path) -> Imported:
     """Sixty items with pictures, titles, prices and stock, sixty outfits."""
     (tmp_path / "source").mkdir()
     images = {item_id: tmp_path / "source" / f"{item_id}.png" for item_id in IDS}
-    for place, path in enumerate(images.values()):
-        path.write_bytes(bytes([place]) * 10)
+    for number, path in enumerate(images.values()):
+        path.write_bytes(bytes([number]) * 10)
     items = pl.DataFrame(
         {
             "item_id": IDS,
@@ -52,7 +52,7 @@ def shop(tmp_path: Path) -> Imported:
 
 
 def worn(lists: list[list[str]], **columns: list[str]) -> pl.DataFrame:
-    ids = [f"o{place}" for place in range(len(lists))]
+    ids = [f"o{row}" for row in range(len(lists))]
     return pl.DataFrame({"outfit_id": ids, "item_ids": lists, **columns}, schema_overrides={"item_ids": pl.List(str)})
 
 
@@ -74,8 +74,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def bring(shop: Imported, dest: Path, **given: Any) -> Updated:
-    return update(shop, dest, layout="table", **given)
+def bring(shop: Imported, dest: Path, **options: Any) -> Updated:
+    return update(shop, dest, layout="table", **options)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def made(shop: Imported, tmp_path: Path) -> Path:
 # --- splits and tables
 
 
-def test_splits_stay_and_counts_are_told(shop: Imported, made: Path) -> None:
+def test_splits_stay_and_counts_are_reported(shop: Imported, made: Path) -> None:
     before = splits(made)
     shop.items = shop.items.with_columns(price=pl.when(pl.col("item_id") == "i3").then(12.5).otherwise("price"))
     new = without(shop, {"i0", "i1"})
@@ -95,8 +95,8 @@ def test_splits_stay_and_counts_are_told(shop: Imported, made: Path) -> None:
     new.items = pl.concat([new.items, new.items[:1].with_columns(item_id=pl.lit("new"))])
     done = bring(new, made)
     assert done.items == {"added": 1, "changed": 1, "removed": 2}
-    kept = len(lists) - 2
-    assert done.outfits == {"kept": kept, "added": 2, "removed": 60 - kept, "without a split": 0}
+    unchanged = len(lists) - 2
+    assert done.outfits == {"kept": unchanged, "added": 2, "removed": 60 - unchanged, "without a split": 0}
     assert (done.pictures, done.new, done.unchanged, done.again) == (0, False, False, [])
     now = splits(made)
     assert {items: split for items, split in now.items() if items in before} == {
@@ -107,8 +107,8 @@ def test_splits_stay_and_counts_are_told(shop: Imported, made: Path) -> None:
     assert (info["name"], info["seed"], info["items"], info["pictures"]) == ("shop", 5, 59, 58)
     assert "known.parquet" in info["checksums"]
     assert not (made / "images" / "i0.png").exists()
-    known = pl.read_parquet(made / "known.parquet")
-    assert set(map(tuple, known["item_ids"].list.sort().to_list())) == before.keys() | now.keys()
+    remembered = pl.read_parquet(made / "known.parquet")
+    assert set(map(tuple, remembered["item_ids"].list.sort().to_list())) == before.keys() | now.keys()
 
 
 def test_what_was_sold_out_comes_back_to_its_split(shop: Imported, made: Path) -> None:
@@ -126,9 +126,9 @@ def test_months_of_changes_never_leak_into_test(shop: Imported, made: Path) -> N
     ever: dict[tuple[str, ...], str] = splits(made)
     chance = np.random.default_rng(0)
     for _ in range(6):
-        lists = [LISTS[place] for place in chance.choice(60, 40, replace=False)]
-        for place in range(15):  # near what is there, or between two
-            lists[place] = [*lists[place][: 3 + place % 2], *(str(i) for i in chance.choice(IDS, 1 + place % 3))]
+        lists = [LISTS[row] for row in chance.choice(60, 40, replace=False)]
+        for number in range(15):  # near what is there, or between two
+            lists[number] = [*lists[number][: 3 + number % 2], *(str(i) for i in chance.choice(IDS, 1 + number % 3))]
         shop.outfits = worn([list(dict.fromkeys(items)) for items in lists])
         bring(shop, made)
         now = splits(made)
@@ -139,8 +139,8 @@ def test_months_of_changes_never_leak_into_test(shop: Imported, made: Path) -> N
             assert not any(len(items & other) >= 0.8 * len(items) - 1e-9 for other in trained)
 
 
-def test_an_outfit_near_two_splits_and_a_moved_one_are_told(shop: Imported, made: Path) -> None:
-    by_split = {split: [list(items) for items, given in splits(made).items() if given == split] for split in SPLITS}
+def test_an_outfit_near_two_splits_and_a_moved_one_are_reported(shop: Imported, made: Path) -> None:
+    by_split = {split: [list(items) for items, own in splits(made).items() if own == split] for split in SPLITS}
     bridge = [*by_split["train"][0], *by_split["test"][0]]
     shop.outfits = worn([*LISTS, list(dict.fromkeys(bridge))])
     done = bring(shop, made)
@@ -207,7 +207,7 @@ updating.update(read("table", Path(sys.argv[1]), workdir=Path(sys.argv[1])), sys
 )
 def test_killed_anywhere_one_whole_folder_is_there(tmp_path: Path, step: str, when: str, new: bool) -> None:
     def export(items: int) -> None:
-        rows = "".join(f"i{place},coat\n" for place in range(items))
+        rows = "".join(f"i{number},coat\n" for number in range(items))
         (tmp_path / "source" / "items.csv").write_text(f"item_id,category\n{rows}")
 
     (tmp_path / "source").mkdir()
@@ -236,7 +236,7 @@ def read_table_layout(source: Path) -> Imported:
 def test_what_is_interrupted_leaves_the_old_folder(step, raised, shop, made, tmp_path, monkeypatch) -> None:
     before = contents(made)
 
-    def stop(*args: Any, **given: Any) -> None:
+    def stop(*args: Any, **options: Any) -> None:
         raise raised("stopped")
 
     monkeypatch.setattr(updating, step, stop)
@@ -270,22 +270,22 @@ def test_without_an_exchange_of_names_the_old_folder_is_put_back(shop, made, tmp
 
 
 def test_a_second_process_is_refused(shop: Imported, made: Path, tmp_path: Path) -> None:
-    with files.sole(tmp_path / ".data.updating", "held"), pytest.raises(ModelError) as told:
+    with files.sole(tmp_path / ".data.updating", "held"), pytest.raises(ModelError) as raised:
         bring(shop, made)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"another process is updating {made} in {tmp_path / '.data.updating'}; wait for it or choose another DEST"
     )
     assert bring(shop, made).unchanged
 
 
-def refused(error: type[Exception], words: str, shop: Imported, dest: Path, **given: Any) -> None:
-    with pytest.raises(error) as told:
-        update(shop, dest, **{"layout": "table", **given})
-    assert words in str(told.value)
-    assert "\n" not in str(told.value)
+def refused(error: type[Exception], words: str, shop: Imported, dest: Path, **options: Any) -> None:
+    with pytest.raises(error) as raised:
+        update(shop, dest, **{"layout": "table", **options})
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_updated_is_reported(shop: Imported, made: Path, tmp_path: Path) -> None:
     before = contents(made)
     refused(ConfigError, "imported as layout 'table', not 'mango'; update it with", shop, made, layout="mango")
     refused(ConfigError, "the sample cannot be updated; import it", shop, made, layout="sample")
@@ -313,7 +313,7 @@ def test_what_cannot_be_brought_up_to_date_is_told(shop: Imported, made: Path, t
         (lambda table: b"no table", "cannot read"),
     ],
 )
-def test_known_outfits_that_are_broken_are_told(change: Callable | None, words: str, shop, made) -> None:
+def test_known_outfits_that_are_broken_are_reported(change: Callable | None, words: str, shop, made) -> None:
     bring(without(shop, {"i1"}), made)
     path = made / "known.parquet"
     broken = change(pl.read_parquet(path)) if change else None
@@ -333,17 +333,17 @@ def test_known_outfits_that_are_broken_are_told(change: Callable | None, words: 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """An encoder of texts and, by its bytes, of pictures; the list keeps what it was given."""
-    given: list[str] = []
+    inputs: list[str] = []
 
     def run(block: list[str]) -> np.ndarray:
-        given.extend(block)
+        inputs.extend(block)
         return np.array([[len(text), sum(text.encode())] for text in block], np.float32) % 2000
 
     def opened(name: str, batch_size: int, device: object = None) -> Network:
         return Network(name, run, None, "weights")
 
     monkeypatch.setattr(networks, "open_network", opened)
-    return given
+    return inputs
 
 
 def test_only_what_has_changed_is_encoded(shop: Imported, made: Path, network: list[str]) -> None:
@@ -353,19 +353,19 @@ def test_only_what_has_changed_is_encoded(shop: Imported, made: Path, network: l
     )
     new = without(shop, {"i0", "i1"})
     new.items = pl.concat([new.items, new.items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("newest"))])
-    told = bring(new, made).again
-    assert told == [f"the features of titles are out of date; run: goeswith encode {made} --encoder titles"]
+    commands = bring(new, made).again
+    assert commands == [f"the features of titles are out of date; run: goeswith encode {made} --encoder titles"]
     with pytest.raises(DataError, match=r"has no features of 'titles' .*; run goeswith encode .* --encoder titles"):
         load_features(Dataset(made), "titles")
-    assert bring(without(new, {"i5"}), made).again == told  # once more before they were encoded
+    assert bring(without(new, {"i5"}), made).again == commands  # once more before they were encoded
     network.clear()
     report = encode(Dataset(made), "titles")
     assert sorted(network) == ["a new title", "newest"]
     assert (report.encoded, report.kept, report.excluded) == (58, 56, {})
-    kept = load_features(Dataset(made), "titles")
+    features = load_features(Dataset(made), "titles")
     features_path(Dataset(made), "titles").unlink()
     encode(Dataset(made), "titles")
-    assert kept.fingerprint == load_features(Dataset(made), "titles").fingerprint
+    assert features.fingerprint == load_features(Dataset(made), "titles").fingerprint
     assert [path.name for path in (made / "features").iterdir()] == ["titles.safetensors"]
 
 
@@ -388,7 +388,9 @@ def test_features_stay_in_use_where_no_encoder_reads_what_changed(column, stay, 
 
 
 @pytest.mark.parametrize("linked", [True, False])
-def test_a_picture_that_changed_is_told_and_others_keep_their_time(linked, shop, made, network, monkeypatch) -> None:
+def test_a_picture_that_changed_is_reported_and_others_keep_their_time(
+    linked, shop, made, network, monkeypatch
+) -> None:
     if not linked:
         real = os.link
         monkeypatch.setattr(
@@ -416,7 +418,7 @@ def test_a_picture_that_changed_is_told_and_others_keep_their_time(linked, shop,
         assert (done.pictures, len(done.again)) == (1, 1)
 
 
-def test_an_update_while_encoding_is_told(shop: Imported, made: Path, network: list[str]) -> None:
+def test_an_update_while_encoding_is_reported(shop: Imported, made: Path, network: list[str]) -> None:
     encode(Dataset(made), "titles")
 
     def meanwhile(done: int, total: int) -> None:
@@ -434,7 +436,7 @@ def refuse() -> None:
     raise OSError("another file system")
 
 
-def test_features_from_elsewhere_go_on_and_are_told(shop: Imported, made: Path, network: list[str]) -> None:
+def test_features_from_elsewhere_stay_in_use_and_are_reported(shop: Imported, made: Path, network: list[str]) -> None:
     dataset = Dataset(made)
     values = np.ones((60, 2), np.float32)
     write_features(
@@ -443,8 +445,8 @@ def test_features_from_elsewhere_go_on_and_are_told(shop: Imported, made: Path, 
     )  # fmt: skip
     (made / "features" / "broken.safetensors").write_bytes(b"no")
     shop.items = shop.items.with_columns(title=pl.lit("the same"))
-    told = bring(shop, made).again
-    assert told == [
+    messages = bring(shop, made).again
+    assert messages == [
         f"features/{name}.safetensors was not made by goeswith encode; check that it fits the current items"
         for name in ("broken", "own")
     ]
@@ -469,26 +471,26 @@ def frozen(path: Path) -> Path:
     return path / "questions"
 
 
-def test_questions_stay_or_are_told_with_their_command(shop: Imported, made: Path) -> None:
-    asked = frozen(made)
-    before = contents(asked)
+def test_questions_stay_or_are_reported_with_their_command(shop: Imported, made: Path) -> None:
+    folder = frozen(made)
+    before = contents(folder)
     shop.items = shop.items.with_columns(price=pl.lit(1.0))
     assert bring(shop, made).again == []
-    assert contents(asked) == before
+    assert contents(folder) == before
     assert len(before) == 5
     assert bring(without(shop, {"i1"}), made).again == [
         f"questions of the old data set were not carried over ({names}); create them again: goeswith "
         f"questions {made} {flags}"
         for names, flags in (
-            ("mine.parquet", f"--outfits looks.csv --task fitb --negatives random --out {asked}/mine.parquet"),
+            ("mine.parquet", f"--outfits looks.csv --task fitb --negatives random --out {folder}/mine.parquet"),
             ("test-compat-random.parquet, test-fitb-random.parquet", "--seed 3"),
             ("test-retrieval-random.parquet", "--task retrieval --negatives random"),
         )
     ]
-    assert [path.name for path in asked.iterdir()] == ["notes.txt"]
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
-def test_the_publishers_questions_are_written_anew(shop: Imported, made: Path) -> None:
+def test_the_publishers_questions_are_written_again(shop: Imported, made: Path) -> None:
     dataset = Dataset(made)
     frame, _ = make_questions(dataset.catalogue, dataset.outfits, "test", "fitb", "random")
     shop.questions = {"official-test-fitb": frame}
@@ -503,21 +505,21 @@ def test_the_publishers_questions_are_written_anew(shop: Imported, made: Path) -
     assert not bring(shop, made).unchanged
 
 
-def test_the_command_that_made_questions_of_one_source_is_told(shop: Imported, tmp_path: Path) -> None:
+def test_the_command_that_made_questions_of_one_source_is_reported(shop: Imported, tmp_path: Path) -> None:
     shop.outfits = shop.outfits.with_columns(source=pl.lit("users"))
     made = create(shop, tmp_path / "data", layout="table").path
     users = Dataset(f"{made}#users")
     freeze(
         users.catalogue, users.outfits, made / "questions", splits=["test"], plan=[("fitb", "random")], prefix="users"
     )
-    (told,) = bring(without(shop, {"i1"}), made).again
-    assert told.endswith(f": goeswith questions {made}#users")
+    (message,) = bring(without(shop, {"i1"}), made).again
+    assert message.endswith(f": goeswith questions {made}#users")
 
 
 # --- the command
 
 
-def test_the_command_tells_what_became_of_the_data_set(
+def test_the_command_reports_what_became_of_the_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell = Shell(monkeypatch, capsys)
@@ -525,8 +527,8 @@ def test_the_command_tells_what_became_of_the_data_set(
     source.mkdir()
 
     def export(items: range, skip: str = "") -> None:
-        rows = "".join(f"i{place},coat,{place}\n" for place in items)
-        looks = "".join(f"{place},i{place};i{place + 1};i{place + 3}\n" for place in items[:-3])
+        rows = "".join(f"i{number},coat,{number}\n" for number in items)
+        looks = "".join(f"{number},i{number};i{number + 1};i{number + 3}\n" for number in items[:-3])
         (source / "items.csv").write_text(f"item_id,category,price\n{rows}{skip}")
         (source / "outfits.csv").write_text(f"outfit_id,item_ids\n{looks}")
 
@@ -545,10 +547,10 @@ def test_the_command_tells_what_became_of_the_data_set(
     assert (code, "is also in an earlier row" in err) == (1, True)
     code, out, _ = shell("import", "table", source, data, "--update", "--option", "skip_bad=yes")
     assert code == 0
-    told = out.splitlines()
-    assert told[0] == f"{data}: 40 items, 0 pictures, 37 outfits"
+    lines = out.splitlines()
+    assert lines[0] == f"{data}: 40 items, 0 pictures, 37 outfits"
     assert all(
-        line in told
+        line in lines
         for line in [
             "  items: 2 added, 0 changed, 2 removed; 0 pictures changed",
             "  outfits: 35 kept, 2 added, 2 removed, 0 without a split",

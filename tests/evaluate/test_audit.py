@@ -59,9 +59,9 @@ def ask(dataset: Dataset, negatives: str, task: str = "fitb", choices: int = 4) 
         top, bottom = outfit["item_ids"]
         number = int(bottom.removeprefix("bottom"))
         likely = {
-            "other": [f"top{place}" for place in range(100)],
-            "category": [f"bottom{place}" for place in range(100) if place != number],
-            "matched": [f"bottom{place}" for place in range(number % 2, 100, 2) if place != number],
+            "other": [f"top{index}" for index in range(100)],
+            "category": [f"bottom{index}" for index in range(100) if index != number],
+            "matched": [f"bottom{index}" for index in range(number % 2, 100, 2) if index != number],
         }[negatives]
         answer = int(random.integers(choices))
         candidates = random.choice(likely, choices - 1, replace=False).tolist()
@@ -73,8 +73,8 @@ def ask(dataset: Dataset, negatives: str, task: str = "fitb", choices: int = 4) 
     return path
 
 
-def values(found: Audit, file: str) -> dict[str | None, float]:
-    return {score.floor: score.value for score in found.scores[file]}
+def values(result: Audit, file: str) -> dict[str | None, float]:
+    return {score.floor: score.value for score in result.scores[file]}
 
 
 def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path) -> None:
@@ -82,36 +82,36 @@ def test_the_audit_finds_the_shortcut_that_is_there_and_no_other(tmp_path: Path)
     for negatives in ("other", "category", "matched"):
         ask(dataset, negatives)
     ask(dataset, "category", "compat", choices=2)
-    told: list[tuple[int, int]] = []
-    found = audit(dataset, progress=lambda done, total: told.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    result = audit(dataset, progress=lambda done, total: progress.append((done, total)))
 
-    other = values(found, "fitb-other.parquet")
+    other = values(result, "fitb-other.parquet")
     assert (other["chance"], other["category"]) == (0.25, 1.0)
-    category = values(found, "fitb-category.parquet")
+    category = values(result, "fitb-category.parquet")
     assert (category["chance"], category["category"]) == (0.25, 0.25)
     assert 0.42 < category["season"] < 0.52  # 1 / (1 + X) with X heads of 3 coins: 15/32
-    matched = values(found, "fitb-matched.parquet")
+    matched = values(result, "fitb-matched.parquet")
     assert (matched["category"], matched["season"]) == (0.25, 0.25)
-    pairs = values(found, "compat-category.parquet")
+    pairs = values(result, "compat-category.parquet")
     assert (pairs["chance"], pairs["category"]) == (0.5, 0.5)
     assert 0.71 < pairs["season"] < 0.79
 
-    assert list(found.verdicts) == [
+    assert list(result.verdicts) == [
         f"{name}.parquet" for name in ("compat-category", "fitb-category", "fitb-matched", "fitb-other")
     ]
-    assert found.verdicts["fitb-other.parquet"].startswith(
+    assert result.verdicts["fitb-other.parquet"].startswith(
         "category alone answers 1.000 [1.000, 1.000] of the other fitb questions (chance .250): "
         "do not compare models on these other questions"
     )
-    assert found.verdicts["fitb-category.parquet"].startswith("season alone answers .")
-    assert found.verdicts["compat-category.parquet"].startswith("season alone orders .")
-    assert found.verdicts["fitb-matched.parquet"].startswith(
+    assert result.verdicts["fitb-category.parquet"].startswith("season alone answers .")
+    assert result.verdicts["compat-category.parquet"].startswith("season alone orders .")
+    assert result.verdicts["fitb-matched.parquet"].startswith(
         "no shortcut from counts alone beats chance (.250) by more than ."
     )
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    written = json.loads(found.to_json())
-    rows = [{"file": file} | score.to_dict() for file, scores in found.scores.items() for score in scores]
-    assert (written["rows"], written["verdicts"]) == (rows, found.verdicts)
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    written = json.loads(result.to_json())
+    rows = [{"file": file} | score.to_dict() for file, scores in result.scores.items() for score in scores]
+    assert (written["rows"], written["verdicts"]) == (rows, result.verdicts)
     assert list(written["rows"][0])[:4] == ["file", "floor", "headline", "scorer"]
     assert all(row["n"] == TEST and row["signature"].startswith("world:") for row in rows)
 
@@ -126,7 +126,7 @@ def test_counts_come_from_training_outfits_alone(tmp_path: Path) -> None:
     assert values(audit(Dataset(dataset.path), [path]), path.name) == before
 
 
-def test_wrong_items_that_training_has_seen_are_told_by_rarity(tmp_path: Path) -> None:
+def test_wrong_items_that_training_has_seen_are_reported_by_rarity(tmp_path: Path) -> None:
     dataset = world(tmp_path / "world")
     path = ask(dataset, "category")
     frame = pl.read_parquet(dataset.path / "outfits.parquet")
@@ -138,9 +138,9 @@ def test_wrong_items_that_training_has_seen_are_told_by_rarity(tmp_path: Path) -
         pl.col("candidates").list.get(pl.col("answer")).is_in(bottoms[:20].implode())
     )
     write_questions(questions, path, dataset.catalogue, dataset.outfits)
-    found = audit(Dataset(dataset.path), [path])
-    assert values(found, path.name)["rarity"] > 0.6  # 1 / (1 + rare ones of 3)
-    assert found.verdicts[path.name].startswith("rarity alone answers .")
+    result = audit(Dataset(dataset.path), [path])
+    assert values(result, path.name)["rarity"] > 0.6  # 1 / (1 + rare ones of 3)
+    assert result.verdicts[path.name].startswith("rarity alone answers .")
 
 
 def test_cosine_is_named_apart(tmp_path: Path) -> None:
@@ -150,11 +150,11 @@ def test_cosine_is_named_apart(tmp_path: Path) -> None:
     features: Any = SimpleNamespace(
         values=np.eye(2, dtype=np.float32)[season], present=np.ones(200, dtype=bool), blocks=(2,)
     )
-    found = audit(dataset, [path], features)
-    by_floor = values(found, path.name)
+    result = audit(dataset, [path], features)
+    by_floor = values(result, path.name)
     assert by_floor["cosine"] == by_floor["season"]
-    assert found.verdicts[path.name].startswith("season alone")
-    assert "cosine of features ." in found.verdicts[path.name]
+    assert result.verdicts[path.name].startswith("season alone")
+    assert "cosine of features ." in result.verdicts[path.name]
 
 
 def test_the_sample_has_a_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_verdicts(popularity: tuple[float, float, float], expected: str) -> None
     assert conclusion(lines).startswith(expected)
 
 
-def test_a_data_set_without_questions_is_told_how_to_make_them(tmp_path: Path) -> None:
+def test_a_data_set_without_questions_names_the_command_to_make_them(tmp_path: Path) -> None:
     dataset = world(tmp_path / "world")
     with pytest.raises(DataError, match=r"has no question files; make them with: goeswith questions .*world"):
         audit(dataset)

@@ -68,10 +68,10 @@ def test_known_probabilities_are_found_whatever_the_size_does(world, bend) -> No
     scores = np.linspace(-1.5, 2.5, 9)
     truth = 1 / (1 + np.exp(0.5 - scores))
     for size in (2, 3, 4):
-        found = scale.probability(bend(scores, np.full(9, size)), size)
-        assert np.abs(found - truth).max() < 0.08
+        probabilities = scale.probability(bend(scores, np.full(9, size)), size)
+        assert np.abs(probabilities - truth).max() < 0.08
         sizes = np.full(9, size)
-        assert scale.probability(bend(scores, sizes), sizes) == pytest.approx(found)
+        assert scale.probability(bend(scores, sizes), sizes) == pytest.approx(probabilities)
     held = reliability(scale, Known(world, bend), world)
     assert held is not None
     assert held.ece < 0.04
@@ -79,13 +79,13 @@ def test_known_probabilities_are_found_whatever_the_size_does(world, bend) -> No
     assert held.auc == pytest.approx(0.76, abs=0.03)  # Φ(1 / √2)
 
 
-def test_percentiles_of_held_out_outfits_are_even_and_train_has_no_say(world) -> None:
+def test_percentiles_of_held_out_outfits_are_uniform_and_ignore_train(world) -> None:
     scorer = Known(world)
     scale = Scale.fit(scorer, world, negatives="category")
     assert scale is not None
     test = world.outfits.split("test")
-    places = scale.percentile(scorer.score(*test.padded()), test.lengths)
-    assert np.quantile(places, [0.1, 0.5, 0.9]) == pytest.approx([10, 50, 90], abs=4)
+    percentiles = scale.percentile(scorer.score(*test.padded()), test.lengths)
+    assert np.quantile(percentiles, [0.1, 0.5, 0.9]) == pytest.approx([10, 50, 90], abs=4)
     assert scale.percentile(np.array([-99, 99, np.nan]), 3).tolist()[:2] == [0, 100]
     assert np.isnan(scale.percentile(np.array([np.nan]), 3)[0])
     assert np.isnan(scale.probability(np.array([np.nan]), 3)[0])
@@ -102,7 +102,7 @@ def test_percentiles_of_held_out_outfits_are_even_and_train_has_no_say(world) ->
     assert loud.quantiles == pytest.approx(scale.quantiles)
 
 
-def test_a_score_that_says_nothing_or_the_contrary_is_one_half(world) -> None:
+def test_a_useless_or_reversed_score_has_probability_one_half(world) -> None:
     constant = SimpleNamespace(name="constant", score=lambda items, mask: np.full(len(items), 4.0))
     contrary = SimpleNamespace(name="contrary", score=lambda items, mask: -Known(world).score(items, mask))
     for scorer in (constant, contrary):
@@ -114,23 +114,23 @@ def test_a_score_that_says_nothing_or_the_contrary_is_one_half(world) -> None:
     assert scale.percentile(np.array([4.0]), 3) == pytest.approx([50])
 
 
-def test_each_outfit_stands_beside_corruptions_that_differ_by_one_item(world) -> None:
-    asked = []
+def test_each_outfit_has_corruptions_that_differ_by_one_item(world) -> None:
+    batches = []
 
     def scored(items, mask):
-        asked.append((items, mask))
+        batches.append((items, mask))
         return np.arange(len(items), dtype=float)
 
-    found = cases(SimpleNamespace(name="spy", score=scored), world, "valid", negatives="category", repeats=3)
-    (items, mask), (wrong, _) = asked
-    assert found.good.mean() == 0.5
-    assert len(found.scores) == 6 * len(items)
+    result = cases(SimpleNamespace(name="spy", score=scored), world, "valid", negatives="category", repeats=3)
+    (items, mask), (wrong, _) = batches
+    assert result.good.mean() == 0.5
+    assert len(result.scores) == 6 * len(items)
     assert ((np.repeat(items, 3, axis=0) != wrong).sum(axis=1) == 1).all()
     for number in (0, 7, len(items) - 1):
-        own = found.outfits == number
-        assert found.scores[own & found.good].tolist() == [number] * 3
-        assert found.scores[own & ~found.good].tolist() == [3 * number, 3 * number + 1, 3 * number + 2]
-        assert (found.sizes[own] == mask[number].sum()).all()
+        own = result.outfits == number
+        assert result.scores[own & result.good].tolist() == [number] * 3
+        assert result.scores[own & ~result.good].tolist() == [3 * number, 3 * number + 1, 3 * number + 2]
+        assert (result.sizes[own] == mask[number].sum()).all()
     gaps = SimpleNamespace(name="gaps", score=lambda i, m: np.where(np.arange(len(i)) == 0, np.nan, scored(i, m)))
     assert len(np.unique(cases(gaps, world, "valid", negatives="category").outfits)) == len(items) - 1
     with pytest.raises(DataError, match="no outfit of split 'spare' of styles has two items"):
@@ -162,21 +162,21 @@ def test_too_few_outfits_have_no_scale_and_the_log_says_why(world, caplog) -> No
 
 def test_reliability_is_what_a_loop_counts() -> None:
     random = np.random.default_rng(0)
-    told, owners = random.random(400), np.tile(np.arange(50), 8)
-    good = random.random(400) < told**2
-    found = measure(told, Cases(told, told, good, owners), "test", "matched", bins=4)
-    assert found.brier == pytest.approx(np.mean([(p - y) ** 2 for p, y in zip(told, good, strict=True)]))
-    order, gaps = np.argsort(told), []
-    for part, shown in zip(np.split(order, 4), found.bins, strict=True):
-        gaps.append(abs(told[part].mean() - good[part].mean()))
+    probabilities, owners = random.random(400), np.tile(np.arange(50), 8)
+    good = random.random(400) < probabilities**2
+    reliability = measure(probabilities, Cases(probabilities, probabilities, good, owners), "test", "matched", bins=4)
+    assert reliability.brier == pytest.approx(np.mean([(p - y) ** 2 for p, y in zip(probabilities, good, strict=True)]))
+    order, gaps = np.argsort(probabilities), []
+    for part, shown in zip(np.split(order, 4), reliability.bins, strict=True):
+        gaps.append(abs(probabilities[part].mean() - good[part].mean()))
         assert (shown.predicted, shown.observed, shown.count) == pytest.approx(
-            (told[part].mean(), good[part].mean(), 100)
+            (probabilities[part].mean(), good[part].mean(), 100)
         )
         assert shown.low < shown.observed < shown.high
-    assert found.ece == pytest.approx(np.mean(gaps))
-    wins = [float(a > b) + 0.5 * float(a == b) for a in told[good] for b in told[~good]]
-    assert found.auc == pytest.approx(np.mean(wins))
-    flat = measure(np.full(400, 0.5), Cases(told, told, good, owners), "test", "matched")
+    assert reliability.ece == pytest.approx(np.mean(gaps))
+    wins = [float(a > b) + 0.5 * float(a == b) for a in probabilities[good] for b in probabilities[~good]]
+    assert reliability.auc == pytest.approx(np.mean(wins))
+    flat = measure(np.full(400, 0.5), Cases(probabilities, probabilities, good, owners), "test", "matched")
     assert len(flat.bins) == 1
     assert flat.brier == pytest.approx(0.25)
 
@@ -185,8 +185,8 @@ def test_a_scale_comes_back_from_json_and_a_broken_one_is_refused(world) -> None
     scale = Scale.fit(Known(world), world, negatives="category")
     assert scale is not None
     assert Scale.from_json(scale.to_json()) == scale
-    told = json.loads(scale.to_json())
-    for text in ("{", "[]", "{}", json.dumps(told | {"means": [1]}), json.dumps(told | {"quantiles": []})):
+    info = json.loads(scale.to_json())
+    for text in ("{", "[]", "{}", json.dumps(info | {"means": [1]}), json.dumps(info | {"quantiles": []})):
         with pytest.raises(DataError, match=r"the calibration \(scale.json\) .*; run goeswith build again"):
             Scale.from_json(text)
 
@@ -197,13 +197,13 @@ def test_the_figure_and_the_page_show_every_bin(world, tmp_path: Path) -> None:
     svg = reliability_curve({"known": held, "again": held}, tmp_path / "r.svg").read_text()
     assert svg.count("predicted probability") == 2
     assert f"Brier {held.brier:.3f}" in svg
-    told = page(
+    path = page(
         dataset,
         Findings([Row("known", "model", MEASURED)], reliability=held, shown="<b>known</b>"),
         tmp_path / "p",
     )
-    assert told.read_text().count("<circle") == len(held.bins)
-    assert "how sure &lt;b&gt;known&lt;/b&gt; is" in told.read_text()
+    assert path.read_text().count("<circle") == len(held.bins)
+    assert "how sure &lt;b&gt;known&lt;/b&gt; is" in path.read_text()
     assert (
         "What a score means" not in page(dataset, Findings([Row("k", "model", MEASURED)]), tmp_path / "q").read_text()
     )
@@ -221,9 +221,9 @@ def test_evaluate_tells_how_far_probabilities_can_be_relied_on(tmp_path: Path) -
     freeze(
         dataset.catalogue, dataset.outfits, dataset.path / "questions", dataset="styles", plan=[("fitb", "category")]
     )
-    told = CliRunner().invoke(app, ["evaluate", str(run.path), str(dataset.path)])
-    assert told.exit_code == 0, told.output
+    result = CliRunner().invoke(app, ["evaluate", str(run.path), str(dataset.path)])
+    assert result.exit_code == 0, result.output
     held = calibrated(run.scorer(dataset), dataset)
-    assert f"run, as a probability: {held}" in told.stdout
+    assert f"run, as a probability: {held}" in result.stdout
     numbers = json.loads(CliRunner().invoke(app, ["evaluate", str(run.path), str(dataset.path), "--json"]).stdout)
-    assert [one["brier"] for one in numbers["calibration"]] == [pytest.approx(held.brier if held else None)]
+    assert [line["brier"] for line in numbers["calibration"]] == [pytest.approx(held.brier if held else None)]

@@ -47,27 +47,27 @@ def test_the_weights_are_those_of_the_likeliest_regression(dataset: Dataset) -> 
 
     def examples() -> list[tuple[np.ndarray, int]]:
         """Of each pair of shoes how many of the others are of each category, and its own."""
-        told = []
+        pairs = []
         for number in range(len(outfits)):
             kinds = codes[outfits[number]].tolist()
-            for place, wanted in enumerate(kinds):
+            for index, wanted in enumerate(kinds):
                 if wanted in shoes:
-                    rest = kinds[:place] + kinds[place + 1 :]
-                    told.append((np.array([rest.count(code) for code in range(len(names))]), wanted))
-        return told
+                    rest = kinds[:index] + kinds[index + 1 :]
+                    pairs.append((np.array([rest.count(code) for code in range(len(names))]), wanted))
+        return pairs
 
     # At the optimum the penalised likelihood has no slope in any weight. The intercepts are found by Newton steps.
-    asked = examples()
-    scores = np.array([counts @ weights[:, shoes] for counts, _ in asked])
-    truth = np.array([[wanted == code for code in shoes] for _, wanted in asked], float)
+    blanks = examples()
+    scores = np.array([counts @ weights[:, shoes] for counts, _ in blanks])
+    truth = np.array([[wanted == code for code in shoes] for _, wanted in blanks], float)
     intercepts = np.zeros(len(shoes))
     for _ in range(200):
         odds = np.exp(scores + intercepts)
         chances = odds / odds.sum(axis=1, keepdims=True)
         intercepts += np.log(truth.sum(axis=0) / chances.sum(axis=0))
-    slopes = np.array([counts for counts, _ in asked]).T @ (truth - chances) - weights[:, shoes] / STRENGTH
-    assert len(asked) > 80
-    assert np.abs(slopes).max() / len(asked) < 2e-3
+    slopes = np.array([counts for counts, _ in blanks]).T @ (truth - chances) - weights[:, shoes] / STRENGTH
+    assert len(blanks) > 80
+    assert np.abs(slopes).max() / len(blanks) < 2e-3
     assert np.abs(weights[:, shoes]).max() > 0.5
     # A group of two categories has the same form, and whatever is never worn has no say.
     jeans, skirt, cape = (names.index(name) for name in ("jeans", "skirt", "cape"))
@@ -146,8 +146,8 @@ def test_lifts_are_used_where_categories_are_worn_together(dataset: Dataset) -> 
 
 def test_lifts_beside_several_items_are_sums() -> None:
     weights = np.arange(9, dtype=np.float32).reshape(3, 3)
-    found = category_lifts(weights, np.array([[0, 2, 2], [1, 0, 0]]), np.array([[1, 1, 1], [1, 0, 0]], bool))
-    np.testing.assert_array_equal(found, [weights[0] + 2 * weights[2], weights[1]])
+    lifts = category_lifts(weights, np.array([[0, 2, 2], [1, 0, 0]]), np.array([[1, 1, 1], [1, 0, 0]], bool))
+    np.testing.assert_array_equal(lifts, [weights[0] + 2 * weights[2], weights[1]])
     assert category_lifts(weights, np.zeros((1, 0), int), np.zeros((1, 0), bool)).tolist() == [[0, 0, 0]]
 
 

@@ -10,25 +10,25 @@ from goeswith.evaluate.clicks import gap, rate, team_draft, wins
 
 def test_a_rate_has_the_interval_of_wilson() -> None:
     """As in the example of R's ``prop.test(15, 148, correct = FALSE)``, and at the ends, where others fail."""
-    told = rate(15, 148)
-    assert (told.rate, told.low, told.high) == pytest.approx((0.101351, 0.062386, 0.160481), abs=1e-5)
+    result = rate(15, 148)
+    assert (result.rate, result.low, result.high) == pytest.approx((0.101351, 0.062386, 0.160481), abs=1e-5)
     assert (rate(0, 10).low, rate(10, 10).high) == pytest.approx((0.0, 1.0))
     assert 0.25 < rate(0, 10).high < 0.31
 
 
 def test_a_gap_is_that_of_the_rates_and_is_drawn_by_sessions() -> None:
     sessions = np.array([[2, 4, 0, 0], [0, 0, 1, 4], [1, 4, 0, 0], [0, 0, 0, 4]] * 25)
-    told = gap(sessions)
-    assert told is not None
-    assert told.difference == pytest.approx(3 / 8 - 1 / 8)
-    assert (told.sessions, told.low < told.difference < told.high) == (100, True)
+    result = gap(sessions)
+    assert result is not None
+    assert result.difference == pytest.approx(3 / 8 - 1 / 8)
+    assert (result.sessions, result.low < result.difference < result.high) == (100, True)
     plain = np.random.default_rng(0)  # the same by a loop over draws of whole sessions
     naive = []
     for _ in range(2000):
         drawn = sessions[plain.integers(len(sessions), size=len(sessions))].sum(axis=0)
         naive.append(drawn[0] / drawn[1] - drawn[2] / drawn[3])
-    assert (told.low, told.high) == pytest.approx(tuple(np.quantile(naive, [0.025, 0.975])), abs=0.015)
-    assert gap(sessions) == told
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(naive, [0.025, 0.975])), abs=0.015)
+    assert gap(sessions) == result
     assert gap(np.array([[1, 2, 0, 0]])) is None
     assert gap(np.empty((0, 4))) is None
 
@@ -41,12 +41,12 @@ def test_where_nothing_differs_the_interval_holds_0_in_95_of_100() -> None:
         shown = random.integers(1, 9, 300)
         clicked, arm = random.binomial(shown, taste), random.random(300) < 0.3
         counts = np.stack([clicked * arm, shown * arm, clicked * ~arm, shown * ~arm], axis=1)
-        told = gap(counts, seed=number, draws=300)
-        assert told is not None
-        held += told.low <= 0 <= told.high
-        looks = [rate(int(clicked[one].sum()), int(shown[one].sum())) for one in (arm, ~arm)]
-        half = sum(((one.high - one.low) / 2) ** 2 for one in looks) ** 0.5
-        naive += abs(told.difference) <= half
+        result = gap(counts, seed=number, draws=300)
+        assert result is not None
+        held += result.low <= 0 <= result.high
+        looks = [rate(int(clicked[group].sum()), int(shown[group].sum())) for group in (arm, ~arm)]
+        half = sum(((look.high - look.low) / 2) ** 2 for look in looks) ** 0.5
+        naive += abs(result.difference) <= half
     assert 0.91 <= held / 200 <= 0.98
     assert naive / 200 < 0.88
 
@@ -55,17 +55,19 @@ def test_a_difference_that_is_there_is_found() -> None:
     random = np.random.default_rng(2)
     arm = np.arange(2000) % 2 == 0
     clicked = random.binomial(3, np.where(arm, 0.2, 0.1))
-    told = gap(np.stack([clicked * arm, 3 * arm, clicked * ~arm, 3 * ~arm], axis=1))
-    assert told is not None
-    assert 0.05 < told.low < told.difference < told.high < 0.15
+    result = gap(np.stack([clicked * arm, 3 * arm, clicked * ~arm, 3 * ~arm], axis=1))
+    assert result is not None
+    assert 0.05 < result.low < result.difference < result.high < 0.15
 
 
 def test_wins_are_counted_by_sessions() -> None:
     sessions = np.array([[3, 0]] * 9 + [[0, 1]] * 1 + [[1, 1]] * 5 + [[0, 0]] * 7)
-    told = wins(sessions)
-    assert told is not None
-    assert (told.first, told.second, told.ties, told.share) == (9, 1, 12, 0.9)
-    assert (told.low, told.high, told.p) == pytest.approx((0.5550, 0.9975, 0.021484), abs=1e-4)  # Clopper and Pearson
+    result = wins(sessions)
+    assert result is not None
+    assert (result.first, result.second, result.ties, result.share) == (9, 1, 12, 0.9)
+    assert (result.low, result.high, result.p) == pytest.approx(
+        (0.5550, 0.9975, 0.021484), abs=1e-4
+    )  # Clopper and Pearson
     assert wins(np.array([[1, 1], [0, 0]])) is None
     assert wins(np.empty((0, 2))) is None
 

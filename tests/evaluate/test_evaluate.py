@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_questions import CATALOGUE, DATASET, asked, labelled, questions_of
+from made_questions import CATALOGUE, DATASET, labelled, question_rows, questions_of
 from sklearn.metrics import roc_auc_score
 
 from goeswith.data.questions import SCHEMA, Questions
@@ -33,51 +33,51 @@ def measured(rows: list[dict[str, Any]], values: Any, name: str = "by_item") -> 
     return report(answer(ByItem(full, name), questions_of(rows)), DATASET)
 
 
-def values_of(found: Report) -> dict[str, float]:
-    return {line.metric: line.value for line in found.summary}
+def values_of(result: Report) -> dict[str, float]:
+    return {line.metric: line.value for line in result.summary}
 
 
-@pytest.mark.parametrize("place", [0, 3])
-def test_a_constant_scorer_gets_exactly_chance_wherever_the_truth_stands(place: int) -> None:
-    found = measured(asked("fitb", 4, [place] * 7), [0.0] * 4)
-    assert values_of(found) == {"accuracy": 0.25}
-    assert (found.summary[0].low, found.summary[0].high) == (0.25, 0.25)
-    place = min(place, 1)
-    assert values_of(measured(asked("compat", 2, [place] * 7), [0.0] * 2)) == {"auc": 0.5, "pooled_auc": 0.5}
-    assert values_of(measured(asked("triplet", 2, [place] * 7), [0.0] * 2)) == {"auc": 0.5}
+@pytest.mark.parametrize("position", [0, 3])
+def test_a_constant_scorer_gets_exactly_chance_wherever_the_truth_is(position: int) -> None:
+    result = measured(question_rows("fitb", 4, [position] * 7), [0.0] * 4)
+    assert values_of(result) == {"accuracy": 0.25}
+    assert (result.summary[0].low, result.summary[0].high) == (0.25, 0.25)
+    position = min(position, 1)
+    assert values_of(measured(question_rows("compat", 2, [position] * 7), [0.0] * 2)) == {"auc": 0.5, "pooled_auc": 0.5}
+    assert values_of(measured(question_rows("triplet", 2, [position] * 7), [0.0] * 2)) == {"auc": 0.5}
     assert values_of(measured(labelled([1, 0, 1]), [0.0] * 3)) == {"pooled_auc": 0.5}
 
 
 def test_retrieval_ranks_by_hand() -> None:
-    found = measured(asked("retrieval", 8, [0, 2, 7, 4]), [8, 7, 6, 5, 4, 4, 4, 1])
+    result = measured(question_rows("retrieval", 8, [0, 2, 7, 4]), [8, 7, 6, 5, 4, 4, 4, 1])
     # ranks 1, 3, 8 and one of 5, 6, 7
-    assert found.rows["mrr"].to_list() == pytest.approx([1, 1 / 3, 1 / 8, (1 / 5 + 1 / 6 + 1 / 7) / 3])
-    assert found.rows["recall@1"].to_list() == [1, 0, 0, 0]
-    assert found.rows["recall@5"].to_list() == pytest.approx([1, 1, 0, 1 / 3])
-    assert found.rows["recall@10"].to_list() == [1, 1, 1, 1]
-    assert values_of(found)["recall@5"] == pytest.approx(7 / 12)
+    assert result.rows["mrr"].to_list() == pytest.approx([1, 1 / 3, 1 / 8, (1 / 5 + 1 / 6 + 1 / 7) / 3])
+    assert result.rows["recall@1"].to_list() == [1, 0, 0, 0]
+    assert result.rows["recall@5"].to_list() == pytest.approx([1, 1, 0, 1 / 3])
+    assert result.rows["recall@10"].to_list() == [1, 1, 1, 1]
+    assert values_of(result)["recall@5"] == pytest.approx(7 / 12)
 
 
-def test_a_missing_score_counts_as_wrong_and_aloud(caplog: pytest.LogCaptureFixture) -> None:
-    rows = asked("fitb", 4, [0, 1, 2])
+def test_a_missing_score_counts_as_wrong_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    rows = question_rows("fitb", 4, [0, 1, 2])
     with caplog.at_level(logging.WARNING):
-        found = measured(rows, [9, np.nan, 3, 1])
+        result = measured(rows, [9, np.nan, 3, 1])
     assert "by_item gave no score for 3 of 12 outfits" in caplog.text
-    assert found.rows["accuracy"].to_list() == [0, 0, 0]
-    assert found.summary[0].unanswered == 3
-    assert found.rows["answerable"].to_list() == [False] * 3
-    silent = measured(asked("compat", 2, [0, 1]), [np.nan, np.nan])
+    assert result.rows["accuracy"].to_list() == [0, 0, 0]
+    assert result.summary[0].unanswered == 3
+    assert result.rows["answerable"].to_list() == [False] * 3
+    silent = measured(question_rows("compat", 2, [0, 1]), [np.nan, np.nan])
     assert values_of(silent) == {"auc": 0.0, "pooled_auc": 0.0}
-    ranked = measured(asked("retrieval", 4, [1, 2]), [9, np.nan, 3, 1])
+    ranked = measured(question_rows("retrieval", 4, [1, 2]), [9, np.nan, 3, 1])
     assert ranked.rows["mrr"].to_list() == pytest.approx([0, 1 / 3])  # the one without a score stands above
 
 
 def test_pooled_auc_is_sklearns_and_not_the_paired_one() -> None:
     random = np.random.default_rng(0)
-    rows = asked("compat", 2, random.integers(0, 2, 60).tolist(), [f"o{q % 20}" for q in range(60)])
+    rows = question_rows("compat", 2, random.integers(0, 2, 60).tolist(), [f"o{q % 20}" for q in range(60)])
     questions = questions_of(rows)
     scores = random.integers(0, 9, 120).astype(float) + np.repeat(random.normal(size=60) * 9, 2).round()
-    found = report(Answers("random", questions, scores), DATASET)
+    result = report(Answers("random", questions, scores), DATASET)
     good = np.zeros(120, dtype=bool)
     good[2 * np.arange(60) + questions.answers] = True
     pairs = (
@@ -85,15 +85,15 @@ def test_pooled_auc_is_sklearns_and_not_the_paired_one() -> None:
         - scores.reshape(60, 2)[np.arange(60), 1 - questions.answers]
     )
     expected = {"auc": np.mean((pairs > 0) + (pairs == 0) / 2), "pooled_auc": roc_auc_score(good, scores)}
-    assert values_of(found) == pytest.approx(expected)
-    assert all(line.low < line.value < line.high for line in found.summary)
+    assert values_of(result) == pytest.approx(expected)
+    assert all(line.low < line.value < line.high for line in result.summary)
 
 
 def test_labelled_outfits_have_one_score_each_and_pooled_auc_alone() -> None:
-    found = measured(labelled([1, 0, 0, 1]), [4, 1, 3, 2])
-    assert values_of(found) == {"pooled_auc": 0.75}
-    assert found.rows["scores"].to_list() == [[4], [1], [3], [2]]
-    assert found.rows["auc"].null_count() == 4
+    result = measured(labelled([1, 0, 0, 1]), [4, 1, 3, 2])
+    assert values_of(result) == {"pooled_auc": 0.75}
+    assert result.rows["scores"].to_list() == [[4], [1], [3], [2]]
+    assert result.rows["auc"].null_count() == 4
 
 
 def test_labels_of_one_kind_are_refused() -> None:
@@ -102,37 +102,38 @@ def test_labels_of_one_kind_are_refused() -> None:
 
 
 def test_a_file_of_several_tasks_has_a_line_for_each() -> None:
-    rows = asked("fitb", 4, [0, 1]) + asked("fitb", 4, [2], negatives="random", start=9) + asked("triplet", 2, [0, 1])
-    found = measured(rows, [4, 3, 2, 1])
-    lines = [(line.task, line.negatives, line.metric, line.value, line.n) for line in found.summary]
+    rows = question_rows("fitb", 4, [0, 1]) + question_rows("fitb", 4, [2], negatives="random", start=9)
+    rows += question_rows("triplet", 2, [0, 1])
+    result = measured(rows, [4, 3, 2, 1])
+    lines = [(line.task, line.negatives, line.metric, line.value, line.n) for line in result.summary]
     assert lines == [
         ("fitb", "category", "accuracy", 0.5, 2),
         ("fitb", "random", "accuracy", 0.0, 1),
         ("triplet", "category", "auc", 0.5, 2),
     ]
-    assert found.rows["accuracy"].to_list() == [1, 0, 0, None, None]
-    assert found.rows["auc"].to_list() == [None, None, None, 1, 0]
-    assert [line.signature.split("|")[4] for line in found.summary] == ["c4", "c4", "c2"]
+    assert result.rows["accuracy"].to_list() == [1, 0, 0, None, None]
+    assert result.rows["auc"].to_list() == [None, None, None, 1, 0]
+    assert [line.signature.split("|")[4] for line in result.summary] == ["c4", "c4", "c2"]
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(-6, 6), min_size=12, max_size=12), st.lists(st.integers(0, 5), min_size=3, max_size=9))
 def test_a_monotone_transform_and_the_order_of_candidates_change_nothing(values: list[int], truths: list[int]) -> None:
     for task in ("retrieval", "compat"):
-        plain = values_of(measured(asked(task, 12, truths), values))
-        bent = values_of(measured(asked(task, 12, truths), np.exp(np.array(values)) * 3 - 7))
+        plain = values_of(measured(question_rows(task, 12, truths), values))
+        bent = values_of(measured(question_rows(task, 12, truths), np.exp(np.array(values)) * 3 - 7))
         assert bent == plain
-        turned = values_of(measured(asked(task, 12, [11 - truth for truth in truths]), values[::-1]))
+        turned = values_of(measured(question_rows(task, 12, [11 - truth for truth in truths]), values[::-1]))
         assert turned == pytest.approx(plain)
 
 
 def test_scores_go_to_their_own_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = asked("fitb", 4, [1, 2]) + labelled([1, 0]) + asked("retrieval", 3, [0])
+    rows = question_rows("fitb", 4, [1, 2]) + labelled([1, 0]) + question_rows("retrieval", 3, [0])
     values = np.arange(30.0)
-    told: list[tuple[int, int]] = []
-    answers = answer(ByItem(values), questions_of(rows), lambda done, total: told.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    answers = answer(ByItem(values), questions_of(rows), lambda done, total: progress.append((done, total)))
     assert answers.scores.tolist() == [10, 11, 12, 13] * 2 + [10, 11] + [10, 11, 12]
-    assert told == [(13, 13)]
+    assert progress == [(13, 13)]
     blocks = Questions.blocks
     monkeypatch.setattr(Questions, "blocks", lambda self: blocks(self, 5))
     assert np.array_equal(answer(ByItem(values), questions_of(rows)).scores, answers.scores)
@@ -144,17 +145,17 @@ def test_bad_scorers_and_empty_files_are_refused() -> None:
             return np.zeros(1)
 
     with pytest.raises(ModelError, match=r"flat gave scores of shape \(1,\) for 8 outfits"):
-        answer(Flat(np.zeros(30), "flat"), questions_of(asked("fitb", 4, [0, 1])))
+        answer(Flat(np.zeros(30), "flat"), questions_of(question_rows("fitb", 4, [0, 1])))
     with pytest.raises(DataError, match="the table has no questions; make some"):
         answer(ByItem(np.zeros(30)), questions_of([]))
 
 
 def test_the_signature_names_everything_and_follows_the_questions() -> None:
-    rows = asked("fitb", 4, [0, 1], negatives="matched")
+    rows = question_rows("fitb", 4, [0, 1], negatives="matched")
     whole = signature(questions_of(rows), DATASET, "fitb", "matched")
     assert whole.startswith("world:0123456789ab|test|fitb|matched|c4|seed0|goeswith")
     assert whole == signature(questions_of(rows), DATASET, "fitb", "matched")
-    other = signature(questions_of(asked("fitb", 4, [0, 2], negatives="matched")), DATASET, "fitb", "matched")
+    other = signature(questions_of(question_rows("fitb", 4, [0, 2], negatives="matched")), DATASET, "fitb", "matched")
     assert whole.split("|")[:-1] == other.split("|")[:-1]
     assert whole != other
     silent = Questions.from_frame(pl.DataFrame(labelled([1, 0]), schema=SCHEMA), CATALOGUE)
@@ -164,10 +165,10 @@ def test_the_signature_names_everything_and_follows_the_questions() -> None:
 def many(seed: int, skill: float, name: str, task: str = "compat") -> Report:
     """300 questions on 100 outfits; the truth is ahead by `skill` on average."""
     random = np.random.default_rng(99)
-    places = random.integers(0, 2, 300)
-    questions = questions_of(asked(task, 2, places.tolist(), [f"o{q % 100}" for q in range(300)]))
+    right = random.integers(0, 2, 300)
+    questions = questions_of(question_rows(task, 2, right.tolist(), [f"o{q % 100}" for q in range(300)]))
     scores = np.random.default_rng(seed).normal(size=(300, 2))
-    scores[np.arange(300), places] += skill
+    scores[np.arange(300), right] += skill
     return report(Answers(name, questions, scores.ravel()), DATASET)
 
 
@@ -196,16 +197,16 @@ def test_equal_skill_is_rarely_called_a_difference() -> None:
 
 
 def test_reports_on_other_questions_are_not_compared() -> None:
-    rows = asked("fitb", 4, [0, 1])
+    rows = question_rows("fitb", 4, [0, 1])
     with pytest.raises(DataError, match="by_item and other did not answer the same questions"):
-        compare(measured(rows, [1, 2, 3, 4]), measured(asked("fitb", 4, [0, 2]), [1, 2, 3, 4], "other"))
+        compare(measured(rows, [1, 2, 3, 4]), measured(question_rows("fitb", 4, [0, 2]), [1, 2, 3, 4], "other"))
 
 
 def test_a_report_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    found = measured(asked("fitb", 4, [0, 1, 2]), [1, 3, 2, 0])
-    found.write(tmp_path / "runs" / "rows.parquet")
-    assert pl.read_parquet(tmp_path / "runs" / "rows.parquet").equals(found.rows)
+    result = measured(question_rows("fitb", 4, [0, 1, 2]), [1, 3, 2, 0])
+    result.write(tmp_path / "runs" / "rows.parquet")
+    assert pl.read_parquet(tmp_path / "runs" / "rows.parquet").equals(result.rows)
     with open(tmp_path / "runs" / "rows.parquet", "rb") as file:
-        assert [Score.from_dict(x) for x in json.loads(pl.read_parquet_metadata(file)["summary"])] == found.summary
-    assert json.loads(found.to_json()) == {"scorer": "by_item", "summary": [x.to_dict() for x in found.summary]}
+        assert [Score.from_dict(x) for x in json.loads(pl.read_parquet_metadata(file)["summary"])] == result.summary
+    assert json.loads(result.to_json()) == {"scorer": "by_item", "summary": [x.to_dict() for x in result.summary]}
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["rows.parquet"]

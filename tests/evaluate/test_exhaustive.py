@@ -59,20 +59,20 @@ def naive(score, usable: np.ndarray) -> tuple[dict[str, float], dict[str, float]
         alone = [row for row in items if [kinds[r] for r in items].count(kinds[row]) == 1]
         for row in alone:
             chance[row] += 1 / len(alone)
-    known = {frozenset(OUTFITS[o].tolist()) for o in range(len(OUTFITS))}
+    outfits = {frozenset(OUTFITS[o].tolist()) for o in range(len(OUTFITS))}
     aucs, weights = {}, {}
     for o, items in worn.items():
         parts = []
-        for place, row in enumerate(items):
+        for index, row in enumerate(items):
             pool = [b for b in range(len(kinds)) if kinds[b] == kinds[row] and chance[b]]
             if [kinds[r] for r in items].count(kinds[row]) > 1 or not set(pool) - {row}:
                 continue
-            others = items[:place] + items[place + 1 :]
-            wrong = [b for b in pool if b not in items and frozenset([*others, b]) not in known]
+            others = items[:index] + items[index + 1 :]
+            wrong = [b for b in pool if b not in items and frozenset([*others, b]) not in outfits]
             mass = sum(chance[b] for b in wrong)
             share = mass / sum(chance[b] for b in pool)
-            own = score(items, place, row)
-            won = sum(chance[b] * ((own > (y := score(items, place, b))) + (own == y) / 2) for b in wrong)
+            own = score(items, index, row)
+            won = sum(chance[b] * ((own > (y := score(items, index, b))) + (own == y) / 2) for b in wrong)
             parts.append((share, won / mass if mass else 0.0))
         if sum(share for share, _ in parts):
             weights[TEST.outfit_ids[o]] = sum(share for share, _ in parts) / len(parts)
@@ -84,8 +84,8 @@ def naive(score, usable: np.ndarray) -> tuple[dict[str, float], dict[str, float]
 def test_it_is_what_a_loop_says(silent: int) -> None:
     scorer = ByPairs(silent)
 
-    def score(items: list[int], place: int, row: int) -> float:
-        whole = np.array([[*items[:place], row, *items[place + 1 :]]])
+    def score(items: list[int], index: int, row: int) -> float:
+        whole = np.array([[*items[:index], row, *items[index + 1 :]]])
         return float(scorer.score(whole, np.ones(whole.shape, bool))[0])
 
     aucs, weights = naive(score, USABLE)
@@ -99,8 +99,8 @@ def test_it_is_what_a_loop_says(silent: int) -> None:
 def test_one_who_chooses_is_asked_to_choose() -> None:
     scorer = Choosing()
 
-    def score(items: list[int], place: int, row: int) -> float:
-        others = items[:place] + items[place + 1 :]
+    def score(items: list[int], index: int, row: int) -> float:
+        others = items[:index] + items[index + 1 :]
         return float(sum(scorer.values[a, row] + scorer.values[row, a] for a in others))
 
     value, weight, _ = exhaustive_auc(scorer, LISTED)
@@ -108,12 +108,12 @@ def test_one_who_chooses_is_asked_to_choose() -> None:
     assert {n: v for n, v, w in zip(LISTED.outfits.outfit_ids, value, weight, strict=True) if w} == pytest.approx(aucs)
 
 
-def test_nothing_of_an_item_alone_tells() -> None:
+def test_an_item_alone_gives_no_clue() -> None:
     """By popularity, the strongest that an item alone can give away, not more than one half, whatever the sizes."""
     worn = np.bincount(TEST.items, minlength=len(CATALOGUE)) * 1.0
-    places = list_positions(CATALOGUE, TEST, np.ones(len(CATALOGUE), bool))
+    positions = list_positions(CATALOGUE, TEST, np.ones(len(CATALOGUE), bool))
     for values in (worn, -worn, np.random.default_rng(0).random(len(CATALOGUE))):
-        auc, weight, _ = exhaustive_auc(ByItem(values), places)
+        auc, weight, _ = exhaustive_auc(ByItem(values), positions)
         assert np.average(auc[weight > 0], weights=weight[weight > 0]) == pytest.approx(0.5, abs=0.02)
 
 
@@ -125,8 +125,8 @@ def test_drawn_candidates_say_what_all_say() -> None:
     truth = np.array([few.outfits[o][p] for o, p in zip(few.owner, few.position, strict=True)])
     assert (kinds[truth[few.at]] == kinds[few.rows]).all()
 
-    def mean(places) -> float:
-        auc, weight, _ = exhaustive_auc(scorer, places)
+    def mean(positions) -> float:
+        auc, weight, _ = exhaustive_auc(scorer, positions)
         return float(np.average(auc[weight > 0], weights=weight[weight > 0]))
 
     assert mean(few) == pytest.approx(mean(LISTED), abs=0.04)
@@ -137,5 +137,5 @@ def test_a_budget_keeps_whole_outfits() -> None:
     small = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS], budget=300)
     assert 0 < len(small.rows) <= 300
     everything = list_positions(CATALOGUE, TEST, USABLE, [OUTFITS])
-    asked = {i: (everything.owner == o).sum() for o, i in enumerate(everything.outfits.outfit_ids)}
-    assert all((small.owner == o).sum() == asked[i] for o, i in enumerate(small.outfits.outfit_ids))
+    counts = {i: (everything.owner == o).sum() for o, i in enumerate(everything.outfits.outfit_ids)}
+    assert all((small.owner == o).sum() == counts[i] for o, i in enumerate(small.outfits.outfit_ids))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from made_questions import DATASET, asked, labelled, questions_of
+from made_questions import DATASET, labelled, question_rows, questions_of
 from worlds import styles_dataset
 
 from goeswith.cli import main as cli
@@ -19,17 +19,17 @@ from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import Answers, report
 from goeswith.evaluate.external import Outside, read_answers
 
-FITB = asked("fitb", 4, [0, 2, 3])
+FITB = question_rows("fitb", 4, [0, 2, 3])
 TABLE = FITB + labelled([1, 0])
 
 
-def told(questions: Questions, scores: np.ndarray, key: str) -> list[dict[str, Any]]:
+def answer_rows(questions: Questions, scores: np.ndarray, key: str) -> list[dict[str, Any]]:
     """What an outside program would write, by a naive loop over the question table."""
-    rows, given = [], iter(scores.tolist())
+    rows, values = [], iter(scores.tolist())
     for question in questions.frame.iter_rows(named=True):
-        for place, item in enumerate(question["candidates"] or [None]):
-            what = None if item is None else {"candidate": item, "place": place}[key]
-            rows.append({"question_id": question["question_id"], key: what, "score": next(given)})
+        for index, item in enumerate(question["candidates"] or [None]):
+            key_value = None if item is None else {"candidate": item, "place": index}[key]
+            rows.append({"question_id": question["question_id"], key: key_value, "score": next(values)})
     return rows
 
 
@@ -48,20 +48,20 @@ def by_item(path: Path, *tables: list[dict[str, Any]], allow: bool = False) -> O
 def test_each_score_goes_to_its_own_candidate_whatever_the_order(tmp_path: Path, key: str, kind: str) -> None:
     questions = questions_of(TABLE)
     scores = np.random.default_rng(0).normal(size=14)
-    rows = told(questions, scores, key)
-    path = written(tmp_path, [rows[place] for place in np.random.default_rng(1).permutation(14)], kind)
-    found = read_answers(path, [questions])
-    assert np.array_equal(found.answers[0].scores, scores)
-    assert found.counts == {"missing": 0, "not finite": 0, "unknown questions": 0, "unknown candidates": 0}
-    assert report(found.answers[0], DATASET).summary == report(Answers("theirs", questions, scores), DATASET).summary
+    rows = answer_rows(questions, scores, key)
+    path = written(tmp_path, [rows[row] for row in np.random.default_rng(1).permutation(14)], kind)
+    result = read_answers(path, [questions])
+    assert np.array_equal(result.answers[0].scores, scores)
+    assert result.counts == {"missing": 0, "not finite": 0, "unknown questions": 0, "unknown candidates": 0}
+    assert report(result.answers[0], DATASET).summary == report(Answers("theirs", questions, scores), DATASET).summary
 
 
 def test_one_file_can_answer_several_question_files(tmp_path: Path) -> None:
-    parts = [questions_of(table) for table in (FITB, labelled([1, 0, 1]), asked("triplet", 2, [0, 1]))]
+    parts = [questions_of(table) for table in (FITB, labelled([1, 0, 1]), question_rows("triplet", 2, [0, 1]))]
     scores = [np.arange(12.0), np.arange(3.0), np.arange(4.0)]
-    rows = [row for pair in zip(parts, scores, strict=True) for row in told(*pair, key="place")]
-    found = read_answers(written(tmp_path, rows[::-1]), parts)
-    assert [one.scores.tolist() for one in found.answers] == [part.tolist() for part in scores]
+    rows = [row for pair in zip(parts, scores, strict=True) for row in answer_rows(*pair, key="place")]
+    result = read_answers(written(tmp_path, rows[::-1]), parts)
+    assert [answers.scores.tolist() for answers in result.answers] == [part.tolist() for part in scores]
     with pytest.raises(DataError, match="question 'fitb-category-0' is in two of the question files; ask one"):
         read_answers(written(tmp_path, rows), [parts[0], parts[0]])
 
@@ -74,7 +74,7 @@ def test_labelled_outfits_need_neither_candidate_nor_place(tmp_path: Path) -> No
 
 
 def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed(tmp_path: Path) -> None:
-    rows = told(questions_of(TABLE), np.arange(14.0), "candidate")
+    rows = answer_rows(questions_of(TABLE), np.arange(14.0), "candidate")
     rows[2]["score"], rows[5]["score"] = float("nan"), None
     rows[7]["candidate"] = "i29"
     path = written(tmp_path, [*rows[:12], {"question_id": "l9", "candidate": None, "score": 1.0}])
@@ -88,17 +88,17 @@ def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed
         "candidate 'i29'); fix it, name the question files it is about with --questions, or use --allow-incomplete: "
         "missing scores then count as wrong and other rows are ignored"
     )
-    found = by_item(path, allow=True)
-    assert found.counts == {"missing": 3, "not finite": 2, "unknown questions": 1, "unknown candidates": 1}
+    result = by_item(path, allow=True)
+    assert result.counts == {"missing": 3, "not finite": 2, "unknown questions": 1, "unknown candidates": 1}
     expected = [0, 1, np.nan, 3, 4, np.nan, 6, np.nan, 8, 9, 10, 11, np.nan, np.nan]
-    assert np.array_equal(found.answers[0].scores, expected, equal_nan=True)
+    assert np.array_equal(result.answers[0].scores, expected, equal_nan=True)
     measured = report(by_item(path, FITB, allow=True).answers[0], DATASET)
     assert measured.rows["accuracy"].to_list() == [0, 0, 1]  # a truth is never helped by what is missing
     assert measured.summary[0].unanswered == 2
 
 
 def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
-    rows = told(questions_of(FITB), np.where(np.arange(12) == 4, -np.inf, 1.0), "place")
+    rows = answer_rows(questions_of(FITB), np.where(np.arange(12) == 4, -np.inf, 1.0), "place")
     for kind in ("csv", "parquet"):
         path = written(tmp_path, rows, kind)
         with pytest.raises(
@@ -109,8 +109,10 @@ def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
 
 
 def test_a_file_that_passed_through_floats_says_the_same(tmp_path: Path) -> None:
-    plain = by_item(written(tmp_path, told(questions_of(FITB), np.arange(12.0), "place")), FITB).answers[0].scores
-    rows = told(questions_of(FITB), np.arange(12.0), "place")
+    plain = (
+        by_item(written(tmp_path, answer_rows(questions_of(FITB), np.arange(12.0), "place")), FITB).answers[0].scores
+    )
+    rows = answer_rows(questions_of(FITB), np.arange(12.0), "place")
     lines = [f"{row['question_id']};{row['place']:.1f};{row['score']:.1f}".replace(".", ",") for row in rows]
     path = tmp_path / "floats.csv"
     path.write_text("\n".join(["question_id;place;score", *lines[:6], "", *lines[6:], ""]))
@@ -179,12 +181,12 @@ def test_others_stand_in_the_table_with_runs_and_floors(
     from goeswith.train.training import train
 
     files = sorted((world.path / "questions").glob("test-*.parquet"))
-    asked = [read_questions(file, world.catalogue) for file in files]
-    right = [question["answer"] == place for questions in asked for question in questions.frame.iter_rows(named=True)
-             for place in range(len(question["candidates"]))]  # fmt: skip
-    sizes = [int(questions.score_offsets[-1]) for questions in asked]
+    tables = [read_questions(file, world.catalogue) for file in files]
+    right = [question["answer"] == index for questions in tables for question in questions.frame.iter_rows(named=True)
+             for index in range(len(question["candidates"]))]  # fmt: skip
+    sizes = [int(questions.score_offsets[-1]) for questions in tables]
     parts = np.split(np.array(right, float), [sizes[0]])
-    rows = [row for pair in zip(asked, parts, strict=True) for row in told(*pair, key="candidate")]
+    rows = [row for pair in zip(tables, parts, strict=True) for row in answer_rows(*pair, key="candidate")]
     perfect = written(tmp_path, rows)
     flat = written(tmp_path, [row | {"score": 0} for row in rows], "parquet")
     code, out, err = shell(monkeypatch, capsys, "evaluate", world.path, "--scores", perfect, "--scores", flat, "--json")

@@ -58,9 +58,9 @@ def test_hubs_are_found_and_taken_away() -> None:
     hubs = np.zeros(ITEMS)
     hubs[:5] = 6.0  # five items that go with everything, by the scores alone
     seen = TASTE + hubs
-    found = hub_means(seen)
-    assert found[:5].min() > found[5:].max() + 4
-    blocks = judged(seen, worn(TASTE), found)
+    means = hub_means(seen)
+    assert means[:5].min() > means[5:].max() + 4
+    blocks = judged(seen, worn(TASTE), means)
     setting = fit(blocks, alphas=(0.0,))
     assert setting.beta >= 0.75
     assert recall(blocks, setting) > recall(blocks, Reranking()) + 0.05

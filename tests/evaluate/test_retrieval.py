@@ -102,30 +102,30 @@ def test_recall_and_offers_are_what_a_loop_says(anchor: bool, silent: int, monke
     gaps = draw_gaps(OUTFITS.split("test"), POOLS, anchor=anchor, most=40)
     table = Table(silent=silent)
     monkeypatch.setattr(module, "_BLOCK", 130)  # a few gaps at a time
-    found = retrieve(table, gaps)[0]
+    result = retrieve(table, gaps)[0]
     recalls, offers = naive(table, gaps, 10)
-    np.testing.assert_allclose(found.values[Measure("recall", 10)], recalls)
+    np.testing.assert_allclose(result.values[Measure("recall", 10)], recalls)
     open_ = np.isin(gaps.pools, gaps.pools[gaps.truth])
-    assert found.offers[10].gini == pytest.approx(gini(offers[open_]))
-    assert found.offers[10].top_share == pytest.approx(offers.max() / len(gaps))
-    assert (~found.answerable).any() == (silent >= 0)
+    assert result.offers[10].gini == pytest.approx(gini(offers[open_]))
+    assert result.offers[10].top_share == pytest.approx(offers.max() / len(gaps))
+    assert (~result.answerable).any() == (silent >= 0)
 
 
 @pytest.mark.parametrize("kind", [Fills, Chooses])
-def test_quick_ways_score_as_whole_outfits_do(kind: type) -> None:
+def test_fast_paths_agree_with_scoring_whole_outfits(kind: type) -> None:
     gaps = draw_gaps(OUTFITS.split("test"), POOLS, anchor=False, most=10)
     assert isinstance(Fills(), Filler)
     for quick, slow in zip(score_gaps(kind(), gaps), score_gaps(Table(), gaps), strict=True):
         np.testing.assert_array_equal(quick.scores, slow.scores)
 
 
-def test_who_knows_finds_and_who_says_nothing_has_k_of_m() -> None:
+def test_a_perfect_scorer_finds_all_and_a_constant_one_k_of_m() -> None:
     gaps = draw_gaps(OUTFITS.split("test"), POOLS, anchor=True)
-    known, nothing = retrieve(Knows(gaps), gaps)[0], retrieve(Constant(), gaps)[0]
+    knowing, nothing = retrieve(Knows(gaps), gaps)[0], retrieve(Constant(), gaps)[0]
     several = [len({int(row[0]) for row in gaps.items}), len(gaps)]
     assert several[0] > 1
     # Two outfits may share an anchor, so the truth may tie with another worn item, but never with ten.
-    assert known.values[Measure("recall", 10)].min() == 1
+    assert knowing.values[Measure("recall", 10)].min() == 1
     counts = np.array([scored.candidates.sum(axis=1) for scored in score_gaps(Constant(), gaps)], dtype=object)
     each = np.concatenate([10 / np.asarray(part, float) for part in counts])
     assert nothing.values[Measure("recall", 10)].mean() == pytest.approx(each.mean())
@@ -155,7 +155,7 @@ def test_own_items_of_an_outfit_are_no_candidates() -> None:
 
 def test_every_outfit_is_asked_before_any_is_asked_twice() -> None:
     outfits = OUTFITS.split("test")
-    usable = sum((USABLE[outfits[place]]).sum() >= 2 for place in range(len(outfits)))
+    usable = sum((USABLE[outfits[row]]).sum() >= 2 for row in range(len(outfits)))
     gaps = draw_gaps(outfits, POOLS, anchor=True, most=usable + 3)
     _, counts = np.unique(gaps.outfit_ids, return_counts=True)
     assert len(counts) == usable

@@ -72,8 +72,8 @@ def write_dataset(folder: Path, name: str = "wardrobe", colours: tuple[str, ...]
     for path in images.values():
         Image.new("RGB", (30, 30), "teal").save(path)
     dataset = create(Imported(items, outfits, "made", "none", images), folder / name, layout="test", name=EVIL)
-    kept = [item_id for item_id in dataset.catalogue.ids if item_id != BARE]
-    write_made(dataset, kept, random.random((len(kept), 8)).astype(np.float32))
+    with_features = [item_id for item_id in dataset.catalogue.ids if item_id != BARE]
+    write_made(dataset, with_features, random.random((len(with_features), 8)).astype(np.float32))
     return dataset
 
 
@@ -108,7 +108,7 @@ def run(folder: Path, dataset: Dataset) -> Run:
 
 
 @pytest.fixture(scope="module")
-def told(run: Run, dataset: Dataset) -> Insights:
+def result(run: Run, dataset: Dataset) -> Insights:
     return insights(run, dataset)
 
 
@@ -119,14 +119,14 @@ def compat(dataset: Dataset) -> Questions:
     return Questions.from_frame(frame, dataset.catalogue)
 
 
-def said(dataset: Dataset, rule: Rule, top: int, bottom: int) -> bool:
+def applies(dataset: Dataset, rule: Rule, top: int, bottom: int) -> bool:
     """Whether two items make the pair of a rule."""
-    one, other = (dataset.catalogue.items.row(row, named=True) for row in (top, bottom))
+    first, second = (dataset.catalogue.items.row(row, named=True) for row in (top, bottom))
     column = "title" if rule.attribute == "word" else rule.attribute
     return (
-        (one["group"], other["group"]) == ("top", "bottom")
-        and rule.top in one[column].split()
-        and rule.bottom in other[column].split()
+        (first["group"], second["group"]) == ("top", "bottom")
+        and rule.top in first[column].split()
+        and rule.bottom in second[column].split()
     )
 
 
@@ -137,15 +137,15 @@ def one_by_one(taught: TaughtScorer, dataset: Dataset, context: list[int], pair:
     if any(map(math.isnan, scores)):
         return None
     energy, backs = {}, {}
-    for place, rule in enumerate(RULES):
-        meets = [any(said(dataset, rule, x, c) or said(dataset, rule, c, x) for x in context) for c in pair]
+    for number, rule in enumerate(RULES):
+        meets = [any(applies(dataset, rule, x, c) or applies(dataset, rule, c, x) for x in context) for c in pair]
         if meets[0] != meets[1]:
             with torch.no_grad():
                 inner = teacher.context(states[context]).mean(0) + sum(teacher.candidate(states[c]) for c in pair)
-                heat = torch.sigmoid(inner + teacher.rule[place]) @ teacher.vector + teacher.offset[place]
-            energy[place], backs[place] = 3.0 * float(heat), meets[0] == (rule.sign == "+")
+                heat = torch.sigmoid(inner + teacher.rule[number]) @ teacher.vector + teacher.offset[number]
+            energy[number], backs[number] = 3.0 * float(heat), meets[0] == (rule.sign == "+")
     whole = sum(math.exp(e) for e in energy.values())
-    trust = {place: math.exp(e) / whole for place, e in energy.items()}
+    trust = {number: math.exp(e) / whole for number, e in energy.items()}
     p = [s / sum(scores) for s in scores]
     raised = [math.exp(sum(t for at, t in trust.items() if backs[at] == first)) for first in (True, False)]
     q = [x * up for x, up in zip(p, raised, strict=True)]
@@ -153,56 +153,58 @@ def one_by_one(taught: TaughtScorer, dataset: Dataset, context: list[int], pair:
     return {"p": p[0], "q": q[0], "trust": trust, "backs": backs, "rights": (ahead(*p), ahead(*q))}
 
 
-def ahead(one: float, other: float) -> float:
-    return 0.5 if one == other else float(one > other)
+def ahead(own: float, rival: float) -> float:
+    return 0.5 if own == rival else float(own > rival)
 
 
 @pytest.mark.parametrize("form", ["triplet", "compat"])
 def test_every_number_is_that_of_a_loop_over_the_questions(run: Run, dataset: Dataset, form: str):
     taught = taught_scorer(run, dataset)
     questions = compat(dataset) if form == "compat" else valid_questions(dataset, taught.student.present)
-    told = insights(run, dataset, None if form == "triplet" else questions)
+    result = insights(run, dataset, None if form == "triplet" else questions)
     answered, unanswered = [], 0
     for row in questions.frame.iter_rows(named=True):
         truth, other = row["candidates"][row["answer"]], row["candidates"][1 - row["answer"]]
         context, pair = (dataset.catalogue.rows(ids).tolist() for ids in (row["context"], [truth, other]))
-        one = one_by_one(taught, dataset, context, tuple(pair))
-        answered += [one] if one else []
-        unanswered += one is None
-    active = [one for one in answered if one["trust"]]
-    assert told.questions == len(answered) > 50
-    assert told.unanswered == unanswered
+        case = one_by_one(taught, dataset, context, tuple(pair))
+        answered += [case] if case else []
+        unanswered += case is None
+    active = [case for case in answered if case["trust"]]
+    assert result.questions == len(answered) > 50
+    assert result.unanswered == unanswered
     assert (unanswered > 0) == (form == "compat")
-    assert told.active == len(active) < len(answered)
-    assert told.rivalled == sum(len(one["trust"]) > 1 for one in active) > 10
-    assert told.right == pytest.approx([np.mean([one["rights"][n] for one in answered]) for n in (0, 1)])
-    assert told.right_active == pytest.approx([np.mean([one["rights"][n] for one in active]) for n in (0, 1)])
-    assert told.gain[0] == pytest.approx(told.right_active[1] - told.right_active[0])
-    assert told.gain[1] <= told.gain[0] <= told.gain[2]
-    verdicts = [sum(t if one["backs"][at] else -t for at, t in one["trust"].items()) for one in active]
-    disputes = [v > 0 for v, one in zip(verdicts, active, strict=True) if one["rights"][0] == (v < 0)]
-    assert (told.disputes, told.rules_right) == (len(disputes), sum(disputes))
-    turned = [one["rights"][1] for one in active if {*one["rights"]} == {0, 1}]
-    assert (told.overturned, told.overturned_right) == (len(turned), sum(turned))
-    assert told.overturned > 0
-    for place, rule in enumerate(told.rules):
-        mine = [one for one in active if place in one["trust"]]
-        assert rule.measured == RuleScore(len(answered), len(mine), sum(one["backs"][place] for one in mine))
+    assert result.active == len(active) < len(answered)
+    assert result.rivalled == sum(len(case["trust"]) > 1 for case in active) > 10
+    assert result.right == pytest.approx([np.mean([case["rights"][n] for case in answered]) for n in (0, 1)])
+    assert result.right_active == pytest.approx([np.mean([case["rights"][n] for case in active]) for n in (0, 1)])
+    assert result.gain[0] == pytest.approx(result.right_active[1] - result.right_active[0])
+    assert result.gain[1] <= result.gain[0] <= result.gain[2]
+    verdicts = [sum(t if case["backs"][at] else -t for at, t in case["trust"].items()) for case in active]
+    disputes = [v > 0 for v, case in zip(verdicts, active, strict=True) if case["rights"][0] == (v < 0)]
+    assert (result.disputes, result.rules_right) == (len(disputes), sum(disputes))
+    turned = [case["rights"][1] for case in active if {*case["rights"]} == {0, 1}]
+    assert (result.overturned, result.overturned_right) == (len(turned), sum(turned))
+    assert result.overturned > 0
+    for index, rule in enumerate(result.rules):
+        mine = [case for case in active if index in case["trust"]]
+        assert rule.measured == RuleScore(len(answered), len(mine), sum(case["backs"][index] for case in mine))
         if not mine:
             assert rule.trust is rule.rivalled is rule.student is None
             continue
-        assert rule.student == pytest.approx(np.mean([one["rights"][0] for one in mine]))
-        assert rule.taught == pytest.approx(np.mean([one["rights"][1] for one in mine]))
-        check_spread(rule.trust, [(one["trust"][place], len(one["trust"])) for one in mine])
-        check_spread(rule.rivalled, [(one["trust"][place], len(one["trust"])) for one in mine if len(one["trust"]) > 1])
-    for attribute, spread in told.attributes.items():
+        assert rule.student == pytest.approx(np.mean([case["rights"][0] for case in mine]))
+        assert rule.taught == pytest.approx(np.mean([case["rights"][1] for case in mine]))
+        check_spread(rule.trust, [(case["trust"][index], len(case["trust"])) for case in mine])
+        check_spread(
+            rule.rivalled, [(case["trust"][index], len(case["trust"])) for case in mine if len(case["trust"]) > 1]
+        )
+    for attribute, spread in result.attributes.items():
         entries = [
-            (t, len(one["trust"])) for one in active if len(one["trust"]) > 1
-            for at, t in one["trust"].items() if RULES[at].attribute == attribute
+            (t, len(case["trust"])) for case in active if len(case["trust"]) > 1
+            for at, t in case["trust"].items() if RULES[at].attribute == attribute
         ]  # fmt: skip
         check_spread(spread, entries)
-    assert set(told.attributes) == {"colour", "material", "word"}
-    check_cases(told, taught, dataset)
+    assert set(result.attributes) == {"colour", "material", "word"}
+    check_cases(result, taught, dataset)
 
 
 def check_spread(spread, entries: list[tuple[float, int]]) -> None:
@@ -213,22 +215,22 @@ def check_spread(spread, entries: list[tuple[float, int]]) -> None:
     assert spread.quantiles == pytest.approx(np.quantile(trust, [0.1, 0.25, 0.5, 0.75, 0.9]), abs=1e-5)
 
 
-def check_cases(told: Insights, taught: TaughtScorer, dataset: Dataset) -> None:
+def check_cases(result: Insights, taught: TaughtScorer, dataset: Dataset) -> None:
     """Each case is what its kind says, and there are at most two of a kind, of different contexts."""
     shown = set()
-    for place, rule in enumerate(told.rules):
+    for index, rule in enumerate(result.rules):
         for kind, cases in rule.cases.items():
             shown.add(kind)
             assert len(cases) in (1, 2)
             assert len({case.context[0] for case in cases}) == len(cases)
             for case in cases:
-                one = one_by_one(taught, dataset, list(case.context), (case.right, case.wrong))
-                share = one["trust"][place] * len(one["trust"]) >= 1 - 1e-6
-                assert kind == KINDS[2 * (not share) + (not one["backs"][place])]
+                row = one_by_one(taught, dataset, list(case.context), (case.right, case.wrong))
+                share = row["trust"][index] * len(row["trust"]) >= 1 - 1e-6
+                assert kind == KINDS[2 * (not share) + (not row["backs"][index])]
                 assert (case.trust, case.p, case.q) == pytest.approx(
-                    (one["trust"][place], one["p"], one["q"]), abs=1e-5
+                    (row["trust"][index], row["p"], row["q"]), abs=1e-5
                 )
-                assert case.rivals == len(one["trust"])
+                assert case.rivals == len(row["trust"])
     assert shown == set(KINDS)
 
 
@@ -241,53 +243,53 @@ def test_published_validation_triplets_are_asked_first(run: Run, dataset: Datase
     )  # fmt: skip
     other = create(imported, tmp_path / "published", layout="test")
     write_made(other, other.catalogue.ids, np.random.default_rng(1).random((3 * COUNT, 8)).astype(np.float32))
-    told = insights(run, other)
-    assert told.questions == 40
-    assert told.asked.endswith("official-valid-triplet.parquet")
-    assert "|valid|triplet|group|" in told.signatures[0]
+    result = insights(run, other)
+    assert result.questions == 40
+    assert result.asked.endswith("official-valid-triplet.parquet")
+    assert "|valid|triplet|group|" in result.signatures[0]
 
 
-def test_uniform_trust_is_an_even_share_and_is_told(folder: Path, dataset: Dataset):
-    told = insights(write_run(folder, dataset, RULES, "confidence=uniform", name="uniform"), dataset)
-    assert all(rule.rivalled.relative == pytest.approx(1) for rule in told.rules if rule.rivalled)
-    assert not any(kind.startswith("distrusted") for rule in told.rules for kind in rule.cases)
-    assert "weights all active rules equally (confidence=uniform)" in " ".join(summary(told))
+def test_uniform_trust_is_an_even_share_and_is_reported(folder: Path, dataset: Dataset):
+    result = insights(write_run(folder, dataset, RULES, "confidence=uniform", name="uniform"), dataset)
+    assert all(rule.rivalled.relative == pytest.approx(1) for rule in result.rules if rule.rivalled)
+    assert not any(kind.startswith("distrusted") for rule in result.rules for kind in rule.cases)
+    assert "weights all active rules equally (confidence=uniform)" in " ".join(summary(result))
 
 
-def test_the_control_says_that_it_is_one(folder: Path, dataset: Dataset):
-    told = insights(write_run(folder, dataset, RULES, "shuffled_rules=true", name="control"), dataset)
-    assert any(sentence.startswith("This run is the control") for sentence in summary(told))
+def test_the_control_is_named_as_one(folder: Path, dataset: Dataset):
+    result = insights(write_run(folder, dataset, RULES, "shuffled_rules=true", name="control"), dataset)
+    assert any(sentence.startswith("This run is the control") for sentence in summary(result))
 
 
-def test_rules_that_never_meet_have_no_trust_to_compare(folder: Path, dataset: Dataset, tmp_path: Path):
-    told = insights(write_run(folder, dataset, RULES[:1], name="single"), dataset)
-    assert (told.rivalled, told.attributes, told.rules[0].rivalled) == (0, {}, None)
-    assert told.rules[0].trust.mean == 1
-    assert "Rules are rarely active together" in " ".join(summary(told))
-    page = Page(write_page(told, tmp_path / "rules.html"))
+def test_rules_never_active_together_have_no_trust_to_compare(folder: Path, dataset: Dataset, tmp_path: Path):
+    result = insights(write_run(folder, dataset, RULES[:1], name="single"), dataset)
+    assert (result.rivalled, result.attributes, result.rules[0].rivalled) == (0, {}, None)
+    assert result.rules[0].trust.mean == 1
+    assert "Rules are rarely active together" in " ".join(summary(result))
+    page = Page(write_page(result, tmp_path / "rules.html"))
     assert "No two rules are ever active in one question" in page.text
     assert "alone wherever it is active" in page.text
 
 
-def test_the_summary_says_what_was_measured(told: Insights):
-    first, reach, disputes, turned, *_ = summary(told)
-    assert percent(told.right_active[0], 1) in first
-    assert percent(told.right_active[1], 1) in first
+def test_the_summary_says_what_was_measured(result: Insights):
+    first, reach, disputes, turned, *_ = summary(result)
+    assert percent(result.right_active[0], 1) in first
+    assert percent(result.right_active[1], 1) in first
     assert re.search(r"rules (helps|hurts|makes no clear difference):", first)
-    assert reach.startswith(f"Of {told.questions} questions, {told.active} (")
-    assert f"disagree in {told.disputes} questions" in disputes
-    assert f"the rules are right in {percent(told.rules_right / told.disputes)}," in disputes
-    assert f"change its pick in {told.overturned} questions" in turned
-    often = [rule for rule in ranked(told.rules) if rule.rivalled and rule.rivalled.count >= 20]
+    assert reach.startswith(f"Of {result.questions} questions, {result.active} (")
+    assert f"disagree in {result.disputes} questions" in disputes
+    assert f"the rules are right in {percent(result.rules_right / result.disputes)}," in disputes
+    assert f"change its pick in {result.overturned} questions" in turned
+    often = [rule for rule in ranked(result.rules) if rule.rivalled and rule.rivalled.count >= 20]
     assert len(often) > 1
-    assert any(f"the run trusts “{often[0].rule}”" in sentence for sentence in summary(told))
-    assert any(f"most and “{often[-1].rule}”" in re.sub(r" \([^)]*\)", "", sentence) for sentence in summary(told))
-    assert summary(told)[-1] == "1 of the 5 rules is never active on these questions."
+    assert any(f"the run trusts “{often[0].rule}”" in sentence for sentence in summary(result))
+    assert any(f"most and “{often[-1].rule}”" in re.sub(r" \([^)]*\)", "", sentence) for sentence in summary(result))
+    assert summary(result)[-1] == "1 of the 5 rules is never active on these questions."
 
 
 @pytest.fixture(scope="module")
-def page(told: Insights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(told, tmp_path_factory.mktemp("page") / "rules.html")
+def page(result: Insights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(result, tmp_path_factory.mktemp("page") / "rules.html")
 
 
 def test_the_page_is_one_file_and_what_it_shows_is_escaped(page: Path):
@@ -304,7 +306,7 @@ def test_the_page_is_one_file_and_what_it_shows_is_escaped(page: Path):
     assert "url(" not in css[1]
 
 
-def test_the_page_can_be_read_without_seeing_it(page: Path, told: Insights):
+def test_the_page_can_be_read_without_seeing_it(page: Path, result: Insights):
     shown = Page(page)
     assert [attributes["lang"] for attributes in shown.all("html")] == ["en"]
     assert len(list(shown.all("h1"))) == 1
@@ -315,30 +317,30 @@ def test_the_page_can_be_read_without_seeing_it(page: Path, told: Insights):
     ids = [attributes["id"] for _, attributes in shown.tags if "id" in attributes]
     assert len(set(ids)) == len(ids)
     assert {link["href"] for link in shown.all("a")} == {f"#{name}" for name in ids}
-    assert len(list(shown.all("article"))) == sum(len(cases) for r in told.rules for cases in r.cases.values())
+    assert len(list(shown.all("article"))) == sum(len(cases) for r in result.rules for cases in r.cases.values())
     order = re.findall(
         r'role="rowheader">.*?class="sign (?:yes|not)">(.*?)</span>',
         page.read_text().split('id="attributes"')[0],
         re.DOTALL,
     )
-    assert order == [str(rule.rule).split(": ")[1] for rule in ranked(told.rules)]
+    assert order == [str(rule.rule).split(": ")[1] for rule in ranked(result.rules)]
 
 
-def test_bars_lie_where_the_numbers_say(page: Path, told: Insights):
+def test_bars_lie_where_the_numbers_say(page: Path, result: Insights):
     dots = [float(x) for x in re.findall(r'class="dot" style="left:([\d.]+)%"', page.read_text())]
     expected = []
-    for rule in ranked(told.rules):
+    for rule in ranked(result.rules):
         expected += [100 * rule.measured.precision] if rule.measured.active else []
         expected += [100 * rule.rivalled.quantiles[2]] if rule.rivalled else []
-    spreads = sorted(told.attributes.values(), key=lambda spread: -spread.relative)
+    spreads = sorted(result.attributes.values(), key=lambda spread: -spread.relative)
     assert dots == pytest.approx([*expected, *(100 * spread.quantiles[2] for spread in spreads)], abs=0.051)
 
 
-def test_the_numbers_stand_beside_the_page(page: Path, told: Insights, dataset: Dataset):
+def test_the_numbers_stand_beside_the_page(page: Path, result: Insights, dataset: Dataset):
     numbers = json.loads(page.with_suffix(".json").read_text())
-    assert numbers["summary"] == summary(told)
-    assert [rule["active"] for rule in numbers["rules"]] == [rule.measured.active for rule in told.rules]
-    assert numbers["rules"][0]["rivalled"]["mean"] == told.rules[0].rivalled.mean
+    assert numbers["summary"] == summary(result)
+    assert [rule["active"] for rule in numbers["rules"]] == [rule.measured.active for rule in result.rules]
+    assert numbers["rules"][0]["rivalled"]["mean"] == result.rules[0].rivalled.mean
     assert numbers["rules"][4] | {"low": 0, "high": 1} == numbers["rules"][4]
     assert numbers["rules"][4]["precision"] is None
     case = next(iter(numbers["rules"][0]["cases"].values()))[0]
@@ -350,47 +352,49 @@ def test_a_pair_is_explained_as_a_loop_over_the_other_bottoms_says(run: Run, dat
     colour, group = (dataset.catalogue.items[name].to_list() for name in ("colour", "group"))
     top = next(n for n, g in enumerate(group) if g == "top" and colour[n] == "red")
     for bottom in [n for n, g in enumerate(group) if g == "bottom"][:8]:
-        told = explain_pair(run, dataset, dataset.catalogue.ids[top], dataset.catalogue.ids[bottom])
+        result = explain_pair(run, dataset, dataset.catalogue.ids[top], dataset.catalogue.ids[bottom])
         others = [n for n, g in enumerate(group) if g == "bottom" and n != bottom and dataset.catalogue.ids[n] != BARE]
         each = [one_by_one(taught, dataset, [top], (bottom, other)) for other in others]
-        assert told.others == len(others) == COUNT - 2
-        assert told.score == pytest.approx(taught.student.score(np.array([[top, bottom]]), np.ones((1, 2), bool))[0])
-        assert (told.above, told.above_taught) == pytest.approx(
+        assert result.others == len(others) == COUNT - 2
+        assert result.score == pytest.approx(taught.student.score(np.array([[top, bottom]]), np.ones((1, 2), bool))[0])
+        assert (result.above, result.above_taught) == pytest.approx(
             [np.mean([o["rights"][n] for o in each]) for n in (0, 1)]
         )
-        assert (told.p, told.q) == pytest.approx([np.mean([o[n] for o in each]) for n in "pq"], abs=1e-5)
-        assert told.silent == sum(not one["trust"] for one in each)
+        assert (result.p, result.q) == pytest.approx([np.mean([o[n] for o in each]) for n in "pq"], abs=1e-5)
+        assert result.silent == sum(not row["trust"] for row in each)
         expected = {}
-        for place, rule in enumerate(RULES):
-            if said(dataset, rule, top, bottom):
-                trust = [one["trust"][place] for one in each if place in one["trust"]]
+        for index, rule in enumerate(RULES):
+            if applies(dataset, rule, top, bottom):
+                trust = [row["trust"][index] for row in each if index in row["trust"]]
                 expected[str(rule)] = (len(trust), np.mean(trust))
-        assert {str(v.rule): (v.against, pytest.approx(v.trust, abs=1e-5)) for v in told.voices} == expected
-        assert [v.trust for v in told.voices] == sorted((v.trust for v in told.voices), reverse=True)
+        assert {str(v.rule): (v.against, pytest.approx(v.trust, abs=1e-5)) for v in result.voices} == expected
+        assert [v.trust for v in result.voices] == sorted((v.trust for v in result.voices), reverse=True)
         assert 1 <= len(expected) <= 3  # red goes with red, and not with blue
 
 
 def test_an_explanation_is_a_sentence_or_two(run: Run, dataset: Dataset):
     colour = dict(zip(dataset.catalogue.ids, dataset.catalogue.items["colour"], strict=True))
-    asked = [("t", "red"), ("b", "red"), ("b", "blue")]
-    top, red, blue = (next(i for i in colour if i[0] == s and colour[i] == c) for s, c in asked)
+    sides = [("t", "red"), ("b", "red"), ("b", "blue")]
+    top, red, blue = (next(i for i in colour if i[0] == s and colour[i] == c) for s, c in sides)
     for bottom, says in (
         (red, "“colour: red + red” says yes (trust 0."),
         (blue, "“colour: no red + blue” says no (trust 0."),
     ):
-        told = explain_pair(run, dataset, top, bottom)
-        text = str(told)
-        assert text.startswith(f"The student ranks this pair above {percent(told.above)} of 38 bottoms for this top. ")
+        result = explain_pair(run, dataset, top, bottom)
+        text = str(result)
+        assert text.startswith(
+            f"The student ranks this pair above {percent(result.above)} of 38 bottoms for this top. "
+        )
         assert says in text
-        assert f"; with them it ranks above {percent(told.above_taught)} (" in text
-        assert told.to_dict()["explanation"] == text
+        assert f"; with them it ranks above {percent(result.above_taught)} (" in text
+        assert result.to_dict()["explanation"] == text
     few = explain_pair(run, dataset, top, red, most=7)
     assert few.others == 7
     assert few == explain_pair(run, dataset, top, red, most=7)
     assert few != explain_pair(run, dataset, top, red, most=7, seed=1)
 
 
-def test_a_pair_that_no_rule_speaks_of_is_said_to_be_one(folder: Path, dataset: Dataset):
+def test_a_pair_without_an_active_rule_is_reported_as_such(folder: Path, dataset: Dataset):
     run = write_run(
         folder, dataset, [Rule("colour", "red", "red", "+"), Rule("word", "thing", "thing", "+")], name="few"
     )
@@ -425,7 +429,7 @@ def test_what_cannot_be_explained_is_refused_in_one_sentence(folder: Path, run: 
             ask()
 
 
-def test_an_item_that_the_run_takes_for_another_side_is_told(run: Run, dataset: Dataset, tmp_path: Path):
+def test_an_item_that_the_run_takes_for_another_side_is_reported(run: Run, dataset: Dataset, tmp_path: Path):
     groups = pl.when(pl.col("item_id") == "s0").then(pl.lit("bottom")).otherwise("group")  # its category is shoes
     items = dataset.catalogue.items.drop("image").with_columns(group=groups)
     other = create(
@@ -436,9 +440,7 @@ def test_an_item_that_the_run_takes_for_another_side_is_told(run: Run, dataset: 
         explain_pair(run, other, "t1", "s0")
 
 
-def test_questions_that_tell_nothing_are_refused_in_one_sentence(
-    folder: Path, run: Run, dataset: Dataset, tmp_path: Path
-):
+def test_uninformative_questions_are_refused_in_one_sentence(folder: Path, run: Run, dataset: Dataset, tmp_path: Path):
     other = Questions.from_frame(compat(dataset).frame, dataset.catalogue, {"catalogue": "0" * 12})
     with pytest.raises(DataError, match=r"was made from another catalogue than .*; give questions of this data set"):
         insights(run, dataset, other)
@@ -471,20 +473,20 @@ def with_column(dataset: Dataset, folder: Path) -> Dataset:
     return made
 
 
-def test_a_page_is_called_html(told: Insights, tmp_path: Path):
+def test_a_page_is_called_html(result: Insights, tmp_path: Path):
     with pytest.raises(DataError, match=r"rules.json is a page; let its name end in .html"):
-        write_page(told, tmp_path / "rules.json")
+        write_page(result, tmp_path / "rules.json")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_commands_write_and_say_the_same(run: Run, dataset: Dataset, told: Insights, tmp_path: Path):
+def test_the_commands_write_and_say_the_same(run: Run, dataset: Dataset, result: Insights, tmp_path: Path):
     out = tmp_path / "rules.html"
     done = CliRunner().invoke(app, ["rules", "report", str(run.path), str(dataset.path), "--out", str(out)])
     assert done.exit_code == 0, done.output
-    assert done.output.splitlines() == [*summary(told), f"{out}: 5 rules"]
+    assert done.output.splitlines() == [*summary(result), f"{out}: 5 rules"]
     assert out.is_file()
     assert out.with_suffix(".json").is_file()
-    asked = ["rules", "explain", str(run.path), str(dataset.path), "t1", "b1"]
+    command = ["rules", "explain", str(run.path), str(dataset.path), "t1", "b1"]
     expected = explain_pair(run, dataset, "t1", "b1")
-    assert CliRunner().invoke(app, asked).output == f"{expected}\n"
-    assert json.loads(CliRunner().invoke(app, [*asked, "--json"]).output) == expected.to_dict()
+    assert CliRunner().invoke(app, command).output == f"{expected}\n"
+    assert json.loads(CliRunner().invoke(app, [*command, "--json"]).output) == expected.to_dict()

@@ -19,11 +19,11 @@ BENCHES = sorted(path for path in RESULTS.glob("*.json") if not path.name.starts
 
 
 @pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.stem)
-def test_results_that_were_kept_keep_their_keys(path: Path) -> None:
-    kept = json.loads(path.read_text())
-    assert kept["lines"]
+def test_saved_results_keep_their_keys(path: Path) -> None:
+    info = json.loads(path.read_text())
+    assert info["lines"]
     for part, kind, own in (("lines", Score, "kind"), ("compared", Difference, "note")):
-        for line in kept[part]:
+        for line in info[part]:
             del line[own]
             assert json.dumps(kind.from_dict(line).to_dict()) == json.dumps(line)
 

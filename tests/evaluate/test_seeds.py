@@ -41,7 +41,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> list[list[Report]]:
         )
         for task in ("compat", "fitb")
     ]
-    return [[report(answer(Luck(seed), asked), dataset) for asked in files] for seed in range(4)]
+    return [[report(answer(Luck(seed), questions), dataset) for questions in files] for seed in range(4)]
 
 
 @pytest.fixture
@@ -52,29 +52,31 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_one_seed_is_its_own_report(reports: list[list[Report]]):
-    found = [mean.score for mean in means("luck0", reports[:1]).values()]
-    told = [line for one in reports[0] for line in one.summary]
-    assert [replace(score, seeds=None) for score in found] == told
+    scores = [mean.score for mean in means("luck0", reports[:1]).values()]
+    lines = [line for single in reports[0] for line in single.summary]
+    assert [replace(score, seeds=None) for score in scores] == lines
 
 
 def test_a_mean_of_seeds_is_the_mean_of_their_values_and_pooled_auc_is_among_them(reports: list[list[Report]]):
-    found = means("luck", reports[:3])
-    assert ("compat", "category", "pooled_auc") in found
-    for at, (what, mean) in enumerate(found.items()):
-        values = [[line for one in told for line in one.summary][at].value for told in reports[:3]]
+    averages = means("luck", reports[:3])
+    assert ("compat", "category", "pooled_auc") in averages
+    for at, (column, mean) in enumerate(averages.items()):
+        values = [
+            [line for single in seed_reports for line in single.summary][at].value for seed_reports in reports[:3]
+        ]
         assert mean.score.seeds == pytest.approx(values)
         assert mean.score.value == pytest.approx(np.mean(values))
         assert mean.draws.shape == (DRAWS,)
         assert mean.score.low < mean.score.value < mean.score.high
-        assert (mean.score.task, mean.score.negatives, mean.score.metric) == what
+        assert (mean.score.task, mean.score.negatives, mean.score.metric) == column
 
 
 @pytest.mark.usefixtures("few")
 def test_a_difference_is_that_of_a_paired_comparison(reports: list[list[Report]]):
     first, second = means("luck0", reports[:1]), means("luck1", reports[1:2])
-    told = [line for a, b in zip(reports[0], reports[1], strict=True) for line in compare(a, b)]
-    for what, line in zip(first, told, strict=True):
-        assert asdict(difference(first[what], second[what])) == pytest.approx(asdict(line))
+    lines = [line for a, b in zip(reports[0], reports[1], strict=True) for line in compare(a, b)]
+    for column, line in zip(first, lines, strict=True):
+        assert asdict(difference(first[column], second[column])) == pytest.approx(asdict(line))
 
 
 def test_other_questions_are_not_compared(reports: list[list[Report]]):
@@ -102,15 +104,15 @@ def test_draws_have_other_seeds_too_with_the_variance_of_seeds():
 
 
 def test_an_interval_over_seeds_is_wider_than_one_over_outfits(reports: list[list[Report]]):
-    what = ("fitb", "category", "accuracy")
-    line = means("luck", reports[:3])[what].score
-    alone = [means("luck", reports[seed : seed + 1])[what].score for seed in range(3)]
+    column = ("fitb", "category", "accuracy")
+    line = means("luck", reports[:3])[column].score
+    alone = [means("luck", reports[seed : seed + 1])[column].score for seed in range(3)]
     assert np.std(line.seeds) > 0
     shared = np.mean([line.high - line.low for line in alone]) / 3**0.5
     assert line.high - line.low > shared
 
 
-def test_equivalent_is_told_apart_from_not_shown():
+def test_equivalent_differs_from_not_shown():
     lines = [
         made_difference(0.05, 0.02, 0.08, 0.001),
         made_difference(-0.05, -0.08, -0.02, 0.001),

@@ -56,7 +56,7 @@ def world(folder: Path, planted: str) -> Dataset:
         rows = random.integers(0, ITEMS, (OUTFITS, SIZE)) + np.arange(SIZE) * ITEMS
     frame = pl.DataFrame(
         {
-            "outfit_id": [f"o{place}" for place in range(OUTFITS)],
+            "outfit_id": [f"o{index}" for index in range(OUTFITS)],
             "split": ["train"] * 300 + ["test"] * 200,
             "source": ["world"] * OUTFITS,
             "item_ids": [[catalogue.ids[row] for row in own] for own in rows],
@@ -73,33 +73,33 @@ def world(folder: Path, planted: str) -> Dataset:
 @pytest.mark.parametrize(("planted", "clue"), [("id", "id"), ("border", "border colour")])
 def test_what_was_planted_is_named_and_solves_the_questions(tmp_path: Path, planted: str, clue: str):
     dataset = world(tmp_path / planted, planted)
-    found = audit(dataset)
+    result = audit(dataset)
     file = "test-compat-matched.parquet"
-    values = {score.floor: score.value for score in found.scores[file]}
+    values = {score.floor: score.value for score in result.scores[file]}
     assert values["records_and_ids"] > 0.9
     assert values["records"] < values["records_and_ids"] + 0.01
     assert values["popularity"] < 0.6
-    best = found.clues[file][0]
+    best = result.clues[file][0]
     assert clue in best.name
     assert best.above
     assert best.value > 0.9
-    assert clue in found.verdicts[file].split("beat chance alone: ")[1].split(", ")[0]
-    assert any(clue in name for name in list(found.used[file])[:3])
-    assert sum(found.used[file].values()) == pytest.approx(1)
-    written = json.loads(found.to_json())
-    assert {clue["name"] for clue in written["clues"]} == {clue.name for clue in found.clues[file]}
+    assert clue in result.verdicts[file].split("beat chance alone: ")[1].split(", ")[0]
+    assert any(clue in name for name in list(result.used[file])[:3])
+    assert sum(result.used[file].values()) == pytest.approx(1)
+    written = json.loads(result.to_json())
+    assert {clue["name"] for clue in written["clues"]} == {clue.name for clue in result.clues[file]}
 
 
 def test_where_there_is_no_shortcut_none_is_above_chance(tmp_path: Path):
     dataset = world(tmp_path / "none", "none")
-    found = audit(dataset)
-    [clues] = found.clues.values()
+    result = audit(dataset)
+    [clues] = result.clues.values()
     assert len(clues) > 8
     assert not any(clue.above for clue in clues)
-    fitted = [score for scores in found.scores.values() for score in scores if str(score.floor).startswith("records")]
+    fitted = [score for scores in result.scores.values() for score in scores if str(score.floor).startswith("records")]
     assert len(fitted) == 2
     assert all(score.interval[0] < 0.5 for score in fitted)
-    assert "None of" in next(iter(found.verdicts.values()))
+    assert "None of" in next(iter(result.verdicts.values()))
 
 
 def test_clues_are_what_a_loop_over_pairs_says(tmp_path: Path):
@@ -108,17 +108,17 @@ def test_clues_are_what_a_loop_over_pairs_says(tmp_path: Path):
     questions = read_questions(dataset.path / "questions" / "test-compat-matched.parquet", dataset.catalogue)
     values = clue_values(shortcuts.clues, questions)
     block = next(questions.blocks())
-    for place, clue in enumerate(shortcuts.clues):
+    for index, clue in enumerate(shortcuts.clues):
         for row in (0, 7):
             items = block.items[row][block.mask[row]]
             pairs = [(a, b) for at, a in enumerate(items) for b in items[at + 1 :]]
-            told = np.mean([clue.value(np.array([a]), np.array([b]))[0] for a, b in pairs])
-            assert values[place, row] == pytest.approx(told, abs=1e-6), clue.name
-    alone = {told.name: told.value for told in single_clues(shortcuts, questions)}
+            expected = np.mean([clue.value(np.array([a]), np.array([b]))[0] for a, b in pairs])
+            assert values[index, row] == pytest.approx(expected, abs=1e-6), clue.name
+    alone = {score.name: score.value for score in single_clues(shortcuts, questions)}
     sign = shortcuts.fitted_to(questions).signs
-    for place in (1, len(shortcuts.clues) - 1):
-        clue = shortcuts.clues[place]
-        floor = PairFloor(clue.name, lambda a, b, clue=clue, place=place: sign[place] * clue.value(a, b))
+    for index in (1, len(shortcuts.clues) - 1):
+        clue = shortcuts.clues[index]
+        floor = PairFloor(clue.name, lambda a, b, clue=clue, index=index: sign[index] * clue.value(a, b))
         assert report(answer(floor, questions), dataset).summary[0].value == pytest.approx(alone[clue.name], abs=0.01)
 
 

@@ -48,23 +48,23 @@ class Sum:
 def test_extremes_are_the_best_and_the_worst_and_no_outfit_is_both(dataset: Dataset):
     outfits = dataset.outfits.split("test")
     scores = {str(outfits.outfit_ids[at]): VALUES[outfits[at]].sum() for at in range(len(outfits))}
-    known = sorted(score for score in scores.values() if not np.isnan(score))
-    assert 10 < len(known) < len(outfits)
+    ordered = sorted(score for score in scores.values() if not np.isnan(score))
+    assert 10 < len(ordered) < len(outfits)
     best, worst = extremes(Sum(), dataset, count=3)
-    assert [look.score for look in best] == known[:-4:-1]
-    assert [look.score for look in worst] == known[:3]
+    assert [look.score for look in best] == ordered[:-4:-1]
+    assert [look.score for look in worst] == ordered[:3]
     assert all(scores[look.outfit_id] == look.score == VALUES[look.rows].sum() for look in best + worst)
     best, worst = extremes(Sum(), dataset, count=1000)
-    assert len(best) == len(worst) == len(known) // 2
+    assert len(best) == len(worst) == len(ordered) // 2
     assert not {look.outfit_id for look in best} & {look.outfit_id for look in worst}
 
 
 def test_blanks_are_right_and_wrong_and_put_the_truth_where_it_was(dataset: Dataset):
     frame, _ = make_questions(dataset.catalogue, dataset.outfits, "test", "fitb", "category", usable=EVERY)
     questions = Questions.from_frame(frame, dataset.catalogue)
-    told = report(answer(Sum(), questions), dataset)
-    right, wrong = blanks(told, questions, count=1000)
-    scores = [np.array(row) for row in told.rows["scores"]]
+    result = report(answer(Sum(), questions), dataset)
+    right, wrong = blanks(result, questions, count=1000)
+    scores = [np.array(row) for row in result.rows["scores"]]
     clear = [s for s in scores if not np.isnan(s).any() and (s == s.max()).sum() == 1]
     assert 0 < len(right) + len(wrong) == len(clear) < len(frame)
     assert all(blank.pick == blank.answer for blank in right)
@@ -81,15 +81,15 @@ def test_blanks_are_right_and_wrong_and_put_the_truth_where_it_was(dataset: Data
 def test_equal_seeds_show_equal_questions(dataset: Dataset):
     frame, _ = make_questions(dataset.catalogue, dataset.outfits, None, "fitb", "category", usable=EVERY)
     questions = Questions.from_frame(frame, dataset.catalogue)
-    told = report(answer(Sum(), questions), dataset)
-    assert blanks(told, questions, count=2, seed=3) == blanks(told, questions, count=2, seed=3)
-    assert blanks(told, questions, count=2, seed=3) != blanks(told, questions, count=2, seed=4)
+    result = report(answer(Sum(), questions), dataset)
+    assert blanks(result, questions, count=2, seed=3) == blanks(result, questions, count=2, seed=3)
+    assert blanks(result, questions, count=2, seed=3) != blanks(result, questions, count=2, seed=4)
 
 
 def test_a_picture_is_small_and_white_behind_what_is_see_through(dataset: Dataset):
     pictures = Pictures(dataset)
-    told = pictures(dataset.catalogue.ids.index("i0"))
-    kind, _, data = told["picture"].partition(",")
+    shown = pictures(dataset.catalogue.ids.index("i0"))
+    kind, _, data = shown["picture"].partition(",")
     assert kind == "data:image/jpeg;base64"
     picture = Image.open(io.BytesIO(base64.b64decode(data)))
     assert picture.size == (THUMBNAIL, THUMBNAIL)
@@ -100,8 +100,8 @@ def test_an_item_without_a_picture_has_words(dataset: Dataset, caplog: pytest.Lo
     pictures = Pictures(dataset)
     assert pictures(dataset.catalogue.ids.index("i1"))["picture"] == ""
     assert "no picture of images/i1.jpg: the file is not a picture" in caplog.text
-    told = pictures(dataset.catalogue.ids.index("i2"))
-    assert (told["picture"], told["name"]) == ("", "shirt i2")
+    shown = pictures(dataset.catalogue.ids.index("i2"))
+    assert (shown["picture"], shown["name"]) == ("", "shirt i2")
 
 
 def test_pages_do_not_depend_on_where_they_are_made(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

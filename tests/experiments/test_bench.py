@@ -31,12 +31,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(world: Path, *models: Experiment, **more: object) -> Recipe:
-    told: dict = {"questions": ("test-fitb-category",), "designers": str(world), "seeds": (0,)} | more
-    return Recipe(name="r", dataset=str(world), models=models, **told)
+    fields: dict = {"questions": ("test-fitb-category",), "designers": str(world), "seeds": (0,)} | more
+    return Recipe(name="r", dataset=str(world), models=models, **fields)
 
 
 def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Path):
-    asked = recipe(
+    needed = recipe(
         world,
         Experiment("a", "add-gnn", teacher="designers", settings=("hidden=8", "teacher.epochs=3")),
         Experiment("b", "add-gnn", teacher="designers", settings=("hidden=8", "steps=0", "teacher.epochs=3")),
@@ -46,7 +46,9 @@ def test_one_teacher_serves_all_that_ask_for_the_same(world: Path, tmp_path: Pat
         Experiment("f", "add-gnn"),
         seeds=(0, 1),
     )
-    planned = {(experiment.name, seed): training for (experiment, seed), training in trainings(asked, tmp_path).items()}
+    planned = {
+        (experiment.name, seed): training for (experiment, seed), training in trainings(needed, tmp_path).items()
+    }
     teachers = {key: training.lesson and training.lesson.out for key, training in planned.items()}
     assert teachers["a", 0] == teachers["b", 0]
     assert len({teachers[key] for key in (("a", 0), ("a", 1), ("c", 0), ("e", 0))}) == 4
@@ -73,14 +75,14 @@ def test_questions_are_frozen_where_they_are_missing_and_published_ones_are_aske
 
 
 def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path):
-    asked, out = recipe(world), tmp_path / "out"
+    own, out = recipe(world), tmp_path / "out"
     with (
-        reserved(out, asked),
+        reserved(out, own),
         pytest.raises(ModelError, match="another bench is running"),
-        reserved(out, asked),
+        reserved(out, own),
     ):
         pass
-    with reserved(out, asked):
+    with reserved(out, own):
         pass
     other = Recipe(name="other", dataset="", questions=(), models=())
     with pytest.raises(ModelError, match="holds the bench of the recipe 'r', not of 'other'"), reserved(out, other):
@@ -88,7 +90,7 @@ def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path
     (tmp_path / "photo.jpg").touch()
     with (
         pytest.raises(ModelError, match=r"not a bench folder, it holds (out|photo.jpg); choose"),
-        reserved(tmp_path, asked),
+        reserved(tmp_path, own),
     ):
         pass
 
@@ -96,8 +98,8 @@ def test_a_folder_is_held_by_one_bench_of_one_recipe(world: Path, tmp_path: Path
 @pytest.fixture(scope="module")
 def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path, Scoreboard, list[str]]:
     """A bench in which a model cannot run, in processes of its own."""
-    out, said = tmp_path_factory.mktemp("out") / "bench", []
-    asked = recipe(
+    out, messages = tmp_path_factory.mktemp("out") / "bench", []
+    own = recipe(
         world,
         Experiment("K = 2", "add-gnn", settings=TINY),
         Experiment("K = 1_%", "add-gnn", settings=(*TINY, "attributes=1")),
@@ -106,25 +108,25 @@ def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe,
         seeds=(0, 1),
         pairings=(Pairing("K = 2", "K = 1_%", "more is more"), Pairing("K = 2", "hopeless")),
     )
-    return asked, out, bench(asked, out, jobs=2, say=said.append), said
+    return own, out, bench(own, out, jobs=2, say=messages.append), messages
 
 
 @pytest.mark.slow
 def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recipe, Path, Scoreboard, list[str]]):
-    _, out, board, said = done
+    _, out, board, messages = done
     assert set(board.failures) == {"hopeless"}
     assert "seed 0: training diverged" in board.failures["hopeless"]
-    assert any(line.startswith("hopeless, seed 1: cannot run") for line in said)
-    needed = re.fullmatch(r"peak memory (\d+\.\d) GB per process, 2 in parallel", said[-1])
+    assert any(line.startswith("hopeless, seed 1: cannot run") for line in messages)
+    needed = re.fullmatch(r"peak memory (\d+\.\d) GB per process, 2 in parallel", messages[-1])
     assert needed
     assert float(needed[1]) >= 0.2  # torch alone takes that
-    told = json.loads((out / "results.json").read_text())
-    assert {line["scorer"] for line in told["lines"]} >= {"chance", "K = 2", "K = 1_%"}
-    assert all(line["signature"].startswith("styles:") and line["seeds"] for line in told["lines"])
-    assert [line["against"] for line in told["compared"]] == ["K = 1_%"] * 10  # 3 of the files, 7 of retrieval
-    shown = [line["shows"] for line in told["compared"] if "shows" in line]
+    info = json.loads((out / "results.json").read_text())
+    assert {line["scorer"] for line in info["lines"]} >= {"chance", "K = 2", "K = 1_%"}
+    assert all(line["signature"].startswith("styles:") and line["seeds"] for line in info["lines"])
+    assert [line["against"] for line in info["compared"]] == ["K = 1_%"] * 10  # 3 of the files, 7 of retrieval
+    shown = [line["shows"] for line in info["compared"] if "shows" in line]
     assert len(shown) == len(board.columns) == 5
-    assert {line["scorer"] for line in told["corrected"]} == {f"K = {k} {c}" for k in ("2", "1_%") for c in FITTED}
+    assert {line["scorer"] for line in info["corrected"]} == {f"K = {k} {c}" for k in ("2", "1_%") for c in FITTED}
     for page in ("results.md", "results.html"):
         text = (out / page).read_text()
         assert "recall@10 from the rest" in text
@@ -142,12 +144,12 @@ def test_a_model_that_cannot_run_says_why_and_the_rest_goes_on(done: tuple[Recip
 def test_the_same_bench_again_trains_and_answers_nothing(
     done: tuple[Recipe, Path, Scoreboard, list[str]], monkeypatch: pytest.MonkeyPatch
 ):
-    asked, out, board, _ = done
+    own, out, board, _ = done
     files = [*out.rglob("weights.safetensors"), *out.rglob("answers/*.parquet")]
     before = {file: file.stat().st_mtime_ns for file in files}
     assert len(before) == 4 + 4 * (2 + 1 + len(FITTED))
     text = (out / "results.md").read_text()
-    again = bench(asked, out, say=lambda line: None)
+    again = bench(own, out, say=lambda line: None)
     assert before == {file: file.stat().st_mtime_ns for file in files}
     assert (out / "results.md").read_text() == text
     assert again.conclusion == board.conclusion
@@ -156,13 +158,13 @@ def test_the_same_bench_again_trains_and_answers_nothing(
 @pytest.mark.slow
 def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe, Path, Scoreboard, list[str]]):
     board = done[2]
-    for (name, what), marks in board.marks.items():
+    for (name, column), marks in board.marks.items():
         row = next(row for row in board.rows if row.name == name)
-        floor, best = board.best(what, "floor"), board.best(what, "model", "control")
+        floor, best = board.best(column, "floor"), board.best(column, "model", "control")
         assert floor is not None
         assert best is not None
-        assert ("*" not in marks) or row.measured[what].score.value > floor.measured[what].score.value
-        assert ("↓" not in marks) or row.measured[what].score.value < best.measured[what].score.value
+        assert ("*" not in marks) or row.measured[column].score.value > floor.measured[column].score.value
+        assert ("↓" not in marks) or row.measured[column].score.value < best.measured[column].score.value
     assert len(re.findall(r"\*\*0\.\d{3}", as_markdown(board, {}))) == len(board.columns)
     assert as_latex(board).count(r"\textbf") == len(board.columns)
     assert {size for size, _ in over_attributes(board.rows, board.columns)} == {1, 2}
@@ -193,39 +195,39 @@ def test_a_teacher_that_cannot_be_trained_is_why_its_student_cannot(world: Path,
             )
             return future
 
-    asked = recipe(world, Experiment("taught", "add-gnn", teacher="designers"), Experiment("alone", "add-gnn"))
-    said: list[str] = []
-    told = module._train(trainings(asked, tmp_path), Here(), said.append)
-    assert told[asked.models[0], 0] == "its teacher: no tops"
-    assert isinstance(told[asked.models[1], 0], Outcome)
-    assert "taught, seed 0: cannot run: its teacher: no tops" in said
+    own = recipe(world, Experiment("taught", "add-gnn", teacher="designers"), Experiment("alone", "add-gnn"))
+    messages: list[str] = []
+    outcomes = module._train(trainings(own, tmp_path), Here(), messages.append)
+    assert outcomes[own.models[0], 0] == "its teacher: no tops"
+    assert isinstance(outcomes[own.models[1], 0], Outcome)
+    assert "taught, seed 0: cannot run: its teacher: no tops" in messages
 
 
 def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    asked: list[dict] = []
+    calls: list[dict] = []
     row = Row("hopeless", "model", {}, failure="no tops")
 
     def run(read: Recipe, out: Path, **more: object) -> Scoreboard:
-        asked.append({"models": [c.name for c in read.models], "out": out} | more)
+        calls.append({"models": [c.name for c in read.models], "out": out} | more)
         return Scoreboard(read, Dataset(world), [row])
 
     monkeypatch.setattr(module, "bench", run)
     path = str(ROOT / "recipes" / "sample-tiny.toml")
-    told = CliRunner().invoke(app, ["bench", path, "--only", "K = 1", "--jobs", "3", "--search", "2"])
-    assert told.exit_code == 0, told.output
-    assert "hopeless could not run: no tops" in told.output
-    assert asked[0]["models"] == ["K = 1"]
-    assert (asked[0]["out"], asked[0]["jobs"], asked[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
+    result = CliRunner().invoke(app, ["bench", path, "--only", "K = 1", "--jobs", "3", "--search", "2"])
+    assert result.exit_code == 0, result.output
+    assert "hopeless could not run: no tops" in result.output
+    assert calls[0]["models"] == ["K = 1"]
+    assert (calls[0]["out"], calls[0]["jobs"], calls[0]["search"]) == (Path("runs/bench/sample-tiny"), 3, 2)
 
 
 @pytest.mark.slow
 def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path):
-    asked = recipe(world, Experiment("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
-    bench(asked, tmp_path / "bench", jobs=1)
+    own = recipe(world, Experiment("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
+    bench(own, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()
-    other = replace(asked, models=(Experiment("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
+    other = replace(own, models=(Experiment("K = 2", "add-gnn", settings=(*TINY, "dropout=.5")),))
     with pytest.raises(
         ModelError,
         match=r"no model of the recipe 'r' could be measured, so .* keeps its earlier results; K = 2, seed 0: ",
@@ -233,7 +235,7 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
         bench(other, tmp_path / "bench", jobs=1)
     assert (tmp_path / "bench" / "results.md").read_bytes() == before
 
-    begun = replace(asked, seeds=(0, 1), models=(*asked.models, Experiment("never begun", "add-gnn")))
+    begun = replace(own, seeds=(0, 1), models=(*own.models, Experiment("never begun", "add-gnn")))
     board = bench(begun, tmp_path / "bench", jobs=1, collect=True)
     rows = {row.name: row for row in board.rows if row.experiment}
     assert [*rows] == ["K = 2"]

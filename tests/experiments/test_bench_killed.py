@@ -59,16 +59,16 @@ def finish(recipe: Path, out: Path) -> dict[str, Any]:
     """What a bench measured that may take as long as it needs."""
     bench = begin(recipe, out)
     try:
-        _, said = bench.communicate(timeout=PATIENCE)
+        _, messages = bench.communicate(timeout=PATIENCE)
     finally:
         bench.kill()
-    assert bench.returncode == 0, said
+    assert bench.returncode == 0, messages
     return json.loads((out / "results.json").read_text())
 
 
-def wait(what: Callable[[], object]) -> None:
+def wait(condition: Callable[[], object]) -> None:
     last = time.monotonic() + PATIENCE
-    while not what():
+    while not condition():
         assert time.monotonic() < last
         time.sleep(0.01)
 
@@ -80,8 +80,8 @@ def trains(out: Path, since: int) -> bool:
 
 
 def children(process: int) -> list[int]:
-    told = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
-    return [int(child) for child in " ".join(told).split()]
+    listed = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(child) for child in " ".join(listed).split()]
 
 
 def alive(process: int) -> bool:
@@ -108,9 +108,9 @@ def test_a_killed_bench_ends_as_if_it_had_never_been_killed(recipe: Path, tmp_pa
         wait(lambda: trains(out, 0))
         os.killpg(bench.pid, signal.SIGSTOP)  # or it might be done before the next has begun
         again = begin(recipe, out)
-        _, said = again.communicate(timeout=PATIENCE)
+        _, messages = again.communicate(timeout=PATIENCE)
         assert again.returncode == 1
-        assert said == f"goeswith: another bench is running in {out}; wait for it or choose another --out\n"
+        assert messages == f"goeswith: another bench is running in {out}; wait for it or choose another --out\n"
         workers = children(bench.pid)
         assert len(workers) >= 2
         bench.kill()  # it alone: the processes that train are not told

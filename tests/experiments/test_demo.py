@@ -31,35 +31,37 @@ def headline() -> dict[str, Score]:
 
 def differences(learned: float = 0.1, taught: float = 0.0, control: float = 0.0) -> dict[tuple[str, str], Difference]:
     """Differences ± .02 of the comparisons that a verdict needs."""
-    found = {(TOWERS.name, FLOOR): learned, (TAUGHT.name, ALONE.name): taught, (TAUGHT.name, CONTROL.name): control}
+    values = {(TOWERS.name, FLOOR): learned, (TAUGHT.name, ALONE.name): taught, (TAUGHT.name, CONTROL.name): control}
     return {
         pair: made_difference(at, at - 0.02, at + 0.02, 0.01, scorer=pair[0], against=pair[1])
-        for pair, at in found.items()
+        for pair, at in values.items()
     }
 
 
-def told(**given: float) -> str:
-    return conclusion(TOWERS.name, headline(), FLOOR, differences(**given))
+def conclusion_of(**values: float) -> str:
+    return conclusion(TOWERS.name, headline(), FLOOR, differences(**values))
 
 
 def test_a_verdict_follows_the_intervals():
-    assert told() == (
+    assert conclusion_of() == (
         "two-tower, the best model on validation, finds the missing garment among four in 55 % "
         "on 282 matched questions: chance has 25 %, the "
         "strongest floor (category colour) 40 %, and the taste that made the outfits 61 %. It beats that floor "
         "(+0.100 [+0.080, +0.120]). Designers' knowledge makes no difference that can be shown to ADD-GNN "
         "(+0.000 [−0.020, +0.020]); one training seed."
     )
-    assert "It loses to that floor (−0.100" in told(learned=-0.1)
-    assert "It does not clearly beat that floor" in told(learned=0.0)
-    assert "knowledge helps ADD-GNN (+0.050" in told(taught=0.05)
-    assert "knowledge hurts ADD-GNN (−0.050" in told(taught=-0.05)
+    assert "It loses to that floor (−0.100" in conclusion_of(learned=-0.1)
+    assert "It does not clearly beat that floor" in conclusion_of(learned=0.0)
+    assert "knowledge helps ADD-GNN (+0.050" in conclusion_of(taught=0.05)
+    assert "knowledge hurts ADD-GNN (−0.050" in conclusion_of(taught=-0.05)
 
 
 def test_knowledge_that_a_control_equals_is_not_praised():
-    assert "), but not clearly more than a teacher of shuffled pairs does; one" in told(taught=0.05, control=0.01)
-    assert "), more than a teacher of shuffled pairs; one" in told(taught=0.05, control=0.03)
-    assert "shuffled" not in told(taught=0.01, control=0.03)
+    assert "), but not clearly more than a teacher of shuffled pairs does; one" in conclusion_of(
+        taught=0.05, control=0.01
+    )
+    assert "), more than a teacher of shuffled pairs; one" in conclusion_of(taught=0.05, control=0.03)
+    assert "shuffled" not in conclusion_of(taught=0.01, control=0.03)
 
 
 def test_the_control_is_taught_in_the_same_way_by_a_teacher_that_knows_nothing():
@@ -87,17 +89,17 @@ def test_a_command_line_asks_for_the_run_that_is_trained():
 def test_progress_has_the_time_and_is_not_chatty(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
     monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
-    said: list[str] = []
-    spoken = Clock(said.append, 8)
+    messages: list[str] = []
+    spoken = Clock(messages.append, 8)
     spoken.stage("draw")
-    told = spoken.progress("items")
+    progress = spoken.progress("items")
     for done in range(120):
         now[0] = float(done)
-        told(done, 1200)
+        progress(done, 1200)
     spoken.note("done")
-    assert said[:2] == ["0:00  1/8  draw", "0:06       6 of 1,200 items"]
-    assert said[-1] == "1:59       done"
-    assert len(said) < 25
+    assert messages[:2] == ["0:00  1/8  draw", "0:06       6 of 1,200 items"]
+    assert messages[-1] == "1:59       done"
+    assert len(messages) < 25
 
 
 def test_a_folder_of_another_demo_is_left_alone(tmp_path: Path):
@@ -126,16 +128,18 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             "add-gnn": ("hidden=8", "negatives=category", "epochs=2"),
         },
     )
-    said: list[str] = []
-    out = demo(Path("here"), outfits=200, seed=1, say=said.append)
+    messages: list[str] = []
+    out = demo(Path("here"), outfits=200, seed=1, say=messages.append)
     text = out.read_text()
     assert 100_000 < len(text) < 6_000_000
     assert text.count("<img ") > 40
     results = json.loads(Path("here/results.json").read_text())
     assert {"chance", "oracle", TOWERS.name, ALONE.name, CONTROL.name} <= {x["scorer"] for x in results["lines"]}
     assert all(line["signature"].startswith("sample:") for line in results["lines"])
-    assert results["verdict"] in said[-1]
-    assert [line.partition(":")[0] for line in said[-2].strip().splitlines()] == [f"Look {at}" for at in range(1, 7)]
+    assert results["verdict"] in messages[-1]
+    assert [line.partition(":")[0] for line in messages[-2].strip().splitlines()] == [
+        f"Look {at}" for at in range(1, 7)
+    ]
     assert text.index('id="ladder"') < text.index('id="looks"') < text.index('id="results"')
     assert text.split('class="wall"')[1].split("</ol>")[0].count("<li>") == 6
     assert Index("here/index").info["dataset"]["source"] == "users"
@@ -165,21 +169,21 @@ def test_the_whole_demo_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.slow
 def test_a_demo_over_data_of_ones_own(tmp_path: Path):
     dataset = styles_dataset(tmp_path)
-    said: list[str] = []
-    out = demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append)
+    messages: list[str] = []
+    out = demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=messages.append)
     assert "Compatibility AUC" in out.read_text()
     index = Index(tmp_path / "out" / "index")
     assert len(index.catalogue) == len(dataset.catalogue)
     assert index.info["dataset"]["source"] == "users"
-    assert "6/6" in said[-3] or "6/6" in "".join(said)
+    assert "6/6" in messages[-3] or "6/6" in "".join(messages)
     weights = tmp_path / "out" / "run" / "weights.safetensors"
     before = weights.stat().st_mtime_ns
-    said.clear()
-    assert demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append) == out
-    assert len(said) == 1
-    assert "holds this demo already" in said[0]
+    messages.clear()
+    assert demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=messages.append) == out
+    assert len(messages) == 1
+    assert "holds this demo already" in messages[0]
     out.unlink()
-    demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=said.append)
+    demo_data.demo(f"{dataset.path}#users", tmp_path / "out", seed=1, say=messages.append)
     assert weights.stat().st_mtime_ns == before  # nothing is trained twice
 
 
@@ -193,10 +197,10 @@ def test_a_demo_over_data_without_outfits_says_so_before_it_begins(tmp_path: Pat
 
 
 def test_the_demo_ends_in_the_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    told: list[object] = []
-    monkeypatch.setattr(demo_data, "demo", lambda *given, **named: told.append((given, named)))
-    monkeypatch.setattr("goeswith.studio.run", lambda *given, **named: told.append((given, named["port"])))
+    calls: list[object] = []
+    monkeypatch.setattr(demo_data, "demo", lambda *arguments, **named: calls.append((arguments, named)))
+    monkeypatch.setattr("goeswith.studio.run", lambda *arguments, **named: calls.append((arguments, named["port"])))
     answer = CliRunner().invoke(app, ["demo", "--data", "here", "--out", str(tmp_path), "--serve", "--port", "0"])
     assert answer.exit_code == 0, answer.output
-    assert told[0][0] == ("here", tmp_path)  # type: ignore[index]
-    assert told[1] == ((tmp_path / "index",), 0)
+    assert calls[0][0] == ("here", tmp_path)  # type: ignore[index]
+    assert calls[1] == ((tmp_path / "index",), 0)

@@ -33,8 +33,8 @@ def test_features_that_show_the_styles_come_before_noise(tmp_path: Path, opened:
     dataset = styles_dataset(tmp_path)
     noise = np.random.default_rng(0).random((len(dataset.catalogue), 8), np.float32)
     write_made(dataset, dataset.catalogue.ids, noise, "noise")
-    said: list[str] = []
-    rows = compare(dataset, tmp_path / "out", settings=QUICK, say=said.append)
+    messages: list[str] = []
+    rows = compare(dataset, tmp_path / "out", settings=QUICK, say=messages.append)
     ranked = [row.encoder for row in rows]
     assert set(ranked) == {"made", "noise", "made+noise"}
     assert ranked[-1] == "noise"
@@ -43,7 +43,7 @@ def test_features_that_show_the_styles_come_before_noise(tmp_path: Path, opened:
     assert by_name["made"].recall > by_name["noise"].recall
     assert [by_name[name].megabytes for name in ("made", "noise", "made+noise")] == [2.5, 2.5, 5.0]
     assert by_name["made+noise"].seconds == by_name["made"].seconds + by_name["noise"].seconds
-    assert len(said) == 3
+    assert len(messages) == 3
 
     weights = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("weights.safetensors")}
     assert len(weights) == 3

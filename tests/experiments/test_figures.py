@@ -34,7 +34,7 @@ def test_the_same_numbers_make_the_same_picture(tmp_path: Path):
     assert k_curve(lines(), tmp_path / "k.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_curve_of_nothing_and_files_that_are_no_picture_are_refused(tmp_path: Path):
+def test_an_empty_curve_and_files_that_are_not_pictures_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="the curve over K needs scores"):
         k_curve([], tmp_path / "k.svg")
     with pytest.raises(DataError, match=r"k.txt is not a picture; name it .svg, .png or .pdf"):

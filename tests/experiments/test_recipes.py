@@ -64,7 +64,7 @@ def test_an_editor_may_mark_the_file_as_utf_8(tmp_path: Path):
     assert read(tmp_path, f"\ufeff{GOOD}") == read(tmp_path, GOOD)
 
 
-def test_like_names_a_model_before_it_whose_searched_settings_it_takes(tmp_path: Path):
+def test_like_takes_the_searched_settings_of_an_earlier_model(tmp_path: Path):
     alike = GOOD.replace('rules = "rules.toml"', 'rules = "rules.toml"\nlike = "ADD-GNN"')
     taught, csa, ruled = read(tmp_path, alike).models
     assert (taught.like, csa.like, ruled.like) == (None, None, taught)
@@ -134,7 +134,7 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('seeds = [0, 3]', 'seed = [0, 3]', "line 4: there is no field 'seed'; did you mean 'seeds'?"),
         ('seeds = [0, 3]', 'seeds = [0, "3"]', "line 4: seeds is [0, '3'], which is not a list of whole numbers"),
@@ -162,16 +162,16 @@ def test_only_keeps_some_models_and_their_pairings(tmp_path: Path):
         ('rules = "rules.toml"', 'like = "ADDGNN"', "line 21: it cannot be like 'ADDGNN'; did you mean 'ADD-GNN'?"),
     ],
 )  # fmt: skip
-def test_a_fault_is_one_sentence_that_names_its_line(tmp_path: Path, old: str, new: str, told: str):
+def test_a_fault_is_one_sentence_that_names_its_line(tmp_path: Path, old: str, new: str, message: str):
     assert GOOD.count(old) >= 1
     with pytest.raises(ConfigError) as error:
         read(tmp_path, GOOD.replace(old, new, 1))
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith(str(tmp_path / "r.toml"))
     assert "\n" not in str(error.value)
 
 
-def test_no_model_no_question_and_no_file_are_told(tmp_path: Path):
+def test_no_model_no_question_and_no_file_are_reported(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"the field model is missing; write \[\[model\]\]"):
         read(tmp_path, GOOD.split("[[model]]")[0])
     with pytest.raises(ConfigError, match="questions is empty; name at least one"):

@@ -73,20 +73,20 @@ def full(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_comes_from_the_data_is_escaped(full: Path):
-    told = Page(full)
-    assert not list(told.all("script"))
+    shown = Page(full)
+    assert not list(shown.all("script"))
     assert "<script" not in full.read_text().lower()
-    assert told.text.count("alert('x')") > 10
-    assert any(image["alt"] == EVIL for image in told.all("img"))
+    assert shown.text.count("alert('x')") > 10
+    assert any(image["alt"] == EVIL for image in shown.all("img"))
 
 
 def test_a_page_is_one_file_that_loads_nothing(full: Path):
-    told = Page(full)
-    for tag, attributes in told.tags:
+    shown = Page(full)
+    for tag, attributes in shown.tags:
         for name in ("src", "href", "srcset", "data", "action", "poster", "style"):
             value = attributes.get(name) or ""
             assert "//" not in value or value.startswith("data:image/jpeg;base64,"), (tag, value[:80])
-    assert not list(told.all("link"))
+    assert not list(shown.all("link"))
     css = re.search(r"<style>(.*?)</style>", full.read_text(), re.DOTALL)
     assert css is not None
     assert "url(" not in css[1]
@@ -94,29 +94,29 @@ def test_a_page_is_one_file_that_loads_nothing(full: Path):
 
 
 def test_a_page_can_be_read_without_seeing_it(full: Path):
-    told = Page(full)
-    assert [attributes["lang"] for attributes in told.all("html")] == ["en"]
-    assert len(list(told.all("h1"))) == 1
-    pictures = list(told.all("img"))
+    shown = Page(full)
+    assert [attributes["lang"] for attributes in shown.all("html")] == ["en"]
+    assert len(list(shown.all("h1"))) == 1
+    pictures = list(shown.all("img"))
     assert len(pictures) == 9  # rows 0 to 2: three in a look, three in each question
     assert all(picture["alt"] for picture in pictures)
-    assert all(head.get("scope") in ("col", "row", "rowgroup") for head in told.all("th"))
-    assert all(drawing.get("aria-label") for drawing in told.all("svg"))
-    ids = [attributes["id"] for _, attributes in told.tags if "id" in attributes]
+    assert all(head.get("scope") in ("col", "row", "rowgroup") for head in shown.all("th"))
+    assert all(drawing.get("aria-label") for drawing in shown.all("svg"))
+    ids = [attributes["id"] for _, attributes in shown.tags if "id" in attributes]
     assert len(set(ids)) == len(ids)
-    assert {link["href"] for link in told.all("a")} == {f"#{name}" for name in ids}
+    assert {link["href"] for link in shown.all("a")} == {f"#{name}" for name in ids}
     for words in ("picked, worn", "picked", "worn", "0.450 0.400–0.500", "3 unanswered", "−3.25", "−2.50"):
-        assert words in " ".join(told.text.split())
+        assert words in " ".join(shown.text.split())
 
 
 def test_dots_and_intervals_lie_where_the_numbers_say(dataset: Dataset, tmp_path: Path):
     # FITB from .25 − 0 to .6 + .05: the axis goes from .25 to .65, so .45 ± .05 is the middle, an eighth each way.
-    told = Page(page(dataset, findings(), tmp_path / "r.html"))
-    styles = [(tag["class"], tag["style"]) for tag in told.all("i") if tag.get("style")]
+    shown = Page(page(dataset, findings(), tmp_path / "r.html"))
+    styles = [(tag["class"], tag["style"]) for tag in shown.all("i") if tag.get("style")]
     assert ("range", "left:37.5%;width:25.0%") in styles
     assert ("dot", "left:50.0%") in styles
     assert styles.count(("mark", "left:0.0%")) == 3
-    assert "−" not in re.sub(r"[^\d.−]", "", told.text)
+    assert "−" not in re.sub(r"[^\d.−]", "", shown.text)
 
 
 def test_differences_lie_around_zero_and_only_sure_ones_are_filled(full: Path):
@@ -127,23 +127,23 @@ def test_differences_lie_around_zero_and_only_sure_ones_are_filled(full: Path):
 
 
 def test_curves_share_their_axes_and_mark_the_best_epoch(full: Path):
-    told = Page(full)
-    points = [tag["points"] for tag in told.all("polyline")]
+    shown = Page(full)
+    points = [tag["points"] for tag in shown.all("polyline")]
     assert points == ["4.0,56.0 100.0,4.0 196.0,21.3", "4.0,38.7"]
-    assert [(dot["cx"], dot["cy"]) for dot in told.all("circle")] == [("100.0", "4.0"), ("4.0", "38.7")]
-    assert "0.800 in epoch 2 of 3" in told.text
+    assert [(dot["cx"], dot["cy"]) for dot in shown.all("circle")] == [("100.0", "4.0"), ("4.0", "38.7")]
+    assert "0.800 in epoch 2 of 3" in shown.text
 
 
 def test_sections_without_content_are_left_out(dataset: Dataset, tmp_path: Path):
-    told = Page(page(dataset, findings(), tmp_path / "r.html"))
-    assert [tag["id"] for tag in told.all("section")] == ["results"]
-    assert [link["href"] for link in told.all("a")] == ["#results"]
+    shown = Page(page(dataset, findings(), tmp_path / "r.html"))
+    assert [tag["id"] for tag in shown.all("section")] == ["results"]
+    assert [link["href"] for link in shown.all("a")] == ["#results"]
 
 
 def test_any_measure_makes_a_page(dataset: Dataset, tmp_path: Path):
     lines = [line("taught", 0.3, "retrieval", "mrr")]
-    told = Page(page(dataset, Findings([row("taught", "model", *lines)]), tmp_path / "r.html"))
-    assert "Retrieval MRR, matched negatives" in told.text
+    shown = Page(page(dataset, Findings([row("taught", "model", *lines)]), tmp_path / "r.html"))
+    assert "Retrieval MRR, matched negatives" in shown.text
 
 
 def test_a_page_without_numbers_or_of_an_unknown_kind_is_refused(dataset: Dataset, tmp_path: Path):

@@ -13,7 +13,7 @@ from goeswith.experiments.scoreboard import _TRAINED, _training
 WHAT = ("fitb", "matched", "accuracy")
 
 
-def told(*epochs: dict[str, float], best: int = 2, seconds: float = 110.0) -> Outcome:
+def outcome(*epochs: dict[str, float], best: int = 2, seconds: float = 110.0) -> Outcome:
     """A training whose teacher took what the epochs did not."""
     return Outcome(1234, None, seconds, best, 0.6, list(epochs))
 
@@ -22,8 +22,8 @@ def epoch(seconds: float, pairs: float) -> dict[str, float]:
     return {"valid_auc": 0.6, "seconds": seconds, "pairs_per_second": pairs}
 
 
-LONG = told(epoch(4, 100), epoch(3, 300), epoch(2, 200), epoch(1, 900))
-OLD = told({"valid_auc": 0.5}, {"valid_auc": 0.6}, {"valid_auc": 0.5})
+LONG = outcome(epoch(4, 100), epoch(3, 300), epoch(2, 200), epoch(1, 900))
+OLD = outcome({"valid_auc": 0.5}, {"valid_auc": 0.6}, {"valid_auc": 0.5})
 
 
 def row(name: str, *trainings: Outcome) -> Row:
@@ -32,7 +32,7 @@ def row(name: str, *trainings: Outcome) -> Row:
 
 def test_seconds_to_the_best_epoch_leave_out_the_later_ones_and_keep_the_teacher():
     assert LONG.seconds_to_best == 107
-    assert told(epoch(4, 100), epoch(3, 300)).seconds_to_best == 110
+    assert outcome(epoch(4, 100), epoch(3, 300)).seconds_to_best == 110
     assert LONG.pairs_per_second == 250
 
 

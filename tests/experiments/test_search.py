@@ -24,61 +24,61 @@ RECIPE = Recipe("r", "data", ("test-fitb-random",), (EXPERIMENT,), seeds=(3, 4))
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """The settings of each trial; none is trained, a larger model does better, a fast one diverges."""
     pytest.importorskip("optuna")
-    asked: list[dict[str, str]] = []
+    trials: list[dict[str, str]] = []
 
     def work(training: Training, watch: Progress | None = None) -> Outcome | str:
         settings = dict(s.split("=") for s in training.settings)
-        asked.append(settings | {"out": training.out.name})
+        trials.append(settings | {"out": training.out.name})
         if float(settings["learning_rate"]) > 8e-3:
             return "it diverged"
         end = int(settings["hidden"]) / 1000 - float(settings["dropout"]) / 100
         history = [{"valid_auc": end * epoch / 12} for epoch in range(1, 13)]
         training.out.mkdir(parents=True)
         for epoch, row in enumerate(history, 1):
-            asked[-1]["epochs"] = str(epoch)
+            trials[-1]["epochs"] = str(epoch)
             if watch:
                 watch(epoch, 12, row)
         return Outcome(1, None, 1.0, 12, end, history)
 
     monkeypatch.setattr(search_module, "work", work)
-    return asked
+    return trials
 
 
 def test_the_best_on_validation_is_found_within_the_budget(tried: list[dict[str, str]], tmp_path: Path):
-    found = search(RECIPE, EXPERIMENT, tmp_path, 12)
+    best_found = search(RECIPE, EXPERIMENT, tmp_path, 12)
     assert len(tried) == 12
     assert {trial["seed"] for trial in tried} == {"3"}
     assert [trial["out"] for trial in tried][:2] == ["trial-000", "trial-001"]
     assert all(1e-4 <= float(t["learning_rate"]) <= 1e-2 and 0 <= float(t["dropout"]) <= 0.5 for t in tried)
-    kept = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+    trials = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
     best = max(
-        (trial for trial in kept if trial["valid_auc"] is not None and not trial["why"]),
+        (trial for trial in trials if trial["valid_auc"] is not None and not trial["why"]),
         key=lambda trial: trial["valid_auc"],
     )
-    assert found.settings == (*best["settings"], GOES_ON)
-    assert "hidden=256" in found.settings
+    assert best_found.settings == (*best["settings"], GOES_ON)
+    assert "hidden=256" in best_found.settings
     first = "learning_rate=0.001 weight_decay=1e-06 optimiser=rmsprop objective=pairwise dropout=0 hidden=256"
-    assert " ".join(kept[0]["settings"]) == first, "what the recipe says"
+    assert " ".join(trials[0]["settings"]) == first, "what the recipe says"
     assert {trial["optimiser"] for trial in tried} == {"adamw", "rmsprop"}
     assert {trial["objective"] for trial in tried} == {"pairwise", "softmax"}
-    assert found.summary.startswith("best of 12 trials (")
+    assert best_found.summary.startswith("best of 12 trials (")
 
 
 def test_a_trial_that_is_behind_is_cut_short_and_leaves_nothing(tried: list[dict[str, str]], tmp_path: Path):
     search(RECIPE, EXPERIMENT, tmp_path, 20)
-    kept = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
-    cut = [place for place, trial in enumerate(kept) if trial["why"].startswith("pruned")]
+    trials = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+    cut = [number for number, trial in enumerate(trials) if trial["why"].startswith("pruned")]
     assert cut
-    for place in cut:
-        assert tried[place]["epochs"] in ("4", "12")
-        assert len(kept[place]["epochs"]) == int(tried[place]["epochs"])
-        assert kept[place]["valid_auc"] == max(kept[place]["epochs"])
-        assert not (tmp_path / f"trial-{place:03d}").exists()
-    assert {trial["epochs"] for place, trial in enumerate(tried) if place not in cut and "epochs" in trial} == {"12"}
+    for number in cut:
+        assert tried[number]["epochs"] in ("4", "12")
+        assert len(trials[number]["epochs"]) == int(tried[number]["epochs"])
+        assert trials[number]["valid_auc"] == max(trials[number]["epochs"])
+        assert not (tmp_path / f"trial-{number:03d}").exists()
+    assert {trial["epochs"] for number, trial in enumerate(tried) if number not in cut and "epochs" in trial} == {"12"}
 
 
-def test_one_in_three_goes_on():
-    grown = [[0.1 * place] * 12 for place in range(1, 6)]
+def test_one_trial_in_three_is_continued():
+    grown = [[0.1 * number] * 12 for number in range(1, 6)]
     assert not behind([0.0] * 4, grown[:1])  # too few to tell
     assert behind([0.05] * 4, grown)
     assert behind([0.35] * 4, grown)  # of six, two go on: .5 and .4
@@ -118,12 +118,12 @@ def test_a_model_is_searched_in_the_settings_that_it_has():
 def test_what_the_recipe_says_is_among_the_settings_whatever_it_is():
     pytest.importorskip("optuna")
     odd = Experiment("m", "add-gnn", settings=("learning_rate=0.05", "dropout=0.7", "hidden=48"))
-    found = space(odd)
-    assert (found["learning_rate"].high, found["dropout"].high) == (0.05, 0.7)
-    assert found["hidden"].choices == (32, 48, 64, 128, 256)
+    ranges = space(odd)
+    assert (ranges["learning_rate"].high, ranges["dropout"].high) == (0.05, 0.7)
+    assert ranges["hidden"].choices == (32, 48, 64, 128, 256)
 
 
-def test_no_optuna_and_a_broken_list_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_optuna_and_a_broken_list_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     modules: Any = sys.modules
     monkeypatch.setitem(modules, "optuna", None)
     with pytest.raises(ConfigError, match=r"a search needs Optuna; install it with: pip install 'goeswith\[search\]'"):

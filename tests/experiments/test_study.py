@@ -19,8 +19,8 @@ from goeswith.experiments.study_page import lacking
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench
 from goeswith.models.mixture import Mixture
-from goeswith.train.mixture import differences
 from goeswith.train.run import Run
+from goeswith.train.trust_questions import differences
 
 STUDY = """
 name = "small"
@@ -42,9 +42,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("study")
     styles_dataset(folder)
     (folder / "study.toml").write_text(STUDY.format(folder=folder))
-    told = CliRunner().invoke(app, ["curves", str(folder / "study.toml"), "--out", str(folder / "out")])
-    assert told.exit_code == 0, told.output
-    assert "| `designers`" in told.stdout
+    result = CliRunner().invoke(app, ["curves", str(folder / "study.toml"), "--out", str(folder / "out")])
+    assert result.exit_code == 0, result.output
+    assert "| `designers`" in result.stdout
     return folder, folder / "out"
 
 
@@ -79,32 +79,32 @@ def test_what_is_kept_is_the_exhaustive_auc_of_the_run(done: tuple[Path, Path]) 
     assert run.config["train"]["outfits"] == 20
     assert run.config["train"]["batch_size"] == 16
     auc, weight, _ = exhaustive_auc(run.scorer(Dataset(study.dataset)), bench.test)
-    kept = pl.read_parquet(out / "answers" / "own-20-seed1.parquet")
-    asked = weight > 0
-    np.testing.assert_allclose(kept["auc"].to_numpy()[asked], auc[asked], atol=1e-3)
-    np.testing.assert_allclose(kept["weight"].to_numpy()[asked], (weight / weight.sum())[asked], rtol=1e-9)
+    answers = pl.read_parquet(out / "answers" / "own-20-seed1.parquet")
+    weighted = weight > 0
+    np.testing.assert_allclose(answers["auc"].to_numpy()[weighted], auc[weighted], atol=1e-3)
+    np.testing.assert_allclose(answers["weight"].to_numpy()[weighted], (weight / weight.sum())[weighted], rtol=1e-9)
 
 
 def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Path) -> None:
     folder, out = done
     study, before = read_study(folder / "study.toml"), read_results(out / "results.json")
-    said: list[str] = []
-    assert measure(study, out, said.append) == before
-    assert said == []
+    messages: list[str] = []
+    assert measure(study, out, messages.append) == before
+    assert messages == []
     (out / "answers" / "designers-20-seed0.parquet").unlink()
     fewer = summarise(study, out)
     assert ("designers", 20) not in {(point["arm"], point["outfits"]) for point in fewer["points"]}
-    collected = measure(study, out, said.append, collect=True)
+    collected = measure(study, out, messages.append, collect=True)
     assert collected["points"] == json.loads(json.dumps(fewer["points"]))
-    assert said == []
+    assert messages == []
     more = json.loads(json.dumps(collected))
     more["study"] |= {"arms": [*study.arms, "rules"], "outfits": [*study.outfits, 1000]}
     assert lacking(collected) == []
     assert lacking(more) == ["- Not measured, for lack of time: the arms `rules`; 1,000 own outfits."]
     with pytest.raises(DataError, match="no arm of small that was measured with all seeds; run it without --collect"):
-        measure(study, tmp_path, said.append, collect=True)
-    assert measure(study, out, said.append) == before
-    assert said == ["small: designers, 20 own outfits, seed 0"]
+        measure(study, tmp_path, messages.append, collect=True)
+    assert measure(study, out, messages.append) == before
+    assert messages == ["small: designers, 20 own outfits, seed 0"]
 
 
 def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -> None:
@@ -123,7 +123,7 @@ def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -
     np.testing.assert_allclose(both.valid, (alone.valid + other) / 2, rtol=1e-4, atol=1e-6)
 
 
-def test_a_study_that_is_wrong_is_told(tmp_path: Path) -> None:
+def test_a_study_that_is_wrong_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     for change, words in {
         ("seeds = [0, 1]", "seed = [0, 1]"): "has a field 'seed'",

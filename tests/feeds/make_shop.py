@@ -73,8 +73,8 @@ def make(folder: Path, items: int, site: str) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     pieces = [(product, colour) for product in shop for colour in product.colours]
     for number, (product, colour) in enumerate(pieces):
-        what, material = DRAWN[kind(product)]
-        picture = draw(what, COLOURS[colour], "plain", material, summer=True, seed=(0, number), size=240)
+        garment, material = DRAWN[kind(product)]
+        picture = draw(garment, COLOURS[colour], "plain", material, summer=True, seed=(0, number), size=240)
         picture.save(pictures / Path(product.picture(colour)).name, quality=85)
     for page in (ROOT / "docs" / "widget").glob("product.*"):
         shutil.copyfile(page, folder / "site" / page.name)
@@ -85,5 +85,5 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--site", default="http://localhost:9000", help="address of FOLDER/site")
-    given = parser.parse_args()
-    make(given.folder, given.items, given.site)
+    options = parser.parse_args()
+    make(options.folder, options.items, options.site)

@@ -47,7 +47,7 @@ def test_an_awkward_export_of_shopify(tmp_path):
     assert imported.skipped["orders.csv: lines whose item the catalogue does not have"] == 2
     assert imported.skipped["wishes.csv: lines whose item the catalogue does not have"] == 1
     assert imported.skipped["sets.csv: items that the catalogue does not have"] == 1
-    said = "\n".join(imported.notes)
+    notes = "\n".join(imported.notes)
     for words in (
         "products_export.csv is read with a semicolon between fields",
         "1 handles have several titles, the first is 'schal'",
@@ -55,7 +55,7 @@ def test_an_awkward_export_of_shopify(tmp_path):
         "1 prices are not numbers",
         "1 items have the picture of another colour",
     ):
-        assert words in said, said
+        assert words in notes, notes
     by_source = imported.outfits.group_by("source").agg("item_ids").to_dicts()
     made = {row["source"]: sorted(sorted(ids) for ids in row["item_ids"]) for row in by_source}
     assert made == {
@@ -85,7 +85,7 @@ def test_feeds_in_other_languages_with_repeats_and_a_sale_above_the_price(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("words", "files", "said"),
+    ("words", "files", "message"),
     [
         (["import", "shopify", "nowhere", "x"], {}, "there is no nowhere to import; correct the path"),
         (["import", "nowhere", "x"], {}, "there is no nowhere to import; correct the path"),
@@ -107,25 +107,25 @@ def test_feeds_in_other_languages_with_repeats_and_a_sale_above_the_price(tmp_pa
          "there are no titles in language 'fr'; no header and no name of a file says a language"),
     ],
 )  # fmt: skip
-def test_wrong_inputs_get_a_sentence_and_nothing_is_written(words, files, said, tmp_path, monkeypatch):
+def test_wrong_inputs_get_a_sentence_and_nothing_is_written(words, files, message, tmp_path, monkeypatch):
     monkeypatch.chdir(write(tmp_path, files))
     ran = CliRunner().invoke(app, words)
-    assert str(ran.exception).startswith(said)
+    assert str(ran.exception).startswith(message)
     assert not (tmp_path / "x").exists()
 
 
-def test_a_mapping_that_was_edited_wrongly_is_told_and_changes_nothing(tmp_path):
+def test_a_mapping_that_was_edited_wrongly_is_reported_and_changes_nothing(tmp_path):
     write(tmp_path / "export", FILES)
     import_data("shopify", tmp_path / "export", tmp_path / "data", pictures=False)
     before = (tmp_path / "data" / "items.parquet").read_bytes()
-    for text, said in (
+    for text, message in (
         ('[columns]\ncolour = "Farbton"\n', "has no column 'Farbton' that is mapped"),
         ("[colums]\n", "has 'colums', which no mapping has"),
         ('[groups]\nKleider = "gown"\n', "'Kleider' is put in no group that there is"),
         ("[columns\n", "cannot read"),
     ):
         (tmp_path / "data" / FILE).write_text(f'layout = "shopify"\n{text}')
-        with pytest.raises(Exception, match=said):
+        with pytest.raises(Exception, match=message):
             import_data("auto", tmp_path / "export", tmp_path / "data", update=True, pictures=False)
     (tmp_path / "data" / FILE).write_text(
         'layout = "shopify"\n[groups]\nKleider = "top"\n[options]\nsite = "https://s.example"\n'

@@ -41,23 +41,25 @@ def lines(baskets):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sets(st.sampled_from(sorted(GROUP)), min_size=1), min_size=1, max_size=12))
 def test_excess_is_what_a_loop_counts(baskets):
-    counted = {(one, other): (n, weight) for one, other, n, _, weight in excess(lines(baskets), GROUP).iter_rows()}
+    counted = {
+        (first, second): (n, weight) for first, second, n, _, weight in excess(lines(baskets), GROUP).iter_rows()
+    }
     naive = {}
-    for one, other in combinations(sorted(GROUP), 2):
-        together = sum({one, other} <= basket for basket in baskets)
-        same = GROUP[one] == GROUP[other] != "accessory"
-        if together and not same and "other" not in (GROUP[one], GROUP[other]):
+    for first, second in combinations(sorted(GROUP), 2):
+        together = sum({first, second} <= basket for basket in baskets)
+        same = GROUP[first] == GROUP[second] != "accessory"
+        if together and not same and "other" not in (GROUP[first], GROUP[second]):
             expected = (
-                sum(one in basket for basket in baskets) * sum(other in basket for basket in baskets) / len(baskets)
+                sum(first in basket for basket in baskets) * sum(second in basket for basket in baskets) / len(baskets)
             )
-            naive[one, other] = (together, pytest.approx(math.log((together + 1) / (expected + 1))))
+            naive[first, second] = (together, pytest.approx(math.log((together + 1) / (expected + 1))))
     assert counted == naive
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sets(st.sampled_from(sorted(GROUP)), min_size=1), min_size=1, max_size=12))
 def test_outfits_are_parts_of_their_baskets_of_pairs_that_exceed_chance(baskets):
-    weights = {(one, other): weight for one, other, _, _, weight in excess(lines(baskets), GROUP).iter_rows()}
+    weights = {(first, second): weight for first, second, _, _, weight in excess(lines(baskets), GROUP).iter_rows()}
     made = outfits_of(lines(baskets), GROUP, "orders")
     for outfit_id, items, source, weight in made.outfits.iter_rows():
         assert source == "orders"

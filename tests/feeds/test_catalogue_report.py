@@ -51,22 +51,22 @@ def naive_looks(items, fit):
 def test_what_is_missing_costs_the_looks_that_a_loop_counts(dataset):
     items = dataset.catalogue.items.to_dicts()
     whole = naive_looks(items, lambda item: True)
-    told = {part.column: part for part in missing(dataset.catalogue)}
+    parts = {part.column: part for part in missing(dataset.catalogue)}
     for column in ("title", "image", "price", "colour", "gender"):
         lacking = [item for item in items if item[column] is None]
         if not lacking:
-            assert column not in told
+            assert column not in parts
             continue
-        assert told[column].items == len(lacking)
-        assert told[column].looks == pytest.approx(
+        assert parts[column].items == len(lacking)
+        assert parts[column].looks == pytest.approx(
             1 - naive_looks(items, lambda item, c=column: item[c] is not None) / whole
         )
-    assert (told["link"].items, told["link"].looks) == (8, 1)
+    assert (parts["link"].items, parts["link"].looks) == (8, 1)
 
 
 def test_items_that_no_look_can_use_are_named_by_reason(dataset):
-    told = {reason.split(" (")[0].split(" to ")[0]: ids for reason, ids in unusable(dataset.catalogue).items()}
-    assert told == {
+    ids_by_reason = {reason.split(" (")[0].split(" to ")[0]: ids for reason, ids in unusable(dataset.catalogue).items()}
+    assert ids_by_reason == {
         "are in group other": ["m1"],
         "have no picture, title or colour": ["d1"],
         "find no items for the rest of a look in their season and gender": ["d2"],  # s2 goes with d1
@@ -100,10 +100,10 @@ def test_equal_pictures_are_found_by_bytes_and_then_by_features(dataset):
 
 
 def test_the_command_prints_it_as_text_and_json(dataset):
-    told = CliRunner().invoke(app, ["check", str(dataset.path)])
-    assert told.exit_code == 0, told.output
-    assert "8 items (" in told.output
-    assert "3 items can be in no look" in told.output
+    result = CliRunner().invoke(app, ["check", str(dataset.path)])
+    assert result.exit_code == 0, result.output
+    assert "8 items (" in result.output
+    assert "3 items can be in no look" in result.output
     data = json.loads(CliRunner().invoke(app, ["check", str(dataset.path), "--json"]).output)
     assert data["same_pictures"] == [["t1", "t2"]]
     assert {part["column"] for part in data["missing"]} >= {"price", "link", "stock"}

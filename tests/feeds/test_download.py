@@ -171,7 +171,7 @@ def fetch(server: str, cache: Path, *paths: str, bounds: Bounds = QUICK, **optio
         ("loop", "more than 5 redirects"),
     ],
 )
-def test_what_misbehaves_is_given_up_within_bounds_and_written_down(path, reason, server, tmp_path):
+def test_a_misbehaving_server_is_given_up_within_bounds_and_reported(path, reason, server, tmp_path):
     fetch(server, tmp_path, bounds=PATIENT)  # is there already where there is little time
     done = fetch(server, tmp_path, path, bounds=QUICK if path in ("slow", "header") else PATIENT)
     assert [*done.pictures] == ["good"]
@@ -184,7 +184,7 @@ def test_what_misbehaves_is_given_up_within_bounds_and_written_down(path, reason
     assert not (tmp_path / "failures.csv").exists()
 
 
-def test_what_was_busy_is_asked_again_when_it_said(server, tmp_path):
+def test_a_busy_server_is_asked_again_when_it_said(server, tmp_path):
     start = time.monotonic()
     done = fetch(server, tmp_path, "busy", "flaky", "moved")
     assert time.monotonic() - start >= 1
@@ -194,7 +194,7 @@ def test_what_was_busy_is_asked_again_when_it_said(server, tmp_path):
     assert done.pictures["moved"] == done.pictures["good"]  # equal bytes are kept once
 
 
-def test_private_networks_are_never_asked_not_even_by_redirect(server, tmp_path, monkeypatch):
+def test_private_networks_are_never_contacted_even_by_a_redirect(server, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"not one of 1 pictures.*private network; allow that with --allow-private"):
         download({"a": f"{server}/good"}, tmp_path, bounds=QUICK)
     assert not Handler.asked
@@ -217,11 +217,11 @@ def test_private_networks_are_never_asked_not_even_by_redirect(server, tmp_path,
      "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
      "255.255.255.255"],
 )  # fmt: skip
-def test_private_addresses_are_known(address):
+def test_private_addresses_are_recognised(address):
     assert not is_public(address)
 
 
-def test_public_addresses_are_known():
+def test_public_addresses_are_recognised():
     assert all(map(is_public, ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::5db8:d822"]))
 
 
@@ -265,7 +265,9 @@ def test_a_host_is_asked_politely_and_each_address_once(server, tmp_path):
     seen: list[tuple[int, int]] = []
     addresses = {f"i{number}": f"{server}/good-{number % 20}" for number in range(40)}
     bounds = Bounds(at_one_host=3, at_once=16)
-    done = download(addresses, tmp_path, allow_private=True, bounds=bounds, progress=lambda *told: seen.append(told))
+    done = download(
+        addresses, tmp_path, allow_private=True, bounds=bounds, progress=lambda *counts: seen.append(counts)
+    )
     assert len(done.pictures) == 40
     assert set(Handler.asked.values()) == {1}
     assert Handler.most_at_once <= 3
@@ -303,31 +305,31 @@ def test_addresses_of_other_kinds_are_failures(server, tmp_path):
 def test_a_table_with_addresses_is_imported_and_updated(server, tmp_path):
     rows = "".join(f"{name},dress,{server}/{name}\n" for name in ("good", "tagged", "gone"))
     write(tmp_path, {"shop/items.csv": f"item_id,category,image\n{rows}"})
-    told = {"allow_private": True}
-    done = import_data("table", tmp_path / "shop", tmp_path / "data", options=told)
+    options = {"allow_private": True}
+    done = import_data("table", tmp_path / "shop", tmp_path / "data", options=options)
     assert "skipped 1: pictures that could not be downloaded" in done.lines
     assert "pictures: 2 downloaded, 0 unchanged" in done.lines
     first = dict(Dataset(tmp_path / "data").catalogue.items.select("item_id", "image").iter_rows())
     assert first == {"good": "images/good.png", "tagged": "images/tagged.jpg", "gone": None}
     assert (tmp_path / "data.pictures" / "failures.csv").read_text().splitlines()[1].startswith("gone,")
-    assert import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True)
+    assert import_data("table", tmp_path / "shop", tmp_path / "data", options=options, update=True)
     Handler.colour = "black"
-    changed = import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True)
+    changed = import_data("table", tmp_path / "shop", tmp_path / "data", options=options, update=True)
     assert any("1 pictures changed" in line for line in changed.lines)
     assert Handler.asked == {"good": 1, "tagged": 3, "gone": 3}
-    offline = import_data("table", tmp_path / "shop", tmp_path / "data", options=told, update=True, pictures=False)
+    offline = import_data("table", tmp_path / "shop", tmp_path / "data", options=options, update=True, pictures=False)
     assert "pictures: 1 not downloaded, 2 from before" in offline.lines
     assert offline.dataset.info["pictures"] == 2
     assert sum(Handler.asked.values()) == 7
 
 
-def test_a_folder_that_cannot_hold_pictures_is_told(server, tmp_path):
+def test_a_folder_that_cannot_hold_pictures_is_reported(server, tmp_path):
     (tmp_path / "full").write_text("a file")
     with pytest.raises(DataError, match="cannot keep pictures in"):
         fetch(server, tmp_path / "full")
 
 
-def test_without_the_library_the_command_is_told(tmp_path, monkeypatch):
+def test_without_the_library_the_install_command_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx", None)
     monkeypatch.delitem(sys.modules, "goeswith.data.network", raising=False)
     monkeypatch.delattr(sys.modules["goeswith.data"], "network", raising=False)
@@ -342,13 +344,13 @@ def test_works_inside_a_running_loop(server, tmp_path):
     assert asyncio.run(notebook()).pictures
 
 
-def test_a_damaged_cache_entry_is_fetched_anew(server, tmp_path):
+def test_a_damaged_cache_entry_is_downloaded_again(server, tmp_path):
     done = fetch(server, tmp_path)
     done.pictures["good"].unlink()
     assert fetch(server, tmp_path).fetched == 1
-    kept = PictureCache(tmp_path)
-    assert kept.get("http://elsewhere.example") is None
-    kept.close()
+    cache = PictureCache(tmp_path)
+    assert cache.get("http://elsewhere.example") is None
+    cache.close()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")

@@ -33,20 +33,20 @@ def test_a_shopify_export_becomes_looks(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(pipeline, "usual_encoders", lambda dataset: ["words"])  # needs no weights
     source = write_shop(tmp_path / "export", exports.products(150))
     options = {"images": str(source / "pictures"), "site": exports.SITE, "currency": "EUR"}
-    said: list[str] = []
+    messages: list[str] = []
     built = build(
         source, tmp_path / "shop", options=options, settings=("epochs=3", "hidden=16", "batch_size=64"),
-        say=lambda stage, line: said.append(f"{stage}: {line}"),
+        say=lambda stage, line: messages.append(f"{stage}: {line}"),
     )  # fmt: skip
     dataset = Dataset(tmp_path / "shop" / "data")
     assert (dataset.info["layout"], len(dataset.catalogue), dataset.info["pictures"]) == ("shopify", 150, 150)
-    assert any("150 items of" in line for line in said)
+    assert any("150 items of" in line for line in messages)
     assert built.index.size == 150
     index = Index(tmp_path / "shop" / "index")
     dress = index.catalogue.items.filter(group="dress")["item_id"][0]
     [look, *_] = Stylist(index).complete([dress])
-    told = index.catalogue.items.filter(index.catalogue.items["item_id"].is_in(look.item_ids))
-    assert "shoes" in told["group"].to_list()
-    assert told["link"].str.starts_with(f"{exports.SITE}/products/").all()
-    assert set(told["currency"]) == {"EUR"}
+    items = index.catalogue.items.filter(index.catalogue.items["item_id"].is_in(look.item_ids))
+    assert "shoes" in items["group"].to_list()
+    assert items["link"].str.starts_with(f"{exports.SITE}/products/").all()
+    assert set(items["currency"]) == {"EUR"}
     assert built.page.is_file()

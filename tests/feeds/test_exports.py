@@ -39,20 +39,20 @@ def test_the_items_of_every_export_are_those_expected(name, tmp_path):
     items = imported.items
     rows = {(row["skus"], row["colour"]): row for row in items.iter_rows(named=True)}
     assert len(items) == len(rows) == len(EXPECTED)
-    for told in EXPECTED.iter_rows(named=True):
-        row = rows[told["skus"], told["colour"]]
+    for expected in EXPECTED.iter_rows(named=True):
+        row = rows[expected["skus"], expected["colour"]]
         for field in ("group", "title", "description", "brand", "sizes"):
-            assert row[field] == told[field], field
-        assert row["price"] == float(told["price"])
+            assert row[field] == expected[field], field
+        assert row["price"] == float(expected["price"])
         if layout != "schema-org":  # which has no price before the sale
-            assert row["regular_price"] == (float(told["regular_price"]) if told["regular_price"] else None)
-        alone = told["product"] == "leather-belt" and layout in ("google", "meta", "schema-org", "woo")
-        assert row["product_id"] == (told["skus"] if alone else told["product"])
-        coloured = f"{row['product_id']}:{told['colour'].lower()}" if told["colour"] else row["product_id"]
+            assert row["regular_price"] == (float(expected["regular_price"]) if expected["regular_price"] else None)
+        alone = expected["product"] == "leather-belt" and layout in ("google", "meta", "schema-org", "woo")
+        assert row["product_id"] == (expected["skus"] if alone else expected["product"])
+        coloured = f"{row['product_id']}:{expected['colour'].lower()}" if expected["colour"] else row["product_id"]
         assert row["item_id"] == coloured
         if layout in COUNTED:
-            assert row["stock"] == told["count"]
-        picture = f"{told['product']}-{(told['colour'] or 'one').lower()}.jpg"
+            assert row["stock"] == expected["count"]
+        picture = f"{expected['product']}-{(expected['colour'] or 'one').lower()}.jpg"
         assert imported.addresses[row["item_id"]] == f"{exports.SITE}/cdn/{picture}"
     if layout in ("google", "meta"):
         assert column(imported, "currency")["linen-dress:navy"] == "EUR"
@@ -66,8 +66,8 @@ def test_the_items_of_every_export_are_those_expected(name, tmp_path):
 def test_every_export_becomes_a_data_set(name, tmp_path):
     photos = {f"images/{path.rpartition('/')[2]}": PIXEL for path in ("linen-dress-navy.jpg", "suede-boots-one.jpg")}
     write(tmp_path, {**photos, "orders.csv": "order_id,sku\n1,LD-N-S\n1,SB-39\n2,LD-N-M\n2,SB-38\n3,CT-W-L\n3,gone\n"})
-    told = {"orders": tmp_path / "orders.csv", "images": tmp_path / "images"}
-    done = import_data("auto", HERE / name, tmp_path / "data", options=told, pictures=False)
+    options = {"orders": tmp_path / "orders.csv", "images": tmp_path / "images"}
+    done = import_data("auto", HERE / name, tmp_path / "data", options=options, pictures=False)
     dataset = Dataset(tmp_path / "data")
     assert dataset.info["layout"] == FILES[name]
     assert len(dataset.catalogue) == 5
@@ -94,7 +94,7 @@ def thousand(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_thousand_items_come_to_a_thousand(name, thousand, tmp_path):
+def test_a_thousand_items_are_read_as_a_thousand(name, thousand, tmp_path):
     imported = read(FILES[name], thousand / name, workdir=tmp_path)
     assert len(imported.items) == 1000
     assert set(imported.items["group"]) == {"dress", "top", "bottom", "outer", "shoes", "bag", "accessory"}
@@ -110,19 +110,20 @@ def test_dry_run_prints_what_is_understood_and_writes_nothing(tmp_path):
         ["woo", str(HERE / "woo.csv")],
         ["auto", str(HERE / "woo.csv"), str(tmp_path / "x")],
     ):
-        told = runner.invoke(app, ["import", *words, "--dry-run"])
-        assert told.exit_code == 0, told.output
-        assert "Categories" in told.output
-        assert "12 rows → 5 items of 4 products" in told.output
+        result = runner.invoke(app, ["import", *words, "--dry-run"])
+        assert result.exit_code == 0, result.output
+        assert "Categories" in result.output
+        assert "12 rows → 5 items of 4 products" in result.output
         assert (
-            "missing of 5 items: colour 2, material 5, pattern 5, season 5, gender 5, link 5, currency 5" in told.output
+            "missing of 5 items: colour 2, material 5, pattern 5, season 5, gender 5, link 5, currency 5"
+            in result.output
         )
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_source_and_dest_are_enough(tmp_path):
-    told = CliRunner().invoke(app, ["import", str(HERE / "google.tsv"), str(tmp_path / "data"), "--no-download"])
-    assert told.exit_code == 0, told.output
+    result = CliRunner().invoke(app, ["import", str(HERE / "google.tsv"), str(tmp_path / "data"), "--no-download"])
+    assert result.exit_code == 0, result.output
     assert Dataset(tmp_path / "data").info["layout"] == "google"
     assert "google" in (tmp_path / "data" / "mapping.toml").read_text()
 
@@ -178,7 +179,7 @@ def test_a_folder_with_parts_of_an_export_and_orders_is_one_source(tmp_path):
     assert imported.skipped["sets.csv: items that the catalogue does not have"] == 1
 
 
-def test_what_comes_to_nothing_stops_the_import(tmp_path):
+def test_an_import_that_keeps_nothing_stops(tmp_path):
     header = "id,title,price,image_link,product_type\n"
     write(
         tmp_path,
@@ -209,9 +210,9 @@ def test_the_mapping_is_kept_may_be_edited_and_counts_at_an_update(tmp_path):
     source = write(tmp_path, {"g.tsv": (HERE / "google.tsv").read_text().replace("color", "shade", 1)}) / "g.tsv"
     dest = tmp_path / "data"
     import_data("auto", source, dest, options={"groups": {"Shoes": "bag"}}, pictures=False)
-    kept = dest / "mapping.toml"
-    assert '# title = "title"' in kept.read_text()
-    kept.write_text(kept.read_text().replace('# brand = "brand"', 'colour = "shade"').replace('"bag"', '"shoes"'))
+    mapping = dest / "mapping.toml"
+    assert '# title = "title"' in mapping.read_text()
+    mapping.write_text(mapping.read_text().replace('# brand = "brand"', 'colour = "shade"').replace('"bag"', '"shoes"'))
     done = import_data("auto", source, dest, update=True, pictures=False)
     assert "columns mapped as before: colour=shade" in done.lines
     items = Dataset(dest).catalogue.items
@@ -227,7 +228,7 @@ def test_the_mapping_is_kept_may_be_edited_and_counts_at_an_update(tmp_path):
         ("[shelf]\n", "'shelf'"),
         ('[groups]\nhat = "x"\n', "no group"),
     ):
-        kept.write_text(text)
+        mapping.write_text(text)
         with pytest.raises(DataError, match=words):
             import_data("google", source, dest, update=True, pictures=False)
 

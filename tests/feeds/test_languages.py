@@ -23,14 +23,14 @@ def titles(imported):
 
 
 @pytest.mark.parametrize(
-    ("header", "found"),
+    ("header", "expected"),
     [
         ("title_de", ("title", "de")), ("title:fr", ("title", "fr")), ("Title (de-AT)", ("title", "de")),
         ("g:product type[it]", ("product_type", "it")), ("title", None), ("item_group_id", None), ("size_us", None),
     ],
 )  # fmt: skip
-def test_a_header_may_end_in_a_language(header, found):
-    assert language_of(header) == found
+def test_a_header_may_end_in_a_language(header, expected):
+    assert language_of(header) == expected
 
 
 def test_columns_in_several_languages(tmp_path):

@@ -26,7 +26,7 @@ def test_the_category_is_the_level_that_names_a_garment(paths, title, category):
 
 
 def test_words_of_availability_in_every_spelling():
-    told = [
+    words = [
         "in_stock",
         "In Stock",
         "https://schema.org/InStock",
@@ -38,8 +38,8 @@ def test_words_of_availability_in_every_spelling():
         "maybe",
         None,
     ]
-    said, odd = availability(pl.Series(told))
-    assert said.to_list() == [True, True, True, True, False, False, True, False, None, None]
+    available, odd = availability(pl.Series(words))
+    assert available.to_list() == [True, True, True, True, False, False, True, False, None, None]
     assert odd == 1
     for language, (yes, no) in {
         "de": ("Auf Lager", "Nicht verfügbar"), "fr": ("En stock", "Épuisé"), "es": ("Disponible", "agotado"),
@@ -49,13 +49,13 @@ def test_words_of_availability_in_every_spelling():
 
 
 def test_html_is_stripped():
-    told = pl.Series(["<p>A&nbsp;&amp; b</p>\n<ul><li>c</li></ul><style>p{}</style>", "1 < 2 > 0", "<br>", None])
-    assert plain_text(told).to_list() == ["A & b c", "1 < 2 > 0", None, None]
+    texts = pl.Series(["<p>A&nbsp;&amp; b</p>\n<ul><li>c</li></ul><style>p{}</style>", "1 < 2 > 0", "<br>", None])
+    assert plain_text(texts).to_list() == ["A & b c", "1 < 2 > 0", None, None]
 
 
 def test_currencies_stand_before_or_behind():
-    told = pl.Series(["15.00 USD", "EUR 9,90", "€5", "12", None, "9.90€"])
-    assert currency_of(told).to_list() == ["USD", "EUR", "EUR", None, None, "EUR"]
+    prices = pl.Series(["15.00 USD", "EUR 9,90", "€5", "12", None, "9.90€"])
+    assert currency_of(prices).to_list() == ["USD", "EUR", "EUR", None, None, "EUR"]
 
 
 def test_options_are_known_by_their_names():
@@ -75,7 +75,7 @@ def variants(*rows):
     )
 
 
-def one(*rows, **options):
+def merged_item(*rows, **options):
     [item] = merge(variants(*rows), **options).items.to_dicts()
     return item
 
@@ -91,12 +91,12 @@ def test_a_sale_counts_while_it_lasts(today, price, regular):
         "sale_starts": "2026-02-01T13:00-0800",
         "sale_ends": "2026-02-28T15:30-0800",
     }
-    item = one(sale, {"price": "21"}, today=today)
+    item = merged_item(sale, {"price": "21"}, today=today)
     assert (item["price"], item.get("regular_price")) == (price, regular)
 
 
 def test_a_sale_price_above_the_price_is_none():
-    assert one({"price": "20", "sale_price": "25"})["price"] == 20
+    assert merged_item({"price": "20", "sale_price": "25"})["price"] == 20
 
 
 @pytest.mark.parametrize(
@@ -113,17 +113,17 @@ def test_a_sale_price_above_the_price_is_none():
     ],
 )
 def test_stock_is_a_sum_or_a_word(rows, stock):
-    assert one(*rows).get("stock") == stock
+    assert merged_item(*rows).get("stock") == stock
 
 
 def test_colours_differ_by_letters_only_and_lend_each_other_what_is_the_products():
-    told = merge(variants(
+    merged = merge(variants(
         {"colour": "Navy Blue", "title": "T", "image": "a", "material": "wool"},
         {"colour": "navy-blue", "size": "S", "variant_id": "v2"},
         {"colour": "Écru", "size": "M", "variant_id": "v3"},
     ))  # fmt: skip
-    assert told.items["item_id"].to_list() == ["p:navy-blue", "p:ecru"]
-    assert told.items["colour"].to_list() == ["Navy Blue", "Écru"]
-    assert told.items["material"].to_list() == ["wool", "wool"]
-    assert told.items["image"].to_list() == ["a", "a"]
-    assert told.item_of == {"v2": "p:navy-blue", "v3": "p:ecru"}
+    assert merged.items["item_id"].to_list() == ["p:navy-blue", "p:ecru"]
+    assert merged.items["colour"].to_list() == ["Navy Blue", "Écru"]
+    assert merged.items["material"].to_list() == ["wool", "wool"]
+    assert merged.items["image"].to_list() == ["a", "a"]
+    assert merged.item_of == {"v2": "p:navy-blue", "v3": "p:ecru"}

@@ -61,14 +61,16 @@ def running(app) -> Iterator[str]:
 
 
 @contextmanager
-def opened(browser, address, *, complaints=None, **told):
+def opened(browser, address, *, complaints=None, **options):
     """A page on a desk; what its console complains of goes into a list."""
-    given = {"viewport": {"width": 1440, "height": 900}, "base_url": address, "reduced_motion": "reduce"} | told
-    context = browser.new_context(**given)
+    settings = {"viewport": {"width": 1440, "height": 900}, "base_url": address, "reduced_motion": "reduce"} | options
+    context = browser.new_context(**settings)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     if complaints is not None:
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
@@ -110,7 +112,7 @@ def scripted(page, selector):
 
 def item_ids(page, count, query=""):
     page.goto(f"/catalogue{query}")
-    return [page.locator('button[name="toggle"]').nth(place).get_attribute("value") for place in range(count)]
+    return [page.locator('button[name="toggle"]').nth(number).get_attribute("value") for number in range(count)]
 
 
 def board_of(page, ids):
@@ -150,15 +152,15 @@ def served_files(folder: Path, others: str = "") -> Iterator[str]:
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
     class Handler(SimpleHTTPRequestHandler):
-        def __init__(self, *told):
-            super().__init__(*told, directory=str(folder))
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(folder))
 
         def end_headers(self):
             self.send_header("Content-Security-Policy", POLICY.format(others))
             self.send_header("Access-Control-Allow-Origin", "*")
             super().end_headers()
 
-        def log_message(self, *told):
+        def log_message(self, *arguments):
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

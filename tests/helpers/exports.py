@@ -32,7 +32,7 @@ NEWER = {
     "Image Position": "Image position",
     "Variant Image": "Variant image URL",
     "Google Shopping / Age Group": "Google Shopping / Age group",
-    **{f"Option{n} {what.title()}": f"Option{n} {what}" for n in (1, 2) for what in ("name", "value")},
+    **{f"Option{n} {column.title()}": f"Option{n} {column}" for n in (1, 2) for column in ("name", "value")},
 }
 
 
@@ -172,7 +172,7 @@ def shopify(shop: list[Product], path: Path, since_2024: bool = False) -> Path:
             values = [variant.colour] * coloured + [variant.size] * sized or ["Default Title"]
             row: dict[str, object] = {
                 "Handle": product.handle,
-                **{f"Option{place} Value": value for place, value in enumerate(values, start=1)},
+                **{f"Option{index} Value": value for index, value in enumerate(values, start=1)},
                 "Variant SKU": variant.sku,
                 "Variant Inventory Tracker": "shopify",
                 "Variant Inventory Qty": variant.quantity,
@@ -189,7 +189,7 @@ def shopify(shop: list[Product], path: Path, since_2024: bool = False) -> Path:
                     "Product Category": product.taxonomy,
                     "Type": product.kind.rpartition(" > ")[2],
                     "Published": "true",
-                    **{f"Option{place} Name": name for place, name in enumerate(names, start=1)},
+                    **{f"Option{index} Name": name for index, name in enumerate(names, start=1)},
                     "Google Shopping / Gender": product.gender,
                     "Google Shopping / Age Group": "adult",
                     "Image Src": product.picture(product.colours[0]),
@@ -286,10 +286,10 @@ def woo(shop: list[Product], path: Path) -> Path:
         if several:
             attributes = {"Color": product.colours, "Size": [variant.size for variant in product.variants]}
             named = [(name, ", ".join(dict.fromkeys(values))) for name, values in attributes.items() if any(values)]
-            told = {
-                f"Attribute {n} {what}": text
+            columns = {
+                f"Attribute {n} {column}": text
                 for n, pair in enumerate(named, 1)
-                for what, text in zip(("name", "value(s)"), pair, strict=True)
+                for column, text in zip(("name", "value(s)"), pair, strict=True)
             }
             rows.append(
                 {
@@ -299,12 +299,12 @@ def woo(shop: list[Product], path: Path) -> Path:
                     "In stock?": 1,
                     **common,
                     **of_product,
-                    **told,
+                    **columns,
                 }
             )
-        for place, variant in enumerate(product.variants, start=1):
+        for index, variant in enumerate(product.variants, start=1):
             row: dict[str, object] = {
-                "ID": number * 100 + place,
+                "ID": number * 100 + index,
                 "Type": "variation" if several else "simple",
                 "SKU": variant.sku,
                 "In stock?": int(variant.quantity > 0),
@@ -351,7 +351,7 @@ def schema_org(shop: list[Product], path: Path) -> Path:
             }
             for variant in product.variants
         ]
-        told = {
+        shared = {
             "name": product.title,
             "description": product.body,
             "brand": {"@type": "Brand", "name": product.brand},
@@ -365,12 +365,12 @@ def schema_org(shop: list[Product], path: Path) -> Path:
                     "@context": "https://schema.org",
                     "@type": "ProductGroup",
                     "productGroupID": product.handle,
-                    **told,
+                    **shared,
                     "hasVariant": variants,
                 }
             )
         else:
-            lines.append({"@context": "https://schema.org", **told, **variants[0]})
+            lines.append({"@context": "https://schema.org", **shared, **variants[0]})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
 

@@ -27,9 +27,9 @@ def column(imported, name):
 
 
 def fail(layout, source, words, error=DataError, **options):
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as raised:
         read(layout, source, workdir=source, **options)
-    message = str(told.value)
+    message = str(raised.value)
     assert "\n" not in message
     for word in words:
         assert word in message, message

@@ -24,7 +24,7 @@ class Page(HTMLParser):
         return (attributes for tag, attributes in self.tags if tag == name)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """WCAG 2.1: (L1 + .05) / (L2 + .05) of relative luminances."""
 
     def luminance(colour: str) -> float:
@@ -32,5 +32,5 @@ def contrast(one: str, other: str) -> float:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
     return (high + 0.05) / (low + 0.05)

@@ -17,7 +17,7 @@ DATASET: Any = SimpleNamespace(name="world", fingerprint="0123456789ab")
 INFO = {"split": "test", "seed": "0"}
 
 
-def asked(
+def question_rows(
     task: str,
     choices: int,
     answers: list[int],
@@ -34,11 +34,11 @@ def asked(
             "outfit_id": outfits[q] if outfits else f"o{q}",
             "context": ["i0", "i1"],
             "candidates": [f"i{10 + choice}" for choice in range(choices)],
-            "answer": place,
+            "answer": index,
             "position": 1,
             "label": None,
         }
-        for q, place in enumerate(answers)
+        for q, index in enumerate(answers)
     ]
 
 

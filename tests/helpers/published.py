@@ -29,9 +29,9 @@ class Shop:
         )
         self.pictures = folder
         folder.mkdir(parents=True)
-        for number, told in enumerate(self.items.iter_rows(named=True)):
-            look = told["category"], told["colour"], told["pattern"], told["material"]
-            draw(*look, summer=True, seed=(0, number), size=SIDE).save(folder / f"{told['item_id']}.jpg")
+        for number, item in enumerate(self.items.iter_rows(named=True)):
+            look = item["category"], item["colour"], item["pattern"], item["material"]
+            draw(*look, summer=True, seed=(0, number), size=SIDE).save(folder / f"{item['item_id']}.jpg")
         of = {kind: part["item_id"].to_list() for (kind,), part in self.items.group_by("category")}
         self.outfits = []
         for _ in range(OUTFITS):
@@ -47,7 +47,7 @@ class Shop:
 
 
 def as_mango(shop: Shop, folder: Path) -> None:
-    told = shop.items.select(
+    columns = shop.items.select(
         cod_modelo_color="item_id",
         cod_color_code=pl.lit("99"),
         des_color_specification_esp=pl.col("colour").str.to_uppercase(),
@@ -63,7 +63,7 @@ def as_mango(shop: Shop, folder: Path) -> None:
         des_filename="d/images/2019_" + pl.col("item_id") + ".jpg",
     )
     worn = "".join(f"{number},{item}\n" for number, items in enumerate(shop.outfits) for item in items)
-    write(folder, {"product_data.csv": told.write_csv(), "outfit_data.csv": "cod_outfit,cod_modelo_color\n" + worn})
+    write(folder, {"product_data.csv": columns.write_csv(), "outfit_data.csv": "cod_outfit,cod_modelo_color\n" + worn})
     for item in shop.items["item_id"]:
         shop.picture(item, folder / "images" / f"2019_{item}.jpg")
 
@@ -83,35 +83,35 @@ def as_ccp(shop: Shop, folder: Path, photos: int = 60) -> None:
 
 def as_triplets(shop: Shop, folder: Path) -> None:
     """fashionvc and expfashion: pairs of a top and a bottom, split 8:1:1, each beside another bottom."""
-    told = {row["item_id"]: row for row in shop.items.iter_rows(named=True)}
-    number = {item: place for place, item in enumerate(told, start=1)}
+    rows = {row["item_id"]: row for row in shop.items.iter_rows(named=True)}
+    number = {item: index for index, item in enumerate(rows, start=1)}
     pairs = list(dict.fromkeys((items[0], items[1]) for items in shop.outfits))
     bottoms, files = sorted({bottom for _, bottom in pairs}), {}
     for split, part in {"train": pairs[:-40], "valid": pairs[-40:-20], "test": pairs[-20:]}.items():
         lines = []
-        for place, (top, bottom) in enumerate(part):
-            other = next(b for b in bottoms[place % len(bottoms) :] + bottoms if (top, b) not in pairs)
+        for index, (top, bottom) in enumerate(part):
+            other = next(b for b in bottoms[index % len(bottoms) :] + bottoms if (top, b) not in pairs)
             lines.append(f"{number[top]}.0\t{number[bottom]}.0\t{number[other]}.0\t\r\n")
         files[f"{split}_ijk_shuffled_811.txt"] = "".join(lines)
     for side in ("top", "bottom"):
-        own = [row for row in told.values() if row["group"] == side]
+        own = [row for row in rows.values() if row["group"] == side]
         files[f"{side}_id.txt"] = "".join(f"{number[row['item_id']]}.0\r\n" for row in own)
         files[f"{side}_text.txt"] = "".join(f"{row['title']}\r\n" for row in own)
         files[f"{side}_color.txt"] = "".join(f"{number[row['item_id']]}\t{row['colour']}\n" for row in own)
     for name, column in (("item_category.txt", "category"), ("item_color.txt", "colour")):
-        files[name] = "".join(f"{number[item]}\t{row[column]}\t\r\n" for item, row in told.items())
+        files[name] = "".join(f"{number[item]}\t{row[column]}\t\r\n" for item, row in rows.items())
     write(folder, files)
 
 
 def as_fashionstylist(shop: Shop, folder: Path) -> None:
     """One folder of fashionstylist."""
-    told = shop.items.select(
+    columns = shop.items.select(
         itemID="item_id", category="group", title="title", gender=pl.lit("Women's"), style=pl.lit("plain"),
         outline=pl.lit("loose"), materials="material", color="colour", pattern="pattern", detail=pl.lit(""),
     )  # fmt: skip
     looks = "".join(f'b{n},"{",".join(items)}",a look,Winter,School\n' for n, items in enumerate(shop.outfits))
     head = "outfitID,items,look,season,occasion\n"
-    write(folder / "Female", {"label_en.csv": told.write_csv(), "look_en.csv": head + looks})
+    write(folder / "Female", {"label_en.csv": columns.write_csv(), "look_en.csv": head + looks})
 
 
 def as_maryland(shop: Shop, folder: Path, outfits: int = 40) -> None:
@@ -126,8 +126,8 @@ def as_maryland(shop: Shop, folder: Path, outfits: int = 40) -> None:
                 "set_id": str(number),
                 "name": "look",
                 "items": [
-                    {"index": place, "name": title[item], "price": 9.0, "likes": 1, "categoryid": code[group[item]]}
-                    for place, item in enumerate(items, start=1)
+                    {"index": index, "name": title[item], "price": 9.0, "likes": 1, "categoryid": code[group[item]]}
+                    for index, item in enumerate(items, start=1)
                 ],
             }
             for number, items in enumerate(shop.outfits[:outfits])
@@ -146,8 +146,8 @@ def as_polyvore_outfits(shop: Shop, folder: Path) -> None:
             for n, items in enumerate(part)
         ]
         files[f"disjoint/{split}.json"] = json.dumps(sets)
-    known = {item: {"category_id": "11", "title": told, "url_name": ""} for item, told in title.items()}
-    files["polyvore_item_metadata.json"] = json.dumps(known)
+    metadata = {item: {"category_id": "11", "title": text, "url_name": ""} for item, text in title.items()}
+    files["polyvore_item_metadata.json"] = json.dumps(metadata)
     write(folder, files)
 
 

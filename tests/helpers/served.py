@@ -51,9 +51,9 @@ def make_dataset(folder: Path, seed: int = 0) -> Dataset:
             images[item_id] = folder / f"{row}.png"
             Image.new("RGB", (60, 90), (10 * row, 100, 200)).save(images[item_id])
     made = create(Imported(items, frame, "made for a test", "none", images), folder / "shop", layout="test")
-    kept = [item_id != BARE for item_id in made.catalogue.ids]
-    ids = [item_id for item_id, keep in zip(made.catalogue.ids, kept, strict=True) if keep]
-    write_made(made, ids, features[np.array(kept)])
+    with_features = [item_id != BARE for item_id in made.catalogue.ids]
+    ids = [item_id for item_id, keep in zip(made.catalogue.ids, with_features, strict=True) if keep]
+    write_made(made, ids, features[np.array(with_features)])
     names = dict(zip(made.catalogue.ids, made.catalogue.items["image"], strict=True))
     (made.path / names[GONE]).unlink()
     (made.path / names[BROKEN]).unlink()
@@ -69,7 +69,7 @@ def make_index(folder: Path, seed: int = 0) -> Path:
     return build_index(folder / "run", dataset, folder / "index").path
 
 
-def seen(self: GuestEncoder, picture: Image.Image | None, one: Catalogue) -> np.ndarray:
+def seen(self: GuestEncoder, picture: Image.Image | None, catalogue: Catalogue) -> np.ndarray:
     """Stands for `GuestEncoder.features`: a picture's brightness. The made features have no encoder to be made by."""
     assert picture is not None
     return np.full(self.run.config["dim"], np.asarray(picture).mean() / 255, np.float32)
@@ -87,12 +87,12 @@ class Slow:
         return []
 
 
-def answer_slowly(*given: object) -> None:
+def answer_slowly(*arguments: object) -> None:
     """What a process of a service does, with uploads seen as `seen` does; looks take a second at least."""
     from goeswith.shop.stylist import Stylist
     from goeswith.studio.server import answer
 
     complete = Stylist.complete_steps
-    Stylist.complete_steps = lambda *told, **named: (time.sleep(1), complete(*told, **named))[1]  # type: ignore
+    Stylist.complete_steps = lambda *args, **named: (time.sleep(1), complete(*args, **named))[1]  # type: ignore
     GuestEncoder.features = seen  # type: ignore[method-assign]
-    answer(*given)  # type: ignore[arg-type]
+    answer(*arguments)  # type: ignore[arg-type]

@@ -19,5 +19,5 @@ class Shell:
         self.monkeypatch.setattr(sys, "argv", ["goeswith", *self.command, *map(str, args)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        told = self.capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
+        captured = self.capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err

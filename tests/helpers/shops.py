@@ -41,8 +41,8 @@ def shop(folder: Path, items: pl.DataFrame | None = None, without: tuple[str, ..
     """The shop as a data set with features called ``made``; the items in `without` have none."""
     catalogue, outfits, features = styles_world(seed=seed)
     items = shop_items(seed) if items is None else items
-    known = set(items["item_id"])
-    frame = outfits.to_frame(catalogue).filter(pl.col("item_ids").list.eval(pl.element().is_in(known)).list.all())
+    item_ids = set(items["item_id"])
+    frame = outfits.to_frame(catalogue).filter(pl.col("item_ids").list.eval(pl.element().is_in(item_ids)).list.all())
     dataset = create(Imported(items=items, outfits=frame, source="made", licence="none"), folder, layout="test")
     at = dict(zip(catalogue.ids, features, strict=True))
     ids = [item_id for item_id in dataset.catalogue.ids if item_id not in without]
@@ -96,8 +96,8 @@ def naive_products(catalogue: Catalogue) -> list[object]:
         ]
         colours = [r["colour"] for r in alike]
         titled = row["title"] is not None and row["title"].strip()
-        one = titled and None not in colours and len(set(colours)) == len(colours)
-        named.append((row["title"], row["category"], row["brand"]) if one else ("own", row["item_id"]))
+        by_title = titled and None not in colours and len(set(colours)) == len(colours)
+        named.append((row["title"], row["category"], row["brand"]) if by_title else ("own", row["item_id"]))
     return named
 
 
@@ -123,5 +123,5 @@ def naive_looks(
 
 def edited(index: Path, **changes: object) -> None:
     """index.json with some values changed."""
-    told = json.loads((index / "index.json").read_text())
-    (index / "index.json").write_text(json.dumps(told | changes))
+    info = json.loads((index / "index.json").read_text())
+    (index / "index.json").write_text(json.dumps(info | changes))

@@ -112,8 +112,8 @@ def test_a_batch_scores_as_the_printed_equations(settings: dict) -> None:
 def test_the_gradient_of_a_gated_step_is_that_of_its_equation() -> None:
     torch.manual_seed(0)
     shapes = [(4, 3), (4, 3), (3, 9), (3, 6), (3, 3)]
-    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    assert torch.autograd.gradcheck(GatedStep.apply, given)
+    arguments = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(GatedStep.apply, arguments)
 
 
 @pytest.mark.parametrize("nodes", ["items", "categories"])

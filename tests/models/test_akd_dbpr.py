@@ -239,11 +239,11 @@ def test_the_loss_is_imitation_by_triplet() -> None:
         for r in range(2):
             size = int(step.positive.mask[b].sum())
             items, wrong = step.items[b, :size].tolist(), step.corrupt[b, r, :size].tolist()
-            place = next(n for n in range(size) if items[n] != wrong[n])
-            assert group[items[place]] == "bottom"
-            rest = [x for n, x in enumerate(items) if n != place]
+            position = next(n for n in range(size) if items[n] != wrong[n])
+            assert group[items[position]] == "bottom"
+            rest = [x for n, x in enumerate(items) if n != position]
             fired = []
-            for candidate in (items[place], wrong[place]):
+            for candidate in (items[position], wrong[position]):
                 tops = [x for x in rest if group[x] == "top"]
                 meets = [
                     [colour[t] == "red" and colour[candidate] == "red" for t in tops],
@@ -252,19 +252,19 @@ def test_the_loss_is_imitation_by_triplet() -> None:
                     [colour[t] == "red" and colour[candidate] == "blue" for t in tops],
                 ]
                 fired.append([any(x) for x in meets])
-            one = made.judge(
+            judged = made.judge(
                 torch.stack([step.right[b], step.wrong[b, r]])[None],
                 (
                     made.context(states[rest]).mean(dim=0)
-                    + made.candidate(states[items[place]])
-                    + made.candidate(states[wrong[place]])
+                    + made.candidate(states[items[position]])
+                    + made.candidate(states[wrong[position]])
                 )[None],
                 torch.tensor(fired)[None],
             )
-            entropy -= float((one[1].exp() * one[0]).sum())
+            entropy -= float((judged[1].exp() * judged[0]).sum())
             count += 1
             if fired[0] != fired[1]:
-                supervised.append(-float(one[1][0, 0]))
+                supervised.append(-float(judged[1][0, 0]))
     assert len(supervised) > 5
     weight = 1 - 0.9**5
     expected = weight * (entropy / count - float(step.objective)) + 0.5 * sum(supervised) / len(supervised)

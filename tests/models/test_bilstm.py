@@ -47,8 +47,8 @@ def printed_score(model: BiLstm, items: Tensor, codes: list[int], pool: Tensor) 
     """−(E_f + E_b) of one outfit whose items have the embeddings (n, H), against a pool of embeddings (P, H)."""
     spoken = [x.detach().numpy() for x in items]
     foot = len(READING)
-    place = {code: (READING.index(group), code) for code, group in enumerate(WORDS.groups)} | {4: (foot, 4)}
-    words = [spoken[i] for i in sorted(range(len(spoken)), key=lambda i: (place[codes[i]], spoken[i][0]))]
+    order = {code: (READING.index(group), code) for code, group in enumerate(WORDS.groups)} | {4: (foot, 4)}
+    words = [spoken[i] for i in sorted(range(len(spoken)), key=lambda i: (order[codes[i]], spoken[i][0]))]
     total = 0.0
     for lstm, head, sentence in (
         (model.onward, model.next, words),
@@ -81,14 +81,16 @@ def test_in_training_a_guess_is_a_probability_over_the_items_of_the_step_and_the
     both = torch.cat([alone, states.hidden[:, None]], dim=1)
     pool, two = states.hidden, torch.full((len(CODES),), 2)
 
-    def known(items: Tensor, lengths: Tensor) -> Tensor:
+    def log_likelihood(items: Tensor, lengths: Tensor) -> Tensor:
         return model.likelihood(model.onward, model.next, items, lengths, pool) * lengths
 
     end_after_two = states.hidden.new_zeros(len(CODES))
     for row in range(len(CODES)):
         guess = torch.from_numpy(read(model.onward, model.next, list(both[row].detach().numpy()))[1])
         end_after_two[row] = -torch.log(1 + (pool @ guess).exp().sum())
-    follows = (known(both, two) - end_after_two).exp().sum() + known(alone[:1], torch.ones(1)).exp().sum()
+    follows = (log_likelihood(both, two) - end_after_two).exp().sum() + log_likelihood(
+        alone[:1], torch.ones(1)
+    ).exp().sum()
     assert follows.item() == pytest.approx(1)
 
 

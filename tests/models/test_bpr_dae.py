@@ -106,8 +106,8 @@ def test_the_range_of_a_dimension_is_that_of_the_items_of_training_outfits() -> 
 
 def test_groups_without_items_are_passed_over() -> None:
     weight, bias = torch.randn(3, 2, 4), torch.randn(3, 4)
-    found = by_group(torch.ones(2, 2), torch.tensor([2, 2]), weight, bias)
-    torch.testing.assert_close(found, (weight[2].sum(dim=0) + bias[2]).expand(2, 4))
+    output = by_group(torch.ones(2, 2), torch.tensor([2, 2]), weight, bias)
+    torch.testing.assert_close(output, (weight[2].sum(dim=0) + bias[2]).expand(2, 4))
     assert by_group(torch.ones(0, 2), torch.zeros(0, dtype=torch.long), weight, bias).shape == (0, 4)
 
 

@@ -32,7 +32,7 @@ def world(seed: int = 0, items: int = 40, outfits: int = 60) -> tuple[Catalogue,
 
 def outfits_of(catalogue: Catalogue, rows: list[list[int]]) -> Outfits:
     ids = [[catalogue.ids[row] for row in outfit] for outfit in rows]
-    frame = pl.DataFrame({"outfit_id": [f"o{place}" for place in range(len(rows))], "item_ids": ids})
+    frame = pl.DataFrame({"outfit_id": [f"o{index}" for index in range(len(rows))], "item_ids": ids})
     return Outfits.from_frame(frame, catalogue)
 
 
@@ -45,15 +45,15 @@ def features_of(catalogue: Catalogue, seed: int = 0, dimensions: int = 7) -> Sim
 def padded(rows: list[list[int]], width: int = 0) -> tuple[np.ndarray, np.ndarray]:
     width = max(width, *map(len, rows))
     items = np.array([outfit + [outfit[0]] * (width - len(outfit)) for outfit in rows])
-    return items, np.array([[place < len(outfit) for place in range(width)] for outfit in rows])
+    return items, np.array([[position < len(outfit) for position in range(width)] for outfit in rows])
 
 
 def naive_lift(keys: list, train: Outfits) -> dict:
     """Lift of every unordered pair of keys, counted one item pair at a time."""
     seen: Counter = Counter()
     ends: Counter = Counter()
-    for place in range(len(train)):
-        for i, j in itertools.combinations(train[place], 2):
+    for row in range(len(train)):
+        for i, j in itertools.combinations(train[row], 2):
             seen[frozenset((keys[i], keys[j]))] += 1
             ends.update((keys[i], keys[j]))
     total = sum(seen.values())
@@ -83,9 +83,9 @@ def naive_scores(catalogue: Catalogue, train: Outfits, features: SimpleNamespace
         seen, expected = by_item[frozenset((i, j))]
         return fine_lift(i, j) + math.log((seen + 1) / (expected * math.exp(fine_lift(i, j)) + 1))
 
-    known = [row for row in sorted(set(train.items.tolist())) if features.present[row]]
-    deviation = features.values[known].std(axis=0) * np.sqrt([3] * 3 + [features.values.shape[1] - 3] * 4)
-    standard = (features.values - features.values[known].mean(axis=0)) / deviation
+    with_features = [row for row in sorted(set(train.items.tolist())) if features.present[row]]
+    deviation = features.values[with_features].std(axis=0) * np.sqrt([3] * 3 + [features.values.shape[1] - 3] * 4)
+    standard = (features.values - features.values[with_features].mean(axis=0)) / deviation
 
     def cosine(i: int, j: int, values: np.ndarray = features.values) -> float:
         a, b = values[i], values[j]
@@ -110,7 +110,7 @@ ROWS = [[0, 1, 2, 3], [5, 30], [7, 8, 9], [39, 38, 37, 36, 35, 20], [1, 3, 0, 2]
 
 
 @pytest.mark.parametrize("block", [1 << 21, 8])
-def test_every_floor_says_what_the_loop_says(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_every_floor_agrees_with_the_loop(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(floors, "_BLOCK", block)
     catalogue, train = world()
     features = features_of(catalogue)
@@ -198,14 +198,14 @@ def test_no_training_outfits_leave_constant_counts() -> None:
 
 def test_words_are_lifted_pair_by_pair() -> None:
     random = np.random.default_rng(3)
-    told = ["red", "silk", "coat", "wool", "dress", "Blue"]
-    titles = [" ".join(random.choice(told, random.integers(1, 4), replace=False)) for _ in range(39)] + [None]
+    words = ["red", "silk", "coat", "wool", "dress", "Blue"]
+    titles = [" ".join(random.choice(words, random.integers(1, 4), replace=False)) for _ in range(39)] + [None]
     catalogue, train = world()
     catalogue = Catalogue(catalogue.items.with_columns(title=pl.Series(titles)))
     of = [set((title or "").lower().split()) for title in titles]
     seen: Counter = Counter()
-    for place in range(len(train)):
-        for i, j in itertools.permutations(train[place], 2):
+    for row in range(len(train)):
+        for i, j in itertools.permutations(train[row], 2):
             seen.update(itertools.product(of[i], of[j]))
     ends: Counter = Counter()
     for (word, _), count in seen.items():
@@ -235,8 +235,8 @@ def test_cosines_of_many_candidates_are_those_of_whole_outfits(name: str) -> Non
     floor = fit_floors(catalogue, train, features)[name]
     items, mask = padded(ROWS)
     rows = np.array([0, 4, 30, 33])
-    found = floor.fill(items, mask, rows)  # type: ignore[attr-defined]
+    scores = floor.fill(items, mask, rows)  # type: ignore[attr-defined]
     for column, row in enumerate(rows):
         whole = np.concatenate([items, np.full((len(items), 1), row)], axis=1)
         expected = floor.score(whole, np.pad(mask, ((0, 0), (0, 1)), constant_values=True))
-        np.testing.assert_allclose(found[:, column], expected, atol=2e-6)
+        np.testing.assert_allclose(scores[:, column], expected, atol=2e-6)

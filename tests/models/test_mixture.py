@@ -66,7 +66,7 @@ def test_the_score_is_the_weighted_sum_of_the_sources(made: tuple[Mixture, Train
     for part, weights in zip(mixture.sources, WEIGHTS, strict=True):
         own = part.model.encode_items(data.features[:, part.columns], part.codes[data.categories])
         keys = part.model.keys(own)
-        for place, (items, mask) in enumerate(zip(batch.items, batch.mask, strict=True)):
+        for index, (items, mask) in enumerate(zip(batch.items, batch.mask, strict=True)):
             worn = items[mask].tolist()
             for item in worn:  # a query of the rest, and the key of the item
                 rest = OutfitBatch(
@@ -74,7 +74,7 @@ def test_the_score_is_the_weighted_sum_of_the_sources(made: tuple[Mixture, Train
                 )
                 query = part.model.queries(own, rest, own.categories[item][None])[0]
                 group = mixture.group[data.categories[item]]
-                total[place] += weights[group] * (query @ keys[item]) / len(worn)
+                total[index] += weights[group] * (query @ keys[item]) / len(worn)
     torch.testing.assert_close(mixture.score(states, batch), total, rtol=1e-4, atol=1e-4)
     parts = mixture.parts(states, batch)
     assert parts.shape == (len(batch), 4, 8)
@@ -86,11 +86,11 @@ def test_query_times_key_ranks_as_the_gaps_do(made: tuple[Mixture, TrainingData,
     states = mixture.encode_items(data.features, data.categories)
     batch = batch_of(data.valid.take(data.valid.lengths == 4))
     gaps, keys = mixture.gaps(states, batch), mixture.keys(states)
-    for place in range(4):
-        rest = OutfitBatch(*(torch.cat([x[:, :place], x[:, place + 1 :]], dim=1) for x in (batch.items, batch.mask)))
-        wanted = data.categories[batch.items[:, place]]
+    for gap in range(4):
+        rest = OutfitBatch(*(torch.cat([x[:, :gap], x[:, gap + 1 :]], dim=1) for x in (batch.items, batch.mask)))
+        wanted = data.categories[batch.items[:, gap]]
         queries = mixture.queries(states, rest, wanted)
-        torch.testing.assert_close(queries, gaps[:, place], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(queries, gaps[:, gap], rtol=1e-4, atol=1e-5)
         query, offset = mixture.query(states, rest.items, ItemStates(states.hidden[: len(wanted)], wanted))
         assert torch.equal(query, queries)
         assert not offset.any()
@@ -136,6 +136,6 @@ def test_lifts_are_counted_as_a_loop_counts_them() -> None:
     states = model.encode_items(torch.from_numpy(words).float(), torch.zeros(12, dtype=torch.long))
     whole = OutfitBatch(torch.tensor([[0, 1, 4]]), torch.ones(1, 3).bool())
     gaps = model.gaps(states, whole)
-    for place, (item, rest) in enumerate([(0, [1, 4]), (1, [0, 4]), (4, [0, 1])]):
+    for index, (item, rest) in enumerate([(0, [1, 4]), (1, [0, 4]), (4, [0, 1])]):
         wanted = np.mean([shares[item] @ expected @ shares[other] for other in rest])
-        assert float(gaps[0, place] @ model.keys(states)[item]) == pytest.approx(wanted, abs=1e-4)
+        assert float(gaps[0, index] @ model.keys(states)[item]) == pytest.approx(wanted, abs=1e-4)

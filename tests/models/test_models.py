@@ -57,9 +57,9 @@ def test_scores_are_finite_and_a_batch_is_its_outfits(setting) -> None:
     assert scores.shape == (len(batch),)
     assert scores.isfinite().all()
     assert scores.std() > 0
-    for place in range(0, len(batch), 7):
-        alone = OutfitBatch(batch.items[place : place + 1], batch.mask[place : place + 1])
-        torch.testing.assert_close(score(model, states, alone), scores[place : place + 1])
+    for row in range(0, len(batch), 7):
+        alone = OutfitBatch(batch.items[row : row + 1], batch.mask[row : row + 1])
+        torch.testing.assert_close(score(model, states, alone), scores[row : row + 1])
 
 
 def test_item_order_and_padding_change_nothing(setting) -> None:

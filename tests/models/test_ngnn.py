@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from asked import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
+from training_batch import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
 
 from goeswith.errors import ConfigError
 from goeswith.models.ngnn import Ngnn, NgnnConfig, by_category
@@ -61,22 +61,22 @@ def test_a_batch_scores_as_the_equations(settings: dict) -> None:
 def test_a_row_meets_the_weight_of_its_category_and_so_does_its_gradient(codes: list[int]) -> None:
     torch.manual_seed(0)
     rows, weight = torch.randn(6, 8, requires_grad=True), torch.randn(3, 8, 4, requires_grad=True)
-    known, toward = torch.tensor([True, True, False]), torch.randn(6, 4)
-    out = by_category(rows, weight, torch.tensor(codes), known)
-    found = torch.autograd.grad((out * toward).sum(), [rows, weight])
+    has_category, toward = torch.tensor([True, True, False]), torch.randn(6, 4)
+    out = by_category(rows, weight, torch.tensor(codes), has_category)
+    gradients = torch.autograd.grad((out * toward).sum(), [rows, weight])
     loop = torch.stack([row @ (weight[c] if c < 3 else weight[:2].mean(0)) for row, c in zip(rows, codes, strict=True)])
     wanted = torch.autograd.grad((loop * toward).sum(), [rows, weight])
     torch.testing.assert_close(out, loop)
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(gradients, wanted)
 
 
 def test_both_losses_are_those_of_the_equations() -> None:
     right, wrong = torch.tensor([1.0, -2.0]), torch.tensor([[0.5, 3.0], [-2.0, -5.0]])
     apart = [1 / (1 + np.exp(-(right[b] - wrong[b, k]).item())) for b in range(2) for k in range(2)]
     states = model_of().encode_items(features(7, torch.float32), torch.tensor(CODES))
-    asked = states, batch()
-    assert model_of(loss="sigmoid").objective(right, wrong, *asked).item() == pytest.approx(-np.mean(apart))
-    assert model_of(loss="bpr").objective(right, wrong, *asked).item() == pytest.approx(-np.mean(np.log(apart)))
+    arguments = states, batch()
+    assert model_of(loss="sigmoid").objective(right, wrong, *arguments).item() == pytest.approx(-np.mean(apart))
+    assert model_of(loss="bpr").objective(right, wrong, *arguments).item() == pytest.approx(-np.mean(np.log(apart)))
 
 
 def test_the_penalty_is_the_square_of_all_weights() -> None:

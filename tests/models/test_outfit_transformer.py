@@ -31,18 +31,18 @@ def model_of() -> tuple[OutfitTransformer, torch.Tensor]:
 
 def written_out(model: OutfitTransformer, features: np.ndarray) -> float:
     """The logit of one outfit."""
-    told = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
 
     def linear(name: str, x: np.ndarray) -> np.ndarray:
-        return told[f"{name}.weight"] @ x + told[f"{name}.bias"]
+        return state[f"{name}.weight"] @ x + state[f"{name}.bias"]
 
     def normal(name: str, x: np.ndarray) -> np.ndarray:
-        return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * told[f"{name}.weight"] + told[f"{name}.bias"]
+        return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * state[f"{name}.weight"] + state[f"{name}.bias"]
 
-    tokens = [told["token"], *(linear("embedding", x) for x in features)]
+    tokens = [state["token"], *(linear("embedding", x) for x in features)]
     for layer in ("layers.layers.0", "layers.layers.1"):
         seen = [normal(f"{layer}.norm1", x) for x in tokens]
-        both = [told[f"{layer}.self_attn.in_proj_weight"] @ x + told[f"{layer}.self_attn.in_proj_bias"] for x in seen]
+        both = [state[f"{layer}.self_attn.in_proj_weight"] @ x + state[f"{layer}.self_attn.in_proj_bias"] for x in seen]
         for i, token in enumerate(tokens):
             heads = []
             for head in range(3):
@@ -72,8 +72,8 @@ def test_the_loss_is_focal_and_each_class_weighs_a_half() -> None:
     own = [1 / (1 + math.exp(-y)) for y in right.tolist()]
     other = [1 - 1 / (1 + math.exp(-y)) for y in wrong.flatten().tolist()]
     mean = [sum(-((1 - p) ** 2) * math.log(p) for p in part) / len(part) for part in (own, other)]
-    found = model.objective(right, wrong, ItemStates(torch.zeros(0), torch.zeros(0)), BATCH)
-    assert found.item() == pytest.approx(sum(mean) / 2)
+    loss = model.objective(right, wrong, ItemStates(torch.zeros(0), torch.zeros(0)), BATCH)
+    assert loss.item() == pytest.approx(sum(mean) / 2)
     assert focal(right, 0.0).tolist() == pytest.approx([-math.log(p) for p in own])  # γ = 0 is cross entropy
     assert focal(torch.tensor([-200.0, 200.0]), 2.0).tolist() == pytest.approx([200, 0])
 

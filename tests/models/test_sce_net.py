@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from asked import CODES, RIGHT, WORDS, WRONG, batch, features, randomised
+from training_batch import CODES, RIGHT, WORDS, WRONG, batch, features, randomised
 
 from goeswith.errors import ConfigError
 from goeswith.models.sce_net import SceNet, SceNetConfig
@@ -36,9 +36,9 @@ def distance(model: SceNet, i: int, j: int) -> float:
 
 
 def test_score_and_loss_are_those_of_the_equations() -> None:
-    model, asked = model_of(margin=0.1, mask_weight=0.5, embedding_weight=0.25), batch()
+    model, outfits = model_of(margin=0.1, mask_weight=0.5, embedding_weight=0.25), batch()
     states = model.encode_items(features(7), torch.tensor(CODES))
-    scores = model.score(states, asked)
+    scores = model.score(states, outfits)
     for score, outfit in zip(scores, RIGHT + [outfit for both in WRONG for outfit in both], strict=True):
         assert score.item() == pytest.approx(-np.mean([distance(model, i, j) for i, j in combinations(outfit, 2)]))
     hinges = []
@@ -49,7 +49,7 @@ def test_score_and_loss_are_those_of_the_equations() -> None:
             hinges += [max(0, distance(model, i, j) - distance(model, i, k) + 0.1) for i in stayed]
     length = np.sqrt(np.mean([(embedded(model, item) ** 2).sum() for item in range(10)]))
     masks = np.maximum(model.masks.detach().numpy(), 0)
-    loss = model.objective(scores[:3], scores[3:].view(3, 2), states, asked) + model.penalty()
+    loss = model.objective(scores[:3], scores[3:].view(3, 2), states, outfits) + model.penalty()
     assert 0 < sum(hinge > 0 for hinge in hinges) < len(hinges)
     assert loss.item() == pytest.approx(np.mean(hinges) + 0.25 * length + 0.5 * masks.sum() / 3)
 

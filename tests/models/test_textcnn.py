@@ -25,7 +25,7 @@ def naive(model: TextCnn, tokens: Tensor) -> Tensor:
     rows = []
     for text in tokens.tolist():
         words = [VECTORS[word] for word in text if word]
-        told, first = [], 0
+        pooled, first = [], 0
         for height, bias in zip(model.heights, model.bias, strict=True):
             filled = words + [torch.zeros(6, dtype=torch.float64)] * (height - len(words))
             kernel = model.kernels[:, first : first + height]  # (E, h, maps)
@@ -33,9 +33,9 @@ def naive(model: TextCnn, tokens: Tensor) -> Tensor:
                 sum(filled[start + s] @ kernel[:, s] for s in range(height)) + bias
                 for start in range(len(filled) - height + 1)
             ]
-            told.append(torch.stack(values).relu().amax(0))
+            pooled.append(torch.stack(values).relu().amax(0))
             first += height
-        rows.append(torch.cat(told))
+        rows.append(torch.cat(pooled))
     return torch.stack(rows)
 
 

@@ -46,24 +46,26 @@ def padded(data: TrainingData) -> OutfitBatch:
 def loop_score(model: TwoTower, data: TrainingData, rows: list[int]) -> float:
     """The docstring of the module, word by word."""
     worn = data.features[torch.from_numpy(data.train.items).unique()]
-    known = {tuple(features.tolist()) for features in worn}
+    worn_features = {tuple(features.tolist()) for features in worn}
     keys, wants = [], []
     for row in rows:
         features = data.features[row]
         spread = worn.std(dim=0, correction=0) * len(features) ** 0.5
         one_hot = torch.eye(model.count)[data.categories[row]]
         x = torch.cat([(features - worn.mean(0)) / spread, one_hot])
-        place = int(model.remembered(features[None], data.categories[row : row + 1]))
-        assert (place < len(model.digests)) == (tuple(features.tolist()) in known)
-        memory = model.memory[place] if tuple(features.tolist()) in known else torch.zeros(2 * model.config.hidden)
+        slot = int(model.remembered(features[None], data.categories[row : row + 1]))
+        assert (slot < len(model.digests)) == (tuple(features.tolist()) in worn_features)
+        memory = (
+            model.memory[slot] if tuple(features.tolist()) in worn_features else torch.zeros(2 * model.config.hidden)
+        )
         keys.append(normalize(model.key @ x + memory[: model.config.hidden], dim=0))
         wants.append(gelu(model.want @ x + model.want_bias + memory[model.config.hidden :]))
     cosines = []
     for gap, row in enumerate(rows):
-        others = [place for place in range(len(rows)) if place != gap]
-        said = torch.stack([wants[place] for place in others]).mean(0) + model.category[data.categories[row]]
-        plain = torch.stack([keys[place] for place in others]).mean(0)
-        cosines.append(normalize(plain + model.residual @ gelu(said), dim=0) @ keys[gap])
+        others = [index for index in range(len(rows)) if index != gap]
+        wanted = torch.stack([wants[index] for index in others]).mean(0) + model.category[data.categories[row]]
+        plain = torch.stack([keys[index] for index in others]).mean(0)
+        cosines.append(normalize(plain + model.residual @ gelu(wanted), dim=0) @ keys[gap])
     return float(torch.stack(cosines).mean())
 
 
@@ -72,8 +74,8 @@ def test_a_batch_is_what_a_loop_over_gaps_says(data: TrainingData) -> None:
     states = encode(model, data.features, data.categories)
     scores = model.score(states, padded(data))
     with torch.no_grad():
-        for place in range(0, len(data.valid), 3):
-            assert float(scores[place]) == pytest.approx(loop_score(model, data, data.valid[place].tolist()), abs=1e-5)
+        for row in range(0, len(data.valid), 3):
+            assert float(scores[row]) == pytest.approx(loop_score(model, data, data.valid[row].tolist()), abs=1e-5)
 
 
 def test_untrained_it_is_the_cosine_of_the_features(data: TrainingData) -> None:
@@ -92,14 +94,14 @@ def test_a_query_ranks_as_its_gap(data: TrainingData) -> None:
     model = shaken(fresh(data))
     states, batch = encode(model, data.features, data.categories), padded(data)
     gaps = model.gaps(states, batch)
-    for place in range(0, len(batch), 5):
-        rows = batch.items[place][batch.mask[place]]
+    for row in range(0, len(batch), 5):
+        rows = batch.items[row][batch.mask[row]]
         for gap in range(len(rows)):
             context = torch.cat([rows[:gap], rows[gap + 1 :]])[None]
             wanted = states.categories[rows[gap]][None]
             typical = ItemStates(torch.zeros(1, states.hidden.shape[1]), wanted)
             vectors, offsets = model.query(states, context, typical)
-            torch.testing.assert_close(vectors[0], gaps[place, gap])
+            torch.testing.assert_close(vectors[0], gaps[row, gap])
             assert offsets.tolist() == [0]
             wide = OutfitBatch(
                 torch.cat([context, rows[None, :1]], 1), torch.arange(context.shape[1] + 1)[None] < context.shape[1]
@@ -113,10 +115,10 @@ def test_a_query_may_know_the_group_alone(data: TrainingData) -> None:
     model.observe(data)
     shaken(model)
     states, batch = encode(model, data.features, data.categories), padded(data)
-    asked = [model.queries(states, batch, torch.full((len(batch),), code)).detach() for code in range(5)]
-    torch.testing.assert_close(asked[0], asked[2])
+    queries = [model.queries(states, batch, torch.full((len(batch),), code)).detach() for code in range(5)]
+    torch.testing.assert_close(queries[0], queries[2])
     for first, second in ((0, 1), (0, 3), (1, 3), (3, 4)):
-        assert float((asked[first] - asked[second]).abs().max()) > 1e-3
+        assert float((queries[first] - queries[second]).abs().max()) > 1e-3
     same = model.by_category()
     assert same.config.wants == "category"
     torch.testing.assert_close(same.score(states, batch), model.score(states, batch))
@@ -202,9 +204,9 @@ def test_a_killed_run_ends_with_bit_identical_weights(data: TrainingData, tmp_pa
 def test_it_is_trained_by_its_own_settings_and_opened_again(tmp_path: Path) -> None:
     dataset = styles_dataset(tmp_path)
     run = train("two-tower", dataset, tmp_path / "run", settings=["epochs=2", "hidden=12", "weight_decay=0.1"])
-    told = run.config["train"]
-    assert (told["objective"], told["negatives"], told["batch_size"]) == ("softmax", "matched", 512)
-    assert (told["epochs"], told["weight_decay"]) == (2, 0.1)
+    settings = run.config["train"]
+    assert (settings["objective"], settings["negatives"], settings["batch_size"]) == ("softmax", "matched", 512)
+    assert (settings["epochs"], settings["weight_decay"]) == (2, 0.1)
     opened = Run(tmp_path / "run")
     assert len(opened.model.digests) == len(opened.model.memory) - 1 > 0
     items, mask = dataset.outfits.split("test").padded()

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from asked import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
+from training_batch import CODES, RIGHT, WORDS, WRONG, batch, features, observed, randomised
 
 from goeswith.errors import ConfigError
 from goeswith.models.type_aware import TypeAware, TypeAwareConfig
@@ -41,30 +41,30 @@ class ResponseModel:
         return self.usual if a is None or b is None else self.table.get((min(a, b), max(a, b)), self.usual)
 
     def distance(self, i: int, j: int) -> float:
-        one, other = self.x[i] * self.mask(i, j), self.x[j] * self.mask(i, j)
+        first, second = self.x[i] * self.mask(i, j), self.x[j] * self.mask(i, j)
         if self.normalise:
-            one, other = one / np.linalg.norm(one), other / np.linalg.norm(other)
-        return float(np.sqrt(((one - other) ** 2).sum()))
+            first, second = first / np.linalg.norm(first), second / np.linalg.norm(second)
+        return float(np.sqrt(((first - second) ** 2).sum()))
 
 
 @pytest.mark.parametrize("settings", [{}, {"types": "group"}, {"normalise": False}], ids=str)
 def test_score_and_loss_are_those_of_the_equations(settings: dict) -> None:
     model = model_of(margin=0.7, mask_weight=0.5, embedding_weight=0.25, **settings)
-    told, asked = ResponseModel(model), batch()
+    naive, outfits = ResponseModel(model), batch()
     states = model.encode_items(features(7), torch.tensor(CODES))
-    scores = model.score(states, asked)
+    scores = model.score(states, outfits)
     lists = RIGHT + [outfit for both in WRONG for outfit in both]
     for score, outfit in zip(scores, lists, strict=True):
-        assert score.item() == pytest.approx(-np.mean([told.distance(i, j) for i, j in combinations(outfit, 2)]))
+        assert score.item() == pytest.approx(-np.mean([naive.distance(i, j) for i, j in combinations(outfit, 2)]))
     hinges, sizes = [], []
     for right, both in zip(RIGHT, WRONG, strict=True):
         for wrong in both:
             (j,), (k,) = set(right) - set(wrong), set(wrong) - set(right)
             for i in set(right) & set(wrong):
-                hinges.append(max(0, told.distance(i, j) - told.distance(i, k) + 0.7))
-                sizes.append(told.mask(i, j).sum())
-    wanted = np.mean(hinges) + 0.5 * np.mean(sizes) + 0.25 * np.sqrt((told.x**2).sum(axis=1).mean())
-    loss = model.objective(scores[:3], scores[3:].view(3, 2), states, asked) + model.penalty()
+                hinges.append(max(0, naive.distance(i, j) - naive.distance(i, k) + 0.7))
+                sizes.append(naive.mask(i, j).sum())
+    wanted = np.mean(hinges) + 0.5 * np.mean(sizes) + 0.25 * np.sqrt((naive.x**2).sum(axis=1).mean())
+    loss = model.objective(scores[:3], scores[3:].view(3, 2), states, outfits) + model.penalty()
     assert 0 < sum(h > 0 for h in hinges) < len(hinges)
     assert loss.item() == pytest.approx(wanted)
 

@@ -17,11 +17,11 @@ SMALL = {"rounds": 1, "steps": 1, "dim": 16, "batch": 16, "outfits": 100, "items
 @pytest.mark.slow
 def test_every_model_has_a_speed():
     flags = [f"--{name}={size}" for name, size in (SMALL | {"questions": 8}).items()]
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, FOLDER / "models.py", *flags, "--json"], check=True, capture_output=True, text=True
     )
-    assert not told.stderr
-    rows = json.loads(told.stdout)["models"]
+    assert not result.stderr
+    rows = json.loads(result.stdout)["models"]
     assert len(rows) == len(MODELS) + 1  # ADD-GNN with and without graph
     for row in rows:
         numbers = [value for name, value in row.items() if name != "name"]

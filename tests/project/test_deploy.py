@@ -47,11 +47,11 @@ def serves(words: list[str]) -> None:
     command.make_parser(context).parse_args(list(words))
 
 
-def known(environment: dict[str, str]) -> None:
-    """That all variables of ours are settings with values that can be used."""
-    ours = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    assert {name.removeprefix(PREFIX).lower() for name in ours} <= set(Settings.model_fields)
-    configured(None, {name: value for name, value in ours.items() if not name.endswith("TOKEN_FILE")}, {})
+def only_known_settings(environment: dict[str, str]) -> None:
+    """All our variables are settings, and their values can be used."""
+    variables = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    assert {name.removeprefix(PREFIX).lower() for name in variables} <= set(Settings.model_fields)
+    configured(None, {name: value for name, value in variables.items() if not name.endswith("TOKEN_FILE")}, {})
 
 
 def test_the_image_is_small_and_runs_as_nobody() -> None:
@@ -59,19 +59,19 @@ def test_the_image_is_small_and_runs_as_nobody() -> None:
     assert {name for stage in stages for name, _ in stage} <= INSTRUCTIONS  # no ADD, which fetches and unpacks
     build, final = stages
     assert all(":" in stage[0][1].split()[0] and ":latest" not in stage[0][1] for stage in stages)
-    told = {name: rest for name, rest in final if name not in ("ENV", "COPY", "RUN")}
-    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", told["USER"])
+    settings = {name: rest for name, rest in final if name not in ("ENV", "COPY", "RUN")}
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", settings["USER"])
     assert [name for name, _ in final].index("USER") > max(at for at, (name, _) in enumerate(final) if name == "RUN")
-    assert (json.loads(told["ENTRYPOINT"]), told["STOPSIGNAL"]) == (["goeswith"], "SIGTERM")
-    serves(json.loads(told["CMD"])[1:])
-    known(dict(pair.split("=", 1) for name, rest in final if name == "ENV" for pair in shlex.split(rest)))
+    assert (json.loads(settings["ENTRYPOINT"]), settings["STOPSIGNAL"]) == (["goeswith"], "SIGTERM")
+    serves(json.loads(settings["CMD"])[1:])
+    only_known_settings(dict(pair.split("=", 1) for name, rest in final if name == "ENV" for pair in shlex.split(rest)))
     assert not any(name == "COPY" and "--from=build" not in rest for name, rest in final)
-    kept = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
-    assert kept[0] == "*"
+    patterns = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
+    assert patterns[0] == "*"
     for name, rest in build:
         for source in rest.split()[:-1] if name == "COPY" else []:
             assert (ROOT / source).exists()
-            assert f"!{source.removeprefix('./')}" in kept
+            assert f"!{source.removeprefix('./')}" in patterns
     assert all("--constraint constraints.txt" in rest for name, rest in build if "pip install" in rest)
     secret = re.compile(r"(?i)(token|password|secret|key)\s*=\s*\S")
     assert not any(secret.search(rest) for stage in stages for name, rest in stage if name in ("ENV", "ARG"))
@@ -88,7 +88,7 @@ def test_the_image_is_healthy_while_the_service_answers(status: int, code: int) 
             self.send_response(status if self.path == "/health" else 404)
             self.end_headers()
 
-        def log_message(self, *told: Any) -> None:
+        def log_message(self, *arguments: Any) -> None:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
@@ -99,8 +99,8 @@ def test_the_image_is_healthy_while_the_service_answers(status: int, code: int) 
 
 
 def test_compose_gives_the_service_no_more_than_it_needs() -> None:
-    told = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    service, proxy = told["services"]["goeswith"], told["services"]["proxy"]
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    service, proxy = compose["services"]["goeswith"], compose["services"]["proxy"]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -113,9 +113,11 @@ def test_compose_gives_the_service_no_more_than_it_needs() -> None:
         assert source == "../shops" or (DEPLOY / source).is_file(), source
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).resolve() == DEPLOY / "Dockerfile"
     serves(service["command"][1:])
-    known(service["environment"])
+    only_known_settings(service["environment"])
     assert proxy["depends_on"]["goeswith"]["condition"] == "service_healthy"
-    assert set(told["secrets"]) == set(service["secrets"]) == {Path(service["environment"]["GOESWITH_TOKEN_FILE"]).name}
+    assert (
+        set(compose["secrets"]) == set(service["secrets"]) == {Path(service["environment"]["GOESWITH_TOKEN_FILE"]).name}
+    )
 
 
 def test_the_settings_can_be_used() -> None:
@@ -144,19 +146,19 @@ def test_nginx_passes_on_the_path_and_who_asks() -> None:
     )
 
 
-def test_the_unit_is_tight_and_systemd_can_read_it(tmp_path: Path) -> None:
+def test_the_unit_is_hardened_and_systemd_can_read_it(tmp_path: Path) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(DEPLOY / "goeswith.service")
-    told = unit["Service"]
-    words = shlex.split(told["ExecStart"])
+    options = unit["Service"]
+    words = shlex.split(options["ExecStart"])
     assert words[1] == "serve"
     serves(words[2:])
-    assert told["ExecReload"].startswith("/bin/kill -HUP")
-    assert int(told["TimeoutStopSec"]) > 10
+    assert options["ExecReload"].startswith("/bin/kill -HUP")
+    assert int(options["TimeoutStopSec"]) > 10
     for name in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "PrivateDevices", "ProtectHome", "RestrictNamespaces"):
-        assert told[name] == "yes"
-    assert (told["ProtectSystem"], told["CapabilityBoundingSet"]) == ("strict", "")
+        assert options[name] == "yes"
+    assert (options["ProtectSystem"], options["CapabilityBoundingSet"]) == ("strict", "")
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd is not here")
     program = tmp_path / "goeswith"

@@ -148,7 +148,7 @@ def test_blocks_are_found() -> None:
     assert [block[:2] for block in blocks(page)] == [
         ("command", "goeswith audit x"), ("command", "pip install y"), ("python", "a = 1"),
     ]  # fmt: skip
-    assert sum(len(found) for found in FOUND.values()) > 80
+    assert sum(len(page_blocks) for page_blocks in FOUND.values()) > 80
 
 
 class Reader:
@@ -158,35 +158,35 @@ class Reader:
         self.folder = folder
 
     def type(self, command: str) -> None:
-        for said, run in SMALLER.items():
-            command = command.replace(said, run)
+        for text, run in SMALLER.items():
+            command = command.replace(text, run)
         command, _, into = command.partition(" > ")
         words = shlex.split(command)[1:]
         self.make_room(words)
         words = self.filled_in(words)
         words += self.flags(words)
-        told = self.run(words)
+        output = self.run(words)
         if into:
-            Path(into).write_text(told)
+            Path(into).write_text(output)
 
     def run(self, words: list[str]) -> str:
-        told = CliRunner().invoke(app, words)
-        assert told.exit_code == 0, f"goeswith {shlex.join(words)}\n{told.output}\n{told.exception!r}"
-        return told.stdout
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"goeswith {shlex.join(words)}\n{result.output}\n{result.exception!r}"
+        return result.stdout
 
     def make_room(self, words: list[str]) -> None:
         """What an earlier page made in the same place goes: this one is read by itself."""
-        place = None
+        path = None
         if words[0] in ("train", "rules") and "--out" in words:
-            place = Path(words[words.index("--out") + 1])
+            path = Path(words[words.index("--out") + 1])
         elif words[0] in ("import", "export") and "--update" not in words:
-            place = Path(  # the last word that is no flag and no value of one
+            path = Path(  # the last word that is no flag and no value of one
                 [w for before, w in pairwise(words) if not w.startswith("--") and not before.startswith("--")][-1]
             )
-        if place is not None and place.is_dir():
-            shutil.rmtree(place)
-        elif place is not None:
-            place.unlink(missing_ok=True)
+        if path is not None and path.is_dir():
+            shutil.rmtree(path)
+        elif path is not None:
+            path.unlink(missing_ok=True)
 
     def filled_in(self, words: list[str]) -> list[str]:
         """Item ids for TOP and BOTTOM, and scores where a file of them is named that nobody has written yet."""
@@ -218,8 +218,8 @@ class Reader:
 
 def write_scores(file: Path, questions: list[Path]) -> None:
     """Random numbers for every candidate of every question, as another program would give them."""
-    asked = pl.concat([pl.read_parquet(path, columns=["question_id", "candidates"]) for path in questions])
-    rows = asked.explode("candidates").rename({"candidates": "candidate"})
+    frame = pl.concat([pl.read_parquet(path, columns=["question_id", "candidates"]) for path in questions])
+    rows = frame.explode("candidates").rename({"candidates": "candidate"})
     rows = rows.with_columns(score=pl.Series(np.random.default_rng(0).random(len(rows))))
     rows.write_parquet(file) if file.suffix == ".parquet" else rows.write_csv(file)
 
@@ -261,10 +261,10 @@ def readme(stage: Path) -> Path:
     return folder
 
 
-def read(found: list[Block], folder: Path) -> None:
+def read(blocks: list[Block], folder: Path) -> None:
     """Type every command and run every Python block of a page, one after the other."""
     reader = Reader(folder)
-    for block in filter(runs, found):
+    for block in filter(runs, blocks):
         if block.kind == "python":
             python(block)
         else:
@@ -316,12 +316,12 @@ def test_each_line_of_the_sceptics_checklist_has_a_command_that_there_is() -> No
         if row.split(" | ")[1].startswith("`python "):
             assert (ROOT / name).is_file(), row
             continue
-        found = get_command(app).commands[name]  # type: ignore[attr-defined]
-        found.make_parser(found.make_context(name, rest, resilient_parsing=True)).parse_args(rest)
+        command = get_command(app).commands[name]  # type: ignore[attr-defined]
+        command.make_parser(command.make_context(name, rest, resilient_parsing=True)).parse_args(rest)
 
 
 def test_every_command_that_is_not_run_is_still_shown() -> None:
-    shown = [block.code for found in FOUND.values() for block in found]
+    shown = [block.code for blocks in FOUND.values() for block in blocks]
     for start in NOT_RUN:
         assert any(code.startswith(start) for code in shown), f"{start!r} is shown nowhere: take it out of NOT_RUN"
 
@@ -338,13 +338,13 @@ class Assets(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        told = dict(attributes)
-        if tag == "link" and told.get("rel") not in ("next", "prev", "canonical"):
-            self.found.append(told.get("href") or "")
+        values = dict(attributes)
+        if tag == "link" and values.get("rel") not in ("next", "prev", "canonical"):
+            self.found.append(values.get("href") or "")
         elif tag != "a":
-            self.found += [told[name] or "" for name in ("src", "srcset", "data", "poster") if name in told]
-        if "style" in told:
-            self.found += re.findall(r"url\(['\"]?([^'\")]+)", told["style"] or "")
+            self.found += [values[name] or "" for name in ("src", "srcset", "data", "poster") if name in values]
+        if "style" in values:
+            self.found += re.findall(r"url\(['\"]?([^'\")]+)", values["style"] or "")
 
     handle_startendtag = handle_starttag
 
@@ -352,11 +352,11 @@ class Assets(HTMLParser):
 @pytest.mark.slow
 def test_the_site_builds_strictly_and_loads_nothing_from_another_host(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", site],
         cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
     )  # fmt: skip
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
     pages = sorted(site.rglob("*.html"))
     assert {"index.html", "python.html", "contributing.html", "shop.html"} <= {page.name for page in pages}
     for page in pages:
@@ -375,11 +375,11 @@ def test_the_site_builds_strictly_and_loads_nothing_from_another_host(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*without encryption.*")
 def test_the_notebook_runs_from_the_top_and_its_outputs_are_small() -> None:
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", "import sys, pathlib; sys.path.insert(0, 'docs'); import notebook; "
          "print(len(notebook.run(pathlib.Path('docs/notebooks/shop.ipynb')).cells))"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    assert int(told.stdout) > 20
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 20
     assert (DOCS / "notebooks" / "shop.ipynb").stat().st_size < 400_000

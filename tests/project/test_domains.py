@@ -65,7 +65,7 @@ def answers(ahead: np.ndarray) -> SimpleNamespace:
     return SimpleNamespace(questions=questions, scores=np.stack([np.zeros(count), ahead], axis=1).ravel())
 
 
-def test_a_blend_trusts_who_knows_and_leaves_out_who_does_not() -> None:
+def test_a_blend_weights_good_scorers_and_leaves_out_useless_ones() -> None:
     random = np.random.default_rng(0)
     first, second, noise = random.normal(0.5, 1, 600), random.normal(0.5, 1, 600), random.normal(0, 1, 600)
     np.testing.assert_array_equal(blend.lead(answers(first)), first)
@@ -78,13 +78,13 @@ def test_a_blend_trusts_who_knows_and_leaves_out_who_does_not() -> None:
 
 def test_the_page_has_a_row_for_each_study(tmp_path: Path) -> None:
     both = {"domains": 0.9, "halves": 0.5}
-    told = {
+    study = {
         "name": "words", "title": "Words", "seed": 0, "pictures": [None, None],
         "features": {"minilm": dict.fromkeys(("shift", "separated", "nearest", "nearest_standardised", "axes"), both)
                      | {"taste": both | {"own halves": 0.7, "shuffled": 0.01}}},
         "scorers": {"auc": {"likeness": 0.61, "designers": 0.62}, "agreement": {"designers, own": 0.3}},
     }  # fmt: skip
-    (tmp_path / "domains-words.json").write_text(json.dumps(told))
+    (tmp_path / "domains-words.json").write_text(json.dumps(study))
     page = domains_page.write_page(tmp_path, tmp_path / "page.md").read_text()
     assert "- Words: not measured" in page
     assert "| Words, `minilm` | 0.90 (0.50) | 0.900 (0.500) |" in page

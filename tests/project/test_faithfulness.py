@@ -37,50 +37,50 @@ class Agreement:
 
 def test_corrupted_outfits_have_one_wrong_item_and_three_or_more(world) -> None:
     scorer = Agreement(world)
-    asked = bench.corrupted(scorer, world)
-    assert asked.mask.sum(axis=1).min() == 3
+    outfits = bench.corrupted(scorer, world)
+    assert outfits.mask.sum(axis=1).min() == 3
     true = {tuple(sorted(world.outfits[at].tolist())) for at in range(len(world.outfits))}
-    for row, real, place in zip(asked.items, asked.mask, asked.wrong, strict=True):
-        rest = set(np.delete(row, place)[np.delete(real, place)].tolist())
+    for row, real, position in zip(outfits.items, outfits.mask, outfits.wrong, strict=True):
+        rest = set(np.delete(row, position)[np.delete(real, position)].tolist())
         assert any(rest < set(outfit) and len(outfit) == len(rest) + 1 for outfit in true)
         assert tuple(sorted(row[real].tolist())) not in true
 
 
 def test_the_wrong_item_is_blamed_by_every_way(world) -> None:
     scorer = Agreement(world)
-    asked = bench.corrupted(scorer, world)
-    style, rows = scorer.style[asked.items], np.arange(len(asked.items))
-    others = asked.mask & (np.arange(style.shape[1]) != asked.wrong[:, None])
+    outfits = bench.corrupted(scorer, world)
+    style, rows = scorer.style[outfits.items], np.arange(len(outfits.items))
+    others = outfits.mask & (np.arange(style.shape[1]) != outfits.wrong[:, None])
     first = style[rows, others.argmax(axis=1)]
-    odd = style[rows, asked.wrong] != first  # the others have the style of the outfit
+    odd = style[rows, outfits.wrong] != first  # the others have the style of the outfit
     assert 0.6 < odd.mean() < 0.9
-    for way, blame in bench.blames(scorer, world, asked).items():
-        assert (blame.argmax(axis=1) == asked.wrong)[odd].mean() > 0.97, way
-        assert np.isneginf(blame[~asked.mask]).all()
-    found = bench.faithfulness(scorer, world)
-    for way, told in found.items():
-        value, low, high = told["blames the wrong item"]
+    for way, blame in bench.blames(scorer, world, outfits).items():
+        assert (blame.argmax(axis=1) == outfits.wrong)[odd].mean() > 0.97, way
+        assert np.isneginf(blame[~outfits.mask]).all()
+    results = bench.faithfulness(scorer, world)
+    for way, measures in results.items():
+        value, low, high = measures["blames the wrong item"]
         assert low < value < high
-        assert low > told["by chance"][0]
-        assert told["difference without it"][1] > 0, way
-        assert told["difference replaced"][1] > 0, way
-    assert found["its pairs"]["more than its pairs"] == (0, 0, 0)
-    table = bench.faithfulness_table({"agreement": found})
+        assert low > measures["by chance"][0]
+        assert measures["difference without it"][1] > 0, way
+        assert measures["difference replaced"][1] > 0, way
+    assert results["its pairs"]["more than its pairs"] == (0, 0, 0)
+    table = bench.faithfulness_table({"agreement": results})
     assert table.count("agreement") == 8
 
 
 def test_replacing_an_odd_item_never_hurts_and_another_never_helps(world) -> None:
     scorer = Agreement(world)
-    asked = bench.corrupted(scorer, world)
-    rise, every = bench.replaced(scorer, world, asked, seed=1), np.arange(len(asked.items))
-    assert (np.isnan(rise) == ~asked.mask).all()
-    style, wrong = scorer.style[asked.items], np.zeros(asked.mask.shape, bool)
-    wrong[every, asked.wrong] = True
-    first = style[every, (asked.mask & ~wrong).argmax(axis=1)]
-    odd = style[every, asked.wrong] != first
+    outfits = bench.corrupted(scorer, world)
+    rise, every = bench.replaced(scorer, world, outfits, seed=1), np.arange(len(outfits.items))
+    assert (np.isnan(rise) == ~outfits.mask).all()
+    style, wrong = scorer.style[outfits.items], np.zeros(outfits.mask.shape, bool)
+    wrong[every, outfits.wrong] = True
+    first = style[every, (outfits.mask & ~wrong).argmax(axis=1)]
+    odd = style[every, outfits.wrong] != first
     assert (rise[odd][wrong[odd]] >= 0).all()
     assert rise[odd][wrong[odd]].mean() > 0.05
-    assert (rise[odd][asked.mask[odd] & ~wrong[odd]] <= 1e-9).all()
+    assert (rise[odd][outfits.mask[odd] & ~wrong[odd]] <= 1e-9).all()
 
 
 def test_tables_go_between_their_comments() -> None:

@@ -33,17 +33,17 @@ LONG = b"a," + b"x" * 200_000 + b"\n"
         (HEAD + LONG + b"b,bag,red\n", "; restore the file or write it again"),
     ],
 )
-def test_a_broken_csv_is_told_by_row_and_remedy(tmp_path: Path, data: bytes, words: str) -> None:
+def test_a_broken_csv_is_reported_by_row_and_remedy(tmp_path: Path, data: bytes, words: str) -> None:
     path = tmp_path / "items.csv"
     path.write_bytes(data)
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as raised:
         read_table(path)
-    assert str(told.value).startswith(f"cannot read {path}: ")
-    assert words in str(told.value)
-    assert str(told.value).isprintable()
+    assert str(raised.value).startswith(f"cannot read {path}: ")
+    assert words in str(raised.value)
+    assert str(raised.value).isprintable()
 
 
-def test_what_is_no_table_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_table_is_reported(tmp_path: Path) -> None:
     (tmp_path / "items.parquet").write_bytes(b"not parquet")
     with pytest.raises(DataError, match=r"cannot read .*items\.parquet: .*; restore the file or write it again"):
         read_table(tmp_path / "items.parquet")

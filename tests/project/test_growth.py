@@ -30,18 +30,18 @@ def calculated(**changes: float) -> dict[str, str]:
 
 
 def test_known_sizes_need_what_is_calculated_by_hand() -> None:
-    told = calculated()
-    assert told["encode pictures, hours on one machine"] == "0.69"  # 1e6 / 100 / 4 / 3600
-    assert told["states of items, hours on one machine"] == "0.069"  # 1e6 ms / 4
-    assert told["train, hours on one machine"] == "2.5"  # 3.6e6 * 10 ms / 4
-    assert told["machines to train in 0.5 hours"] == "5"
-    assert told["keys in memory for exact search, GB"] == "1.0"
-    assert told["one search exact, ms"] == "100.0"  # 1e5 keys
-    assert told["machines, searches exact"] == "5"  # 100 requests/s * 2 searches * .1 s / 4
-    assert told["one search in the table, ms"] == "70.7"  # 50 ms * √(1e5 / 5e4)
+    needed = calculated()
+    assert needed["encode pictures, hours on one machine"] == "0.69"  # 1e6 / 100 / 4 / 3600
+    assert needed["states of items, hours on one machine"] == "0.069"  # 1e6 ms / 4
+    assert needed["train, hours on one machine"] == "2.5"  # 3.6e6 * 10 ms / 4
+    assert needed["machines to train in 0.5 hours"] == "5"
+    assert needed["keys in memory for exact search, GB"] == "1.0"
+    assert needed["one search exact, ms"] == "100.0"  # 1e5 keys
+    assert needed["machines, searches exact"] == "5"  # 100 requests/s * 2 searches * .1 s / 4
+    assert needed["one search in the table, ms"] == "70.7"  # 50 ms * √(1e5 / 5e4)
 
 
-def test_more_needs_more() -> None:
+def test_larger_sizes_need_more() -> None:
     assert calculated(outfits=7.2e6)["train, hours on one machine"] == "5.0"
     assert calculated(hidden=512)["one search exact, ms"] == "200.0"
     assert calculated(requests=1.0)["machines, searches exact"] == "1"

@@ -22,12 +22,12 @@ def test_no_circles() -> None:
     assert circle(imports()) == []
 
 
-def test_few_modules_stand_at_the_top() -> None:
+def test_few_modules_are_at_the_top() -> None:
     top = {name for name in imports() if not room(name)}
     assert len(top) <= 11, top
 
 
-def test_what_would_be_wrong_is_seen() -> None:
+def test_wrong_imports_are_detected() -> None:
     graph = {
         "goeswith.data.a": {"goeswith.models.b", "goeswith.errors"},
         "goeswith.models.b": {"goeswith.data.a"},

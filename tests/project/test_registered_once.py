@@ -28,9 +28,9 @@ def test_a_filter_is_a_field_of_filters_and_nothing_else():
     wanted = CatalogueQuery.of(QueryParams(dict.fromkeys(columns, "some")))
     assert wanted.filters() == Filters(**dict.fromkeys(COLUMN_OF, ("some",)))
     assert wanted == CatalogueQuery.of(QueryParams(urlsplit(wanted.url(Board())).query))
-    asked = Brief.of({f"want_{column}": "some" for column in columns})
-    assert dict(asked.values).keys() == set(FILTER_OF) == columns - {"category", "group"}
-    assert asked.filters() == Filters(**dict.fromkeys(FILTER_OF.values(), ("some",)))
+    brief = Brief.of({f"want_{column}": "some" for column in columns})
+    assert dict(brief.values).keys() == set(FILTER_OF) == columns - {"category", "group"}
+    assert brief.filters() == Filters(**dict.fromkeys(FILTER_OF.values(), ("some",)))
 
 
 def test_a_source_of_knowledge_says_all_that_training_asks_of_it():

@@ -23,11 +23,11 @@ def line(kind: str, scorer: str, value: float, seeds: int = 5, **more: str) -> d
 
 
 def compared(first: str, second: str, difference: float, shows: str, **more: str) -> dict:
-    told = made_difference(difference, difference - 0.03, difference + 0.03, 0.2, scorer=first, against=second)
-    return {"note": "why"} | told.to_dict() | HEAD | {"shows": shows, "p_holm": 0.4} | more
+    line = made_difference(difference, difference - 0.03, difference + 0.03, 0.2, scorer=first, against=second)
+    return {"note": "why"} | line.to_dict() | HEAD | {"shows": shows, "p_holm": 0.4} | more
 
 
-def told(**more: object) -> dict:
+def recipe_results(**more: object) -> dict:
     """What was kept of a bench of four models, one of them not measured."""
     report = {
         "splits": {"train": 1200, "test": 300}, "repeats_removed": 7, "test_overlap": 0.0,
@@ -67,12 +67,12 @@ def told(**more: object) -> dict:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(results_page, "DOCS", tmp_path)
     monkeypatch.setattr(results_page, "RESULTS", tmp_path / "results")
     (tmp_path / "results" / "earlier").mkdir(parents=True)
-    (tmp_path / "results" / "mango.json").write_text(json.dumps(told()))
-    (tmp_path / "results" / "earlier" / "ccp.json").write_text(json.dumps(told()))
+    (tmp_path / "results" / "mango.json").write_text(json.dumps(recipe_results()))
+    (tmp_path / "results" / "earlier" / "ccp.json").write_text(json.dumps(recipe_results()))
     return tmp_path
 
 
@@ -91,7 +91,7 @@ TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
 
 
 def test_five_sentences_say_what_the_numbers_say():
-    assert conclusions({"mango": told()}, {}, TRAVELS) == [
+    assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
         "By AUC on the hardest questions, the best model is above the strongest floor on mango (0.801 against 0.612).",
         "In 1 comparison with peers, Two-tower is without a claim (fewer than 5 seeds) in 1.",
         "Records of the items (columns, counts, picture files), without a look at a garment, reach 0.612 on mango.",
@@ -103,7 +103,7 @@ def test_five_sentences_say_what_the_numbers_say():
 
 def test_other_numbers_make_other_sentences():
     many = [line("model", name, 0.7) for name in (*GRAPH[0], MASKS[0][0], "NGNN")]
-    changed = told(
+    changed = recipe_results(
         marks=[],
         lines=[line("floor", RECORDS, 0.612), line("model", OURS, 0.801), *many],
         compared=[
@@ -112,9 +112,9 @@ def test_other_numbers_make_other_sentences():
             compared(*MASKS[0], 0.1, "higher"), compared(*MASKS[0], 0.1, "lower", negatives="random"),
         ],
     )  # fmt: skip
-    before = told(compared=[{**compared(*MASKS[0], -0.1, ""), "low": -0.2, "high": -0.01}])
+    before = recipe_results(compared=[{**compared(*MASKS[0], -0.1, ""), "low": -0.2, "high": -0.01}])
     first, second, _, fourth, fifth = conclusions(
-        {"mango": told(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
+        {"mango": recipe_results(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
     )
     assert "on mango (0.801 against 0.612) and not shown to be above it on ccp (0.801" in first
     assert second == (
@@ -126,7 +126,7 @@ def test_other_numbers_make_other_sentences():
         "mango (partly by earlier measurements)."
     )
     assert fifth.endswith("are not shown to add anything on words.")
-    assert "has not been measured" in conclusions({"ccp": told(compared=[])}, {}, {})[4]
+    assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
 
 
 def test_a_number_that_no_table_has_is_refused():
@@ -135,8 +135,8 @@ def test_a_number_that_no_table_has_is_refused():
         results_page.carried(["AUC 0.613"], "| 0.612 |")
 
 
-def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kept: Path):
-    (kept / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
+def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(folder: Path):
+    (folder / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
     assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – |" in text
     table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
@@ -145,8 +145,8 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kep
         "", "---", RECORDS, WITH_IDS, "rarity", OURS, GRAPH[0][0], GRAPH[0][1], MASKS[0][0], "shuffled", "ceiling",
     ]  # fmt: skip
     assert [cell.strip() for cell in rows[0]] == ["", "seeds", "AUC, matched", "FITB, matched", "R@10 from one item"]
-    ours = [cell.strip() for cell in rows[5]]
-    assert ours == [
+    cells = [cell.strip() for cell in rows[5]]
+    assert cells == [
         OURS, "5", "**0.801 [0.701, 0.901]** *", "**0.333 [0.233, 0.433]**", "**0.444 [0.344, 0.544]**",
     ]  # fmt: skip
     assert "0.990" not in table  # an easier question
@@ -168,8 +168,8 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(kep
     assert "9,222 items, 9,000 pictures; outfits 1,200 train, 300 test; 7 exact repeats removed" in text
 
 
-def test_with_nothing_measured_there_is_a_page(kept: Path):
-    (kept / "results" / "mango.json").unlink()
+def test_with_nothing_measured_there_is_a_page(folder: Path):
+    (folder / "results" / "mango.json").unlink()
     text = results_page.write_page(["mango"]).read_text()
     assert "No model has been measured beside floors." in text
     assert "Not measured: mango." in text

@@ -62,12 +62,12 @@ def polyvore(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "fashion_compatibility_prediction.txt": "\n".join([*good, *bad, "0 s1_9 s2_1 s3_2"]) + "\n",
     }
     folder = write(tmp_path_factory.mktemp("published") / "polyvore-maryland", files)
-    sets = [(outfit["set_id"], place) for outfit in (*train, *test) for place in range(3)]
+    sets = [(outfit["set_id"], position) for outfit in (*train, *test) for position in range(3)]
     named = {
         "set_id": [name for name, _ in sets],
-        "clothingItemIndex": [place + 1 for _, place in sets],
-        "clothingItemName": [f"thing {place}" for _, place in sets],
-        "clothingItemCategoryId": [o["items_category"][place] for o in (*train, *test) for place in range(3)],
+        "clothingItemIndex": [position + 1 for _, position in sets],
+        "clothingItemName": [f"thing {position}" for _, position in sets],
+        "clothingItemCategoryId": [o["items_category"][position] for o in (*train, *test) for position in range(3)],
         "type": ["top"] * len(sets),
         "clothingItemPrice": [1.0] * len(sets),
         "clothingItemLikes": [1] * len(sets),
@@ -78,8 +78,8 @@ def polyvore(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sections(polyvore: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
-    found = shortcuts.collect(polyvore, tmp_path_factory.mktemp("work"))
-    return {section.key: section for section in found}
+    collected = shortcuts.collect(polyvore, tmp_path_factory.mktemp("work"))
+    return {section.key: section for section in collected}
 
 
 def values(section: Section) -> dict[str, float]:
@@ -87,14 +87,14 @@ def values(section: Section) -> dict[str, float]:
 
 
 def test_category_counts_solve_questions_whose_wrong_answers_are_of_another_kind(sections: dict[str, Section]) -> None:
-    asked = sections["maryland-categories-fitb-official"]
-    assert asked.asked == 40
-    assert asked.lines[0].n == 38
-    assert sum(asked.left.values()) == 2  # two right answers; an item without category
-    assert values(asked)["category"] == 1.0
-    assert values(asked)["chance"] == values(asked)["popularity"] == pytest.approx(1 / 3)
-    assert asked.first == 39 / 40
-    assert asked.same == 0.0
+    section = sections["maryland-categories-fitb-official"]
+    assert section.asked == 40
+    assert section.lines[0].n == 38
+    assert sum(section.left.values()) == 2  # two right answers; an item without category
+    assert values(section)["category"] == 1.0
+    assert values(section)["chance"] == values(section)["popularity"] == pytest.approx(1 / 3)
+    assert section.first == 39 / 40
+    assert section.same == 0.0
     partly = sections["maryland-categories-fitb-partly"]
     assert partly.lines[0].n == 39
     assert "size" not in values(partly)
@@ -164,7 +164,7 @@ def small(tmp_path: Path, rows: list[list[str]], test: list[list[str]]) -> Datas
     names = sorted({item for row in (*rows, *test) for item in row})
     outfits = pl.DataFrame(
         {
-            "outfit_id": [f"o{place}" for place in range(len(rows) + len(test))],
+            "outfit_id": [f"o{index}" for index in range(len(rows) + len(test))],
             "item_ids": [*rows, *test],
             "split": ["train"] * len(rows) + ["test"] * len(test),
         }
@@ -183,21 +183,21 @@ def test_likelihood_is_naive_bayes_over_the_choices_for_a_blank(tmp_path: Path) 
     single, pair, ends = Counter(), Counter(), Counter()
     for row in rows:
         single.update(item[0] for item in row)
-        for one, other in combinations([item[0] for item in row], 2):
-            pair[frozenset((one, other))] += 1
-            ends.update((one, other))
-    known = counters(dataset)
+        for first, second in combinations([item[0] for item in row], 2):
+            pair[frozenset((first, second))] += 1
+            ends.update((first, second))
+    scorers = counters(dataset)
     for candidate in "cdef":
         item = next(item for row in rows for item in row if item[0] == candidate)
         code[candidate] = dataset.catalogue.items["item_id"].to_list().index(item)
         worn = ["a", "b", candidate]
         total, whole = sum(single.values()) + 6, sum(ends.values())
         score = sum(math.log((single[c] + 1) / total) for c in worn)
-        for one, other in combinations(worn, 2):
-            expected = ends[one] * ends[other] / whole
-            score += math.log((pair[frozenset((one, other))] + 1) / (expected + 1))
+        for first, second in combinations(worn, 2):
+            expected = ends[first] * ends[second] / whole
+            score += math.log((pair[frozenset((first, second))] + 1) / (expected + 1))
         rows_of = np.array([[code["a900"], code["b900"], code[candidate]]])
-        got = known["category_likelihood"].score(rows_of, np.ones((1, 3), bool))
+        got = scorers["category_likelihood"].score(rows_of, np.ones((1, 3), bool))
         assert got == pytest.approx(score / 3, abs=1e-6)
 
 
@@ -254,11 +254,11 @@ def section(key: str, value: float, low: float, **more: object) -> Section:
 
 def test_a_verdict_says_what_share_of_the_published_number_is_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(shortcuts.write_page.__globals__["PUBLISHED"], "here", ("Seer", 0.65))
-    told = section("here", 0.45, 0.40, first=0.9)
-    assert told.share == pytest.approx(0.5)
-    assert "50% of what Seer (recalled: .650, of all 40 questions)" in verdict(told)
-    assert "must not be compared" in verdict(told)
-    assert "Always taking the first choice scores .900" in verdict(told)
+    judged = section("here", 0.45, 0.40, first=0.9)
+    assert judged.share == pytest.approx(0.5)
+    assert "50% of what Seer (recalled: .650, of all 40 questions)" in verdict(judged)
+    assert "must not be compared" in verdict(judged)
+    assert "Always taking the first choice scores .900" in verdict(judged)
     weak = verdict(section("there", 0.28, 0.26))
     assert "a model must beat that" in weak
     assert "recalled" not in weak
@@ -272,9 +272,9 @@ def test_the_page_is_made_from_what_was_measured(
     page = tmp_path / "shortcuts.md"
     write_page(list(sections.values()), page)
     text = page.read_text()
-    for told in sections.values():
-        assert f"## {told.title}\n" in text
-        for line in told.lines:
+    for section in sections.values():
+        assert f"## {section.title}\n" in text
+        for line in section.lines:
             assert f"| `{line.floor}` | {line.value:.3f} [" in text
             assert line.signature in text.replace("\\|", "|")
     assert "Left out: 1 questions without exactly one right answer; 1 questions that name an unknown item" in text
@@ -300,9 +300,9 @@ def test_plain_loops_count_the_same_on_the_released_protocol(real: Path, tmp_pat
     (tmp_path / "polyvore-maryland").symlink_to(real / "polyvore-maryland")
     dataset = create(ngnn_protocol.read(tmp_path / "polyvore-maryland"), tmp_path / "ngnn", layout="polyvore-maryland")
     questions = read_questions(dataset.path / "questions" / "released-test-fitb.parquet", dataset.catalogue)
-    known = {"category_counts": counters(dataset)["category_counts"]}
+    scorers = {"category_counts": counters(dataset)["category_counts"]}
     (line,) = shortcuts.lines_of(
-        questions, dataset, {n: Slots(f, dataset.catalogue.category_codes) for n, f in known.items()}
+        questions, dataset, {n: Slots(f, dataset.catalogue.category_codes) for n, f in scorers.items()}
     )
     kind = dict(dataset.catalogue.items.select("item_id", "category").iter_rows())
     seen: Counter[frozenset[str]] = Counter()
@@ -319,5 +319,5 @@ def test_plain_loops_count_the_same_on_the_released_protocol(real: Path, tmp_pat
     assert line.n == 2697
     assert line.value == pytest.approx(right / 2697, abs=0.002)
     assert line.low > 0.5
-    places = shortcuts.own_places(real / "polyvore-maryland" / "fill_in_blank_test.json")
-    assert shortcuts.first_choice(places) == pytest.approx(3074 / 3076)
+    positions = shortcuts.own_places(real / "polyvore-maryland" / "fill_in_blank_test.json")
+    assert shortcuts.first_choice(positions) == pytest.approx(3074 / 3076)

@@ -27,19 +27,19 @@ def line(scorer: str = "add-gnn", negatives: str = "matched", number: float = 0.
 
 
 def test_numbers_have_their_sign_and_their_interval():
-    told = made_difference(-0.0314, -0.06, 0.0049, 0.0181)
+    compared = made_difference(-0.0314, -0.06, 0.0049, 0.0181)
     assert value(line()) == "0.731 [0.701, 0.761]"
-    assert difference(told) == "−0.031 [−0.060, +0.005], p = 0.018"
+    assert difference(compared) == "−0.031 [−0.060, +0.005], p = 0.018"
     assert (signed(0.5, 1), signed(-0.5, 1), chance(0.0009)) == ("+0.5", "−0.5", "p < 0.001")
 
 
 def test_a_long_table_keeps_every_number_and_its_signature():
     head, rows = long_table([line(), line(negatives="random", number=0.9, unanswered=3)])
-    told = dict(zip(head, rows[1], strict=True))
-    assert told["negatives"] == "random"
-    assert told["value"] == "0.9000"
-    assert told["95 %"] == "0.8700–0.9300"
-    assert told["unanswered"] == "3"
+    cells = dict(zip(head, rows[1], strict=True))
+    assert cells["negatives"] == "random"
+    assert cells["value"] == "0.9000"
+    assert cells["95 %"] == "0.8700–0.9300"
+    assert cells["unanswered"] == "3"
     assert [row[-1] for row in rows] == ["sample|matched", "sample|random"]
 
 

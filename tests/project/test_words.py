@@ -92,9 +92,9 @@ def texts() -> Iterator[tuple[str, str]]:
         yield from ((f"{module.relative_to(ROOT)}:{at}", line) for at, line in lines)
 
 
-def test_nobody_stumbles() -> None:
-    found = [(place, match[0]) for place, text in texts() for match in STUMBLE.finditer(text)]
-    assert not found, "\n".join(f"{place}: {word!r}" for place, word in found)
+def test_texts_use_plain_words() -> None:
+    matches = [(where, match[0]) for where, text in texts() for match in STUMBLE.finditer(text)]
+    assert not matches, "\n".join(f"{where}: {word!r}" for where, word in matches)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def mined(dataset: Dataset) -> list[Mined]:
 
 
 def test_the_rules_of_a_known_world_are_found_and_no_other(mined: list[Mined]) -> None:
-    found = {str(m.rule) for m in mined}
-    assert {"category: coat + dress", "category: no blouse + dress", "colour: no red + red"} <= found
+    rules = {str(m.rule) for m in mined}
+    assert {"category: coat + dress", "category: no blouse + dress", "colour: no red + red"} <= rules
     assert any(m.rule == Rule("material", "velvet", "velvet", "+") for m in mined)
     for m in mined:  # what follows from those: coats that go with dresses go less with the rest
         coats = m.rule.top in ("coat", "blouse") or m.rule.bottom == "dress"
@@ -70,7 +70,7 @@ def test_the_most_useful_come_first_and_no_more_than_asked(dataset: Dataset, min
     assert {m.rule.attribute for m in only} == {"colour"}
 
 
-def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
+def test_nothing_is_found_where_there_is_nothing(tmp_path: Path) -> None:
     def shuffle(items: pl.DataFrame) -> pl.DataFrame:
         random = np.random.default_rng(1)
         order = np.concatenate([random.permutation(120), 120 + random.permutation(120), np.arange(240, 250)])
@@ -84,12 +84,12 @@ def test_validation_has_no_part_in_finding(dataset: Dataset, mined: list[Mined],
     items = dataset.catalogue.items.drop("image")
     alone = create(Imported(items, frame, source="", licence=""), tmp_path / "train", layout="test")
     assert worn_pairs(alone.outfits.take(alone.outfits.splits == "valid"), alone.catalogue).shape == (0, 2)
-    found = mine(alone, attributes=NAMES, least_lift=1.25)
-    assert [replace(m, valid=RuleScore(0, 0, 0)) for m in found] == [
+    rules = mine(alone, attributes=NAMES, least_lift=1.25)
+    assert [replace(m, valid=RuleScore(0, 0, 0)) for m in rules] == [
         replace(m, valid=RuleScore(0, 0, 0)) for m in mined
     ]
-    assert math.isnan(found[0].valid.coverage)
-    assert math.isnan(found[0].valid.precision)
+    assert math.isnan(rules[0].valid.coverage)
+    assert math.isnan(rules[0].valid.precision)
 
 
 def test_a_rule_inside_a_more_useful_one_is_left_out(tmp_path: Path) -> None:
@@ -98,9 +98,9 @@ def test_a_rule_inside_a_more_useful_one_is_left_out(tmp_path: Path) -> None:
         pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("day dress")).otherwise(pl.lit("gala dresses"))
     )
     dataset = world(tmp_path, lambda items: items.with_columns(category=kind.otherwise("category")))
-    found = [m.rule for m in mine(dataset, attributes=["category"], least_lift=1.25) if m.rule.top == "coat"]
-    assert found[0] == Rule("category", "coat", "dress/dresses", "+")
-    assert sum("dress" in rule.bottom for rule in found) == 1
+    rules = [m.rule for m in mine(dataset, attributes=["category"], least_lift=1.25) if m.rule.top == "coat"]
+    assert rules[0] == Rule("category", "coat", "dress/dresses", "+")
+    assert sum("dress" in rule.bottom for rule in rules) == 1
 
 
 def test_values_are_columns_words_and_plurals() -> None:
@@ -114,12 +114,12 @@ def test_values_are_columns_words_and_plurals() -> None:
     )
     catalogue = Catalogue(items)
     words = dict.fromkeys(["category", "colour", "material", "brand", "word"], "")
-    found = {name: [v for a, v in vocabulary(catalogue, list(words)) if a == name] for name in words}
-    assert found["category"] == ["baby", "day", "day dress/day dresses", "dress/dresses", "tank", "tank tops", "tops"]
-    assert found["colour"] == ["blue", "off-white", "red", "red blue"]
-    assert {"silk", "wool"} <= set(found["material"])
-    assert found["brand"] == []
-    assert found["word"] == ["brand-new", "coat/coats", "dots", "woman", "women"]  # "dress" is a category's
+    values = {name: [v for a, v in vocabulary(catalogue, list(words)) if a == name] for name in words}
+    assert values["category"] == ["baby", "day", "day dress/day dresses", "dress/dresses", "tank", "tank tops", "tops"]
+    assert values["colour"] == ["blue", "off-white", "red", "red blue"]
+    assert {"silk", "wool"} <= set(values["material"])
+    assert values["brand"] == []
+    assert values["word"] == ["brand-new", "coat/coats", "dots", "woman", "women"]  # "dress" is a category's
     assert ("category", "dress/dresses") in vocabulary(catalogue, ["category"])
     assert [v for _, v in vocabulary(catalogue, ["word"], least=2)] == ["coat"]
     assert merged({"short", "shorts", "lady", "ladies", "box", "boxes"}) == [
@@ -142,8 +142,8 @@ def test_drawn_triplets_are_pairs_of_the_split_and_a_bottom_never_worn_with_the_
     drawn = triplets(dataset, "valid")
     pairs = worn_pairs(dataset.outfits.split("valid"), dataset.catalogue)
     assert drawn[:, :2].tolist() == pairs.tolist()
-    known = set(map(tuple, worn_pairs(dataset.outfits, dataset.catalogue).tolist()))
-    assert not any((i, k) in known for i, _, k in drawn.tolist())
+    worn = set(map(tuple, worn_pairs(dataset.outfits, dataset.catalogue).tolist()))
+    assert not any((i, k) in worn for i, _, k in drawn.tolist())
     assert set(drawn[:, 2]) <= set(pairs[:, 1])
     assert np.array_equal(drawn, triplets(dataset, "valid"))
     assert not np.array_equal(drawn, triplets(dataset, "valid", seed=1))
@@ -169,16 +169,16 @@ def test_published_triplets_are_taken_where_there_are_some(tmp_path: Path, datas
 
 def test_measures_are_those_of_a_loop_over_triplets(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = [Rule("category", t, b, s) for t, b, s in product(TOPS, BOTTOMS, "+-")]  # type: ignore[arg-type]
-    asked, matches = triplets(dataset, "train"), match(rules, dataset.catalogue)
+    drawn, matches = triplets(dataset, "train"), match(rules, dataset.catalogue)
     monkeypatch.setattr("goeswith.rules.pairs._BLOCK", 1000)
     category = dataset.catalogue.items["category"].to_list()
-    for rule, measured in zip(rules, measure(matches, asked), strict=True):
+    for rule, measured in zip(rules, measure(matches, drawn), strict=True):
         active = [
             (category[j] == rule.bottom) == (rule.sign == "+")
-            for i, j, k in asked
+            for i, j, k in drawn
             if category[i] == rule.top and (category[j] == rule.bottom) != (category[k] == rule.bottom)
         ]
-        assert measured == RuleScore(len(asked), len(active), sum(active))
+        assert measured == RuleScore(len(drawn), len(active), sum(active))
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -235,8 +235,8 @@ def test_contradictions_share_pairs_by_their_words() -> None:
         Rule("category", "coat", "skirts", "-"),
         Rule("category", "raincoat", "dresses", "-"),
     ]
-    told = [[rules.index(other) for other in found] for found in contradicting(rules)]
-    assert told == [[1], [0, 2], [1], [], [], []]
+    positions = [[rules.index(other) for other in others] for others in contradicting(rules)]
+    assert positions == [[1], [0, 2], [1], [], [], []]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_settings_that_make_no_sense_are_refused(dataset: Dataset, settings: dic
         mine(dataset, **settings)  # type: ignore[arg-type]
 
 
-def test_bad_input_is_told_in_one_sentence(dataset: Dataset, tmp_path: Path) -> None:
+def test_bad_input_is_reported_in_one_sentence(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="no attribute 'color'; did you mean 'colour'"):
         mine(dataset, attributes=["color"])
     with pytest.raises(DataError, match="no brand occurs in 5 items worn in training; leave out --attribute brand"):
@@ -266,8 +266,11 @@ def test_experts_wear_coats_over_dresses_and_no_blouses(real: Path, tmp_path: Pa
     from goeswith.data.readers import read
 
     dataset = create(read("fashionvc", real / "fashionvc", workdir=tmp_path), tmp_path / "vc", layout="fashionvc")
-    found = {str(m.rule): m.valid for m in mine(dataset, attributes=["category"])}
-    coats, blouses = found["category: coat/coats + dress/dresses"], found["category: no blouse/blouses + dress/dresses"]
+    scores = {str(m.rule): m.valid for m in mine(dataset, attributes=["category"])}
+    coats, blouses = (
+        scores["category: coat/coats + dress/dresses"],
+        scores["category: no blouse/blouses + dress/dresses"],
+    )
     assert (coats.triplets, coats.coverage, coats.precision) == (
         6213,
         pytest.approx(0.08, abs=0.005),

@@ -34,8 +34,8 @@ def catalogue() -> Catalogue:
     return Catalogue(ITEMS)
 
 
-def ids(catalogue: Catalogue, bits: np.ndarray, place: int = 0) -> list[str]:
-    return [catalogue.ids[row] for row in np.flatnonzero(np.unpackbits(bits, axis=1)[:, place])]
+def ids(catalogue: Catalogue, bits: np.ndarray, rule: int = 0) -> list[str]:
+    return [catalogue.ids[row] for row in np.flatnonzero(np.unpackbits(bits, axis=1)[:, rule])]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def naive(rule: Rule, catalogue: Catalogue, row: int, side: str) -> bool:
     if item["group"] not in (RULE_TOP if side == "top" else RULE_BOTTOM):
         return False
     text = item["title"] if rule.attribute == "word" else (item[rule.attribute] or "").strip() or item["title"]
-    said = " ".join(re.findall(r"[a-z0-9]+(?:[-'][a-z0-9]+)*", (text or "").lower()))
-    return any(f" {value.lower()} " in f" {said} " for value in getattr(rule, side).split("/"))
+    words = " ".join(re.findall(r"[a-z0-9]+(?:[-'][a-z0-9]+)*", (text or "").lower()))
+    return any(f" {value.lower()} " in f" {words} " for value in getattr(rule, side).split("/"))
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def world() -> tuple[Catalogue, Matches]:
     return catalogue, match(rules, catalogue)
 
 
-def test_matches_say_what_a_loop_over_rules_and_items_says(world: tuple[Catalogue, Matches]) -> None:
+def test_matches_agree_with_a_loop_over_rules_and_items(world: tuple[Catalogue, Matches]) -> None:
     catalogue, matches = world
     tops, bottoms = (
         np.array([[naive(rule, catalogue, row, side) for rule in matches.rules] for row in range(60)])
@@ -113,10 +113,10 @@ def test_matches_say_what_a_loop_over_rules_and_items_says(world: tuple[Catalogu
 
     expected = np.zeros((500, 45), int)
     for n, (i, j, k) in enumerate(zip(first, second, third, strict=True)):
-        for place, rule in enumerate(matches.rules):
-            if tops[i, place] and bottoms[j, place] != bottoms[k, place]:
-                points_to_j = bottoms[j, place] == (rule.sign == "+")
-                expected[n, place] = 1 if points_to_j else -1
+        for at, rule in enumerate(matches.rules):
+            if tops[i, at] and bottoms[j, at] != bottoms[k, at]:
+                points_to_j = bottoms[j, at] == (rule.sign == "+")
+                expected[n, at] = 1 if points_to_j else -1
     assert np.array_equal(matches.votes(first, second, third), expected)
     assert {-1, 0, 1} == set(expected.ravel())
 
@@ -140,7 +140,7 @@ def test_no_rules_are_no_columns(catalogue: Catalogue) -> None:
     assert match([], catalogue).pairs(np.zeros(3, int), np.zeros(3, int)).shape == (3, 0)
 
 
-def test_a_rule_prints_as_it_is_said() -> None:
+def test_a_rule_prints_as_it_is_written() -> None:
     assert str(Rule("category", "coat", "dress", "+")) == "category: coat + dress"
     assert str(Rule("category", "blouse", "dress", "-")) == "category: no blouse + dress"
 
@@ -182,7 +182,7 @@ GOOD = '[[rule]]\nattribute = "category"\ntop = "coat"\nbottom = "dress"\nsign =
         ('rule = [{attribute = "category"}]', r"rule 1: the field 'top' is missing"),
     ],
 )
-def test_a_broken_file_is_told_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
+def test_a_broken_file_is_reported_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(DataError, match=fault) as caught:
@@ -203,7 +203,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     ("attribute", "hint"),
     [("color", "did you mean 'colour'"), ("price", "the attributes here are: category, group, title, colour")],
 )
-def test_an_unknown_attribute_is_told_with_the_nearest(catalogue: Catalogue, attribute: str, hint: str) -> None:
+def test_an_unknown_attribute_is_reported_with_the_nearest(catalogue: Catalogue, attribute: str, hint: str) -> None:
     with pytest.raises(
         CatalogueError, match=f"rule '{attribute}: red [+] blue': .* no attribute {attribute!r}; {hint}"
     ):

@@ -121,9 +121,9 @@ def test_it_is_compacted_on_schedule(tmp_path, monkeypatch):
 
 def test_a_table_that_cannot_be_read_is_one_sentence(made, tmp_path):
     uri, version, frame, _ = made
-    for place, at in ((uri, version + 50), (str(tmp_path / "none"), 1)):
+    for folder, at in ((uri, version + 50), (str(tmp_path / "none"), 1)):
         with pytest.raises(DataError, match=r"cannot read the vectors at .*; run goeswith build again"):
-            read(place, at, frame)
+            read(folder, at, frame)
 
 
 @pytest.mark.slow
@@ -137,9 +137,11 @@ def test_an_index_answers_and_is_updated_from_its_table(tmp_path, monkeypatch):
     assert index.info["vectors"]["categories"] == ["boots", "shirt", "skirt", "tote"]
     allowed = np.flatnonzero(index.known)
     allowed = allowed[allowed % 5 > 0]
-    asked = []
+    searched = []
     nearest = approximate.Vectors.nearest
-    monkeypatch.setattr(approximate.Vectors, "nearest", lambda *given: asked.append(given[4]) or nearest(*given))
+    monkeypatch.setattr(
+        approximate.Vectors, "nearest", lambda *arguments: searched.append(arguments[4]) or nearest(*arguments)
+    )
 
     def odd(part):
         return np.stack([part % 2 == 1, part % 2 == 0])
@@ -156,8 +158,8 @@ def test_an_index_answers_and_is_updated_from_its_table(tmp_path, monkeypatch):
         for each in (index, exact)
     )
     assert [look.item_ids for look in looks] == [look.item_ids for look in expected]
-    assert filters in asked
-    assert Filters() in asked
+    assert filters in searched
+    assert Filters() in searched
     old = index.info["vectors"]["version"]
     shutil.rmtree(dataset.path)
     updated = build_index(run, changed_shop(dataset.path), tmp_path / "other")

@@ -49,9 +49,9 @@ def test_a_killed_build_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert not (tmp_path / "index").exists()
     monkeypatch.setattr(shards, "SHARD", 50)
-    said: list[str] = []
-    index = build_index(run, dataset, tmp_path / "index", say=said.append)
-    assert "92 encoded" in said[-1]  # 100 of 192 were there
+    messages: list[str] = []
+    index = build_index(run, dataset, tmp_path / "index", say=messages.append)
+    assert "92 encoded" in messages[-1]  # 100 of 192 were there
     assert bits(index.path) == bits(whole.path)
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
@@ -60,11 +60,11 @@ def test_an_update_encodes_what_changed_and_equals_a_fresh_index(world, tmp_path
     _, run, _ = world
     shutil.copytree(world[2].path, tmp_path / "index")
     later = changed_shop(tmp_path / "later")
-    said: list[str] = []
+    messages: list[str] = []
     before = Index(tmp_path / "index")
     first = before.scorer.score(np.array([[0, 1, 2]]), WHOLE)
-    updated = build_index(run, later, tmp_path / "index", say=said.append)
-    assert said[-1] == "192 items: 1 added, 2 changed, 1 removed; 3 encoded, 2 without features"
+    updated = build_index(run, later, tmp_path / "index", say=messages.append)
+    assert messages[-1] == "192 items: 1 added, 2 changed, 1 removed; 3 encoded, 2 without features"
     monkeypatch.setattr(shards, "SHARD", 64)
     fresh = build_index(run, later, tmp_path / "fresh")
     assert bits(updated.path) == bits(fresh.path)
@@ -79,9 +79,9 @@ def test_an_index_that_is_up_to_date_is_left_alone(world, copied):
     dataset, run, index = world
     edited(copied, dataset=index.info["dataset"] | {"beside": os.path.relpath(dataset.path, copied)})
     before = (copied / "index.json").stat()
-    said: list[str] = []
-    build_index(run, dataset, copied, say=said.append)
-    assert "0 added, 0 changed, 0 removed; 0 encoded" in said[-1]
+    messages: list[str] = []
+    build_index(run, dataset, copied, say=messages.append)
+    assert "0 added, 0 changed, 0 removed; 0 encoded" in messages[-1]
     assert (copied / "index.json").stat() == before
     (copied / "scale.json").write_text("{}")
     build_index(run, dataset, copied)
@@ -89,13 +89,13 @@ def test_an_index_that_is_up_to_date_is_left_alone(world, copied):
     assert sorted(path.name for path in copied.parent.iterdir()) == ["index"]
 
 
-def test_another_model_makes_every_state_anew(world, tmp_path):
+def test_another_model_encodes_every_state_again(world, tmp_path):
     dataset, _, _ = world
     shutil.copytree(world[2].path, tmp_path / "index")
-    said: list[str] = []
+    messages: list[str] = []
     other = trained(dataset, tmp_path / "run", "seed=1")
-    updated = build_index(other, dataset, tmp_path / "index", say=said.append)
-    assert "190 encoded" in said[-1]
+    updated = build_index(other, dataset, tmp_path / "index", say=messages.append)
+    assert "190 encoded" in messages[-1]
     assert bits(updated.path) == bits(build_index(other, dataset, tmp_path / "fresh").path)
 
 
@@ -108,7 +108,7 @@ def test_a_state_does_not_depend_on_what_is_encoded_with_it(world):
         assert (source.encode(chosen, source.features(chosen)) == whole[chosen]).all()
 
 
-def test_an_index_whose_files_are_broken_is_made_anew(world, copied):
+def test_an_index_whose_files_are_broken_is_built_again(world, copied):
     dataset, run, index = world
     for name in ("states.safetensors", "index.json"):
         (copied / name).write_bytes(b"nothing")

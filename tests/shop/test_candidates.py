@@ -33,11 +33,11 @@ def test_the_first_stage_is_exact_where_the_score_is_linear(world, tmp_path, mod
     context = np.flatnonzero(index.known & (index.catalogue.items["group"] == "top").to_numpy())[[3, 9]][:, None]
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "bottom").to_numpy())
     rows, first = index.candidates.shortlist(Gap(context, allowed), len(allowed))
-    for place in range(2):
-        looks = np.column_stack([np.full(len(allowed), context[place]), rows[place]])
+    for number in range(2):
+        looks = np.column_stack([np.full(len(allowed), context[number]), rows[number]])
         expected = index.scorer.score(looks, np.ones(looks.shape, bool))
-        np.testing.assert_allclose(first[place], expected, rtol=1e-3, atol=1e-4)
-        assert set(rows[place].tolist()) == set(allowed.tolist())
+        np.testing.assert_allclose(first[number], expected, rtol=1e-3, atol=1e-4)
+        assert set(rows[number].tolist()) == set(allowed.tolist())
 
 
 def test_the_first_stage_agrees_with_the_model_at_the_typical_candidate(world):
@@ -76,11 +76,11 @@ def test_candidates_are_those_of_an_exhaustive_search(world):
 def test_two_stages_find_what_one_finds(world):
     _, _, index = world
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "shoes").to_numpy())
-    found = [
+    answers = [
         [set(best(index, np.array([row]), allowed, 5, full)[0].tolist()) for row in range(60, 100)]
         for full in (len(allowed), 24)
     ]
-    share = np.mean([len(one & other) / 5 for one, other in zip(*found, strict=True)])
+    share = np.mean([len(first & second) / 5 for first, second in zip(*answers, strict=True)])
     assert share >= 0.95
 
 
@@ -120,12 +120,12 @@ def test_two_towers_are_searched_exactly_in_one_stage(world, tmp_path):
     allowed = np.flatnonzero(index.known & (index.catalogue.items["group"] == "bottom").to_numpy())
     rows, first = index.candidates.shortlist(Gap(context, allowed), 7)
     states, model = index.scorer.states, index.run.model
-    for place in range(2):
+    for number in range(2):
         gaps = [
             float(model.gaps(states, OutfitBatch(look, torch.ones_like(look, dtype=torch.bool)))[0, 1] @ key)
             for row, key in zip(allowed, model.keys(states)[torch.from_numpy(allowed)], strict=True)
-            for look in [torch.tensor([[context[place, 0], row]])]
+            for look in [torch.tensor([[context[number, 0], row]])]
         ]
         order = np.argsort(-np.array(gaps), kind="stable")[:7]
-        np.testing.assert_allclose(first[place], np.array(gaps)[order], atol=1e-5)
-        assert rows[place].tolist() == allowed[order].tolist()
+        np.testing.assert_allclose(first[number], np.array(gaps)[order], atol=1e-5)
+        assert rows[number].tolist() == allowed[order].tolist()

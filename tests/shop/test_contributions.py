@@ -45,8 +45,8 @@ def test_a_table_of_pairs_is_found_again() -> None:
             else:
                 assert alone[b, i] == pytest.approx(sum(table.pairs[own[i], own[j]] for j in range(size) if j != i))
             for j in range(4):
-                told = i != j and i < size and j < size
-                assert pairs[b, i, j] == pytest.approx(table.pairs[own[i], own[j]] if told else np.nan, nan_ok=True)
+                is_pair = i != j and i < size and j < size
+                assert pairs[b, i, j] == pytest.approx(table.pairs[own[i], own[j]] if is_pair else np.nan, nan_ok=True)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -93,5 +93,7 @@ def test_shares_and_pairs_of_add_gnn_make_up_the_score(settings: dict) -> None:
                 hidden = model.aggregate(hidden, model.edges(scorer.states.categories, whole))
             message = model.bilinear(hidden)
             for k in range(3):
-                told = [float(message[0, i, k] @ hidden[0, j, k]) for i in range(size) for j in range(size) if i != j]
-                assert shares[b, k] == pytest.approx(sum(told) / len(told), abs=1e-5)
+                messages = [
+                    float(message[0, i, k] @ hidden[0, j, k]) for i in range(size) for j in range(size) if i != j
+                ]
+                assert shares[b, k] == pytest.approx(sum(messages) / len(messages), abs=1e-5)

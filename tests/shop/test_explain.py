@@ -47,10 +47,10 @@ def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: 
     def judge_one(item_ids: list[str]) -> Look:
         rows = catalogue.rows(item_ids)
         score = scorer.score(rows[None], np.ones((1, len(rows)), bool))
-        told = [None, None]
+        scaled = [None, None]
         if scale is not None:
-            told = [float(f(score, len(rows))[0]) for f in (scale.probability, scale.percentile)]
-        return Look(tuple(item_ids), (), float(score[0]), *told, None, verdict=verdict(index, told[1]))
+            scaled = [float(f(score, len(rows))[0]) for f in (scale.probability, scale.percentile)]
+        return Look(tuple(item_ids), (), float(score[0]), *scaled, None, verdict=verdict(index, scaled[1]))
 
     index = SimpleNamespace(catalogue=catalogue, shelf=shelf(catalogue), scorer=scorer, scale=scale, run=run)
     return SimpleNamespace(index=index, judge=judge_one, improve=lambda *_, **__: [swap] if swap else [])
@@ -108,7 +108,7 @@ def test_no_item_is_blamed_where_each_helps_and_two_are_not_told_apart() -> None
     )
 
 
-def test_names_are_told_apart_cut_and_put_on_one_line() -> None:
+def test_names_are_made_distinct_shortened_and_put_on_one_line() -> None:
     catalogue = table(title=["a\nred\thing", "", "  ", "word " * 30, "x"], colour=[None, "teal", "teal", None, None])
     stylist = stylist_of(catalogue, Mean())
     alike, long = (explain(stylist, ids).sentence for ids in (["i0", "i2", "i1"], ["i3", "i2", "i4"]))
@@ -127,13 +127,13 @@ def test_every_model_is_explained(name: str) -> None:
     size = 2 if name == "teacher" else 4
     ids = [catalogue.ids[row] for row in items[outfit, :size]]
     why = explain(stylist_of(catalogue, scorer), ids)
-    told = json.loads(json.dumps(why.to_dict(), allow_nan=False))
-    assert told["pairs"][0][0] is None
-    assert told["pairs"][0][1] == pytest.approx(why.pairs[0, 1])
+    info = json.loads(json.dumps(why.to_dict(), allow_nan=False))
+    assert info["pairs"][0][0] is None
+    assert info["pairs"][0][1] == pytest.approx(why.pairs[0, 1])
     assert why.sentence.startswith("This look ")
     assert why.sentence.endswith(".")
     if name == "add-gnn":
-        assert sum(told["attributes"]) == pytest.approx(why.look.score, abs=1e-5)
+        assert sum(info["attributes"]) == pytest.approx(why.look.score, abs=1e-5)
     if size == 4:
         assert why.weakest_item == int(np.argmin(why.contributions))
         assert why.pairs[why.weakest_pair] == np.nanmin(why.pairs)
@@ -154,7 +154,7 @@ def test_the_swap_is_of_the_weakest_item_and_raises_the_score(shop: Path) -> Non
     assert why.swap is not None
     assert why.swap.removed == why.item_ids[why.weakest_item]
     assert why.swap.look.score == pytest.approx(why.look.score + why.swap.gain, abs=1e-5)
-    locked = [one for one in why.item_ids if one != why.swap.removed]
+    locked = [item_id for item_id in why.item_ids if item_id != why.swap.removed]
     assert stylist.improve(why.item_ids, locked=locked, k=1)[0] == why.swap
     assert explain(stylist, why.item_ids, swap=False).swap is None
     for ids, words in ((["i0"], "has 1 item"), (["i0", "none"], "names item 'none'"), ([], "is empty")):
@@ -164,11 +164,11 @@ def test_the_swap_is_of_the_weakest_item_and_raises_the_score(shop: Path) -> Non
 
 def test_the_command_prints_the_sentence_and_json(shop: Path) -> None:
     runner, ids = CliRunner(), ["i0", "i60", "i100"]
-    told = runner.invoke(app, ["explain", str(shop), *ids])
+    result = runner.invoke(app, ["explain", str(shop), *ids])
     why = explain(Stylist(Index(shop)), ids)
-    assert told.exit_code == 0, told.output
-    assert told.stdout.startswith(why.sentence)
-    assert "of the score, by attribute mask" in told.stdout
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(why.sentence)
+    assert "of the score, by attribute mask" in result.stdout
     numbers = json.loads(runner.invoke(app, ["explain", str(shop), *ids, "--no-swap", "--json"]).stdout)
     assert numbers["contributions"] == pytest.approx(why.contributions)
     assert numbers["swap"] is None
@@ -190,7 +190,7 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Index]:
     return dataset, build_index(run, dataset, folder / "index")
 
 
-def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, Index]) -> None:
+def test_matching_rules_are_listed_with_their_trust(ruled: tuple[Dataset, Index]) -> None:
     dataset, index = ruled
     items = dataset.catalogue.items
     tops, bottoms = (items.filter(pl.col("group") == group) for group in ("top", "bottom"))
@@ -206,9 +206,9 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
     # The trust, rule by rule, from the teacher over the whole catalogue: there are fewer other bottoms than are taken.
     taught = index.run.taught(index.run.scorer(dataset), dataset.catalogue)
     assert taught is not None
-    rows = {one: row for row, one in enumerate(dataset.catalogue.ids)}
+    rows = {item_id: row for row, item_id in enumerate(dataset.catalogue.ids)}
     for fired in why.rules:
-        context = [rows[one] for one in (top, red, blue) if one != fired.bottom]
+        context = [rows[item_id] for item_id in (top, red, blue) if item_id != fired.bottom]
         trust = []
         for other in bottoms["item_id"]:
             if other in (red, blue):
@@ -235,8 +235,8 @@ def test_the_rules_that_match_are_told_with_their_trust(ruled: tuple[Dataset, In
         (3.0, 0.54, "The model can hardly tell worn outfits of this catalogue from random ones, so its"),
     ],
 )
-def test_a_standing_is_told_in_a_word(score: float, auc: float, words: str) -> None:
+def test_a_standing_has_a_word(score: float, auc: float, words: str) -> None:
     scorer = SimpleNamespace(name="flat", score=lambda items, mask: np.full(len(items), score))
-    told = explain(stylist_of(table(), scorer, scale=replace(SCALE, auc=auc)), ["i0", "i1", "i2"]).sentence
-    assert told.startswith(words)
-    assert not re.search(r"\d %|in 10", told)
+    sentence = explain(stylist_of(table(), scorer, scale=replace(SCALE, auc=auc)), ["i0", "i1", "i2"]).sentence
+    assert sentence.startswith(words)
+    assert not re.search(r"\d %|in 10", sentence)

@@ -67,7 +67,7 @@ def test_counts_become_a_grammar(learnt: Grammar) -> None:
         (["other", None], ()),
     ],
 )
-def test_findings_are_told_in_garments(learnt: Grammar, groups, findings) -> None:
+def test_findings_are_worded_as_garments(learnt: Grammar, groups, findings) -> None:
     assert learnt.findings(groups) == findings
     default = Grammar.default().findings(groups)
     assert default == findings

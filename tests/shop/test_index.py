@@ -37,7 +37,7 @@ def test_it_scores_as_the_run_does(world, tmp_path, settings):
     np.testing.assert_allclose(index.scorer.score(here, whole), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_what_it_knows_of_itself(world):
+def test_an_index_describes_itself(world):
     dataset, run, index = world
     assert index.info["model"]["weights"] == sha256(run.weights)
     assert index.info["dataset"]["fingerprint"] == dataset.catalogue.fingerprint
@@ -47,7 +47,7 @@ def test_what_it_knows_of_itself(world):
     assert index.row_of[index.catalogue.ids[17]] == 17
 
 
-def test_a_reader_that_meets_a_swap_reads_the_new_one(world, tmp_path, monkeypatch):
+def test_a_reader_during_a_swap_reads_the_new_index(world, tmp_path, monkeypatch):
     _, run, _ = world
     shutil.copytree(world[2].path, tmp_path / "index")
     later, read = changed_shop(tmp_path / "later"), goeswith.shop.index.read_table
@@ -62,7 +62,7 @@ def test_a_reader_that_meets_a_swap_reads_the_new_one(world, tmp_path, monkeypat
     assert "i200" in Index(tmp_path / "index").row_of
 
 
-def test_a_changed_catalogue_is_told(world, tmp_path):
+def test_a_changed_catalogue_is_reported(world, tmp_path):
     dataset, _, index = world
     moved = tmp_path / "data"
     shutil.copytree(dataset.path, moved)
@@ -156,15 +156,15 @@ def test_a_guest_is_judged_like_an_item_that_says_the_same(worded):
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("arguments", "words"),
     [
         ({"category": "boot", "title": "x"}, "no item has the category 'boot'; did you mean 'boots'?"),
         ({"category": "boots", "title": "x", "size": "38"}, "the catalogue has no column 'size'"),
     ],
 )
-def test_a_guest_that_cannot_be_taken_in(worded, told, words):
+def test_a_guest_that_cannot_be_taken_in(worded, arguments, words):
     with pytest.raises(CatalogueError, match=re.escape(words)):
-        Index(worded).add(Image.new("RGB", (8, 8)), **told)
+        Index(worded).add(Image.new("RGB", (8, 8)), **arguments)
 
 
 def test_a_guest_is_looked_at_where_the_encoder_looks(worded):
@@ -209,9 +209,9 @@ def test_a_guest_that_is_removed_leaves_the_others_as_they_are(worded):
     assert index.add(None, category="boots", title="blue boots", item_id="again") == "again"
     assert (index.row_of["again"], len(index.catalogue)) == (size + 1, size + 3)  # its row is taken again
     for item_id in (ids[1], other, "nobody"):
-        with pytest.raises(CatalogueError, match="no guest item") as told:
+        with pytest.raises(CatalogueError, match="no guest item") as raised:
             index.remove(item_id)
-        assert (told.value.reason, told.value.item_ids) == ("unknown_item", (item_id,))
+        assert (raised.value.reason, raised.value.item_ids) == ("unknown_item", (item_id,))
 
 
 def test_states_that_stay_in_their_file_answer_alike_and_the_file_stays_as_it_is(tmp_path, monkeypatch):

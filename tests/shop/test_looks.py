@@ -54,39 +54,39 @@ def test_looks_around_many_are_the_best_around_each(index):
 def test_any_two_looks_have_one_piece_in_common_at_most(index, stylist):
     products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
     made = [look for looks in Maker(stylist).looks(anchors_for(stylist, (), 8, 3), 1).values() for look in looks]
-    kept = [{products[one] for one in look.item_ids} for look in made]
+    product_sets = [{products[item_id] for item_id in look.item_ids} for look in made]
     assert len(made) == 8
-    assert all(len(one & other) <= 1 for at, one in enumerate(kept) for other in kept[:at])
-    sampled = [{products[one] for one in look.item_ids} for look in sample_looks(stylist, 6).looks]
+    assert all(len(look & other) <= 1 for at, look in enumerate(product_sets) for other in product_sets[:at])
+    sampled = [{products[item_id] for item_id in look.item_ids} for look in sample_looks(stylist, 6).looks]
     counts = Counter(piece for pieces in sampled for piece in pieces)
     assert len(sampled) == 6
     assert max(counts.values()) <= 2
-    assert all(len(one & other) <= 1 for at, one in enumerate(sampled) for other in sampled[:at])
+    assert all(len(look & other) <= 1 for at, look in enumerate(sampled) for other in sampled[:at])
 
 
 @pytest.mark.parametrize("cap", [None, 3])
 def test_looks_are_whole_differ_and_are_spread(index, stylist, cap):
     anchors = anchors_for(stylist, ["group=top,shoes"], 24, seed=1)
     done: list[tuple[int, int]] = []
-    made = Maker(stylist, cap=cap).looks(anchors, 3, lambda *told: done.append(told))
+    made = Maker(stylist, cap=cap).looks(anchors, 3, lambda *counts: done.append(counts))
     assert list(made) == anchors.tolist()
     assert done[-1] == (24, 24)
     products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
     groups = dict(index.catalogue.items.select("item_id", "group").iter_rows())
     seasons = dict(index.catalogue.items.select("item_id", "season").iter_rows())
     offers: Counter[int] = Counter()
-    kept = []
+    added = []
     for row, looks in made.items():
         assert cap or len(looks) == 3
         for look in looks:
             assert look.item_ids[0] == index.catalogue.ids[row]
-            assert sorted(groups[one] for one in look.item_ids) == ["bag", "bottom", "shoes", "top"]
-            assert {seasons[one] for one in look.item_ids} == {seasons[look.item_ids[0]]}
+            assert sorted(groups[item_id] for item_id in look.item_ids) == ["bag", "bottom", "shoes", "top"]
+            assert {seasons[item_id] for item_id in look.item_ids} == {seasons[look.item_ids[0]]}
             assert look.findings == ()
-            offers.update(products[one] for one in look.added)
-            kept.append({products[one] for one in look.added})
+            offers.update(products[item_id] for item_id in look.added)
+            added.append({products[item_id] for item_id in look.added})
     # Neither two looks around one item nor any two of all have two of their three added pieces in common.
-    assert all(len(one & other) <= 1 for at, one in enumerate(kept) for other in kept[:at])
+    assert all(len(pieces & other) <= 1 for at, pieces in enumerate(added) for other in added[:at])
     # 48 items of a group, each with two variants more: 72 looks are 1.5 an item, four times that is 6.
     assert max(offers.values()) <= (cap or 6)
 
@@ -148,22 +148,22 @@ def test_looks_of_two_kinds_around_one_item_differ_as_those_of_one_do(index, mon
 
 def test_the_table_says_what_the_catalogue_knows(stylist, index, tmp_path):
     made = Maker(stylist).looks(index.shelf.rows(["i0", "i60"]), 2)
-    looks = [look for found in made.values() for look in found]
-    told = table(stylist, looks)
-    assert len(told) == sum(len(look.item_ids) for look in looks)
-    first = told.filter(pl.col("look") == 3)
+    looks = [look for own in made.values() for look in own]
+    written = table(stylist, looks)
+    assert len(written) == sum(len(look.item_ids) for look in looks)
+    first = written.filter(pl.col("look") == 3)
     assert first["anchor"].unique().to_list() == ["i60"]
     assert first["group"].to_list() == ["bottom", "top", "shoes", "bag"]  # the anchor, then from the top down
     prices = dict(index.catalogue.items.select("item_id", "price").iter_rows())
-    assert first["price"].to_list() == [prices[one] for one in first["item_id"]]
+    assert first["price"].to_list() == [prices[item_id] for item_id in first["item_id"]]
     for name in ("looks.csv", "looks.json"):
-        write(told, tmp_path / name)
-    assert pl.read_csv(tmp_path / "looks.csv")["item_id"].to_list() == told["item_id"].to_list()
+        write(written, tmp_path / name)
+    assert pl.read_csv(tmp_path / "looks.csv")["item_id"].to_list() == written["item_id"].to_list()
     read = json.loads((tmp_path / "looks.json").read_text())
-    assert [one["item_id"] for one in read[2]["items"]] == first["item_id"].to_list()
+    assert [item["item_id"] for item in read[2]["items"]] == first["item_id"].to_list()
     assert read[2]["look_price"] == looks[2].price
     with pytest.raises(DataError, match=r"neither \.csv nor \.json"):
-        write(told, tmp_path / "looks.xml")
+        write(written, tmp_path / "looks.xml")
     assert spread_of(stylist, looks).startswith("4 looks use ")
     assert spread_of(stylist, []) == "no look was made"
     assert table(stylist, []).is_empty()

@@ -61,27 +61,27 @@ def test_a_teacher_of_several_seeds_says_their_mean(
     made: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, dataset, _ = made
-    asked: list[tuple[int, ...]] = []
+    shapes: list[tuple[int, ...]] = []
 
     def fitted(questions: TrustQuestions, anchors: Sequence[int], config: TrustConfig) -> Trust:
-        asked.append(questions.differences.shape[1:])
+        shapes.append(questions.differences.shape[1:])
         weights = np.array([[2.0], [3.0]]) * np.ones((1, len(GROUPS)))
         return Trust(weights, 0.01, False, 0.7, 0.6, 0.0, (True, True))
 
     monkeypatch.setattr("goeswith.train.mixture.fit_trust", fitted)
     settings = [*SETTINGS, "own=false", "teacher_seeds=2"]
     run = train_mixture(dataset, tmp_path / "run", teachers=[f"{folder / 'own'}#designers"], settings=settings)
-    assert asked == [(2, len(GROUPS))]
+    assert shapes == [(2, len(GROUPS))]
     runs = [tmp_path / "run" / "sources" / name for name in ("own-2", "own-2-seed-1000")]
     assert [Run(path).config["train"]["seed"] for path in runs] == [0, 1000]
     assert run.config["result"]["sources"] == {"likeness made": 2.0, "own 2 two-tower": 3.0}
     assert run.config["knowledge"]["teacher_seeds"] == 2
     items, mask = dataset.outfits.split("test").padded()
-    given = _parts_of(run, dataset, items, mask)
-    assert not np.allclose(given[:, 1], given[:, 2])
+    sources = _parts_of(run, dataset, items, mask)
+    assert not np.allclose(sources[:, 1], sources[:, 2])
     for path, part in zip(runs, list(run.model.sources)[1:], strict=True):
         torch.testing.assert_close(part.model.key, Run(path).model.by_category().key)
-    expected = 2 * given[:, 0] + 3 * given[:, 1:].mean(axis=1)
+    expected = 2 * sources[:, 0] + 3 * sources[:, 1:].mean(axis=1)
     np.testing.assert_allclose(run.scorer(dataset).score(items, mask), expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(ConfigError, match="teacher_seeds"):
         train_mixture(dataset, tmp_path / "none", settings=["teacher_seeds=0"])
@@ -118,9 +118,9 @@ def _batch(items: np.ndarray) -> OutfitBatch:
 
 def test_an_exported_mixture_scores_the_same(made: tuple[Path, Dataset, Run]) -> None:
     folder, dataset, run = made
-    given = Run(run.save_pretrained(folder / "given"))
+    exported = Run(run.save_pretrained(folder / "given"))
     items, mask = dataset.outfits.split("test").padded()
-    np.testing.assert_array_equal(given.scorer(dataset).score(items, mask), run.scorer(dataset).score(items, mask))
+    np.testing.assert_array_equal(exported.scorer(dataset).score(items, mask), run.scorer(dataset).score(items, mask))
     card = (folder / "given" / "README.md").read_text()
     assert "likeness made" in card
     assert json.loads((folder / "given" / "config.json").read_text())["model"] == "mixture"
@@ -128,24 +128,24 @@ def test_an_exported_mixture_scores_the_same(made: tuple[Path, Dataset, Run]) ->
 
 def test_teachers_are_found_beside_and_in_the_data_set(made: tuple[Path, Dataset, Run]) -> None:
     folder, dataset, _ = made
-    found = other_outfits(dataset)
-    assert found == [f"{folder / 'own'}#designers"]  # the other one is of the same publisher
+    teachers = other_outfits(dataset)
+    assert teachers == [f"{folder / 'own'}#designers"]  # the other one is of the same publisher
     info = json.loads((folder / "strange" / "dataset.json").read_text())
     (folder / "strange" / "dataset.json").write_text(json.dumps(info | {"source": "somebody else"}))
-    assert other_outfits(dataset) == [*found, str(folder / "strange")]
+    assert other_outfits(dataset) == [*teachers, str(folder / "strange")]
 
 
-def test_the_command_line_looks_for_teachers_and_says_whom_it_trusts(
+def test_the_command_line_finds_teachers_and_reports_their_trust(
     made: tuple[Path, Dataset, Run], tmp_path: Path
 ) -> None:
     folder, _, _ = made
     flags = [flag for setting in SETTINGS for flag in ("--set", setting)]
     words = ["train", f"{folder / 'own'}#users", "--teacher", "auto", "--out", str(tmp_path / "run"), *flags]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 0, told.output
-    assert f"teachers found: {folder / 'own'}#designers" in told.stderr
-    assert "own 2 two-tower" in told.stdout
-    assert "over likeness" in told.stdout
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert f"teachers found: {folder / 'own'}#designers" in result.stderr
+    assert "own 2 two-tower" in result.stdout
+    assert "over likeness" in result.stdout
     assert Run(tmp_path / "run").name == "mixture"
     two = CliRunner().invoke(app, ["train", "add-gnn", *words[1:], "--teacher", "x"])
     assert "add-gnn learns from one teacher" in two.output
@@ -160,7 +160,7 @@ def test_a_mixture_is_written_as_onnx(made: tuple[Path, Dataset, Run]) -> None:
     assert (folder / "graphs" / "scorer.onnx").is_file()
 
 
-def test_what_cannot_teach_is_told(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
+def test_what_cannot_teach_is_reported(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
     _, dataset, run = made
     with pytest.raises(ConfigError, match="only a run of two-tower"):
         train_mixture(dataset, tmp_path / "run", teachers=[str(run.path)], settings=SETTINGS)

@@ -59,12 +59,12 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
     before = (run / "weights.safetensors").stat().st_mtime_ns
     items = shop_items()
     write_export(export, pl.concat([items, items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("a new one"))]))
-    said: list[str] = []
-    again = build(export, out, settings=QUICK, say=lambda stage, line: said.append(f"{stage} {line}"))
+    messages: list[str] = []
+    again = build(export, out, settings=QUICK, say=lambda stage, line: messages.append(f"{stage} {line}"))
     assert again.index.size == len(items) + 1
     assert [path.name for path in (out / "runs").iterdir()] == [run.name]
     assert (run / "weights.safetensors").stat().st_mtime_ns == before
-    assert any(line.startswith("index") and "1 added" in line for line in said)
+    assert any(line.startswith("index") and "1 added" in line for line in messages)
 
 
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules(tmp_path: Path) ->
     export = write_export(tmp_path / "export", outfits=False)
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nattribute = "category"\ntop = "shirt"\nbottom = "skirt"\nsign = "+"\n')
-    said: list[str] = []
-    made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: said.append(line))
+    messages: list[str] = []
+    made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: messages.append(line))
     assert made.index.run.name == "starter"
     assert made.page.read_text().count('class="look"') >= 1
-    assert any("starter of style and 1 rules" in line for line in said)
+    assert any("starter of style and 1 rules" in line for line in messages)
     [look] = Stylist(made.index).complete(["i0"], slots=["bottom"], k=1)
     assert look.percentile is None  # there is nothing to measure itself on
     assert build(export, tmp_path / "shop").index.run.model.config.rules == 0
@@ -120,7 +120,7 @@ def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path
 def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     export = write_export(tmp_path / "export")
 
-    def interrupted(*given: object, **named: object) -> None:
+    def interrupted(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

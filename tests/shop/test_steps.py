@@ -49,7 +49,7 @@ def together(index, searches):
 
 
 @pytest.mark.parametrize("block", [candidates.BLOCK, 7])
-def test_searches_that_share_their_steps_answer_what_they_answer_alone(world, two_tower, block, monkeypatch):
+def test_searches_that_share_their_steps_give_the_same_answers_as_alone(world, two_tower, block, monkeypatch):
     """Also where a category is more than what is multiplied at once."""
     for index in (world[2], two_tower):
         assortment = Stylist(index).assortment

@@ -150,7 +150,7 @@ def answer(stylist: Stylist, anchors: list[str], **asked) -> tuple[list, str]:
     beam=st.integers(1, 9),
     full=st.sampled_from([8, 1000]),
 )
-def test_what_is_offered_fits_whatever_is_asked(stylist, filters, slots, budget, diversity, beam, full):
+def test_offers_always_fit_the_request(stylist, filters, slots, budget, diversity, beam, full):
     index, anchors = stylist.index, ["i0", "i97"]
     asked = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
     with pytest.MonkeyPatch.context() as patch:
@@ -214,7 +214,7 @@ def test_an_impossible_budget_names_the_cheapest_sum(stylist):
     assert stylist.complete(["i0"], slots=["shoes", "bag"], budget=least)[0].price == least
 
 
-def test_a_beam_that_took_the_only_bag_of_another_slot_is_helped(world):
+def test_a_beam_that_took_the_only_bag_of_another_slot_is_repaired(world):
     """The best shirt is the only one that fits the second slot; a beam of one takes it for the first."""
     index = world[2]
     best = index.row_of[Plain(index).fill(["i60"], "top", k=1)[0].added[0]]
@@ -346,7 +346,7 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
     assert spread(scores, directions, k, diversity).tolist() == expected
 
 
-def test_guests_stand_in_outfits_and_are_never_offered(world):
+def test_guests_can_be_in_outfits_and_are_never_offered(world):
     index = Index(world[2].path)
     own, stylist = Plain(world[2]), Plain(index)
     index.grammar, index.taste = Grammar.free(), None
@@ -488,7 +488,7 @@ def test_what_makes_no_outfit_is_refused(strict, ask, words):
         ask(strict)
 
 
-def test_there_is_no_praise_for_what_is_no_outfit(strict):
+def test_an_incomplete_outfit_is_not_praised(strict):
     whole, boots = strict.judge_many([["i0", "i60", "i100"], ["i100", "i110"]])
     assert boots.findings == ("two pairs of shoes",) or "two pairs of shoes" in boots.findings
     assert (boots.verdict, boots.percentile, boots.probability) == ("incomplete", None, None)

@@ -34,10 +34,10 @@ def test_popularity_is_counted_and_hubs_are_of_the_same_items(world):
     outfits = dataset.outfits.split("train")
     ids = np.array(dataset.catalogue.ids, dtype=object)
     worn = dict.fromkeys(ids, 0)
-    for place in range(len(outfits)):
-        for one in ids[outfits[place]]:
-            worn[one] += 1
-    counted = [np.log1p(worn[one]) for one in index.catalogue.ids]
+    for row in range(len(outfits)):
+        for item_id in ids[outfits[row]]:
+            worn[item_id] += 1
+    counted = [np.log1p(worn[item_id]) for item_id in index.catalogue.ids]
     np.testing.assert_allclose(taste.popularity, counted, rtol=1e-6)
     # A hub scores high beside anything: its mean over all others of other groups, less that of its group.
     tops = np.flatnonzero((index.catalogue.items["group"] == "top").to_numpy())
@@ -64,7 +64,7 @@ def test_a_file_from_when_one_setting_did_both_still_opens(world, tmp_path):
     assert taste.wanted(np.array([0])) is None
 
 
-def test_popularity_is_a_knob(world):
+def test_popularity_can_be_weighted(world):
     index = Index(world[2].path)
     stylist, tops = Stylist(index), [f"i{row}" for row in range(0, 48, 3)]
 
@@ -104,15 +104,17 @@ def test_what_the_given_items_lack_is_added_to_what_each_candidate_is_worth(worl
     # Two kinds of bags, so that one group has two categories, as the index knows them.
     bags = np.flatnonzero((catalogue.items["group"] == "bag").to_numpy())
     index._kinds[bags[::2]] = codes[0]
-    given = [item_id for item_id in catalogue.ids if catalogue.items["group"][index.row_of[item_id]] != "bag"][:40:20]
-    rows = np.array([index.row_of[item_id] for item_id in given])
-    plain = Stylist(index).fill(given, "bag", k=20, coherent=False)
+    item_ids = [item_id for item_id in catalogue.ids if catalogue.items["group"][index.row_of[item_id]] != "bag"][
+        :40:20
+    ]
+    rows = np.array([index.row_of[item_id] for item_id in item_ids])
+    plain = Stylist(index).fill(item_ids, "bag", k=20, coherent=False)
     spread = float(np.std([look.score for look in plain]))
     index.taste = replace(index.taste, lifts=lifts, gamma=0.5, temperatures=(spread, spread))
     taste, kinds = index.taste, index.kinds
-    looks = Stylist(index).fill(given, "bag", k=20, coherent=False)
+    looks = Stylist(index).fill(item_ids, "bag", k=20, coherent=False)
     assert [look.added for look in plain] != [look.added for look in looks]
-    unit = taste.units()[len(given) + 1]
+    unit = taste.units()[len(item_ids) + 1]
     worth, order = [], []
     for look in looks:
         row = index.row_of[look.added[0]]
@@ -129,24 +131,24 @@ def test_two_looks_have_at_most_one_added_piece_in_common(world):
     products = dict(zip(world[2].catalogue.ids, world[2].shelf.products.tolist(), strict=True))
     for common in (0, 1, 2):
         looks = stylist.complete(["i0"], slots=["bottom", "shoes", "bag"], k=6, common=common)
-        added = [{products[one] for one in look.added} for look in looks]
+        added = [{products[item_id] for item_id in look.added} for look in looks]
         assert len(looks) == 6
-        assert all(len(one & other) <= common for at, one in enumerate(added) for other in added[:at])
+        assert all(len(pieces & other) <= common for at, pieces in enumerate(added) for other in added[:at])
     with pytest.raises(CatalogueError, match="common is -1; it must be 0 or more"):
         stylist.complete(["i0"], slots=["bag"], common=-1)
 
 
 def test_added_items_keep_to_season_and_gender(world):
     index = world[2]
-    told = {row["item_id"]: row for row in index.catalogue.items.iter_rows(named=True)}
+    rows = {row["item_id"]: row for row in index.catalogue.items.iter_rows(named=True)}
     for anchor in ("i0", "i1", "i100"):
         for look in Stylist(index).complete([anchor], k=4):
-            assert {told[one]["season"] for one in look.item_ids} == {told[anchor]["season"]}
+            assert {rows[item_id]["season"] for item_id in look.item_ids} == {rows[anchor]["season"]}
     both = Stylist(index).fill(["i0"], "shoes", k=40, coherent=False)
-    assert {told[look.added[0]]["season"] for look in both} == {"summer", "winter"}
-    other = "summer" if told["i0"]["season"] == "winter" else "winter"
-    asked = Stylist(index).fill(["i0"], "shoes", k=3, filters=Filters(seasons=(other,)))  # whoever says so gets it
-    assert {told[look.added[0]]["season"] for look in asked} == {other}
+    assert {rows[look.added[0]]["season"] for look in both} == {"summer", "winter"}
+    other = "summer" if rows["i0"]["season"] == "winter" else "winter"
+    looks = Stylist(index).fill(["i0"], "shoes", k=3, filters=Filters(seasons=(other,)))  # whoever says so gets it
+    assert {rows[look.added[0]]["season"] for look in looks} == {other}
 
 
 VALUES = st.sampled_from(["summer", "winter", "spring/summer", "all seasons", "unisex", "", None])
@@ -157,8 +159,8 @@ def test_agreeing_is_what_words_say(worn, offered):
     values = [*worn, *offered]
     items = pl.DataFrame({"item_id": [str(at) for at in range(len(values))], "category": "x", "season": values})
     rows = np.arange(len(worn), len(values))
-    found = agreeing(shelf(Catalogue(items)), np.arange(len(worn)), rows, Filters())
+    agrees = agreeing(shelf(Catalogue(items)), np.arange(len(worn)), rows, Filters())
     plain = ("all seasons", "unisex", "", None)
     words = {word for value in worn if value not in plain for word in value.split("/")}
-    for value, fine in zip(offered, found, strict=True):
+    for value, fine in zip(offered, agrees, strict=True):
         assert fine == (value in plain or not words or bool(words & set(value.split("/"))))

@@ -14,12 +14,12 @@ from goeswith.studio.pages.views import items
 ON = ("i0", "i100")
 
 
-def brief(**asked):
-    return Brief.of({f"want_{name}": value for name, value in asked.items()})
+def brief(**options):
+    return Brief.of({f"want_{name}": value for name, value in options.items()})
 
 
-def board(on=ON, **asked):
-    return Board.of(on, (), brief(**asked))
+def board(on=ON, **options):
+    return Board.of(on, (), brief(**options))
 
 
 def test_the_brief_stands_in_every_address_of_the_board():
@@ -33,48 +33,48 @@ def test_the_brief_stands_in_every_address_of_the_board():
 
 @pytest.mark.parametrize("slot", ["bag", "bottom"])
 def test_every_suggestion_keeps_to_the_brief(view, slot):
-    spent = sum(one.price for one in items(view, ON))
+    spent = sum(item.price for item in items(view, ON))
     free = offers.rail(view, board(), slot)["rows"][0].offers
     rows = offers.rail(view, board(colour="red", brand="Alba"), slot)["rows"]
     assert rows[0].offers
-    assert {dict(one.item.facts)["colour"] for one in rows[0].offers} == {"red"}
-    assert {dict(one.item.facts)["brand"] for one in rows[0].offers} == {"Alba"}
-    assert {dict(one.item.facts)["colour"] for one in free} != {"red"}
-    budget = spent + sorted(one.item.price for one in free)[len(free) // 2]
+    assert {dict(offer.item.facts)["colour"] for offer in rows[0].offers} == {"red"}
+    assert {dict(offer.item.facts)["brand"] for offer in rows[0].offers} == {"Alba"}
+    assert {dict(offer.item.facts)["colour"] for offer in free} != {"red"}
+    budget = spent + sorted(offer.item.price for offer in free)[len(free) // 2]
     within = offers.rail(view, board(budget=str(budget)), slot)["rows"][0].offers
     assert within
-    assert max(one.look.price for one in within) <= budget < max(one.look.price for one in free)
-    assert all(one.board.brief.budget == str(budget) for one in within)
+    assert max(offer.look.price for offer in within) <= budget < max(offer.look.price for offer in free)
+    assert all(offer.board.brief.budget == str(budget) for offer in within)
 
 
 def test_swaps_and_whole_looks_keep_to_it_too(view):
     on = ("i0", "i60", "i150")
     swaps = offers.rail(view, board(on), "better")["rows"][0].offers
-    prices = sorted(one.look.price for one in swaps)
+    prices = sorted(offer.look.price for offer in swaps)
     budget = prices[len(prices) // 2]
     for slot, swap in (("better", ""), ("", "i60")):
         rows = offers.rail(view, board(on, budget=str(budget)), slot, swap)["rows"]
         assert any(row.offers for row in rows)
-        assert all(one.look.price <= budget for row in rows for one in row.offers)
+        assert all(offer.look.price <= budget for row in rows for offer in row.offers)
         rows = offers.rail(view, board(on, colour="camel"), slot, swap)["rows"]
-        assert {dict(one.item.facts)["colour"] for row in rows for one in row.offers} == {"camel"}
+        assert {dict(offer.item.facts)["colour"] for row in rows for offer in row.offers} == {"camel"}
     looks = offers.rail(view, board(("i0",), colour="red"), "whole")["looks"]
     assert looks
     for whole in looks:
-        assert {dict(one.facts)["colour"] for one in items(view, whole["look"].added)} == {"red"}
+        assert {dict(item.facts)["colour"] for item in items(view, whole["look"].added)} == {"red"}
     best = offers.offer(view, board(on, colour="camel"))["offer"]
     assert best is None or dict(best["in"].facts)["colour"] == "camel"
 
 
 def test_the_bar_says_what_is_left_and_what_does_not_fit(view):
     shown = items(view, ON)
-    spent = sum(one.price for one in shown)
-    told = bar(view, brief(budget=str(spent + 5), colour="red"), shown)
-    assert told["left"] == pytest.approx(5)
-    assert told["misfits"] == ["Item 0, black is black, not red"]
-    assert [name for name, _, _ in told["choices"]] == ["brand", "colour"]  # what this catalogue has
+    spent = sum(item.price for item in shown)
+    summary = bar(view, brief(budget=str(spent + 5), colour="red"), shown)
+    assert summary["left"] == pytest.approx(5)
+    assert summary["misfits"] == ["Item 0, black is black, not red"]
+    assert [name for name, _, _ in summary["choices"]] == ["brand", "colour"]  # what this catalogue has
     assert bar(view, Brief(budget="1"), shown)["left"] < 0
-    assert not told["stocked"]
+    assert not summary["stocked"]
 
 
 def test_a_brief_that_cannot_be_met_says_so(client):

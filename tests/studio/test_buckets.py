@@ -27,7 +27,7 @@ print(sum(bucket.take() for _ in range(250)))
 @pytest.mark.parametrize("shared", [False, True])
 def test_tokens_come_with_time_up_to_a_burst(shared: bool, tmp_path: Path) -> None:
     now = [100.0]
-    made = (lambda *given: SharedBucket(tmp_path / "limits.sqlite", "key", *given)) if shared else Bucket
+    made = (lambda *arguments: SharedBucket(tmp_path / "limits.sqlite", "key", *arguments)) if shared else Bucket
     bucket = made(2.0, 3, lambda: now[0])  # two a second, three at once
     assert [bucket.take() for _ in range(5)] == [True, True, True, False, False]
     now[0] += 0.4

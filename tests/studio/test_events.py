@@ -58,9 +58,9 @@ def test_a_beacon_is_kept_once_and_nothing_of_who_sent_it(posted: tuple[TestClie
     assert beacon(client, [event(2, "click", target="i50"), event(3, "basket")]).json() == {"kept": 1, "repeated": 1}
     assert "set-cookie" not in sent.headers
     assert sent.headers["access-control-allow-origin"] == SHOP
-    kept = rows(file)
-    assert [row[:8] for row in kept][1] == ("e2", "click", "s1", "i0", "made-1", "", "", "i50")
-    assert len(kept[0]) == 9  # and the minute: no address, no browser, no referrer
+    written = rows(file)
+    assert [row[:8] for row in written][1] == ("e2", "click", "s1", "i0", "made-1", "", "", "i50")
+    assert len(written[0]) == 9  # and the minute: no address, no browser, no referrer
     with sqlite3.connect(file) as opened:
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -77,9 +77,9 @@ def test_only_pages_with_the_key_and_programs_with_the_token_may_post(posted: tu
     header = {"authorization": f"Bearer {KEY}", "origin": SHOP}
     assert client.post(EVENTS, json=body, headers=header).status_code == 202
     assert client.post(EVENTS, json=body, headers={"authorization": f"Bearer {TOKEN}"}).json()["repeated"] == 1
-    asked = {"origin": SHOP, "access-control-request-method": "POST",
+    headers = {"origin": SHOP, "access-control-request-method": "POST",
              "access-control-request-headers": "authorization,content-type"}  # fmt: skip
-    allowed = client.options(EVENTS, headers=asked)
+    allowed = client.options(EVENTS, headers=headers)
     assert (allowed.status_code, "POST" in allowed.headers["access-control-allow-methods"]) == (200, True)
     refused(client.get(EVENTS, headers=header), 405, "wrong_method")
 
@@ -141,8 +141,8 @@ def test_several_processes_write_at_once_and_the_oldest_make_room(tmp_path: Path
 
 
 def looks(client: TestClient, **query: Any) -> tuple[str, list[tuple[str, str]]]:
-    told = client.get(LOOKS, params=query).json()
-    return told["trial"], [(look["source"], look["look_id"]) for look in told["looks"]]
+    answer = client.get(LOOKS, params=query).json()
+    return answer["trial"], [(look["source"], look["look_id"]) for look in answer["looks"]]
 
 
 def test_a_share_of_the_sessions_sees_random_looks(world: Path, tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_a_share_of_the_sessions_sees_random_looks(world: Path, tmp_path: Path) 
         assert all(each == plain for _, each in drawn[7:])
         assert looks(client, draw=3) == drawn[3]  # a session sees the same again, from any process
         assert len({tuple(each) for _, each in drawn[:7]}) == 7
-        kept = {"name": "ours", "item_ids": served.OUTFIT, "state": "approved"}
-        assert client.post("/v1/looks", json=kept).status_code == 201
+        look = {"name": "ours", "item_ids": served.OUTFIT, "state": "approved"}
+        assert client.post("/v1/looks", json=look).status_code == 201
         trial, first = looks(client, draw=3)
         assert (trial, first[0][0]) == ("", "approved")
 
@@ -172,7 +172,7 @@ def test_two_models_are_mixed_fairly(world: Path, tmp_path: Path) -> None:
     # The other model is the same one under another name, whose looks come in another order.
     app = create_app(world / "index", looks=tmp_path / "looks.sqlite", compare=other)
     there = app.state.trial.other.shop.stylist
-    there.complete = lambda *given, **named: Stylist.complete(there, *given, **named)[::-1]
+    there.complete = lambda *arguments, **named: Stylist.complete(there, *arguments, **named)[::-1]
     with TestClient(app) as client:
         assert looks(client)[0] == ""
         drawn = [looks(client, draw=draw, limit=4) for draw in range(40)]
@@ -192,36 +192,36 @@ def test_two_models_are_mixed_fairly(world: Path, tmp_path: Path) -> None:
 # --- the report
 
 
-def known() -> list[tuple[Any, ...]]:
+def made_events() -> list[tuple[Any, ...]]:
     """200 sessions, half of them with random looks; of four looks a model's are clicked twice, random ones once."""
-    found = []
+    events = []
     for session in range(200):
         source = "random" if session % 2 else "tower 1a2b3c"
         for look in range(4):
             clicked = look < (1 if session % 2 else 2)
-            found.append((f"s{session}", "i0", f"l{look}", source, "control", True, clicked, clicked and not look))
-    found += [
+            events.append((f"s{session}", "i0", f"l{look}", source, "control", True, clicked, clicked and not look))
+    events += [
         (f"c{session}", "i0", source[0], source, "compare", True, (source == "a 1") == (session < 20), False)
         for session in range(30)
         for source in ("a 1", "b 2")
     ]
-    return [*found, ("s1", "i0", "l9", "random", "control", False, True, False)]
+    return [*events, ("s1", "i0", "l9", "random", "control", False, True, False)]
 
 
 def test_the_report_counts_what_is_known() -> None:
-    told = report(shown_frame(known()))
-    assert (told.sessions, told.shown, told.unseen) == (230, 860, 1)
-    rates = {row.name: (row.click.count, row.click.shown, row.basket.count) for row in told.sources}
+    counted = report(shown_frame(made_events()))
+    assert (counted.sessions, counted.shown, counted.unseen) == (230, 860, 1)
+    rates = {row.name: (row.click.count, row.click.shown, row.basket.count) for row in counted.sources}
     assert rates["tower 1a2b3c"] == (200, 400, 100)
     assert rates["random"] == (100, 400, 100)
-    assert {row.name: row.click.count for row in told.looks}["l0"] == 200
-    [beside] = told.beside
+    assert {row.name: row.click.count for row in counted.looks}["l0"] == 200
+    [beside] = counted.beside
     assert (beside.name, beside.click.difference, beside.basket.difference) == ("tower 1a2b3c", 0.25, 0.0)
     assert beside.click.sessions == 200
     assert beside.click.low > 0.2
-    assert told.contest is not None
-    assert (told.contest.first, told.contest.wins.first, told.contest.wins.second) == ("a 1", 20, 10)
-    assert told.contest.wins.low < 0.5 < told.contest.wins.high
+    assert counted.contest is not None
+    assert (counted.contest.first, counted.contest.wins.first, counted.contest.wins.second) == ("a 1", 20, 10)
+    assert counted.contest.wins.low < 0.5 < counted.contest.wins.high
     empty = report(shown_frame([]))
     assert (empty.shown, empty.sources, empty.beside, empty.contest) == (0, (), (), None)
 
@@ -229,13 +229,13 @@ def test_the_report_counts_what_is_known() -> None:
 def test_the_command_and_the_page_show_it(world: Path, tmp_path: Path) -> None:
     file = tmp_path / "clicks.sqlite"
     made = []
-    for number, one in enumerate(known()):
-        session, item, look, source, trial, *happened = one
+    for number, row in enumerate(made_events()):
+        session, item, look, source, trial, *happened = row
         made += [Event(f"{number}{kind}", kind, session, item, look, source, trial)
                  for kind, true in zip(("impression", "click", "basket"), happened, strict=True) if true]  # fmt: skip
     order = np.random.default_rng(0).permutation(len(made))  # in any order, as beacons come
     Events(file).add([made[at] for at in order])
-    assert sorted(Events(file).shown().rows()) == sorted(known())
+    assert sorted(Events(file).shown().rows()) == sorted(made_events())
     ran = CliRunner().invoke(command_line, ["clicks", str(file)])
     assert ran.exit_code == 0, ran.output
     for words in (
@@ -246,8 +246,8 @@ def test_the_command_and_the_page_show_it(world: Path, tmp_path: Path) -> None:
         "50.0 %",
     ):
         assert words in ran.output, ran.output
-    told = json.loads(CliRunner().invoke(command_line, ["clicks", str(file), "--json"]).output)
-    assert told["contest"]["wins"]["first"] == 20
+    result = json.loads(CliRunner().invoke(command_line, ["clicks", str(file), "--json"]).output)
+    assert result["contest"]["wins"]["first"] == 20
     empty = CliRunner().invoke(command_line, ["clicks", str(tmp_path)])
     assert "product pages write it while goeswith serve runs" in str(empty.exception)
     missing = CliRunner().invoke(command_line, ["clicks", str(tmp_path / "nowhere")])

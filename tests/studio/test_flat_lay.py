@@ -108,16 +108,16 @@ def test_white_cloth_keeps_its_white():
     assert np.asarray(made.getchannel("A"))[4:-4, 4:-4].min() > 200
 
 
-def test_what_cannot_be_told_from_its_background_keeps_it():
+def test_a_garment_like_its_background_is_not_cut_out():
     noise = np.random.default_rng(0).integers(0, 255, (120, 100, 3), np.uint8)
     picture = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(3))
     assert cut(picture) == (picture, "photo")
     blank = Image.new("RGB", (100, 120), "white")
     assert cut(blank)[1] == "photo"
-    told = cutout(blank)
-    assert told.how == "photo"
-    assert told.ratio == pytest.approx(100 / 120)
-    assert Image.open(io.BytesIO(told.picture)).format == "WEBP"
+    garment = cutout(blank)
+    assert garment.how == "photo"
+    assert garment.ratio == pytest.approx(100 / 120)
+    assert Image.open(io.BytesIO(garment.picture)).format == "WEBP"
 
 
 def boxes(pieces):
@@ -131,13 +131,13 @@ def boxes(pieces):
 @settings(max_examples=25, deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=12))
 def test_no_piece_lies_on_another_or_sticks_out(pieces):
-    found = list(boxes(pieces))
-    assert found == list(boxes(pieces))
-    for at, (left, top, right, bottom) in enumerate(found):
+    placed = list(boxes(pieces))
+    assert placed == list(boxes(pieces))
+    for at, (left, top, right, bottom) in enumerate(placed):
         assert min(left, top) > -1e-6
         assert right < WIDE + 1e-6
         assert bottom < HIGH + 1e-6
-        for x1, y1, x2, y2 in found[at + 1 :]:
+        for x1, y1, x2, y2 in placed[at + 1 :]:
             assert right <= x1 + 1e-6 or x2 <= left + 1e-6 or bottom <= y1 + 1e-6 or y2 <= top + 1e-6
 
 
@@ -147,16 +147,16 @@ def test_what_somebody_put_stays_and_a_new_piece_finds_room(pieces, data):
     spots = arrange(pieces)
     out = data.draw(st.integers(0, len(pieces) - 1))
     fixed = [None if at == out else spot for at, spot in enumerate(spots)]
-    found = completed(pieces, fixed)
-    assert [spot for at, spot in enumerate(found) if at != out] == [spot for spot in fixed if spot]
-    assert 0 < found[out].width <= 0.9
-    assert found[out].layer > max(spot.layer for spot in fixed if spot)
+    placed = completed(pieces, fixed)
+    assert [spot for at, spot in enumerate(placed) if at != out] == [spot for spot in fixed if spot]
+    assert 0 < placed[out].width <= 0.9
+    assert placed[out].layer > max(spot.layer for spot in fixed if spot)
     assert completed(pieces, [Spot(spot.x, spot.y) for spot in spots])[0].width > 0  # at its usual size
     assert completed(pieces, [None] * len(pieces)) == spots
 
 
 def test_an_outfit_lies_in_the_order_of_the_body_at_its_sizes():
-    pieces = [Piece(kind_of(*told), ratio) for told, ratio in (
+    pieces = [Piece(kind_of(*words), ratio) for words, ratio in (
         (("loafers", "shoes"), 1.6), (("trousers", "bottom"), 0.4), (("shirt", "top"), 0.9), (("coat", "outer"), 0.6),
         (("earrings", "accessory"), 0.5))]  # fmt: skip
     shoes, trousers, shirt, coat, earrings = boxes(pieces)

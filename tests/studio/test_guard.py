@@ -38,20 +38,20 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic(f"anyone:{TOKEN}"), basic(f":{TOKEN}")])
-def test_the_token_lets_in(given: str) -> None:
+@pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic(f"anyone:{TOKEN}"), basic(f":{TOKEN}")])
+def test_the_token_lets_in(header: str) -> None:
     client = TestClient(Guard(answers, token=TOKEN, hosts=None))
-    assert client.post("/", content=b"abc", headers={"authorization": given}).text == "3"
+    assert client.post("/", content=b"abc", headers={"authorization": header}).text == "3"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "header",
     ["", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", TOKEN, "Basic %%%", basic(TOKEN), basic(f"{TOKEN}:"),
      "Basic /w==", "Bearer k\u00f6nig"],
 )  # fmt: skip
-def test_anything_else_does_not(given: str) -> None:
+def test_any_other_token_does_not(header: str) -> None:
     client = TestClient(Guard(answers, token=TOKEN, hosts=None))
-    answer = client.get("/v1/items", headers={"authorization": given.encode("latin-1")})
+    answer = client.get("/v1/items", headers={"authorization": header.encode("latin-1")})
     assert (answer.status_code, answer.json()["reason"]) == (401, "wrong_token")
     assert client.get("/v1/items").json()["reason"] == "token_needed"
     assert "Basic" in answer.headers["www-authenticate"]
@@ -70,10 +70,10 @@ def test_only_its_own_names_are_answered_where_it_is_alone() -> None:
 
 def test_a_person_gets_in_by_a_form_and_stays_in_by_a_cookie() -> None:
     client = TestClient(Guard(answers, token=TOKEN, hosts=None), follow_redirects=False)
-    told = client.get("/board?on=a&on=b")
-    assert (told.status_code, told.headers["content-type"]) == (401, "text/html; charset=utf-8")
-    assert "Basic" not in told.headers["www-authenticate"]  # else browsers ask in a window of their own
-    form = Parts(told.text)
+    refused = client.get("/board?on=a&on=b")
+    assert (refused.status_code, refused.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "Basic" not in refused.headers["www-authenticate"]  # else browsers ask in a window of their own
+    form = Parts(refused.text)
     assert form.of("form", action="/enter", method="post")
     assert form.of("input", name="back")[0]["value"] == "/board?on=a&on=b"
     assert client.get("/enter").status_code == 200
@@ -86,11 +86,11 @@ def test_a_person_gets_in_by_a_form_and_stays_in_by_a_cookie() -> None:
         client.cookies.clear()
         answer = client.post("/enter", data={"token": f" {TOKEN}\n", "back": back})
         assert (answer.status_code, answer.headers["location"]) == (303, there)
-        told = answer.headers["set-cookie"].lower()
+        cookie = answer.headers["set-cookie"].lower()
         for word in ("httponly", "samesite=strict", "path=/", "max-age="):
-            assert word in told
-        assert TOKEN not in told
-        assert "secure" not in told  # there is no TLS here
+            assert word in cookie
+        assert TOKEN not in cookie
+        assert "secure" not in cookie  # there is no TLS here
     assert client.get("/board").text == client.get("/v1/items").text == "0"
     assert client.get("/enter").headers["location"] == "/"
     secure = TestClient(Guard(answers, token=TOKEN, hosts=None), base_url="https://shop", follow_redirects=False)
@@ -102,7 +102,7 @@ def test_a_person_gets_in_by_a_form_and_stays_in_by_a_cookie() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"token", b"&" * 4000, b"token=a&token=b"])
-def test_a_form_that_is_none_lets_nobody_in(body: bytes) -> None:
+def test_an_invalid_form_lets_nobody_in(body: bytes) -> None:
     client = TestClient(Guard(answers, token=TOKEN, hosts=None))
     assert client.post("/enter", content=body).status_code == 401
     large = client.post("/enter", content=b"x" * (BODY_BYTES + 1))
@@ -110,7 +110,7 @@ def test_a_form_that_is_none_lets_nobody_in(body: bytes) -> None:
     assert client.post("/enter", data={"token": TOKEN}, headers={"origin": "http://evil.example"}).status_code == 403
 
 
-def test_people_are_told_in_a_page_what_programs_are_told_in_json() -> None:
+def test_refusals_are_a_page_for_people_and_json_for_programs() -> None:
     alone = TestClient(Guard(answers, token=None, hosts={"localhost"}), base_url="http://localhost")
     large = b"x" * (UPLOAD_BYTES + 1)
     form, back = {"content-type": "multipart/form-data"}, {"referer": "http://localhost/upload?on=a"}
@@ -126,10 +126,10 @@ def test_people_are_told_in_a_page_what_programs_are_told_in_json() -> None:
         assert Parts(page.text).of("a", **{"class": "button main"})[0]["href"] == onward
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "evil.example" not in page.text
-        told = alone.post(f"/v1/{path}", headers=headers, content=content)
-        assert told.status_code == status
+        response = alone.post(f"/v1/{path}", headers=headers, content=content)
+        assert response.status_code == status
         if status != 413:  # programs may send more than people, but for files
-            assert told.json()["detail"][1:-9] in page.text  # the same sentence
+            assert response.json()["detail"][1:-9] in page.text  # the same sentence
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def messages(receive: Callable[[], Message]) -> list[Message]:
     sent: list[Message] = []
 
     async def ask() -> None:
-        async def given() -> Message:
+        async def body() -> Message:
             message = receive()
             if message["type"] == "never":
                 await asyncio.Event().wait()
@@ -166,7 +166,7 @@ def messages(receive: Callable[[], Message]) -> list[Message]:
             sent.append(message)
 
         scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": []}
-        await Guard(answers, token=None, hosts=None)(scope, given, send)
+        await Guard(answers, token=None, hosts=None)(scope, body, send)
 
     asyncio.run(ask())
     return sent
@@ -198,7 +198,7 @@ def test_an_address_that_others_reach_needs_a_token_that_is_hard_to_guess() -> N
             check("127.0.0.1", token)
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_that_is_taken_is_reported() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"cannot serve at 127.0.0.1, port {port} \(.*in use\)"):
@@ -209,15 +209,15 @@ def test_a_port_that_is_taken_is_told() -> None:
         listen("::1", 0).close()
 
 
-def test_without_the_extra_the_command_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "goeswith.studio.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(ConfigError, match=r"pip install 'goeswith\[serve\]'"):
         studio.run("index")
 
 
-def test_sides_are_few() -> None:
-    assert [side_of(asked) for asked in (1, 96, 97, 384, 5000)] == [96, 96, 192, 384, 768]
+def test_thumbnail_sides_are_few() -> None:
+    assert [side_of(side) for side in (1, 96, 97, 384, 5000)] == [96, 96, 192, 384, 768]
 
 
 def test_pictures_are_only_taken_from_their_folder(tmp_path: Path) -> None:
@@ -243,10 +243,10 @@ def test_a_thumbnail_keeps_the_shape_and_turns_as_exif_says(tmp_path: Path) -> N
 
 def test_thumbnails_are_made_once_and_the_least_used_go_first() -> None:
     made: list[str] = []
-    kept: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(10, len)
+    cache: BoundedCache[tuple[str, int, str], bytes] = BoundedCache(10, len)
 
     def ask(name: str, size: int = 4) -> int:
-        return len(kept.get((name, 96, "v"), lambda: made.append(name) or b"x" * size))  # type: ignore[func-returns-value]
+        return len(cache.get((name, 96, "v"), lambda: made.append(name) or b"x" * size))  # type: ignore[func-returns-value]
 
     assert [ask(name) for name in "abab"] == [4] * 4
     assert made == ["a", "b"]
@@ -254,10 +254,10 @@ def test_thumbnails_are_made_once_and_the_least_used_go_first() -> None:
     assert ask("b") == 4
     assert ask("a") == 4
     assert made == ["a", "b", "c", "a"]
-    assert kept.values.currsize == sum(map(len, kept.values.values())) <= 10
+    assert cache.values.currsize == sum(map(len, cache.values.values())) <= 10
     assert ask("large", 50) == 50
-    assert kept.values.currsize == 8  # what is larger than all that may be kept is made each time, and evicts nothing
+    assert cache.values.currsize == 8  # what is larger than all that may be kept is made each time, and evicts nothing
     assert made[-1] == "large"
-    kept.forget()
+    cache.forget()
     assert ask("a") == 4
     assert made[-1] == "a"

@@ -17,9 +17,9 @@ def test_a_request_is_computed_once_until_items_or_rules_change(world: Path, mon
     complete = Stylist.complete_steps
 
     @functools.wraps(complete)
-    def counted(stylist: Stylist, *args: Any, **told: Any) -> Any:
-        calls.append(told)
-        return complete(stylist, *args, **told)
+    def counted(stylist: Stylist, *args: Any, **options: Any) -> Any:
+        calls.append(options)
+        return complete(stylist, *args, **options)
 
     monkeypatch.setattr(Stylist, "complete_steps", counted)
     app = create_app(world / "index")
@@ -36,8 +36,8 @@ def test_a_request_is_computed_once_until_items_or_rules_change(world: Path, mon
         assert client.post("/v1/complete", json=fewer).json() != first
         refusals = [client.post("/v1/complete", json=body | {"anchors": ["nope"]}).status_code for _ in range(2)]
         assert refusals == [422, 422]
-        asked = len(calls)
+        before = len(calls)
         shop = app.state.shop
         shop.index.follow([])  # as when a rule is switched, or a photo comes
         client.post("/v1/complete", json=body)
-        assert len(calls) == asked + 1
+        assert len(calls) == before + 1

@@ -16,8 +16,8 @@ from goeswith.studio.service.looks import Looks, Piece, SavedLook
 from goeswith.studio.service.refusals import Refused
 
 
-def look(*ids, name="One", **told):
-    return SavedLook("", name, tuple(Piece(one, f"Title of {one}") for one in ids), **told)
+def look(*ids, name="One", **options):
+    return SavedLook("", name, tuple(Piece(item_id, f"Title of {item_id}") for item_id in ids), **options)
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def store(tmp_path):
 def test_a_look_is_kept_whole_and_in_order(store):
     assert store.find() == []
     assert not store.path.exists()  # reading makes no file
-    kept, _ = store.save(
+    saved, _ = store.save(
         look("b", "a", name=" Office ", tags=(" june ", "", "june"), note=" n ", judged={"s": 1}), "Ada"
     )
-    again = Looks(store.path).get(kept.look_id)
-    assert again == kept
+    again = Looks(store.path).get(saved.look_id)
+    assert again == saved
     assert (again.name, again.tags, again.note, again.who, again.version) == ("Office", ("june",), "n", "Ada", 1)
     assert again.item_ids == ("b", "a")
     assert again.state == "draft"
@@ -45,12 +45,12 @@ def test_looks_are_found_by_state_tag_and_words(store):
     office = store.save(look("a", "b", name="Office", tags=("june",)), "Ada")[0]
     beach = store.save(look("c", "item-d", name="Beach", note="for the LETTER"), "Bo")[0]
     store.change(office.look_id, "Ada", state="approved")
-    assert [found.look_id for found in store.find()] == [office.look_id, beach.look_id]  # the latest change first
-    for asked, name in (
+    assert [saved.look_id for saved in store.find()] == [office.look_id, beach.look_id]  # the latest change first
+    for query, name in (
         ({"state": "approved"}, "Office"), ({"tag": "june"}, "Office"), ({"words": "letter bo"}, "Beach"),
         ({"words": "title item-d"}, "Beach"), ({"state": "draft", "words": "be"}, "Beach"),
     ):  # fmt: skip
-        assert [found.name for found in store.find(**asked)] == [name], asked
+        assert [saved.name for saved in store.find(**query)] == [name], query
     assert store.find(words="office letter") == []
     assert store.tags() == ["june"]
 
@@ -76,24 +76,24 @@ def test_every_change_can_be_undone_once_and_in_turn(store):
     ]  # fmt: skip
     copy, made = store.save(look("a", "b"), "Ada")
     assert store.undo(made, "Ada") is None
-    assert copy.look_id not in [found.look_id for found in store.find()]
+    assert copy.look_id not in [saved_copy.look_id for saved_copy in store.find()]
     with pytest.raises(Refused, match="nothing to undo"):
         store.undo(999, "Ada")
 
 
-def test_who_changes_what_somebody_else_changed_is_told(store):
+def test_a_conflicting_change_is_reported(store):
     first, _ = store.save(look("a", "b"), "Ada")
     store.change(first.look_id, "Bo", note="mine")
     for late in (lambda: store.change(first.look_id, "Cy", note="x", etag=first.etag),
                  lambda: store.delete(first.look_id, "Cy", etag=first.etag)):  # fmt: skip
-        with pytest.raises(Refused, match="meanwhile") as told:
+        with pytest.raises(Refused, match="meanwhile") as raised:
             late()
-        assert told.value.status == 412
+        assert raised.value.status == 412
     assert store.get(first.look_id).note == "mine"
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("bad", "words"),
     [
         (look("a"), "two items or more"), (look("a", "a"), "twice"), (look("a", "b", name=" "), "needs a name"),
         (look(*map(str, range(LOOK_ITEMS + 1))), "too large"), (look("a", "b", state="gone"), "'gone' is unknown"),
@@ -103,22 +103,22 @@ def test_who_changes_what_somebody_else_changed_is_told(store):
         (look("a", "b", name="x" * 301), "name is longer"),
     ],
 )  # fmt: skip
-def test_a_look_that_is_none_is_refused_and_leaves_nothing(store, given, words):
+def test_an_invalid_look_is_refused_and_leaves_nothing(store, bad, words):
     with pytest.raises(Refused, match=words):
-        store.save(given, "Ada")
-    kept, _ = store.save(look("a", "b"), "Ada")
+        store.save(bad, "Ada")
+    saved, _ = store.save(look("a", "b"), "Ada")
     with pytest.raises(Refused, match=words):
-        store.change(kept.look_id, "Ada", name=given.name, items=given.items, state=given.state, tags=given.tags,
-                     note=given.note)  # fmt: skip
-    assert store.find() == [kept]
-    assert len(store.history(kept.look_id)) == 1
+        store.change(saved.look_id, "Ada", name=bad.name, items=bad.items, state=bad.state, tags=bad.tags,
+                     note=bad.note)  # fmt: skip
+    assert store.find() == [saved]
+    assert len(store.history(saved.look_id)) == 1
 
 
 def test_many_save_at_once(store):
     with ThreadPoolExecutor(8) as pool:
-        kept = list(pool.map(lambda number: Looks(store.path).save(look(f"a{number}", "b"), "Ada")[0], range(40)))
-    assert {one.look_id for one in store.find()} == {one.look_id for one in kept}
-    assert len({one.look_id for one in kept}) == 40
+        saved = list(pool.map(lambda number: Looks(store.path).save(look(f"a{number}", "b"), "Ada")[0], range(40)))
+    assert {own.look_id for own in store.find()} == {own.look_id for own in saved}
+    assert len({own.look_id for own in saved}) == 40
 
 
 def test_looks_of_an_older_schema_are_kept_and_their_items_lie_by_themselves(store):
@@ -169,13 +169,13 @@ def test_a_damaged_row_is_named(store, column, value):
 
 
 def test_the_command_writes_approved_looks_as_a_table(store, tmp_path):
-    ids = [store.save(look(*one), "Ada")[0].look_id for one in ("ab", "ba", "cd", "ef", "gh")]
+    ids = [store.save(look(*item_ids), "Ada")[0].look_id for item_ids in ("ab", "ba", "cd", "ef", "gh")]
     for at, state in ((0, "approved"), (1, "live"), (2, "rejected"), (3, "live")):
         store.change(ids[at], "Ada", state=state)
     out = tmp_path / "o.csv"
-    told = CliRunner().invoke(app, ["feedback", str(store.path), "--out", str(out)])
-    assert told.exit_code == 0, told.output
-    assert told.output.strip() == f"2 outfits in {out}; left out 2: not approved or live; left out 1: the same items"
+    result = CliRunner().invoke(app, ["feedback", str(store.path), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert result.output.strip() == f"2 outfits in {out}; left out 2: not approved or live; left out 1: the same items"
     table = f"outfit_id,item_ids,source\nlook-{ids[0]},a;b,studio\nlook-{ids[3]},e;f,studio\n"
     assert out.read_text() == table
     again = CliRunner().invoke(app, ["feedback", str(store.path), "--out", str(out)])
@@ -189,12 +189,12 @@ def test_the_command_writes_approved_looks_as_a_table(store, tmp_path):
 def test_looks_that_make_no_table_say_so(store, tmp_path):
     with pytest.raises(DataError, match="there is no file"):
         write_outfits(store.path, tmp_path / "o.csv")
-    kept, _ = store.save(look("a;b", "c"), "Ada")
+    saved, _ = store.save(look("a;b", "c"), "Ada")
     with pytest.raises(DataError, match=r"no look that can be used \(1 left out: not approved or live\)"):
         write_outfits(store.path, tmp_path / "o.csv")
     with pytest.raises(DataError, match="no looks of state 'good'"):
         write_outfits(store.path, tmp_path / "o.csv", states=["good"])
-    store.change(kept.look_id, "Ada", state="live")
+    store.change(saved.look_id, "Ada", state="live")
     with pytest.raises(DataError, match="contains a ';'"):
         write_outfits(store.path, tmp_path / "o.csv")
     assert not (tmp_path / "o.csv").exists()

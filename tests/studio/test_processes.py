@@ -83,8 +83,8 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     assert float(re.findall(r'goeswith_requests_total{.*"/health".*} (.+)', counted)[0]) >= 20  # of both together
 
     # a review is made by one of them, and shown by both
-    asked = {"name": "June", "item_ids": [*OUTFIT, "i1"]}
-    begun = httpx.post(f"{url}/v1/reviews", json=asked, timeout=120)
+    body = {"name": "June", "item_ids": [*OUTFIT, "i1"]}
+    begun = httpx.post(f"{url}/v1/reviews", json=body, timeout=120)
     assert begun.status_code == 201, begun.text
     review = f"/v1/reviews/{begun.json()['review_id']}"
     until(lambda: bool(process_of(begun)))  # its line is written after the answer
@@ -100,11 +100,11 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     info = json.loads((index / "index.json").read_text())
     (index / "new.json").write_text(json.dumps(info | {"model": info["model"] | {"title": "newer"}}))
     (index / "new.json").replace(index / "index.json")
-    told: list[str] = []
+    models: list[str] = []
 
     def all_newer() -> bool:
-        told.extend(answer.json()["model"] for answer in get_many("/v1/index"))
-        return told[-24:] == ["newer"] * 24
+        models.extend(answer.json()["model"] for answer in get_many("/v1/index"))
+        return models[-24:] == ["newer"] * 24
 
     until(all_newer)
     process.send_signal(signal.SIGHUP)
@@ -116,7 +116,7 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     made = get(f"{review}/looks").json()["looks"]
     assert len({look["look_id"] for look in made}) == len(made)
     counts = Counter(look["pinned_item"] for look in made)
-    assert set(counts) <= {*asked["item_ids"]}
+    assert set(counts) <= {*body["item_ids"]}
     assert len(counts) + len(get(review).json()["failures"]) == 4
     assert max(counts.values()) <= 3
     chosen = {look["pinned_item"]: look["look_id"] for look in made}
@@ -133,23 +133,23 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
         return float(re.findall(r"\ngoeswith_waiting (\S+)", get("/metrics").text)[0])
 
     # the end: what was asked before is answered, and then there is nothing left
-    asked = {"anchors": OUTFIT[:1], "slots": ["shoes"]}
+    body = {"anchors": OUTFIT[:1], "slots": ["shoes"]}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        answers = [pool.submit(httpx.post, f"{url}/v1/complete", json=asked, timeout=120) for _ in range(4)]
+        answers = [pool.submit(httpx.post, f"{url}/v1/complete", json=body, timeout=120) for _ in range(4)]
         until(lambda: waiting() + sum(answer.done() for answer in answers) >= len(answers))
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=GOODBYE_SECONDS + 10)[0]
+        output = process.communicate(timeout=GOODBYE_SECONDS + 10)[0]
         ended = time.monotonic() - began
         assert ended < GOODBYE_SECONDS + 9
         # where busy cores do not end them in the seconds that are left, they are told so
         late = {503} if ended > GOODBYE_SECONDS - 1 else set()
         assert {answer.result().status_code for answer in answers} <= {200} | late
     assert process.returncode == 0
-    assert "Traceback" not in said
-    for one in both:
+    assert "Traceback" not in output
+    for pid in both:
         with pytest.raises(ProcessLookupError):
-            os.kill(one, 0)
+            os.kill(pid, 0)
     assert not list(tmp_path.glob("goeswith-*"))  # and no photo of anybody
 
 

@@ -37,10 +37,10 @@ def test_approved_looks_are_files_that_need_nothing_else(world: Path, store: Loo
     done = publish(world / "index", out, looks=store.path)
     assert (done.items, done.looks, done.approved) == (4, 5, 5)
     written = contents(out)
-    told = ItemLooks.model_validate(json.loads(written["looks/i0.json"]))
-    assert [(look.name, look.approved) for look in told.looks] == [("live", True), ("approved", True)]
-    assert told.item.image is not None
-    for address in [told.item.image.src, *re.findall(r"\S+(?= \d+w)", told.item.image.srcset)]:
+    published = ItemLooks.model_validate(json.loads(written["looks/i0.json"]))
+    assert [(look.name, look.approved) for look in published.looks] == [("live", True), ("approved", True)]
+    assert published.item.image is not None
+    for address in [published.item.image.src, *re.findall(r"\S+(?= \d+w)", published.item.image.srcset)]:
         assert written[address.removeprefix("../")][:3] == b"\xff\xd8\xff"  # JPEG
     assert json.loads(written["looks/p0.json"]) == {"see": "i0"}  # the id of its product
     assert file_name(BROKEN) == "_2E_2E_2F_2E_2E_2Fetc_2Fpasswd"
@@ -86,11 +86,11 @@ def test_the_model_adds_looks(world: Path, store: Looks, tmp_path: Path) -> None
     done = publish(world / "index", tmp_path / "looks", looks=store.path, made=2)
     assert done.items > 150
     assert done.approved == 5
-    told = json.loads((tmp_path / "looks" / "looks" / "i0.json").read_bytes())
-    assert [look["approved"] for look in told["looks"]] == [True, True]
-    told = json.loads((tmp_path / "looks" / "looks" / "i100.json").read_bytes())
-    assert [look["approved"] for look in told["looks"]] == [True, False]
-    assert told["looks"][1]["items"][0]["item_id"] == "i100"
+    info = json.loads((tmp_path / "looks" / "looks" / "i0.json").read_bytes())
+    assert [look["approved"] for look in info["looks"]] == [True, True]
+    info = json.loads((tmp_path / "looks" / "looks" / "i100.json").read_bytes())
+    assert [look["approved"] for look in info["looks"]] == [True, False]
+    assert info["looks"][1]["items"][0]["item_id"] == "i100"
     assert not (tmp_path / "looks" / "looks" / f"{BARE}.json").exists()  # which the model cannot judge
     assert json.loads((tmp_path / "looks" / "looks" / "one.json").read_bytes())["see"] in VARIANTS
     assert "these are the first" not in (tmp_path / "looks" / "index.html").read_text()
@@ -103,7 +103,7 @@ def test_it_is_written_whole_or_not_at_all(
     publish(index, out, looks=store.path)
     before = contents(out)
 
-    def full(*told: object) -> bytes:
+    def full(*arguments: object) -> bytes:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("goeswith.studio.storefront.publish.as_json", full)
@@ -124,16 +124,16 @@ def test_it_is_written_whole_or_not_at_all(
 
 def test_the_command_says_what_it_wrote(world: Path, store: Looks, tmp_path: Path) -> None:
     words = ["publish", str(world / "index"), str(tmp_path / "looks"), "--looks", str(store.path)]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 0, told.output
-    assert "5 looks of 4 items, 5 of them approved" in told.stdout
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "5 looks of 4 items, 5 of them approved" in result.stdout
 
 
 @pytest.mark.parametrize("item_id", ["linen-dress:navy", "a b/c?d", "été_1.2~", "('*!')", "..", "a_b", "a%5Fb"])
 def test_names_of_files_are_safe_and_each_its_own(item_id: str) -> None:
     name = file_name(item_id)
     assert re.fullmatch(r"[A-Za-z0-9_-]+", name)
-    back = re.sub(r"_([0-9A-F]{2})", lambda found: f"%{found[1]}", name)
+    back = re.sub(r"_([0-9A-F]{2})", lambda match: f"%{match[1]}", name)
     from urllib.parse import unquote
 
     assert unquote(back) == item_id

@@ -108,7 +108,7 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
         page.goto("/looks/print?state=approved")
         page.locator("[data-print]").wait_for()
         expect(page.locator(".sheet")).to_have_count(3)
-    assert [one for one in complaints if "404" not in one] == []
+    assert [line for line in complaints if "404" not in line] == []
 
 
 def test_a_review_without_a_script(browser, address):

@@ -39,8 +39,8 @@ def reviews(client):
     return client.app.state.reviews
 
 
-def begun(client, **told):
-    answer = client.post("/v1/reviews", json={"name": "Shirts", "item_ids": SHIRTS} | told)
+def begun(client, **options):
+    answer = client.post("/v1/reviews", json={"name": "Shirts", "item_ids": SHIRTS} | options)
     assert answer.status_code == 201, answer.text
     return answer.json()["review_id"]
 
@@ -58,16 +58,16 @@ def finished(client, review_id):
 def test_every_product_gets_different_looks_that_wait_apart_from_the_others(client, store, reviews):
     review = begun(client)
     looks = finished(client, review)
-    assert [look.pinned_item for look in looks] == [one for one in SHIRTS for _ in range(3)]
+    assert [look.pinned_item for look in looks] == [item_id for item_id in SHIRTS for _ in range(3)]
     assert all(look.pinned_item in look.item_ids and look.state == "draft" and look.judged for look in looks)
     for at in range(0, 9, 3):
         added = [{*look.item_ids} - {look.pinned_item} for look in looks[at : at + 3]]
-        assert all(not one & other for n, one in enumerate(added) for other in added[:n])  # three different looks
+        assert all(not pieces & other for n, pieces in enumerate(added) for other in added[:n])  # three different looks
     assert store.find() == []  # nobody decided on them yet
     assert 'class="lookcard"' not in client.get("/looks").text
     assert len(client.get(f"/v1/reviews/{review}/looks").json()["looks"]) == 9
-    told = client.get("/v1/reviews").json()["reviews"][0]
-    assert (told["name"], told["made"], told["decided"], told["failures"]) == ("Shirts", 3, 0, {})
+    response = client.get("/v1/reviews").json()["reviews"][0]
+    assert (response["name"], response["made"], response["decided"], response["failures"]) == ("Shirts", 3, 0, {})
     assert "0 of 3" in client.get("/reviews").text
 
 
@@ -103,8 +103,8 @@ def test_deciding_goes_on_to_the_next_product_and_is_undone(client, store, revie
     assert "Everything is decided" in page
     assert "2 looks approved, 4 rejected" in page
     assert Progress.of(reviews, reviews.get(review)).done == 3
-    found = client.get(f"/looks?state=approved&review={review}").text
-    assert found.count('<li class="lookcard">') == 2
+    listed = client.get(f"/looks?state=approved&review={review}").text
+    assert listed.count('<li class="lookcard">') == 2
     assert {look.look_id for look in store.find()} == {looks[at].look_id for at in (0, 1, 3, 4, 5, 8)}
     assert client.post("/reviews/delete", data={"review": review}).status_code == 303
     assert len(store.find()) == 6  # what was decided stays
@@ -121,7 +121,7 @@ def test_a_look_is_made_again_around_what_is_locked(client, store):
     assert answer.status_code == 303, answer.text
     fresh = store.get(look.look_id)
     assert {"i0", locked} <= {*fresh.item_ids}
-    before = {one for other in [look, *others] for one in other.item_ids} - {"i0", locked}
+    before = {item_id for other in [look, *others] for item_id in other.item_ids} - {"i0", locked}
     assert not before & {*fresh.item_ids}
     assert len(fresh.items) == len(look.items)
     assert store.history(look.look_id)[0].what == "made again"
@@ -216,5 +216,5 @@ def test_arrivals_are_noted_by_updates_or_stand_in_a_column(tmp_path):
     assert days.astype(str).tolist() == ["NaT", "2026-01-05", "2026-03-01"]
     fresh, since = newest(days)
     assert (fresh.tolist(), since) == ([False, False, True], date(2026, 3, 1))
-    told = items.with_columns(added=pl.Series(["2026-05-01T10:00:00Z", None, "2026-05-20"]))
-    assert arrivals(Catalogue(told), new).astype(str).tolist() == ["2026-05-01", "NaT", "2026-05-20"]
+    dated = items.with_columns(added=pl.Series(["2026-05-01T10:00:00Z", None, "2026-05-20"]))
+    assert arrivals(Catalogue(dated), new).astype(str).tolist() == ["2026-05-01", "NaT", "2026-05-20"]

@@ -49,7 +49,7 @@ def addresses(text: str) -> set[str]:
     """What a page loads, links to and sends to."""
     tags = Parts(text).tags
     words = {"value", "alt", "title", "aria-label", "content", "d", "data-say", "placeholder", "data-on"}
-    values = {value for _, told in tags for name, value in told.items() if value and name not in words}
+    values = {value for _, attributes in tags for name, value in attributes.items() if value and name not in words}
     return {value for value in values if value.startswith("/")}
 
 
@@ -69,11 +69,14 @@ def test_every_link_form_and_picture_leads_back_under_the_path(under: TestClient
             waiting.append(answer.headers["location"])
         if answer.headers.get("content-type", "").startswith("text/html"):
             there = addresses(answer.text)
-            assert all(one.startswith(f"{ROOT}/") for one in there), (address, [a for a in there if a[:7] != "/style/"])
+            assert all(link.startswith(f"{ROOT}/") for link in there), (
+                address,
+                [a for a in there if a[:7] != "/style/"],
+            )
             waiting += sorted(there)
             bare = under.get(address.removeprefix(ROOT))  # of a proxy that strips the path
             assert bare.text == answer.text
-    firsts = {one.split("/")[2].partition("?")[0] for one in seen}
+    firsts = {link.split("/")[2].partition("?")[0] for link in seen}
     assert {"", "board", "looks", "report", "static", "upload", "item", "v1", "rules", "quiz"} <= firsts
 
 
@@ -104,18 +107,18 @@ def test_forms_and_cookies_stay_under_the_path(world: Path) -> None:
 
 def test_only_a_trusted_proxy_says_for_whom_it_asks(world: Path) -> None:
     app = create_app(world / "index", token=TOKEN, trusted_proxies=["10.0.0.0/8"])
-    told = {"x-forwarded-proto": "https", "x-forwarded-host": "shop.example", "x-forwarded-for": "203.0.113.9"}
+    forwarded = {"x-forwarded-proto": "https", "x-forwarded-host": "shop.example", "x-forwarded-for": "203.0.113.9"}
     form, origin = {"token": TOKEN, "back": "/"}, {"origin": "https://shop.example"}
     trusted = TestClient(app, client=("10.1.2.3", 5), follow_redirects=False)
-    assert "Secure" in trusted.post("/enter", data=form, headers=told | origin).headers["set-cookie"]
+    assert "Secure" in trusted.post("/enter", data=form, headers=forwarded | origin).headers["set-cookie"]
     other = TestClient(app, client=("192.0.2.1", 5), follow_redirects=False)
-    assert "Secure" not in other.post("/enter", data=form, headers=told).headers["set-cookie"]
+    assert "Secure" not in other.post("/enter", data=form, headers=forwarded).headers["set-cookie"]
     bearer = {"authorization": f"Bearer {TOKEN}"}
-    asked = {"outfits": [served.OUTFIT]}
-    assert trusted.post("/v1/score", json=asked, headers=bearer | told | origin).status_code == 200
-    assert other.post("/v1/score", json=asked, headers=bearer | told | origin).json()["reason"] == "cross_site"
-    odd = told | {"x-forwarded-host": "evil.example/x y"}
-    assert trusted.post("/v1/score", json=asked, headers=bearer | odd | origin).json()["reason"] == "cross_site"
+    body = {"outfits": [served.OUTFIT]}
+    assert trusted.post("/v1/score", json=body, headers=bearer | forwarded | origin).status_code == 200
+    assert other.post("/v1/score", json=body, headers=bearer | forwarded | origin).json()["reason"] == "cross_site"
+    odd = forwarded | {"x-forwarded-host": "evil.example/x y"}
+    assert trusted.post("/v1/score", json=body, headers=bearer | odd | origin).json()["reason"] == "cross_site"
     assert trusted.get("/health", headers={"x-request-id": "a-7"}).headers["x-request-id"] == "a-7"
     assert other.get("/health", headers={"x-request-id": "a-7"}).headers["x-request-id"] != "a-7"
     assert trusted.get("/health", headers={"x-request-id": 'a"\n'}).headers["x-request-id"] != "a"
@@ -163,10 +166,10 @@ def test_the_log_is_bounded_and_two_processes_may_write_it(tmp_path: Path) -> No
             until(lambda: all(writer.waiting.empty() for writer in writers))
     for writer in writers:
         writer.close()
-    files = sorted(one for one in tmp_path.iterdir() if not one.name.startswith("."))
-    assert [one.name for one in files] == ["access.log", "access.log.1"]
-    assert sum(one.stat().st_size for one in files) < 5000
-    numbers = [json.loads(line)["number"] for one in files for line in one.read_text().splitlines()]
+    files = sorted(file for file in tmp_path.iterdir() if not file.name.startswith("."))
+    assert [file.name for file in files] == ["access.log", "access.log.1"]
+    assert sum(file.stat().st_size for file in files) < 5000
+    numbers = [json.loads(line)["number"] for file in files for line in file.read_text().splitlines()]
     assert {98, 99} <= set(numbers)
     assert len(set(numbers)) == len(numbers)
 
@@ -176,7 +179,7 @@ def test_a_log_that_cannot_keep_up_keeps_nobody_waiting(tmp_path: Path, monkeypa
         Lines("/proc/none/access.log")
     held, write = threading.Event(), os.write
     lines = Lines(str(tmp_path / "access.log"))
-    monkeypatch.setattr(os, "write", lambda *told: (held.wait(20), write(*told))[1])
+    monkeypatch.setattr(os, "write", lambda *arguments: (held.wait(20), write(*arguments))[1])
     began = time.monotonic()
     for number in range(10_100):
         lines.write({"number": number})
@@ -241,32 +244,32 @@ def test_what_one_process_was_sent_the_others_have(
     monkeypatch.setattr(GuestEncoder, "features", served.seen)
     monkeypatch.setattr(photos, "GUESTS", 3)
     apps = [create_app(world / "index", shared=tmp_path) for _ in range(2)]
-    with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
+    with TestClient(apps[0]) as client_a, TestClient(apps[1]) as client_b:
 
         def send(client: TestClient, grey: int) -> Any:
             return client.post("/v1/items", files={"picture": ("x", png(grey=grey), "image/png")}, data=SHIRT)
 
-        first = send(one, 10).json()
-        assert other.get(f"/v1/items/{first['item_id']}").json() == first
-        assert other.get(first["image"]).content == one.get(first["image"]).content
-        asked = {"outfits": [[first["item_id"], "i50", "i100"]]}
-        assert other.post("/v1/score", json=asked).json() == one.post("/v1/score", json=asked).json()
-        assert send(other, 10).json() == first  # sent again, elsewhere: the same
-        second = send(other, 20).json()["item_id"]
-        assert send(one, 30).status_code == 201
-        full = send(other, 40)
+        first = send(client_a, 10).json()
+        assert client_b.get(f"/v1/items/{first['item_id']}").json() == first
+        assert client_b.get(first["image"]).content == client_a.get(first["image"]).content
+        body = {"outfits": [[first["item_id"], "i50", "i100"]]}
+        assert client_b.post("/v1/score", json=body).json() == client_a.post("/v1/score", json=body).json()
+        assert send(client_b, 10).json() == first  # sent again, elsewhere: the same
+        second = send(client_b, 20).json()["item_id"]
+        assert send(client_a, 30).status_code == 201
+        full = send(client_b, 40)
         assert (full.status_code, full.json()["reason"]) == (409, "too_many_guests")
-        assert one.get("/v1/index").json()["guests"] == other.get("/v1/index").json()["guests"] == 3
-        assert one.delete(f"/v1/items/{second}").status_code == 204
-        assert other.get(f"/v1/items/{second}").status_code == 404
-        assert other.post("/v1/reload").json()["guests"] == 2
-        assert send(other, 50).status_code == 201
+        assert client_a.get("/v1/index").json()["guests"] == client_b.get("/v1/index").json()["guests"] == 3
+        assert client_a.delete(f"/v1/items/{second}").status_code == 204
+        assert client_b.get(f"/v1/items/{second}").status_code == 404
+        assert client_b.post("/v1/reload").json()["guests"] == 2
+        assert send(client_b, 50).status_code == 201
         # a browser: its photo is found in the other process by its cookie, and by nobody else
-        sent = one.post("/upload", files={"picture": ("x", png(grey=60), "image/png")}, data=SHIRT,
+        sent = client_a.post("/upload", files={"picture": ("x", png(grey=60), "image/png")}, data=SHIRT,
                         headers={"sec-fetch-site": "same-origin"}, follow_redirects=False)  # fmt: skip
         assert sent.status_code in (200, 303, 409)
-    kept = (tmp_path / "photos.sqlite").read_bytes()
-    assert kept.count(second.encode()) == 0  # what is deleted is overwritten
+    stored = (tmp_path / "photos.sqlite").read_bytes()
+    assert stored.count(second.encode()) == 0  # what is deleted is overwritten
 
 
 def test_photos_that_could_not_be_taken_over_are_tried_again(
@@ -274,10 +277,10 @@ def test_photos_that_could_not_be_taken_over_are_tried_again(
 ) -> None:
     monkeypatch.setattr(GuestEncoder, "features", served.seen)
     apps = [create_app(world / "index", shared=tmp_path) for _ in range(2)]
-    with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
-        sent = one.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=SHIRT).json()["item_id"]
+    with TestClient(apps[0]) as client_a, TestClient(apps[1]) as client_b:
+        sent = client_a.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=SHIRT).json()["item_id"]
         with monkeypatch.context() as broken:
             broken.setattr(photos.Photos, "ids", lambda self: 1 / 0)
-            assert other.get(f"/v1/items/{sent}").status_code == 404
+            assert client_b.get(f"/v1/items/{sent}").status_code == 404
         assert "are not here yet" in caplog.text
-        assert other.get(f"/v1/items/{sent}").status_code == 200
+        assert client_b.get(f"/v1/items/{sent}").status_code == 200

@@ -55,22 +55,22 @@ def test_metrics_count_by_path_and_not_by_id(world: Path) -> None:
         client.get("/v1/items/nope")
         client.get("/random/path")
         client.post("/v1/score", json={"outfits": [OUTFIT, OUTFIT]})
-        told = client.get("/metrics").text
-    one = 'goeswith_requests_total{method="GET",path="/v1/items/{item_id:path}",status="'
-    assert f'{one}200"}} 2.0' in told
-    assert f'{one}404"}} 1.0' in told
-    assert 'path="other"' in told
-    assert "random" not in told
-    assert "goeswith_batch_outfits_sum 2.0" in told
-    assert "goeswith_items 192.0" in told
-    assert 'goeswith_request_seconds_count{path="/v1/score"} 1.0' in told
+        metrics = client.get("/metrics").text
+    counter = 'goeswith_requests_total{method="GET",path="/v1/items/{item_id:path}",status="'
+    assert f'{counter}200"}} 2.0' in metrics
+    assert f'{counter}404"}} 1.0' in metrics
+    assert 'path="other"' in metrics
+    assert "random" not in metrics
+    assert "goeswith_batch_outfits_sum 2.0" in metrics
+    assert "goeswith_items 192.0" in metrics
+    assert 'goeswith_request_seconds_count{path="/v1/score"} 1.0' in metrics
 
 
 def test_every_reason_is_documented() -> None:
     root = Path(__file__).resolve().parents[2]
     code = "".join(path.read_text() for path in (root / "goeswith").glob("**/*.py"))
-    found = re.findall(r'(?:Refused\(\w+, |reason=|^BAD = )"(\w+)"', code, re.MULTILINE)
-    assert len(set(found)) > 20
+    reasons = re.findall(r'(?:Refused\(\w+, |reason=|^BAD = )"(\w+)"', code, re.MULTILINE)
+    assert len(set(reasons)) > 20
     page = (root / "docs" / "serve.md").read_text()
-    missing = {reason for reason in found if f"`{reason}`" not in page} - {"internal"}  # which is our mistake
+    missing = {reason for reason in reasons if f"`{reason}`" not in page} - {"internal"}  # which is our mistake
     assert not missing

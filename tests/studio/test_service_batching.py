@@ -58,12 +58,12 @@ def test_a_batch_is_no_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) ->
         batcher = Batcher(Workers("test"), judge, seconds=0)
         return await asyncio.gather(*(batcher.judge([[str(n)]] * size) for n, size in enumerate((3, 1, 2, 9, 1))))
 
-    found = asyncio.run(together())
-    assert [[look.score for look in looks] for looks in found] == [[0.0] * 3, [1.0], [2.0] * 2, [3.0] * 9, [4.0]]
+    judged = asyncio.run(together())
+    assert [[look.score for look in looks] for looks in judged] == [[0.0] * 3, [1.0], [2.0] * 2, [3.0] * 9, [4.0]]
     assert calls == [4, 2, 9, 1]
 
 
-def test_who_asks_for_nonsense_or_hangs_up_does_not_harm_the_others() -> None:
+def test_bad_requests_and_disconnects_do_not_harm_the_others() -> None:
     def judge(outfits: list[Sequence[str]]) -> list[Look]:
         if ["bad"] in outfits:
             raise CatalogueError("bad is no item")
@@ -73,14 +73,14 @@ def test_who_asks_for_nonsense_or_hangs_up_does_not_harm_the_others() -> None:
         batcher = Batcher(Workers("test"), judge, seconds=0.01)
         gone = asyncio.create_task(batcher.judge([["5"]]))
         await asyncio.sleep(0)
-        asks = [asyncio.create_task(batcher.judge([[one]])) for one in ("1", "bad", "2")]
+        asks = [asyncio.create_task(batcher.judge([[item_id]])) for item_id in ("1", "bad", "2")]
         await asyncio.sleep(0)
         gone.cancel()
-        found = await asyncio.gather(*asks, return_exceptions=True)
-        return [*found, await batcher.judge([["3"]])]
+        answers = await asyncio.gather(*asks, return_exceptions=True)
+        return [*answers, await batcher.judge([["3"]])]
 
-    one, bad, two, after = asyncio.run(together())
-    assert [looks[0].score for looks in (one, two, after)] == [1.0, 2.0, 3.0]
+    first, bad, two, after = asyncio.run(together())
+    assert [looks[0].score for looks in (first, two, after)] == [1.0, 2.0, 3.0]
     assert isinstance(bad, CatalogueError)
 
 
@@ -91,9 +91,9 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
         waits = [asyncio.create_task(workers.run(lambda: asyncio.run_coroutine_threadsafe(stop.wait(), loop).result()))]
         waits += [asyncio.create_task(workers.run(len, "abc"))]
         await asyncio.sleep(0.01)
-        with pytest.raises(Refused, match="already waiting") as told:
+        with pytest.raises(Refused, match="already waiting") as raised:
             await workers.run(len, "abc")
-        assert (told.value.status, told.value.reason) == (503, "busy")
+        assert (raised.value.status, raised.value.reason) == (503, "busy")
         stop.set()
         assert await asyncio.gather(*waits) == [True, 3]
         assert await workers.run(len, "ab") == 2
@@ -101,9 +101,9 @@ def test_what_takes_too_long_or_comes_too_often_is_refused() -> None:
     async def too_long() -> None:
         workers, stop = Workers("test", threads=1, seconds=0.02), asyncio.Event()
         loop = asyncio.get_running_loop()
-        with pytest.raises(Refused, match="no answer within") as told:
+        with pytest.raises(Refused, match="no answer within") as raised:
             await workers.run(lambda: asyncio.run_coroutine_threadsafe(stop.wait(), loop).result())
-        assert (told.value.status, told.value.reason) == (503, "too_slow")
+        assert (raised.value.status, raised.value.reason) == (503, "too_slow")
         stop.set()
         while workers.busy:
             await asyncio.sleep(0.001)
@@ -124,12 +124,12 @@ def test_too_much_to_do_is_not_taken_for_a_bad_outfit() -> None:
         slow = Slow()
         workers = Workers("test", threads=1, seconds=0.1)
         batcher = Batcher(workers, slow, seconds=0.01)
-        found = await asyncio.gather(*(batcher.judge([["a"]]) for _ in range(20)), return_exceptions=True)
+        errors = await asyncio.gather(*(batcher.judge([["a"]]) for _ in range(20)), return_exceptions=True)
         slow.gate.set()
-        return [*found, slow.begun]
+        return [*errors, slow.begun]
 
-    *found, begun = asyncio.run(together())
-    assert [(type(error), error.reason) for error in found] == [(Refused, "too_slow")] * 20
+    *errors, begun = asyncio.run(together())
+    assert [(type(error), error.reason) for error in errors] == [(Refused, "too_slow")] * 20
     assert begun == 1
 
 
@@ -141,10 +141,10 @@ def test_a_request_waits_for_no_more_than_it_may_whatever_is_before_it() -> None
         await asyncio.sleep(0.1)
         began = time.monotonic()
         second = asyncio.create_task(batcher.judge([["b"]]))  # is to be scored after the first
-        told = await asyncio.gather(first, second, return_exceptions=True)
+        answers = await asyncio.gather(first, second, return_exceptions=True)
         taken = time.monotonic() - began
         slow.gate.set()
-        return [error.reason for error in told if isinstance(error, Refused)], taken
+        return [error.reason for error in answers if isinstance(error, Refused)], taken
 
     reasons, taken = asyncio.run(late())
     assert reasons == ["too_slow"] * 2
@@ -165,6 +165,6 @@ def test_a_bad_outfit_among_many_costs_few_calls() -> None:
         outfits = [["good"]] * 63 + [["bad"]]
         return await asyncio.gather(*(batcher.judge([outfit]) for outfit in outfits), return_exceptions=True)
 
-    found = asyncio.run(together())
-    assert [isinstance(looks, CatalogueError) for looks in found] == [False] * 63 + [True]
+    answers = asyncio.run(together())
+    assert [isinstance(looks, CatalogueError) for looks in answers] == [False] * 63 + [True]
     assert len(calls) == 1 + 2 * 6

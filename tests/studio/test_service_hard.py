@@ -206,7 +206,7 @@ def test_one_address_has_only_so_many_connections(world: Path, monkeypatch: pyte
         until(lambda: sent(port, ask).startswith(b"HTTP/1.1 200 "))
 
 
-def test_what_clients_asked_for_who_hung_up_is_not_begun(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_of_disconnected_clients_are_not_started(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow, app = Slow(), create_app(world / "index")
     monkeypatch.setattr(Stylist, "complete_steps", slow)
     body = b'{"anchors": ["i0"], "slots": ["shoes"]}'
@@ -250,9 +250,9 @@ def test_head_is_get_without_a_body(client: TestClient) -> None:
 def test_invented_methods_make_no_series_of_their_own(client: TestClient) -> None:
     for name in ("FOO", "BAR", "BREW"):
         assert client.request(name, "/v1/score").status_code == 405
-    told = client.get("/metrics").text
-    assert 'method="other"' in told
-    assert not re.search("FOO|BAR|BREW", told)
+    metrics = client.get("/metrics").text
+    assert 'method="other"' in metrics
+    assert not re.search("FOO|BAR|BREW", metrics)
 
 
 def test_a_log_that_anybody_can_fill_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

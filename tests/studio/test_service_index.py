@@ -35,7 +35,7 @@ def test_another_index_in_the_folder_is_opened_and_guests_stay(copied: tuple[Pat
     assert client.get(guest["image"]).status_code == 200
 
 
-def test_guests_that_a_new_index_does_not_take_are_told(
+def test_guests_that_a_new_index_does_not_take_are_reported(
     copied: tuple[Path, TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, client = copied
@@ -44,11 +44,11 @@ def test_guests_that_a_new_index_does_not_take_are_told(
 
     taken: list[GuestEncoder] = []  # one guest, and no more
 
-    def choosy(self: GuestEncoder, *told: Any) -> np.ndarray:
+    def choosy(self: GuestEncoder, *arguments: Any) -> np.ndarray:
         if self in taken:
             raise CatalogueError("minilm reads text, and the item has none; add a title")
         taken.append(self)
-        return served.seen(self, *told)
+        return served.seen(self, *arguments)
 
     monkeypatch.setattr(GuestEncoder, "features", choosy)
     after = client.post("/v1/reload").json()
@@ -62,18 +62,18 @@ def test_a_broken_index_in_the_folder_leaves_the_old_one_answering(copied: tuple
     index, client = copied
     right = client.post("/v1/score", json={"outfits": [OUTFIT]}).json()
     for name in ("states.safetensors", "model/model.safetensors", "items.parquet", "index.json"):
-        kept = (index / name).read_bytes()
+        content = (index / name).read_bytes()
         (index / name).unlink()
-        (index / name).write_bytes(kept[: len(kept) // 2])
+        (index / name).write_bytes(content[: len(content) // 2])
         refused(client.post("/v1/reload"), 409, "broken_index")
         assert client.post("/v1/score", json={"outfits": [OUTFIT]}).json() == right
-        (index / name).write_bytes(kept)
+        (index / name).write_bytes(content)
     shutil.rmtree(index)
     refused(client.post("/v1/reload"), 409, "broken_index", "no folder")
     assert client.get("/v1/index").json()["changed"] is True
 
 
-def test_an_index_that_cannot_be_opened_is_told_at_the_start(world: Path, tmp_path: Path) -> None:
+def test_an_index_that_cannot_be_opened_is_reported_at_the_start(world: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no index"):
         create_app(tmp_path)
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
@@ -83,7 +83,7 @@ def test_an_index_that_cannot_be_opened_is_told_at_the_start(world: Path, tmp_pa
         create_app(index)
 
 
-def test_a_catalogue_that_changed_under_the_index_is_told(world: Path, tmp_path: Path) -> None:
+def test_a_catalogue_that_changed_under_the_index_is_reported(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "shop", tmp_path / "shop")
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
     info = json.loads((index / "index.json").read_text())

@@ -35,12 +35,12 @@ def test_the_catalogue_page_by_page(client: TestClient) -> None:
     second = client.get("/v1/items", params={"limit": 50, "offset": 50}).json()
     assert second["items"] == whole["items"][50:100]
     assert client.get("/v1/items", params={"offset": 10**9}).json()["items"] == []
-    told = client.get("/v1/items", params={"q": "RED item", "group": ["shoes", "bag"], "price_max": 150}).json()
+    page = client.get("/v1/items", params={"q": "RED item", "group": ["shoes", "bag"], "price_max": 150}).json()
     named = [i["item_id"] for i in whole["items"] if i["colour"] == "red" and i["group"] in ("shoes", "bag")]
-    assert {item["item_id"] for item in told["items"]} == {i for i in named if int(i[1:]) <= 140}
-    one = client.get("/v1/items/i0").json()
-    assert one in whole["items"]
-    assert (one["title"], one["scored"], one["guest"]) == ("Item 0, black", True, False)
+    assert {item["item_id"] for item in page["items"]} == {i for i in named if int(i[1:]) <= 140}
+    black_item = client.get("/v1/items/i0").json()
+    assert black_item in whole["items"]
+    assert (black_item["title"], black_item["scored"], black_item["guest"]) == ("Item 0, black", True, False)
     assert client.get(f"/v1/items/{BARE}").json()["scored"] is False
     facets = client.get("/v1/facets").json()["facets"]
     assert facets["category"] == {"boots": 48, "skirt": 48, "tote": 48, "shirt": 47, "cape": 1}
@@ -90,8 +90,8 @@ def test_a_picture_that_is_missing_or_broken_has_a_placeholder(client: TestClien
 
 def test_an_upload_becomes_an_item(copied: tuple[Path, TestClient]) -> None:
     _, client = copied
-    told = {"category": "shirt", "title": SCRIPT}
-    answer = client.post("/v1/items", files={"picture": ("mine.png", png(), "image/png")}, data=told)
+    fields = {"category": "shirt", "title": SCRIPT}
+    answer = client.post("/v1/items", files={"picture": ("mine.png", png(), "image/png")}, data=fields)
     assert answer.status_code == 201
     item = answer.json()
     assert (item["guest"], item["group"], item["title"]) == (True, "top", SCRIPT)
@@ -100,7 +100,7 @@ def test_an_upload_becomes_an_item(copied: tuple[Path, TestClient]) -> None:
     assert client.get("/v1/items", params={"q": "<script>"}).json()["total"] == 2
     looks = client.post("/v1/fill", json={"items": [item["item_id"]], "slot": "shoes"}).json()["looks"]
     assert looks[0]["score"] is not None
-    unsaid = client.post("/v1/items", files={"picture": ("x", png(), "application/octet-stream")}, data=told)
+    unsaid = client.post("/v1/items", files={"picture": ("x", png(), "application/octet-stream")}, data=fields)
     assert unsaid.status_code == 201
 
 
@@ -111,9 +111,9 @@ def test_scored_means_that_outfits_with_the_item_get_a_score(copied: tuple[Path,
         for category in ("shirt", "cape")
     ]
     assert [guest["scored"] for guest in guests] == [True, False]
-    told = {item_id: client.get(f"/v1/items/{item_id}").json()["scored"] for item_id in ("i0", BARE, ODD)}
-    assert told == {"i0": True, BARE: False, ODD: False}
-    for item_id, scored in (told | {guest["item_id"]: guest["scored"] for guest in guests}).items():
+    response = {item_id: client.get(f"/v1/items/{item_id}").json()["scored"] for item_id in ("i0", BARE, ODD)}
+    assert response == {"i0": True, BARE: False, ODD: False}
+    for item_id, scored in (response | {guest["item_id"]: guest["scored"] for guest in guests}).items():
         answer = client.post("/v1/score", json={"outfits": [["i50", item_id]]})
         assert (answer.status_code == 200) is scored, item_id
 
@@ -151,7 +151,7 @@ SECOND = [Image.new("RGB", (40, 60), "blue")]
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "said"),
+    ("kind", "options", "content_type"),
     [
         ("MPO", {"save_all": True, "append_images": SECOND}, "image/jpeg"),  # phones
         ("JPEG", {}, "image/jpg"),
@@ -166,10 +166,10 @@ SECOND = [Image.new("RGB", (40, 60), "blue")]
     ],
 )
 def test_what_a_picture_is_its_bytes_say(
-    copied: tuple[Path, TestClient], kind: str, options: dict[str, Any], said: str
+    copied: tuple[Path, TestClient], kind: str, options: dict[str, Any], content_type: str
 ) -> None:
     _, client = copied
-    files = {"picture": ("x", encoded(kind, **options), said)}
+    files = {"picture": ("x", encoded(kind, **options), content_type)}
     answer = client.post("/v1/items", files=files, data={"category": "shirt"})
     assert answer.status_code == 201, answer.text
     shown = Image.open(io.BytesIO(client.get(answer.json()["image"]).content))

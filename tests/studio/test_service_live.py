@@ -51,20 +51,20 @@ def start(index: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     )
     assert process.stdout
     for line in process.stdout:
-        found = re.search(r"http://\S+:\d+", line)
-        if found:
-            return process, found.group()
+        match = re.search(r"http://\S+:\d+", line)
+        if match:
+            return process, match.group()
     raise AssertionError(f"it did not start: {process.wait()}")
 
 
 def stop(process: subprocess.Popen[str], sign: signal.Signals = signal.SIGINT) -> tuple[int, str]:
     process.send_signal(sign)
-    said, _ = process.communicate(timeout=120)
-    return process.returncode, said
+    output, _ = process.communicate(timeout=120)
+    return process.returncode, output
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_what_does_not_end_is_not_waited_for(index: Path, sign: signal.Signals) -> None:
+def test_a_request_that_does_not_end_is_not_waited_for(index: Path, sign: signal.Signals) -> None:
     program = (
         "import sys, time\nimport goeswith.shop.stylist as stylist\nfrom goeswith.studio.server import serve\n"
         "stylist.Stylist.complete_steps = lambda *given, **named: time.sleep(120)\n"
@@ -74,19 +74,19 @@ def test_what_does_not_end_is_not_waited_for(index: Path, sign: signal.Signals) 
         [sys.executable, "-c", program, str(index)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout
-    found = re.search(r"http://\S+:\d+", process.stdout.readline())
-    assert found
-    url, asked = found.group(), {"anchors": ["i0"], "slots": ["shoes"]}
+    match = re.search(r"http://\S+:\d+", process.stdout.readline())
+    assert match
+    url, body = match.group(), {"anchors": ["i0"], "slots": ["shoes"]}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        answers = [pool.submit(httpx.post, f"{url}/v1/complete", json=asked, timeout=120) for _ in range(6)]
+        answers = [pool.submit(httpx.post, f"{url}/v1/complete", json=body, timeout=120) for _ in range(6)]
         until(lambda: "goeswith_waiting 6.0" in httpx.get(f"{url}/metrics", timeout=120).text)
         began = time.monotonic()
-        code, said = stop(process, sign)
+        code, output = stop(process, sign)
         assert time.monotonic() - began < GOODBYE_SECONDS + 10  # of 120; busy machines end processes slowly
-        told = [answer.result() for answer in answers]
-    assert {(answer.status_code, answer.json()["reason"]) for answer in told} == {(503, "stopping")}
+        responses = [answer.result() for answer in answers]
+    assert {(answer.status_code, answer.json()["reason"]) for answer in responses} == {(503, "stopping")}
     assert code in (0, -sign)
-    assert "Traceback" not in said
+    assert "Traceback" not in output
 
 
 @pytest.fixture
@@ -95,28 +95,28 @@ def described(index: Path) -> BaseSchema:
 
 
 @pytest.mark.parametrize(("mode", "least"), [(GenerationMode.POSITIVE, 14), (GenerationMode.NEGATIVE, 9)])
-def test_the_schema_tells_the_truth(described: BaseSchema, mode: GenerationMode, least: int) -> None:
+def test_responses_match_the_schema(described: BaseSchema, mode: GenerationMode, least: int) -> None:
     """What it allows and what it forbids is answered as it says, and never by a 500."""
-    asked = set()
-    for operation in (found.ok() for found in described.get_all_operations()):
+    tried = set()
+    for operation in (result.ok() for result in described.get_all_operations()):
 
         @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: schemathesis.Case) -> None:
             case.call_and_validate(excluded_checks=[positive_data_acceptance])  # a well-formed id may be unknown
-            asked.add(case.operation.label)
+            tried.add(case.operation.label)
 
         with contextlib.suppress(Unsatisfiable):  # where nothing is given, nothing can be given wrongly
             ask()
-    assert len(asked) >= least, asked
+    assert len(tried) >= least, tried
 
 
 @pytest.fixture(scope="module")
 def service(index: Path) -> Iterator[str]:
     process, url = start(index)
     yield url
-    code, said = stop(process)
-    assert (code, said) == (0, "")
+    code, output = stop(process)
+    assert (code, output) == (0, "")
 
 
 def test_many_at_once_get_what_each_asked_for(service: str, index: Path) -> None:
@@ -129,15 +129,15 @@ def test_many_at_once_get_what_each_asked_for(service: str, index: Path) -> None
             return client.post("/v1/score", json={"outfits": [outfit]}).raise_for_status().json()["looks"][0]
 
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            told = list(pool.map(ask, outfits))
+            looks = list(pool.map(ask, outfits))
         counted = client.get("/metrics").text
-    assert [look["item_ids"] for look in told] == outfits
-    np.testing.assert_allclose([look["score"] for look in told], [look.score for look in own], rtol=0, atol=1e-6)
+    assert [look["item_ids"] for look in looks] == outfits
+    np.testing.assert_allclose([look["score"] for look in looks], [look.score for look in own], rtol=0, atol=1e-6)
     calls = float(re.search(r"goeswith_batch_outfits_count (\S+)", counted)[1])  # type: ignore[index]
     assert calls < len(outfits)
 
 
-def test_a_client_that_hangs_up_harms_nobody(service: str) -> None:
+def test_a_client_that_disconnects_harms_nobody(service: str) -> None:
     host, port = service.removeprefix("http://").split(":")
     body = json.dumps({"anchors": ["i0"], "slots": ["shoes", "bottom", "bag"], "k": 100}).encode()
     head = f"POST /v1/complete HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
@@ -156,15 +156,15 @@ def test_a_client_that_hangs_up_harms_nobody(service: str) -> None:
     until(lambda: "goeswith_waiting 0.0" in httpx.get(f"{service}/metrics", timeout=120).text)
 
 
-def test_what_is_under_way_is_ended_before_it_stops(index: Path) -> None:
+def test_requests_under_way_are_finished_before_it_stops(index: Path) -> None:
     process, url = start(index, "--token", TOKEN)
     try:
         with httpx.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=120) as client:
             assert httpx.get(f"{url}/v1/index", timeout=120).status_code == 401
             assert client.get("/v1/index").status_code == 200
-            asked = {"anchors": ["i0"], "slots": ["shoes", "bottom", "bag"], "k": 100, "diversity": 0.5}
+            body = {"anchors": ["i0"], "slots": ["shoes", "bottom", "bag"], "k": 100, "diversity": 0.5}
             with concurrent.futures.ThreadPoolExecutor() as pool:
-                answers = [pool.submit(client.post, "/v1/complete", json=asked) for _ in range(4)]
+                answers = [pool.submit(client.post, "/v1/complete", json=body) for _ in range(4)]
 
                 def there() -> float:
                     """How many are under way or answered: one that did not get there yet is refused its connection."""
@@ -179,6 +179,6 @@ def test_what_is_under_way_is_ended_before_it_stops(index: Path) -> None:
                 late = {503} if time.monotonic() - began > GOODBYE_SECONDS - 1 else set()  # on busy cores
                 assert statuses <= {200} | late
     finally:
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode in (0, -signal.SIGTERM)
-    assert said == ""
+    assert output == ""

@@ -20,32 +20,32 @@ from goeswith.studio.service import limits
 
 def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> None:
     stylist = Stylist(Index(world / "index"))
-    told = client.post("/v1/score", json={"outfits": [OUTFIT, ["i1", "i60"]]}).json()["looks"]
-    for look, own in zip(told, stylist.judge_many([OUTFIT, ["i1", "i60"]]), strict=True):
+    answer = client.post("/v1/score", json={"outfits": [OUTFIT, ["i1", "i60"]]}).json()["looks"]
+    for look, own in zip(answer, stylist.judge_many([OUTFIT, ["i1", "i60"]]), strict=True):
         assert look["item_ids"] == list(own.item_ids)
         assert (look["score"], look["probability"], look["percentile"], look["price"]) == pytest.approx(
             (own.score, own.probability, own.percentile, own.price)
         )
     filters = {"colours": ["black", "red"], "price_max": 180}
     own_filters = Filters(colours=("black", "red"), price_max=180)
-    asked = {"anchors": ["i0"], "slots": ["shoes", "bottom"], "budget": 260, "k": 3, "filters": filters}
-    told = client.post("/v1/complete", json=asked).json()["looks"]
+    body = {"anchors": ["i0"], "slots": ["shoes", "bottom"], "budget": 260, "k": 3, "filters": filters}
+    answer = client.post("/v1/complete", json=body).json()["looks"]
     own = stylist.complete(["i0"], slots=["shoes", "bottom"], filters=own_filters, budget=260, k=3)
-    assert [(look["item_ids"], look["added"]) for look in told] == [(list(o.item_ids), list(o.added)) for o in own]
-    told = client.post("/v1/fill", json={"items": OUTFIT, "slot": "tote", "k": 4}).json()["looks"]
-    assert [look["added"] for look in told] == [list(look.added) for look in stylist.fill(OUTFIT, "tote", k=4)]
-    told = client.post("/v1/improve", json={"items": OUTFIT, "locked": ["i0"], "k": 2}).json()["swaps"]
+    assert [(look["item_ids"], look["added"]) for look in answer] == [(list(o.item_ids), list(o.added)) for o in own]
+    answer = client.post("/v1/fill", json={"items": OUTFIT, "slot": "tote", "k": 4}).json()["looks"]
+    assert [look["added"] for look in answer] == [list(look.added) for look in stylist.fill(OUTFIT, "tote", k=4)]
+    answer = client.post("/v1/improve", json={"items": OUTFIT, "locked": ["i0"], "k": 2}).json()["swaps"]
     own_swaps = stylist.improve(OUTFIT, locked=["i0"], k=2)
-    assert [(swap["removed"], swap["added"]) for swap in told] == [(swap.removed, swap.added) for swap in own_swaps]
-    assert all(swap["gain"] > 0 for swap in told)
-    told = client.post("/v1/explain", json={"items": OUTFIT}).json()
+    assert [(swap["removed"], swap["added"]) for swap in answer] == [(swap.removed, swap.added) for swap in own_swaps]
+    assert all(swap["gain"] > 0 for swap in answer)
+    answer = client.post("/v1/explain", json={"items": OUTFIT}).json()
     own_why = explain(stylist, OUTFIT)
-    assert (told["sentence"], told["weakest_item"]) == (own_why.sentence, own_why.weakest_item)
-    assert told["contributions"] == pytest.approx(own_why.contributions.tolist(), abs=1e-6)
-    assert [row[place] for place, row in enumerate(told["pairs"])] == [None] * 3
-    told = client.post("/v1/similar", json={"item": "i0", "filters": {"exclude": ["i1"]}}).json()["items"]
+    assert (answer["sentence"], answer["weakest_item"]) == (own_why.sentence, own_why.weakest_item)
+    assert answer["contributions"] == pytest.approx(own_why.contributions.tolist(), abs=1e-6)
+    assert [row[index] for index, row in enumerate(answer["pairs"])] == [None] * 3
+    answer = client.post("/v1/similar", json={"item": "i0", "filters": {"exclude": ["i1"]}}).json()["items"]
     own_near = stylist.similar("i0", filters=Filters(exclude=("i1",)))
-    assert [near["item_id"] for near in told] == [near.item_id for near in own_near]
+    assert [near["item_id"] for near in answer] == [near.item_id for near in own_near]
 
 
 def test_items_have_several_names_and_values_any_case(client: TestClient) -> None:
@@ -146,12 +146,12 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(
 def test_an_error_names_its_reason_and_items_in_python_and_over_http(
     world: Path, client: TestClient, outfit: list[str], reason: str, item_ids: list[str]
 ) -> None:
-    with pytest.raises(CatalogueError) as told:
+    with pytest.raises(CatalogueError) as raised:
         Stylist(Index(world / "index")).judge(outfit)
-    assert (told.value.reason, list(told.value.item_ids)) == (reason, item_ids)
+    assert (raised.value.reason, list(raised.value.item_ids)) == (reason, item_ids)
     problem = client.post("/v1/score", json={"outfits": [OUTFIT, outfit]}).json()
     assert (problem["reason"], problem["item_ids"], problem["status"]) == (reason, item_ids, 422)
-    assert problem["detail"] == str(told.value)
+    assert problem["detail"] == str(raised.value)
 
 
 def test_bodies_that_are_no_requests(client: TestClient) -> None:
@@ -173,7 +173,7 @@ def test_bodies_that_are_no_requests(client: TestClient) -> None:
     assert client.post("/v1/score", json={"outfits": [OUTFIT]}).status_code == 200
 
 
-def test_a_mistake_of_ours_is_told_without_its_traceback(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_reported_without_its_traceback(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with TestClient(create_app(world / "index"), raise_server_exceptions=False) as client:
         with monkeypatch.context() as patched:
             patched.setattr(Stylist, "judge_many", lambda self, outfits: 1 / 0)

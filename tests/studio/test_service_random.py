@@ -49,6 +49,6 @@ def request(luck: random.Random) -> dict[str, Any]:
 def test_no_request_gets_a_500(copied: tuple[Path, TestClient]) -> None:
     client, luck = copied[1], random.Random(5)
     for _ in range(400):
-        asked = request(luck)
-        answer = client.request(**asked, follow_redirects=False)
-        assert answer.status_code < 500, (asked, answer.text)
+        drawn = request(luck)
+        answer = client.request(**drawn, follow_redirects=False)
+        assert answer.status_code < 500, (drawn, answer.text)

@@ -72,7 +72,7 @@ def test_requests_that_arrive_together_share_their_steps(index: Index, monkeypat
     assert max(gate.sizes) == len(ASKED)
 
 
-def test_who_hangs_up_is_left_out_of_the_next_step(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disconnected_client_is_left_out_of_the_next_step(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, steps = Gate(monkeypatch), {"gone": 0, "stays": 0}
 
     def counting(name: str) -> Steps[str]:

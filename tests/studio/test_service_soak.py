@@ -34,7 +34,7 @@ GOOD: list[tuple[str, str, object]] = [
 ]
 
 
-def asked(request: bytes, port: int, seconds: float) -> None:
+def send_and_reset(request: bytes, port: int, seconds: float) -> None:
     """Send something, wait a little, and hang up with a reset."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=30) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -45,7 +45,7 @@ def asked(request: bytes, port: int, seconds: float) -> None:
 def hang_up(port: int, seconds: float) -> None:
     head = f"POST /v1/complete HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(HARD)}\r\n\r\n"
-    asked(head.encode() + HARD, port, seconds)
+    send_and_reset(head.encode() + HARD, port, seconds)
 
 
 def hang_up_sometime(port: int, luck: random.Random) -> None:
@@ -56,14 +56,14 @@ def rubbish(port: int, luck: random.Random) -> None:
     odd = luck.choice(
         [luck.randbytes(luck.randrange(1, 300)), luck.choice(ODD)[0] + b"\r\n", b"POST /enter HTTP/1.1\r\n"]
     )
-    asked(odd, port, luck.choice([0.0, 0.05]))
+    send_and_reset(odd, port, luck.choice([0.0, 0.05]))
 
 
-def every_so_often(what: Callable[[int, random.Random], None], port: int, stop: threading.Event, seed: int) -> None:
+def every_so_often(action: Callable[[int, random.Random], None], port: int, stop: threading.Event, seed: int) -> None:
     """Do something so many times a second, from a thread of its own: one of them may be slow."""
     luck = random.Random(seed)
     while not stop.wait(1 / A_SECOND):
-        threading.Thread(target=what, args=(port, random.Random(luck.random())), daemon=True).start()
+        threading.Thread(target=action, args=(port, random.Random(luck.random())), daemon=True).start()
 
 
 @dataclass
@@ -73,14 +73,14 @@ class Soaked:
     good: list[tuple[str, int, float]]
     others: int
     ending: float
-    said: str
+    log: str
 
 
 def soak(index: Path, seconds: float, good: list[tuple[str, str, object]], seed: int = 9) -> Soaked:
     """Serve an index to good clients and others for so many seconds, then end it while it works."""
     process, url = start(index, "--token", TOKEN)
     port, stop = int(url.rsplit(":", 1)[1]), threading.Event()
-    told: list[tuple[str, int, float]] = []
+    answers: list[tuple[str, int, float]] = []
 
     def ask(seed: int) -> None:
         luck = random.Random(seed)
@@ -92,11 +92,12 @@ def soak(index: Path, seconds: float, good: list[tuple[str, str, object]], seed:
                     status = (client.request(method, path, json=body) if body else client.get(path)).status_code
                 except httpx.HTTPError:
                     status = 0  # it was not answered
-                told.append((path, status, time.monotonic() - began))
+                answers.append((path, status, time.monotonic() - began))
 
-    clients = [threading.Thread(target=ask, args=(seed + one,)) for one in range(3)]
+    clients = [threading.Thread(target=ask, args=(seed + number,)) for number in range(3)]
     others = [
-        threading.Thread(target=every_so_often, args=(what, port, stop, seed)) for what in (hang_up_sometime, rubbish)
+        threading.Thread(target=every_so_often, args=(action, port, stop, seed))
+        for action in (hang_up_sometime, rubbish)
     ]
     try:
         for thread in [*clients, *others]:
@@ -114,18 +115,18 @@ def soak(index: Path, seconds: float, good: list[tuple[str, str, object]], seed:
         stop.set()
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=60)
-    return Soaked(told, 200 + int(2 * A_SECOND * seconds), time.monotonic() - began, said)
+        output, _ = process.communicate(timeout=60)
+    return Soaked(answers, 200 + int(2 * A_SECOND * seconds), time.monotonic() - began, output)
 
 
 def test_good_requests_are_answered_whatever_others_do_and_the_end_keeps_its_promise(tmp_path: Path) -> None:
     soaked = soak(served.make_index(tmp_path), SECONDS, GOOD)
     assert len(soaked.good) > 50
-    assert [one for one in soaked.good if one[1] != 200] == []
+    assert [answer for answer in soaked.good if answer[1] != 200] == []
     assert sorted(seconds for _, _, seconds in soaked.good)[int(0.99 * len(soaked.good))] < ANSWER_SECONDS
     assert soaked.ending < GOODBYE_SECONDS + 5
-    assert len(soaked.said.splitlines()) < 200  # however much rubbish there was
-    assert "Traceback" not in soaked.said
+    assert len(soaked.log.splitlines()) < 200  # however much rubbish there was
+    assert "Traceback" not in soaked.log
 
 
 def asked_whole(port: int) -> None:

@@ -26,33 +26,33 @@ def file(tmp_path: Path) -> Path:
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(file: Path) -> None:
     environ = {"GOESWITH_PORT": "9001", "GOESWITH_HOST": "::1", "GOESWITH_TRUSTED_PROXIES": "::1, 10.1.1.1"}
     environ |= {"GOESWITH_LOOKS": "", "GOESWITH_DEBUG": "1"}  # an empty one says nothing, and others are not ours
-    told = configured(file, environ, {"host": "127.0.0.1", "workers": None})
-    settings = told.settings
+    merged = configured(file, environ, {"host": "127.0.0.1", "workers": None})
+    settings = merged.settings
     assert (settings.host, settings.port, settings.token) == ("127.0.0.1", 9001, TOKEN)
     assert settings.trusted_proxies == ("::1", "10.1.1.1")
     assert settings.index == file.parent / "mine"  # beside the file, and not where somebody happens to be
     file.write_text('access_log = "-"\nlooks = "/shop/looks.sqlite"')
     other = configured(file, {}, {}).settings
     assert (other.access_log, other.looks) == ("-", Path("/shop/looks.sqlite"))
-    assert dict(told.origins) == {
+    assert dict(merged.origins) == {
         "index": f"{file}, line 2", "token": f"{file}, line 4", "host": "command line",
         "port": "environment, GOESWITH_PORT", "trusted_proxies": "environment, GOESWITH_TRUSTED_PROXIES",
     }  # fmt: skip
 
 
 def test_what_is_shown_can_be_used_as_a_file_and_has_no_secret(file: Path) -> None:
-    told = configured(file, {}, {"workers": 3})
-    text = told.shown()
+    merged = configured(file, {}, {"workers": 3})
+    text = merged.shown()
     assert TOKEN not in text
     assert 'token = "********"' in text
     assert "workers = 3  # command line" in text
     again = settings_of(tomllib.loads(text) | {"token": TOKEN})
-    assert again == told.settings
+    assert again == merged.settings
     assert all(f"{name} " in text for name in Settings.model_fields)
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "told"),
+    ("text", "line", "message"),
     [
         ("port = 1\nprot = 2\n", 2, "there is no setting 'prot'; did you mean 'port'?"),
         ("\n[shop]\nport = 1\n", 2, "there is no setting 'shop'; the settings are: index, host"),
@@ -66,13 +66,13 @@ def test_what_is_shown_can_be_used_as_a_file_and_has_no_secret(file: Path) -> No
         ('token = ["secret-of-the-shop"]\n', 1, "token cannot be used; it must be: a valid string"),
     ],
 )
-def test_a_mistake_is_one_sentence_with_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
+def test_a_mistake_is_one_sentence_with_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
     path = tmp_path / "shop.toml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         configured(path, {}, {})
     assert f"{path}, line {line}: " in str(caught.value)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "secret-of-the-shop" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -98,8 +98,8 @@ def test_a_token_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_an_option_of_the_command(file: Path) -> None:
-    told = set(inspect.signature(serving.serve).parameters)
-    assert set(Settings.model_fields) - told == {"token_file"}
+    options = set(inspect.signature(serving.serve).parameters)
+    assert set(Settings.model_fields) - options == {"token_file"}
     ran = CliRunner().invoke(app, ["serve", "--config", str(file), "--port", "1", "--show-config"])
     assert ran.exit_code == 0
     assert "port = 1  # command line" in ran.output

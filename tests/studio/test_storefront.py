@@ -68,12 +68,14 @@ def names(answer: Any) -> list[str]:
 def test_an_answer_holds_all_that_a_page_shows(page: TestClient, world: Path) -> None:
     answer = page.get(f"{LOOKS}/i0", params={"limit": 8})
     assert answer.status_code == 200, answer.text
-    told = schemas.ItemLooks.model_validate(answer.json())
-    assert (told.item.item_id, told.item.title, told.item.price) == ("i0", "Item 0, black", 10.0)
+    item_page = schemas.ItemLooks.model_validate(answer.json())
+    assert (item_page.item.item_id, item_page.item.title, item_page.item.price) == ("i0", "Item 0, black", 10.0)
     stylist: Stylist = page.app.state.shop.stylist  # type: ignore[attr-defined]
     expected = stylist.complete(["i0"], k=limits.PAGE_LOOKS)
-    assert [{item.item_id for item in look.items} for look in told.looks] == [set(look.item_ids) for look in expected]
-    for look in told.looks:
+    assert [{item.item_id for item in look.items} for look in item_page.looks] == [
+        set(look.item_ids) for look in expected
+    ]
+    for look in item_page.looks:
         assert look.items[0].item_id == "i0"
         assert not look.approved
         assert look.price == pytest.approx(sum(item.price or 0 for item in look.items))
@@ -83,12 +85,12 @@ def test_an_answer_holds_all_that_a_page_shows(page: TestClient, world: Path) ->
 
 def test_the_examples_of_the_schema_are_right() -> None:
     models: list[Any] = [*RequestModel.__subclasses__(), *Searching.__subclasses__(), *vars(schemas).values()]
-    shown = [(model, one) for model in models if hasattr(model, "model_config")
-             for one in model.model_config.get("json_schema_extra", {}).get("examples", ())]  # fmt: skip
+    shown = [(model, example) for model in models if hasattr(model, "model_config")
+             for example in model.model_config.get("json_schema_extra", {}).get("examples", ())]  # fmt: skip
     assert len(shown) >= 12
-    for model, one in shown:
-        assert set(one) <= {field.alias or name for name, field in model.model_fields.items()}
-        assert model.model_validate(one)
+    for model, example in shown:
+        assert set(example) <= {field.alias or name for name, field in model.model_fields.items()}
+        assert model.model_validate(example)
 
 
 def test_pictures_are_shown_by_their_address_alone(page: TestClient, world: Path) -> None:
@@ -171,7 +173,7 @@ def test_looks_with_what_is_sold_out_are_not_shown(tmp_path: Path) -> None:
     )  # fmt: skip
     catalogue = Catalogue(items)
     view: Any = Opened(catalogue=catalogue, index=SimpleNamespace(shelf=shelf(catalogue), images=None, size=3))
-    navy, rust, boots = (shown_item(view, row, lambda *told: "") for row in range(3))
+    navy, rust, boots = (shown_item(view, row, lambda *arguments: "") for row in range(3))
     assert (navy["sizes"], navy["skus"], navy["in_stock"]) == (["S", "M"], ["C-S", "C-M"], True)
     assert (navy["price"], navy["regular_price"], navy["link"]) == (89.0, 120.0, "https://shop.example/coat")
     assert [shown["titles"] for shown in (navy, rust, boots)] == [
@@ -190,12 +192,12 @@ def test_looks_with_what_is_sold_out_are_not_shown(tmp_path: Path) -> None:
 
 def test_many_at_once_in_the_fields_that_are_wanted(page: TestClient) -> None:
     answer = page.get(LOOKS, params={"item": ["i0", "nope", BROKEN, "one"], "fields": "price, title"})
-    told = answer.json()
-    assert told["unknown"] == ["nope"]
-    assert [each["item"]["item_id"] for each in told["answers"]] == ["i0", BROKEN, VARIANTS[0]]  # "one": its product
-    assert all(set(item) == {"item_id", "title", "price"} for each in told["answers"] for item in [each["item"]])
-    assert [len(each["looks"]) for each in told["answers"]] == [1, 1, 1]
-    schemas.ManyLooks.model_validate(told)
+    body = answer.json()
+    assert body["unknown"] == ["nope"]
+    assert [each["item"]["item_id"] for each in body["answers"]] == ["i0", BROKEN, VARIANTS[0]]  # "one": its product
+    assert all(set(item) == {"item_id", "title", "price"} for each in body["answers"] for item in [each["item"]])
+    assert [len(each["looks"]) for each in body["answers"]] == [1, 1, 1]
+    schemas.ManyLooks.model_validate(body)
     bare = page.get(f"{LOOKS}/{BARE}").json()
     assert (bare["looks"], "features" in bare["why_none"]) == ([], True)
     assert page.get(f"{LOOKS}/{quote(BROKEN, safe='')}").json()["item"]["item_id"] == BROKEN
@@ -234,11 +236,11 @@ def test_a_look_is_made_once_for_all_who_ask(page: TestClient, monkeypatch: pyte
 
     monkeypatch.setattr(page_looks, "make", slow)
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(page.get, f"{LOOKS}/i20") for _ in range(4)]
+        requests = [pool.submit(page.get, f"{LOOKS}/i20") for _ in range(4)]
         while not made:
             pass
         waiting.set()
-        assert {answer.result().status_code for answer in asked} == {200}
+        assert {answer.result().status_code for answer in requests} == {200}
     assert page.get(f"{LOOKS}/i20").status_code == 200
     assert len(made) == 1
 
@@ -291,10 +293,10 @@ def test_the_public_key_opens_nothing_else(page: TestClient) -> None:
 def test_browsers_ask_before_they_send_the_key(page: TestClient) -> None:
     asks = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
     bare = TestClient(page.app)
-    told = bare.options(f"{LOOKS}/i0", headers={"origin": SHOP, **asks})
-    assert (told.status_code, told.headers["access-control-allow-origin"]) == (200, SHOP)
-    assert "Authorization" in told.headers["access-control-allow-headers"]
-    assert "Origin" in told.headers["vary"]
+    allowed = bare.options(f"{LOOKS}/i0", headers={"origin": SHOP, **asks})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, SHOP)
+    assert "Authorization" in allowed.headers["access-control-allow-headers"]
+    assert "Origin" in allowed.headers["vary"]
     for other in ({"origin": "https://evil.example"}, {"origin": SHOP, "access-control-request-method": "DELETE"}):
         assert bare.options(f"{LOOKS}/i0", headers=asks | other).status_code == 400
     assert bare.options("/v1/items", headers={"origin": SHOP, **asks}).status_code == 401
@@ -326,7 +328,7 @@ def test_a_key_is_for_so_many_requests_a_second(world: Path, tmp_path: Path) -> 
 def test_no_key_is_in_a_log_or_an_answer(
     page: TestClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*told: Any) -> None:
+    def broken(*arguments: Any) -> None:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(page_looks.PageLooks, "reviewed", broken)
@@ -345,14 +347,14 @@ def test_no_key_is_in_a_log_or_an_answer(
 
 
 def test_origins_are_written_as_browsers_send_them() -> None:
-    for text, told in (
+    for text, expected in (
         ("https://Shop.Example", SHOP),
         ("https://shop.example/", SHOP),
         ("https://shop.example:443", SHOP),
         ("http://localhost:8001", "http://localhost:8001"),
         ("http://[::1]:80", "http://[::1]"),
     ):
-        assert origin(text) == told
+        assert origin(text) == expected
     for text in ("*", "null", "", "shop.example", "https://", "https://*.shop.example", "https://shop.example/page",
                  "ftp://shop.example", "https://me@shop.example", "https://shop.example:x", "https://["):  # fmt: skip
         with pytest.raises(ConfigError, match="is not an origin"):

@@ -168,7 +168,7 @@ def test_every_word_can_be_read_on_its_ground(browser, address, theme):
             assert page.evaluate(FAINT) == [], path
 
 
-def test_whoever_goes_on_by_tab_sees_where_and_gets_everywhere(page):
+def test_tab_reaches_everything_with_a_visible_focus(page):
     for path, wait in paths(page).items():
         if path == "/nowhere":  # the console tells of the 404
             continue
@@ -189,7 +189,7 @@ def test_whoever_goes_on_by_tab_sees_where_and_gets_everywhere(page):
 VOICE = "document.querySelector('#voice').textContent"
 
 
-def test_what_changes_is_said(page):
+def test_changes_are_announced(page):
     page.goto("/catalogue")
     page.keyboard.press("/")
     page.keyboard.type("leather")
@@ -263,12 +263,12 @@ def test_a_board_of_twelve_is_apart_on_a_desk_and_on_a_phone(page):
         for parts, count in ((".lay .piece", 12), (".pieces .named", 12)):
             boxes = page.locator(parts).evaluate_all(BOXES)
             assert len(boxes) == count
-            for place, (left, top, right, bottom) in enumerate(boxes):
-                for other in boxes[place + 1 :]:
+            for index, (left, top, right, bottom) in enumerate(boxes):
+                for other in boxes[index + 1 :]:
                     apart = (
                         left >= other[2] - 1 or other[0] >= right - 1 or top >= other[3] - 1 or other[1] >= bottom - 1
                     )
-                    assert apart, (size, boxes[place], other)
+                    assert apart, (size, boxes[index], other)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         least = page.locator(".pieces .knob").evaluate_all("all => Math.min(...all.map((one) => one.offsetWidth))")
         assert least >= (44 if size["width"] < 720 else 36)
@@ -306,7 +306,7 @@ def test_a_person_with_the_token_gets_in_and_a_link_from_elsewhere_opens(browser
         page.keyboard.press("2")
         page.locator(".choices .right").wait_for()  # the script is let in, too
         assert page.evaluate("document.cookie") == "script=1"  # and not the token
-        cookie = next(told for told in page.context.cookies() if told["name"].startswith("goeswith-"))
+        cookie = next(own for own in page.context.cookies() if own["name"].startswith("goeswith-"))
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
         page.context.route(
             "http://elsewhere.test/",
@@ -317,7 +317,7 @@ def test_a_person_with_the_token_gets_in_and_a_link_from_elsewhere_opens(browser
         page.locator("#coverage").wait_for()  # the cookie was not sent along, and yet nobody is asked again
 
 
-def test_a_photo_that_is_too_large_is_told(page, tmp_path):
+def test_a_photo_that_is_too_large_is_reported(page, tmp_path):
     Image.new("RGB", (30, 40), "firebrick").save(tmp_path / "mine.jpg")
     with open(tmp_path / "mine.jpg", "ab") as file:
         file.write(b"\0" * UPLOAD_BYTES)

@@ -118,14 +118,14 @@ def test_the_board_shows_the_verdict_of_the_stylist(client, view, monkeypatch):
 def test_the_sentence_and_the_number_show_the_same_score(client, view, monkeypatch):
     monkeypatch.setitem(vars(view.index), "scale", None)
     ids = view.stylist.fill(["i0", "i60"], "shoes", k=200)[-1].item_ids
-    told = view.stylist.judge(ids).score
-    assert told < 0
+    score = view.stylist.judge(ids).score
+    assert score < 0
     text = client.get("/board?on=" + "&on=".join(ids)).text
-    assert f"has a score of −{-told:.2f}, with" in text
-    assert f'id="verdict">−{-told:.2f}<' in text
+    assert f"has a score of −{-score:.2f}, with" in text
+    assert f'id="verdict">−{-score:.2f}<' in text
 
 
-def test_what_is_wrong_with_a_board_is_told_and_the_rest_still_works(client):
+def test_what_is_wrong_with_a_board_is_reported_and_the_rest_still_works(client):
     text = client.get("/board?on=i0&on=nothing&on=i100").text
     assert "has no item &#39;nothing&#39;" in text
     assert 'id="verdict"' in text
@@ -141,13 +141,13 @@ def test_what_is_wrong_with_a_board_is_told_and_the_rest_still_works(client):
 
 
 def test_a_board_that_is_full_says_what_it_leaves_out(client, view):
-    ids = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][: boards.MOST + 3]
+    ids = [item_id for item_id in view.catalogue.ids if view.index.known[view.row(item_id)]][: boards.MOST + 3]
     full = "&on=".join(ids[: boards.MOST])
     for path in (f"/tray?on={full}&toggle={ids[-1]}", f"/board?on={full}&toggle={ids[-1]}"):
         text = client.get(path).text
-        told = "A board holds 12 items, so one more is left out; remove one to make room."
-        assert re.search(f'class="(full|wrong)"[^>]*>{told}<', text)
-        assert re.search(f'data-say="[^"]*{told}', text)  # what is read aloud
+        message = "A board holds 12 items, so one more is left out; remove one to make room."
+        assert re.search(f'class="(full|wrong)"[^>]*>{message}<', text)
+        assert re.search(f'data-say="[^"]*{message}', text)  # what is read aloud
         assert ids[-1] not in json.loads(re.search(r'data-on="([^"]+)"', text).group(1).replace("&#34;", '"'))
     link = client.get("/board?on=" + "&on=".join(ids)).text
     assert "so 3 more are left out" in link
@@ -180,17 +180,17 @@ def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, vie
         (BARE, "“Item 3, black”: it has no features"),
     ],
 )
-def test_why_a_board_has_no_score_is_told_once_and_with_titles(client, on, words):
+def test_why_a_board_has_no_score_is_reported_once_and_with_titles(client, on, words):
     text = client.get(f"/board?on={on}").text
-    told = re.findall('role="alert">([^<]*)<', text)
-    assert len(told) == 1
-    assert words in told[0]
-    assert not re.search(r"\bi\d+\b", told[0])
+    alerts = re.findall('role="alert">([^<]*)<', text)
+    assert len(alerts) == 1
+    assert words in alerts[0]
+    assert not re.search(r"\bi\d+\b", alerts[0])
     assert "One piece so far" not in text
     assert 'class="note"' not in client.get(f"/board/more?on={on}").text  # the board says it already
     assert words in client.get(f"/tray?on={on}").text
     answer = client.post("/board/save", data={"on": on.split("&on=")}).text
-    assert re.findall('role="alert">([^<]*)<', answer) == told
+    assert re.findall('role="alert">([^<]*)<', answer) == alerts
 
 
 def test_two_colour_variants_garment_are_pointed_out(view):
@@ -199,8 +199,8 @@ def test_two_colour_variants_garment_are_pointed_out(view):
     def top(item_id, colour, name="{} jersey top", category="top"):
         return replace(plain, id=item_id, name=name.format(colour), category=category, facts=(("colour", colour),))
 
-    said = "“black jersey top” and “pink jersey top” seem to be one garment in two colours; keep one of them."
-    assert board_view._colour_variants([top("57079209-99", "black"), top("57079209-85", "pink")]) == [said]
+    sentence = "“black jersey top” and “pink jersey top” seem to be one garment in two colours; keep one of them."
+    assert board_view._colour_variants([top("57079209-99", "black"), top("57079209-85", "pink")]) == [sentence]
     for other in (top("57079210-85", "pink"), top("57079209-85", "pink", "{} vest"), top("570", "pink"),
                   top("57079209-85", "pink", category="dress")):  # fmt: skip
         assert board_view._colour_variants([top("57079209-99", "black"), other]) == []

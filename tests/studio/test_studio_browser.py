@@ -89,7 +89,7 @@ def test_the_board_from_the_wall_to_undo_and_a_shared_link(page, browser, addres
 
 def test_a_board_is_drawn(page, browser, address):
     page.goto("/board")
-    sizes = [page.locator(".look").nth(place).locator("img").count() for place in range(page.locator(".look").count())]
+    sizes = [page.locator(".look").nth(index).locator("img").count() for index in range(page.locator(".look").count())]
     page.locator(".look").nth(sizes.index(max(sizes))).click()
     page.locator("#verdict").wait_for()
     page.locator("#more .row").first.wait_for()
@@ -98,14 +98,14 @@ def test_a_board_is_drawn(page, browser, address):
     assert page.locator(".lay .piece").count() == count
     assert page.locator(".lay .link").count() == count * (count - 1) // 2
     assert not page.locator(".lay .lines").first.is_visible()  # an outfit, no diagram
-    boxes = [page.locator(".lay .piece").nth(place).bounding_box() for place in range(count)]
+    boxes = [page.locator(".lay .piece").nth(index).bounding_box() for index in range(count)]
     canvas = page.locator(".lay").bounding_box()
-    for place, one in enumerate(boxes):
-        assert canvas["x"] - 1 <= one["x"]
-        assert one["x"] + one["width"] <= canvas["x"] + canvas["width"] + 1
-        for other in boxes[place + 1 :]:
-            apart_x = max(one["x"], other["x"]) >= min(one["x"] + one["width"], other["x"] + other["width"]) - 1
-            apart_y = max(one["y"], other["y"]) >= min(one["y"] + one["height"], other["y"] + other["height"]) - 1
+    for index, box in enumerate(boxes):
+        assert canvas["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= canvas["x"] + canvas["width"] + 1
+        for other in boxes[index + 1 :]:
+            apart_x = max(box["x"], other["x"]) >= min(box["x"] + box["width"], other["x"] + other["width"]) - 1
+            apart_y = max(box["y"], other["y"]) >= min(box["y"] + box["height"], other["y"] + other["height"]) - 1
             assert apart_x or apart_y  # no piece lies on another
     page.locator("label.xray").click()
     expect(page.locator(".lay .lines").first).to_be_visible()
@@ -269,7 +269,7 @@ def test_the_catalogue_is_found_again_as_it_was_left(page):
         until(page, f"document.querySelectorAll('.card').length > {shown}")
     card = page.locator(".card").nth(110)
     card.scroll_into_view_if_needed()
-    place, item = card.bounding_box()["y"], card.locator("button").get_attribute("value")
+    top, item = card.bounding_box()["y"], card.locator("button").get_attribute("value")
     card.locator(".name").click()
     page.locator(".trail").wait_for()
     for way in ("back", "tab"):
@@ -280,7 +280,7 @@ def test_the_catalogue_is_found_again_as_it_was_left(page):
             page.go_back()
         page.locator(f'.card button[value="{item}"]').wait_for()
         there = f"document.querySelector('.card button[value=\"{item}\"]').getBoundingClientRect().y"
-        until(page, f"Math.abs({there} - {place}) < 200")
+        until(page, f"Math.abs({there} - {top}) < 200")
         expect(page).to_have_url(re.compile("gender="))
 
 

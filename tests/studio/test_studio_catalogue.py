@@ -15,15 +15,15 @@ from goeswith.studio.service.catalogue_view import FACETS
 
 
 def test_the_wall_shows_every_item_once_page_by_page(client, view):
-    found, path, pages = [], "/catalogue", 0
+    item_ids, path, pages = [], "/catalogue", 0
     while path:
         text = client.get(path).text
-        found += cards(text)
+        item_ids += cards(text)
         pages += 1
         more = re.search(r'data-next><a class="button" data-carry href="([^"]+)"', text)
         path = more.group(1).replace("&amp;", "&") if more else ""
         assert len(cards(text)) == min(PAGE, len(view.catalogue) - PAGE * (pages - 1))
-    assert sorted(found) == sorted(view.catalogue.ids)
+    assert sorted(item_ids) == sorted(view.catalogue.ids)
     assert pages == -(-len(view.catalogue) // PAGE)
 
 
@@ -50,15 +50,15 @@ def test_groups_count_what_was_found(client, view):
     ):
         expected = Counter(row["group"] for row in frame.iter_rows(named=True) if keep_row(row) and row["group"])
         text = client.get(f"/catalogue?{query}").text
-        told = re.findall(r'>([\w ]+) <small class="number">([\d,]+)</small></a>', text)
-        assert dict(told) == {views.plural(name): f"{number:,}" for name, number in expected.items()}, query
+        counts = re.findall(r'>([\w ]+) <small class="number">([\d,]+)</small></a>', text)
+        assert dict(counts) == {views.plural(name): f"{number:,}" for name, number in expected.items()}, query
 
 
 @pytest.mark.parametrize(
     ("query", "words"),
     [("price_min=cheap", "is not a number"), ("price_min=9&price_max=1", "contradict"), ("brand=Albb", "Alba")],
 )
-def test_a_filter_that_cannot_be_is_told_on_the_page(client, query, words):
+def test_a_filter_that_cannot_be_is_reported_on_the_page(client, query, words):
     answer = client.get(f"/catalogue?{query}")
     assert answer.status_code == 200
     assert words in answer.text
@@ -106,9 +106,9 @@ def test_each_filter_counts_what_all_the_others_leave(view, words, filters):
         others = {name: values for name, values in filters.items() if columns.get(name) != column}
 
         def passes(row, others=others):
-            told = " ".join(str(value).lower() for value in row.values() if value is not None)
+            text = " ".join(str(value).lower() for value in row.values() if value is not None)
             return (
-                all(word in told for word in words.split())
+                all(word in text for word in words.split())
                 and all(row[columns[name]] in values for name, values in others.items() if name in columns)
                 and row["price"] <= others.get("price_max", 1e9)
             )
@@ -147,12 +147,12 @@ def test_filters_say_what_each_choice_would_leave(client, view):
 def test_the_wall_is_ordered_as_asked(client, view, sort, key):
     shown = cards(client.get(f"/catalogue?sort={sort}").text)
     rows = {row["item_id"]: row for row in view.catalogue.items.iter_rows(named=True)}
-    keys = [key(rows[one]) for one in shown]
+    keys = [key(rows[item_id]) for item_id in shown]
     assert keys == sorted(keys)
     assert keys[0] == min(map(key, rows.values()))
 
 
-def test_an_address_of_old_opens_the_catalogue(client):
+def test_an_old_address_opens_the_catalogue(client):
     answer = client.get("/?q=red&group=shoes", follow_redirects=False)
     assert answer.status_code == 307
     assert answer.headers["location"] == "/catalogue?q=red&group=shoes"

@@ -17,10 +17,10 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, v
     assert len(offers) > 4
     bags = client.get("/board/more?on=i0&on=i100&slot=bag").text
     assert re.search(r'aria-label="Add [^",]*, [^",]*"', bags)  # a bag leaves it without a bottom, and has no verdict
-    for path, told in offers[:3]:
+    for path, verdict in offers[:3]:
         shown = re.search(r'id="verdict">(\w+)', client.get(path.replace("&amp;", "&")).text)
         assert shown is not None
-        assert shown.group(1) == told
+        assert shown.group(1) == verdict
     text = client.get("/board/more?on=i0&on=i100&on=i150&swap=i100").text
     swaps = re.findall(r'href="(/board\?on=i0&amp;on=[^"]+&amp;on=i150)" aria-label="Swap for', text)
     assert swaps
@@ -32,7 +32,7 @@ def test_offers_fill_slots_and_lead_to_boards_that_score_what_they_say(client, v
     assert better
     order = ["weak", "fine", "strong"]
     now = view.stylist.judge(["i0", "i60", "i100", "i150"]).verdict
-    assert all(order.index(told) >= order.index(now) for told in better)
+    assert all(order.index(earlier) >= order.index(now) for earlier in better)
     best = client.get("/board/offer?on=i0&on=i100&on=i150&lock=i100").text
     assert "on=i100" in best or "Swap them" not in best
 
@@ -42,8 +42,8 @@ def test_every_row_has_its_best_first_and_a_swap_that_is_worse_says_so(client, v
     assert [look.score for look in fill] != sorted([look.score for look in fill], reverse=True)  # the fault in question
     board = Board(("i0", "i100"))
     every = [offers.rail(view, board, tab.name) for tab in offers.tabs(view, board, views.items(view, board.on))]
-    rows = [[offer.look.score for offer in row.offers] for told in every for row in told["rows"]]
-    rows += [[whole["look"].score for whole in told["looks"]] for told in every]
+    rows = [[offer.look.score for offer in row.offers] for answer in every for row in answer["rows"]]
+    rows += [[whole["look"].score for whole in answer["looks"]] for answer in every]
     assert len(rows) > 2
     best, *_, worst = [look.added[0] for look in view.stylist.fill(["i0", "i150"], "shoes", k=200)]
     for there, none in ((best, True), (worst, False)):
@@ -71,10 +71,10 @@ def test_offers_stand_under_the_difference_that_they_make(view, monkeypatch):
     assert row.offers
     words = [word for _, word in (offers.CHANGES if now.percentile is not None else offers.BEHIND)]
     assert [word for word, _ in row.grouped] == [word for word in words if word in dict(row.grouped)]  # best first
-    assert sum(len(found) for _, found in row.grouped) == len(row.offers)
+    assert sum(len(group) for _, group in row.grouped) == len(row.offers)
     base = row.offers[0].look.percentile if now.percentile is None else now.percentile
-    for word, found in row.grouped:
-        for offer in found:
+    for word, group in row.grouped:
+        for offer in group:
             change = offer.look.percentile - base
             assert row.change(offer) == pytest.approx(change)
             assert ("Clearly better" in word) == (now.percentile is not None and change >= 15)
@@ -118,20 +118,20 @@ def test_tabs_are_what_the_grammar_lacks_first_and_no_more_than_it_takes(view):
         return [(tab.name, tab.lacks) for tab in offers.tabs(view, board, views.items(view, on))]
 
     shirt, skirt, boots = "i0", "i60", "i100"
-    one = names(shirt)
-    assert one[0] == ("bottom", True)
-    assert ("dress", False) not in one[:1]
-    assert "better" not in dict(one)  # one piece is no outfit
+    single = names(shirt)
+    assert single[0] == ("bottom", True)
+    assert ("dress", False) not in single[:1]
+    assert "better" not in dict(single)  # one piece is no outfit
     two = dict(names(shirt, skirt))
     assert "better" in two
     lacks = [lack for _, lack in names(shirt, boots)]
     assert lacks == sorted(lacks, reverse=True)
     for on in ((shirt,), (shirt, skirt), (shirt, skirt, boots)):
-        groups = [one.group for one in views.items(view, on)]
+        groups = [item.group for item in views.items(view, on)]
         for name, _ in names(*on):
             if name not in (offers.BETTER, offers.WHOLE_LOOKS):
                 assert not view.index.grammar.refusal(groups, [name])
-    full = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][:12]
+    full = [item_id for item_id in view.catalogue.ids if view.index.known[view.row(item_id)]][:12]
     assert set(dict(names(*full))) <= {"better"}
 
 

@@ -66,7 +66,7 @@ def test_a_script_in_a_title_stays_text(client):
         ("/board/save?on=i0", 405, "it only accepts a form."),
     ],
 )  # fmt: skip
-def test_people_are_told_of_errors_in_a_page_and_programs_in_json(client, path, status, words):
+def test_errors_are_a_page_for_people_and_json_for_programs(client, path, status, words):
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert words in answer.text
@@ -74,8 +74,8 @@ def test_people_are_told_of_errors_in_a_page_and_programs_in_json(client, path, 
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert "on=i0" in Parts(answer.text).of("a", **{"class": "button main"})[0]["href"]  # the board is kept
     for program in ("/v1/nosuch", "/v1/items?limit=many", "/static/nosuch.css"):
-        told = client.get(program, headers={"accept": "text/html"})
-        assert told.json()["detail"]
+        response = client.get(program, headers={"accept": "text/html"})
+        assert response.json()["detail"]
 
 
 def test_the_tray_carries_the_board_along(client):
@@ -91,7 +91,7 @@ def test_a_newer_index_is_opened_by_a_button(client, tmp_path):
     index = shutil.copytree(client.app.state.shop.path, tmp_path / "index")
     with TestClient(create_app(index)) as other:
         assert 'class="news"' not in other.get("/").text
-        told = json.loads((index / "index.json").read_text())
+        info = json.loads((index / "index.json").read_text())
         (index / "index.json").unlink()
         assert 'class="news"' not in other.get("/").text  # it is being replaced: there is nothing to open yet
         (index / "index.json").write_text("{")
@@ -103,7 +103,7 @@ def test_a_newer_index_is_opened_by_a_button(client, tmp_path):
         assert broken.status_code == 409
         assert "the old one is kept" in broken.text
         assert str(tmp_path) not in broken.text
-        (index / "index.json").write_text(json.dumps(told | {"model": told["model"] | {"title": "newer"}}))
+        (index / "index.json").write_text(json.dumps(info | {"model": info["model"] | {"title": "newer"}}))
         answer = other.post("/reload", data={"back": back}, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, back)
         assert other.app.state.shop.index.info["model"]["title"] == "newer"
@@ -115,7 +115,7 @@ def test_a_newer_index_is_opened_by_a_button(client, tmp_path):
         assert refused.status_code == 403
 
 
-def test_a_catalogue_that_changed_is_told_without_a_path(client, monkeypatch):
+def test_a_catalogue_that_changed_is_reported_without_a_path(client, monkeypatch):
     monkeypatch.setattr(
         Index, "stale", property(lambda self: "the catalogue /srv/shop has changed; run goeswith index")
     )
@@ -125,34 +125,34 @@ def test_a_catalogue_that_changed_is_told_without_a_path(client, monkeypatch):
     assert "goeswith index" not in text
 
 
-def test_uploads_that_a_new_index_does_not_take_are_told_by_title(copied, monkeypatch):
+def test_uploads_that_a_new_index_does_not_take_are_reported_by_title(copied, monkeypatch):
     _, client = copied
     client.get("/upload")  # gives the cookie that photos are known by
     for title in ("Blouse", "Skirt", "", "Gown"):
-        given = {"category": "shirt", "title": title}
-        assert client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=given).status_code == 201
+        fields = {"category": "shirt", "title": title}
+        assert client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data=fields).status_code == 201
 
     taken = []  # one guest, and no more
 
-    def choosy(self, *told):
+    def choosy(self, *arguments):
         if self in taken:
             raise CatalogueError("minilm reads text, and the item has none; add a title")
         taken.append(self)
-        return seen(self, *told)
+        return seen(self, *arguments)
 
     monkeypatch.setattr(GuestEncoder, "features", choosy)
     answer = client.post("/reload", data={"back": "/?q=red"})
     assert answer.status_code == 200
-    told = unescape(re.search('role="alert">([^<]*)<', answer.text).group(1))
-    assert told.startswith(
+    alert = unescape(re.search('role="alert">([^<]*)<', answer.text).group(1))
+    assert alert.startswith(
         "The new index cannot take some of your photos, so they were dropped: “Skirt”, “shirt guest-"
     )
-    assert told.endswith(", “Gown”.")
+    assert alert.endswith(", “Gown”.")
     assert Parts(answer.text).of("a", **{"class": "button main"})[0]["href"] == "/?q=red"
     assert client.post("/reload", data={"back": "/?q=red"}, follow_redirects=False).status_code == 303  # nothing lost
 
 
-def test_a_data_set_that_is_gone_is_not_told_as_one_that_changed(world, tmp_path):
+def test_a_missing_data_set_is_not_reported_as_changed(world, tmp_path):
     shutil.copytree(world / "shop", tmp_path / "shop")
     index = Path(shutil.copytree(world / "index", tmp_path / "index"))
     info = json.loads((index / "index.json").read_text())

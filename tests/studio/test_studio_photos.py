@@ -40,17 +40,17 @@ def test_a_photo_becomes_an_item_on_the_board(client, monkeypatch):
 def test_a_photo_waits_where_the_board_is_full(copied):
     _, client = copied
     view = client.app.state.shop.view
-    ids = [one for one in view.catalogue.ids if view.index.known[view.row(one)]][:MOST]
+    ids = [item_id for item_id in view.catalogue.ids if view.index.known[view.row(item_id)]][:MOST]
     on = "&on=".join(ids)
     assert "The board is full: the photo will wait here" in client.get(f"/upload?on={on}").text
     data = {"category": "shirt", "title": "My <blouse>", "on": ids, "lock": ids[:1]}
     answer = client.post("/upload", data=data, files={"picture": ("a.png", png(), "image/png")})
     assert answer.status_code == 200
-    told = answer.text[answer.text.index('role="alert"') :]
-    assert "The board is full, so “My &lt;blouse&gt;” waits among" in told
+    alert = answer.text[answer.text.index('role="alert"') :]
+    assert "The board is full, so “My &lt;blouse&gt;” waits among" in alert
     assert json.loads(Parts(answer.text).of("div", id="board")[0]["data-on"]) == ids  # nothing fell off it
     assert f"&lock={ids[0]}" in Parts(answer.text).of("div", id="board")[0]["data-carried"]
-    ways = [a["href"] for a in Parts(told).of("a")]
+    ways = [a["href"] for a in Parts(alert).of("a")]
     photos, item = ways[0], ways[1]
     (mine,) = cards(client.get(photos).text)
     assert mine.startswith("guest-")
@@ -64,7 +64,7 @@ def test_a_photo_waits_where_the_board_is_full(copied):
     assert (nothing.status_code, "The board is full, so" in nothing.text) == (200, False)
 
 
-def test_a_photo_that_is_too_large_is_told_before_it_is_sent(client):
+def test_a_photo_that_is_too_large_is_reported_before_it_is_sent(client):
     sent = Parts(client.get("/upload").text).of("input", type="file")[0]
     assert int(sent["data-most"]) < UPLOAD_BYTES
     assert sent["data-large"] == "This photo has more than 12 MB; make it smaller."
@@ -132,10 +132,10 @@ def test_a_photo_is_what_the_items_are_that_look_like_it():
     present = np.arange(90) % 10 != 0
     neighbours = Neighbours("made", vectors, present, kinds)
     for kind, middle in middles.items():
-        found = neighbours.guess(10 + middle)
-        assert (found.category, found.shares) == (kind, {kind: 1.0})
-        assert not found.contradicts(kind)
-        assert found.contradicts("belt")
+        guess = neighbours.guess(10 + middle)
+        assert (guess.category, guess.shares) == (kind, {kind: 1.0})
+        assert not guess.contradicts(kind)
+        assert guess.contradicts("belt")
     torn = Guess("coat", {"coat": 0.7, "bag": 0.2, "boot": 0.1})
     assert [torn.contradicts(kind) for kind in ("coat", "bag", "boot")] == [False, False, True]
     assert not Guess("coat", {"coat": 0.5, "bag": 0.5}).contradicts("boot")  # too unsure
@@ -148,13 +148,13 @@ def test_a_category_is_guessed_and_a_contradiction_is_asked_about(copied, monkey
     page = client.post("/upload", data={"title": "Mine", "on": "i0"}, files=files)
     assert page.url.path == "/upload"
     assert "It looks like skirt<" in page.text
-    [item] = [one["value"] for one in Parts(page.text).of("input", type="hidden", name="item")][:1]
+    [item] = [field["value"] for field in Parts(page.text).of("input", type="hidden", name="item")][:1]
     assert client.get(f"/v1/items/{item}").json()["category"] == "skirt"
     board = client.post("/upload/category", data={"item": item, "category": "skirt", "on": "i0"})
     assert parse_qs(urlsplit(str(board.url)).query)["on"] == ["i0", item]
-    told = client.post("/upload", data={"title": "Other", "category": "boots"}, files=files)
-    assert "It looks like skirt, not boots" in told.text
-    other = parse_qs(urlsplit(str(told.url)).query)["check"][0]
+    response = client.post("/upload", data={"title": "Other", "category": "boots"}, files=files)
+    assert "It looks like skirt, not boots" in response.text
+    other = parse_qs(urlsplit(str(response.url)).query)["check"][0]
     changed = client.post("/upload/category", data={"item": other, "category": "skirt"})
     new = parse_qs(urlsplit(str(changed.url)).query)["on"][0]
     assert client.get(f"/v1/items/{new}").json()["category"] == "skirt"

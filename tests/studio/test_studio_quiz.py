@@ -25,14 +25,15 @@ def test_the_quiz_counts_for_both(client, view):
     frame = quiz.questions(view)
     rows = view.index.scorer
     you = model = 0
-    for number, place in enumerate(quiz.order(len(frame), 4)[:6].tolist()):
-        row = frame.row(place, named=True)
+    for number, index in enumerate(quiz.order(len(frame), 4)[:6].tolist()):
+        row = frame.row(index, named=True)
         text = client.get(f"/quiz?seed=4&asked={number}&you={you}&model={model}&choice=1").text
         outfits = [
-            [*row["context"][: row["position"]], one, *row["context"][row["position"] :]] for one in row["candidates"]
+            [*row["context"][: row["position"]], candidate, *row["context"][row["position"] :]]
+            for candidate in row["candidates"]
         ]
         scores = [
-            float(rows.score(np.array([[view.row(one) for one in ids]]), np.ones((1, len(ids)), bool))[0])
+            float(rows.score(np.array([[view.row(item_id) for item_id in ids]]), np.ones((1, len(ids)), bool))[0])
             for ids in outfits
         ]
         you += row["answer"] == 1
@@ -60,26 +61,29 @@ def test_the_quiz_starts_with_a_seed_and_ends_with_a_card(client):
     assert client.get("/quiz/card?you=99999&model=-4&asked=0").headers["content-type"] == "image/png"
 
 
-def test_the_reason_is_one_that_holds(client, view):
+def test_the_reason_is_true(client, view):
     """What the worn piece is said to share, it shares and no other candidate does; what it is said to go with, too."""
     frame = quiz.questions(view)
     kinds = set()
     for row in frame.head(40).iter_rows(named=True):
-        told = reason(view, row["context"], row["candidates"], row["answer"])
+        sentence = reason(view, row["context"], row["candidates"], row["answer"])
         items = {
-            one: view.catalogue.items.row(view.row(one), named=True) for one in (*row["context"], *row["candidates"])
+            item_id: view.catalogue.items.row(view.row(item_id), named=True)
+            for item_id in (*row["context"], *row["candidates"])
         }
         truth = row["candidates"][row["answer"]]
-        if found := re.match(r"It shares the (\w+) of the (.+), (.+); none", told):
+        if match := re.match(r"It shares the (\w+) of the (.+), (.+); none", sentence):
             kinds.add("shared")
-            name, other, value = found.groups()
+            name, other, value = match.groups()
             assert items[truth][name] == value
-            assert any(items[one][name] == value and items[one]["title"] == other for one in row["context"])
-            assert not any(items[one][name] == value for one in row["candidates"] if one != truth)
-        if found := re.search(r"it goes better with the (.+) than any of the others", told):
+            assert any(items[item_id][name] == value and items[item_id]["title"] == other for item_id in row["context"])
+            assert not any(items[item_id][name] == value for item_id in row["candidates"] if item_id != truth)
+        if match := re.search(r"it goes better with the (.+) than any of the others", sentence):
             kinds.add("paired")
-            place = next(at for at, one in enumerate(row["context"]) if items[one]["title"] == found.group(1))
-            rows = np.array([[view.row(one) for one in (*row["context"], c)] for c in row["candidates"]])
-            pairs = pair_matrix(view.index.scorer, rows, np.ones(rows.shape, bool))[:, -1, place]
+            position = next(
+                at for at, item_id in enumerate(row["context"]) if items[item_id]["title"] == match.group(1)
+            )
+            rows = np.array([[view.row(item_id) for item_id in (*row["context"], c)] for c in row["candidates"]])
+            pairs = pair_matrix(view.index.scorer, rows, np.ones(rows.shape, bool))[:, -1, position]
             assert pairs[row["answer"]] == pairs.max()
     assert kinds == {"shared", "paired"}

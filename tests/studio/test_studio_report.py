@@ -26,18 +26,18 @@ def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch
     frozen = freeze(data.catalogue, data.outfits, tmp_path, splits=("test",))
     files = [file.path for file in frozen if file.questions and re.search("compat|fitb", file.path.name)]
     monkeypatch.setattr(report, "_files", lambda view: files)
-    told = report._table(view)
-    fitb = next(place for place, name in enumerate(told["columns"]) if name.startswith("Fill"))
-    row = next(row for row in told["rows"] if row["model"])
+    table = report._table(view)
+    fitb = next(index for index, name in enumerate(table["columns"]) if name.startswith("Fill"))
+    row = next(row for row in table["rows"] if row["model"])
     picks = round(100 * float(row["cells"][fitb]["value"]))
-    assert told["sentence"].startswith(f"In {picks} of 100 test outfits it finds the missing piece")
-    assert "Counting alone, by " in told["verdict"]
-    for chart in told["charts"]:
+    assert table["sentence"].startswith(f"In {picks} of 100 test outfits it finds the missing piece")
+    assert "Counting alone, by " in table["verdict"]
+    for chart in table["charts"]:
         bars = [bar.width for bar in chart.bars]
         assert bars == sorted(bars, reverse=True)
         assert all(bar.low <= bar.width <= bar.high for bar in chart.bars)
         assert sum(bar.model for bar in chart.bars) == 1
-    assert not any("_" in bar.name for chart in told["charts"] for bar in chart.bars)  # names, no slugs
+    assert not any("_" in bar.name for chart in table["charts"] for bar in chart.bars)  # names, no slugs
     monkeypatch.setattr(report, "is_floor", lambda name, data: name == "category")  # the others are the answer itself
     assert report._table(view)["verdict"].startswith("Counting alone, by categories worn together")
 
@@ -49,6 +49,6 @@ def test_whether_counting_is_as_good_is_said_by_the_interval():
                              (-0.1, 0.2, "cannot be told")):  # fmt: skip
         line = Difference(scorer="m", task="fitb", negatives="matched", metric="accuracy", n=9, signature="x",
                           against="words", difference=(low + high) / 2, low=low, high=high, p=0.1)  # fmt: skip
-        told = report_findings._comparison(line, "words", other)
-        assert words in told
-        assert told.startswith("Counting alone, by words of titles worn together, gets 40: ")
+        sentence = report_findings._comparison(line, "words", other)
+        assert words in sentence
+        assert sentence.startswith("Counting alone, by words of titles worn together, gets 40: ")

@@ -22,7 +22,7 @@ TEXT = json.dumps(["colour", COLOURS[0], COLOURS[1], "-"])
 @pytest.mark.parametrize(("changed", "words"), [(0, "0 picks change"), (1, "1 pick changes"), (2, "2 picks change")])
 def test_picks_are_counted_in_grammar(client, monkeypatch, changed, words):
     real = effects.effect
-    monkeypatch.setattr(ruling, "effect", lambda *given: real(*given) | {"changed": changed})
+    monkeypatch.setattr(ruling, "effect", lambda *arguments: real(*arguments) | {"changed": changed})
     client.app.state.shop.rules.write((), (TEXT,))
     assert f"{words}<" in client.get("/rules").text
     client.app.state.shop.rules.write((), ())
@@ -39,15 +39,15 @@ def test_rules_that_are_off_change_nothing(client, view):
 
 def test_a_written_rule_is_measured_as_a_naive_loop_says(view):
     only = switches.stored(view, Switches((TEXT,), (TEXT,)))
-    found, asked = effects.effect(view, only), effects.hidden_bottoms(view)
+    measured, questions = effects.effect(view, only), effects.hidden_bottoms(view)
     items = view.catalogue.items
     speaks = 0
-    for context, mask, candidates in zip(asked.context, asked.mask, asked.candidates, strict=True):
+    for context, mask, candidates in zip(questions.context, questions.mask, questions.candidates, strict=True):
         tops = [row for row in context[mask] if items["group"][int(row)] == "top"]
         black = any(items["colour"][int(row)] == COLOURS[0] for row in tops)
         red = [items["colour"][int(row)] == COLOURS[1] for row in candidates]
         speaks += black and any(red) and not all(red)
-    assert found["coverage"] == pytest.approx(speaks / len(asked.candidates))
+    assert measured["coverage"] == pytest.approx(speaks / len(questions.candidates))
 
 
 def test_a_ruled_score_is_what_a_loop_says(view):
@@ -61,8 +61,8 @@ def test_a_ruled_score_is_what_a_loop_says(view):
     moved = (ruled.score(outfits, mask) - alone.score(outfits, mask)) / ruled.worth
     for rows, real, by in zip(outfits, mask, moved, strict=True):
         pieces = [items.row(int(row), named=True) for row in rows[real]]
-        tops = [one for one in pieces if one["group"] in ("top", "outer")]
-        bottoms = [one for one in pieces if one["group"] in ("bottom", "dress")]
+        tops = [item for item in pieces if item["group"] in ("top", "outer")]
+        bottoms = [item for item in pieces if item["group"] in ("bottom", "dress")]
         against = any(a["colour"] == COLOURS[0] and b["colour"] == COLOURS[1] for a in tops for b in bottoms)
         together = any(a["colour"] == COLOURS[0] and b["colour"] == COLOURS[2] for a in tops for b in bottoms)
         expected = (together - against) / max(together + against, 1)
@@ -73,8 +73,9 @@ def test_a_ruled_score_is_what_a_loop_says(view):
 def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
     index, client = copied
     view = client.app.state.shop.view
-    top = next(one for one, colour, group in view.catalogue.items.select("item_id", "colour", "group").iter_rows()
-               if (colour, group) == (COLOURS[0], "top") and view.index.known[view.row(one)])  # fmt: skip
+    items = view.catalogue.items.select("item_id", "colour", "group")
+    top = next(item_id for item_id, colour, group in items.iter_rows()
+               if (colour, group) == (COLOURS[0], "top") and view.index.known[view.row(item_id)])  # fmt: skip
 
     def red():
         looks = view.stylist.fill([top], "bottom", k=10)
@@ -85,16 +86,16 @@ def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
     page = client.post("/rules/write", data=written)
     assert f"“{parse(TEXT)}” is on. It is right on" in unescape(page.text).replace('<b class="number">', "")
     assert before > red()
-    switched = [one for one in Parts(page.text).of("input", role="switch") if "checked" in one]
-    assert [parse(one["value"]) for one in switched] == [parse(TEXT)]
-    kept = ShopRules(index.parent / "rules.json")
-    assert kept.read() == Switches((text_of(parse(TEXT)),), (text_of(parse(TEXT)),))
+    switched = [field for field in Parts(page.text).of("input", role="switch") if "checked" in field]
+    assert [parse(field["value"]) for field in switched] == [parse(TEXT)]
+    stored = ShopRules(index.parent / "rules.json")
+    assert stored.read() == Switches((text_of(parse(TEXT)),), (text_of(parse(TEXT)),))
     from goeswith.studio.service.shared import Shop
 
     again = Shop(index)
     again.keep_to_rules(again.view)
     assert again.view.index.rules == (parse(TEXT),)
-    kept.write((), (TEXT,))  # as another process of the service does
+    stored.write((), (TEXT,))  # as another process of the service does
     asyncio.run(client.app.state.shop.catch_up(wait=True))
     assert view.index.rules == ()
     client.post("/rules", data={"use": [TEXT]})
@@ -103,10 +104,10 @@ def test_a_rule_that_is_on_changes_suggestions_at_once_and_stays(copied):
     assert red() == before
     assert view.index.rules == ()
     client.post("/rules/forget")
-    assert kept.read() == Switches()
+    assert stored.read() == Switches()
 
 
-def test_what_is_no_rule_is_told_and_nothing_changes(client):
+def test_what_is_no_rule_is_reported_and_nothing_changes(client):
     wrong = client.post("/rules/write", data={"attribute": "colour", "top": " ", "bottom": "red"})
     assert "lacks a word" in wrong.text
     smell = client.post("/rules/write", data={"attribute": "smell", "top": "a", "bottom": "b"})

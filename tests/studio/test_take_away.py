@@ -20,14 +20,14 @@ def client(empty_client):
     return empty_client
 
 
-def kept(client, name="Office", items=WHOLE, **told):
-    answer = client.post("/v1/looks", json={"name": name, "item_ids": items} | told)
+def saved_look(client, name="Office", items=WHOLE, **options):
+    answer = client.post("/v1/looks", json={"name": name, "item_ids": items} | options)
     assert answer.status_code == 201, answer.text
     return answer.json()["look_id"]
 
 
 def test_a_book_has_a_cover_and_a_sheet_for_each_look_with_prices_and_numbers(client):
-    one, two = kept(client, tags=["june"], note="For Zoë <3"), kept(client, "Beach", ["i1", "i61"])
+    office, beach = saved_look(client, tags=["june"], note="For Zoë <3"), saved_look(client, "Beach", ["i1", "i61"])
     page = client.get("/looks/print?title=June").text
     assert page.count('class="sheet"') == 2
     assert "<h1>June</h1>" in page
@@ -35,19 +35,19 @@ def test_a_book_has_a_cover_and_a_sheet_for_each_look_with_prices_and_numbers(cl
     assert "For Zoë &lt;3" in page
     assert re.findall(r'<td class="number">(i\d+)</td>', page) == ["i1", "i61", *WHOLE]
     assert "160.00" in page
-    assert client.get(f"/looks/print?look={two}&look={one}&per=2").text.count('class="sheet"') == 1
-    assert re.findall(r"<h2>(\w+)", client.get(f"/looks/print?look={two}&look={one}").text) == ["Beach", "Office"]
+    assert client.get(f"/looks/print?look={beach}&look={office}&per=2").text.count('class="sheet"') == 1
+    assert re.findall(r"<h2>(\w+)", client.get(f"/looks/print?look={beach}&look={office}").text) == ["Beach", "Office"]
     assert client.get("/looks/print?tag=none").status_code == 422
-    told = client.get(f"/looks.json?look={one}").json()["looks"]
-    assert [piece["item_id"] for piece in told[0]["items"]] == WHOLE
-    assert client.get("/looks.csv", params={"look": two}).text.count("\n") == 3
+    response = client.get(f"/looks.json?look={office}").json()["looks"]
+    assert [piece["item_id"] for piece in response[0]["items"]] == WHOLE
+    assert client.get("/looks.csv", params={"look": beach}).text.count("\n") == 3
 
 
 def test_the_book_as_a_pdf(client, monkeypatch):
     pytest.importorskip(
         "weasyprint", reason="WeasyPrint is not installed, or has no Pango", exc_type=(ImportError, OSError)
     )
-    kept(client)
+    saved_look(client)
     answer = client.get("/looks.pdf?title=June+2026")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-disposition"] == 'attachment; filename="june-2026.pdf"'
@@ -63,7 +63,7 @@ def test_nothing_is_loaded_from_elsewhere_for_a_pdf(client):
     pytest.importorskip(
         "weasyprint", reason="WeasyPrint is not installed, or has no Pango", exc_type=(ImportError, OSError)
     )
-    look = client.app.state.looks.get(kept(client))
+    look = client.app.state.looks.get(saved_look(client))
     fetcher = lookbook._fetcher(client.app.state.shop.view, [look], "")
     for address in ("http://example.com/a.png", "file:///etc/passwd", f"{lookbook.HOST}.evil/x"):
         with pytest.raises(ValueError, match="elsewhere"):
@@ -77,8 +77,8 @@ def test_a_public_link_shows_one_look_without_a_token_until_it_is_closed(world, 
     app = create_app(world / "index", looks=tmp_path / "looks.sqlite", token=TOKEN)
     inside = {"Authorization": f"Bearer {TOKEN}"}
     with TestClient(app, follow_redirects=False) as client:
-        given = {"name": "Office <b>", "item_ids": WHOLE, "note": "between us", "tags": ["secret"]}
-        look = client.post("/v1/looks", json=given, headers=inside).json()["look_id"]
+        look_body = {"name": "Office <b>", "item_ids": WHOLE, "note": "between us", "tags": ["secret"]}
+        look = client.post("/v1/looks", json=look_body, headers=inside).json()["look_id"]
         path = client.post(f"/v1/looks/{look}/link", headers=inside).json()["path"]
         assert client.post(f"/v1/looks/{look}/link", headers=inside).json()["path"] == path
         assert len(path) > 24
@@ -119,14 +119,14 @@ def test_a_public_link_shows_one_look_without_a_token_until_it_is_closed(world, 
 
 
 def test_a_look_is_pinned_to_the_page_of_one_of_its_products(client, store):
-    look = kept(client, pinned_item="i60")
-    other = kept(client, "Beach", ["i1", "i61"])
+    look = saved_look(client, pinned_item="i60")
+    other = saved_look(client, "Beach", ["i1", "i61"])
     assert store.get(look).pinned_item == "i60"
     page = client.get("/looks").text
     assert "On the page of" in page
-    found = client.get("/looks?item=i60").text
-    assert found.count('<li class="lookcard">') == 1
-    assert "With the piece Item 60" in found
+    listed = client.get("/looks?item=i60").text
+    assert listed.count('<li class="lookcard">') == 1
+    assert "With the piece Item 60" in listed
     assert client.get("/v1/looks?item=i61").json()["looks"][0]["look_id"] == other
     form = {"look": other, "do": "pin", "item": "i1", "back": f"/looks/share?look={other}"}
     assert client.post("/looks/change", data=form).status_code == 303
@@ -135,7 +135,7 @@ def test_a_look_is_pinned_to_the_page_of_one_of_its_products(client, store):
     assert client.patch(f"/v1/looks/{other}", json={"pinned_item": ""}).json()["pinned_item"] == ""
     copy = client.post("/looks/change", data={"look": look, "do": "duplicate"})
     assert copy.status_code == 303
-    assert [one.pinned_item for one in store.find(words="copy")] == ["i60"]
+    assert [duplicate.pinned_item for duplicate in store.find(words="copy")] == ["i60"]
     changed = client.patch(f"/v1/looks/{look}", json={"item_ids": ["i0", "i150"]}).json()
     assert changed["pinned_item"] == ""  # its product left it
     store.undo(store.history(look)[0].change_id, "Ada")
@@ -146,7 +146,7 @@ def test_a_look_is_pinned_to_the_page_of_one_of_its_products(client, store):
 def test_with_a_key_for_product_pages_the_snippet_is_the_script_of_the_pinned_product(world, tmp_path):
     key = PublicKey("key-of-product-pages", ["https://shop.example"])
     with TestClient(create_app(world / "index", looks=tmp_path / "looks.sqlite", public_key=key)) as client:
-        look = kept(client)
+        look = saved_look(client)
 
         def share():
             return html.unescape(client.get(f"/looks/share?look={look}").text)

@@ -37,14 +37,14 @@ def test_the_docs_have_the_clicks():
     assert {task: (int(desk), int(phone)) for task, desk, phone in rows if task in CLICKS} == CLICKS
 
 
-class Hand:
+class User:
     """A page and a count of clicks since the last task."""
 
     def __init__(self, page, kind):
         self.page, self.kind, self.clicks = page, list(SIZES).index(kind), 0
 
-    def click(self, what):
-        target = (self.page.locator(what) if isinstance(what, str) else what).first
+    def click(self, control):
+        target = (self.page.locator(control) if isinstance(control, str) else control).first
         target.wait_for()
         self.page.wait_for_load_state("domcontentloaded")  # its scripts listen
         target.click()
@@ -60,63 +60,63 @@ class Hand:
 def test_the_tasks_take_so_many_clicks(browser, address, kind):
     complaints = []
     with opened(browser, address, complaints=complaints, viewport=SIZES[kind]) as page:
-        hand = Hand(page, kind)
+        user = User(page, kind)
         page.goto("/")
         page.locator("#q").fill("blazers")
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile("q=blazers"))
         name = scripted(page, ".card .name").inner_text()
         assert "blazer" in name.lower()
-        hand.click(".card .photo")
+        user.click(".card .photo")
         page.locator("#tray .photo").wait_for()
         until(page, "!document.querySelector('.busy')")
-        hand.click("#tray .button")
+        user.click("#tray .button")
         scripted(page, '.brief [name="want_budget"]').fill("600")
         until(page, "location.search.includes('want_budget=600')")
         page.locator('.brief [name="want_season"]').select_option("summer")  # opens and chooses: one click
-        hand.clicks += 1
+        user.clicks += 1
         until(page, "location.search.includes('want_season=summer')")
         until(page, "!document.querySelector('#more[data-load], #more.busy, .busy')")
         if kind == "phone":  # the sheet is a switch that lies over its handle
             page.locator("#sheet").check()
-        hand.click(page.locator(".kind", has_text="Whole looks"))
-        hand.click("#more .look")
+        user.click(page.locator(".kind", has_text="Whole looks"))
+        user.click("#more .look")
         until(page, "document.querySelectorAll('.pieces li').length > 2")
         until(page, "!document.querySelector('#more[data-load], #more.busy, .busy')")
         assert float(page.locator(".verdict-line .sum").inner_text()) <= 600
         expect(page.locator(".pieces")).to_contain_text(name, ignore_case=True, use_inner_text=True)
-        hand.done("a look around this blazer, within a budget, for summer")
+        user.done("a look around this blazer, within a budget, for summer")
 
-        hand.click("details.save summary")
+        user.click("details.save summary")
         page.get_by_label("Name", exact=True).fill(f"Harbour {kind}")
-        hand.click(page.get_by_role("button", name="Save the look"))
+        user.click(page.get_by_role("button", name="Save the look"))
         until(page, "location.search.includes('look=')")
-        hand.done("save it under a name")
+        user.done("save it under a name")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
         scripted(page, ".lookcard")
         page.get_by_role("searchbox").fill(f"harbour {kind}")
         until(page, "document.querySelectorAll('.lookcard').length === 1 && !document.querySelector('.busy')")
-        hand.click(page.get_by_role("link", name=f"Open Harbour {kind}"))
+        user.click(page.get_by_role("link", name=f"Open Harbour {kind}"))
         page.locator("#verdict").wait_for()
         expect(page.locator("h1")).to_have_text(f"Harbour {kind}")
-        hand.done("find it again")
+        user.done("find it again")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
-        hand.click(page.get_by_role("button", name=f"Duplicate Harbour {kind}", exact=True))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.get_by_role("button", name=f"Duplicate Harbour {kind}", exact=True))
         until(page, f"document.querySelectorAll('.lookcard [aria-label^=\"Open Harbour {kind}\"]').length === 2")
-        hand.done("duplicate it")
+        user.done("duplicate it")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
-        hand.click(page.get_by_role("button", name=f"Approve Harbour {kind}", exact=True))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.get_by_role("button", name=f"Approve Harbour {kind}", exact=True))
         page.get_by_role("button", name=f"Put live Harbour {kind}", exact=True).wait_for()
-        hand.done("approve it")
-        hand.click(".undo button")
+        user.done("approve it")
+        user.click(".undo button")
         page.get_by_role("button", name=f"Approve Harbour {kind}", exact=True).wait_for()
-        hand.done("take that back")
+        user.done("take that back")
     assert complaints == []
 
 
@@ -155,68 +155,68 @@ def save_looks(page):
 def test_the_tasks_of_a_team_take_so_many_clicks(browser, address_of_shop, kind):
     complaints = []
     with opened(browser, address_of_shop, complaints=complaints, viewport=SIZES[kind]) as page:
-        hand = Hand(page, kind)
+        user = User(page, kind)
         page.goto("/")
         if not page.request.get("/v1/looks").json()["looks"]:  # the other size may have been here before, or not
             save_looks(page)
 
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
         for name in NAMES[:2]:
-            hand.click(page.get_by_label(f"Choose {name}", exact=True))
-        hand.click(page.get_by_role("button", name="Compare"))
+            user.click(page.get_by_label(f"Choose {name}", exact=True))
+        user.click(page.get_by_role("button", name="Compare"))
         page.locator(".compared").wait_for()
         chosen = NAMES[0] if kind == "desk" else NAMES[1]
-        hand.click(page.get_by_role("button", name=f"Choose {chosen}"))
+        user.click(page.get_by_role("button", name=f"Choose {chosen}"))
         page.get_by_role("button", name=f"Put live {chosen}", exact=True).wait_for()
-        hand.done("compare two looks and choose one")
+        user.done("compare two looks and choose one")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
         for name in NAMES:
-            hand.click(page.get_by_label(f"Choose {name}", exact=True))
-        with page.expect_request("**/looks.pdf?**") as asked:
-            hand.click(page.get_by_role("button", name="Lookbook"))
-        assert asked.value.url.count("look=") == 5
-        assert asked.value.response().status in (200, 501)  # without Pango a page says what to install
-        hand.done("five looks to a colleague, as a lookbook")
+            user.click(page.get_by_label(f"Choose {name}", exact=True))
+        with page.expect_request("**/looks.pdf?**") as requested:
+            user.click(page.get_by_role("button", name="Lookbook"))
+        assert requested.value.url.count("look=") == 5
+        assert requested.value.response().status in (200, 501)  # without Pango a page says what to install
+        user.done("five looks to a colleague, as a lookbook")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
-        hand.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
-        hand.click(page.get_by_role("button", name="Make a public link"))
-        hand.click(page.locator('[data-copy="public-link"]'))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
+        user.click(page.get_by_role("button", name="Make a public link"))
+        user.click(page.locator('[data-copy="public-link"]'))
         link = page.locator("#public-link").input_value()
         assert page.request.get(link).ok
-        hand.done("a look to a colleague, as a link")
+        user.done("a look to a colleague, as a link")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Review"))
-        hand.click(page.locator(".kinds-of .pill", has_text="New arrivals"))
+        user.click(page.locator("#tabs").get_by_role("link", name="Review"))
+        user.click(page.locator(".kinds-of .pill", has_text="New arrivals"))
         until(page, "document.querySelector('.counted b').textContent === '3'")
-        hand.click(page.get_by_role("button", name="Make the looks"))
+        user.click(page.get_by_role("button", name="Make the looks"))
         until(page, "!!document.querySelector('.choices-of [data-press=a]') && !document.querySelector('.busy')")
-        hand.click(".choices-of > [aria-current=true] [data-press=a]")
+        user.click(".choices-of > [aria-current=true] [data-press=a]")
         until(page, "document.querySelector('#review progress').value === 1")
-        hand.done("looks for the new arrivals, the first decided")
+        user.done("looks for the new arrivals, the first decided")
 
         page.goto("/")
-        hand.click(page.locator("#tabs").get_by_role("link", name="Looks"))
-        hand.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
+        user.click(page.locator("#tabs").get_by_role("link", name="Looks"))
+        user.click(page.get_by_role("link", name=f"Share {chosen}", exact=True))
         product = page.get_by_label("The product whose page shows this look")
         item = product.locator("option").nth(1).get_attribute("value")
         page.wait_for_load_state()
         product.select_option(item)  # opens and chooses: one click
-        hand.clicks += 1
-        hand.click(page.get_by_role("button", name="Pin", exact=True))
+        user.clicks += 1
+        user.click(page.get_by_role("button", name="Pin", exact=True))
         page.locator("#snippet").wait_for()
-        hand.click('[data-copy="snippet"]')
+        user.click('[data-copy="snippet"]')
         snippet = page.locator("#snippet").input_value()
         assert f'data-item="{item}"' in snippet
         assert f'data-key="{KEY}"' in snippet
         script = re.search('src="(.+?)"', snippet).group(1)
         assert page.request.get(script).headers["content-type"].startswith("text/javascript")
-        given = {"Authorization": f"Bearer {KEY}", "Origin": SHOP}
-        answer = page.request.get(f"/storefront/v1/looks/{item}", headers=given).json()
+        headers = {"Authorization": f"Bearer {KEY}", "Origin": SHOP}
+        answer = page.request.get(f"/storefront/v1/looks/{item}", headers=headers).json()
         assert answer["looks"][0]["name"] == chosen
-        hand.done("pin a look to a product page, with the snippet for it")
+        user.done("pin a look to a product page, with the snippet for it")
     assert [text for text in complaints if "501" not in text] == []

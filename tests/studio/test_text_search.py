@@ -30,7 +30,7 @@ def search():
     return TextSearch(table())
 
 
-def found(search, words):
+def found_ids(search, words):
     return [
         ITEMS[row][0]
         for row in (-search.search(words).relevance).argsort(kind="stable")
@@ -62,10 +62,10 @@ def found(search, words):
         ("", [row[0] for row in ITEMS]),
     ],
 )
-def test_what_people_mean_is_found(search, words, ids):
-    assert sorted(found(search, words)) == sorted(ids)
+def test_search_finds_what_people_mean(search, words, ids):
+    assert sorted(found_ids(search, words)) == sorted(ids)
     if words.lower().startswith("blaz"):
-        assert found(search, words) == ids
+        assert found_ids(search, words) == ids
 
 
 def test_a_word_that_is_read_as_another_is_named(search):

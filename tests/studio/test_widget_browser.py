@@ -53,23 +53,23 @@ def shop(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ids = [items.filter(group=group)["item_id"][1] for group in ("top", "bottom", "dress")]
         shoes = items.filter(group="shoes")["item_id"][:2].to_list()
         for name, with_it in zip(("first", "second"), shoes, strict=True):
-            look = SavedLook("", name, tuple(Piece(one) for one in (*ids[1:], with_it)), state="live")
+            look = SavedLook("", name, tuple(Piece(item_id) for item_id in (*ids[1:], with_it)), state="live")
             app.state.looks.save(look, "a colleague")
         publish(sample_index, site / "static", looks=folder / "looks.sqlite")
         with running(app) as service:
-            for one in ids:  # looks are made once: a busy machine would take longer than a page waits
-                given = {"Authorization": f"Bearer {KEY}", "Origin": origin}
-                urlopen(Request(f"{service}/storefront/v1/looks/{one}", headers=given), timeout=60).close()
+            for item_id in ids:  # looks are made once: a busy machine would take longer than a page waits
+                headers = {"Authorization": f"Bearer {KEY}", "Origin": origin}
+                urlopen(Request(f"{service}/storefront/v1/looks/{item_id}", headers=headers), timeout=60).close()
             yield {"service": f"{service}/storefront/v1/", "origin": origin, "ids": ids, "site": site, "app": app}
 
 
-def product(shop: dict[str, Any], **told: str) -> str:
-    query = {"item": shop["ids"][0], "key": KEY, "service": shop["service"]} | told
+def product(shop: dict[str, Any], **options: str) -> str:
+    query = {"item": shop["ids"][0], "key": KEY, "service": shop["service"]} | options
     return f"/product.html?{urlencode({name: value for name, value in query.items() if value})}"
 
 
-def of_shadow(page: Any, expression: str, place: int = 0) -> Any:
-    return page.evaluate(f"((root) => {expression})(document.querySelectorAll('goeswith-looks')[{place}].shadowRoot)")
+def of_shadow(page: Any, expression: str, index: int = 0) -> Any:
+    return page.evaluate(f"((root) => {expression})(document.querySelectorAll('goeswith-looks')[{index}].shadowRoot)")
 
 
 @pytest.mark.parametrize(("kind", "width"), [("desk", 1280), ("phone", 390)])
@@ -86,17 +86,17 @@ def test_a_product_page_shows_looks(browser: Any, shop: dict[str, Any], kind: st
         page.wait_for_load_state("networkidle")
         assert page.evaluate("moved") == 0
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        told = of_shadow(
+        items = of_shadow(
             page,
             "[...root.querySelectorAll('.item')].map((one) => [one.querySelector('a').href,"
             " one.querySelector('.title').textContent, one.querySelector('.price').textContent])",
         )
-        assert len(told) > 5
-        assert all(link.startswith(f"{shop['origin']}/product.html?item=") and title for link, title, _ in told)
-        assert all(price.startswith("€") for *_, price in told)  # the page says that it is English
-        assert not any(title.startswith("Titel ") for _, title, _ in told)
-        assert any("before €" in price for *_, price in told)
-        assert shop["ids"][0] not in "".join(link for link, *_ in told)  # the page's own item is on it already
+        assert len(items) > 5
+        assert all(link.startswith(f"{shop['origin']}/product.html?item=") and title for link, title, _ in items)
+        assert all(price.startswith("€") for *_, price in items)  # the page says that it is English
+        assert not any(title.startswith("Titel ") for _, title, _ in items)
+        assert any("before €" in price for *_, price in items)
+        assert shop["ids"][0] not in "".join(link for link, *_ in items)  # the page's own item is on it already
         loaded = of_shadow(page, "root.querySelector('img').currentSrc")
         assert loaded.startswith(shop["service"])
         assert KEY not in loaded
@@ -141,19 +141,19 @@ def test_what_happens_is_posted_where_the_page_gives_a_session(browser: Any, sho
             page.locator("goeswith-looks a").first.click()
             shown = page.evaluate("looks.answer.looks.map((look) => look.look_id)")
             for _ in range(1200):
-                kept = app.state.events.shown()
-                if len(kept) and kept["basket"].any() and kept["clicked"].any() and kept["shown"].any():
+                events = app.state.events.shown()
+                if len(events) and events["basket"].any() and events["clicked"].any() and events["shown"].any():
                     break
                 page.wait_for_timeout(50)
             assert page.context.cookies() == []
     finally:
         app.state.trial.control = before
-    assert set(kept["session"]) == {"visit-1"}
-    assert set(kept["item"]) == {shop["ids"][0]}
-    assert set(kept["source"]) == {"random"}
-    assert set(kept["trial"]) == {"control"}
-    assert set(kept["look"]) <= set(shown)
-    first = kept.filter(look=shown[0]).row(0, named=True)
+    assert set(events["session"]) == {"visit-1"}
+    assert set(events["item"]) == {shop["ids"][0]}
+    assert set(events["source"]) == {"random"}
+    assert set(events["trial"]) == {"control"}
+    assert set(events["look"]) <= set(shown)
+    first = events.filter(look=shown[0]).row(0, named=True)
     assert (first["shown"], first["clicked"], first["basket"]) == (True, True, True)
     assert complaints == []
 
@@ -176,12 +176,12 @@ def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) 
         " seen.push([name, target.id, detail.reason || detail.item.item_id]));"
     )
     hostile = shop["app"].state.shop.view.index
-    kept = hostile.catalogue
-    items = kept.items.with_columns(link=pl.lit("javascript:document.title='broken'"), currency=pl.lit("€€€"))
+    catalogue = hostile.catalogue
+    items = catalogue.items.with_columns(link=pl.lit("javascript:document.title='broken'"), currency=pl.lit("€€€"))
     with opened(browser, shop["origin"]) as page:
         page.goto("/several.html")
         until(page, "seen.length === 4")
-        seen = {(name, told) for name, _, told in page.evaluate("seen")}
+        seen = {(name, detail) for name, _, detail in page.evaluate("seen")}
         assert {("shown", first), ("shown", second), ("none", "404 Not Found"), ("none", "401 Unauthorized")} == seen
         assert page.evaluate("getComputedStyle(document.getElementById('none')).display") == "block"  # it is in view
         assert of_shadow(page, "root.querySelector('.heading').textContent") == "Dazu passt"
@@ -202,7 +202,7 @@ def test_several_on_one_page_in_other_words(browser: Any, shop: dict[str, Any]) 
         until(page, f"seen.some(([name, , told]) => name === 'shown' && told === '{third}')")
         assert of_shadow(page, "root.querySelectorAll('a').length", 1) == 0
         assert of_shadow(page, "root.querySelector('.price').textContent", 1)
-        hostile._show(kept)
+        hostile._show(catalogue)
 
 
 def test_where_the_service_is_down_nothing_is_shown_and_nothing_moves(browser: Any, shop: dict[str, Any]) -> None:

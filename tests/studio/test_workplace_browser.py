@@ -39,7 +39,7 @@ def open_sheet(page):
         page.locator("#sheet").check()
 
 
-def test_adding_and_swapping_move_nothing_and_are_said(sized):
+def test_adding_and_swapping_move_nothing_and_are_announced(sized):
     page = sized
     pair(page)
     page.evaluate("scrollBy(0, 40)")
@@ -92,14 +92,14 @@ def test_pieces_are_moved_by_mouse_and_keys_and_stay_where_they_are(sized):
         assert first.bounding_box()["x"] == pytest.approx(box["x"] + 60, abs=4)
         assert not page.locator('#more a[aria-label^="Swap for"]').count()  # the end of a drag is no click
     first.focus()
-    for key, said in (
+    for key, announcement in (
         ("ArrowRight", "moved right"),
         ("Shift+ArrowDown", "moved down"),
         ("+", "larger"),
         ("PageUp", "in front"),
     ):
         page.keyboard.press(key)
-        expect(page.locator("#voice")).to_have_text(re.compile(f"{said}$"))
+        expect(page.locator("#voice")).to_have_text(re.compile(f"{announcement}$"))
     after = spots(page)
     assert after[0] != before[0]
     assert after[1] == before[1]
@@ -108,7 +108,7 @@ def test_pieces_are_moved_by_mouse_and_keys_and_stay_where_they_are(sized):
     expect(page.locator(".pieces .lock").first).to_have_attribute("href", re.compile("lay="))
     page.reload()
     page.locator("#verdict").wait_for()
-    assert [one.split(".")[:3] for one in spots(page)] == [one.split(".")[:3] for one in after]
+    assert [spot.split(".")[:3] for spot in spots(page)] == [spot.split(".")[:3] for spot in after]
     page.locator(".tidy").click()
     until(page, "!location.search.includes('lay=')")
     until(page, QUIET)
@@ -133,7 +133,7 @@ def test_a_suggestion_is_dropped_where_it_shall_lie(browser, address):
             page.locator("#lay"), target_position={"x": 50, "y": 60}
         )
         until(page, "document.querySelectorAll('.lay .piece').length === 3")
-        canvas, piece = (page.locator(one).bounding_box() for one in ("#lay", ".lay .piece >> nth=2"))
+        canvas, piece = (page.locator(selector).bounding_box() for selector in ("#lay", ".lay .piece >> nth=2"))
         assert piece["x"] + piece["width"] / 2 - canvas["x"] == pytest.approx(50, abs=6)
         assert piece["y"] + piece["height"] / 2 - canvas["y"] == pytest.approx(60, abs=6)
         page.goto("/catalogue")
@@ -150,9 +150,9 @@ def test_a_tab_offers_its_kind_and_is_no_step_to_undo(sized):
     open_sheet(page)
     tabs = page.locator(".kind")
     assert tabs.count() > 3
-    for place in (1, 2):
-        label = tabs.nth(place).inner_text()
-        tabs.nth(place).click()
+    for index in (1, 2):
+        label = tabs.nth(index).inner_text()
+        tabs.nth(index).click()
         until(page, f"document.querySelector('.kind[aria-current]')?.innerText === {label!r}")
         expect(page).to_have_url(re.compile("slot="))
     expect(page.locator("[data-undo]")).to_be_hidden()

@@ -39,9 +39,9 @@ def student_and_teacher(data: TrainingData, **settings: object) -> tuple[AddGnn,
 def step_of(data: TrainingData, student: AddGnn) -> Step:
     padded, real = data.train.take(np.arange(40)).padded()
     items, mask = torch.from_numpy(padded), torch.from_numpy(real)
-    rows, places = items.unique(return_inverse=True)
+    rows, indices = items.unique(return_inverse=True)
     features, categories = data.features[rows], data.categories[rows]
-    states, positive = student.encode_items(features, categories), OutfitBatch(places, mask)
+    states, positive = student.encode_items(features, categories), OutfitBatch(indices, mask)
     right = student.score(states, positive)
     return Step(
         features=features, categories=categories, states=states, positive=positive, items=items,
@@ -124,8 +124,11 @@ def test_masks_start_from_the_teachers_and_stay_near(data: TrainingData) -> None
 def test_initialisation_carries_the_whole_scorer(data: TrainingData) -> None:
     student, teacher, words = student_and_teacher(data, steps=0)
     Designers(teacher, DesignersConfig(carry="initialisation"), data, words).prepare(student)
-    for ours, theirs in ((student.attributes.masks, teacher.attributes.masks), (student.pair, teacher.pair)):
-        assert torch.equal(ours, theirs)
+    for student_tensor, teacher_tensor in (
+        (student.attributes.masks, teacher.attributes.masks),
+        (student.pair, teacher.pair),
+    ):
+        assert torch.equal(student_tensor, teacher_tensor)
     assert torch.equal(student.attributes.weight, teacher.attributes.weight)
 
 

@@ -52,7 +52,7 @@ def test_every_model_trains_on_a_device_as_on_the_cpu(name: str, tmp_path: Path)
         objective="softmax" if name == "two-tower" else "pairwise",
     )  # fmt: skip
     words = Vocabulary.of(data.catalogue)
-    found = []
+    histories = []
     for there in (False, True):
         model = small(name, data.features.shape[1], words)
         model.observe(data)
@@ -63,8 +63,8 @@ def test_every_model_trains_on_a_device_as_on_the_cpu(name: str, tmp_path: Path)
                 assert all(isinstance(value, Held) for value in model.state_dict().values())
         else:
             result = fit(model, data, config, tmp_path / "here")
-        found.append([row["loss"] for row in result.history] + [row["valid_auc"] for row in result.history])
-    assert found[0] == pytest.approx(found[1], rel=1e-6)
+        histories.append([row["loss"] for row in result.history] + [row["valid_auc"] for row in result.history])
+    assert histories[0] == pytest.approx(histories[1], rel=1e-6)
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_an_index_answers_on_a_device_as_on_the_cpu(model: str, tmp_path: Path) 
     assert [look.item_ids for look in here[0]] == [look.item_ids for look in there[0]]
     assert [look.score for look in here[0]] == pytest.approx([look.score for look in there[0]], rel=1e-5)
     assert [swap.added for swap in here[1]] == [swap.added for swap in there[1]]
-    assert [one.item_id for one in here[2]] == [one.item_id for one in there[2]]
+    assert [item.item_id for item in here[2]] == [item.item_id for item in there[2]]
     np.testing.assert_allclose(here[3], there[3], rtol=1e-5)
     np.testing.assert_allclose(here[4], there[4], rtol=1e-5)
 
@@ -102,8 +102,8 @@ def test_features_that_stay_in_their_file_give_the_same_bits(model: str, tmp_pat
     dataset = shop(tmp_path / "data", without=("i7", "i100"))
     runs = [trained(dataset, tmp_path / where, f"features={where}", model=model) for where in ("memory", "stream")]
     assert [run.config["computed_on"]["features"] for run in runs] == ["memory", "stream"]
-    for ours, theirs in zip(*(run.model.state_dict().values() for run in runs), strict=True):
-        assert torch.equal(ours, theirs)
+    for in_memory, in_file in zip(*(run.model.state_dict().values() for run in runs), strict=True):
+        assert torch.equal(in_memory, in_file)
     first, second = (run.config["result"]["history"] for run in runs)
     assert [row["loss"] for row in first] == [row["loss"] for row in second]
 
@@ -136,19 +136,19 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert open_device("auto") == torch.device("cuda", 1)
 
 
-def test_where_a_run_was_trained_is_told_and_makes_no_other_run(tmp_path: Path) -> None:
+def test_where_a_run_was_trained_is_recorded_and_makes_no_other_run(tmp_path: Path) -> None:
     dataset = shop(tmp_path / "data")
     run = trained(dataset, tmp_path / "run", "precision=fp32")
     assert run.config["computed_on"] == {"device": "cpu", "precision": "fp32", "processes": 1, "features": "memory"}
     assert run.notes == "trained on cpu in fp32, scored on cpu in fp32"
     file = tmp_path / "run" / "config.json"
-    told = json.loads(file.read_text())
-    told["computed_on"]["device"] = "cuda"
-    file.write_text(json.dumps(told))
+    config = json.loads(file.read_text())
+    config["computed_on"]["device"] = "cuda"
+    file.write_text(json.dumps(config))
     again = trained(dataset, tmp_path / "run", "precision=fp32")  # found finished, not trained again
     assert again.notes == "trained on cuda in fp32, scored on cpu in fp32"
-    del told["computed_on"]  # as an earlier version left it
-    file.write_text(json.dumps(told))
+    del config["computed_on"]  # as an earlier version left it
+    file.write_text(json.dumps(config))
     assert trained(dataset, tmp_path / "run", "precision=fp32").notes == "scored on cpu in fp32"
 
 
@@ -162,10 +162,10 @@ def test_a_forward_pass_is_compiled_where_it_is_asked_for(tmp_path: Path, monkey
 
     monkeypatch.setattr(torch, "compile", compile_)
     dataset = shop(tmp_path / "data")
-    plain, asked = (trained(dataset, tmp_path / f"{way}", f"compile={way}") for way in ("false", "true"))
+    plain, by_compiler = (trained(dataset, tmp_path / f"{way}", f"compile={way}") for way in ("false", "true"))
     assert compiled == ["encode_items", "score"]
     assert [row["loss"] for row in plain.config["result"]["history"]] == [
-        row["loss"] for row in asked.config["result"]["history"]
+        row["loss"] for row in by_compiler.config["result"]["history"]
     ]
 
     def fails(function, dynamic: bool):

@@ -51,8 +51,8 @@ def run(world: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def line(scorer: str, metric: str = "accuracy", value: float = 0.5, signed: str = "w|test", **more: Any) -> Score:
-    told = {"negatives": "category", "metric": metric, "low": 0.4, "high": 0.6, "n": 80, "unanswered": 3}
-    return made_score(scorer, value, signature=signed, **told | more)
+    fields = {"negatives": "category", "metric": metric, "low": 0.4, "high": 0.6, "n": 80, "unanswered": 3}
+    return made_score(scorer, value, signature=signed, **fields | more)
 
 
 REPORT = [line("chance", value=0.25, floor="chance"), line("other"), line("taught", value=0.625)]
@@ -67,11 +67,11 @@ def test_a_folder_is_opened_with_equal_scores_and_rules(run: Run, world: Dataset
     assert isinstance(opened, Run)
     assert opened.config == run.config
     items, mask = world.outfits.split("test").padded()
-    own, theirs = run.scorer(world), opened.scorer(world)
-    assert theirs.name == "elsewhere"
-    assert np.array_equal(theirs.score(items, mask), own.score(items, mask))
+    own, exported = run.scorer(world), opened.scorer(world)
+    assert exported.name == "elsewhere"
+    assert np.array_equal(exported.score(items, mask), own.score(items, mask))
     question = items[:, :1], mask[:, :1], items[:, 1:2]
-    taught, again = run.taught(own, world.catalogue), opened.taught(theirs, world.catalogue)
+    taught, again = run.taught(own, world.catalogue), opened.taught(exported, world.catalogue)
     assert taught is not None
     assert again is not None
     assert np.array_equal(again.choose(*question), taught.choose(*question))
@@ -86,8 +86,8 @@ def test_the_card_tells_what_is_known_and_what_is_not(run: Run, world: Dataset, 
     assert bare.count("| not known to the run | not known to the run |") == 2
     assert "No results were given." in bare
     assert "Not stated." in bare
-    told = run.config["result"]
-    assert f"**{told['valid_auc']:.4f}** at epoch {told['best_epoch']} of {told['epochs']}" in bare
+    result = run.config["result"]
+    assert f"**{result['valid_auc']:.4f}** at epoch {result['best_epoch']} of {result['epochs']}" in bare
     assert "`hidden=6`" in bare
     assert "Matching rules used in training: 1. They are in" in bare
     assert "made` (16 numbers" in bare
@@ -116,16 +116,16 @@ def test_what_cannot_be_given_is_refused_and_leaves_nothing(run: Run, world: Dat
     (tmp_path / "there").mkdir()
     with pytest.raises(ModelError, match="there already exists; choose another folder"):
         run.save_pretrained(tmp_path / "there")
-    given = tmp_path / "given"
+    folder = tmp_path / "given"
     with pytest.raises(
         DataError, match=r"no numbers of 'taught' \(it has chance, other\); make it with: goeswith eval"
     ):
-        run.save_pretrained(given, report=REPORT[:2])
+        run.save_pretrained(folder, report=REPORT[:2])
     with pytest.raises(DataError, match=r"the report has no floors \(it has other, taught\)"):
-        run.save_pretrained(given, report=REPORT[1:])
+        run.save_pretrained(folder, report=REPORT[1:])
     other = styles_dataset(tmp_path, "other", seed=5)
     with pytest.raises(DataError, match=rf"other \({other.fingerprint}\) is not what .*taught was trained on"):
-        run.save_pretrained(given, datasets=[other])
+        run.save_pretrained(folder, datasets=[other])
     for gone, sentence in (
         ("rules.toml", "was trained with rules but lacks rules.toml; train the run again"),
         ("weights.safetensors", "has not finished; run the same train command"),
@@ -134,11 +134,11 @@ def test_what_cannot_be_given_is_refused_and_leaves_nothing(run: Run, world: Dat
         shutil.copytree(run.path, copy)
         (copy / gone).unlink()
         with pytest.raises(ModelError, match=sentence):
-            Run(copy).save_pretrained(given)
+            Run(copy).save_pretrained(folder)
     (copy / "config.json").write_text(json.dumps({k: v for k, v in run.config.items() if k != "result"}))
     with pytest.raises(ModelError, match="has not finished"):
-        Run(copy).save_pretrained(given)
-    assert not given.exists()
+        Run(copy).save_pretrained(folder)
+    assert not folder.exists()
     assert not list(tmp_path.glob(".*partial"))
 
 
@@ -214,13 +214,13 @@ def test_the_hubs_client_takes_what_it_is_given() -> None:
 
     client = pytest.importorskip("huggingface_hub")
     api = client.HfApi()
-    for call, given in (
+    for call, arguments in (
         (client.snapshot_download, {"revision": None, "allow_patterns": []}),
         (api.create_repo, {"private": True, "exist_ok": True}),
         (api.upload_folder, {"repo_id": "a/b", "folder_path": Path(), "commit_message": ""}),
     ):
-        place = () if "repo_id" in given else ("a/b",)
-        inspect.signature(call).bind(*place, **given)
+        positional = () if "repo_id" in arguments else ("a/b",)
+        inspect.signature(call).bind(*positional, **arguments)
 
 
 @pytest.mark.slow
@@ -237,8 +237,8 @@ def test_the_command_line_exports_and_reads_what_it_wrote(
     code, out, _ = shell("evaluate", run.path, world.path, "--json")
     assert code == 0
     (tmp_path / "report.json").write_text(out)
-    given = ("--report", tmp_path / "report.json", "--dataset", world.path, "--licence", "mit")
-    code, out, err = shell("export", run.path, tmp_path / "given", *given)
+    options = ("--report", tmp_path / "report.json", "--dataset", world.path, "--licence", "mit")
+    code, out, err = shell("export", run.path, tmp_path / "given", *options)
     assert (code, err) == (0, "")
     assert out.endswith("given: README.md, config.json, model.safetensors, rules.safetensors, rules.toml\n")
     text = (tmp_path / "given" / "README.md").read_text()

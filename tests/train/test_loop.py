@@ -24,11 +24,11 @@ class Stopped(Exception):
 
 
 def stop_after(last: int):
-    def told(epoch: int, epochs: int, measured: dict[str, float]) -> None:
+    def after_epoch(epoch: int, epochs: int, measured: dict[str, float]) -> None:
         if epoch == last:
             raise Stopped
 
-    return told
+    return after_epoch
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def test_a_killed_run_ends_with_bit_identical_weights(data: TrainingData, tmp_pa
     assert again.seconds == round(sum(row["seconds"] for row in again.history), 2)
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
-    kept = ("best_epoch", "valid_auc", "epochs", "unservable")
-    assert [getattr(result, name) for name in kept] == [getattr(again, name) for name in kept]
+    names = ("best_epoch", "valid_auc", "epochs", "unservable")
+    assert [getattr(result, name) for name in names] == [getattr(again, name) for name in names]
     assert [row["loss"] for row in result.history] == [row["loss"] for row in again.history]
     assert len((tmp_path / "b" / "log.jsonl").read_text().splitlines()) == 4
 
@@ -118,7 +118,7 @@ def test_batches_hold_every_outfit_once_and_save_padding() -> None:
     first, second = (list(batches(lengths, 32, generator)) for _ in range(2))
     for epoch in (first, second):
         assert sorted(np.concatenate(epoch).tolist()) == list(range(1000))
-        assert max(len(places) for places in epoch) == 32
+        assert max(len(rows) for rows in epoch) == 32
     assert not np.array_equal(np.concatenate(first), np.concatenate(second))
     padding = sum(lengths[p].max() * len(p) for p in first) / lengths.sum()
     assert padding < 1.2
@@ -128,10 +128,10 @@ def naive_by_weight(order: np.ndarray, weights: np.ndarray, start: float) -> lis
     """A walk along the outfits, one of which is taken at every mean weight."""
     step = weights.sum() / len(weights)
     taken, point, end = [], start * step, 0.0
-    for place in order:
-        end += weights[place]
+    for row in order:
+        end += weights[row]
         while point < end and len(taken) < len(order):
-            taken.append(place)
+            taken.append(row)
             point += step
     return taken
 
@@ -158,15 +158,15 @@ def test_weights_change_what_is_learnt_and_nothing_where_there_are_none(data: Tr
     weights = np.where(np.arange(len(data.train)) % 2, 3.0, 1.0)
     weighted = replace(data, train=replace(data.train, weights=weights))
     trained = {}
-    for name, given, config in (
+    for name, training, config in (
         ("none", data, CONFIG), ("off", weighted, replace(CONFIG, weighted=False)), ("on", weighted, CONFIG),
         ("again", weighted, CONFIG),
     ):  # fmt: skip
-        model = fresh(given)
-        result = fit(model, given, replace(config, epochs=2), tmp_path / name)
+        model = fresh(training)
+        result = fit(model, training, replace(config, epochs=2), tmp_path / name)
         trained[name] = ([row["loss"] for row in result.history], [*model.state_dict().values()])
     assert trained["none"][0] == trained["off"][0]
-    assert all(torch.equal(one, other) for one, other in zip(trained["none"][1], trained["off"][1], strict=True))
+    assert all(torch.equal(first, second) for first, second in zip(trained["none"][1], trained["off"][1], strict=True))
     assert trained["on"][0] == trained["again"][0] != trained["none"][0]
 
 
@@ -183,10 +183,10 @@ def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data
 
 
 def history(*aucs: float) -> list[dict[str, float]]:
-    return [{"epoch": place + 1, "valid_auc": auc} for place, auc in enumerate(aucs)]
+    return [{"epoch": index + 1, "valid_auc": auc} for index, auc in enumerate(aucs)]
 
 
-def test_a_run_whose_best_epoch_is_among_the_last_goes_on(data: TrainingData, tmp_path: Path) -> None:
+def test_a_run_whose_best_epoch_is_among_the_last_continues(data: TrainingData, tmp_path: Path) -> None:
     loop = Loop(fresh(data), data, replace(CONFIG, epochs=4, extend=2), tmp_path)
     for aucs, limit in [
         ((0.5, 0.6, 0.7), 4), ((0.5, 0.6, 0.7, 0.8), 6), ((0.5, 0.6, 0.8, 0.7), 4), ((0.5, 0.6, 0.7, 0.8, 0.9, 0.8), 6),
@@ -203,7 +203,7 @@ def test_training_auc_is_of_training_outfits_and_changes_no_weight(data: Trainin
     result = fit(model, data, replace(CONFIG, epochs=3, patience=3, extend=1), tmp_path)
     assert all(0 <= row["train_auc"] <= 1 for row in result.history)
     loop = Loop(model, data, CONFIG, tmp_path / "other")
-    kept = {tuple(row.tolist()) for row in data.train.take(range(len(data.train))).padded()[0]}
+    outfits = {tuple(row.tolist()) for row in data.train.take(range(len(data.train))).padded()[0]}
     assert len(loop.training_sample) <= 2 * len(data.valid)
     width = loop.training_sample.items.shape[1]
-    assert all(any(tuple(row.tolist()) == other[:width] for other in kept) for row in loop.training_sample.items)
+    assert all(any(tuple(row.tolist()) == other[:width] for other in outfits) for row in loop.training_sample.items)

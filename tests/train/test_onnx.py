@@ -77,8 +77,8 @@ def test_graphs_score_a_real_catalogue_as_torch_does(
     codes = run.vocabulary.codes(world.catalogue)
     codes[::7] = len(run.vocabulary.categories)  # never seen in training
     (hidden,) = graphs[0].run(["hidden"], {"features": features, "categories": codes})
-    given = {"hidden": hidden, "categories": codes, "items": items, "mask": mask}
-    (scores,) = graphs[1].run(["scores"], {node.name: given[node.name] for node in graphs[1].get_inputs()})
+    inputs = {"hidden": hidden, "categories": codes, "items": items, "mask": mask}
+    (scores,) = graphs[1].run(["scores"], {node.name: inputs[node.name] for node in graphs[1].get_inputs()})
     scorer.states = encode(run.model, torch.from_numpy(features), torch.from_numpy(codes))
     assert np.allclose(scores, scorer.score(items, mask), atol=1e-4, rtol=1e-4, equal_nan=True)
     assert np.nanstd(scores) > 1e-4  # it says something

@@ -93,16 +93,16 @@ def test_two_processes_learn_what_one_does_and_go_on_where_one_was_stopped(
     with pytest.raises(ZeroDivisionError):  # this one is stopped after an epoch, and two processes go on with it
         train("type-aware", dataset, both / "type-aware", settings=trainings["type-aware"], say=stop)
     monkeypatch.undo()
-    found = together(dataset, both, trainings)
+    resumed = together(dataset, both, trainings)
     per_epoch = -(-280 // 31)
-    assert found == whole[: 4 * per_epoch] + whole[5 * per_epoch :]
+    assert resumed == whole[: 4 * per_epoch] + whole[5 * per_epoch :]
     for name in trainings:
         config = json.loads((both / name / "config.json").read_text())
         assert config["computed_on"]["processes"] == 2
-        for ours, theirs in zip(history(alone / name), history(both / name), strict=True):
+        for row_alone, row_together in zip(history(alone / name), history(both / name), strict=True):
             rounding = 1e-2 if config["computed_on"]["precision"] == "bf16" else 1e-4
-            assert ours["loss"] == pytest.approx(theirs["loss"], rel=rounding), name
-            assert ours["valid_auc"] == pytest.approx(theirs["valid_auc"], abs=0.02), name
+            assert row_alone["loss"] == pytest.approx(row_together["loss"], rel=rounding), name
+            assert row_alone["valid_auc"] == pytest.approx(row_together["valid_auc"], abs=0.02), name
 
 
 def test_shares_are_all_rows_once_and_nearly_even() -> None:

@@ -56,30 +56,30 @@ def test_rules_and_their_attention_are_kept_with_the_run(world: Dataset, rules: 
     student = again.scorer(world)
     taught = again.taught(student, world.catalogue)
     assert taught is not None
-    asked = triplets(world)
-    alone, judged = answer(student, asked).scores, answer(taught, asked).scores
+    questions = triplets(world)
+    alone, judged = answer(student, questions).scores, answer(taught, questions).scores
     shares = np.exp(judged).reshape(-1, 2)
     assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
     p = alone.reshape(-1, 2) / alone.reshape(-1, 2).sum(axis=1, keepdims=True)
     colour = np.array(world.catalogue.items["colour"].to_list())
     group = np.array(world.catalogue.items["group"].to_list())
     moved = 0
-    for n in range(len(asked)):
-        tops = [row for row in asked.context[n][asked.context_mask[n]] if group[row] == "top"]
+    for n in range(len(questions)):
+        tops = [row for row in questions.context[n][questions.context_mask[n]] if group[row] == "top"]
         fired = [
             {
                 number
                 for number, rule in enumerate(RULES)
                 if any(colour[t] == rule.top and colour[c] == rule.bottom for t in tops)
             }
-            for c in asked.candidates[2 * n : 2 * n + 2]
+            for c in questions.candidates[2 * n : 2 * n + 2]
         ]
         if fired[0] == fired[1]:
             assert shares[n] == pytest.approx(p[n], abs=1e-5)
         else:
             moved += 1
             assert shares[n] != pytest.approx(p[n], abs=1e-3)
-    assert 5 < moved < len(asked)
+    assert 5 < moved < len(questions)
     weights = (run.path / "rules.safetensors").read_bytes()
     assert (
         train("akd-dbpr", world, tmp_path / "b", rules=rules, settings=[*SMALL, "supervision=1"]).path
@@ -95,11 +95,11 @@ def test_a_killed_run_ends_with_bit_identical_attention(world: Dataset, rules: P
         pass
 
     def say(_: str):
-        def told(epoch: int, *__: object) -> None:
+        def after_epoch(epoch: int, *__: object) -> None:
             if epoch == 2:
                 raise Stopped
 
-        return told
+        return after_epoch
 
     def call(out: str, say=None) -> Run:
         return train("akd-dbpr", world, tmp_path / out, rules=rules, settings=[*SMALL, "dropout=0.2"], say=say)
@@ -148,17 +148,20 @@ def test_labelled_outfits_are_scored_by_the_student(world: Dataset, rules: Path,
         },
         schema_overrides={"candidates": pl.List(pl.String)},
     )  # fmt: skip
-    asked = Questions.from_frame(frame, world.catalogue)
+    questions = Questions.from_frame(frame, world.catalogue)
     student = run.scorer(world)
-    assert answer(run.taught(student, world.catalogue), asked).scores.tolist() == answer(student, asked).scores.tolist()
+    assert (
+        answer(run.taught(student, world.catalogue), questions).scores.tolist()
+        == answer(student, questions).scores.tolist()
+    )
 
 
 def test_outfits_without_a_top_or_a_bottom_are_counted_and_left_out(world: Dataset, tmp_path: Path) -> None:
     settings = [*SMALL[:-2], "negatives=random"]  # a random wrong item often leaves no pair of a top and a bottom
     run = train("akd-dbpr", world, tmp_path / "some", settings=settings)
-    told = run.config["result"]
-    assert 0 < told["unservable"] < 3 * len(world.outfits.split("train"))
-    assert all(np.isfinite(row["loss"]) for row in told["history"])
+    result = run.config["result"]
+    assert 0 < result["unservable"] < 3 * len(world.outfits.split("train"))
+    assert all(np.isfinite(row["loss"]) for row in result["history"])
 
 
 def test_a_category_outside_the_training_set_is_scored_by_its_group(world: Dataset, tmp_path: Path) -> None:
@@ -168,9 +171,9 @@ def test_a_category_outside_the_training_set_is_scored_by_its_group(world: Datas
     other.catalogue = Catalogue(world.catalogue.items.with_columns(category=renamed))
     features = load_features(world)
     items, mask = world.outfits.split("test").padded()
-    told = run.scorer(other, features).score(items, mask)
-    assert np.isfinite(told).any()
-    assert np.array_equal(told, run.scorer(world).score(items, mask), equal_nan=True)
+    scores = run.scorer(other, features).score(items, mask)
+    assert np.isfinite(scores).any()
+    assert np.array_equal(scores, run.scorer(world).score(items, mask), equal_nan=True)
     other.catalogue = Catalogue(other.catalogue.items.with_columns(group=pl.lit(None, pl.String)))
     assert np.isnan(run.scorer(other, features).score(items, mask)).any()
 

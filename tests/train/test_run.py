@@ -76,9 +76,9 @@ def test_an_untrained_teacher_is_not_trained_and_shuffled_pairs_teach_otherwise(
     other = [*SMALL, "untrained=true", "teacher.seed=7"]
     train("add-gnn", world, tmp_path / "v", teacher=world.path, settings=other)
     assert weights(Run(tmp_path / "u")) != weights(Run(tmp_path / "v"))  # a teacher's seed is its own
-    kept = ["attributes=2", "rank=6", "epochs=20", "patience=20", "learning_rate=0.01", "negatives=category"]
-    real = train("teacher", world, tmp_path / "real", settings=kept)
-    shuffled = train("teacher", world, tmp_path / "shuffled", settings=[*kept, "shuffled=true"])
+    settings = ["attributes=2", "rank=6", "epochs=20", "patience=20", "learning_rate=0.01", "negatives=category"]
+    real = train("teacher", world, tmp_path / "real", settings=settings)
+    shuffled = train("teacher", world, tmp_path / "shuffled", settings=[*settings, "shuffled=true"])
     assert real.config["result"]["valid_auc"] > shuffled.config["result"]["valid_auc"] + 0.1
 
 
@@ -87,8 +87,8 @@ def test_a_category_filed_under_two_groups_can_be_taught(world: Dataset, tmp_pat
     path = other.path / "items.parquet"
     odd = pl.col("item_id").is_in(["i0", "i1"])  # two shirts filed as bottoms
     pl.read_parquet(path).with_columns(group=pl.when(odd).then(pl.lit("bottom")).otherwise("group")).write_parquet(path)
-    kept = ["attributes=2", "rank=6", "epochs=1", "negatives=group"]
-    run = train("teacher", Dataset(other.path), tmp_path / "teacher", settings=kept)
+    settings = ["attributes=2", "rank=6", "epochs=1", "negatives=group"]
+    run = train("teacher", Dataset(other.path), tmp_path / "teacher", settings=settings)
     assert np.isfinite(run.config["result"]["valid_auc"])
 
 
@@ -101,7 +101,7 @@ def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) ->
     assert not (tmp_path / "run" / "teacher").exists()  # none was trained for nothing
 
 
-def test_a_folder_that_is_no_place_for_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_hold_a_run_is_refused(world: Dataset, tmp_path: Path) -> None:
     before = sorted(world.path.iterdir())
     with pytest.raises(ModelError, match=r"is not a run folder, it holds dataset\.json; choose a new folder"):
         train("add-gnn", world, world.path, settings=SMALL)
@@ -121,13 +121,13 @@ def test_settings_of_knowledge_that_is_not_there_are_refused(world: Dataset, tmp
 
 @pytest.mark.parametrize("teaching", ["joint", "ema"])
 def test_a_teacher_can_learn_along(world: Dataset, tmp_path: Path, teaching: str) -> None:
-    kept = [*SMALL, f"teaching={teaching}", "carry=masks+responses"]
-    run = train("add-gnn", world, tmp_path / "run", teacher=f"{world.path}#designers", settings=kept)
+    settings = [*SMALL, f"teaching={teaching}", "carry=masks+responses"]
+    run = train("add-gnn", world, tmp_path / "run", teacher=f"{world.path}#designers", settings=settings)
     assert run.config["knowledge"]["teaching"] == teaching
     assert not (run.path / "teacher").exists()  # it has no training of its own
     teacher = train("teacher", world, tmp_path / "teacher", settings=["attributes=2", "rank=6", "epochs=1"])
     with pytest.raises(ConfigError, match="with teaching=frozen"):
-        train("add-gnn", world, tmp_path / "other", teacher=teacher.path, settings=kept)
+        train("add-gnn", world, tmp_path / "other", teacher=teacher.path, settings=settings)
 
 
 def test_two_processes_cannot_write_one_folder(world: Dataset, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_items_without_features_are_left_out_and_counted(world: Dataset, tmp_pat
     path.unlink()
     write_made(other, ids, np.random.default_rng(0).random((len(ids), 16), dtype=np.float32))
     run = train("add-gnn", other, tmp_path / "run", settings=SMALL)
-    hit = [np.isin(other.outfits[place], worn).sum() for place in range(len(other.outfits))]
+    hit = [np.isin(other.outfits[index], worn).sum() for index in range(len(other.outfits))]
     left = other.outfits.lengths - hit
     assert run.config["left_out"] == {
         "outfits dropped": int((left < 2).sum()),
@@ -153,7 +153,7 @@ def test_items_without_features_are_left_out_and_counted(world: Dataset, tmp_pat
     }
 
 
-def test_what_is_no_run_or_broken_is_told_in_a_sentence(world: Dataset, tmp_path: Path) -> None:
+def test_a_broken_run_is_one_sentence(world: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"is not a run \(it has no config\.json\)"):
         Run(tmp_path)
     run = train("add-gnn", world, tmp_path / "run", settings=SMALL)
@@ -172,7 +172,7 @@ def test_what_is_no_run_or_broken_is_told_in_a_sentence(world: Dataset, tmp_path
         Run(run.path)
 
 
-def test_weights_that_do_not_fit_are_told_by_tensor(world: Dataset, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_reported_by_tensor(world: Dataset, tmp_path: Path) -> None:
     run = train("add-gnn", world, tmp_path / "run", settings=SMALL)
     whole = load_file(run.path / "weights.safetensors")
     name, tensor = next(iter(whole.items()))

@@ -17,14 +17,14 @@ def test_filling_a_gap_is_its_query_times_the_key() -> None:
     present[3] = False
     scorer = TowerScorer(plain.name, plain.model, plain.states, present)
     rows = np.arange(0, len(present), 3)
-    found = scorer.fill(items, mask, rows)
-    assert found.shape == (len(items), len(rows))
+    filled = scorer.fill(items, mask, rows)
+    assert filled.shape == (len(items), len(rows))
     states = plain.states
-    for row, real, scores in zip(items, mask, found, strict=True):
+    for row, real, scores in zip(items, mask, filled, strict=True):
         for candidate, score in zip(rows, scores, strict=True):
             whole = torch.from_numpy(np.append(row[real], candidate))[None]
             gaps = plain.model.gaps(states, OutfitBatch(whole, torch.ones_like(whole, dtype=torch.bool)))
             expected = float(gaps[0, -1] @ plain.model.keys(states)[candidate])
             there = present[whole.numpy()].all()
             assert np.isnan(score) if not there else abs(score - expected) < 1e-5
-    assert np.isnan(found[:, rows == 3]).all()
+    assert np.isnan(filled[:, rows == 3]).all()

@@ -43,10 +43,10 @@ def model() -> TwoTower:
     return made.requires_grad_(False)
 
 
-def asked(model: TwoTower) -> tuple[ItemStates, OutfitBatch, torch.Tensor]:
-    rows, places = OUTFITS.unique(return_inverse=True)
+def encoded(model: TwoTower) -> tuple[ItemStates, OutfitBatch, torch.Tensor]:
+    rows, indices = OUTFITS.unique(return_inverse=True)
     codes = torch.from_numpy(Vocabulary.of(CATALOGUE).codes(CATALOGUE))[rows]
-    return model.encode_items(torch.randn(len(rows), 5), codes), OutfitBatch(places, MASK), rows
+    return model.encode_items(torch.randn(len(rows), 5), codes), OutfitBatch(indices, MASK), rows
 
 
 def pool_of(row: int, strategy: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def pool_of(row: int, strategy: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("strategy", ["random", "group", "category", "matched"])
 def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: str) -> None:
-    states, batch, rows = asked(model)
+    states, batch, rows = encoded(model)
     keys, losses = model.keys(states), []
     for outfit, real in zip(OUTFITS.tolist(), MASK.tolist(), strict=True):
         worn = [row for row, there in zip(outfit, real, strict=True) if there]
@@ -67,12 +67,12 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
             partial = OutfitBatch(torch.tensor([context]), torch.ones(1, len(context), dtype=torch.bool))
             query = model.queries(states, partial, code[None])[0]
             pool = [
-                place
-                for place, row in enumerate(rows.tolist())
+                index
+                for index, row in enumerate(rows.tolist())
                 if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
             ]
             if len(pool) > 1:
-                scores = [float(10 * query @ keys[place]) for place in pool]
+                scores = [float(10 * query @ keys[index]) for index in pool]
                 right = scores[pool.index(rows.tolist().index(truth))]
                 losses.append(math.log(sum(math.exp(value) for value in scores)) - right)
     loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows)
@@ -81,13 +81,13 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
 
 
 def test_only_blanks_are_gaps(model: TwoTower) -> None:
-    states, batch, rows = asked(model)
+    states, batch, rows = encoded(model)
     shoes = torch.from_numpy((CATALOGUE.items["group"] == "shoes").to_numpy().copy())
     assert BatchSoftmax(CATALOGUE, "random", shoes)(model, states, batch, rows)[1] == 3
 
 
 def test_a_batch_that_has_no_wrong_answer_teaches_nothing(model: TwoTower) -> None:
-    states, batch, rows = asked(model)
+    states, batch, rows = encoded(model)
     alone = OutfitBatch(batch.items[:1, :3], batch.mask[:1, :3])
     loss, count = BatchSoftmax(CATALOGUE, "matched")(
         model, ItemStates(states.hidden[:3], states.categories[:3]), alone, rows[:3]
@@ -132,11 +132,11 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_a_training_without_any_wrong_answer_stops(data: TrainingData, tmp_path: Path) -> None:
-    one = replace(data, train=data.train.take([0]))
+    single = replace(data, train=data.train.take([0]))
     with pytest.raises(DataError, match="no training outfit has a wrong answer by 'category' negatives"):
         fit(
             TwoTower(TwoTowerConfig(hidden=8), 16, Vocabulary.of(data.catalogue)),
-            one,
+            single,
             TrainConfig(objective="softmax", negatives="category", epochs=2),
             tmp_path,
         )

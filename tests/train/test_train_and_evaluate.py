@@ -15,13 +15,13 @@ COMMAND = [sys.executable, "-m", "goeswith"]
 
 
 def goeswith(*args: object) -> str:
-    told = subprocess.run([*COMMAND, *map(str, args)], capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    return told.stdout
+    result = subprocess.run([*COMMAND, *map(str, args)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.mark.slow
-def test_a_training_killed_dead_goes_on_to_bit_identical_weights(tmp_path: Path) -> None:
+def test_a_killed_training_resumes_to_bit_identical_weights(tmp_path: Path) -> None:
     world = styles_dataset(tmp_path).path
     small = ["hidden=6", "attributes=2", "epochs=60", "patience=60", "batch_size=16", "negatives=category"]
     args = ["train", "add-gnn", str(world), "--teacher", str(world), *(f"--set={s}" for s in small)]
@@ -62,14 +62,14 @@ def test_from_published_street_looks_to_numbers(real: Path, tmp_path: Path) -> N
     assert "test-fitb-category.parquet: rarity alone" in verdicts  # items are worn once: the seen one is wrong
     small = ("--set=hidden=16", "--set=epochs=4", "--set=negatives=matched", "--set=batch_size=64")
     goeswith("train", "add-gnn", data, "--out", run, *small)
-    told = json.loads(goeswith("evaluate", run, data, "--json"))["summary"]
+    info = json.loads(goeswith("evaluate", run, data, "--json"))["summary"]
     values = {
         (line["scorer"], line["task"]): line["value"]
-        for line in told
+        for line in info
         if line["negatives"] == "matched" and line["metric"] in ("auc", "accuracy")
     }
     assert values["chance", "compat"] == 0.5
     assert values["chance", "fitb"] == 0.25
     assert 0.4 < values["run", "compat"] < 0.7  # so few outfits teach little; more would be a leak
     assert 0.15 < values["run", "fitb"] < 0.5
-    assert all(line["signature"].startswith("ccp:") for line in told)
+    assert all(line["signature"].startswith("ccp:") for line in info)

@@ -178,9 +178,9 @@ async def score(request: Request, body: ScoreRequest) -> Any:
 async def _search(request: Request, body: Searching, method: Callable[..., Any], *, steps: bool = False) -> Any:
     """What a method of the stylist answers, or the steps that it makes; the fields of a request are its arguments."""
     arguments = body.model_dump(exclude={"filters"}) | {"filters": body.filters.filters()}
-    asked = request.url.path, body.model_dump_json()
+    request_key = request.url.path, body.model_dump_json()
     answer = _shop(request).search if steps else _shop(request).find
-    return await answer(asked, lambda stylist: method(stylist, **arguments))
+    return await answer(request_key, lambda stylist: method(stylist, **arguments))
 
 
 @router.post("/complete", response_model=LooksResponse, tags=["looks"])

@@ -64,15 +64,15 @@ def findings(model: Report, floors: Mapping[str, Report], counters: Collection[s
     columns = headlines(every)
     if not columns:
         return Findings()
-    what = next((column for column in columns if column[0] == PICKS), columns[0])
-    own = _at(model, what)
-    guess = next((score for name in ("chance",) if name in floors and (score := _at(floors[name], what))), None)
-    counted = {name: score for name in counters if name in floors and (score := _at(floors[name], what))}
+    chosen = next((column for column in columns if column[0] == PICKS), columns[0])
+    own = _at(model, chosen)
+    guess = next((score for name in ("chance",) if name in floors and (score := _at(floors[name], chosen))), None)
+    counted = {name: score for name in counters if name in floors and (score := _at(floors[name], chosen))}
     sentence = "" if own is None else _sentence(own, guess)
     verdict = ""
     if own is not None and counted:
         best = max(counted, key=lambda name: counted[name].value)
-        lines = [line for line in compare(model, floors[best]) if line.column == what]
+        lines = [line for line in compare(model, floors[best]) if line.column == chosen]
         verdict = _comparison(lines[0], best, counted[best]) if lines else ""
     return Findings(sentence, verdict, [_chart(column, model, floors) for column in columns])
 

@@ -58,9 +58,9 @@ class SharedBucket(Bucket):
 
     def take(self) -> bool:
         """Take a token; False where none is left. Some 50 µs."""
-        given = {"name": self.name, "rate": self.rate, "burst": self.burst, "now": self.clock()}
+        values = {"name": self.name, "rate": self.rate, "burst": self.burst, "now": self.clock()}
         try:
-            return self._file.execute(TAKE, given).rowcount == 1
+            return self._file.execute(TAKE, values).rowcount == 1
         except sqlite3.Error as error:
             log.warning("the limit of %s is each process's own for now: %s", self.name, error)
             return super().take()

@@ -116,11 +116,13 @@ class Looks:
             put(file, saved)
             return saved, note(file, saved.look_id, who, "saved", None, saved)
 
-    def change(self, look_id: str, who: str, *, etag: str = "", what: str = "", **fields: Any) -> tuple[SavedLook, int]:
+    def change(
+        self, look_id: str, who: str, *, etag: str = "", label: str = "", **fields: Any
+    ) -> tuple[SavedLook, int]:
         """Change some fields of a look; returns it and the change.
 
         Args:
-            etag: of the version that the caller has seen; empty: whatever version there is. what: the word for it in
+            etag: of the version that the caller has seen; empty: whatever version there is. label: the word for it in
                 the history; the new state or "changed", if empty. fields: of `EDITED`, judged.
 
         Raises:
@@ -137,8 +139,8 @@ class Looks:
                 return before, 0
             after = replace(after, changed=now_text(), version=before.version + 1)
             put(file, after)
-            what = what or (after.state if after.state != before.state else "changed")
-            return after, note(file, look_id, who, what, before, after)
+            label = label or (after.state if after.state != before.state else "changed")
+            return after, note(file, look_id, who, label, before, after)
 
     def delete(self, look_id: str, who: str, *, etag: str = "") -> int:
         """Delete a look; returns the change, which can be undone.

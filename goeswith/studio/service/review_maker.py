@@ -168,7 +168,7 @@ def make_again(
     others = [other for other in reviews.looks(review.review_id) if other.pinned_item == look.pinned_item]
     remade = remake(view, look, keep, review.budget, {item_id for other in others for item_id in other.item_ids})
     changed = {"items": remade.items, "judged": remade.judged, "state": "draft"}
-    return store.change(look_id, who, etag=etag, what="made again", **changed)[1]
+    return store.change(look_id, who, etag=etag, label="made again", **changed)[1]
 
 
 def saved(view: CatalogueView, look: Look, name: str, pinned_item: str) -> SavedLook:

@@ -113,23 +113,23 @@ class Shop:
         """
         return await self.workers.run(lambda: call(self.stylist))
 
-    async def find(self, asked: Hashable, call: Callable[[Stylist], T]) -> T:
+    async def find(self, request_key: Hashable, call: Callable[[Stylist], T]) -> T:
         """As `ask`, but what was answered before to the same request, with the same items and rules, is said again.
 
         Raises:
             CatalogueError, Refused: see `judge`.
         """
         view = self.view
-        return await _kept(view, asked, lambda: self.workers.run(call, view.stylist))
+        return await _kept(view, request_key, lambda: self.workers.run(call, view.stylist))
 
-    async def search(self, asked: Hashable, call: Callable[[Stylist], Steps[T]]) -> T:
+    async def search(self, request_key: Hashable, call: Callable[[Stylist], Steps[T]]) -> T:
         """As `find`, of a search in steps, which are computed together with those of other requests.
 
         Raises:
             CatalogueError, Refused: see `judge`.
         """
         view = self.view
-        return await _kept(view, asked, lambda: self.searches.run(view.index, lambda: call(view.stylist)))
+        return await _kept(view, request_key, lambda: self.searches.run(view.index, lambda: call(view.stylist)))
 
     def picture_version(self, item_id: str, side: int, owner: str) -> str:
         """What names a thumbnail as it is now, for ETag; raises Refused where its owner has no such item."""
@@ -345,9 +345,9 @@ class Shop:
             workers.close()
 
 
-async def _kept(view: CatalogueView, asked: Hashable, compute: Callable[[], Awaitable[T]]) -> T:
+async def _kept(view: CatalogueView, request_key: Hashable, compute: Callable[[], Awaitable[T]]) -> T:
     """What was answered to the same request, with the same items and rules; it is computed where it is new."""
-    key = view.index.shown, asked
+    key = view.index.shown, request_key
     answer: T | None = view.looks.peek(key)
     if answer is None:
         answer = await compute()

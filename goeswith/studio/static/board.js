@@ -47,7 +47,7 @@ function keep(piece, words) {
   }
   for (const form of all("form", board)) {
     all('input[name="lay"]', form).forEach((field) => field.remove());
-    for (const one of pieces()) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "lay", value: `${one.dataset.spot}.${one.dataset.item}` }));
+    for (const piece of pieces()) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "lay", value: `${piece.dataset.spot}.${piece.dataset.item}` }));
   }
   board.dataset.carried = relaid(`/?${board.dataset.carried}`).searchParams.toString();
   carry(JSON.parse(board.dataset.on), board.dataset.carried);
@@ -59,19 +59,19 @@ const nameOf = (piece) => piece.getAttribute("aria-label").split(": swap")[0];
 
 function choose(piece) {
   chosen = piece.dataset.item;
-  for (const one of pieces()) one.classList.toggle("chosen", one === piece);
+  for (const other of pieces()) other.classList.toggle("chosen", other === piece);
   for (const button of all(".arrange button")) button.disabled = false;
 }
 
-function change(piece, what) {
+function change(piece, action) {
   const spot = spotOf(piece);
-  const layers = pieces().filter((one) => one !== piece).map((one) => spotOf(one)[LAYER]);
-  if (what === "larger") spot[WIDTH] *= 1.08;
-  if (what === "smaller") spot[WIDTH] /= 1.08;
-  if (what === "front") spot[LAYER] = Math.max(...layers, 0) + 1;
-  if (what === "back") spot[LAYER] = Math.max(Math.min(...layers, 1) - 1, 0);
+  const layers = pieces().filter((other) => other !== piece).map((other) => spotOf(other)[LAYER]);
+  if (action === "larger") spot[WIDTH] *= 1.08;
+  if (action === "smaller") spot[WIDTH] /= 1.08;
+  if (action === "front") spot[LAYER] = Math.max(...layers, 0) + 1;
+  if (action === "back") spot[LAYER] = Math.max(Math.min(...layers, 1) - 1, 0);
   put(piece, spot);
-  keep(piece, { larger: "larger", smaller: "smaller", front: "in front", back: "at the back" }[what]);
+  keep(piece, { larger: "larger", smaller: "smaller", front: "in front", back: "at the back" }[action]);
 }
 
 const ARROWS = { ArrowLeft: [-1, 0, "left"], ArrowRight: [1, 0, "right"], ArrowUp: [0, -1, "up"], ArrowDown: [0, 1, "down"] };
@@ -98,7 +98,7 @@ document.addEventListener("focusin", (event) => {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest(".arrange [data-do]");
-  const piece = button && pieces().find((one) => one.dataset.item === chosen);
+  const piece = button && pieces().find((other) => other.dataset.item === chosen);
   if (piece) change(piece, button.dataset.do);
 });
 
@@ -131,7 +131,7 @@ interact("#lay .piece").draggable({
     start(event) {
       choose(event.target);
       event.target.classList.add("dragged");
-      moved(event, (spot) => { spot[LAYER] = Math.max(...pieces().map((one) => spotOf(one)[LAYER])) + (spot[LAYER] < 99); });
+      moved(event, (spot) => { spot[LAYER] = Math.max(...pieces().map((piece) => spotOf(piece)[LAYER])) + (spot[LAYER] < 99); });
     },
     move: (event) => moved(event, (spot, wide, high) => { spot[X] += event.dx * wide; spot[Y] += event.dy * high; }),
     end: ended("moved"),
@@ -193,7 +193,7 @@ document.addEventListener("part-arrives", (event) => {
 function dress() {
   for (const group of all(".arrange")) group.hidden = false;
   for (const piece of pieces()) piece.append(Object.assign(document.createElement("span"), { className: "grip" }));
-  const piece = pieces().find((one) => one.dataset.item === chosen);
+  const piece = pieces().find((other) => other.dataset.item === chosen);
   if (piece) choose(piece);
   else for (const button of all(".arrange button")) button.disabled = true;
 }

@@ -139,7 +139,7 @@
       this.draw([]);
       this.watch = new IntersectionObserver(
         (seen) => {
-          if (!seen.some((one) => one.isIntersecting)) return;
+          if (!seen.some((entry) => entry.isIntersecting)) return;
           this.watch.disconnect();
           this.load();
         },
@@ -260,17 +260,17 @@
       }
       const row = section.appendChild(make("ul", `row${this.hasAttribute("on-add") ? " adds" : ""}`));
       row.setAttribute("role", "list"); // which a list without bullets is not everywhere
-      row.append(...looks.map((look, place) => this.look(look, place)));
+      row.append(...looks.map((look, index) => this.look(look, index)));
       if (!row.querySelector("a, button")) row.tabIndex = 0; // else it could not be scrolled by keys
-      this.said = section.appendChild(make("div", "unseen"));
-      this.said.setAttribute("role", "status");
+      this.status = section.appendChild(make("div", "unseen"));
+      this.status.setAttribute("role", "status");
       this.shadowRoot.replaceChildren(section);
     }
 
-    look(look, place) {
+    look(look, index) {
       const shown = look.items.filter((item) => this.hasAttribute("with-item") || item.item_id !== this.answer.item.item_id);
       const node = make("li", "look");
-      const name = `${this.words[1]} ${place + 1}`;
+      const name = `${this.words[1]} ${index + 1}`;
       const total = this.sum(shown);
       node.append(make("div", "total", total ? `${name} · ${total}` : name));
       const list = node.appendChild(make("ul", "items"));
@@ -362,7 +362,7 @@
       if (done) this.note("basket", look, item.item_id);
       node.disabled = false;
       node.textContent = this.words[done ? 3 : 4];
-      this.said.textContent = `${name}: ${node.textContent}`;
+      this.status.textContent = `${name}: ${node.textContent}`;
       node.focus({ preventScroll: true });
       clearTimeout(node.timer);
       node.timer = setTimeout(() => (node.textContent = this.words[2]), 3000);

@@ -20,7 +20,7 @@ async function fetched(address, options = {}) {
 
 // ---- parts of a page that change while the rest stays ----
 
-let asked = 0;  // an answer that was overtaken by a newer question is dropped
+let turns = 0;  // an answer that was overtaken by a newer question is dropped
 
 function pathTo(element) {
   // Where the focus was, so that it can go back there: the same control of the new part, or the one at its place.
@@ -30,15 +30,15 @@ function pathTo(element) {
   return { label, kind };
 }
 
-function refocus(part, told) {
-  if (!told) return;
-  const same = all(told.kind, part);
-  const target = same.find((x) => (x.getAttribute("aria-label") || x.textContent.trim()) === told.label) || same[0] || part;
+function refocus(part, focused) {
+  if (!focused) return;
+  const same = all(focused.kind, part);
+  const target = same.find((x) => (x.getAttribute("aria-label") || x.textContent.trim()) === focused.label) || same[0] || part;
   if (target === part) part.tabIndex = -1;
   target.focus({ preventScroll: true });
 }
 
-function replace(id, page, told) {
+function replace(id, page, aloud) {
   const fresh = page.getElementById(id);
   const old = document.getElementById(id);
   if (!fresh || !old) return null;
@@ -56,7 +56,7 @@ function replace(id, page, told) {
   document.dispatchEvent(new CustomEvent("part-arrives", { detail: id }));
   if (within && rail) refocus(rail, { kind: "#more" });
   else refocus(fresh, focused);
-  if (fresh.dataset.say && told !== false) announce(fresh.dataset.say);
+  if (fresh.dataset.say && aloud !== false) announce(fresh.dataset.say);
   wake(fresh);
   return fresh;
 }
@@ -66,13 +66,13 @@ function announce(text) {
 }
 
 async function swap(id, address, { options = {}, push = true, from = address } = {}) {
-  const turn = ++asked;
+  const turn = ++turns;
   const old = document.getElementById(id);
   old?.classList.add("busy");
   old?.setAttribute("aria-busy", "true");
   try {
     const { page, url } = await fetched(from, options);
-    if (turn !== asked) return;
+    if (turn !== turns) return;
     if (!page.getElementById(id) || !old) { location.assign(address); return; }
     if (from !== address) history.replaceState(history.state, "", address);  // another tab is no step to undo
     else if (push) history.pushState({ part: id, depth: (history.state?.depth || 0) + 1 }, "", url);
@@ -97,13 +97,13 @@ function keepFilters(page) {
   const heights = Object.fromEntries(all(".facet", chosen).map((facet) => [$("legend", facet).textContent, $(".options", facet)?.scrollTop || 0]));
   $(".filters", fresh).open = open || $(".filters", fresh).open;
   const name = focused?.getAttribute("name");
-  const told = pathTo(focused);
+  const focusedPath = pathTo(focused);
   chosen.replaceWith(fresh);
   for (const facet of all(".facet", fresh)) if (heights[$("legend", facet).textContent]) $(".options", facet).scrollTop = heights[$("legend", facet).textContent];
   const same = name && all(`[name="${name}"]`, fresh);
   const again = name && (focused.type === "checkbox" ? same.find((box) => box.value === focused.value) : same[0]);
   if (again) again.focus({ preventScroll: true });
-  else refocus(fresh, told);
+  else refocus(fresh, focusedPath);
   const words = $("#q");
   if (document.activeElement !== words) words.value = $("#q", page).value;
 }
@@ -197,7 +197,7 @@ function filtersOf(search) {
 
 addEventListener("pagehide", () => {
   if (!$("#finder")) return;
-  const card = all(".wall .photo").find((one) => one.getBoundingClientRect().bottom > 0);
+  const card = all(".wall .photo").find((button) => button.getBoundingClientRect().bottom > 0);
   const left = { filters: filtersOf(location.search), item: scrollY ? card?.value : "", top: card?.getBoundingClientRect().top };
   sessionStorage.setItem(LEFT, JSON.stringify(left));
 });
@@ -216,7 +216,7 @@ async function findAgain() {
   }
   const came = performance.getEntriesByType("navigation")[0]?.type;
   if (left.filters !== filtersOf(location.search) || !left.item || !(left.back || came === "back_forward" || came === "reload")) return;
-  const there = () => all(".wall .photo").find((one) => one.value === left.item);
+  const there = () => all(".wall .photo").find((button) => button.value === left.item);
   for (let more = $("[data-next]"); more && !there(); more = $("[data-next]")) {
     near.unobserve(more);
     await further(more);
@@ -225,18 +225,18 @@ async function findAgain() {
   if (there()) scrollBy(0, there().getBoundingClientRect().top - left.top);
 }
 
-async function load(place) {
-  const address = place.dataset.load;
-  delete place.dataset.load;
+async function load(part) {
+  const address = part.dataset.load;
+  delete part.dataset.load;
   try {
     const { page } = await fetched(address);
-    if (!place.isConnected || replace(place.id, page, false)) return;
+    if (!part.isConnected || replace(part.id, page, false)) return;
     const trouble = document.createElement("p");
     trouble.className = "note";
     trouble.textContent = $("[role=alert]", page)?.textContent || "";
-    place.replaceChildren(trouble);
+    part.replaceChildren(trouble);
   } catch {
-    place.replaceChildren();
+    part.replaceChildren();
   }
 }
 
@@ -339,7 +339,7 @@ document.addEventListener("drop", (event) => {
   const value = event.dataTransfer.getData(dropped);
   if (!value || !event.target.closest?.("#tray")) return;
   event.preventDefault();
-  const button = all('button[name="toggle"]').find((one) => one.value === value);
+  const button = all('button[name="toggle"]').find((toggle) => toggle.value === value);
   if (button?.getAttribute("aria-pressed") === "false") toggle(button);
 });
 

@@ -1,4 +1,4 @@
-"""Outfits and their corruptions as a training step asks a model about them, for the tests of models."""
+"""Outfits and their corruptions as a training step scores them, for the tests of models."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def batch() -> OutfitBatch:
     lists = RIGHT + [outfit for both in WRONG for outfit in both]
     first = [outfit[0] for outfit in RIGHT] + [outfit[0] for outfit in RIGHT for _ in range(2)]
     items = [outfit + [pad] * (4 - len(outfit)) for outfit, pad in zip(lists, first, strict=True)]
-    return OutfitBatch(torch.tensor(items), torch.tensor([[place < len(o) for place in range(4)] for o in lists]))
+    return OutfitBatch(torch.tensor(items), torch.tensor([[number < len(o) for number in range(4)] for o in lists]))
 
 
 def features(size: int, kind: torch.dtype = torch.float64) -> torch.Tensor:

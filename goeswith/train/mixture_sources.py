@@ -1,0 +1,254 @@
+"""Sources of a mixture: likeness, the own model, those of teachers, and rules, as one run trains or opens them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from goeswith import __version__
+from goeswith.config import at_least, override
+from goeswith.data.dataset import Dataset
+from goeswith.data.features import Features, load_features
+from goeswith.data.outfits import Outfits
+from goeswith.errors import ConfigError
+from goeswith.models import TrainingData, Vocabulary
+from goeswith.models.likeness import Likeness
+from goeswith.models.mixture import Source
+from goeswith.models.starter import Starter, StarterConfig
+from goeswith.models.two_tower import TwoTower, TwoTowerConfig
+from goeswith.models.word_lifts import WordLifts
+from goeswith.rules.rules import read_rules
+from goeswith.train.run import Run
+from goeswith.train.settings import TrainConfig
+from goeswith.train.source import Say
+from goeswith.train.training import train, training_data
+from goeswith.train.trust import TrustConfig
+
+MIXTURE, TOWER = "mixture", "two-tower"
+TITLES, WORDS = "title-words", "words"
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """What a mixture is made of. own: train two towers, and count words, on the own training outfits.
+
+    teacher_seeds: how many towers are trained on each data set of a teacher, who says the mean of what they say.
+    """
+
+    own: bool = True
+    teacher_seeds: int = 1
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "teacher_seeds")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What is trusted, with its name for people, e.g. ``fashionvc two-tower``.
+
+    sources: one, or as many as a teacher has seeds, whose mean it is.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+
+
+class Maker:
+    """Makes the sources of one mixture."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        out: Path,
+        features: Features,
+        settings: list[str],
+        say: Say | None,
+        device: str | None = None,
+    ) -> None:
+        self.dataset, self.out, self.features, self.say, self.device = dataset, out, features, say, device
+        self.teacher_settings = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
+        self.own_settings = [s for s in settings if not s.startswith("teacher.")]
+        configs = {"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}
+        override(configs, self.teacher_settings)
+        self.configs = override({**configs, "mixture": MixtureSettings(), "trust": TrustConfig()}, self.own_settings)
+        names = {field.name for kind in (MixtureSettings, TrustConfig) for field in fields(kind)}
+        self.towers = [s for s in self.own_settings if s.partition("=")[0].strip() not in names]
+        self.data, self.vocabulary, self.left_out = training_data(
+            dataset, features, self.configs["model"], self.configs["train"]
+        )
+        outfits = training_data(dataset, features, None)[0].train if self.configs["train"].outfits else self.data.train
+        self.worn_items = torch.from_numpy(np.unique(outfits.items))
+        self.encoders = features.encoder.split("+")
+        ends = np.cumsum(features.blocks)
+        self.columns = {
+            name: np.arange(end - size, end)
+            for name, size, end in zip(self.encoders, features.blocks, ends, strict=True)
+        }
+        self.read = [name for name in self.encoders if name != WORDS] or self.encoders
+        """The encoders that towers read."""
+        self.compared = [name for name in self.read if name != TITLES] or self.read
+        """Those whose cosines are a source."""
+
+    def described(self, teachers: Sequence[str], rules: str | Path | None) -> dict[str, Any]:
+        """What tells this run from others."""
+        knowledge = asdict(self.configs["mixture"]) | asdict(self.configs["trust"])
+        if knowledge["teacher_seeds"] == 1:  # as runs say it that are older than the setting
+            del knowledge["teacher_seeds"]
+        return {
+            "model": MIXTURE,
+            "goeswith": __version__,
+            "settings": {},
+            "train": asdict(self.configs["train"]),
+            "tower": asdict(self.configs["model"]),
+            "knowledge": knowledge
+            | {"teachers": [_teacher(teacher) for teacher in teachers], "set": self.teacher_settings}
+            | {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []},
+            "rules": None,
+            "encoder": self.features.encoder,
+            "features": self.features.fingerprint,
+            "dim": self.features.values.shape[1],
+            "dataset": self.dataset.named,
+            "left_out": self.left_out,
+            "categories": list(self.vocabulary.categories),
+            "groups": list(self.vocabulary.groups),
+        }
+
+    def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
+        """Likeness, then the own model, the teachers and the rules."""
+        made = [self.likeness(name) for name in self.compared]
+        names = {"own"}
+        if self.configs["mixture"].own:
+            made.append(self.tower("own", self.train("own", self.dataset, self.towers)))
+            made += self.lifts("own", self.data.train, self.features)
+        for teacher in teachers:
+            title = Run(teacher).title if _is_run(teacher) else Dataset(teacher).name
+            others = (f"{title} {number}" for number in range(2, len(teachers) + 2))
+            name = next(name for name in (title, *others) if name not in names)
+            names.add(name)
+            made += self.teacher(name, teacher)
+        return made + ([self.rules(rules)] if rules else [])
+
+    def likeness(self, encoder: str) -> Named:
+        """Likeness in one encoder."""
+        columns = self.columns[encoder]
+        model = Likeness.of(self.data.features[self.worn_items][:, columns])
+        return Named(f"likeness {encoder}", (Source("likeness", model, columns, self.own_codes),))
+
+    def teacher(self, name: str, path: str) -> list[Named]:
+        """Two towers of a teacher, and its word lifts where it is a data set and titles are hashed."""
+        if _is_run(path):
+            return [self.tower(name, Run(path))]
+        dataset, seed = Dataset(path), self.configs["train"].seed
+        run = self.train(name, dataset, [f"seed={seed}", *self.teacher_settings])
+        others = [
+            self.train(f"{name} seed {other}", dataset, [*self.teacher_settings, f"seed={other}"])
+            for other in self.further_seeds
+        ]
+        made = [self.tower(name, run, *others)]
+        if TITLES not in self.encoders:
+            return made
+        hashed = load_features(dataset, TITLES)
+        data, _, _ = training_data(dataset, hashed, None, replace(TrainConfig(**run.config["train"]), outfits=0))
+        return made + self.lifts(name, data.train, hashed)
+
+    @property
+    def further_seeds(self) -> list[int]:
+        """Of a teacher, after the first one, which is that of the own model."""
+        first, count = self.configs["train"].seed, self.configs["mixture"].teacher_seeds
+        return [first + 1000 * number for number in range(1, count)]
+
+    def train(self, name: str, dataset: Dataset, settings: list[str]) -> Run:
+        """Two towers on a data set, trained into ``sources``."""
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        return train(
+            TOWER, dataset, self.out / "sources" / slug,
+            settings=settings, encoder="+".join(self.read), say=self.say, device=self.device,
+        )  # fmt: skip
+
+    def tower(self, name: str, *runs: Run) -> Named:
+        """The two towers of a run, or the mean of those of several.
+
+        Raises:
+            ConfigError: as `tower_of`.
+        """
+        return Named(f"{name} {TOWER}", tuple(self.tower_of(run) for run in runs))
+
+    def tower_of(self, run: Run) -> Source:
+        """The two towers of a run: those of another data set see the items here as this data set's standard has them.
+
+        Raises:
+            ConfigError: it is not a run of two towers, or has features that are not here.
+        """
+        encoders = run.config["encoder"].split("+")
+        if run.name != TOWER or not set(encoders) <= set(self.encoders):
+            raise ConfigError(
+                f"{run.path} is a run of {run.name} in {run.config['encoder']}: only a run of {TOWER} in some of "
+                f"{', '.join(self.encoders)} can be part of a mixture; name a data set to train one"
+            )
+        columns = np.concatenate([self.columns[name] for name in encoders])
+        codes = _translated(self.vocabulary, run.vocabulary, self.data)
+        model = cast(TwoTower, run.model).by_category()
+        if run.config["dataset"]["fingerprint"] != self.dataset.fingerprint:
+            blocks = [len(self.columns[name]) for name in encoders]
+            model.standardise(self.data.features[self.worn_items][:, columns], blocks)
+        own = torch.from_numpy(codes)[self.data.categories]
+        if not bool((model.remembered(self.data.features[:, columns], own) < len(model.digests)).any()):
+            model = model.without_memory()
+        return Source(TOWER, model, columns, codes)
+
+    def lifts(self, name: str, outfits: Outfits, features: Features) -> list[Named]:
+        """Word lifts of some outfits, where titles are hashed."""
+        if TITLES not in self.encoders:
+            return []
+        at = np.arange(features.values.shape[1]) if features.encoder == TITLES else self.columns[TITLES]
+        seen = self.features.values[self.worn_items.numpy()][:, self.columns[TITLES]]
+        model = WordLifts.count(features.values[:, at], outfits, seen)
+        return [Named(f"{name} words", (Source("word-lifts", model, self.columns[TITLES], self.own_codes),))]
+
+    def rules(self, path: str | Path) -> Named:
+        """Rules alone: a starter without style.
+
+        Raises:
+            ConfigError: there are no hashed words to find them in.
+        """
+        if WORDS not in self.encoders:
+            raise ConfigError(
+                f"rules are found in hashed words, and {self.features.encoder} has none; "
+                f"run goeswith encode {self.dataset.path} --encoder {WORDS} and add it: --encoder ...+{WORDS}"
+            )
+        obeyed, columns = read_rules(path), self.columns[WORDS]
+        model = Starter(StarterConfig(hidden=1, rules=len(obeyed), weight=1.0), len(columns), self.vocabulary)
+        model.factor.zero_()
+        model.obey(obeyed)
+        return Named("rules", (Source("rules", model, columns, self.own_codes),))
+
+    @property
+    def own_codes(self) -> np.ndarray:
+        """(C + 1,) each category's own code."""
+        return np.arange(len(self.vocabulary.categories) + 1)
+
+
+def _is_run(path: str) -> bool:
+    """Whether a teacher is a run, and not a data set."""
+    return (Path(path) / "config.json").is_file()
+
+
+def _teacher(path: str) -> dict[str, Any]:
+    """What tells a teacher from others."""
+    if _is_run(path):
+        run = Run(path)
+        return {"run": run.title, "dataset": run.config["dataset"], "train": run.config["train"]}
+    return {"run": "", "dataset": Dataset(path).named}
+
+
+def _translated(vocabulary: Vocabulary, other: Vocabulary, data: TrainingData) -> np.ndarray:
+    """(C + 1,) the code that each of our categories has in another vocabulary."""
+    codes = np.full(len(vocabulary.categories) + 1, len(other.categories))
+    codes[data.categories.numpy()] = other.codes(data.catalogue)
+    return codes
