@@ -137,7 +137,7 @@ def test_another_list_of_outfits_can_be_asked_about(shell: Shell, world: Path, r
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--encoder", "minilm"], "has no features of 'minilm'"),
         (["train", "add-gnn", "WORLD#brides", "--out", "OUT"], "no outfit of source 'brides'; the sources there are"),
         (["train", "add-gnn", "WORLD", "--out", "OUT", "--teacher", "OUT"], "OUT is not a folder; import a data set"),
-        (["evaluate", "WORLD", "WORLD"], "is not a run (it has no config.json); train one: goeswith train DATASET --out"),
+        (["evaluate", "WORLD", "WORLD"], "(it has no config.json); train one: goeswith train DATASET --out"),
         (["feedback", "WORLD", "--out", "OUT"], "is a folder; name the file of saved looks in it, looks.sqlite"),
         (["bench", "OUT.toml"], "cannot read the recipe OUT.toml (No such file or directory); correct it"),
         (["curves", "OUT.toml"], "cannot read the study OUT.toml (No such file or directory); correct it"),
