@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy.stats import binomtest
 
 LEVEL = 0.95
 """Of all intervals."""
@@ -59,6 +58,8 @@ class Wins:
 
 def rate(count: int, shown: int) -> Rate:
     """The rate of something that happened `count` of `shown` times, which is more than none."""
+    from scipy.stats import binomtest
+
     interval = binomtest(count, shown).proportion_ci(LEVEL, method="wilson")
     return Rate(count, shown, count / shown, float(interval.low), float(interval.high))
 
@@ -94,6 +95,8 @@ def wins(sessions: np.ndarray) -> Wins | None:
     Returns:
         None where no session has a winner.
     """
+    from scipy.stats import binomtest
+
     clicks = np.asarray(sessions).reshape(-1, 2)
     first, second = int((clicks[:, 0] > clicks[:, 1]).sum()), int((clicks[:, 0] < clicks[:, 1]).sum())
     if not first + second:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from scipy import sparse, special, stats
+from scipy import sparse, special
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.errors import ConfigError, DataError
@@ -171,6 +171,8 @@ def _significant(counts: _Counts, pairs: int, lift: float, false_discoveries: fl
 
 def _chance(both: np.ndarray, top: np.ndarray, bottom: np.ndarray, pairs: int) -> np.ndarray:
     """p of the G test on 2 × 2 tables (M,), corrected for their number M: 2 Σ O ln(O / E), one degree of freedom."""
+    from scipy import stats
+
     cells = sum(map(_xlogx, (both, top - both, bottom - both, pairs - top - bottom + both)))
     sides = sum(map(_xlogx, (top, pairs - top, bottom, pairs - bottom)))
     p = stats.chi2.sf(2 * np.maximum(cells - sides + _xlogx(np.array(pairs)), 0), 1)

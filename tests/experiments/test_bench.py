@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pools import Here, here
 from typer.testing import CliRunner
 from worlds import styles_dataset
 
@@ -19,7 +20,7 @@ from goeswith.experiments.plots import over_attributes
 from goeswith.experiments.recipes import Experiment, Pairing, Recipe, read_recipe
 from goeswith.experiments.results import Outcome, Row, Scoreboard
 from goeswith.experiments.scoreboard import as_latex, as_markdown
-from goeswith.experiments.trainings import trainings
+from goeswith.experiments.trainings import Training, trainings
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("hidden=8", "attributes=2", "epochs=1", "batch_size=64", "negatives=category")
@@ -149,6 +150,7 @@ def test_the_same_bench_again_trains_and_answers_nothing(
     before = {file: file.stat().st_mtime_ns for file in files}
     assert len(before) == 4 + 4 * (2 + 1 + len(FITTED))
     text = (out / "results.md").read_text()
+    monkeypatch.setattr(module, "_processes", here)
     again = bench(own, out, say=lambda line: None)
     assert before == {file: file.stat().st_mtime_ns for file in files}
     assert (out / "results.md").read_text() == text
@@ -175,26 +177,21 @@ def test_the_tiny_recipe_of_the_project_runs(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "data").mkdir()
     styles_dataset(tmp_path / "data", name="sample")
     monkeypatch.chdir(tmp_path)
-    board = bench(read_recipe(ROOT / "recipes" / "sample-tiny.toml"), "out", jobs=2, say=lambda line: None)
+    monkeypatch.setattr(module, "_processes", here)
+    board = bench(read_recipe(ROOT / "recipes" / "sample-tiny.toml"), "out", say=lambda line: None)
     assert not board.failures
     assert {row.name for row in board.rows if row.outcomes} == {c.name for c in board.recipe.models}
     assert len(board.comparisons) == 2
     assert (tmp_path / "out" / "results.html").is_file()
 
 
-def test_a_teacher_that_cannot_be_trained_is_why_its_student_cannot(world: Path, tmp_path: Path, monkeypatch):
-    class Here:
-        """A pool that works at once, in this process."""
+def test_a_teacher_that_cannot_be_trained_is_why_its_student_cannot(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def work(job: Training) -> Outcome | str:
+        return "no tops" if job.model == "teacher" else Outcome(1, None, 1.0, 1, 0.5, [{"valid_auc": 0.5}])
 
-        def submit(self, work, job):
-            from concurrent.futures import Future
-
-            future: Future = Future()
-            future.set_result(
-                "no tops" if job.model == "teacher" else Outcome(1, None, 1.0, 1, 0.5, [{"valid_auc": 0.5}])
-            )
-            return future
-
+    monkeypatch.setattr(module, "work", work)
     own = recipe(world, Experiment("taught", "add-gnn", teacher="designers"), Experiment("alone", "add-gnn"))
     messages: list[str] = []
     outcomes = module._train(trainings(own, tmp_path), Here(), messages.append)
@@ -223,7 +220,8 @@ def test_the_command_passes_what_it_is_given_and_tells_who_could_not_run(
 
 
 @pytest.mark.slow
-def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path):
+def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_processes", here)
     own = recipe(world, Experiment("K = 2", "add-gnn", settings=TINY), questions=("test-fitb-category",))
     bench(own, tmp_path / "bench", jobs=1)
     before = (tmp_path / "bench" / "results.md").read_bytes()

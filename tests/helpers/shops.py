@@ -14,6 +14,7 @@ from goeswith.data.features import load_features
 from goeswith.data.shelf import shelf
 from goeswith.shop.build import build_index
 from goeswith.shop.index import Index
+from goeswith.shop.stylist import Stylist
 from goeswith.train.run import Run
 from goeswith.train.training import train
 
@@ -125,3 +126,33 @@ def edited(index: Path, **changes: object) -> None:
     """index.json with some values changed."""
     info = json.loads((index / "index.json").read_text())
     (index / "index.json").write_text(json.dumps(info | changes))
+
+
+class Plain(Stylist):
+    """By the score alone, whatever the season and however alike the looks."""
+
+    def complete(self, anchors, **options):
+        return super().complete(anchors, **{"coherent": False, "common": None} | options)
+
+    def fill(self, items, slot, **options):
+        return super().fill(items, slot, **{"coherent": False} | options)
+
+    def improve(self, items, **options):
+        return super().improve(items, **{"coherent": False} | options)
+
+
+def ids_where(index: Index, test: pl.Expr) -> list[str]:
+    """Ids of items that can be offered and pass a test."""
+    rows = index.catalogue.items.with_row_index("row").filter(test)
+    return [item_id for row, item_id in rows.select("row", "item_id").iter_rows() if index.known[row]]
+
+
+def of(index: Index, item_ids, column: str) -> list:
+    """What a column says of items."""
+    values = dict(index.catalogue.items.select("item_id", column).iter_rows())
+    return [values[item_id] for item_id in item_ids]
+
+
+def products(index: Index, item_ids) -> list[int]:
+    """The products that items are variants of."""
+    return shelf(index.catalogue).products[[index.row_of[item_id] for item_id in item_ids]].tolist()
