@@ -347,7 +347,8 @@ def _info(path: Path) -> schemas.IndexFile:
         raise DataError(f"there is no folder {path}; give one that goeswith build or goeswith index made")
     if not (path / "index.json").is_file():
         raise DataError(
-            f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
+            f"{path} is not an index (it has no index.json); make one: goeswith build SOURCE SHOP, or "
+            "goeswith index RUN DATASET --out INDEX"
         )
     info: dict[str, Any] = read_json(path / "index.json", dict, schemas.INDEX_AGAIN)
     if info.get("format") not in READABLE:
