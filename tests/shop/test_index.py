@@ -120,7 +120,7 @@ def test_a_broken_index_json_says_so(copied, text, words):
 
 def test_what_is_no_index_says_so(tmp_path, world):
     dataset, run, _ = world
-    with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); build one: goeswith index"):
+    with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); make one: goeswith build"):
         Index(tmp_path)
     with pytest.raises(ModelError, match="exists and is not an index; choose another --out"):
         build_index(run, dataset, tmp_path)
