@@ -36,6 +36,7 @@ bench: install  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/encoders.py
+	$(BIN)/python benchmarks/run.py
 
 bench-index: install  ## an index over a million items: build, memory, how long an answer takes
 	$(BIN)/python benchmarks/index.py

@@ -1,13 +1,17 @@
 """How fast pictures are encoded, against the bare network on pixels that are already in memory, in one run.
 
     python benchmarks/encoders.py [--images ../shared/data/mango/images] [--encoder efficientnet-lite0]
+        [--write benchmarks/README.md]
 
-Bare and whole take turns, so that another program on the machine slows both; medians of the turns are compared.
+The bare network is computed by torch, and as `goeswith encode` computes it (by ONNX Runtime, where it is installed).
+All take turns, so that another program on the machine slows all; medians of the turns are compared, by the clock and by
+the seconds of the processor, those of the processes that decode included.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import resource
 import statistics
 import tempfile
@@ -17,16 +21,26 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 from PIL import Image
 
 from goeswith.data.dataset import Dataset, Imported, create
+from goeswith.data.encoders import efficientnet
 from goeswith.data.encoders.encode import encode
-from goeswith.data.encoders.networks import Network, open_network
+from goeswith.data.encoders.networks import open_network
 from goeswith.data.encoders.pictures import read_pictures
+from goeswith.tables import markdown, plain
+
+HEAD = [
+    "encoder", "files to features, of the network in torch", "by processor time",
+    "of the network as it is used", "by processor time",
+]  # fmt: skip
+Cost = tuple[float, float]
+"""Seconds of a picture, by the clock and of the processor."""
 
 
 def main() -> None:
-    """Print pictures/s of both, their ratio and the memory that encoding took."""
+    """Print the ratios and the memory that encoding took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, help="folder of pictures; 239 × 334 JPEGs are drawn without one")
     parser.add_argument("--encoder", action="append", help="default: efficientnet-lite0 and efficientnet-lite2")
@@ -34,15 +48,21 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3, help="turns of bare and whole (3)")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", type=int, help="processes that decode; one a core")
+    parser.add_argument("--write", type=Path, help="page to write between <!-- encoders --> and <!-- end -->")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         files = (
             sorted(options.images.iterdir())[: options.count] if options.images else drawn(Path(work), options.count)
         )
         dataset = imported(files, Path(work) / "data")
-        for encoder in options.encoder or ["efficientnet-lite0", "efficientnet-lite2"]:
-            measure(dataset, files, encoder, options)
+        names = options.encoder or ["efficientnet-lite0", "efficientnet-lite2"]
+        cells = [measure(dataset, files, name, options) for name in names]
+    print(plain(HEAD, cells))
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    if options.write:
+        part = re.compile(r"(<!-- encoders -->\n).*?(<!-- end -->)", re.DOTALL)
+        table = markdown(HEAD, cells)
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", options.write.read_text()))
 
 
 def drawn(folder: Path, count: int) -> list[Path]:
@@ -72,37 +92,55 @@ def imported(files: list[Path], dest: Path) -> Dataset:
     )
 
 
-def measure(dataset: Dataset, files: list[Path], encoder: str, options: argparse.Namespace) -> None:
-    """Time one encoder both ways."""
+def measure(dataset: Dataset, files: list[Path], encoder: str, options: argparse.Namespace) -> list[str]:
+    """The row of one encoder: files to features as shares of the bare network's speed."""
     network = open_network(encoder)
     assert network.size
     blocks = [
         read_pictures(files[at : at + options.batch_size], network.size)[0]
         for at in range(0, min(len(files), 8 * options.batch_size), options.batch_size)
     ]
-    network.run(blocks[0])
 
     def whole() -> int:
         (dataset.path / "features" / f"{encoder}.safetensors").unlink(missing_ok=True)
         return encode(dataset, encoder, batch_size=options.batch_size, workers=options.workers).encoded
 
-    turns = [(rate(lambda: bare(network, blocks)), rate(whole)) for _ in range(options.turns)]
-    bare_rate, whole_rate = (statistics.median(rates) for rates in zip(*turns, strict=True))
-    print(
-        f"{encoder}: {whole_rate:.1f} pictures/s from files to features, {bare_rate:.1f} by the bare network: "
-        f"{statistics.median(whole / bare for bare, whole in turns):.0%}"
-    )
+    in_torch = torch_network(encoder)
+    ways = [lambda: bare(in_torch, blocks), lambda: bare(network.run, blocks), whole]
+    for run in (in_torch, network.run):
+        run(blocks[0])
+    turns = [[cost(way) for way in ways] for _ in range(options.turns)]
+    shares = [statistics.median(turn[way][kind] / turn[2][kind] for turn in turns) for way in (0, 1) for kind in (0, 1)]
+    medians = [statistics.median(turn[way][0] for turn in turns) for way in range(3)]
+    print(f"{encoder}: pictures/s in torch, as used, from files:", ", ".join(f"{1 / each:.1f}" for each in medians))
+    return [encoder, *(f"{share:.0%}" for share in shares)]
 
 
-def bare(network: Network, blocks: list[np.ndarray]) -> int:
+def torch_network(encoder: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The same network in torch."""
+    if not encoder.startswith("efficientnet"):
+        return open_network(encoder).run
+    model, cpu = efficientnet.load(encoder), torch.device("cpu")
+    efficientnet.fuse(model)
+    return efficientnet.torch_runner(model, cpu)
+
+
+def bare(run: Callable[[np.ndarray], np.ndarray], blocks: list[np.ndarray]) -> int:
     """The network alone; the number of pictures."""
-    return sum(len(network.run(block)) for block in blocks)
+    return sum(len(run(block)) for block in blocks)
 
 
-def rate(work: Callable[[], int]) -> float:
-    """Pictures a second of `work`, which returns how many it did."""
-    start = time.perf_counter()
-    return work() / (time.perf_counter() - start)
+def cost(work: Callable[[], int]) -> Cost:
+    """What a picture of `work` costs, which returns how many it did."""
+    start, spent = time.perf_counter(), processor()
+    count = work()
+    return (time.perf_counter() - start) / count, (processor() - spent) / count
+
+
+def processor() -> float:
+    """Seconds that this process and those that it has ended have computed."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 if __name__ == "__main__":

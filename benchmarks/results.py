@@ -38,7 +38,7 @@ from goeswith.files import fresh_file
 from goeswith.scores import Column
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = ("mango", "mango-softmax", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
+RECIPES = ("mango", "mango-softmax", "mango-parts", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
 TRIALS = 20
 """Of the search for each model's settings."""
 LENGTHS = (10, 100)

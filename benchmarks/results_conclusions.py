@@ -15,15 +15,16 @@ CLAIM = 5
 OURS = "Two-tower"
 RECORDS, WITH_IDS = "records", "records and ids"
 GRAPH = (
-    ("ADD-GNN, softmax", "ADD-GNN, softmax, without graph"),
-    ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax, with masks, without graph"),
     ("ADD-GNN without knowledge", "ADD-GNN without knowledge or graph"),
+    ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax, with masks, without graph"),
+    ("ADD-GNN", "ADD-GNN without graph"),
 )
 MASKS = (
     ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax"),
     ("ADD-GNN", "ADD-GNN without knowledge"),
+    ("ADD-GNN without graph, with masks", "ADD-GNN without graph"),
 )
-"""Comparisons that say what the graph, and designers' masks, add."""
+"""Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")
 """The arm of a study that knows something, and those that it must be above."""
 SHOWN = {
@@ -31,16 +32,22 @@ SHOWN = {
 }  # fmt: skip
 
 
-def conclusions(by_recipe: Mapping[str, Kept], earlier: Mapping[str, Kept], curves: Mapping[str, Kept]) -> list[str]:
+def conclusions(
+    by_recipe: Mapping[str, Kept],
+    earlier: Mapping[str, Kept],
+    curves: Mapping[str, Kept],
+    ablations: Mapping[str, Kept] | None = None,
+) -> list[str]:
     """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
 
     by_recipe, earlier: recipe → its kept results, of this time and before. curves: study → its results.
+    ablations: recipe → its kept results, of recipes that tell of the paper's parts alone.
     """
     return [
         _above_floors(by_recipe),
         _peers(by_recipe),
         _records(by_recipe),
-        _parts(by_recipe, earlier),
+        _parts({**by_recipe, **(ablations or {})}, earlier),
         _knowledge(curves),
     ]
 

@@ -31,14 +31,15 @@ What = tuple[str, str, str]
 TITLES = {
     "mango": "MANGO stylists' outfits, pictures and words",
     "mango-softmax": "One loss for all models: softmax on MANGO, 15 epochs each",
+    "mango-parts": "ADD-GNN's graph and masks under that loss, at half of its size",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
     "sample": "The drawn sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
-ABLATIONS = ("mango-softmax",)
-"""Recipes about the data of another section, which the conclusions do not speak of again."""
+ABLATIONS = ("mango-softmax", "mango-parts")
+"""Recipes about the data of another section, of which the conclusions name the parts of ADD-GNN alone."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -86,8 +87,9 @@ def write_page(names: Iterable[str]) -> Path:
     curves = read_curves(RESULTS)
     before = _earlier(names)
     body = "\n".join([*sections, knowledge(curves)])
-    main = {name: results for name, results in by_recipe.items() if name not in ABLATIONS}
-    sentences = conclusions(main, read(RESULTS / EARLIER, names), curves)
+    ablations = {name: by_recipe[name] for name in ABLATIONS if name in by_recipe}
+    main = {name: results for name, results in by_recipe.items() if name not in ablations}
+    sentences = conclusions(main, read(RESULTS / EARLIER, names), curves, ablations)
     carried(sentences, body)
     intro = INTRO.format(
         version=__version__,

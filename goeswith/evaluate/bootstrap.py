@@ -6,13 +6,16 @@ statistic is a function of those weights, so that 2,000 draws are a few matrix p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 RESAMPLES = 2000
 _BLOCK = 1 << 20  # numbers in one temporary array: 8 MB
+_KEPT = 1 << 22  # numbers of all draws that are kept for the next scorer: 32 MB
+_HELD = 1 << 18  # the same of one that is read again and again, and so should stay in the cache: 2 MB
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Weights of outfits (R, C) → one number a row (R,); all ones give the plain value."""
@@ -40,7 +43,7 @@ def pooled_auc(scores: np.ndarray, good: np.ndarray, outfits: np.ndarray) -> Sta
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         ratios = []
-        for block in np.array_split(weights, -(-len(weights) * len(order) // _BLOCK)):
+        for block in np.array_split(weights, -(-len(weights) * len(order) // _HELD)):
             mass = np.ascontiguousarray(block.T)  # (C, R): whole rows are gathered
             heavy = mass[outfits[positive]]  # (P, R)
             beaten = np.zeros((len(negative) + 1, len(block)))  # weight of the lowest 0, 1, 2, ... negatives
@@ -73,8 +76,21 @@ def over_seeds(draws: np.ndarray, seed: int) -> np.ndarray:
     return mean + (seeds / (seeds - 1)) ** 0.5 * (drawn - mean)
 
 
-def _draws(outfits: int, seed: int, draws: int) -> Iterator[np.ndarray]:
+def _draws(outfits: int, seed: int, draws: int) -> Iterable[np.ndarray]:
     """Multinomial weights (R, outfits) float64, `draws` in all, a block at a time; the same for the same seed."""
+    return _kept(outfits, seed, draws) if outfits * draws <= _KEPT else _drawn(outfits, seed, draws)
+
+
+@lru_cache(maxsize=2)
+def _kept(outfits: int, seed: int, draws: int) -> tuple[np.ndarray, ...]:
+    """All blocks of `_drawn`: many scorers answer the same questions, and drawing costs more than measuring a mean."""
+    blocks = tuple(_drawn(outfits, seed, draws))
+    for block in blocks:
+        block.setflags(write=False)
+    return blocks
+
+
+def _drawn(outfits: int, seed: int, draws: int) -> Iterator[np.ndarray]:
     random = np.random.default_rng(seed)
     step = max(1, _BLOCK // outfits)
     for start in range(0, draws, step):

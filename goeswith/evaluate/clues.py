@@ -10,7 +10,7 @@ import numpy as np
 from goeswith.data.outfits import Outfits
 from goeswith.data.questions import Questions
 from goeswith.evaluate.records import Records
-from goeswith.models.floors import Lift, PairFloor, PairValue
+from goeswith.models.floors import Lift, PairValue, pair_means, worn_pairs
 
 TABLE = 1500
 """A column of at most so many values has its lifts in a table."""
@@ -28,10 +28,10 @@ class Clue:
 def clues(records: Records, counted: Outfits) -> list[Clue]:
     """All clues that the records allow, whose counts come from the outfits `counted`."""
     size = len(next(iter(records.codes.values()))) if records.codes else int(counted.items.max(initial=-1)) + 1
-    worn = np.log1p(np.bincount(counted.items, minlength=size))
-    result = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.count(np.arange(len(worn)), counted))]
+    worn, pairs = np.log1p(np.bincount(counted.items, minlength=size)), worn_pairs(counted)
+    result = [Clue("popularity", _Mean(worn)), Clue("item pairs", Lift.of(np.arange(len(worn)), pairs))]
     for name, codes in records.codes.items():
-        result.append(Clue(f"{name} worn together", _lifts(codes, counted), name in records.of_ids))
+        result.append(Clue(f"{name} worn together", _lifts(codes, pairs), name in records.of_ids))
         result.append(Clue(f"same {name}", _Same(codes), name in records.of_ids))
     for name, values in records.numbers.items():
         result.append(Clue(f"nearness of {name}", _Near(values), name in records.of_ids))
@@ -81,14 +81,11 @@ class _Table:
         return values
 
 
-def _lifts(codes: np.ndarray, counted: Outfits) -> PairValue:
+def _lifts(codes: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> PairValue:
     """The lift of each two codes, from a table where they are few."""
-    lift = Lift.count(codes, counted)
-    kinds, first, code = np.unique(codes, return_index=True, return_inverse=True)
-    if len(kinds) > TABLE:
-        return lift
-    left, right = np.meshgrid(first, first, indexing="ij")
-    return _Table(code.reshape(-1), lift(left.ravel(), right.ravel()).reshape(len(kinds), -1))
+    kinds, code = np.unique(codes, return_inverse=True)
+    lift = Lift.of(code.reshape(-1), pairs)
+    return lift if len(kinds) > TABLE else _Table(lift.codes, lift.table)
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,6 @@ def clue_values(clues: Sequence[Clue], questions: Questions) -> np.ndarray:
     """What each clue says of every candidate of every question, or whole labelled outfit: (K, scores) float64."""
     result = np.empty((len(clues), int(questions.score_offsets[-1])))
     for block in questions.blocks():
-        for row, clue in enumerate(clues):
-            values = PairFloor(clue.name, clue.value).score(block.items, block.mask)
-            result[row, block.start : block.start + len(values)] = values
+        rows = slice(block.start, block.start + len(block.items))
+        result[:, rows] = pair_means([clue.value for clue in clues], block.items, block.mask)
     return np.nan_to_num(result)

@@ -24,15 +24,14 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 GAMMAS = (0.0, 0.5, 1.0)
 ALPHAS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 BETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIZE = 10
 """Items of a shortlist."""
-VARIETY = 0.95
-"""Share of the distinct first answers of the plain scores that a correction leaves."""
+_PART = 1 << 15
+"""Scores corrected at a time, by all settings of a grid: they and what is made of them stay in the cache."""
 SHRINK = 10.0
 """Imagined anchors whose mean is that of all items: items of pools with few anchors keep to it."""
 
@@ -59,6 +58,22 @@ class Judged(NamedTuple):
     def filled(self) -> np.ndarray:
         """Scores (g, m) with −inf for NaN."""
         return np.where(np.isnan(self.scores), -np.inf, self.scores)
+
+    @property
+    def worn(self) -> np.ndarray:
+        """Scores (g,) of the worn items."""
+        return at_columns(self.filled, self.truth)
+
+    def take(self, gaps: np.ndarray | slice) -> Judged:
+        """Some of the gaps, with `filled` scores."""
+        lifts = self.lifts[gaps] if isinstance(self.lifts, np.ndarray) else self.lifts
+        part = self._replace(scores=self.scores[gaps], truth=self.truth[gaps], lifts=lifts)
+        return part._replace(scores=part.filled)
+
+    def parts(self) -> Iterator[Judged]:
+        """The gaps in order, a few at a time, with `filled` scores."""
+        step = max(1, _PART // max(1, self.scores.shape[1]))
+        return (self.take(slice(start, start + step)) for start in range(0, len(self.scores), step))
 
 
 @dataclass(frozen=True)
@@ -137,17 +152,23 @@ def hub_means(scores: np.ndarray, shrink: float = SHRINK) -> np.ndarray:
 
 def temperature(blocks: Sequence[Judged]) -> float:
     """The τ with the highest likelihood of the worn items under P(item) ∝ popularity exp(y / τ)."""
-    tame = [(block.filled, block.truth, block.popularity) for block in blocks]
-    tame = [(s[finite], truth[finite], p) for s, truth, p in tame if (finite := np.isfinite(_at(s, truth))).any()]
-    spread = max((float(scores[np.isfinite(scores)].std()) for scores, _, _ in tame), default=0.0)
+    import torch
+
+    tame = [block.take(finite) for block in blocks if (finite := np.isfinite(block.worn)).any()]
+    spread = max((float(block.scores[np.isfinite(block.scores)].std()) for block in tame), default=0.0)
     if not spread > 0:
         return 1.0
+    parts = [
+        (torch.from_numpy(part.scores), torch.from_numpy(part.popularity), torch.from_numpy(part.truth)[:, None])
+        for block in tame
+        for part in block.parts()
+    ]
 
     def loss(log_tau: float) -> float:
-        total = 0.0
-        for scores, truth, popularity in tame:
-            odds = scores / (spread * np.exp(log_tau)) + popularity
-            total += float((logsumexp(odds, axis=1) - _at(odds, truth)).sum())
+        total, tau = 0.0, spread * np.exp(log_tau)
+        for scores, popularity, truth in parts:
+            odds = scores / tau + popularity
+            total += float((odds.logsumexp(dim=1, keepdim=True) - odds.gather(1, truth)).sum())
         return total
 
     return float(spread * np.exp(minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded").x))
@@ -182,54 +203,35 @@ def fit(
     blocks = [block for block in blocks if len(block.scores)]
     if not blocks:
         return Reranking()
-    grid = _grid(alphas, betas, gammas, temperature(blocks))
-    return grid[int(np.argmax([recall(blocks, setting, k) for setting in grid]))]
-
-
-def fit_shortlist(
-    blocks: Iterable[Judged],
-    *,
-    alphas: Sequence[float] = ALPHAS,
-    betas: Sequence[float] = BETAS,
-    gammas: Sequence[float] = GAMMAS,
-    variety: float = VARIETY,
-) -> Shortlist:
-    """Which items are chosen, by `fit`; and their order: of the same grid the one with the best mean reciprocal rank.
-
-    γ is that of the choice.
-    variety: the least share of the distinct first answers of the plain scores that the order must leave; where none
-        does, the most varied is taken.
-    """
-    blocks = [block for block in blocks if len(block.scores)]
-    if not blocks:
-        return Shortlist()
-    chosen = fit(blocks, alphas=alphas, betas=betas, gammas=gammas)
-    grid = [Shortlist(chosen, order) for order in _grid(alphas, betas, (chosen.gamma,), chosen.temperature)]
-    grid = [setting for setting in grid if setting.order.alpha <= chosen.alpha]
-    counts = np.array([distinct(blocks, setting) for setting in grid])
-    varied = counts >= variety * distinct(blocks, Reranking(0.0, 0.0, chosen.temperature))
-    if not varied.any():
-        varied = counts == counts.max()
-    ranks = [
-        reciprocal_rank(blocks, setting) if is_varied else -1.0 for setting, is_varied in zip(grid, varied, strict=True)
-    ]
-    return grid[int(np.argmax(ranks))]
+    grid = grid_of(alphas, betas, gammas, temperature(blocks))
+    parts = [part for block in blocks for part in block.parts()]
+    return grid[int(np.argmax([_recall(parts, setting, k) for setting in grid]))]
 
 
 def recall(blocks: Iterable[Judged], setting: Setting, k: int = SIZE) -> float:
     """Mean recall@k over the gaps of all blocks, equal scores by expectation."""
+    return _recall([part for block in blocks for part in block.parts()], setting, k)
+
+
+def _recall(parts: Iterable[Judged], setting: Setting, k: int) -> float:
     values = []
-    for worn, above, equal in _standings(blocks, setting):
+    for part in parts:
+        scores = setting(part.scores, part.popularity, part.hubs, part.lifts)
+        worn, above, equal = standing(scores, part.truth)
         values.append(np.where(np.isfinite(worn), np.clip(k - above, 0, equal) / np.maximum(equal, 1), 0.0))
     return float(np.concatenate(values).mean())
 
 
 def reciprocal_rank(blocks: Iterable[Judged], setting: Setting) -> float:
     """Mean reciprocal rank over the gaps of all blocks; of equal scores the rank is the mean one."""
-    values = []
-    for worn, above, equal in _standings(blocks, setting):
-        values.append(np.where(np.isfinite(worn), 1 / (above + (np.maximum(equal, 1) + 1) / 2), 0.0))
-    return float(np.concatenate(values).mean())
+    return float(
+        np.concatenate([reciprocal(*standing(block.corrected(setting), block.truth)) for block in blocks]).mean()
+    )
+
+
+def reciprocal(worn: np.ndarray, above: np.ndarray, equal: np.ndarray) -> np.ndarray:
+    """Reciprocal ranks (g,) from what `standing` gives; 0 where the worn item has no score."""
+    return np.where(np.isfinite(worn), 1 / (above + (np.maximum(equal, 1) + 1) / 2), 0.0)
 
 
 def distinct(blocks: Iterable[Judged], setting: Setting) -> int:
@@ -240,19 +242,19 @@ def distinct(blocks: Iterable[Judged], setting: Setting) -> int:
     return total
 
 
-def _grid(alphas: Sequence[float], betas: Sequence[float], gammas: Sequence[float], tau: float) -> list[Reranking]:
+def grid_of(alphas: Sequence[float], betas: Sequence[float], gammas: Sequence[float], tau: float) -> list[Reranking]:
+    """Every α with every β and γ, the smaller α first, then β, then γ; tau: their temperature."""
     settings = product(sorted(alphas), sorted(betas), sorted(gammas))
     return [Reranking(alpha, beta, tau, gamma) for alpha, beta, gamma in settings]
 
 
-def _standings(blocks: Iterable[Judged], setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each block the worn items' scores (g,), how many items are above them, and how many equal, they included."""
-    for block in blocks:
-        scores = block.corrected(setting)
-        worn = _at(scores, block.truth)
-        yield worn, (scores > worn[:, None]).sum(axis=1), (scores == worn[:, None]).sum(axis=1)
+def standing(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The worn items' scores (g,), how many of (g, m) are above them, and how many equal, they included."""
+    worn = at_columns(scores, truth)
+    above, equal = scores > worn[:, None], scores == worn[:, None]
+    return worn, np.count_nonzero(above, axis=1), np.count_nonzero(equal, axis=1)
 
 
-def _at(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def at_columns(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The score (g,) of one column of each row."""
     return np.take_along_axis(scores, columns[:, None], axis=1)[:, 0]

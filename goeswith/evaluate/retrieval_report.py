@@ -20,8 +20,9 @@ from goeswith.evaluate.evaluate import Report, summarise
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.evaluate.gaps import Gaps, draw_gaps, group_pools
 from goeswith.evaluate.habits import Habits, hubs_of
-from goeswith.evaluate.reranking import Reranking, Setting, fit, fit_shortlist, together
+from goeswith.evaluate.reranking import Reranking, Setting, fit, together
 from goeswith.evaluate.retrieval import RetrievalResult, retrieve
+from goeswith.evaluate.shortlist_fit import fit_shortlist
 from goeswith.models import Scorer
 from goeswith.scores import Score
 

@@ -79,6 +79,13 @@ class Shortcuts:
         """Counted in all training outfits."""
         return clues(self.records, self.train)
 
+    @cached_property
+    def folds(self) -> list[tuple[int, Outfits, list[Clue]]]:
+        """Number and outfits of each fold, and the clues counted in the other folds."""
+        fold = np.random.default_rng(0).permutation(len(self.train)) % FOLDS
+        parts = [(kind, self.train.take(fold == kind), self.train.take(fold != kind)) for kind in range(FOLDS)]
+        return [(kind, own, clues(self.records, others)) for kind, own, others in parts if len(own) and len(others)]
+
     def fitted_to(self, questions: Questions, ids: bool = True) -> Fitted:
         """The regression for questions of this task and these negatives; with `ids`, over clues of ids too."""
         tasks, negatives = set(questions.frame["task"]), set(questions.frame["negatives"])
@@ -109,17 +116,13 @@ class Shortcuts:
     def _differences(self, task: str, negatives: str) -> tuple[np.ndarray, np.ndarray]:
         """What clues say of the right minus each wrong answer (N, K), and the fold (N,) that the question is of."""
         train, catalogue = self.train, self.dataset.catalogue
-        fold = np.random.default_rng(0).permutation(len(train)) % FOLDS
         differences, folds = [np.zeros((0, len(self.clues)))], [np.zeros(0, np.int64)]
-        for held_out in range(FOLDS):
-            own, others = train.take(fold == held_out), train.take(fold != held_out)
-            if not len(own) or not len(others):
-                continue
+        for held_out, own, counted in self.folds:
             frame, _ = make_questions(catalogue, own, None, task, negatives, known_outfits=[train])
             if not len(frame):
                 continue
             questions = Questions.from_frame(frame, catalogue)
-            values = clue_values(clues(self.records, others), questions).T  # (scores, K)
+            values = clue_values(counted, questions).T  # (scores, K)
             right = np.zeros(len(values), bool)
             right[questions.candidate_offsets[:-1] + questions.answers] = True
             owner = np.repeat(np.arange(len(questions)), np.diff(questions.candidate_offsets))

@@ -6,7 +6,7 @@ neither item order nor padding changes a score, and two outfits with equal value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,15 +105,24 @@ class PairFloor:
 
     def score(self, items: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Scores (B,) float64 of outfits, items (B, n) int64 and mask (B, n) bool; NaN with fewer than two items."""
-        first, second = np.triu_indices(items.shape[1], 1)
-        scores = np.empty(len(items))
-        for block in _blocks(len(items), len(first)):
-            a, b = items[block][:, first], items[block][:, second]  # (b, n (n − 1) / 2)
-            real = mask[block][:, first] & mask[block][:, second]
-            values = np.zeros(real.shape)
-            values[real] = _on_grid(self.value(a[real], b[real]))
-            scores[block] = _mean(values, real)
-        return scores
+        return pair_means([self.value], items, mask)[0]
+
+
+def pair_means(values: Sequence[PairValue], items: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mean of each value over the item pairs of outfits, items (B, n) int64 and mask (B, n) bool: (K, B) float64.
+
+    NaN with fewer than two items.
+    """
+    first, second = np.triu_indices(items.shape[1], 1)
+    means = np.empty((len(values), len(items)))
+    for block in _blocks(len(items), len(first)):
+        real = mask[block][:, first] & mask[block][:, second]  # (b, n (n − 1) / 2)
+        a, b, counts = items[block][:, first][real], items[block][:, second][real], real.sum(axis=1)
+        owner = np.repeat(np.arange(len(real)), counts)
+        for row, value in enumerate(values):
+            with np.errstate(invalid="ignore"):
+                means[row, block] = np.bincount(owner, _on_grid(value(a, b)), len(real)) / counts
+    return means
 
 
 @dataclass(frozen=True)
@@ -190,13 +199,14 @@ class Lift:
     @classmethod
     def count(cls, codes: np.ndarray, outfits: Outfits, coarse: Lift | None = None) -> Lift:
         """Count the item pairs of all outfits, by code."""
+        return cls.of(codes, worn_pairs(outfits), coarse)
+
+    @classmethod
+    def of(cls, codes: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], coarse: Lift | None = None) -> Lift:
+        """Count item pairs, `worn_pairs`, by code."""
         size = int(codes.max(initial=-1)) + 1
-        seen = csr_array((size, size))
-        for items in _by_length(outfits):
-            first, second = np.triu_indices(items.shape[1], 1)
-            a, b = codes[items[:, first]].ravel(), codes[items[:, second]].ravel()
-            where = (np.minimum(a, b), np.maximum(a, b))
-            seen = seen + coo_array((np.ones(len(a)), where), shape=(size, size)).tocsr()
+        a, b = (codes[rows] for rows in pairs)
+        seen = coo_array((np.ones(len(a)), (np.minimum(a, b), np.maximum(a, b))), shape=(size, size)).tocsr()
         seen.sort_indices()
         ends = np.asarray(seen.sum(axis=0)).ravel() + np.asarray(seen.sum(axis=1)).ravel()
         return cls(codes, seen, ends, coarse)
@@ -210,6 +220,15 @@ class Lift:
         expected = self.ends[a] * self.ends[b] / max(2.0 * self.ends.sum(), 1.0) * np.where(a == b, 1.0, 2.0)
         coarse = self.coarse(rows, others) if self.coarse else np.zeros(len(rows))
         lift: np.ndarray = coarse + np.log((seen + _SMOOTHING) / (expected * np.exp(coarse) + _SMOOTHING))
+        return lift
+
+    @property
+    def table(self) -> np.ndarray:
+        """The lift (V, V) of each two codes, for few codes and without a coarser one."""
+        seen = self.seen.toarray()
+        seen += np.triu(seen, 1).T
+        expected = np.outer(self.ends, self.ends) / max(2.0 * self.ends.sum(), 1.0) * (2.0 - np.eye(len(seen)))
+        lift: np.ndarray = np.log((seen + _SMOOTHING) / (expected + _SMOOTHING))
         return lift
 
 
@@ -255,6 +274,16 @@ class WordLift:
             pairs = np.asarray(left.sum(axis=1) * right.sum(axis=1))
             values[block] = right.multiply(left @ self.lift).sum(axis=1) / np.maximum(pairs, 1)
         return values
+
+
+def worn_pairs(outfits: Outfits) -> tuple[np.ndarray, np.ndarray]:
+    """Catalogue rows (P,) and (P,) of all item pairs that outfits wear."""
+    rows, others = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for items in _by_length(outfits):
+        first, second = np.triu_indices(items.shape[1], 1)
+        rows.append(items[:, first].ravel())
+        others.append(items[:, second].ravel())
+    return np.concatenate(rows), np.concatenate(others)
 
 
 def _by_length(outfits: Outfits) -> Iterator[np.ndarray]:

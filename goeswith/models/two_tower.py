@@ -57,6 +57,8 @@ SCALE = 10.0
 """What cosines are multiplied by in the pairwise loss."""
 SAMPLE = 1 << 19
 """Items that mean and deviation of the features are taken from, at most."""
+DIGESTED = 64
+"""Items whose digests are computed at a time."""
 HALVES = 2.0**24
 """What makes the numbers of a features file (float16) whole."""
 
@@ -175,8 +177,10 @@ class TwoTower(nn.Module):
 
     def _digest(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) int64 that tell items apart: a sum of random multiples of the features and of the category."""
-        whole = (features * HALVES).long() * self.multipliers[:-1]
-        return whole.sum(dim=1) + categories * self.multipliers[-1]  # wraps around
+        # A few items at a time, whose whole numbers stay in the cache; a graph cannot be cut by numbers of items.
+        parts = [features] if torch.compiler.is_compiling() else features.split(DIGESTED)
+        sums = [(part * HALVES).long().mul_(self.multipliers[:-1]).sum(dim=1) for part in parts]
+        return torch.cat(sums) + categories * self.multipliers[-1]  # wraps around
 
     def remembered(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) rows of the memory; the last, T, for items that no training outfit has."""

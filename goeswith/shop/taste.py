@@ -25,7 +25,8 @@ from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.category_lifts import category_lifts
 from goeswith.evaluate.gaps import draw_gaps, group_pools
 from goeswith.evaluate.habits import Habits, hubs_of
-from goeswith.evaluate.reranking import Reranking, distinct, fit_shortlist, recall, together
+from goeswith.evaluate.reranking import Reranking, distinct, recall, together
+from goeswith.evaluate.shortlist_fit import fit_shortlist
 from goeswith.files import fresh_file
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from goeswith.data.devices import keep_memory
+from goeswith.data.devices import FreeMemory, keep_memory
 from goeswith.data.negatives import Negatives
 from goeswith.errors import DataError, ModelError
 from goeswith.files import fresh_file
@@ -49,7 +49,8 @@ Progress = Callable[[int, int, dict[str, float]], None]
 class Result:
     """What came of a training.
 
-    best_epoch: whose weights the model has. valid_auc: of that epoch. epochs, seconds: of the whole training.
+    best_epoch: whose weights the model has, see `TrainConfig.keep`. valid_auc: of that epoch. epochs, seconds: of the
+    whole training.
     unservable: outfits that taught nothing, over all epochs. history: what each epoch measured.
     """
 
@@ -72,7 +73,7 @@ def fit(
     device: torch.device | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008
 ) -> Result:
-    """Train `model` in place and leave it with the weights of its best validation epoch.
+    """Train `model` in place and leave it with the weights of its best validation epoch, or of the last one.
 
     State is written to `folder` after every epoch, so that an interrupted run resumes and ends with
     bit-identical weights. Selection is on validation outfits only: paired AUC against corruptions drawn
@@ -89,18 +90,19 @@ def fit(
     loop = Loop(model, data, config, folder, knowledge, device, ranks)
     loop.resume()
     with _tensorboard(folder) if ranks.first else contextlib.nullcontext(_nowhere) as log_value:
-        while loop.epoch < loop.limit and loop.stale < config.patience:
+        while loop.epoch < loop.limit and (loop.stale < config.patience or config.keep == "last"):
             measured = loop.run_epoch()
             loop.save()
             for name, value in measured.items():
                 log_value(name, value, loop.epoch)
             if progress and ranks.first:
                 progress(loop.epoch, loop.limit, measured)
-    model.load_state_dict(loop.best)
-    loop.knowledge.load_state_dict(loop.best_knowledge)
-    best = max(loop.history, key=lambda row: row["valid_auc"])
+    if config.keep == "best":
+        model.load_state_dict(loop.best)
+        loop.knowledge.load_state_dict(loop.best_knowledge)
+    chosen = loop.history[-1] if config.keep == "last" else max(loop.history, key=lambda row: row["valid_auc"])
     seconds = round(sum(row["seconds"] for row in loop.history), 2)
-    return Result(int(best["epoch"]), best["valid_auc"], loop.epoch, seconds, loop.unservable, loop.history)
+    return Result(int(chosen["epoch"]), chosen["valid_auc"], loop.epoch, seconds, loop.unservable, loop.history)
 
 
 class Loop:
@@ -122,6 +124,7 @@ class Loop:
                     f"the {name} split has no usable outfit; import the data with another seed, or more outfits"
                 )
         keep_memory()
+        self.memory = FreeMemory()
         self.device, self.ranks = device or torch.device("cpu"), ranks
         self.model, self.data, self.config, self.folder = model, data.to(self.device), config, folder
         self.sources = list(knowledge)
@@ -196,6 +199,7 @@ class Loop:
         measured["seconds"] = round(time.perf_counter() - started, 3)
         measured["pairs_per_second"] = round(seen / trained, 1)
         self.history.append(measured)
+        self.memory.limit()
         return self.history[-1]
 
     def step(self, indices: np.ndarray) -> tuple[float, int]:

@@ -117,7 +117,7 @@ class PairObjective:
         self.model, self.data, self.config = model, data, config
         self.forward, self.ranks = Forward(model, data, config, ranks), ranks
         self.negatives, self.generator, self.sources = negatives, generator, sources
-        self.softmax = CandidateSoftmax().to(self.forward.device) if config.objective == "softmax" else None
+        self.softmax = CandidateSoftmax().to(self.forward.device) if config.objective != "pairwise" else None
         self.blank = blanks(data.catalogue, config.blank)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:

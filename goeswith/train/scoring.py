@@ -12,8 +12,8 @@ from goeswith.models import ItemStates, Model, TrainingData
 
 ITEM_BLOCK = 8192
 """Items encoded at a time."""
-SCORE_BLOCK = 1024
-"""Outfits scored at a time."""
+SCORE_BLOCK = 512
+"""Outfits scored at a time: of like length, so that little is padded, and so few that they stay in the cache."""
 
 
 @torch.inference_mode()
@@ -43,8 +43,11 @@ def _joined(parts: Sequence[ItemStates]) -> ItemStates:
 def score(model: Model, states: ItemStates, batch: OutfitBatch) -> Tensor:
     """Scores (B,) of many outfits, on the device of the states."""
     batch = batch.to(states.categories.device)
-    parts = [
-        model.score(states, OutfitBatch(items, mask)).float()
-        for items, mask in zip(batch.items.split(SCORE_BLOCK), batch.mask.split(SCORE_BLOCK), strict=True)
-    ]
-    return torch.cat(parts) if parts else torch.empty(0, device=states.categories.device)
+    if 0 < len(batch) <= SCORE_BLOCK:
+        return model.score(states, batch).float()
+    widths = (batch.mask * torch.arange(1, batch.mask.shape[1] + 1, device=batch.mask.device)).amax(dim=1).clamp_min(1)
+    scores = torch.empty(len(widths), device=widths.device)
+    for rows in widths.argsort(stable=True).split(SCORE_BLOCK):
+        part = slice(int(widths[rows[-1]]))
+        scores[rows] = model.score(states, OutfitBatch(batch.items[rows, part], batch.mask[rows, part])).float()
+    return scores

@@ -21,8 +21,9 @@ class TrainConfig:
     """Settings of the loop; optimiser and learning rate are the paper's.
 
     objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them; ``softmax`` ranks each item of
-    an outfit above all items of the batch that share its pool or, for models without queries, one item of an outfit
-    above r candidates (see `goeswith.train.softmax`).
+    an outfit above all items of the batch that share its pool or, for models without queries and where knowledge has a
+    loss of its own, one item of an outfit above r candidates; ``sampled-softmax`` does the latter for every model, so
+    that they can be compared (see `goeswith.train.softmax`).
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
@@ -32,6 +33,8 @@ class TrainConfig:
     weighted: an epoch has outfits as often as their weights say, where the data set has weights; else each once.
     shuffled_items: control, learn from (and select on) outfits whose items were each exchanged for another of their
     category and season: structure and popularity stay, who goes with whom does not.
+    keep: the weights of the ``best`` validation epoch, or of the ``last``, where a schedule comes to its end: of many
+    epochs the best is partly the luckiest on few validation outfits. Then no patience ends the training.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     extend: how many times training goes on for half as many epochs again if its best epoch is among the last tenth; not
     where the schedule has come to its end.
@@ -43,7 +46,7 @@ class TrainConfig:
     ``auto`` reads all of them where they take no more than half of the free memory.
     """
 
-    objective: Literal["pairwise", "softmax"] = "pairwise"
+    objective: Literal["pairwise", "softmax", "sampled-softmax"] = "pairwise"
     negatives: str = "random"
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
@@ -53,6 +56,7 @@ class TrainConfig:
     weighted: bool = True
     shuffled_items: bool = False
     epochs: int = 40
+    keep: Literal["best", "last"] = "best"
     patience: int = 6
     extend: int = 0
     batch_size: int = 256

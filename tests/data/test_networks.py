@@ -61,6 +61,25 @@ def test_efficientnet_agrees_with_its_plain_form(name: str, size: int) -> None:
     assert np.array_equal(network.run(block), vectors)
 
 
+def test_torch_computes_an_efficientnet_as_onnx_runtime_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="the packages of ONNX are not installed")
+    block = pictures((224, 224), 6)
+    quick = open_network("efficientnet-lite0")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        side_by_side = open_network("efficientnet-lite0").run(block)
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(side_by_side, quick.run(block))
+    assert np.array_equal(np.concatenate([quick.run(block[at : at + 1]) for at in range(6)]), side_by_side)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    plain = open_network("efficientnet-lite0")
+    assert plain.weights == quick.weights
+    np.testing.assert_allclose(plain.run(block), side_by_side, atol=2e-5)
+    assert not np.array_equal(plain.run(block), side_by_side)  # it was not ONNX Runtime again
+
+
 def test_a_resnet_gives_its_average_pool(tmp_path: Path) -> None:
     from transformers import ResNetConfig, ResNetModel
 

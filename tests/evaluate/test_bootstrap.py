@@ -36,6 +36,7 @@ def test_a_weight_is_so_many_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [roc_auc_score(good[copy], scores[copy]) for copy in copies]
     np.testing.assert_allclose(pooled_auc(scores, good, owner)(weights), expected)
     monkeypatch.setattr(bootstrap, "_BLOCK", 700)
+    monkeypatch.setattr(bootstrap, "_HELD", 700)
     np.testing.assert_allclose(pooled_auc(scores, good, owner)(weights), expected)
 
 

@@ -10,7 +10,6 @@ from goeswith.evaluate.reranking import (
     Shortlist,
     distinct,
     fit,
-    fit_shortlist,
     hub_means,
     log_popularity,
     recall,
@@ -18,6 +17,7 @@ from goeswith.evaluate.reranking import (
     temperature,
     together,
 )
+from goeswith.evaluate.shortlist_fit import Shown, fit_shortlist
 
 ITEMS, GAPS = 200, 600
 RANDOM = np.random.default_rng(0)
@@ -99,6 +99,25 @@ def test_a_shortlist_has_the_recall_of_one_and_the_variety_of_the_other() -> Non
     assert recall(flat, Reranking()) == recall(flat, fit_shortlist(flat)) == pytest.approx(10 / 50)
     assert fit([]) == Reranking()
     assert fit_shortlist([]) == Shortlist()
+
+
+def test_the_order_of_a_shortlist_is_judged_by_its_items_alone() -> None:
+    """Against whole pools; with equal scores, items without one, gaps without any, and pools of fewer than ten."""
+    random, blocks = np.random.default_rng(7), []
+    for gaps, items in ((60, 90), (40, 7), (1, 30)):
+        scores = random.normal(size=(gaps, items)).round(1)
+        scores[random.random(scores.shape) < 0.1] = np.nan
+        scores[random.random(scores.shape) < 0.1] = -np.inf
+        scores[:2] = np.nan
+        lifts = random.normal(size=(gaps, items)).astype(np.float32)
+        worn, popularity = random.integers(0, items, gaps), np.log1p(random.integers(0, 9, items))
+        blocks.append(Judged(scores, worn, popularity, random.normal(size=items), lifts))
+    for alpha, beta in ((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)):
+        chosen, order = Reranking(0.5, 0.25, 1.5, 0.5), Reranking(alpha, beta, 1.5, 0.5)
+        shown = [Shown.of(block, chosen) for block in blocks]
+        assert sum(block.distinct(order) for block in shown) == distinct(blocks, Shortlist(chosen, order))
+        ranks = np.concatenate([block.reciprocal_ranks(order) for block in shown])
+        assert ranks.mean() == reciprocal_rank(blocks, Shortlist(chosen, order)) > 0
 
 
 def test_tasks_of_different_scales_are_fitted_together() -> None:

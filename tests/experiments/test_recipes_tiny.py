@@ -62,10 +62,10 @@ def test_every_experiment_of_the_recipes_runs(tmp_path: Path, monkeypatch: pytes
     files, absent = question_files(union, Dataset(union.dataset))
     assert not absent
     planned = trainings(union, tmp_path / "out", files)
-    asked: set[str] = set()
+    models_asked: set[str] = set()
     for (experiment, _), training in planned.items():
-        if experiment.model not in asked:  # how the whole catalogue is asked depends on the model alone
-            asked.add(experiment.model)
+        if experiment.model not in models_asked:  # how the whole catalogue is asked depends on the model alone
+            models_asked.add(experiment.model)
             training = replace(training, retrieval=True)
         for each in filter(None, (training.lesson, training)):  # a lesson of several is learnt once
             came = work(each)
@@ -74,4 +74,4 @@ def test_every_experiment_of_the_recipes_runs(tmp_path: Path, monkeypatch: pytes
         of_rules = (False, True) if training.rules else (False,)
         answered = [*files, RETRIEVAL] if training.retrieval else files
         assert all(answers_file(training, file, rules).is_file() for file in answered for rules in of_rules)
-    assert asked == {experiment.model for experiment in models}
+    assert models_asked == {experiment.model for experiment in models}

@@ -9,9 +9,9 @@ from typing import Any
 class Here:
     """A pool that works at once."""
 
-    def submit(self, work: Callable[..., Any], *given: Any) -> Future[Any]:
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result(work(*given))
+        future.set_result(work(*arguments))
         return future
 
 

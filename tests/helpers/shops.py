@@ -131,14 +131,14 @@ def edited(index: Path, **changes: object) -> None:
 class Plain(Stylist):
     """By the score alone, whatever the season and however alike the looks."""
 
-    def complete(self, anchors, **asked):
-        return super().complete(anchors, **{"coherent": False, "common": None} | asked)
+    def complete(self, anchors, **options):
+        return super().complete(anchors, **{"coherent": False, "common": None} | options)
 
-    def fill(self, items, slot, **asked):
-        return super().fill(items, slot, **{"coherent": False} | asked)
+    def fill(self, items, slot, **options):
+        return super().fill(items, slot, **{"coherent": False} | options)
 
-    def improve(self, items, **asked):
-        return super().improve(items, **{"coherent": False} | asked)
+    def improve(self, items, **options):
+        return super().improve(items, **{"coherent": False} | options)
 
 
 def ids_where(index: Index, test: pl.Expr) -> list[str]:

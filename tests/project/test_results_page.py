@@ -41,7 +41,7 @@ def recipe_results(**more: object) -> dict:
         line("floor", RECORDS, 0.612), line("floor", WITH_IDS, 0.991),
         line("floor", "rarity", 0.501), line("model", OURS, 0.801),
         line("model", GRAPH[0][0], 0.702, seeds=1), line("model", GRAPH[0][1], 0.604),
-        line("model", MASKS[0][0], 0.605),
+        line("model", MASKS[0][0], 0.605, seeds=1),
         line("control", "shuffled", 0.903), line("ceiling", "ceiling", 0.95),
         line("floor", RECORDS, 0.990, negatives="random"), line("model", OURS, 0.333, task="fitb", metric="accuracy"),
         line("model", OURS, 0.444, task="anchor", negatives="group", metric="recall@10"),
@@ -127,6 +127,9 @@ def test_other_numbers_make_other_sentences():
     )
     assert fifth.endswith("are not shown to add anything on words.")
     assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
+    apart = conclusions({"mango": recipe_results()}, {}, {}, {"parts": changed})
+    assert "the graph is not shown to matter on parts" in apart[3]
+    assert not any("parts" in sentence for sentence in (*apart[:3], apart[4]))
 
 
 def test_a_number_that_no_table_has_is_refused():
@@ -158,7 +161,10 @@ def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(fol
     assert "why: ADD-GNN, softmax, with masks − ADD-GNN, softmax" in knowledge
     assert "p = 0.400, lower" in knowledge
     assert GRAPH[0][1] not in knowledge
-    assert "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN, softmax 1; " in text
+    assert (
+        "*mango*: no search, the settings of the recipe; fewer seeds than 5: ADD-GNN without knowledge 1, "
+        "ADD-GNN, softmax, with masks 1; "
+    ) in text
     assert "1 of 5 models not measured (NGNN)" in text
     assert "Not measured: ccp." in text
     assert "](results/mango-accuracy.svg)" in text

@@ -17,19 +17,19 @@ SMALL = st.integers(0, 4).flatmap(
 
 
 @given(SMALL)
-def test_the_cheapest_look_is_found(given_):
-    seed, slots = given_
+def test_the_cheapest_look_is_found(drawn):
+    seed, slots = drawn
     chance = np.random.default_rng(seed)
     prices, kinds = chance.integers(1, 30, 10).astype(float), chance.integers(0, 7, 10)
     template = Template(np.empty(0, np.int64), [np.array(sorted(s)) for s in slots], kinds, prices, 1e9)
     possible = [c for c in itertools.product(*slots) if len({kinds[row] for row in c}) == len(c)]
-    found = template.cheapest()
+    cheapest = template.cheapest()
     if not possible:
-        assert found is None
+        assert cheapest is None
     else:
-        assert prices[found].sum() == min(prices[list(chosen)].sum() for chosen in possible)
-        assert all(row in slot for row, slot in zip(found, slots, strict=True))
-        assert len(set(kinds[found])) == len(found)
+        assert prices[cheapest].sum() == min(prices[list(chosen)].sum() for chosen in possible)
+        assert all(row in slot for row, slot in zip(cheapest, slots, strict=True))
+        assert len(set(kinds[cheapest])) == len(cheapest)
 
 
 def test_a_beam_that_took_the_only_bag_of_another_slot_is_repaired(stylist):
@@ -39,9 +39,9 @@ def test_a_beam_that_took_the_only_bag_of_another_slot_is_repaired(stylist):
     shirts = np.flatnonzero(index.known & (index.catalogue.items["category"] == "shirt").to_numpy())
     slots = [shirts, np.array([best])]
     template = Template(np.array([index.row_of["i60"]]), slots, index.shelf.products, None, None)
-    found = finish(index, grow(index, template, beam=1))
-    assert found.items[0, 2] == best
-    assert found.items[0, 1] != best
+    finished = finish(index, grow(index, template, beam=1))
+    assert finished.items[0, 2] == best
+    assert finished.items[0, 1] != best
 
 
 @given(st.integers(0, 9), st.floats(0, 1), st.integers(1, 6))
@@ -53,7 +53,7 @@ def test_spread_is_maximal_marginal_relevance(seed, diversity, k):
     low, high = min(scores), max(scores)
     expected = [0]
     while len(expected) < k:
-        left = [place for place in range(8) if place not in expected]
+        left = [number for number in range(8) if number not in expected]
         value = [
             (1 - diversity) * (scores[p] - low) / (high - low) - diversity * max(like[p][c] for c in expected)
             for p in left

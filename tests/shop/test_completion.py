@@ -27,13 +27,13 @@ def test_complete_ranks_as_scoring_every_look_does(stylist, exhaustive):
     filters = Filters(seasons=("summer",), colours=("black",), price_max=1e6)
     for budget in (None, 230.0):
         expected = naive_looks(index, ["i0"], slots, budget)
-        found = stylist.complete(
+        looks = stylist.complete(
             ["i0"], slots=["shoes", "bag", "boots"], filters=filters, k=6, beam=10_000, budget=budget
         )
         best = sorted(expected.values())[::-1][:6]
-        np.testing.assert_allclose([look.score for look in found], best, rtol=1e-5)
-        assert {frozenset(look.item_ids) for look in found} <= {frozenset(ids) for ids in expected}
-        assert not found[0].notes
+        np.testing.assert_allclose([look.score for look in looks], best, rtol=1e-5)
+        assert {frozenset(look.item_ids) for look in looks} <= {frozenset(ids) for ids in expected}
+        assert not looks[0].notes
 
 
 def test_a_narrow_beam_is_nearly_as_good(stylist):
@@ -56,10 +56,10 @@ FILTERS = st.builds(
 )
 
 
-def answer(stylist: Stylist, anchors: list[str], **asked) -> tuple[list, str]:
+def answer(stylist: Stylist, anchors: list[str], **options) -> tuple[list, str]:
     """Looks, or why there are none."""
     try:
-        return stylist.complete(anchors, **asked), ""
+        return stylist.complete(anchors, **options), ""
     except CatalogueError as error:
         return [], str(error)
 
@@ -75,11 +75,11 @@ def answer(stylist: Stylist, anchors: list[str], **asked) -> tuple[list, str]:
 )
 def test_offers_always_fit_the_request(stylist, filters, slots, budget, diversity, beam, full):
     index, anchors = stylist.index, ["i0", "i97"]
-    asked = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
+    request = {"slots": slots, "filters": filters, "budget": budget, "diversity": diversity, "beam": beam, "k": 4}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(goeswith.shop.completion, "FULL", full)
         patch.setattr(goeswith.shop.completion, "STEP", full)
-        looks, refused = answer(stylist, anchors, **asked)
+        looks, refused = answer(stylist, anchors, **request)
     if refused:
         assert re.search(r"no item fits|cannot be met", refused)
         return
@@ -123,17 +123,17 @@ def test_a_budget_holds_where_the_beam_spends_too_much(stylist):
     cheap = sorted(priced, key=lambda item_id: of(index, [item_id], "price")[0])[:3]
     exclude = tuple(item_id for item_id in priced if item_id not in cheap)
     budget = sum(of(index, [*cheap[:2], "i0"], "price"))
-    found = stylist.complete(["i0"], slots=["bag", "tote"], filters=Filters(exclude=exclude), budget=budget, beam=1)
-    assert sorted(found[0].added) == sorted(cheap[:2])
+    looks = stylist.complete(["i0"], slots=["bag", "tote"], filters=Filters(exclude=exclude), budget=budget, beam=1)
+    assert sorted(looks[0].added) == sorted(cheap[:2])
 
 
 def test_a_thin_catalogue_says_so(stylist):
     index = stylist.index
     bags = ids_where(index, pl.col("group") == "bag")
     only = Filters(exclude=tuple(bag for bag in bags if bag not in ("i145", "i165")))
-    found = stylist.fill(["i0"], "bag", filters=only, k=5)
-    assert len(found) == 2
-    assert found[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
+    thin_looks = stylist.fill(["i0"], "bag", filters=only, k=5)
+    assert len(thin_looks) == 2
+    assert thin_looks[0].notes == ("thin: only 2 of 5 looks can be made from what fits",)
     looks = stylist.complete(["i0"], slots=["bag", "tote", "bag"], filters=only, k=1)
     assert looks[0].notes == ("thin: no further bag fits the filters, so the look has one less",)
     assert sorted(looks[0].added) == ["i145", "i165"]
@@ -150,8 +150,8 @@ def test_diversity_trades_score_for_difference(stylist):
 
     def likeness(looks):
         rows = np.array([[index.row_of[item_id] for item_id in look.added] for look in looks])
-        told = index.directions(rows.ravel()).view(len(rows), -1).numpy()
-        return (told @ told.T)[np.triu_indices(len(rows), 1)].mean()
+        directions = index.directions(rows.ravel()).view(len(rows), -1).numpy()
+        return (directions @ directions.T)[np.triu_indices(len(rows), 1)].mean()
 
     plain, varied = (stylist.complete(["i0"], slots=["shoes", "bag"], k=5, diversity=d) for d in (0.0, 0.8))
     assert likeness(varied) < likeness(plain)

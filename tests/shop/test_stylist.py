@@ -26,27 +26,27 @@ def test_fill_ranks_as_scoring_everything_does(stylist, exhaustive, slot):
     filters = Filters(seasons=("summer",), price_max=60)
     passing = (pl.col("category") == "skirt") & (pl.col("season") == "summer") & (pl.col("price") <= 60)
     expected = naive_looks(index, anchors, [ids_where(index, passing)])
-    found = stylist.fill(anchors, slot, filters=filters, k=8)
-    assert [look.added for look in found] == [ids[2:] for ids in sorted(expected, key=lambda ids: -expected[ids])[:8]]
-    np.testing.assert_allclose([look.score for look in found], sorted(expected.values())[::-1][:8], rtol=1e-5)
+    looks = stylist.fill(anchors, slot, filters=filters, k=8)
+    assert [look.added for look in looks] == [ids[2:] for ids in sorted(expected, key=lambda ids: -expected[ids])[:8]]
+    np.testing.assert_allclose([look.score for look in looks], sorted(expected.values())[::-1][:8], rtol=1e-5)
 
 
 def test_improve_is_the_best_single_swap(stylist, exhaustive):
     index, outfit = stylist.index, ["i0", "i60", "i130"]
     before = stylist.judge(outfit).score
     best: dict[tuple[str, int], float] = {}
-    for place, removed in enumerate(outfit):
+    for number, removed in enumerate(outfit):
         (group,) = of(index, [removed], "group")
         for other in ids_where(index, pl.col("group") == group):
-            swapped = [*outfit[:place], other, *outfit[place + 1 :]]
+            swapped = [*outfit[:number], other, *outfit[number + 1 :]]
             if products(index, [other])[0] in products(index, outfit):
                 continue
             key = removed, products(index, [other])[0]
             best[key] = max(best.get(key, -np.inf), stylist.judge(swapped).score)
     gains = sorted((score - before for score in best.values() if score > before), reverse=True)
-    found = stylist.improve(outfit, k=6)
-    np.testing.assert_allclose([swap.gain for swap in found], gains[:6], atol=1e-4)
-    for swap in found:
+    swaps = stylist.improve(outfit, k=6)
+    np.testing.assert_allclose([swap.gain for swap in swaps], gains[:6], atol=1e-4)
+    for swap in swaps:
         assert swap.look.item_ids[outfit.index(swap.removed)] == swap.added
         assert swap.look.added == (swap.added,)
         assert swap.look.score == pytest.approx(stylist.judge(swap.look.item_ids).score, rel=1e-4)
@@ -54,8 +54,8 @@ def test_improve_is_the_best_single_swap(stylist, exhaustive):
 
 
 def test_improve_exchanges_for_what_the_filters_say(stylist):
-    found = stylist.improve(["i0", "i60"], filters=Filters(groups=("bag",), seasons=("winter",)), locked=["i0"], k=3)
-    added = [swap.added for swap in found]
+    swaps = stylist.improve(["i0", "i60"], filters=Filters(groups=("bag",), seasons=("winter",)), locked=["i0"], k=3)
+    added = [swap.added for swap in swaps]
     assert set(of(stylist.index, added, "group")) <= {"bag"}
     assert set(of(stylist.index, added, "season")) <= {"winter"}
 
@@ -72,11 +72,11 @@ def test_similar_is_nearest_of_the_category_and_one_of_each_product(stylist):
         product = shelf(index.catalogue).products[row]
         if product != own:
             best[product] = max(best.get(product, -1), value)
-    found = stylist.similar("i100", k=7)
-    np.testing.assert_allclose([one.similarity for one in found], sorted(best.values())[::-1][:7], atol=1e-5)
-    assert set(of(index, [one.item_id for one in found], "category")) == {"boots"}
+    similar = stylist.similar("i100", k=7)
+    np.testing.assert_allclose([item.similarity for item in similar], sorted(best.values())[::-1][:7], atol=1e-5)
+    assert set(of(index, [item.item_id for item in similar], "category")) == {"boots"}
     dear = stylist.similar("i100", filters=Filters(price_min=50), k=99)
-    assert min(of(index, [one.item_id for one in dear], "price")) >= 50
+    assert min(of(index, [item.item_id for item in dear], "price")) >= 50
 
 
 def test_judge_many_is_judge_one_by_one(stylist):
@@ -140,9 +140,9 @@ def test_guests_can_be_in_outfits_and_are_never_offered(free):
     ],
 )
 def test_bad_questions_say_what_is_wrong(stylist, ask, words):
-    with pytest.raises(CatalogueError, match=re.escape(words)) as told:
+    with pytest.raises(CatalogueError, match=re.escape(words)) as raised:
         ask(stylist)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_category_that_the_model_never_saw(free, tmp_path):
@@ -151,18 +151,22 @@ def test_a_category_that_the_model_never_saw(free, tmp_path):
     new = pl.col("item_id").replace_strict(named, default=pl.col("category"))
     group = pl.when(pl.col("item_id") == "i53").then(None).otherwise("group")
     dataset = shop(tmp_path / "data", shop_items().with_columns(category=new, group=group))
-    said: list[str] = []
-    stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=said.append))
+    messages: list[str] = []
+    stylist = Stylist(build_index(run, dataset, tmp_path / "index", say=messages.append))
     matched = {"Skirts": "skirt", "maxi skirt": "skirt", "kimono": "skirt"}
     assert (stylist.index.info["matched"], stylist.index.info["unmatched"]) == (matched, ["mystery"])
     assert (
-        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)" in said
+        "treated as 'skirt', because the model has not seen them: 'Skirts' (1), 'kimono' (1), 'maxi skirt' (1)"
+        in messages
     )
-    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in said
+    assert "never offered, because the model has seen nothing like them: 'mystery' (1)" in messages
     # A state is made of the features and the category: that of the category it is taken for.
-    rows, places = [stylist.index.row_of[one] for one in named], [free[2].row_of[one] for one in named]
+    rows, earlier_rows = (
+        [stylist.index.row_of[item_id] for item_id in named],
+        [free[2].row_of[item_id] for item_id in named],
+    )
     now, before = (index.scorer.states.hidden for index in (stylist.index, free[2]))
-    torch.testing.assert_close(now[rows[:3]], before[places[:3]])
+    torch.testing.assert_close(now[rows[:3]], before[earlier_rows[:3]])
     with pytest.raises(CatalogueError, match="never saw the category 'mystery'; choose another slot"):
         stylist.fill(["i0"], "mystery")
     with pytest.raises(CatalogueError, match="item 'i53' is of category 'mystery', which the model run never saw"):

@@ -26,7 +26,7 @@ def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch
     frozen = freeze(data.catalogue, data.outfits, tmp_path, splits=("test",))
     files = [file.path for file in frozen if file.questions and re.search("compat|fitb", file.path.name)]
     monkeypatch.setattr(report, "_files", lambda view: files)
-    table = report._table(view)
+    table = report.numbers.__wrapped__(view)
     fitb = next(index for index, name in enumerate(table["columns"]) if name.startswith("Fill"))
     row = next(row for row in table["rows"] if row["model"])
     picks = round(100 * float(row["cells"][fitb]["value"]))
@@ -39,7 +39,7 @@ def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch
         assert sum(bar.model for bar in chart.bars) == 1
     assert not any("_" in bar.name for chart in table["charts"] for bar in chart.bars)  # names, no slugs
     monkeypatch.setattr(report, "is_floor", lambda name, data: name == "category")  # the others are the answer itself
-    assert report._table(view)["verdict"].startswith("Counting alone, by categories worn together")
+    assert report.numbers.__wrapped__(view)["verdict"].startswith("Counting alone, by categories worn together")
 
 
 def test_whether_counting_is_as_good_is_said_by_the_interval():

@@ -82,6 +82,18 @@ def test_patience_stops_a_run_that_learns_nothing(data: TrainingData, tmp_path: 
     assert result.valid_auc == 0.5
 
 
+def test_the_last_weights_are_kept_where_that_is_asked(data: TrainingData, tmp_path: Path) -> None:
+    flat = replace(data, features=torch.zeros_like(data.features))  # the first epoch is the best, patience is over
+    model, masks = fresh(flat), []
+    result = fit(
+        model, flat, replace(CONFIG, epochs=3, patience=1, keep="last"), tmp_path,
+        progress=lambda *_: masks.append(model.attributes.masks.detach().clone()),
+    )  # fmt: skip
+    assert (result.epochs, result.best_epoch, result.valid_auc) == (3, 3, 0.5)
+    assert torch.equal(model.attributes.masks, masks[2])
+    assert not torch.equal(model.attributes.masks, masks[0])
+
+
 def test_a_diverged_run_raises(data: TrainingData, tmp_path: Path) -> None:
     broken = fresh(data)
     with torch.no_grad():

@@ -1,10 +1,12 @@
 """Scorers of trained models: candidates of a gap at once are those of a gap of a whole outfit."""
 
 import numpy as np
+import pytest
 import torch
 from scorers import scorer_of
 
-from goeswith.data.outfits import OutfitBatch
+from goeswith.data.outfits import OutfitBatch, pad
+from goeswith.train import scoring
 from goeswith.train.scorers import TowerScorer
 
 
@@ -28,3 +30,18 @@ def test_filling_a_gap_is_its_query_times_the_key() -> None:
             there = present[whole.numpy()].all()
             assert np.isnan(score) if not there else abs(score - expected) < 1e-5
     assert np.isnan(filled[:, rows == 3]).all()
+
+
+def test_outfits_of_any_length_score_together_what_they_score_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "SCORE_BLOCK", 3)
+    scorer, _, _ = scorer_of("two-tower")
+    rng = np.random.default_rng(4)
+    outfits = [rng.permutation(len(scorer.present))[:length] for length in (5, 2, 7, 3, 3, 6, 2, 4)]
+    items, mask = pad(np.concatenate(outfits), np.cumsum([0, *map(len, outfits)]))
+    items, mask = items[:, ::-1].copy(), mask[:, ::-1].copy()  # padded in front, as nobody must rely on
+    forward = scorer.score(items[:, ::-1].copy(), mask[:, ::-1].copy())
+    alone = [float(scorer.score(outfit[None], np.ones((1, len(outfit)), bool))[0]) for outfit in outfits]
+    np.testing.assert_allclose(forward, alone, atol=1e-6)
+    np.testing.assert_allclose(scorer.score(items, mask), alone, atol=1e-6)
+    assert np.isnan(forward).sum() == np.isnan(alone).sum() < len(outfits)
+    assert np.ptp(np.asarray(alone)[~np.isnan(alone)]) > 1e-4

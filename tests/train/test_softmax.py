@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,8 @@ from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import DataError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
-from goeswith.train.loop import fit
+from goeswith.train.loop import Loop, fit
+from goeswith.train.objectives import GapObjective, PairObjective
 from goeswith.train.settings import TrainConfig, learning_rate
 from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
 
@@ -109,11 +111,32 @@ def test_candidates_are_told_apart_as_a_loop_does() -> None:
     assert CandidateSoftmax()(right, wrong).item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["add-gnn", "type-aware", "csa-net", "ngnn"])
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [("softmax", GapObjective), ("sampled-softmax", PairObjective), ("pairwise", PairObjective)],
+)
+def test_all_items_of_the_batch_or_candidates(
+    data: TrainingData, tmp_path: Path, objective: Literal["pairwise", "softmax", "sampled-softmax"], expected: type
+) -> None:
+    made = TwoTower(TwoTowerConfig(hidden=8), 16, Vocabulary.of(data.catalogue))
+    loop = Loop(made, data, TrainConfig(objective=objective, negatives="category"), tmp_path)
+    assert isinstance(loop.objective, expected)
+    assert (loop.softmax is None) == (objective == "pairwise")
+
+
+@pytest.mark.parametrize(
+    ("name", "objective"),
+    [
+        ("add-gnn", "softmax"), ("type-aware", "softmax"), ("csa-net", "softmax"), ("ngnn", "softmax"),
+        ("two-tower", "sampled-softmax"),
+    ],
+)  # fmt: skip
 @pytest.mark.slow
-def test_a_model_without_queries_learns_from_candidates(data: TrainingData, tmp_path: Path, name: str) -> None:
+def test_models_learn_from_candidates(
+    data: TrainingData, tmp_path: Path, name: str, objective: Literal["softmax", "sampled-softmax"]
+) -> None:
     config = TrainConfig(
-        objective="softmax", negatives="category", negatives_per_positive=5, epochs=20, patience=20, batch_size=32,
+        objective=objective, negatives="category", negatives_per_positive=5, epochs=20, patience=20, batch_size=32,
         optimiser="adamw", learning_rate=1e-2, schedule="cosine", precision="fp32",
     )  # fmt: skip
     model = small(name, 16, Vocabulary.of(data.catalogue))

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from goeswith import Dataset
 from goeswith.data.encoders.networks import sees_pictures
-from goeswith.data.features import load_features
+from goeswith.data.features import Features, load_features
 from goeswith.data.questions import read_questions
 from goeswith.errors import GoeswithError
 from goeswith.evaluate.audit import is_floor, yardsticks
@@ -74,38 +75,42 @@ def curve(result: Result | None) -> dict[str, Any] | None:
 @once
 def numbers(view: CatalogueView) -> dict[str, Any]:
     """Tables, calibration, best and worst outfits; measured once, when somebody first looks."""
+    values, drawn = dict(NOTHING), None
     try:
-        values = NOTHING | _table(view)
+        data, run = dataset(view), Run(view.index.path / "model")
+        run.title = view.index.run.title
+        features = load_features(data, run.config["encoder"])
+        scorer = run.scorer(data, features)
+        drawn = _reliability(view, data, scorer)
+        values |= _table(data, features, scorer)
     except GoeswithError as error:
-        values = NOTHING | {"trouble": str(error)}
-    charts = {"reliability": _reliability(view), "curve": curve(view.index.run.config.get("result"))}
+        values |= {"trouble": str(error)}
+    charts = {"reliability": drawn, "curve": curve(view.index.run.config.get("result"))}
     return values | charts | _extremes(view)
 
 
-def _files(view: CatalogueView) -> list[Path]:
-    data = dataset(view)
+def _files(data: Dataset) -> list[Path]:
     start = f"{data.outfit_source}-" if data.outfit_source else ""
     files = [data.path / "questions" / f"{start}test-{task}-{kind}.parquet"
              for task in ("compat", "fitb") for kind in ("random", "category", "matched")]  # fmt: skip
     return [file for file in files if file.is_file()]
 
 
-def _table(view: CatalogueView) -> dict[str, Any]:
-    """The run and the floors on the frozen test questions, one row each."""
-    data, files = dataset(view), _files(view)
+def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
+    """The model and the floors on the frozen test questions, one row each."""
+    files = _files(data)
     if not files:
         return {"trouble": f"no test questions are frozen yet; freeze some: goeswith questions {data.path}"}
-    run = Run(view.index.path / "model")
-    run.title = view.index.run.title
-    features = load_features(data, run.config["encoder"])
     floors = yardsticks(data, features)
-    scorers: dict[str, Scorer] = {run.title: run.scorer(data, features)} | floors
+    scorers: dict[str, Scorer] = {model.name: model} | floors
     questions = [read_questions(file, data.catalogue) for file in files]
-    reports = {name: [report(answer(scorer, some), data) for some in questions] for name, scorer in scorers.items()}
+    # One file after the other, for they share what is drawn for their intervals.
+    of_file = [{name: report(answer(scorer, some), data) for name, scorer in scorers.items()} for some in questions]
+    reports = {name: [own[name] for own in of_file] for name in scorers}
     counters = [name for name in COUNTERS if is_floor(name, data)]
     results = [
-        findings(reports[run.title][position], {name: reports[name][position] for name in floors}, counters)
-        for position in _headline_files(reports[run.title])
+        findings(reports[model.name][position], {name: reports[name][position] for name in floors}, counters)
+        for position in _headline_files(reports[model.name])
     ]
     scores: dict[str, list[Score]] = {
         NAMES.get(name, name) if name in floors else name: [score for some in report_list for score in some.summary]
@@ -116,7 +121,7 @@ def _table(view: CatalogueView) -> dict[str, Any]:
     for name, own in scores.items():
         cells = {score.column: score for score in own}
         rows.append(
-            {"name": name, "model": name == run.title, "cells": [_cell(cells.get(column)) for column in columns]}
+            {"name": name, "model": name == model.name, "cells": [_cell(cells.get(column)) for column in columns]}
         )
     picks = next(
         (result for result in results if result.sentence.startswith("In ")), results[0] if results else Findings()
@@ -147,14 +152,12 @@ def _cell(score: Score | None) -> dict[str, str] | None:
     return {"value": f"{score.value:.3f}", "range": f"{low:.3f}–{high:.3f}"}
 
 
-def _reliability(view: CatalogueView) -> dict[str, Any] | None:
+def _reliability(view: CatalogueView, data: Dataset, scorer: Scorer) -> dict[str, Any] | None:
     """How far the probability can be relied on, as a chart."""
     if view.index.scale is None:
         return None
     try:
-        data = dataset(view)
-        run = Run(view.index.path / "model")
-        measured = reliability(view.index.scale, run.scorer(data), data)
+        measured = reliability(view.index.scale, scorer, data)
     except GoeswithError as error:
         log.info("no reliability: %s", error)
         return None
