@@ -57,8 +57,8 @@ def torch_runner(model: nn.Module, device: torch.device) -> Run:
         pixels = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
         parts = pixels.split(PART if device.type == "cpu" else len(pixels))
         vectors: list[Tensor] = [extract((part.float() - MEAN) / SCALE).mean((2, 3)) for part in parts]
-        found: np.ndarray = torch.cat(vectors).float().cpu().numpy()
-        return found
+        features: np.ndarray = torch.cat(vectors).float().cpu().numpy()
+        return features
 
     return run
 
@@ -147,8 +147,8 @@ def _graph(model: nn.Module) -> bytes:
         alike = settings.stride == 1 and settings.input_filters == settings.output_filters
         x = add("Add", y, x) if block.id_skip and alike else y
     x = add("Flatten", add("GlobalAveragePool", convolve(x, layers._conv_head)))
-    given = make.make_tensor_value_info("pictures", onnx.TensorProto.UINT8, ["n", "height", "width", 3])
+    pictures = make.make_tensor_value_info("pictures", onnx.TensorProto.UINT8, ["n", "height", "width", 3])
     made = make.make_tensor_value_info(x, onnx.TensorProto.FLOAT, ["n", layers._conv_head.out_channels])
-    graph = make.make_graph(nodes, "efficientnet", [given], [made], weights)
+    graph = make.make_graph(nodes, "efficientnet", [pictures], [made], weights)
     whole = make.make_model(graph, opset_imports=[make.make_opsetid("", OPSET)], ir_version=FORMAT)
     return bytes(whole.SerializeToString())
