@@ -1,18 +1,19 @@
 """Blend models of a recipe, each trusted as far as validation questions say, and ask the test questions once.
 
-    python benchmarks/blend.py recipes/fashionvc.toml --models CSA-Net SCE-Net Type-Aware \
+    python benchmarks/blend.py recipes/fashionvc.toml --models CSA-Net SCE-Net Type-Aware --control Two-tower \
         --valid official-valid-triplet --test official-test-triplet
 
 For each seed, the models are trained as the recipe says (runs that are there are used), and their weights are fitted
 on the validation questions by pairwise logistic regression: `goeswith.train.trust`, the first model is the one that is
-never left out. Kept in docs/results/blend-NAME.json, which docs/results.md shows.
+never left out. The control is a blend of as many runs of one model, of this seed and the next ones of the recipe: what
+a blend of anything gives. Kept in docs/results/blend-NAME.json, which docs/results.md shows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.questions import Questions, read_questions
+from goeswith.errors import ConfigError
 from goeswith.evaluate.evaluate import Answers, Report, answer, report
 from goeswith.evaluate.seeds import difference, judge, means
 from goeswith.experiments.recipes import Recipe, read_recipe
@@ -36,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--models", nargs="+", required=True, help="names of the recipe's models")
+    parser.add_argument("--control", help="a model of the recipe, of whose seeds a control is blended")
     parser.add_argument("--valid", required=True, help="validation questions, by the file's name")
     parser.add_argument("--test", help="test questions; without, only validation ones are asked")
     parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
@@ -43,37 +46,44 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, help="the recipe's")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for what was measured")
     options = parser.parse_args()
-    recipe = read_recipe(options.recipe).only(options.models)
+    recipe = read_recipe(options.recipe).only([*options.models, *([options.control] if options.control else [])])
     recipe = replace(recipe, dataset=options.data or recipe.dataset, seeds=tuple(options.seeds or recipe.seeds))
-    results = measure(recipe, options.models, options.valid, options.test, options.work / recipe.name)
+    results = measure(recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name)
     if options.test:
         with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
             partial.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
 
 
-def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None, work: Path) -> dict[str, Any]:
-    """Each model and the blend on the test questions, what the blend has over each, and the weights of each seed."""
+def measure(
+    recipe: Recipe, models: Sequence[str], control: str | None, valid: str, test: str | None, work: Path
+) -> dict[str, Any]:
+    """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
     dataset = Dataset(recipe.dataset)
     question_files = [
         read_questions(dataset.path / "questions" / f"{name}.parquet", dataset.catalogue)
         for name in (valid, test)
         if name
     ]
-    sittings: dict[str, list[list[Report]]] = {name: [] for name in (*models, BLEND)}
+    answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in recipe.seeds}
+    sittings: dict[str, list[list[Report]]] = {}
     fitted = []
-    for seed in recipe.seeds:
-        answers = answered(recipe, models, seed, work, dataset, question_files)
-        weights, auc = trusted([answers[name][0] for name in models])
-        spread = weights * [lead(answers[name][0]).std() for name in models]  # scores differ in scale
+    for seed, of_seed in answers.items():
+        blends = {BLEND: {name: of_seed[name] for name in models}}
+        if control:
+            blends[f"{control}, {len(models)} seeds"] = control_of(answers, control, seed, len(models))
+        mixed = {name: mix(name, parts) for name, parts in blends.items()}
+        weights, auc = mixed[BLEND][1:]
+        spread = weights * [lead(of_seed[name][0]).std() for name in models]  # scores differ in scale
         shares = dict(zip(models, (spread / spread.sum()).tolist(), strict=True))
-        fitted.append({"seed": seed, "valid_auc": auc, "shares": shares})
+        aucs = {f"{name} valid_auc": each[2] for name, each in mixed.items() if name != BLEND}
+        fitted.append({"seed": seed, "valid_auc": auc, "shares": shares, **aucs})
         if test:
-            answers[BLEND] = [blended([answers[name][1] for name in models], weights)]
-            for name, model_answers in answers.items():
-                sittings[name].append([report(model_answers[-1], dataset)])
-    scores = {name: next(iter(means(name, sat).values())) for name, sat in sittings.items() if sat}
-    compared = judge([difference(scores[BLEND], scores[name]) for name in models]) if scores else []
+            last = {name: of_seed[name][-1] for name in models} | {name: each[0] for name, each in mixed.items()}
+            for name, each in last.items():
+                sittings.setdefault(name, []).append([report(each, dataset)])
+    scores = {name: next(iter(means(name, sat).values())) for name, sat in sittings.items()}
+    compared = judge([difference(scores[BLEND], score) for name, score in scores.items() if name != BLEND])
     return {
         "recipe": recipe.name,
         "models": list(models),
@@ -85,16 +95,33 @@ def measure(recipe: Recipe, models: Sequence[str], valid: str, test: str | None,
 
 
 def answered(
-    recipe: Recipe, models: Sequence[str], seed: int, work: Path, dataset: Dataset, question_files: Sequence[Questions]
+    recipe: Recipe, seed: int, work: Path, dataset: Dataset, question_files: Sequence[Questions]
 ) -> dict[str, list[Answers]]:
-    """What each model says with a seed, of each file of questions; trained where it has no run."""
+    """What each model of the recipe says with a seed, of each file of questions; trained where it has no run."""
     answers = {}
     for (experiment, _), training in trainings(replace(recipe, seeds=(seed,)), work).items():
         scorer = training.run().scorer(dataset)
         answers[experiment.name] = [
             replace(answer(scorer, questions), scorer=experiment.name) for questions in question_files
         ]
-    return {name: answers[name] for name in models}
+    return answers
+
+
+def control_of(
+    answers: Mapping[int, Mapping[str, list[Answers]]], model: str, seed: int, count: int
+) -> dict[str, list[Answers]]:
+    """What a model says with a seed and with the next ones, `count` in all, the first following the last."""
+    seeds = list(answers)
+    if len(seeds) < count:
+        raise ConfigError(f"a control of {count} runs needs {count} seeds, the recipe has {len(seeds)}")
+    begin = seeds.index(seed)
+    return {f"{model} {each}": answers[each][model] for each in (seeds[begin:] + seeds[:begin])[:count]}
+
+
+def mix(name: str, parts: Mapping[str, list[Answers]]) -> tuple[Answers, np.ndarray, float]:
+    """The weighted sum of the last answers of each part, the weights fitted on the first ones, and their AUC."""
+    weights, auc = trusted([answers[0] for answers in parts.values()])
+    return blended(name, [answers[-1] for answers in parts.values()], weights), weights, auc
 
 
 def trusted(answers: Sequence[Answers]) -> tuple[np.ndarray, float]:
@@ -118,10 +145,10 @@ def lead(answers: Answers) -> np.ndarray:
     return margin
 
 
-def blended(answers: Sequence[Answers], weights: np.ndarray) -> Answers:
+def blended(name: str, answers: Sequence[Answers], weights: np.ndarray) -> Answers:
     """The weighted sum of the scores."""
     scores = sum(weight * each.scores for weight, each in zip(weights, answers, strict=True) if weight)
-    return replace(answers[0], scorer=BLEND, scores=np.asarray(scores))
+    return replace(answers[0], scorer=name, scores=np.asarray(scores))
 
 
 if __name__ == "__main__":

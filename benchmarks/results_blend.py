@@ -43,4 +43,5 @@ def _beside(model: str, over: Mapping[str, Any], shares: Mapping[str, list[float
         return "–", "–"
     line = over[model]
     difference = f"{interval(Difference.from_dict(line))}, {chance(line['p_holm'])}, {line['shows']}"
-    return difference, f"{sum(shares[model]) / len(shares[model]):.2f}"
+    share = shares.get(model)  # a control has none
+    return difference, f"{sum(share) / len(share):.2f}" if share else "–"

@@ -16,6 +16,9 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import blend  # noqa: E402
 import domains_features as features  # noqa: E402
 import domains_page  # noqa: E402
+import results_blend  # noqa: E402
+
+from goeswith.errors import ConfigError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,40 @@ def test_a_blend_weights_good_scorers_and_leaves_out_useless_ones() -> None:
     assert weights[1] > 0.3
     assert weights[2] == 0
     assert (first > 0).mean() < auc < 1
+
+
+def test_a_control_of_a_blend_is_one_model_of_this_seed_and_the_next_ones() -> None:
+    said = {seed: {"a": [f"a{seed}"], "b": [f"b{seed}"]} for seed in (0, 1, 2)}
+    assert blend.control_of(said, "b", 1, 2) == {"b 1": ["b1"], "b 2": ["b2"]}
+    assert blend.control_of(said, "b", 2, 2) == {"b 2": ["b2"], "b 0": ["b0"]}
+    with pytest.raises(ConfigError, match="needs 4 seeds, the recipe has 3"):
+        blend.control_of(said, "b", 0, 4)
+
+
+def test_a_control_of_a_blend_has_no_share_in_it(tmp_path: Path) -> None:
+    line = {"task": "triplet", "negatives": "official", "metric": "auc", "n": 9, "signature": "s"}
+    score = line | {"value": 0.7, "low": 0.6, "high": 0.8, "unanswered": 0, "seeds": [0.7]}
+    over = line | {
+        "scorer": "blend",
+        "difference": 0.1,
+        "low": 0,
+        "high": 0.2,
+        "p": 0.01,
+        "p_holm": 0.02,
+        "shows": "higher",
+    }
+    told = {
+        "models": ["M"], "seeds": [0], "valid": [{"seed": 0, "valid_auc": 0.71, "shares": {"M": 1.0}}],
+        "test": [score | {"scorer": name} for name in ("M", "blend", "M, 2 seeds")],
+        "compared": [over | {"against": name} for name in ("M", "M, 2 seeds")],
+    }  # fmt: skip
+    (tmp_path / "blend-x.json").write_text(json.dumps(told))
+    rows = {
+        line.split("|")[1].strip(): line.split("|")[-2].strip()
+        for line in results_blend.blend(tmp_path, "x").splitlines()
+        if line.count("|") > 4
+    }
+    assert (rows["M"], rows["blend"], rows["M, 2 seeds"]) == ("1.00", "–", "–")
 
 
 def test_the_page_has_a_row_for_each_study(tmp_path: Path) -> None:
