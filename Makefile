@@ -28,7 +28,7 @@ check: install  ## linters, types, and the tests that make test leaves out: slow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "slow or browser or real"
+	$(BIN)/pytest -m "slow or browser or real" --dist loadfile  # what a file prepares is prepared once
 
 bench: install  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/training.py

@@ -155,7 +155,7 @@ def read_lines(path: Path, *, blank: bool = False) -> pl.Series:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
+        raise DataError(f"there is no file {path}; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} as text: {error}") from None
     lines = pl.Series("line", text.removesuffix("\n").split("\n"), dtype=pl.String).str.strip_chars_end("\r")
@@ -171,7 +171,7 @@ def read_json(path: Path, kind: type, remedy: str = "restore the file", error: t
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise error(f"there is no file {path}") from None
+        raise error(f"there is no file {path}; check the path") from None
     except RecursionError:
         raise error(f"{path} is nested too deeply; {remedy}") from None
     except (OSError, ValueError) as fault:

@@ -202,6 +202,9 @@ class BuildFile(TypedDict):
     seed: int
 
 
+INDEX_AGAIN = "run goeswith build again, or goeswith index"
+"""What to do where a file of an index is broken."""
+
 T = TypeVar("T", bound=Mapping[str, Any])
 
 

@@ -58,7 +58,8 @@ def read_sheet(path: Path, *, quiet: bool = False, foreign: bool = True) -> Shee
     """
     if not path.is_file():
         kind = "it is not a regular file" if path.exists() and not path.is_dir() else ""
-        raise DataError(f"cannot read {path}: {kind}; copy it to one" if kind else f"there is no file {path}")
+        missing = f"there is no file {path}; check the path"
+        raise DataError(f"cannot read {path}: {kind}; copy it to one" if kind else missing)
     if not path.name.lower().endswith(ENDINGS):
         raise DataError(f"{path} is none of {', '.join(ENDINGS)}; export the table as one of them")
     try:

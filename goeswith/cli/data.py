@@ -163,7 +163,8 @@ def _pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
     for text in texts or []:
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
-            raise ConfigError(f"{flag} {text!r} has no '='; write {flag} key=value")
+            form = "OURS=YOURS, e.g. item_id=sku" if flag == "--column" else "KEY=VALUE"
+            raise ConfigError(f"{flag} {text!r} has no '='; write {flag} {form}")
         if key in pairs:
             raise ConfigError(f"{flag} {key} is given twice, as {pairs[key]!r} and as {value!r}; give it once")
         pairs[key] = value

@@ -41,7 +41,7 @@ def _inside(path: Path) -> Path:
 IndexArgument = Annotated[
     Path, typer.Argument(metavar="INDEX", callback=_inside, help="Folder written by goeswith index or goeswith build.")
 ]
-ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")]
+ItemsArgument = Annotated[list[str], typer.Argument(metavar="ITEM...", help="Items, by id, SKU or product id.")]
 CommonOption = Annotated[int, typer.Option(min=0, help="How many added items two looks may share.")]
 
 
@@ -281,7 +281,7 @@ def improve(
 @with_groups
 def similar(
     index: IndexArgument,
-    item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Item, by id, SKU or product id.")],
     k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     *,
     filters: Filters,
@@ -302,11 +302,13 @@ def similar(
 
 
 @app.command()
+@with_groups
 def explain(
     index: IndexArgument,
     items: ItemsArgument,
     swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Also search for the best swap.")] = True,
-    as_json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Explain the score of an outfit.
 
@@ -320,12 +322,15 @@ def explain(
     from goeswith.shop.explain import explain as explain_outfit
     from goeswith.shop.explain import tables
 
-    explanation = explain_outfit(_stylist(index), items, swap=swap)
-    typer.echo(
-        json.dumps(explanation.to_dict(), indent=2)
-        if as_json
-        else "\n\n".join([explanation.sentence, *tables(explanation)])
-    )
+    stylist = _stylist(index)
+    explanation = explain_outfit(stylist, items, swap=swap)
+    if output.as_json:
+        typer.echo(json.dumps(explanation.to_dict(), indent=2))
+        return
+    from goeswith.cli.terminal import Printer
+
+    Printer(stylist.index, output.pictures).pieces(explanation.item_ids)
+    typer.echo("\n\n".join([explanation.sentence, *tables(explanation)]))
 
 
 @app.command()

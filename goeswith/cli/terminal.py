@@ -43,6 +43,13 @@ class Printer:
         except (UnicodeEncodeError, LookupError):
             return False
 
+    def pieces(self, item_ids: Sequence[str]) -> None:
+        """The items side by side, where pictures are shown; what follows names them by id."""
+        if self.pictures:
+            grid = Table.grid(padding=(0, 2))
+            grid.add_row(*map(self.card, item_ids))
+            self.console.print(grid, "", sep="\n")
+
     def looks(self, looks: Sequence[Look]) -> None:
         """Each look as a row of cards under its score; added items come last."""
         for number, look in enumerate(looks, start=1):

@@ -32,6 +32,8 @@ CONFIDENCE = 1.0
 """Times that a pair counts as bought together by chance alone, see `excess`: rare pairs weigh little."""
 BESIDE = ("orders", "wishes", "sets")
 """Tables of a folder, as CSV, that outfits are taken from."""
+BOUGHT = ("orders", "wishes")
+"""Those of things that were bought together, which is not to say that they are all of an outfit."""
 GO_ON = "or continue without with --option skip_bad=yes"
 REPEATED = ("accessory",)
 """Groups of which an outfit may have several pieces."""
@@ -138,10 +140,11 @@ def outfits_of(lines: pl.DataFrame, group_of: Mapping[str, str], source: str) ->
     outfits = outfits.with_columns(source=pl.lit(source), weight=1 - (-pl.col("excess")).exp())
     baskets = lines["basket"].n_unique()
     notes = [
-        f"{source}: {len(outfits):,} outfits from {baskets:,} baskets; {len(good):,} of {len(pairs):,} pairs are "
-        "bought together more often than by chance"
+        f"{source}: {len(outfits):,} outfits from {baskets:,} baskets; two items go together that are bought together "
+        f"more often than by chance, which {len(good):,} of {len(pairs):,} pairs are"
     ]
-    return Made(outfits.select(*EMPTY), {f"{source}: baskets without such a pair": baskets - len(outfits)}, notes)
+    skipped = {f"{source}: baskets in which no two items go together": baskets - len(outfits)}
+    return Made(outfits.select(*EMPTY), skipped, notes)
 
 
 def excess(lines: pl.DataFrame, group_of: Mapping[str, str]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -21,21 +22,27 @@ OURS = {
 }  # fmt: skip
 
 
-def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> list[str]:
+class Carried(NamedTuple):
+    """What must be made again, in sentences that name the command: features by `goeswith encode`, and all else."""
+
+    encode: list[str]
+    others: list[str]
+
+
+def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> Carried:
     """Link what lies in the folder of `old` and goes on into that of `new`: features, questions, files of others.
 
     Features that do not stay right wait where only `encode` looks, which keeps of them what it can.
 
     Args:
-        given: how the person who updates calls the folder.
-
-    Returns:
-        Sentences that name what must be made again, and by which command.
+        dest: how the person who updates calls the folder.
     """
     for path in old.path.iterdir():
         if path.name not in OURS and not path.name.endswith(".partial") and not (new.path / path.name).exists():
             _link(path, new.path / path.name)
-    return [*_features(old, new, dest, features_stay), *_questions(old, new, dest)]
+    encode: list[str] = []
+    others = [*_features(old, new, dest, features_stay, encode), *_questions(old, new, dest)]
+    return Carried(encode, others)
 
 
 def _link(path: Path, to: Path) -> None:
@@ -53,8 +60,11 @@ def _link_file(path: str, to: str) -> None:
         shutil.copy2(path, to, follow_symlinks=False)
 
 
-def _features(old: Dataset, new: Dataset, dest: Path, stay: bool) -> Iterator[str]:
-    """Link features, where they stay right under their name, else where only `encode` looks; commands to run."""
+def _features(old: Dataset, new: Dataset, dest: Path, stay: bool, encode: list[str]) -> Iterator[str]:
+    """Link features, where they stay right under their name, else where only `encode` looks.
+
+    Yields what to check; adds to `encode` what to encode again.
+    """
     folder = old.path / "features"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         written_here = path.suffix == ".safetensors" and not path.name.startswith(".")
@@ -68,7 +78,7 @@ def _features(old: Dataset, new: Dataset, dest: Path, stay: bool) -> Iterator[st
             yield f"features/{path.name} was not made by goeswith encode; check that it fits the current items"
         elif metadata and not (written_here and stay):
             encoder = metadata.get("encoder", path.stem)
-            yield f"the features of {encoder} are out of date; run: goeswith encode {dest} --encoder {encoder}"
+            encode.append(f"the features of {encoder} are out of date; run: goeswith encode {dest} --encoder {encoder}")
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -234,7 +234,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {})
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
+        raise DataError(f"there is no file {path}; check the path") from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {path}, it is truncated or broken ({error}); encode the data set again") from None
 

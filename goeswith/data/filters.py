@@ -7,7 +7,7 @@ forms of the studio are made of its fields.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from goeswith.errors import CatalogueError
@@ -31,9 +31,9 @@ def _values_of(column: str, example: str = "") -> Any:
 class Filters:
     """What may be offered; an empty tuple, None or False asks for nothing.
 
-    categories, groups, brands, colours, seasons, genders: allowed values, exactly as the catalogue writes them.
-    exclude: item ids that must not be offered. price_min, price_max: inclusive, in the catalogue's currency.
-    in_stock: only items whose column ``stock`` says so.
+    categories, groups, brands, colours, seasons, genders: allowed values; case and surrounding blanks do not matter.
+    exclude: items that must not be offered, by id, SKU or product. price_min, price_max: inclusive, in the catalogue's
+    currency. in_stock: only items whose column ``stock`` says so.
     """
 
     categories: tuple[str, ...] = _values_of("category")
@@ -114,8 +114,17 @@ class Filters:
                     reason=BAD,
                 )
             passed &= shelf.stock
-        passed[shelf.rows(self.exclude, "the filter exclude")] = False
+        passed[[row for name in self.exclude for row in shelf.named(name, "the filter exclude")]] = False
         return passed
+
+    def spelled(self, shelf: Shelf) -> Filters:
+        """The same with every value as the catalogue writes it, in all ways that it does."""
+        written: dict[str, Any] = {
+            name: tuple(form for value in getattr(self, name) for form in shelf.written(column, value) or [value])
+            for name, column in COLUMN_OF.items()
+            if getattr(self, name)
+        }
+        return replace(self, **written) if written else self
 
     def __str__(self) -> str:
         parts = [f"{name}={'|'.join(getattr(self, name))}" for name in COLUMN_OF if getattr(self, name)]

@@ -26,10 +26,14 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Import:
-    """The data set, and what there is to say of it: lines about columns, splits, skips and notes."""
+    """The data set, and what there is to say of it: lines about columns, splits, skips and notes.
+
+    encode: those of the lines that name an encoding to be done again.
+    """
 
     dataset: Dataset
     lines: tuple[str, ...]
+    encode: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -109,7 +113,7 @@ def import_data(
         lines += describe(done.dataset.info["split_report"])
     lines += [f"skipped {count:,}: {reason}" for reason, count in imported.skipped.items() if count]
     lines += [f"note: {note}" for note in (imported.notes if done.unchanged else done.dataset.info["notes"])]
-    return Import(done.dataset, tuple(lines))
+    return Import(done.dataset, tuple(lines), tuple(done.encode))
 
 
 def preview(layout: str, source: Path, options: dict[str, Any] | None = None) -> list[str]:

@@ -104,6 +104,8 @@ def _ids(pieces: list[dict[str, Any]]) -> list[str]:
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Looks with their item_ids, in the order that they were made in, their history and comparisons."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the file of saved looks in it, looks.sqlite")
     if not path.is_file():
         raise DataError(f"there is no file {path}; the studio writes it when a look is saved")
     try:

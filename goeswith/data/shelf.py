@@ -1,4 +1,4 @@
-"""Shelf: a catalogue as arrays, for fast filters and look-ups of prices, stock and values."""
+"""Shelf: a catalogue as arrays, for fast filters and look-ups of names, prices, stock and values."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from cachetools import LRUCache
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.cells import numbers
-from goeswith.data.products import products
+from goeswith.data.products import COMPUTED, products
+from goeswith.data.variants import listed
 from goeswith.errors import CatalogueError
 
 IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
 """Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
+FEW = 8
+"""Items that a message lists of those that one name means."""
 KEPT = 32
 """Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
 
@@ -31,6 +34,7 @@ class Shelf:
     def __init__(self, catalogue: Catalogue) -> None:
         self.items = catalogue.items
         self._codes: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
+        self._written: dict[str, dict[str, list[str]]] = {}  # column → value without case → as it is written
         self.answers: LRUCache[Any, np.ndarray] = LRUCache(KEPT)
         """Filters → the rows that pass them; for `goeswith.data.filters`, which holds the lock."""
         self.lock = Lock()
@@ -39,6 +43,21 @@ class Shelf:
     def row_of(self) -> dict[str, int]:
         """Item id → row."""
         return {item_id: row for row, item_id in enumerate(self.items["item_id"].to_list())}
+
+    @cached_property
+    def rows_by_name(self) -> dict[str, list[int]]:
+        """Rows of the items of a SKU, and of a product where that is no SKU."""
+        rows: dict[str, list[int]] = {}
+        for column in ("product_id", "skus"):
+            if column not in self.items.columns:
+                continue
+            text, found = pl.col(column).cast(pl.String), dict[str, list[int]]()
+            table = self.items.select(text).with_row_index("row").filter((text != "") & ~text.str.starts_with(COMPUTED))
+            for row, value in table.iter_rows():
+                for name in listed(value) if column == "skus" else [value]:
+                    found.setdefault(name, []).append(row)
+            rows |= found
+        return rows
 
     @cached_property
     def prices(self) -> np.ndarray:
@@ -77,8 +96,22 @@ class Shelf:
         names = [*vocabulary, None]
         return [names[code] for code in codes[rows].tolist()]
 
+    def written(self, column: str, value: str) -> list[str]:
+        """How the catalogue writes a value of a text column, whatever its case; empty where it has none such."""
+        if column not in self._written:
+            forms: dict[str, list[str]] = {}
+            for form in self.codes(column)[1]:
+                forms.setdefault(_caseless(form), []).append(form)
+            self._written[column] = forms
+        return self._written[column].get(_caseless(value), [])
+
+    def spelled(self, column: str, value: str) -> str:
+        """A value of a text column as the catalogue writes it; an unknown one stays as it is."""
+        forms = self.written(column, value) if column in self.items.columns else []
+        return value if value in forms or not forms else forms[0]
+
     def having(self, column: str, values: Iterable[str]) -> np.ndarray:
-        """(U,) bool: items with one of the values in a text column.
+        """(U,) bool: items with one of the values in a text column, whatever the case of the letters.
 
         Raises:
             CatalogueError: a value is unknown, of which the nearest known one is named; or there is no such column.
@@ -92,27 +125,57 @@ class Shelf:
         codes, vocabulary = self.codes(column)
         chosen = np.zeros(len(vocabulary) + 1, bool)  # the last one, code −1, is null
         for value in values:
-            if value not in vocabulary:
+            if not (forms := self.written(column, value)):
                 raise CatalogueError(
                     f"no item has the {column} {value!r}; {nearest(value, list(vocabulary))}", reason="bad_filters"
                 )
-            chosen[vocabulary[value]] = True
+            chosen[[vocabulary[form] for form in forms]] = True
         return chosen[codes]
 
-    def rows(self, item_ids: Sequence[str], where: str = "the outfit") -> np.ndarray:
-        """Rows (n,) int64 of item ids.
+    def meant(self, name: str) -> list[int]:
+        """Rows of the items that a name may mean: that of this id, else those with this SKU, else of this product."""
+        row = self.row_of.get(name)
+        return self.rows_by_name.get(name, []) if row is None else [row]
+
+    def named(self, name: str, where: str = "the outfit") -> list[int]:
+        """The same, at least one.
 
         Raises:
-            CatalogueError: an id is unknown; the nearest known one is named.
+            CatalogueError: there is none.
         """
-        for item_id in item_ids:
-            if item_id not in self.row_of:
-                raise CatalogueError(
-                    f"{where} names item {item_id!r}, which the catalogue does not have; check the id",
-                    reason="unknown_item",
-                    item_ids=[item_id],
-                )
-        return np.array([self.row_of[item_id] for item_id in item_ids], np.int64)
+        rows = self.meant(name)
+        if not rows:
+            raise CatalogueError(
+                f"{where} names item {name!r}, which the catalogue does not have; check the id",
+                reason="unknown_item",
+                item_ids=[name],
+            )
+        return rows
+
+    def row(self, name: str, where: str = "the outfit") -> int:
+        """Row of the one item that a name means, see `named`.
+
+        Raises:
+            CatalogueError: there is none, or there are several, which are listed.
+        """
+        rows = self.named(name, where)
+        if len(rows) > 1:
+            ids = self.items["item_id"][rows].to_list()
+            more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
+            raise CatalogueError(
+                f"{where} names {name!r}, which is {len(ids):,} items: {', '.join(ids[:FEW])}{more}; name one of them",
+                reason="ambiguous_item",
+                item_ids=ids[:FEW],
+            )
+        return rows[0]
+
+    def rows(self, names: Sequence[str], where: str = "the outfit") -> np.ndarray:
+        """Rows (n,) int64 of items by their ids, or other names of theirs, see `row`.
+
+        Raises:
+            CatalogueError: see `row`.
+        """
+        return np.array([self.row(name, where) for name in names], np.int64)
 
     def need_prices(self, feature: str, reason: str) -> None:
         """Raise CatalogueError where no item has a price."""
@@ -120,6 +183,11 @@ class Shelf:
             raise CatalogueError(
                 f"{feature} needs prices, and no item of the catalogue has one; import it with prices", reason=reason
             )
+
+
+def _caseless(value: str) -> str:
+    """A value as it is compared: without surrounding blanks, whatever the case of its letters."""
+    return value.strip().casefold()
 
 
 def nearest(word: str, names: Sequence[str]) -> str:

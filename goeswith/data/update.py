@@ -31,7 +31,8 @@ class Updated:
     """What became of a data set. `items` and `outfits` count added, changed (items), removed and kept (outfits).
 
     pictures: items whose picture is another now. new: it was not there and was imported. unchanged: nothing was
-    written. again: commands that bring features and questions up to date.
+    written. again: commands that bring features and questions up to date; encode: those of
+    them that `goeswith build` runs itself.
     """
 
     dataset: Dataset
@@ -41,10 +42,11 @@ class Updated:
     outfits: dict[str, int] = field(default_factory=dict)
     pictures: int = 0
     again: list[str] = field(default_factory=list)
+    encode: list[str] = field(default_factory=list)
 
     @property
     def lines(self) -> list[str]:
-        """What to tell: nothing of a data set that is new, one line of one that has not changed."""
+        """What changed: nothing of a data set that is new, one line of one that has not changed."""
         if self.new:
             return []
         if self.unchanged:
@@ -147,10 +149,11 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
     if not redrawn and _same(old, new):
         return Updated(Dataset(path), unchanged=True)
     write_arrivals(old.path, fresh, old.catalogue.ids, new.catalogue.ids)
-    again = carry(old, new, path, features_stay=not redrawn and _alike(old, new))
+    carried = carry(old, new, path, features_stay=not redrawn and _alike(old, new))
     items, outfits = _items(old, new), _outfits(old, new)
     put_in_place(fresh, dest)
-    return Updated(Dataset(path), items=items, outfits=outfits, pictures=pictures, again=again)
+    again = [*carried.encode, *carried.others]
+    return Updated(Dataset(path), items=items, outfits=outfits, pictures=pictures, again=again, encode=carried.encode)
 
 
 def _expect_all(imported: Imported, old: Dataset, path: Path) -> None:

@@ -103,6 +103,11 @@ def _listed(name: str) -> pl.Expr:
     return pl.when(pl.col(name).count() > 0).then(joined)
 
 
+def listed(text: str | None) -> list[str]:
+    """The values that `merge` joined in one cell, such as SKUs."""
+    return [part.strip() for part in (text or "").split(JOINED.strip()) if part.strip()]
+
+
 def _slug(colour: str) -> str:
     return re.sub(r"[\W_]+", "-", fold(colour)).strip("-")
 

@@ -151,13 +151,13 @@ class Scale:
         Raises:
             DataError: the text is another.
         """
-        data = schemas.parse(text, schemas.ScaleFile, "the calibration (scale.json)", "build the index again")
+        data = schemas.parse(text, schemas.ScaleFile, "the calibration (scale.json)", schemas.INDEX_AGAIN)
         data = {"auc": math.nan, **data}  # version 0.1.0 did not measure it
         values = {field.name: data[field.name] for field in fields(cls)}
         values |= {name: tuple(map(float, values[name])) for name in ("means", "spreads", "quantiles")}
         values |= {name: float(values[name]) for name in ("slope", "intercept", "auc")}
         if len(values["means"]) != len(values["spreads"]):
-            raise DataError("the calibration (scale.json) has lists that do not fit each other; build the index again")
+            raise DataError(f"the calibration (scale.json) has lists that do not fit each other; {schemas.INDEX_AGAIN}")
         return cls(**values)
 
 

@@ -189,7 +189,8 @@ def read_recipe(path: str | Path) -> Recipe:
         text = path.read_text(encoding="utf-8-sig")
         tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the recipe {path} ({getattr(error, 'strerror', '') or error})") from None
+        why = getattr(error, "strerror", "") or error
+        raise ConfigError(f"cannot read the recipe {path} ({why}); correct it") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
     return _Page(path, text.splitlines()).recipe(tables)

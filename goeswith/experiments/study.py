@@ -98,13 +98,16 @@ def read_study(path: str | Path) -> Study:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the study {path} ({getattr(error, 'strerror', '') or error})") from None
+        why = getattr(error, "strerror", "") or error
+        raise ConfigError(f"cannot read the study {path} ({why}); correct it") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML ({error}); fix the line") from None
     names = {field.name for field in fields(Study)}
     for name in table:
         if name not in names:
-            raise ConfigError(f"{path} has a field {name!r}; the fields of a study are: {', '.join(sorted(names))}")
+            raise ConfigError(
+                f"{path} has a field {name!r}, which no study has; choose one of: {', '.join(sorted(names))}"
+            )
     if missing := sorted({"name", "dataset", "designers", "encoder", "outfits", "seeds", "arms"} - set(table)):
         raise ConfigError(f"{path} has no field {missing[0]!r}; add it")
     return Study(**{name: _value(path, name, value) for name, value in table.items()})

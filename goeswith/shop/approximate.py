@@ -23,6 +23,7 @@ import polars as pl
 from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.data.shelf import Shelf
 from goeswith.errors import DataError
+from goeswith.schemas import INDEX_AGAIN
 
 LARGE = 200_000
 """Items of one category from which on they go into the table; below, one matrix product is quick enough."""
@@ -117,7 +118,7 @@ def _one_sentence(uri: str, action: str) -> Iterator[None]:
         yield
     except (ValueError, RuntimeError, OSError) as error:
         why = str(error).partition("\n")[0]
-        raise DataError(f"cannot {action} the vectors at {uri} ({why}); build the index again") from None
+        raise DataError(f"cannot {action} the vectors at {uri} ({why}); {INDEX_AGAIN}") from None
 
 
 def _merge(table: Any, frame: pl.DataFrame, keys: Keys, compacted: int) -> tuple[int, int] | None:

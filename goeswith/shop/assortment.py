@@ -53,8 +53,9 @@ class Assortment:
             )
         shelf = self.index.shelf
         rows = shelf.rows(item_ids)
+        ids = [self.index.catalogue.ids[row] for row in rows]
         products: dict[int, str] = {}
-        for item_id, product in zip(item_ids, shelf.products[rows].tolist(), strict=True):
+        for item_id, product in zip(ids, shelf.products[rows].tolist(), strict=True):
             if products.get(product) == item_id:
                 raise CatalogueError(
                     f"the outfit names item {item_id!r} twice; name it once", reason="same_product", item_ids=[item_id]
@@ -66,17 +67,19 @@ class Assortment:
                     item_ids=[products[product], item_id],
                 )
             products[product] = item_id
-        self._check_known(item_ids, rows)
+        self._check_known(ids, rows)
         return rows
 
     def slot(self, slot: str) -> np.ndarray:
-        """Rows (m,) of a group or category.
+        """Rows (m,) of a group or category, whatever the case of its letters.
 
         Raises:
             CatalogueError: there is neither of that name, or the model never saw the category.
         """
         shelf = self.index.shelf
-        columns = [column for column in ("category", "group") if slot in shelf.codes(column)[1]]
+        both = ("category", "group")
+        columns = [column for column in both if slot in shelf.codes(column)[1]]
+        columns = columns or [column for column in both if shelf.written(column, slot)]
         if not columns:
             names = [*shelf.codes("group")[1], *shelf.codes("category")[1]]
             more = " (a group of which the catalogue has no item)" if slot in GROUPS else ""
@@ -91,6 +94,11 @@ class Assortment:
                 reason="unknown_category",
             )
         return rows
+
+    def spelled(self, slot: str) -> str:
+        """A slot as the catalogue writes it: a category of exactly this name, else a group, else another category."""
+        shelf = self.index.shelf
+        return slot if slot in shelf.codes("category")[1] else shelf.spelled("category", shelf.spelled("group", slot))
 
     def check_slots(self, rows: np.ndarray, slots: Sequence[str]) -> None:
         """Raise CatalogueError where an outfit cannot take the slots, see `goeswith.shop.grammar.Grammar.refusal`."""
@@ -214,7 +222,7 @@ class Assortment:
             bonus=bonus,
             units=None if self.index.taste is None else self.index.taste.units(),
             order=order,
-            filters=filters,
+            filters=filters.spelled(shelf),
         )
         template.check()
         return template, notes

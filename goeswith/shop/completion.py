@@ -72,6 +72,7 @@ def complete(assortment: Assortment, anchors: Sequence[str], wish: Wish) -> Step
     if wish.common is not None and wish.common < 0:
         raise CatalogueError(f"common is {wish.common}; it must be 0 or more")
     if wish.slots:
+        wish = replace(wish, slots=[assortment.spelled(slot) for slot in wish.slots])
         assortment.check_slots(rows, wish.slots)
         return _noted((yield from _looks(assortment, rows, wish)), wish.k)
     kinds: list[tuple[list[Look], int]] = []
@@ -90,7 +91,7 @@ def _in_turn(index: Index, kinds: Sequence[tuple[list[Look], int]], k: int, comm
     """Up to k looks of several kinds, such as with a dress and with trousers, one kind after the other.
 
     kinds: the looks of each, best first, and how many of them are wanted; another kind gives what one lacks. Any two
-    have at most `common` added products in common.
+    have at most `common` added products in common, and none lies within another.
     """
     chosen: list[Look] = []
     added: list[set[int]] = []
@@ -99,7 +100,8 @@ def _in_turn(index: Index, kinds: Sequence[tuple[list[Look], int]], k: int, comm
     def take(kind: int) -> bool:
         for look in waiting[kind]:
             pieces = set(index.shelf.products[[index.row_of[item_id] for item_id in look.added]].tolist())
-            if common is None or all(len(pieces & others) <= common for others in added):
+            most = len(pieces) if common is None else common
+            if all(len(pieces & others) <= min(most, len(pieces) - 1, len(others) - 1) for others in added):
                 chosen.append(look)
                 added.append(pieces)
                 return True

@@ -28,7 +28,7 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
         CatalogueError: see `goeswith.shop.stylist.Stylist.judge`.
     """
     look, index = stylist.judge(item_ids), stylist.index
-    scorer, rows = index.scorer, index.shelf.rows(item_ids)
+    scorer, rows = index.scorer, index.shelf.rows(look.item_ids)
     items, mask = rows[None], np.ones((1, len(rows)), bool)
     pairs = pair_matrix(scorer, items, mask)[0]
     contributions = leave_one_out(scorer, items, mask)[0]

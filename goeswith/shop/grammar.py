@@ -1,20 +1,22 @@
 """Grammar: which groups make a complete outfit, what it lacks, and what it has too many of.
 
 Learnt from training outfits, as far as their items are of a known group. Most catalogues are thinned out (what sold out
-is gone), so outfits without any top, bottom or dress say nothing about how people dress, and are not counted.
+is gone), so outfits without any top, bottom or dress say nothing about how people dress, and are not counted. Nor are
+baskets and pairs: who buys trousers and a bag has a top at home.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import polars as pl
 
 from goeswith import schemas
+from goeswith.data.baskets import BOUGHT
 from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.outfits import Outfits
 
@@ -30,6 +32,8 @@ WHOLE: Mapping[str, Mapping[str, int]] = {
 }
 """What a whole look has where no outfits say so."""
 
+SHORTEST = 3
+"""Items of an outfit from which is learnt what an outfit needs."""
 LEAST = 50
 """Outfits without which nothing is learnt, of all and of a category."""
 _NEVER_MISSING = 0.8  # of the outfits have it: then one without it lacks something
@@ -64,9 +68,13 @@ class Grammar:
     outfits: int = 0
 
     @classmethod
-    def default(cls) -> Grammar:
-        """One pair of shoes, a bottom or a dress, a top unless a dress, one outer layer, one bag."""
-        return cls({group: 3 if group == "accessory" else 2 if group == "top" else 1 for group in WORN})
+    def default(cls, groups: Collection[str] = WORN) -> Grammar:
+        """One pair of shoes, a bottom or a dress, a top unless a dress, one outer layer, one bag.
+
+        groups: of the catalogue; an outfit needs nothing of others.
+        """
+        most = {group: 3 if group == "accessory" else 2 if group == "top" else 1 for group in WORN}
+        return cls(most, needs=tuple(clause for clause in CLAUSES if not set(groups).isdisjoint(clause)))
 
     @classmethod
     def free(cls) -> Grammar:
@@ -75,15 +83,16 @@ class Grammar:
 
     @classmethod
     def learn(cls, catalogue: Catalogue, outfits: Outfits) -> Grammar:
-        """From the training outfits; the default where they are too few."""
-        train = outfits.take(outfits.splits == "train")
+        """From the training outfits that somebody put together; the default where they are too few."""
+        made = ~np.isin(outfits.sources.astype(str), BOUGHT) & (outfits.lengths >= SHORTEST)
+        train = outfits.take((outfits.splits == "train") & made)
         codes, named = _group_codes(catalogue)
         counts = _counts(train, codes, len(named))  # (N, G)
         at = {group: index for index, group in enumerate(named)}
         has = counts > 0
         dressed = has[:, at["top"]] | has[:, at["bottom"]] | has[:, at["dress"]]
         if dressed.sum() < LEAST:
-            return cls.default()
+            return cls.default(catalogue.items["group"].drop_nulls().unique().to_list())
         chosen, has, default = counts[dressed], has[dressed], cls.default()
         most = {group: _most(chosen[:, at[group]], default.most[group]) for group in WORN}
         needs = [clause for clause in CLAUSES if has[:, [at[g] for g in clause]].any(axis=1).mean() >= _NEVER_MISSING]
@@ -166,7 +175,7 @@ class Grammar:
         Raises:
             DataError: the text is another.
         """
-        data = schemas.parse(text, schemas.GrammarFile, "the grammar (grammar.json)", "build the index again")
+        data = schemas.parse(text, schemas.GrammarFile, "the grammar (grammar.json)", schemas.INDEX_AGAIN)
         values = {each.name: data[each.name] for each in fields(cls)}
         for name in ("needs", "apart"):
             values[name] = tuple(tuple(groups) for groups in values[name])

@@ -48,7 +48,6 @@ FORMAT = 2
 """Of the folder; raised when an older version could not read it."""
 READABLE = (1, 2)
 """Formats that are opened: 1 has no grammar, products or taste, so the defaults hold."""
-REMEDY = "build the index again with goeswith index"
 CACHED_SEARCHES = ("item_id", "category", "group")
 """Columns of a guest that stay when it is removed: every row has them."""
 
@@ -222,7 +221,9 @@ class Index:
         if stored is None:
             return Candidates(*own)
         if strange := set(stored["categories"]) - set(self._categories):
-            raise DataError(f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {REMEDY}")
+            raise DataError(
+                f"{self.path / 'index.json'} lists a search for {min(strange)!r}, of no item; {schemas.INDEX_AGAIN}"
+            )
         uri = approximate.address(self.path, stored["uri"])
         vectors = Vectors(uri, stored["version"], self.catalogue.ids[:size], self._categories)
         return Candidates(*own, vectors, frozenset(map(self._categories.index, stored["categories"])))
@@ -324,7 +325,11 @@ class Index:
     def _put(self, row: int, item: pl.DataFrame) -> None:
         """Show an item in the row of a guest, or in a new one."""
         items = self.catalogue.items
-        self._show(Catalogue(pl.concat([items[:row], item, items[row + 1 :]])))
+        shown = Catalogue(pl.concat([items[:row], item, items[row + 1 :]]))
+        shelf(
+            shown
+        ).rows_by_name = self.shelf.rows_by_name  # guests have their ids alone, and the others keep their rows
+        self._show(shown)
 
 
 def index_folder(path: Path) -> Path:
@@ -342,19 +347,21 @@ def _info(path: Path) -> schemas.IndexFile:
         raise DataError(f"there is no folder {path}; give one that goeswith build or goeswith index made")
     if not (path / "index.json").is_file():
         raise DataError(
-            f"{path} is not an index (it has no index.json); build one: goeswith index RUN DATASET --out {path}"
+            f"{path} is not an index (it has no index.json); make one: goeswith build SOURCE SHOP, or "
+            "goeswith index RUN DATASET --out INDEX"
         )
-    info: dict[str, Any] = read_json(path / "index.json", dict, REMEDY)
+    info: dict[str, Any] = read_json(path / "index.json", dict, schemas.INDEX_AGAIN)
     if info.get("format") not in READABLE:
         raise ModelError(
             f"{path} is an index of format {info.get('format')}, but this version reads formats 1 to {FORMAT}; "
             f"build it again: goeswith index RUN DATASET --out {path}"
         )
-    return schemas.check(info, schemas.IndexFile, path / "index.json", REMEDY)
+    return schemas.check(info, schemas.IndexFile, path / "index.json", schemas.INDEX_AGAIN)
 
 
 def _again(info: schemas.IndexFile) -> str:
-    return f"run goeswith index with the run {info['model']['title']} and {info['dataset']['name']} again"
+    run, dataset = info["model"]["title"], info["dataset"]["name"]
+    return f"run goeswith build again, or goeswith index with the run {run} and {dataset}"
 
 
 def _checksum(path: Path) -> str:

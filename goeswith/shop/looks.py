@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from goeswith.models import Searchable
 from goeswith.shop.answers import Look, looks_of
 from goeswith.shop.beam import Beam, differing, grow_many, in_order
 from goeswith.shop.grammar import WORN
+from goeswith.shop.repetition import Repetition
 from goeswith.shop.stylist import Stylist
 from goeswith.shop.template import Template
 
@@ -33,8 +33,12 @@ TRIES = 3
 """Further searches around an anchor whose looks were all refused, each without what is offered often enough by then."""
 FAIR = 4.0
 """So many times its even share of the looks an item may be in, by default."""
+REPEATED = 0.1
+"""What an item loses for the looks that it is in already: so many log odds times ln(1 + looks)."""
 FEWEST = 2
 """Looks that an item may always be in."""
+NAMES = ("item_id", "skus", "product_id")
+"""Columns by which an item is named; a condition on one may have any of its names."""
 LINKS = ("link", "url", "product_link", "product_url")
 """Columns that may hold a product's page; the first that there is counts."""
 
@@ -64,9 +68,7 @@ class Maker:
                 "goeswith complete for each"
             )
         self.offered = np.zeros(int(index.shelf.products.max()) + 1, np.int64)
-        self._parts: set[tuple[int, ...]] = set()
-        self._added: set[tuple[int, int]] = set()
-        self._worn: set[tuple[int, int]] = set()  # pairs of products of looks; the anchors' are apart
+        self._repetition = Repetition()
         # Row of an anchor → what each of its looks adds, a dress or separates.
         self._around_one: dict[int, list[set[int]]] = defaultdict(list)
 
@@ -165,47 +167,43 @@ class Maker:
     def _choose(
         self, chosen: list[np.ndarray], anchor: int, looks: np.ndarray, count: int, caps: np.ndarray, apart: bool
     ) -> int:
-        """Add to the chosen looks of an anchor those of (B, s) that may be taken, until there are `count`; how many."""
+        """Add to the chosen looks of an anchor those of (B, s) that may be taken, until there are `count`; how many.
+
+        apart: only looks that have at most one piece in common with each other look; else those first that have the
+        fewest pairs of pieces from other looks. Looks around one anchor are distinguished by `common`, too.
+        """
         products = self.stylist.index.shelf.products
         before, others = len(chosen), self._around_one[anchor]
-        for look, pieces in zip(looks, products[looks].tolist(), strict=True):
+        pieces = [(int(products[anchor]), *added) for added in products[looks].tolist()]
+        repeated = np.array([self._repetition.pairs(each) for each in pieces], np.int64)
+        for at in np.flatnonzero(repeated == 0) if apart else np.argsort(repeated, kind="stable"):
             if len(chosen) == count:
                 break
-            alike = max((len(other.intersection(pieces)) for other in others), default=0)
-            if alike <= self.common and self._take(int(products[anchor]), pieces, caps, apart):
-                chosen.append(look)
-                others.append(set(pieces))
+            added = np.array(pieces[at][1:])
+            alike = max((len(other.intersection(pieces[at][1:])) for other in others), default=0)
+            free = alike <= self.common and (self.offered[added] < caps[added]).all()
+            if free and self._repetition.take(pieces[at], apart):
+                self.offered[added] += 1
+                chosen.append(looks[at])
+                others.append({*pieces[at][1:]})
         return len(chosen) - before
 
-    def _take(self, anchor: int, products: list[int], caps: np.ndarray, apart: bool) -> bool:
-        """Count a look's added products, unless one is offered often enough or another look has too much of it.
-
-        apart: refuse it if another look has two pieces of it, else if one adds all or all but one of its pieces. Looks
-        around one anchor are distinguished by `common` alone.
-        """
-        if not (self.offered[products] < caps[products]).all():
-            return False
-        pieces = sorted(products)
-        added = set(combinations(pieces, 2))
-        worn = {(min(anchor, piece), max(anchor, piece)) for piece in pieces}
-        parts = set(combinations(pieces, len(pieces) - 1 if len(pieces) > 2 else len(pieces)))
-        if not parts.isdisjoint(self._parts):
-            return False
-        if apart and not (
-            added.isdisjoint(self._added) and added.isdisjoint(self._worn) and worn.isdisjoint(self._added)
-        ):
-            return False
-        self._parts |= parts
-        self._added |= added
-        self._worn |= worn
-        self.offered[products] += 1
-        return True
-
     def _within(self, template: Template, caps: np.ndarray) -> Template | None:
-        """The template without what has been offered often enough; None where that leaves a slot empty."""
-        products = self.stylist.index.shelf.products
-        slots = [slot[self.offered[products[slot]] < caps[products[slot]]] for slot in template.slots]
-        return replace(template, slots=slots) if all(len(slot) for slot in slots) else None
+        """The template without what has been offered often enough, and with less worth of what has been offered.
+
+        None where that leaves a slot empty.
+        """
+        index = self.stylist.index
+        products = index.shelf.products[: index.size]
+        offered = self.offered[products]
+        slots = [slot[offered[slot] < caps[products[slot]]] for slot in template.slots]
+        if not all(len(slot) for slot in slots):
+            return None
+        if index.taste is None or template.bonus is None:
+            return replace(template, slots=slots)
+        often = np.float32(REPEATED * index.taste.temperatures[0]) * np.log1p(offered)
+        order = template.bonus if template.order is None else template.order
+        return replace(template, slots=slots, bonus=template.bonus - often.astype(np.float32), order=order)
 
 
 def _padded(lists: Sequence[np.ndarray]) -> np.ndarray:
@@ -220,7 +218,7 @@ def anchors_for(stylist: Stylist, conditions: Sequence[str], count: int | None, 
     """Rows (m,) of the items that looks are made for: of known groups, that a look can be made around, in order.
 
     Args:
-        conditions: such as ``group=dress`` or ``category=Jeans,Skirt``; all must hold.
+        conditions: such as ``group=dress``, ``category=Jeans,Skirt`` or ``item_id=linen-dress``; all must hold.
         count: how many, drawn by `seed`; None: all.
 
     Raises:
@@ -237,7 +235,11 @@ def anchors_for(stylist: Stylist, conditions: Sequence[str], count: int | None, 
                 f"{condition!r} is not a COLUMN=VALUE of the catalogue; its columns are "
                 f"{', '.join(index.catalogue.items.columns)}"
             )
-        able &= index.shelf.having(column, values.split(","))[: index.size]
+        if column in NAMES:
+            named = [row for name in values.split(",") for row in index.shelf.named(name, f"the condition {condition}")]
+            able &= np.isin(np.arange(index.size), named)
+        else:
+            able &= index.shelf.having(column, values.split(","))[: index.size]
     rows = np.flatnonzero(able)
     if not len(rows):
         raise CatalogueError(f"no look can be made around an item with {' and '.join(conditions)}; choose others")

@@ -142,7 +142,8 @@ def _import(source: Path, dest: Path, layout: str, options: dict[str, Any] | Non
         layout, source, dest, options=options, update=update, name=dest.parent.name, seed=None if update else seed
     )
     for line in (done.summary, *done.lines):
-        say("import", line)
+        if line not in done.encode:  # which comes next
+            say("import", line)
     return done.dataset
 
 

@@ -36,8 +36,9 @@ class Stylist:
     """Answers what goes with what over one index. Methods may be called from several threads.
 
     Items that the model cannot judge (without features, or of a category it never saw) are never offered. Colour
-    variants are one product (see `goeswith.data.filters.Shelf.products`): no outfit holds two of one product, and a
-    list of suggestions names each product once.
+    variants are one product (see `goeswith.data.shelf.Shelf.products`): no outfit holds two of one product, and a
+    list of suggestions names each product once. An item is named by its id, by a SKU of one of its variants, or by the
+    id of its product where that has one item (see `goeswith.data.shelf.Shelf.row`).
     """
 
     def __init__(self, index: Index) -> None:
@@ -143,31 +144,30 @@ class Stylist:
         """
         check_number(k=k)
         rows = self.assortment.outfit(items, least=2)
-        strange = next((item_id for item_id in locked if item_id not in items), None)
+        ids = [self.index.catalogue.ids[row] for row in rows]
+        meant = {name: {*self.index.shelf.meant(name)} & {*rows.tolist()} for name in locked}
+        strange = next((name for name, inside in meant.items() if not inside), None)
         if strange is not None:
             raise CatalogueError(
                 f"item {strange!r} is locked but not in the outfit; lock only items of the outfit",
                 reason="not_in_outfit",
                 item_ids=[strange],
             )
-        free = [position for position, item_id in enumerate(items) if item_id not in locked]
+        kept = set[int]().union(*meant.values())
+        free = [position for position, row in enumerate(rows.tolist()) if row not in kept]
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
         before = float(self._scores([rows])[0])
         positions, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * k, LEAST))
         scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
-        ids, replacements = self.index.catalogue.ids, outfits[np.arange(len(positions)), positions]
+        replacements = outfits[np.arange(len(positions)), positions]
         order = first_of_each(np.stack([positions, self.index.shelf.products[replacements]], axis=1), scores)
         order = order[scores[order] > before][:k]
         looks = looks_of(self.index, [*outfits[order]], scores[order])
         return [
-            Swap(
-                items[positions[at]],
-                ids[replacements[at]],
-                replace(look, added=(ids[replacements[at]],)),
-                float(scores[at] - before),
-            )
+            Swap(ids[positions[at]], added, replace(look, added=(added,)), float(scores[at] - before))
             for at, look in zip(order.tolist(), looks, strict=True)
+            for added in [self.index.catalogue.ids[replacements[at]]]
         ]
 
     def similar(
@@ -194,11 +194,11 @@ class Stylist:
         self, rows: np.ndarray, free: list[int], filters: Filters, coherent: bool, full: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """The single swaps that the full model should score: their places (P,), `full` a place, and outfits (P, n)."""
-        candidates = []
+        candidates, written = [], filters.spelled(self.index.shelf)
         for position in free:
             offered = self.assortment.swaps(int(rows[position]), filters, rows, coherent)
             context = np.delete(rows, position)[None]
-            candidates.append(self.index.candidates.pairs(Gap(context, offered, filters=filters), full)[1])
+            candidates.append(self.index.candidates.pairs(Gap(context, offered, filters=written), full)[1])
         positions = np.repeat(free, [len(others) for others in candidates])
         outfits = np.repeat(rows[None], len(positions), axis=0)
         outfits[np.arange(len(positions)), positions] = np.concatenate(candidates)

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REMEDY = "build the index again"
 LEAST = 100
 """Gaps of validation outfits without which nothing is fitted."""
 MOST, BUDGET = 500, 1 << 19
@@ -175,7 +174,7 @@ class Taste:
         try:
             with safe_open(path, framework="numpy") as file:
                 text = (file.metadata() or {})["taste"]
-                values = schemas.parse(text, schemas.TasteFile, path, REMEDY)
+                values = schemas.parse(text, schemas.TasteFile, path, schemas.INDEX_AGAIN)
                 values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
                 values |= {name: file.get_tensor(name) for name in sorted(file.keys())}
                 values.setdefault("gamma", 0.0)  # older files know no lifts
@@ -184,7 +183,7 @@ class Taste:
                     values.setdefault(f"order_{name}", values[name])
             return cls(**{name: values[name] for name in cls.__dataclass_fields__})
         except (OSError, SafetensorError, KeyError) as error:
-            raise DataError(f"cannot read {path} ({error}); {REMEDY}") from None
+            raise DataError(f"cannot read {path} ({error}); {schemas.INDEX_AGAIN}") from None
 
     def __str__(self) -> str:
         (before, after), (few, many) = self.recall, self.distinct

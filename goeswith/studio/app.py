@@ -35,7 +35,7 @@ from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.proxied import Proxied
-from goeswith.studio.service.refusals import Refused, as_refused, in_json
+from goeswith.studio.service.refusals import Refused, as_refused, in_json, not_json
 from goeswith.studio.service.review_maker import ReviewMaker
 from goeswith.studio.service.reviews import Reviews
 from goeswith.studio.service.shared import Shop
@@ -202,6 +202,8 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first: dict[str, Any] = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return answered(request, not_json(first))
         where, message = ".".join(str(part) for part in first["loc"]), first["msg"]
         return answered(request, Refused(422, "bad_request", f"{where}: {message}"), people=_for_people(first))
 

@@ -45,7 +45,7 @@ class Run:
         described = self.path / "config.json"
         if not described.is_file():
             raise ModelError(
-                f"{self.path} is not a run (it has no config.json); train one: goeswith train MODEL DATASET"
+                f"{self.path} is not a run (it has no config.json); train one: goeswith train DATASET --out RUN"
             )
         values = read_json(described, dict, REMEDY, ModelError)
         self.config = schemas.check(values, schemas.RunFile, described, REMEDY, ModelError)

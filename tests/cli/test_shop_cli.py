@@ -84,6 +84,16 @@ def test_looks_as_json_are_those_of_the_stylist(shell: Shell, index: Path) -> No
     assert [item["item_id"] for item in json.loads(out)] == [item.item_id for item in stylist.similar("i100", k=2)]
 
 
+def test_case_does_not_matter_and_pictures_may_be_left_out(shell: Shell, index: Path) -> None:
+    ask = ("fill", index, "i0", "i60", "--json", "-k", "3")
+    code, out, _ = shell(*ask, "--slot", "bag", "--colour", "black", "--season", "winter")
+    assert shell(*ask, "--slot", "Bag", "--colour", "BLACK", "--season", " Winter ") == (code, out, "")
+    code, out, err = shell("explain", index, "i0", "i60", "--no-pictures")
+    assert (code, err, "▀" in out) == (0, "", False)
+    assert out == shell("explain", index, "i0", "i60")[1]
+    assert out.startswith("This look ")
+
+
 def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "looks.csv", tmp_path / "sheet.png"
     ask = ("looks", index, "--for", "group=top", "--anchors", "4", "--per", "2", "--colour", "black")

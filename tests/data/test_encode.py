@@ -2,9 +2,9 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -297,8 +297,8 @@ def test_real_networks_encode_the_same_twice(dataset: Dataset, encoder: str) -> 
 
 @pytest.mark.slow
 @pytest.mark.real
-def test_a_killed_command_resumes_to_the_same_bits(real: Path, tmp_path: Path) -> None:
-    files = sorted((real / "ccp" / "crops").iterdir())[:160]
+def test_a_killed_command_resumes_to_the_same_bits(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted((real / "ccp" / "crops").iterdir())[:48]
     ids = [file.stem for file in files]
     items = pl.DataFrame({"item_id": ids, "category": [item_id.split("_")[1] for item_id in ids]})
     outfits = pl.DataFrame({"outfit_id": [f"o{n}" for n in range(10)], "item_ids": [ids[n : n + 3] for n in range(10)]})
@@ -306,22 +306,19 @@ def test_a_killed_command_resumes_to_the_same_bits(real: Path, tmp_path: Path) -
         items=items, outfits=outfits, source="a test", licence="none", images=dict(zip(ids, files, strict=True))
     )
     features = create(imported, tmp_path / "data", layout="table").path / "features"
-    script = (
-        "import sys; from goeswith.data.encoders import encode; "
-        "encode.SHARD = 96; encode.encode(encode.Dataset(sys.argv[1]), sys.argv[2])"
+    script = (  # it dies in the second of two shards
+        "import os, signal, sys; from goeswith.data.encoders import encode; encode.SHARD = 24\n"
+        "die = lambda done, total: done >= 32 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "encode.encode(encode.Dataset(sys.argv[1]), 'efficientnet-lite0', batch_size=8, progress=die)"
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "data"), "efficientnet-lite0"]
-    killed = subprocess.Popen(command)
-    while killed.poll() is None and not list(features.glob(".efficientnet-lite0.partial/[0-9a-f]*")):
-        time.sleep(0.05)
-    killed.kill()
-    killed.wait()
+    died = subprocess.run([sys.executable, "-c", script, tmp_path / "data"], capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert len(list(features.glob(".efficientnet-lite0.partial/[0-9a-f]*"))) == 1
     assert not (features / "efficientnet-lite0.safetensors").exists()
-    subprocess.run(command, check=True)
-    resumed = (features / "efficientnet-lite0.safetensors").read_bytes()
+    monkeypatch.setattr(encoders, "SHARD", 24)
+    resumed = encode(Dataset(tmp_path / "data"), "efficientnet-lite0", batch_size=8).path.read_bytes()
     (features / "efficientnet-lite0.safetensors").unlink()
-    subprocess.run(command, check=True)
-    assert (features / "efficientnet-lite0.safetensors").read_bytes() == resumed
+    assert encode(Dataset(tmp_path / "data"), "efficientnet-lite0", batch_size=8).path.read_bytes() == resumed
 
 
 def test_a_copy_of_the_folder_is_encoded_already(dataset: Dataset, network: list[Any], tmp_path: Path) -> None:

@@ -399,4 +399,4 @@ def test_the_drawing_processes_end_when_their_parent_is_killed(tmp_path):
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"drawn\n"
     parent.kill()
-    parent.communicate(timeout=120)  # ends when the last process that holds the pipe does
+    parent.communicate(timeout=600)  # ends when the last process that holds the pipe does

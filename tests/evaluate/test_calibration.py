@@ -187,7 +187,7 @@ def test_a_scale_comes_back_from_json_and_a_broken_one_is_refused(world) -> None
     assert Scale.from_json(scale.to_json()) == scale
     info = json.loads(scale.to_json())
     for text in ("{", "[]", "{}", json.dumps(info | {"means": [1]}), json.dumps(info | {"quantiles": []})):
-        with pytest.raises(DataError, match=r"the calibration \(scale.json\) .*; build the index again"):
+        with pytest.raises(DataError, match=r"the calibration \(scale.json\) .*; run goeswith build again"):
             Scale.from_json(text)
 
 

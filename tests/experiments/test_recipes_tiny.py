@@ -67,11 +67,11 @@ def test_every_experiment_of_the_recipes_runs(tmp_path: Path, monkeypatch: pytes
         if experiment.model not in models_asked:  # how the whole catalogue is asked depends on the model alone
             models_asked.add(experiment.model)
             training = replace(training, retrieval=True)
-        for each in filter(None, (training.lesson, training)):  # a lesson of several is learnt once
-            came = work(each)
-            assert isinstance(came, Outcome), f"{experiment.name}: {came}"
-            assert len(came.history) <= 1
-        of_rules = (False, True) if training.rules else (False,)
+        for job in filter(None, (training.lesson, training)):  # a lesson of several is learnt once
+            outcome = work(job)
+            assert isinstance(outcome, Outcome), f"{experiment.name}: {outcome}"
+            assert len(outcome.history) <= 1
+        with_rules = (False, True) if training.rules else (False,)
         answered = [*files, RETRIEVAL] if training.retrieval else files
-        assert all(answers_file(training, file, rules).is_file() for file in answered for rules in of_rules)
+        assert all(answers_file(training, file, rules).is_file() for file in answered for rules in with_rules)
     assert models_asked == {experiment.model for experiment in models}

@@ -68,14 +68,14 @@ def test_outfits_are_parts_of_their_baskets_of_pairs_that_exceed_chance(baskets)
         assert set(items) <= baskets[int(outfit_id.removeprefix("orders-"))]
         assert len(set(items)) == len(items) >= 2
         assert all(weights[pair] > 0 for pair in combinations(sorted(items), 2))
-    assert len(made.outfits) + made.skipped["orders: baskets without such a pair"] == len(baskets)
+    assert len(made.outfits) + made.skipped["orders: baskets in which no two items go together"] == len(baskets)
 
 
 def test_bestsellers_are_no_outfits_and_pairs_bought_together_are():
     baskets = [{"coat", "skirt", "jeans"}] * 20 + [{"hat", "jeans"}] * 50 + [{"scarf", "jeans"}] * 50
     made = outfits_of(lines(baskets), GROUP, "orders")  # jeans are in every basket, with nothing more than by chance
     assert [sorted(items) for _, items, *_ in made.outfits.iter_rows()] == [["coat", "skirt"]] * 20
-    assert made.skipped == {"orders: baskets without such a pair": 100}
+    assert made.skipped == {"orders: baskets in which no two items go together": 100}
 
 
 def test_lines_that_are_not_known_are_dropped_and_their_orders_kept(tmp_path):

@@ -277,16 +277,13 @@ def test_a_host_is_asked_politely_and_each_address_once(server, tmp_path):
 @pytest.mark.slow
 def test_a_killed_download_goes_on_where_it_stopped(server, tmp_path):
     program = (
-        "import sys; from pathlib import Path; from goeswith.data.download import *\n"
+        "import os, signal; from pathlib import Path; from goeswith.data.download import *\n"
         f"addresses = {{str(n): f'{server}/good-{{n}}' for n in range(200)}}\n"
-        f"download(addresses, Path({str(tmp_path)!r}), allow_private=True, bounds=Bounds(at_one_host=1))"
+        "die = lambda done, total: done >= 20 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"download(addresses, Path({str(tmp_path)!r}), allow_private=True, bounds=Bounds(at_one_host=1), progress=die)"
     )
-    killed = subprocess.Popen([sys.executable, "-c", program])
-    deadline = time.monotonic() + 30
-    while len(Handler.asked) < 20 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    died = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
     before = sum(Handler.asked.values())
     assert 20 <= before < 200
     done = download({str(n): f"{server}/good-{n}" for n in range(200)}, tmp_path, allow_private=True)

@@ -83,7 +83,7 @@ class Slow:
 
     def __call__(self, *_: object, **__: object) -> list[Look]:
         self.begun += 1
-        assert self.gate.wait(30)
+        assert self.gate.wait(300)
         return []
 
 

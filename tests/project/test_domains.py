@@ -80,11 +80,11 @@ def test_a_blend_weights_good_scorers_and_leaves_out_useless_ones() -> None:
 
 
 def test_a_control_of_a_blend_is_one_model_of_this_seed_and_the_next_ones() -> None:
-    said = {seed: {"a": [f"a{seed}"], "b": [f"b{seed}"]} for seed in (0, 1, 2)}
-    assert blend.control_of(said, "b", 1, 2) == {"b 1": ["b1"], "b 2": ["b2"]}
-    assert blend.control_of(said, "b", 2, 2) == {"b 2": ["b2"], "b 0": ["b0"]}
+    runs = {seed: {"a": [f"a{seed}"], "b": [f"b{seed}"]} for seed in (0, 1, 2)}
+    assert blend.control_of(runs, "b", 1, 2) == {"b 1": ["b1"], "b 2": ["b2"]}
+    assert blend.control_of(runs, "b", 2, 2) == {"b 2": ["b2"], "b 0": ["b0"]}
     with pytest.raises(ConfigError, match="needs 4 seeds, the recipe has 3"):
-        blend.control_of(said, "b", 0, 4)
+        blend.control_of(runs, "b", 0, 4)
 
 
 def test_a_control_of_a_blend_has_no_share_in_it(tmp_path: Path) -> None:
@@ -99,12 +99,12 @@ def test_a_control_of_a_blend_has_no_share_in_it(tmp_path: Path) -> None:
         "p_holm": 0.02,
         "shows": "higher",
     }
-    told = {
+    measured = {
         "models": ["M"], "seeds": [0], "valid": [{"seed": 0, "valid_auc": 0.71, "shares": {"M": 1.0}}],
         "test": [score | {"scorer": name} for name in ("M", "blend", "M, 2 seeds")],
         "compared": [over | {"against": name} for name in ("M", "M, 2 seeds")],
     }  # fmt: skip
-    (tmp_path / "blend-x.json").write_text(json.dumps(told))
+    (tmp_path / "blend-x.json").write_text(json.dumps(measured))
     rows = {
         line.split("|")[1].strip(): line.split("|")[-2].strip()
         for line in results_blend.blend(tmp_path, "x").splitlines()

@@ -122,7 +122,7 @@ def test_it_is_compacted_on_schedule(tmp_path, monkeypatch):
 def test_a_table_that_cannot_be_read_is_one_sentence(made, tmp_path):
     uri, version, frame, _ = made
     for folder, at in ((uri, version + 50), (str(tmp_path / "none"), 1)):
-        with pytest.raises(DataError, match=r"cannot read the vectors at .*; build the index again"):
+        with pytest.raises(DataError, match=r"cannot read the vectors at .*; run goeswith build again"):
             read(folder, at, frame)
 
 

@@ -1,5 +1,7 @@
 """Grammar: what an outfit lacks and has too much of is what a count over training outfits says."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -107,11 +109,35 @@ def test_few_outfits_teach_nothing() -> None:
     few = world([SEPARATES] * (LEAST - 1))
     assert Grammar.learn(*few) == Grammar.default()
     assert Grammar.learn(*world([SEPARATES] * 99, split="test")) == Grammar.default()
-    pairs = Grammar.learn(*world([["shirt", "jeans"]] * 99))
-    assert pairs.needs == (("top", "dress"), ("bottom", "dress"))
-    assert pairs.whole == {"separates": {"top": 1, "bottom": 1}}
-    with pytest.raises(DataError, match=r"the grammar \(grammar.json\) lacks 'most'; build the index again"):
+    with pytest.raises(DataError, match=r"the grammar \(grammar.json\) lacks 'most'; run goeswith build again"):
         Grammar.from_json("{}")
+
+
+def test_baskets_and_pairs_are_no_outfits() -> None:
+    """Who buys trousers and a bag has a top at home."""
+    trousers = ["outer", "bottom", "bag"]
+    catalogue, outfits = world([["coat", "jeans", "tote"]] * 300 + [["gown", "tote", "belt"]] * 100)
+    put_together = Grammar.learn(catalogue, outfits)
+    assert put_together.needs == (("bottom", "dress"),)
+    assert put_together.findings(trousers) == ()
+    for source in ("orders", "wishes"):
+        bought = replace(outfits, sources=np.full(len(outfits), source, object))
+        assert Grammar.learn(catalogue, bought) == Grammar.default()
+        assert Grammar.learn(catalogue, bought).findings(trousers) == ("needs a top and shoes",)
+    assert Grammar.learn(*world([["jeans", "tote"]] * 99)) == Grammar.default()
+    # Ninety looks that somebody put together count for more than thousands of short ones.
+    mixed = world([["jeans", "tote"]] * 2000 + [[*SEPARATES, "tote"]] * 90)
+    assert Grammar.learn(*mixed).needs == (("top", "dress"), ("bottom", "dress"), ("shoes",))
+
+
+def test_an_outfit_needs_nothing_that_the_catalogue_lacks() -> None:
+    clothes = Catalogue(
+        pl.DataFrame({"item_id": ["a", "b"], "category": ["shirt", "jeans"], "group": ["top", "bottom"]})
+    )
+    empty = Outfits.from_frame(pl.DataFrame({"outfit_id": ["1"], "item_ids": [["a", "b"]]}), clothes)
+    grammar = Grammar.learn(clothes, empty)
+    assert grammar.findings(["top", "bottom"]) == ()
+    assert grammar.findings(["top"]) == ("needs a bottom",)
 
 
 def test_a_share_is_counted_as_a_loop_counts_it(learnt: Grammar) -> None:

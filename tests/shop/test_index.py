@@ -72,7 +72,7 @@ def test_a_changed_catalogue_is_reported(world, tmp_path):
     assert opened.stale == ""
     pl.read_parquet(moved / "items.parquet").with_columns(price=1.0).write_parquet(moved / "items.parquet")
     for index in (opened, Index(tmp_path / "index")):
-        assert "has changed since it was indexed; run goeswith index" in index.stale
+        assert "has changed since it was indexed; run goeswith build again, or goeswith index" in index.stale
     shutil.rmtree(moved)
     gone = Index(tmp_path / "index")
     for index in (opened, gone):  # one was open before
@@ -93,7 +93,7 @@ def test_a_broken_file_is_named(copied, name, error, how):
         (copied / name).unlink()
     else:
         (copied / name).write_bytes(data if how == "a bit" else data[: len(data) // 2])
-    with pytest.raises(error, match=f"{re.escape(name)} is not the file that belongs to the index; run goeswith index"):
+    with pytest.raises(error, match=f"{re.escape(name)} is not the file that belongs to the index; run goeswith build"):
         Index(copied)
 
 
@@ -106,10 +106,10 @@ def test_states_of_another_index_are_refused(copied):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not valid JSON .*; build the index again with goeswith index"),
-        ("[]", "holds a list where a dict is expected; build the index again with goeswith index"),
+        ("{", "is not valid JSON .*; run goeswith build again, or goeswith index"),
+        ("[]", "holds a list where a dict is expected; run goeswith build again, or goeswith index"),
         ('{"format": 99}', "is an index of format 99, but this version reads formats 1 to 2; build it again"),
-        ('{"format": 2}', "lacks 'model'; build the index again"),
+        ('{"format": 2}', "lacks 'model'; run goeswith build again"),
     ],
 )
 def test_a_broken_index_json_says_so(copied, text, words):
@@ -120,7 +120,7 @@ def test_a_broken_index_json_says_so(copied, text, words):
 
 def test_what_is_no_index_says_so(tmp_path, world):
     dataset, run, _ = world
-    with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); build one: goeswith index"):
+    with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); make one: goeswith build"):
         Index(tmp_path)
     with pytest.raises(ModelError, match="exists and is not an index; choose another --out"):
         build_index(run, dataset, tmp_path)

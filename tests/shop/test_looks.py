@@ -91,6 +91,32 @@ def test_looks_are_whole_differ_and_are_spread(index, stylist, cap):
     assert max(offers.values()) <= (cap or 6)
 
 
+def test_no_look_of_a_catalogue_lies_within_another(index, monkeypatch):
+    """Neither one of fewer slots in a larger one, nor the same one around another of its pieces."""
+    stylist = Stylist(Index(index.path))
+    products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
+    slots = {"top": ["bottom"], "shoes": ["top", "bottom"], "bottom": ["top"], "bag": ["top", "bottom", "shoes"]}
+
+    def whole(rows, k):
+        return [(slots[index.shelf.values("group", rows)[0]], k)]
+
+    monkeypatch.setattr(stylist.assortment, "whole", whole)
+    made = Maker(stylist, Filters(seasons=("summer",))).looks(anchors_for(stylist, ["season=summer"], 16, 0), 1)
+    kept = [{products[item_id] for item_id in look.item_ids} for looks in made.values() for look in looks]
+    assert {len(pieces) for pieces in kept} == {2, 3, 4}
+    assert not any(one <= other for at, one in enumerate(kept) for place, other in enumerate(kept) if at != place)
+
+
+def test_looks_of_one_answer_do_not_lie_within_each_other(index, monkeypatch):
+    stylist = Stylist(Index(index.path))
+    products = dict(zip(index.catalogue.ids, index.shelf.products.tolist(), strict=True))
+    monkeypatch.setattr(stylist.assortment, "whole", lambda rows, k: [(["bottom", "bag"], 4), (["bag"], 4)])
+    looks = stylist.complete(["i0"], k=8, common=None)
+    added = [{products[item_id] for item_id in look.added} for look in looks]
+    assert {1, 2} == {len(pieces) for pieces in added}
+    assert not any(one <= other for at, one in enumerate(added) for place, other in enumerate(added) if at != place)
+
+
 def test_looks_of_two_kinds_around_one_item_differ_as_those_of_one_do(index, monkeypatch):
     """As looks with a dress and looks with separates do, which share shoes and bags."""
     stylist = Stylist(Index(index.path))

@@ -65,6 +65,8 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
     assert [path.name for path in (out / "runs").iterdir()] == [run.name]
     assert (run / "weights.safetensors").stat().st_mtime_ns == before
     assert any(line.startswith("index") and "1 added" in line for line in messages)
+    assert any(line.startswith("encode words: ") for line in messages)
+    assert not any("out of date" in line for line in messages)  # the next stage is the remedy
 
 
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:

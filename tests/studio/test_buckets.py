@@ -77,5 +77,5 @@ def test_processes_take_from_one_bucket(tmp_path: Path) -> None:
     for taker in takers:
         taker.stdin.write("go\n")
         taker.stdin.flush()
-    taken = [int(taker.communicate(timeout=120)[0]) for taker in takers]
+    taken = [int(taker.communicate(timeout=600)[0]) for taker in takers]
     assert sum(taken) == 300  # two buckets would give 600

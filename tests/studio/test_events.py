@@ -116,6 +116,8 @@ def test_what_is_no_event_is_refused_whole(
 def test_other_types_and_too_many_requests_are_refused(posted: tuple[TestClient, Path]) -> None:
     client, _ = posted
     refused(beacon(client, [event(1)], headers=PAGE | {"content-type": "text/html"}), 415, "wrong_type")
+    for text in ("{", '{"events": [}', "\xff"):
+        refused(client.post(EVENTS, content=text, headers=PAGE), 400, "unreadable", "not valid JSON")
     client.app.state.event_bucket = Bucket(0.0, 2)  # type: ignore[attr-defined]
     assert [beacon(client, [event(number)]).status_code for number in range(3)] == [202, 202, 429]
 

@@ -113,7 +113,7 @@ def test_deciding_goes_on_to_the_next_product_and_is_undone(client, store, revie
 
 
 def test_a_look_is_made_again_around_what_is_locked(client, store):
-    review = begun(client, item_ids=["i0"])
+    review = begun(client, item_ids=["p0"])
     look, *others = finished(client, review)
     locked = look.item_ids[-1]
     form = {"review": review, "at": 1, "look": look.look_id, "known": look.etag, "do": "again", "lock": [locked]}

@@ -19,7 +19,7 @@ from waiting import until
 
 from goeswith.shop.stylist import Stylist
 from goeswith.studio.app import create_app
-from goeswith.studio.service import limits
+from goeswith.studio.service import bodies, limits
 from goeswith.studio.service.connections import Connection, LogBound
 from goeswith.studio.service.refusals import SECURITY_HEADERS
 
@@ -118,6 +118,22 @@ def test_a_login_is_small_and_keeps_nobody_waiting(port: int) -> None:
         assert health.startswith(b"HTTP/1.1 200 ")
         assert items.startswith(b"HTTP/1.1 200 ")
     assert time.monotonic() - began < 15
+
+
+def test_a_burst_of_large_requests_is_answered(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are still arriving when the last one begins, and none is turned away."""
+    monkeypatch.setattr(bodies, "JSON", bodies.JSON._replace(seconds=60))
+    body = b'{"outfits": [["i0", "i50"]]}'.ljust(100_000)
+    head = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n" + BEARER
+    head += f"Content-Length: {len(body)}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        lines = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(120)]
+        for line in lines:
+            line.sendall(head + body[:-1])
+        for line in lines:
+            line.sendall(body[-1:])
+        statuses = [line.recv(12) for line in lines]
+    assert statuses == [b"HTTP/1.1 200"] * 120
 
 
 def test_unfinished_uploads_are_few(port: int) -> None:

@@ -59,16 +59,17 @@ def start(index: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
 
 def stop(process: subprocess.Popen[str], sign: signal.Signals = signal.SIGINT) -> tuple[int, str]:
     process.send_signal(sign)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=300)
     return process.returncode, output
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_that_does_not_end_is_not_waited_for(index: Path, sign: signal.Signals) -> None:
     program = (
-        "import sys, time\nimport goeswith.shop.stylist as stylist\nfrom goeswith.studio.server import serve\n"
-        "stylist.Stylist.complete_steps = lambda *given, **named: time.sleep(120)\n"
-        "serve(sys.argv[1], port=0, say=lambda text: print(text, flush=True))"
+        "import sys, time\nimport goeswith.shop.stylist as stylist\nimport goeswith.studio.server as server\n"
+        "stylist.Stylist.complete_steps = lambda *given, **named: time.sleep(300)\n"
+        "server.GOODBYE_SECONDS = 4\n"
+        "server.serve(sys.argv[1], port=0, say=lambda text: print(text, flush=True))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(index)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -82,7 +83,7 @@ def test_a_request_that_does_not_end_is_not_waited_for(index: Path, sign: signal
         until(lambda: "goeswith_waiting 6.0" in httpx.get(f"{url}/metrics", timeout=120).text)
         began = time.monotonic()
         code, output = stop(process, sign)
-        assert time.monotonic() - began < GOODBYE_SECONDS + 10  # of 120; busy machines end processes slowly
+        assert time.monotonic() - began < 100  # of 300; busy machines end processes slowly
         responses = [answer.result() for answer in answers]
     assert {(answer.status_code, answer.json()["reason"]) for answer in responses} == {(503, "stopping")}
     assert code in (0, -sign)
@@ -179,6 +180,6 @@ def test_requests_under_way_are_finished_before_it_stops(index: Path) -> None:
                 late = {503} if time.monotonic() - began > GOODBYE_SECONDS - 1 else set()  # on busy cores
                 assert statuses <= {200} | late
     finally:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
     assert process.returncode in (0, -signal.SIGTERM)
     assert output == ""

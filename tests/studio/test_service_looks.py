@@ -48,6 +48,42 @@ def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> No
     assert [near["item_id"] for near in answer] == [near.item_id for near in own_near]
 
 
+def test_items_have_several_names_and_values_any_case(client: TestClient) -> None:
+    asked = {"anchors": ["i0"], "slots": ["shoes"], "k": 3, "filters": {"colours": ["black"], "exclude": ["i100"]}}
+    own = client.post("/v1/complete", json=asked).json()["looks"]
+    other = {"anchors": ["p0"], "slots": ["SHOES"], "k": 3, "filters": {"colours": ["Black"], "exclude": ["p100"]}}
+    assert client.post("/v1/complete", json=other).json()["looks"] == own
+    names = [f"p{item_id[1:]}" for item_id in OUTFIT]
+    for path, one, other in (
+        ("score", {"outfits": [OUTFIT]}, {"outfits": [names]}),
+        ("fill", {"items": OUTFIT[:2], "slot": "shoes"}, {"items": names[:2], "slot": "shoes"}),
+        ("improve", {"items": OUTFIT, "locked": ["i0"]}, {"items": names, "locked": ["p0"]}),
+        ("explain", {"items": OUTFIT}, {"items": names}),
+        ("similar", {"item": "i0"}, {"item": "p0"}),
+    ):
+        assert client.post(f"/v1/{path}", json=other).json() == client.post(f"/v1/{path}", json=one).json()
+    refusal = client.post("/v1/complete", json=asked | {"anchors": ["one"]})
+    refused(refusal, 422, "ambiguous_item", "'one', which is 2 items: i6, i7")
+    assert refusal.json()["item_ids"] == ["i6", "i7"]
+    assert client.get("/v1/items/p0").json() == client.get("/v1/items/i0").json()
+    refused(client.get("/v1/items/one"), 422, "ambiguous_item")
+    refused(client.get("/v1/items/nobody"), 404, "unknown_item")
+    found = client.get("/v1/items", params={"colour": "BLACK", "limit": 3}).json()
+    assert found == client.get("/v1/items", params={"colour": "black", "limit": 3}).json()
+    saved = client.post("/v1/looks", json={"name": "By other names", "item_ids": names, "pinned_item": "p0"}).json()
+    assert ([piece["item_id"] for piece in saved["items"]], saved["pinned_item"]) == (OUTFIT, "i0")
+    client.delete(f"/v1/looks/{saved['look_id']}")
+    refused(client.post("/v1/reviews", json={"name": "x", "item_ids": ["p0", "one"]}), 422, "ambiguous_item")
+
+
+def test_pages_take_other_names_and_cases(client: TestClient) -> None:
+    page = client.get("/catalogue", params={"colour": "BLACK"}).text
+    assert page == client.get("/catalogue", params={"colour": "black"}).text
+    assert "no item has" not in page
+    by_names = client.get("/board", params={"on": ["p0", "p50"], "lock": ["p0"]}).text
+    assert by_names == client.get("/board", params={"on": ["i0", "i50"], "lock": ["i0"]}).text
+
+
 LISTED = {"anchors": ["i0"], "slots": ["shoes"]}
 
 REFUSED = [
@@ -118,8 +154,10 @@ def test_an_error_names_its_reason_and_items_in_python_and_over_http(
 
 def test_bodies_that_are_no_requests(client: TestClient) -> None:
     json_type = {"content-type": "application/json"}
-    refused(client.post("/v1/score", content=b"{", headers=json_type), 422, "bad_request")
-    refused(client.post("/v1/score", content=b"\xff\xfe", headers=json_type), 422, "bad_request")
+    for path in ("score", "complete", "fill", "improve", "explain", "similar", "looks", "reviews"):
+        for text in (b"{", b'{"k": 1,}', b"nothing", b"\xff\xfe", b'{"a": "\xff"}'):
+            refused(client.post(f"/v1/{path}", content=text, headers=json_type), 400, "unreadable")
+    refused(client.patch("/v1/looks/x", content=b"{", headers=json_type), 400, "unreadable", "not valid JSON")
     refused(client.post("/v1/score", content=b'{"outfits": NaN}', headers=json_type), 422, "bad_request")
     refused(client.post("/v1/complete", content=b'{"budget": Infinity}', headers=json_type), 422, "bad_request")
     deep = b"[" * 100_000 + b"]" * 100_000

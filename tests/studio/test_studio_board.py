@@ -117,7 +117,7 @@ def test_the_board_shows_the_verdict_of_the_stylist(client, view, monkeypatch):
 
 def test_the_sentence_and_the_number_show_the_same_score(client, view, monkeypatch):
     monkeypatch.setitem(vars(view.index), "scale", None)
-    ids = view.stylist.fill(["i0", "i60"], "bag", k=200)[-1].item_ids
+    ids = view.stylist.fill(["i0", "i60"], "shoes", k=200)[-1].item_ids
     score = view.stylist.judge(ids).score
     assert score < 0
     text = client.get("/board?on=" + "&on=".join(ids)).text
@@ -159,7 +159,7 @@ def test_a_board_that_is_full_says_what_it_leaves_out(client, view):
 
 
 def test_without_a_scale_neither_the_look_nor_its_pairs_are_compared(client, view, monkeypatch):
-    whole = "/board?on=i0&on=i60&on=i150"
+    whole = "/board?on=i0&on=i60&on=i100"
     text = client.get(whole).text
     assert "clashes" in text
     assert "of worn pairs" in text

@@ -85,10 +85,10 @@ def test_offers_stand_under_the_difference_that_they_make(view, monkeypatch):
 @pytest.mark.parametrize("scaled", [True, False])
 def test_the_offered_swap_reads_as_a_gain(client, view, monkeypatch, scaled):
     monkeypatch.setitem(vars(view.index), "scale", replace(view.index.scale, auc=0.8) if scaled else None)
-    swap = view.stylist.improve(["i0", "i60", "i150"], k=1)[0]
-    before, after = views.verdict(view.stylist.judge(["i0", "i60", "i150"])), views.verdict(swap.look)
+    swap = view.stylist.improve(["i0", "i60", "i100"], k=1)[0]
+    before, after = views.verdict(view.stylist.judge(["i0", "i60", "i100"])), views.verdict(swap.look)
     assert (before in ("strong", "fine", "weak")) == scaled
-    text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i60&on=i150").text)
+    text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i60&on=i100").text)
     assert (f"from {before} to {after}" if before != after else "which helps a little") in text
 
 

@@ -62,7 +62,7 @@ def _xml_rows(path: Path) -> list[dict[str, str]]:
         # A DOCTYPE is refused, and with it the entities that make XML dangerous.
         root = ElementTree.parse(path, ElementTree.XMLParser(target=_Builder())).getroot()  # noqa: S314
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
+        raise DataError(f"there is no file {path}; check the path") from None
     except (OSError, ValueError, ElementTree.ParseError) as error:
         raise DataError(f"cannot read {path} as XML: {error}") from None
     return [_element(node) for node in root.iter() if _bare(node.tag) in ("item", "entry", "product")]

@@ -84,6 +84,7 @@ def read(
     tables = {path: under_our_names(sheet, columns) for path, sheet in sheets.items()}
     need_columns({path: (table, _needed(table, path == items)) for path, table in tables.items()})
     chosen = {fold(category): group for category, group in (groups or {}).items()}
+    named_columns = tables[items].columns
     catalogue, skipped, notes = _items(tables.pop(items), items, chosen, skip_bad)
     addresses = addresses_of(catalogue)
     pictures, lost, more_notes = _pictures(
@@ -104,7 +105,7 @@ def read(
         skipped |= left | short
     made = gather({"orders": orders, "wishes": wishes, "sets": sets}, source, catalogue, {}, skip_bad)
     worn, skipped = pl.concat([worn, made.outfits], how="diagonal"), skipped | made.skipped
-    taken = {name: columns.get(name, name) for name in catalogue.columns if name in FIELDS and catalogue[name].count()}
+    taken = {name: columns.get(name, name) for name in named_columns if name in FIELDS and catalogue[name].count()}
     taken = spoken.in_the_file(taken)
     if not tables and made.outfits.is_empty():
         notes.append("no outfit table: a catalogue without outfits")

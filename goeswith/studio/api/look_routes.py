@@ -92,7 +92,7 @@ async def save_look(request: Request, answer: Response, body: LookRequest) -> An
         pieces = pieces_of(view, body.item_ids)
         look = SavedLook(
             "", body.name, pieces, tuple(body.tags), body.note, body.state,
-            judged=judged(view, body.item_ids), pinned_item=body.pinned_item,
+            judged=judged(view, body.item_ids), pinned_item=view.id_of(body.pinned_item),
         )  # fmt: skip
         return store.save(look, body.who)[0]
 
@@ -124,6 +124,8 @@ async def change(request: Request, answer: Response, look_id: str, body: LookCha
             fields["tags"] = tuple(body.tags)
         if body.item_ids is not None:
             fields.update(items=pieces_of(view, body.item_ids), judged=judged(view, body.item_ids))
+        if body.pinned_item is not None:
+            fields["pinned_item"] = view.id_of(body.pinned_item)
         return store.change(look_id, body.who, etag=expected_etag(if_match), **fields)[0]
 
     return await _answered(request, answer, await shop.quick.run(changed))

@@ -53,9 +53,10 @@ async def begin(request: Request, answer: Response, body: ReviewRequest) -> Any:
 
     def made(view: CatalogueView) -> dict[str, Any]:
         filters = ProductFilter(**body.products.model_dump())
-        ids = products(view, store, filters) if body.item_ids is None else body.item_ids
-        for item_id in body.item_ids or ():
-            view.seen_row(item_id, "")
+        if body.item_ids is None:
+            ids = products(view, store, filters)
+        else:
+            ids = [view.catalogue.ids[view.seen_row(name, "")] for name in body.item_ids]
         review = reviews.begin(body.name, ids[:REVIEW_ITEMS], body.who, filters.query, body.budget)
         return review_json(reviews, review, len(ids) - len(review.item_ids))
 

@@ -31,8 +31,11 @@ async def _from_form(request: Request, on: FormIds = [], lock: FormIds = [], loo
 
 
 def visible(request: Request, board: Board) -> Board:
-    """The board without the photos of other browsers, whose number it notes."""
+    """The board with its items by their ids, and without the photos of other browsers, whose number it notes."""
     shop: Shop = request.app.state.shop
+    if not all(name in shop.view.index.row_of for name in board.on):  # such as SKUs
+        on, lock = ([shop.view.id_of(name) for name in names] for names in (board.on, board.lock))
+        board = replace(board.having(on, lock), over=board.over)
     others = {*shop.view.guests} - {*shop.view.guests_of(owner_of(request))}
     mine = [item_id for item_id in board.on if item_id not in others]
     if len(mine) == len(board.on):

@@ -79,7 +79,8 @@ def amount(text: str, field: str = "price") -> float | None:
 
 def bar(view: CatalogueView, brief: Brief, shown: Sequence[Item]) -> dict[str, Any]:
     """What the bar shows: the choices of this catalogue, what is left of the budget, and what does not fit."""
-    every, items, chosen = view.facets(), view.catalogue.items, dict(brief.values)
+    every, items = view.facets(), view.catalogue.items
+    chosen = {column: view.index.shelf.spelled(column, value) for column, value in brief.values}
     choices = [
         (column, sorted({*every[column], *filter(None, [chosen.get(column)])}), chosen.get(column, ""))
         for column in FILTER_OF

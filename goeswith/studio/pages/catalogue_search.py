@@ -57,6 +57,14 @@ class CatalogueQuery:
         first = int(offset) if offset.isdecimal() and len(offset) < 12 else 0
         return cls(**texts, values=values, sort=sort if sort in SORTS else "", offset=first)
 
+    def spelled(self, view: CatalogueView) -> CatalogueQuery:
+        """The same with its values as the catalogue writes them."""
+        spelled = view.index.shelf.spelled
+        values = {
+            name: tuple(dict.fromkeys(spelled(name, value) for value in chosen)) for name, chosen in self.values.items()
+        }
+        return replace(self, group=spelled("group", self.group), values=values)
+
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, ()) if name in CHOICES else getattr(self, name)
 
@@ -122,6 +130,7 @@ def _price_text(text: str, sign: str) -> str:
 
 def results(view: CatalogueView, query: CatalogueQuery, board: Board, owner: str) -> dict[str, Any]:
     """What a page of the catalogue shows; an impossible filter is explained in its place. owner: of photos to show."""
+    query = query.spelled(view)
     table, answer = view.catalogue.items, view.answer(query.q, owner)
     try:
         filters, trouble = query.filters(), ""

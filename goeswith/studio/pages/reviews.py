@@ -51,7 +51,8 @@ def begin(
     return {
         "chosen": chosen, "kinds": kinds, "hits": len(ids), "shown": items(view, ids[:SHOWN]), "most": REVIEW_ITEMS,
         "per": REVIEW_LOOKS, "budget": budget, "trouble": trouble, "dated": since is not None,
-        "choices": [(name, values[name], getattr(chosen, name)) for name in COLUMNS if len(values[name]) > 1],
+        "choices": [(name, values[name], view.index.shelf.spelled(name, getattr(chosen, name)))
+                    for name in COLUMNS if len(values[name]) > 1],
         "reviews": [Progress.of(reviews, review) for review in reviews.every()], "board": Board(),
         "at": at, "priced": view.catalogue.items["price"].count() > 0, "name": name_of(chosen),
     }  # fmt: skip

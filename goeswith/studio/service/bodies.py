@@ -32,7 +32,7 @@ class Bound(NamedTuple):
 LOGIN = Bound(limits.LOGIN_BYTES, limits.UNFINISHED, limits.LOGIN_SECONDS)
 FORM = Bound(limits.FORM_BYTES, limits.UNFINISHED, limits.BODY_SECONDS)
 EVENTS = Bound(limits.FORM_BYTES, limits.UNFINISHED, limits.LOGIN_SECONDS)
-JSON = Bound(limits.BODY_BYTES, limits.UNFINISHED, limits.BODY_SECONDS)
+JSON = Bound(limits.BODY_BYTES, limits.WAITING, limits.BODY_SECONDS)
 UPLOAD = Bound(limits.UPLOAD_BYTES, limits.UPLOADS, limits.UPLOAD_SECONDS)
 _parsers = ThreadPoolExecutor(limits.DECODERS, thread_name_prefix="form")
 UPLOADED = ("/upload", "/v1/items")

@@ -91,6 +91,7 @@ class CatalogueView:
         index = self.index
         for _ in (index.candidates, index.known, index.grammar, index.scale, index.taste, self._facets):
             pass
+        _ = index.shelf.rows_by_name
 
     @property
     def catalogue(self) -> Catalogue:
@@ -98,15 +99,22 @@ class CatalogueView:
         return self.index.catalogue
 
     def row(self, item_id: str) -> int:
-        """Catalogue row of an item.
+        """Catalogue row of an item, by its id, a SKU, or its product's id.
 
         Raises:
-            Refused: there is no such item.
+            Refused: there is no such item. CatalogueError: there are several.
         """
-        row = self.index.row_of.get(item_id)
-        if row is None:
-            raise _unknown(item_id)
-        return row
+        try:
+            return self.index.shelf.row(item_id, "the request")
+        except CatalogueError as error:
+            raise _unknown(item_id) if error.reason == "unknown_item" else error from None
+
+    def id_of(self, name: str) -> str:
+        """Id of an item by any of its names; what means no item, or several, stays as it is."""
+        try:
+            return self.catalogue.ids[self.row(name)]
+        except GoeswithError:
+            return name
 
     def seen_row(self, item_id: str, owner: str) -> int:
         """The same for an item that the owner may see: other people's photos do not exist."""

@@ -67,13 +67,14 @@ KEY_RATE, KEY_BURST = 100.0, 500
 """Requests a second with the public key, and how many at once after a pause, by all processes together; another one is
 asked to retry later."""
 UNFINISHED = 64
-"""Bodies of one kind that are being received at once; another one is asked to retry later."""
+"""Forms, logins and events that are being received at once, of each kind; another one is asked to retry later."""
 UPLOADS = 8
 """Uploads that are being received at once, and as many that wait to be decoded."""
 DECODERS = 1
 """Threads that decode and encode uploads: each may need some hundred megabytes for the moment."""
 WAITING = 256
-"""Requests that compute or wait for it; another one is asked to retry later."""
+"""Requests that compute or wait for it, and JSON bodies that are being received at once, so that a burst that may wait
+can arrive; another one is asked to retry later."""
 CONNECTIONS = 1024
 """Open at once, requests and idle ones; another one gets a 503."""
 ADDRESS_CONNECTIONS = 256

@@ -40,6 +40,8 @@ def write_outfits(
         )
     if unknown_state := next((state for state in states if state not in STATES), ""):
         raise DataError(f"there are no looks of state {unknown_state!r}; the states are {', '.join(STATES)}")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the file of saved looks in it, looks.sqlite")
     if not path.is_file():
         raise DataError(f"there is no file {path}; the studio writes it when a look is saved")
     counts = {"outfits": 0, f"not {' or '.join(states)}": 0, "the same items": 0, "items not in the catalogue": 0}

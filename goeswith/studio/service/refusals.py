@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -34,6 +35,12 @@ class Refused(GoeswithError):
 def stopping() -> Refused:
     """Of a service that is being stopped."""
     return Refused(503, "stopping", "the service is stopping; try again when it is back")
+
+
+def not_json(mistake: Mapping[str, Any]) -> Refused:
+    """Of a body that is not valid JSON, with what Pydantic says of it."""
+    why = mistake.get("ctx", {}).get("error", mistake["msg"])
+    return Refused(400, "unreadable", f"the body is not valid JSON ({why}); correct it")
 
 
 def as_refused(error: GoeswithError) -> Refused:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text
 from goeswith.studio.service import limits
-from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.refusals import Refused, not_json
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.events import Event, Events
 from goeswith.studio.storefront.keys import PublicKey
@@ -75,6 +75,8 @@ async def events(request: Request) -> Any:
         body = EventsRequest.model_validate_json(await request.body())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "json_invalid":
+            raise not_json(first) from None
         where = ".".join(map(str, first["loc"]))
         raise Refused(422, "bad_request", f"{where}: {first['msg']}".removeprefix(": ")) from None
     _check_key(request, body.key)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from goeswith.data.products import COMPUTED
-from goeswith.data.variants import JOINED
+from goeswith.data.variants import listed
 from goeswith.shop.looks import LINKS
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.storefront.pictures import Address, picture
@@ -30,8 +30,8 @@ def shown_item(view: CatalogueView, row: int, address: Address) -> dict[str, Any
         "item_id": values["item_id"], **texts, "titles": _titles(values), "link": _link(values),
         "image": picture(view, row, address),
         "price": amount(values["price"]), "regular_price": amount(values.get("regular_price")),
-        "in_stock": _in_stock(view, row, values), "sizes": _listed(values.get("sizes")),
-        "skus": _listed(values.get("skus")),
+        "in_stock": _in_stock(view, row, values), "sizes": listed(_text(values.get("sizes"))),
+        "skus": listed(_text(values.get("skus"))),
     }  # fmt: skip
 
 
@@ -43,14 +43,9 @@ def amount(value: Any) -> float | None:
 @once
 def rows_by_name(view: CatalogueView) -> dict[str, int]:
     """Row of an item by its id, by each SKU of its variants, and by the id of its product: its first item then."""
-    items = view.catalogue.items[: view.index.size]
-    rows: dict[str, int] = {}
-    for name in ("item_id", "skus", "product_id"):
-        for row, value in enumerate(items[name].to_list() if name in items.columns else []):
-            for part in _listed(value) if name == "skus" else [value]:
-                if part and not str(part).startswith(COMPUTED):
-                    rows.setdefault(str(part), row)
-    return rows
+    arrays, size = view.index.shelf, view.index.size
+    others = {name: rows[0] for name, rows in arrays.rows_by_name.items() if rows[0] < size}
+    return others | {item_id: row for item_id, row in arrays.row_of.items() if row < size}
 
 
 def _titles(values: dict[str, Any]) -> dict[str, str]:
@@ -61,10 +56,6 @@ def _titles(values: dict[str, Any]) -> dict[str, str]:
 
 def _text(value: Any) -> str | None:
     return str(value).strip() or None if value is not None else None
-
-
-def _listed(value: Any) -> list[str]:
-    return [part.strip() for part in str(value).split(JOINED.strip()) if part.strip()] if value is not None else []
 
 
 def _link(values: dict[str, Any]) -> str | None:

@@ -1,0 +1,100 @@
+"""Items by any of their names, and values in any case."""
+
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from goeswith.data.catalogue import Catalogue
+from goeswith.data.filters import Filters
+from goeswith.data.shelf import shelf
+from goeswith.errors import CatalogueError
+
+SHOP = Catalogue(
+    pl.DataFrame(
+        {
+            "item_id": ["coat:navy", "coat:rust", "boots", "9", "tote"],
+            "category": ["coat", "coat", "boots", "boots", "bag"],
+            "group": ["outer", "outer", "shoes", "shoes", "bag"],
+            "colour": ["Navy", "rust", "Black", "black", None],
+            "brand": ["ÉTOILE", "Étoile", " Kestrel ", "Tilde", "Tilde"],
+            "skus": ["C-S; C-M", "R-1;boots", "B-38; B-39; both", "both", None],
+            "product_id": ["coat", "coat", "boot", "B-38", "~tote"],
+        }
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("coat:rust", [1]),
+        ("boots", [2]),  # an id, though it is a SKU of another item
+        ("C-M", [0]),
+        ("R-1", [1]),
+        ("B-38", [2]),  # a SKU, though it is another product
+        ("both", [2, 3]),
+        ("coat", [0, 1]),
+        ("boot", [2]),
+        ("9", [3]),
+    ],
+)
+def test_an_item_is_its_id_a_sku_or_its_product(name: str, rows: list[int]) -> None:
+    arrays = shelf(SHOP)
+    assert arrays.named(name) == rows
+    if len(rows) == 1:
+        assert arrays.rows([name, "tote"]).tolist() == [*rows, 4]
+        return
+    ids = [SHOP.ids[row] for row in rows]
+    words = f"the outfit names '{name}', which is 2 items: {', '.join(ids)}; name one of them"
+    with pytest.raises(CatalogueError, match=re.escape(words)) as refusal:
+        arrays.rows(["tote", name])
+    assert (refusal.value.reason, [*refusal.value.item_ids]) == ("ambiguous_item", ids)
+
+
+@pytest.mark.parametrize("name", ["nobody", "c-m", "~tote", "C-S; C-M", ""])
+def test_what_names_no_item_is_refused(name: str) -> None:
+    with pytest.raises(CatalogueError, match="which the catalogue does not have; check the id") as refusal:
+        shelf(SHOP).row(name)
+    assert refusal.value.reason == "unknown_item"
+
+
+def test_a_name_of_very_many_items_lists_some() -> None:
+    items = pl.DataFrame({"item_id": [f"tee:{n}" for n in range(20)], "category": "tee", "product_id": "tee"})
+    with pytest.raises(CatalogueError, match=r"is 20 items: tee:0, .*, tee:7 and 12 more; name one of them"):
+        shelf(Catalogue(items)).row("tee")
+
+
+def test_a_product_is_excluded_whole() -> None:
+    passed = Filters(exclude=("coat", "B-38")).rows(SHOP)
+    assert passed.tolist() == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("filters", "rows"),
+    [
+        ({"colours": ("black",)}, [2, 3]),
+        ({"colours": ("BLACK", " navy ")}, [0, 2, 3]),
+        ({"brands": ("étoile",)}, [0, 1]),
+        ({"brands": ("kestrel",)}, [2]),
+        ({"groups": ("Shoes",), "categories": ("BOOTS",)}, [2, 3]),
+    ],
+)
+def test_the_case_of_a_value_does_not_matter(filters: dict[str, tuple[str, ...]], rows: list[int]) -> None:
+    chosen = Filters(**filters)  # type: ignore[arg-type]
+    assert np.flatnonzero(chosen.rows(SHOP)).tolist() == rows
+    written = chosen.spelled(shelf(SHOP))
+    columns = {"colours": "colour", "brands": "brand", "groups": "group", "categories": "category"}
+    for name, column in columns.items():
+        assert set(getattr(written, name)) <= {*SHOP.items[column]}
+    assert np.flatnonzero(written.rows(SHOP)).tolist() == rows
+
+
+def test_values_are_shown_as_the_shop_writes_them() -> None:
+    arrays = shelf(SHOP)
+    shown = [arrays.spelled("colour", value) for value in ("black", "Black", "NAVY", "pink", "")]
+    assert shown == ["black", "Black", "Navy", "pink", ""]
+    assert arrays.spelled("no column", "x") == "x"
+    with pytest.raises(CatalogueError, match="no item has the colour 'blak'; did you mean"):
+        Filters(colours=("blak",)).rows(SHOP)
