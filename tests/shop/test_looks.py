@@ -102,9 +102,14 @@ def test_no_look_of_a_catalogue_lies_within_another(index, monkeypatch):
 
     monkeypatch.setattr(stylist.assortment, "whole", whole)
     made = Maker(stylist, Filters(seasons=("summer",))).looks(anchors_for(stylist, ["season=summer"], 16, 0), 1)
-    kept = [{products[item_id] for item_id in look.item_ids} for looks in made.values() for look in looks]
-    assert {len(pieces) for pieces in kept} == {2, 3, 4}
-    assert not any(one <= other for at, one in enumerate(kept) for place, other in enumerate(kept) if at != place)
+    product_sets = [{products[item_id] for item_id in look.item_ids} for looks in made.values() for look in looks]
+    assert {len(pieces) for pieces in product_sets} == {2, 3, 4}
+    assert not any(
+        first <= second
+        for at, first in enumerate(product_sets)
+        for number, second in enumerate(product_sets)
+        if at != number
+    )
 
 
 def test_looks_of_one_answer_do_not_lie_within_each_other(index, monkeypatch):
@@ -114,7 +119,9 @@ def test_looks_of_one_answer_do_not_lie_within_each_other(index, monkeypatch):
     looks = stylist.complete(["i0"], k=8, common=None)
     added = [{products[item_id] for item_id in look.added} for look in looks]
     assert {1, 2} == {len(pieces) for pieces in added}
-    assert not any(one <= other for at, one in enumerate(added) for place, other in enumerate(added) if at != place)
+    assert not any(
+        first <= second for at, first in enumerate(added) for number, second in enumerate(added) if at != number
+    )
 
 
 def test_looks_of_two_kinds_around_one_item_differ_as_those_of_one_do(index, monkeypatch):

@@ -22,19 +22,19 @@ def refused(look: tuple[int, ...], others: list[tuple[int, ...]], apart: bool) -
 
 @pytest.mark.parametrize("seed", range(20))
 def test_looks_are_refused_as_comparing_them_with_every_other_refuses_them(seed: int) -> None:
-    random, repetition, kept = np.random.default_rng(seed), Repetition(), []
+    random, repetition, taken_looks = np.random.default_rng(seed), Repetition(), []
     outcomes = set()
     for _ in range(150):
         look = tuple(random.choice(12, random.integers(2, 6), replace=False).tolist())
         apart = bool(random.random() < 0.3)
-        pairs = [{*pair} for other in kept for pair in combinations(other, 2)]
+        pairs = [{*pair} for other in taken_looks for pair in combinations(other, 2)]
         assert repetition.pairs(look) == sum({*pair} in pairs for pair in combinations(look, 2))
         taken = repetition.take(look, apart)
-        assert taken is not refused(look, kept, apart)
+        assert taken is not refused(look, taken_looks, apart)
         outcomes.add((taken, apart))
-        kept += [look] if taken else []
+        taken_looks += [look] if taken else []
     assert len(outcomes) == 4 or seed  # each outcome is seen
-    assert not any(set(one) <= set(other) for one in kept for other in kept if one is not other)
+    assert not any(set(first) <= set(second) for first in taken_looks for second in taken_looks if first is not second)
 
 
 def test_a_dress_inside_a_look_with_a_coat_is_refused() -> None:

@@ -49,27 +49,27 @@ def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> No
 
 
 def test_items_have_several_names_and_values_any_case(client: TestClient) -> None:
-    asked = {"anchors": ["i0"], "slots": ["shoes"], "k": 3, "filters": {"colours": ["black"], "exclude": ["i100"]}}
-    own = client.post("/v1/complete", json=asked).json()["looks"]
-    other = {"anchors": ["p0"], "slots": ["SHOES"], "k": 3, "filters": {"colours": ["Black"], "exclude": ["p100"]}}
-    assert client.post("/v1/complete", json=other).json()["looks"] == own
+    body = {"anchors": ["i0"], "slots": ["shoes"], "k": 3, "filters": {"colours": ["black"], "exclude": ["i100"]}}
+    own = client.post("/v1/complete", json=body).json()["looks"]
+    second = {"anchors": ["p0"], "slots": ["SHOES"], "k": 3, "filters": {"colours": ["Black"], "exclude": ["p100"]}}
+    assert client.post("/v1/complete", json=second).json()["looks"] == own
     names = [f"p{item_id[1:]}" for item_id in OUTFIT]
-    for path, one, other in (
+    for path, first, second in (
         ("score", {"outfits": [OUTFIT]}, {"outfits": [names]}),
         ("fill", {"items": OUTFIT[:2], "slot": "shoes"}, {"items": names[:2], "slot": "shoes"}),
         ("improve", {"items": OUTFIT, "locked": ["i0"]}, {"items": names, "locked": ["p0"]}),
         ("explain", {"items": OUTFIT}, {"items": names}),
         ("similar", {"item": "i0"}, {"item": "p0"}),
     ):
-        assert client.post(f"/v1/{path}", json=other).json() == client.post(f"/v1/{path}", json=one).json()
-    refusal = client.post("/v1/complete", json=asked | {"anchors": ["one"]})
+        assert client.post(f"/v1/{path}", json=second).json() == client.post(f"/v1/{path}", json=first).json()
+    refusal = client.post("/v1/complete", json=body | {"anchors": ["one"]})
     refused(refusal, 422, "ambiguous_item", "'one', which is 2 items: i6, i7")
     assert refusal.json()["item_ids"] == ["i6", "i7"]
     assert client.get("/v1/items/p0").json() == client.get("/v1/items/i0").json()
     refused(client.get("/v1/items/one"), 422, "ambiguous_item")
     refused(client.get("/v1/items/nobody"), 404, "unknown_item")
-    found = client.get("/v1/items", params={"colour": "BLACK", "limit": 3}).json()
-    assert found == client.get("/v1/items", params={"colour": "black", "limit": 3}).json()
+    page = client.get("/v1/items", params={"colour": "BLACK", "limit": 3}).json()
+    assert page == client.get("/v1/items", params={"colour": "black", "limit": 3}).json()
     saved = client.post("/v1/looks", json={"name": "By other names", "item_ids": names, "pinned_item": "p0"}).json()
     assert ([piece["item_id"] for piece in saved["items"]], saved["pinned_item"]) == (OUTFIT, "i0")
     client.delete(f"/v1/looks/{saved['look_id']}")
