@@ -210,6 +210,8 @@ def looks(
         raise typer.BadParameter("give --out looks.csv, --sheet sheet.png, or both")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter(f"{sheet} is not named as a picture; name it .png or .jpg")
+    if out is not None and out.suffix not in (".csv", ".json"):
+        raise typer.BadParameter(f"{out} is neither .csv nor .json; name a file of one of these types")
     stylist = _stylist(index)
     rows = anchors_for(stylist, wanted or (), anchors, seed)
     maker = Maker(stylist, filters, cap, common, popularity, coherent)

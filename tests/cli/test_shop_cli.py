@@ -106,6 +106,7 @@ def test_looks_of_a_catalogue_are_written_and_drawn(shell: Shell, index: Path, t
     code, _, err = shell(*ask)
     assert code == 2
     assert "give --out looks.csv" in err
+    assert "x.xml is neither .csv nor .json" in shell(*ask, "--out", "x.xml")[2].replace("\n", " ")
     assert "is not named as a picture" in shell(*ask, "--sheet", "sheet.txt")[2].replace("\n", " ")
 
 
