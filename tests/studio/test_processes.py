@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ from goeswith.studio.service.limits import GOODBYE_SECONDS
 
 pytestmark = pytest.mark.slow
 
+TLS = ssl.create_default_context()
+"""Made once: each client of its own (and connections kept alive stay with one process) would read all certificates."""
 PROGRAM = """
 import sys
 import served
@@ -55,7 +58,7 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
     process, url, index = service
 
     def get(path: str) -> httpx.Response:
-        return httpx.get(f"{url}{path}", timeout=120)
+        return httpx.get(f"{url}{path}", timeout=120, verify=TLS)
 
     def get_many(path: str, count: int = 24) -> list[httpx.Response]:
         with concurrent.futures.ThreadPoolExecutor(16) as pool:  # one after another, one process might take them all
