@@ -1,6 +1,6 @@
 """The report in the studio."""
 
-import re
+from types import SimpleNamespace
 
 from answers import Parts
 
@@ -23,9 +23,10 @@ def test_the_report_has_the_extremes_of_the_test_outfits(client, view):
 
 def test_the_first_sentence_says_what_the_table_says(view, tmp_path, monkeypatch):
     data = dataset(view)
-    frozen = freeze(data.catalogue, data.outfits, tmp_path, splits=("test",))
-    files = [file.path for file in frozen if file.questions and re.search("compat|fitb", file.path.name)]
-    monkeypatch.setattr(report, "_files", lambda view: files)
+    freeze(data.catalogue, data.outfits, tmp_path / "questions", splits=("test",))
+    files = report._files(SimpleNamespace(path=tmp_path, outfit_source=""))
+    assert [file.name for file in files] == ["test-compat-matched.parquet", "test-fitb-matched.parquet"]
+    monkeypatch.setattr(report, "_files", lambda data: files)
     table = report.numbers.__wrapped__(view)
     fitb = next(index for index, name in enumerate(table["columns"]) if name.startswith("Fill"))
     row = next(row for row in table["rows"] if row["model"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from goeswith.data.questions import read_questions
 from goeswith.errors import GoeswithError
 from goeswith.evaluate.audit import is_floor, yardsticks
 from goeswith.evaluate.curves import learning_curves
-from goeswith.evaluate.evaluate import Report, answer, report
+from goeswith.evaluate.evaluate import answer, report
 from goeswith.evaluate.reliability import reliability
 from goeswith.models import Scorer
 from goeswith.schemas import Result
@@ -27,7 +26,7 @@ from goeswith.studio.pages.report_findings import COUNTERS, NAMES, Findings, fin
 from goeswith.studio.pages.views import items
 from goeswith.studio.service.catalogue_view import CatalogueView, once
 from goeswith.studio.service.source import dataset, outfit_ids
-from goeswith.tables import headlines, title
+from goeswith.tables import HARDEST, headlines, title
 from goeswith.train.run import Run
 
 log = logging.getLogger(__name__)
@@ -90,10 +89,11 @@ def numbers(view: CatalogueView) -> dict[str, Any]:
 
 
 def _files(data: Dataset) -> list[Path]:
+    """The file of each task with the hardest questions that are frozen: only those are shown."""
     start = f"{data.outfit_source}-" if data.outfit_source else ""
-    files = [data.path / "questions" / f"{start}test-{task}-{kind}.parquet"
-             for task in ("compat", "fitb") for kind in ("random", "category", "matched")]  # fmt: skip
-    return [file for file in files if file.is_file()]
+    files = ([data.path / "questions" / f"{start}test-{task}-{kind}.parquet" for kind in HARDEST]
+             for task in ("compat", "fitb"))  # fmt: skip
+    return [path for path in (next(filter(Path.is_file, paths), None) for paths in files) if path]
 
 
 def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
@@ -108,10 +108,7 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
     of_file = [{name: report(answer(scorer, some), data) for name, scorer in scorers.items()} for some in questions]
     reports = {name: [own[name] for own in of_file] for name in scorers}
     counters = [name for name in COUNTERS if is_floor(name, data)]
-    results = [
-        findings(reports[model.name][position], {name: reports[name][position] for name in floors}, counters)
-        for position in _headline_files(reports[model.name])
-    ]
+    results = [findings(own[model.name], {name: own[name] for name in floors}, counters) for own in of_file]
     scores: dict[str, list[Score]] = {
         NAMES.get(name, name) if name in floors else name: [score for some in report_list for score in some.summary]
         for name, report_list in reports.items()
@@ -131,12 +128,6 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
         "columns": [title(column) for column in columns], "rows": rows, "sentence": picks.sentence,
         "verdict": picks.verdict, "charts": charts,
     }  # fmt: skip
-
-
-def _headline_files(reports: Sequence[Report]) -> list[int]:
-    """Places of the question files whose questions are the hardest of their task."""
-    columns = headlines([score for each in reports for score in each.summary])
-    return [number for number, each in enumerate(reports) if any(score.column in columns for score in each.summary)]
 
 
 def _encoders(names: str) -> str:
