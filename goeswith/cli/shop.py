@@ -225,7 +225,11 @@ def looks(
     fewer = sum(len(looks) < per for looks in made.values())
     short = ""
     if fewer:
-        short = f"; {fewer:,} of {len(made):,} items have fewer than {per}: too little fits that is not offered a lot"
+        none = sum(not looks for looks in made.values())
+        some = f", {none:,} of them none" if none and per > 1 else ""
+        short = (
+            f"; {fewer:,} of {len(made):,} items have fewer than {per}{some}: too little fits that is not offered a lot"
+        )
     typer.echo(f"{spread_of(stylist, chosen)}{short}")
 
 

@@ -148,7 +148,9 @@ class Maker:
                     continue
                 if anchor in refused:  # a search without the pieces of the best look has found nothing either
                     looks = np.concatenate([looks, refused.pop(anchor)])
-                    self._choose(chosen[anchor], int(rows[anchor]), looks, count, caps, apart=False)
+                    some = self._choose(chosen[anchor], int(rows[anchor]), looks, count, caps)
+                    if not some and not self._around_one[int(rows[anchor])]:  # one that is like another, but one
+                        self._choose(chosen[anchor], int(rows[anchor]), looks, 1, caps, alike=True)
                 elif len(looks):
                     refused[anchor] = looks
         items = [np.array([row, *look]) for row, looks in zip(rows.tolist(), chosen, strict=True) for look in looks]
@@ -165,12 +167,14 @@ class Maker:
         return np.concatenate([chosen.items, looks.items[rest]])
 
     def _choose(
-        self, chosen: list[np.ndarray], anchor: int, looks: np.ndarray, count: int, caps: np.ndarray, apart: bool
-    ) -> int:
+        self, chosen: list[np.ndarray], anchor: int, looks: np.ndarray, count: int, caps: np.ndarray,
+        apart: bool = False, alike: bool = False,
+    ) -> int:  # fmt: skip
         """Add to the chosen looks of an anchor those of (B, s) that may be taken, until there are `count`; how many.
 
         apart: only looks that have at most one piece in common with each other look; else those first that have the
-        fewest pairs of pieces from other looks. Looks around one anchor are distinguished by `common`, too.
+        fewest pairs of pieces from other looks. Looks around one anchor are distinguished by `common`, too. alike:
+        whatever else they share with looks around other items, as long as none lies within another.
         """
         products = self.stylist.index.shelf.products
         before, others = len(chosen), self._around_one[anchor]
@@ -180,9 +184,9 @@ class Maker:
             if len(chosen) == count:
                 break
             added = np.array(pieces[at][1:])
-            alike = max((len(other.intersection(pieces[at][1:])) for other in others), default=0)
-            free = alike <= self.common and (self.offered[added] < caps[added]).all()
-            if free and self._repetition.take(pieces[at], apart):
+            shared = max((len(other.intersection(pieces[at][1:])) for other in others), default=0)
+            free = shared <= self.common and (self.offered[added] < caps[added]).all()
+            if free and self._repetition.take(pieces[at], apart, alike):
                 self.offered[added] += 1
                 chosen.append(looks[at])
                 others.append({*pieces[at][1:]})

@@ -24,17 +24,20 @@ class Repetition:
         """How many pairs of a look's pieces another look has, too."""
         return sum(pair in self._pairs for pair in combinations(sorted(look), 2))
 
-    def take(self, look: Pieces, apart: bool = False) -> bool:
+    def take(self, look: Pieces, apart: bool = False, alike: bool = False) -> bool:
         """Count a look among the others, unless it repeats too much of one of them; whether it was counted.
 
         Refused is a look that lies within another, or another within it, and one that adds what another adds, or all
-        but one of three pieces or more. apart: and one that has two pieces of another.
+        but one of three pieces or more. apart: and one that has two pieces of another. alike: only one that lies
+        within another, or another within it.
         """
         if apart and self.pairs(look):
             return False
         whole, added = tuple(sorted(look)), tuple(sorted(look[1:]))
         parts = set(combinations(added, max(len(added) - 1, 2)))
-        if _overlap(whole, [whole], self._looks, self._having) or _overlap(added, parts, self._parts, self._adding):
+        if _overlap(whole, [whole], self._looks, self._having):
+            return False
+        if not alike and _overlap(added, parts, self._parts, self._adding):
             return False
         number = len(self._looks)
         self._pairs.update(combinations(whole, 2))

@@ -37,6 +37,14 @@ def test_looks_are_refused_as_comparing_them_with_every_other_refuses_them(seed:
     assert not any(set(first) <= set(second) for first in taken_looks for second in taken_looks if first is not second)
 
 
+def test_a_look_like_another_but_one_piece_is_taken_where_it_is_asked_for() -> None:
+    repetition = Repetition()
+    assert repetition.take((1, 2, 3, 4))
+    assert not repetition.take((5, 2, 3, 4))
+    assert repetition.take((5, 2, 3, 4), alike=True)
+    assert not repetition.take((5, 2, 3), alike=True)  # it lies within another
+
+
 def test_a_dress_inside_a_look_with_a_coat_is_refused() -> None:
     dress, shoes, bag, ring, coat = range(5)
     for looks in (

@@ -72,7 +72,14 @@ def test_items_have_several_names_and_values_any_case(client: TestClient) -> Non
     assert page == client.get("/v1/items", params={"colour": "black", "limit": 3}).json()
     saved = client.post("/v1/looks", json={"name": "By other names", "item_ids": names, "pinned_item": "p0"}).json()
     assert ([piece["item_id"] for piece in saved["items"]], saved["pinned_item"]) == (OUTFIT, "i0")
+    for name in ("i0", "p0"):
+        assert client.get("/v1/looks", params={"item": name}).json()["total"] == 1
+        assert "By other names" in client.get("/looks", params={"item": name}).text
+    assert client.get("/v1/looks", params={"item": "gone"}).json()["total"] == 0
+    refused(client.get("/v1/looks", params={"item": "one"}), 422, "ambiguous_item")
     client.delete(f"/v1/looks/{saved['look_id']}")
+    first = client.get("/v1/items", params={"q": " p0 ", "limit": 3}).json()["items"]
+    assert [item["item_id"] for item in first] == ["i0"]
     refused(client.post("/v1/reviews", json={"name": "x", "item_ids": ["p0", "one"]}), 422, "ambiguous_item")
 
 
@@ -82,6 +89,7 @@ def test_pages_take_other_names_and_cases(client: TestClient) -> None:
     assert "no item has" not in page
     by_names = client.get("/board", params={"on": ["p0", "p50"], "lock": ["p0"]}).text
     assert by_names == client.get("/board", params={"on": ["i0", "i50"], "lock": ["i0"]}).text
+    assert "&#39;one&#39; is 2 items, i6, i7: choose one of them" in client.get("/board?on=one&on=i50").text
 
 
 LISTED = {"anchors": ["i0"], "slots": ["shoes"]}

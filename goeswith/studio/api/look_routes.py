@@ -66,7 +66,7 @@ async def looks(
     state: Annotated[State | None, Query()] = None,
     tag: Annotated[str, Query(max_length=limits.TAG_LENGTH)] = "",
     q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that a look must all have.")] = "",
-    item: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Id of an item that it must have.")] = "",
+    item: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Id, SKU or product it must have.")] = "",
     offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
     limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
 ) -> Any:
@@ -75,7 +75,8 @@ async def looks(
     store, view, owner = _store(request), shop.view, owner_of(request)
 
     def page() -> dict[str, Any]:
-        hits = store.find(state=state or "", tag=tag, words=q, item=item)
+        item_id = view.catalogue.ids[view.row(item)] if view.index.shelf.meant(item) else item  # it may be gone
+        hits = store.find(state=state or "", tag=tag, words=q, item=item_id)
         shown = [look_json(view, look, owner) for look in hits[offset : offset + limit]]
         return {"looks": shown, "total": len(hits), "offset": offset, "limit": limit}
 

@@ -65,7 +65,7 @@ def table(
     slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
     """
     unknown_ids = [item_id for item_id in board.on if item_id not in view.index.row_of]
-    notes = [f"The catalogue has no item {item_id!r}; it is left out." for item_id in unknown_ids]
+    notes = [_left_out(view, item_id) for item_id in unknown_ids]
     shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
     present = board.having([item_id.id for item_id in shown])
     look, silent = judged(view, shown)
@@ -88,6 +88,15 @@ def table(
         "waits": item(view, view.index.row_of[waits]) if waits in view.index.row_of else None,
         "more": present.at("/board/more", slot=slot, swap=swap), "brief": bar(view, board.brief, shown),
     }  # fmt: skip
+
+
+def _left_out(view: CatalogueView, name: str) -> str:
+    """Why a name is no item of the board."""
+    several = [view.catalogue.ids[row] for row in view.index.shelf.meant(name)]
+    if not several:
+        return f"The catalogue has no item {name!r}; it is left out."
+    more = f" and {len(several) - 3} more" if len(several) > 3 else ""
+    return f"{name!r} is {len(several)} items, {', '.join(several[:3])}{more}: choose one of them; it is left out."
 
 
 def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:

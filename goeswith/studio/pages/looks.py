@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,6 +130,7 @@ class LookFilter:
 
 def page(view: CatalogueView, store: Looks, look_filter: LookFilter, owner: str, change: int = 0) -> dict[str, Any]:
     """The page of looks. change: what was just done, which can be undone."""
+    look_filter = replace(look_filter, item=view.id_of(look_filter.item))
     every = look_filter.looks(store)
     chosen = [look for look in every if look_filter.state in ("", look.state)]
     shown = chosen[look_filter.offset : look_filter.offset + PAGE]

@@ -145,7 +145,7 @@ class CatalogueView:
         return np.flatnonzero(filters.rows(self.catalogue) & (self.answer(words, owner).relevance > 0))
 
     def answer(self, words: str, owner: str = "") -> Answer:
-        """Which items have all the words; where none has, those closest in meaning; else those with most of them.
+        """Which items have all the words, first those of this name; else those closest in meaning, or with most words.
 
         The latest answers are kept: a catalogue is asked for page by page.
         """
@@ -157,6 +157,8 @@ class CatalogueView:
     def _answer(self, words: str, catalogue: Catalogue, owner: str) -> Answer:
         own, guests = self.text.search(words), TextSearch(catalogue.items[self.index.size :])
         relevance = np.concatenate([own.relevance, guests.search(words).relevance])
+        named = [row for row in self.index.shelf.meant(words.strip()) if row < len(relevance)]
+        relevance[named] = relevance.max(initial=0) + 1  # an id, SKU or product comes before what words match
         relevance[self.index.size :][~self._visible(catalogue, owner)] = 0
         if relevance.any() or not self.text.terms(words):
             return Answer(relevance, own.corrected)
