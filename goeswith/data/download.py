@@ -31,7 +31,8 @@ class Bounds:
 
     size: bytes of a picture. seconds: for one try, all redirects included. tries: at one address. wait: seconds before
     the second try, twice that before the third. longest_wait: what a server may ask for by Retry-After.
-    at_once: pictures in all, and at_one_host: at one host.
+    at_once: pictures in all, and at_one_host: at one host. silent: pictures that a host could not be asked for, of which
+    it has answered none; then it is not asked for more.
     """
 
     size: int = 20 << 20
@@ -41,6 +42,7 @@ class Bounds:
     longest_wait: float = 60.0
     at_once: int = 16
     at_one_host: int = 6
+    silent: int = 12
 
 
 @dataclass
@@ -140,19 +142,23 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 class _Refused(Exception):
-    """Why an address gives no picture; `again`: whether to retry, after `wait` seconds if that is not 0."""
+    """Why an address gives no picture; `again`: whether to retry, after `wait` seconds if that is not 0.
 
-    def __init__(self, reason: str, again: bool = False, wait: float = 0.0) -> None:
+    silent: the host could not be asked at all.
+    """
+
+    def __init__(self, reason: str, again: bool = False, wait: float = 0.0, silent: bool = False) -> None:
         super().__init__(reason)
-        self.again, self.wait = again, wait
+        self.again, self.wait, self.silent = again, wait, silent
 
 
 class _Host:
-    """How many may ask a host at once, and when it may be asked again."""
+    """How many may ask a host at once, and when it may be asked again; how many could not, before it ever answered."""
 
     def __init__(self, at_once: int) -> None:
         self.turn = asyncio.Semaphore(at_once)
         self.rests_until = 0.0
+        self.answered, self.silent = False, 0
 
     async def rest(self) -> None:
         while (left := self.rests_until - time.monotonic()) > 0:
@@ -199,12 +205,18 @@ class _Job:
             return
         host = self.hosts.setdefault(address.partition("://")[2].partition("/")[0], _Host(self.bounds.at_one_host))
         for tried in range(1, self.bounds.tries + 1):
+            if not host.answered and host.silent >= self.bounds.silent:
+                self._give_up(address, before, f"its host could not be reached for {host.silent} other pictures")
+                return
             try:
                 async with host.turn:
                     await host.rest()
                     self.answers[address] = await self._try(client, address, before)
+                host.answered = True
                 return
             except _Refused as refused:
+                host.answered |= not refused.silent
+                host.silent += refused.silent and tried == self.bounds.tries
                 wait = min(refused.wait or self.bounds.wait * 2 ** (tried - 1), self.bounds.longest_wait)
                 if not refused.again or tried == self.bounds.tries:
                     self._give_up(address, before, str(refused))
@@ -238,7 +250,9 @@ class _Job:
             raise _Refused(f"it is no address of a picture ({error})") from None
         except (httpx.HTTPError, UnicodeError) as error:
             raise _Refused(
-                f"{type(error).__name__}: {error}".rstrip(": "), again=isinstance(error, httpx.TransportError)
+                f"{type(error).__name__}: {error}".rstrip(": "),
+                again=isinstance(error, httpx.TransportError),
+                silent=isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
             ) from None
 
     async def _fetch(self, client: httpx.AsyncClient, address: str, before: Answer | None) -> Answer:

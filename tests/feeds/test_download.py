@@ -4,6 +4,7 @@ import asyncio
 import io
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 from folders import write
 from PIL import Image
 
+from goeswith.data import download as download_module
 from goeswith.data.dataset import Dataset
 from goeswith.data.download import Bounds, download
 from goeswith.data.importing import import_data
@@ -182,6 +184,24 @@ def test_a_misbehaving_server_is_given_up_within_bounds_and_reported(path, reaso
     assert Handler.asked[path] == {"loop": 6}.get(path, 2 if path in ("slow", "header", "torn") else 1)
     assert not fetch(server, tmp_path).failures
     assert not (tmp_path / "failures.csv").exists()
+
+
+def test_a_host_that_cannot_be_reached_is_not_asked_for_every_picture(tmp_path, monkeypatch):
+    with socket.socket() as taken:  # nobody listens there
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        asked, fetch_one = [], download_module._Job._fetch
+
+        def counted(job, client, url, before):
+            asked.append(url)
+            return fetch_one(job, client, url, before)
+
+        monkeypatch.setattr(download_module._Job, "_fetch", counted)
+        bounds = Bounds(tries=2, wait=0.01, at_once=4, silent=3)
+        with pytest.raises(DataError, match=r"not one of 200 pictures.*ConnectError"):
+            download({f"i{n}": f"{address}/{n}" for n in range(200)}, tmp_path, allow_private=True, bounds=bounds)
+    assert len(asked) <= 2 * (3 + 4)
+    assert "its host could not be reached for 3 other pictures" in next(tmp_path.rglob("*failures*")).read_text()
 
 
 def test_a_busy_server_is_asked_again_when_it_said(server, tmp_path):
