@@ -31,8 +31,8 @@ class Bounds:
 
     size: bytes of a picture. seconds: for one try, all redirects included. tries: at one address. wait: seconds before
     the second try, twice that before the third. longest_wait: what a server may ask for by Retry-After.
-    at_once: pictures in all, and at_one_host: at one host. silent: pictures that a host could not be reached for, before
-    it answered once; then it is not asked for more.
+    at_once: pictures in all, and at_one_host: at one host. silent: pictures for which a host cannot be reached, before
+    it answered once; then it is asked for no more.
     """
 
     size: int = 20 << 20
