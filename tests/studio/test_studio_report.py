@@ -53,3 +53,4 @@ def test_whether_counting_is_as_good_is_said_by_the_interval():
         sentence = report_findings._comparison(line, "words", other)
         assert words in sentence
         assert sentence.startswith("Counting alone, by words of titles worn together, gets 40: ")
+    assert [report_findings._points(share) for share in (-0.004, 0.004, -0.03, 0.2)] == ["0", "0", "−3", "+20"]

@@ -95,13 +95,17 @@ def _sentence(own: Score, guess: Score | None) -> str:
     )
 
 
+def _points(share: float) -> str:
+    """A difference of shares in whole per cent, with its sign; nothing has none."""
+    whole = round(100 * share)
+    return f"{whole:+d}".replace("-", "−") if whole else "0"
+
+
 def _comparison(line: Difference, name: str, other: Score) -> str:
     """Whether the model is better than the best counter, by the interval of their difference."""
     counting = f"Counting alone, by {NAMES[name]}, gets {_hundred(other.value)}"
-    low, high = 100 * line.low, 100 * line.high
-    certain = f"the difference is {100 * line.difference:+.0f} (95 % interval {low:+.0f} to {high:+.0f})".replace(
-        "-", "−"
-    )
+    difference, low, high = map(_points, (line.difference, line.low, line.high))
+    certain = f"the difference is {difference} (95 % interval {low} to {high})"
     if line.low > 0:
         return f"{counting}: the model is better, {certain}."
     if line.high < 0:
