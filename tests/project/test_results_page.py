@@ -118,8 +118,8 @@ def test_other_numbers_make_other_sentences():
     )
     assert "on mango (0.801 against 0.612) and not shown to be above it on ccp (0.801" in first
     assert second == (
-        "Two-tower is behind ADD-GNN without knowledge on ccp; equivalent to NGNN on ccp; not to be claimed (fewer than "
-        "5 seeds) ahead of or behind ADD-GNN without knowledge on mango."
+        "Two-tower is behind ADD-GNN without knowledge on ccp; equivalent to NGNN on ccp; not to be claimed (fewer "
+        "than 5 seeds) ahead of or behind ADD-GNN without knowledge on mango."
     )
     assert fourth == (
         "Of ADD-GNN, the graph is not shown to matter on ccp; transfer by designers' masks helps on ccp, hurts on "
