@@ -23,6 +23,7 @@ MASKS = (
     ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax"),
     ("ADD-GNN", "ADD-GNN without knowledge"),
     ("ADD-GNN without graph, with masks", "ADD-GNN without graph"),
+    ("ADD-GNN with masks", "ADD-GNN"),
 )
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")

@@ -35,6 +35,7 @@ class TrainConfig:
     category and season: structure and popularity stay, who goes with whom does not.
     keep: the weights of the ``best`` validation epoch, or of the ``last``, where a schedule comes to its end: of many
     epochs the best is partly the luckiest on few validation outfits. Then no patience ends the training.
+    valid_corruptions: of each validation outfit, drawn once: with more of them few validation outfits tell more.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     extend: how many times training goes on for half as many epochs again if its best epoch is among the last tenth; not
     where the schedule has come to its end.
@@ -57,6 +58,7 @@ class TrainConfig:
     shuffled_items: bool = False
     epochs: int = 40
     keep: Literal["best", "last"] = "best"
+    valid_corruptions: int = 2
     patience: int = 6
     extend: int = 0
     batch_size: int = 256
@@ -72,7 +74,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_strategy(self.negatives)
-        at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
+        at_least(self, 1, "negatives_per_positive", "epochs", "valid_corruptions", "patience", "batch_size")
         at_least(self, 0, "outfits", "weight_decay", "seed", "extend")
         above_zero(self, "learning_rate")
         below_one(self, "warmup")
