@@ -66,7 +66,7 @@ def valid_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
 
 def _fixed_pairs(data: TrainingData, config: TrainConfig, own: Outfits) -> Corrupted:
     outfits = own.batch()
-    count = config.valid_corruptions  # each of them of a place drawn anew
+    count = config.valid_corruptions  # each at a position drawn for it
     repeated = OutfitBatch(*(part.repeat_interleave(count, dim=0) for part in (outfits.items, outfits.mask)))
     negatives = Negatives(data.catalogue, own, config.negatives, data.usable, [data.train, data.valid])
     chance = torch.Generator().manual_seed(20)
