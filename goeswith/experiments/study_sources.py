@@ -96,9 +96,7 @@ class Bench:
             case "own":
                 return maker.tower("own", maker.train("own", self.dataset, maker.towers))
             case "another":
-                return maker.tower(
-                    "another", maker.train("another", self.dataset, [*maker.towers, f"seed={self.seed + 1000}"])
-                )
+                return maker.tower(source, *self._further(maker))
             case "own words":
                 return maker.lifts("own", maker.data.train, maker.features)[0]
             case "designers" | "shuffled":
@@ -139,6 +137,18 @@ class Bench:
             settings = [*self.maker.teacher_settings, *shuffled, f"seed={seed}"]
             made.append(train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read)))
         return made
+
+    def _further(self, maker: Maker) -> list[Run]:
+        """Two towers of the own outfits with other seeds than the own model's, as many as a teacher has towers."""
+        same_outfits = [*maker.towers, f"outfits_seed={self.seed}"]
+        return [
+            maker.train(
+                f"another {number}" if number > 1 else "another",
+                self.dataset,
+                [*same_outfits, f"seed={self.seed + 1000 * number}"],
+            )
+            for number in range(1, len(maker.further_seeds) + 2)
+        ]
 
     def _lifts(self, who: str) -> Named:
         hashed: Features = load_features(self.designers, TITLES)
