@@ -41,11 +41,11 @@ def conclusions(
     """Five short sentences: models and floors, ours and its peers, records alone, the paper's parts, knowledge.
 
     by_recipe, earlier: recipe → its kept results, of this time and before. curves: study → its results.
-    ablations: recipe → its kept results, of recipes that tell of the paper's parts alone.
+    ablations: recipe → its kept results, of recipes that compare models or their parts under one loss.
     """
     return [
         _above_floors(by_recipe),
-        _peers(by_recipe),
+        _peers({**by_recipe, **(ablations or {})}),
         _records(by_recipe),
         _parts({**by_recipe, **(ablations or {})}, earlier),
         _knowledge(curves),
@@ -95,24 +95,32 @@ def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
 
 
 def _peers(by_recipe: Mapping[str, Kept]) -> str:
-    """How often ours is ahead of the models that it was set against, on the hardest questions of each data set."""
-    counts: dict[str, int] = {}
-    for results in by_recipe.values():
+    """Which models ours is ahead of, on the hardest questions of each data set."""
+    peers: dict[str, dict[str, list[str]]] = {}  # what is shown → recipe → models
+    for recipe, results in by_recipe.items():
         models = _values(results, "model")
         for line in _lines(results, headline(results)):
-            if line["scorer"] == OURS and line["against"] in models and line.get("shows"):
-                kind = line["shows"] if _seeds(results, OURS, line["against"]) >= CLAIM else "few"
-                counts[kind] = counts.get(kind, 0) + 1
-    if not counts:
+            ours, peer = line["scorer"], line["against"]
+            if ours.startswith(OURS) and peer in models and not peer.startswith(OURS) and line.get("shows"):
+                kind = line["shows"] if _seeds(results, ours, peer) >= CLAIM else "few"
+                peers.setdefault(kind, {}).setdefault(recipe, []).append(_in_brackets(peer))
+    if not peers:
         return f"{OURS} has not been compared with peers."
     wording = {
-        "higher": "ahead in", "lower": "behind in", "equivalent": "equivalent in",
-        "not shown": "not shown to differ in",
-        "few": f"without a claim (fewer than {CLAIM} seeds) in",
+        "higher": "ahead of", "lower": "behind", "equivalent": "equivalent to", "not shown": "not shown to differ from",
+        "few": f"not to be claimed (fewer than {CLAIM} seeds) ahead of or behind",
     }  # fmt: skip
-    parts = [f"{words} {counts[kind]}" for kind, words in wording.items() if kind in counts]
-    total = sum(counts.values())
-    return f"In {total} comparison{'s' * (total > 1)} with peers, {OURS} is {_list(parts)}."
+    parts = [
+        f"{words} {_list([f'{_list(names)} on {recipe}' for recipe, names in peers[kind].items()])}"
+        for kind, words in wording.items() if kind in peers
+    ]  # fmt: skip
+    return f"{OURS} is {'; '.join(parts)}."
+
+
+def _in_brackets(name: str) -> str:
+    """A row's name with its settings in brackets, so that it can stand in a list."""
+    model, _, settings = name.partition(", ")
+    return f"{model} ({settings})" if settings else model
 
 
 def _records(by_recipe: Mapping[str, Kept]) -> str:

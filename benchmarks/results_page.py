@@ -39,7 +39,7 @@ TITLES = {
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
 ABLATIONS = ("mango-softmax", "mango-parts")
-"""Recipes about the data of another section, of which the conclusions name the parts of ADD-GNN alone."""
+"""Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
