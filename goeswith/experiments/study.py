@@ -32,7 +32,9 @@ ARMS = {
     "designers": Arm((*OWN, "designers", "designers words"), True, "the same and designers, by trust"),
     "shuffled": Arm((*OWN, "shuffled", "shuffled words"), True, "control: the same and shuffled designers"),
     "untrained": Arm((*OWN, "untrained"), True, "control: the same and an untrained teacher"),
-    "another": Arm((*OWN, "another"), True, "control: the same and further own models, as many as a teacher has towers"),
+    "another": Arm(
+        (*OWN, "another"), True, "control: the same and further own models, as many as a teacher has towers"
+    ),
     "another and designers": Arm(
         (*OWN, "another", "designers", "designers words"), True, "the same, further own models and designers, by trust"
     ),

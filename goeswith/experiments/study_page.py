@@ -95,7 +95,7 @@ def section(results: dict[str, Any], figure: str) -> str:
 
 
 def verdict(results: dict[str, Any]) -> list[str]:
-    """For each number of own outfits: what designers add, over whom, and whether it is shown; and further own models."""
+    """For each number of own outfits: what designers add, to whom, and whether it is shown; and further own models."""
     others = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
     sentences = []
     for size in _sizes(results):
@@ -116,7 +116,7 @@ def verdict(results: dict[str, Any]) -> list[str]:
             sentence = "{0} as many further own models as a teacher has towers add {1} to no knowledge {2}"
             sentence = sentence.format(start, *further)
             if beside := gains.get(("another and designers", "another")):
-                sentence += ", and designers {0} to those {1}".format(*beside)
+                sentence += ", and designers {} to those {}".format(*beside)
             sentences.append(f"{sentence}.")
     return sentences
 

@@ -238,7 +238,7 @@ def training_data(
         train=drawn(
             usable_outfits.split("train"),
             loop.outfits,
-            loop.seed if loop.outfits_seed is None else loop.outfits_seed,
+            loop.seed if loop.outfits_seed < 0 else loop.outfits_seed,
         ),
         valid=usable_outfits.split("valid"),
         blocks=features.blocks,

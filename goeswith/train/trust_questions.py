@@ -15,7 +15,7 @@ from goeswith.train.scoring import encode
 from goeswith.train.trust import TrustConfig
 
 _BLOCK = 1 << 10
-"""Questions that are scored together: states of more take memory that is cleared by the system each time, to the same bits."""
+"""Questions that are scored together; states of more take memory that the system clears each time, to the same bits."""
 
 
 def held_out_positions(data: TrainingData, config: TrustConfig) -> Positions:

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
-from worlds import styles_dataset
+from worlds import styles_dataset, write_made
 
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
-from goeswith.experiments.study import read_study
+from goeswith.experiments.study import ARMS, read_study
 from goeswith.experiments.study_page import lacking, verdict
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench
@@ -129,13 +129,15 @@ def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(d
     folder, out = done
     study = read_study(folder / "study.toml")
     bench = Bench(replace(study, set=(*study.set, "teacher_seeds=2")), 1, out)
-    said = bench.answers("another", 20)
+    answers = bench.answers("another", 20)
     sources = out / "runs" / "seed1-20" / "sources"
     first, second = (Run(sources / name) for name in ("another", "another-2"))
     assert [run.config["train"]["seed"] for run in (first, second)] == [1001, 2001]
     assert [run.config["train"]["epochs"] for run in (first, second)] == [2, 2]
     outfits = {
-        tuple(training_data(bench.dataset, bench.features, None, TrainConfig(**run.config["train"]))[0].train.outfit_ids)
+        tuple(
+            training_data(bench.dataset, bench.features, None, TrainConfig(**run.config["train"]))[0].train.outfit_ids
+        )
         for run in (first, second, Run(sources / "own"))
     }
     assert len(outfits) == 1
@@ -146,7 +148,23 @@ def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(d
         )[:, 0]
         for tower in towers
     ]
-    np.testing.assert_allclose(said.valid, (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(answers.valid, (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_likeness_is_one_source_for_each_encoder(done: tuple[Path, Path]) -> None:
+    folder, out = done
+    study = read_study(folder / "study.toml")
+    bench = Bench(study, 0, out)
+    dataset = Dataset(folder / "styles")
+    other = np.random.default_rng(0).normal(size=(len(dataset.catalogue), 6))
+    write_made(dataset, dataset.catalogue.ids, other, encoder="other")
+    both = Bench(replace(study, encoder="made+other"), 0, out)
+    assert bench.sources(ARMS["none"], 20) == ["likeness", "own"]
+    assert both.sources(ARMS["none"], 20) == ["likeness", "likeness other", "own"]
+    assert both.sources(ARMS["cosine"], 0) == ["likeness", "likeness other"]
+    np.testing.assert_array_equal(both.answers("likeness", 0).valid, bench.answers("likeness", 0).valid)
+    alone = Bench(replace(study, encoder="other"), 0, out).answers("likeness", 0)
+    np.testing.assert_array_equal(both.answers("likeness other", 0).test, alone.test)
 
 
 def test_what_further_own_models_add_is_told_beside_what_designers_add() -> None:
@@ -161,8 +179,8 @@ def test_what_further_own_models_add_is_told_beside_what_designers_add() -> None
     }
     assert verdict(results) == [
         "- all own outfits: designers add +0.0040 to no knowledge (not shown).",
-        "- all own outfits: as many further own models as a teacher has towers add +0.0030 to no knowledge (not shown), "
-        "and designers +0.0015 to those (not shown).",
+        "- all own outfits: as many further own models as a teacher has towers add +0.0030 to no knowledge "
+        "(not shown), and designers +0.0015 to those (not shown).",
     ]
 
 
