@@ -10,7 +10,7 @@ from typing import Any
 
 from results_blend import blend
 from results_conclusions import conclusions, headline
-from results_knowledge import knowledge, read_curves
+from results_knowledge import filled, knowledge, read_curves
 from results_settings import searched, speed
 
 from goeswith import __version__
@@ -105,6 +105,8 @@ def write_page(names: Iterable[str]) -> Path:
         ),
     )
     (DOCS / "results.md").write_text(intro + body + before)
+    if (page := DOCS / "knowledge.md").is_file():
+        page.write_text(filled(page.read_text(), curves))
     return DOCS / "results.md"
 
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results_page  # noqa: E402
 from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions  # noqa: E402
+from results_knowledge import filled, read_curves  # noqa: E402
 
 HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
 KEY = [HEAD["task"], HEAD["negatives"], HEAD["metric"]]
@@ -131,6 +132,15 @@ def test_other_numbers_make_other_sentences():
     assert "the graph is not shown to matter on parts" in apart[3]
     assert "equivalent to NGNN on parts" in apart[1]
     assert not any("parts" in apart[number] for number in (0, 2, 4))
+
+
+def test_sections_of_the_knowledge_page_are_those_of_the_kept_results():
+    page, curves = (ROOT / "docs" / "knowledge.md").read_text(), read_curves(ROOT / "docs" / "results")
+    assert filled(page, curves) == page
+    assert all(f"<!-- curves of {name} -->" in page for name in curves)
+    assert filled("<!-- curves of x -->old<!-- end -->", {}) == (
+        "<!-- curves of x -->\n\nNot measured yet.\n\n<!-- end -->"
+    )
 
 
 def test_a_number_that_no_table_has_is_refused():
