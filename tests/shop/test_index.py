@@ -122,7 +122,7 @@ def test_what_is_no_index_says_so(tmp_path, world):
     dataset, run, _ = world
     with pytest.raises(DataError, match=r"is not an index \(it has no index.json\); make one: goeswith build"):
         Index(tmp_path)
-    with pytest.raises(ModelError, match="exists and is not an index; choose another --out"):
+    with pytest.raises(ModelError, match="exists and is not an index; choose another folder"):
         build_index(run, dataset, tmp_path)
 
 
