@@ -100,9 +100,9 @@ def _peers(by_recipe: Mapping[str, Kept]) -> str:
     for recipe, results in by_recipe.items():
         models = _values(results, "model")
         for line in _lines(results, headline(results)):
-            ours, peer = line["scorer"], line["against"]
-            if ours.startswith(OURS) and peer in models and not peer.startswith(OURS) and line.get("shows"):
-                kind = line["shows"] if _seeds(results, ours, peer) >= CLAIM else "few"
+            leader, peer = line["scorer"], line["against"]
+            if leader.startswith(OURS) and peer in models and not peer.startswith(OURS) and line.get("shows"):
+                kind = line["shows"] if _seeds(results, leader, peer) >= CLAIM else "few"
                 peers.setdefault(kind, {}).setdefault(recipe, []).append(_in_brackets(peer))
     if not peers:
         return f"{OURS} has not been compared with peers."

@@ -328,7 +328,7 @@ class Index:
         shown = Catalogue(pl.concat([items[:row], item, items[row + 1 :]]))
         arrays, before = shelf(shown), self.shelf
         arrays.rows_by_name = before.rows_by_name  # guests have their ids alone, and the others keep their rows
-        arrays.near_names = before.near_names  # nobody is told the id of a guest
+        arrays.near_names = before.near_names  # the ids of guests are secret
         self._show(shown)
 
 

@@ -162,8 +162,8 @@ class Stylist:
             free = [position for position in free if position in surplus]
             swaps = self._exchanges(rows, free, before, filters, coherent, None) if free else []
             faults = len(findings(self.index, rows))
-            mending = [swap for swap in swaps if len(swap.look.findings) < faults]
-            return [*self._removals(rows, free, before)[:1], *mending][:k]
+            better = [swap for swap in swaps if len(swap.look.findings) < faults]
+            return [*self._removals(rows, free, before)[:1], *better][:k]
         return self._exchanges(rows, free, before, filters, coherent, k)
 
     def removal(self, items: Sequence[str]) -> Swap | None:
