@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_hold_a_run_is_refused(world: Dataset, tmp_path: Pa
     assert sorted(world.path.iterdir()) == before
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(ModelError, match="cannot write the folder"):
+        with pytest.raises(ModelError, match="is a file, or lies within one; choose another folder"):
             train("add-gnn", world, out, settings=SMALL)
 
 
