@@ -235,7 +235,11 @@ def training_data(
         features=_rows_of(features),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
-        train=drawn(usable_outfits.split("train"), loop.outfits, loop.seed),
+        train=drawn(
+            usable_outfits.split("train"),
+            loop.outfits,
+            loop.seed if loop.outfits_seed < 0 else loop.outfits_seed,
+        ),
         valid=usable_outfits.split("valid"),
         blocks=features.blocks,
     )
