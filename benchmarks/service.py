@@ -3,9 +3,10 @@
     goeswith index RUN DATASET --out INDEX
     python benchmarks/service.py INDEX [--clients 1 8] [--seconds 1] [--rounds 4] [--json]
 
-Three services run as processes of their own: one computes every request alone, in a thread for each; one scores in one
-call what arrived while the call before was under way, and searches looks in step, as `goeswith serve` does; these two
-forget what they answered. The third keeps answers, as `goeswith serve` does, and is asked the same few requests again.
+Four services run as processes of their own: *alone* computes every request alone, in a thread for each; *together*
+scores in one call what arrived while the call before was under way, and searches looks in step, as
+`goeswith serve --workers 1` does; *processes* is that in two processes (`--workers 2`). These three forget what they
+answered. *kept* keeps answers, as `goeswith serve` does, and is asked the same few requests again.
 They take turns, each as often the first as the last, so that another program on the machine slows all of them.
 A client sends its next request when it has the answer to the last; all of them share one process here, which takes its
 part of the processors. Requests are drawn from the index: an outfit of two to six items to score; one item and two
@@ -25,6 +26,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -34,14 +36,17 @@ import numpy as np
 from goeswith.shop.index import Index
 from goeswith.shop.steps import Steps, finish
 from goeswith.shop.stylist import Look
+from goeswith.studio.processes import Processes
 from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.shared import Shop
+from goeswith.studio.settings import Settings
 from goeswith.tables import markdown, plain
 
-WAYS = ("alone", "together", "kept")
+WAYS = ("alone", "together", "processes", "kept")
 PATHS = ("/v1/complete", "/v1/score")
 DRAWN = 500
 """Requests of each kind, sent again and again."""
+PROCESSES = 2
 AGAIN = 16
 """So many of them where answers are kept: all are known after the first turn."""
 
@@ -123,19 +128,36 @@ class Alone:
 
 def serve(index: Path, way: str, number: int) -> None:
     """The service on a socket that the parent opened, until it is ended."""
+    listening = socket.socket(fileno=number)
+    if way == "processes":
+        work = partial(answer, "together")
+        Processes(work, listening, index, Settings(workers=PROCESSES)).run(lambda stale: None)
+    else:
+        answer(way, listening, index, Settings(), lambda stale: None)
+
+
+def answer(
+    way: str,
+    listening: socket.socket,
+    index: Path,
+    settings: Settings,
+    begun: Callable[[str], None],
+    shared: Path | None = None,
+) -> None:
+    """As `goeswith.studio.server.answer`, in one of the ways."""
     import uvicorn
 
     from goeswith.studio.app import create_app
 
-    app = create_app(index)
+    app = create_app(index, settings=settings, shared=shared)
     shop = app.state.shop
     if way != "kept":
         shop.view.looks = BoundedCache(0)
     if way == "alone":
         shop.batcher = Alone(shop)
         shop.searches.run = shop.batcher.run  # type: ignore[method-assign]
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=number)])
+    begun("")
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
 
 
 def measure(
@@ -180,9 +202,12 @@ def measure(
 
 
 def processor(pid: int) -> float:
-    """Seconds that a process has computed; of all that is measured here, the least changed by other programs."""
+    """Seconds that a process and its children have computed; of all that is measured here, the least changed by other
+    programs."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(processor(int(child)) for child in children)
 
 
 def requests(index: Index) -> dict[str, list[bytes]]:

@@ -149,6 +149,19 @@ class Towers(Searchable, Protocol):
 
 
 @runtime_checkable
+class Remembering(Protocol):
+    """A model that knows items again, which takes as long as half of a step's draws: a training looks it up once."""
+
+    def remembered(self, features: Tensor, categories: Tensor) -> Tensor:
+        """(U,) int64, what the model has of each item."""
+        ...
+
+    def encode_items(self, features: Tensor, categories: Tensor, at: Tensor | None = None) -> ItemStates:
+        """As `Model.encode_items`; at: what `remembered` says of the items, if that is known already."""
+        ...
+
+
+@runtime_checkable
 class PairScored(Protocol):
     """A model whose score of an outfit is the mean of the scores of its pairs."""
 
@@ -205,7 +218,8 @@ class TrainingData:
     def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Features (n, D) and category codes (n,) of catalogue rows (n,), on the device that the data are on."""
         rows = rows.to(self.categories.device)
-        return self.features[rows], self.categories[rows]
+        read = getattr(self.features, "index_select", None)  # a tensor's, twice as quick as an index in brackets
+        return self.features[rows] if read is None else read(0, rows), self.categories[rows]
 
     def ranges(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The least and the greatest value (D,) of each feature over some catalogue rows (n,)."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-BLOCK = 256
-"""Queries whose scores are computed at a time: few enough that the scores stay in the processor's cache."""
+TINY = 1e-12
+"""The least norm that is divided by."""
+BARRED = 1e30
+"""What is taken off the score of a key that must not be chosen: so much quicker than minus infinity in its place."""
+BLOCK = 128
+"""Queries whose scores are computed at a time: few enough that the scores stay in the processor's cache, and
+most keys of the run are of their pools."""
 
 
 class GatedStep(torch.autograd.Function):
@@ -57,6 +63,31 @@ class GatedStep(torch.autograd.Function):
         )
 
 
+class Unit(torch.autograd.Function):
+    """v / ‖v‖ of rows (..., h); autograd takes twice as many passes over the memory for its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        """rows v; a row of zeros stays so."""
+        norms = rows.norm(dim=-1, keepdim=True).clamp_min(TINY)
+        unit = rows / norms
+        ctx.save_for_backward(unit, norms)
+        return unit
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """The gradient without its part along the row, over the norm."""
+        (out,) = gradients
+        unit, norms = ctx.saved_tensors
+        along = (out * unit).sum(dim=-1, keepdim=True)
+        return torch.addcmul(out, unit, along, value=-1).div_(norms)
+
+
+def unit(rows: Tensor) -> Tensor:
+    """v / ‖v‖ of rows (..., h), see `Unit`."""
+    return cast(Tensor, Unit.apply(rows)) if torch.is_grad_enabled() and rows.requires_grad else normalize(rows, dim=-1)
+
+
 class PoolSoftmax(torch.autograd.Function):
     """−ln softmax of query · key over the keys of each query's pool, summed over the queries; and its gradients.
 
@@ -85,10 +116,10 @@ class PoolSoftmax(torch.autograd.Function):
         for first, start, end in zip(firsts.tolist(), starts.tolist(), ends.tolist(), strict=True):
             rows, run = slice(first, first + BLOCK), slice(start, end)
             right = truth[rows, None] - start
-            choice = query_pools[rows, None] == pool[run]
-            choice.scatter_(1, gone[rows] - start, False).scatter_(1, right, True)
-            taught += (choice.sum(dim=1) > 1).sum()
-            scores = (queries[rows] @ keys[run].T).float().masked_fill_(~choice, -torch.inf)
+            barred = (query_pools[rows, None] != pool[run]).float()
+            barred.scatter_(1, gone[rows] - start, 1.0).scatter_(1, right, 0.0)
+            taught += (barred.sum(dim=1) < barred.shape[1] - 1).sum()
+            scores = (queries[rows] @ keys[run].T).float().sub_(barred, alpha=BARRED)
             chances = scores.log_softmax(dim=1)
             loss -= chances.gather(1, right).sum()
             error = chances.exp_().scatter_add_(1, right, torch.full_like(chances[:, :1], -1.0))

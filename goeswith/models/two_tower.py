@@ -34,11 +34,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, gelu, linear, normalize, one_hot
+from torch.nn.functional import embedding, gelu, linear, pad
 
 from goeswith.config import at_least, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ROWS, ItemStates, TrainingData, Vocabulary
+from goeswith.models.kernels import unit
 from goeswith.models.losses import bpr
 
 TRAINING = {
@@ -195,22 +196,32 @@ class TwoTower(nn.Module):
         at = at.clamp_max(count - 1)
         return torch.where(self.digests[at] == digests, at, count)
 
-    def standardised(self, features: Tensor, categories: Tensor) -> Tensor:
-        """x (U, D + C): features of mean 0, each encoder's of like expected norm, 1 in all; the category one-hot."""
-        encoded = one_hot(categories.clamp_max(self.count), self.count + 1)[:, : self.count]
-        return torch.cat([(features - self.mean) * self.factor, encoded.to(features.dtype)], dim=1)
+    def standardised(self, features: Tensor, kept: float = 1.0) -> Tensor:
+        """The first part of x (U, D), features of mean 0, each encoder's of like expected norm, 1 in all; over `kept`.
 
-    def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
-        """k and r side by side (U, 2h)."""
-        x = self.standardised(features, categories)
-        if self.training and self.config.dropout:
-            x = x * torch.rand_like(x).ge_(self.config.dropout).div_(1 - self.config.dropout)
-        at, last = self.remembered(features, categories), len(self.digests)
+        The one-hot of x is never made: its products with W and W' are columns of theirs, see `_of_categories`.
+        """
+        return (features - self.mean).mul_(self.factor / kept)
+
+    def _of_categories(self, categories: Tensor) -> Tensor:
+        """(U, 2h): the columns of W and W' for the category of each item; zero for an unknown one."""
+        columns = torch.cat([weights[:, -self.count :] for weights in (self.key, self.want)]).T
+        return embedding(categories.clamp_max(self.count), pad(columns, (0, 0, 0, 1)))
+
+    def encode_items(self, features: Tensor, categories: Tensor, at: Tensor | None = None) -> ItemStates:
+        """k and r side by side (U, 2h). at: (U,) what `remembered` says of the items, if that is known already."""
+        dropped = self.config.dropout if self.training else 0.0
+        x, rest = self.standardised(features, 1 - dropped), self._of_categories(categories)
+        if dropped:
+            x.mul_(_kept(x, dropped))
+            rest = rest * (torch.rand(len(x), 1, device=x.device) >= dropped) / (1 - dropped)
+        at, last = self.remembered(features, categories) if at is None else at, len(self.digests)
         if self.training:
             at = torch.where(torch.rand(at.shape, device=at.device) < self.config.forget, last, at)
-        memory, wanted = embedding(at, self.memory, padding_idx=last).chunk(2, dim=1)
-        key = normalize((linear(x, self.key) + memory).float(), dim=1)
-        want = gelu(linear(x, self.want, self.want_bias) + wanted)
+        to_key, to_want = (rest + embedding(at, self.memory, padding_idx=last)).chunk(2, dim=1)
+        width = features.shape[1]  # an even one, as encoders have, makes the products quicker
+        key = unit((linear(x, self.key.split([width, self.count], dim=1)[0]) + to_key).float())
+        want = gelu(linear(x, self.want.split([width, self.count], dim=1)[0], self.want_bias) + to_want)
         return ItemStates(torch.cat([key, want.float()], dim=1), categories)
 
     def keys(self, states: ItemStates) -> Tensor:
@@ -220,9 +231,8 @@ class TwoTower(nn.Module):
     def gaps(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """q (B, n, h): for each item of each outfit the query of the gap that it leaves."""
         mask = batch.mask[:, :, None]
-        hidden = embedding(batch.items, states.hidden) * mask
-        context = (hidden.sum(dim=1, keepdim=True) - hidden) / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1)
-        return self._queries(context, states.categories[batch.items])
+        hidden = embedding(batch.items, states.hidden) * (mask / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1))
+        return self._queries(hidden.sum(dim=1, keepdim=True) - hidden, states.categories[batch.items])
 
     def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
         """q (B, h) of partial outfits that want an item of the categories `wanted` (B,): q · k ranks the candidates."""
@@ -240,7 +250,7 @@ class TwoTower(nn.Module):
         """q (..., h) from means of k and r (..., 2h) and wanted categories (...)."""
         key, want = context.chunk(2, dim=-1)
         codes = self.wanted[wanted.clamp_max(self.count)]
-        return normalize((key + linear(gelu(want + embedding(codes, self.category)), self.residual)).float(), dim=-1)
+        return unit((key + linear(gelu(want + embedding(codes, self.category)), self.residual)).float())
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y: (B,)."""
@@ -254,6 +264,16 @@ class TwoTower(nn.Module):
     def penalty(self) -> Tensor:
         """Nothing is added."""
         return self.residual.new_zeros(())
+
+
+def _kept(like: Tensor, dropped: float) -> Tensor:
+    """Zeros and ones by chance, as many as `like` has numbers; the share of zeros is `dropped`, to a 65,536th."""
+    if like.device.type in ("cuda", "mps"):
+        return torch.rand_like(like).ge_(dropped)
+    # Sixteen bits each, of which a draw on the CPU has four: so many floats take three times as long.
+    bits = torch.empty(-(-like.numel() // 4), dtype=torch.long, device=like.device).random_(-(2**63), None)
+    numbers = bits.view(torch.int16)[: like.numel()].view(like.shape)
+    return torch.ge(numbers, round(dropped * 2**16) - 2**15, out=torch.empty_like(like))
 
 
 def _random_odd(count: int) -> Tensor:

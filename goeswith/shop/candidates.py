@@ -207,13 +207,14 @@ class Candidates:
         """
         scores: list[list[Tensor]] = [[] for _ in gaps]
         rows: list[list[np.ndarray]] = [[] for _ in gaps]
-        for category, start, stop in block:
+        edges = np.array([(start, stop) for _, start, stop in block])
+        within = [np.searchsorted(gap.allowed, edges).tolist() for gap in gaps]
+        for at, (category, start, stop) in enumerate(block):
             shared: list[tuple[int, np.ndarray]] = []
             for number, (gap, own) in enumerate(zip(gaps, queries, strict=True)):
                 if category not in own:
                     continue
-                first, last = np.searchsorted(gap.allowed, (start, stop))
-                some = gap.allowed[first:last]
+                some = gap.allowed[slice(*within[number][at])]
                 if len(some) >= SPARSE * (stop - start):
                     shared.append((number, some))
                 elif len(some):

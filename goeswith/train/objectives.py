@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import torch
@@ -13,7 +14,7 @@ from goeswith.data.devices import autocast, wants_bf16
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ModelError
-from goeswith.models import ItemStates, Model, TrainingData
+from goeswith.models import ROWS, ItemStates, Model, Remembering, TrainingData
 from goeswith.train.corruptions import blanks, corruptions
 from goeswith.train.ranks import Ranks
 from goeswith.train.settings import TrainConfig
@@ -55,10 +56,18 @@ class Forward:
     def __init__(self, model: Model, data: TrainingData, config: TrainConfig, ranks: Ranks) -> None:
         self.device, self.ranks, self.data = data.categories.device, ranks, data
         self.bf16 = wants_bf16(config.precision, self.device)
-        self.encode_items, self.score_outfits = model.encode_items, model.score
+        self.model, self.encode_items, self.score_outfits = model, model.encode_items, model.score
         if config.compile:
             self.encode_items = torch.compile(model.encode_items, dynamic=True)
             self.score_outfits = torch.compile(model.score, dynamic=True)
+
+    @cached_property
+    def remembered(self) -> Tensor | None:
+        """(U,) what the model has of every item of the catalogue, where it knows items again."""
+        if not isinstance(self.model, Remembering):
+            return None
+        parts = torch.arange(len(self.data.categories)).split(ROWS)
+        return torch.cat([self.model.remembered(*self.data.of(rows)) for rows in parts])
 
     def precision(self) -> AbstractContextManager[object]:
         """Inside, matrix products have the precision that the settings ask for."""
@@ -66,7 +75,9 @@ class Forward:
 
     def encode(self, rows: Tensor) -> ItemStates:
         """States of catalogue rows (U,)."""
-        own = self.encode_items(*self.data.of(rows[self.ranks.busy(len(rows))]))
+        mine = rows[self.ranks.busy(len(rows))]
+        known = () if self.remembered is None else (self.remembered[mine.to(self.device)],)
+        own = self.encode_items(*self.data.of(mine), *known)
         return ItemStates(*(self.ranks.gather(part, len(rows)) for part in own))
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:

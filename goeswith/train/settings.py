@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
@@ -36,6 +36,7 @@ class TrainConfig:
     category and season: structure and popularity stay, who goes with whom does not.
     keep: the weights of the ``best`` validation epoch, or of the ``last``, where a schedule comes to its end: of many
     epochs the best is partly the luckiest on few validation outfits. Then no patience ends the training.
+    valid_corruptions: of each validation outfit, drawn once: with more of them few validation outfits tell more.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     extend: how many times training goes on for half as many epochs again if its best epoch is among the last tenth; not
     where the schedule has come to its end.
@@ -59,6 +60,7 @@ class TrainConfig:
     shuffled_items: bool = False
     epochs: int = 40
     keep: Literal["best", "last"] = "best"
+    valid_corruptions: int = 2
     patience: int = 6
     extend: int = 0
     batch_size: int = 256
@@ -74,7 +76,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_strategy(self.negatives)
-        at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
+        at_least(self, 1, "negatives_per_positive", "epochs", "valid_corruptions", "patience", "batch_size")
         at_least(self, 0, "outfits", "weight_decay", "seed", "extend")
         at_least(self, -1, "outfits_seed")
         above_zero(self, "learning_rate")
@@ -105,12 +107,15 @@ class _Common(TypedDict):
 
     lr: float
     weight_decay: float
-    foreach: bool
 
 
-def optimiser(parameters: Iterable[nn.Parameter], config: TrainConfig) -> Optimizer:
+def optimiser(parameters: Sequence[nn.Parameter], config: TrainConfig) -> Optimizer:
     """The optimiser that the settings name, over the parameters to train."""
-    common: _Common = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "foreach": True}
+    common: _Common = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimiser == "rmsprop":
+        return torch.optim.RMSprop(parameters, foreach=True, **common)
+    # In one pass over the memory where torch can; a step of AdamW over two towers takes a quarter of the time.
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
     if config.optimiser == "sgd":
-        return torch.optim.SGD(parameters, momentum=0.9, **common)
-    return (torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.AdamW)(parameters, **common)
+        return torch.optim.SGD(parameters, momentum=0.9, fused=fused, foreach=not fused, **common)
+    return torch.optim.AdamW(parameters, fused=fused, foreach=not fused, **common)

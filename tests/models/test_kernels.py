@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from goeswith.models import kernels
-from goeswith.models.kernels import PoolSoftmax
+from goeswith.models.kernels import PoolSoftmax, unit
 
 
 @pytest.mark.parametrize("block", [1, 3, 64])
@@ -24,3 +24,12 @@ def test_a_softmax_in_blocks_is_that_of_the_whole_table(block: int, monkeypatch:
     torch.testing.assert_close(loss, torch.stack(losses).sum())
     wanted = torch.autograd.grad(torch.stack(losses).sum() * 3, [queries, keys])
     torch.testing.assert_close(torch.autograd.grad(loss * 3, [queries, keys]), wanted)
+
+
+def test_unit_rows_have_the_gradient_of_their_formula() -> None:
+    torch.manual_seed(0)
+    rows = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(unit(rows), rows / rows.norm(dim=-1, keepdim=True))
+    assert torch.autograd.gradcheck(unit, (rows,))
+    nothing = torch.zeros(2, 5, requires_grad=True)
+    assert torch.equal(unit(nothing), torch.zeros(2, 5))

@@ -1,5 +1,6 @@
 """Two towers: closed forms against loops, the untrained model, memory, and a run that is killed."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_a_batch_is_what_a_loop_over_gaps_says(data: TrainingData) -> None:
 def test_untrained_it_is_the_cosine_of_the_features(data: TrainingData) -> None:
     """A random projection keeps cosines but for noise of about 1 / √h."""
     model = fresh(data, hidden=4096).eval()
-    x = model.standardised(data.features, data.categories)[:, : data.features.shape[1]]
+    x = model.standardised(data.features)
     first, second = torch.arange(0, 40), torch.arange(48, 88)
     pairs = OutfitBatch(torch.stack([first, second], dim=1), torch.ones(40, 2, dtype=torch.bool))
     scores = model.score(encode(model, data.features, data.categories), pairs)
@@ -130,13 +131,12 @@ def test_features_are_standardised_on_training_items_and_encoders_weigh_alike(da
     wide = torch.cat([data.features, 100 * torch.randn(len(data.features), 48), torch.ones(len(data.features), 1)], 1)
     blocks = (16, 49)
     model = fresh(replace(data, features=wide, blocks=blocks))
-    x = model.standardised(wide, data.categories)[torch.from_numpy(data.train.items).unique()]
-    first, second, one_hot = x.split([*blocks, model.count], dim=1)
-    torch.testing.assert_close(x[:, : -model.count].mean(0), torch.zeros(65), rtol=0, atol=1e-5)
+    x = model.standardised(wide)[torch.from_numpy(data.train.items).unique()]
+    first, second = x.split(blocks, dim=1)
+    torch.testing.assert_close(x.mean(0), torch.zeros(65), rtol=0, atol=1e-5)
     assert float(first.square().sum(1).mean()) == pytest.approx(0.5, abs=1e-4)
     assert float(second.square().sum(1).mean()) == pytest.approx(0.5, abs=1e-4)
     assert (second[:, -1] == 0).all()  # what never varies says nothing, and takes nothing from the rest
-    assert (one_hot.sum(1) == 1).all()
 
 
 def test_memory_is_for_the_items_of_training_outfits_and_no_others(data: TrainingData) -> None:
@@ -161,6 +161,33 @@ def test_in_training_half_of_the_memory_is_left_out(data: TrainingData) -> None:
     assert 0.3 < float((whole == part).all(dim=1).double().mean()) < 0.7
 
 
+def test_items_that_are_looked_up_once_are_those_of_every_step(data: TrainingData) -> None:
+    model = shaken(fresh(data))
+    at = model.remembered(data.features, data.categories)
+    known = model.encode_items(data.features, data.categories, at).hidden
+    assert torch.equal(known, model.encode_items(data.features, data.categories).hidden)
+    none = model.encode_items(data.features, data.categories, torch.full_like(at, len(model.digests))).hidden
+    assert torch.equal((known != none).any(dim=1), at < len(model.digests))
+
+
+@pytest.mark.parametrize("dropped", [0.3, 0.5])
+def test_dropout_leaves_out_its_share_of_features_and_category(dropped: float, data: TrainingData) -> None:
+    """With W the identity, n undone by the ratio of two entries: an entry is 0 or 1 / (1 − dropped) times itself."""
+    model = fresh(data, dropout=dropped, memory=False, hidden=data.features.shape[1] + 4).train()
+    with torch.no_grad():
+        model.want.copy_(torch.eye(len(model.want))[:, : model.want.shape[1]])
+        model.want_bias.fill_(100.0)  # where gelu(x) = x
+    torch.manual_seed(0)
+    many = 3000
+    want = model.encode_items(data.features[:1].expand(many, -1), data.categories[:1].expand(many)).hidden
+    x = want[:, len(model.want) :] - 100
+    whole = torch.cat([model.standardised(data.features[:1])[0], torch.eye(model.count)[data.categories[0]]])
+    share = x.div(whole).mul(1 - dropped)[:, whole != 0]
+    torch.testing.assert_close(share, share.round(), rtol=0, atol=2e-3)
+    torch.testing.assert_close(share.mean(dim=0), torch.full((share.shape[1],), 1 - dropped), rtol=0, atol=0.05)
+    assert len(share.round().unique(dim=0)) > many / 2  # rows are drawn apart
+
+
 def test_without_memory_there_is_none(data: TrainingData) -> None:
     model = fresh(data, memory=False)
     assert model.memory.shape == (1, 24)
@@ -172,8 +199,11 @@ def test_an_unknown_category_is_no_category(data: TrainingData) -> None:
     with torch.no_grad():
         model.category[-1] = 0  # as it stays in training, where no item is of an unknown category
     unknown = torch.full_like(data.categories, model.count)
-    assert (model.standardised(data.features, unknown)[:, -model.count :] == 0).all()
     states = encode(model, data.features, unknown + 3)  # codes of groups come after it
+    without = copy.deepcopy(model)
+    for weights in (without.key, without.want):
+        weights.data[:, -model.count :] = 0
+    assert torch.equal(states.hidden, encode(without, data.features, unknown).hidden)
     assert model.score(states, padded(data)).isfinite().all()
 
 

@@ -190,3 +190,26 @@ def test_with_nothing_measured_there_is_a_page(folder: Path):
     text = results_page.write_page(["mango"]).read_text()
     assert "No model has been measured beside floors." in text
     assert "Not measured: mango." in text
+
+
+def test_a_search_shows_what_it_found_and_whether_the_order_changed(folder: Path):
+    names = {"Two-tower": (0.66, 0.65), "CSA-Net": (0.64, 0.60), "NGNN": (0.62, 0.61)}
+    exhaustive = {"task": "exhaustive"}
+    models, lines = [], [line("model", "alone", 0.9, **exhaustive)]
+    for name, (after, before) in names.items():
+        own = {"name": name, "settings": ["hidden=32"], "search": True, "like": None}
+        models += [own, own | {"name": f"{name}, as it was", "search": False, "like": own}]
+        lines += [line("model", name, after, **exhaustive), line("model", f"{name}, as it was", before, **exhaustive)]
+    found = {
+        "trials": 20, "pruned": 11, "failed": 1, "epochs": 345, "first": 0.601, "best": 0.702, "train": None,
+        "settings": "hidden=32 dropout=0.1",
+    }  # fmt: skip
+    results = recipe_results(searches={"CSA-Net": found}, trials=20)
+    results["recipe"]["models"], results["lines"] = models, results["lines"] + lines
+    (folder / "results" / "mango.json").write_text(json.dumps(results))
+    part = results_page.write_page(["mango"]).read_text().split("<summary>The search", 1)[1].split("</details>", 1)[0]
+    assert "| CSA-Net | 20 | 11 | 1 | 345 | 0.601 | 0.702 | – | `hidden=32 dropout=0.1` |" in part
+    assert "settings found: Two-tower 0.660, CSA-Net 0.640, NGNN 0.620. With" in part
+    assert "not searched: Two-tower 0.650, NGNN 0.610, CSA-Net 0.600. 1 of 3 pairs of models change places" in part
+    assert "Two-tower is first after the search, Two-tower before." in part
+    assert "The search for settings" not in results_page.write_page(["ccp"]).read_text()

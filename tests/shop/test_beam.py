@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goeswith.shop.beam import grow, spread
+from goeswith.shop.beam import first_of_each, grow, spread
 from goeswith.shop.steps import finish
 from goeswith.shop.template import Template
 
@@ -30,6 +30,18 @@ def test_the_cheapest_look_is_found(drawn):
         assert prices[cheapest].sum() == min(prices[list(chosen)].sum() for chosen in possible)
         assert all(row in slot for row, slot in zip(cheapest, slots, strict=True))
         assert len(set(kinds[cheapest])) == len(cheapest)
+
+
+@given(st.integers(0, 99), st.integers(1, 6), st.sampled_from([3, 1 << 40]))
+def test_of_each_key_the_best_is_first(seed, width, most):
+    """Six columns of 2⁴⁰ different numbers are more than one number of 64 bits tells apart."""
+    chance = np.random.default_rng(seed)
+    keys = chance.integers(0, most, (6, width))[chance.integers(0, 6, 40)]
+    scores = np.where(chance.random(40) < 0.2, np.nan, chance.integers(0, 9, 40))
+    best: dict[tuple[int, ...], int] = {}
+    for place in sorted(np.flatnonzero(~np.isnan(scores)), key=lambda place: (-scores[place], place)):
+        best.setdefault(tuple(keys[place]), place)
+    assert first_of_each(keys, scores).tolist() == [*best.values()]
 
 
 def test_a_beam_that_took_the_only_bag_of_another_slot_is_repaired(stylist):
