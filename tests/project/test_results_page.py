@@ -152,7 +152,7 @@ def test_a_number_that_no_table_has_is_refused():
 def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(folder: Path):
     (folder / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
-    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – |" in text
+    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – | – |" in text
     table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
     rows = [row.strip("|").split("|") for row in table.splitlines() if row.startswith("|")]
     assert [row[0].strip() for row in rows] == [
