@@ -17,7 +17,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,16 @@ from goeswith.data.questions import read_questions, write_questions
 from goeswith.data.readers import read
 from goeswith.errors import GoeswithError
 from goeswith.experiments.bench import bench
-from goeswith.experiments.recipes import Recipe, read_recipe
+from goeswith.experiments.recipes import Experiment, Recipe, read_recipe
+from goeswith.experiments.search import TRIALS as TRIALS_FILE
+from goeswith.experiments.search import read_trials
 from goeswith.files import fresh_file
 from goeswith.scores import Column
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = ("mango", "mango-softmax", "mango-parts", "ccp", "polyvore", "sample", "fashionvc", "mango-pairs")
+RECIPES = (
+    "mango", "mango-softmax", "mango-parts", "ccp", "ccp-search", "polyvore", "sample", "fashionvc", "mango-pairs",
+)  # fmt: skip
 TRIALS = 20
 """Of the search for each model's settings."""
 LENGTHS = (10, 100)
@@ -177,11 +181,13 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> Non
         results[part] = [line for line in results[part] if _column(line) in shown.values()]
     for trained in results["trained"].values():
         for trained_run in trained:
-            del trained_run["history"]  # the picture of learning curves has them
+            history = trained_run.pop("history")  # the picture of learning curves has them
+            trained_run["train_auc"] = history[trained_run["best_epoch"] - 1].get("train_auc")
     results["described"] = {
         key: dataset.info[key] for key in ("source", "licence", "items", "pictures", "split_report")
     }
     results["page"], results["trials"] = (out / "results.md").read_text(), trials
+    results["searches"] = searches(out / "search", results["recipe"]["models"])
     results["seconds"] = {part: spent(out / part) for part in ("search", "teachers", "runs")}
     RESULTS.mkdir(parents=True, exist_ok=True)
     with fresh_file(RESULTS / f"{name}.json") as partial:
@@ -190,6 +196,26 @@ def keep(name: str, dataset: Dataset, out: Path, work: Path, trials: int) -> Non
     for picture in KEPT_PICTURES:
         if (out / f"{picture}.svg").is_file():
             (RESULTS / f"{name}-{picture}.svg").write_text((out / f"{picture}.svg").read_text())
+
+
+def searches(folder: Path, models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the search of each model came to, by the model's name, of those that were searched."""
+    found = {}
+    for model in (Experiment(name=model["name"], model=model["model"]) for model in models):
+        if trials := read_trials(folder / model.slug / TRIALS_FILE):
+            complete = [trial for trial in trials if trial.valid_auc is not None and not trial.pruned]
+            best = max(complete, key=lambda trial: trial.valid_auc or 0.0)
+            found[model.name] = {
+                "trials": len(trials),
+                "pruned": sum(trial.pruned for trial in trials),
+                "failed": sum(trial.valid_auc is None for trial in trials),
+                "epochs": sum(len(trial.epochs) for trial in trials),
+                "first": trials[0].valid_auc,
+                "best": best.valid_auc,
+                "train": best.train_epochs[best.epochs.index(max(best.epochs))] if best.train_epochs else None,
+                "settings": " ".join(best.settings),
+            }
+    return found
 
 
 def spent(folder: Path) -> float:

@@ -23,6 +23,7 @@ MASKS = (
     ("ADD-GNN, softmax, with masks", "ADD-GNN, softmax"),
     ("ADD-GNN", "ADD-GNN without knowledge"),
     ("ADD-GNN without graph, with masks", "ADD-GNN without graph"),
+    ("ADD-GNN with masks", "ADD-GNN"),
 )
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")
@@ -100,9 +101,9 @@ def _peers(by_recipe: Mapping[str, Kept]) -> str:
     for recipe, results in by_recipe.items():
         models = _values(results, "model")
         for line in _lines(results, headline(results)):
-            ours, peer = line["scorer"], line["against"]
-            if ours.startswith(OURS) and peer in models and not peer.startswith(OURS) and line.get("shows"):
-                kind = line["shows"] if _seeds(results, ours, peer) >= CLAIM else "few"
+            scorer, peer = line["scorer"], line["against"]
+            if scorer.startswith(OURS) and peer in models and not peer.startswith(OURS) and line.get("shows"):
+                kind = line["shows"] if _seeds(results, scorer, peer) >= CLAIM else "few"
                 peers.setdefault(kind, {}).setdefault(recipe, []).append(_in_brackets(peer))
     if not peers:
         return f"{OURS} has not been compared with peers."

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from results_conclusions import CONTROLS, TRUSTED, own_outfits
 
+from goeswith.experiments.study_page import section
 from goeswith.tables import markdown
 
 Kept = Mapping[str, Any]
-AGAINST = {CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "own": "the own model", "cosine": "cosine"}
+AGAINST = {
+    CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "another": "as many further own models",
+    "own": "the own model", "cosine": "cosine",
+}  # fmt: skip
 HEAD = """## What designers' knowledge adds
 
 Exhaustive AUC of a student with designers, who are trusted as far as its validation outfits say, less that of others;
@@ -43,6 +48,17 @@ def knowledge(curves: Mapping[str, Kept]) -> str:
         return ""
     head = ["", "seeds", "own outfits", *(f"over {name}" for name in AGAINST.values())]
     return f"{HEAD}\n{markdown(head, rows)}\n"
+
+
+def filled(page: str, curves: Mapping[str, Kept]) -> str:
+    """docs/knowledge.md with the section of each study, between the comments that name it, as its results have it."""
+
+    def part(match: re.Match[str]) -> str:
+        name = match[1]
+        body = section({**curves[name]}, f"results/curves-{name}.svg") if name in curves else "Not measured yet.\n"
+        return f"<!-- curves of {name} -->\n\n{body}\n<!-- end -->"
+
+    return re.sub(r"<!-- curves of (\S+) -->.*?<!-- end -->", part, page, flags=re.DOTALL)
 
 
 def _gain(line: Mapping[str, Any] | None) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from results_blend import blend
 from results_conclusions import conclusions, headline
-from results_knowledge import knowledge, read_curves
+from results_knowledge import filled, knowledge, read_curves
+from results_settings import searched, speed
 
 from goeswith import __version__
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
@@ -32,13 +33,14 @@ TITLES = {
     "mango": "MANGO stylists' outfits, pictures and words",
     "mango-softmax": "One loss for all models: softmax on MANGO, 15 epochs each",
     "mango-parts": "ADD-GNN's graph and masks under that loss, at half of its size",
+    "ccp-search": "An equal search for each model's settings, on CCP",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
     "sample": "The drawn sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
-ABLATIONS = ("mango-softmax", "mango-parts")
+ABLATIONS = ("mango-softmax", "mango-parts", "ccp-search")
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
@@ -103,6 +105,8 @@ def write_page(names: Iterable[str]) -> Path:
         ),
     )
     (DOCS / "results.md").write_text(intro + body + before)
+    if (page := DOCS / "knowledge.md").is_file():
+        page.write_text(filled(page.read_text(), curves))
     return DOCS / "results.md"
 
 
@@ -185,10 +189,11 @@ def _section(name: str, results: Kept, table: str) -> str:
         table,
         blend(RESULTS, name),
     ]
+    parts += _folded("The search for settings", searched(results))
     parts += _folded("Learning curves", _picture(name, "learning", "Validation AUC by epoch"))
     parts += _folded("Knowledge: what designers and rules add", _compared(results, knowledge))
     parts += _folded("Ablations and peers", _compared(results, others))
-    parts += _folded("Speed and settings", _speed(results))
+    parts += _folded("Speed and settings", speed(results))
     parts += _folded("All questions, figures and signatures", _whole(name, results))
     return "\n".join(parts)
 
@@ -221,21 +226,6 @@ def _compared(results: Kept, lines: Sequence[Mapping[str, Any]]) -> str:
         rows.setdefault(name, {})[column] = f"{interval(Difference.from_dict(line))}, {chance(p)}{verdict}"
     cells = [[name, *(row.get(column, "–") for column in shown)] for name, row in rows.items()]
     return markdown(["", *map(_head, shown)], cells) if cells else ""
-
-
-def _speed(results: Kept) -> str:
-    settings = {model["name"]: " ".join(model["settings"]) for model in results["recipe"]["models"]}
-    rows = []
-    for name, runs in results["trained"].items():
-        aucs, best, spent = ([run[key] for run in runs] for key in ("valid_auc", "best_epoch", "seconds"))
-        rows.append(
-            [
-                name, " ".join(f"{auc:.3f}" for auc in aucs), " ".join(map(str, best)), f"{runs[0]['parameters']:,}",
-                f"{sum(spent) / len(spent):,.0f}", f"`{settings.get(name, '')}`",
-            ]
-        )  # fmt: skip
-    head = ["", "validation AUC by seed", "best epochs", "parameters", "seconds per run", "settings"]
-    return markdown(head, rows) if rows else ""
 
 
 def _whole(name: str, results: Kept, folder: str = "") -> str:

@@ -220,7 +220,7 @@ def _line(experiment: Experiment, seed: int, outcome: Outcome | str) -> str:
 
 def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor, say: Say) -> Recipe:
     """The recipe with the best settings that a search found for each model, searches side by side."""
-    searched = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
+    searched = _to_search(recipe)
     sent = {c: pool.submit(search_settings, recipe, c, out / "search" / c.slug, trials) for c in searched}
     best = {}
     for experiment, future in sent.items():
@@ -230,16 +230,24 @@ def _searched(recipe: Recipe, out: Path, trials: int, pool: ProcessPoolExecutor,
 
 
 def _search_results(recipe: Recipe, out: Path, trials: int) -> Recipe:
-    """The same for the models whose search is over; without the others."""
-    searched = dict.fromkeys(experiment.like or experiment for experiment in recipe.models)
-    best_of = {c: best for c in searched if (best := finished(out / "search" / c.slug, trials))}
+    """The same for the models whose search is over; without those whose is not."""
+    best_of = {c: best for c in _to_search(recipe) if (best := finished(out / "search" / c.slug, trials))}
     return _with_settings(recipe, best_of)
 
 
+def _to_search(recipe: Recipe) -> list[Experiment]:
+    """The experiments whose settings are to be searched, in order."""
+    return list(dict.fromkeys(c.like or c for c in recipe.models if c.search))
+
+
 def _with_settings(recipe: Recipe, best: Mapping[Experiment, Best]) -> Recipe:
-    experiments = [c for c in recipe.models if (c.like or c) in best]
-    models = tuple(replace(c, settings=(*c.settings, *best[c.like or c].settings)) for c in experiments)
-    return replace(recipe, models=models)
+    models = []
+    for c in recipe.models:
+        if not c.search:
+            models.append(c)
+        elif found := best.get(c.like or c):
+            models.append(replace(c, settings=(*c.settings, *found.settings)))
+    return replace(recipe, models=tuple(models))
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ _TOP = {
 }  # fmt: skip
 _MODEL = {
     "name": "text", "model": "text", "kind": "text", "teacher": "text", "rules": "text", "set": "list of texts",
-    "knowledge": "list of texts", "note": "text", "like": "text",
+    "knowledge": "list of texts", "note": "text", "like": "text", "search": "truth value",
 }  # fmt: skip
 _INHERITED = ("model", "teacher", "rules", "knowledge", "set")
 """Fields that a [[model]] takes from the one that it is like, unless it has its own."""
@@ -67,6 +67,7 @@ class Experiment:
     knowledge: other sources as ``NAME=PATH``, see `goeswith.train.source.SOURCES`.
     settings: all of them but the seed: the recipe's own that the model has, then the experiment's.
     like: the experiment whose settings it takes where settings are searched, so that the two differ in one thing.
+    search: whether settings are searched; else it keeps its own, and shows what the search of others was worth.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Experiment:
     note: str = ""
     like: Experiment | None = None
     knowledge: tuple[str, ...] = ()
+    search: bool = True
 
     @property
     def slug(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ FIRST, REDUCTION = 4, 3
 """Epochs until the first look at a trial, and the part of those that got so far, one in so many, that goes on."""
 GOES_ON = "extend=2"
 """What is set for every trial, and for what is trained with its settings: see `goeswith.train.settings`."""
+TRIALS = "trials.jsonl"
+"""The file that keeps the trials of a search."""
 _RANGES = {"learning_rate": RATES, "weight_decay": DECAYS, "dropout": DROPOUTS}
 _WHOLE = ("hidden", "size")
 _WORDS = {"optimiser": OPTIMISERS, "objective": OBJECTIVES}
@@ -46,13 +48,14 @@ class Best:
 class Trial:
     """One trial: its settings, what each epoch reached on validation, and why it failed or stopped.
 
-    valid_auc: the best of its epochs; None where it failed.
+    valid_auc: the best of its epochs; None where it failed. train_epochs: what each epoch reached on training outfits.
     """
 
     settings: list[str]
     valid_auc: float | None
     epochs: list[float]
     why: str = ""
+    train_epochs: list[float] = field(default_factory=list)
 
     @property
     def pruned(self) -> bool:
@@ -77,8 +80,8 @@ def optuna() -> Any:
 def space(experiment: Experiment) -> dict[str, Any]:
     """Setting → where its values are looked for, of the settings that the model has.
 
-    What the recipe says of a setting is always among them. The objective is searched where nothing teaches: knowledge
-    speaks of one of them.
+    What the recipe says of a setting is always among them. The objective is not searched where knowledge speaks of one
+    of them: rules, the teacher's rankings, sources of other packages.
     """
     distributions, own = optuna().distributions, start(experiment)
     searched = {}
@@ -101,7 +104,8 @@ def start(experiment: Experiment) -> dict[str, Any]:
     model = {name: getattr(configs["model"], name) for name in ("dropout", *_WHOLE) if hasattr(configs["model"], name)}
     train = {name: getattr(configs["train"], name) for name in ("learning_rate", "weight_decay", *_WORDS)}
     train["weight_decay"] = max(train["weight_decay"], DECAYS[0])  # as good as none, on a scale of powers of ten
-    if experiment.teacher or experiment.rules or experiment.knowledge:
+    rankings = "designers" in configs and "responses" in configs["designers"].carry
+    if rankings or experiment.rules or experiment.knowledge:
         del train["objective"]
     return train | model
 
@@ -121,20 +125,20 @@ def search(recipe: Recipe, experiment: Experiment, out: Path, trials: int) -> Be
         ConfigError: Optuna is not installed.
         DataError: ``trials.jsonl`` is broken.
     """
-    trials_done = _read(out / "trials.jsonl")
+    trials_done = read_trials(out / TRIALS)
     optuna()
     while len(trials_done) < trials:
         settings = _ask(experiment, trials_done, recipe.seeds[0])
         candidate = replace(experiment, settings=(*experiment.settings, *settings, GOES_ON))
         trials_done.append(_try(recipe, candidate, settings, out, trials_done))
-        with fresh_file(out / "trials.jsonl") as partial:
+        with fresh_file(out / TRIALS) as partial:
             partial.write_text("".join(json.dumps(vars(trial)) + "\n" for trial in trials_done))
     return _best(trials_done[:trials])
 
 
 def finished(out: Path, trials: int) -> Best | None:
     """What a search found that has made its trials; None where it has not."""
-    trials_done = _read(out / "trials.jsonl")
+    trials_done = read_trials(out / TRIALS)
     return _best(trials_done[:trials]) if len(trials_done) >= trials else None
 
 
@@ -183,11 +187,13 @@ def _try(recipe: Recipe, experiment: Experiment, settings: list[str], out: Path,
         return Trial(settings, None, [], failed)
     others = [trial.epochs for trial in trials]
     epochs: list[float] = []
+    train_epochs: list[float] = []
     training = replace(training, out=out / f"trial-{len(others):03d}")
     shutil.rmtree(training.out, ignore_errors=True)  # what a kill left would not be looked at from its first epoch on
 
     def watch(epoch: int, most: int, measured: dict[str, float]) -> None:
         epochs.append(measured["valid_auc"])
+        train_epochs.extend(measured[name] for name in ("train_auc",) if name in measured)
         if behind(epochs, others):
             raise Pruned
 
@@ -195,10 +201,10 @@ def _try(recipe: Recipe, experiment: Experiment, settings: list[str], out: Path,
         done = work(training, watch)
     except Pruned:
         shutil.rmtree(training.out)
-        return Trial(settings, max(epochs), epochs, f"pruned after {len(epochs)} epochs")
+        return Trial(settings, max(epochs), epochs, f"pruned after {len(epochs)} epochs", train_epochs)
     if isinstance(done, str):
         return Trial(settings, None, [], done)
-    return Trial(settings, done.valid_auc, [row["valid_auc"] for row in done.history])
+    return Trial(settings, done.valid_auc, [row["valid_auc"] for row in done.history], train_epochs=train_epochs)
 
 
 def behind(epochs: list[float], others: Iterable[list[float]]) -> bool:
@@ -216,11 +222,19 @@ def behind(epochs: list[float], others: Iterable[list[float]]) -> bool:
     return survivors > 0 and max(epochs) < reached[survivors - 1]
 
 
-def _read(path: Path) -> list[Trial]:
+def read_trials(path: Path) -> list[Trial]:
+    """The trials of a file, none where there is none.
+
+    Raises:
+        DataError: it is broken.
+    """
     if not path.is_file():
         return []
     try:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
-        return [Trial(**{name: line[name] for name in ("settings", "valid_auc", "epochs", "why")}) for line in lines]
+        return [
+            Trial(line["settings"], line["valid_auc"], line["epochs"], line["why"], line.get("train_epochs", []))
+            for line in lines
+        ]
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{path} is not a list of trials; remove it to start the search again") from None

@@ -32,7 +32,12 @@ ARMS = {
     "designers": Arm((*OWN, "designers", "designers words"), True, "the same and designers, by trust"),
     "shuffled": Arm((*OWN, "shuffled", "shuffled words"), True, "control: the same and shuffled designers"),
     "untrained": Arm((*OWN, "untrained"), True, "control: the same and an untrained teacher"),
-    "another": Arm((*OWN, "another"), True, "control: the same and another own model (next seed)"),
+    "another": Arm(
+        (*OWN, "another"), True, "control: the same and further own models, as many as a teacher has towers"
+    ),
+    "another and designers": Arm(
+        (*OWN, "another", "designers", "designers words"), True, "the same, further own models and designers, by trust"
+    ),
     "rules": Arm((*OWN, "rules"), True, "own outfits and mined rules, by trust"),
     "both": Arm((*OWN, "designers", "designers words", "rules"), True, "own outfits, designers and rules, by trust"),
     "start": Arm(("start",), False, "two towers that start as the designers' ones"),
@@ -47,8 +52,8 @@ ARMS = {
 """Name → what it is. Without own outfits (N = 0) the own sources are left out."""
 COMPARISONS = (
     ("designers", "none"), ("designers", "shuffled"), ("designers", "untrained"), ("designers", "another"),
-    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("shuffled", "none"), ("rules", "none"),
-    ("both", "designers"),
+    ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("shuffled", "none"), ("another", "none"),
+    ("another and designers", "another"), ("rules", "none"), ("both", "designers"),
     ("start", "own"), ("start", "shuffled start"), ("masks", "add-gnn"), ("masks", "shuffled masks"),
     ("responses", "add-gnn"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
 )  # fmt: skip

@@ -14,7 +14,8 @@ from goeswith.tables import markdown
 LOOKS = {
     "designers": (ACCENT, "-"), "none": (INK, "-"), "shuffled": (ACCENT, ":"), "cosine": (QUIET, "--"),
     "own": (INK, ":"), "words": (QUIET, ":"), "start": ("#c2571a", "-"), "shuffled start": ("#c2571a", ":"),
-    "masks": ("#3a7d44", "-"), "add-gnn": ("#3a7d44", ":"), "scorer": ("#8e44ad", "-"), "rules": ("#b8860b", "-"),
+    "another": ("#8a6d3b", "--"), "masks": ("#3a7d44", "-"), "add-gnn": ("#3a7d44", ":"),
+    "scorer": ("#8e44ad", "-"), "rules": ("#b8860b", "-"),
 }  # fmt: skip
 """Arms that are drawn → colour and line."""
 
@@ -94,18 +95,29 @@ def section(results: dict[str, Any], figure: str) -> str:
 
 
 def verdict(results: dict[str, Any]) -> list[str]:
-    """One line for each number of own outfits: what designers add, over whom, and whether it is shown."""
-    against = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
+    """For each number of own outfits: what designers add, to whom, and whether it is shown; and further own models."""
+    others = {"none": "no knowledge", "shuffled": "shuffled designers", "own": "the own model alone"}
     sentences = []
     for size in _sizes(results):
-        lines = [line for line in results["comparisons"] if (line["outfits"], line["scorer"]) == (size, "designers")]
+        gains = {
+            (line["scorer"], line["against"]): (f"{line['difference']:+.4f}", f"({line['shows']})")
+            for line in results["comparisons"]
+            if line["outfits"] == size
+        }
+        start = f"- {outfits_text(size)} own outfits:"
         added = [
-            f"{line['difference']:+.4f} to {against[line['against']]} ({line['shows']})"
-            for line in lines
-            if line["against"] in against
+            "{1} to {0} {2}".format(words, *gains["designers", other])
+            for other, words in others.items()
+            if ("designers", other) in gains
         ]
         if added:
-            sentences.append(f"- {outfits_text(size)} own outfits: designers add {', '.join(added)}.")
+            sentences.append(f"{start} designers add {', '.join(added)}.")
+        if further := gains.get(("another", "none")):
+            sentence = "{0} as many further own models as a teacher has towers add {1} to no knowledge {2}"
+            sentence = sentence.format(start, *further)
+            if beside := gains.get(("another and designers", "another")):
+                sentence += ", and designers {} to those {}".format(*beside)
+            sentences.append(f"{sentence}.")
     return sentences
 
 
@@ -117,11 +129,14 @@ def _teachers(study: dict[str, Any]) -> str:
 
 def lacking(results: dict[str, Any]) -> list[str]:
     """One line on what the study names and was not measured; none where all was."""
-    study, there = results["study"], {point["arm"] for point in results["points"]}
+    study, measured = results["study"], {(point["arm"], point["outfits"]) for point in results["points"]}
+    sizes = {arm: [size for size in _sizes(results) if size and (arm, size) not in measured] for arm in study["arms"]}
+    there = [arm for arm in study["arms"] if any(arm == other for other, _ in measured)]
     arms = [f"`{arm}`" for arm in study["arms"] if arm not in there]
-    sizes = [outfits_text(size) for size in study["outfits"] if size not in _sizes(results)]
+    others = [outfits_text(size) for size in study["outfits"] if size not in _sizes(results)]
     parts = [f"the arms {', '.join(arms)}"] if arms else []
-    parts += [f"{', '.join(sizes)} own outfits"] if sizes else []
+    parts += [f"{', '.join(others)} own outfits"] if others else []
+    parts += [f"`{arm}` with {', '.join(map(outfits_text, sizes[arm]))}" for arm in there if sizes[arm]]
     return [f"- Not measured, for lack of time: {'; '.join(parts)}."] if parts else []
 
 

@@ -20,7 +20,7 @@ from goeswith.errors import DataError
 from goeswith.evaluate.bootstrap import mean, over_seeds, resampled, spread
 from goeswith.evaluate.seeds import DRAWS, judge
 from goeswith.experiments.study import ARMS, COMPARISONS, Study
-from goeswith.experiments.study_sources import NO_OWN, Bench, outfit_aucs, stack
+from goeswith.experiments.study_sources import LIKENESS, NO_OWN, Bench, outfit_aucs, stack
 from goeswith.files import fresh_file, read_json
 from goeswith.scores import Difference
 from goeswith.train.mixture_sources import TITLES
@@ -79,7 +79,8 @@ def _arms(study: Study, outfits: int) -> list[str]:
     """The arms there are at a number of own outfits: without any, those that do not need them."""
     words = TITLES in study.encoder.split("+")
     arms = [arm for arm in study.arms if words or arm != "words"]
-    return [arm for arm in arms if outfits or set(ARMS[arm].sources) & set(NO_OWN)]
+    without = [arm for arm in arms if set(ARMS[arm].sources) & set(NO_OWN) and "another" not in ARMS[arm].sources]
+    return arms if outfits else without
 
 
 def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:
@@ -88,13 +89,14 @@ def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:
 
 def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
     """Ask one arm and keep the AUC and weight of each test outfit, and how far each source is trusted."""
-    sources = [source for source in ARMS[arm].sources if (outfits or source in NO_OWN) and bench.has(source)]
+    sources = bench.sources(ARMS[arm], outfits)
     answers = [bench.answers(source, outfits) for source in sources]
     weights = np.ones((len(sources), answers[0].valid.shape[1]))
     if ARMS[arm].fitted and len(sources) > 1:
         positions = bench.valid
         questions = TrustQuestions(stack(answers, "valid"), positions.owner[positions.at], bench.valid_mass)
-        weights = fit_trust(questions, [0], bench.maker.configs["trust"]).weights
+        anchors = [at for at, source in enumerate(sources) if source.startswith(LIKENESS)]
+        weights = fit_trust(questions, anchors, bench.maker.configs["trust"]).weights
     auc, weight = outfit_aucs(np.einsum("fsg,sg->f", stack(answers, "test"), weights), bench.test)
     trusted = {source: float(row.mean()) for source, row in zip(sources, weights, strict=True)}
     table = pl.DataFrame({"outfit_id": bench.test.outfits.outfit_ids.tolist(), "auc": auc, "weight": weight})

@@ -18,7 +18,7 @@ from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.exhaustive import position_scores
-from goeswith.experiments.study import FEW, Study
+from goeswith.experiments.study import FEW, Arm, Study
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.mixture_sources import TITLES, TOWER, Maker, Named
@@ -27,7 +27,8 @@ from goeswith.train.settings import TrainConfig
 from goeswith.train.training import train, training_data
 from goeswith.train.trust_questions import differences, held_out_positions, question_mass
 
-NO_OWN = ("likeness", "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
+LIKENESS = "likeness"
+NO_OWN = (LIKENESS, "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
 """Sources that need no own outfit, and are the same for every N."""
 ADD_GNN = {
     "add-gnn": (), "masks": ("carry=masks",), "shuffled masks": ("carry=masks", "teacher.shuffled=true"),
@@ -61,17 +62,26 @@ class Bench:
         self.valid_mass = question_mass(self.valid)
         self.signature = f"{self.dataset.name}:{self.dataset.fingerprint}|test|exhaustive|matched|q{self.test.digest}"
 
-    def has(self, source: str) -> bool:
-        """Whether there is such a source here: words are there where titles are hashed."""
-        return TITLES in self.maker.encoders or not source.endswith("words")
+    def sources(self, arm: Arm, outfits: int) -> list[str]:
+        """What an arm is made of, with so many own outfits: words where titles are hashed, one likeness an encoder."""
+        words = TITLES in self.maker.encoders
+        there = [
+            source
+            for source in arm.sources
+            if (outfits or source in NO_OWN) and (words or not source.endswith("words"))
+        ]
+        alike = [LIKENESS, *(f"{LIKENESS} {encoder}" for encoder in self.maker.compared[1:])]
+        return [name for source in there for name in (alike if source == LIKENESS else [source])]
 
     def answers(self, source: str, outfits: int) -> Answers:
         """What a source says, with so many own outfits; kept where it does not depend on them."""
-        key = source if source in NO_OWN else f"{source} {outfits}"
+        key = source if _needs_no_own(source) else f"{source} {outfits}"
         if key not in self.cache:
             if key != source:  # answers of another number of own outfits are not needed any more
                 self.cache = {
-                    name: value for name, value in self.cache.items() if name in NO_OWN or name.endswith(f" {outfits}")
+                    name: value
+                    for name, value in self.cache.items()
+                    if _needs_no_own(name) or name.endswith(f" {outfits}")
                 }
             self.cache[key] = (
                 self._gnn(source, outfits) if source in ADD_GNN else self._answers_of(self._named(source, outfits))
@@ -88,17 +98,16 @@ class Bench:
 
     def _named(self, source: str, outfits: int) -> Named:
         """A source that can be part of a mixture."""
-        maker = self.maker if source in NO_OWN else self._maker(outfits)
+        maker = self.maker if _needs_no_own(source) else self._maker(outfits)
+        if source.startswith(LIKENESS):
+            encoder = source.removeprefix(LIKENESS).strip()
+            return maker.likeness(encoder or maker.compared[0])
         who = "shuffled" if source.startswith("shuffled") else "designers"
         match source:
-            case "likeness":
-                return maker.likeness(maker.compared[0])
             case "own":
                 return maker.tower("own", maker.train("own", self.dataset, maker.towers))
             case "another":
-                return maker.tower(
-                    "another", maker.train("another", self.dataset, [*maker.towers, f"seed={self.seed + 1000}"])
-                )
+                return maker.tower(source, *self._further(maker))
             case "own words":
                 return maker.lifts("own", maker.data.train, maker.features)[0]
             case "designers" | "shuffled":
@@ -140,6 +149,18 @@ class Bench:
             made.append(train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read)))
         return made
 
+    def _further(self, maker: Maker) -> list[Run]:
+        """Two towers of the own outfits with other seeds than the own model's, as many as a teacher has towers."""
+        same_outfits = [*maker.towers, f"outfits_seed={self.seed}"]
+        return [
+            maker.train(
+                f"another {number}" if number > 1 else "another",
+                self.dataset,
+                [*same_outfits, f"seed={self.seed + 1000 * number}"],
+            )
+            for number in range(1, len(maker.further_seeds) + 2)
+        ]
+
     def _lifts(self, who: str) -> Named:
         hashed: Features = load_features(self.designers, TITLES)
         loop = TrainConfig(shuffled_items=who == "shuffled", seed=self.seed)
@@ -173,6 +194,10 @@ class Bench:
             parts.append(np.zeros((len(truth), len(GROUPS))))
             parts[-1][:, 0] = truth - wrong
         return Answers(*parts)
+
+
+def _needs_no_own(source: str) -> bool:
+    return source in NO_OWN or source.startswith(LIKENESS)
 
 
 def outfit_aucs(logits: np.ndarray, positions: Positions) -> tuple[np.ndarray, np.ndarray]:

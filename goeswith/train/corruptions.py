@@ -16,9 +16,6 @@ from goeswith.errors import DataError
 from goeswith.models import TrainingData
 from goeswith.train.settings import TrainConfig
 
-VALID_REPEATS = 2
-"""Corruptions drawn, once and for all, for each validation outfit."""
-
 
 @dataclass(frozen=True)
 class Corrupted:
@@ -53,7 +50,7 @@ def train_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
 
 
 def valid_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
-    """Validation outfits and one corruption of each, to select on; the same for every seed of a study.
+    """Validation outfits and corruptions of each, to select on; the same for every seed of a study.
 
     Raises:
         DataError: the strategy can serve no validation outfit.
@@ -69,7 +66,8 @@ def valid_pairs(data: TrainingData, config: TrainConfig) -> Corrupted:
 
 def _fixed_pairs(data: TrainingData, config: TrainConfig, own: Outfits) -> Corrupted:
     outfits = own.batch()
-    repeated = OutfitBatch(*(part.repeat_interleave(VALID_REPEATS, dim=0) for part in (outfits.items, outfits.mask)))
+    count = config.valid_corruptions  # each at a position drawn for it
+    repeated = OutfitBatch(*(part.repeat_interleave(count, dim=0) for part in (outfits.items, outfits.mask)))
     negatives = Negatives(data.catalogue, own, config.negatives, data.usable, [data.train, data.valid])
     chance = torch.Generator().manual_seed(20)
     return corruptions(repeated, negatives, 1, chance, blanks(data.catalogue, config.blank))

@@ -29,12 +29,14 @@ class TrainConfig:
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
     pairs: learn from every top and bottom worn together instead of from whole outfits.
-    outfits: how many training outfits to learn from, drawn by the seed, so that fewer are part of more; 0 = all.
+    outfits: how many training outfits to learn from, drawn by chance, so that fewer are part of more; 0 = all.
+    outfits_seed: of that draw, so that models of several seeds can learn from the same few; -1 = that of the training.
     weighted: an epoch has outfits as often as their weights say, where the data set has weights; else each once.
     shuffled_items: control, learn from (and select on) outfits whose items were each exchanged for another of their
     category and season: structure and popularity stay, who goes with whom does not.
     keep: the weights of the ``best`` validation epoch, or of the ``last``, where a schedule comes to its end: of many
     epochs the best is partly the luckiest on few validation outfits. Then no patience ends the training.
+    valid_corruptions: of each validation outfit, drawn once: with more of them few validation outfits tell more.
     patience: epochs without a better validation AUC before stopping. optimiser: ``sgd`` has momentum .9.
     extend: how many times training goes on for half as many epochs again if its best epoch is among the last tenth; not
     where the schedule has come to its end.
@@ -53,10 +55,12 @@ class TrainConfig:
     blank: Literal["any", "bottom"] = "any"
     pairs: bool = False
     outfits: int = 0
+    outfits_seed: int = -1
     weighted: bool = True
     shuffled_items: bool = False
     epochs: int = 40
     keep: Literal["best", "last"] = "best"
+    valid_corruptions: int = 2
     patience: int = 6
     extend: int = 0
     batch_size: int = 256
@@ -72,8 +76,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_strategy(self.negatives)
-        at_least(self, 1, "negatives_per_positive", "epochs", "patience", "batch_size")
+        at_least(self, 1, "negatives_per_positive", "epochs", "valid_corruptions", "patience", "batch_size")
         at_least(self, 0, "outfits", "weight_decay", "seed", "extend")
+        at_least(self, -1, "outfits_seed")
         above_zero(self, "learning_rate")
         below_one(self, "warmup")
 

@@ -235,7 +235,11 @@ def training_data(
         features=_rows_of(features),
         categories=torch.from_numpy(vocabulary.codes(catalogue)),
         usable=features.present,
-        train=drawn(usable_outfits.split("train"), loop.outfits, loop.seed),
+        train=drawn(
+            usable_outfits.split("train"),
+            loop.outfits,
+            loop.seed if loop.outfits_seed < 0 else loop.outfits_seed,
+        ),
         valid=usable_outfits.split("valid"),
         blocks=features.blocks,
     )
@@ -282,7 +286,7 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
         changed = _changed(saved, json.loads(json.dumps(described)))
         raise ModelError(
             f"{out} holds another run (it differs in {', '.join(changed) or 'its fields'}); "
-            "choose another --out or remove the folder"
+            "choose another folder or remove it"
         )
     return result is not None
 

@@ -14,7 +14,8 @@ from goeswith.models.mixture import Mixture
 from goeswith.train.scoring import encode
 from goeswith.train.trust import TrustConfig
 
-_BLOCK = 1 << 13
+_BLOCK = 1 << 10
+"""Questions that are scored together; states of more take memory that the system clears each time, to the same bits."""
 
 
 def held_out_positions(data: TrainingData, config: TrustConfig) -> Positions:

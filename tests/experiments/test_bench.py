@@ -20,6 +20,7 @@ from goeswith.experiments.plots import over_attributes
 from goeswith.experiments.recipes import Experiment, Pairing, Recipe, read_recipe
 from goeswith.experiments.results import Outcome, Row, Scoreboard
 from goeswith.experiments.scoreboard import as_latex, as_markdown
+from goeswith.experiments.search import Best
 from goeswith.experiments.trainings import Training, trainings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -241,3 +242,22 @@ def test_where_no_model_can_be_measured_the_tables_stay(world: Path, tmp_path: P
     assert not (tmp_path / "bench" / "runs" / "k-2-seed1").exists()
     with pytest.raises(ModelError, match="holds another run"):
         bench(other, tmp_path / "bench", jobs=1, collect=True)
+
+
+def test_settings_that_are_not_searched_are_kept(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    a = Experiment("a", "add-gnn", settings=("hidden=8",))
+    own = recipe(
+        world,
+        a,
+        Experiment("a as it is", "add-gnn", settings=("hidden=4",), like=a, search=False),
+        Experiment("ablation", "add-gnn", settings=("steps=0",), like=a),
+        Experiment("b", "csa-net"),
+    )
+    found = {"a": Best(("hidden=32",), "found"), "b": None}
+    monkeypatch.setattr(module, "finished", lambda out, trials: found[out.name])
+    settled = module._search_results(own, tmp_path, 20)
+    assert {experiment.name: experiment.settings for experiment in settled.models} == {
+        "a": ("hidden=8", "hidden=32"),
+        "a as it is": ("hidden=4",),
+        "ablation": ("steps=0", "hidden=32"),
+    }

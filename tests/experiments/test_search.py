@@ -12,7 +12,7 @@ from goeswith.errors import ConfigError, DataError
 from goeswith.experiments import search as search_module
 from goeswith.experiments.recipes import Experiment, Recipe
 from goeswith.experiments.results import Outcome
-from goeswith.experiments.search import GOES_ON, Best, behind, search, space
+from goeswith.experiments.search import GOES_ON, TRIALS, Best, behind, search, space
 from goeswith.experiments.trainings import Training
 from goeswith.train.loop import Progress
 
@@ -37,7 +37,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         for epoch, row in enumerate(history, 1):
             trials[-1]["epochs"] = str(epoch)
             if watch:
-                watch(epoch, 12, row)
+                watch(epoch, 12, row | {"train_auc": end + 0.1})
         return Outcome(1, None, 1.0, 12, end, history)
 
     monkeypatch.setattr(search_module, "work", work)
@@ -73,6 +73,7 @@ def test_a_trial_that_is_behind_is_cut_short_and_leaves_nothing(tried: list[dict
         assert tried[number]["epochs"] in ("4", "12")
         assert len(trials[number]["epochs"]) == int(tried[number]["epochs"])
         assert trials[number]["valid_auc"] == max(trials[number]["epochs"])
+        assert len(trials[number]["train_epochs"]) == len(trials[number]["epochs"])
         assert not (tmp_path / f"trial-{number:03d}").exists()
     assert {trial["epochs"] for number, trial in enumerate(tried) if number not in cut and "epochs" in trial} == {"12"}
 
@@ -98,6 +99,35 @@ def test_a_search_goes_on_with_the_trials_that_it_would_have_made(tried: list[di
     assert tried == first
     search(RECIPE, EXPERIMENT, tmp_path / "stopped", 8)
     assert len(tried) == 8
+    kept = tmp_path / "stopped" / TRIALS
+    earlier = [json.loads(line) for line in kept.read_text().splitlines()]
+    for trial in earlier:
+        del trial["train_epochs"]  # an earlier version did not keep them
+    kept.write_text("".join(json.dumps(trial) + "\n" for trial in earlier))
+    assert search(RECIPE, EXPERIMENT, tmp_path / "stopped", 8) == straight
+
+
+def test_a_kill_in_the_midst_of_a_trial_costs_that_trial_alone(
+    tried: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    straight = search(RECIPE, EXPERIMENT, tmp_path / "straight", 6)
+    first = list(tried)
+    tried.clear()
+    work = search_module.work
+
+    def killed(training: Training, watch: Progress | None = None) -> Outcome | str:
+        if training.out.name == "trial-003":
+            training.out.mkdir(parents=True)
+            (training.out / "state.safetensors").touch()
+            raise KeyboardInterrupt
+        return work(training, watch)
+
+    monkeypatch.setattr(search_module, "work", killed)
+    with pytest.raises(KeyboardInterrupt):
+        search(RECIPE, EXPERIMENT, tmp_path / "killed", 6)
+    monkeypatch.setattr(search_module, "work", work)
+    assert search(RECIPE, EXPERIMENT, tmp_path / "killed", 6) == straight
+    assert tried == first
 
 
 def test_where_every_trial_fails_nothing_is_found(
@@ -112,7 +142,10 @@ def test_a_model_is_searched_in_the_settings_that_it_has():
     common = {"learning_rate", "weight_decay", "optimiser", "objective", "dropout"}
     assert set(space(EXPERIMENT)) == {*common, "hidden"}
     assert set(space(Experiment("c", "csa-net"))) == {*common, "size"}
-    assert set(space(replace(EXPERIMENT, rules="r.toml"))) == {*common, "hidden"} - {"objective"}
+    taught = replace(EXPERIMENT, teacher="designers")
+    assert set(space(taught)) == {*common, "hidden"}, "masks go with any objective"
+    speaking = [replace(taught, settings=("carry=masks+responses",)), replace(EXPERIMENT, rules="r.toml")]
+    assert all(set(space(experiment)) == {*common, "hidden"} - {"objective"} for experiment in speaking)
 
 
 def test_what_the_recipe_says_is_among_the_settings_whatever_it_is():

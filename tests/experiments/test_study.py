@@ -8,18 +8,20 @@ import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
-from worlds import styles_dataset
+from worlds import styles_dataset, write_made
 
 from goeswith.cli.main import app
 from goeswith.data.dataset import Dataset
 from goeswith.errors import ConfigError, DataError
 from goeswith.evaluate.exhaustive import exhaustive_auc
-from goeswith.experiments.study import read_study
-from goeswith.experiments.study_page import lacking
+from goeswith.experiments.study import ARMS, read_study
+from goeswith.experiments.study_page import lacking, verdict
 from goeswith.experiments.study_results import measure, read_results, summarise
 from goeswith.experiments.study_sources import Bench
 from goeswith.models.mixture import Mixture
 from goeswith.train.run import Run
+from goeswith.train.settings import TrainConfig
+from goeswith.train.training import training_data
 from goeswith.train.trust_questions import differences
 
 STUDY = """
@@ -97,10 +99,16 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
     collected = measure(study, out, messages.append, collect=True)
     assert collected["points"] == json.loads(json.dumps(fewer["points"]))
     assert messages == []
-    more = json.loads(json.dumps(collected))
+    more = json.loads(json.dumps(before))
     more["study"] |= {"arms": [*study.arms, "rules"], "outfits": [*study.outfits, 1000]}
-    assert lacking(collected) == []
+    assert lacking(before) == []
+    assert lacking(collected) == ["- Not measured, for lack of time: `designers` with 20."]
     assert lacking(more) == ["- Not measured, for lack of time: the arms `rules`; 1,000 own outfits."]
+    more["points"] = [point for point in more["points"] if (point["arm"], point["outfits"]) != ("own", 20)]
+    more["points"].append({"arm": "own", "outfits": 1000})
+    assert lacking(more)[0].startswith(
+        "- Not measured, for lack of time: the arms `rules`; `cosine` with 1,000; `own` with 20;"
+    )
     with pytest.raises(DataError, match="no arm of small that was measured with all seeds; run it without --collect"):
         measure(study, tmp_path, messages.append, collect=True)
     assert measure(study, out, messages.append) == before
@@ -121,6 +129,65 @@ def test_teachers_of_several_seeds_are_asked_together(done: tuple[Path, Path]) -
         bench.valid,
     )[:, 0]
     np.testing.assert_allclose(both.valid, (alone.valid + other) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(done: tuple[Path, Path]) -> None:
+    folder, out = done
+    study = read_study(folder / "study.toml")
+    bench = Bench(replace(study, set=(*study.set, "teacher_seeds=2")), 1, out)
+    answers = bench.answers("another", 20)
+    sources = out / "runs" / "seed1-20" / "sources"
+    first, second = (Run(sources / name) for name in ("another", "another-2"))
+    assert [run.config["train"]["seed"] for run in (first, second)] == [1001, 2001]
+    assert [run.config["train"]["epochs"] for run in (first, second)] == [2, 2]
+    outfits = {
+        tuple(
+            training_data(bench.dataset, bench.features, None, TrainConfig(**run.config["train"]))[0].train.outfit_ids
+        )
+        for run in (first, second, Run(sources / "own"))
+    }
+    assert len(outfits) == 1
+    towers = [bench.maker.tower_of(run) for run in (first, second)]
+    each = [
+        differences(
+            Mixture.of([tower], bench.features.values.shape[1], bench.maker.vocabulary), bench.maker.data, bench.valid
+        )[:, 0]
+        for tower in towers
+    ]
+    np.testing.assert_allclose(answers.valid, (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_likeness_is_one_source_for_each_encoder(done: tuple[Path, Path]) -> None:
+    folder, out = done
+    study = read_study(folder / "study.toml")
+    bench = Bench(study, 0, out)
+    dataset = Dataset(folder / "styles")
+    other = np.random.default_rng(0).normal(size=(len(dataset.catalogue), 6))
+    write_made(dataset, dataset.catalogue.ids, other, encoder="other")
+    both = Bench(replace(study, encoder="made+other"), 0, out)
+    assert bench.sources(ARMS["none"], 20) == ["likeness", "own"]
+    assert both.sources(ARMS["none"], 20) == ["likeness", "likeness other", "own"]
+    assert both.sources(ARMS["cosine"], 0) == ["likeness", "likeness other"]
+    np.testing.assert_array_equal(both.answers("likeness", 0).valid, bench.answers("likeness", 0).valid)
+    alone = Bench(replace(study, encoder="other"), 0, out).answers("likeness", 0)
+    np.testing.assert_array_equal(both.answers("likeness other", 0).test, alone.test)
+
+
+def test_what_further_own_models_add_is_told_beside_what_designers_add() -> None:
+    lines = [("designers", "none", 0.004), ("another", "none", 0.003), ("another and designers", "another", 0.0015)]
+    results = {
+        "study": {"outfits": [0, -1]},
+        "points": [{"arm": "designers", "outfits": -1}],
+        "comparisons": [
+            {"scorer": scorer, "against": against, "outfits": -1, "difference": value, "shows": "not shown"}
+            for scorer, against, value in lines
+        ],
+    }
+    assert verdict(results) == [
+        "- all own outfits: designers add +0.0040 to no knowledge (not shown).",
+        "- all own outfits: as many further own models as a teacher has towers add +0.0030 to no knowledge "
+        "(not shown), and designers +0.0015 to those (not shown).",
+    ]
 
 
 def test_a_study_that_is_wrong_is_reported(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import results_page  # noqa: E402
 from results_conclusions import GRAPH, MASKS, OURS, RECORDS, WITH_IDS, conclusions  # noqa: E402
+from results_knowledge import filled, read_curves  # noqa: E402
 
 HEAD = {"task": "compat", "negatives": "matched", "metric": "auc"}
 KEY = [HEAD["task"], HEAD["negatives"], HEAD["metric"]]
@@ -133,6 +134,15 @@ def test_other_numbers_make_other_sentences():
     assert not any("parts" in apart[number] for number in (0, 2, 4))
 
 
+def test_sections_of_the_knowledge_page_are_those_of_the_kept_results():
+    page, curves = (ROOT / "docs" / "knowledge.md").read_text(), read_curves(ROOT / "docs" / "results")
+    assert filled(page, curves) == page
+    assert all(f"<!-- curves of {name} -->" in page for name in curves)
+    assert filled("<!-- curves of x -->old<!-- end -->", {}) == (
+        "<!-- curves of x -->\n\nNot measured yet.\n\n<!-- end -->"
+    )
+
+
 def test_a_number_that_no_table_has_is_refused():
     results_page.carried(["AUC 0.801 and 0.612"], "| 0.801 [0.701, 0.901] | 0.612 |")
     with pytest.raises(ValueError, match=r"0\.613 is in no table of the page"):
@@ -142,7 +152,7 @@ def test_a_number_that_no_table_has_is_refused():
 def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(folder: Path):
     (folder / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
-    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – |" in text
+    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – | – |" in text
     table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
     rows = [row.strip("|").split("|") for row in table.splitlines() if row.startswith("|")]
     assert [row[0].strip() for row in rows] == [
@@ -180,3 +190,32 @@ def test_with_nothing_measured_there_is_a_page(folder: Path):
     text = results_page.write_page(["mango"]).read_text()
     assert "No model has been measured beside floors." in text
     assert "Not measured: mango." in text
+
+
+def test_a_search_shows_what_it_found_and_whether_the_order_changed(folder: Path):
+    names = {"Two-tower": (0.66, 0.65), "CSA-Net": (0.64, 0.60), "NGNN": (0.62, 0.61)}
+    exhaustive = {"task": "exhaustive"}
+    models, lines = [], [line("model", "alone", 0.9, **exhaustive)]
+    for name, (after, before) in names.items():
+        own = {"name": name, "settings": ["hidden=32"], "search": True, "like": None}
+        models += [own, own | {"name": f"{name}, as it was", "search": False, "like": own}]
+        lines += [line("model", name, after, **exhaustive), line("model", f"{name}, as it was", before, **exhaustive)]
+    found = {
+        "trials": 20, "pruned": 11, "failed": 1, "epochs": 345, "first": 0.601, "best": 0.702, "train": None,
+        "settings": "hidden=32 dropout=0.1",
+    }  # fmt: skip
+    results = recipe_results(searches={"CSA-Net": found}, trials=20)
+    results["compared"] += [
+        compared("Two-tower", "CSA-Net", 0.02, "higher", **exhaustive),
+        compared("Two-tower", "NGNN", 0.04, "not shown", **exhaustive),
+        compared("NGNN", "NGNN, as it was", 0.01, "not shown", **exhaustive),
+    ]
+    results["recipe"]["models"], results["lines"] = models, results["lines"] + lines
+    (folder / "results" / "mango.json").write_text(json.dumps(results))
+    part = results_page.write_page(["mango"]).read_text().split("<summary>The search", 1)[1].split("</details>", 1)[0]
+    assert "| CSA-Net | 20 | 11 | 1 | 345 | 0.601 | 0.702 | – | `hidden=32 dropout=0.1` |" in part
+    assert "settings found: Two-tower 0.660, CSA-Net 0.640, NGNN 0.620. With" in part
+    assert "not searched: Two-tower 0.650, NGNN 0.610, CSA-Net 0.600. 1 of 3 pairs of models change places" in part
+    assert "Two-tower is first after the search, Two-tower before." in part
+    assert "shown in 1 of 2 comparisons between two models that were searched, and in 0 of 1 between" in part
+    assert "The search for settings" not in results_page.write_page(["ccp"]).read_text()

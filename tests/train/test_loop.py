@@ -194,6 +194,16 @@ def test_a_pool_of_worn_items_never_draws_what_training_outfits_do_not_wear(data
         assert (set(drawn.flatten().tolist()) <= worn) == expected
 
 
+def test_more_corruptions_of_a_validation_outfit_are_asked_of_the_same_outfits(data: TrainingData, tmp_path: Path):
+    own = {tuple(row[real].tolist()) for row, real in zip(*data.valid.padded(), strict=True)}
+    for count in (1, 2, 8):
+        loop = Loop(fresh(data), data, replace(CONFIG, valid_corruptions=count), tmp_path / str(count))
+        asked = [tuple(row[real].tolist()) for row, real in zip(loop.valid.items, loop.valid.mask, strict=True)]
+        assert {outfit: asked.count(outfit) for outfit in asked} == dict.fromkeys(own, count)
+        assert int((loop.valid.corrupt[:, 0] != loop.valid.items).sum()) == len(asked), "one item of each is replaced"
+    assert len({tuple(row[0].tolist()) for row in loop.valid.corrupt}) > 4 * len(own), "drawn anew each time"
+
+
 def history(*aucs: float) -> list[dict[str, float]]:
     return [{"epoch": index + 1, "valid_auc": auc} for index, auc in enumerate(aucs)]
 
