@@ -21,11 +21,14 @@ class GoeswithError(Exception):
         message: one sentence for people.
         reason: one word for programs, such as ``unknown_item``; empty where nobody needs to tell it from others.
         item_ids: the items that the message speaks of.
+        choices: the items of which one may be meant, where a name means none or several.
     """
 
-    def __init__(self, message: str = "", *, reason: str = "", item_ids: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str = "", *, reason: str = "", item_ids: Sequence[str] = (), choices: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
-        self.reason, self.item_ids = reason, tuple(item_ids)
+        self.reason, self.item_ids, self.choices = reason, tuple(item_ids), tuple(choices)
 
 
 class DataError(GoeswithError):

@@ -174,7 +174,9 @@ def read_json(path: Path, kind: type, remedy: str = "restore the file", error: t
         raise error(f"there is no file {path}; check the path") from None
     except RecursionError:
         raise error(f"{path} is nested too deeply; {remedy}") from None
-    except (OSError, ValueError) as fault:
+    except OSError as fault:
+        raise error(f"cannot read {path} ({fault.strerror}); check the path") from None
+    except ValueError as fault:
         raise error(f"{path} is not valid JSON ({fault}); {remedy}") from None
     if not isinstance(value, kind):
         raise error(f"{path} holds a {type(value).__name__} where a {kind.__name__} is expected; {remedy}")
@@ -205,7 +207,7 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Iterator[None]:
+def sole(folder: Path, busy: str, remedy: str = "choose another folder") -> Iterator[None]:
     """Hold a folder, made where it is missing, for this process alone; `busy` begins the message of a second one.
 
     The process that holds it may remove it.
@@ -219,6 +221,8 @@ def sole(folder: Path, busy: str, remedy: str = "choose another --out") -> Itera
         lock.acquire(blocking=False)
     except Timeout:
         raise ModelError(f"{busy} {folder}; wait for it or {remedy}") from None
+    except (FileExistsError, NotADirectoryError):
+        raise ModelError(f"{folder} is a file, or lies within one; {remedy}") from None
     except OSError as error:
         raise ModelError(f"cannot write the folder {folder} ({error.strerror}); {remedy}") from None
     try:

@@ -188,8 +188,8 @@ def report_(
 def explain(
     run: RunArgument,
     dataset: DatasetArgument,
-    top: Annotated[str, typer.Argument(metavar="TOP", help="Item id of a top.")],
-    bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="Item id of a bottom.")],
+    top: Annotated[str, typer.Argument(metavar="TOP", help="A top, by id, SKU or product id.")],
+    bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="A bottom, likewise.")],
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for the choice of other bottoms.")
     ] = 0,

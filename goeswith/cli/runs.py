@@ -315,7 +315,7 @@ def score(
         str,
         typer.Option(
             help="CSV with columns outfit_id,item_id or outfit_id,item_ids; or a folder of Parquet files, also in "
-            "object storage, with outfit_id and lists item_ids."
+            "object storage, with outfit_id and lists item_ids. Items by id, SKU or product id."
         ),
     ],
     out: Annotated[str, typer.Option(help="CSV to write: outfit_id, items, score; for a folder, a folder.")],

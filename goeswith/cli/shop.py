@@ -279,7 +279,10 @@ def improve(
     stylist = _stylist(index)
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
     if not swaps and not output.as_json:
-        typer.echo("no swap of one item makes the outfit better")
+        from goeswith.shop.wording import list_of
+
+        wrong = stylist.judge(items).findings
+        typer.echo(f"no swap of one item makes the outfit better{f': it {list_of(wrong)}' if wrong else ''}")
     _print_results(stylist, swaps, output, "swaps")
 
 

@@ -67,10 +67,11 @@ class Printer:
 
     def swaps(self, swaps: Sequence[Swap]) -> None:
         """One line for each swap."""
-        rows = [(swap.removed, swap.added, f"{swap.gain:+.3f}, then {verdict(swap.look)}") for swap in swaps]
         table = Table("take out", "put in", "gain", box=None, padding=(0, 2, 0, 0))
-        for removed, added, gain in rows:
-            table.add_row(self.card(removed), self.card(added, True), gain)
+        for swap in swaps:
+            then = f"then {verdict(swap.look)}"
+            added = "nothing" if swap.added is None else self.card(swap.added, True)
+            table.add_row(self.card(swap.removed), added, then if swap.added is None else f"{swap.gain:+.3f}, {then}")
         self.console.print(table)
 
     def similar(self, substitutes: Sequence[Similar]) -> None:

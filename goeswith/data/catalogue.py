@@ -116,7 +116,7 @@ class Catalogue:
         unknown = rows.is_null().arg_true()
         if len(unknown):
             raise CatalogueError(
-                f"{where} names {len(unknown)} item(s) that the catalogue does not have, "
+                f"{where} names {len(unknown)} item{'s' * (len(unknown) > 1)} that the catalogue does not have, "
                 f"the first is {ids[unknown[0]]!r}; add the item or remove it from the list"
             )
         return rows.to_numpy().astype(np.int64)

@@ -112,7 +112,7 @@ class FeatureFile:
         bad = np.flatnonzero(np.concatenate([*broken, np.zeros(0, bool)]))
         if len(bad):
             raise DataError(
-                f"{path} has NaN or infinity in the features of {len(bad)} item(s), the first is "
+                f"{path} has NaN or infinity in the features of {len(bad)} item{'s' * (len(bad) > 1)}, the first is "
                 f"{ids[bad[0]]!r}; remove the file and encode the data set again"
             )
         encoder = metadata.get("encoder", path.stem)

@@ -131,7 +131,7 @@ class Filters:
         parts += [
             f"{name}={value:g}" for name in ("price_min", "price_max") if (value := getattr(self, name)) is not None
         ]
-        parts += [f"exclude={len(self.exclude)} item(s)"] if self.exclude else []
+        parts += [f"exclude={len(self.exclude)} item{'s' * (len(self.exclude) > 1)}"] if self.exclude else []
         return ", ".join(parts + ["in_stock"] * self.in_stock) or "none"
 
 

@@ -118,9 +118,8 @@ class Outfits:
         lengths = frame["item_ids"].list.len().to_numpy().astype(np.int64)
         if (lengths < 2).any():
             row = int(np.argmax(lengths < 2))
-            raise DataError(
-                f"{where}, row {row + 1}: outfit {ids[row]!r} has {lengths[row]} item(s); an outfit needs two or more"
-            )
+            count = "1 item" if lengths[row] else "no items"
+            raise DataError(f"{where}, row {row + 1}: outfit {ids[row]!r} has {count}; an outfit needs two or more")
         flat = frame["item_ids"].explode() if len(frame) else pl.Series([], dtype=pl.String)
 
         def column(name: str) -> np.ndarray:
@@ -253,15 +252,16 @@ def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, s
     """Read a person's own list of outfits over a catalogue, from CSV or Parquet.
 
     Columns ``outfit_id`` and ``item_id`` (one row per item, the rows of an outfit anywhere), or ``outfit_id`` and
-    ``item_ids`` (one row per outfit; ids between ``;``, or between spaces where there is no ``;``).
+    ``item_ids`` (one row per outfit; ids between ``;``, or between spaces where there is no ``;``). Items are named by
+    their ids, or as in `goeswith.data.shelf.Shelf.row`.
 
     Args:
         columns: our name of a column → its name in the file, where that is another.
 
     Raises:
         ConfigError: a column of `columns` is not one of these three, or is not in the file.
-        DataError: the file is missing, broken or empty or lacks a column; a row has no id, an unknown item, or an item
-            or outfit for the second time; an outfit has fewer than two items.
+        DataError: the file is missing, broken or empty or lacks a column; a row has no id, a name of no item or of
+            several, or an item or outfit for the second time; an outfit has fewer than two items.
     """
     path = Path(path)
     sheet = _renamed(path, read_sheet(path), columns or {})
@@ -282,18 +282,35 @@ def read_outfits(path: Path | str, catalogue: Catalogue, columns: Mapping[str, s
         rows = rows.with_columns(item_id=_split(rows["item_ids"]))
         _refuse(path, rows, item.list.len().fill_null(0) == 0, "outfit {outfit_id!r} has no items; name them")
         rows = rows.explode("item_id")
-    rows = rows.with_columns(item.cast(pl.String).str.strip_chars())
-    plain = ids(rows["item_id"]).fill_null("")  # ids that passed through floats, unless they are so
-    rows = rows.with_columns(pl.when(item.is_in(catalogue.ids)).then(item).otherwise(plain).alias("item_id"))
-    _refuse(path, rows, item == "", "outfit {outfit_id!r} has an empty item id; name an item or remove the row")
-    unknown = "outfit {outfit_id!r} names item {item_id!r}, which the catalogue does not have; correct or remove it"
-    _refuse(path, rows, ~item.is_in(catalogue.ids), unknown)
-    again = ~pl.struct(outfit, item).is_first_distinct()
-    _refuse(path, rows, again, "outfit {outfit_id!r} names item {item_id!r} a second time; remove it")
+    rows = _named(path, rows.with_columns(name=item.cast(pl.String).str.strip_chars()), catalogue)
+    again, name = ~pl.struct(outfit, item).is_first_distinct(), pl.col("name")
+    _refuse(path, rows, again & (item == name), "outfit {outfit_id!r} names item {item_id!r} a second time; remove it")
+    _refuse(path, rows, again, "outfit {outfit_id!r} names {name!r}, but has its item {item_id!r} already; remove it")
     alone = pl.len().over("outfit_id") < 2
     _refuse(path, rows, alone, "outfit {outfit_id!r} has 1 item; an outfit needs two or more")
     frame = rows.group_by("outfit_id", maintain_order=True).agg(item_ids="item_id")
     return Outfits.from_frame(frame, catalogue, str(path))
+
+
+def _named(path: Path, rows: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """The rows of a list with ``item_id``: the id of the item that ``name`` means.
+
+    Raises:
+        DataError: a name is missing, or means no item or several.
+    """
+    from goeswith.data.shelf import shelf  # SciPy comes with it
+
+    arrays, name = shelf(catalogue), pl.col("name")
+    known = [each for each in rows["name"].drop_nulls().unique() if arrays.meant(each)]
+    plain = ids(rows["name"]).fill_null("")  # names that passed through floats, unless they are so
+    rows = rows.with_columns(name=pl.when(name.is_in(known)).then(name).otherwise(plain))
+    _refuse(path, rows, name == "", "outfit {outfit_id!r} has an empty item id; name an item or remove the row")
+
+    def where(index: int) -> str:
+        row, outfit = rows.select("row", "outfit_id").row(index)
+        return f"{path}, row {row}: outfit {outfit!r}"
+
+    return rows.with_columns(item_id=name.replace(arrays.other_names(rows["name"], where)))
 
 
 def _renamed(path: Path, sheet: Sheet, columns: Mapping[str, str]) -> Sheet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -16,6 +16,7 @@ from cachetools import LRUCache
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.cells import numbers
+from goeswith.data.near_names import NearNames, meant
 from goeswith.data.products import COMPUTED, products
 from goeswith.data.variants import listed
 from goeswith.errors import CatalogueError
@@ -24,6 +25,8 @@ IN_STOCK = ("true", "yes", "y", "in stock", "in_stock", "instock", "available")
 """Words of a column ``stock`` that say an item can be bought; so does any number above 0."""
 FEW = 8
 """Items that a message lists of those that one name means."""
+NAME_ONE = "; name one of them"
+"""What to do about such a name; the ids of the items follow."""
 KEPT = 32
 """Answers to the latest filters that a shelf remembers: a shop asks the same few again and again."""
 
@@ -58,6 +61,11 @@ class Shelf:
                     found.setdefault(name, []).append(row)
             rows |= found
         return rows
+
+    @cached_property
+    def near_names(self) -> NearNames:
+        """The ids, SKUs and products that are like a name which no item has."""
+        return NearNames(self.row_of, self.rows_by_name)
 
     @cached_property
     def prices(self) -> np.ndarray:
@@ -137,22 +145,30 @@ class Shelf:
         row = self.row_of.get(name)
         return self.rows_by_name.get(name, []) if row is None else [row]
 
-    def named(self, name: str, where: str = "the outfit") -> list[int]:
-        """The same, at least one.
+    def unknown(self, name: str, where: str = "") -> CatalogueError:
+        """The error that no item has this name, with the nearest names that there are."""
+        near = self.near_names.near(name)
+        start = f"{where} names item {name!r}, which the catalogue does not have"
+        rows = dict.fromkeys(row for other in near for row in self.meant(other))
+        return CatalogueError(
+            f"{start if where else f'the catalogue has no item {name!r}'}; {meant(near)}",
+            reason="unknown_item",
+            item_ids=[name],
+            choices=self.items["item_id"].gather([*rows][:FEW]).to_list(),
+        )
+
+    def named(self, name: str, where: str = "") -> list[int]:
+        """The same, at least one. where: what names it, such as a row of a file; empty for an argument.
 
         Raises:
             CatalogueError: there is none.
         """
         rows = self.meant(name)
         if not rows:
-            raise CatalogueError(
-                f"{where} names item {name!r}, which the catalogue does not have; check the id",
-                reason="unknown_item",
-                item_ids=[name],
-            )
+            raise self.unknown(name, where)
         return rows
 
-    def row(self, name: str, where: str = "the outfit") -> int:
+    def row(self, name: str, where: str = "") -> int:
         """Row of the one item that a name means, see `named`.
 
         Raises:
@@ -162,20 +178,33 @@ class Shelf:
         if len(rows) > 1:
             ids = self.items["item_id"][rows].to_list()
             more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
+            start = f"{where} names {name!r}, which is" if where else f"{name!r} is"
             raise CatalogueError(
-                f"{where} names {name!r}, which is {len(ids):,} items: {', '.join(ids[:FEW])}{more}; name one of them",
+                f"{start} {len(ids):,} items{NAME_ONE}: {', '.join(ids[:FEW])}{more}",
                 reason="ambiguous_item",
                 item_ids=ids[:FEW],
+                choices=ids[:FEW],
             )
         return rows[0]
 
-    def rows(self, names: Sequence[str], where: str = "the outfit") -> np.ndarray:
+    def rows(self, names: Sequence[str], where: str = "") -> np.ndarray:
         """Rows (n,) int64 of items by their ids, or other names of theirs, see `row`.
 
         Raises:
             CatalogueError: see `row`.
         """
         return np.array([self.row(name, where) for name in names], np.int64)
+
+    def other_names(self, names: pl.Series, where: Callable[[int], str]) -> dict[str, str]:
+        """Those of some names that are no ids, such as SKUs, and the ids they mean. where: what has a name, by index.
+
+        Raises:
+            CatalogueError: see `row`.
+        """
+        ids = self.items["item_id"]
+        others = names.to_frame("name").with_row_index().filter(~pl.col("name").is_in(ids.implode()))
+        first = others.unique("name", keep="first", maintain_order=True)
+        return {name: ids[self.row(name, where(index))] for index, name in first.iter_rows()}
 
     def need_prices(self, feature: str, reason: str) -> None:
         """Raise CatalogueError where no item has a price."""

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.data.cells import ids, is_odd, numbers, whole_numbers
-from goeswith.data.columns import missing_columns
+from goeswith.data.columns import nearest_header
 from goeswith.data.questions import Questions
 from goeswith.errors import DataError
 from goeswith.evaluate.evaluate import Answers
@@ -99,7 +99,14 @@ def _read_table(path: Path) -> tuple[pl.DataFrame, str]:
     sheet = read_sheet(path)
     table = sheet.table
     if missing := [needed for needed in ("question_id", "score") if needed not in table.columns]:
-        raise DataError(missing_columns(path, missing, table.columns, "add {column}, or rename {header} to it"))
+        near = {name: nearest_header(name, table.columns) for name in missing}
+        todo = [
+            f"rename {header!r} to {name!r}" if header else f"add a column {name!r}" for name, header in near.items()
+        ]
+        raise DataError(
+            f"{path} has no column {' and no column '.join(map(repr, missing))} (it has {', '.join(table.columns)}); "
+            f"scores are a table of question_id, candidate and score: {' and '.join(todo)}"
+        )
     keys = [key for key in KEYS if key in table.columns]
     if len(keys) > 1:
         raise DataError(f"{path} has the columns 'candidate' and 'place'; keep one of them, they could contradict")
@@ -168,18 +175,22 @@ def _refuse_twice(path: Path, table: pl.DataFrame, key: str) -> None:
 def _incomplete(path: Path, faults: dict[str, pl.DataFrame], key: str, total: int) -> str:
     """What is wrong with a file, in one sentence with the first case of each."""
     words = {
-        "missing": f"of {total} scores missing",
-        "not finite": "score(s) that are not finite numbers",
-        "unknown questions": "row(s) of questions that are not asked",
-        "unknown candidates": "row(s) of candidates that their question does not offer",
+        "missing": ("", f"of {total} scores missing"),
+        "not finite": ("score", " without a finite number"),
+        "unknown questions": ("row", " with a question that is not asked"),
+        "unknown candidates": ("row", " with a candidate that the question does not offer"),
     }
     first = {fault: rows.row(0, named=True) for fault, rows in faults.items() if len(rows)}
-    problems = [f"{len(faults[fault])} {words[fault]} ({_case(row, key)})" for fault, row in first.items()]
+    problems = [f"{_counted(len(faults[fault]), *words[fault])} ({_case(row, key)})" for fault, row in first.items()]
     return (
         f"{path} does not fit the questions: it has {', '.join(problems)}; fix it, name the question "
         "files it is about with --questions, or use --allow-incomplete: missing scores then count "
         "as wrong and other rows are ignored"
     )
+
+
+def _counted(count: int, noun: str, more: str) -> str:
+    return f"{count} {noun}{'s' if noun and count != 1 else ''}{more}"
 
 
 def _case(row: dict[str, object], key: str) -> str:

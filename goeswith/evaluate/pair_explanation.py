@@ -10,6 +10,7 @@ import polars as pl
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.pairs import RULE_BOTTOM, RULE_TOP
+from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError, DataError
 from goeswith.evaluate.rule_votes import Judged, judge, taught_scorer
 from goeswith.rules.rules import Rule
@@ -81,7 +82,7 @@ def explain_pair(
 
     Args:
         run: one that rules taught.
-        top, bottom: item ids.
+        top, bottom: items, by id, SKU or product id.
 
     Raises:
         ModelError: no rules taught the run.
@@ -118,18 +119,16 @@ def explain_pair(
     )
 
 
-def _row(dataset: Dataset, item_id: str, side: str, groups: tuple[str, ...]) -> int:
+def _row(dataset: Dataset, name: str, side: str, groups: tuple[str, ...]) -> int:
     """The row of an item that must be a top, or a bottom."""
-    matching = dataset.catalogue.items.with_row_index("row").filter(pl.col("item_id") == item_id)
-    if not len(matching):
-        raise CatalogueError(f"{dataset.path} has no item {item_id!r}; take an id from its items.parquet")
-    group = matching["group"][0]
+    row = shelf(dataset.catalogue).row(name)
+    group = dataset.catalogue.items["group"][row]
     if group not in groups:
         raise CatalogueError(
-            f"item {item_id!r} is not a {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
-            "give the id of a top, then that of a bottom"
+            f"item {name!r} is not a {side}: its group is {group or 'unknown'}, not {' or '.join(groups)}; "
+            "name a top first, then a bottom"
         )
-    return int(matching["row"][0])
+    return row
 
 
 def _against(

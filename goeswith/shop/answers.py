@@ -41,10 +41,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Swap:
-    """One item exchanged for another: the look that it makes, and how much the score gains."""
+    """One item exchanged for another: the look that it makes, and how much the score gains.
+
+    added: None where the item is only taken out, because the outfit has too many such; a look of fewer items has scores
+    of another scale, so that the gain says little then.
+    """
 
     removed: str
-    added: str
+    added: str | None
     look: Look
     gain: float
 

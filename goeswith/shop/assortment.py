@@ -105,8 +105,11 @@ class Assortment:
         shelf, groups = self.index.shelf, [self._group(slot) for slot in slots]
         refused = self.index.grammar.refusal(shelf.values("group", rows), groups)
         if refused:
+            single = len(slots) == 1
+            which = f"slot {slots[0]} does" if single else f"slots {', '.join(slots)} do"
             raise CatalogueError(
-                f"the slots {', '.join(slots)} do not fit: {refused}; leave one out", reason="impossible_slot"
+                f"the {which} not fit: {refused}; {'leave it out' if single else 'leave one out'}",
+                reason="impossible_slot",
             )
 
     def whole(self, rows: np.ndarray, k: int) -> list[tuple[list[str], int]]:

@@ -65,7 +65,7 @@ def build_index(
     run = run if isinstance(run, Run) else Run(run, device)
     out = Path(out).absolute()
     if out.exists() and not (out / "index.json").is_file():
-        raise ModelError(f"{out} exists and is not an index; choose another --out or remove it")
+        raise ModelError(f"{out} exists and is not an index; choose another folder or remove it")
     if not len(dataset.catalogue):
         raise DataError(f"{dataset.path} has no items; import a catalogue with some")
     workdir = out.with_name(f".{out.name}.building")

@@ -34,6 +34,7 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
     contributions = leave_one_out(scorer, items, mask)[0]
     shares = attribute_shares(scorer, items, mask)
     pair, item = _weakest(pairs, contributions)
+    removal = stylist.removal(look.item_ids) if look.findings else None
     why = Why(
         item_ids=look.item_ids,
         look=look,
@@ -43,11 +44,11 @@ def explain(stylist: Stylist, item_ids: Sequence[str], *, swap: bool = True, fil
         weakest_pair=pair,
         weakest_item=item,
         rules=fired(index, rows),
-        swap=_swap(stylist, look, item, filters or Filters()) if swap else None,
+        swap=(removal or _swap(stylist, look, item, filters or Filters())) if swap else None,
         sentence="",
     )
     without = _percentile(index, look.score - contributions[item], len(rows) - 1)
-    return replace(why, sentence=sentence(why, index, without))
+    return replace(why, sentence=sentence(replace(why, swap=removal or why.swap), index, without))
 
 
 def tables(why: Why) -> list[str]:
@@ -62,7 +63,12 @@ def tables(why: Why) -> list[str]:
         lines.append(f"of the score, by attribute mask: {', '.join(map(_number, why.attributes))}")
     lines += ["\n".join(map(str, why.rules))] if why.rules else []
     if why.swap is not None:
-        lines.append(f"swap {why.swap.removed} for {why.swap.added}: {why.swap.gain:+.3f}")
+        swap = why.swap
+        lines.append(
+            f"take out {swap.removed}"
+            if swap.added is None
+            else f"swap {swap.removed} for {swap.added}: {swap.gain:+.3f}"
+        )
     return lines
 
 

@@ -8,7 +8,7 @@ baskets and pairs: who buys trousers and a bag has a top at home.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
@@ -120,18 +120,12 @@ class Grammar:
         groups: of each item, None where it has none. categories: of each item.
         """
         count = Counter(groups)
-        problems = [self._lack(count)] if any(count[group] for group in WORN) else []
-        problems += [_many(count[group], group) for group in WORN if count[group] > self.most.get(group, 1)]
-        problems += [
-            f"{_ONE[first]} with {_ONE[second]}" for first, second in self.apart if count[first] and count[second]
-        ]
-        small = [category for group, category in zip(groups, categories, strict=False) if group == "accessory"]
-        problems += [
-            f"{_NUMBERS[min(number, 6)]} of one kind ({category})"
-            for category, number in Counter(small).items()
-            if number > 1 and category not in self.pairs
-        ]
-        return tuple(filter(None, problems))
+        lack = self._lack(count) if any(count[group] for group in WORN) else ""
+        return tuple(filter(None, [lack, *(words for words, _ in self._too_many(groups, categories))]))
+
+    def surplus(self, groups: Sequence[str | None], categories: Sequence[str] = ()) -> list[int]:
+        """Positions of the items of which one should be taken out; empty where an outfit has too many of nothing."""
+        return sorted({position for _, positions in self._too_many(groups, categories) for position in positions})
 
     def refusal(self, groups: Sequence[str | None], slots: Sequence[str | None]) -> str:
         """Empty, or why an outfit cannot take something of each of some groups more."""
@@ -181,6 +175,30 @@ class Grammar:
             values[name] = tuple(tuple(groups) for groups in values[name])
         values["pairs"] = tuple(values["pairs"])
         return cls(**values)
+
+    def _too_many(self, groups: Sequence[str | None], categories: Sequence[str]) -> list[tuple[str, list[int]]]:
+        """What an outfit has too much of, in words, and the positions of the items that these are about."""
+        worn, kinds = defaultdict[str | None, list[int]](list), defaultdict[str, list[int]](list)
+        for position, group in enumerate(groups):
+            worn[group].append(position)
+            if group == "accessory" and position < len(categories):
+                kinds[categories[position]].append(position)
+        many = [
+            (_many(len(worn[group]), group), worn[group])
+            for group in WORN
+            if len(worn[group]) > self.most.get(group, 1)
+        ]
+        apart = [
+            (f"{_ONE[first]} with {_ONE[second]}", worn[first] + worn[second])
+            for first, second in self.apart
+            if worn[first] and worn[second]
+        ]
+        alike = [
+            (f"{_NUMBERS[min(len(positions), 6)]} of one kind ({category})", positions)
+            for category, positions in kinds.items()
+            if len(positions) > 1 and category not in self.pairs
+        ]
+        return many + apart + alike
 
     def _lack(self, count: Counter[str | None]) -> str:
         """``needs shoes``; empty where nothing is missing."""

@@ -326,9 +326,9 @@ class Index:
         """Show an item in the row of a guest, or in a new one."""
         items = self.catalogue.items
         shown = Catalogue(pl.concat([items[:row], item, items[row + 1 :]]))
-        shelf(
-            shown
-        ).rows_by_name = self.shelf.rows_by_name  # guests have their ids alone, and the others keep their rows
+        arrays, before = shelf(shown), self.shelf
+        arrays.rows_by_name = before.rows_by_name  # guests have their ids alone, and the others keep their rows
+        arrays.near_names = before.near_names  # the ids of guests are secret
         self._show(shown)
 
 

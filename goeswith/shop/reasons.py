@@ -21,7 +21,8 @@ class Why:
     weakest_pair: places of the two items that go together worst. weakest_item: place of the item without which the
     score is highest; of two items, which are equally to blame, the first.
     rules: that fired, the most trusted first. swap: the best exchange of the weakest item, or of another where none of
-    that helps; None where none does or none was asked for. look: the outfit as it is judged.
+    that helps, or what to take out of an outfit that has too many of something; None where none does or none was asked
+    for. look: the outfit as it is judged.
     """
 
     item_ids: tuple[str, ...]

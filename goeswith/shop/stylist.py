@@ -17,7 +17,7 @@ import numpy as np
 
 from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
-from goeswith.shop.answers import Look, Similar, Swap, looks_of
+from goeswith.shop.answers import Look, Similar, Swap, findings, looks_of
 from goeswith.shop.assortment import Assortment
 from goeswith.shop.beam import first_of_each
 from goeswith.shop.candidates import FULL
@@ -134,7 +134,8 @@ class Stylist:
         """Single swaps that raise the score, the one that gains most first; empty where none does.
 
         An item is exchanged for one of its group, or of its category where it has no group; where the filters name
-        categories or groups, for one of those.
+        categories or groups, for one of those. Where an outfit has too many of something, such as two pairs of shoes,
+        the first swap only takes out the one that fits least, and the others are those that leave fewer such faults.
 
         Args:
             locked: items that must stay. coherent: only swap items in of the season and gender of the rest.
@@ -144,7 +145,6 @@ class Stylist:
         """
         check_number(k=k)
         rows = self.assortment.outfit(items, least=2)
-        ids = [self.index.catalogue.ids[row] for row in rows]
         meant = {name: {*self.index.shelf.meant(name)} & {*rows.tolist()} for name in locked}
         strange = next((name for name, inside in meant.items() if not inside), None)
         if strange is not None:
@@ -158,7 +158,44 @@ class Stylist:
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
         before = float(self._scores([rows])[0])
-        positions, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * k, LEAST))
+        if surplus := self._surplus(rows):
+            free = [position for position in free if position in surplus]
+            swaps = self._exchanges(rows, free, before, filters, coherent, None) if free else []
+            faults = len(findings(self.index, rows))
+            better = [swap for swap in swaps if len(swap.look.findings) < faults]
+            return [*self._removals(rows, free, before)[:1], *better][:k]
+        return self._exchanges(rows, free, before, filters, coherent, k)
+
+    def removal(self, items: Sequence[str]) -> Swap | None:
+        """What to take out of an outfit that has too many of something, see `improve`; None where it has not."""
+        rows = self.assortment.outfit(items, least=2)
+        removals = self._removals(rows, self._surplus(rows), float(self._scores([rows])[0]))
+        return removals[0] if removals else None
+
+    def _surplus(self, rows: np.ndarray) -> list[int]:
+        """Positions in an outfit of the items of which one is too many."""
+        shelf = self.index.shelf
+        categories = [str(category) for category in shelf.values("category", rows)]
+        return self.index.grammar.surplus(shelf.values("group", rows), categories)
+
+    def _removals(self, rows: np.ndarray, positions: Sequence[int], before: float) -> list[Swap]:
+        """Each of some items taken out, the one first that leaves the fewest faults and then the highest score."""
+        if len(rows) < 3 or not positions:
+            return []
+        outfits = np.stack([np.delete(rows, position) for position in positions])
+        scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
+        removed = [self.index.catalogue.ids[rows[position]] for position in positions]
+        looks = looks_of(self.index, [*outfits], scores)
+        swaps = [Swap(item_id, None, look, look.score - before) for item_id, look in zip(removed, looks, strict=True)]
+        scored = [swap for swap in swaps if np.isfinite(swap.look.score)]
+        return sorted(scored, key=lambda swap: (len(swap.look.findings), -swap.look.score))
+
+    def _exchanges(
+        self, rows: np.ndarray, free: list[int], before: float, filters: Filters, coherent: bool, k: int | None
+    ) -> list[Swap]:
+        """The best `k` exchanges of one item, or all of them, that score more than `before`."""
+        ids = [self.index.catalogue.ids[row] for row in rows]
+        positions, outfits = self._swaps(rows, free, filters, coherent, max(FULL // len(free), 2 * (k or 0), LEAST))
         scores = self.index.scorer.score(outfits, np.ones(outfits.shape, bool))
         replacements = outfits[np.arange(len(positions)), positions]
         order = first_of_each(np.stack([positions, self.index.shelf.products[replacements]], axis=1), scores)

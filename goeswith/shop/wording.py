@@ -43,7 +43,10 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
     """
     look, names, item = why.look, _names(index, index.shelf.rows(why.item_ids)), why.weakest_item
     parts = [_verdict_clause(look)]
-    if len(names) > 2:
+    removal = why.swap is not None and why.swap.added is None
+    if why.swap is not None and removal:
+        parts.append(_take_out(why.swap, look, names))
+    if len(names) > 2 and not removal:
         first, second = (names[position] for position in why.weakest_pair)
         effect = _effect(names[item], look, float(why.contributions[item]), without, index)
         parts.append(f"its weakest link is {first} with {second}, and {effect}")
@@ -51,8 +54,8 @@ def sentence(why: Why, index: Index, without: float | None) -> str:
         called = dict(zip(look.item_ids, names, strict=True))
         against = [fired for fired in why.rules if fired.rule.sign == "-"]
         parts.append(_spoken((against or list(why.rules))[0], called, len(why.rules)))
-    if why.swap is not None:
-        parts.append(_exchange(why.swap, look, names, index))
+    if why.swap is not None and why.swap.added is not None:
+        parts.append(_exchange(why.swap, why.swap.added, look, names, index))
     return "; ".join(parts) + "."
 
 
@@ -108,10 +111,18 @@ def _spoken(fired: Fired, called: dict[str, str], count: int) -> str:
     return f"the rule “{fired.rule}” {speaks} {called[fired.top]} with {called[fired.bottom]}{word}{more}"
 
 
-def _exchange(swap: Swap, look: Look, names: Sequence[str], index: Index) -> str:
-    added = _names(index, index.shelf.rows([swap.added]))[0]
+def _take_out(swap: Swap, look: Look, names: Sequence[str]) -> str:
+    removed, after = names[look.item_ids.index(swap.removed)], swap.look
+    if after.findings:
+        return f"take out {removed}, and it still {list_of(after.findings)}"
+    kind = f", a {after.verdict} one" if after.verdict in ("strong", "fine", "weak") else ""
+    return f"take out {removed}, and it is a proper outfit{kind}"
+
+
+def _exchange(swap: Swap, new: str, look: Look, names: Sequence[str], index: Index) -> str:
+    added = _names(index, index.shelf.rows([new]))[0]
     removed = names[look.item_ids.index(swap.removed)]
-    added = f"{added} ({swap.added})" if added in names else added
+    added = f"{added} ({new})" if added in names else added
     if swap.look.percentile is None or look.percentile is None:
         return f"{added} in place of {removed} would raise the score"
     if swap.look.percentile <= look.percentile + _STEP:

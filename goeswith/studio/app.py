@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -35,7 +36,7 @@ from goeswith.studio.service.head import Head
 from goeswith.studio.service.looks import Looks
 from goeswith.studio.service.metrics import Metrics, MetricsMiddleware
 from goeswith.studio.service.proxied import Proxied
-from goeswith.studio.service.refusals import Refused, as_refused, in_json, not_json
+from goeswith.studio.service.refusals import FORM_TYPES, JSON_TYPES, Refused, as_refused, in_json, not_json, wrong_body
 from goeswith.studio.service.review_maker import ReviewMaker
 from goeswith.studio.service.reviews import Reviews
 from goeswith.studio.service.shared import Shop
@@ -204,6 +205,10 @@ def _add_errors(app: FastAPI) -> None:
         first: dict[str, Any] = error.errors()[0]
         if first["type"] == "json_invalid":
             return answered(request, not_json(first))
+        types = FORM_TYPES if isinstance(error.body, FormData) else JSON_TYPES if first["loc"] == ("body",) else ()
+        refused = wrong_body(request.headers, types) if types and not is_page(request.scope["path"]) else None
+        if refused is not None:
+            return answered(request, refused)
         where, message = ".".join(str(part) for part in first["loc"]), first["msg"]
         return answered(request, Refused(422, "bad_request", f"{where}: {message}"), people=_for_people(first))
 

@@ -138,13 +138,16 @@ def read_report(path: Path | str) -> list[Score]:
     Raises:
         DataError: the file is missing, is not JSON, or holds something else.
     """
-    lines = read_json(Path(path), dict).get("summary")
+    remedy = f"make it with: goeswith evaluate RUN DATASET --json > {path}"
+    if not Path(path).exists():
+        raise DataError(f"there is no file {path}; {remedy}")
+    lines = read_json(Path(path), dict, remedy).get("summary")
     if not isinstance(lines, list) or not lines or not all(isinstance(line, dict) for line in lines):
-        raise DataError(f"{path} has no 'summary'; make it with: goeswith evaluate RUN DATASET --json > {path}")
+        raise DataError(f"{path} has no 'summary'; {remedy}")
     try:
         return [Score.from_dict(line) for line in lines]
     except DataError as error:
-        raise DataError(f"{path}: {error}; make it with: goeswith evaluate RUN DATASET --json") from None
+        raise DataError(f"{path}: {error}; {remedy}") from None
 
 
 def card(

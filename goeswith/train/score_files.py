@@ -14,6 +14,7 @@ import polars as pl
 from goeswith.data.dataset import Dataset
 from goeswith.data.engine import check, spread
 from goeswith.data.outfits import Outfits
+from goeswith.data.shelf import shelf
 from goeswith.errors import DataError
 from goeswith.train.run import Run
 
@@ -36,7 +37,7 @@ class FileScorer:
             raise DataError(f"cannot read {source} ({why}); write the file again") from None
         if frame.schema.get("item_ids") != pl.List(pl.String):
             raise DataError(f"{source} needs the columns outfit_id and item_ids, a list of texts; write the file again")
-        outfits = Outfits.from_frame(frame.select("outfit_id", "item_ids"), self.catalogue, source)
+        outfits = Outfits.from_frame(self._named(frame, source), self.catalogue, source)
         scores = self.scorer.score(*outfits.padded())
         table = {"outfit_id": outfits.outfit_ids.tolist(), "items": outfits.lengths, "score": scores}
         scored = pl.DataFrame(table).with_columns(pl.col("score").fill_nan(None))
@@ -46,6 +47,17 @@ class FileScorer:
         system.pipe_file(f"{path}.partial", buffer.getvalue())
         system.mv(f"{path}.partial", path)
         return json.dumps([len(scored), scored["score"].null_count()]).encode()
+
+    def _named(self, frame: pl.DataFrame, source: str) -> pl.DataFrame:
+        """The outfits of a file by the ids of their items, which may have other names there."""
+        each = frame.select("outfit_id", "item_ids").with_row_index("row", offset=1).explode("item_ids")
+
+        def where(index: int) -> str:
+            row, outfit_id, _ = each.row(index)
+            return f"{source}, row {row}: outfit {str(outfit_id)!r}"
+
+        ids = shelf(self.catalogue).other_names(each["item_ids"], where)
+        return frame.select("outfit_id", pl.col("item_ids").list.eval(pl.element().replace(ids)))
 
 
 def score_files(
@@ -70,7 +82,7 @@ def score_files(
         how many files, outfits, and of those how many without a score; and how many files were there already.
 
     Raises:
-        DataError: there are no files, one is broken, or it names an item that the catalogue does not have.
+        DataError: there are no files, one is broken, or it has a name of no item or of several.
         ConfigError: there is no such engine, or no package for such an address.
     """
     check(engine)

@@ -286,7 +286,7 @@ def finished(out: Path, described: dict[str, Any]) -> bool:
         changed = _changed(saved, json.loads(json.dumps(described)))
         raise ModelError(
             f"{out} holds another run (it differs in {', '.join(changed) or 'its fields'}); "
-            "choose another --out or remove the folder"
+            "choose another folder or remove it"
         )
     return result is not None
 

@@ -153,7 +153,7 @@ def test_tables(shell: Shell, index: Path, ask: list[str], words: list[str]) -> 
     ("ask", "words"),
     [
         (["fill", "i0", "--slot", "shoe"], "no item belongs to the slot 'shoe'; did you mean 'shoes'?"),
-        (["similar", "nobody"], "names item 'nobody', which the catalogue does not have"),
+        (["similar", "nobody"], "the catalogue has no item 'nobody'; check the id"),
         (["fill", "i0", "--slot", "bag", "--price-min", "9", "--price-max", "8"], "contradict each other"),
     ],
 )

@@ -161,7 +161,7 @@ def test_tables_that_contradict_each_other_are_refused(imported, tmp_path):
     imported.outfits = pl.DataFrame({"outfit_id": ["1"], "item_ids": [["a", "zebra"]]})
     refused(imported, tmp_path, "a test", "'zebra'", error=CatalogueError)
     imported.outfits = pl.DataFrame({"outfit_id": ["1"], "item_ids": [["a"]]})
-    refused(imported, tmp_path, "row 1", "'1'", "1 item(s)")
+    refused(imported, tmp_path, "row 1", "'1'", "1 item;")
     imported.outfits = outfits
     imported.questions["official-test-fitb"] = ASKED.with_columns(candidates=pl.lit(["b", "zebra"]))
     refused(imported, tmp_path, "official-test-fitb.parquet", "'zebra'", error=CatalogueError)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from goeswith.data.dataset import Dataset, Imported, create
 from goeswith.data.encoders.encode import encode
 from goeswith.data.engine import spread
 from goeswith.errors import ConfigError, DataError
-from goeswith.train.score_files import score_files
+from goeswith.train.score_files import FileScorer, score_files
 from goeswith.train.training import train
 
 ON_RAY = """
@@ -99,6 +100,24 @@ def test_files_of_outfits_become_files_of_scores(world):
         score_files(str(run.path), str(dataset.path), "memory://shop/outfits", "memory://shop/scores", **kwargs)
     with pytest.raises(DataError, match="has no Parquet files"):
         score_files(str(run.path), str(dataset.path), "memory://nothing", "memory://shop/scores", **kwargs)
+
+
+def test_files_of_outfits_name_items_by_sku_and_product(world, tmp_path):
+    dataset, run = world
+    items = dataset.catalogue.items.with_columns(skus=pl.concat_str(pl.lit("S-"), "item_id"), product_id=pl.lit("all"))
+    renamed = Dataset(Path(shutil.copytree(dataset.path, tmp_path / "data")))
+    items.write_parquet(renamed.path / "items.parquet")
+    scorer = FileScorer(str(run.path), str(renamed.path))
+    for number, ids in enumerate((["i0", "i60"], ["S-i0", "i60"])):
+        table = pl.DataFrame({"outfit_id": ["o1", "o2"], "item_ids": [ids, ["i1", "i61", "i100"]]})
+        table.write_parquet(tmp_path / f"{number}.parquet")
+        assert json.loads(scorer((tmp_path / f"{number}.parquet", tmp_path / f"{number}-out.parquet"))) == [2, 0]
+    assert pl.read_parquet(tmp_path / "0-out.parquet").equals(pl.read_parquet(tmp_path / "1-out.parquet"))
+    pl.DataFrame({"outfit_id": ["o1", "o2"], "item_ids": [["i0", "i1"], ["i0", "all"]]}).write_parquet(
+        tmp_path / "2.parquet"
+    )
+    with pytest.raises(DataError, match=r"2\.parquet, row 2: outfit 'o2' names 'all', which is 192 items; name one"):
+        scorer((tmp_path / "2.parquet", tmp_path / "2-out.parquet"))
 
 
 def test_an_engine_that_is_not_there_is_named():

@@ -119,7 +119,7 @@ def test_a_file_made_elsewhere_needs_only_ids(tmp_path: Path) -> None:
 def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path: Path, value: float) -> None:
     matrix = np.ones((3, 2))
     matrix[1:, 1] = value
-    with pytest.raises(DataError, match=r"NaN or infinity in the features of 2 item\(s\), the first is 'c'"):
+    with pytest.raises(DataError, match=r"NaN or infinity in the features of 2 items, the first is 'c'"):
         Features.load(write(tmp_path / "f", ["a", "c", "d"], matrix), CATALOGUE)
 
 

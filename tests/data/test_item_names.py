@@ -5,9 +5,12 @@ import re
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.filters import Filters
+from goeswith.data.near_names import NearNames
 from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError
 
@@ -24,6 +27,11 @@ SHOP = Catalogue(
         }
     )
 )
+
+MANY = [f"{word}-{kind}:{colour}" for word in ("linen", "suede", "merino", "velvet", "denim", "poplin", "jersey")
+        for kind in ("shirt", "skirt", "trousers", "blazer", "parka", "loafers", "scarf", "anorak", "kilt", "beret")
+        for colour in ("navy", "rust", "olive", "ecru", "teal")]  # fmt: skip
+NEAR = NearNames(MANY)
 
 
 @pytest.mark.parametrize(
@@ -47,22 +55,61 @@ def test_an_item_is_its_id_a_sku_or_its_product(name: str, rows: list[int]) -> N
         assert arrays.rows([name, "tote"]).tolist() == [*rows, 4]
         return
     ids = [SHOP.ids[row] for row in rows]
-    words = f"the outfit names '{name}', which is 2 items: {', '.join(ids)}; name one of them"
+    words = f"'{name}' is 2 items; name one of them: {', '.join(ids)}"
     with pytest.raises(CatalogueError, match=re.escape(words)) as refusal:
         arrays.rows(["tote", name])
-    assert (refusal.value.reason, [*refusal.value.item_ids]) == ("ambiguous_item", ids)
+    error = refusal.value
+    assert (error.reason, [*error.item_ids], [*error.choices]) == ("ambiguous_item", ids, ids)
+    with pytest.raises(CatalogueError, match=re.escape(f"row 7 names {name!r}, which is 2 items")):
+        arrays.row(name, "row 7")
 
 
-@pytest.mark.parametrize("name", ["nobody", "c-m", "~tote", "C-S; C-M", ""])
-def test_what_names_no_item_is_refused(name: str) -> None:
-    with pytest.raises(CatalogueError, match="which the catalogue does not have; check the id") as refusal:
+@pytest.mark.parametrize(
+    ("name", "meant", "choices"),
+    [
+        ("nobody", "check the id", []),
+        ("", "check the id", []),
+        ("  ", "check the id", []),
+        ("c-m", "did you mean 'C-M'?", ["coat:navy"]),
+        (" C-M ", "did you mean 'C-M'?", ["coat:navy"]),
+        ("~tote", "did you mean 'tote'?", ["tote"]),
+        ("Coat:Navy", "did you mean 'coat:navy'?", ["coat:navy"]),
+        ("coat:nvay", "did you mean 'coat:navy'?", ["coat:navy"]),
+        ("xoat:rust", "did you mean 'coat:rust'?", ["coat:rust"]),
+        ("bot", "did you mean 'both', 'boot' or 'boots'?", ["boots", "9"]),
+        ("coat:", "did you mean 'coat', 'coat:rust' or 'coat:navy'?", ["coat:navy", "coat:rust"]),
+    ],
+)
+def test_what_names_no_item_is_refused_with_the_nearest_names(name: str, meant: str, choices: list[str]) -> None:
+    with pytest.raises(CatalogueError) as refusal:
         shelf(SHOP).row(name)
-    assert refusal.value.reason == "unknown_item"
+    assert str(refusal.value) == f"the catalogue has no item {name!r}; {meant}"
+    error = refusal.value
+    assert (error.reason, error.item_ids, [*error.choices]) == ("unknown_item", (name,), choices)
+    with pytest.raises(
+        CatalogueError, match=re.escape(f"row 7 names item {name!r}, which the catalogue does not have;")
+    ):
+        shelf(SHOP).rows([name], "row 7")
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_typing_error_finds_the_name_among_many(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(MANY))
+    at = data.draw(st.integers(0, len(name) - 1))
+    wrong = data.draw(
+        st.sampled_from(
+            [name[:at] + name[at + 1 :], name[:at] + "_" + name[at:], name[:at] + "_" + name[at + 1 :],
+             name[:at] + name[at : at + 2][::-1] + name[at + 2 :], name.upper(), f" {name} "]
+        )
+    )  # fmt: skip
+    if wrong not in MANY:
+        assert name in NEAR.near(wrong)
 
 
 def test_a_name_of_very_many_items_lists_some() -> None:
     items = pl.DataFrame({"item_id": [f"tee:{n}" for n in range(20)], "category": "tee", "product_id": "tee"})
-    with pytest.raises(CatalogueError, match=r"is 20 items: tee:0, .*, tee:7 and 12 more; name one of them"):
+    with pytest.raises(CatalogueError, match=r"is 20 items; name one of them: tee:0, .*, tee:7 and 12 more$"):
         shelf(Catalogue(items)).row("tee")
 
 

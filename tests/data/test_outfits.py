@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,39 @@ def test_every_fault_is_one_sentence(tmp_path, text):
     assert str(path) in message
     assert BAD[text] in message
     assert "\n" not in message
+
+
+SHOP = Catalogue(
+    pl.DataFrame(
+        {
+            "item_id": ["a", "b", "c", "1001"],
+            "category": ["one"] * 4,
+            "skus": ["A-S; A-M", "B-S", "2002; x y", "2003"],
+            "product_id": ["alpha", "pair", "pair", "4"],
+        }
+    )
+)
+
+
+def test_items_of_a_list_have_several_names(tmp_path):
+    path = tmp_path / "own.csv"
+    for text in (
+        "outfit_id,item_id\n1,A-M\n1,c\n2,alpha\n2,B-S\n2,x y\n",
+        "outfit_id,item_ids\n1,A-S 2002\n2,a;b;x y\n",
+        "outfit_id,item_ids\n1,alpha;x y\n2,A-S;B-S;2002\n",
+    ):
+        path.write_text(text)
+        assert [SHOP.ids[row] for row in read_outfits(path, SHOP).items] == ["a", "c", "a", "b", "c"]
+    path.write_text("outfit_id,item_id\n1,2002.0\n1,1001.0\n1,\n".removesuffix("1,\n"))  # through floats
+    assert [SHOP.ids[row] for row in read_outfits(path, SHOP).items] == ["c", "1001"]
+    for text, words in (
+        ("1,a\n1,pair\n", "row 2: outfit '1' names 'pair', which is 2 items; name one of them: b, c"),
+        ("1,a\n1,B_S\n", "row 2: outfit '1' names item 'B_S', which the catalogue does not have; did you mean 'B-S'"),
+        ("1,a\n1,c\n1,A-M\n", "row 3: outfit '1' names 'A-M', but has its item 'a' already; remove it"),
+    ):
+        path.write_text(f"outfit_id,item_id\n{text}")
+        with pytest.raises(DataError, match=re.escape(f"{path}, {words}")):
+            read_outfits(path, SHOP)
 
 
 def test_a_missing_file_is_named(tmp_path):

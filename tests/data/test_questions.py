@@ -98,7 +98,7 @@ BAD = {
     "row 3: question 'q3' has a label that is neither 0 nor 1": change(2, label=2),
     "row 3: question 'q3' has a label and candidates": change(2, candidates=["a", "b"]),
     "row 5: question 'q5' lacks a required value": change(4, outfit_id=None),
-    "names 1 item(s) that the catalogue does not have, the first is 'z'": change(1, candidates=["f", "z", "h"]),
+    "names 1 item that the catalogue does not have, the first is 'z'": change(1, candidates=["f", "z", "h"]),
 }
 
 

@@ -82,9 +82,9 @@ def test_an_incomplete_file_is_refused_in_one_sentence_and_counted_where_allowed
         by_item(path)
     assert str(refused.value) == (
         f"{path} does not fit the questions: it has 3 of 14 scores missing (first: question 'fitb-category-1', "
-        "candidate 'i13'), 2 score(s) that are not finite numbers (first: row 3, question 'fitb-category-0', "
-        "candidate 'i12'), 1 row(s) of questions that are not asked (first: row 13, question 'l9'), "
-        "1 row(s) of candidates that their question does not offer (first: row 8, question 'fitb-category-1', "
+        "candidate 'i13'), 2 scores without a finite number (first: row 3, question 'fitb-category-0', "
+        "candidate 'i12'), 1 row with a question that is not asked (first: row 13, question 'l9'), "
+        "1 row with a candidate that the question does not offer (first: row 8, question 'fitb-category-1', "
         "candidate 'i29'); fix it, name the question files it is about with --questions, or use --allow-incomplete: "
         "missing scores then count as wrong and other rows are ignored"
     )
@@ -101,9 +101,7 @@ def test_infinite_scores_are_not_taken_for_numbers(tmp_path: Path) -> None:
     rows = answer_rows(questions_of(FITB), np.where(np.arange(12) == 4, -np.inf, 1.0), "place")
     for kind in ("csv", "parquet"):
         path = written(tmp_path, rows, kind)
-        with pytest.raises(
-            DataError, match=r"1 score\(s\) that are not finite numbers \(first: row 5, .*1', place 0\)"
-        ):
+        with pytest.raises(DataError, match=r"1 score without a finite number \(first: row 5, .*1', place 0\)"):
             by_item(path, FITB)
         assert by_item(path, FITB, allow=True).counts["not finite"] == 1
 
@@ -129,8 +127,10 @@ HEAD = "question_id,candidate,score"
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); add score"),
+        (["question_id,candidate", "a,i1"], "has no column 'score' (it has question_id, candidate); scores are a table "
+         "of question_id, candidate and score: add a column 'score'"),
         (["id,candidate,score", "a,i1,2"], "has no column 'question_id'"),
+        (["id,candidate,score", "a,i1,2"], "candidate and score: rename 'id' to 'question_id'"),
         (["question_id,candidate,place,score", "a,i1,0,2"], "has the columns 'candidate' and 'place'; keep one"),
         ([HEAD, "fitb-category-0,i10,1", "x,i10,high"], ", row 2: score = 'high' is not a number; fix the row"),
         (["question_id,place,score", "fitb-category-0,i10,1"], ", row 1: place = 'i10' is not a whole number"),

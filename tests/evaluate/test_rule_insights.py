@@ -413,8 +413,8 @@ def test_a_pair_without_an_active_rule_is_reported_as_such(folder: Path, dataset
 
 def test_what_cannot_be_explained_is_refused_in_one_sentence(folder: Path, run: Run, dataset: Dataset, tmp_path: Path):
     for top, bottom, sentence in [
-        ("t99", "b0", r"has no item 't99'; take an id from its items.parquet"),
-        ("b1", "t1", r"item 'b1' is not a top: its group is bottom, not top or outer; give the id of a top, then"),
+        ("t99", "b0", r"the catalogue has no item 't99'; did you mean 't9'"),
+        ("b1", "t1", r"item 'b1' is not a top: its group is bottom, not top or outer; name a top first, then"),
         ("t1", "s1", r"item 's1' is not a bottom: its group is shoes, not bottom or dress"),
     ]:
         with pytest.raises(CatalogueError, match=sentence):

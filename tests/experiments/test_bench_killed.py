@@ -111,7 +111,7 @@ def test_a_killed_bench_ends_as_if_it_had_never_been_killed(recipe: Path, tmp_pa
         again = begin(recipe, out)
         _, messages = again.communicate(timeout=PATIENCE)
         assert again.returncode == 1
-        assert messages == f"goeswith: another bench is running in {out}; wait for it or choose another --out\n"
+        assert messages == f"goeswith: another bench is running in {out}; wait for it or choose another folder\n"
         workers = children(killed.pid)
         assert len(workers) >= 2
         killed.kill()  # it alone: the processes that train are not told

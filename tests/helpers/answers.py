@@ -31,7 +31,7 @@ def refused(answer: Any, status: int, reason: str, *words: str) -> None:
     assert answer.status_code == status, answer.text
     error = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
-    assert set(error) == {"type", "title", "status", "detail", "reason", "item_ids"}
+    assert set(error) == {"type", "title", "status", "detail", "reason", "item_ids", "choices"}
     assert error["status"] == status
     assert error["reason"] == reason, error
     assert "Traceback" not in answer.text

@@ -62,9 +62,12 @@ def styles_data(outfits: int = 200) -> TrainingData:
     )
 
 
-def styles_dataset(folder: Path, name: str = "styles", seed: int = 0) -> Dataset:
-    """The world of `styles_world` as an imported data set with features of an encoder called ``made``."""
-    catalogue, outfits, features = styles_world(seed=seed)
+def styles_dataset(folder: Path, name: str = "styles", seed: int = 0, number: int = 400) -> Dataset:
+    """The world of `styles_world` as an imported data set with features of an encoder called ``made``.
+
+    number: of outfits.
+    """
+    catalogue, outfits, features = styles_world(number, seed=seed)
     sources = np.where(np.arange(len(outfits)) // 10 % 2, "users", "designers")
     frame = outfits.to_frame(catalogue).with_columns(source=pl.Series(sources))
     imported = Imported(items=catalogue.items.drop("image"), outfits=frame, source="made for a test", licence="none")

@@ -157,7 +157,7 @@ def test_the_swap_is_of_the_weakest_item_and_raises_the_score(shop: Path) -> Non
     locked = [item_id for item_id in why.item_ids if item_id != why.swap.removed]
     assert stylist.improve(why.item_ids, locked=locked, k=1)[0] == why.swap
     assert explain(stylist, why.item_ids, swap=False).swap is None
-    for ids, words in ((["i0"], "has 1 item"), (["i0", "none"], "names item 'none'"), ([], "is empty")):
+    for ids, words in ((["i0"], "has 1 item"), (["i0", "none"], "has no item 'none'"), ([], "is empty")):
         with pytest.raises(CatalogueError, match=words):
             explain(stylist, ids)
 

@@ -117,6 +117,10 @@ def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path
     with pytest.raises(DataError, match="was not made by goeswith build"):
         build(export, tmp_path / "other")
     assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "shop"):
+        with pytest.raises(ModelError, match=r"is a file, or lies within one; choose another folder$"):
+            build(export, place)
 
 
 def test_an_interrupted_build_resumes(built: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

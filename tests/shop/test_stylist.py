@@ -14,7 +14,7 @@ from goeswith.data.filters import Filters
 from goeswith.data.shelf import shelf
 from goeswith.errors import CatalogueError
 from goeswith.shop.build import build_index
-from goeswith.shop.explain import explain
+from goeswith.shop.explain import explain, tables
 from goeswith.shop.grammar import Grammar
 from goeswith.shop.index import Index
 from goeswith.shop.stylist import Stylist
@@ -51,6 +51,34 @@ def test_improve_is_the_best_single_swap(stylist, exhaustive):
         assert swap.look.added == (swap.added,)
         assert swap.look.score == pytest.approx(stylist.judge(swap.look.item_ids).score, rel=1e-4)
     assert not {swap.removed for swap in stylist.improve(outfit, locked=["i0", "i130"])} - {"i60"}
+
+
+def test_of_two_pairs_of_shoes_one_is_taken_out_first(strict):
+    outfit = ["i0", "i101", "i60", "i130"]
+    without = {item_id: strict.judge([other for other in outfit if other != item_id]) for item_id in ("i101", "i130")}
+    worse, better = sorted(without, key=lambda item_id: -without[item_id].score)
+    (first, *others) = strict.improve(outfit)
+    assert strict.judge(outfit).findings == ("two pairs of shoes",)
+    assert (first.removed, first.added, first.look.findings) == (worse, None, ())
+    assert first.look.item_ids == tuple(item_id for item_id in outfit if item_id != worse)
+    assert first.look.score == pytest.approx(without[worse].score, rel=1e-4)
+    assert others == []  # other shoes in the place of these are two pairs again
+    assert strict.improve(outfit, locked=[worse])[0].removed == better
+    assert strict.improve(outfit, locked=["i101", "i130"]) == []
+    bags = strict.improve(outfit, filters=Filters(groups=("bag",)), k=3, coherent=False)
+    assert bags[0] == first  # what comes after it has one pair of shoes
+    assert all(swap.removed in without and swap.look.findings == () for swap in bags[1:])
+    why = explain(strict, outfit)
+    assert (why.swap, why.swap.added) == (first, None)
+    assert "it has two pairs of shoes; take out the " in why.sentence
+    assert why.sentence == explain(strict, outfit, swap=False).sentence
+    assert explain(strict, outfit, swap=False).swap is None
+    assert f"take out {worse}" in "\n".join(tables(why))
+    three = explain(strict, ["i0", "i60", "i70", "i101", "i130"])
+    assert three.sentence.count("take out") == 1
+    assert "and it still has two " in three.sentence
+    assert strict.improve(["i101", "i130"]) == []  # of an item alone nothing can be said
+    assert explain(strict, ["i101", "i130"]).swap is None
 
 
 def test_improve_exchanges_for_what_the_filters_say(stylist):
@@ -112,7 +140,7 @@ def test_guests_can_be_in_outfits_and_are_never_offered(free):
         (lambda s: s.judge([]), "the outfit is empty; give it two or more items"),
         (lambda s: s.judge(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.judge("i0"), "the outfit is the text 'i0'; give a list of item ids"),
-        (lambda s: s.judge(["i0", "nobody"]), "the outfit names item 'nobody', which the catalogue does not have"),
+        (lambda s: s.judge(["i0", "nobody"]), "the catalogue has no item 'nobody'; check the id"),
         (lambda s: s.judge(["i0", "i60", "i0"]), "the outfit names item 'i0' twice; name it once"),
         (lambda s: s.judge(["i1", "i2"]), "items 'i1' and 'i2' are variants of one product; keep one of them"),
         (lambda s: s.judge(["i0", "i7"]), "item 'i7' has no made features, so it cannot be scored"),
@@ -136,7 +164,7 @@ def test_guests_can_be_in_outfits_and_are_never_offered(free):
         (lambda s: s.improve(["i0"]), "the outfit has 1 item; give it two or more items"),
         (lambda s: s.improve(["i0", "i60"], locked=["i60", "i0"]), "every item is locked, so nothing can be swapped"),
         (lambda s: s.improve(["i0", "i60"], locked=["i5"]), "item 'i5' is locked but not in the outfit"),
-        (lambda s: s.similar("nobody"), "names item 'nobody', which the catalogue does not have"),
+        (lambda s: s.similar("nobody"), "the catalogue has no item 'nobody'; check the id"),
     ],
 )
 def test_bad_questions_say_what_is_wrong(stylist, ask, words):
@@ -179,8 +207,14 @@ def test_a_category_that_the_model_never_saw(free, tmp_path):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda s: s.fill(["i100"], "boots"), "the slots boots do not fit: an outfit has one pair of shoes, this one"),
-        (lambda s: s.complete(["i0"], slots=["bag", "tote"]), "an outfit has one bag, no more; leave one out"),
+        (
+            lambda s: s.fill(["i100"], "boots"),
+            "the slot boots does not fit: an outfit has one pair of shoes, this one has one pair of shoes already",
+        ),
+        (
+            lambda s: s.complete(["i0"], slots=["bag", "tote"]),
+            "the slots bag, tote do not fit: an outfit has one bag, no more; leave one out",
+        ),
         (lambda s: s.complete(["i0", "i60", "i100", "i150"]), "the outfit is complete; name a slot to add to it"),
         (lambda s: s.complete(["i100", "i110"]), "these items do not make an outfit: two pairs of shoes; remove one"),
     ],

@@ -37,7 +37,7 @@ def test_items_have_several_names(world, tmp_path):
     assert len(anchors_for(s, ["item_id=jeans"], None, 0)) == 2
     with pytest.raises(CatalogueError, match="the condition item_id=nobody names item 'nobody'"):
         anchors_for(s, ["item_id=nobody"], None, 0)
-    with pytest.raises(CatalogueError, match="names 'jeans', which is 2 items: i60, i61; name one of them"):
+    with pytest.raises(CatalogueError, match="'jeans' is 2 items; name one of them: i60, i61"):
         s.fill(["jeans"], "shoes")
     with pytest.raises(CatalogueError, match="the outfit names item 'i0' twice"):
         s.judge(["i0", "shirt"])

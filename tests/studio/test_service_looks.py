@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import refused
+from answers import Parts, png, refused
 from served import BARE, ODD, OUTFIT
 from starlette.testclient import TestClient
 
@@ -63,11 +63,22 @@ def test_items_have_several_names_and_values_any_case(client: TestClient) -> Non
     ):
         assert client.post(f"/v1/{path}", json=second).json() == client.post(f"/v1/{path}", json=first).json()
     refusal = client.post("/v1/complete", json=body | {"anchors": ["one"]})
-    refused(refusal, 422, "ambiguous_item", "'one', which is 2 items: i6, i7")
+    refused(refusal, 422, "ambiguous_item", "'one' is 2 items; name one of them: i6, i7")
     assert refusal.json()["item_ids"] == ["i6", "i7"]
+    assert refusal.json()["choices"] == [
+        {"item_id": item_id, "item": f"/v1/items/{item_id}", "image": f"/v1/items/{item_id}/image"}
+        for item_id in ("i6", "i7")
+    ]
+    for choice in refusal.json()["choices"]:
+        assert client.get(choice["item"]).json()["item_id"] == choice["item_id"]
+        assert client.get(choice["image"]).status_code == 200
     assert client.get("/v1/items/p0").json() == client.get("/v1/items/i0").json()
     refused(client.get("/v1/items/one"), 422, "ambiguous_item")
-    refused(client.get("/v1/items/nobody"), 404, "unknown_item")
+    refused(client.get("/v1/items/nobody"), 404, "unknown_item", "no item 'nobody'; check the id")
+    near = client.get("/v1/items/I90")
+    refused(near, 404, "unknown_item", "the catalogue has no item 'I90'; did you mean 'i90'?")
+    assert [choice["item_id"] for choice in near.json()["choices"]] == ["i90"]
+    refused(client.post("/v1/score", json={"outfits": [["i0", " i90"]]}), 422, "unknown_item", "did you mean 'i90'?")
     page = client.get("/v1/items", params={"colour": "BLACK", "limit": 3}).json()
     assert page == client.get("/v1/items", params={"colour": "black", "limit": 3}).json()
     saved = client.post("/v1/looks", json={"name": "By other names", "item_ids": names, "pinned_item": "p0"}).json()
@@ -89,7 +100,69 @@ def test_pages_take_other_names_and_cases(client: TestClient) -> None:
     assert "no item has" not in page
     by_names = client.get("/board", params={"on": ["p0", "p50"], "lock": ["p0"]}).text
     assert by_names == client.get("/board", params={"on": ["i0", "i50"], "lock": ["i0"]}).text
-    assert "&#39;one&#39; is 2 items, i6, i7: choose one of them" in client.get("/board?on=one&on=i50").text
+    board = client.get("/board?on=one&on=i50").text
+    assert "&#39;one&#39; is 2 items; choose one." in board
+    assert [link["href"] for link in Parts(board).of("a") if link["href"].startswith("/board?on=i50&on=")][:2] == [
+        "/board?on=i50&on=i6", "/board?on=i50&on=i7",
+    ]  # fmt: skip
+    several, wrong = client.get("/item?item=one&on=i50"), client.get("/item?item=I90&on=i50")
+    assert (several.status_code, several.text.count("&#39;one&#39; is 2 items; choose one.")) == (422, 1)
+    assert (wrong.status_code, wrong.text.count("did you mean &#39;i90&#39;?<")) == (404, 1)
+    for page, ids in ((several, ["i6", "i7"]), (wrong, ["i90"])):
+        links = [link["href"] for link in Parts(page.text).of("a") if link["href"].startswith("/item?")]
+        assert links == [f"/item?on=i50&item={item_id}" for item_id in ids]
+        assert all(f">{item_id}</small>" in page.text for item_id in ids)
+        assert page.text.count('<ul class="meant">') == 1
+    assert "did you mean &#39;i90&#39;?<" in client.get("/board?on=I90&on=i50").text
+    assert "The catalogue has no item &#39;nobody&#39;; check the id." in client.get("/item?item=nobody").text
+
+
+def test_a_guest_is_never_proposed(copied: tuple[Path, TestClient]) -> None:
+    _, client = copied
+    mine = client.post("/v1/items", files={"picture": ("x", png(), "image/png")}, data={"category": "shirt"}).json()
+    for name in (mine["item_id"][:-1], mine["item_id"].upper(), "guest-"):
+        answer = client.get(f"/v1/items/{name}")
+        refused(answer, 404, "unknown_item", f"no item '{name}'")
+        assert answer.json()["choices"] == []
+    assert client.get("/v1/items/I90").json()["choices"][0]["item_id"] == "i90"
+
+
+JSON = b'{"outfits": [["i0", "i50", "i100"]]}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "words"),
+    [
+        ("application/json", JSON, 200, ""),
+        ("application/problem+json; charset=utf-8", JSON, 200, ""),
+        ("text/plain", JSON, 415, "the body is text/plain; send it with the header Content-Type: application/json"),
+        ("application/x-www-form-urlencoded", JSON, 415, "the body is application/x-www-form-urlencoded; send it"),
+        ("", JSON, 415, "the body has no type; send it with the header Content-Type: application/json"),
+        ("application/json", b"", 400, "the request has no body; send one as application/json"),
+        ("text/plain", b"", 400, "the request has no body; send one as application/json"),
+        ("application/json", b"{", 400, "the body is not valid JSON"),
+        ("application/json", b"[]", 422, "body: "),
+    ],
+)
+def test_a_body_is_json_and_says_so(client: TestClient, kind: str, body: bytes, status: int, words: str) -> None:
+    answer = client.post("/v1/score", content=body, headers={"content-type": kind} if kind else {})
+    if status == 200:
+        assert answer.status_code == 200, answer.text
+    else:
+        reasons = {400: "unreadable", 415: "wrong_type", 422: "bad_request"}
+        refused(answer, status, reasons[status], words)
+
+
+def test_other_bodies_than_asked_for_are_refused_everywhere(client: TestClient) -> None:
+    ask = {"content": JSON, "headers": {"content-type": "text/plain"}}
+    for path in ("complete", "fill", "improve", "explain", "similar", "looks", "reviews"):
+        refused(client.post(f"/v1/{path}", **ask), 415, "wrong_type", "application/json")  # type: ignore[arg-type]
+        refused(client.post(f"/v1/{path}"), 400, "unreadable", "no body")
+    refused(client.post("/v1/items", json={"category": "shirt"}), 415, "wrong_type", "multipart/form-data")
+    refused(client.post("/v1/items"), 400, "unreadable", "send one as multipart/form-data")
+    refused(
+        client.post("/storefront/v1/events", content=b"", headers={"content-type": "text/plain"}), 400, "unreadable"
+    )
 
 
 LISTED = {"anchors": ["i0"], "slots": ["shoes"]}

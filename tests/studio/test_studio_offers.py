@@ -92,6 +92,23 @@ def test_the_offered_swap_reads_as_a_gain(client, view, monkeypatch, scaled):
     assert (f"from {before} to {after}" if before != after else "which helps a little") in text
 
 
+def test_one_of_two_pairs_of_shoes_is_to_be_taken_off(client, view):
+    on = ["i0", "i60", "i101", "i130"]
+    first = view.stylist.improve(on)[0]
+    left = f"/board?on={'&amp;on='.join(item_id for item_id in on if item_id != first.removed)}"
+    address = "on=" + "&on=".join(on)
+    assert first.added is None
+    panel = client.get(f"/board/offer?{address}").text
+    assert "it is a proper outfit" in panel
+    assert f'href="{left}"' in panel
+    assert "Take it off" in panel
+    rail = client.get(f"/board/more?{address}&slot=better").text
+    assert rail.count('aria-label="Take off ') == 1
+    assert f'href="{left}"' in rail
+    assert rail.index('aria-label="Take off ') < rail.find('aria-label="Swap in ') % len(rail)
+    assert "two pairs of shoes; take out the" in client.get(f"/board?{address}").text
+
+
 def test_swaps_without_a_probability_show_their_gain(client, view, monkeypatch):
     monkeypatch.setitem(vars(view.index), "scale", None)
     full = ["i0", "i60", "i100", "i150"]

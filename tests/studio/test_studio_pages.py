@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from answers import Parts, png
 from fastapi.testclient import TestClient
@@ -15,8 +18,9 @@ from goeswith import Index
 from goeswith.errors import CatalogueError
 from goeswith.shop.guests import GuestEncoder
 from goeswith.studio.app import create_app
+from goeswith.studio.pages import offers, start, views
 from goeswith.studio.pages.rendering import STATIC, templates
-from goeswith.studio.service import start_looks
+from goeswith.studio.service import source, start_looks
 
 PATHS = ("/", "/start/looks", "/catalogue", "/board", "/board?on=i0&on=i12", "/item?item=i0", "/quiz?seed=1", "/rules",
          "/report", "/report/numbers", "/upload")  # fmt: skip
@@ -47,6 +51,28 @@ def test_the_finished_looks_of_the_start_page_are_flat_lays(client, view):
     assert client.get(f"/start/lay?look={len(looks) + 1}").status_code == 404
 
 
+def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypatch):
+    outfits = source.dataset(view).outfits
+    assert f"has learned from {len(outfits):,} worn outfits what goes with what, and finds it" in client.get("/").text
+    for bought, words in ((3, f"{len(outfits) - 3:,} worn outfits and 3 baskets"), (len(outfits), "400 baskets")):
+        some = replace(outfits, sources=np.where(np.arange(len(outfits)) < bought, "orders", "made").astype(object))
+        monkeypatch.setattr(start, "dataset", lambda _, some=some: SimpleNamespace(outfits=some))
+        assert f"has learned from {words} what goes with what" in client.get("/").text
+    monkeypatch.setattr(start, "dataset", lambda _: SimpleNamespace(outfits=outfits.take([])))
+    assert "goeswith finds what goes with what among the 192 items" in client.get("/").text
+
+
+def test_a_trail_names_a_category_that_is_called_like_its_group_once(client, view, monkeypatch):
+    def trail():
+        text = client.get("/item?item=i150").text
+        return re.sub("<[^>]+>", "", text[text.index('<p class="trail"') :].partition("</p>")[0])
+
+    assert trail() == "Catalogue / Bags / tote"
+    for category in ("Bags", "bag", "BAG"):
+        monkeypatch.setattr(offers, "item", lambda view, row, c=category: replace(views.item(view, row), category=c))
+        assert trail() == "Catalogue / Bags"
+
+
 def test_a_script_in_a_title_stays_text(client):
     for path in (f"/item?item={BROKEN}", f"/board?on={BROKEN}&on=i100", "/?q=script", "/?q=<script>alert(2)</script>"):
         text = client.get(path).text
@@ -62,7 +88,7 @@ def test_a_script_in_a_title_stays_text(client):
          "The link names 30 items, but a board holds 12; remove some."),
         ("/nosuchpage?on=i0", 404, "The studio has no such page."),
         ("/quiz?seed=many&on=i0", 422, "&#39;seed&#39; is missing or cannot be used"),
-        ("/item?item=nothing&on=i0", 404, "The catalogue has no item &#39;nothing&#39;."),
+        ("/item?item=nothing&on=i0", 404, "The catalogue has no item &#39;nothing&#39;; check the id."),
         ("/board/save?on=i0", 405, "it only accepts a form."),
     ],
 )  # fmt: skip

@@ -157,6 +157,17 @@ def test_a_report_of_another_form_is_refused(tmp_path: Path, text: str, sentence
     assert sentence in str(refused.value)
 
 
+def test_a_report_that_is_not_there_is_to_be_made(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path / "none" / "report.json"):
+        with pytest.raises(DataError, match=r"there is no file .*; make it with: goeswith evaluate RUN DATASET --json"):
+            read_report(path)
+    with pytest.raises(DataError, match=r"cannot read .*; check the path"):
+        read_report(tmp_path)
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(DataError, match=r"is not valid JSON .*; make it with: goeswith evaluate"):
+        read_report(tmp_path / "report.json")
+
+
 class FakeHub:
     """The client of a hub that is a folder here; a name that is not in it is an error of the client's own kind."""
 

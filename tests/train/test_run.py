@@ -94,7 +94,7 @@ def test_a_category_filed_under_two_groups_can_be_taught(world: Dataset, tmp_pat
 
 def test_another_run_in_the_folder_is_refused(world: Dataset, tmp_path: Path) -> None:
     train("add-gnn", world, tmp_path / "run", settings=SMALL)
-    with pytest.raises(ModelError, match=r"another run \(it differs in train\.learning_rate\); choose another --out"):
+    with pytest.raises(ModelError, match=r"another run \(it differs in train\.learning_rate\); choose another folder"):
         train("add-gnn", world, tmp_path / "run", settings=[*SMALL, "learning_rate=0.01"])
     with pytest.raises(ModelError, match=r"another run \(it differs in knowledge\)"):
         train("add-gnn", world, tmp_path / "run", teacher=world.path, settings=SMALL)
@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_hold_a_run_is_refused(world: Dataset, tmp_path: Pa
     assert sorted(world.path.iterdir()) == before
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(ModelError, match="cannot write the folder"):
+        with pytest.raises(ModelError, match="is a file, or lies within one; choose another folder"):
             train("add-gnn", world, out, settings=SMALL)
 
 

@@ -211,7 +211,7 @@ class SwapResponse(ResponseModel):
     """One item for another."""
 
     removed: str
-    added: str
+    added: str | None = Field(description="null: the item is only taken out, for the outfit has too many such.")
     look: LookResponse
     gain: Number
 
@@ -325,6 +325,10 @@ class Problem(BaseModel):
     detail: str = Field(description="One sentence for people.")
     reason: str = Field(description="One word for programs.")
     item_ids: list[str] = Field(description="The items that the sentence is about.")
+    choices: list[dict[str, str]] = Field(
+        description="Where a name means no item or several: those it may mean, by `item_id`, with the paths of "
+        "the `item` and of its `image`."
+    )
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from goeswith.shop.contributions import pair_matrix
 from goeswith.shop.explain import explain
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look
-from goeswith.studio.pages import flat_lay
+from goeswith.studio.pages import choices, flat_lay
 from goeswith.studio.pages.arrangement import Spot
 from goeswith.studio.pages.board import Board, Drawing, draw
 from goeswith.studio.pages.brief import bar
@@ -64,12 +64,11 @@ def table(
 
     slot, swap: which suggestions are open, see `goeswith.studio.pages.offers.rail`.
     """
-    unknown_ids = [item_id for item_id in board.on if item_id not in view.index.row_of]
-    notes = [_left_out(view, item_id) for item_id in unknown_ids]
+    unknown_names = [name for name in board.on if name not in view.index.row_of]
     shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
     present = board.having([item_id.id for item_id in shown])
     look, silent = judged(view, shown)
-    notes += filter(None, (board.overflow, silent or trouble, *_colour_variants(shown)))
+    notes = filter(None, (board.overflow, silent or trouble, *_colour_variants(shown)))
     why, lines = None, None
     lay = flat_lay.laid(view, present.on, dict(present.lay))
     if look is not None and np.isfinite(look.score):
@@ -84,19 +83,21 @@ def table(
     return {
         "board": present, "shown": shown, "look": look, "why": why, "drawn": lines, "swap": swap, "slot": slot,
         "lay": [(it, spot, flat_lay.classes(spot), made) for it, (spot, made) in zip(shown, lay, strict=True)],
-        "notes": notes, "silent": silent, "announcement": announcement, "starts": [] if shown else starts(view),
+        "left_out": [_left_out(view, present, name) for name in unknown_names],
+        "notes": [*notes], "silent": silent, "announcement": announcement, "starts": [] if shown else starts(view),
         "waits": item(view, view.index.row_of[waits]) if waits in view.index.row_of else None,
         "more": present.at("/board/more", slot=slot, swap=swap), "brief": bar(view, board.brief, shown),
     }  # fmt: skip
 
 
-def _left_out(view: CatalogueView, name: str) -> str:
-    """Why a name is no item of the board."""
-    several = [view.catalogue.ids[row] for row in view.index.shelf.meant(name)]
-    if not several:
-        return f"The catalogue has no item {name!r}; it is left out."
-    more = f" and {len(several) - 3} more" if len(several) > 3 else ""
-    return f"{name!r} is {len(several)} items, {', '.join(several[:3])}{more}: choose one of them; it is left out."
+def _left_out(view: CatalogueView, board: Board, name: str) -> dict[str, Any]:
+    """Why a name is no item of the board, and what it may mean, with the board that each item leads to."""
+    try:
+        view.row(name)
+    except GoeswithError as error:
+        meant = choices.choices(view, error)
+        return {"words": choices.message(error), "meant": [(it, board.plus(it.id).url) for it in meant]}
+    return {"words": f"{name!r} is left out; open the board again.", "meant": []}  # the catalogue has just changed
 
 
 def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:

@@ -50,12 +50,16 @@ class Tab:
 
 @dataclass(frozen=True)
 class Offer:
-    """An item to add or swap in, the board that it leads to, and the look that it makes. out: what it replaces."""
+    """An item to add or swap in, the board that it leads to, and the look that it makes.
+
+    out: what it replaces. leaves: whether the item is one of the board that should be taken off.
+    """
 
     item: Item
     board: Board
     look: Look
     out: Item | None = None
+    leaves: bool = False
 
 
 @dataclass
@@ -170,7 +174,7 @@ def _slot(view: CatalogueView, board: Board, shown: Sequence[Item], slot: str) -
 
 
 def _swaps(view: CatalogueView, board: Board, k: int) -> list[Swap]:
-    """Single swaps that raise the score, within the brief, the best first."""
+    """Single swaps that raise the score, within the brief, the best first; before them what is to be taken off."""
     money = board.brief.money
     count = k if money is None else max(k, MANY)
     swaps = view.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
@@ -183,7 +187,11 @@ def _better(view: CatalogueView, board: Board, shown: Sequence[Item]) -> Row:
     try:
         row.now = view.stylist.judge(board.on)
         for swap in _swaps(view, board, OFFERS):
-            old, new = (item(view, view.row(item_id)) for item_id in (swap.removed, swap.added))
+            old = item(view, view.row(swap.removed))
+            if swap.added is None:
+                row.offers.append(Offer(old, board.without(old.id), swap.look, leaves=True))
+                continue
+            new = item(view, view.row(swap.added))
             row.offers.append(Offer(new, board.put(old.id, new.id), swap.look, old))
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
@@ -252,17 +260,19 @@ def _exchanges(view: CatalogueView, board: Board, old: str, row: Row, looks: Seq
 
 
 def offer(view: CatalogueView, board: Board) -> dict[str, Any]:
-    """The one swap that raises the score most, if any does."""
+    """The one swap that raises the score most, if any does, or what is to be taken off."""
     try:
         swaps = _swaps(view, board, 1) if len(board.on) > 1 else []
     except GoeswithError as error:
         log.info("no swap: %s", error)
         swaps = []
-    if not swaps or swaps[0].gain <= 0:
+    if not swaps or (swaps[0].added is not None and swaps[0].gain <= 0):
         return {"offer": None}
     best, before = swaps[0], view.stylist.judge(board.on)
-    exchanged = {"out": item(view, view.row(best.removed)), "in": item(view, view.row(best.added))}
-    return {"offer": exchanged | {"before": before, "look": best.look, "url": board.put(best.removed, best.added).url}}
+    new = None if best.added is None else item(view, view.row(best.added))
+    after = board.without(best.removed) if best.added is None else board.put(best.removed, best.added)
+    exchanged = {"out": item(view, view.row(best.removed)), "in": new}
+    return {"offer": exchanged | {"before": before, "look": best.look, "url": after.url}}
 
 
 def close(view: CatalogueView, board: Board, item_id: str, owner: str) -> dict[str, Any]:

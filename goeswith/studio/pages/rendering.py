@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from goeswith.errors import GoeswithError
+from goeswith.studio.pages import choices
 from goeswith.studio.pages.board import Board, address, board_of, inside_studio
-from goeswith.studio.pages.views import FILTERS, currency, sentence, shape
+from goeswith.studio.pages.views import FILTERS, Item, currency, sentence, shape
 from goeswith.studio.service.catalogue_view import CatalogueView
 from goeswith.studio.service.refusals import Refused, as_refused
 from goeswith.studio.service.shared import Shop
@@ -86,17 +87,26 @@ def error_page(request: Request, error: GoeswithError, board: Board | None = Non
     refused = as_refused(error)
     if board is None:
         board = board_of(request.query_params)
-    text = message or str(error).removesuffix("; look it up in /v1/items")
+    items = choices.choices(request.app.state.shop.view, error)
     onward = board.at("/catalogue"), "To the catalogue"
-    heading = "Not found" if refused.status == 404 else "That did not work"
-    return message_page(request, heading, text, onward, board, refused.status)
+    heading = "Not found" if refused.status == 404 else "Which one?" if items else "That did not work"
+    return message_page(
+        request, heading, message or choices.message(error), onward, board, refused.status,
+        [(it, board.at("/item", item=it.id)) for it in items],
+    )  # fmt: skip
 
 
 def message_page(
-    request: Request, heading: str, message: str, onward: tuple[str, str], board: Board, status: int = 200
+    request: Request,
+    heading: str,
+    message: str,
+    onward: tuple[str, str],
+    board: Board,
+    status: int = 200,
+    meant: Sequence[tuple[Item, str]] = (),
 ) -> Response:
-    """A page with one sentence and where to go on: path and words."""
-    values = {"heading": heading, "message": sentence(message), "onward": onward}
+    """A page with one sentence and where to go on: path and words. meant: items to choose from, and their pages."""
+    values = {"heading": heading, "message": sentence(message), "onward": onward, "meant": meant}
     return HTMLResponse(_rendered(request, "message.html", board, values), status, headers=HEADERS)
 
 

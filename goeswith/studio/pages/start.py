@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
+
+from goeswith.data.baskets import BOUGHT
 from goeswith.errors import CatalogueError, GoeswithError
 from goeswith.studio.pages import flat_lay
 from goeswith.studio.pages.board import Board
@@ -27,18 +30,25 @@ WIDTH = 540
 
 def page(view: CatalogueView, owner: str) -> dict[str, Any]:
     """What the page shows. Its looks come after it where none are kept yet. owner: of photos that are counted."""
-    try:
-        outfits = len(dataset(view).outfits)
-    except GoeswithError:
-        outfits = 0
     titles = (title for title in view.catalogue.items["title"][:200].drop_nulls() if title.isprintable())
     example = next((title.lower() for title in titles if 3 < len(title) <= EXAMPLE_LETTERS), "black shoes")
     looks = start_looks.stored_looks(view)
     return {
-        "outfits": outfits, "total": view.index.size + len(view.guests_of(owner)), "example": example,
+        "outfits": _outfits(view), "total": view.index.size + len(view.guests_of(owner)), "example": example,
         "groups": groups_of(view.facets()["group"]), "longest": TEXT_LENGTH,
         "looks": None if looks is None else shown(view, looks),
     }  # fmt: skip
+
+
+def _outfits(view: CatalogueView) -> str:
+    """How many outfits and baskets the data set has, in words; empty where it has none, or is gone."""
+    try:
+        sources = dataset(view).outfits.sources.astype(str)
+    except GoeswithError:
+        return ""
+    baskets = int(np.isin(sources, BOUGHT).sum())
+    numbers = {"worn outfit": len(sources) - baskets, "basket": baskets}
+    return " and ".join(f"{number:,} {noun}{'s' * (number > 1)}" for noun, number in numbers.items() if number)
 
 
 def finished(view: CatalogueView) -> dict[str, Any]:

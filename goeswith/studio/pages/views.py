@@ -17,7 +17,8 @@ from goeswith.data.encoders.pictures import open_picture
 from goeswith.data.garments import fold
 from goeswith.shop.stylist import Look
 from goeswith.shop.wording import score
-from goeswith.studio.service.catalogue_view import CatalogueView, image_path, once
+from goeswith.studio.service.catalogue_view import CatalogueView, once
+from goeswith.studio.service.refusals import image_path
 from goeswith.studio.service.thumbnails import inside
 
 SHAPES = {"square": 1.0, "tall": 0.75, "taller": 0.715}
@@ -106,8 +107,8 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 
 def sentence(message: str) -> str:
-    """A message as a sentence: it begins with a capital and ends with a full stop."""
-    return message[:1].upper() + message[1:].removesuffix(".") + "."
+    """A message as a sentence: it begins with a capital and ends with a full stop, or with its question mark."""
+    return message[:1].upper() + (message[1:] if message.endswith("?") else message[1:].removesuffix(".") + ".")
 
 
 def percent(share: float | None) -> str:

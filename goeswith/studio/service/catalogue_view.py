@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -27,7 +26,7 @@ from goeswith.studio.service.bounded_cache import BoundedCache
 from goeswith.studio.service.cutouts import SIDE, Cutout, cutout
 from goeswith.studio.service.limits import CUTOUT_BYTES, GUESTS
 from goeswith.studio.service.meaning_search import MeaningSearch
-from goeswith.studio.service.refusals import Refused
+from goeswith.studio.service.refusals import Refused, image_path
 from goeswith.studio.service.text_search import TextSearch
 
 if TYPE_CHECKING:
@@ -105,22 +104,24 @@ class CatalogueView:
             Refused: there is no such item. CatalogueError: there are several.
         """
         try:
-            return self.index.shelf.row(item_id, "the request")
+            return self.index.shelf.row(item_id)
         except CatalogueError as error:
-            raise _unknown(item_id) if error.reason == "unknown_item" else error from None
+            raise _not_there(error) if error.reason == "unknown_item" else error from None
 
     def id_of(self, name: str) -> str:
         """Id of an item by any of its names; what means no item, or several, stays as it is."""
-        try:
-            return self.catalogue.ids[self.row(name)]
-        except GoeswithError:
-            return name
+        rows = self.index.shelf.meant(name)
+        return self.catalogue.ids[rows[0]] if len(rows) == 1 else name
 
     def seen_row(self, item_id: str, owner: str) -> int:
         """The same for an item that the owner may see: other people's photos do not exist."""
         if item_id in self.guests and self.guests[item_id].owner != owner:
-            raise _unknown(item_id)
+            raise self.unknown(item_id)
         return self.row(item_id)
+
+    def unknown(self, item_id: str) -> Refused:
+        """The refusal that there is no such item."""
+        return _not_there(self.index.shelf.unknown(item_id))
 
     def guests_of(self, owner: str) -> list[str]:
         """Ids of the photos of an owner, the latest last."""
@@ -277,7 +278,7 @@ class CatalogueView:
             Refused: there is none of the owner's.
         """
         if item_id not in self.guests_of(owner):
-            raise _unknown(item_id)
+            raise self.unknown(item_id)
         self.index.remove(item_id)
         self.guests = {other: guest for other, guest in self.guests.items() if other != item_id}
         self._answers.forget()
@@ -301,9 +302,8 @@ class CatalogueView:
         return CatalogueError(lost, reason="lost", item_ids=[*refused])
 
 
-def _unknown(item_id: str) -> Refused:
-    message = f"the catalogue has no item {item_id!r}; look it up in /v1/items"
-    return Refused(404, "unknown_item", message, [item_id])
+def _not_there(error: CatalogueError) -> Refused:
+    return Refused(404, error.reason, str(error), error.item_ids, error.choices)
 
 
 def _left(arrays: Shelf, column: str, filters: Filters, having: np.ndarray) -> dict[str, int]:
@@ -320,11 +320,6 @@ def _left(arrays: Shelf, column: str, filters: Filters, having: np.ndarray) -> d
 def _counts(column: pl.Series) -> dict[str, int]:
     counts = column.drop_nulls().value_counts().sort("count", column.name, descending=[True, False])
     return dict(counts.iter_rows())
-
-
-def image_path(item_id: str) -> str:
-    """Path of an item's picture in the service."""
-    return f"/v1/items/{quote(item_id, safe='')}/image"
 
 
 def stamp(path: Path) -> tuple[int, int, int]:

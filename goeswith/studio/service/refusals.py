@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse
 
@@ -12,6 +13,9 @@ from goeswith.errors import GoeswithError
 
 STATUS = {"too_many_guests": 409}
 """Of errors of the library; 422 for all others."""
+JSON_TYPES = ("application/json",)
+FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+"""Types of the bodies that requests have, by what they are read as; the first one is recommended."""
 HEADERS = {401: {"WWW-Authenticate": 'Basic realm="goeswith", Bearer'}}
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -27,9 +31,21 @@ SECURITY_HEADERS = {
 class Refused(GoeswithError):
     """A request that is not answered: the HTTP status, a reason for programs, and one sentence for people."""
 
-    def __init__(self, status: int, reason: str, message: str, item_ids: Sequence[str] = ()) -> None:
-        super().__init__(message, reason=reason, item_ids=item_ids)
+    def __init__(
+        self, status: int, reason: str, message: str, item_ids: Sequence[str] = (), choices: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, reason=reason, item_ids=item_ids, choices=choices)
         self.status = status
+
+
+def item_path(item_id: str) -> str:
+    """Path of an item in the service."""
+    return f"/v1/items/{quote(item_id, safe='')}"
+
+
+def image_path(item_id: str) -> str:
+    """Path of an item's picture in the service."""
+    return f"{item_path(item_id)}/image"
 
 
 def stopping() -> Refused:
@@ -43,11 +59,24 @@ def not_json(mistake: Mapping[str, Any]) -> Refused:
     return Refused(400, "unreadable", f"the body is not valid JSON ({why}); correct it")
 
 
+def wrong_body(headers: Mapping[str, str], types: Sequence[str]) -> Refused | None:
+    """Of a request without a body, or with one of another type than these; None where its body is of one of them."""
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return Refused(400, "unreadable", f"the request has no body; send one as {types[0]}")
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in types or (types is JSON_TYPES and kind.endswith("+json")):
+        return None
+    how = f"is {kind}" if kind else "has no type"
+    return Refused(415, "wrong_type", f"the body {how}; send it with the header Content-Type: {types[0]}")
+
+
 def as_refused(error: GoeswithError) -> Refused:
     """An error of the library as an answer."""
     if isinstance(error, Refused):
         return error
-    return Refused(STATUS.get(error.reason, 422), error.reason or "no_answer", str(error), error.item_ids)
+    return Refused(
+        STATUS.get(error.reason, 422), error.reason or "no_answer", str(error), error.item_ids, error.choices
+    )
 
 
 def in_json(error: Refused) -> JSONResponse:
@@ -55,5 +84,8 @@ def in_json(error: Refused) -> JSONResponse:
     body = {
         "type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status, "detail": str(error),
         "reason": error.reason, "item_ids": error.item_ids,
+        "choices": [
+            {"item_id": item_id, "item": item_path(item_id), "image": image_path(item_id)} for item_id in error.choices
+        ],
     }  # fmt: skip
     return JSONResponse(body, error.status, HEADERS.get(error.status), "application/problem+json")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text
 from goeswith.studio.service import limits
-from goeswith.studio.service.refusals import Refused, not_json
+from goeswith.studio.service.refusals import Refused, not_json, wrong_body
 from goeswith.studio.service.shared import Shop
 from goeswith.studio.storefront.events import Event, Events
 from goeswith.studio.storefront.keys import PublicKey
@@ -71,6 +71,8 @@ async def events(request: Request) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in OPEN_TYPES:
         raise Refused(415, "wrong_type", f"send events as {' or '.join(OPEN_TYPES)}")
+    if (refused := wrong_body(request.headers, OPEN_TYPES)) is not None:
+        raise refused
     try:
         body = EventsRequest.model_validate_json(await request.body())
     except ValidationError as error:

@@ -100,7 +100,7 @@ async def looks_of_item(
     page = _Page.of(request, fields)
     row = (await page.rows_by_name()).get(item)
     if row is None:
-        raise Refused(404, "unknown_item", f"the shop has no item {item!r}", [item])
+        raise Refused(404, "unknown_item", str(page.view.index.shelf.unknown(item)), [item])
     [made] = await page.made([row], approved)
     reviewed = await page.shop.quick.run(page.looks.reviewed, page.view)
     looks = reviewed.looks(row, made, limit)
