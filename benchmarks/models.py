@@ -1,6 +1,6 @@
 """Training speed of every model on the same made-up outfits, in one run.
 
-    python benchmarks/models.py [--precision fp32] [--json]
+    python benchmarks/models.py [--precision fp32] [--json] [--write benchmarks/README.md]
 
 The step is the one that `goeswith train` takes: negatives are drawn, the items encoded, both outfits of each pair
 scored, then backward and the optimiser. A pair is an outfit and its corruption. FITB questions have four candidates,
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from goeswith.data.devices import wants_bf16
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.data.pairs import tops_and_bottoms
 from goeswith.models import TrainingData, Vocabulary, model_classes
-from goeswith.tables import plain
+from goeswith.tables import markdown, plain
 from goeswith.train.batches import batches
 from goeswith.train.corruptions import corruptions
 from goeswith.train.loop import Loop
@@ -56,6 +57,7 @@ TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
 """What is measured → model, and settings that are not its defaults."""
 GROUPS = ("top", "bottom", "shoes", "bag", "outer", "dress", "accessory")
 CANDIDATES = 4
+HEAD = ["model", "parameters", "pairs/s", "pairs per matmul", "FITB questions/s"]
 
 
 def main() -> None:
@@ -72,6 +74,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--side", type=int, default=2048, help="of the matmul (2048)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--write", type=Path, help="page to write between <!-- models --> and <!-- end -->")
     options = parser.parse_args()
     data = made_up(options.items, options.outfits, options.dim, options.categories)
     with tempfile.TemporaryDirectory() as work:
@@ -79,7 +82,7 @@ def main() -> None:
         rows = measure(trials, options)
     options.precision = "bfloat16" if wants_bf16(options.precision) else "float32"  # what auto came to
     if options.json:
-        print(json.dumps({"threads": torch.get_num_threads(), **vars(options), "models": rows}, indent=2))
+        print(json.dumps({"threads": torch.get_num_threads(), **vars(options), "models": rows}, indent=2, default=str))
         return
     print(
         f"D {options.dim}, {data.train.lengths.mean():.1f} items an outfit, batch {options.batch}, "
@@ -91,7 +94,11 @@ def main() -> None:
          f"{row['questions_per_second']:,.0f}"]
         for row in rows
     ]  # fmt: skip
-    print(plain(["model", "parameters", "pairs/s", "pairs per matmul", "FITB questions/s"], cells))
+    print(plain(HEAD, cells))
+    if options.write:
+        part = re.compile(r"(<!-- models -->\n).*?(<!-- end -->)", re.DOTALL)
+        table = markdown(HEAD, cells)
+        options.write.write_text(part.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", options.write.read_text()))
 
 
 def made_up(items: int, outfits: int, dim: int, categories: int) -> TrainingData:

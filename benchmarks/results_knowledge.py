@@ -14,7 +14,10 @@ from goeswith.experiments.study_page import section
 from goeswith.tables import markdown
 
 Kept = Mapping[str, Any]
-AGAINST = {CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "own": "the own model", "cosine": "cosine"}
+AGAINST = {
+    CONTROLS[0]: "no knowledge", CONTROLS[1]: "shuffled designers", "another": "as many further own models",
+    "own": "the own model", "cosine": "cosine",
+}  # fmt: skip
 HEAD = """## What designers' knowledge adds
 
 Exhaustive AUC of a student with designers, who are trusted as far as its validation outfits say, less that of others;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -49,8 +49,20 @@ def order(results: Kept) -> str:
     return (
         f"Order by exhaustive AUC on test outfits with the settings found: {_listed(after, pairs, 0)}. "
         f"With settings that were not searched: {_listed(before, pairs, 1)}. {swapped} of {total} pairs of models "
-        f"change places; {after[0]} is first after the search, {before[0]} before."
+        f"change places; {after[0]} is first after the search, {before[0]} before. After Holm a difference is shown "
+        f"{_shown(results, pairs, pairs)} comparisons between two models that were searched, and "
+        f"{_shown(results, pairs, [*twins.values()])} between a model searched and not."
     )
+
+
+def _shown(results: Kept, first: Container[str], second: Container[str]) -> str:
+    """In how many of the comparisons of one of `first` with one of `second` a difference is shown."""
+    lines = [
+        line
+        for line in results["compared"]
+        if (line["task"], line["metric"]) == FINEST and line["scorer"] in first and line["against"] in second
+    ]
+    return f"in {sum(line['shows'] in ('higher', 'lower') for line in lines)} of {len(lines)}"
 
 
 def _listed(names: list[str], pairs: Mapping[str, tuple[float, float]], part: int) -> str:

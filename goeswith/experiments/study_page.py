@@ -129,11 +129,14 @@ def _teachers(study: dict[str, Any]) -> str:
 
 def lacking(results: dict[str, Any]) -> list[str]:
     """One line on what the study names and was not measured; none where all was."""
-    study, there = results["study"], {point["arm"] for point in results["points"]}
+    study, measured = results["study"], {(point["arm"], point["outfits"]) for point in results["points"]}
+    sizes = {arm: [size for size in _sizes(results) if size and (arm, size) not in measured] for arm in study["arms"]}
+    there = [arm for arm in study["arms"] if any(arm == other for other, _ in measured)]
     arms = [f"`{arm}`" for arm in study["arms"] if arm not in there]
-    sizes = [outfits_text(size) for size in study["outfits"] if size not in _sizes(results)]
+    others = [outfits_text(size) for size in study["outfits"] if size not in _sizes(results)]
     parts = [f"the arms {', '.join(arms)}"] if arms else []
-    parts += [f"{', '.join(sizes)} own outfits"] if sizes else []
+    parts += [f"{', '.join(others)} own outfits"] if others else []
+    parts += [f"`{arm}` with {', '.join(map(outfits_text, sizes[arm]))}" for arm in there if sizes[arm]]
     return [f"- Not measured, for lack of time: {'; '.join(parts)}."] if parts else []
 
 

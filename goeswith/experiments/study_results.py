@@ -79,7 +79,8 @@ def _arms(study: Study, outfits: int) -> list[str]:
     """The arms there are at a number of own outfits: without any, those that do not need them."""
     words = TITLES in study.encoder.split("+")
     arms = [arm for arm in study.arms if words or arm != "words"]
-    return [arm for arm in arms if outfits or set(ARMS[arm].sources) & set(NO_OWN)]
+    without = [arm for arm in arms if set(ARMS[arm].sources) & set(NO_OWN) and "another" not in ARMS[arm].sources]
+    return arms if outfits else without
 
 
 def _file(out: Path, arm: str, outfits: int, seed: int) -> Path:

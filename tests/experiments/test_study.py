@@ -99,10 +99,16 @@ def test_a_study_goes_on_where_it_stopped(done: tuple[Path, Path], tmp_path: Pat
     collected = measure(study, out, messages.append, collect=True)
     assert collected["points"] == json.loads(json.dumps(fewer["points"]))
     assert messages == []
-    more = json.loads(json.dumps(collected))
+    more = json.loads(json.dumps(before))
     more["study"] |= {"arms": [*study.arms, "rules"], "outfits": [*study.outfits, 1000]}
-    assert lacking(collected) == []
+    assert lacking(before) == []
+    assert lacking(collected) == ["- Not measured, for lack of time: `designers` with 20."]
     assert lacking(more) == ["- Not measured, for lack of time: the arms `rules`; 1,000 own outfits."]
+    more["points"] = [point for point in more["points"] if (point["arm"], point["outfits"]) != ("own", 20)]
+    more["points"].append({"arm": "own", "outfits": 1000})
+    assert lacking(more)[0].startswith(
+        "- Not measured, for lack of time: the arms `rules`; `cosine` with 1,000; `own` with 20;"
+    )
     with pytest.raises(DataError, match="no arm of small that was measured with all seeds; run it without --collect"):
         measure(study, tmp_path, messages.append, collect=True)
     assert measure(study, out, messages.append) == before

@@ -152,7 +152,7 @@ def test_a_number_that_no_table_has_is_refused():
 def test_the_page_has_floors_first_then_what_is_folded_and_says_what_was_cut(folder: Path):
     (folder / "results" / "curves-words.json").write_text(json.dumps(TRAVELS["words"]))
     text = results_page.write_page(["mango", "ccp"]).read_text()
-    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – |" in text
+    assert "| Words | 5 | 0 | +0.0139 [+0.004, +0.024], higher | +0.0168 [+0.007, +0.027], higher | – | – | – |" in text
     table = text.split("## MANGO", 1)[1].split("<details", 1)[0]
     rows = [row.strip("|").split("|") for row in table.splitlines() if row.startswith("|")]
     assert [row[0].strip() for row in rows] == [
@@ -205,6 +205,11 @@ def test_a_search_shows_what_it_found_and_whether_the_order_changed(folder: Path
         "settings": "hidden=32 dropout=0.1",
     }  # fmt: skip
     results = recipe_results(searches={"CSA-Net": found}, trials=20)
+    results["compared"] += [
+        compared("Two-tower", "CSA-Net", 0.02, "higher", **exhaustive),
+        compared("Two-tower", "NGNN", 0.04, "not shown", **exhaustive),
+        compared("NGNN", "NGNN, as it was", 0.01, "not shown", **exhaustive),
+    ]
     results["recipe"]["models"], results["lines"] = models, results["lines"] + lines
     (folder / "results" / "mango.json").write_text(json.dumps(results))
     part = results_page.write_page(["mango"]).read_text().split("<summary>The search", 1)[1].split("</details>", 1)[0]
@@ -212,4 +217,5 @@ def test_a_search_shows_what_it_found_and_whether_the_order_changed(folder: Path
     assert "settings found: Two-tower 0.660, CSA-Net 0.640, NGNN 0.620. With" in part
     assert "not searched: Two-tower 0.650, NGNN 0.610, CSA-Net 0.600. 1 of 3 pairs of models change places" in part
     assert "Two-tower is first after the search, Two-tower before." in part
+    assert "shown in 1 of 2 comparisons between two models that were searched, and in 0 of 1 between" in part
     assert "The search for settings" not in results_page.write_page(["ccp"]).read_text()
