@@ -16,7 +16,14 @@ PICTURES, ENCODER = "efficientnet-lite0", "words"
 they do better without the pictures. One's own data may have pictures and few words, and there both are used."""
 LOOP = ("epochs=20", "patience=5", "batch_size=64")
 SETTINGS = {
-    "two-tower": ("epochs=15", "batch_size=64", "memory=false", "dropout=0.2", "weight_decay=0.5"),
+    "two-tower": (
+        "epochs=15",
+        "batch_size=64",
+        "memory=false",
+        "dropout=0.2",
+        "weight_decay=0.5",
+        "correct_popularity=false",
+    ),
     "teacher": LOOP,
     "add-gnn": ("hidden=64", "negatives=matched", *LOOP),
 }

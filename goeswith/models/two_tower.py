@@ -45,6 +45,7 @@ from goeswith.models.losses import bpr
 TRAINING = {
     "objective": "softmax",
     "negatives": "matched",
+    "correct_popularity": True,
     "epochs": 30,
     "patience": 30,
     "batch_size": 512,

@@ -92,6 +92,7 @@ class GapObjective:
     def __init__(self, model: Model, data: TrainingData, config: TrainConfig, ranks: Ranks) -> None:
         self.model, self.forward, self.ranks = model, Forward(model, data, config, ranks), ranks
         self.softmax = BatchSoftmax(data.catalogue, config.negatives, blanks(data.catalogue, config.blank))
+        self.correct = config.correct_popularity
         self.softmax.to(self.forward.device)
 
     def __call__(self, outfits: OutfitBatch, epoch: int) -> StepLoss:
@@ -100,7 +101,8 @@ class GapObjective:
         batch, own = batch.to(self.forward.device), self.ranks.busy(len(batch))
         with self.forward.precision():
             states = self.forward.encode(rows)
-            loss, gaps = self.softmax(self.model, states, batch.take(own), rows.to(self.forward.device))
+            worn = torch.bincount(batch.items[batch.mask], minlength=len(rows)) if self.correct else None
+            loss, gaps = self.softmax(self.model, states, batch.take(own), rows.to(self.forward.device), worn)
         gaps = gaps if own == self.ranks.share(len(batch)) else 0
         total = self.ranks.total(gaps, self.forward.device)
         if not total:

@@ -25,6 +25,8 @@ class TrainConfig:
     loss of its own, one item of an outfit above r candidates; ``sampled-softmax`` does the latter for every model, so
     that they can be compared (see `goeswith.train.softmax`).
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
+    correct_popularity: where all items of a batch are ranked, each counts as often as the batch wears it, so that
+    scores need not say how popular an item is; no other loss has it.
     pool: draw negatives from the whole ``catalogue`` (as in the papers) or from items ``worn`` in training outfits.
     With ``catalogue``, items that only test outfits wear are never right in training: a model can learn to reject them.
     negatives_per_positive: r. blank: which item is replaced, ``any`` or the ``bottom``, as triplets ask.
@@ -50,6 +52,7 @@ class TrainConfig:
 
     objective: Literal["pairwise", "softmax", "sampled-softmax"] = "pairwise"
     negatives: str = "random"
+    correct_popularity: bool = False
     pool: Literal["catalogue", "worn"] = "catalogue"
     negatives_per_positive: int = 1
     blank: Literal["any", "bottom"] = "any"

@@ -44,6 +44,11 @@ class BatchSoftmax(nn.Module):
     The other items of the outfit are left out of the pool. An item whose pool has no other item in the batch teaches
     nothing and counts for nothing.
 
+    Corrected for popularity, an item counts as often as the batch wears it: ln n(i) is added to its scaled score, n(i)
+    the number of outfits of the batch with i. What is then learned is how much likelier an item is in this gap than in
+    any (pointwise mutual information). Without it scores must say that an item is popular: a batch has each item as a
+    wrong answer once, and popular ones as right answers often (the sampling bias of Yi et al., RecSys 2019).
+
     Args:
         catalogue: the items.
         strategy: which items share a pool, see `goeswith.data.negatives.Negatives`.
@@ -59,10 +64,13 @@ class BatchSoftmax(nn.Module):
         self.register_buffer("pool", torch.from_numpy(pools(catalogue, strategy)), persistent=False)
         self.register_buffer("blank", blank, persistent=False)
 
-    def forward(self, model: GapModel, states: ItemStates, batch: OutfitBatch, rows: Tensor) -> tuple[Tensor, int]:
+    def forward(
+        self, model: GapModel, states: ItemStates, batch: OutfitBatch, rows: Tensor, worn: Tensor | None = None
+    ) -> tuple[Tensor, int]:
         """The mean over the gaps of a batch of B outfits, and how many gaps there are.
 
-        states: of the U distinct items of the batch, which are the catalogue's `rows` (U,).
+        states: of the U distinct items of the batch, which are the catalogue's `rows` (U,). worn: n (U,), to correct
+        for popularity.
         """
         gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
         own = self.pool[rows]  # (U,)
@@ -76,6 +84,9 @@ class BatchSoftmax(nn.Module):
         gone = torch.where(real & (own[others] == query_pools[:, None]), others, truth[:, None])
         queries = embedding(gap_rows, model.gaps(states, batch).float().flatten(0, 1)) * self.log_scale.exp()
         keys = embedding(by_pool, model.keys(states).float())
+        if worn is not None:  # a further dimension of keys, in which every query is 1
+            keys = torch.cat([keys, worn[by_pool].log()[:, None]], dim=1)
+            queries = torch.cat([queries, torch.ones_like(queries[:, :1])], dim=1)
         loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone])
         return loss / taught.clamp_min(1), int(taught)
 

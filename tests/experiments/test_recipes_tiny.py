@@ -48,7 +48,7 @@ def test_every_experiment_of_the_recipes_runs(tmp_path: Path, monkeypatch: pytes
     recipes = [read_recipe(ROOT / "recipes" / f"{name}.toml").tiny() for name in RECIPES]
     models = tuple(distinct(recipes))
     assert len(models) > 60
-    world = styles_dataset(tmp_path).path
+    world = styles_dataset(tmp_path, number=200).path
     union = replace(
         recipes[0],
         name="union",

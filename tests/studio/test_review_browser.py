@@ -114,7 +114,7 @@ def test_a_review_on_a_phone_then_two_looks_are_compared_and_one_is_shared(brows
 def test_a_review_without_a_script(browser, address):
     with opened(browser, address, java_script_enabled=False) as page:
         page.goto("/reviews")
-        page.get_by_label("Group").select_option("bag")
+        page.get_by_label("Category").select_option("clutch")
         page.get_by_role("button", name="Show the products").click()
         with page.expect_navigation():
             page.get_by_role("button", name="Make the looks").click()

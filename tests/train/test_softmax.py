@@ -57,10 +57,12 @@ def pool_of(row: int, strategy: str) -> tuple[str, ...]:
     return tuple(item[name] for name in names[strategy])
 
 
+@pytest.mark.parametrize("corrected", [False, True])
 @pytest.mark.parametrize("strategy", ["random", "group", "category", "matched"])
-def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: str) -> None:
+def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: str, corrected: bool) -> None:
     states, batch, rows = encoded(model)
     keys, losses = model.keys(states), []
+    worn_by = [sum(row in OUTFITS[outfit][MASK[outfit]] for outfit in range(4)) for row in rows.tolist()]
     for outfit, real in zip(OUTFITS.tolist(), MASK.tolist(), strict=True):
         worn = [row for row, there in zip(outfit, real, strict=True) if there]
         for truth in worn:
@@ -74,10 +76,11 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
                 if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
             ]
             if len(pool) > 1:
-                scores = [float(10 * query @ keys[index]) for index in pool]
+                scores = [float(10 * query @ keys[index]) + corrected * math.log(worn_by[index]) for index in pool]
                 right = scores[pool.index(rows.tolist().index(truth))]
                 losses.append(math.log(sum(math.exp(value) for value in scores)) - right)
-    loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows)
+    worn_counts = torch.tensor(worn_by) if corrected else None
+    loss, count = BatchSoftmax(CATALOGUE, strategy)(model, states, batch, rows, worn_counts)
     assert count == len(losses)
     assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
 
