@@ -23,6 +23,7 @@ from goeswith.cli.options import (
 from goeswith.errors import DataError
 
 if TYPE_CHECKING:
+    from goeswith.data.dataset import Dataset
     from goeswith.schemas import Result
     from goeswith.scores import Difference, Score
     from goeswith.train.loop import Progress
@@ -48,6 +49,9 @@ def train(
     ] = None,
     settings: SetOption = None,
     encoder: EncoderOption = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Train an ensemble: two-tower with so many seeds, one run together.")
+    ] = None,
     device: DeviceOption = None,
 ) -> None:
     """Train a model and keep its best epoch on the validation outfits.
@@ -72,6 +76,9 @@ def train(
         raise typer.BadParameter("give DATASET, or MODEL and DATASET")
     opened, teachers = Dataset(names[-1]), teacher or []
     model = names[0] if len(names) == 2 else MIXTURE if teachers and not knowledge else DEFAULT
+    if seeds:
+        _ensemble(model, seeds, bool(teachers or rules or knowledge), opened, out, settings, encoder, device)
+        return
     if "auto" in teachers and not Path("auto").exists():
         others = other_outfits(opened, encoder)
         typer.echo(f"teachers found: {', '.join(others) or 'none'}", err=True)
@@ -105,6 +112,35 @@ def train(
     typer.echo(
         f"{out}: best epoch {result['best_epoch']} of {result['epochs']}, "
         f"validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
+    )
+
+
+def _ensemble(
+    model: str,
+    seeds: int,
+    taught: bool,
+    dataset: Dataset,
+    out: Path,
+    settings: list[str] | None,
+    encoder: str | None,
+    device: str | None,
+) -> None:
+    """Train an ensemble and say what it reached.
+
+    Raises:
+        typer.BadParameter: of another model, or one that something teaches.
+    """
+    from goeswith.models import DEFAULT
+    from goeswith.train.ensemble import train_ensemble
+
+    if taught:
+        raise typer.BadParameter("an ensemble has no teacher; for teachers of several seeds: --set teacher_seeds=3")
+    if model != DEFAULT:
+        raise typer.BadParameter(f"--seeds makes an ensemble of {DEFAULT}, not of {model}; leave the model out")
+    run = train_ensemble(dataset, out, seeds, settings=settings or (), encoder=encoder, say=_epochs, device=device)
+    result = run.config["result"]
+    typer.echo(
+        f"{out}: {seeds} seeds of {DEFAULT} as one, validation AUC {result['valid_auc']:.4f}, {result['seconds']:.0f} s"
     )
 
 

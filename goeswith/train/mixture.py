@@ -65,11 +65,7 @@ def train_mixture(
     Raises:
         ConfigError, DataError, ModelError: as the message says.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ConfigError(
-            "a mixture is made by one process; train two-tower on each data set with several, "
-            "and give the runs as --teacher to a command without a launcher"
-        )
+    alone("a mixture", "train two-tower on each data set with several, and give the runs as --teacher to a command ")
     out, settings, begun = Path(out), list(settings), time.monotonic()
     features = load_features(dataset, encoder)
     maker = Maker(dataset, out, features, settings, say, device)
@@ -78,12 +74,11 @@ def train_mixture(
         if finished(out, described):
             return Run(out)
         sources = maker.sources(teachers, rules)
-        _write_json(out / "config.json", described)
+        write_config(out, described)
         mixture, trust = _trusting(sources, maker.data, maker.vocabulary, maker.configs["trust"])
-        with fresh_file(out / "weights.safetensors") as partial:
-            save_file({name: value.contiguous() for name, value in mixture.state_dict().items()}, partial)
+        save_mixture(out, mixture)
         result = {"seconds": round(time.monotonic() - begun, 2), **_summary(sources, trust, mixture)}
-        _write_json(out / "config.json", {**described, "result": result})
+        write_config(out, {**described, "result": result})
     return Run(out)
 
 
@@ -156,6 +151,23 @@ def _summary(sources: list[Named], trust: Trust | None, mixture: Mixture) -> dic
     }  # fmt: skip
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with fresh_file(path) as partial:
-        partial.write_text(json.dumps(value, indent=2) + "\n")
+def alone(what: str, instead: str = "start the command ") -> None:
+    """Refuse a launcher of several processes. what: that is made by one; instead: what to do, `without a launcher`.
+
+    Raises:
+        ConfigError: a launcher started this process.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(f"{what} is made by one process; {instead}without a launcher")
+
+
+def save_mixture(out: Path, mixture: Mixture) -> None:
+    """Write the weights of a run."""
+    with fresh_file(out / "weights.safetensors") as partial:
+        save_file({name: value.contiguous() for name, value in mixture.state_dict().items()}, partial)
+
+
+def write_config(out: Path, described: dict[str, Any]) -> None:
+    """Write the config of a run."""
+    with fresh_file(out / "config.json") as partial:
+        partial.write_text(json.dumps(described, indent=2) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -100,24 +100,9 @@ class Maker:
         knowledge = asdict(self.configs["mixture"]) | asdict(self.configs["trust"])
         if knowledge["teacher_seeds"] == 1:  # as runs say it that are older than the setting
             del knowledge["teacher_seeds"]
-        return {
-            "model": MIXTURE,
-            "goeswith": __version__,
-            "settings": {},
-            "train": asdict(self.configs["train"]),
-            "tower": asdict(self.configs["model"]),
-            "knowledge": knowledge
-            | {"teachers": [_teacher(teacher) for teacher in teachers], "set": self.teacher_settings}
-            | {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []},
-            "rules": None,
-            "encoder": self.features.encoder,
-            "features": self.features.fingerprint,
-            "dim": self.features.values.shape[1],
-            "dataset": self.dataset.named,
-            "left_out": self.left_out,
-            "categories": list(self.vocabulary.categories),
-            "groups": list(self.vocabulary.groups),
-        }
+        knowledge |= {"teachers": [_teacher(teacher) for teacher in teachers], "set": self.teacher_settings}
+        knowledge |= {"rules": [asdict(rule) for rule in read_rules(rules)] if rules else []}
+        return describe(self.dataset, self.features, self.configs, self.vocabulary, self.left_out, knowledge)
 
     def sources(self, teachers: Sequence[str], rules: str | Path | None) -> list[Named]:
         """Likeness, then the own model, the teachers and the rules."""
@@ -232,6 +217,33 @@ class Maker:
     def own_codes(self) -> np.ndarray:
         """(C + 1,) each category's own code."""
         return np.arange(len(self.vocabulary.categories) + 1)
+
+
+def describe(
+    dataset: Dataset,
+    features: Features,
+    configs: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    left_out: dict[str, int],
+    knowledge: dict[str, Any],
+) -> dict[str, Any]:
+    """What tells a mixture from others. configs: of the model and of its training; knowledge: what it is made of."""
+    return {
+        "model": MIXTURE,
+        "goeswith": __version__,
+        "settings": {},
+        "train": asdict(configs["train"]),
+        "tower": asdict(configs["model"]),
+        "knowledge": knowledge,
+        "rules": None,
+        "encoder": features.encoder,
+        "features": features.fingerprint,
+        "dim": features.values.shape[1],
+        "dataset": dataset.named,
+        "left_out": left_out,
+        "categories": list(vocabulary.categories),
+        "groups": list(vocabulary.groups),
+    }
 
 
 def _is_run(path: str) -> bool:
