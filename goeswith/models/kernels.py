@@ -97,13 +97,20 @@ class PoolSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor, keys: Tensor, query_pools: Tensor, pool: Tensor, truth: Tensor, gone: Tensor
+        ctx: Any,
+        queries: Tensor,
+        keys: Tensor,
+        query_pools: Tensor,
+        pool: Tensor,
+        truth: Tensor,
+        gone: Tensor,
+        bonus: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The sum, and how many queries have a wrong key to choose.
 
         queries: (G, h). keys: (U, h), both float32. query_pools: (G,) pools of the queries, ascending. pool: (U,) those
         of the keys, ascending. truth: (G,) the right keys. gone: (G, n) keys of its pool that a query does not choose
-        from, the right one excepted.
+        from, the right one excepted. bonus: (U,) is added to all scores of a key; constant.
         """
         loss, taught = queries.new_zeros(()), torch.zeros_like(truth).sum()
         to_queries, to_keys = torch.empty_like(queries), torch.zeros_like(keys)
@@ -120,6 +127,8 @@ class PoolSoftmax(torch.autograd.Function):
             barred.scatter_(1, gone[rows] - start, 1.0).scatter_(1, right, 0.0)
             taught += (barred.sum(dim=1) < barred.shape[1] - 1).sum()
             scores = (queries[rows] @ keys[run].T).float().sub_(barred, alpha=BARRED)
+            if bonus is not None:
+                scores += bonus[run]
             chances = scores.log_softmax(dim=1)
             loss -= chances.gather(1, right).sum()
             error = chances.exp_().scatter_add_(1, right, torch.full_like(chances[:, :1], -1.0))
@@ -133,4 +142,4 @@ class PoolSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of the queries and of the keys."""
         to_queries, to_keys = ctx.saved_tensors
-        return gradients[0] * to_queries, gradients[0] * to_keys, None, None, None, None
+        return gradients[0] * to_queries, gradients[0] * to_keys, None, None, None, None, None

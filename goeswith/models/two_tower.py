@@ -269,7 +269,7 @@ class TwoTower(nn.Module):
 
 def _kept(like: Tensor, dropped: float) -> Tensor:
     """Zeros and ones by chance, as many as `like` has numbers; the share of zeros is `dropped`, to a 65,536th."""
-    if like.device.type in ("cuda", "mps"):
+    if like.device.type in ("cuda", "mps") or torch.compiler.is_compiling():
         return torch.rand_like(like).ge_(dropped)
     # Sixteen bits each, of which a draw on the CPU has four: so many floats take three times as long.
     bits = torch.empty(-(-like.numel() // 4), dtype=torch.long, device=like.device).random_(-(2**63), None)

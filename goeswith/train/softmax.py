@@ -84,10 +84,8 @@ class BatchSoftmax(nn.Module):
         gone = torch.where(real & (own[others] == query_pools[:, None]), others, truth[:, None])
         queries = embedding(gap_rows, model.gaps(states, batch).float().flatten(0, 1)) * self.log_scale.exp()
         keys = embedding(by_pool, model.keys(states).float())
-        if worn is not None:  # a further dimension of keys, in which every query is 1
-            keys = torch.cat([keys, worn[by_pool].log()[:, None]], dim=1)
-            queries = torch.cat([queries, torch.ones_like(queries[:, :1])], dim=1)
-        loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone])
+        bonus = None if worn is None else worn[by_pool].float().log()
+        loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone], bonus)
         return loss / taught.clamp_min(1), int(taught)
 
 
