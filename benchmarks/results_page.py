@@ -255,7 +255,8 @@ def _cut(name: str, results: Kept) -> str:
     """What the section of a recipe lacks: a search, seeds, models."""
     trials, wanted = results.get("trials", 0), results["recipe"]["seeds"]
     search = f"{trials} trials for each model" if trials else "no search, the settings of the recipe"
-    measured = {line["scorer"]: len(line.get("seeds") or ()) for line in results["lines"] if line["kind"] != "floor"}
+    trained = [line for line in results["lines"] if line["kind"] in ("model", "control")]
+    measured = {line["scorer"]: len(line.get("seeds") or ()) for line in trained}
     short = [f"{model} {seeds}" for model, seeds in measured.items() if seeds < len(wanted) and seeds]
     names = [model["name"] for model in results["recipe"]["models"]]
     lacking = [model for model in names if model not in measured]
