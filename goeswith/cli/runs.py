@@ -134,7 +134,10 @@ def _ensemble(
     from goeswith.train.ensemble import train_ensemble
 
     if taught:
-        raise typer.BadParameter("an ensemble has no teacher; for teachers of several seeds: --set teacher_seeds=3")
+        raise typer.BadParameter(
+            "an ensemble takes no --teacher, --rules or --knowledge; for a teacher of several seeds: "
+            "--teacher DATA --set teacher_seeds=3"
+        )
     if model != DEFAULT:
         raise typer.BadParameter(f"--seeds makes an ensemble of {DEFAULT}, not of {model}; leave the model out")
     run = train_ensemble(dataset, out, seeds, settings=settings or (), encoder=encoder, say=_epochs, device=device)

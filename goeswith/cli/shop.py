@@ -282,7 +282,9 @@ def improve(
         from goeswith.shop.wording import list_of
 
         wrong = stylist.judge(items).findings
-        typer.echo(f"no swap of one item makes the outfit better{f': it {list_of(wrong)}' if wrong else ''}")
+        unlock = " (unlock one of those that are too many)" if lock and wrong else ""
+        typer.echo(f"no swap of one item makes the outfit better{f': it {list_of(wrong)}{unlock}' if wrong else ''}")
+        return
     _print_results(stylist, swaps, output, "swaps")
 
 

@@ -179,10 +179,12 @@ class TwoTower(nn.Module):
 
     def _digest(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) int64 that tell items apart: a sum of random multiples of the features and of the category."""
+        own = categories * self.multipliers[-1]  # wraps around
+        if torch.compiler.is_exporting():
+            return _halved((features * HALVES).long() * self.multipliers[:-1]) + own
         # A few items at a time, whose whole numbers stay in the cache; a graph cannot be cut by numbers of items.
         parts = [features] if torch.compiler.is_compiling() else features.split(DIGESTED)
-        sums = [(part * HALVES).long().mul_(self.multipliers[:-1]).sum(dim=1) for part in parts]
-        return torch.cat(sums) + categories * self.multipliers[-1]  # wraps around
+        return torch.cat([(part * HALVES).long().mul_(self.multipliers[:-1]).sum(dim=1) for part in parts]) + own
 
     def remembered(self, features: Tensor, categories: Tensor) -> Tensor:
         """(U,) rows of the memory; the last, T, for items that no training outfit has."""
@@ -275,6 +277,15 @@ def _kept(like: Tensor, dropped: float) -> Tensor:
     bits = torch.empty(-(-like.numel() // 4), dtype=torch.long, device=like.device).random_(-(2**63), None)
     numbers = bits.view(torch.int16)[: like.numel()].view(like.shape)
     return torch.ge(numbers, round(dropped * 2**16) - 2**15, out=torch.empty_like(like))
+
+
+def _halved(values: Tensor) -> Tensor:
+    """(U,) sums of whole numbers (U, D), by adding halves: ONNX Runtime's own sum of large int64 is not exact."""
+    while (width := values.shape[1]) > 1:
+        half = width // 2
+        odd = values[:, 2 * half :]
+        values = torch.cat([values[:, :half] + values[:, half : 2 * half], odd], dim=1)
+    return values[:, 0]
 
 
 def _random_odd(count: int) -> Tensor:

@@ -173,6 +173,7 @@ def card(
             config=run.config,
             what=(model_module(run.name).__doc__ or "").partition("\n")[0].partition(": ")[2],
             data=_data(run, list(datasets)),
+            seeds=(run.config.get("knowledge") or {}).get("seeds"),
             settings=_settings(run.config),
             results=results,
             onnx=onnx,
@@ -226,17 +227,17 @@ def _settings(config: Mapping[str, Any]) -> dict[str, str]:
     knowledge = config.get("knowledge") or {}
     teacher = knowledge.get("teacher") or {}
     parts = {
-        "model": config["settings"],
+        "model": config["settings"] or config.get("tower", {}),
         "training": config["train"],
         "knowledge": knowledge,
         "teacher": {**teacher.get("settings", {}), **teacher.get("train", {})},
         "rules": config.get("rules") or {},
     }
-    return {
+    texts = {
         name: ", ".join(f"`{key}={value}`" for key, value in part.items() if not isinstance(value, (dict, list)))
         for name, part in parts.items()
-        if part
     }
+    return {name: text for name, text in texts.items() if text}
 
 
 def _results(run: Trained, scores: list[Score]) -> list[dict[str, Any]]:

@@ -86,6 +86,10 @@ def test_it_resumes_and_trains_no_seed_twice(made: tuple[Path, Dataset, Run]) ->
 def test_it_is_given_away_and_opened_from_the_command_line(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
     folder, dataset, run = made
     run.save_pretrained(tmp_path / "given")
+    card = (tmp_path / "given" / "README.md").read_text()
+    assert "Two-tower models of the seeds 3, 4, 5, with equal weights" in card
+    assert "`hidden=8`" in card
+    assert "- knowledge" not in card
     items, mask = dataset.outfits.split("test").padded()
     opened = Run(tmp_path / "given").scorer(dataset).score(items, mask)
     np.testing.assert_allclose(opened, run.scorer(dataset).score(items, mask), rtol=1e-5)
@@ -100,8 +104,8 @@ def test_it_is_given_away_and_opened_from_the_command_line(made: tuple[Path, Dat
     ("more", "says"),
     [
         (["--seeds", "1"], "should be greater than or equal to 2"),
-        (["--seeds", "2", "--teacher", "other"], "an ensemble has no teacher"),
-        (["--seeds", "2", "--rules", "rules.toml"], "an ensemble has no teacher"),
+        (["--seeds", "2", "--teacher", "other"], "an ensemble takes no --teacher"),
+        (["--seeds", "2", "--rules", "rules.toml"], "an ensemble takes no --teacher"),
     ],
 )
 def test_what_an_ensemble_cannot_be_made_of(

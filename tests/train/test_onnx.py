@@ -10,6 +10,7 @@ from small_models import SMALL
 from worlds import styles_dataset
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.features import load_features
 from goeswith.errors import ModelError
 from goeswith.models import MODELS
 from goeswith.train.onnx import GRAPHS
@@ -82,3 +83,8 @@ def test_graphs_score_a_real_catalogue_as_torch_does(
     scorer.states = encode(run.model, torch.from_numpy(features), torch.from_numpy(codes))
     assert np.allclose(scores, scorer.score(items, mask), atol=1e-4, rtol=1e-4, equal_nan=True)
     assert np.nanstd(scores) > 1e-4  # it says something
+    own = load_features(world).values  # of items that training knows, which a model may remember
+    inputs = {"features": own, "categories": run.vocabulary.codes(world.catalogue)}
+    (hidden,) = graphs[0].run(["hidden"], inputs)
+    expected = encode(run.model, torch.from_numpy(own), torch.from_numpy(inputs["categories"])).hidden.numpy()
+    assert np.allclose(hidden, expected, atol=1e-4, rtol=1e-4)
