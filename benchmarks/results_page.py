@@ -56,9 +56,10 @@ Made by `make results` (goeswith {version}) from the files in `docs/results/`; d
 {conclusions}
 
 **How it was measured.** Every number is the mean over the seeds in its row, with its 95 % interval from {draws:,} draws
-of outfits and, for models, seeds. ↓: below the best model or control of the column (in bold),
-*: above its strongest floor, both with p < {sure} after Holm's correction for the rows of the column. Comparisons are those of the recipes, tested as
-one table: higher or lower (p < {sure} after Holm), equivalent (the interval is inside ±{same}), not shown (neither).
+of outfits and, for models, seeds. ↓: below the best model or control of the column (in bold), *: above its strongest
+floor, both with p < {sure} after Holm's correction for the rows of the column. Comparisons are those of the recipes,
+tested as one table: higher or lower (p < {sure} after Holm), equivalent (the interval is inside ±{same}), not shown
+(neither).
 Questions are frozen; nothing was chosen by test outfits. `matched` negatives (same category and season, drawn as often
 as they are worn) are the headline. **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem));
 `records` is all that columns, counts and picture files tell, fitted together, `records and ids` with the ids too; a
