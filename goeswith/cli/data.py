@@ -311,7 +311,10 @@ def questions(
             opened.catalogue, listed, None, task, negatives, seed=seed, known_outfits=[opened.outfits]
         )
         if not len(frame):
-            raise DataError(f"no {task} question with {negatives} negatives can be made from {outfits}: {skipped}")
+            raise DataError(
+                f"no {task} question with {negatives} negatives can be made from {outfits}{_left_out(skipped)}; "
+                "choose other --negatives or add outfits"
+            )
         info = {"dataset": opened.name, "split": outfits.stem, "task": task, "negatives": negatives, "seed": str(seed)}
         write_questions(frame, out, opened.catalogue, listed, **info)
         typer.echo(f"{out}: {len(frame)} questions{_left_out(skipped)}")
