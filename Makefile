@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: install demo test check bench bench-index growth results shortcuts trust audit docs site clean
+.PHONY: install demo test check types marked bench bench-index growth results shortcuts trust audit docs site clean
 
 install: .venv/installed
 
@@ -27,7 +27,12 @@ test: install  ## the default tests: offline, under three minutes
 check: install  ## linters, types, and the tests that make test leaves out: slow, in a browser, on real data
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --jobs 2 types marked  # side by side: the type checker has one process, and these tests wait now and then
+
+types: install
 	$(BIN)/mypy
+
+marked: install
 	$(BIN)/pytest -m "slow or browser or real" --dist loadfile  # what a file prepares is prepared once
 
 bench: install  ## speed, as ratios measured in one run

@@ -31,16 +31,18 @@ What = tuple[str, str, str]
 
 TITLES = {
     "mango": "MANGO stylists' outfits, pictures and words",
+    "mango-search": "An equal search for each model's settings, on MANGO",
     "mango-softmax": "One loss for all models: softmax on MANGO, 15 epochs each",
     "mango-parts": "ADD-GNN's graph and masks under that loss, at half of its size",
     "ccp-search": "An equal search for each model's settings, on CCP",
+    "ccp-negatives": "Each model trained on each kind of negatives, on CCP",
     "ccp": "Street looks (CCP), taught by MANGO stylists, pictures and labels",
     "polyvore": "Users' outfits (Polyvore Maryland), taught by FashionVC experts, words",
     "sample": "The drawn sample: users taught by designers",
     "fashionvc": "Experts' tops and bottoms (FashionVC), words and labels",
     "mango-pairs": "Tops and bottoms of MANGO stylists, pictures",
 }
-ABLATIONS = ("mango-softmax", "mango-parts", "ccp-search")
+ABLATIONS = ("mango-search", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
