@@ -84,7 +84,8 @@ def sides_of(left: Tensor, right: Tensor, kinds: Tensor) -> Sides:
     pairs, pair = (low * count + high).unique(return_inverse=True)
     low, high = pairs // count, pairs % count
     rows, at = torch.cat([low * most + kinds[high], high * most + kinds[low]]).unique(return_inverse=True)
-    return Sides(rows // most, rows % most, *at.chunk(2), pair)
+    first, second = at.chunk(2)
+    return Sides(rows // most, rows % most, first, second, pair)
 
 
 def mean_by(values: Tensor, owner: Tensor, owners: int) -> Tensor:
