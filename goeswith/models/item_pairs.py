@@ -70,7 +70,7 @@ def triplets_of(batch: OutfitBatch, outfits: int) -> Triplets:
 
 
 def crowded(states: Tensor, left: Tensor) -> bool:
-    """Whether items (U, ...) stand in so many pairs (P,) that it pays to look for equal ones: see `sides_of`."""
+    """Whether items (U, ...) are in so many pairs (P,) that it pays to look for equal ones: see `sides_of`."""
     return len(left) > CROWDED * len(states)
 
 
