@@ -135,7 +135,7 @@ class GapQueries(torch.autograd.Function):
         """The queries, and the keys (R, h) of states.
 
         states: [k r] (U, 2h). category: e (C + 1, h). residual: V (h, h). codes: (G,) rows of e. contexts: the items of
-        each gap's context and their weights in the mean. rows: (R,) whose keys. All float32.
+        each gap's context and their weights. rows: (R,) whose keys. All float32.
         """
         hidden = len(residual)
         means = contexts.sums(states)
