@@ -90,8 +90,8 @@ class Study:
 
     def tiny(self) -> Study:
         """The twin that is over soon: one seed, one epoch, small sizes; its numbers mean nothing."""
-        small = ("epochs=1", "hidden=8", "teacher.epochs=1", "teacher.hidden=8", "folds=2", "questions=2")
-        small += ("add-gnn.epochs=1", "add-gnn.hidden=8", "add-gnn.teacher.epochs=1")
+        towers = ("epochs=1", "hidden=8", "teacher.epochs=1", "teacher.hidden=8", "folds=2", "questions=2")
+        small = (*towers, "add-gnn.epochs=1", "add-gnn.hidden=8", "add-gnn.teacher.epochs=1")
         return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], set=(*self.set, *small), few=())
 
 
