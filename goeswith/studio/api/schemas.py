@@ -220,6 +220,7 @@ class SwapsResponse(ResponseModel):
     """Swaps, best first."""
 
     swaps: list[SwapResponse]
+    why_none: str = Field(description="Why there are no swaps, in a sentence; otherwise empty.")
 
 
 class SimilarItem(ResponseModel):
@@ -233,6 +234,7 @@ class SimilarResponse(ResponseModel):
     """Substitutes, nearest first."""
 
     items: list[SimilarItem]
+    why_none: str = Field(description="Why there are no substitutes, in a sentence; otherwise empty.")
 
 
 class FiredRule(ResponseModel):

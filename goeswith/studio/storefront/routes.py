@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from goeswith.errors import CatalogueError
 from goeswith.studio.api.schemas import PROBLEMS, Text
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.service import limits
@@ -20,7 +22,7 @@ from goeswith.studio.storefront.answers import Composer, as_json, etag_of
 from goeswith.studio.storefront.page_looks import Made, PageLooks
 from goeswith.studio.storefront.pictures import Signer
 from goeswith.studio.storefront.schemas import ItemLooks, ManyLooks
-from goeswith.studio.storefront.shown_items import FIELDS, rows_by_name
+from goeswith.studio.storefront.shown_items import FIELDS, row_named
 
 CACHEABLE = {
     "Cache-Control": f"public, max-age={limits.LOOKS_SECONDS}, stale-while-revalidate=86400, stale-if-error=86400"
@@ -68,8 +70,13 @@ class _Page:
         composer = Composer(view, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
         return cls(shop, view, request.app.state.page_looks, composer)
 
-    async def rows_by_name(self) -> dict[str, int]:
-        return await self.shop.quick.run(rows_by_name, self.view)
+    async def row(self, name: str) -> int:
+        """Raises Refused where no item has the name, or several have it in other cases."""
+        try:
+            return await self.shop.quick.run(row_named, self.view, name)
+        except CatalogueError as error:
+            status = 404 if error.reason == "unknown_item" else 422
+            raise Refused(status, error.reason, str(error), error.item_ids) from None
 
     async def made(self, rows: list[int], approved: bool) -> list[Made]:
         """The looks that the model makes around items; none where only approved ones are asked for."""
@@ -98,9 +105,7 @@ async def looks_of_item(
 ) -> Response:
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
     page = _Page.of(request, fields)
-    row = (await page.rows_by_name()).get(item)
-    if row is None:
-        raise Refused(404, "unknown_item", str(page.view.index.shelf.unknown(item)), [item])
+    row = await page.row(item)
     [made] = await page.made([row], approved)
     reviewed = await page.shop.quick.run(page.looks.reviewed, page.view)
     looks = reviewed.looks(row, made, limit)
@@ -123,7 +128,10 @@ async def looks_of_items(
 ) -> Response:
     """The looks of several items at once."""
     page = _Page.of(request, fields)
-    rows = await page.rows_by_name()
+    rows: dict[str, int] = {}
+    for name in item:
+        with suppress(Refused):
+            rows[name] = await page.row(name)
     known_rows = [rows[name] for name in item if name in rows]
     each = await page.made(known_rows, approved)
 
