@@ -77,7 +77,8 @@ def _index(shop: Shop) -> dict[str, Any]:
     view = shop.view
     info = view.index.info
     served = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
-    counted = {"items": view.index.size + len(view.guests), "guests": len(view.guests)}
+    items, guests = view.index.size + len(view.guests), len(view.guests)
+    counted = {"item_count": items, "guest_count": guests, "items": items, "guests": guests}
     state = {"calibrated": view.index.scale is not None, "stale": view.index.stale, "changed": shop.changed}
     return served | counted | state
 

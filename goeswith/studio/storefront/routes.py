@@ -93,10 +93,10 @@ def _sent(answer: dict[str, Any], if_none_match: str) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-@router.get("/looks/{item:path}", response_model=ItemLooks, responses=UNCHANGED)
+@router.get("/looks/{item_id:path}", response_model=ItemLooks, responses=UNCHANGED)
 async def looks_of_item(
     request: Request,
-    item: Annotated[str, Path(description="Its id, a SKU of its variants, or the id of its product.")],
+    item_id: Annotated[str, Path(description="Its id, a SKU of its variants, or the id of its product.")],
     limit: Limit = 3,
     fields: Fields = "",
     approved: ApprovedOnly = False,
@@ -105,7 +105,7 @@ async def looks_of_item(
 ) -> Response:
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
     page = _Page.of(request, fields)
-    row = await page.row(item)
+    row = await page.row(item_id)
     [made] = await page.made([row], approved)
     reviewed = await page.shop.quick.run(page.looks.reviewed, page.view)
     looks = reviewed.looks(row, made, limit)
@@ -120,7 +120,10 @@ async def looks_of_item(
 @router.get("/looks", response_model=ManyLooks, responses=UNCHANGED)
 async def looks_of_items(
     request: Request,
-    item: Annotated[list[Text], Query(min_length=1, max_length=limits.PAGE_ITEMS, description="Repeated for each.")],
+    item_id: Annotated[list[Text], Query(max_length=limits.PAGE_ITEMS, description="Repeated for each.")] = [],  # noqa: B006
+    item: Annotated[
+        list[Text], Query(max_length=limits.PAGE_ITEMS, deprecated=True, description="Now `item_id`.")
+    ] = [],  # noqa: B006
     limit: Limit = 1,
     fields: Fields = "",
     approved: ApprovedOnly = False,
@@ -128,11 +131,13 @@ async def looks_of_items(
 ) -> Response:
     """The looks of several items at once."""
     page = _Page.of(request, fields)
-    rows: dict[str, int] = {}
-    for name in item:
+    names, rows = [*item_id, *item], dict[str, int]()
+    if not 1 <= len(names) <= limits.PAGE_ITEMS:
+        raise Refused(422, "bad_request", f"item_id is given {len(names)} times; give 1 to {limits.PAGE_ITEMS}")
+    for name in names:
         with suppress(Refused):
             rows[name] = await page.row(name)
-    known_rows = [rows[name] for name in item if name in rows]
+    known_rows = [rows[name] for name in names if name in rows]
     each = await page.made(known_rows, approved)
 
     def sent() -> Response:
@@ -141,7 +146,7 @@ async def looks_of_items(
             page.composer.answer(row, reviewed.looks(row, made, limit), made.why_none)
             for row, made in zip(known_rows, each, strict=True)
         ]
-        return _sent({"answers": answers, "unknown": [name for name in item if name not in rows]}, if_none_match)
+        return _sent({"answers": answers, "unknown": [name for name in names if name not in rows]}, if_none_match)
 
     return await page.shop.quick.run(sent)
 
