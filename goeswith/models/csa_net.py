@@ -33,7 +33,7 @@ from torch.nn.functional import dropout, embedding, normalize
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.item_pairs import mean_by, pairs_of, triplets_of
+from goeswith.models.item_pairs import crowded, mean_by, pairs_of, sides_of, triplets_of
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,25 @@ class CsaNet(nn.Module):
 
     def distances(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
         """d_ij for pairs of rows of the states: (P,)."""
+        if crowded(states.hidden, left):
+            return self._distances_of_many(states, left, right)
         codes = states.categories[left], states.categories[right]
         first = embedding(left, states.hidden) * self.mixtures(*codes)
         second = embedding(right, states.hidden) * self.mixtures(*codes[::-1])
         if self.config.normalise:
             first, second = normalize(first, dim=1), normalize(second, dim=1)
         return torch.linalg.vector_norm(first - second, dim=1)
+
+    def _distances_of_many(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
+        """The same with f of each item beside each category computed once, and each w once: (P,)."""
+        sides = sides_of(left, right, states.categories)
+        count = len(self.known)
+        codes, at = (states.categories[sides.item] * count + sides.other).unique(return_inverse=True)
+        seen = embedding(sides.item, states.hidden) * embedding(at, self.mixtures(codes // count, codes % count))
+        if self.config.normalise:
+            seen = normalize(seen, dim=1)
+        apart = embedding(sides.left, seen) - embedding(sides.right, seen)
+        return torch.linalg.vector_norm(apart, dim=1)[sides.pair]
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """The outfit ranking loss."""

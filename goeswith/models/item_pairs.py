@@ -13,6 +13,9 @@ from torch import Tensor
 
 from goeswith.data.outfits import OutfitBatch
 
+CROWDED = 32
+"""Pairs an item from which on equal ones are computed once."""
+
 
 class Pairs(NamedTuple):
     """Each unordered pair of real items once: rows of the states `left`, `right` (P,) and its `outfit` (P,)."""
@@ -20,6 +23,20 @@ class Pairs(NamedTuple):
     left: Tensor
     right: Tensor
     outfit: Tensor
+
+
+class Sides(NamedTuple):
+    """What the two sides of many pairs have in common: each item beside each kind of other item, once.
+
+    item: (R,) rows of the states. other: (R,) kinds of the items beside them. left, right: (Q,) rows of those two, the
+    distinct pairs. pair: (P,) which of these each pair is.
+    """
+
+    item: Tensor
+    other: Tensor
+    left: Tensor
+    right: Tensor
+    pair: Tensor
 
 
 class Triplets(NamedTuple):
@@ -50,6 +67,25 @@ def triplets_of(batch: OutfitBatch, outfits: int) -> Triplets:
     corruption, column = (mask & ~replaced).nonzero(as_tuple=True)
     at = replaced.int().argmax(dim=1)[corruption]
     return Triplets(wrong[corruption, column], right[corruption, at], wrong[corruption, at], corruption)
+
+
+def crowded(states: Tensor, left: Tensor) -> bool:
+    """Whether items (U, ...) are in so many pairs (P,) that it pays to look for equal ones: see `sides_of`."""
+    return len(left) > CROWDED * len(states)
+
+
+def sides_of(left: Tensor, right: Tensor, kinds: Tensor) -> Sides:
+    """The sides of pairs (P,) whose order does not matter, for models that see an item by the kind of the other one.
+
+    kinds: (U,) int64 of the items, such as category codes.
+    """
+    count, most = len(kinds), int(kinds.max()) + 1
+    low, high = torch.minimum(left, right), torch.maximum(left, right)
+    pairs, pair = (low * count + high).unique(return_inverse=True)
+    low, high = pairs // count, pairs % count
+    rows, at = torch.cat([low * most + kinds[high], high * most + kinds[low]]).unique(return_inverse=True)
+    first, second = at.chunk(2)
+    return Sides(rows // most, rows % most, first, second, pair)
 
 
 def mean_by(values: Tensor, owner: Tensor, owners: int) -> Tensor:

@@ -29,7 +29,7 @@ from torch.nn.functional import dropout, embedding, normalize
 from goeswith.config import above_zero, at_least, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ItemStates, TrainingData, Vocabulary
-from goeswith.models.item_pairs import mean_by, pairs_of, triplets_of
+from goeswith.models.item_pairs import crowded, mean_by, pairs_of, sides_of, triplets_of
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,24 @@ class TypeAware(nn.Module):
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y, the mean distance with its sign turned: (B,)."""
         pairs = pairs_of(batch)
-        masks = self.pair_masks(states, pairs.left, pairs.right)
-        return -mean_by(self.distances(states, masks, pairs.left, pairs.right), pairs.outfit, len(batch))
+        if crowded(states.hidden, pairs.left):
+            distances = self._distances_of_many(states, pairs.left, pairs.right)
+        else:
+            masks = self.pair_masks(states, pairs.left, pairs.right)
+            distances = self.distances(states, masks, pairs.left, pairs.right)
+        return -mean_by(distances, pairs.outfit, len(batch))
 
     def pair_masks(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
         """m_uv for pairs of rows of the states: (P, d)."""
+        types = self.kind[states.categories]
+        return self._masks_of(types[left], types[right])
+
+    def _masks_of(self, first: Tensor, second: Tensor) -> Tensor:
+        """m_uv for pairs of types (P,): (P, d)."""
         masks = self.masks.relu()
         used = masks.new_zeros(len(masks) + 1).scatter(0, self.place.flatten(), 1)[:-1]
         usual = (used / used.sum()) @ masks
-        types = self.kind[states.categories]
-        return embedding(self.place[types[left], types[right]], torch.cat([masks, usual[None]]))
+        return embedding(self.place[first, second], torch.cat([masks, usual[None]]))
 
     def distances(self, states: ItemStates, masks: Tensor, left: Tensor, right: Tensor) -> Tensor:
         """d_ij for pairs of rows of the states and their masks (P, d): (P,)."""
@@ -117,6 +125,16 @@ class TypeAware(nn.Module):
         if self.config.normalise:
             first, second = normalize(first, dim=1), normalize(second, dim=1)
         return torch.linalg.vector_norm(first - second, dim=1)
+
+    def _distances_of_many(self, states: ItemStates, left: Tensor, right: Tensor) -> Tensor:
+        """d_ij with n(x_i ⊙ m_uv) of each item beside each type computed once: (P,)."""
+        types = self.kind[states.categories]
+        sides = sides_of(left, right, types)
+        seen = embedding(sides.item, states.hidden) * self._masks_of(types[sides.item], sides.other)
+        if self.config.normalise:
+            seen = normalize(seen, dim=1)
+        apart = embedding(sides.left, seen) - embedding(sides.right, seen)
+        return torch.linalg.vector_norm(apart, dim=1)[sides.pair]
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """L: the mean hinge of the triplets and what keeps masks sparse and embeddings small."""

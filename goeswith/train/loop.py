@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from goeswith.data.devices import FreeMemory, keep_memory
 from goeswith.data.negatives import Negatives
-from goeswith.errors import DataError, ModelError
+from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.files import fresh_file
 from goeswith.models import ItemStates, Model, TrainingData, exact
 from goeswith.train.batches import batches
@@ -219,7 +219,13 @@ class Loop:
 
     def _objective(self) -> Objective:
         silent = all(getattr(source, "silent", False) for source in self.sources)  # others speak of corruptions
-        if self.config.objective == "softmax" and exact(self.model) and silent:
+        wanted = self.config.objective
+        if wanted == "batch-softmax" and not silent:
+            raise ConfigError(
+                "objective=batch-softmax has no corruptions, of which rules and designers' rankings speak; "
+                "use objective=sampled-softmax with them"
+            )
+        if wanted == "batch-softmax" or (wanted == "softmax" and exact(self.model) and silent):
             return GapObjective(self.model, self.data, self.config, self.ranks)
         return PairObjective(
             self.model, self.data, self.config, self.negatives, self.generator, self.sources, self.ranks

@@ -14,11 +14,11 @@ from goeswith.data.devices import autocast, wants_bf16
 from goeswith.data.negatives import Negatives
 from goeswith.data.outfits import OutfitBatch
 from goeswith.errors import ModelError
-from goeswith.models import ROWS, ItemStates, Model, Remembering, TrainingData
+from goeswith.models import ROWS, ItemStates, Model, Remembering, TrainingData, exact
 from goeswith.train.corruptions import blanks, corruptions
 from goeswith.train.ranks import Ranks
 from goeswith.train.settings import TrainConfig
-from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
+from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax, OutfitSoftmax
 from goeswith.train.source import Knowledge, Step
 
 
@@ -41,7 +41,7 @@ class Objective(Protocol):
     """What a model is trained by."""
 
     @property
-    def softmax(self) -> BatchSoftmax | CandidateSoftmax | None:
+    def softmax(self) -> BatchSoftmax | OutfitSoftmax | CandidateSoftmax | None:
         """The loss with a learned scale, if it has one."""
         ...
 
@@ -87,11 +87,12 @@ class Forward:
 
 
 class GapObjective:
-    """Each item of an outfit ranked among the batch's items, by models whose queries and keys are exact."""
+    """Each item of an outfit ranked among the batch's items: by query · key where exact, else outfit by outfit."""
 
     def __init__(self, model: Model, data: TrainingData, config: TrainConfig, ranks: Ranks) -> None:
         self.model, self.forward, self.ranks = model, Forward(model, data, config, ranks), ranks
-        self.softmax = BatchSoftmax(data.catalogue, config.negatives, blanks(data.catalogue, config.blank))
+        softmax = BatchSoftmax if exact(model) else OutfitSoftmax
+        self.softmax = softmax(data.catalogue, config.negatives, blanks(data.catalogue, config.blank))
         self.correct = config.correct_popularity
         self.softmax.to(self.forward.device)
 

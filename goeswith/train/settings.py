@@ -22,8 +22,9 @@ class TrainConfig:
 
     objective: ``pairwise`` is the model's own loss, on outfits and corruptions of them; ``softmax`` ranks each item of
     an outfit above all items of the batch that share its pool or, for models without queries and where knowledge has a
-    loss of its own, one item of an outfit above r candidates; ``sampled-softmax`` does the latter for every model, so
-    that they can be compared (see `goeswith.train.softmax`).
+    loss of its own, one item of an outfit above r candidates; ``sampled-softmax`` does the latter for every model and
+    ``batch-softmax`` the former, so that they can be compared (see `goeswith.train.softmax`): it takes ten times as
+    long where an outfit must be scored for each candidate.
     negatives: how the replacing item is drawn, each epoch again (``random`` is the paper's); for ``softmax`` the pool.
     correct_popularity: where all items of a batch are ranked, each counts as often as the batch wears it, so that
     scores need not say how popular an item is; no other loss has it.
@@ -50,7 +51,7 @@ class TrainConfig:
     ``auto`` reads all of them where they take no more than half of the free memory.
     """
 
-    objective: Literal["pairwise", "softmax", "sampled-softmax"] = "pairwise"
+    objective: Literal["pairwise", "softmax", "sampled-softmax", "batch-softmax"] = "pairwise"
     negatives: str = "random"
     correct_popularity: bool = False
     pool: Literal["catalogue", "worn"] = "catalogue"

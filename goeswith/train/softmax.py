@@ -1,8 +1,8 @@
 """Softmax: losses that rank the right item of a gap above many negatives at once.
 
 `BatchSoftmax` is for models that have queries of gaps and keys of items: all items of the batch are available for the
-price of one matrix product. `CandidateSoftmax` is for any other: each candidate costs the score of a whole outfit, so
-there are few of them.
+price of one matrix product. For any other model each candidate costs the score of a whole outfit: `OutfitSoftmax` pays
+for all items of the batch, `CandidateSoftmax` for a few.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy, embedding
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.negatives import pools
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import ItemStates
+from goeswith.models import ItemStates, Model
 from goeswith.models.kernels import PoolSoftmax
 
 SCALE = 10.0
@@ -87,6 +87,62 @@ class BatchSoftmax(nn.Module):
         bonus = None if worn is None else worn[by_pool].float().log()
         loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone], bonus)
         return loss / taught.clamp_min(1), int(taught)
+
+
+class OutfitSoftmax(nn.Module):
+    """The loss of `BatchSoftmax` for models without queries: y(i) is the score of the outfit with i in the gap.
+
+    It takes the scores of G · P outfits, G the gaps of the batch and P how many items a pool has in it: with 128
+    outfits of MANGO's 10,000, with 64 of them 3,000.
+    """
+
+    pool: Tensor
+    blank: Tensor | None
+
+    def __init__(self, catalogue: Catalogue, strategy: str, blank: Tensor | None = None) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
+        self.register_buffer("pool", torch.from_numpy(pools(catalogue, strategy)), persistent=False)
+        self.register_buffer("blank", blank, persistent=False)
+
+    def forward(
+        self, model: Model, states: ItemStates, batch: OutfitBatch, rows: Tensor, worn: Tensor | None = None
+    ) -> tuple[Tensor, int]:
+        """As `BatchSoftmax.forward`. A gap in which any outfit has no score teaches nothing."""
+        gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
+        owner, column, items, real = _candidates(self.pool[rows], batch, gap)
+        if not len(owner):
+            return self.log_scale.new_zeros(()), 0
+        of_gap, place = real.nonzero(as_tuple=True)
+        outfits = batch.items[owner[of_gap]]
+        outfits[torch.arange(len(outfits), device=outfits.device), column[of_gap]] = items[of_gap, place]
+        scores = model.score(states, OutfitBatch(outfits, batch.mask[owner[of_gap]])).float() * self.log_scale.exp()
+        table = torch.full(real.shape, -math.inf, device=scores.device).index_put((of_gap, place), scores)
+        if worn is not None:
+            table = table + worn[items].float().log()
+        answered = ~table.isnan().any(dim=1)
+        truth = torch.zeros_like(owner[answered])
+        return cross_entropy(table[answered], truth, reduction="sum") / answered.sum().clamp_min(1), len(truth)
+
+
+def _candidates(pool: Tensor, batch: OutfitBatch, gap: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the gaps of a batch that have a wrong item to choose: outfit (G,), column (G,), and what may fill each.
+
+    pool: (U,) of the items. gap: (B, n) bool, where an item leaves one. The last two are items (G, P), the right one
+    first, and whether they are candidates: other items of the pool that the outfit does not wear.
+    """
+    in_order, by_pool = pool.sort(stable=True)
+    owner, column = gap.nonzero(as_tuple=True)
+    truth = batch.items[owner, column]
+    start, end = (torch.searchsorted(in_order, pool[truth], right=right) for right in (False, True))
+    most = int((end - start).max()) if len(owner) else 0
+    at = start[:, None] + torch.arange(most, device=start.device)
+    items = by_pool[at.clamp_max(len(pool) - 1)]
+    worn = ((items[:, :, None] == batch.items[owner, None]) & batch.mask[owner, None]).any(dim=2)
+    real = (at < end[:, None]) & ~worn
+    taught = real.any(dim=1)
+    items, real = torch.cat([truth[:, None], items], dim=1), torch.cat([taught[:, None], real], dim=1)
+    return owner[taught], column[taught], items[taught], real[taught]
 
 
 class CandidateSoftmax(nn.Module):

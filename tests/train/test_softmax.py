@@ -14,14 +14,15 @@ from worlds import styles_data
 
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.outfits import OutfitBatch
-from goeswith.errors import DataError
-from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.errors import ConfigError, DataError
+from goeswith.models import ItemStates, Model, TrainingData, Vocabulary
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.loop import Loop, fit
 from goeswith.train.objectives import GapObjective, PairObjective
 from goeswith.train.settings import TrainConfig, learning_rate
-from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax
+from goeswith.train.softmax import BatchSoftmax, CandidateSoftmax, OutfitSoftmax
 
+Objectives = Literal["pairwise", "softmax", "sampled-softmax", "batch-softmax"]
 CATALOGUE = Catalogue(
     pl.DataFrame(
         {
@@ -85,19 +86,56 @@ def test_it_is_the_cross_entropy_that_a_loop_finds(model: TwoTower, strategy: st
     assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("strategy", ["random", "category", "matched"])
+@pytest.mark.parametrize("name", ["csa-net", "ngnn"])
+def test_outfit_by_outfit_it_is_what_a_loop_finds(name: str, strategy: str, corrected: bool) -> None:
+    torch.manual_seed(0)
+    model = small(name, 5, Vocabulary.of(CATALOGUE)).eval().requires_grad_(False)
+    rows, indices = OUTFITS.unique(return_inverse=True)
+    states = model.encode_items(
+        torch.randn(len(rows), 5), torch.from_numpy(Vocabulary.of(CATALOGUE).codes(CATALOGUE))[rows]
+    )
+    worn_by = [sum(row in OUTFITS[outfit][MASK[outfit]] for outfit in range(4)) for row in rows.tolist()]
+    losses = []
+    for outfit, real in zip(OUTFITS.tolist(), MASK.tolist(), strict=True):
+        worn = [row for row, there in zip(outfit, real, strict=True) if there]
+        for place, truth in enumerate(worn):
+            pool = [
+                row
+                for row in rows.tolist()
+                if row == truth or (pool_of(row, strategy) == pool_of(truth, strategy) and row not in worn)
+            ]
+            swapped = torch.tensor([[*worn[:place], row, *worn[place + 1 :]] for row in pool])
+            scores = 10 * model.score(
+                states, OutfitBatch(torch.searchsorted(rows, swapped), torch.ones_like(swapped, dtype=torch.bool))
+            )
+            if corrected:
+                scores = scores + torch.tensor([math.log(worn_by[rows.tolist().index(row)]) for row in pool])
+            if len(pool) > 1:
+                losses.append(float(scores.logsumexp(dim=0) - scores[pool.index(truth)]))
+    loss, count = OutfitSoftmax(CATALOGUE, strategy)(
+        model, states, OutfitBatch(indices, MASK), rows, torch.tensor(worn_by) if corrected else None
+    )
+    assert count == len(losses)
+    assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
 def test_only_blanks_are_gaps(model: TwoTower) -> None:
     states, batch, rows = encoded(model)
     shoes = torch.from_numpy((CATALOGUE.items["group"] == "shoes").to_numpy().copy())
-    assert BatchSoftmax(CATALOGUE, "random", shoes)(model, states, batch, rows)[1] == 3
+    for softmax in (BatchSoftmax, OutfitSoftmax):
+        assert softmax(CATALOGUE, "random", shoes)(model, states, batch, rows)[1] == 3
 
 
 def test_a_batch_that_has_no_wrong_answer_teaches_nothing(model: TwoTower) -> None:
     states, batch, rows = encoded(model)
     alone = OutfitBatch(batch.items[:1, :3], batch.mask[:1, :3])
-    loss, count = BatchSoftmax(CATALOGUE, "matched")(
-        model, ItemStates(states.hidden[:3], states.categories[:3]), alone, rows[:3]
-    )
-    assert (loss.item(), count) == (0.0, 0)
+    for softmax in (BatchSoftmax, OutfitSoftmax):
+        loss, count = softmax(CATALOGUE, "matched")(
+            model, ItemStates(states.hidden[:3], states.categories[:3]), alone, rows[:3]
+        )
+        assert (loss.item(), count) == (0.0, 0)
 
 
 @pytest.fixture
@@ -116,10 +154,13 @@ def test_candidates_are_told_apart_as_a_loop_does() -> None:
 
 @pytest.mark.parametrize(
     ("objective", "expected"),
-    [("softmax", GapObjective), ("sampled-softmax", PairObjective), ("pairwise", PairObjective)],
-)
+    [
+        ("softmax", GapObjective), ("batch-softmax", GapObjective), ("sampled-softmax", PairObjective),
+        ("pairwise", PairObjective),
+    ],
+)  # fmt: skip
 def test_all_items_of_the_batch_or_candidates(
-    data: TrainingData, tmp_path: Path, objective: Literal["pairwise", "softmax", "sampled-softmax"], expected: type
+    data: TrainingData, tmp_path: Path, objective: Objectives, expected: type
 ) -> None:
     made = TwoTower(TwoTowerConfig(hidden=8), 16, Vocabulary.of(data.catalogue))
     loop = Loop(made, data, TrainConfig(objective=objective, negatives="category"), tmp_path)
@@ -131,13 +172,11 @@ def test_all_items_of_the_batch_or_candidates(
     ("name", "objective"),
     [
         ("add-gnn", "softmax"), ("type-aware", "softmax"), ("csa-net", "softmax"), ("ngnn", "softmax"),
-        ("two-tower", "sampled-softmax"),
+        ("two-tower", "sampled-softmax"), ("csa-net", "batch-softmax"), ("add-gnn", "batch-softmax"),
     ],
 )  # fmt: skip
 @pytest.mark.slow
-def test_models_learn_from_candidates(
-    data: TrainingData, tmp_path: Path, name: str, objective: Literal["softmax", "sampled-softmax"]
-) -> None:
+def test_models_learn_from_candidates(data: TrainingData, tmp_path: Path, name: str, objective: Objectives) -> None:
     config = TrainConfig(
         objective=objective, negatives="category", negatives_per_positive=5, epochs=20, patience=20, batch_size=32,
         optimiser="adamw", learning_rate=1e-2, schedule="cosine", precision="fp32",
@@ -145,6 +184,21 @@ def test_models_learn_from_candidates(
     model = small(name, 16, Vocabulary.of(data.catalogue))
     model.observe(data)
     assert fit(model, data, config, tmp_path).valid_auc > 0.7
+
+
+def test_rules_speak_of_corruptions_which_whole_batches_lack(data: TrainingData, tmp_path: Path) -> None:
+    made = small("csa-net", 16, Vocabulary.of(data.catalogue))
+    with pytest.raises(
+        ConfigError, match=r"objective=batch-softmax has no corruptions.* use objective=sampled-softmax"
+    ):
+        Loop(made, data, TrainConfig(objective="batch-softmax", negatives="category"), tmp_path, [Loud()])
+
+
+class Loud(torch.nn.Module):
+    """A source of knowledge with a loss of its own."""
+
+    def prepare(self, model: Model) -> None:
+        """Nothing is to do."""
 
 
 def test_the_rate_rises_and_falls() -> None:
