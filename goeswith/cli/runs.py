@@ -41,7 +41,7 @@ def train(
     teacher: Annotated[
         list[str] | None,
         typer.Option(
-            help="Data set of designers' outfits, or a trained teacher; repeatable; 'auto': all that lie beside DATASET."
+            help="Data set of designers' outfits, or a trained teacher; repeatable; 'auto': those beside DATASET."
         ),
     ] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,

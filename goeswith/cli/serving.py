@@ -107,7 +107,7 @@ def clicks(
 ) -> None:
     """Report clicks and baskets on product pages, by model and by look.
 
-    Compares the model with random looks (serve --control) and with another model (serve --compare) where both were shown.
+    Compares the model with random looks (serve --control) and another model (serve --compare) that were shown.
 
     \b
     Examples:
