@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +46,7 @@ ARMS = {
     "masks": Arm(("masks",), False, "ADD-GNN, designers' masks as printed"),
     "shuffled masks": Arm(("shuffled masks",), False, "control: masks of shuffled designers"),
     "responses": Arm(("responses",), False, "ADD-GNN, by the designers' rankings"),
+    "shuffled responses": Arm(("shuffled responses",), False, "control: by rankings of shuffled designers"),
     "scorer": Arm(("scorer",), False, "ADD-GNN, started as the designers' scorer"),
     "shuffled scorer": Arm(("shuffled scorer",), False, "control: started as a shuffled designers' scorer"),
 }
@@ -55,7 +56,7 @@ COMPARISONS = (
     ("designers", "own"), ("designers", "words"), ("designers", "cosine"), ("shuffled", "none"), ("another", "none"),
     ("another and designers", "another"), ("rules", "none"), ("both", "designers"),
     ("start", "own"), ("start", "shuffled start"), ("masks", "add-gnn"), ("masks", "shuffled masks"),
-    ("responses", "add-gnn"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
+    ("responses", "add-gnn"), ("responses", "shuffled responses"), ("scorer", "add-gnn"), ("scorer", "shuffled scorer"),
 )  # fmt: skip
 """Who is compared with whom, at every N where both were measured."""
 ALL = "all"
@@ -69,8 +70,9 @@ class Study:
     dataset: of the student. designers: of the teachers. encoder: of both. outfits: how many own ones, ascending; 0 =
     none, ``all`` = all (written −1 here). seeds: of training, and of which outfits are drawn. arms: of `ARMS`.
     rules: a rule file, where an arm needs one. set: settings as of `goeswith.train.mixture.train_mixture`, those of
-    ADD-GNN as ``add-gnn.field=value``. few: further settings of the own model where it has at most `FEW` own outfits,
-    which need more epochs of smaller batches. candidates: of each test place at most. title: for people.
+    ADD-GNN as ``add-gnn.field=value``, of its teacher as ``add-gnn.teacher.field=value``. few: further settings of
+    models that learn from own outfits, where there are at most `FEW`, which need more epochs of smaller batches.
+    candidates: of each test place at most. title: for people.
     """
 
     name: str
@@ -88,9 +90,9 @@ class Study:
 
     def tiny(self) -> Study:
         """The twin that is over soon: one seed, one epoch, small sizes; its numbers mean nothing."""
-        small = ("epochs=1", "hidden=8", "teacher.epochs=1", "teacher.hidden=8", "folds=2", "questions=2")
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Study(**values | {"name": f"{self.name}-tiny", "seeds": self.seeds[:1], "set": (*self.set, *small)})
+        towers = ("epochs=1", "hidden=8", "teacher.epochs=1", "teacher.hidden=8", "folds=2", "questions=2")
+        small = (*towers, "add-gnn.epochs=1", "add-gnn.hidden=8", "add-gnn.teacher.epochs=1")
+        return replace(self, name=f"{self.name}-tiny", seeds=self.seeds[:1], set=(*self.set, *small), few=())
 
 
 def read_study(path: str | Path) -> Study:

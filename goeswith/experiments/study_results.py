@@ -91,7 +91,7 @@ def _write(file: Path, bench: Bench, arm: str, outfits: int) -> None:
     """Ask one arm and keep the AUC and weight of each test outfit, and how far each source is trusted."""
     sources = bench.sources(ARMS[arm], outfits)
     answers = [bench.answers(source, outfits) for source in sources]
-    weights = np.ones((len(sources), answers[0].valid.shape[1]))
+    weights = np.ones((len(sources), answers[0].test.shape[1]))
     if ARMS[arm].fitted and len(sources) > 1:
         positions = bench.valid
         questions = TrustQuestions(stack(answers, "valid"), positions.owner[positions.at], bench.valid_mass)

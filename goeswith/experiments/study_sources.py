@@ -13,32 +13,38 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from goeswith.config import override
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import Features, load_features
 from goeswith.data.positions import Positions, list_positions
 from goeswith.evaluate.exhaustive import position_scores
 from goeswith.experiments.study import FEW, Arm, Study
+from goeswith.models.add_gnn import AddGnnConfig
 from goeswith.models.mixture import Mixture
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.mixture_sources import TITLES, TOWER, Maker, Named
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
+from goeswith.train.teachers import followed
 from goeswith.train.training import train, training_data
 from goeswith.train.trust_questions import differences, held_out_positions, question_mass
 
 LIKENESS = "likeness"
 NO_OWN = (LIKENESS, "designers", "designers words", "shuffled", "shuffled words", "untrained", "rules")
 """Sources that need no own outfit, and are the same for every N."""
-ADD_GNN = {
-    "add-gnn": (), "masks": ("carry=masks",), "shuffled masks": ("carry=masks", "teacher.shuffled=true"),
-    "responses": ("carry=responses",), "scorer": ("carry=masks+initialisation",),
-    "shuffled scorer": ("carry=masks+initialisation", "teacher.shuffled=true"),
-}  # fmt: skip
+STARTS = ("start", "shuffled start")
+"""Towers that are never mixed with others; so is no student of ADD-GNN."""
+CARRIED = {"masks": "masks", "responses": "responses", "scorer": "masks+initialisation"}
+"""Students of ADD-GNN, but for ``shuffled``, → what a teacher carries to them, see `goeswith.train.designers`."""
+GNN, SHUFFLED = "add-gnn.", "shuffled "
 
 
 class Answers(NamedTuple):
-    """(F, G) differences of one source, of validation and of test questions, see `goeswith.train.trust.Asked`."""
+    """(F, G) differences of one source, of validation and of test questions, see `goeswith.train.trust.Asked`.
+
+    No validation question is asked of a source that no arm mixes: trust is what they are for.
+    """
 
     valid: np.ndarray
     test: np.ndarray
@@ -52,7 +58,7 @@ class Bench:
         self.dataset, self.designers = Dataset(study.dataset), Dataset(study.designers)
         self.features = load_features(self.dataset, study.encoder)
         self.cache: dict[str, Answers] = {}
-        self.own_settings = [s for s in study.set if not s.startswith("add-gnn.")]
+        self.teachers: dict[str, list[Run]] = {}
         outfits, _ = self.dataset.outfits.keep(self.features.present)
         self.test = list_positions(
             self.dataset.catalogue, outfits.split("test"), self.features.present, [outfits], most=study.candidates
@@ -83,18 +89,17 @@ class Bench:
                     for name, value in self.cache.items()
                     if _needs_no_own(name) or name.endswith(f" {outfits}")
                 }
-            self.cache[key] = (
-                self._gnn(source, outfits) if source in ADD_GNN else self._answers_of(self._named(source, outfits))
-            )
+            if _is_gnn(source):
+                self.cache[key] = self._gnn(source, outfits)
+            else:
+                self.cache[key] = self._answers_of(self._named(source, outfits), source not in STARTS)
         return self.cache[key]
 
-    def _answers_of(self, named: Named) -> Answers:
+    def _answers_of(self, named: Named, mixed: bool) -> Answers:
         maker = self.maker
         mixture = Mixture.of(named.sources, maker.data.features.shape[1], maker.vocabulary)
-        valid, test = (
-            differences(mixture, maker.data, positions).mean(axis=1) for positions in (self.valid, self.test)
-        )
-        return Answers(valid, test)
+        test = differences(mixture, maker.data, self.test).mean(axis=1)
+        return Answers(differences(mixture, maker.data, self.valid).mean(axis=1) if mixed else test[:0], test)
 
     def _named(self, source: str, outfits: int) -> Named:
         """A source that can be part of a mixture."""
@@ -133,20 +138,28 @@ class Bench:
 
     def _maker(self, outfits: int) -> Maker:
         """Of the sources with so many own outfits (0 and −1: all)."""
+        folder = self.out / "runs" / f"seed{self.seed}-{'all' if outfits < 1 else outfits}"
+        return Maker(self.dataset, folder, self.features, self._settings(outfits)[0], None)
+
+    def _settings(self, outfits: int) -> tuple[list[str], list[str]]:
+        """Settings with so many own outfits (0 and −1: all), of towers and of ADD-GNN."""
         count = max(outfits, 0)
-        folder = self.out / "runs" / f"seed{self.seed}-{count or 'all'}"
-        few = self.study.few if 0 < count <= FEW else ()
-        settings = [*self.own_settings, *few, f"outfits={count}", f"seed={self.seed}"]
-        return Maker(self.dataset, folder, self.features, settings, None)
+        chosen = [*self.study.set, *(self.study.few if 0 < count <= FEW else ())]
+        own = [f"outfits={count}", f"seed={self.seed}"]
+        towers = [s for s in chosen if not s.startswith(GNN)]
+        return [*towers, *own], [*(s.removeprefix(GNN) for s in chosen if s.startswith(GNN)), *own]
 
     def _teachers(self, who: str) -> list[Run]:
-        """Two towers of the designers, or of shuffled ones, as many as a teacher has seeds."""
+        """Two towers of the designers, or of shuffled ones, as many as a teacher has seeds; opened once."""
+        if who in self.teachers:
+            return self.teachers[who]
         shuffled = ["shuffled_items=true"] if who == "shuffled" else []
         made = []
         for number, seed in enumerate([self.seed, *self.maker.further_seeds], start=1):
             folder = self.out / "runs" / f"seed{self.seed}-{who}{f'-{number}' if number > 1 else ''}"
             settings = [*self.maker.teacher_settings, *shuffled, f"seed={seed}"]
             made.append(train(TOWER, self.designers, folder, settings=settings, encoder="+".join(self.maker.read)))
+        self.teachers[who] = made
         return made
 
     def _further(self, maker: Maker) -> list[Run]:
@@ -179,21 +192,39 @@ class Bench:
 
     def _gnn(self, source: str, outfits: int) -> Answers:
         """What an ADD-GNN says, taught or not."""
-        settings = [s.removeprefix("add-gnn.") for s in self.study.set if s.startswith("add-gnn.")]
-        taught = source != "add-gnn"
-        own = [*settings, *ADD_GNN[source], f"seed={self.seed}", f"outfits={max(outfits, 0)}"]
+        settings = [s for s in self._settings(outfits)[1] if not s.startswith("teacher.")]
+        teacher = None
+        if source != "add-gnn":
+            settings.append(f"carry={CARRIED[source.removeprefix(SHUFFLED)]}")
+            teacher = self._gnn_teacher(source.startswith(SHUFFLED)).path
         run = train(
             "add-gnn", self.dataset, self.out / "runs" / f"seed{self.seed}-{outfits}-{source.replace(' ', '-')}",
-            teacher=self.study.designers if taught else None, encoder="+".join(self.maker.read),
-            settings=own if taught else [s for s in own if not s.startswith("teacher.")],
+            teacher=teacher, encoder="+".join(self.maker.read), settings=settings,
         )  # fmt: skip
-        scorer = run.scorer(self.dataset)
-        parts = []
-        for positions in (self.valid, self.test):
-            truth, wrong = position_scores(scorer, positions)
-            parts.append(np.zeros((len(truth), len(GROUPS))))
-            parts[-1][:, 0] = truth - wrong
-        return Answers(*parts)
+        truth, wrong = position_scores(run.scorer(self.dataset), self.test)
+        answers = np.zeros((len(truth), len(GROUPS)))
+        answers[:, 0] = truth - wrong
+        return Answers(answers[:0], answers)
+
+    def _gnn_teacher(self, shuffled: bool) -> Run:
+        """ADD-GNN's teacher, the same for all of its students; opened once."""
+        who = "shuffled" if shuffled else "designers"
+        if (key := f"add-gnn {who}") not in self.teachers:
+            settings = self._settings(0)[1]
+            student = [s for s in settings if not s.startswith("teacher.")]
+            configs = override({"model": AddGnnConfig(), "train": TrainConfig.of("add-gnn")}, student)
+            own = [s.removeprefix("teacher.") for s in settings if s.startswith("teacher.")]
+            run = train(
+                "teacher", self.designers, self.out / "runs" / f"seed{self.seed}-add-gnn-{who}",
+                encoder="+".join(self.maker.read),
+                settings=[*followed(configs["model"], configs["train"]), *own, f"shuffled={str(shuffled).lower()}"],
+            )  # fmt: skip
+            self.teachers[key] = [run]
+        return self.teachers[key][0]
+
+
+def _is_gnn(source: str) -> bool:
+    return source == "add-gnn" or source.removeprefix(SHUFFLED) in CARRIED
 
 
 def _needs_no_own(source: str) -> bool:

@@ -129,9 +129,9 @@ class PoolSoftmax(torch.autograd.Function):
             scores = (queries[rows] @ keys[run].T).float().sub_(barred, alpha=BARRED)
             if bonus is not None:
                 scores += bonus[run]
-            chances = scores.log_softmax(dim=1)
-            loss -= chances.gather(1, right).sum()
-            error = chances.exp_().scatter_add_(1, right, torch.full_like(chances[:, :1], -1.0))
+            loss -= scores.log_softmax(dim=1).gather(1, right).sum()
+            error = scores.softmax(dim=1)  # exponentials of the above would be slow where they are zero
+            error.scatter_add_(1, right, torch.full_like(error[:, :1], -1.0))
             to_queries[rows] = error @ keys[run]
             to_keys[run] += error.T @ queries[rows]
         ctx.save_for_backward(to_queries, to_keys)

@@ -30,7 +30,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +39,10 @@ from torch.nn.functional import embedding, gelu, linear, pad
 from goeswith.config import at_least, below_one
 from goeswith.data.outfits import OutfitBatch
 from goeswith.models import ROWS, ItemStates, TrainingData, Vocabulary
+from goeswith.models.dropout import drop_
 from goeswith.models.kernels import unit
 from goeswith.models.losses import bpr
+from goeswith.models.tower_kernels import Bags, GapQueries, Towers, by_hand
 
 TRAINING = {
     "objective": "softmax",
@@ -204,7 +206,8 @@ class TwoTower(nn.Module):
 
         The one-hot of x is never made: its products with W and W' are columns of theirs, see `_of_categories`.
         """
-        return (features - self.mean).mul_(self.factor / kept)
+        factor = self.factor / kept
+        return torch.addcmul(self.mean * -factor, features, factor)
 
     def _of_categories(self, categories: Tensor) -> Tensor:
         """(U, 2h): the columns of W and W' for the category of each item; zero for an unknown one."""
@@ -214,13 +217,17 @@ class TwoTower(nn.Module):
     def encode_items(self, features: Tensor, categories: Tensor, at: Tensor | None = None) -> ItemStates:
         """k and r side by side (U, 2h). at: (U,) what `remembered` says of the items, if that is known already."""
         dropped = self.config.dropout if self.training else 0.0
-        x, rest = self.standardised(features, 1 - dropped), self._of_categories(categories)
+        x, kept = self.standardised(features, 1 - dropped), None
         if dropped:
-            x.mul_(_kept(x, dropped))
-            rest = rest * (torch.rand(len(x), 1, device=x.device) >= dropped) / (1 - dropped)
+            drop_(x, dropped)
+            kept = (torch.rand(len(x), 1, device=x.device) >= dropped) / (1 - dropped)
         at, last = self.remembered(features, categories) if at is None else at, len(self.digests)
         if self.training:
             at = torch.where(torch.rand(at.shape, device=at.device) < self.config.forget, last, at)
+        if by_hand(x) and not x.requires_grad:
+            codes, weights = categories.clamp_max(self.count), (self.key, self.want, self.want_bias, self.memory)
+            return ItemStates(cast(Tensor, Towers.apply(x, codes, kept, at, *weights)), categories)
+        rest = self._of_categories(categories) * (1 if kept is None else kept)
         to_key, to_want = (rest + embedding(at, self.memory, padding_idx=last)).chunk(2, dim=1)
         width = features.shape[1]  # an even one, as encoders have, makes the products quicker
         key = unit((linear(x, self.key.split([width, self.count], dim=1)[0]) + to_key).float())
@@ -236,6 +243,17 @@ class TwoTower(nn.Module):
         mask = batch.mask[:, :, None]
         hidden = embedding(batch.items, states.hidden) * (mask / (mask.sum(dim=1, keepdim=True) - 1).clamp_min(1))
         return self._queries(hidden.sum(dim=1, keepdim=True) - hidden, states.categories[batch.items])
+
+    def gaps_and_keys(self, states: ItemStates, batch: OutfitBatch, at: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """q (G, h) of some gaps, and k (R, h) of some items.
+
+        at: (G,) places of the batch laid out outfit after outfit, its padding included. rows: (R,) of the states.
+        """
+        if not by_hand(states.hidden):
+            return embedding(at, self.gaps(states, batch).flatten(0, 1)), embedding(rows, self.keys(states))
+        codes = self.wanted[states.categories[batch.items.flatten()[at]].clamp_max(self.count)]
+        weights, contexts = (self.category, self.residual), Bags.contexts(batch, at)
+        return cast(tuple[Tensor, Tensor], GapQueries.apply(states.hidden, *weights, codes, contexts, rows))
 
     def queries(self, states: ItemStates, batch: OutfitBatch, wanted: Tensor) -> Tensor:
         """q (B, h) of partial outfits that want an item of the categories `wanted` (B,): q · k ranks the candidates."""
@@ -267,16 +285,6 @@ class TwoTower(nn.Module):
     def penalty(self) -> Tensor:
         """Nothing is added."""
         return self.residual.new_zeros(())
-
-
-def _kept(like: Tensor, dropped: float) -> Tensor:
-    """Zeros and ones by chance, as many as `like` has numbers; the share of zeros is `dropped`, to a 65,536th."""
-    if like.device.type in ("cuda", "mps") or torch.compiler.is_compiling():
-        return torch.rand_like(like).ge_(dropped)
-    # Sixteen bits each, of which a draw on the CPU has four: so many floats take three times as long.
-    bits = torch.empty(-(-like.numel() // 4), dtype=torch.long, device=like.device).random_(-(2**63), None)
-    numbers = bits.view(torch.int16)[: like.numel()].view(like.shape)
-    return torch.ge(numbers, round(dropped * 2**16) - 2**15, out=torch.empty_like(like))
 
 
 def _halved(values: Tensor) -> Tensor:

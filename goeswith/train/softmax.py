@@ -8,7 +8,7 @@ for all items of the batch, `CandidateSoftmax` for a few.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,15 @@ class GapModel(Protocol):
 
     def keys(self, states: ItemStates) -> Tensor:
         """(U, h)."""
+        ...
+
+
+@runtime_checkable
+class PickingGaps(Protocol):
+    """A model that makes queries of some gaps, and keys of some items, at once."""
+
+    def gaps_and_keys(self, states: ItemStates, batch: OutfitBatch, at: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries (G, h) of the gaps at places (G,) of the batch laid out outfit after outfit, keys of `rows` (R,)."""
         ...
 
 
@@ -82,8 +91,12 @@ class BatchSoftmax(nn.Module):
         truth, owner = batch.items.flatten()[gap_rows], gap_rows // gap.shape[1]
         others, real = batch.items[owner], batch.mask[owner]  # (G, n)
         gone = torch.where(real & (own[others] == query_pools[:, None]), others, truth[:, None])
-        queries = embedding(gap_rows, model.gaps(states, batch).float().flatten(0, 1)) * self.log_scale.exp()
-        keys = embedding(by_pool, model.keys(states).float())
+        if isinstance(model, PickingGaps):
+            queries, keys = model.gaps_and_keys(states, batch, gap_rows, by_pool)
+        else:
+            queries = embedding(gap_rows, model.gaps(states, batch).flatten(0, 1))
+            keys = embedding(by_pool, model.keys(states))
+        queries, keys = queries.float() * self.log_scale.exp(), keys.float()
         bonus = None if worn is None else worn[by_pool].float().log()
         loss, taught = PoolSoftmax.apply(queries, keys, query_pools, pool, position[truth], position[gone], bonus)
         return loss / taught.clamp_min(1), int(taught)

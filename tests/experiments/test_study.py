@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from typer.testing import CliRunner
 from worlds import styles_dataset, write_made
 
@@ -17,11 +18,11 @@ from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import ARMS, read_study
 from goeswith.experiments.study_page import lacking, verdict
 from goeswith.experiments.study_results import measure, read_results, summarise
-from goeswith.experiments.study_sources import Bench
+from goeswith.experiments.study_sources import Bench, outfit_aucs
 from goeswith.models.mixture import Mixture
 from goeswith.train.run import Run
 from goeswith.train.settings import TrainConfig
-from goeswith.train.training import training_data
+from goeswith.train.training import train, training_data
 from goeswith.train.trust_questions import differences
 
 STUDY = """
@@ -155,6 +156,42 @@ def test_further_own_models_learn_from_the_same_outfits_and_are_asked_together(d
         for tower in towers
     ]
     np.testing.assert_allclose(answers.valid, (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_students_of_add_gnn_share_a_teacher_and_are_those_whose_teacher_is_their_own(done: tuple[Path, Path]) -> None:
+    folder, out = done
+    gnn = ("hidden=8", "epochs=2", "teacher.epochs=1", "teacher.dropout=0.3")
+    study = read_study(folder / "study.toml")
+    study = replace(study, set=(*study.set, *(f"add-gnn.{s}" for s in gnn)), few=(*study.few, "add-gnn.batch_size=8"))
+    bench = Bench(study, 1, out)
+    for arm, own in {
+        "masks": ["carry=masks"],
+        "shuffled scorer": ["carry=masks+initialisation", "teacher.shuffled=true"],
+        "shuffled responses": ["carry=responses", "teacher.shuffled=true"],
+    }.items():
+        answers = bench.answers(arm, 20)
+        alone = train(
+            "add-gnn", bench.dataset, out / "alone" / arm.replace(" ", "-"), teacher=study.designers, encoder="made",
+            settings=[*gnn, *own, "batch_size=8", "seed=1", "outfits=20"],
+        )  # fmt: skip
+        shared = Run(out / "runs" / f"seed1-20-{arm.replace(' ', '-')}")
+        assert shared.config["train"] == alone.config["train"]
+        for name, value in alone.model.state_dict().items():
+            torch.testing.assert_close(shared.model.state_dict()[name], value, rtol=0, atol=0)
+        auc, _, _ = exhaustive_auc(alone.scorer(bench.dataset), bench.test)
+        kept, _ = outfit_aucs(answers.test[:, 0], bench.test)
+        np.testing.assert_allclose(kept, auc, atol=1e-12)
+    assert {path.name for path in (out / "runs").glob("*-add-gnn-*")} == {
+        "seed1-add-gnn-designers",
+        "seed1-add-gnn-shuffled",
+    }
+
+
+def test_the_twin_that_is_over_soon_trains_one_epoch_of_everything(done: tuple[Path, Path]) -> None:
+    study = replace(read_study(done[0] / "study.toml"), few=("epochs=9",), set=("add-gnn.teacher.dropout=0.3",)).tiny()
+    towers, gnn = Bench(study, 0, done[1])._settings(20)
+    assert towers[:2] == ["epochs=1", "hidden=8"]
+    assert gnn == ["teacher.dropout=0.3", "epochs=1", "hidden=8", "teacher.epochs=1", "outfits=20", "seed=0"]
 
 
 def test_likeness_is_one_source_for_each_encoder(done: tuple[Path, Path]) -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity, gelu, normalize
 from worlds import styles_data, styles_dataset
 
 from goeswith.data.outfits import OutfitBatch
-from goeswith.models import ItemStates, TrainingData, Vocabulary
+from goeswith.models import ItemStates, TrainingData, Vocabulary, two_tower
 from goeswith.models.two_tower import TwoTower, TwoTowerConfig
 from goeswith.train.loop import fit
 from goeswith.train.run import Run
@@ -77,6 +77,26 @@ def test_a_batch_is_what_a_loop_over_gaps_says(data: TrainingData) -> None:
     with torch.no_grad():
         for row in range(0, len(data.valid), 3):
             assert float(scores[row]) == pytest.approx(loop_score(model, data, data.valid[row].tolist()), abs=1e-5)
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_kernels_train_as_autograd_does(data: TrainingData, monkeypatch: pytest.MonkeyPatch, memory: bool) -> None:
+    model = shaken(fresh(data, memory=memory)).train()
+    codes = torch.where(torch.arange(len(data.categories)) % 7 == 0, model.count, data.categories)  # some unknown
+    batch, found = padded(data), []
+    places = batch.mask.flatten().nonzero()[:, 0].flip(0)[::2]
+    order = torch.randperm(len(data.features), generator=torch.Generator().manual_seed(1))
+    for by_hand in (two_tower.by_hand, lambda values: False):
+        monkeypatch.setattr(two_tower, "by_hand", by_hand)
+        torch.manual_seed(2)  # of dropout
+        states = model.encode_items(data.features, codes)
+        queries, keys = model.gaps_and_keys(states, batch, places, order)
+        made = torch.cat([queries, keys])
+        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad((made * torch.linspace(-1, 1, made.shape[1])).square().sum(), weights)
+        found.append((states.hidden, made, *gradients))
+    assert len(found[0]) == 8 if memory else 7
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
 
 
 def test_untrained_it_is_the_cosine_of_the_features(data: TrainingData) -> None:
