@@ -26,6 +26,13 @@ MASKS = (
     ("ADD-GNN with masks", "ADD-GNN"),
 )
 """Comparisons that say what the graph, and designers' masks, add: of models that were shown as many wrong items."""
+NAMES = {
+    "mango": "MANGO", "mango-search": "MANGO (equal search)", "mango-softmax": "MANGO (one loss for all)",
+    "mango-parts": "MANGO (half-sized ADD-GNN)", "mango-pairs": "MANGO (tops and bottoms)", "ccp": "CCP",
+    "ccp-search": "CCP (equal search)", "ccp-negatives": "CCP (each kind of negatives)", "polyvore": "Polyvore",
+    "sample": "the drawn sample", "fashionvc": "FashionVC",
+}  # fmt: skip
+"""Recipe → what a sentence calls its comparison; its section says the rest."""
 TRUSTED, CONTROLS = "designers", ("none", "shuffled")
 """The arm of a study that knows something, and those that it must be above."""
 SHOWN = {
@@ -44,13 +51,24 @@ def conclusions(
     by_recipe, earlier: recipe → its kept results, of this time and before. curves: study → its results.
     ablations: recipe → its kept results, of recipes that compare models or their parts under one loss.
     """
+    by_recipe, earlier, ablations = (
+        {NAMES.get(name, name): results for name, results in each.items()}
+        for each in (by_recipe, earlier, ablations or {})
+    )
+    curves = {_titled(name, results): results for name, results in curves.items()}
     return [
         _above_floors(by_recipe),
-        _peers({**by_recipe, **(ablations or {})}),
+        _peers({**by_recipe, **ablations}),
         _records(by_recipe),
-        _parts({**by_recipe, **(ablations or {})}, earlier),
+        _parts({**by_recipe, **ablations}, earlier),
         _knowledge(curves),
     ]
+
+
+def _titled(name: str, results: Kept) -> str:
+    """What a sentence calls a study: its title, which may have commas."""
+    title = results.get("study", {}).get("title")
+    return f"“{title}”" if title else name
 
 
 def headline(results: Kept) -> tuple[str, str, str]:

@@ -74,9 +74,11 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def goeswith(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an error; before the command.")
+        bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an error; goes before the command.")
     ] = False,
 ) -> None:
     """Learn which clothes go together, measure it honestly, and use it on a catalogue."""

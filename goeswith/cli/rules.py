@@ -31,7 +31,8 @@ def mine(
     out: Annotated[Path | None, typer.Option(help="Rule file to write (TOML), for you to edit.")] = None,
     most: Annotated[int, typer.Option("--max", help="Maximum number of rules.")] = 60,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Text column, or word for words of titles; repeatable. Default: all usual.")
+        list[str] | None,
+        typer.Option(help="Text column, or word for words of titles; repeatable. Default: all the usual ones."),
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of triplets, if none are published.")
@@ -189,7 +190,7 @@ def explain(
     run: RunArgument,
     dataset: DatasetArgument,
     top: Annotated[str, typer.Argument(metavar="TOP", help="A top, by id, SKU or product id.")],
-    bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="A bottom, likewise.")],
+    bottom: Annotated[str, typer.Argument(metavar="BOTTOM", help="A bottom, by id, SKU or product id.")],
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed for the choice of other bottoms.")
     ] = 0,

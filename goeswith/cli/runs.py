@@ -40,7 +40,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder to save the run in.")],
     teacher: Annotated[
         list[str] | None,
-        typer.Option(help="Data set of designers' outfits, or a trained teacher; repeatable; 'auto' looks for some."),
+        typer.Option(
+            help="Data set of designers' outfits, or a trained teacher; repeatable; 'auto': those beside DATASET."
+        ),
     ] = None,
     rules: Annotated[Path | None, typer.Option(help="Rule file to learn from (see goeswith rules mine).")] = None,
     knowledge: Annotated[
@@ -50,7 +52,8 @@ def train(
     settings: SetOption = None,
     encoder: EncoderOption = None,
     seeds: Annotated[
-        int | None, typer.Option(min=2, help="Train an ensemble: two-tower with so many seeds, one run together.")
+        int | None,
+        typer.Option(min=2, help="Train this many two-tower models with different seeds; the run is their mean."),
     ] = None,
     device: DeviceOption = None,
 ) -> None:

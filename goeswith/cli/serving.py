@@ -41,7 +41,7 @@ def serve(
     allow_origins: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-origin", metavar="ORIGIN", help="Pages that may use it: https://shop.example; repeatable."
+            "--allow-origin", metavar="ORIGIN", help="Pages that may use that key: https://shop.example; repeatable."
         ),
     ] = None,
     root_path: Annotated[
@@ -107,7 +107,7 @@ def clicks(
 ) -> None:
     """Report clicks and baskets on product pages, by model and by look.
 
-    Beside random looks where serve --control showed some, and between two models where serve --compare did.
+    Compares the model with random looks (serve --control) and another model (serve --compare) that were shown.
 
     \b
     Examples:

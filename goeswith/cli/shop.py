@@ -278,14 +278,8 @@ def improve(
     """
     stylist = _stylist(index)
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
-    if not swaps and not output.as_json:
-        from goeswith.shop.wording import list_of
-
-        wrong = stylist.judge(items).findings
-        unlock = " (unlock one of those that are too many)" if lock and wrong else ""
-        typer.echo(f"no swap of one item makes the outfit better{f': it {list_of(wrong)}{unlock}' if wrong else ''}")
-        return
-    _print_results(stylist, swaps, output, "swaps")
+    why_none = "" if swaps else stylist.why_no_swap(items, lock or ())
+    _print_results(stylist, swaps, output, "swaps", why_none)
 
 
 @app.command()
@@ -305,11 +299,11 @@ def similar(
       goeswith similar indices/mango shoes-9
       goeswith similar indices/mango shoes-9 -k 5 --colour black
     """
+    from goeswith.shop.answers import NONE_ALIKE
+
     stylist = _stylist(index)
     substitutes = stylist.similar(item, filters=filters, k=k)
-    if not substitutes and not output.as_json:
-        typer.echo("no other item of its category passes the filters")
-    _print_results(stylist, substitutes, output, "similar")
+    _print_results(stylist, substitutes, output, "similar", NONE_ALIKE)
 
 
 @app.command()
@@ -381,10 +375,14 @@ def _stylist(path: Path) -> Stylist:
     return Stylist(opened)
 
 
-def _print_results(stylist: Stylist, results: Sequence[Any], output: Output, how: str) -> None:
-    """What was found, as JSON or as the printer's table called `how`."""
+def _print_results(stylist: Stylist, results: Sequence[Any], output: Output, how: str, why_none: str = "") -> None:
+    """What was found, as JSON or as the printer's table called `how`; where that is nothing, why."""
+    if not results and why_none:
+        typer.echo(why_none, err=output.as_json)
     if output.as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))
+        return
+    if not results:
         return
     from goeswith.cli.terminal import Printer
 

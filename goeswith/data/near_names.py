@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
-import numpy as np
 import polars as pl
 
 NEIGHBOURS = 32
@@ -16,52 +14,73 @@ LIKE = 0.65
 """Least likeness of a name that is proposed, see `difflib.SequenceMatcher.ratio`."""
 LEAST = 3
 """Letters from which on a name may be the beginning of another."""
+SORTED = 100_000
+"""Names that are put in order for one question; of more, only those with a longer beginning or end in common are."""
 
 
 class NearNames:
-    """The nearest of very many names; sorted when the first one is looked for, and read in a few places after that.
+    """The nearest of very many names, found by a few passes over them.
 
     A typing error leaves the beginning or the end of a name as it is, so that the right one is among the neighbours in
     the order of the names, or in the order of the names read backwards.
     """
 
-    def __init__(self, *names: Iterable[str]) -> None:
-        self._iterables = names
+    def __init__(self, *names: Collection[str]) -> None:
+        self._collections = names
+
+    def same(self, name: str) -> list[str]:
+        """The names that are this one but for the case of letters and surrounding blanks, as they are written."""
+        key = _key(name)
+        plain = [key] if key and any(key in names for names in self._collections) else []
+        return [*plain, *self._written.get(key, [])]
 
     def near(self, name: str, most: int = 3) -> list[str]:
         """Up to so many names that may be meant, the most alike first; empty where none is like it."""
         key = _key(name)
         if not key:
             return []
+        both = [_around(self._table, key, backwards) for backwards in (False, True)]
         spelled: dict[str, str] = {}  # as they are compared → as they are written
-        for index in sorted({*self._around(key, self._forward, 1), *self._around(key[::-1], self._backward, -1)}):
-            spelled.setdefault(_key(self._names[index]), self._names[index])
+        for _, written, compared in pl.concat(both).unique("index").sort("index").iter_rows():
+            spelled.setdefault(compared, written)
         if key in spelled:  # another case, or stray spaces
             return [spelled[key]]
         begun = [other for other in spelled if len(key) >= LEAST and other.startswith(key)]
         alike = difflib.get_close_matches(key, spelled, n=most, cutoff=LIKE)
         return [spelled[other] for other in [*dict.fromkeys([*alike, *sorted(begun, key=len)])][:most]]
 
-    def _around(self, key: str, order: np.ndarray, step: int) -> list[int]:
-        """Indices of the names on both sides of a key. order: of the names, read backwards where `step` is −1."""
-        at = bisect_left(order, key, key=lambda index: _key(self._names[index])[::step])
-        return order[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS].tolist()
+    @cached_property
+    def _table(self) -> pl.DataFrame:
+        """Names as they are written, and as they are compared (``key``)."""
+        names = pl.concat([pl.Series("name", list(each), dtype=pl.String) for each in self._collections])
+        key = pl.col("name").str.strip_chars().str.to_lowercase()
+        return names.to_frame().with_row_index().with_columns(key=key)
 
     @cached_property
-    def _names(self) -> Sequence[str]:
-        return [name for names in self._iterables for name in names]
+    def _written(self) -> dict[str, list[str]]:
+        """Key → the names with it that are written in another way."""
+        written: dict[str, list[str]] = {}
+        for name in self._table.filter(pl.col("name") != pl.col("key"))["name"].unique(maintain_order=True):
+            written.setdefault(_key(name), []).append(name)
+        return written
 
-    @cached_property
-    def _forward(self) -> np.ndarray:
-        return self._keys.arg_sort().to_numpy()
 
-    @cached_property
-    def _backward(self) -> np.ndarray:
-        return self._keys.str.reverse().arg_sort().to_numpy()
-
-    @property
-    def _keys(self) -> pl.Series:
-        return pl.Series(self._names, dtype=pl.String).str.strip_chars().str.to_lowercase()
+def _around(table: pl.DataFrame, key: str, backwards: bool) -> pl.DataFrame:
+    """The rows on both sides of a key, in the order of the keys, or of the keys read backwards."""
+    column = pl.col("key")
+    for length in range(1, len(key) + 1):
+        if len(table) <= SORTED:
+            break
+        alike = table.filter(column.str.ends_with(key[-length:]) if backwards else column.str.starts_with(key[:length]))
+        if not len(alike):
+            table = table if length > 1 else alike  # without a letter in common at this end, the other one must do
+            break
+        table = alike
+    ordered = table.with_columns(order=column.str.reverse() if backwards else column)
+    at, order = key[::-1] if backwards else key, pl.col("order")
+    before, after = ordered.filter(order < at), ordered.filter(order >= at)
+    sides = before.top_k(NEIGHBOURS, by="order"), after.bottom_k(NEIGHBOURS, by="order")
+    return pl.concat(sides).drop("order")
 
 
 def _key(name: str) -> str:

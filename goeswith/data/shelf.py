@@ -141,7 +141,17 @@ class Shelf:
         return chosen[codes]
 
     def meant(self, name: str) -> list[int]:
-        """Rows of the items that a name may mean: that of this id, else those with this SKU, else of this product."""
+        """Rows of the items that a name may mean: that of this id, else those with this SKU, else of this product.
+
+        Where nothing is written like this, those of all that are but for case and surrounding blanks.
+        """
+        return [*dict.fromkeys(row for other in self._spellings(name) for row in self._written_as(other))]
+
+    def _spellings(self, name: str) -> list[str]:
+        """A name if it is written so, else how it is written."""
+        return [name] if self._written_as(name) else self.near_names.same(name)
+
+    def _written_as(self, name: str) -> list[int]:
         row = self.row_of.get(name)
         return self.rows_by_name.get(name, []) if row is None else [row]
 
@@ -158,14 +168,16 @@ class Shelf:
         )
 
     def named(self, name: str, where: str = "") -> list[int]:
-        """The same, at least one. where: what names it, such as a row of a file; empty for an argument.
+        """The same, at least one, and not several that differ in case. where: what names it, such as a row of a file.
 
         Raises:
-            CatalogueError: there is none.
+            CatalogueError: there is none, or the name is written in several ways, which are other items each.
         """
         rows = self.meant(name)
         if not rows:
             raise self.unknown(name, where)
+        if len(rows) > 1 and len({tuple(self._written_as(other)) for other in self._spellings(name)}) > 1:
+            raise self._several(name, rows, where)
         return rows
 
     def row(self, name: str, where: str = "") -> int:
@@ -176,16 +188,20 @@ class Shelf:
         """
         rows = self.named(name, where)
         if len(rows) > 1:
-            ids = self.items["item_id"][rows].to_list()
-            more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
-            start = f"{where} names {name!r}, which is" if where else f"{name!r} is"
-            raise CatalogueError(
-                f"{start} {len(ids):,} items{NAME_ONE}: {', '.join(ids[:FEW])}{more}",
-                reason="ambiguous_item",
-                item_ids=ids[:FEW],
-                choices=ids[:FEW],
-            )
+            raise self._several(name, rows, where)
         return rows[0]
+
+    def _several(self, name: str, rows: Sequence[int], where: str) -> CatalogueError:
+        """The error that a name means all of these items."""
+        ids = self.items["item_id"].gather(rows).to_list()
+        more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
+        start = f"{where} names {name!r}, which is" if where else f"{name!r} is"
+        return CatalogueError(
+            f"{start} {len(ids):,} items{NAME_ONE}: {', '.join(ids[:FEW])}{more}",
+            reason="ambiguous_item",
+            item_ids=ids[:FEW],
+            choices=ids[:FEW],
+        )
 
     def rows(self, names: Sequence[str], where: str = "") -> np.ndarray:
         """Rows (n,) int64 of items by their ids, or other names of theirs, see `row`.

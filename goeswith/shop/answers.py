@@ -15,6 +15,9 @@ VERDICTS = {"strong": 50.0, "fine": 20.0, "weak": 0.0}
 CHANCE = 0.55
 """A model that puts a worn outfit above its corruption less often than this has no verdict."""
 
+NONE_ALIKE = "no other item of its category passes the filters"
+"""Why an item has no substitutes."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -93,6 +96,14 @@ def findings(index: Index, rows: np.ndarray) -> tuple[str, ...]:
     return index.grammar.findings(
         shelf.values("group", rows), [str(category) for category in shelf.values("category", rows)]
     )
+
+
+def list_of(findings: Sequence[str]) -> str:
+    """Findings after ``it``: ``needs a top and has two bottoms and two pairs of shoes``."""
+    needs = [finding for finding in findings if finding.startswith("needs ")]
+    has = [finding for finding in findings if finding not in needs]
+    listed = f"has {' and '.join(filter(None, [', '.join(has[:-1]), has[-1]]))}" if has else ""
+    return " and ".join(filter(None, [*needs, listed]))
 
 
 def verdict(index: Index, percentile: float | None) -> str:

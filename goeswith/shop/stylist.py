@@ -17,7 +17,7 @@ import numpy as np
 
 from goeswith.data.filters import Filters
 from goeswith.errors import CatalogueError
-from goeswith.shop.answers import Look, Similar, Swap, findings, looks_of
+from goeswith.shop.answers import Look, Similar, Swap, findings, list_of, looks_of
 from goeswith.shop.assortment import Assortment
 from goeswith.shop.beam import first_of_each
 from goeswith.shop.candidates import FULL
@@ -131,7 +131,7 @@ class Stylist:
         k: int = 5,
         coherent: bool = True,
     ) -> list[Swap]:
-        """Single swaps that raise the score, the one that gains most first; empty where none does.
+        """Single swaps that raise the score, the one that gains most first; empty where none does, see `why_no_swap`.
 
         An item is exchanged for one of its group, or of its category where it has no group; where the filters name
         categories or groups, for one of those. Where an outfit has too many of something, such as two pairs of shoes,
@@ -145,6 +145,35 @@ class Stylist:
         """
         check_number(k=k)
         rows = self.assortment.outfit(items, least=2)
+        free = self._free(rows, locked)
+        before = float(self._scores([rows])[0])
+        if surplus := self._surplus(rows):
+            free = [position for position in free if position in surplus]
+            swaps = self._exchanges(rows, free, before, filters, coherent, None) if free else []
+            faults = len(findings(self.index, rows))
+            better = [swap for swap in swaps if len(swap.look.findings) < faults]
+            return [*self._removals(rows, free, before)[:1], *better][:k]
+        return self._exchanges(rows, free, before, filters, coherent, k)
+
+    def why_no_swap(self, items: Sequence[str], locked: Sequence[str] = ()) -> str:
+        """The sentence for an outfit that `improve` finds no swap for, with what is wrong with it and what to do.
+
+        Raises:
+            CatalogueError: see `improve`.
+        """
+        rows = self.assortment.outfit(items, least=2)
+        wrong, surplus = findings(self.index, rows), self._surplus(rows)
+        do = "replace" if {*self._free(rows, locked)} & {*surplus} else "unlock"
+        advice = f"; {do} one of those that are too many" if surplus else ""
+        why = f": it {list_of(wrong)}{advice}" if wrong else ""
+        return f"no swap of one item makes the outfit better{why}"
+
+    def _free(self, rows: np.ndarray, locked: Sequence[str]) -> list[int]:
+        """Positions in an outfit of the items that are not locked.
+
+        Raises:
+            CatalogueError: a locked item is not in the outfit, or all are locked.
+        """
         meant = {name: {*self.index.shelf.meant(name)} & {*rows.tolist()} for name in locked}
         strange = next((name for name, inside in meant.items() if not inside), None)
         if strange is not None:
@@ -157,14 +186,7 @@ class Stylist:
         free = [position for position, row in enumerate(rows.tolist()) if row not in kept]
         if not free:
             raise CatalogueError("every item is locked, so nothing can be swapped; unlock one", reason="all_locked")
-        before = float(self._scores([rows])[0])
-        if surplus := self._surplus(rows):
-            free = [position for position in free if position in surplus]
-            swaps = self._exchanges(rows, free, before, filters, coherent, None) if free else []
-            faults = len(findings(self.index, rows))
-            better = [swap for swap in swaps if len(swap.look.findings) < faults]
-            return [*self._removals(rows, free, before)[:1], *better][:k]
-        return self._exchanges(rows, free, before, filters, coherent, k)
+        return free
 
     def removal(self, items: Sequence[str]) -> Swap | None:
         """What to take out of an outfit that has too many of something, see `improve`; None where it has not."""

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from goeswith.shop.active_rules import Fired
-from goeswith.shop.answers import Look, Swap, verdict
+from goeswith.shop.answers import Look, Swap, list_of, verdict
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 
@@ -68,14 +68,6 @@ def _verdict_clause(look: Look) -> str:
     if look.findings:
         return f"This look is not a proper outfit: it {list_of(look.findings)}"
     return _VERDICTS.get(look.verdict, f"This look has a score of {score(look.score)}, with nothing to compare it with")
-
-
-def list_of(findings: Sequence[str]) -> str:
-    """Findings after ``it``: ``needs a top and has two bottoms and two pairs of shoes``."""
-    needs = [finding for finding in findings if finding.startswith("needs ")]
-    has = [finding for finding in findings if finding not in needs]
-    listed = f"has {' and '.join(filter(None, [', '.join(has[:-1]), has[-1]]))}" if has else ""
-    return " and ".join(filter(None, [*needs, listed]))
 
 
 def _effect(name: str, look: Look, contribution: float, without: float | None, index: Index) -> str:

@@ -93,9 +93,14 @@ class Processes:
         dead = [process for process in self.running if process not in alive]
         if dead and not self.stopping:
             time.sleep(PAUSE)
+            self.running = alive
             for process in dead:
                 mark_process_dead(process.pid or 0, f"{folder}/metrics")
-            self.running = [*alive, *(self._begin(folder) for _ in dead)]
+                new = self._begin(folder)
+                log.warning(
+                    "process %s of the service %s and was replaced by process %s", process.pid, _ended(process), new.pid
+                )
+                self.running.append(new)
 
     def _end(self) -> None:
         """Tell all to stop; one that has not ended in time is ended."""
@@ -119,6 +124,17 @@ class Processes:
             with suppress(ProcessLookupError):
                 if process.pid is not None and process.exitcode is None:
                     os.kill(process.pid, sign)
+
+
+def _ended(process: SpawnProcess) -> str:
+    """How a process ended: by a signal, whose number an exit code has below 0, or by itself."""
+    code = process.exitcode or 0
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal
+        return f"was ended by signal {-code}"
 
 
 @contextmanager

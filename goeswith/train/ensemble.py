@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from goeswith.config import override
+from goeswith.config import LARGEST, override
 from goeswith.data.dataset import Dataset
 from goeswith.data.features import load_features
 from goeswith.errors import ConfigError
@@ -60,9 +60,12 @@ def train_ensemble(
         raise ConfigError(f"an ensemble has two seeds or more, not {seeds}")
     alone("an ensemble")
     out, settings, begun = Path(out), list(settings), time.monotonic()
-    features = load_features(dataset, encoder)
     configs = override({"model": TwoTowerConfig(), "train": TrainConfig.of(TOWER)}, settings)
     config = cast(TrainConfig, configs["train"])
+    last = config.seed + seeds - 1
+    if last > LARGEST:
+        raise ConfigError(f"seed={config.seed} with {seeds} seeds ends at {last}, but whole numbers end at {LARGEST}")
+    features = load_features(dataset, encoder)
     data, vocabulary, left_out = training_data(dataset, features, configs["model"], config)
     numbers = [config.seed + number for number in range(seeds)]
     described = describe(dataset, features, configs, vocabulary, left_out, {"seeds": numbers})
@@ -73,7 +76,7 @@ def train_ensemble(
         runs = [
             train(
                 TOWER, dataset, out / "sources" / f"seed-{seed}", settings=[*settings, f"seed={seed}"],
-                encoder=features.encoder, say=say, device=device,
+                encoder=features.encoder, say=_of_seed(say, seed), device=device,
             )
             for seed in numbers
         ]  # fmt: skip
@@ -90,6 +93,11 @@ def train_ensemble(
         }
         write_config(out, {**described, "result": result})
     return Run(out)
+
+
+def _of_seed(say: Say | None, seed: int) -> Say | None:
+    """`say`, with the seed in the names of stages."""
+    return (lambda stage: say(f"seed {seed}, {stage}")) if say else None
 
 
 def _valid_auc(scorer: RunScorer, data: TrainingData, config: TrainConfig) -> float:

@@ -80,6 +80,10 @@ def test_looks_as_json_are_those_of_the_stylist(shell: Shell, index: Path) -> No
     assert [swap["gain"] for swap in json.loads(out)] == [
         swap.gain for swap in stylist.improve(["i0", "i60", "i100"], locked=["i0"])
     ]
+    why = stylist.why_no_swap(["i100", "i130"])
+    assert shell("improve", index, "i100", "i130") == (0, f"{why}\n", "")
+    assert shell("improve", index, "i100", "i130", "--json") == (0, "[]\n", f"{why}\n")
+    assert shell("similar", index, "i0", "--price-max", "0", "--json")[1] == "[]\n"
     code, out, _ = shell("similar", index, "i100", "-k", "2", "--json")
     assert [item["item_id"] for item in json.loads(out)] == [item.item_id for item in stylist.similar("i100", k=2)]
 

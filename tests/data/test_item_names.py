@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from goeswith.data import near_names
 from goeswith.data.catalogue import Catalogue
 from goeswith.data.filters import Filters
 from goeswith.data.near_names import NearNames
@@ -70,10 +71,8 @@ def test_an_item_is_its_id_a_sku_or_its_product(name: str, rows: list[int]) -> N
         ("nobody", "check the id", []),
         ("", "check the id", []),
         ("  ", "check the id", []),
-        ("c-m", "did you mean 'C-M'?", ["coat:navy"]),
-        (" C-M ", "did you mean 'C-M'?", ["coat:navy"]),
+        ("c-n", "did you mean 'C-S' or 'C-M'?", ["coat:navy"]),
         ("~tote", "did you mean 'tote'?", ["tote"]),
-        ("Coat:Navy", "did you mean 'coat:navy'?", ["coat:navy"]),
         ("coat:nvay", "did you mean 'coat:navy'?", ["coat:navy"]),
         ("xoat:rust", "did you mean 'coat:rust'?", ["coat:rust"]),
         ("bot", "did you mean 'both', 'boot' or 'boots'?", ["boots", "9"]),
@@ -92,6 +91,50 @@ def test_what_names_no_item_is_refused_with_the_nearest_names(name: str, meant: 
         shelf(SHOP).rows([name], "row 7")
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("c-m", [0]),
+        (" C-M ", [0]),
+        ("Coat:Navy", [0]),
+        ("BOOTS", [2]),  # an id, though it is a SKU of another item
+        ("b-38", [2]),
+        (" Both", [2, 3]),
+        ("COAT", [0, 1]),
+        ("Boot", [2]),
+        ("tote ", [4]),
+        ("~TOTE", []),
+        ("", []),
+    ],
+)
+def test_a_name_in_another_case_is_taken(name: str, rows: list[int]) -> None:
+    arrays = shelf(SHOP)
+    assert arrays.meant(name) == rows
+    if len(rows) == 1:
+        assert arrays.row(name) == rows[0]
+        assert arrays.other_names(pl.Series(["tote", name]), str) == {name: SHOP.ids[rows[0]]}
+        assert np.flatnonzero(~Filters(exclude=(name,)).rows(SHOP)).tolist() == rows
+    elif rows:
+        assert arrays.named(name) == rows  # of one product, or of one SKU
+        with pytest.raises(CatalogueError, match=re.escape(f"{name!r} is 2 items; name one of them: ")):
+            arrays.row(name)
+
+
+def test_names_that_differ_in_case_alone_are_told_apart() -> None:
+    names = {"item_id": ["A1", "a1", "b", "c", "ﬁt"], "category": "tee", "skus": ["x", "X", "s-1", "B", "S-1; s-2"]}
+    arrays = shelf(Catalogue(pl.DataFrame(names)))
+    assert [arrays.named(name) for name in ("A1", "a1", "x", "X", "S-2", "ﬁT")] == [[0], [1], [0], [1], [4], [4]]
+    assert [arrays.named(name) for name in ("b", "B", "s-1", "S-1")] == [[2], [3], [2], [4]]
+    for name, ids in {" A1": ["a1", "A1"], " X": ["A1", "a1"], "b ": ["b", "c"], "S-1 ": ["b", "ﬁt"]}.items():
+        words = re.escape(f"{name!r} is 2 items; name one of them: {', '.join(ids)}")
+        for refused in (arrays.named, arrays.row):
+            with pytest.raises(CatalogueError, match=f"^{words}$") as refusal:
+                refused(name)
+            assert (refusal.value.reason, [*refusal.value.choices]) == ("ambiguous_item", ids)
+        with pytest.raises(CatalogueError, match=re.escape(f"the filter exclude names {name!r}, which is 2 items")):
+            Filters(exclude=(name,)).among(arrays)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_typing_error_finds_the_name_among_many(data: st.DataObject) -> None:
@@ -105,6 +148,20 @@ def test_a_typing_error_finds_the_name_among_many(data: st.DataObject) -> None:
     )  # fmt: skip
     if wrong not in MANY:
         assert name in NEAR.near(wrong)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_of_very_many_names_those_that_begin_or_end_alike_are_looked_through(data: st.DataObject) -> None:
+    """A typing error at one end is found from the other, and nothing is proposed that is not a name."""
+    name = data.draw(st.sampled_from(MANY))
+    at = data.draw(st.sampled_from([0, 1, len(name) - 2, len(name) - 1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_names, "SORTED", 8)
+        near = NearNames(MANY, ["further"])
+        assert name in near.near(f"{name[:at]}_{name[at + 1 :]}")
+        assert set(near.near(name[at:], most=9)) <= {*MANY, "further"}
+        assert near.near("~~~") == []
 
 
 def test_a_name_of_very_many_items_lists_some() -> None:

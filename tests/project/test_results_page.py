@@ -93,12 +93,12 @@ TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
 
 def test_five_sentences_say_what_the_numbers_say():
     assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
-        "By AUC on the hardest questions, the best model is above the strongest floor on mango (0.801 against 0.612).",
-        "Two-tower is not to be claimed (fewer than 5 seeds) ahead of or behind ADD-GNN without knowledge on mango.",
-        "Records of the items (columns, counts, picture files), without a look at a garment, reach 0.612 on mango.",
+        "By AUC on the hardest questions, the best model is above the strongest floor on MANGO (0.801 against 0.612).",
+        "Two-tower is not to be claimed (fewer than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO.",
+        "Records of the items (columns, counts, picture files), without a look at a garment, reach 0.612 on MANGO.",
         "Of ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
         "Designers, trusted as far as held-out outfits say, add to no knowledge and to shuffled designers on "
-        "words (up to +0.0139; with 0 own outfits).",
+        "“Words” (up to +0.0139; with 0 own outfits).",
     ]
 
 
@@ -117,16 +117,16 @@ def test_other_numbers_make_other_sentences():
     first, second, _, fourth, fifth = conclusions(
         {"mango": recipe_results(), "ccp": changed}, {"mango": before}, {"words": curve(none=(0.0139, "higher"))}
     )
-    assert "on mango (0.801 against 0.612) and not shown to be above it on ccp (0.801" in first
+    assert "on MANGO (0.801 against 0.612) and not shown to be above it on CCP (0.801" in first
     assert second == (
-        "Two-tower is behind ADD-GNN without knowledge on ccp; equivalent to NGNN on ccp; not to be claimed (fewer "
-        "than 5 seeds) ahead of or behind ADD-GNN without knowledge on mango."
+        "Two-tower is behind ADD-GNN without knowledge on CCP; equivalent to NGNN on CCP; not to be claimed (fewer "
+        "than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO."
     )
     assert fourth == (
-        "Of ADD-GNN, the graph is not shown to matter on ccp; transfer by designers' masks helps on ccp, hurts on "
-        "mango (partly by earlier measurements)."
+        "Of ADD-GNN, the graph is not shown to matter on CCP; transfer by designers' masks helps on CCP, hurts on "
+        "MANGO (partly by earlier measurements)."
     )
-    assert fifth.endswith("are not shown to add anything on words.")
+    assert fifth.endswith("are not shown to add anything on “Words”.")
     assert "has not been measured" in conclusions({"ccp": recipe_results(compared=[])}, {}, {})[4]
     apart = conclusions({"mango": recipe_results()}, {}, {}, {"parts": changed})
     assert "the graph is not shown to matter on parts" in apart[3]

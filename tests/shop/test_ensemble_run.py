@@ -118,6 +118,21 @@ def test_what_an_ensemble_cannot_be_made_of(
     assert not (tmp_path / "run").exists()
 
 
+def test_lines_of_progress_name_the_seed(made: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
+    lines: list[str] = []
+    settings = [*SETTINGS, "epochs=1", "hidden=4"]
+    train_ensemble(made[1], tmp_path / "run", 2, settings=settings, say=lambda stage: lambda *_: lines.append(stage))
+    assert lines == ["seed 3, two-tower", "seed 4, two-tower"]
+
+
+def test_a_seed_too_large_for_the_last_one_is_refused_before_anything_is_done(
+    made: tuple[Path, Dataset, Run], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"seed={2**63 - 2} with 3 seeds ends at {2**63}, but whole numbers end at"):
+        train_ensemble(made[1], tmp_path / "run", 3, settings=[f"seed={2**63 - 2}"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_other_models_and_launchers_are_refused(
     made: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

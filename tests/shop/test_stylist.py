@@ -78,6 +78,14 @@ def test_of_two_pairs_of_shoes_one_is_taken_out_first(strict):
     assert three.sentence.count("take out") == 1
     assert "and it still has two " in three.sentence
     assert strict.improve(["i101", "i130"]) == []  # of an item alone nothing can be said
+    assert strict.why_no_swap(["i101", "i130"]) == (
+        "no swap of one item makes the outfit better: it needs a top and a bottom (or a dress) and has two "
+        "pairs of shoes; replace one of those that are too many"
+    )
+    assert strict.why_no_swap(outfit, locked=["i101", "i130"]) == (
+        "no swap of one item makes the outfit better: it has two pairs of shoes; unlock one of those that are too many"
+    )
+    assert strict.why_no_swap(["i0", "i60", "i130"]) == "no swap of one item makes the outfit better"
     assert explain(strict, ["i101", "i130"]).swap is None
 
 

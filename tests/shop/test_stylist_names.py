@@ -23,7 +23,7 @@ def test_items_have_several_names(world, tmp_path):
     )
     s = Stylist(build_index(world[1], shop(tmp_path / "data", items), tmp_path / "index"))
     ids, names = ["i0", "i60", "i100"], ["shirt", "S-i60", "S2-i100"]
-    assert s.judge(names) == s.judge(ids)
+    assert s.judge(names) == s.judge(ids) == s.judge(["SHIRT", "s-i60", " I100"])
     assert s.complete(names[:1], k=2) == s.complete(ids[:1], k=2)
     assert s.fill(names[:2], "Shoes", k=3) == s.fill(ids[:2], "shoes", k=3)
     assert s.complete(ids[:1], slots=["SKIRT"], k=2) == s.complete(ids[:1], slots=["skirt"], k=2)

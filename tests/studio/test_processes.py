@@ -149,6 +149,7 @@ def test_two_processes_serve_as_one(service: tuple[subprocess.Popen[str], str, P
         assert {answer.result().status_code for answer in answers} <= {200} | late
     assert process.returncode == 0
     assert "Traceback" not in output
+    assert re.search(rf"process {dead} of the service was ended by SIGKILL and was replaced by process \d+\n", output)
     for pid in both:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from answers import refused
 from served import OUTFIT
@@ -23,6 +24,99 @@ def test_nothing_is_loaded_from_another_host(client: TestClient) -> None:
     assert {f"/v1/{name}" for name in ("score", "complete", "fill", "improve", "explain", "similar", "items")} <= set(
         schema["paths"]
     )
+
+
+def test_all_endpoints_call_a_thing_by_one_name(client: TestClient) -> None:
+    """Over the schema: one name has one type in all requests, and one in all answers; ids and items are told apart."""
+    schema = client.get("/openapi.json").json()
+    models = schema["components"]["schemas"]
+    bodies = [route["requestBody"]["content"] for path in schema["paths"].values() for route in path.values()
+              if "requestBody" in route]  # fmt: skip
+    asked = {name for body in bodies for name in re.findall(r"schemas/(\w+)", str(body))}
+    while more := {name for model in asked for name in re.findall(r"schemas/(\w+)", str(models[model]))} - asked:
+        asked |= more
+    events = bodies[[*map(str, bodies)].index(next(text for text in map(str, bodies) if "'event_id'" in text))]
+
+    def kind(field: dict[str, Any]) -> str:
+        """Type of a field, whatever its limits and whether it may be null."""
+        field = next((each for each in field.get("anyOf", []) if each.get("type") != "null"), field)
+        name = field.get("$ref", "").rpartition("/")[2]
+        if "items" in field:
+            return f"list of {kind(field['items'])}"
+        return "object" if name and "properties" in models[name] else str(field.get("type", "object"))
+
+    fields: dict[str, dict[str, set[str]]] = {"asked": {}, "answered": {}}
+
+    def collect(side: str, name: str, field: dict[str, Any]) -> None:
+        if not field.get("deprecated"):
+            fields[side].setdefault(name, set()).add(kind(field))
+
+    for name, model in models.items():
+        for field, about in model.get("properties", {}).items():
+            collect("asked" if name in asked else "answered", field, about)
+    for field, about in events["application/json"]["schema"]["properties"]["events"]["items"]["properties"].items():
+        collect("asked", field, about)
+    for path in schema["paths"].values():
+        for parameter in [each for route in path.values() for each in route.get("parameters", [])]:
+            if parameter["in"] == "query":
+                collect("asked", parameter["name"], parameter | parameter["schema"])
+    several = {side: {name: kinds for name, kinds in names.items() if len(kinds) > 1} for side, names in fields.items()}
+    # in addresses a name is repeated, once for each value
+    repeated = {"item_id", "category", "group", "brand", "colour", "season", "gender"}
+    assert several["asked"] == {name: {"string", "list of string"} for name in repeated}
+    assert several["answered"] == {
+        "added": {"string", "list of string"},  # by a swap, by a look
+        "changed": {"string", "boolean"},  # when a look was, whether the index was
+        "image": {"string", "object"},  # its path, and all that a product page needs of it
+    }
+    assert not {"anchors", "item", "items", "id", "look", "keep"} & set(fields["asked"])
+    for names in fields.values():
+        for name, kinds in names.items():
+            if name.endswith("_id"):
+                assert kinds <= {"string", "integer", "list of string"}, name
+            assert not name.endswith("_ids") or kinds == {"list of string"}, name
+    for side, name, wanted in (
+        ("asked", "item_ids", "list of string"),
+        ("asked", "locked", "list of string"),
+        ("answered", "item_ids", "list of string"),
+        ("answered", "items", "list of object"),
+        ("answered", "item", "object"),
+        ("answered", "looks", "list of object"),
+        ("answered", "why_none", "string"),
+    ):
+        assert fields[side][name] == {wanted}, name
+    for model in models.values():  # items are objects with ids, wherever they are
+        of_items = model.get("properties", {}).get("items", {})
+        if kind(of_items) == "list of object":
+            assert "item_id" in models[of_items["items"]["$ref"].rpartition("/")[2]]["properties"]
+
+
+def test_earlier_names_of_fields_are_still_accepted(client: TestClient) -> None:
+    for path, new, old, more in (
+        ("complete", "item_ids", "anchors", {"slots": ["shoes"], "k": 2}),
+        ("fill", "item_ids", "items", {"slot": "tote", "k": 2}),
+        ("improve", "item_ids", "items", {"k": 2}),
+        ("explain", "item_ids", "items", {"swap": False}),
+        ("similar", "item_id", "item", {"k": 2}),
+    ):
+        value = "i0" if new == "item_id" else ["i0", "i60"]
+        answer = client.post(f"/v1/{path}", json={new: value} | more)
+        assert answer.status_code == 200, answer.text
+        assert client.post(f"/v1/{path}", json={old: value} | more).json() == answer.json()
+        refused(client.post(f"/v1/{path}", json={old: value, new: value} | more), 422, "bad_request", old)
+        refused(client.post(f"/v1/{path}", json=more), 422, "bad_request", new)
+    saved = client.post("/v1/looks", json={"name": "Earlier", "item_ids": ["i0", "i60"]}).json()
+    pages = [client.get("/v1/looks", params={name: "i60"}).json() for name in ("item_id", "item")]
+    client.delete(f"/v1/looks/{saved['look_id']}")
+    assert pages[0] == pages[1]
+    assert saved["look_id"] in [look["look_id"] for look in pages[0]["looks"]]
+    pages = [client.get("/storefront/v1/looks", params={name: ["i0", "i60"]}).json() for name in ("item_id", "item")]
+    assert pages[0] == pages[1]
+    assert len(pages[0]["answers"]) == 2
+    refused(client.get("/storefront/v1/looks"), 422, "bad_request", "item_id is given 0 times")
+    refused(client.get("/storefront/v1/looks", params={"item": ["i0"] * 20, "item_id": ["i0"] * 5}), 422, "bad_request")
+    index = client.get("/v1/index").json()
+    assert (index["items"], index["guests"]) == (index["item_count"], index["guest_count"])
 
 
 def test_a_token_guards_all_but_health(world: Path) -> None:

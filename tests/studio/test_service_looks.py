@@ -38,6 +38,11 @@ def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> No
     own_swaps = stylist.improve(OUTFIT, locked=["i0"], k=2)
     assert [(swap["removed"], swap["added"]) for swap in answer] == [(swap.removed, swap.added) for swap in own_swaps]
     assert all(swap["gain"] > 0 for swap in answer)
+    assert client.post("/v1/improve", json={"items": OUTFIT}).json()["why_none"] == ""
+    for body in ({"items": ["i100", "i130"]}, {"items": [*OUTFIT, "i130"], "locked": ["i100", "i130"]}):
+        answer = client.post("/v1/improve", json=body).json()
+        assert answer == {"swaps": [], "why_none": stylist.why_no_swap(**body)}
+        assert "it " in answer["why_none"]
     answer = client.post("/v1/explain", json={"items": OUTFIT}).json()
     own_why = explain(stylist, OUTFIT)
     assert (answer["sentence"], answer["weakest_item"]) == (own_why.sentence, own_why.weakest_item)
@@ -46,6 +51,9 @@ def test_answers_are_those_of_the_stylist(world: Path, client: TestClient) -> No
     answer = client.post("/v1/similar", json={"item": "i0", "filters": {"exclude": ["i1"]}}).json()["items"]
     own_near = stylist.similar("i0", filters=Filters(exclude=("i1",)))
     assert [near["item_id"] for near in answer] == [near.item_id for near in own_near]
+    for filters, words in ({}, ""), ({"price_max": 0}, "no other item of its category passes the filters"):
+        answer = client.post("/v1/similar", json={"item": "i0", "filters": filters}).json()
+        assert (bool(answer["items"]), answer["why_none"]) == (not words, words)
 
 
 def test_items_have_several_names_and_values_any_case(client: TestClient) -> None:
@@ -62,6 +70,11 @@ def test_items_have_several_names_and_values_any_case(client: TestClient) -> Non
         ("similar", {"item": "i0"}, {"item": "p0"}),
     ):
         assert client.post(f"/v1/{path}", json=second).json() == client.post(f"/v1/{path}", json=first).json()
+    other = {"anchors": ["I0"], "slots": ["shoes"], "k": 3, "filters": {"colours": ["black"], "exclude": ["P100"]}}
+    assert client.post("/v1/complete", json=other).json()["looks"] == own
+    assert client.get("/storefront/v1/looks/I0").json() == client.get("/storefront/v1/looks/i0").json()
+    many = client.get("/storefront/v1/looks", params={"item": ["I0", "P60", "~"]}).json()
+    assert ([answer["item"]["item_id"] for answer in many["answers"]], many["unknown"]) == (["i0", "i60"], ["~"])
     refusal = client.post("/v1/complete", json=body | {"anchors": ["one"]})
     refused(refusal, 422, "ambiguous_item", "'one' is 2 items; name one of them: i6, i7")
     assert refusal.json()["item_ids"] == ["i6", "i7"]
@@ -75,15 +88,15 @@ def test_items_have_several_names_and_values_any_case(client: TestClient) -> Non
     assert client.get("/v1/items/p0").json() == client.get("/v1/items/i0").json()
     refused(client.get("/v1/items/one"), 422, "ambiguous_item")
     refused(client.get("/v1/items/nobody"), 404, "unknown_item", "no item 'nobody'; check the id")
-    near = client.get("/v1/items/I90")
-    refused(near, 404, "unknown_item", "the catalogue has no item 'I90'; did you mean 'i90'?")
-    assert [choice["item_id"] for choice in near.json()["choices"]] == ["i90"]
-    refused(client.post("/v1/score", json={"outfits": [["i0", " i90"]]}), 422, "unknown_item", "did you mean 'i90'?")
+    near = client.get("/v1/items/i90-")
+    refused(near, 404, "unknown_item", "the catalogue has no item 'i90-'; did you mean 'i90' or 'i9'?")
+    assert [choice["item_id"] for choice in near.json()["choices"]] == ["i90", "i9"]
+    refused(client.post("/v1/score", json={"outfits": [["i0", "i90-"]]}), 422, "unknown_item", "did you mean 'i90'")
     page = client.get("/v1/items", params={"colour": "BLACK", "limit": 3}).json()
     assert page == client.get("/v1/items", params={"colour": "black", "limit": 3}).json()
     saved = client.post("/v1/looks", json={"name": "By other names", "item_ids": names, "pinned_item": "p0"}).json()
     assert ([piece["item_id"] for piece in saved["items"]], saved["pinned_item"]) == (OUTFIT, "i0")
-    for name in ("i0", "p0"):
+    for name in ("i0", "p0", "I0"):
         assert client.get("/v1/looks", params={"item": name}).json()["total"] == 1
         assert "By other names" in client.get("/looks", params={"item": name}).text
     assert client.get("/v1/looks", params={"item": "gone"}).json()["total"] == 0
@@ -105,15 +118,18 @@ def test_pages_take_other_names_and_cases(client: TestClient) -> None:
     assert [link["href"] for link in Parts(board).of("a") if link["href"].startswith("/board?on=i50&on=")][:2] == [
         "/board?on=i50&on=i6", "/board?on=i50&on=i7",
     ]  # fmt: skip
-    several, wrong = client.get("/item?item=one&on=i50"), client.get("/item?item=I90&on=i50")
+    several, wrong = client.get("/item?item=one&on=i50"), client.get("/item?item=i90-&on=i50")
     assert (several.status_code, several.text.count("&#39;one&#39; is 2 items; choose one.")) == (422, 1)
-    assert (wrong.status_code, wrong.text.count("did you mean &#39;i90&#39;?<")) == (404, 1)
-    for page, ids in ((several, ["i6", "i7"]), (wrong, ["i90"])):
+    assert (wrong.status_code, wrong.text.count("did you mean &#39;i90&#39; or &#39;i9&#39;?<")) == (404, 1)
+    for page, ids in ((several, ["i6", "i7"]), (wrong, ["i90", "i9"])):
         links = [link["href"] for link in Parts(page.text).of("a") if link["href"].startswith("/item?")]
         assert links == [f"/item?on=i50&item={item_id}" for item_id in ids]
         assert all(f">{item_id}</small>" in page.text for item_id in ids)
         assert page.text.count('<ul class="meant">') == 1
-    assert "did you mean &#39;i90&#39;?<" in client.get("/board?on=I90&on=i50").text
+    assert "did you mean &#39;i90&#39; or &#39;i9&#39;?<" in client.get("/board?on=i90-&on=i50").text
+    for path in ("/board?on={}&on=i50&lock={}", "/item?item={}", "/looks?item={}"):
+        own, other = (client.get(path.format(name, name)) for name in ("i90", "I90"))
+        assert (other.status_code, other.text.replace("I90", "i90")) == (200, own.text)
     assert "The catalogue has no item &#39;nobody&#39;; check the id." in client.get("/item?item=nobody").text
 
 
@@ -124,7 +140,8 @@ def test_a_guest_is_never_proposed(copied: tuple[Path, TestClient]) -> None:
         answer = client.get(f"/v1/items/{name}")
         refused(answer, 404, "unknown_item", f"no item '{name}'")
         assert answer.json()["choices"] == []
-    assert client.get("/v1/items/I90").json()["choices"][0]["item_id"] == "i90"
+    assert client.get("/v1/items/i90-").json()["choices"][0]["item_id"] == "i90"
+    assert client.get("/v1/items/I90").json()["item_id"] == "i90"
 
 
 JSON = b'{"outfits": [["i0", "i50", "i100"]]}'

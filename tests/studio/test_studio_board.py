@@ -206,6 +206,16 @@ def test_two_colour_variants_garment_are_pointed_out(view):
         assert board_view._colour_variants([top("57079209-99", "black"), other]) == []
 
 
+def test_variants_of_one_product_are_pointed_out_once(client, view, monkeypatch):
+    items = [replace(piece, id=piece.id, name=f"jersey top {colour}", category="top", facts=(("colour", colour),))
+             for piece, colour in zip(views.items(view, VARIANTS), ("black", "red"), strict=True)]  # fmt: skip
+    assert board_view._one_of_each_product(view, [*items, views.items(view, ["i0"])[0]])[0] == items[0]
+    assert len(board_view._one_of_each_product(view, [*items, views.items(view, ["i0"])[0]])) == 2
+    monkeypatch.setattr(board_view, "_colour_variants", lambda shown: ["again"] if len(shown) > 1 else [])
+    text = client.get(f"/board?on={VARIANTS[0]}&on={VARIANTS[1]}").text
+    assert (text.count("are variants of one product"), "again" in text) == (1, False)
+
+
 def test_messages_of_the_library_name_titles(view):
     shown = views.items(view, ["i0", "i1", "i12"])
     error = CatalogueError("no score for the outfit i0, i12, i1; ask 'i1' or i100", item_ids=["i0", "i1", "i12"])

@@ -109,6 +109,19 @@ def test_one_of_two_pairs_of_shoes_is_to_be_taken_off(client, view):
     assert "two pairs of shoes; take out the" in client.get(f"/board?{address}").text
 
 
+def test_where_nothing_can_be_taken_off_the_board_says_why(client, view):
+    for on, lock in ((["i101", "i130"], []), (["i0", "i60", "i101", "i130"], ["i101", "i130"])):
+        why = view.stylist.why_no_swap(on, lock)
+        assert "two pairs of shoes; " in why
+        address = "&".join([*(f"on={item_id}" for item_id in on), *(f"lock={item_id}" for item_id in lock)])
+        for path in (f"/board/offer?{address}", f"/board/more?{address}&slot=better"):
+            assert f"{why[0].upper()}{why[1:]}.</p>" in client.get(path).text
+    assert (
+        "Every item is locked, so nothing can be swapped; unlock one."
+        in client.get("/board/offer?on=i0&on=i60&lock=i0&lock=i60").text
+    )
+
+
 def test_swaps_without_a_probability_show_their_gain(client, view, monkeypatch):
     monkeypatch.setitem(vars(view.index), "scale", None)
     full = ["i0", "i60", "i100", "i150"]

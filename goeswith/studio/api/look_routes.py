@@ -66,17 +66,18 @@ async def looks(
     state: Annotated[State | None, Query()] = None,
     tag: Annotated[str, Query(max_length=limits.TAG_LENGTH)] = "",
     q: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Words that a look must all have.")] = "",
-    item: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Id, SKU or product it must have.")] = "",
+    item_id: Annotated[str, Query(max_length=limits.TEXT_LENGTH, description="Of an item it must have.")] = "",
+    item: Annotated[str, Query(max_length=limits.TEXT_LENGTH, deprecated=True, description="Now `item_id`.")] = "",
     offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
     limit: Annotated[int, Query(ge=1, le=limits.PAGE)] = 50,
 ) -> Any:
     """Saved looks, the latest change first; those that wait in a review are listed there."""
     shop: Shop = request.app.state.shop
-    store, view, owner = _store(request), shop.view, owner_of(request)
+    store, view, owner, name = _store(request), shop.view, owner_of(request), item_id or item
 
     def page() -> dict[str, Any]:
-        item_id = view.catalogue.ids[view.row(item)] if view.index.shelf.meant(item) else item  # it may be gone
-        hits = store.find(state=state or "", tag=tag, words=q, item=item_id)
+        wanted = view.catalogue.ids[view.row(name)] if view.index.shelf.meant(name) else name  # it may be gone
+        hits = store.find(state=state or "", tag=tag, words=q, item=wanted)
         shown = [look_json(view, look, owner) for look in hits[offset : offset + limit]]
         return {"looks": shown, "total": len(hits), "offset": offset, "limit": limit}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from goeswith.studio.api.schemas import Money, Number, RequestModel, ResponseModel, Text, example
+from goeswith.studio.api.schemas import Money, Number, RequestModel, ResponseModel, Text, example, renamed
 from goeswith.studio.service import limits
 
 State = Literal["draft", "approved", "rejected", "live"]
@@ -163,7 +163,9 @@ class ReviewLooks(ResponseModel):
 
 
 class RemakeRequest(RequestModel):
-    """Make a look of a review again. keep: ids of pieces that stay, beside the product itself."""
+    """Make a look of a review again."""
 
-    keep: Annotated[list[Text], Field(max_length=limits.LOOK_ITEMS)] = Field(default_factory=list)
+    keep: Annotated[list[Text], Field(max_length=limits.LOOK_ITEMS)] = renamed(
+        [], "locked", "keep", "Items that stay, beside the product itself."
+    )
     who: Who = "program"

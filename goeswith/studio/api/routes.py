@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
 from goeswith.shop import explain as why
-from goeswith.shop.stylist import Stylist
+from goeswith.shop.answers import NONE_ALIKE
+from goeswith.shop.stylist import Stylist, Swap
 from goeswith.studio.api.schemas import (
     PROBLEMS,
     CompleteRequest,
@@ -76,7 +77,8 @@ def _index(shop: Shop) -> dict[str, Any]:
     view = shop.view
     info = view.index.info
     served = {"model": info["model"]["title"], "dataset": info["dataset"]["name"], "build": info["build"]}
-    counted = {"items": view.index.size + len(view.guests), "guests": len(view.guests)}
+    items, guests = view.index.size + len(view.guests), len(view.guests)
+    counted = {"item_count": items, "guest_count": guests, "items": items, "guests": guests}
     state = {"calibrated": view.index.scale is not None, "stale": view.index.stale, "changed": shop.changed}
     return served | counted | state
 
@@ -175,6 +177,12 @@ async def score(request: Request, body: ScoreRequest) -> Any:
     return {"looks": await _shop(request).judge(body.outfits)}
 
 
+def _swaps(stylist: Stylist, items: Sequence[str], locked: Sequence[str], **options: Any) -> tuple[list[Swap], str]:
+    """Swaps, or why there are none."""
+    swaps = stylist.improve(items, locked=locked, **options)
+    return swaps, "" if swaps else stylist.why_no_swap(items, locked)
+
+
 async def _search(request: Request, body: Searching, method: Callable[..., Any], *, steps: bool = False) -> Any:
     """What a method of the stylist answers, or the steps that it makes; the fields of a request are its arguments."""
     arguments = body.model_dump(exclude={"filters"}) | {"filters": body.filters.filters()}
@@ -198,13 +206,15 @@ async def fill(request: Request, body: FillRequest) -> Any:
 @router.post("/improve", response_model=SwapsResponse, tags=["looks"])
 async def improve(request: Request, body: ImproveRequest) -> Any:
     """Which item hurts, and what to swap it for."""
-    return {"swaps": await _search(request, body, Stylist.improve)}
+    swaps, why_none = await _search(request, body, _swaps)
+    return {"swaps": swaps, "why_none": why_none}
 
 
 @router.post("/similar", response_model=SimilarResponse, tags=["looks"])
 async def similar(request: Request, body: SimilarRequest) -> Any:
     """Substitutes for an item."""
-    return {"items": await _search(request, body, Stylist.similar)}
+    substitutes = await _search(request, body, Stylist.similar)
+    return {"items": substitutes, "why_none": "" if substitutes else NONE_ALIKE}
 
 
 @router.post("/explain", response_model=ExplainResponse, tags=["looks"])

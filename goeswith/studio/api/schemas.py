@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
 
 from goeswith.data.filters import COLUMN_OF, Filters
 from goeswith.studio.service import limits
@@ -20,6 +20,12 @@ class RequestModel(BaseModel):
 def example(value: dict[str, Any]) -> ConfigDict:
     """The settings of a model that shows an example of itself."""
     return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+def renamed(default: Any, name: str, old: str, description: str = "") -> Any:
+    """A field of a request that is called `name`, and may still be called as it was."""
+    text = f"{description} Formerly `{old}`, which is deprecated.".strip()
+    return Field(default, validation_alias=AliasChoices(name, old), description=text)
 
 
 class ResponseModel(BaseModel):
@@ -117,7 +123,7 @@ class CompleteRequest(Searching):
 
     model_config = example(
         {
-            "anchors": ["linen-dress:navy"],
+            "item_ids": ["linen-dress:navy"],
             "slots": ["shoes", "bag"],
             "filters": {"colours": ["black"]},
             "budget": 250,
@@ -125,7 +131,7 @@ class CompleteRequest(Searching):
         }
     )
 
-    anchors: Items
+    anchors: Items = renamed(..., "item_ids", "anchors", "What the look is made around.")
     slots: Annotated[
         list[Text],
         Field(max_length=limits.SLOTS, description="Groups or categories; by default all that the look lacks."),
@@ -142,10 +148,10 @@ class FillRequest(Searching):
     """A gap to be filled."""
 
     model_config = example(
-        {"items": ["linen-shirt:white", "chino:navy"], "slot": "shoes", "filters": {"price_max": 80}}
+        {"item_ids": ["linen-shirt:white", "chino:navy"], "slot": "shoes", "filters": {"price_max": 80}}
     )
 
-    items: Items
+    items: Items = renamed(..., "item_ids", "items")
     slot: Text
     k: Count = 10
     diversity: Share = 0.0
@@ -156,9 +162,9 @@ class FillRequest(Searching):
 class ImproveRequest(Searching):
     """An outfit to be made better by one swap."""
 
-    model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "locked": ["suede-boots"]})
+    model_config = example({"item_ids": ["linen-shirt:white", "chino:navy", "suede-boots"], "locked": ["suede-boots"]})
 
-    items: Items
+    items: Items = renamed(..., "item_ids", "items")
     locked: Items = []
     k: Count = 5
     coherent: Coherent = True
@@ -167,18 +173,18 @@ class ImproveRequest(Searching):
 class ExplainRequest(Searching):
     """An outfit whose score is to be explained."""
 
-    model_config = example({"items": ["linen-shirt:white", "chino:navy", "suede-boots"], "swap": False})
+    model_config = example({"item_ids": ["linen-shirt:white", "chino:navy", "suede-boots"], "swap": False})
 
-    item_ids: Items = Field(alias="items")
+    item_ids: Items = renamed(..., "item_ids", "items")
     swap: bool = Field(True, description="Also search for the best swap; without it the answer is faster.")
 
 
 class SimilarRequest(Searching):
     """An item that substitutes are wanted for."""
 
-    model_config = example({"item": "suede-boots", "k": 5})
+    model_config = example({"item_id": "suede-boots", "k": 5})
 
-    item_id: Text = Field(alias="item")
+    item_id: Text = renamed(..., "item_id", "item")
     k: Count = 10
 
 
@@ -220,6 +226,7 @@ class SwapsResponse(ResponseModel):
     """Swaps, best first."""
 
     swaps: list[SwapResponse]
+    why_none: str = Field(description="Why there are no swaps, in a sentence; otherwise empty.")
 
 
 class SimilarItem(ResponseModel):
@@ -233,6 +240,7 @@ class SimilarResponse(ResponseModel):
     """Substitutes, nearest first."""
 
     items: list[SimilarItem]
+    why_none: str = Field(description="Why there are no substitutes, in a sentence; otherwise empty.")
 
 
 class FiredRule(ResponseModel):
@@ -303,8 +311,10 @@ class IndexResponse(ResponseModel):
     model: str
     dataset: str
     build: str = Field(description="Changes with every new index.")
-    items: int
-    guests: int
+    item_count: int
+    guest_count: int = Field(description="Of them, those that were uploaded.")
+    items: int = Field(deprecated=True, description="Now `item_count`.")
+    guests: int = Field(deprecated=True, description="Now `guest_count`.")
     calibrated: bool = Field(description="Whether scores have probabilities and percentiles.")
     stale: str = Field(description="What happened to the data set since it was indexed; empty if it is unchanged.")
     changed: bool = Field(description="The folder has another index; POST /v1/reload opens it.")

@@ -68,7 +68,7 @@ def table(
     shown = [item(view, view.index.row_of[item_id]) for item_id in board.on if item_id in view.index.row_of]
     present = board.having([item_id.id for item_id in shown])
     look, silent = judged(view, shown)
-    notes = filter(None, (board.overflow, silent or trouble, *_colour_variants(shown)))
+    notes = filter(None, (board.overflow, silent or trouble, *_colour_variants(_one_of_each_product(view, shown))))
     why, lines = None, None
     lay = flat_lay.laid(view, present.on, dict(present.lay))
     if look is not None and np.isfinite(look.score):
@@ -109,6 +109,15 @@ def scored(view: CatalogueView, outfits: Sequence[Sequence[str]]) -> list[Look]:
     lengths = np.array([len(ids) for ids in outfits])
     scores = view.index.without_rules().scorer.score(rows, np.arange(width) < lengths[:, None])
     return looks_of(view.index, [row[:length] for row, length in zip(rows, lengths, strict=True)], scores)
+
+
+def _one_of_each_product(view: CatalogueView, shown: Sequence[Item]) -> list[Item]:
+    """The items without further ones of a product, of which the board says that they have no score together."""
+    rows = [view.index.row_of[piece.id] for piece in shown]
+    first: dict[int, Item] = {}
+    for product, piece in zip(view.index.shelf.products[rows].tolist(), shown, strict=True):
+        first.setdefault(product, piece)
+    return [*first.values()]
 
 
 def _colour_variants(shown: Sequence[Item]) -> list[str]:

@@ -196,10 +196,15 @@ def _better(view: CatalogueView, board: Board, shown: Sequence[Item]) -> Row:
     except GoeswithError as error:
         row.trouble = in_titles(error, shown)
     if not row.offers:
-        row.trouble = (
-            row.trouble or f"No single swap {'within the brief ' if board.brief.query else ''}raises the score."
-        )
+        row.trouble = row.trouble or _why_none(view, board)
     return row
+
+
+def _why_none(view: CatalogueView, board: Board) -> str:
+    """Why no swap is offered, in a sentence."""
+    if len(board.on) > 1 and view.stylist.judge(board.on).findings:
+        return sentence(view.stylist.why_no_swap(board.on, board.lock))
+    return f"No single swap {'within the brief ' if board.brief.query else ''}raises the score."
 
 
 def _looks(view: CatalogueView, board: Board, shown: Sequence[Item]) -> tuple[list[dict[str, Any]], Row]:
@@ -260,14 +265,14 @@ def _exchanges(view: CatalogueView, board: Board, old: str, row: Row, looks: Seq
 
 
 def offer(view: CatalogueView, board: Board) -> dict[str, Any]:
-    """The one swap that raises the score most, if any does, or what is to be taken off."""
+    """The one swap that raises the score most, if any does, or what is to be taken off; else why there is none."""
     try:
         swaps = _swaps(view, board, 1) if len(board.on) > 1 else []
+        if not swaps:
+            return {"offer": None, "why_none": _why_none(view, board)}
     except GoeswithError as error:
         log.info("no swap: %s", error)
-        swaps = []
-    if not swaps or (swaps[0].added is not None and swaps[0].gain <= 0):
-        return {"offer": None}
+        return {"offer": None, "why_none": in_titles(error, items(view, board.on))}
     best, before = swaps[0], view.stylist.judge(board.on)
     new = None if best.added is None else item(view, view.row(best.added))
     after = board.without(best.removed) if best.added is None else board.put(best.removed, best.added)

@@ -90,7 +90,7 @@ class CatalogueView:
         index = self.index
         for _ in (index.candidates, index.known, index.grammar, index.scale, index.taste, self._facets):
             pass
-        _ = index.shelf.rows_by_name
+        index.shelf.meant("")  # reads the names of all items
 
     @property
     def catalogue(self) -> Catalogue:

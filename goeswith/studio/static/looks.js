@@ -216,7 +216,7 @@
       const session = this.getAttribute("session");
       if (!session || !this.service) return;
       const { item, trial } = this.answer;
-      const event = { id: newId(), kind, session, item: item.item_id, look: look.look_id, source: look.source, trial, target };
+      const event = { event_id: newId(), kind, session, item_id: item.item_id, look_id: look.look_id, source: look.source, trial, target };
       (this.events ||= []).push(event);
       clearTimeout(this.soon);
       if (kind === "impression") this.soon = setTimeout(() => this.post(), 1000);

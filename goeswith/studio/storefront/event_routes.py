@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text
+from goeswith.studio.api.schemas import PROBLEMS, RequestModel, Text, renamed
 from goeswith.studio.service import limits
 from goeswith.studio.service.refusals import Refused, not_json, wrong_body
 from goeswith.studio.service.shared import Shop
@@ -23,11 +23,11 @@ OPEN_TYPES = ("application/json", "text/plain")
 class EventRequest(RequestModel):
     """Something that happened on a page."""
 
-    id: Name = Field(description="Chosen by the page; the same one sent again is the same event.")
+    event_id: Name = renamed(..., "event_id", "id", "Chosen by the page; the same one sent again is the same event.")
     kind: Literal["impression", "click", "basket"]
     session: Name = Field(description="Chosen by the page, by chance; it must not say who somebody is.")
-    item: Text = Field(description="The item of the page.")
-    look: Text = Field(description="`look_id` of the answer.")
+    item_id: Text = renamed(..., "item_id", "item", "The item of the page.")
+    look_id: Text = renamed(..., "look_id", "look", "As the answer has it.")
     source: Word = Field("", description="`source` of the look in the answer.")
     trial: Literal["", "control", "compare"] = Field("", description="`trial` of the answer.")
     target: Annotated[str, StringConstraints(max_length=limits.TEXT_LENGTH)] = Field(
@@ -87,8 +87,7 @@ async def events(request: Request) -> Any:
     shop: Shop = request.app.state.shop
     store: Events = request.app.state.events
     each = [
-        Event(event.id, event.kind, event.session, event.item, event.look, event.source, event.trial, event.target)
-        for event in body.events
+        Event(e.event_id, e.kind, e.session, e.item_id, e.look_id, e.source, e.trial, e.target) for e in body.events
     ]
     added = await shop.quick.run(store.add, each)
     return {"kept": added, "repeated": len(each) - added}

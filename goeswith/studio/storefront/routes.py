@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from goeswith.errors import CatalogueError
 from goeswith.studio.api.schemas import PROBLEMS, Text
 from goeswith.studio.pages.rendering import STATIC
 from goeswith.studio.service import limits
@@ -20,7 +22,7 @@ from goeswith.studio.storefront.answers import Composer, as_json, etag_of
 from goeswith.studio.storefront.page_looks import Made, PageLooks
 from goeswith.studio.storefront.pictures import Signer
 from goeswith.studio.storefront.schemas import ItemLooks, ManyLooks
-from goeswith.studio.storefront.shown_items import FIELDS, rows_by_name
+from goeswith.studio.storefront.shown_items import FIELDS, row_named
 
 CACHEABLE = {
     "Cache-Control": f"public, max-age={limits.LOOKS_SECONDS}, stale-while-revalidate=86400, stale-if-error=86400"
@@ -68,8 +70,13 @@ class _Page:
         composer = Composer(view, signer.address(f"{request.base_url}storefront/v1/"), _fields(fields))
         return cls(shop, view, request.app.state.page_looks, composer)
 
-    async def rows_by_name(self) -> dict[str, int]:
-        return await self.shop.quick.run(rows_by_name, self.view)
+    async def row(self, name: str) -> int:
+        """Raises Refused where no item has the name, or several have it in other cases."""
+        try:
+            return await self.shop.quick.run(row_named, self.view, name)
+        except CatalogueError as error:
+            status = 404 if error.reason == "unknown_item" else 422
+            raise Refused(status, error.reason, str(error), error.item_ids) from None
 
     async def made(self, rows: list[int], approved: bool) -> list[Made]:
         """The looks that the model makes around items; none where only approved ones are asked for."""
@@ -86,10 +93,10 @@ def _sent(answer: dict[str, Any], if_none_match: str) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-@router.get("/looks/{item:path}", response_model=ItemLooks, responses=UNCHANGED)
+@router.get("/looks/{item_id:path}", response_model=ItemLooks, responses=UNCHANGED)
 async def looks_of_item(
     request: Request,
-    item: Annotated[str, Path(description="Its id, a SKU of its variants, or the id of its product.")],
+    item_id: Annotated[str, Path(description="Its id, a SKU of its variants, or the id of its product.")],
     limit: Limit = 3,
     fields: Fields = "",
     approved: ApprovedOnly = False,
@@ -98,9 +105,7 @@ async def looks_of_item(
 ) -> Response:
     """The looks of an item, approved ones first, then those that the model makes of what is in stock."""
     page = _Page.of(request, fields)
-    row = (await page.rows_by_name()).get(item)
-    if row is None:
-        raise Refused(404, "unknown_item", str(page.view.index.shelf.unknown(item)), [item])
+    row = await page.row(item_id)
     [made] = await page.made([row], approved)
     reviewed = await page.shop.quick.run(page.looks.reviewed, page.view)
     looks = reviewed.looks(row, made, limit)
@@ -115,7 +120,10 @@ async def looks_of_item(
 @router.get("/looks", response_model=ManyLooks, responses=UNCHANGED)
 async def looks_of_items(
     request: Request,
-    item: Annotated[list[Text], Query(min_length=1, max_length=limits.PAGE_ITEMS, description="Repeated for each.")],
+    item_id: Annotated[list[Text], Query(max_length=limits.PAGE_ITEMS, description="Repeated for each.")] = [],  # noqa: B006
+    item: Annotated[
+        list[Text], Query(max_length=limits.PAGE_ITEMS, deprecated=True, description="Now `item_id`.")
+    ] = [],  # noqa: B006
     limit: Limit = 1,
     fields: Fields = "",
     approved: ApprovedOnly = False,
@@ -123,8 +131,13 @@ async def looks_of_items(
 ) -> Response:
     """The looks of several items at once."""
     page = _Page.of(request, fields)
-    rows = await page.rows_by_name()
-    known_rows = [rows[name] for name in item if name in rows]
+    names, rows = [*item_id, *item], dict[str, int]()
+    if not 1 <= len(names) <= limits.PAGE_ITEMS:
+        raise Refused(422, "bad_request", f"item_id is given {len(names)} times; give 1 to {limits.PAGE_ITEMS}")
+    for name in names:
+        with suppress(Refused):
+            rows[name] = await page.row(name)
+    known_rows = [rows[name] for name in names if name in rows]
     each = await page.made(known_rows, approved)
 
     def sent() -> Response:
@@ -133,7 +146,7 @@ async def looks_of_items(
             page.composer.answer(row, reviewed.looks(row, made, limit), made.why_none)
             for row, made in zip(known_rows, each, strict=True)
         ]
-        return _sent({"answers": answers, "unknown": [name for name in item if name not in rows]}, if_none_match)
+        return _sent({"answers": answers, "unknown": [name for name in names if name not in rows]}, if_none_match)
 
     return await page.shop.quick.run(sent)
 

@@ -48,6 +48,21 @@ def rows_by_name(view: CatalogueView) -> dict[str, int]:
     return others | {item_id: row for item_id, row in arrays.row_of.items() if row < size}
 
 
+def row_named(view: CatalogueView, name: str) -> int:
+    """Row of the item that a page means, see `rows_by_name`; a name may be written in another case.
+
+    Raises:
+        CatalogueError: no item has the name, or several have it in other cases.
+    """
+    row = rows_by_name(view).get(name)
+    if row is None:
+        arrays = view.index.shelf
+        row = next((row for row in arrays.named(name) if row < view.index.size), None)
+        if row is None:  # a photo that somebody uploaded, of which pages know nothing
+            raise arrays.unknown(name)
+    return row
+
+
 def _titles(values: dict[str, Any]) -> dict[str, str]:
     """Titles in further languages, by language."""
     titles = ((match[1], _text(values[name])) for name in values if (match := TITLES.fullmatch(name)))
