@@ -193,7 +193,7 @@ class Shelf:
 
     def _several(self, name: str, rows: Sequence[int], where: str) -> CatalogueError:
         """The error that a name means all of these items."""
-        ids = self.items["item_id"].gather(rows).to_list()
+        ids = self.items["item_id"].gather([*rows]).to_list()
         more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
         start = f"{where} names {name!r}, which is" if where else f"{name!r} is"
         return CatalogueError(
