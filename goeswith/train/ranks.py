@@ -10,6 +10,7 @@ the loss add up to it, and so do their gradients.
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ class Ranks:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
         if not dist.is_initialized():
+            # Loaded after the group is made, its functions would have the group as a default and keep it for good: its
+            # threads then outlive the interpreter, and the process aborts in one of ten exits.
+            importlib.import_module("torch.distributed.nn.functional")
             if device.type == "cuda":
                 torch.cuda.set_device(device)
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
