@@ -223,7 +223,7 @@ def requests(index: Index) -> dict[str, list[bytes]]:
         items = [index.catalogue.ids[luck.choice(of[group])] for group in groups]
         score.append({"outfits": [items]})
         groups = luck.permutation(usual)[:3]
-        complete.append({"anchors": [index.catalogue.ids[luck.choice(of[groups[0]])]], "slots": groups[1:].tolist()})
+        complete.append({"item_ids": [index.catalogue.ids[luck.choice(of[groups[0]])]], "slots": groups[1:].tolist()})
     bodies = {"/v1/score": score, "/v1/complete": complete}
     return {path: [json.dumps(body).encode() for body in drawn] for path, drawn in bodies.items()}
 

@@ -147,7 +147,7 @@ def soak(world: World, seconds: float, seed: int) -> Soaked:
         ("GET", "/health", None),
         ("GET", "/v1/items?q=red", None),
         ("POST", "/v1/score", {"outfits": [["i0", "i1", "i2"]]}),
-        ("POST", "/v1/complete", {"anchors": ["i0"], "slots": ["shoes"]}),
+        ("POST", "/v1/complete", {"item_ids": ["i0"], "slots": ["shoes"]}),
         ("GET", "/board?on=i0&on=i1", None),
     ]
     held = soak_service(world.index, seconds, good, seed)

@@ -184,8 +184,11 @@ class Loop:
             loss, size = self.step(indices)
             total, seen = total + loss * size, seen + size
         if not seen:
+            alone = self.config.batch_size == 1 and isinstance(self.objective, GapObjective)
             raise DataError(
-                f"no training outfit has a wrong answer by {self.config.negatives!r} negatives; "
+                "a batch of one outfit has no wrong answers; use a larger batch_size"
+                if alone
+                else f"no training outfit has a wrong answer by {self.config.negatives!r} negatives; "
                 "use --set negatives=category or random"
             )
         trained = time.perf_counter() - started

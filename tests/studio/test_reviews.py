@@ -131,9 +131,16 @@ def test_a_look_is_made_again_around_what_is_locked(client, store):
     assert "meanwhile" in client.post("/review", data=form).text
     every = form | {"known": "", "lock": list(fresh.item_ids)}
     assert "every piece is locked" in client.post("/review", data=every).text.lower()
-    again = client.post(f"/v1/reviews/{review}/looks/{look.look_id}/again", json={"keep": [locked]})
-    assert {"i0", locked} <= {piece["item_id"] for piece in again.json()["items"]}
-    assert again.json()["pinned_item"] == "i0"
+    address = f"/v1/reviews/{review}/looks/{look.look_id}/again"
+    for names in ({"keep": [locked]}, {"locked": [locked.upper()]}):
+        again = client.post(address, json=names).json()
+        assert {"i0", locked} <= {piece["item_id"] for piece in again["items"]}
+        assert again["pinned_item"] == "i0"
+    refused = client.post(address, json={"locked": ["nosuch"]})
+    assert (refused.status_code, refused.json()["reason"]) == (422, "not_in_outfit")
+    assert (
+        f"'nosuch' is not in the look, whose pieces are {', '.join(store.get(look.look_id).item_ids)}" in refused.text
+    )
 
 
 def test_a_review_goes_on_after_the_service_was_stopped_and_none_is_made_twice(app, client, reviews):

@@ -211,6 +211,14 @@ def test_the_rate_rises_and_falls() -> None:
     assert learning_rate(replace(config, schedule="constant"), 0.01) == 1.0
 
 
+def test_a_batch_of_one_outfit_is_what_is_wrong(data: TrainingData, tmp_path: Path) -> None:
+    towers = TwoTower(TwoTowerConfig(hidden=8), 16, Vocabulary.of(data.catalogue))
+    config = TrainConfig(objective="softmax", negatives="matched", epochs=1, batch_size=1)
+    few = replace(data, train=data.train.take([0, 1, 2]))
+    with pytest.raises(DataError, match="a batch of one outfit has no wrong answers; use a larger batch_size"):
+        fit(towers, few, config, tmp_path)
+
+
 def test_a_training_without_any_wrong_answer_stops(data: TrainingData, tmp_path: Path) -> None:
     single = replace(data, train=data.train.take([0]))
     with pytest.raises(DataError, match="no training outfit has a wrong answer by 'category' negatives"):

@@ -42,7 +42,6 @@ def _finite(value: Any) -> Any:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.TEXT_LENGTH)]
 Items = Annotated[list[Text], Field(max_length=limits.ITEMS)]
 Values = Annotated[list[Text], Field(max_length=limits.FILTER_VALUES)]
-Count = Annotated[int, Field(ge=1, le=limits.RESULTS)]
 
 
 def _no_flag(value: object) -> object:
@@ -52,6 +51,7 @@ def _no_flag(value: object) -> object:
     return value
 
 
+Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=limits.RESULTS)]
 Money = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1e12)]
 Share = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1)]
 Popularity = Annotated[
@@ -139,7 +139,9 @@ class CompleteRequest(Searching):
     budget: Money | None = Field(None, description="Highest total price of the look.")
     k: Count = 5
     diversity: Share = 0.0
-    common: int = Field(1, ge=0, le=limits.SLOTS, description="How many added items two looks may share.")
+    common: Annotated[int, BeforeValidator(_no_flag)] = Field(
+        1, ge=0, le=limits.SLOTS, description="How many added items two looks may share."
+    )
     popularity: Popularity = None
     coherent: Coherent = True
 

@@ -178,7 +178,8 @@ def _swaps(view: CatalogueView, board: Board, k: int) -> list[Swap]:
     money = board.brief.money
     count = k if money is None else max(k, MANY)
     swaps = view.stylist.improve(board.on, locked=board.lock, filters=board.brief.filters(), k=count)
-    return [swap for swap in swaps if money is None or (swap.look.price or 0) <= money][:k]
+    within = [swap for swap in swaps if swap.added is None or money is None or (swap.look.price or 0) <= money]
+    return within[:k]  # what is only taken off costs nothing
 
 
 def _better(view: CatalogueView, board: Board, shown: Sequence[Item]) -> Row:

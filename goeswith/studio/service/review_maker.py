@@ -129,12 +129,13 @@ def remake(
 ) -> SavedLook:
     """The same look with other pieces beside those that are kept.
 
-    keep: ids of pieces that stay; the pinned one always does. avoid: pieces that are not taken.
+    keep: names of pieces that stay; the pinned one always does. avoid: pieces that are not taken.
 
     Raises:
-        CatalogueError, Refused: no other look can be made.
+        CatalogueError, Refused: no other look can be made, or what is to stay is not in this one.
     """
-    staying = [item_id for item_id in look.item_ids if item_id in keep or item_id == look.pinned_item]
+    kept = {item_id for name in keep for item_id in _named(view, look, name)}
+    staying = [item_id for item_id in look.item_ids if item_id in kept or item_id == look.pinned_item]
     for item_id in staying:
         view.row(item_id)
     if len(staying) == len(look.items):
@@ -144,6 +145,20 @@ def remake(
     slots = [piece.group or piece.category for piece in look.items if piece.item_id not in staying]
     remade = _complete(view, staying, budget, {*avoid, *look.item_ids} - {*staying}, 1, slots)[0]
     return saved(view, remade, look.name, look.pinned_item)
+
+
+def _named(view: CatalogueView, look: SavedLook, name: str) -> list[str]:
+    """The pieces of a look that a name means.
+
+    Raises:
+        Refused: there is none.
+    """
+    if name in look.item_ids:  # also one that has left the catalogue
+        return [name]
+    meant = {view.catalogue.ids[row] for row in view.index.shelf.meant(name)}
+    if not (inside := [item_id for item_id in look.item_ids if item_id in meant]):
+        raise Refused(422, "not_in_outfit", f"{name!r} is not in the look, whose pieces are {', '.join(look.item_ids)}")
+    return inside
 
 
 def make_again(
