@@ -44,6 +44,8 @@ TITLES = {
 }
 ABLATIONS = ("mango-search", "mango-softmax", "mango-parts", "ccp-search", "ccp-negatives")
 """Recipes about the data of another section: the conclusions take comparisons from them, and no best model."""
+TABLES_ALONE = ("ccp-negatives",)
+"""Those of them with so many comparisons that the conclusions leave these to their tables."""
 HEADS = {
     ("exhaustive", "auc"): "exhaustive AUC", ("anchor", "recall@10"): "R@10 from one item",
     ("rest", "recall@10"): "R@10 from the rest", ("compat", "auc"): "AUC", ("fitb", "accuracy"): "FITB",
@@ -94,7 +96,8 @@ def write_page(names: Iterable[str]) -> Path:
     body = "\n".join([*sections, knowledge(curves)])
     ablations = {name: by_recipe[name] for name in ABLATIONS if name in by_recipe}
     main = {name: results for name, results in by_recipe.items() if name not in ablations}
-    sentences = conclusions(main, read(RESULTS / EARLIER, names), curves, ablations)
+    compared = {name: results for name, results in ablations.items() if name not in TABLES_ALONE}
+    sentences = conclusions(main, read(RESULTS / EARLIER, names), curves, compared)
     carried(sentences, body)
     intro = INTRO.format(
         version=__version__,
