@@ -45,18 +45,8 @@ class PickingGaps(Protocol):
         ...
 
 
-class BatchSoftmax(nn.Module):
-    """For item i of an outfit: −ln softmax of scale · y(i) over all distinct items of the batch from the pool of i.
-
-    y(i) is the score of an item in the gap that i leaves, query · key. The scale is learned, from `SCALE`.
-
-    The other items of the outfit are left out of the pool. An item whose pool has no other item in the batch teaches
-    nothing and counts for nothing.
-
-    Corrected for popularity, an item counts as often as the batch wears it: ln n(i) is added to its scaled score, n(i)
-    the number of outfits of the batch with i. What is then learned is how much likelier an item is in this gap than in
-    any (pointwise mutual information). Without it scores must say that an item is popular: a batch has each item as a
-    wrong answer once, and popular ones as right answers often (the sampling bias of Yi et al., RecSys 2019).
+class PoolLoss(nn.Module):
+    """What losses over whole batches have: a learned scale, pools of items that compete, and items that leave gaps.
 
     Args:
         catalogue: the items.
@@ -73,6 +63,25 @@ class BatchSoftmax(nn.Module):
         self.register_buffer("pool", torch.from_numpy(pools(catalogue, strategy)), persistent=False)
         self.register_buffer("blank", blank, persistent=False)
 
+    def gaps(self, batch: OutfitBatch, rows: Tensor) -> Tensor:
+        """(B, n) bool, where an item leaves a gap to learn from. rows: (U,) of the catalogue."""
+        return batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
+
+
+class BatchSoftmax(PoolLoss):
+    """For item i of an outfit: −ln softmax of scale · y(i) over all distinct items of the batch from the pool of i.
+
+    y(i) is the score of an item in the gap that i leaves, query · key. The scale is learned, from `SCALE`.
+
+    The other items of the outfit are left out of the pool. An item whose pool has no other item in the batch teaches
+    nothing and counts for nothing.
+
+    Corrected for popularity, an item counts as often as the batch wears it: ln n(i) is added to its scaled score, n(i)
+    the number of outfits of the batch with i. What is then learned is how much likelier an item is in this gap than in
+    any (pointwise mutual information). Without it scores must say that an item is popular: a batch has each item as a
+    wrong answer once, and popular ones as right answers often (the sampling bias of Yi et al., RecSys 2019).
+    """
+
     def forward(
         self, model: GapModel, states: ItemStates, batch: OutfitBatch, rows: Tensor, worn: Tensor | None = None
     ) -> tuple[Tensor, int]:
@@ -81,7 +90,7 @@ class BatchSoftmax(nn.Module):
         states: of the U distinct items of the batch, which are the catalogue's `rows` (U,). worn: n (U,), to correct
         for popularity.
         """
-        gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
+        gap = self.gaps(batch, rows)
         own = self.pool[rows]  # (U,)
         pool, by_pool = own.sort(stable=True)
         position = by_pool.argsort()  # (U,) of each item among those
@@ -102,27 +111,18 @@ class BatchSoftmax(nn.Module):
         return loss / taught.clamp_min(1), int(taught)
 
 
-class OutfitSoftmax(nn.Module):
+class OutfitSoftmax(PoolLoss):
     """The loss of `BatchSoftmax` for models without queries: y(i) is the score of the outfit with i in the gap.
 
     It takes the scores of G · P outfits, G the gaps of the batch and P how many items a pool has in it: with 128
     outfits of MANGO's 10,000, with 64 of them 3,000.
     """
 
-    pool: Tensor
-    blank: Tensor | None
-
-    def __init__(self, catalogue: Catalogue, strategy: str, blank: Tensor | None = None) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
-        self.register_buffer("pool", torch.from_numpy(pools(catalogue, strategy)), persistent=False)
-        self.register_buffer("blank", blank, persistent=False)
-
     def forward(
         self, model: Model, states: ItemStates, batch: OutfitBatch, rows: Tensor, worn: Tensor | None = None
     ) -> tuple[Tensor, int]:
         """As `BatchSoftmax.forward`. A gap in which any outfit has no score teaches nothing."""
-        gap = batch.mask if self.blank is None else batch.mask & self.blank[rows[batch.items]]
+        gap = self.gaps(batch, rows)
         owner, column, items, real = _candidates(self.pool[rows], batch, gap)
         if not len(owner):
             return self.log_scale.new_zeros(()), 0
