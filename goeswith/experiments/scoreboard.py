@@ -18,8 +18,8 @@ from goeswith.scores import Column, Difference
 from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table, value
 
 _MARKS = (
-    f"Marks: {ABOVE} above the strongest floor of the column, {BELOW} below it, {BEATEN} below its best model (in bold; "
-    "none where only one was measured); a floor without a number in the column has no say in it. Paired by "
+    f"Marks: {ABOVE} above the strongest floor of the column, {BELOW} below it, {BEATEN} below its best model (bold, "
+    "where there are two or more); a floor without a number in the column has no say in it. Paired by "
     f"question, bootstrap over outfits and seeds, p < {ALPHA} after Holm's correction for the rows of the column. A "
     f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
     "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."

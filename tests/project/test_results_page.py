@@ -100,7 +100,8 @@ TRAVELS = {"words": curve(none=(0.0139, "higher"), shuffled=(0.0168, "higher"))}
 
 def test_five_sentences_say_what_the_numbers_say():
     assert conclusions({"mango": recipe_results()}, {}, TRAVELS) == [
-        "By AUC on the hardest questions, the best model measured is above the strongest floor on MANGO (0.801 against 0.612).",
+        "By AUC on the hardest questions, the best model measured is above the strongest floor on MANGO (0.801 against "
+        "0.612).",
         "Two-tower is not to be claimed (fewer than 5 seeds) ahead of or behind ADD-GNN without knowledge on MANGO.",
         "Records of the items (columns, counts, picture files), without a look at a garment, reach 0.612 on MANGO.",
         "Of ADD-GNN, the graph has not been measured; transfer by designers' masks has not been measured.",
