@@ -91,8 +91,8 @@ def speed(results: Kept) -> str:
 
 def _last(settings: Iterable[str]) -> list[str]:
     """Settings, each once: as what was said of it last, which is what counts."""
-    said = dict(setting.split("=", 1) for setting in settings)
-    return [f"{name}={value}" for name, value in said.items()]
+    latest = dict(setting.split("=", 1) for setting in settings)
+    return [f"{name}={value}" for name, value in latest.items()]
 
 
 def _each(aucs: Iterable[float]) -> str:
