@@ -41,7 +41,7 @@ RUNS = {
     "without graph on MANGO": ("mango-search/runs/add-gnn-without-graph-seed0", "mango"),
     "two-tower on the sample": ("sample/runs/two-tower-seed0", "sample#users"),
 }
-"""What the page calls a run → its folder below ``bench`` and its data set below ``data``, as `make results` has them."""
+"""What the page calls a run → its folder below ``bench`` and its data set below ``data``, of `make results`."""
 DRAWS = 8
 """Items that a place is filled with instead, of which the mean rise is taken."""
 
