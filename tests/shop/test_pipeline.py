@@ -8,6 +8,7 @@ from shops import shop_items
 from worlds import styles_world
 
 from goeswith.data.dataset import Dataset
+from goeswith.data.questions import read_questions
 from goeswith.errors import ConfigError, DataError, ModelError
 from goeswith.shop import pipeline
 from goeswith.shop.index import Index
@@ -51,6 +52,7 @@ def test_an_export_becomes_an_index_and_a_page_of_looks(built: tuple[Path, Path]
     page = (out / "looks.html").read_text()
     assert 1 <= page.count('class="look"') <= 12
     assert "<script" not in page
+    assert "Nothing was learned" not in page
 
 
 def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tuple[Path, Path]) -> None:
@@ -66,7 +68,35 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
     assert (run / "weights.safetensors").stat().st_mtime_ns == before
     assert any(line.startswith("index") and "1 added" in line for line in messages)
     assert any(line.startswith("encode words: ") for line in messages)
-    assert not any("out of date" in line for line in messages)  # the next stage is the remedy
+    assert not any("out of date" in line or "carried over" in line for line in messages)  # what comes next mends it
+
+
+def test_the_questions_of_a_shop_are_made_and_stay(tmp_path: Path) -> None:
+    export, messages = write_export(tmp_path / "export"), []
+
+    def built() -> Dataset:
+        build(export, tmp_path / "shop", settings=QUICK, say=lambda stage, line: messages.append(f"{stage} {line}"))
+        return Dataset(tmp_path / "shop" / "data")
+
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (tmp_path / "shop" / "data" / "questions").iterdir()}
+
+    dataset, first = built(), files()
+    assert {"test-compat-matched.parquet", "test-fitb-matched.parquet", "valid-fitb-random.parquet"} <= first.keys()
+    for name in first:
+        assert len(read_questions(dataset.path / "questions" / name, dataset.catalogue))
+    (tmp_path / "shop" / "data" / "questions" / "test-fitb-matched.parquet").unlink()  # as if it was interrupted
+    built()
+    assert files().keys() == first.keys()
+    assert first["test-compat-random.parquet"] == files()["test-compat-random.parquet"]
+    items = shop_items()
+    write_export(export, pl.concat([items, items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("a new one"))]))
+    dataset = built()
+    assert files().keys() == first.keys()
+    assert (
+        read_questions(dataset.path / "questions" / "test-fitb-matched.parquet", dataset.catalogue).info["seed"] == "0"
+    )
+    assert [line.split()[2] for line in messages if line.startswith("questions ")] == ["about"] * 3
 
 
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:
@@ -98,10 +128,16 @@ def test_a_shop_without_outfits_gets_looks_of_style_and_rules(tmp_path: Path) ->
     made = build(export, tmp_path / "shop", rules=rules, say=lambda stage, line: messages.append(line))
     assert made.index.run.name == "starter"
     assert made.page.read_text().count('class="look"') >= 1
-    assert any("starter of style and 1 rules" in line for line in messages)
+    assert "Nothing was learned, for there are no outfits: looks follow likeness of style and 1 rule." in messages
+    assert made.unlearned in messages
+    assert made.unlearned in made.page.read_text()
+    assert not (tmp_path / "shop" / "data" / "questions").exists()
     [look] = Stylist(made.index).complete(["i0"], slots=["bottom"], k=1)
     assert look.percentile is None  # there is nothing to measure itself on
-    assert build(export, tmp_path / "shop").index.run.model.config.rules == 0
+    (export / "outfits.csv").write_text("outfit_id,item_id\n")
+    again = build(export, tmp_path / "shop")
+    assert again.index.run.model.config.rules == 0
+    assert "looks follow likeness of style alone. Build again" in again.page.read_text()
 
 
 def test_what_cannot_be_built_is_refused_in_one_sentence(built: tuple[Path, Path], tmp_path: Path) -> None:
