@@ -35,7 +35,8 @@ def page(view: CatalogueView, owner: str) -> dict[str, Any]:
     example = next((title.lower() for title in titles if 3 < len(title) <= EXAMPLE_LETTERS), "black shoes")
     looks = start_looks.stored_looks(view)
     return {
-        "outfits": _outfits(view), "unlearned": unlearned(view.index.run), "total": view.index.size + len(view.guests_of(owner)), "example": example,
+        "outfits": _outfits(view), "unlearned": unlearned(view.index.run), "example": example,
+        "total": view.index.size + len(view.guests_of(owner)),
         "groups": groups_of(view.facets()["group"]), "longest": TEXT_LENGTH,
         "looks": None if looks is None else shown(view, looks),
     }  # fmt: skip
