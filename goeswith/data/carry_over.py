@@ -24,10 +24,10 @@ OURS = {
 
 
 class Carried(NamedTuple):
-    """What must be made again, in sentences that name the command: what `goeswith build` makes itself, and all else."""
+    """What must be made again, in sentences that name the command, and those of them that `goeswith build` runs itself."""
 
+    again: list[str]
     built: list[str]
-    others: list[str]
 
 
 def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> Carried:
@@ -42,8 +42,8 @@ def carry(old: Dataset, new: Dataset, dest: Path, *, features_stay: bool) -> Car
         if path.name not in OURS and not path.name.endswith(".partial") and not (new.path / path.name).exists():
             _link(path, new.path / path.name)
     built: list[str] = []
-    others = [*_features(old, new, dest, features_stay, built), *_questions(old, new, dest, built)]
-    return Carried(built, others)
+    notes = [*_features(old, new, dest, features_stay, built)]
+    return Carried([*built, *notes, *_questions(old, new, dest, built)], built)
 
 
 def _link(path: Path, to: Path) -> None:
@@ -97,7 +97,7 @@ def _later(path: Path) -> Path:
 def _questions(old: Dataset, new: Dataset, dest: Path, built: list[str]) -> Iterator[str]:
     """Link frozen questions where items and outfits are as they were, else give the commands that make them.
 
-    Adds to `built` the one that makes the usual questions, and yields the others.
+    Adds to `built` the one that makes the usual questions.
     """
     folder = old.path / "questions"
     commands: dict[str, list[str]] = {}
@@ -113,8 +113,7 @@ def _questions(old: Dataset, new: Dataset, dest: Path, built: list[str]) -> Iter
         line = f"questions of the old data set were not carried over ({', '.join(names)}); create them again: {command}"
         if re.fullmatch(r" --seed \d+|", command.removeprefix(f"goeswith questions {dest}")):
             built.append(line)
-        else:
-            yield line
+        yield line
 
 
 def _info(path: Path) -> dict[str, str]:

@@ -152,8 +152,9 @@ def _update(imported: Imported, path: Path, dest: Path, fresh: Path, layout: str
     carried = carry(old, new, path, features_stay=not redrawn and _alike(old, new))
     items, outfits = _items(old, new), _outfits(old, new)
     put_in_place(fresh, dest)
-    again = [*carried.built, *carried.others]
-    return Updated(Dataset(path), items=items, outfits=outfits, pictures=pictures, again=again, built=carried.built)
+    return Updated(
+        Dataset(path), items=items, outfits=outfits, pictures=pictures, again=carried.again, built=carried.built
+    )
 
 
 def _expect_all(imported: Imported, old: Dataset, path: Path) -> None:

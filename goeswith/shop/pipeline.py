@@ -178,8 +178,13 @@ def _ask(dataset: Dataset, seed: int, say: Say, progress: Progress) -> None:
         )  # fmt: skip
         total += sum(file.questions for file in done)
         progress(at, len(splits))
-    kept = "all are there" if splits else "none, for there are no outfits to ask about"
-    say("questions", f"{total:,} about outfits that the model does not learn from" if total else kept)
+    if total:
+        line = f"{total:,} about outfits that the model does not learn from"
+    elif not len(dataset.outfits):
+        line = "none, for there are no outfits"
+    else:
+        line = "all are there" if any(folder.glob("*.parquet")) else "none, for there are too few outfits or items"
+    say("questions", line)
 
 
 def _start(dataset: Dataset, out: Path, rules: Path | None, encoder: str, say: Say) -> Run:

@@ -72,30 +72,20 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
     assert not any("out of date" in line or "carried over" in line for line in messages)  # what comes next mends it
 
 
-def test_the_questions_of_a_shop_are_made_and_stay(tmp_path: Path) -> None:
-    export, messages = write_export(tmp_path / "export"), []
-
-    def built() -> Dataset:
-        build(export, tmp_path / "shop", settings=QUICK, say=lambda stage, line: messages.append(f"{stage} {line}"))
-        return Dataset(tmp_path / "shop" / "data")
-
-    def files() -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (tmp_path / "shop" / "data" / "questions").iterdir()}
-
-    dataset, first = built(), files()
+def test_the_questions_of_a_shop_are_made_and_stay(built: tuple[Path, Path]) -> None:
+    dataset, said = Dataset(built[1] / "data"), []
+    folder = dataset.path / "questions"
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert {"test-compat-matched.parquet", "test-fitb-matched.parquet", "valid-fitb-random.parquet"} <= first.keys()
-    for name in first:
-        assert len(read_questions(dataset.path / "questions" / name, dataset.catalogue))
-    (tmp_path / "shop" / "data" / "questions" / "test-fitb-matched.parquet").unlink()  # as if it was interrupted
-    built()
-    assert files().keys() == first.keys()
-    assert first["test-compat-random.parquet"] == files()["test-compat-random.parquet"]
-    items = shop_items()
-    write_export(export, pl.concat([items, items[:1].with_columns(item_id=pl.lit("new"), title=pl.lit("a new one"))]))
-    dataset = built()
-    assert files().keys() == first.keys()
-    assert len(read_questions(dataset.path / "questions" / "test-fitb-matched.parquet", dataset.catalogue))
-    assert [line.split()[2] for line in messages if line.startswith("questions ")] == ["about"] * 3
+    assert all(len(read_questions(folder / name, dataset.catalogue)) for name in first)
+    (folder / "test-fitb-random.parquet").unlink()  # as if it was interrupted
+    for _ in range(2):
+        pipeline._ask(dataset, 1, lambda stage, line: said.append(f"{stage} {line}"), lambda done, total: None)
+    again = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert again.keys() == first.keys()
+    assert [name for name in again if again[name] != first[name]] == ["test-fitb-random.parquet"]  # of another seed
+    assert said[0].endswith(" about outfits that the model does not learn from")
+    assert said[1] == "questions all are there"
 
 
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:
