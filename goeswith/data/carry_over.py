@@ -24,7 +24,7 @@ OURS = {
 
 
 class Carried(NamedTuple):
-    """What must be made again, in sentences that name the command, and those of them that `goeswith build` runs itself."""
+    """What must be made again, in sentences that name the command; built: those that `goeswith build` runs itself."""
 
     again: list[str]
     built: list[str]
