@@ -73,19 +73,19 @@ def test_a_changed_export_is_brought_up_to_date_without_training_again(built: tu
 
 
 def test_the_questions_of_a_shop_are_made_and_stay(built: tuple[Path, Path]) -> None:
-    dataset, said = Dataset(built[1] / "data"), []
+    dataset, lines = Dataset(built[1] / "data"), []
     folder = dataset.path / "questions"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert {"test-compat-matched.parquet", "test-fitb-matched.parquet", "valid-fitb-random.parquet"} <= first.keys()
     assert all(len(read_questions(folder / name, dataset.catalogue)) for name in first)
     (folder / "test-fitb-random.parquet").unlink()  # as if it was interrupted
     for _ in range(2):
-        pipeline._ask(dataset, 1, lambda stage, line: said.append(f"{stage} {line}"), lambda done, total: None)
+        pipeline._ask(dataset, 1, lambda stage, line: lines.append(f"{stage} {line}"), lambda done, total: None)
     again = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert again.keys() == first.keys()
     assert [name for name in again if again[name] != first[name]] == ["test-fitb-random.parquet"]  # of another seed
-    assert said[0].endswith(" about outfits that the model does not learn from")
-    assert said[1] == "questions all are there"
+    assert lines[0].endswith(" about outfits that the model does not learn from")
+    assert lines[1] == "questions all are there"
 
 
 def test_what_a_refusal_advises_can_be_done_in_the_same_folder(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def test_the_docs_say_on_which_paths_earlier_names_are_accepted(client: TestClie
     text = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
     table = text.partition("| earlier | now | where |")[2].partition("\n\n")[0]
     rows = [row.split("|")[1:] for row in table.splitlines()[2:]]
-    said = {(old, path) for earlier, _, where, _ in rows for old in re.findall(r"`(\w+)`", earlier)
+    documented = {(old, path) for earlier, _, where, _ in rows for old in re.findall(r"`(\w+)`", earlier)
             for path in re.findall(r"`(/\S+)`", where)}  # fmt: skip
-    assert said == accepted
+    assert documented == accepted
 
 
 def test_all_endpoints_call_a_thing_by_one_name(client: TestClient) -> None:

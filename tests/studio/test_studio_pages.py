@@ -66,8 +66,8 @@ def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypat
     assert "Nothing was learned" not in page
     monkeypatch.setitem(config, "model", "starter")
     monkeypatch.setitem(config, "settings", {"rules": 2})
-    said = "Nothing was learned, for there are no outfits: looks follow likeness of style and 2 rules."
-    assert said in client.get("/").text
+    sentence = "Nothing was learned, for there are no outfits: looks follow likeness of style and 2 rules."
+    assert sentence in client.get("/").text
 
 
 def test_a_trail_names_a_category_that_is_called_like_its_group_once(client, view, monkeypatch):
