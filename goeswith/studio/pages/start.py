@@ -45,7 +45,7 @@ def page(view: CatalogueView, owner: str) -> dict[str, Any]:
 def _outfits(view: CatalogueView) -> str:
     """How many outfits and baskets the model learned from, in words.
 
-    Empty where the data set has none or is gone, or the model was trained on another.
+    Empty where the data set has none to train on or is gone, or the model was trained on another.
     """
     try:
         data = dataset(view)
@@ -54,7 +54,7 @@ def _outfits(view: CatalogueView) -> str:
     trained_on = view.index.run.config.get("dataset")
     if trained_on and trained_on["name"] != data.name:
         return ""
-    sources = data.outfits.sources.astype(str)
+    sources = data.outfits.sources[data.outfits.splits == "train"].astype(str)
     baskets = int(np.isin(sources, BOUGHT).sum())
     numbers = {"worn outfit": len(sources) - baskets, "basket": baskets}
     return " and ".join(f"{number:,} {noun}{'s' * (number > 1)}" for noun, number in numbers.items() if number)
