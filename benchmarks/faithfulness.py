@@ -178,7 +178,7 @@ def faithfulness_table(results: Mapping[str, Mapping[str, Mapping[str, Value]]])
     ]  # fmt: skip
     differences = [
         [name, way, *(_rise(row[f"difference {rise}"]) for rise in ("without it", "replaced")),
-         "–" if way == "its pairs" else _rise(row["more than its pairs"], 3)]
+         "–" if way == "its pairs" else _rise(row["more than its pairs"])]
         for name, ways in results.items() for way, row in ways.items()
     ]  # fmt: skip
     other = [
@@ -252,7 +252,7 @@ def _share(value: Value) -> str:
     return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]"
 
 
-def _rise(value: Value, digits: int = 2) -> str:
+def _rise(value: Value, digits: int = 3) -> str:
     return f"{value[0]:+.{digits}f} [{value[1]:+.{digits}f}, {value[2]:+.{digits}f}]".replace("-", "−")
 
 
