@@ -7,6 +7,10 @@ For each seed, the models are trained as the recipe says (runs that are there ar
 on the validation questions by pairwise logistic regression: `goeswith.train.trust`, the first model is the one that is
 never left out. The control is a blend of as many runs of one model, of this seed and the next ones of the recipe: what
 a blend of anything gives. Kept in docs/results/blend-NAME.json, which docs/results.md shows.
+
+With --popularity a second blend also knows how many training outfits wear an item: ln n, n at least 1, so that never is
+as once. Where wrong answers are drawn evenly from a catalogue, popular items are right more often, whatever they are
+worn with: that is no taste.
 """
 
 from __future__ import annotations
@@ -28,10 +32,11 @@ from goeswith.evaluate.seeds import difference, judge, means
 from goeswith.experiments.recipes import Recipe, read_recipe
 from goeswith.experiments.trainings import trainings
 from goeswith.files import fresh_file
+from goeswith.models.floors import ItemFloor
 from goeswith.train.trust import TrustConfig, TrustQuestions, fit_trust
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
-BLEND = "blend"
+BLEND, POPULARITY = "blend", "popularity"
 
 
 def main() -> None:
@@ -39,6 +44,7 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--models", nargs="+", required=True, help="names of the recipe's models")
     parser.add_argument("--control", help="a model of the recipe, of whose seeds a control is blended")
+    parser.add_argument("--popularity", action="store_true", help="also blend with how often items are worn")
     parser.add_argument("--valid", required=True, help="validation questions, by the file's name")
     parser.add_argument("--test", help="test questions; without, only validation ones are asked")
     parser.add_argument("--work", type=Path, default=Path("runs/results/bench"), help="folder of the benches")
@@ -48,7 +54,10 @@ def main() -> None:
     options = parser.parse_args()
     recipe = read_recipe(options.recipe).only([*options.models, *([options.control] if options.control else [])])
     recipe = replace(recipe, dataset=options.data or recipe.dataset, seeds=tuple(options.seeds or recipe.seeds))
-    results = measure(recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name)
+    results = measure(
+        recipe, options.models, options.control, options.valid, options.test, options.work / recipe.name,
+        popularity=options.popularity,
+    )  # fmt: skip
     if options.test:
         with fresh_file(options.results / f"blend-{recipe.name}.json") as partial:
             partial.write_text(json.dumps(results, indent=1) + "\n")
@@ -56,7 +65,14 @@ def main() -> None:
 
 
 def measure(
-    recipe: Recipe, models: Sequence[str], control: str | None, valid: str, test: str | None, work: Path
+    recipe: Recipe,
+    models: Sequence[str],
+    control: str | None,
+    valid: str,
+    test: str | None,
+    work: Path,
+    *,
+    popularity: bool = False,
 ) -> dict[str, Any]:
     """Each model, the blend and its control on the test questions, what the blend has over each, and the weights."""
     dataset = Dataset(recipe.dataset)
@@ -65,6 +81,7 @@ def measure(
         for name in (valid, test)
         if name
     ]
+    worn = [answer(popularity_of(dataset), questions) for questions in question_files]
     answers = {seed: answered(recipe, seed, work, dataset, question_files) for seed in recipe.seeds}
     sittings: dict[str, list[list[Report]]] = {}
     fitted = []
@@ -72,6 +89,8 @@ def measure(
         blends = {BLEND: {name: of_seed[name] for name in models}}
         if control:
             blends[f"{control}, {len(models)} seeds"] = control_of(answers, control, seed, len(models))
+        if popularity:
+            blends[f"{BLEND} with {POPULARITY}"] = blends[BLEND] | {POPULARITY: worn}
         mixed = {name: mix(name, parts) for name, parts in blends.items()}
         weights, auc = mixed[BLEND][1:]
         spread = weights * [lead(of_seed[name][0]).std() for name in models]  # scores differ in scale
@@ -92,6 +111,12 @@ def measure(
         "test": [mean.score.to_dict() for mean in scores.values()],
         "compared": [line.to_dict() for line in compared],
     }
+
+
+def popularity_of(dataset: Dataset) -> ItemFloor:
+    """The mean of ln n over the items of an outfit, n how many training outfits wear an item, at least 1."""
+    worn = np.bincount(dataset.outfits.split("train").items, minlength=len(dataset.catalogue))
+    return ItemFloor(POPULARITY, np.log(np.maximum(worn, 1)))
 
 
 def answered(

@@ -13,6 +13,9 @@ from goeswith.tables import chance, interval, markdown, value
 HEAD = """**A blend of models**: the weighted sum of their scores. The weights are fitted on validation questions by
 pairwise logistic regression (`benchmarks/blend.py`), test questions were asked once. p is after Holm."""
 
+WORN = """ With popularity, ln of how many training outfits wear an item (never is as once) has a weight too: where
+wrong answers are drawn evenly from the catalogue, popular items are right more often, which is no taste."""
+
 
 def blend(folder: Path, name: str) -> str:
     """A table of the blend and its models on the recipe's test questions; nothing where none was measured."""
@@ -34,7 +37,8 @@ def blend(folder: Path, name: str) -> str:
     first = results["test"][0]
     head = ["", "seeds", f"AUC, {first['negatives']}", "the blend is ahead by", "share in it"]
     aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in results["valid"])
-    return f"{HEAD} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
+    about = WORN if any("popularity" in line["scorer"] for line in results["test"]) else ""
+    return f"{HEAD}{about} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
 
 
 def _beside(model: str, over: Mapping[str, Any], shares: Mapping[str, list[float]]) -> tuple[str, str]:
