@@ -3,7 +3,7 @@
 Our own model. U distinct items, D feature dimensions, G groups, H hidden units, d numbers of an item's vector; g is the
 group of item i, and n(v) = v / ‖v‖.
 
-    x_i = features, each encoder's of one expected norm             (D,)
+    x_i = features, scaled encoder by encoder                       (D,)
     u_i = norm(W_g x_i + a_g)                                       (H,)
     z_i = n(V_g u_i)                                                (d,)
     b_i = v_g · u_i / √H                                            how sought after i is
@@ -52,8 +52,8 @@ TRAINING = {
 """Settings of the loop that are this model's own."""
 SCALE = 10.0
 """What scores are multiplied by in the pairwise loss."""
-NORM = 10.0
-"""Expected norm of the features of an encoder."""
+WORDS = 4.0
+"""Expected norm of the words of an item; with that of other features, √D, each word would be learned too fast."""
 SPARSE = 0.05
 """Share of numbers other than zero below which the features of an encoder are words."""
 
@@ -69,7 +69,7 @@ class GroupTowersConfig:
     hidden: int = 256
     size: int = 128
     dropout: float = 0.5
-    feature_dropout: float = 0.3
+    feature_dropout: float = 0.4
 
     def __post_init__(self) -> None:
         at_least(self, 1, "hidden", "size")
@@ -104,9 +104,9 @@ class GroupTowers(nn.Module):
         codes = [names.index(group) if group in names else len(names) for group in groups]
         self.register_buffer("group", torch.tensor(codes), persistent=False)  # (C + 1 + 8,)
         self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("factor", torch.full((dim,), NORM * dim**-0.5))
+        self.register_buffer("factor", torch.ones(dim))
         self.register_buffer("sparse", torch.zeros(dim, dtype=torch.bool))  # which of x are words
-        self.first = nn.Parameter(torch.randn(len(names), dim, hidden) / NORM)  # W
+        self.first = nn.Parameter(torch.randn(len(names), dim, hidden) / (2 * hidden**0.5))  # W
         self.first_bias = nn.Parameter(torch.zeros(len(names), hidden))  # a
         second = torch.randn(len(names), hidden, size + 1) / hidden**0.5
         second[..., -1] = 0.0  # untrained, nothing is sought after
@@ -116,17 +116,21 @@ class GroupTowers(nn.Module):
     def observe(self, data: TrainingData) -> None:
         """Mean and deviation of the features, and which encoders speak in words, from items of training outfits."""
         rows = torch.from_numpy(data.train.items).unique()
-        sums, squares, said = torch.zeros(3, len(self.mean), dtype=torch.float64, device=self.mean.device)
+        sums, squares, filled = torch.zeros(3, len(self.mean), dtype=torch.float64, device=self.mean.device)
         for part in data.parts(rows):
             sums += part.sum(dim=0, dtype=torch.float64)
             squares += part.double().square().sum(dim=0)
-            said += (part != 0).sum(dim=0)
+            filled += (part != 0).sum(dim=0)
         blocks = data.blocks or (len(sums),)
-        self.sparse.copy_(_spread(said / len(rows), blocks, torch.mean) < SPARSE)
+        self.sparse.copy_(_spread(filled / len(rows), blocks, torch.mean) < SPARSE)
         mean = torch.where(self.sparse, 0.0, sums / len(rows))
-        deviation = _spread((squares / len(rows) - mean.square()).clamp_min(0), blocks, torch.sum).sqrt()
+        variance = (squares / len(rows) - mean.square()).clamp_min(0)
+        deviation = torch.where(
+            self.sparse, _spread(variance, blocks, torch.sum), _spread(variance, blocks, torch.mean)
+        ).sqrt()
         self.mean.copy_(mean)
-        self.factor.copy_(torch.where(deviation > 1e-6, NORM / deviation.clamp_min(1e-6), 0.0))
+        scale = torch.where(self.sparse, WORDS, 1.0)
+        self.factor.copy_(torch.where(deviation > 1e-6, scale / deviation.clamp_min(1e-6), 0.0))
 
     @property
     def width(self) -> int:
@@ -154,13 +158,13 @@ class GroupTowers(nn.Module):
     def _bag(self, features: Tensor, group: Tensor) -> Tensor:
         """The part of W x (U, H) that is of words: the sum of a vector for each that an item has."""
         words = self.sparse.nonzero()[:, 0]
-        said = features[:, words]
-        item, place = said.nonzero(as_tuple=True)
-        weights = dropout(said[item, place] * self.factor[words[place]], self.config.feature_dropout, self.training)
-        vectors, unknown = self.first, len(self.first)
-        if (group == unknown).any():
+        spoken = features[:, words]
+        item, place = spoken.nonzero(as_tuple=True)
+        weights = dropout(spoken[item, place] * self.factor[words[place]], self.config.feature_dropout, self.training)
+        vectors: Tensor = self.first
+        if (group == len(vectors)).any():  # of no known group: the mean of all
             vectors = torch.cat([vectors, vectors.mean(dim=0, keepdim=True)])
-        begin = torch.searchsorted(item, torch.arange(len(said), device=item.device))
+        begin = torch.searchsorted(item, torch.arange(len(spoken), device=item.device))
         at = group[item] * len(self.mean) + words[place]
         return embedding_bag(at, vectors.flatten(0, 1), begin, mode="sum", per_sample_weights=weights)
 

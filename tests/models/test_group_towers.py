@@ -12,7 +12,7 @@ from worlds import styles_data
 from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.outfits import OutfitBatch, Outfits
 from goeswith.models import TrainingData, Vocabulary
-from goeswith.models.group_towers import NORM, TRAINING, GroupTowers, GroupTowersConfig
+from goeswith.models.group_towers import TRAINING, WORDS, GroupTowers, GroupTowersConfig
 from goeswith.train.loop import fit
 from goeswith.train.settings import TrainConfig
 
@@ -65,9 +65,9 @@ def test_scores_and_queries_are_those_of_the_formulas(model: GroupTowers, words:
             rest = torch.tensor([[other for other in worn if other != item]])
             query, offset = model.query(states, rest, states.rows(torch.tensor([item])))
             torch.testing.assert_close(query[0], gaps[row, place])
-            said = [float(query[0] @ key + offset[0]) for key in model.keys(states)]
+            answers = [float(query[0] @ key + offset[0]) for key in model.keys(states)]
             expected = [np.mean([vectors[j] @ vectors[c] for j in rest[0]]) + biases[c] for c in range(6)]
-            assert said == pytest.approx(expected, abs=1e-5)
+            assert answers == pytest.approx(expected, abs=1e-5)
 
 
 def test_one_deviation_an_encoder_leaves_a_rare_word_no_louder_than_a_common_one() -> None:
@@ -82,9 +82,10 @@ def test_one_deviation_an_encoder_leaves_a_rare_word_no_louder_than_a_common_one
     worn = features[np.unique(data.train.items)].double().numpy()
     for part in (slice(0, 3), slice(3, 10), slice(10, 50)):
         mean = worn[:, part].mean(axis=0) * (part.stop < 50)
-        length = np.sqrt(((worn[:, part] - mean) ** 2).sum(axis=1).mean())
+        squares = (worn[:, part] - mean) ** 2
+        factor = WORDS / np.sqrt(squares.sum(axis=1).mean()) if part.stop == 50 else 1 / np.sqrt(squares.mean())
         assert model.mean[part].numpy() == pytest.approx(mean, rel=1e-5)
-        assert model.factor[part].numpy() == pytest.approx(NORM / length, rel=1e-4)
+        assert model.factor[part].numpy() == pytest.approx(factor, rel=1e-4)
     unvaried = GroupTowers(GroupTowersConfig(), 7, Vocabulary.of(data.catalogue))
     unvaried.observe(replace(data, features=torch.ones(len(data.catalogue), 7)))
     assert not unvaried.factor.any()

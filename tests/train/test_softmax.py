@@ -205,7 +205,7 @@ def test_wrong_answers_may_be_drawn_for_the_batch(data: TrainingData, tmp_path: 
                 scores = made.keys(states)[pool] @ made.query(states, rest, states.rows(pool[:1]))[0][0]
             losses.append(float((10 * scores).logsumexp(dim=0) - 10 * scores[0]))
     assert gaps == len(losses)
-    assert float(loss) == pytest.approx(np.mean(losses) + float(made.penalty()), rel=1e-4)
+    assert loss.item() == pytest.approx(np.mean(losses) + float(made.penalty()), rel=1e-4)
 
 
 def test_drawn_negatives_where_they_have_no_effect_are_refused(data: TrainingData, tmp_path: Path) -> None:
