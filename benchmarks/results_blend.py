@@ -24,11 +24,12 @@ def blend(folder: Path, name: str) -> str:
         return ""
     results: dict[str, Any] = json.loads(path.read_text())
     over = {line["against"]: line for line in results["compared"]}
-    shares = {model: [fit["shares"][model] for fit in results["valid"]] for model in results["models"]}
+    seeds = [fit for fit in results["valid"] if "shares" in fit]
+    shares = {model: [fit["shares"][model] for fit in seeds] for model in results["models"]}
     rows = [
         [
             line["scorer"],
-            str(len(results["seeds"])),
+            str(len(line["seeds"])),
             value(Score.from_dict(line)),
             *_beside(line["scorer"], over, shares),
         ]
@@ -36,7 +37,7 @@ def blend(folder: Path, name: str) -> str:
     ]
     first = results["test"][0]
     head = ["", "seeds", f"AUC, {first['negatives']}", "the blend is ahead by", "share in it"]
-    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in results["valid"])
+    aucs = ", ".join(f"{fit['valid_auc']:.3f}" for fit in seeds)
     about = WORN if any("popularity" in line["scorer"] for line in results["test"]) else ""
     return f"{HEAD}{about} Validation AUC of the blend by seed, cross-fitted: {aucs}.\n\n{markdown(head, rows)}"
 

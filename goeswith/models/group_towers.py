@@ -7,7 +7,7 @@ group of item i, and n(v) = v / ‖v‖.
     u_i = norm(W_g x_i + a_g)                                       (H,)
     z_i = n(V_g u_i)                                                (d,)
     b_i = v_g · u_i / √H                                            how sought after i is
-    y = mean of z_i · z_j over the pairs of the outfit + mean of b_i over its items
+    y = mean of z_i · z_j + b_i + b_j over the pairs of the outfit
 
 norm is layer normalisation. Features of an encoder are taken less their mean and over one deviation for the whole
 encoder: over its own deviation, a word that one title of a thousand has would drown all others. Where hardly any are
@@ -16,7 +16,7 @@ the sum of the vectors that group g has learned for the words of the item, and t
 
 The towers of two groups share nothing, so that z_i · z_j may be any bilinear form of u_i and u_j: a word may go with
 itself, or with quite another one. With key [z_i, b_i] and [mean of z_j over the rest, 1] as the query of a gap,
-query · key ranks the candidates for it exactly.
+query · key ranks the candidates for it exactly as y does.
 """
 
 from __future__ import annotations
@@ -151,21 +151,24 @@ class GroupTowers(nn.Module):
         if torch.compiler.is_compiling() or not self.sparse.any():  # a graph cannot tell how many words there are
             x = dropout((features - self.mean) * self.factor, dropped, self.training)
             return by_group(x, group, self.first, self.first_bias)
-        others = (~self.sparse).nonzero()[:, 0]
-        x = dropout((features[:, others] - self.mean[others]) * self.factor[others], dropped, self.training)
-        return by_group(x, group, self.first[:, others], self.first_bias) + self._bag(features, group)
+        dense = _slices(~self.sparse)
+        x = (_columns(features, dense) - _columns(self.mean[None], dense)) * _columns(self.factor[None], dense)
+        x = dropout(x, dropped, self.training)
+        hidden = by_group(x, group, _columns(self.first, dense), self.first_bias)
+        for part in _slices(self.sparse):
+            hidden = hidden + self._bag(features[:, part], group, part.start)
+        return hidden
 
-    def _bag(self, features: Tensor, group: Tensor) -> Tensor:
-        """The part of W x (U, H) that is of words: the sum of a vector for each that an item has."""
-        words = self.sparse.nonzero()[:, 0]
-        spoken = features[:, words]
-        item, place = spoken.nonzero(as_tuple=True)
-        weights = dropout(spoken[item, place] * self.factor[words[place]], self.config.feature_dropout, self.training)
+    def _bag(self, words: Tensor, group: Tensor, start: int) -> Tensor:
+        """Sums (U, H) of a vector for each word of an item. words: (U, V) of the features from dimension `start` on."""
+        item, word = words.nonzero(as_tuple=True)
+        weights = words[item, word] * self.factor[start + word]
+        weights = dropout(weights, self.config.feature_dropout, self.training)
         vectors: Tensor = self.first
         if (group == len(vectors)).any():  # of no known group: the mean of all
             vectors = torch.cat([vectors, vectors.mean(dim=0, keepdim=True)])
-        begin = torch.searchsorted(item, torch.arange(len(spoken), device=item.device))
-        at = group[item] * len(self.mean) + words[place]
+        begin = torch.searchsorted(item, torch.arange(len(words), device=item.device))
+        at = group[item] * len(self.mean) + start + word
         return embedding_bag(at, vectors.flatten(0, 1), begin, mode="sum", per_sample_weights=weights)
 
     def keys(self, states: ItemStates) -> Tensor:
@@ -187,7 +190,8 @@ class GroupTowers(nn.Module):
 
     def score(self, states: ItemStates, batch: OutfitBatch) -> Tensor:
         """y: (B,)."""
-        own = (self.gaps(states, batch) * embedding(batch.items, self.keys(states))).sum(dim=2) * batch.mask
+        asks = _asking(rest_means(states.hidden, batch), 2.0)  # an item has b in twice as many pairs as there are items
+        own = (asks * embedding(batch.items, self.keys(states))).sum(dim=2) * batch.mask
         return own.sum(dim=1) / batch.mask.sum(dim=1)
 
     def objective(self, right: Tensor, wrong: Tensor, states: ItemStates, batch: OutfitBatch) -> Tensor:
@@ -199,11 +203,23 @@ class GroupTowers(nn.Module):
         return self.second_bias.new_zeros(())
 
 
+def _slices(chosen: Tensor) -> list[slice]:
+    """Runs of dimensions that are chosen, by (D,) bool: an encoder's lie side by side."""
+    flags, counts = chosen.unique_consecutive(return_counts=True)
+    ends = counts.cumsum(dim=0)
+    return [slice(end - count, end) for flag, count, end in torch.stack([flags, counts, ends], dim=1).tolist() if flag]
+
+
+def _columns(values: Tensor, parts: Sequence[slice]) -> Tensor:
+    """Some runs of the second dimension, side by side."""
+    return torch.cat([values[:, :0], *(values[:, part] for part in parts)], dim=1)
+
+
 def _spread(values: Tensor, blocks: Sequence[int], over: Callable[[Tensor], Tensor]) -> Tensor:
     """(D,) what `over` makes of the values (D,) of each encoder, at each of its dimensions."""
     return torch.cat([over(part).expand(len(part)) for part in values.split(list(blocks))])
 
 
-def _asking(context: Tensor) -> Tensor:
-    """Queries (..., d + 1) from means of keys: the last number counts b of the candidate once."""
-    return pad(context[..., :-1], (0, 1), value=1.0)
+def _asking(context: Tensor, times: float = 1.0) -> Tensor:
+    """Queries (..., d + 1) from means of keys: the last number says how many times b of the candidate counts."""
+    return pad(context[..., :-1], (0, 1), value=times)

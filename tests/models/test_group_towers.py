@@ -59,8 +59,12 @@ def test_scores_and_queries_are_those_of_the_formulas(model: GroupTowers, words:
     scores, gaps = model.score(states, OUTFITS), model.gaps(states, OUTFITS)
     for row, (items, mask) in enumerate(zip(OUTFITS.items.tolist(), OUTFITS.mask.tolist(), strict=True)):
         worn = [item for item, real in zip(items, mask, strict=True) if real]
-        pairs = [vectors[i] @ vectors[j] for i in worn for j in worn if i != j]
-        assert scores[row].item() == pytest.approx(np.mean(pairs) + np.mean([biases[i] for i in worn]), abs=1e-5)
+        pairs = [
+            vectors[worn[a]] @ vectors[worn[b]] + biases[worn[a]] + biases[worn[b]]
+            for a in range(len(worn))
+            for b in range(a)
+        ]
+        assert scores[row].item() == pytest.approx(np.mean(pairs), abs=1e-5)
         for place, item in enumerate(worn):
             rest = torch.tensor([[other for other in worn if other != item]])
             query, offset = model.query(states, rest, states.rows(torch.tensor([item])))
@@ -68,6 +72,9 @@ def test_scores_and_queries_are_those_of_the_formulas(model: GroupTowers, words:
             answers = [float(query[0] @ key + offset[0]) for key in model.keys(states)]
             expected = [np.mean([vectors[j] @ vectors[c] for j in rest[0]]) + biases[c] for c in range(6)]
             assert answers == pytest.approx(expected, abs=1e-5)
+            filled = torch.cat([rest.expand(6, -1), torch.arange(6)[:, None]], dim=1)
+            whole = model.score(states, OutfitBatch(filled, torch.ones_like(filled, dtype=torch.bool)))
+            assert (whole - whole[0]).numpy() * len(worn) / 2 == pytest.approx(np.array(answers) - answers[0], abs=1e-5)
 
 
 def test_one_deviation_an_encoder_leaves_a_rare_word_no_louder_than_a_common_one() -> None:
