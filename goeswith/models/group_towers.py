@@ -1,18 +1,17 @@
 """Group towers: a tower for each group of items, in which tops, bottoms and shoes each learn a vector for every word.
 
-Our own model. U distinct items, D feature dimensions, G groups, H hidden units, d numbers of an item's vector; g is the
-group of item i, and n(v) = v / ‖v‖.
+Our own model. U distinct items, D feature dimensions, G groups, K words, H hidden units, d numbers of an item's vector;
+g is the group of item i, and n(v) = v / ‖v‖.
 
-    x_i = features, scaled encoder by encoder                       (D,)
-    u_i = norm(W_g x_i + a_g)                                       (H,)
+    t_i = τ Σ_w T_gw / √(number of them)                            words w of the item, if it reads words (H,)
+    u_i = norm(t_i + W_g x_i + a_g)                                 x_i its features (H,)
     z_i = n(V_g u_i)                                                (d,)
     b_i = v_g · u_i / √H                                            how sought after i is
     y = mean of z_i · z_j + b_i + b_j over the pairs of the outfit
 
 norm is layer normalisation. Features of an encoder are taken less their mean and over one deviation for the whole
-encoder: over its own deviation, a word that one title of a thousand has would drown all others. Where hardly any are
-other than zero, as of the encoder ``words``, zero is what an item does not say and their mean is left in. W_g x is then
-the sum of the vectors that group g has learned for the words of the item, and takes as long as there are words.
+encoder. Words are those that the encoder ``word-ids`` gives, each with a vector of its own, while the hashed ``words``
+put several words of a large catalogue into one dimension. Words that hardly any training item has say nothing.
 
 The towers of two groups share nothing, so that z_i · z_j may be any bilinear form of u_i and u_j: a word may go with
 itself, or with quite another one. With key [z_i, b_i] and [mean of z_j over the rest, 1] as the query of a gap,
@@ -21,8 +20,8 @@ query · key ranks the candidates for it exactly as y does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +30,8 @@ from torch.nn.functional import dropout, embedding, embedding_bag, layer_norm, p
 from goeswith.config import at_least, below_one
 from goeswith.data.catalogue import GROUPS
 from goeswith.data.outfits import OutfitBatch
+from goeswith.data.text import LENGTH
+from goeswith.errors import ConfigError
 from goeswith.models import ItemStates, TrainingData, Vocabulary
 from goeswith.models.bpr_dae import by_group
 from goeswith.models.kernels import unit
@@ -52,28 +53,30 @@ TRAINING = {
 """Settings of the loop that are this model's own."""
 SCALE = 10.0
 """What scores are multiplied by in the pairwise loss."""
-WORDS = 4.0
-"""Expected norm of the words of an item; with that of other features, √D, each word would be learned too fast."""
-SPARSE = 0.05
-"""Share of numbers other than zero below which the features of an encoder are words."""
+WORDS = 3.0
+"""τ. More of it, and each word is learned faster than the towers find out what it has in common with others."""
+LEAST = 3
+"""Items of training outfits that have a word which is learned."""
 
 
 @dataclass(frozen=True)
 class GroupTowersConfig:
     """Settings of the group towers.
 
-    hidden: H. size: d. dropout: dropout of u in training. feature_dropout: dropout of x in training, for ``words`` of
-    the words of an item.
+    hidden: H. size: d. text: ``ids`` reads the last features as the words of an item (``--encoder ...+word-ids``) and
+    learns a vector of each; ``frozen`` uses all features as they are.
+    dropout: dropout of x and of u in training. word_dropout: share of the words that are left out in training.
     """
 
     hidden: int = 256
     size: int = 128
+    text: Literal["frozen", "ids"] = "frozen"
     dropout: float = 0.5
-    feature_dropout: float = 0.4
+    word_dropout: float = 0.3
 
     def __post_init__(self) -> None:
         at_least(self, 1, "hidden", "size")
-        below_one(self, "dropout", "feature_dropout")
+        below_one(self, "dropout", "word_dropout")
 
 
 class GroupTowers(nn.Module):
@@ -93,7 +96,7 @@ class GroupTowers(nn.Module):
     group: Tensor
     mean: Tensor
     factor: Tensor
-    sparse: Tensor
+    known: Tensor
 
     def __init__(self, config: GroupTowersConfig, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -103,34 +106,54 @@ class GroupTowers(nn.Module):
         groups = [*vocabulary.groups, "", *GROUPS]
         codes = [names.index(group) if group in names else len(names) for group in groups]
         self.register_buffer("group", torch.tensor(codes), persistent=False)  # (C + 1 + 8,)
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("factor", torch.ones(dim))
-        self.register_buffer("sparse", torch.zeros(dim, dtype=torch.bool))  # which of x are words
-        self.first = nn.Parameter(torch.randn(len(names), dim, hidden) / (2 * hidden**0.5))  # W
+        self.frozen = dim - LENGTH * (config.text == "ids")
+        if self.frozen < 0:
+            raise ConfigError(f"text=ids needs the features of word-ids ({LENGTH} of them), not {dim} features")
+        self.register_buffer("mean", torch.zeros(self.frozen))
+        self.register_buffer("factor", torch.ones(self.frozen))
+        self.first = nn.Parameter(torch.randn(len(names), self.frozen, hidden) / (2 * hidden**0.5))  # W
         self.first_bias = nn.Parameter(torch.zeros(len(names), hidden))  # a
         second = torch.randn(len(names), hidden, size + 1) / hidden**0.5
         second[..., -1] = 0.0  # untrained, nothing is sought after
         self.second = nn.Parameter(second)  # V and v
         self.second_bias = nn.Parameter(torch.zeros(len(names), size + 1))
+        self._learn(torch.empty(0, dtype=torch.long))
+        self.register_load_state_dict_pre_hook(lambda module, saved, *_: module.make_room(saved))
 
     def observe(self, data: TrainingData) -> None:
-        """Mean and deviation of the features, and which encoders speak in words, from items of training outfits."""
+        """Mean and deviation of the features, and which words there are, from the items of the training outfits."""
         rows = torch.from_numpy(data.train.items).unique()
-        sums, squares, filled = torch.zeros(3, len(self.mean), dtype=torch.float64, device=self.mean.device)
+        sums, squares = torch.zeros(2, self.frozen, dtype=torch.float64, device=self.mean.device)
+        words = []
         for part in data.parts(rows):
-            sums += part.sum(dim=0, dtype=torch.float64)
-            squares += part.double().square().sum(dim=0)
-            filled += (part != 0).sum(dim=0)
-        blocks = data.blocks or (len(sums),)
-        self.sparse.copy_(_spread(filled / len(rows), blocks, torch.mean) < SPARSE)
-        mean = torch.where(self.sparse, 0.0, sums / len(rows))
+            frozen, ids = part.split([self.frozen, part.shape[1] - self.frozen], dim=1)
+            sums += frozen.sum(dim=0, dtype=torch.float64)
+            squares += frozen.double().square().sum(dim=0)
+            words.append(ids.long().flatten())
+        mean = sums / len(rows)
         variance = (squares / len(rows) - mean.square()).clamp_min(0)
-        deviation = torch.where(
-            self.sparse, _spread(variance, blocks, torch.sum), _spread(variance, blocks, torch.mean)
-        ).sqrt()
+        blocks = list(data.blocks[:-1] if self.config.text == "ids" else data.blocks) or [self.frozen]
+        deviation = torch.cat([part.mean().sqrt().expand(len(part)) for part in variance.split(blocks)])
         self.mean.copy_(mean)
-        scale = torch.where(self.sparse, WORDS, 1.0)
-        self.factor.copy_(torch.where(deviation > 1e-6, scale / deviation.clamp_min(1e-6), 0.0))
+        self.factor.copy_(torch.where(deviation > 1e-6, 1 / deviation.clamp_min(1e-6), 0.0))
+        known, counts = torch.cat(words).unique(return_counts=True)
+        self._learn(known[(counts >= LEAST) & (known > 0)])
+
+    def _learn(self, known: Tensor) -> None:
+        """Vectors of the words of those ids (K,), ascending."""
+        self.register_buffer("known", known)
+        start = 0.05 * torch.randn(len(self.first), len(known), self.config.hidden)
+        self.words = nn.Parameter(start, requires_grad=len(known) > 0)  # T
+
+    def make_room(self, saved: dict[str, Tensor]) -> None:
+        """As many words as in weights which are about to be loaded."""
+        if "known" in saved and len(saved["known"]) != len(self.known):
+            self._learn(torch.zeros_like(saved["known"]))
+
+    @property
+    def text(self) -> Tensor | None:
+        """The words that it reads, which a graph cannot look up; None where it reads none."""
+        return self.known if self.config.text == "ids" else None
 
     @property
     def width(self) -> int:
@@ -140,36 +163,27 @@ class GroupTowers(nn.Module):
     def encode_items(self, features: Tensor, categories: Tensor) -> ItemStates:
         """z and b side by side (U, d + 1), from features (U, D) and category codes (U,)."""
         config, group = self.config, self.group[categories]
-        hidden = layer_norm(self._first(features, group).float(), (config.hidden,))
-        hidden = dropout(hidden, config.dropout, self.training)
+        x = dropout((features[:, : self.frozen] - self.mean) * self.factor, config.dropout, self.training)
+        hidden = by_group(x, group, self.first, self.first_bias)
+        if len(self.known):
+            hidden = hidden + self._bag(features[:, self.frozen :].long(), group)
+        hidden = dropout(layer_norm(hidden.float(), (config.hidden,)), config.dropout, self.training)
         vector, bias = by_group(hidden, group, self.second, self.second_bias).float().split([config.size, 1], dim=1)
         return ItemStates(torch.cat([unit(vector), bias / config.hidden**0.5], dim=1), categories)
 
-    def _first(self, features: Tensor, group: Tensor) -> Tensor:
-        """W x + a (U, H)."""
-        dropped = self.config.feature_dropout
-        if torch.compiler.is_compiling() or not self.sparse.any():  # a graph cannot tell how many words there are
-            x = dropout((features - self.mean) * self.factor, dropped, self.training)
-            return by_group(x, group, self.first, self.first_bias)
-        dense = _slices(~self.sparse)
-        x = (_columns(features, dense) - _columns(self.mean[None], dense)) * _columns(self.factor[None], dense)
-        x = dropout(x, dropped, self.training)
-        hidden = by_group(x, group, _columns(self.first, dense), self.first_bias)
-        for part in _slices(self.sparse):
-            hidden = hidden + self._bag(features[:, part], group, part.start)
-        return hidden
-
-    def _bag(self, words: Tensor, group: Tensor, start: int) -> Tensor:
-        """Sums (U, H) of a vector for each word of an item. words: (U, V) of the features from dimension `start` on."""
-        item, word = words.nonzero(as_tuple=True)
-        weights = words[item, word] * self.factor[start + word]
-        weights = dropout(weights, self.config.feature_dropout, self.training)
-        vectors: Tensor = self.first
+    def _bag(self, ids: Tensor, group: Tensor) -> Tensor:
+        """t (U, H) of the ids of words (U, L), 0 where there is none."""
+        count = len(self.known)
+        at = torch.searchsorted(self.known, ids).clamp_max(count - 1)
+        kept = self.known[at] == ids
+        if self.training:
+            kept &= torch.rand(kept.shape, device=kept.device) >= self.config.word_dropout
+        share = WORDS * kept / kept.sum(dim=1, keepdim=True).clamp_min(1).sqrt()
+        vectors: Tensor = self.words
         if (group == len(vectors)).any():  # of no known group: the mean of all
             vectors = torch.cat([vectors, vectors.mean(dim=0, keepdim=True)])
-        begin = torch.searchsorted(item, torch.arange(len(words), device=item.device))
-        at = group[item] * len(self.mean) + start + word
-        return embedding_bag(at, vectors.flatten(0, 1), begin, mode="sum", per_sample_weights=weights)
+        at = group[:, None] * count + at
+        return embedding_bag(at, vectors.flatten(0, 1), mode="sum", per_sample_weights=share)
 
     def keys(self, states: ItemStates) -> Tensor:
         """[z, b] (U, d + 1)."""
@@ -201,23 +215,6 @@ class GroupTowers(nn.Module):
     def penalty(self) -> Tensor:
         """Nothing is added."""
         return self.second_bias.new_zeros(())
-
-
-def _slices(chosen: Tensor) -> list[slice]:
-    """Runs of dimensions that are chosen, by (D,) bool: an encoder's lie side by side."""
-    flags, counts = chosen.unique_consecutive(return_counts=True)
-    ends = counts.cumsum(dim=0)
-    return [slice(end - count, end) for flag, count, end in torch.stack([flags, counts, ends], dim=1).tolist() if flag]
-
-
-def _columns(values: Tensor, parts: Sequence[slice]) -> Tensor:
-    """Some runs of the second dimension, side by side."""
-    return torch.cat([values[:, :0], *(values[:, part] for part in parts)], dim=1)
-
-
-def _spread(values: Tensor, blocks: Sequence[int], over: Callable[[Tensor], Tensor]) -> Tensor:
-    """(D,) what `over` makes of the values (D,) of each encoder, at each of its dimensions."""
-    return torch.cat([over(part).expand(len(part)) for part in values.split(list(blocks))])
 
 
 def _asking(context: Tensor, times: float = 1.0) -> Tensor:

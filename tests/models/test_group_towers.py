@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,8 @@ from worlds import styles_data
 
 from goeswith.data.catalogue import GROUPS, Catalogue
 from goeswith.data.outfits import OutfitBatch, Outfits
+from goeswith.data.text import LENGTH
+from goeswith.errors import ConfigError
 from goeswith.models import TrainingData, Vocabulary
 from goeswith.models.group_towers import TRAINING, WORDS, GroupTowers, GroupTowersConfig
 from goeswith.train.loop import fit
@@ -22,37 +25,52 @@ OUTFITS = OutfitBatch(
 )
 
 
-@pytest.fixture
-def model() -> GroupTowers:
+def made(text: Literal["frozen", "ids"]) -> GroupTowers:
     torch.manual_seed(0)
-    made = GroupTowers(GroupTowersConfig(hidden=6, size=4), 5, VOCABULARY).eval().requires_grad_(False)
-    assert not made.second[..., -1].any()
-    for parameter in (made.first_bias, made.second, made.second_bias):
+    model = GroupTowers(GroupTowersConfig(hidden=6, size=4, text=text), 5 + LENGTH * (text == "ids"), VOCABULARY)
+    assert not model.second[..., -1].any()
+    if text == "ids":
+        model.make_room({"known": torch.zeros(4)})
+        model.known.copy_(torch.tensor([3, 8, 2**24 - 1, 2**24]))
+    model.eval().requires_grad_(False)
+    for parameter in (model.first_bias, model.second, model.second_bias):
         torch.nn.init.normal_(parameter)
-    made.mean.normal_()
-    return made
+    model.mean.normal_()
+    return model
 
 
 def by_hand(model: GroupTowers, features: torch.Tensor, group: str | None) -> tuple[np.ndarray, float]:
     """z and b of one item."""
     names = ["bottom", "top"]
-    weights = [model.first, model.first_bias, model.second, model.second_bias]
-    first, a, second, c = (w[names.index(group)] if group in names else w.mean(dim=0) for w in weights)
-    hidden = ((features - model.mean) * model.factor @ first + a).double().numpy()
-    hidden = (hidden - hidden.mean()) / np.sqrt(hidden.var() + 1e-5)
-    *vector, bias = hidden @ second.double().numpy() + c.double().numpy()
+    weights = [model.words, model.first, model.first_bias, model.second, model.second_bias]
+    words, first, a, second, c = (w[names.index(group)] if group in names else w.mean(dim=0) for w in weights)
+    frozen, ids = features[: model.frozen], features[model.frozen :].tolist()
+    hidden = (frozen - model.mean) * model.factor @ first + a
+    vectors = [words[model.known.tolist().index(int(number))] for number in ids if int(number) in model.known.tolist()]
+    if vectors:
+        hidden = hidden + WORDS * torch.stack(vectors).sum(dim=0) / len(vectors) ** 0.5
+    values = hidden.double().numpy()
+    values = (values - values.mean()) / np.sqrt(values.var() + 1e-5)
+    *vector, bias = values @ second.double().numpy() + c.double().numpy()
     return np.array(vector) / np.linalg.norm(vector), bias / np.sqrt(6)
 
 
-@pytest.mark.parametrize("words", [(), (1, 3, 4), (0, 1, 2, 3, 4)])
-def test_scores_and_queries_are_those_of_the_formulas(model: GroupTowers, words: tuple[int, ...]) -> None:
-    model.sparse[list(words)] = True
-    model.mean[list(words)] = 0.0
+@pytest.mark.parametrize("text", ["frozen", "ids"])
+def test_scores_and_queries_are_those_of_the_formulas(text: Literal["frozen", "ids"]) -> None:
+    model = made(text)
     other, shoes = len(VOCABULARY.categories), len(VOCABULARY.categories) + 1 + GROUPS.index("shoes")
     skirts = len(VOCABULARY.categories) + 1 + GROUPS.index("bottom")  # a category never seen, of a group that was
     codes, groups = [0, 1, 2, skirts, other, shoes], ["top", "bottom", "top", "bottom", None, None]
-    features = torch.randn(6, 5) * (torch.rand(6, 5) < 0.5)
-    features[0, list(words)] = 0.0  # an item without a word
+    features = torch.randn(6, 5)
+    if text == "ids":
+        ids = torch.zeros(6, LENGTH)
+        ids[0, :3], ids[1, :2], ids[2, :1] = (
+            torch.tensor([8, 2**24 - 1, 3]),
+            torch.tensor([5, 2**24]),
+            7,
+        )  # 5, 7: unknown
+        ids[4], ids[5, 0] = 3, 2**24
+        features = torch.cat([features, ids], dim=1)
     states = model.encode_items(features, torch.tensor(codes))
     vectors, biases = zip(*(by_hand(model, *each) for each in zip(features, groups, strict=True)), strict=True)
     assert states.hidden.numpy() == pytest.approx(np.column_stack([vectors, biases]), abs=1e-5)
@@ -77,35 +95,31 @@ def test_scores_and_queries_are_those_of_the_formulas(model: GroupTowers, words:
             assert (whole - whole[0]).numpy() * len(worn) / 2 == pytest.approx(np.array(answers) - answers[0], abs=1e-5)
 
 
-def test_one_deviation_an_encoder_leaves_a_rare_word_no_louder_than_a_common_one() -> None:
+def test_features_are_scaled_by_encoder_and_words_of_three_items_are_learned() -> None:
     data, chance = styles_data(60), np.random.default_rng(0)
-    features = torch.from_numpy(chance.random((len(data.catalogue), 50), np.float32))
+    features = torch.from_numpy(chance.random((len(data.catalogue), 10 + LENGTH), np.float32))
     features[:, 3:10] *= 100
     features[:, 9] = 2.0
-    features[:, 10:] *= features[:, 10:] > 0.97  # of an encoder of words hardly any number is not zero
-    model = GroupTowers(GroupTowersConfig(hidden=6), 50, Vocabulary.of(data.catalogue))
-    model.observe(replace(data, features=features, blocks=(3, 7, 40)))
-    assert model.sparse.tolist() == [False] * 10 + [True] * 40
-    worn = features[np.unique(data.train.items)].double().numpy()
-    for part in (slice(0, 3), slice(3, 10), slice(10, 50)):
-        mean = worn[:, part].mean(axis=0) * (part.stop < 50)
-        squares = (worn[:, part] - mean) ** 2
-        factor = WORDS / np.sqrt(squares.sum(axis=1).mean()) if part.stop == 50 else 1 / np.sqrt(squares.mean())
-        assert model.mean[part].numpy() == pytest.approx(mean, rel=1e-5)
-        assert model.factor[part].numpy() == pytest.approx(factor, rel=1e-4)
+    rows = np.unique(data.train.items)
+    features[:, 10:] = 0
+    features[rows[:3], 11] = 7  # of three items
+    features[rows[2:4], 10] = 2**24
+    features[rows[5], 12] = 2**24
+    features[rows[:2], 13] = 9  # of two
+    model = GroupTowers(GroupTowersConfig(hidden=6, text="ids"), 10 + LENGTH, Vocabulary.of(data.catalogue))
+    model.observe(replace(data, features=features, blocks=(3, 7, LENGTH)))
+    assert model.known.tolist() == [7, 2**24]
+    assert model.words.shape == (4, 2, 6)
+    worn = features[rows].double().numpy()
+    for part in (slice(0, 3), slice(3, 10)):
+        centred = worn[:, part] - worn[:, part].mean(axis=0)
+        assert model.mean[part].numpy() == pytest.approx(worn[:, part].mean(axis=0), rel=1e-5)
+        assert model.factor[part].numpy() == pytest.approx(1 / np.sqrt((centred**2).mean()), rel=1e-4)
     unvaried = GroupTowers(GroupTowersConfig(), 7, Vocabulary.of(data.catalogue))
     unvaried.observe(replace(data, features=torch.ones(len(data.catalogue), 7)))
     assert not unvaried.factor.any()
-
-
-def test_words_learn_the_same_one_by_one_as_in_a_product(model: GroupTowers) -> None:
-    features, codes, gradients = torch.randn(6, 5) * (torch.rand(6, 5) < 0.4), torch.tensor([0, 1, 2, 3, 0, 1]), []
-    model.mean[[1, 2, 4]] = 0.0
-    model.first.requires_grad_()
-    for words in ([], [1, 2, 4]):
-        model.sparse[words] = True
-        gradients += torch.autograd.grad(model.encode_items(features, codes).hidden.square().tanh().sum(), model.first)
-    torch.testing.assert_close(gradients[1], gradients[0])
+    with pytest.raises(ConfigError, match="text=ids needs the features of word-ids"):
+        GroupTowers(GroupTowersConfig(text="ids"), 7, Vocabulary.of(data.catalogue))
 
 
 def test_a_word_learns_to_go_with_another_one(tmp_path: Path) -> None:
@@ -133,12 +147,16 @@ def test_a_word_learns_to_go_with_another_one(tmp_path: Path) -> None:
         }
     )
     outfits = Outfits.from_frame(frame, catalogue)
-    data = TrainingData(
-        catalogue, torch.eye(words)[word], torch.from_numpy(Vocabulary.of(catalogue).codes(catalogue)),
-        np.ones(len(catalogue), bool), outfits.split("train"), outfits.split("valid"),
-    )  # fmt: skip
-    model = GroupTowers(GroupTowersConfig(hidden=16, size=8), words, Vocabulary.of(catalogue))
+    ids = torch.nn.functional.pad(torch.from_numpy(word[:, None] + 1.0).float(), (0, LENGTH - 1))
+    codes = torch.from_numpy(Vocabulary.of(catalogue).codes(catalogue))
+    usable = np.ones(len(catalogue), bool)
+    data = TrainingData(catalogue, ids, codes, usable, outfits.split("train"), outfits.split("valid"))
+    model = GroupTowers(GroupTowersConfig(hidden=16, size=8, text="ids"), LENGTH, Vocabulary.of(catalogue))
     model.observe(data)
     settings = TRAINING | {"drawn_negatives": 16, "epochs": 8, "batch_size": 32, "learning_rate": 1e-2}
     result = fit(model, data, TrainConfig(**settings, blank="bottom", precision="fp32"), tmp_path)
     assert result.valid_auc > 0.9  # one wrong bottom of eight has the right word
+    model_again = GroupTowers(model.config, LENGTH, Vocabulary.of(catalogue))
+    model_again.load_state_dict(model.state_dict())
+    states = [each.eval().encode_items(data.features, data.categories).hidden for each in (model, model_again)]
+    assert torch.equal(*states)
