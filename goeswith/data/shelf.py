@@ -186,6 +186,8 @@ class Shelf:
         Raises:
             CatalogueError: there is none, or there are several, which are listed.
         """
+        if (row := self.row_of.get(name)) is not None:
+            return row
         rows = self.named(name, where)
         if len(rows) > 1:
             raise self._several(name, rows, where)

@@ -105,7 +105,10 @@ def _table(data: Dataset, features: Features, model: Scorer) -> dict[str, Any]:
     scorers: dict[str, Scorer] = {model.name: model} | floors
     questions = [read_questions(file, data.catalogue) for file in files]
     # One file after the other, for they share what is drawn for their intervals.
-    of_file = [{name: report(answer(scorer, some), data) for name, scorer in scorers.items()} for some in questions]
+    of_file = [
+        {name: report(answer(scorer, some), data, headline=True) for name, scorer in scorers.items()}
+        for some in questions
+    ]
     reports = {name: [own[name] for own in of_file] for name in scorers}
     counters = [name for name in COUNTERS if is_floor(name, data)]
     results = [findings(own[model.name], {name: own[name] for name in floors}, counters) for own in of_file]
