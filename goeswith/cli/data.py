@@ -19,7 +19,6 @@ from goeswith.cli.options import (
     SetOption,
     bar,
     bars,
-    features_if_any,
 )
 from goeswith.errors import ConfigError, DataError
 
@@ -354,6 +353,7 @@ def audit(
       goeswith audit data/mango data/mango/questions/test-fitb-random.parquet --json
     """
     from goeswith.data.dataset import Dataset
+    from goeswith.data.features import features_if_any
     from goeswith.evaluate.audit import audit as audit_files
     from goeswith.tables import plain
 

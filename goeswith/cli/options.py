@@ -131,15 +131,6 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-def features_if_any(dataset: Any, encoder: str | None) -> Any:
-    """Features for the cosine floor; none where nothing is encoded yet and none were asked for."""
-    from goeswith.data.features import load_features
-
-    if encoder is None and len(list((dataset.path / "features").glob("*.safetensors"))) != 1:
-        return None
-    return load_features(dataset, encoder)
-
-
 @contextmanager
 def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
     """Makes a progress bar on standard error for each title it is called with; silent where that is not a terminal."""
