@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +68,21 @@ class Preferences:
     coherent: CoherentOption = True
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a source is read where its layout leaves it open."""
+
+    option: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")] = (
+        None
+    )
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
+    ] = None
+    groups: Annotated[
+        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
+    ] = None
+
+
 def _flag(kind: Any, option: typer.models.OptionInfo, default: Any) -> inspect.Parameter:
     return inspect.Parameter("_", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
@@ -103,6 +119,7 @@ GROUPS: dict[type, tuple[dict[str, inspect.Parameter], Callable[[dict[str, Any]]
     Filters: (_filter_flags(), _filters),
     Output: (_flags_of(Output), lambda flags: Output(**flags)),
     Preferences: (_flags_of(Preferences), lambda flags: Preferences(**flags)),
+    Reading: (_flags_of(Reading), lambda flags: Reading(**flags)),
 }
 """Class of a parameter → the flags that it stands for, and what makes it of their values."""
 

@@ -19,6 +19,7 @@ from goeswith.cli.options import (
     Output,
     PopularityOption,
     Preferences,
+    Reading,
     SetOption,
     bar,
     bars,
@@ -46,21 +47,15 @@ CommonOption = Annotated[int, typer.Option(min=0, help="How many added items two
 
 
 @app.command()
+@with_groups
 def build(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="Export: a file, or a folder with orders, pictures, ...")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to build in; updated if it exists.")],
     layout: Annotated[str, typer.Option(help="Layout of SOURCE, see goeswith import. Default: detected.")] = "auto",
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="For tables and exports: map a column; repeatable.")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the layout; repeatable.")
-    ] = None,
-    groups: Annotated[
-        Path | None, typer.Option(help="For tables and exports: file of lines such as Kleider=dress.")
-    ] = None,
+    *,
+    reading: Reading,
     model: Annotated[Path | None, typer.Option(metavar="RUN", help="Use this run instead of training one.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Without outfits: TOML file of what goes with what.")] = None,
     settings: SetOption = None,
@@ -90,7 +85,7 @@ def build(
 
     with bars() as progress:
         built = build_shop(
-            source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
+            source, out, layout=layout, options=layout_options(layout, reading), model=model,
             rules=rules, settings=settings or (), seed=seed, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
