@@ -34,6 +34,10 @@ class Filters:
     categories, groups, brands, colours, seasons, genders: allowed values; case and surrounding blanks do not matter.
     exclude: items that must not be offered, by id, SKU or product. price_min, price_max: inclusive, in the catalogue's
     currency. in_stock: only items whose column ``stock`` says so.
+
+    Raises:
+        CatalogueError: a text stands where a list of values should, a price is below 0 or not finite, or price_min is
+            above price_max.
     """
 
     categories: tuple[str, ...] = _values_of("category")
