@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,8 +15,6 @@ from goeswith.tables import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from goeswith.evaluate.reliability import Reliability
 
 INK, QUIET, ACCENT = "#1d1d1f", "#8a8a8e", "#2f5bd0"
 _STYLE: dict[str, Any] = {
@@ -56,24 +54,6 @@ def k_curve(points: Iterable[tuple[int, Score]], out: Path) -> Path:
         for panel, column in zip(axes, panels, strict=True):
             _panel(panel, [(size, score) for size, score in points if score.column == column])
             panel.set_title(title(column).replace(", ", "\n"))
-    return out
-
-
-def reliability_curve(measured: Mapping[str, Reliability], out: Path) -> Path:
-    """Draw how often outfits were true that were given a probability: one panel a scorer, by its name.
-
-    A dot for each bin with its 95 % interval by outfit; on the diagonal a probability means what it says.
-    """
-    with sheet(out, 1, len(measured)) as panels:
-        for axes, (name, reliability) in zip(panels, measured.items(), strict=True):
-            ends = [0.0, 1.0]
-            axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle="--")
-            for part in reliability.bins:
-                axes.vlines(part.predicted, part.low, part.high, color=ACCENT, alpha=0.35, linewidth=1.6)
-                axes.plot(part.predicted, part.observed, "o", color=ACCENT, markersize=3.4)
-            axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="predicted probability", ylabel="observed frequency")
-            axes.set_title(f"{name}\nBrier {reliability.brier:.3f}, calibration error {reliability.ece:.3f}")
-            axes.tick_params(length=0)
     return out
 
 
