@@ -110,9 +110,10 @@ def evaluate(
     reports: dict[str, list[Report]] = {}
     compared: list[Difference] = []
     for number, (file, asked) in enumerate(zip(files, question_sets, strict=True)):
-        given = [replace(each.answers[number], measures=tuple(measures)) for each in outside]
-        answered = [answer(scorer, asked, measures=measures) for scorer in scorers]
-        measured = [report(each, dataset) for each in (answered + given if run else given + answered)]
+        file_answers = [replace(each.answers[number], measures=tuple(measures)) for each in outside]
+        run_answers = [answer(scorer, asked, measures=measures) for scorer in scorers]
+        in_order = run_answers + file_answers if run else file_answers + run_answers
+        measured = [report(answers, dataset) for answers in in_order]
         summary += floor_scores(asked, dataset, floors)
         summary += [score for each in measured for score in each.summary]
         compared += _differences(measured)
