@@ -96,7 +96,7 @@ def test_feeds_in_other_languages_with_repeats_and_a_sale_above_the_price(tmp_pa
         (["clicks", "nowhere"], {}, "there is no folder or file nowhere; give the folder that was served"),
         (["import", "e.csv", "x"], {"e.csv": ""}, "cannot read e.csv: it is empty; write a header"),
         (["import", "h.csv", "x"], {"h.csv": "Handle,Title,Price,Option1 Name\n"}, "h.csv has no product to import"),
-        (["import", "s", "x"], {"s/p.csv": "id;title\na;b;c\n"}, "cannot read s/p.csv: row 1 has 3 fields where"),
+        (["import", "s", "x"], {"s/p.csv": "id;title\na;b;c\n"}, "cannot read s/p.csv: row 2 has 3 fields where"),
         (["import", "d.csv", "x"], {"d.csv": "Handle,Title,Variant Price,Option1 Value,Status\nx,X,1,Y,draft\n"},
          "d.csv has no product to import (1 products that are drafts"),
         (["import", "google", "w.csv", "x"], {"w.csv": "foo\n1\n"},
