@@ -295,7 +295,7 @@ def questions(
         raise typer.BadParameter("--outfits, --out and --task must be given together")
     if negatives is not None and task is None:
         raise typer.BadParameter("--negatives needs --task; without --task, all usual questions are created")
-    if out is not None and out.suffix != ".parquet":
+    if out is not None and out.suffix.lower() != ".parquet":
         raise typer.BadParameter(f"questions are stored as Parquet; {out} must end in .parquet")
     if match is not None and negatives not in (None, "matched"):
         raise typer.BadParameter(f"--match is for matched negatives, not for {negatives}")

@@ -210,7 +210,7 @@ def looks(
         raise typer.BadParameter("give --out looks.csv, --sheet sheet.png, or both")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter(f"{sheet} is not named as a picture; name it .png or .jpg")
-    if out is not None and out.suffix not in (".csv", ".json"):
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} is neither .csv nor .json; name a file of one of these types")
     stylist = _stylist(index)
     rows = anchors_for(stylist, wanted or (), anchors, seed)
@@ -278,7 +278,7 @@ def improve(
     """
     stylist = _stylist(index)
     swaps = stylist.improve(items, locked=lock or (), filters=filters, k=k, coherent=coherent)
-    why_none = "" if swaps else stylist.why_no_swap(items, lock or ())
+    why_none = "" if swaps else stylist.why_no_swap(items, lock or (), filters, coherent)
     _print_results(stylist, swaps, output, "swaps", why_none)
 
 
@@ -299,11 +299,10 @@ def similar(
       goeswith similar indices/mango shoes-9
       goeswith similar indices/mango shoes-9 -k 5 --colour black
     """
-    from goeswith.shop.answers import NONE_ALIKE
-
     stylist = _stylist(index)
     substitutes = stylist.similar(item, filters=filters, k=k)
-    _print_results(stylist, substitutes, output, "similar", NONE_ALIKE)
+    why_none = "" if substitutes else stylist.why_none_alike(item, filters)
+    _print_results(stylist, substitutes, output, "similar", why_none)
 
 
 @app.command()
@@ -312,6 +311,7 @@ def explain(
     index: IndexArgument,
     items: ItemsArgument,
     swap: Annotated[bool, typer.Option("--swap/--no-swap", help="Also search for the best swap.")] = True,
+    lock: Annotated[list[str] | None, typer.Option(metavar="ITEM", help="Keep this item; repeatable.")] = None,
     *,
     output: Output,
 ) -> None:
@@ -328,7 +328,7 @@ def explain(
     from goeswith.shop.explain import tables
 
     stylist = _stylist(index)
-    explanation = explain_outfit(stylist, items, swap=swap)
+    explanation = explain_outfit(stylist, items, swap=swap, locked=lock or ())
     if output.as_json:
         typer.echo(json.dumps(explanation.to_dict(), indent=2))
         return

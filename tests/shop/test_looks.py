@@ -182,9 +182,11 @@ def test_anchors_are_drawn_by_seed_of_those_that_are_wanted(stylist, index):
     assert {index.catalogue.ids[row] for row in summer} == set(expected)
     draws = [anchors_for(stylist, (), 9, seed).tolist() for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
+    assert anchors_for(stylist, ["GROUP=top", " Season=Summer"], None, 0).tolist() == summer.tolist()
     for wanted, words in (
-        ("group", "'group' is not a COLUMN=VALUE of the catalogue"),
-        ("shape=round", "'shape=round' is not a COLUMN=VALUE"),
+        ("group", "'group' is not a COLUMN=VALUE of the catalogue; write such as group=dress"),
+        ("shape=round", "'shape=round' is not a COLUMN=VALUE of the catalogue; its columns are item_id"),
+        ("Grupp=top", "'Grupp=top' is not a COLUMN=VALUE of the catalogue; did you mean 'group'?"),
         ("group=tops", "no item has the group 'tops'; did you mean 'top'?"),
     ):
         with pytest.raises(CatalogueError, match=words):

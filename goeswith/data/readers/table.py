@@ -26,7 +26,7 @@ from goeswith.data.readers.rows import (
 )
 from goeswith.data.understood import Understood
 from goeswith.errors import DataError
-from goeswith.sheets import ENDINGS, read_sheet
+from goeswith.sheets import read_sheet, sheets_named
 
 SPELLINGS = {name: name for name in TRANSLATED}
 SPLIT_WORDS = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid"}
@@ -150,7 +150,7 @@ def _paths(
 
 def _only(source: Path, name: str) -> Path | None:
     """The one table of that name in the folder, if any."""
-    paths = [path for ending in ENDINGS if (path := source / (name + ending)).is_file()]
+    paths = sheets_named(source, name)
     if len(paths) > 1:
         raise DataError(
             f"{source} has both {paths[0].name} and {paths[1].name}; choose with --option {name}={paths[0]}"
