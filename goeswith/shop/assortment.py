@@ -175,7 +175,7 @@ class Assortment:
         return self._offered(self._kind("category", category), filters, np.array([row]), coherent=False)
 
     def why_none_alike(self, row: int, filters: Filters) -> str:
-        """Why `alike` finds nothing, in a sentence: which filters that is due to, and how many there are without each."""
+        """Why `alike` finds nothing, in a sentence: due to which filters, and how many there are without each."""
         if not (conditions := asked(filters)):
             return "its category has no other item that the model can judge"
         left = without_each(filters, False, lambda filters, _: len(self.alike(row, filters)))
@@ -211,9 +211,8 @@ class Assortment:
             fitting = self._fitting(inside, filters, rows, coherent, budget)
             if not len(fitting):
                 why = self._why_none([inside], filters, rows, coherent, budget)
-                notes.append(
-                    f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none{f'; {why}' if why else ''}"
-                )
+                none = f"thin: no {slot} fits the filters{_or_season(coherent)}, so the look has none"
+                notes.append(f"{none}; {why}" if why else none)
             elif not _has_room(shelf.products, [*allowed, fitting]):
                 notes.append(f"thin: no further {slot} fits the filters, so the look has one less")
             else:

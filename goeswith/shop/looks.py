@@ -238,10 +238,8 @@ def anchors_for(stylist: Stylist, conditions: Sequence[str], count: int | None, 
         column = index.shelf.column(name) if sign else None
         if column is None:
             columns = index.catalogue.items.columns
-            has = nearest(name, columns) if sign else "write such as group=dress"
-            raise CatalogueError(
-                f"{condition!r} is not a COLUMN=VALUE of the catalogue; {has.replace('there are: ', 'its columns are ')}"
-            )
+            hint = nearest(name, columns) if sign else "write such as group=dress"
+            raise CatalogueError(f"{condition!r} is not a COLUMN=VALUE of the catalogue; {hint}")
         if column in NAMES:
             named = [row for name in values.split(",") for row in index.shelf.named(name, f"the condition {condition}")]
             able &= np.isin(np.arange(index.size), named)

@@ -17,7 +17,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def asked(filters: Filters, coherent: bool = False) -> str:
-    """All conditions: ``colour black, price up to 20 and season and gender of the outfit``; empty where there are none."""
+    """All conditions: ``colour black and price up to 20``; empty where there are none."""
     return listed([*filters.parts().values(), *([COHERENT] if coherent else [])])
 
 

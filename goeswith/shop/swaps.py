@@ -28,8 +28,8 @@ class Swaps:
         items: names of its items. locked: of those that must stay.
 
     Raises:
-        CatalogueError: see `goeswith.shop.assortment.Assortment.outfit`; a locked item is not in the outfit, or the model
-            has no score for it.
+        CatalogueError: see `goeswith.shop.assortment.Assortment.outfit`; a locked item is not in the outfit, or the
+            model has no score for it.
     """
 
     def __init__(self, assortment: Assortment, items: Sequence[str], locked: Sequence[str] = ()) -> None:
@@ -77,7 +77,7 @@ class Swaps:
         return sorted(scored, key=lambda swap: (len(swap.look.findings), -swap.look.score))
 
     def why_none(self, filters: Filters, coherent: bool) -> str:
-        """Why there are none, in a sentence: what is wrong with the outfit, and how many there were without each filter."""
+        """Why there are none, in a sentence: what is wrong with the outfit, and how many there are without a filter."""
         wrong = findings(self.index, self.rows)
         left = without_each(filters, coherent, lambda less, strict: len(self.exchanges(less, strict, None)))
         within = f" within {asked(filters, coherent)}" if left else ""

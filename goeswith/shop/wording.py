@@ -39,8 +39,8 @@ def _names(index: Index, rows: np.ndarray) -> list[str]:
 def sentence(why: Why, index: Index, without: float | None, kept: str = "", advice: str = "") -> str:
     """One sentence out of the parts that have something to say.
 
-    without: the percentile of the outfit without its weakest item; None where it has none. kept: why that item is not to
-    be taken out, such as ``which is locked``; else empty. advice: what to do about too many of something.
+    without: the percentile of the outfit without its weakest item; None where it has none. kept: why that item is not
+    to be taken out, such as ``which is locked``; else empty. advice: what to do about too many of something.
     """
     look, names, item = why.look, _names(index, index.shelf.rows(why.item_ids)), why.weakest_item
     parts = [_verdict_clause(look)]

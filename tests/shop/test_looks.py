@@ -185,7 +185,7 @@ def test_anchors_are_drawn_by_seed_of_those_that_are_wanted(stylist, index):
     assert anchors_for(stylist, ["GROUP=top", " Season=Summer"], None, 0).tolist() == summer.tolist()
     for wanted, words in (
         ("group", "'group' is not a COLUMN=VALUE of the catalogue; write such as group=dress"),
-        ("shape=round", "'shape=round' is not a COLUMN=VALUE of the catalogue; its columns are item_id"),
+        ("shape=round", "'shape=round' is not a COLUMN=VALUE of the catalogue; there are: item_id"),
         ("Grupp=top", "'Grupp=top' is not a COLUMN=VALUE of the catalogue; did you mean 'group'?"),
         ("group=tops", "no item has the group 'tops'; did you mean 'top'?"),
     ):

@@ -32,7 +32,8 @@ def count(filters: Filters, coherent: bool) -> int:
          "1 would without colour black, 1 without price up to 12"),
         (Filters(price_max=5, colours=("green",)), False, "colour green and price up to 5",
          "none would without one of them, 4 would without all"),
-        (Filters(price_max=5, colours=("black",)), True, "colour black, price up to 5 and season and gender of the outfit",
+        (Filters(price_max=5, colours=("black",)), True,
+         "colour black, price up to 5 and season and gender of the outfit",
          "1 would without price up to 5, none without colour black"),
     ],
 )  # fmt: skip

@@ -44,7 +44,8 @@ FROM_PARENT = (*(name for name in TEXTS if name not in ("colour", "image", "gtin
 """What a variation takes over where it has none of its own."""
 ATTRIBUTES = {
     "attribute_{}_name": "attribute_{}_name attribut_{}_name nom_de_l_attribut_{} nombre_del_atributo_{}",
-    "attribute_{}_value_s": "attribute_{}_value_s attribut_{}_wert_e valeur_s_de_l_attribut_{} valor_es_del_atributo_{}",
+    "attribute_{}_value_s": "attribute_{}_value_s attribut_{}_wert_e valeur_s_de_l_attribut_{} "
+    "valor_es_del_atributo_{}",
 }
 """Name and values of attribute number {}, which are as many as the product with the most of them has."""
 

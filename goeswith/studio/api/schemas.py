@@ -373,7 +373,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         409: "The state of the service does not allow it.",
         413: "The request is too large.",
         415: "The type of file or body is not accepted.",
-        422: "The request makes no sense here, or has a field or a parameter that does not exist; the nearest is named.",
+        422: "The request makes no sense here, or has a field or parameter that does not exist; the nearest is named.",
         503: "Too much to do, now or for this request.",
     }.items()
 }

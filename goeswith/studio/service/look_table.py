@@ -23,8 +23,8 @@ def write_outfits(
     The same items saved twice are one outfit.
 
     Args:
-        path: the looks of a studio. out: a new CSV or Parquet file. catalogue_ids: an outfit with any other item, such as an uploaded
-            photo, is left out. states: of the looks that are written.
+        path: the looks of a studio. out: a new CSV or Parquet file. catalogue_ids: an outfit with any other item, such
+            as an uploaded photo, is left out. states: of the looks that are written.
 
     Returns:
         How many outfits were written and how many looks left out, by reason.
