@@ -118,8 +118,12 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
     unreadable = int(sum(is_odd(table[name], price).sum() for name, price in read.items()))
     stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
     table = table.with_columns(**{name: price.set((price < 0).fill_null(False), None) for name, price in read.items()})
-    begun = pl.col("sale_starts").is_null() | (pl.col("sale_starts").str.slice(0, 10) <= today)
-    on = begun & (pl.col("sale_ends").is_null() | (pl.col("sale_ends").str.slice(0, 10) >= today))
+    starts, ends = _day("sale_starts"), _day("sale_ends")
+    strange = (pl.col("sale_starts").is_not_null() & starts.is_null()) | (
+        pl.col("sale_ends").is_not_null() & ends.is_null()
+    )
+    undated = int(table.select((strange & pl.col("sale_price").is_not_null()).sum()).item())
+    on = (starts.is_null() | (starts <= today)) & (ends.is_null() | (ends >= today)) & ~strange
     on &= pl.col("sale_price") < pl.col("price").fill_null(float("inf"))
     table = table.with_columns(now=pl.when(on).then("sale_price").otherwise("price"))
     before = pl.max_horizontal("price", "regular_price")
@@ -130,12 +134,23 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         else table["currency"].fill_null(stands),
     )
     notes = [f"{unreadable} prices are not numbers of 0 or more and count as unknown"] if unreadable else []
+    if undated:
+        notes.append(
+            f"{undated:,} sales have a date that is not written like 2026-12-31 or 31.12.2026 and do not count"
+        )
     kinds = sorted(table["currency"].drop_nulls().unique().to_list())
     if len(kinds) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"
         )
     return table, notes
+
+
+def _day(name: str) -> pl.Expr:
+    """A date as ISO writes it; null where it is written neither so nor with dots."""
+    day, month, year = (pl.col(name).str.extract(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})\b", part) for part in (1, 2, 3))
+    dotted = pl.concat_str(year, month.str.zfill(2), day.str.zfill(2), separator="-")
+    return pl.col(name).str.extract(r"^(\d{4}-\d{2}-\d{2})").fill_null(dotted)
 
 
 def _sold(table: pl.DataFrame) -> pl.DataFrame:

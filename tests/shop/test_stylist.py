@@ -85,7 +85,11 @@ def test_of_two_pairs_of_shoes_one_is_taken_out_first(strict):
     assert strict.why_no_swap(outfit, locked=["i101", "i130"]) == (
         "no swap of one item makes the outfit better: it has two pairs of shoes; unlock one of those that are too many"
     )
-    assert strict.why_no_swap(["i0", "i60", "i130"]) == "no swap of one item makes the outfit better"
+    others = len(strict.improve(["i0", "i60", "i130"], coherent=False, k=1000))
+    assert strict.why_no_swap(["i0", "i60", "i130"]) == (
+        f"no swap of one item within season and gender of the outfit makes the outfit better; {others} would without it"
+    )
+    assert strict.why_no_swap(["i0", "i60", "i130"], coherent=False) == "no swap of one item makes the outfit better"
     assert explain(strict, ["i101", "i130"]).swap is None
 
 
