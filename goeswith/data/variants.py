@@ -115,9 +115,10 @@ def _slug(colour: str) -> str:
 def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.DataFrame, list[str]]:
     """With the price ``now`` and, where that is a sale, the one ``before``; as numbers."""
     read = {name: numbers(table[name]) for name in ("price", "sale_price", "regular_price")}
-    unreadable = int(sum(is_odd(table[name], price).sum() for name, price in read.items()))
+    read = {name: price.set((price < 0).fill_null(False), None) for name, price in read.items()}
+    unreadable = [text for name, price in read.items() for text in table[name].filter(is_odd(table[name], price))]
     stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
-    table = table.with_columns(**{name: price.set((price < 0).fill_null(False), None) for name, price in read.items()})
+    table = table.with_columns(**read)
     starts, ends = _day("sale_starts"), _day("sale_ends")
     strange = (pl.col("sale_starts").is_not_null() & starts.is_null()) | (
         pl.col("sale_ends").is_not_null() & ends.is_null()
@@ -133,7 +134,16 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         if currency
         else table["currency"].fill_null(stands),
     )
-    notes = [f"{unreadable} prices are not numbers of 0 or more and count as unknown"] if unreadable else []
+    notes = (
+        [f"{len(unreadable)} prices are not numbers of 0 or more and count as unknown, the first is {unreadable[0]!r}"]
+        if unreadable
+        else []
+    )
+    dollars = (table["currency"].is_null() & table["price"].str.contains("$", literal=True)).sum()
+    if dollars:
+        notes.append(
+            f"{dollars:,} prices have a $, which several currencies have; say which with --option currency=USD"
+        )
     if undated:
         notes.append(
             f"{undated:,} sales have a date that is not written like 2026-12-31 or 31.12.2026 and do not count"

@@ -52,7 +52,7 @@ def test_an_awkward_export_of_shopify(tmp_path):
         "products_export.csv is read with a semicolon between fields",
         "1 handles have several titles, the first is 'schal'",
         "1 SKUs are of several items, the first is 'K-R-S'",
-        "1 prices are not numbers",
+        "1 prices are not numbers of 0 or more and count as unknown, the first is 'gratis'",
         "1 items have the picture of another colour",
     ):
         assert words in notes, notes
@@ -81,7 +81,7 @@ def test_feeds_in_other_languages_with_repeats_and_a_sale_above_the_price(tmp_pa
         ("d", 1059.5, None, None, "bag"),
     ]  # fmt: skip
     assert imported.skipped == {"rows without an id": 1, "rows that repeat another word by word": 1}
-    assert "1 words of availability are not understood and count as unknown" in imported.notes
+    assert "1 words of availability are not understood and count as unknown, the first is 'forse'" in imported.notes
 
 
 WOO = {
@@ -121,7 +121,7 @@ def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_pat
     ]
     path = tmp_path / "Export.CSV"
     path.write_text("\n".join([header, *rows]), encoding="cp1252")
-    (tmp_path / "ORDERS.Csv").write_text("order_id,sku\n1,K-R\n1,S\n2,K-B\n")
+    (tmp_path / "ORDERS.Csv").write_text("order_id,sku\n1,K-R\n1,S\n2,K-B\n3,T\n")
     assert recognise(tmp_path) == "woo"
     imported = read("woo", tmp_path, workdir=tmp_path)
     columns = ("item_id", "title", "price", "regular_price", "stock", "sizes", "group", "brand")

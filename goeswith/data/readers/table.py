@@ -205,7 +205,12 @@ def _priced(items: pl.DataFrame, path: Path, skip_bad: bool) -> tuple[pl.DataFra
             f"{path}: no price can be read (the first is {column.filter(invalid)[0]!r}); "
             f"write prices as numbers of 0 or more, {GO_ON}"
         )
-    notes = [f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown"] if invalid.any() else []
+    notes = []
+    if invalid.any():
+        first = str(column.filter(invalid)[0])
+        notes.append(
+            f"{invalid.sum()} prices are not numbers of 0 or more and count as unknown, the first is {first!r}"
+        )
     if len(kinds := currencies(column)) > 1:
         notes.append(
             f"prices are in several currencies ({', '.join(kinds)}), which filters and sums do not distinguish"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from goeswith.data.product_words import availability, options
+from goeswith.data.product_words import availability, not_understood, options
 from goeswith.data.readers.headers import Spellings, expect_columns, key, under_our_names
 from goeswith.data.variants import FIELDS, TEXTS, Variants
 
@@ -95,7 +95,7 @@ def variants(table: pl.DataFrame, chosen: Mapping[str, str], where: Path, *, sit
     sold = sold.with_columns(
         available.alias("available"), image="picture", link=pl.coalesce("link", page) if site else pl.col("link")
     )
-    notes = [f"{unknown:,} words of In stock? are not understood and count as unknown"] if unknown else []
+    notes = not_understood("In stock?", unknown)
     return Variants(sold.select(*FIELDS, "available", "by_colour"), taken, skipped, notes)
 
 

@@ -33,18 +33,18 @@ def renamed(default: Any, old: str, description: str = "") -> Any:
     return Field(default, validation_alias=AliasChoices(EARLIER[old], old), description=text)
 
 
-def check(given: Collection[str], allowed: Collection[str]) -> None:
-    """Make sure that all names that are given are allowed, and no two of them mean one thing.
+def check(sent: Collection[str], allowed: Collection[str]) -> None:
+    """Make sure that all names that are sent are allowed, and no two of them mean one thing.
 
     Raises:
-        PydanticCustomError: a name is not allowed, of which the nearest is named, or an earlier name stands beside the
+        PydanticCustomError: a name is not allowed, of which the nearest is named, or an earlier name is there with the
             present one.
     """
-    for name in given:
+    for name in sent:
         if name not in allowed:
             words = f"there is no {name[:LONGEST]!r}; {_meant(name[:LONGEST], allowed)}"
             raise PydanticCustomError(UNKNOWN_NAME, "{words}", {"words": words})
-        if EARLIER.get(name) in given:
+        if EARLIER.get(name) in sent:
             words = f"{EARLIER[name]} and {name} are one thing; give {EARLIER[name]} alone, for {name} is deprecated"
             raise PydanticCustomError(TWO_NAMES, "{words}", {"words": words})
 
@@ -90,17 +90,17 @@ async def check_query(request: Request) -> None:
     Raises:
         Refused: see `check`; or a name is repeated that has one value.
     """
-    given = [name for name, _ in request.query_params.multi_items()]
-    if not given:
+    sent = [name for name, _ in request.query_params.multi_items()]
+    if not sent:
         return
     lists = _query_names(request.scope["route"])
     try:
-        check(given, lists)
+        check(sent, lists)
     except PydanticCustomError as mistake:
         raise _refused("query", mistake) from None
-    many = next((name for name in given if given.count(name) > 1 and not lists[name]), "")
+    many = next((name for name in sent if sent.count(name) > 1 and not lists[name]), "")
     if many:
-        raise Refused(422, "bad_request", f"query: {many} is given {given.count(many)} times; give it once")
+        raise Refused(422, "bad_request", f"query: {many} is given {sent.count(many)} times; give it once")
 
 
 def _query_names(route: APIRoute) -> dict[str, bool]:

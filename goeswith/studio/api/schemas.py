@@ -28,10 +28,10 @@ class RequestModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _names(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            check(given, cls.names())
-        return given
+    def _names(cls, sent: Any) -> Any:
+        if isinstance(sent, dict):
+            check(sent, cls.names())
+        return sent
 
     @classmethod
     def names(cls) -> list[str]:
