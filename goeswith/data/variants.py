@@ -118,6 +118,7 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
     read = {name: price.set((price < 0).fill_null(False), None) for name, price in read.items()}
     unreadable = [text for name, price in read.items() for text in table[name].filter(is_odd(table[name], price))]
     stands = currency_of(table["price"]).fill_null(currency_of(table["sale_price"]))
+    signed = table["price"].str.contains("$", literal=True)
     table = table.with_columns(**read)
     starts, ends = _day("sale_starts"), _day("sale_ends")
     strange = (pl.col("sale_starts").is_not_null() & starts.is_null()) | (
@@ -139,7 +140,7 @@ def _priced(table: pl.DataFrame, currency: str | None, today: str) -> tuple[pl.D
         if unreadable
         else []
     )
-    dollars = (table["currency"].is_null() & table["price"].str.contains("$", literal=True)).sum()
+    dollars = (table["currency"].is_null() & signed).sum()
     if dollars:
         notes.append(
             f"{dollars:,} prices have a $, which several currencies have; say which with --option currency=USD"
