@@ -14,7 +14,7 @@ from goeswith.shop.grammar import single
 from goeswith.shop.index import Index
 from goeswith.shop.reasons import Why
 from goeswith.shop.stylist import Look, Stylist, Swap
-from goeswith.shop.swaps import Swaps
+from goeswith.shop.swaps import Swaps, free_positions
 from goeswith.shop.wording import sentence
 from goeswith.tables import plain
 
@@ -34,7 +34,7 @@ def explain(
         filters: of the items that may be swapped in. locked: items that must stay, which no advice is to take out.
 
     Raises:
-        CatalogueError: see `goeswith.shop.stylist.Stylist.judge`.
+        CatalogueError: see `goeswith.shop.stylist.Stylist.judge`; a locked item is not in the outfit.
     """
     look, index = stylist.judge(item_ids), stylist.index
     scorer, rows = index.scorer, index.shelf.rows(look.item_ids)
@@ -45,7 +45,7 @@ def explain(
     pair, item = _weakest(pairs, contributions)
     swaps = Swaps(stylist.assortment, look.item_ids, locked) if look.findings else None
     removal = next(iter(swaps.removals()), None) if swaps else None
-    kept = _kept(index, rows, locked)
+    free = free_positions(index, rows, locked)
     why = Why(
         item_ids=look.item_ids,
         look=look,
@@ -55,13 +55,13 @@ def explain(
         weakest_pair=pair,
         weakest_item=item,
         rules=fired(index, rows),
-        swap=(removal or _swap(stylist, look, item, filters or Filters(), locked)) if swap else None,
+        swap=(removal or _swap(stylist, look, item, filters or Filters(), free)) if swap else None,
         sentence="",
     )
     without = _percentile(index, look.score - contributions[item], len(rows) - 1)
     advice = swaps.advice if swaps and not removal else ""
     shown = replace(why, swap=removal or why.swap)
-    return replace(why, sentence=sentence(shown, index, without, kept.get(item, ""), advice))
+    return replace(why, sentence=sentence(shown, index, without, _kept(index, rows, free, item), advice))
 
 
 def tables(why: Why) -> list[str]:
@@ -100,24 +100,19 @@ def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, i
     return pair, int(np.nanargmin(contributions))
 
 
-def _kept(index: Index, rows: np.ndarray, locked: Sequence[str]) -> dict[int, str]:
-    """Position of an item that is not to be taken out → why, such as ``the only bottom: replace it``."""
-    shelf = index.shelf
-    staying = {row for name in locked for row in shelf.meant(name)}
-    groups = shelf.values("group", rows)
-    needed = {
-        position: f"the only {single(groups[position] or '')}: replace it" for position in index.grammar.needed(groups)
-    }
-    return needed | {position: "which is locked" for position, row in enumerate(rows.tolist()) if row in staying}
+def _kept(index: Index, rows: np.ndarray, free: Sequence[int], item: int) -> str:
+    """Why an item is not to be taken out, such as ``the only bottom: replace it``; empty where it may be."""
+    groups = index.shelf.values("group", rows)
+    if item not in free:
+        return "which is locked"
+    return f"the only {single(groups[item] or '')}: replace it" if item in index.grammar.needed(groups) else ""
 
 
-def _swap(stylist: Stylist, look: Look, item: int, filters: Filters, locked: Sequence[str]) -> Swap | None:
+def _swap(stylist: Stylist, look: Look, item: int, filters: Filters, free: Sequence[int]) -> Swap | None:
     """The best exchange of one item; of another than `item` only where no exchange of that raises the score."""
-    staying = {row for name in locked for row in stylist.index.shelf.meant(name)}
-    free = [item_id for item_id in look.item_ids if stylist.index.row_of[item_id] not in staying]
-    for tried in ([item_id for item_id in free if item_id == look.item_ids[item]], free):
-        others = [item_id for item_id in look.item_ids if item_id not in tried]
-        swaps = stylist.improve(look.item_ids, locked=others, filters=filters, k=1) if tried else []
+    for tried in ({item} & {*free}, {*free}):
+        locked = [item_id for position, item_id in enumerate(look.item_ids) if position not in tried]
+        swaps = stylist.improve(look.item_ids, locked=locked, filters=filters, k=1) if tried else []
         if swaps:
             return swaps[0]
     return None

@@ -15,10 +15,29 @@ from goeswith.shop.assortment import Assortment
 from goeswith.shop.beam import first_of_each
 from goeswith.shop.candidates import FULL
 from goeswith.shop.gaps import Gap
+from goeswith.shop.index import Index
 from goeswith.shop.relaxed import asked, without_each
 
 LEAST = 64
 """Swaps of one item that the full model scores at least."""
+
+
+def free_positions(index: Index, rows: np.ndarray, locked: Sequence[str]) -> list[int]:
+    """Positions in an outfit, rows (n,), of the items that are not locked.
+
+    Raises:
+        CatalogueError: a locked item is not in the outfit.
+    """
+    meant = {name: {*index.shelf.meant(name)} & {*rows.tolist()} for name in locked}
+    strange = next((name for name, inside in meant.items() if not inside), None)
+    if strange is not None:
+        raise CatalogueError(
+            f"item {strange!r} is locked but not in the outfit; lock only items of the outfit",
+            reason="not_in_outfit",
+            item_ids=[strange],
+        )
+    kept = set[int]().union(*meant.values())
+    return [position for position, row in enumerate(rows.tolist()) if row not in kept]
 
 
 class Swaps:
@@ -35,7 +54,7 @@ class Swaps:
     def __init__(self, assortment: Assortment, items: Sequence[str], locked: Sequence[str] = ()) -> None:
         self.assortment, self.index = assortment, assortment.index
         self.rows = assortment.outfit(items, least=2)
-        self.free = self._free(locked)
+        self.free = free_positions(self.index, self.rows, locked)
         self.before = float(scores_of(self.index, [self.rows])[0])
 
     def check(self) -> Swaps:
@@ -101,19 +120,6 @@ class Swaps:
     def needed(self) -> list[int]:
         """Positions of the items without which the outfit would need another, such as its only trousers."""
         return self.index.grammar.needed(self.index.shelf.values("group", self.rows))
-
-    def _free(self, locked: Sequence[str]) -> list[int]:
-        """Positions of the items that are not locked."""
-        meant = {name: {*self.index.shelf.meant(name)} & {*self.rows.tolist()} for name in locked}
-        strange = next((name for name, inside in meant.items() if not inside), None)
-        if strange is not None:
-            raise CatalogueError(
-                f"item {strange!r} is locked but not in the outfit; lock only items of the outfit",
-                reason="not_in_outfit",
-                item_ids=[strange],
-            )
-        kept = set[int]().union(*meant.values())
-        return [position for position, row in enumerate(self.rows.tolist()) if row not in kept]
 
     def _exchanges(self, free: list[int], filters: Filters, coherent: bool, k: int | None) -> list[Swap]:
         """The best `k` exchanges of one of some items, or all of them, that raise the score."""

@@ -82,7 +82,7 @@ def _effect(name: str, look: Look, contribution: float, without: float | None, i
     if np.isnan(contribution):
         return f"the piece that fits least is {name}"
     change = 0.0 if without is None or look.percentile is None else without - look.percentile
-    if contribution > 0 and change <= _STEP:
+    if contribution > 0 and (kept or change <= _STEP):
         return f"no item is out of place, though the least comes from {name}"
     if kept:
         return f"the piece that fits least is {name}, {kept}"

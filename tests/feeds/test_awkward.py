@@ -90,32 +90,32 @@ WOO = {
         "Datum, an dem Angebotspreis endet;Vorrätig?;Lager;Angebotspreis;Regulärer Preis;Kategorien;Bilder;"
         "Übergeordnetes Produkt;Marken;Attribut 1 Name;Attribut 1 Wert(e);Attribut 1 Sichtbar;Attribut 2 Name;"
         "Attribut 2 Wert(e)",
-        ("Farbe", "Größe", "Kleider"),
+        ("Farbe", "Größe", "Kleider", "Stiefel"),
     ),
     "fr": (
         "ID;Type;UGS;Nom;Publié;Date de début de promo;Date de fin de promo;En stock ?;Stock;Tarif promo;"
         "Tarif régulier;Catégories;Images;Parent;Marques;Nom de l’attribut 1;Valeur(s) de l’attribut 1 ;"
         "Attribut 1 visible;Nom de l’attribut 2;Valeur(s) de l’attribut 2 ",
-        ("Couleur", "Taille", "Robes"),
+        ("Couleur", "Taille", "Robes", "Bottes"),
     ),
     "es": (
         "ID;Tipo;SKU;Nombre;Publicado;Día en que empieza el precio rebajado;Día en que termina el precio rebajado;"
         "¿Existencias?;Inventario;Precio rebajado;Precio normal;Categorías;Imágenes;Superior;Marcas;"
         "Nombre del atributo 1;Valor(es) del atributo 1;Atributo visible 1;Nombre del atributo 2;"
         "Valor(es) del atributo 2",
-        ("Color", "Talla", "Vestidos"),
+        ("Color", "Talla", "Vestidos", "Botas"),
     ),
 }
 
 
 @pytest.mark.parametrize("language", sorted(WOO))
 def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_path):
-    header, (colour, size, kind) = WOO[language]
+    header, (colour, size, kind, boots) = WOO[language]
     rows = [
         f"1;variable;K;Anna;1;;;1;;;;{kind};https://x.example/k.jpg;;Falke;{colour};rot, blau;1;{size};S, M",
         f"2;variation;K-R;Anna - S;1;;;1;2;;1.299,00 €;;;K;;{colour};rot;;{size};S",
         f"3;variation;K-B;Anna - M;1;01.12.2001;31.12.2002;0;0;999,00;1.299,00 EUR;;;id:1;;{colour};blau;;{size};M",
-        f"4;simple;S;Berta;1;01.02.2003;;1;;19,90;29,90;{kind};;;;;;;;",
+        f"4;simple;S;Berta;1;01.02.2003;;1;;19,90;29,90;{boots};;;;;;;;",
         f"5;simple;T;Clara;1;soon;;1;1;19,90;29,90;{kind};;;;;;;;",
         f"6;simple;U;Dora;0;;;1;1;;9,90;{kind};;;;;;;;",
     ]
@@ -126,7 +126,7 @@ def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_pat
     imported = read("woo", tmp_path, workdir=tmp_path)
     columns = ("item_id", "title", "price", "regular_price", "stock", "sizes", "group", "brand")
     assert imported.items.select(columns).rows() == [
-        ("S", "Berta", 19.9, 29.9, "in stock", None, "dress", None),
+        ("S", "Berta", 19.9, 29.9, "in stock", None, "shoes", None),
         ("T", "Clara", 29.9, None, "1", None, "dress", None),
         ("K:rot", "Anna", 1299.0, None, "2", "S", "dress", "Falke"),
         ("K:blau", "Anna", 1299.0, None, "0", "M", "dress", "Falke"),

@@ -57,7 +57,6 @@ def stylist_of(catalogue: Catalogue, scorer, scale: Scale | None = SCALE, swap: 
     index = SimpleNamespace(
         catalogue=catalogue, shelf=shelf(catalogue), scorer=scorer, scale=scale, run=run, grammar=grammar
     )
-    index.row_of = index.shelf.row_of
     return SimpleNamespace(index=index, judge=judge_one, improve=lambda *_, **__: [swap] if swap else [])
 
 
