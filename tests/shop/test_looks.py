@@ -163,8 +163,11 @@ def test_the_table_says_what_the_catalogue_knows(stylist, index, tmp_path):
     assert first["group"].to_list() == ["bottom", "top", "shoes", "bag"]  # the anchor, then from the top down
     prices = dict(index.catalogue.items.select("item_id", "price").iter_rows())
     assert first["price"].to_list() == [prices[item_id] for item_id in first["item_id"]]
-    for name in ("looks.csv", "looks.json"):
+    for name in ("looks.csv", "looks.json", "upper.CSV", "upper.JSON"):
         write(written, tmp_path / name)
+    for ending in ("csv", "json"):
+        same = (tmp_path / f"looks.{ending}").read_bytes()
+        assert (tmp_path / f"upper.{ending.upper()}").read_bytes() == same
     assert pl.read_csv(tmp_path / "looks.csv")["item_id"].to_list() == written["item_id"].to_list()
     read = json.loads((tmp_path / "looks.json").read_text())
     assert [item["item_id"] for item in read[2]["items"]] == first["item_id"].to_list()
