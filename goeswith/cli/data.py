@@ -11,8 +11,10 @@ import typer
 
 from goeswith.cli.options import (
     LARGEST_SEED,
+    AllowPrivateOption,
     DatasetArgument,
     DeviceOption,
+    DownloadOption,
     EncoderOption,
     EngineOption,
     JsonOption,
@@ -60,10 +62,8 @@ def import_(
     looks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Saved looks of the studio (looks.sqlite) to learn from.")
     ] = None,
-    download: Annotated[bool, typer.Option(help="Download pictures given by web address.")] = True,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Download from private networks as well.")
-    ] = False,
+    download: DownloadOption = True,
+    allow_private: AllowPrivateOption = False,
 ) -> None:
     """Import a published data set, a shop's export, or your own tables.
 

@@ -13,8 +13,10 @@ import typer
 
 from goeswith.cli.options import (
     LARGEST_SEED,
+    AllowPrivateOption,
     CoherentOption,
     DeviceOption,
+    DownloadOption,
     JsonOption,
     Output,
     PopularityOption,
@@ -67,6 +69,8 @@ def build(
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of splits, training and looks shown.")
     ] = 0,
+    download: DownloadOption = True,
+    allow_private: AllowPrivateOption = False,
 ) -> None:
     """Build everything that goeswith serve needs from a shop's export, in one command.
 
@@ -90,8 +94,9 @@ def build(
 
     with bars() as progress:
         built = build_shop(
-            source, out, layout=layout, options=layout_options(layout, option, column, groups=groups), model=model,
-            rules=rules, settings=settings or (), seed=seed, say=say, progress=progress,
+            source, out, layout=layout, model=model, rules=rules, settings=settings or (), seed=seed,
+            options=layout_options(layout, option, column, groups=groups, allow_private=allow_private),
+            pictures=download, say=say, progress=progress,
         )  # fmt: skip
     typer.echo(f"Open {built.page} to see the looks, or serve them: goeswith serve {out}")
 

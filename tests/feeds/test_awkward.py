@@ -12,6 +12,7 @@ from goeswith.data.mapping import FILE
 from goeswith.data.readers import read
 from goeswith.data.readers.export import recognise
 from goeswith.errors import DataError
+from goeswith.shop import pipeline
 
 SHOPIFY = """Handle;Title;Body (HTML);Type;Published;Option1 Name;Option1 Value;Option2 Name;Option2 Value;Variant SKU;Variant Inventory Qty;Variant Price;Variant Compare At Price;Image Src;Status
 kleid;;;;;;Blau;;M;K-B-M;2;1.299,00 €;;;
@@ -134,6 +135,23 @@ def test_exports_of_woo_have_the_headers_of_the_shops_language(language, tmp_pat
     assert imported.skipped["rows that are private or drafts"] == 1
     assert any("1 sales have a date that is not written like" in note for note in imported.notes)
     assert [sorted(ids) for ids in imported.outfits["item_ids"]] == [["K:rot", "S"]]
+
+
+def test_what_a_build_is_told_about_pictures_is_what_an_import_is(tmp_path, monkeypatch):
+    """The message about pictures that cannot be had names flags: `build` has them, too."""
+    asked = {}
+
+    def imported(*_, options, pictures, **__):
+        asked.update(options, pictures=pictures)
+        raise DataError("enough")
+
+    monkeypatch.setattr(pipeline, "import_data", imported)
+    monkeypatch.chdir(write(tmp_path, FILES))
+    for flags, pictures in (([], True), (["--no-download", "--allow-private"], False)):
+        ran = CliRunner().invoke(app, ["build", ".", "out", *flags])
+        assert str(ran.exception) == "enough"
+        assert asked.pop("pictures") is pictures
+    assert asked == {"allow_private": True}
 
 
 def test_of_two_lists_of_orders_one_is_chosen(tmp_path):
