@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from scipy.stats import rankdata
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.positions import list_positions
+from goeswith.errors import GoeswithError
 from goeswith.evaluate.exhaustive import exhaustive_auc
 from goeswith.experiments.study import Study, read_study
 from goeswith.experiments.study_sources import Bench, outfit_aucs
@@ -144,4 +146,7 @@ def pictures(dataset: Dataset) -> dict[str, float] | None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GoeswithError as error:
+        sys.exit(f"error: {error}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from goeswith.data.dataset import Dataset
 from goeswith.data.negatives import Negatives
+from goeswith.errors import GoeswithError
 from goeswith.evaluate.bootstrap import mean, resampled
 from goeswith.evaluate.calibration import Cases, Scale, cases
 from goeswith.evaluate.reliability import Reliability, measure
@@ -34,11 +36,12 @@ from goeswith.train.run import Run
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain.md"
 FIGURE = PAGE.parent / "results" / "reliability.svg"
 RUNS = {
-    "ADD-GNN on MANGO": ("mango/without-knowledge-seed0", "mango"),
-    "without graph on MANGO": ("mango/without-knowledge--without-graph-seed0", "mango"),
-    "ADD-GNN on the sample": ("sample/without-knowledge-seed0", "sample#users"),
+    "two-tower on MANGO": ("mango/runs/two-tower-seed0", "mango"),
+    "ADD-GNN on MANGO": ("mango-search/runs/add-gnn-seed0", "mango"),
+    "without graph on MANGO": ("mango-search/runs/add-gnn-without-graph-seed0", "mango"),
+    "two-tower on the sample": ("sample/runs/two-tower-seed0", "sample#users"),
 }
-"""What the page calls a run → its folder, and its data set, below --results."""
+"""What the page calls a run → its folder below ``bench`` and its data set below ``data``, of `make results`."""
 DRAWS = 8
 """Items that a place is filled with instead, of which the mean rise is taken."""
 
@@ -63,7 +66,7 @@ def main() -> None:
     scored: dict[str, tuple[Any, Dataset]] = {}
     for name, (run, data) in RUNS.items():
         dataset = Dataset(options.results / "data" / data)
-        scored[name] = Run(options.results / run).scorer(dataset), dataset
+        scored[name] = Run(options.results / "bench" / run).scorer(dataset), dataset
     fitted = {name: calibrations(*both) for name, both in scored.items()}
     blocks = {
         "calibration": calibration_table(fitted),
@@ -254,4 +257,7 @@ def _rise(value: Value, digits: int = 2) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GoeswithError as error:
+        sys.exit(f"error: {error}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from goeswith.evaluate.seeds import SAME
-from goeswith.experiments.results import LEAK
+from goeswith.experiments.results import ABOVE, BELOW, LEAK
 from goeswith.tables import HARDEST
 
 Kept = Mapping[str, Any]
@@ -94,8 +94,8 @@ def _best(values: Mapping[str, float]) -> str:
 
 
 def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
-    """On which data sets the best model is above the strongest floor, by the marks of the table."""
-    above, others = [], []
+    """On which data sets the best model is above the strongest floor or below it, by the marks of the table."""
+    above, below, others = [], [], []
     for name, results in by_recipe.items():
         models = _values(results, "model")
         floors = {floor: value for floor, value in _values(results, "floor").items() if value < LEAK}
@@ -104,13 +104,13 @@ def _above_floors(by_recipe: Mapping[str, Kept]) -> str:
         best, floor = _best(models), _best(floors)
         marks = {(mark["scorer"], *mark["column"]): mark["marks"] for mark in results["marks"]}
         sentence = f"{name} ({models[best]:.3f} against {floors[floor]:.3f})"
-        (above if "*" in marks.get((best, *headline(results)), "") else others).append(sentence)
-    if not above and not others:
+        earned = marks.get((best, *headline(results)), "")
+        (above if ABOVE in earned else below if BELOW in earned else others).append(sentence)
+    wording = (("above", above), ("not shown to be apart from", others), ("below", below))
+    parts = [f"{words} the strongest floor on {_list(names)}" for words, names in wording if names]
+    if not parts:
         return "No model has been measured beside floors."
-    parts = [f"above the strongest floor on {_list(above)}"] if above else []
-    floor = "it" if above else "the strongest floor"
-    parts += [f"not shown to be above {floor} on {_list(others)}"] if others else []
-    return f"By AUC on the hardest questions, the best model is {' and '.join(parts)}."
+    return f"By AUC on the hardest questions, the best model measured is {'; '.join(parts)}."
 
 
 def _peers(by_recipe: Mapping[str, Kept]) -> str:

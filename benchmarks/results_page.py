@@ -15,12 +15,14 @@ from results_settings import searched, speed
 
 from goeswith import __version__
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
+from goeswith.experiments.recipes import read_recipe
 from goeswith.experiments.results import LEAK
 from goeswith.scores import Difference, Score
 from goeswith.tables import chance, interval, markdown, value
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RESULTS = DOCS / "results"
+RECIPES = DOCS.parent / "recipes"
 EARLIER = "earlier"
 """Folder below it of what an earlier version measured, by another protocol; it is shown apart."""
 
@@ -60,14 +62,17 @@ Made by `make results` (goeswith {version}) from the files in `docs/results/`; d
 {conclusions}
 
 **How it was measured.** Every number is the mean over the seeds in its row, with its 95 % interval from {draws:,} draws
-of outfits and, for models, seeds. ↓: below the best model or control of the column (in bold), *: above its strongest
-floor, both with p < {sure} after Holm's correction for the rows of the column. Comparisons are those of the recipes,
-tested as one table: higher or lower (p < {sure} after Holm), equivalent (the interval is inside ±{same}), not shown
-(neither).
+of outfits and, for models, seeds. ↓: below the best model or control of the column (in bold, where there are two or
+more), *: above its strongest floor, †: below it, each with p < {sure} after Holm's correction for the rows of the
+column; a floor without a number in a column (records have no exhaustive AUC) has no say in it. Comparisons are those of
+the recipes, tested as one table: higher or lower (p < {sure} after Holm), equivalent (the interval is inside ±{same}),
+not shown (neither). Models have the settings of the recipes, in which two-tower has its own for each data set, chosen
+on validation outfits, and its peers share theirs; in the tables of an equal search each has the best of as many trials.
 Questions are frozen; nothing was chosen by test outfits. `matched` negatives (same category and season, drawn as often
 as they are worn) are the headline. **Floors** look at no garment ([evaluation](evaluate.md#the-shortcut-problem));
 `records` is all that columns, counts and picture files tell, fitted together, `records and ids` with the ids too; a
 floor of {leak} or more only says that the answers are given away (CCP's ids name the photo) and is no mark for models.
+On the drawn sample the columns are what its taste was made of, so records are no floor there.
 An earlier version, with fewer models and other settings, had been seen on the same test outfits; `docs/LOG.md` says
 what was learnt from it.
 
@@ -166,7 +171,7 @@ def main_table(results: Kept) -> str:
 def _best(rows: Mapping[tuple[str, str], Mapping[What, Mapping[str, Any]]], column: What) -> str:
     trained = {name: own for (kind, name), own in rows.items() if column in own and kind in ("model", "control")}
     values = {name: own[column]["value"] for name, own in trained.items()}
-    return max(values, key=lambda name: values[name], default="")
+    return max(values, key=lambda name: values[name]) if len(values) > 1 else ""  # one alone is no best
 
 
 def _cell(line: Mapping[str, Any] | None, best: bool, marks: str) -> str:
@@ -265,7 +270,7 @@ def _cut(name: str, results: Kept) -> str:
     trained = [line for line in results["lines"] if line["kind"] in ("model", "control")]
     measured = {line["scorer"]: len(line.get("seeds") or ()) for line in trained}
     short = [f"{model} {seeds}" for model, seeds in measured.items() if seeds < len(wanted) and seeds]
-    names = [model["name"] for model in results["recipe"]["models"]]
+    names = [experiment.name for experiment in read_recipe(RECIPES / f"{name}.toml").models]
     lacking = [model for model in names if model not in measured]
     parts = [search]
     parts += [f"fewer seeds than {len(wanted)}: {', '.join(short)}"] if short else []

@@ -75,7 +75,7 @@ def _auc(value: float | None) -> str:
 
 def speed(results: Kept) -> str:
     """How each model trained, and with which settings."""
-    settings = {model["name"]: " ".join(model["settings"]) for model in results["recipe"]["models"]}
+    settings = {model["name"]: " ".join(_last(model["settings"])) for model in results["recipe"]["models"]}
     rows = []
     for name, runs in results["trained"].items():
         aucs, best, spent = ([run[key] for run in runs] for key in ("valid_auc", "best_epoch", "seconds"))
@@ -87,6 +87,12 @@ def speed(results: Kept) -> str:
             ]
         )  # fmt: skip
     return markdown(TRAINED, rows) if rows else ""
+
+
+def _last(settings: Iterable[str]) -> list[str]:
+    """Settings, each once: as what was said of it last, which is what counts."""
+    latest = dict(setting.split("=", 1) for setting in settings)
+    return [f"{name}={value}" for name, value in latest.items()]
 
 
 def _each(aucs: Iterable[float]) -> str:

@@ -331,7 +331,10 @@ def questions(
 
 
 def _left_out(skipped: dict[str, int]) -> str:
-    return "".join(f"; left out {count}: {reason}" for reason, count in skipped.items())
+    return "".join(
+        f"; {'refused' if reason.startswith('negatives') else 'left out'} {count}: {reason}"
+        for reason, count in skipped.items()
+    )
 
 
 def audit(

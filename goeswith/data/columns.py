@@ -24,10 +24,12 @@ def missing_columns(path: Path, missing: Sequence[str], have: Sequence[str], rem
     """One sentence about all columns that a table lacks, with the names of its own that come nearest.
 
     Args:
-        remedy: what to do about each, with ``{column}`` for our name and ``{header}`` for the nearest of the table.
+        remedy: what to do, a verb and then what is said of each column, with ``{column}`` for our name and ``{header}``
+            for the nearest of the table: ``rename {header} to {column}``.
     """
     near = {name: shlex.quote(nearest_header(name, have) or "THEIR_NAME") for name in missing}
-    todo = " and ".join(remedy.format(column=column, header=header) for column, header in near.items())
+    verb, each = remedy.split(" ", 1)
+    todo = f"{verb} " + " and ".join(each.format(column=column, header=header) for column, header in near.items())
     names = " and ".join(repr(name) for name in missing)
     return f"{path} has no column {names} (it has {', '.join(have) or 'none'}); {todo}"
 

@@ -51,13 +51,20 @@ class Understood:
         if self.unused:
             more = f" and {len(self.unused) - SHOWN} more" if len(self.unused) > SHOWN else ""
             lines.append(f"not used: {', '.join(self.unused[:SHOWN])}{more}")
-        products = self.items["product_id"].n_unique() if "product_id" in self.items.columns else len(self.items)
-        lines.append(f"{self.rows:,} rows → {len(self.items):,} items of {products:,} products")
+        lines.append(f"{self.rows:,} rows → {len(self.items):,} items{self._products}")
         missing = ", ".join(f"{name} {count:,}" for name, count in self.missing.items())
         lines.append(f"missing of {len(self.items):,} items: {missing or 'nothing'}")
         groups = self.items["group"].value_counts().sort("count", "group", descending=[True, False])
         lines.append(f"groups: {', '.join(f'{name} {count:,}' for name, count in groups.iter_rows())}")
         return lines
+
+    @property
+    def _products(self) -> str:
+        """How many products the source says that they are of; where it says nothing, an index finds them out."""
+        if "product_id" not in self.items.columns:
+            return ""
+        declared = self.items["product_id"]
+        return f" of {declared.n_unique() - bool(declared.null_count()) + declared.null_count():,} products"
 
     @property
     def missing(self) -> dict[str, int]:

@@ -26,8 +26,8 @@ LEAK = 0.99
 """A floor from here on says that something gives the answers away, such as ids; it is no mark for models."""
 LABELS = "reads the columns that the taste is made of"
 """What is said of floors that are none, see `goeswith.evaluate.audit.is_floor`."""
-BEATEN, ABOVE = "↓", "*"
-"""Marks of a number: the best model of the column is better; it is above the column's strongest floor."""
+BEATEN, ABOVE, BELOW = "↓", "*", "†"
+"""Marks of a number: the best model of the column is better; it is above, or below, the column's strongest floor."""
 
 
 @dataclass(frozen=True)
@@ -190,18 +190,24 @@ class Scoreboard:
 
     @cached_property
     def marks(self) -> dict[tuple[str, Column], str]:
-        """(Name, column) → `ABOVE` and `BEATEN`, of the models that have earned them."""
+        """(Name, column) → `ABOVE` or `BELOW`, and `BEATEN`, of the models that have earned them."""
         earned: dict[tuple[str, Column], str] = {}
         for column in self.columns:
             rows = [row for row in self.rows if row.kind in ("model", "control") and column in row.measured]
-            for mark, rival in ((ABOVE, self.best(column, "floor")), (BEATEN, self.best(column, "model", "control"))):
+            floor, best = self.best(column, "floor"), self.best(column, "model", "control")
+            for higher, lower, rival in ((ABOVE, BELOW, floor), ("", BEATEN, best)):
                 others = [row for row in rows if row is not rival]
                 lines = [difference(row.measured[column], rival.measured[column]) for row in others] if rival else []
-                sign = 1 if mark == ABOVE else -1
                 for row, line, p in zip(others, lines, holm([line.p for line in lines]), strict=False):
-                    if p < ALPHA and sign * line.difference > 0:
+                    if p < ALPHA:
+                        mark = higher if line.difference > 0 else lower
                         earned[row.name, column] = earned.get((row.name, column), "") + mark
         return earned
+
+    def leads(self, column: Column) -> Row | None:
+        """The best model of a column; none where no other was measured, since one alone is no best."""
+        trained = [row for row in self.rows if row.kind in ("model", "control") and column in row.measured]
+        return self.best(column, "model", "control") if len(trained) > 1 else None
 
     @property
     def scores(self) -> list[Score]:

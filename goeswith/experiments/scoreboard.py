@@ -12,13 +12,14 @@ from goeswith import __version__
 from goeswith.evaluate.seeds import ALPHA, DRAWS, SAME
 from goeswith.experiments.plots import draw
 from goeswith.experiments.report import Findings, page
-from goeswith.experiments.results import ABOVE, BEATEN, LEAK, Row, Scoreboard
+from goeswith.experiments.results import ABOVE, BEATEN, BELOW, LEAK, Row, Scoreboard
 from goeswith.files import fresh_file
 from goeswith.scores import Column, Difference
 from goeswith.tables import OFFERS, chance, interval, markdown, retrieval_table, value
 
 _MARKS = (
-    f"Marks: {ABOVE} above the strongest floor of the column, {BEATEN} below its best model (in bold): paired by "
+    f"Marks: {ABOVE} above the strongest floor of the column, {BELOW} below it, {BEATEN} below its best model (bold, "
+    "where there are two or more); a floor without a number in the column has no say in it. Paired by "
     f"question, bootstrap over outfits and seeds, p < {ALPHA} after Holm's correction for the rows of the column. A "
     f"floor of {LEAK} or more is no mark: something gives the answers away, see goeswith audit. The best model is "
     "chosen by the same questions, which flatters it a little; the comparisons below are those of the recipe."
@@ -114,7 +115,7 @@ def _cells(board: Scoreboard, row: Row) -> list[str]:
     cells = []
     for column in board.columns:
         number = value(row.measured[column].score) if column in row.measured else "–"
-        bold = board.best(column, "model", "control") is row
+        bold = board.leads(column) is row
         marks = board.marks.get((row.name, column), "")
         cells.append((f"**{number}**" if bold else number) + (f" {marks}" if marks else ""))
     return cells
@@ -170,8 +171,8 @@ def _tex_cell(board: Scoreboard, row: Row, column: Column) -> str:
     score, marks = row.measured[column].score, board.marks.get((row.name, column), "")
     low, high = score.interval
     number = f"{score.value:.3f}"
-    number = rf"\textbf{{{number}}}" if board.best(column, "model", "control") is row else number
-    raised = "".join({ABOVE: "*", BEATEN: r"\downarrow"}[mark] for mark in marks)
+    number = rf"\textbf{{{number}}}" if board.leads(column) is row else number
+    raised = "".join({ABOVE: "*", BELOW: r"\dagger", BEATEN: r"\downarrow"}[mark] for mark in marks)
     return f"{number}{f'$^{{{raised}}}$' if marks else ''} {{\\scriptsize [{low:.3f}, {high:.3f}]}}"
 
 

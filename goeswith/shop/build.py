@@ -130,7 +130,7 @@ def _write_items(intake: Intake, folder: Path, say: Callable[[str], None] | None
     items.with_columns(product_id=pl.coalesce(*declared, computed)).write_parquet(folder / "items.parquet")
     matched, without = intake.matched
     if say:
-        say(f"{len(items):,} items are {numbers.max() + 1:,} products")
+        say(f"{len(items):,} items are {numbers.max() + 1:,} products (by product_id, or else by title and picture)")
         count = dict(items["category"].value_counts().iter_rows())
         for category, names in sorted(_inverted(matched).items()):
             listed = ", ".join(f"{name!r} ({count[name]:,})" for name in names)

@@ -42,7 +42,11 @@ def test_index_says_what_changed(shell: Shell, index: Path, tmp_path: Path) -> N
     code, out, _ = shell(*command)
     summary = "192 items: 192 added, 0 changed, 0 removed; 192 encoded, 0 without features"
     lines = out.splitlines()
-    assert (code, lines[0], lines[-1]) == (0, f"{out_folder}: 192 items are 64 products", f"{out_folder}: {summary}")
+    assert (code, lines[0], lines[-1]) == (
+        0,
+        f"{out_folder}: 192 items are 64 products (by product_id, or else by title and picture)",
+        f"{out_folder}: {summary}",
+    )
     assert "fitted on validation: recall@10 0." in lines[1]
     code, out, _ = shell(*command)
     assert "0 added, 0 changed, 0 removed; 0 encoded" in out

@@ -170,7 +170,7 @@ def test_errors_in_the_files_and_columns_of_a_table(tmp_path):
         "items.csv has no column 'item_id' and 'category' (it has sku, kind)",
         "outfits.csv has no column 'item_id'",
     ]
-    fail("table", tmp_path, [*both, "--column item_id=sku and map it with --column category=kind"])
+    fail("table", tmp_path, [*both, "add --column item_id=sku and --column category=kind"])
     fail("table", tmp_path, ["'ean'", "item_id", "kind, outfit_id, sku"], ConfigError, columns={"item_id": "ean"})
     mapped = {"item_id": "Skus", "category": "ean"}
     fail(

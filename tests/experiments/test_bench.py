@@ -167,6 +167,7 @@ def test_marks_name_who_is_above_the_floor_and_below_the_best(done: tuple[Recipe
         assert floor is not None
         assert best is not None
         assert ("*" not in marks) or row.measured[column].score.value > floor.measured[column].score.value
+        assert ("†" not in marks) or row.measured[column].score.value < floor.measured[column].score.value
         assert ("↓" not in marks) or row.measured[column].score.value < best.measured[column].score.value
     assert len(re.findall(r"\*\*0\.\d{3}", as_markdown(board, {}))) == len(board.columns)
     assert as_latex(board).count(r"\textbf") == len(board.columns)

@@ -89,7 +89,7 @@ def test_the_offered_swap_reads_as_a_gain(client, view, monkeypatch, scaled):
     before, after = views.verdict(view.stylist.judge(["i0", "i60", "i100"])), views.verdict(swap.look)
     assert (before in ("strong", "fine", "weak")) == scaled
     text = re.sub("<[^>]+>", "", client.get("/board/offer?on=i0&on=i60&on=i100").text)
-    assert (f"from {before} to {after}" if before != after else "which helps a little") in text
+    assert (f"from {before} to {after}" if before != after else "goes together better and is still") in text
 
 
 def test_one_of_two_pairs_of_shoes_is_to_be_taken_off(client, view):

@@ -53,9 +53,13 @@ def test_the_finished_looks_of_the_start_page_are_flat_lays(client, view):
 
 def test_the_start_page_says_what_the_model_learned_from(client, view, monkeypatch):
     outfits = source.dataset(view).outfits
-    assert f"has learned from {len(outfits):,} worn outfits what goes with what, and finds it" in client.get("/").text
-    for bought, words in ((3, f"{len(outfits) - 3:,} worn outfits and 3 baskets"), (len(outfits), "400 baskets")):
-        some = replace(outfits, sources=np.where(np.arange(len(outfits)) < bought, "orders", "made").astype(object))
+    train = np.flatnonzero(outfits.splits == "train")
+    count = len(train)
+    assert count < len(outfits)
+    assert f"has learned from {count:,} worn outfits what goes with what, and finds it" in client.get("/").text
+    for bought, words in ((3, f"{count - 3:,} worn outfits and 3 baskets"), (count, f"{count:,} baskets")):
+        bought_ones = np.isin(np.arange(len(outfits)), train[:bought])
+        some = replace(outfits, sources=np.where(bought_ones, "orders", "made").astype(object))
         monkeypatch.setattr(start, "dataset", lambda _, some=some: SimpleNamespace(outfits=some))
         assert f"has learned from {words} what goes with what" in client.get("/").text
     monkeypatch.setattr(start, "dataset", lambda _: SimpleNamespace(outfits=outfits.take([])))

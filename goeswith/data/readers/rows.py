@@ -85,7 +85,7 @@ def need_columns(tables: dict[Path, tuple[pl.DataFrame, list[str]]]) -> None:
         missing = [name for name in needed if name not in table.columns]
         if missing:
             have = [column for column in table.columns if column != "row"]
-            sentences.append(missing_columns(path, missing, have, "map it with --column {column}={header}"))
+            sentences.append(missing_columns(path, missing, have, "add --column {column}={header}"))
     if sentences:
         raise DataError("; ".join(sentences))
 

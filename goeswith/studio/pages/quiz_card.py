@@ -34,7 +34,7 @@ def card(you: int, model: int, questions: int) -> bytes:
     draw.text((MARGIN, 220), words, INK, _font(SERIF, next(sizes, 20)))
     draw.text(
         (MARGIN, 340),
-        f"{questions} worn outfits, one piece of each hidden, four to choose from",
+        SENTENCE.format(questions),
         QUIET,
         _font(SANS, 34),
     )

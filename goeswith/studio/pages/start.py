@@ -41,11 +41,12 @@ def page(view: CatalogueView, owner: str) -> dict[str, Any]:
 
 
 def _outfits(view: CatalogueView) -> str:
-    """How many outfits and baskets the data set has, in words; empty where it has none, or is gone."""
+    """How many outfits and baskets a model of the data set is trained on, in words; empty where there are none."""
     try:
-        sources = dataset(view).outfits.sources.astype(str)
+        outfits = dataset(view).outfits
     except GoeswithError:
         return ""
+    sources = outfits.sources[outfits.splits == "train"].astype(str)
     baskets = int(np.isin(sources, BOUGHT).sum())
     numbers = {"worn outfit": len(sources) - baskets, "basket": baskets}
     return " and ".join(f"{number:,} {noun}{'s' * (number > 1)}" for noun, number in numbers.items() if number)
