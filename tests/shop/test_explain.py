@@ -97,7 +97,7 @@ def test_what_is_needed_or_locked_is_never_to_be_taken_out() -> None:
     grammar, ids = Grammar.default(), ["i0", "i2", "i3"]
     for groups, locked, says in (
         (["top", "bottom", "bottom", "shoes", "accessory"], [],
-         "the piece that fits least is the green trousers, the only bottom: replace it"),
+         "the piece that fits least is the green trousers, the only bottom: replace it rather than take it out"),
         (["top", "bottom", "accessory", "shoes", "accessory"], [], "without the green trousers it would be strong"),
         (["top", "bottom", "accessory", "shoes", "accessory"], ["I2"],
          "the piece that fits least is the green trousers, which is locked"),
