@@ -25,6 +25,7 @@ FIELDS = (
 )  # fmt: skip
 """Text columns of a table of variants; `available` and `by_colour` are Boolean."""
 JOINED = "; "
+_BEFORE_SIZE = r"(?i)[\s/,|·–—:(\[-]+(?:(?:size|größe|gr|taille|talla|taglia|maat)[\s.:]+)?$"
 
 
 @dataclass
@@ -66,7 +67,7 @@ def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None
     slug = table["colour"].map_elements(_slug, return_dtype=pl.String)
     called = pl.when(pl.col("by_colour") & (slug != "")).then(pl.concat_str("product_id", pl.lit(":"), slug))
     table = table.with_columns(item_id=pl.coalesce(called, "product_id"), description=plain_text(table["description"]))
-    table = table.with_columns(title=plain_text(table["title"]))
+    table = table.with_columns(title=plain_text(table["title"])).with_columns(title=_without_size())
     shared = [name for name in ("category", "taxonomy", *TEXTS) if name not in OWN]
     table = table.with_columns(
         pl.coalesce(_first(name).over("item_id"), _first(name).over("product_id")).alias(name) for name in shared
@@ -92,6 +93,16 @@ def merge(table: pl.DataFrame, *, currency: str | None = None, today: str | None
     of = of.unique("variant_id", keep="first", maintain_order=True)
     columns = [name for name in items.columns if name in ("item_id", "category") or items[name].count()]
     return Merged(items.select(columns), dict(of.iter_rows()), notes + more)
+
+
+def _without_size() -> pl.Expr:
+    """The title without the size at its end, such as ``Linen Dress – Navy / S``, of an item in several sizes."""
+    title = pl.col("title")
+    bare = title.str.strip_chars_end(" )]").str.strip_suffix(pl.col("size"))
+    cut = bare.str.replace(_BEFORE_SIZE, "")
+    ends = (bare != title) & bare.str.contains(_BEFORE_SIZE) & (cut != "")
+    several = pl.col("size").n_unique().over("item_id") > 1
+    return pl.when((ends & several).fill_null(False)).then(cut).otherwise(title)
 
 
 def _first(name: str) -> pl.Expr:

@@ -101,15 +101,13 @@ def _weakest(pairs: np.ndarray, contributions: np.ndarray) -> tuple[tuple[int, i
 
 
 def _kept(index: Index, rows: np.ndarray, free: Sequence[int], item: int) -> str:
-    """Why an item is not to be taken out, such as ``the only bottom: replace it rather than take it out``; empty where it may be."""
+    """Why an item is not to be taken out, such as ``which is locked``; empty where it may be."""
     groups = index.shelf.values("group", rows)
     if item not in free:
         return "which is locked"
-    return (
-        f"the only {single(groups[item] or '')}: replace it rather than take it out"
-        if item in index.grammar.needed(groups)
-        else ""
-    )
+    if item not in index.grammar.needed(groups):
+        return ""
+    return f"the only {single(groups[item] or '')}: replace it rather than take it out"
 
 
 def _swap(stylist: Stylist, look: Look, item: int, filters: Filters, free: Sequence[int]) -> Swap | None:
